@@ -6,6 +6,8 @@
 #ifndef MHO_DEVICES_DAC_H
 #define MHO_DEVICES_DAC_H
 
+#include <stdint.h>
+
 #include "base/model.h"
 
 enum { MHO_DAC_MAX_SLICES = 8 };
