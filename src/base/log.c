@@ -1,0 +1,123 @@
+/* log.c - log lines, progress and stop requests. */
+#include "base/log.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 1024 };
+
+void mho_log(const MhoLog *log, MhoLogLevel level, const char *format, ...)
+{
+    if (!log || !log->write)
+        return;
+    char text[LINE_MAX_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (length >= 0)
+        log->write(log->context, level, text);
+}
+
+double mho_clock(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        return 0.0;
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void mho_progress_start(MhoProgress *progress, const MhoLog *log, const char *what, const char *unit, size_t total,
+                        size_t resumed)
+{
+    *progress = (MhoProgress){.log = log,
+                              .what = what,
+                              .unit = unit,
+                              .total = total,
+                              .done = resumed,
+                              .resumed = resumed,
+                              .started = mho_clock(),
+                              .last = -INFINITY,
+                              .interval = 0.2};
+}
+
+static void time_left(double seconds, char *text, size_t size)
+{
+    if (seconds < 120.0)
+        snprintf(text, size, "%.0f s", seconds);
+    else if (seconds < 7200.0)
+        snprintf(text, size, "%.0f min", seconds / 60.0);
+    else
+        snprintf(text, size, "%.1f h", seconds / 3600.0);
+}
+
+void mho_progress_step(MhoProgress *progress, size_t done, const char *note)
+{
+    double now = mho_clock(), elapsed = now - progress->started;
+    bool complete = done >= progress->total;
+    progress->done = done;
+    /* The last line is printed once, as an ordinary line, so that no sink may thin it out. */
+    if (progress->last == INFINITY || (!complete && now - progress->last < progress->interval))
+        return;
+    progress->last = complete ? INFINITY : now;
+
+    char pace[96] = "", left[32];
+    double fresh = done > progress->resumed ? (double)(done - progress->resumed) : 0.0;
+    double rate = elapsed > 0.0 ? fresh / elapsed : 0.0;
+    if (rate > 0.0) {
+        time_left(complete ? elapsed : (double)(progress->total - done) / rate, left, sizeof left);
+        snprintf(pace, sizeof pace, "  %.3g/s  %s%s", rate, left, complete ? "" : " left");
+    }
+    mho_log(progress->log, complete ? MHO_LOG_INFO : MHO_LOG_PROGRESS, "%s  %zu/%zu %s%s%s%s", progress->what, done,
+            progress->total, progress->unit, pace, note && *note ? "  " : "", note ? note : "");
+}
+
+void mho_log_stderr(void *context, MhoLogLevel level, const char *text)
+{
+    (void)context;
+    static double last = -INFINITY; /* guarded by the lock of stderr */
+    static bool pending;            /* a progress line without newline stands on the terminal */
+    bool terminal = isatty(STDERR_FILENO) == 1;
+    flockfile(stderr);
+    if (level == MHO_LOG_PROGRESS) {
+        double now = mho_clock();
+        if (now - last >= (terminal ? 0.2 : 5.0)) {
+            fprintf(stderr, terminal ? "\r\033[K%s" : "%s\n", text);
+            pending = terminal;
+            last = now;
+        }
+    } else {
+        fprintf(stderr, "%s%s%s\n", pending ? "\r\033[K" : "", level == MHO_LOG_WARNING ? "warning: " : "", text);
+        pending = false;
+    }
+    fflush(stderr);
+    funlockfile(stderr);
+}
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_stop(int number)
+{
+    if (stop_signal) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    stop_signal = number;
+}
+
+void mho_stop_install(void)
+{
+    struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool mho_stop_requested(void)
+{
+    return stop_signal != 0;
+}

@@ -1,0 +1,74 @@
+/* status.c - outcome codes and error text. */
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct StatusRow {
+    const char *name, *meaning;
+    int exit_code;
+} StatusRow;
+
+static const StatusRow rows[MHO_N_STATUS] = {
+#define X(name, exit_code, meaning) {#name, meaning, exit_code},
+    MHO_STATUS_LIST(X)
+#undef X
+};
+
+/* A value outside the enumeration is a programming error elsewhere; it reads as FAILED rather than as a crash. */
+static const StatusRow *row_of(MhoStatus status)
+{
+    return (unsigned)status < MHO_N_STATUS ? &rows[status] : &rows[MHO_FAILED];
+}
+
+MhoStatus mho_fail(MhoError *error, MhoStatus status, const char *format, ...)
+{
+    if (!error)
+        return status;
+    /* The arguments may point into error->text, so format beside it. */
+    char text[MHO_ERROR_TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        text[0] = '\0';
+    memcpy(error->text, text, strlen(text) + 1);
+    error->status = status;
+    return status;
+}
+
+MhoStatus mho_fail_context(MhoError *error, const char *format, ...)
+{
+    if (!error)
+        return MHO_FAILED;
+    char text[MHO_ERROR_TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int written = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (written < 0)
+        return error->status;
+    size_t length = strlen(text);
+    /* Truncated like any long text: the context, in front, is kept. */
+    if (snprintf(text + length, sizeof text - length, ": %s", error->text) < 0)
+        return error->status;
+    memcpy(error->text, text, strlen(text) + 1);
+    return error->status;
+}
+
+const char *mho_status_name(MhoStatus status)
+{
+    return row_of(status)->name;
+}
+
+const char *mho_status_meaning(MhoStatus status)
+{
+    return row_of(status)->meaning;
+}
+
+int mho_status_exit_code(MhoStatus status)
+{
+    return row_of(status)->exit_code;
+}

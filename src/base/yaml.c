@@ -1,0 +1,369 @@
+/* yaml.c - libyaml's events to a tree of mappings, lists and scalars with line numbers. */
+#include "base/yaml.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+enum { FILE_BYTES_MAX = 1 << 20, DEPTH_MAX = 32, KEY_MAX = 255, PATH_MAX_BYTES = DEPTH_MAX * (KEY_MAX + 1) };
+
+typedef struct Reader {
+    yaml_parser_t parser;
+    yaml_event_t event; /* the current one; owned until the next step */
+    const char *path;
+    MhoError *error;
+} Reader;
+
+static int event_line(const Reader *reader)
+{
+    return (int)reader->event.start_mark.line + 1;
+}
+
+static MhoStatus refuse(const Reader *reader, const char *what)
+{
+    return mho_fail(reader->error, MHO_USAGE, "%s:%d: %s", reader->path, event_line(reader), what);
+}
+
+static MhoStatus no_memory(const Reader *reader)
+{
+    return mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
+}
+
+static MhoStatus step(Reader *reader)
+{
+    yaml_event_delete(&reader->event);
+    if (yaml_parser_parse(&reader->parser, &reader->event))
+        return MHO_OK;
+    const yaml_parser_t *parser = &reader->parser;
+    memset(&reader->event, 0, sizeof reader->event);
+    if (parser->error == YAML_MEMORY_ERROR)
+        return no_memory(reader);
+    return mho_fail(reader->error, MHO_USAGE, "%s:%zu: not readable as YAML: %s", reader->path,
+                    parser->problem_mark.line + 1, parser->problem ? parser->problem : "damaged");
+}
+
+/* The features of YAML that mho does without: each hides what a study says from its reader. */
+static MhoStatus check_plain(const Reader *reader)
+{
+    const yaml_event_t *event = &reader->event;
+    const yaml_char_t *anchor = NULL, *tag = NULL;
+    if (event->type == YAML_ALIAS_EVENT)
+        return refuse(reader, "aliases (*name) are not read; repeat the value");
+    if (event->type == YAML_SCALAR_EVENT) {
+        anchor = event->data.scalar.anchor;
+        tag = event->data.scalar.tag;
+        if (strlen((const char *)event->data.scalar.value) != event->data.scalar.length)
+            return refuse(reader, "a zero byte inside a value");
+    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
+        anchor = event->data.sequence_start.anchor;
+        tag = event->data.sequence_start.tag;
+    } else if (event->type == YAML_MAPPING_START_EVENT) {
+        anchor = event->data.mapping_start.anchor;
+        tag = event->data.mapping_start.tag;
+    }
+    if (anchor)
+        return refuse(reader, "anchors (&name) are not read; repeat the value");
+    if (tag)
+        return refuse(reader, "tags (!name) are not read; every key knows its own type");
+    return MHO_OK;
+}
+
+static MhoStatus node_new(const Reader *reader, MhoNodeKind kind, MhoYaml **node)
+{
+    *node = calloc(1, sizeof **node);
+    if (!*node)
+        return no_memory(reader);
+    (*node)->kind = kind;
+    (*node)->line = event_line(reader);
+    return MHO_OK;
+}
+
+void mho_yaml_destroy(MhoYaml *node)
+{
+    if (!node)
+        return;
+    for (size_t i = 0; i < node->n_children; i++)
+        mho_yaml_destroy(node->children[i]);
+    free(node->children);
+    free(node->scalar);
+    free(node->key);
+    free(node);
+}
+
+/* Appends a child that the parent then owns; destroys it when there is no room. */
+static MhoStatus append(const Reader *reader, MhoYaml *parent, MhoYaml *child)
+{
+    size_t n = parent->n_children;
+    if ((n & (n - 1)) == 0) {
+        MhoYaml **grown = realloc(parent->children, (n ? 2 * n : 1) * sizeof *grown);
+        if (!grown) {
+            mho_yaml_destroy(child);
+            return no_memory(reader);
+        }
+        parent->children = grown;
+    }
+    parent->children[parent->n_children++] = child;
+    return MHO_OK;
+}
+
+static MhoStatus read_node(Reader *reader, int depth, MhoYaml **node);
+
+static MhoStatus read_list(Reader *reader, int depth, MhoYaml *list)
+{
+    for (;;) {
+        MhoStatus status = step(reader);
+        if (status != MHO_OK || reader->event.type == YAML_SEQUENCE_END_EVENT)
+            return status;
+        MhoYaml *child;
+        status = read_node(reader, depth + 1, &child);
+        if (status == MHO_OK)
+            status = append(reader, list, child);
+        if (status != MHO_OK)
+            return status;
+    }
+}
+
+/* The current event as a key of map, checked and copied. */
+static MhoStatus read_key(Reader *reader, const MhoYaml *map, char **key)
+{
+    MhoStatus status = check_plain(reader);
+    if (status != MHO_OK)
+        return status;
+    if (reader->event.type != YAML_SCALAR_EVENT)
+        return refuse(reader, "a key must be a word");
+    const char *text = (const char *)reader->event.data.scalar.value;
+    size_t length = reader->event.data.scalar.length;
+    if (length == 0 || length > KEY_MAX)
+        return refuse(reader, "a key that is empty or longer than 255 characters");
+    const MhoYaml *earlier = mho_yaml_get(map, text);
+    if (earlier)
+        return mho_fail(reader->error, MHO_USAGE, "%s:%d: duplicate key '%s' (first on line %d)", reader->path,
+                        event_line(reader), text, earlier->line);
+    *key = strdup(text);
+    return *key ? MHO_OK : no_memory(reader);
+}
+
+static MhoStatus read_map(Reader *reader, int depth, MhoYaml *map)
+{
+    for (;;) {
+        MhoStatus status = step(reader);
+        if (status != MHO_OK || reader->event.type == YAML_MAPPING_END_EVENT)
+            return status;
+        char *key = NULL;
+        int line = event_line(reader);
+        status = read_key(reader, map, &key);
+        if (status == MHO_OK)
+            status = step(reader);
+        MhoYaml *child = NULL;
+        if (status == MHO_OK)
+            status = read_node(reader, depth + 1, &child);
+        if (status != MHO_OK) {
+            free(key);
+            return status;
+        }
+        child->key = key;
+        child->line = line;
+        status = append(reader, map, child);
+        if (status != MHO_OK)
+            return status;
+    }
+}
+
+/* Reads the node that the current event opens, up to and including its end. */
+static MhoStatus read_node(Reader *reader, int depth, MhoYaml **node)
+{
+    *node = NULL;
+    MhoStatus status = check_plain(reader);
+    if (status != MHO_OK)
+        return status;
+    if (depth > DEPTH_MAX)
+        return refuse(reader, "nested deeper than 32 levels");
+    yaml_event_type_t type = reader->event.type;
+    MhoNodeKind kind = type == YAML_MAPPING_START_EVENT    ? MHO_NODE_MAP
+                       : type == YAML_SEQUENCE_START_EVENT ? MHO_NODE_LIST
+                                                           : MHO_NODE_SCALAR;
+    MhoYaml *made;
+    status = node_new(reader, kind, &made);
+    if (status != MHO_OK)
+        return status;
+    if (kind == MHO_NODE_MAP) {
+        status = read_map(reader, depth, made);
+    } else if (kind == MHO_NODE_LIST) {
+        status = read_list(reader, depth, made);
+    } else {
+        made->scalar = strdup((const char *)reader->event.data.scalar.value);
+        if (!made->scalar)
+            status = no_memory(reader);
+    }
+    if (status == MHO_OK)
+        *node = made;
+    else
+        mho_yaml_destroy(made);
+    return status;
+}
+
+/* STREAM-START [DOCUMENT-START node DOCUMENT-END] STREAM-END */
+static MhoStatus read_stream(Reader *reader, MhoYaml **root)
+{
+    MhoStatus status = step(reader);
+    if (status == MHO_OK)
+        status = step(reader);
+    if (status != MHO_OK)
+        return status;
+    if (reader->event.type == YAML_STREAM_END_EVENT)
+        return node_new(reader, MHO_NODE_MAP, root);
+    status = step(reader);
+    if (status == MHO_OK)
+        status = read_node(reader, 1, root);
+    if (status != MHO_OK)
+        return status;
+    MhoYaml *top = *root;
+    if (top->kind == MHO_NODE_SCALAR && *top->scalar == '\0') {
+        free(top->scalar);
+        top->scalar = NULL;
+        top->kind = MHO_NODE_MAP;
+    }
+    if (top->kind != MHO_NODE_MAP)
+        return mho_fail(reader->error, MHO_USAGE, "%s:%d: expected 'key: value' lines", reader->path, top->line);
+    status = step(reader);
+    if (status == MHO_OK)
+        status = step(reader);
+    if (status == MHO_OK && reader->event.type != YAML_STREAM_END_EVENT)
+        status = refuse(reader, "a second document; one file is one study");
+    return status;
+}
+
+typedef struct Leaf {
+    char *path;
+    int line;
+} Leaf;
+
+typedef struct Leaves {
+    Leaf *list;
+    size_t n, room;
+} Leaves;
+
+static MhoStatus collect_leaf(void *context, const char *path, const MhoYaml *leaf, MhoError *error)
+{
+    Leaves *leaves = context;
+    if (leaves->n == leaves->room) {
+        size_t room = leaves->room ? 2 * leaves->room : 64;
+        Leaf *grown = realloc(leaves->list, room * sizeof *grown);
+        if (!grown)
+            return mho_fail(error, MHO_MEMORY, "out of memory");
+        leaves->list = grown;
+        leaves->room = room;
+    }
+    char *copy = strdup(path);
+    if (!copy)
+        return mho_fail(error, MHO_MEMORY, "out of memory");
+    leaves->list[leaves->n++] = (Leaf){copy, leaf->line};
+    return MHO_OK;
+}
+
+static int by_path_then_line(const void *a, const void *b)
+{
+    const Leaf *x = a, *y = b;
+    int order = strcmp(x->path, y->path);
+    return order ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+/* `a.b: 1` and `a: {b: 2}` spell the same key; the walk sees what the mapping does not. */
+static MhoStatus check_dotted_duplicates(const Reader *reader, const MhoYaml *root)
+{
+    Leaves leaves = {0};
+    MhoStatus status = mho_yaml_walk(root, collect_leaf, &leaves, reader->error);
+    if (status == MHO_OK && leaves.n > 0) {
+        qsort(leaves.list, leaves.n, sizeof *leaves.list, by_path_then_line);
+        for (size_t i = 1; i < leaves.n && status == MHO_OK; i++)
+            if (strcmp(leaves.list[i - 1].path, leaves.list[i].path) == 0)
+                status = mho_fail(reader->error, MHO_USAGE, "%s:%d: duplicate key '%s' (first on line %d)",
+                                  reader->path, leaves.list[i].line, leaves.list[i].path, leaves.list[i - 1].line);
+    }
+    for (size_t i = 0; i < leaves.n; i++)
+        free(leaves.list[i].path);
+    free(leaves.list);
+    return status;
+}
+
+MhoStatus mho_yaml_parse(const char *text, size_t n, const char *path, MhoYaml **root, MhoError *error)
+{
+    *root = NULL;
+    if (n > FILE_BYTES_MAX)
+        return mho_fail(error, MHO_USAGE, "%s: larger than 1 MiB; not a study", path);
+    Reader reader = {.path = path, .error = error};
+    if (!yaml_parser_initialize(&reader.parser))
+        return no_memory(&reader);
+    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, n);
+    MhoYaml *made = NULL;
+    MhoStatus status = read_stream(&reader, &made);
+    if (status == MHO_OK)
+        status = check_dotted_duplicates(&reader, made);
+    yaml_event_delete(&reader.event);
+    yaml_parser_delete(&reader.parser);
+    if (status == MHO_OK)
+        *root = made;
+    else
+        mho_yaml_destroy(made);
+    return status;
+}
+
+MhoStatus mho_yaml_read(const char *path, MhoYaml **root, MhoError *error)
+{
+    *root = NULL;
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return mho_fail(error, MHO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    char *text = malloc(FILE_BYTES_MAX + 1);
+    if (!text) {
+        fclose(file);
+        return mho_fail(error, MHO_MEMORY, "%s: out of memory", path);
+    }
+    size_t n = fread(text, 1, FILE_BYTES_MAX + 1, file);
+    int failed = ferror(file) ? errno : 0;
+    fclose(file);
+    MhoStatus status = failed ? mho_fail(error, MHO_INPUT, "%s: cannot be read: %s", path, strerror(failed))
+                              : mho_yaml_parse(text, n, path, root, error);
+    free(text);
+    return status;
+}
+
+const MhoYaml *mho_yaml_get(const MhoYaml *map, const char *key)
+{
+    if (!map || map->kind != MHO_NODE_MAP)
+        return NULL;
+    for (size_t i = 0; i < map->n_children; i++)
+        if (strcmp(map->children[i]->key, key) == 0)
+            return map->children[i];
+    return NULL;
+}
+
+/* prefix holds the path so far and is restored before returning; the reader bounds keys and depth, so it has room. */
+static MhoStatus walk(const MhoYaml *map, char *prefix, size_t length, MhoYamlVisit visit, void *context,
+                      MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < map->n_children && status == MHO_OK; i++) {
+        const MhoYaml *child = map->children[i];
+        int added = snprintf(prefix + length, PATH_MAX_BYTES - length, "%s%s", length ? "." : "", child->key);
+        if (added < 0 || (size_t)added >= PATH_MAX_BYTES - length)
+            return mho_fail(error, MHO_USAGE, "line %d: a key path of more than %d bytes", child->line, PATH_MAX_BYTES);
+        if (child->kind == MHO_NODE_MAP)
+            status = walk(child, prefix, length + (size_t)added, visit, context, error);
+        else
+            status = visit(context, prefix, child, error);
+    }
+    prefix[length] = '\0';
+    return status;
+}
+
+MhoStatus mho_yaml_walk(const MhoYaml *map, MhoYamlVisit visit, void *context, MhoError *error)
+{
+    char prefix[PATH_MAX_BYTES] = "";
+    if (!map || map->kind != MHO_NODE_MAP)
+        return mho_fail(error, MHO_FAILED, "only a mapping can be walked");
+    return walk(map, prefix, 0, visit, context, error);
+}
