@@ -1,0 +1,154 @@
+/* crossbar.h - integer matrices on arrays of analog cells, from plan to chip to state to one layer's outputs.
+ *
+ *   MhoPlan   one set of matrices on one chip configuration: tiles, arena sizes, ADC steps      shared by its chips
+ *   MhoChip   one fabricated and programmed chip                                               (seed, chip number)
+ *   MhoState  that chip at a time and a temperature: drifted, packed for the kernels           the same devices
+ *   MhoRun    a thread's scratch; holds no counter that reaches a result and no random state
+ *
+ * A matrix holds integer weight codes -n_weight..n_weight; full-scale codes map to g_max (x = |code| / n_weight). A read sums
+ * x_r * g over the rows of one tile; one accumulator unit is one weight code times one input code. Every row tile (and
+ * slice and phase) is converted on its own; codes are summed as integers; then one float multiply (and add), clip, round.
+ * crossbar knows no graph: net hands it matrices and gathers.
+ */
+#ifndef MHO_CROSSBAR_CROSSBAR_H
+#define MHO_CROSSBAR_CROSSBAR_H
+
+#include "adc/adc.h"
+#include "base/model.h"
+#include "cell/cell.h"
+#include "dac/dac.h"
+#include "kernels/kernels.h"
+#include "wire/wire.h"
+
+typedef enum MhoMapping { MHO_MAP_DIFFERENTIAL, MHO_MAP_OFFSET } MhoMapping;
+typedef enum MhoSubtract { MHO_SUBTRACT_ANALOG, MHO_SUBTRACT_DIGITAL } MhoSubtract;
+typedef enum MhoCalibrate { MHO_CALIBRATE_IDEAL, MHO_CALIBRATE_CHIP, MHO_CALIBRATE_STATE } MhoCalibrate;
+typedef enum MhoRange { MHO_RANGE_CALIBRATED, MHO_RANGE_FIXED, MHO_RANGE_MAXIMUM, MHO_RANGE_UNIT } MhoRange;
+typedef enum MhoCompensation { MHO_COMPENSATE_NONE, MHO_COMPENSATE_GLOBAL } MhoCompensation;
+typedef enum MhoReadChoice { MHO_READ_DEFAULT, MHO_READ_CHOOSE_FROZEN, MHO_READ_CHOOSE_PER_READ, MHO_READ_CHOOSE_SPLIT } MhoReadChoice;
+typedef enum MhoDrawForm { MHO_DRAW_PER_COLUMN, MHO_DRAW_PER_CELL } MhoDrawForm; /* exact short form, and its reference */
+
+/* The common keys "chip.*" of a study; parameter table in mho_chip_model. */
+typedef struct MhoChipParams {
+    double time, temperature, noise;     /* s; K; factor on every standard normal */
+    int read;                            /* MhoReadChoice, key cell.read */
+    double t_observe;                    /* s, key cell.t_observe */
+    int draw;                            /* MhoDrawForm, key cell.draw */
+    int calibrate, range;                /* keys adc.calibrate, adc.range */
+    double full_scale;                   /* key adc.full_scale: range = fixed, as a fraction of the largest possible sum */
+    int rows, cols, mapping, subtract;   /* keys array.* */
+    int compensation;
+} MhoChipParams;
+
+extern const MhoModel mho_chip_model; /* name "chip": the table of MhoChipParams, keys relative to "chip." */
+
+/* One chip configuration. Borrowed pointers, valid while plans made from it live. */
+typedef struct MhoChipConfig {
+    MhoChipParams chip;
+    const MhoCellModel *cell;
+    const MhoAdcModel *adc;
+    const MhoDacModel *dac;
+    const MhoWireModel *wire;
+    const void *cell_params, *adc_params, *dac_params, *wire_params;
+    uint64_t seed;
+} MhoChipConfig;
+
+/* One analog layer. codes and shift are borrowed while the plan lives. */
+typedef struct MhoMatrix {
+    char name[MHO_NAME_MAX];
+    size_t groups, rows, cols; /* rows and cols of one group */
+    const int16_t *codes;      /* (groups, rows, cols) */
+    const int32_t *shift;      /* (groups, cols) accumulator units, realised exactly by always-on rows; NULL: none */
+    int n_weight, n_input;     /* largest weight and input code */
+    bool signed_input;         /* two phases (or bipolar) */
+    size_t positions;          /* outputs of one image */
+} MhoMatrix;
+
+typedef struct MhoPlan MhoPlan;
+typedef struct MhoChip MhoChip;
+typedef struct MhoState MhoState;
+typedef struct MhoRun MhoRun;
+
+/* What a plan says of one layer: for tests, --layers and energy. */
+typedef struct MhoLayerPlan {
+    size_t row_tiles, col_tiles, shift_rows; /* shift_rows: always-on rows added for the shift */
+    size_t devices;                          /* cells programmed */
+    uint64_t conversions;                    /* ADC conversions of one image */
+    double largest_sum;                      /* largest possible |sum| of a tile, accumulator units */
+    float step;                              /* ADC step (LSB) in accumulator units; 0 until set */
+} MhoLayerPlan;
+
+/* Plan tiles for n matrices. Widths of the random counters, integer bounds (s32 sums, ADC code sums in 64 bit) and
+ * combinations are checked here: USAGE errors name layer, key and remedy. ADC steps of unit, maximum and fixed ranges are
+ * known at once; calibrated ones are set by mho_plan_calibrate. */
+MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices, size_t n, MhoPlan **plan, MhoError *error) MHO_CHECKED;
+void mho_plan_destroy(MhoPlan *plan);
+MhoLayerPlan mho_plan_layer(const MhoPlan *plan, size_t l);
+bool mho_plan_needs_calibration(const MhoPlan *plan);  /* range = calibrated */
+MhoCalibrate mho_plan_calibrate_when(const MhoPlan *plan);
+bool mho_plan_is_random(const MhoPlan *plan);          /* false: every chip is the same, one is enough */
+
+/* |tile sum| histograms of calibration: 64 bins per octave, integer counts, so threads and order do not matter. */
+typedef struct MhoRangeProbe MhoRangeProbe;
+MhoStatus mho_range_probe_create(size_t n_layers, MhoRangeProbe **probe, MhoError *error) MHO_CHECKED;
+void mho_range_probe_destroy(MhoRangeProbe *probe);
+void mho_range_probe_merge(MhoRangeProbe *into, const MhoRangeProbe *from);
+double mho_range_probe_largest(const MhoRangeProbe *probe, size_t l); /* largest |tile sum| met, accumulator units */
+
+/* Steps that minimise the mean squared error of quantizing and clipping the sums seen. For calibrate = ideal into the plan (before
+ * chips are made), for chip and state into the chip or state. */
+MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
+MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
+MhoStatus mho_state_calibrate(MhoState *state, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
+
+/* Program chip number `number`: every device of every tile, from (seed, number) alone. */
+MhoStatus mho_chip_create(const MhoPlan *plan, uint32_t number, MhoChip **chip, MhoError *error) MHO_CHECKED;
+void mho_chip_destroy(MhoChip *chip);
+
+/* The chip under a condition: drifted and frozen-noise conductances, wires, packed planes. Compensation is measured with
+ * mho_state_compensate() once steps are set. */
+MhoStatus mho_state_create(const MhoChip *chip, MhoCondition at, MhoState **state, MhoError *error) MHO_CHECKED;
+void mho_state_destroy(MhoState *state);
+/* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just after programming;
+ * their ratio multiplies the layer's outputs. No-op when the plan asks for none. */
+MhoStatus mho_state_compensate(MhoState *state, MhoRun *run, MhoError *error) MHO_CHECKED;
+double mho_state_compensation(const MhoState *state, size_t l); /* 1 when there is none */
+
+/* Effective weights (rows incl. always-on rows, cols) of one group in weight codes, as the packed planes hold them: for tests. */
+MhoStatus mho_state_weights(const MhoState *state, size_t l, size_t group, size_t n, float *weights, MhoError *error) MHO_CHECKED;
+/* Variance (cols) in accumulator units^2 of the per-read noise of one group for one input row vector (codes): for tests. */
+MhoStatus mho_state_variance(const MhoState *state, size_t l, size_t group, const uint8_t *codes, double *variance, MhoError *error) MHO_CHECKED;
+
+MhoStatus mho_run_create(const MhoPlan *plan, MhoRun **run, MhoError *error) MHO_CHECKED;
+void mho_run_destroy(MhoRun *run);
+
+/* How codes leave the layer: out = clip(round(fma(sum, a, b))) as u8 (s8 with low < 0), or logits = fma(sum, a, b) as float. The sum is
+ * in accumulator units; the ADC step and the compensation are folded into a by the call (a unit step changes nothing). */
+typedef struct MhoOutput {
+    const float *a, *b; /* (channels of all groups) */
+    int low, high;
+    uint8_t *codes;     /* (positions, channels), or NULL */
+    float *logits;      /* (positions, channels), or NULL */
+} MhoOutput;
+
+/* What one layer did with one image; add in image order. */
+typedef struct MhoLayerMeter {
+    uint64_t conversions, clipped;
+    double signal, noise; /* sum of squares of the ideal integer sums and of the difference to them; 0 unless measured */
+} MhoLayerMeter;
+
+typedef struct MhoLayerCall {
+    size_t layer;
+    const MhoGather *gather; /* of group 0; c_first advances by c_count per group */
+    const uint8_t *codes;    /* (h, w, c) input codes, u8, or s8 when the matrix has signed_input */
+    uint32_t image;          /* number of the image in its set: enters the random counter */
+    MhoOutput output;
+    bool measure;            /* also compute the ideal sums for the meter's signal and noise */
+    MhoRangeProbe *probe;    /* not NULL: calibration; sums go into the probe and pass unconverted to the output */
+    MhoLayerMeter *meter;    /* may be NULL */
+} MhoLayerCall;
+
+/* One layer of one image: gather, DAC, multiply, noise, ADC, sum over tiles, rescale, next codes. No allocation. */
+void mho_state_forward(const MhoState *state, MhoRun *run, const MhoLayerCall *call);
+
+#endif

@@ -1,0 +1,41 @@
+/* quantizer.h - what a network asks of a quantization policy.
+ *
+ * A quantized tensor is integer codes and a scale: value = e^s * code / n, with n = full_scale(bits, lower) and codes in
+ * lower n .. n for lower = -1 (weights, signed tensors) or 0 (activations with built-in ReLU).
+ * Arrays are (channels, per_channel), contiguous; log_scale is (channels), natural logarithm. Codes are whole numbers
+ * stored as float, so that products of codes are exact.
+ */
+#ifndef MHO_QUANT_QUANTIZER_H
+#define MHO_QUANT_QUANTIZER_H
+
+#include "base/model.h"
+#include "kernels/random.h"
+
+typedef struct MhoQuantShape {
+    int bits, lower;            /* lower: -1 or 0 */
+    size_t channels, per_channel;
+} MhoQuantShape;
+
+typedef struct MhoQuantizer {
+    MhoModel model;
+    int min_bits, max_bits;
+
+    /* Largest code n. Signed: 2^(bits-1) - 1 (bits = 2 is ternary); unsigned: 2^bits - 1. */
+    int (*full_scale)(const void *params, int bits, int lower);
+
+    /* Starting scales from the tensor itself. */
+    void (*fit)(const void *params, MhoQuantShape shape, const float *x, float *log_scale);
+
+    /* Codes of x. noise (NULL: none) is added in units of one step before rounding: an error of the sum. */
+    void (*encode)(const void *params, MhoQuantShape shape, const float *x, const float *log_scale, const float *noise,
+                   float *codes);
+
+    /* Straight-through gradients: from dL/dvalue to dL/dx (overwritten) and dL/d log_scale (added), which is divided by
+     * sqrt(per_channel n). The declared surrogate is documented in the policy's file. */
+    void (*gradient)(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
+                     const float *d_value, float *d_x, float *d_log_scale);
+} MhoQuantizer;
+
+extern const MhoRegistry mho_quantizer_registry;
+
+#endif
