@@ -1,0 +1,71 @@
+/* train.h - from a dataset to a network: float, then down a ladder of precisions, then without batch norm.
+ *
+ * A recipe is a list of stages. Each quantized stage starts from the net of the stage before, which is also its teacher
+ * (FQ-Conv, Verhoef et al., arXiv 1912.09356). Nothing here reads a test set: the only images are the two halves of the training set.
+ */
+#ifndef MHO_TRAIN_TRAIN_H
+#define MHO_TRAIN_TRAIN_H
+
+#include "base/log.h"
+#include "data/dataset.h"
+#include "net/net.h"
+
+/* The keys "train.*" of a study; table in mho_train_model. */
+typedef struct MhoTrainParams {
+    char net[MHO_TEXT_MAX];    /* builder: lenet allconv resnet20 */
+    double width;              /* multiplies the builder's channels */
+    char ladder[MHO_TEXT_MAX]; /* "float:6 4/4:2 2/4:4 fq:4": stages "float", "W/A" (bits, batch norm stands), "fq" or "fq W/A" (batch norm removed), ":" epochs */
+    int batch;
+    double rate, quant_rate;   /* peak learning rates of the float stage and of the others */
+    double momentum, weight_decay, label_smoothing;
+    int schedule;              /* MhoSchedule */
+    double warmup;             /* epochs */
+    double step_epochs, step_factor; /* schedule = step */
+    int crop;                  /* pixels of padding before a random crop; 0: none */
+    bool flip;
+    double distill, distill_temperature; /* weight of the teacher's soft targets, 0: none */
+    double blend;              /* epochs of z = (1-t) BN(z) + t FQ(z) when batch norm goes; 0: none */
+    double noise_weight, noise_activation, noise_sum; /* keys noise.*: LSB */
+    int held_out;              /* images held out of the training set for validation */
+    int limit;                 /* first n training images; 0: all */
+} MhoTrainParams;
+
+typedef enum MhoSchedule { MHO_SCHEDULE_COSINE, MHO_SCHEDULE_STEP, MHO_SCHEDULE_CONSTANT } MhoSchedule;
+
+extern const MhoModel mho_train_model; /* name "train"; check() parses the ladder */
+
+/* The keys "quant.*" of a study; table in mho_quant_model. Bits 0: as the model has them. */
+typedef struct MhoQuantParams {
+    char weight_name[MHO_TEXT_MAX], activation_name[MHO_TEXT_MAX];
+    int weight_bits, activation_bits;
+    int scale; /* MhoWeightScale, key weight.scale */
+    int shift; /* 0 row, 1 none: key shift */
+} MhoQuantParams;
+
+extern const MhoModel mho_quant_model;
+
+/* Called after every epoch with everything needed to go on (owned by the caller afterwards: no, borrowed during the call). final: training is done. */
+typedef MhoStatus (*MhoCheckpointFunction)(void *context, const MhoRecord *checkpoint, bool final, MhoError *error);
+
+typedef struct MhoTrainInput {
+    const MhoDataset *kept, *held;   /* halves of the training set */
+    const MhoTrainParams *train;
+    const MhoQuantParams *quant;
+    uint64_t seed;
+    int threads;                     /* <= 0: OpenMP's default */
+    const MhoLog *log;
+    MhoCheckpointFunction checkpoint;
+    void *context;
+    const MhoRecord *resume;         /* NULL, or a checkpoint of the same recipe: goes on to the same bytes */
+    const char *resume_file;         /* for messages */
+} MhoTrainInput;
+
+/* Train. *net is the caller's. *history (may be NULL) is a record "history" with arrays per epoch: stage (string), epoch, loss, train_accuracy,
+ * held_accuracy, rate, images_per_second is left out (it is provenance). FAILED when the loss is not finite, naming stage, epoch and step;
+ * STOPPED on a stop request, after a checkpoint. */
+MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoRecord **history, MhoError *error) MHO_CHECKED;
+
+/* Top-1 accuracy (0..1) and mean loss of a net in evaluation mode on a dataset, float/fake-quant executor. */
+MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, double *accuracy, double *loss, MhoError *error) MHO_CHECKED;
+
+#endif
