@@ -1,0 +1,110 @@
+/* math.c - scalar log, exp, pow and the normal of one word: the specification of the array forms.
+ *
+ * The double versions use no fma, so they are fast where there is none, and the same everywhere. log: 2 artanh(s) by its
+ * series, s = f / (2 + f) (Abramowitz and Stegun 4.1.27). exp: Taylor series on |r| <= log(2) / 2 after a two-part
+ * reduction (Cody and Waite, 1980).
+ */
+#include "kernels/math.h"
+
+#include "kernels/lanes_internal.h"
+#include "kernels/random.h"
+
+/* log 2 in two parts; the first has 20 trailing zero bits, so its product with an exponent is exact. */
+static const double log2_high = 0x1.62e42fefp-1;
+static const double log2_low = 0x1.473de6af278edp-34;
+
+static uint64_t double_bits(double x)
+{
+    union {
+        double d;
+        uint64_t u;
+    } pun = {.d = x};
+
+    return pun.u;
+}
+
+static double double_of_bits(uint64_t u)
+{
+    union {
+        uint64_t u;
+        double d;
+    } pun = {.u = u};
+
+    return pun.d;
+}
+
+float mho_logf(float x)
+{
+    return lane_log(x);
+}
+
+float mho_expf(float x)
+{
+    return lane_exp(x);
+}
+
+float mho_normal_of_word(uint32_t word)
+{
+    return lane_normal(word);
+}
+
+double mho_log(double x)
+{
+    static const double inverse_odd[] = {
+        1.0 / 3.0,  1.0 / 5.0,  1.0 / 7.0,  1.0 / 9.0,  1.0 / 11.0, 1.0 / 13.0,
+        1.0 / 15.0, 1.0 / 17.0, 1.0 / 19.0, 1.0 / 21.0, 1.0 / 23.0,
+    };
+    const uint64_t root_half = 0x3fe6a09e667f3bcdU;
+    const uint64_t shifted = double_bits(x) - root_half;
+    const double e = (double)((int64_t)shifted >> 52);
+    const double f = double_of_bits((shifted & 0xfffffffffffffU) + root_half) - 1.0;
+    const double s = f / (2.0 + f);
+    const double s2 = s * s;
+    double series = inverse_odd[10];
+
+    for (int k = 9; k >= 0; k--) {
+        series = series * s2 + inverse_odd[k];
+    }
+    /* 2 artanh(s) = f - s (f - 2 s^2 series) keeps f, which is exact, as the leading term */
+    return e * log2_high + (f - (s * (f - 2.0 * s2 * series) - e * log2_low));
+}
+
+double mho_exp(double x)
+{
+    static const double inverse_factorial[] = {
+        1.0 / 2.0,      1.0 / 6.0,       1.0 / 24.0,       1.0 / 120.0,       1.0 / 720.0,        1.0 / 5040.0,
+        1.0 / 40320.0,  1.0 / 362880.0,  1.0 / 3628800.0,  1.0 / 39916800.0,  1.0 / 479001600.0,  1.0 / 6227020800.0,
+    };
+    const double above = x > -708.0 ? x : -708.0;
+    const double a = above < 709.0 ? above : 709.0;
+    const double n = __builtin_rint(a * 0x1.71547652b82fep+0); /* 1 / log 2 */
+    const double r = (a - n * log2_high) - n * log2_low;
+    double series = inverse_factorial[11];
+
+    if (!(x >= -708.0)) {
+        return 0.0;
+    }
+    for (int k = 10; k >= 0; k--) {
+        series = series * r + inverse_factorial[k];
+    }
+    return (1.0 + (r + r * r * series)) * double_of_bits((uint64_t)((int64_t)n + 1023) << 52);
+}
+
+/* The product is carried in double, so that its relative error does not become an absolute one of e^(y log x). */
+float mho_powf(float x, float y)
+{
+    const double low = -87.3, high = 88.7; /* results stay normal floats; 0 below, saturated above */
+
+    if (y == 0.0F || x == 1.0F) {
+        return 1.0F;
+    }
+    if (!(x > 0.0F)) {
+        return y > 0.0F ? 0.0F : (float)mho_exp(high);
+    }
+    const double product = (double)y * mho_log((double)x);
+
+    if (!(product >= low)) {
+        return 0.0F;
+    }
+    return (float)mho_exp(product < high ? product : high);
+}
