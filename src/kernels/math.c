@@ -1,4 +1,4 @@
-/* math.c - scalar log, exp, pow and the normal of one word: the specification of the array forms.
+/* math.c - log, exp and pow of one number, and the normal of one word.
  *
  * The double versions use no fma, so they are fast where there is none, and the same everywhere. log: 2 artanh(s) by its
  * series, s = f / (2 + f) (Abramowitz and Stegun 4.1.27). exp: Taylor series on |r| <= log(2) / 2 after a two-part
@@ -6,6 +6,7 @@
  */
 #include "kernels/math.h"
 
+#include "kernels/kernels.h"
 #include "kernels/lanes_internal.h"
 #include "kernels/random.h"
 
@@ -33,14 +34,21 @@ static double double_of_bits(uint64_t u)
     return pun.d;
 }
 
+/* One element of the table in use: same bits, and many times faster than fmaf without its instruction. */
 float mho_logf(float x)
 {
-    return lane_log(x);
+    float y;
+
+    mho_kernels()->log(1, &x, &y);
+    return y;
 }
 
 float mho_expf(float x)
 {
-    return lane_exp(x);
+    float y;
+
+    mho_kernels()->exp(1, &x, &y);
+    return y;
 }
 
 float mho_normal_of_word(uint32_t word)
