@@ -15,7 +15,7 @@
 #include "base/record.h"
 #include "quant/quantizer.h"
 
-enum { MHO_NODE_MAX_INPUTS = 2, MHO_NODE_MAX_ARRAYS = 6, MHO_LAYER_SETTINGS_MAX = 512 };
+enum { MHO_NODE_MAX_INPUTS = 2, MHO_NODE_MAX_ARRAYS = 6, MHO_LAYER_SETTINGS_MAX = 640, MHO_NET_MAX_NODES = 4096 };
 
 typedef struct MhoShape {
     int h, w, c;
@@ -93,12 +93,18 @@ MhoStatus mho_net_copy(const MhoNet *net, MhoNet **copy, MhoError *error) MHO_CH
 void mho_net_destroy(MhoNet *net);
 int mho_net_find(const MhoNet *net, const char *name); /* node index or -1 */
 MhoNodeArray *mho_node_array(MhoNode *node, const char *name); /* NULL when absent */
+const float *mho_node_values(const MhoNode *node, const char *name); /* (n) of that array, NULL when absent */
 bool mho_node_is(const MhoNode *node, const char *kind);
+/* Settings of a conv or dense node, of a quantizer node; NULL for other kinds. */
+const MhoConvSettings *mho_node_conv(const MhoNode *node);
+const MhoQuantizerSettings *mho_node_quantizer(const MhoNode *node);
 
 /* Named builders: lenet, allconv (small, 3x3 all-convolutional), resnet20. Float nets with batch norm and ReLU, weights drawn (He) from seed. */
 MhoStatus mho_net_build(const char *builder, MhoShape input, int n_classes, double width, uint64_t seed, MhoNet **net,
                         MhoError *error) MHO_CHECKED;
 const char *const *mho_net_builders(void); /* NULL-terminated */
+/* Weights drawn as N(0, 2 / fan_in) (He et al., ICCV 2015), gamma and variance 1, everything else 0. */
+MhoStatus mho_net_initialize(MhoNet *net, uint64_t seed, MhoError *error) MHO_CHECKED;
 double mho_net_macs(const MhoNet *net);    /* multiply-accumulates of one image */
 
 /* Graph transformations of gradual quantization (fqconv.c and others read them from train). */

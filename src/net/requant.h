@@ -17,10 +17,28 @@ typedef struct MhoRequant {
 /* Constants of node `target` (a quantizer, or the final dense layer) into a, b (channels). Looks back through relu and batchnorm. */
 MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, MhoRequant *requant, MhoError *error) MHO_CHECKED;
 
-/* Value of one stored unit of a node's output (scale per tensor): quantizers e^s / n, pools and additions their input's, input 1 / divisor. */
+/* Value of one stored unit of a node's output (scale per tensor): input 1 / divisor; quantizer e^s / n; maximum pool and addition as
+ * their input; a stored sum of an average or global pool its input's / N, N = codes per window (padding counts). Other kinds: USAGE. */
 MhoStatus mho_net_scale(const MhoNet *net, int node, double *scale, MhoError *error) MHO_CHECKED;
 
-/* Weight codes (k, rows) of a quantized layer as int16, rounded shift (k) in accumulator units (NULL allowed). */
+/* The node itself, or what stands before maximum pools: the input or quantizer whose codes this node's output consists of; -1: the output is no codes. */
+int mho_net_code_source(const MhoNet *net, int node);
+
+/* Largest code n of a tensor of codes (255 for the image) and whether it has negative codes. */
+MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signed, MhoError *error) MHO_CHECKED;
+
+/* The quantizer node whose log_scale a quantizer node uses: the one it shares, or itself. */
+int mho_net_scale_owner(const MhoNet *net, int quantizer);
+
+/* A policy by name with its parameters at their defaults, and the largest code n that it gives for bits and lower. */
+typedef struct MhoPolicy {
+    const MhoQuantizer *quantizer;
+    _Alignas(8) unsigned char params[MHO_LAYER_SETTINGS_MAX];
+} MhoPolicy;
+MhoStatus mho_policy_find(const char *name, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
+
+/* Weight codes (k, rows) of a quantized layer as int16, rounded shift (k) in accumulator units (NULL allowed). The stored sums of a
+ * layer include its shift. */
 MhoStatus mho_net_weight_codes(const MhoNet *net, int node, int16_t *codes, int32_t *shift, MhoError *error) MHO_CHECKED;
 
 #endif
