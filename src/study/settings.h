@@ -1,0 +1,66 @@
+/* settings.h - every key of every parameter table, by its full name, with one value each.
+ *
+ * Sections join the tables: the study's own keys, "chip.", "quant.", "train.", and one section per registered model
+ * ("chip.cell.pcm.", "chip.adc.uniform.", "quant.weight.fqconv."). Settings are one block of bytes, so a grid point is a copy.
+ */
+#ifndef MHO_STUDY_SETTINGS_H
+#define MHO_STUDY_SETTINGS_H
+
+#include "base/model.h"
+#include "crossbar/crossbar.h"
+#include "train/train.h"
+
+enum { MHO_KEY_MAX = 128 };
+
+typedef enum MhoDataSplit { MHO_DATA_TEST, MHO_DATA_HELD, MHO_DATA_TRAIN } MhoDataSplit;
+
+/* The study's own keys. */
+typedef struct MhoStudyParams {
+    char title[MHO_TEXT_MAX], model[MHO_TEXT_MAX];
+    int seed, repeat;                                       /* repeat: chips a point */
+    char data_name[MHO_TEXT_MAX], data_train[MHO_TEXT_MAX]; /* data_train: training images of a set given by path; "": data_name */
+    int split, limit;                                       /* MhoDataSplit; first n images, 0: all */
+    int calibration, measured;                              /* training images of calibration; images with SNR */
+    char cell[MHO_TEXT_MAX], adc[MHO_TEXT_MAX], dac[MHO_TEXT_MAX], wire[MHO_TEXT_MAX];
+} MhoStudyParams;
+
+extern const MhoModel mho_study_model;
+
+typedef struct MhoSection {
+    char prefix[MHO_KEY_MAX]; /* "" or ends with '.' */
+    const MhoModel *model;
+    size_t offset;            /* of the parameter struct in the block */
+} MhoSection;
+
+typedef struct MhoSettings MhoSettings;
+
+MhoStatus mho_settings_create(MhoSettings **settings, MhoError *error) MHO_CHECKED; /* all defaults */
+MhoStatus mho_settings_copy(const MhoSettings *from, MhoSettings **settings, MhoError *error) MHO_CHECKED;
+void mho_settings_destroy(MhoSettings *settings);
+
+/* Set a key. Unknown keys are USAGE errors that name the nearest known one; `where` ("study.yaml:12") leads the message. */
+MhoStatus mho_settings_set(MhoSettings *settings, const char *key, const char *text, const char *where, MhoError *error) MHO_CHECKED;
+const MhoParam *mho_settings_find(const MhoSettings *settings, const char *key, const MhoSection **section); /* NULL: unknown */
+MhoStatus mho_settings_unknown(const MhoSettings *settings, const char *key, const char *where, MhoError *error);
+size_t mho_settings_format(const MhoSettings *settings, const char *key, char *text, size_t size); /* "" for an unknown key */
+
+/* Sections in their fixed order, for listing. */
+size_t mho_settings_sections(const MhoSettings *settings, const MhoSection **sections);
+
+const MhoStudyParams *mho_settings_study(const MhoSettings *settings);
+const MhoChipParams *mho_settings_chip(const MhoSettings *settings);
+const MhoQuantParams *mho_settings_quant(const MhoSettings *settings);
+const MhoTrainParams *mho_settings_train(const MhoSettings *settings);
+
+/* Models named by chip.*.name with their parameters; borrowed from settings. USAGE for unknown names or failed checks across parameters. */
+MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *config, MhoError *error) MHO_CHECKED;
+
+/* Does the result at these settings depend on key at all? Parameters of models that are not chosen, time for a cell that does not age and
+ * the like do not count; nor do train keys here (they act through the model file). */
+bool mho_settings_uses(const MhoSettings *settings, const char *key);
+
+/* Canonical text "key=value\n" of every key the result depends on, in section order; the caller frees it. NULL: out of memory.
+ * recipe: the keys a model file depends on (train.*, quant.*, seed, data) instead. */
+char *mho_settings_canonical(const MhoSettings *settings, bool recipe);
+
+#endif

@@ -1,0 +1,125 @@
+/* settings_use.c - which keys a result depends on, so that a switch that does nothing is noticed and equal points are run once. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "study/settings.h"
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* "chip.cell.pcm.t_read" with "chip.cell." and "pcm": the parameter of the chosen model. */
+static bool is_of(const char *key, const char *kind, const char *name)
+{
+    size_t length = strlen(kind), name_length = strlen(name);
+    return starts_with(key, kind) && strncmp(key + length, name, name_length) == 0 && key[length + name_length] == '.';
+}
+
+static const MhoModel *chosen(const MhoRegistry *registry, const char *name)
+{
+    for (size_t i = 0; i < registry->n; i++)
+        if (strcmp(registry->models[i]->name, name) == 0)
+            return registry->models[i];
+    return NULL;
+}
+
+/* Common keys of the chip: used when some chosen model does not ignore them and no other switch takes them out. */
+static bool uses_common(const MhoSettings *settings, const char *key)
+{
+    const MhoStudyParams *study = mho_settings_study(settings);
+    const MhoChipParams *chip = mho_settings_chip(settings);
+    const MhoModel *models[] = {chosen(&mho_cell_registry, study->cell), chosen(&mho_adc_registry, study->adc),
+                                chosen(&mho_dac_registry, study->dac), chosen(&mho_wire_registry, study->wire)};
+    const MhoCellModel *cell = (const MhoCellModel *)models[0];
+    unsigned ignored = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE;
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+        ignored &= models[i] ? models[i]->ignores : ~0U;
+    bool reads = cell && cell->read_noise;
+    bool split = chip->read == MHO_READ_CHOOSE_SPLIT ||
+                 (chip->read == MHO_READ_DEFAULT && cell && cell->default_read == MHO_READ_SPLIT);
+    if (strcmp(key, "chip.time") == 0)
+        return !(ignored & MHO_IGNORES_TIME);
+    if (strcmp(key, "chip.temperature") == 0)
+        return !(ignored & MHO_IGNORES_TEMPERATURE);
+    if (strcmp(key, "chip.noise") == 0)
+        return !(ignored & MHO_IGNORES_NOISE);
+    if (strcmp(key, "chip.cell.read") == 0 || strcmp(key, "chip.cell.draw") == 0)
+        return reads;
+    if (strcmp(key, "chip.cell.t_observe") == 0)
+        return reads && split;
+    if (strcmp(key, "chip.adc.calibrate") == 0)
+        return chip->range == MHO_RANGE_CALIBRATED;
+    if (strcmp(key, "chip.adc.full_scale") == 0)
+        return chip->range == MHO_RANGE_FIXED;
+    return true;
+}
+
+bool mho_settings_uses(const MhoSettings *settings, const char *key)
+{
+    const MhoStudyParams *study = mho_settings_study(settings);
+    const MhoQuantParams *quant = mho_settings_quant(settings);
+    const MhoSection *section;
+    if (!mho_settings_find(settings, key, &section))
+        return false;
+    if (starts_with(section->prefix, "chip.cell."))
+        return is_of(key, "chip.cell.", study->cell);
+    if (starts_with(section->prefix, "chip.adc."))
+        return is_of(key, "chip.adc.", study->adc);
+    if (starts_with(section->prefix, "chip.dac."))
+        return is_of(key, "chip.dac.", study->dac);
+    if (starts_with(section->prefix, "chip.wire."))
+        return is_of(key, "chip.wire.", study->wire);
+    if (starts_with(section->prefix, "quant.weight."))
+        return is_of(key, "quant.weight.", quant->weight_name);
+    if (starts_with(section->prefix, "quant.activation."))
+        return is_of(key, "quant.activation.", quant->activation_name);
+    if (starts_with(key, "chip."))
+        return uses_common(settings, key);
+    return true;
+}
+
+/* Keys that name things or count repetitions: they identify a study but no trial depends on their value. */
+static bool is_identity(const char *key)
+{
+    return strcmp(key, "title") == 0 || strcmp(key, "model") == 0 || strcmp(key, "repeat") == 0;
+}
+
+static bool belongs(const MhoSettings *settings, const char *key, bool recipe)
+{
+    bool made_by_training = starts_with(key, "train.") || starts_with(key, "quant.") || strcmp(key, "seed") == 0 ||
+                            strcmp(key, "data.name") == 0 || strcmp(key, "data.train") == 0;
+    if (is_identity(key))
+        return false;
+    if (recipe)
+        return made_by_training && mho_settings_uses(settings, key);
+    return !starts_with(key, "train.") && mho_settings_uses(settings, key);
+}
+
+char *mho_settings_canonical(const MhoSettings *settings, bool recipe)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    const MhoSection *sections;
+    size_t n = mho_settings_sections(settings, &sections);
+    for (size_t i = 0; i < n; i++) {
+        const MhoModel *model = sections[i].model;
+        for (size_t p = 0; p < model->n_params; p++) {
+            char key[MHO_KEY_MAX * 2], value[MHO_TEXT_MAX];
+            snprintf(key, sizeof key, "%s%s", sections[i].prefix, model->params[p].key);
+            if (!belongs(settings, key, recipe))
+                continue;
+            mho_settings_format(settings, key, value, sizeof value);
+            fprintf(out, "%s=%s\n", key, value);
+        }
+    }
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

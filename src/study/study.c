@@ -1,0 +1,264 @@
+/* study.c - a study from its YAML file and the command line. */
+#include "study/study.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/yaml.h"
+
+static void axis_clear(MhoAxis *axis)
+{
+    for (size_t i = 0; i < axis->n; i++)
+        free(axis->values[i]);
+    free(axis->values);
+    *axis = (MhoAxis){0};
+}
+
+void mho_study_destroy(MhoStudy *study)
+{
+    for (size_t i = 0; i < study->n_axes; i++)
+        axis_clear(&study->axes[i]);
+    mho_settings_destroy(study->settings);
+    *study = (MhoStudy){0};
+}
+
+/* Check one value against its table by setting it, so that a bad value is refused before anything runs. */
+static MhoStatus axis_push(MhoStudy *study, MhoAxis *axis, const char *text, const char *where, MhoError *error)
+{
+    MhoStatus status = mho_settings_set(study->settings, axis->key, text, where, error);
+    if (status != MHO_OK)
+        return status;
+    char canonical[MHO_TEXT_MAX];
+    mho_settings_format(study->settings, axis->key, canonical, sizeof canonical);
+    for (size_t i = 0; i < axis->n; i++)
+        if (strcmp(axis->values[i], canonical) == 0)
+            return mho_fail(error, MHO_USAGE, "%s%s%s: %s stands twice in the sweep", where ? where : "", where ? ": " : "",
+                            axis->key, canonical);
+    if (axis->n == MHO_MAX_AXIS_VALUES)
+        return mho_fail(error, MHO_USAGE, "%s: more than %d values", axis->key, MHO_MAX_AXIS_VALUES);
+    char **grown = realloc(axis->values, (axis->n + 1) * sizeof *grown);
+    if (!grown)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", axis->key);
+    axis->values = grown;
+    axis->values[axis->n] = strdup(canonical);
+    if (!axis->values[axis->n])
+        return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", axis->key);
+    axis->n++;
+    return MHO_OK;
+}
+
+/* first:last:step with both ends included. */
+static MhoStatus axis_range(MhoStudy *study, MhoAxis *axis, const char *text, const char *where, MhoError *error)
+{
+    double first, last, step;
+    char tail;
+    const char *lead = where ? where : "--set";
+    if (sscanf(text, "%lf:%lf:%lf%c", &first, &last, &step, &tail) != 3 || !isfinite(first) || !isfinite(last) ||
+        !isfinite(step))
+        return mho_fail(error, MHO_USAGE, "%s: %s: '%s' is no range; write first:last:step, as 4:8:2", lead, axis->key, text);
+    double count = floor((last - first) / step + 1e-9) + 1.0;
+    if (!(count >= 1.0 && count <= MHO_MAX_AXIS_VALUES))
+        return mho_fail(error, MHO_USAGE, "%s: %s: the range %s has no values or more than %d", lead, axis->key, text,
+                        MHO_MAX_AXIS_VALUES);
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < (size_t)count && status == MHO_OK; i++) {
+        char value[64];
+        snprintf(value, sizeof value, "%.12g", first + (double)i * step);
+        status = axis_push(study, axis, value, where, error);
+    }
+    return status;
+}
+
+/* A new axis for key, in place of an older one of the same key. */
+static MhoStatus axis_start(MhoStudy *study, const char *key, const char *where, MhoAxis **axis, MhoError *error)
+{
+    if (!mho_settings_find(study->settings, key, NULL))
+        return mho_settings_unknown(study->settings, key, where, error);
+    size_t at = 0;
+    while (at < study->n_axes && strcmp(study->axes[at].key, key) != 0)
+        at++;
+    if (at == MHO_MAX_AXES)
+        return mho_fail(error, MHO_USAGE, "%s%s%s: a sweep has at most %d axes", where ? where : "", where ? ": " : "", key,
+                        MHO_MAX_AXES);
+    if (at == study->n_axes)
+        study->n_axes++;
+    axis_clear(&study->axes[at]);
+    snprintf(study->axes[at].key, sizeof study->axes[at].key, "%s", key);
+    *axis = &study->axes[at];
+    return MHO_OK;
+}
+
+static void axis_drop(MhoStudy *study, const char *key)
+{
+    for (size_t i = 0; i < study->n_axes; i++) {
+        if (strcmp(study->axes[i].key, key) != 0)
+            continue;
+        axis_clear(&study->axes[i]);
+        study->n_axes--;
+        for (size_t j = i; j < study->n_axes; j++)
+            study->axes[j] = study->axes[j + 1];
+        study->axes[study->n_axes] = (MhoAxis){0};
+        return;
+    }
+}
+
+/* Number-valued keys may be swept with 4,6,8 and 4:8:2 without brackets; texts need brackets. */
+static bool is_number(const MhoSettings *settings, const char *key)
+{
+    const MhoParam *param = mho_settings_find(settings, key, NULL);
+    return param && (param->type == MHO_REAL || param->type == MHO_INT);
+}
+
+static MhoStatus set_list(MhoStudy *study, const char *key, char *list, const char *where, MhoError *error)
+{
+    MhoAxis *axis;
+    MhoStatus status = axis_start(study, key, where, &axis, error);
+    char *rest = list, *word;
+    while (status == MHO_OK && (word = strsep(&rest, ",")) != NULL) {
+        word += strspn(word, " ");
+        size_t length = strlen(word);
+        while (length > 0 && word[length - 1] == ' ')
+            word[--length] = '\0';
+        status = axis_push(study, axis, word, where, error);
+    }
+    return status;
+}
+
+/* One scalar text: a value, a list or a range. */
+static MhoStatus set_text(MhoStudy *study, const char *key, const char *text, const char *where, MhoError *error)
+{
+    size_t length = strlen(text);
+    bool number = is_number(study->settings, key);
+    bool bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
+    if (bracketed || (number && strchr(text, ','))) {
+        char *list = strdup(bracketed ? text + 1 : text);
+        if (!list)
+            return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", key);
+        if (bracketed)
+            list[length - 2] = '\0';
+        MhoStatus status = set_list(study, key, list, where, error);
+        free(list);
+        return status;
+    }
+    if (number && strchr(text, ':')) {
+        MhoAxis *axis;
+        MhoStatus status = axis_start(study, key, where, &axis, error);
+        return status == MHO_OK ? axis_range(study, axis, text, where, error) : status;
+    }
+    axis_drop(study, key);
+    return mho_settings_set(study->settings, key, text, where, error);
+}
+
+typedef struct Reader {
+    MhoStudy *study;
+    const char *path;
+} Reader;
+
+static MhoStatus read_leaf(void *context, const char *key, const MhoYaml *leaf, MhoError *error)
+{
+    Reader *reader = context;
+    bool swept = strncmp(key, "sweep.", 6) == 0;
+    char where[4200];
+    snprintf(where, sizeof where, "%s:%d", reader->path, leaf->line);
+    if (swept)
+        key += 6;
+    if (strncmp(key, "train.", 6) == 0)
+        reader->study->has_train = true;
+    if (leaf->kind == MHO_NODE_SCALAR)
+        return set_text(reader->study, key, leaf->scalar, where, error);
+    if (!swept)
+        return mho_fail(error, MHO_USAGE, "%s: %s: a list belongs under sweep:", where, key);
+    if (leaf->n_children == 0)
+        return mho_fail(error, MHO_USAGE, "%s: sweep.%s: an empty list", where, key);
+    MhoAxis *axis;
+    MhoStatus status = axis_start(reader->study, key, where, &axis, error);
+    for (size_t i = 0; i < leaf->n_children && status == MHO_OK; i++) {
+        const MhoYaml *item = leaf->children[i];
+        snprintf(where, sizeof where, "%s:%d", reader->path, item->line);
+        status = item->kind == MHO_NODE_SCALAR
+                     ? axis_push(reader->study, axis, item->scalar, where, error)
+                     : mho_fail(error, MHO_USAGE, "%s: sweep.%s: values are plain, not nested", where, key);
+    }
+    return status;
+}
+
+MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
+{
+    *study = (MhoStudy){0};
+    MhoStatus status = mho_settings_create(&study->settings, error);
+    if (status == MHO_OK && path) {
+        MhoYaml *root = NULL;
+        Reader reader = {.study = study, .path = path};
+        if (strlen(path) >= sizeof study->path)
+            return mho_fail(error, MHO_USAGE, "the path of the study is too long");
+        snprintf(study->path, sizeof study->path, "%s", path);
+        status = mho_yaml_read(path, &root, error);
+        if (status == MHO_OK)
+            status = mho_yaml_walk(root, read_leaf, &reader, error);
+        mho_yaml_destroy(root);
+    }
+    if (status != MHO_OK)
+        mho_study_destroy(study);
+    return status;
+}
+
+MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error)
+{
+    const char *equals = strchr(assignment, '=');
+    char key[MHO_KEY_MAX];
+    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof key)
+        return mho_fail(error, MHO_USAGE, "--set %s: write --set key=value", assignment);
+    snprintf(key, sizeof key, "%.*s", (int)(equals - assignment), assignment);
+    return set_text(study, key, equals + 1, "--set", error);
+}
+
+char *mho_study_text(const MhoStudy *study)
+{
+    char *text = NULL, *canonical = mho_settings_canonical(study->settings, false);
+    char *recipe = mho_settings_canonical(study->settings, true);
+    size_t size = 0;
+    FILE *out = canonical && recipe ? open_memstream(&text, &size) : NULL;
+    if (out) {
+        const MhoStudyParams *params = mho_settings_study(study->settings);
+        fprintf(out, "model=%s\nrepeat=%d\n%s%s", params->model, params->repeat, canonical, study->has_train ? recipe : "");
+        for (size_t i = 0; i < study->n_axes; i++) {
+            fprintf(out, "sweep %s", study->axes[i].key);
+            for (size_t v = 0; v < study->axes[i].n; v++)
+                fprintf(out, " %s", study->axes[i].values[v]);
+            fprintf(out, "\n");
+        }
+        if (fclose(out) != 0) {
+            free(text);
+            text = NULL;
+        }
+    }
+    free(canonical);
+    free(recipe);
+    return text;
+}
+
+MhoStatus mho_recipe_digest(const MhoSettings *settings, char hex[65], MhoError *error)
+{
+    char *text = mho_settings_canonical(settings, true);
+    if (!text)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the recipe");
+    mho_sha256(text, strlen(text), hex);
+    free(text);
+    return MHO_OK;
+}
+
+MhoStatus mho_model_path(const MhoSettings *settings, char *path, size_t size, MhoError *error)
+{
+    static const char mark[] = "{recipe}";
+    const char *given = mho_settings_study(settings)->model, *at = strstr(given, mark);
+    char hex[65] = "";
+    MhoStatus status = at ? mho_recipe_digest(settings, hex, error) : MHO_OK;
+    if (status != MHO_OK)
+        return status;
+    int n = at ? snprintf(path, size, "%.*s%.8s%s", (int)(at - given), given, hex, at + strlen(mark))
+               : snprintf(path, size, "%s", given);
+    return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "model: the path is too long");
+}
