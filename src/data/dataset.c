@@ -1,0 +1,322 @@
+/* dataset.c - one split of a set, by name, by path or from a record; the held-out split. */
+#include "data/dataset.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/formats_internal.h"
+#include "kernels/random.h"
+
+enum { MAX_CLASSES = 256, MAX_LISTED = 64 };
+
+void mho_dataset_destroy(MhoDataset *set)
+{
+    if (!set)
+        return;
+    for (int i = 0; set->class_names && i < set->n_classes; i++)
+        free(set->class_names[i]);
+    free(set->class_names);
+    free(set->images);
+    free(set->labels);
+    *set = (MhoDataset){0};
+}
+
+static size_t image_size(const MhoDataset *set)
+{
+    return (size_t)set->h * (size_t)set->w * (size_t)set->c;
+}
+
+MhoStatus mho_dataset_allocate(MhoDataset *set, const char *path, MhoError *error)
+{
+    size_t bytes;
+    if (!__builtin_mul_overflow(set->n, image_size(set), &bytes)) {
+        set->images = malloc(bytes > 0 ? bytes : 1);
+        set->labels = malloc(set->n > 0 ? set->n : 1);
+    }
+    if (set->images && set->labels)
+        return MHO_OK;
+    size_t n = set->n;
+    mho_dataset_destroy(set);
+    return mho_fail(error, MHO_MEMORY, "%s: no memory for %zu images", path, n);
+}
+
+MhoStatus mho_labels_check(const uint8_t *labels, size_t n, int n_classes, const char *path, MhoError *error)
+{
+    for (size_t i = 0; i < n; i++)
+        if (labels[i] >= n_classes)
+            return mho_fail(error, MHO_INPUT, "%s: label %d of image %zu is outside 0..%d", path, labels[i], i, n_classes - 1);
+    return MHO_OK;
+}
+
+int mho_labels_classes(const uint8_t *labels, size_t n)
+{
+    int n_classes = 0;
+    for (size_t i = 0; i < n; i++)
+        n_classes = labels[i] >= n_classes ? labels[i] + 1 : n_classes;
+    return n_classes;
+}
+
+/* Names of the classes 0 .. n - 1, copied; n at least n_classes so far. */
+static MhoStatus set_class_names(MhoDataset *set, const char *const *names, size_t n, const char *path, MhoError *error)
+{
+    if (n > MAX_CLASSES || (int)n < set->n_classes)
+        return mho_fail(error, MHO_INPUT, "%s: %zu class names for labels up to %d", path, n, set->n_classes - 1);
+    set->class_names = calloc(n, sizeof *set->class_names);
+    if (!set->class_names)
+        return mho_fail(error, MHO_MEMORY, "%s: no memory for class names", path);
+    set->n_classes = (int)n;
+    for (size_t i = 0; i < n; i++) {
+        set->class_names[i] = strdup(names[i]);
+        if (!set->class_names[i])
+            return mho_fail(error, MHO_MEMORY, "%s: no memory for class names", path);
+    }
+    return MHO_OK;
+}
+
+static void apply_limit(MhoDataset *set, size_t limit)
+{
+    if (limit == 0 || limit >= set->n)
+        return;
+    set->n = limit;
+    uint8_t *images = realloc(set->images, limit * image_size(set)); /* a shrink that fails leaves the block as it was */
+    uint8_t *labels = realloc(set->labels, limit);
+    set->images = images ? images : set->images;
+    set->labels = labels ? labels : set->labels;
+}
+
+static MhoStatus load_registered(const char *name, const char *data_option, MhoSplit split, MhoDataset *set, MhoError *error)
+{
+    const MhoDatasetModel *model = mho_dataset_find(name, error);
+    if (!model)
+        return mho_fail_context(error, "data.name");
+    char folder[MHO_PATH_MAX];
+    MhoStatus status = mho_dataset_locate_splits(model, data_option, 1U << split, folder, sizeof folder, error);
+    if (status == MHO_OK)
+        status = model->load(model, folder, split, set, error);
+    if (status == MHO_OK)
+        status = set_class_names(set, model->class_names, (size_t)model->n_classes, folder, error);
+    return status;
+}
+
+/* One name a line; blank lines at the end do not count. text is NUL-terminated and cut into the names. */
+static MhoStatus split_lines(char *text, const char *path, const char **names, size_t *n, MhoError *error)
+{
+    *n = 0;
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+        line[strcspn(line, "\r")] = '\0';
+        if (line[0] == '\0' && (!rest || rest[strspn(rest, "\r\n")] == '\0'))
+            break;
+        if (*n == MAX_CLASSES || line[0] == '\0')
+            return mho_fail(error, MHO_INPUT, "%s:%zu: %s", path, *n + 1,
+                            line[0] == '\0' ? "empty class name" : "more than 256 class names");
+        names[(*n)++] = line;
+    }
+    return MHO_OK;
+}
+
+static MhoStatus read_class_names(const char *path, MhoDataset *set, MhoError *error)
+{
+    MhoBytes bytes;
+    MhoStatus status = mho_bytes_read(path, &bytes, error);
+    if (status != MHO_OK)
+        return status;
+    const char *names[MAX_CLASSES];
+    size_t n = 0;
+    char *text = NULL;
+    if (memchr(bytes.data, '\0', bytes.n))
+        status = mho_fail(error, MHO_INPUT, "%s: not a text file with a class name a line", path);
+    else if (!(text = strndup((const char *)bytes.data, bytes.n)))
+        status = mho_fail(error, MHO_MEMORY, "%s: no memory for class names", path);
+    else
+        status = split_lines(text, path, names, &n, error);
+    if (status == MHO_OK)
+        status = set_class_names(set, names, n, path, error);
+    free(text);
+    mho_bytes_free(&bytes);
+    return status;
+}
+
+static bool ends_in_txt(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 4 && strcmp(path + length - 4, ".txt") == 0;
+}
+
+/* "A,B[,NAMES.txt]" after the prefix; cuts list. */
+static MhoStatus load_listed(const char *name, char *list, bool is_idx, MhoDataset *set, MhoError *error)
+{
+    const char *paths[MAX_LISTED], *names = NULL;
+    size_t n = 0;
+    for (char *path; (path = strsep(&list, ",")) != NULL;) {
+        if (path[0] == '\0' || n == MAX_LISTED || (names && ends_in_txt(path)))
+            return mho_fail(error, MHO_USAGE, "%s: %s", name,
+                            path[0] == '\0' ? "an empty path" : n == MAX_LISTED ? "too many paths" : "two lists of class names");
+        if (ends_in_txt(path))
+            names = path;
+        else
+            paths[n++] = path;
+    }
+    if (is_idx ? n != 2 : n == 0)
+        return mho_fail(error, MHO_USAGE, "%s: expected %s", name,
+                        is_idx ? "idx:IMAGES,LABELS[,CLASSES.txt]" : "cifar:FILE[,FILE...][,CLASSES.txt]");
+    MhoStatus status = is_idx ? mho_idx_load_pair(paths[0], paths[1], set, error)
+                              : mho_cifar_load_files(paths, n, names ? MAX_CLASSES : 10, set, error);
+    if (status != MHO_OK || !names)
+        return status;
+    set->n_classes = mho_labels_classes(set->labels, set->n); /* the list of names may be longer, not shorter */
+    return read_class_names(names, set, error);
+}
+
+static MhoStatus load_by_path(const char *name, MhoDataset *set, MhoError *error)
+{
+    bool is_idx = strncmp(name, "idx:", 4) == 0;
+    char *list = strdup(strchr(name, ':') + 1);
+    if (!list)
+        return mho_fail(error, MHO_MEMORY, "%s: no memory", name);
+    MhoStatus status = load_listed(name, list, is_idx, set, error);
+    free(list);
+    return status;
+}
+
+MhoStatus mho_dataset_load(const char *name, const char *data_option, MhoSplit split, size_t limit, MhoDataset *set,
+                           MhoError *error)
+{
+    *set = (MhoDataset){0};
+    bool by_path = strncmp(name, "idx:", 4) == 0 || strncmp(name, "cifar:", 6) == 0;
+    MhoStatus status =
+        by_path ? load_by_path(name, set, error) : load_registered(name, data_option, split, set, error);
+    if (status != MHO_OK) {
+        mho_dataset_destroy(set);
+        return status;
+    }
+    snprintf(set->name, sizeof set->name, "%.*s", MHO_NAME_MAX - 1, name);
+    apply_limit(set, limit);
+    return MHO_OK;
+}
+
+/* Element i of an integer array; -1 for anything that is not a label 0..255. */
+static int label_at(const MhoArray *y, size_t i)
+{
+    int64_t value = -1;
+    switch (y->type) {
+    case MHO_U8: value = ((const uint8_t *)y->data)[i]; break;
+    case MHO_I8: value = ((const int8_t *)y->data)[i]; break;
+    case MHO_I16: value = ((const int16_t *)y->data)[i]; break;
+    case MHO_I32: value = ((const int32_t *)y->data)[i]; break;
+    case MHO_I64: value = ((const int64_t *)y->data)[i]; break;
+    case MHO_U64: {
+        uint64_t u = ((const uint64_t *)y->data)[i];
+        value = u < MAX_CLASSES ? (int64_t)u : -1;
+        break;
+    }
+    case MHO_F32: case MHO_F64: case MHO_STRING: break; /* refused before */
+    }
+    return value >= 0 && value < MAX_CLASSES ? (int)value : -1;
+}
+
+static MhoStatus check_record(const MhoArray *x, const MhoArray *y, const char *file, MhoError *error)
+{
+    if (!y || y->rank != 1 || y->type == MHO_F32 || y->type == MHO_F64 || y->type == MHO_STRING)
+        return mho_fail(error, MHO_INPUT, "%s: /y must be a list of integer labels (n)", file);
+    if (x->shape[0] != y->shape[0])
+        return mho_fail(error, MHO_INPUT, "%s: /x holds %zu images, /y %zu labels", file, x->shape[0], y->shape[0]);
+    for (size_t i = 0; i < 4; i++)
+        if (x->shape[i] == 0 || (i > 0 && x->shape[i] > UINT16_MAX))
+            return mho_fail(error, MHO_INPUT, "%s: /x (n, h, w, c) has dimension %zu = %zu", file, i, x->shape[i]);
+    return MHO_OK;
+}
+
+static MhoStatus fill_from_record(const MhoArray *x, const MhoArray *y, const char *file, MhoDataset *set, MhoError *error)
+{
+    set->n = x->shape[0];
+    set->h = (int)x->shape[1];
+    set->w = (int)x->shape[2];
+    set->c = (int)x->shape[3];
+    MhoStatus status = mho_dataset_allocate(set, file, error);
+    if (status != MHO_OK)
+        return status;
+    memcpy(set->images, x->data, set->n * image_size(set));
+    for (size_t n = 0; n < set->n; n++) {
+        int label = label_at(y, n);
+        if (label < 0)
+            return mho_fail(error, MHO_INPUT, "%s: /y: label of image %zu is outside 0..255", file, n);
+        set->labels[n] = (uint8_t)label;
+    }
+    set->n_classes = mho_labels_classes(set->labels, set->n);
+    return MHO_OK;
+}
+
+MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, size_t limit, MhoDataset *set, MhoError *error)
+{
+    *set = (MhoDataset){0};
+    const MhoArray *x = NULL, *y = mho_record_array(record, "y");
+    MhoStatus status = mho_record_require(record, file, "x", MHO_U8, 4, &x, error);
+    if (status == MHO_OK)
+        status = check_record(x, y, file, error);
+    if (status == MHO_OK)
+        status = fill_from_record(x, y, file, set, error);
+    const MhoAttribute *names = mho_attribute_find(&record->attributes, "class_names");
+    if (status == MHO_OK && names && names->type != MHO_STRING)
+        status = mho_fail(error, MHO_INPUT, "%s: attribute class_names is not a list of strings", file);
+    if (status == MHO_OK && names)
+        status = set_class_names(set, (const char *const *)names->data, names->n, file, error);
+    if (status != MHO_OK) {
+        mho_dataset_destroy(set);
+        return status;
+    }
+    snprintf(set->name, sizeof set->name, "%.*s", MHO_NAME_MAX - 1, file);
+    apply_limit(set, limit);
+    return MHO_OK;
+}
+
+/* The images n with held[n] == wanted, in order. */
+static MhoStatus copy_part(const MhoDataset *set, const uint8_t *held, uint8_t wanted, size_t count, MhoDataset *part,
+                           MhoError *error)
+{
+    *part = (MhoDataset){.n = count, .h = set->h, .w = set->w, .c = set->c, .n_classes = set->n_classes};
+    memcpy(part->name, set->name, sizeof part->name);
+    MhoStatus status = mho_dataset_allocate(part, set->name, error);
+    if (status != MHO_OK)
+        return status;
+    size_t size = image_size(set), to = 0;
+    for (size_t n = 0; n < set->n; n++) {
+        if (held[n] != wanted)
+            continue;
+        memcpy(part->images + to * size, set->images + n * size, size);
+        part->labels[to++] = set->labels[n];
+    }
+    if (!set->class_names)
+        return MHO_OK;
+    return set_class_names(part, (const char *const *)set->class_names, (size_t)set->n_classes, set->name, error);
+}
+
+MhoStatus mho_dataset_split(const MhoDataset *set, size_t held_out, uint64_t seed, MhoDataset *kept, MhoDataset *held,
+                            MhoError *error)
+{
+    *kept = *held = (MhoDataset){0};
+    if (held_out >= set->n || set->n > UINT32_MAX)
+        return mho_fail(error, MHO_USAGE, "cannot hold out %zu of the %zu images of %s", held_out, set->n, set->name);
+    uint32_t *order = malloc(set->n * sizeof *order);
+    uint8_t *is_held = calloc(set->n, 1);
+    MhoStatus status = MHO_OK;
+    if (!order || !is_held) {
+        status = mho_fail(error, MHO_MEMORY, "no memory to split %s", set->name);
+    } else {
+        for (size_t n = 0; n < set->n; n++)
+            order[n] = (uint32_t)n;
+        mho_random_shuffle((MhoStream){.seed = seed, .noise = 1.0f}, MHO_DRAW_SPLIT, set->n, order);
+        for (size_t i = 0; i < held_out; i++)
+            is_held[order[i]] = 1;
+        status = copy_part(set, is_held, 0, set->n - held_out, kept, error);
+        if (status == MHO_OK)
+            status = copy_part(set, is_held, 1, held_out, held, error);
+    }
+    free(order);
+    free(is_held);
+    if (status != MHO_OK) {
+        mho_dataset_destroy(kept);
+        mho_dataset_destroy(held);
+    }
+    return status;
+}

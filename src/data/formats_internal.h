@@ -1,0 +1,72 @@
+/* formats_internal.h - whole files in memory and the two binary formats read from them.
+ *
+ * Every size is checked against the bytes that are really there before memory is taken for it. `path` is for messages.
+ */
+#ifndef MHO_DATA_FORMATS_INTERNAL_H
+#define MHO_DATA_FORMATS_INTERNAL_H
+
+#include "data/dataset.h"
+
+enum { MHO_PATH_MAX = 4096, MHO_IDX_MAX_RANK = 4 };
+
+typedef struct MhoBytes {
+    uint8_t *data; /* owned */
+    size_t n;
+} MhoBytes;
+
+void mho_bytes_free(MhoBytes *bytes);
+
+/* Read a regular file below 4 GiB; a gzip file (RFC 1952, one member) is unpacked and its checksum verified. */
+MhoStatus mho_bytes_read(const char *path, MhoBytes *bytes, MhoError *error) MHO_CHECKED;
+
+/* Unpack (n) bytes if they are gzip, else copy them. */
+MhoStatus mho_bytes_unpack(const uint8_t *packed, size_t n, const char *path, MhoBytes *bytes, MhoError *error) MHO_CHECKED;
+
+/* An IDX file of unsigned bytes (type 0x08); data points into bytes, which it owns. */
+typedef struct MhoIdx {
+    size_t rank, shape[MHO_IDX_MAX_RANK];
+    const uint8_t *data; /* (product of shape) */
+    MhoBytes bytes;
+} MhoIdx;
+
+/* Take over bytes (freed on failure) as an IDX array. Every dimension is at least 1 and the length fits exactly. */
+MhoStatus mho_idx_parse(MhoBytes *bytes, const char *path, MhoIdx *idx, MhoError *error) MHO_CHECKED;
+void mho_idx_free(MhoIdx *idx);
+
+/* A set from an image file and a label file; n_classes is the largest label + 1. */
+MhoStatus mho_idx_load_pair(const char *images, const char *labels, MhoDataset *set, MhoError *error) MHO_CHECKED;
+
+/* CIFAR-10 binary: records of 1 label and 3072 pixels (3, 32, 32), appended from n_paths files, turned into (32, 32, 3).
+ * Labels must be below n_classes. */
+MhoStatus mho_cifar_load_files(const char *const *paths, size_t n_paths, int n_classes, MhoDataset *set,
+                               MhoError *error) MHO_CHECKED;
+/* Records of one file in memory to images (n, 32, 32, 3) and labels (n). */
+MhoStatus mho_cifar_parse(const MhoBytes *bytes, const char *path, int n_classes, uint8_t *images, uint8_t *labels,
+                          MhoError *error) MHO_CHECKED;
+size_t mho_cifar_records(size_t n_bytes); /* 0 when n_bytes is not a whole number of records */
+
+/* The load callbacks of registered sets. */
+MhoStatus mho_idx_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set, MhoError *error);
+MhoStatus mho_cifar_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set, MhoError *error);
+
+/* Path of a set's file in folder, plain or with ".gz", into path (MHO_PATH_MAX); false when it is not there. */
+bool mho_data_file_path(const char *folder, const char *name, char *path);
+
+/* SHA-256 of a file's content without gzip, compared with the descriptor's. INPUT when it differs or cannot be read. */
+MhoStatus mho_data_file_verify(const MhoDataFile *file, const char *path, MhoError *error) MHO_CHECKED;
+
+/* The data folder that fetch writes to: $MHO_DATA, else ~/.local/share/mho. */
+MhoStatus mho_data_home(char *folder, size_t size, MhoError *error) MHO_CHECKED;
+
+enum { MHO_WANT_TRAIN = 1 << MHO_SPLIT_TRAIN, MHO_WANT_TEST = 1 << MHO_SPLIT_TEST };
+/* mho_dataset_locate for the files of some splits only (bits MHO_WANT_*). */
+MhoStatus mho_dataset_locate_splits(const MhoDatasetModel *model, const char *data_option, unsigned want, char *folder,
+                                    size_t size, MhoError *error) MHO_CHECKED;
+
+/* Allocate images and labels of a set whose n, h, w, c are filled in. */
+MhoStatus mho_dataset_allocate(MhoDataset *set, const char *path, MhoError *error) MHO_CHECKED;
+/* Every label below n_classes, else INPUT naming path and image. */
+MhoStatus mho_labels_check(const uint8_t *labels, size_t n, int n_classes, const char *path, MhoError *error) MHO_CHECKED;
+int mho_labels_classes(const uint8_t *labels, size_t n); /* the largest label + 1 */
+
+#endif
