@@ -155,7 +155,41 @@ static MhoStatus set_text(MhoStudy *study, const char *key, const char *text, co
 typedef struct Reader {
     MhoStudy *study;
     const char *path;
+    char **seen; /* full keys met so far: "chip: {time: 1}" and "chip.time: 1" are one key, swept or not */
+    size_t n_seen;
 } Reader;
+
+static MhoStatus see_key(Reader *reader, const char *key, const char *where, MhoError *error)
+{
+    for (size_t i = 0; i < reader->n_seen; i++)
+        if (strcmp(reader->seen[i], key) == 0)
+            return mho_fail(error, MHO_USAGE, "%s: %s is given twice", where, key);
+    char **grown = realloc(reader->seen, (reader->n_seen + 1) * sizeof *grown);
+    if (grown)
+        reader->seen = grown;
+    if (!grown || !(grown[reader->n_seen] = strdup(key)))
+        return mho_fail(error, MHO_MEMORY, "out of memory for the study");
+    reader->n_seen++;
+    return MHO_OK;
+}
+
+static MhoStatus read_sequence(MhoStudy *study, const char *path, const char *key, const MhoYaml *leaf, MhoError *error)
+{
+    char where[4200];
+    snprintf(where, sizeof where, "%s:%d", path, leaf->line);
+    if (leaf->n_children == 0)
+        return mho_fail(error, MHO_USAGE, "%s: sweep.%s: an empty list", where, key);
+    MhoAxis *axis;
+    MhoStatus status = axis_start(study, key, where, &axis, error);
+    for (size_t i = 0; i < leaf->n_children && status == MHO_OK; i++) {
+        const MhoYaml *item = leaf->children[i];
+        snprintf(where, sizeof where, "%s:%d", path, item->line);
+        status = item->kind == MHO_NODE_SCALAR
+                     ? axis_push(study, axis, item->scalar, where, error)
+                     : mho_fail(error, MHO_USAGE, "%s: sweep.%s: values are plain, not nested", where, key);
+    }
+    return status;
+}
 
 static MhoStatus read_leaf(void *context, const char *key, const MhoYaml *leaf, MhoError *error)
 {
@@ -167,22 +201,14 @@ static MhoStatus read_leaf(void *context, const char *key, const MhoYaml *leaf, 
         key += 6;
     if (strncmp(key, "train.", 6) == 0)
         reader->study->has_train = true;
+    MhoStatus status = see_key(reader, key, where, error);
+    if (status != MHO_OK)
+        return status;
     if (leaf->kind == MHO_NODE_SCALAR)
         return set_text(reader->study, key, leaf->scalar, where, error);
     if (!swept)
         return mho_fail(error, MHO_USAGE, "%s: %s: a list belongs under sweep:", where, key);
-    if (leaf->n_children == 0)
-        return mho_fail(error, MHO_USAGE, "%s: sweep.%s: an empty list", where, key);
-    MhoAxis *axis;
-    MhoStatus status = axis_start(reader->study, key, where, &axis, error);
-    for (size_t i = 0; i < leaf->n_children && status == MHO_OK; i++) {
-        const MhoYaml *item = leaf->children[i];
-        snprintf(where, sizeof where, "%s:%d", reader->path, item->line);
-        status = item->kind == MHO_NODE_SCALAR
-                     ? axis_push(reader->study, axis, item->scalar, where, error)
-                     : mho_fail(error, MHO_USAGE, "%s: sweep.%s: values are plain, not nested", where, key);
-    }
-    return status;
+    return read_sequence(reader->study, reader->path, key, leaf, error);
 }
 
 MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
@@ -199,6 +225,9 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
         if (status == MHO_OK)
             status = mho_yaml_walk(root, read_leaf, &reader, error);
         mho_yaml_destroy(root);
+        for (size_t i = 0; i < reader.n_seen; i++)
+            free(reader.seen[i]);
+        free(reader.seen);
     }
     if (status != MHO_OK)
         mho_study_destroy(study);

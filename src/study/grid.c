@@ -1,0 +1,112 @@
+/* grid.c - combinations of the axes, merged where they are the same point. */
+#include "study/grid.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_COMBINATIONS = 1000000 };
+
+static void point_clear(MhoPoint *point)
+{
+    mho_settings_destroy(point->settings);
+    free(point->text);
+    *point = (MhoPoint){0};
+}
+
+void mho_grid_destroy(MhoGrid *grid)
+{
+    for (size_t i = 0; i < grid->n_points; i++)
+        point_clear(&grid->points[i]);
+    free(grid->points);
+    free(grid->point_of);
+    *grid = (MhoGrid){0};
+}
+
+/* Settings, indices and text of combination number `at` (row-major: the last axis runs fastest). */
+static MhoStatus point_make(const MhoStudy *study, size_t at, MhoPoint *point, MhoError *error)
+{
+    *point = (MhoPoint){0};
+    MhoStatus status = mho_settings_copy(study->settings, &point->settings, error);
+    for (size_t i = study->n_axes; i-- > 0 && status == MHO_OK;) {
+        const MhoAxis *axis = &study->axes[i];
+        point->value[i] = at % axis->n;
+        at /= axis->n;
+        status = mho_settings_set(point->settings, axis->key, axis->values[point->value[i]], NULL, error);
+    }
+    for (size_t i = 0; i < study->n_axes && status == MHO_OK; i++)
+        point->applies[i] = mho_settings_uses(point->settings, study->axes[i].key);
+    if (status == MHO_OK) {
+        char *results = mho_settings_canonical(point->settings, false);
+        char *recipe = mho_settings_canonical(point->settings, true);
+        size_t size = results && recipe ? strlen(results) + strlen(recipe) + 2 : 0;
+        point->text = size ? malloc(size) : NULL;
+        if (point->text) {
+            /* a swept recipe makes another model, a swept model file too */
+            memcpy(point->text, results, strlen(results) + 1);
+            strcat(point->text, "\n");
+            strcat(point->text, recipe);
+        } else {
+            status = mho_fail(error, MHO_MEMORY, "out of memory for the grid");
+        }
+        free(results);
+        free(recipe);
+    }
+    if (status != MHO_OK)
+        point_clear(point);
+    return status;
+}
+
+static bool same_point(const MhoPoint *a, const MhoPoint *b)
+{
+    return strcmp(a->text, b->text) == 0 &&
+           strcmp(mho_settings_study(a->settings)->model, mho_settings_study(b->settings)->model) == 0;
+}
+
+static MhoStatus check_axes(const MhoGrid *grid, MhoError *error)
+{
+    for (size_t i = 0; i < grid->study->n_axes; i++) {
+        bool used = false;
+        for (size_t p = 0; p < grid->n_points && !used; p++)
+            used = grid->points[p].applies[i];
+        if (!used)
+            return mho_fail(error, MHO_USAGE,
+                            "sweep.%s: no point of this study uses it, so the sweep would change nothing; choose a model that does "
+                            "or take the axis out",
+                            grid->study->axes[i].key);
+    }
+    return MHO_OK;
+}
+
+MhoStatus mho_grid_create(const MhoStudy *study, MhoGrid *grid, MhoError *error)
+{
+    *grid = (MhoGrid){.study = study, .n_combinations = 1};
+    for (size_t i = 0; i < study->n_axes; i++) {
+        if (study->axes[i].n > MAX_COMBINATIONS / grid->n_combinations)
+            return mho_fail(error, MHO_USAGE, "sweep: more than %d combinations", MAX_COMBINATIONS);
+        grid->n_combinations *= study->axes[i].n;
+    }
+    grid->points = calloc(grid->n_combinations, sizeof *grid->points);
+    grid->point_of = calloc(grid->n_combinations, sizeof *grid->point_of);
+    MhoStatus status = MHO_OK;
+    if (!grid->points || !grid->point_of)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for the grid");
+    for (size_t at = 0; at < grid->n_combinations && status == MHO_OK; at++) {
+        MhoPoint point;
+        status = point_make(study, at, &point, error);
+        if (status != MHO_OK)
+            break;
+        size_t same = 0;
+        while (same < grid->n_points && !same_point(&point, &grid->points[same]))
+            same++;
+        grid->point_of[at] = same;
+        if (same < grid->n_points)
+            point_clear(&point);
+        else
+            grid->points[grid->n_points++] = point;
+    }
+    if (status == MHO_OK)
+        status = check_axes(grid, error);
+    if (status != MHO_OK)
+        mho_grid_destroy(grid);
+    return status;
+}
