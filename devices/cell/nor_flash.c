@@ -76,7 +76,7 @@ static void nor_read_noise(const void *params, const MhoCells *cells, MhoConditi
     const double fastest = 1.0 / p->bandwidth;
     const double from = band.from > fastest ? band.from : fastest;
     const double to = band.to < p->t_flicker ? band.to : p->t_flicker;
-    const double flicker = to > from ? p->k_flicker * mho_log(to / from) : 0.0;
+    const double flicker = to > from ? p->k_flicker * mho_ln(to / from) : 0.0;
     const double shot = band.from > 0.0 ? 0.0 : 2.0 * nor_q * p->bandwidth / p->i_max;
 
     (void)at;

@@ -5,8 +5,8 @@
  *   g(t)          = g_prog ((t + t0) / t0)^-nu,  t0 = 20 s     nu = |mean(x) + spread(x) N|, once per device
  *   sigma_read    = g(t) Q(g_prog) sqrt(ln((t + t0 + t_read) / 2 t_read))
  * Programming error scales with g_max in the fit, so relative conductances need no g_max.
- * Source: Nandakumar et al., ICECS 2019; Joshi et al., Nat. Commun. 11 (2020) 2473; the fit's coefficients as in
- * IBM's aihwkit, PCMLikeNoiseModel. Valid for 0 <= x <= 1.
+ * Source: Nandakumar et al., ICECS 2019; Joshi et al., Nat. Commun. 11 (2020) 2473; coefficients of the fit as in
+ * Rasch et al., AICAS 2021 (arXiv:2104.02184), PCMLikeNoiseModel. Valid for 0 <= x <= 1.
  */
 #include "cell/cell.h"
 #include "kernels/math.h"
@@ -52,7 +52,7 @@ static void pcm_program(const void *params, MhoCells *cells, MhoStream stream)
 
 static void pcm_age(const void *params, const MhoCells *cells, MhoCondition at, float *g)
 {
-    const float log_ratio = (float)mho_log((at.t + pcm_t0) / pcm_t0); /* 0 at t = 0: no drift yet */
+    const float log_ratio = (float)mho_ln((at.t + pcm_t0) / pcm_t0); /* 0 at t = 0: no drift yet */
 
     (void)params;
     for (size_t i = 0; i < cells->n; i++) {
@@ -68,7 +68,7 @@ static void pcm_read_noise(const void *params, const MhoCells *cells, MhoConditi
     const double fastest = 2.0 * p->t_read;
     const double from = band.from > fastest ? band.from : fastest;
     const double to = band.to < slowest ? band.to : slowest;
-    const float span = to > from ? (float)mho_log(to / from) : 0.0F; /* 1/f: equal power per octave */
+    const float span = to > from ? (float)mho_ln(to / from) : 0.0F; /* 1/f: equal power per octave */
     const float scale = (float)p->read_scale;
 
     for (size_t i = 0; i < cells->n; i++) {

@@ -56,7 +56,7 @@ float mho_normal_of_word(uint32_t word)
     return lane_normal(word);
 }
 
-double mho_log(double x)
+double mho_ln(double x)
 {
     static const double inverse_odd[] = {
         1.0 / 3.0,  1.0 / 5.0,  1.0 / 7.0,  1.0 / 9.0,  1.0 / 11.0, 1.0 / 13.0,
@@ -109,7 +109,7 @@ float mho_powf(float x, float y)
     if (!(x > 0.0F)) {
         return y > 0.0F ? 0.0F : (float)mho_exp(high);
     }
-    const double product = (double)y * mho_log((double)x);
+    const double product = (double)y * mho_ln((double)x);
 
     if (!(product >= low)) {
         return 0.0F;

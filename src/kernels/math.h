@@ -19,7 +19,7 @@ float mho_expf(float x);
 float mho_powf(float x, float y);
 
 /* Natural logarithm and exponential in double (relative error below 1e-14), for parameters computed once. */
-double mho_log(double x);
+double mho_ln(double x);
 double mho_exp(double x);
 
 static inline float mho_clampf(float x, float low, float high)
