@@ -44,7 +44,8 @@ typedef struct MhoQuantParams {
 
 extern const MhoModel mho_quant_model;
 
-/* Called after every epoch with everything needed to go on (owned by the caller afterwards: no, borrowed during the call). final: training is done. */
+/* Called after every epoch with a whole model record (mho_net_to_record plus groups "history" and "training": optimizer and teacher state), which is
+ * borrowed during the call. final: training is done and the record is the model to keep (without teacher and optimizer state). */
 typedef MhoStatus (*MhoCheckpointFunction)(void *context, const MhoRecord *checkpoint, bool final, MhoError *error);
 
 typedef struct MhoTrainInput {
@@ -52,6 +53,7 @@ typedef struct MhoTrainInput {
     const MhoTrainParams *train;
     const MhoQuantParams *quant;
     uint64_t seed;
+    const char *recipe;              /* digest of the recipe (64 hex digits): becomes the net's and every checkpoint's attribute */
     int threads;                     /* <= 0: OpenMP's default */
     const MhoLog *log;
     MhoCheckpointFunction checkpoint;
@@ -60,10 +62,10 @@ typedef struct MhoTrainInput {
     const char *resume_file;         /* for messages */
 } MhoTrainInput;
 
-/* Train. *net is the caller's. *history (may be NULL) is a record "history" with arrays per epoch: stage (string), epoch, loss, train_accuracy,
- * held_accuracy, rate, images_per_second is left out (it is provenance). FAILED when the loss is not finite, naming stage, epoch and step;
- * STOPPED on a stop request, after a checkpoint. */
-MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoRecord **history, MhoError *error) MHO_CHECKED;
+/* Train. *net is the caller's. Group "history" of every checkpoint has arrays per epoch: stage (string), epoch, loss, train_accuracy, held_accuracy,
+ * held_loss, rate. Wall times are provenance: they stand in group "provenance" only. FAILED when the loss is not finite, naming stage, epoch
+ * and step; STOPPED on a stop request (the last checkpoint stands). */
+MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error) MHO_CHECKED;
 
 /* Top-1 accuracy (0..1) and mean loss of a net in evaluation mode on a dataset, float/fake-quant executor. */
 MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, double *accuracy, double *loss, MhoError *error) MHO_CHECKED;

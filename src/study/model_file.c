@@ -1,0 +1,167 @@
+/* model_file.c - models as files: load, train into, quantize after training. */
+#include "study/model_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/executor.h"
+#include "store/store.h"
+#include "study/study.h"
+
+enum { PATH_MAX_BYTES = 4096 };
+
+MhoStatus mho_make_folders(const char *path, MhoError *error)
+{
+    char folder[PATH_MAX_BYTES];
+    if (strlen(path) >= sizeof folder)
+        return mho_fail(error, MHO_USAGE, "%s: the path is too long", path);
+    snprintf(folder, sizeof folder, "%s", path);
+    for (char *at = strchr(folder + 1, '/'); at; at = strchr(at + 1, '/')) {
+        *at = '\0';
+        if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+            return mho_fail(error, MHO_IO, "%s: cannot make this folder: %s", folder, strerror(errno));
+        *at = '/';
+    }
+    return MHO_OK;
+}
+
+MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoError *error)
+{
+    MhoRecord *record = NULL;
+    MhoStatus status = mho_store_read(path, false, &record, error);
+    if (status == MHO_OK)
+        status = mho_net_from_record(record, path, net, error);
+    if (status == MHO_OK)
+        status = mho_record_digest(record, digest, error);
+    mho_record_destroy(record);
+    return status;
+}
+
+typedef struct Checkpoints {
+    const char *path, *partial, *recipe;
+    const MhoSettings *settings;
+} Checkpoints;
+
+/* Checkpoints overwrite path.partial; the last one becomes the model. */
+static MhoStatus save_checkpoint(void *context, const MhoRecord *checkpoint, bool final, MhoError *error)
+{
+    const Checkpoints *at = context;
+    MhoStatus status = mho_store_write(final ? at->path : at->partial, checkpoint, error);
+    if (status == MHO_OK && final)
+        (void)unlink(at->partial);
+    return status;
+}
+
+/* The partial checkpoint of the same recipe, or NULL. */
+static MhoRecord *find_partial(const char *partial, const char *recipe, const MhoLog *log)
+{
+    MhoRecord *record = NULL;
+    MhoError ignored = {0};
+    if (access(partial, R_OK) != 0 || mho_store_read(partial, true, &record, &ignored) != MHO_OK)
+        return NULL;
+    const char *made_by = mho_attribute_string(&record->attributes, "recipe");
+    if (made_by && strcmp(made_by, recipe) == 0)
+        return record;
+    mho_log(log, MHO_LOG_WARNING, "%s is of another recipe and is left alone until it is overwritten", partial);
+    mho_record_destroy(record);
+    return NULL;
+}
+
+MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path, MhoError *error)
+{
+    char partial[PATH_MAX_BYTES + 16], recipe[65];
+    MhoDataset kept = {0}, held = {0};
+    MhoNet *net = NULL;
+    MhoRecord *resume = NULL;
+    snprintf(partial, sizeof partial, "%s.partial", path);
+    MhoStatus status = mho_recipe_digest(settings, recipe, error);
+    if (status == MHO_OK)
+        status = mho_make_folders(path, error);
+    if (status == MHO_OK)
+        status = mho_study_training(settings, options->data, &kept, &held, error);
+    if (status == MHO_OK && options->resume)
+        resume = find_partial(partial, recipe, options->log);
+    if (status == MHO_OK) {
+        Checkpoints checkpoints = {.path = path, .partial = partial, .recipe = recipe, .settings = settings};
+        MhoTrainInput input = {
+            .kept = &kept, .held = &held, .train = mho_settings_train(settings), .quant = mho_settings_quant(settings),
+            .seed = (uint64_t)mho_settings_study(settings)->seed, .recipe = recipe, .threads = options->threads,
+            .log = options->log, .checkpoint = save_checkpoint, .context = &checkpoints, .resume = resume, .resume_file = partial,
+        };
+        status = mho_train(&input, &net, error);
+    }
+    mho_net_destroy(net);
+    mho_record_destroy(resume);
+    mho_dataset_destroy(&kept);
+    mho_dataset_destroy(&held);
+    return status;
+}
+
+/* Why the model at path has to be trained, or NULL. */
+static const char *reason_to_train(const char *path, const char *recipe, const MhoModelOptions *options, MhoNet **net, char digest[65],
+                                   MhoStatus *status, MhoError *error)
+{
+    if (options->retrain)
+        return "--retrain";
+    if (access(path, F_OK) != 0)
+        return "no such file";
+    *status = mho_model_load(path, net, digest, error);
+    if (*status != MHO_OK || !options->may_train || strcmp((*net)->recipe, recipe) == 0)
+        return NULL;
+    return "it was made by another recipe";
+}
+
+MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *options, MhoNet **net, char digest[65], MhoError *error)
+{
+    char path[PATH_MAX_BYTES], recipe[65];
+    *net = NULL;
+    MhoStatus status = mho_model_path(settings, path, sizeof path, error);
+    if (status == MHO_OK)
+        status = mho_recipe_digest(settings, recipe, error);
+    if (status != MHO_OK)
+        return status;
+    const char *reason = reason_to_train(path, recipe, options, net, digest, &status, error);
+    if (!reason)
+        return status;
+    mho_net_destroy(*net);
+    *net = NULL;
+    if (!options->may_train)
+        return mho_fail(error, MHO_INPUT, "model %s: %s, and the study has no train: section to make it; give one, name another model "
+                        "with --set model=FILE, or run `mho train`", path, reason);
+    mho_log(options->log, MHO_LOG_INFO, "training %s (%s)", path, reason);
+    status = mho_model_train(settings, options, path, error);
+    return status == MHO_OK ? mho_model_load(path, net, digest, error) : status;
+}
+
+MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *calibration, int threads, const MhoLog *log, MhoNet **net,
+                             MhoError *error)
+{
+    const MhoQuantParams *quant = mho_settings_quant(settings);
+    if (mho_net_is_quantized(*net))
+        return MHO_OK;
+    if (quant->weight_bits == 0 || quant->activation_bits == 0)
+        return mho_fail(error, MHO_USAGE, "the model is float; a chip needs codes: --set quant.weight.bits=8 --set "
+                        "quant.activation.bits=8 quantizes it after training, or train one with a ladder");
+    MhoQuantPlan plan = {.weight_bits = quant->weight_bits, .activation_bits = quant->activation_bits, .scale = quant->scale};
+    snprintf(plan.weight_policy, sizeof plan.weight_policy, "%s", quant->weight_name);
+    snprintf(plan.activation_policy, sizeof plan.activation_policy, "%s", quant->activation_name);
+    MhoNet *quantized = NULL;
+    MhoStatus status = mho_net_quantize(*net, &plan, &quantized, error);
+    if (status == MHO_OK)
+        status = mho_net_fit_weights(quantized, error);
+    if (status == MHO_OK)
+        status = mho_net_calibrate(quantized, calibration->images, calibration->n, threads, error);
+    if (status != MHO_OK) {
+        mho_net_destroy(quantized);
+        return status;
+    }
+    mho_log(log, MHO_LOG_INFO, "quantized after training: %d-bit weights, %d-bit activations, ranges from %zu training images",
+            quant->weight_bits, quant->activation_bits, calibration->n);
+    mho_net_destroy(*net);
+    *net = quantized;
+    return MHO_OK;
+}
