@@ -1,0 +1,167 @@
+/* test_log.c - lines reach the sink, progress counts only fresh work, a stop request is seen. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "harness.h"
+
+typedef struct Sink {
+    int n;
+    MhoLogLevel level;
+    char text[2048];
+} Sink;
+
+static void keep(void *context, MhoLogLevel level, const char *text)
+{
+    Sink *sink = context;
+    sink->n++;
+    sink->level = level;
+    snprintf(sink->text, sizeof sink->text, "%s", text);
+}
+
+START_TEST(test_lines)
+{
+    Sink sink = {0};
+    MhoLog log = {keep, &sink}, silent = {NULL, NULL};
+    mho_log(&log, MHO_LOG_WARNING, "%d of %s", 3, "pcm");
+    ck_assert_int_eq(sink.n, 1);
+    ck_assert_int_eq(sink.level, MHO_LOG_WARNING);
+    ck_assert_str_eq(sink.text, "3 of pcm");
+    mho_log(NULL, MHO_LOG_INFO, "nobody");
+    mho_log(&silent, MHO_LOG_INFO, "nobody");
+    mho_log(&log, MHO_LOG_INFO, "%4000d", 1);
+    ck_assert_uint_eq(strlen(sink.text), 1023);
+}
+END_TEST
+
+START_TEST(test_progress_lines)
+{
+    Sink sink = {0};
+    MhoLog log = {keep, &sink};
+    MhoProgress progress;
+    mho_progress_start(&progress, &log, "sweep", "trials", 208, 0);
+    progress.started = mho_clock() - 10.0; /* as if 10 s had passed */
+    mho_progress_step(&progress, 50, "accuracy 88.1 %");
+    ck_assert_int_eq(sink.level, MHO_LOG_PROGRESS);
+    ck_assert_ptr_eq(strstr(sink.text, "sweep  50/208 trials  "), sink.text);
+    ck_assert_ptr_nonnull(strstr(sink.text, " s left  accuracy 88.1 %"));
+    progress.interval = 1e9;
+    mho_progress_step(&progress, 51, "");
+    ck_assert_int_eq(sink.n, 1); /* within the interval */
+    mho_progress_step(&progress, 208, "");
+    ck_assert_int_eq(sink.n, 2); /* the last one always */
+    ck_assert_int_eq(sink.level, MHO_LOG_INFO);
+    ck_assert_ptr_eq(strstr(sink.text, "sweep  208/208 trials  "), sink.text);
+    mho_progress_step(&progress, 208, "");
+    ck_assert_int_eq(sink.n, 2);
+}
+END_TEST
+
+static double shown_rate(size_t resumed, size_t done)
+{
+    Sink sink = {0};
+    MhoLog log = {keep, &sink};
+    MhoProgress progress;
+    double rate = 0.0;
+    mho_progress_start(&progress, &log, "sweep", "trials", 1000, resumed);
+    progress.started = mho_clock() - 1000.0;
+    mho_progress_step(&progress, done, "");
+    const char *at = strstr(sink.text, "trials  ");
+    if (at)
+        ck_assert_int_eq(sscanf(at, "trials  %lf/s", &rate), 1);
+    return rate;
+}
+
+START_TEST(test_rate_counts_fresh_work_only)
+{
+    ck_assert_double_eq_tol(shown_rate(0, 500), 0.5, 0.01);
+    ck_assert_double_eq_tol(shown_rate(400, 500), 0.1, 0.01);
+    ck_assert(shown_rate(400, 400) == 0.0); /* no rate to show yet */
+}
+END_TEST
+
+START_TEST(test_nothing_to_do)
+{
+    Sink sink = {0};
+    MhoLog log = {keep, &sink};
+    MhoProgress progress;
+    mho_progress_start(&progress, &log, "sweep", "trials", 0, 0);
+    mho_progress_step(&progress, 0, NULL);
+    ck_assert_ptr_eq(strstr(sink.text, "sweep  0/0 trials"), sink.text);
+}
+END_TEST
+
+START_TEST(test_clock_never_goes_back)
+{
+    double before = mho_clock();
+    for (int i = 0; i < 1000; i++) {
+        double now = mho_clock();
+        ck_assert(now >= before);
+        before = now;
+    }
+    ck_assert(before > 0.0);
+}
+END_TEST
+
+START_TEST(test_stderr_sink)
+{
+    int ends[2];
+    char text[256] = "";
+    ck_assert_int_eq(pipe(ends), 0);
+    int saved = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    mho_log_stderr(NULL, MHO_LOG_PROGRESS, "one");
+    mho_log_stderr(NULL, MHO_LOG_PROGRESS, "two"); /* too soon for a pipe */
+    mho_log_stderr(NULL, MHO_LOG_WARNING, "three");
+    mho_log_stderr(NULL, MHO_LOG_INFO, "four");
+    dup2(saved, STDERR_FILENO);
+    close(ends[1]);
+    ck_assert_int_gt((int)read(ends[0], text, sizeof text - 1), 0);
+    ck_assert_str_eq(text, "one\nwarning: three\nfour\n");
+    close(ends[0]);
+    close(saved);
+}
+END_TEST
+
+START_TEST(test_stop_request)
+{
+    mho_stop_install();
+    ck_assert(!mho_stop_requested());
+    raise(SIGTERM);
+    ck_assert(mho_stop_requested());
+}
+END_TEST
+
+START_TEST(test_second_signal_ends)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        mho_stop_install();
+        raise(SIGINT);
+        raise(SIGINT);
+        _exit(0); /* not reached */
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("log");
+    TCase *tests = tcase_create("log");
+    tcase_add_test(tests, test_lines);
+    tcase_add_test(tests, test_progress_lines);
+    tcase_add_test(tests, test_rate_counts_fresh_work_only);
+    tcase_add_test(tests, test_nothing_to_do);
+    tcase_add_test(tests, test_clock_never_goes_back);
+    tcase_add_test(tests, test_stderr_sink);
+    tcase_add_test(tests, test_stop_request);
+    tcase_add_test(tests, test_second_signal_ends);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}
