@@ -38,4 +38,9 @@ typedef struct MhoQuantizer {
 
 extern const MhoRegistry mho_quantizer_registry;
 
+/* The policy of a text as layers store it: a name, then key=value for parameters that differ from their defaults
+ * ("fqconv gradient=straight"). params: params_size bytes, 8-byte aligned, filled. USAGE names the nearest policy or the key. */
+MhoStatus mho_quantizer_open(const char *policy, const MhoQuantizer **quantizer, void *params, size_t params_size,
+                             MhoError *error) MHO_CHECKED;
+
 #endif
