@@ -1,0 +1,179 @@
+/* test_registry.c - every registered model of every kind: described, in range at both ends, finite, repeatable.
+ *
+ * To add a kind: one line in `kinds`, with a run from runs.h that uses every callback.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adc/adc.h"
+#include "cell/cell.h"
+#include "cell_bench.h"
+#include "dac/dac.h"
+#include "harness.h"
+#include "runs.h"
+#include "wire/wire.h"
+
+static const struct Kind {
+    const MhoRegistry *registry;
+    Run run;
+} kinds[] = {
+    {&mho_cell_registry, run_cell},
+    {&mho_adc_registry, run_adc},
+    {&mho_dac_registry, run_dac},
+    {&mho_wire_registry, run_wire},
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+/* Two runs with the same parameters give the same numbers. */
+static void run_twice(Run run, const MhoModel *model, const void *params)
+{
+    static Trace first, second;
+    MhoError error = {0};
+
+    ck_assert_msg(mho_model_check(model, params, &error) == MHO_OK, "%s: %s", model->name, error.text);
+    memset(&first, 0, sizeof first);
+    memset(&second, 0, sizeof second);
+    run(model, params, &first);
+    run(model, params, &second);
+    ck_assert_uint_eq(first.n, second.n);
+    ck_assert_mem_eq(first.value, second.value, first.n * sizeof *first.value);
+}
+
+START_TEST(models_are_described)
+{
+    const MhoRegistry *registry = kinds[_i].registry;
+
+    ck_assert_uint_gt(registry->n, 0);
+    ck_assert(registry->kind[0] != '\0');
+    for (size_t m = 0; m < registry->n; m++) {
+        const MhoModel *model = registry->models[m];
+
+        ck_assert(model->name[0] != '\0' && strlen(model->name) < MHO_NAME_MAX);
+        ck_assert_msg(model->summary != NULL && model->summary[0] != '\0', "%s has no summary", model->name);
+        ck_assert_msg(model->reference != NULL && model->reference[0] != '\0', "%s has no reference", model->name);
+        ck_assert((model->n_params == 0) == (model->params_size == 0));
+        ck_assert_ptr_eq(mho_registry_find(registry, model->name, NULL), model);
+        for (size_t other = 0; other < m; other++) {
+            ck_assert_str_ne(registry->models[other]->name, model->name);
+        }
+    }
+}
+END_TEST
+
+START_TEST(misspelt_name_is_explained)
+{
+    const MhoRegistry *registry = kinds[_i].registry;
+    char name[MHO_NAME_MAX + 1];
+    MhoError error = {0};
+
+    snprintf(name, sizeof name, "%sx", registry->models[0]->name);
+    ck_assert_ptr_null(mho_registry_find(registry, name, &error));
+    ck_assert_ptr_nonnull(strstr(error.text, registry->models[0]->name));
+}
+END_TEST
+
+static void check_param(const MhoModel *model, const MhoParam *param)
+{
+    ck_assert_msg(param->help != NULL && param->help[0] != '\0', "%s.%s has no help", model->name, param->key);
+    ck_assert_msg(param->unit != NULL, "%s.%s has no unit", model->name, param->key);
+    ck_assert_uint_lt(param->offset, model->params_size);
+    ck_assert_ptr_eq(mho_params_find(model->params, model->n_params, param->key), param); /* unique */
+    ck_assert((param->type == MHO_CHOICE) == (param->choices != NULL));
+    if (param->type != MHO_TEXT) {
+        ck_assert_msg(param->min <= param->value && param->value <= param->max, "%s.%s", model->name, param->key);
+        ck_assert_msg(param->min < param->max, "%s.%s can have one value only", model->name, param->key);
+    }
+}
+
+/* Nothing but a value in range is taken, and a refusal leaves the parameter as it was. */
+static void check_refusals(const MhoModel *model, const MhoParam *param)
+{
+    char outside[2][MHO_TEXT_MAX];
+    const char *const bad[] = {"nan", "NaN", "inf", "-inf", "", "1x", "nonesuch", outside[0], outside[1]};
+    void *params = params_new(model), *before = params_new(model);
+
+    snprintf(outside[0], sizeof outside[0], "%.17g", param->min - 1.0);
+    snprintf(outside[1], sizeof outside[1], "%.17g", param->max + 1.0);
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+        MhoError error = {0};
+
+        ck_assert_msg(mho_param_set(param, params, bad[k], "test", &error) == MHO_USAGE, "%s.%s takes '%s'", model->name,
+                      param->key, bad[k]);
+        ck_assert(error.text[0] != '\0');
+        ck_assert_mem_eq(params, before, model->params_size);
+    }
+    free(before);
+    free(params);
+}
+
+START_TEST(parameters_are_sound)
+{
+    const MhoRegistry *registry = kinds[_i].registry;
+
+    for (size_t m = 0; m < registry->n; m++) {
+        const MhoModel *model = registry->models[m];
+
+        for (size_t p = 0; p < model->n_params; p++) {
+            const MhoParam *param = &model->params[p];
+
+            check_param(model, param);
+            if (param->type != MHO_TEXT) {
+                check_refusals(model, param);
+            }
+        }
+    }
+}
+END_TEST
+
+/* The printed form of a parameter reads back to the same value. */
+static void check_format(const MhoModel *model, const MhoParam *param, const void *params)
+{
+    void *again = params_new(model);
+    char text[2 * MHO_TEXT_MAX], text_again[2 * MHO_TEXT_MAX];
+    MhoError error = {0};
+
+    ck_assert_uint_eq(mho_param_format(param, params, text, sizeof text), strlen(text));
+    ck_assert_msg(mho_param_set(param, again, text, "test", &error) == MHO_OK, "%s", error.text);
+    ck_assert_uint_gt(mho_param_format(param, again, text_again, sizeof text_again), 0);
+    ck_assert_str_eq(text, text_again);
+    free(again);
+}
+
+START_TEST(models_run_at_both_ends_of_every_range)
+{
+    const struct Kind *kind = &kinds[_i];
+
+    for (size_t m = 0; m < kind->registry->n; m++) {
+        const MhoModel *model = kind->registry->models[m];
+        void *params = params_new(model);
+
+        run_twice(kind->run, model, params);
+        for (size_t p = 0; p < model->n_params; p++) {
+            const MhoParam *param = &model->params[p];
+            const double ends[2] = {param->min, param->max};
+
+            for (size_t end = 0; end < 2 && param->type != MHO_TEXT; end++) {
+                mho_params_default(model->params, model->n_params, params);
+                param_put(model, params, param->key, ends[end]);
+                run_twice(kind->run, model, params);
+                check_format(model, param, params);
+            }
+        }
+        free(params);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("registry/models");
+    TCase *models = tcase_create("models");
+
+    tcase_add_loop_test(models, models_are_described, 0, N_KINDS);
+    tcase_add_loop_test(models, misspelt_name_is_explained, 0, N_KINDS);
+    tcase_add_loop_test(models, parameters_are_sound, 0, N_KINDS);
+    tcase_add_loop_test(models, models_run_at_both_ends_of_every_range, 0, N_KINDS);
+    suite_add_tcase(suite, models);
+    return test_main(suite);
+}
