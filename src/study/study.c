@@ -244,29 +244,68 @@ MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error
     return set_text(study, key, equals + 1, "--set", error);
 }
 
+static bool is_axis(const MhoStudy *study, const char *key)
+{
+    for (size_t i = 0; i < study->n_axes; i++)
+        if (strcmp(study->axes[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+static void write_changed(const MhoStudy *study, const MhoSettings *defaults, FILE *out)
+{
+    const MhoSection *sections;
+    size_t n = mho_settings_sections(study->settings, &sections);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t p = 0; p < sections[i].model->n_params; p++) {
+            char key[MHO_KEY_MAX * 2], value[MHO_TEXT_MAX], usual[MHO_TEXT_MAX];
+            snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
+            mho_settings_format(study->settings, key, value, sizeof value);
+            mho_settings_format(defaults, key, usual, sizeof usual);
+            if (strcmp(value, usual) != 0 && !is_axis(study, key))
+                fprintf(out, "%s=%s\n", key, value);
+        }
+    }
+    for (size_t i = 0; i < study->n_axes; i++) {
+        fprintf(out, "%s=[", study->axes[i].key);
+        for (size_t v = 0; v < study->axes[i].n; v++)
+            fprintf(out, "%s%s", v ? ", " : "", study->axes[i].values[v]);
+        fprintf(out, "]\n");
+    }
+}
+
 char *mho_study_text(const MhoStudy *study)
 {
-    char *text = NULL, *canonical = mho_settings_canonical(study->settings, false);
-    char *recipe = mho_settings_canonical(study->settings, true);
+    char *text = NULL;
     size_t size = 0;
-    FILE *out = canonical && recipe ? open_memstream(&text, &size) : NULL;
+    MhoError ignored = {0};
+    MhoSettings *defaults = NULL;
+    FILE *out = mho_settings_create(&defaults, &ignored) == MHO_OK ? open_memstream(&text, &size) : NULL;
     if (out) {
-        const MhoStudyParams *params = mho_settings_study(study->settings);
-        fprintf(out, "model=%s\nrepeat=%d\n%s%s", params->model, params->repeat, canonical, study->has_train ? recipe : "");
-        for (size_t i = 0; i < study->n_axes; i++) {
-            fprintf(out, "sweep %s", study->axes[i].key);
-            for (size_t v = 0; v < study->axes[i].n; v++)
-                fprintf(out, " %s", study->axes[i].values[v]);
-            fprintf(out, "\n");
-        }
+        write_changed(study, defaults, out);
         if (fclose(out) != 0) {
             free(text);
             text = NULL;
         }
     }
-    free(canonical);
-    free(recipe);
+    mho_settings_destroy(defaults);
     return text;
+}
+
+MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *study, MhoError *error)
+{
+    MhoStatus status = mho_study_read(NULL, study, error);
+    char *copy = status == MHO_OK ? strdup(text) : NULL, *rest = copy, *line;
+    if (status == MHO_OK && !copy)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for the study");
+    while (status == MHO_OK && (line = strsep(&rest, "\n")) != NULL)
+        if (*line)
+            status = mho_study_set(study, line, error);
+    free(copy);
+    if (status == MHO_OK)
+        return MHO_OK;
+    mho_study_destroy(study);
+    return mho_fail_context(error, "%s: the study it holds", where);
 }
 
 MhoStatus mho_recipe_digest(const MhoSettings *settings, char hex[65], MhoError *error)

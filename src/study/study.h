@@ -32,8 +32,10 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error) MHO
 MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error) MHO_CHECKED;
 void mho_study_destroy(MhoStudy *study);
 
-/* Text that identifies the study: canonical settings, axes and repeat; the caller frees it. */
+/* Text that identifies the study and makes it again: a line "key=value" for every value that is not the default, lists for axes; the
+ * caller frees it. NULL: out of memory. */
 char *mho_study_text(const MhoStudy *study);
+MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *study, MhoError *error) MHO_CHECKED;
 
 /* The recipe's digest (64 hex digits) for settings: what a model file made by `train:` must carry. */
 MhoStatus mho_recipe_digest(const MhoSettings *settings, char hex[65], MhoError *error) MHO_CHECKED;

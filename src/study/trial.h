@@ -1,0 +1,48 @@
+/* trial.h - one trial: one point of a sweep on one chip. A pure function of (model, study, seed, point, chip).
+ *
+ * A bench keeps what trials share: the images, the nets and their lowered programs.
+ */
+#ifndef MHO_STUDY_TRIAL_H
+#define MHO_STUDY_TRIAL_H
+
+#include "net/executor.h"
+#include "study/grid.h"
+#include "study/model_file.h"
+
+enum { MHO_TRIAL_MAX_LAYERS = 256 };
+
+typedef struct MhoTrial {
+    uint64_t point;    /* digest of the point and its model: the trial key is (point, chip) */
+    uint32_t chip;
+    uint32_t n_layers;
+    double accuracy, loss;
+    uint64_t logits;   /* digest of all logits */
+    MhoLayerMeter layers[MHO_TRIAL_MAX_LAYERS];
+} MhoTrial;
+
+typedef struct MhoBench MhoBench;
+
+MhoStatus mho_bench_create(const MhoModelOptions *options, MhoBench **bench, MhoError *error) MHO_CHECKED;
+void mho_bench_destroy(MhoBench *bench);
+
+/* A point ready to run: its program, plan, images. Borrowed from the bench until the next call. */
+typedef struct MhoPrepared {
+    const MhoProgram *program;
+    const MhoDataset *images, *calibration;
+    MhoPlan *plan;
+    MhoChipConfig config;
+    char model_digest[65];
+    uint64_t point;      /* digest of the trial key without the chip */
+    size_t measured;     /* images with signal and noise */
+    uint32_t n_chips;    /* repeat, or 1 for a point without a random term */
+} MhoPrepared;
+
+/* Load (or train) the model, quantize and lower it, plan the chip. calibrate false: only what n_chips and the key need. */
+MhoStatus mho_bench_prepare(MhoBench *bench, const MhoSettings *settings, const char *point_text, bool calibrate, MhoPrepared *prepared,
+                            MhoError *error) MHO_CHECKED;
+void mho_prepared_clear(MhoPrepared *prepared);
+
+/* Run chip number `chip`. logits: NULL, or (images->n, classes). */
+MhoStatus mho_trial_run(const MhoPrepared *prepared, uint32_t chip, int threads, float *logits, MhoTrial *trial, MhoError *error) MHO_CHECKED;
+
+#endif
