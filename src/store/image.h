@@ -1,0 +1,24 @@
+/* image.h - an HDF5 file that is written to memory only. */
+#ifndef MHO_STORE_IMAGE_H
+#define MHO_STORE_IMAGE_H
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct MhoImage {
+    unsigned char *data; /* the file's bytes once it is closed; owned */
+    size_t n;
+    size_t room; /* bytes allocated */
+    bool closed;
+} MhoImage;
+
+/* Create the file; path is for HDF5's messages only. image starts as {0} and stays where it is until the file is closed. */
+hid_t mho_image_create(MhoImage *image, const char *path);
+
+/* Close the file and keep its bytes in image. false: HDF5 refused, or its superblock is not what it should be. */
+bool mho_image_close(MhoImage *image, hid_t file);
+
+void mho_image_release(MhoImage *image);
+
+#endif

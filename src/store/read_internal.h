@@ -1,0 +1,53 @@
+/* read_internal.h - what read.c and read_values.c share. */
+#ifndef MHO_STORE_READ_INTERNAL_H
+#define MHO_STORE_READ_INTERNAL_H
+
+#include "store/store_internal.h"
+
+/* A dimension scale met on the way: the address by which arrays refer to it, and the axis that it stands for. */
+typedef struct MhoScale {
+    haddr_t address;
+    char *axis; /* NULL: an unnamed axis */
+} MhoScale;
+
+/* An axis of an array that refers to the scale at address; resolved when all scales are known. */
+typedef struct MhoAxisLink {
+    MhoArray *array;
+    size_t index;
+    haddr_t address;
+} MhoAxisLink;
+
+typedef struct MhoReader {
+    const char *path;
+    MhoError *error;
+    bool foreign;     /* no mho_format: what a record cannot hold is passed over instead of refused */
+    hsize_t size;     /* bytes of the file */
+    hsize_t bytes;    /* taken so far, all arrays and attributes together */
+    size_t objects;   /* met so far */
+    MhoScale *scales;
+    size_t n_scales, room_scales;
+    MhoAxisLink *links;
+    size_t n_links, room_links;
+} MhoReader;
+
+/* Fail with "path: place: cause; remedy": damaged content, by HDF5's own words or by ours. */
+MhoStatus mho_reader_fail(const MhoReader *reader, const char *place);
+MhoStatus mho_reader_damaged(const MhoReader *reader, const char *place, const char *cause);
+
+/* Something that a record cannot hold: passed over in a foreign file, an error in one of mho's. */
+MhoStatus mho_reader_unsupported(const MhoReader *reader, const char *place, const char *what);
+
+/* Count one more object or n bytes against the limits of a file. */
+MhoStatus mho_reader_object(MhoReader *reader, const char *place);
+MhoStatus mho_reader_bytes(MhoReader *reader, const char *place, hsize_t n);
+
+/* Every attribute of an object that is not reserved. */
+MhoStatus mho_reader_attributes(MhoReader *reader, hid_t object, const char *place, MhoAttributes *attributes);
+
+/* The text of a scalar string attribute (owned by the caller), or NULL: absent, of another kind or too long. */
+char *mho_reader_text(hid_t object, const char *name);
+
+/* One dataset of group into record, its axes noted in the reader. Dimensions without variable add a scale only. */
+MhoStatus mho_reader_dataset(MhoReader *reader, hid_t group, const char *place, const char *name, MhoRecord *record);
+
+#endif

@@ -1,0 +1,503 @@
+/* read_values.c - datasets and attributes of a hostile HDF5 file to arrays and attributes of a record. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/read_internal.h"
+
+enum {
+    MAX_ATTRIBUTE_BYTES = 1 << 20,
+    MAX_STRING = 1 << 24, /* bytes of one string of fixed length */
+    INFLATE_RATIO = 1100, /* deflate gives at most 1032 bytes for one (zlib's technical notes) */
+    SLACK = 1 << 20       /* bytes that a dataset may claim beyond what its storage explains: partial chunks, fill values */
+};
+
+/* What a dataset or attribute holds. */
+typedef struct Values {
+    bool text;       /* strings */
+    size_t fixed;    /* bytes of a fixed-length string; 0: variable */
+    MhoType type;    /* of the record */
+    int rank;        /* 0: scalar */
+    hsize_t shape[MHO_MAX_RANK], n;
+} Values;
+
+typedef enum Verdict { GOOD, UNSUPPORTED, BROKEN } Verdict;
+
+/* Read type and shape. Only numbers of 1, 2, 4 and 8 bytes and strings, of rank <= MHO_MAX_RANK, are good. */
+static Verdict look_at(hid_t type, hid_t space, Values *out)
+{
+    const H5S_class_t kind = H5Sget_simple_extent_type(space);
+
+    *out = (Values){.n = 1};
+    if (type < 0 || space < 0 || kind == H5S_NO_CLASS) {
+        return BROKEN;
+    }
+    if (kind == H5S_NULL) {
+        return UNSUPPORTED;
+    }
+    out->rank = H5Sget_simple_extent_ndims(space);
+    if (out->rank < 0 || out->rank > MHO_MAX_RANK) {
+        return out->rank < 0 ? BROKEN : UNSUPPORTED;
+    }
+    if (H5Sget_simple_extent_dims(space, out->shape, NULL) < 0) {
+        return BROKEN;
+    }
+    for (int i = 0; i < out->rank; i++) {
+        if (__builtin_mul_overflow(out->n, out->shape[i], &out->n)) {
+            return BROKEN;
+        }
+    }
+    if (H5Tget_class(type) == H5T_STRING) {
+        out->text = true;
+        out->type = MHO_STRING;
+        out->fixed = H5Tis_variable_str(type) > 0 ? 0 : H5Tget_size(type);
+        return out->fixed > MAX_STRING ? UNSUPPORTED : GOOD;
+    }
+    return mho_store_numeric_type(type, &out->type) ? GOOD : UNSUPPORTED;
+}
+
+/* Bytes in memory while the values are read; false on overflow. */
+static bool value_bytes(const Values *values, hsize_t *bytes)
+{
+    const hsize_t size = values->text ? values->fixed + 2 * sizeof(char *) : mho_type_size(values->type);
+
+    return !__builtin_mul_overflow(values->n, size, bytes) && *bytes < SIZE_MAX;
+}
+
+/* H5Dread or H5Aread, whichever object it is. */
+static bool read_into(hid_t object, hid_t type, void *out)
+{
+    if (H5Iget_type(object) == H5I_ATTR) {
+        return H5Aread(object, type, out) >= 0;
+    }
+    return H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
+}
+
+/* Both kinds in the character set of the file; HDF5 converts between none. */
+static hid_t memory_string(hid_t file_type, size_t fixed)
+{
+    const hid_t type = H5Tcopy(H5T_C_S1);
+
+    if (H5Tset_size(type, fixed > 0 ? fixed + 1 : H5T_VARIABLE) < 0 || H5Tset_cset(type, H5Tget_cset(file_type)) < 0) {
+        (void)H5Tclose(type);
+        return H5I_INVALID_HID;
+    }
+    return type;
+}
+
+/* n strings as a list that owns them (MhoArray's form); NULL on failure, with everything released. */
+static char **read_strings(hid_t object, hid_t file_type, hid_t space, const Values *values)
+{
+    const size_t n = (size_t)values->n;
+    const hid_t type = memory_string(file_type, values->fixed);
+    const size_t width = values->fixed + 1;
+    char **list = calloc(n > 0 ? n : 1, sizeof *list);
+    char **raw = values->fixed == 0 ? calloc(n > 0 ? n : 1, sizeof *raw) : NULL;
+    char *block = values->fixed > 0 ? calloc(n > 0 ? n : 1, width) : NULL;
+    bool good = type >= 0 && list != NULL && (raw != NULL || block != NULL);
+
+    if (good && n > 0) {
+        good = read_into(object, type, values->fixed > 0 ? (void *)block : (void *)raw);
+        for (size_t i = 0; i < n && good; i++) {
+            const char *text = values->fixed > 0 ? block + i * width : raw[i];
+            list[i] = strdup(text != NULL ? text : "");
+            good = list[i] != NULL;
+        }
+        if (raw != NULL) {
+            (void)H5Dvlen_reclaim(type, space, H5P_DEFAULT, raw);
+        }
+    }
+    for (size_t i = 0; !good && list != NULL && i < n; i++) {
+        free(list[i]);
+    }
+    if (!good) {
+        free(list);
+    }
+    free(raw);
+    free(block);
+    if (type >= 0) {
+        (void)H5Tclose(type);
+    }
+    return good ? list : NULL;
+}
+
+static void free_strings(char **list, hsize_t n)
+{
+    for (hsize_t i = 0; i < n; i++) {
+        free(list[i]);
+    }
+    free(list);
+}
+
+char *mho_reader_text(hid_t object, const char *name)
+{
+    const hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : H5I_INVALID_HID;
+    char *text = NULL;
+
+    if (attribute >= 0) {
+        const hid_t type = H5Aget_type(attribute);
+        const hid_t space = H5Aget_space(attribute);
+        Values values;
+        if (look_at(type, space, &values) == GOOD && values.text && values.n == 1 && values.fixed <= MAX_ATTRIBUTE_BYTES) {
+            char **list = read_strings(attribute, type, space, &values);
+            text = list != NULL ? list[0] : NULL;
+            free(list);
+        }
+        (void)H5Sclose(space);
+        (void)H5Tclose(type);
+        (void)H5Aclose(attribute);
+    }
+    (void)H5Eclear2(H5E_DEFAULT);
+    return text;
+}
+
+static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, hid_t space, const char *place,
+                               const char *name, MhoAttributes *attributes)
+{
+    Values values;
+    const Verdict verdict = look_at(type, space, &values);
+    hsize_t bytes = 0;
+    MhoStatus status;
+
+    if (verdict == UNSUPPORTED) {
+        return mho_reader_unsupported(reader, place, "an attribute of a type that mho does not use");
+    }
+    if (verdict == BROKEN || !value_bytes(&values, &bytes) || bytes > MAX_ATTRIBUTE_BYTES) {
+        return mho_reader_damaged(reader, place, "an attribute of impossible size");
+    }
+    status = mho_reader_bytes(reader, place, bytes);
+    if (status != MHO_OK) {
+        return status;
+    }
+    if (values.text) {
+        char **list = read_strings(attribute, type, space, &values);
+        if (list == NULL) {
+            return mho_reader_fail(reader, place);
+        }
+        status = mho_attribute_set(attributes, name, MHO_STRING, (size_t)values.n, list, reader->error);
+        free_strings(list, values.n);
+        return status;
+    }
+    void *data = calloc(1, bytes > 0 ? (size_t)bytes : 1);
+    if (data == NULL) {
+        return mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
+    }
+    if (values.n > 0 && !read_into(attribute, mho_store_memory_type(values.type), data)) {
+        status = mho_reader_fail(reader, place);
+    } else {
+        status = mho_attribute_set(attributes, name, values.type, (size_t)values.n, data, reader->error);
+    }
+    free(data);
+    return status;
+}
+
+static MhoStatus read_attribute(MhoReader *reader, hid_t attribute, const char *place, MhoAttributes *attributes)
+{
+    char name[256];
+    char inner[MHO_STORE_PLACE];
+    const ssize_t length = H5Aget_name(attribute, sizeof name, name);
+    MhoStatus status = mho_reader_object(reader, place);
+
+    if (status != MHO_OK) {
+        return status;
+    }
+    if (length <= 0 || length >= (ssize_t)sizeof name || strchr(name, '/') != NULL) {
+        return mho_reader_unsupported(reader, place, "an attribute without a usable name");
+    }
+    if (mho_store_reserved(name)) {
+        return MHO_OK;
+    }
+    (void)snprintf(inner, sizeof inner, "%.*s@%s", MHO_STORE_PLACE - 258, place, name);
+    const hid_t type = H5Aget_type(attribute);
+    const hid_t space = H5Aget_space(attribute);
+    status = add_attribute(reader, attribute, type, space, inner, name, attributes);
+    (void)H5Sclose(space);
+    (void)H5Tclose(type);
+    return status;
+}
+
+static H5_index_t attribute_order(hid_t object)
+{
+    const hid_t list = H5Iget_type(object) == H5I_GROUP ? H5Gget_create_plist(object) : H5Dget_create_plist(object);
+    unsigned flags = 0;
+
+    if (list >= 0) {
+        (void)H5Pget_attr_creation_order(list, &flags);
+        (void)H5Pclose(list);
+    }
+    return (flags & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+}
+
+MhoStatus mho_reader_attributes(MhoReader *reader, hid_t object, const char *place, MhoAttributes *attributes)
+{
+    const H5_index_t order = attribute_order(object);
+    H5O_info_t info;
+    MhoStatus status = MHO_OK;
+
+    if (H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS) < 0) {
+        return mho_reader_fail(reader, place);
+    }
+    for (hsize_t i = 0; i < info.num_attrs && status == MHO_OK; i++) {
+        const hid_t attribute = H5Aopen_by_idx(object, ".", order, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
+        if (attribute < 0) {
+            return mho_reader_fail(reader, place);
+        }
+        status = read_attribute(reader, attribute, place, attributes);
+        (void)H5Aclose(attribute);
+    }
+    return status;
+}
+
+static bool note_scale(MhoReader *reader, haddr_t address, char *axis)
+{
+    if (reader->n_scales == reader->room_scales) {
+        const size_t room = 2 * reader->room_scales + 16;
+        MhoScale *grown = realloc(reader->scales, room * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        reader->scales = grown;
+        reader->room_scales = room;
+    }
+    reader->scales[reader->n_scales++] = (MhoScale){address, axis};
+    return true;
+}
+
+static bool note_link(MhoReader *reader, MhoArray *array, size_t index, haddr_t address)
+{
+    if (reader->n_links == reader->room_links) {
+        const size_t room = 2 * reader->room_links + 16;
+        MhoAxisLink *grown = realloc(reader->links, room * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        reader->links = grown;
+        reader->room_links = room;
+    }
+    reader->links[reader->n_links++] = (MhoAxisLink){array, index, address};
+    return true;
+}
+
+/* Address of the object that a reference points to; HADDR_UNDEF for one that points nowhere. */
+static haddr_t referred(hid_t dataset, const hvl_t *list)
+{
+    H5O_info_t info = {.addr = HADDR_UNDEF};
+    hid_t object;
+
+    if (list->len == 0 || list->p == NULL) {
+        return HADDR_UNDEF;
+    }
+    object = H5Rdereference2(dataset, H5P_DEFAULT, H5R_OBJECT, list->p);
+    if (object >= 0) {
+        if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0) {
+            info.addr = HADDR_UNDEF;
+        }
+        (void)H5Oclose(object);
+    }
+    return info.addr;
+}
+
+/* A coordinate is the scale of its own axis; an array that is no scale finds none at its own address. */
+static bool note_coordinate(MhoReader *reader, hid_t dataset, MhoArray *array)
+{
+    H5O_info_t info;
+
+    return H5Oget_info2(dataset, &info, H5O_INFO_BASIC) < 0 || note_link(reader, array, 0, info.addr);
+}
+
+/* Note which scale each axis of array has. A DIMENSION_LIST of another form than HDF5's leaves the axes unnamed. */
+static bool note_axes(MhoReader *reader, hid_t dataset, MhoArray *array)
+{
+    const bool there = array->rank > 0 && H5Aexists(dataset, "DIMENSION_LIST") > 0;
+    const hid_t attribute = there ? H5Aopen(dataset, "DIMENSION_LIST", H5P_DEFAULT) : H5I_INVALID_HID;
+    hvl_t lists[MHO_MAX_RANK] = {{0, NULL}};
+    bool good = true;
+
+    if (attribute < 0) {
+        return array->rank != 1 || note_coordinate(reader, dataset, array);
+    }
+    const hid_t type = H5Aget_type(attribute);
+    const hid_t space = H5Aget_space(attribute);
+    const hid_t memory = H5Tvlen_create(H5T_STD_REF_OBJ);
+    if (H5Tequal(type, memory) > 0 && H5Sget_simple_extent_npoints(space) == (hssize_t)array->rank &&
+        H5Aread(attribute, memory, lists) >= 0) {
+        for (size_t i = 0; i < array->rank && good; i++) {
+            const haddr_t address = referred(dataset, &lists[i]);
+            good = address == HADDR_UNDEF || note_link(reader, array, i, address);
+        }
+        (void)H5Dvlen_reclaim(memory, space, H5P_DEFAULT, lists);
+    }
+    (void)H5Tclose(memory);
+    (void)H5Sclose(space);
+    (void)H5Tclose(type);
+    (void)H5Aclose(attribute);
+    return good;
+}
+
+/* The name of a variable as netCDF shows it. */
+static const char *variable_name(const char *name)
+{
+    const size_t n = strlen(MHO_STORE_NON_COORDINATE);
+
+    return strncmp(name, MHO_STORE_NON_COORDINATE, n) == 0 && name[n] != '\0' ? name + n : name;
+}
+
+/* Note a dimension scale. *variable: it holds coordinates too, so it is also an array. */
+static MhoStatus read_scale(MhoReader *reader, hid_t dataset, const char *name, bool *variable)
+{
+    char *class = mho_reader_text(dataset, "CLASS");
+    char *label = mho_reader_text(dataset, "NAME");
+    char *axis = mho_reader_text(dataset, MHO_STORE_AXIS);
+    const bool scale = class != NULL && strcmp(class, "DIMENSION_SCALE") == 0;
+    H5O_info_t info;
+    bool good = true;
+
+    *variable = !scale || label == NULL || strncmp(label, MHO_STORE_NO_VARIABLE, strlen(MHO_STORE_NO_VARIABLE)) != 0;
+    if (scale && H5Oget_info2(dataset, &info, H5O_INFO_BASIC) >= 0) {
+        const bool unnamed = axis != NULL && *axis == '\0';
+        if (axis == NULL) {
+            axis = strdup(name);
+        }
+        good = axis != NULL;
+        if (unnamed) {
+            free(axis);
+            axis = NULL;
+        }
+        good = good && note_scale(reader, info.addr, axis);
+        axis = good ? NULL : axis; /* else it is the reader's now */
+    }
+    free(class);
+    free(label);
+    free(axis);
+    return good ? MHO_OK : mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
+}
+
+/* Storage that stays inside the file and filters that are part of every HDF5. */
+static MhoStatus check_storage(const MhoReader *reader, hid_t dataset, const char *place, bool *good)
+{
+    const hid_t list = H5Dget_create_plist(dataset);
+    const char *cause = NULL;
+
+    if (list < 0) {
+        return mho_reader_fail(reader, place);
+    }
+    if (H5Pget_layout(list) == H5D_VIRTUAL) {
+        cause = "a virtual dataset";
+    } else if (H5Pget_external_count(list) != 0) {
+        cause = "values in another file";
+    } else if (H5Pget_layout(list) == H5D_CHUNKED) {
+        const int n = H5Pget_nfilters(list);
+        for (int i = 0; i < n && cause == NULL; i++) {
+            unsigned flags;
+            size_t values = 0;
+            const H5Z_filter_t filter = H5Pget_filter2(list, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL);
+            const bool known = filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32;
+            cause = known ? NULL : "a filter other than gzip, shuffle and fletcher32";
+        }
+    }
+    (void)H5Pclose(list);
+    *good = cause == NULL;
+    return cause == NULL ? MHO_OK : mho_reader_unsupported(reader, place, cause);
+}
+
+/* What a dataset claims to hold against what its bytes in the file can explain. */
+static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place, const Values *values)
+{
+    const hsize_t stored = H5Dget_storage_size(dataset);
+    hsize_t bytes = 0;
+
+    if (!value_bytes(values, &bytes)) {
+        return mho_reader_damaged(reader, place, "a dataset of impossible size");
+    }
+    if (stored > reader->size) {
+        return mho_reader_damaged(reader, place, "a dataset larger than the file");
+    }
+    if (bytes > SLACK && (bytes - SLACK) / INFLATE_RATIO > stored) {
+        return mho_reader_damaged(reader, place, "a dataset that claims more values than its bytes can hold");
+    }
+    return mho_reader_bytes(reader, place, bytes);
+}
+
+static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t space, const char *place, const char *name,
+                           MhoRecord *record, MhoArray **array)
+{
+    Values values;
+    const Verdict verdict = look_at(type, space, &values);
+    size_t shape[MHO_MAX_RANK] = {0};
+    char *unit;
+    char *help;
+    MhoStatus status;
+
+    if (verdict == UNSUPPORTED) {
+        return mho_reader_unsupported(reader, place, "a dataset of a type or rank that mho does not use");
+    }
+    if (verdict == BROKEN) {
+        return mho_reader_fail(reader, place);
+    }
+    status = check_size(reader, dataset, place, &values);
+    if (status != MHO_OK) {
+        return status;
+    }
+    for (int i = 0; i < values.rank; i++) {
+        shape[i] = (size_t)values.shape[i];
+    }
+    char **list = values.text ? read_strings(dataset, type, space, &values) : NULL;
+    if (values.text && list == NULL) {
+        return mho_reader_fail(reader, place);
+    }
+    unit = mho_reader_text(dataset, "units");
+    help = mho_reader_text(dataset, "long_name");
+    status = mho_record_add(record, name, values.type, (size_t)values.rank, shape, NULL, unit, help, list, array, reader->error);
+    free(unit);
+    free(help);
+    if (list != NULL) {
+        free_strings(list, values.n);
+    } else if (status == MHO_OK && values.n > 0 &&
+               !read_into(dataset, mho_store_memory_type(values.type), (*array)->data)) {
+        status = mho_reader_fail(reader, place);
+    }
+    return status;
+}
+
+static MhoStatus read_variable(MhoReader *reader, hid_t dataset, const char *place, const char *name, MhoRecord *record)
+{
+    const hid_t type = H5Dget_type(dataset);
+    const hid_t space = H5Dget_space(dataset);
+    MhoArray *array = NULL;
+    MhoStatus status = add_array(reader, dataset, type, space, place, name, record, &array);
+
+    if (status == MHO_OK && array != NULL) {
+        status = mho_reader_attributes(reader, dataset, place, &array->attributes);
+        if (status == MHO_OK && !note_axes(reader, dataset, array)) {
+            status = mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
+        }
+    }
+    if (space >= 0) {
+        (void)H5Sclose(space);
+    }
+    if (type >= 0) {
+        (void)H5Tclose(type);
+    }
+    return status;
+}
+
+MhoStatus mho_reader_dataset(MhoReader *reader, hid_t group, const char *place, const char *name, MhoRecord *record)
+{
+    const hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
+    bool variable = true;
+    bool good = true;
+    MhoStatus status;
+
+    if (dataset < 0) {
+        return mho_reader_fail(reader, place);
+    }
+    status = check_storage(reader, dataset, place, &good);
+    if (status == MHO_OK && good) {
+        status = read_scale(reader, dataset, name, &variable);
+        if (status == MHO_OK && variable) {
+            status = read_variable(reader, dataset, place, variable_name(name), record);
+        }
+    }
+    (void)H5Dclose(dataset);
+    return status;
+}
