@@ -1,0 +1,195 @@
+/* test_math.c - log, exp, pow and the normal quantile against the C library in double and long double.
+ *
+ * Bounds are those of kernels/math.h; the test also demands that the errors are not zero everywhere, so that a
+ * comparison of a function with itself would fail.
+ */
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+
+#include "harness.h"
+#include "kernels/kernels.h"
+#include "kernels/math.h"
+#include "kernels/random.h"
+
+/* All binades, 4001 mantissas each, and the neighbourhood of 1 and of the splits. */
+START_TEST(test_logf)
+{
+    double worst = 0.0;
+
+    for (int e = -126; e < 128; e++) {
+        for (int i = 0; i < 4001; i++) {
+            const float x = ldexpf(1.0F + (float)i / 4001.0F, e);
+            const double exact = log((double)x);
+
+            if (x != 1.0F) {
+                worst = fmax(worst, fabs((double)mho_logf(x) - exact) / fabs(exact));
+            }
+        }
+    }
+    for (int i = -2000; i <= 2000; i++) {
+        const float x = 1.0F + (float)i * (i < 0 ? 0x1p-24F : 0x1p-23F);
+        const double exact = log((double)x);
+
+        if (i) {
+            worst = fmax(worst, fabs((double)mho_logf(x) - exact) / fabs(exact));
+        }
+    }
+    ck_assert_msg(worst < 2e-7 && worst > 1e-8, "relative error %g", worst);
+    ck_assert(mho_logf(1.0F) == 0.0F);
+}
+END_TEST
+
+START_TEST(test_expf)
+{
+    double worst = 0.0;
+
+    for (int i = -870000; i <= 880000; i++) {
+        const float x = (float)i * 1e-4F;
+
+        if (x >= -87.0F && x <= 88.0F) {
+            worst = fmax(worst, fabs((double)mho_expf(x) / exp((double)x) - 1.0));
+        }
+    }
+    ck_assert_msg(worst < 2e-7 && worst > 1e-8, "relative error %g", worst);
+    ck_assert(mho_expf(0.0F) == 1.0F && mho_expf(-0.0F) == 1.0F);
+    ck_assert(mho_expf(-87.1F) == 0.0F && mho_expf(-INFINITY) == 0.0F && mho_expf(NAN) == 0.0F);
+    ck_assert(mho_expf(89.0F) == mho_expf(88.0F) && mho_expf(INFINITY) == mho_expf(88.0F) && mho_expf(88.0F) < FLT_MAX);
+}
+END_TEST
+
+/* The array forms are the scalar functions. */
+START_TEST(test_arrays)
+{
+    enum { N = 1000 };
+    float x[N], y[N];
+
+    for (int i = 0; i < N; i++) {
+        x[i] = 0.01F * (float)(i + 1);
+    }
+    mho_kernels()->log(N, x, y);
+    for (int i = 0; i < N; i++) {
+        ck_assert(y[i] == mho_logf(x[i]));
+    }
+    mho_kernels()->exp(N, x, y);
+    for (int i = 0; i < N; i++) {
+        ck_assert(y[i] == mho_expf(x[i]));
+    }
+}
+END_TEST
+
+START_TEST(test_powf)
+{
+    double worst = 0.0;
+    int tested = 0;
+
+    for (int i = 0; i < 1500; i++) {
+        const float x = (float)exp(-80.0 + 160.0 * i / 1499.0);
+
+        for (int k = 0; k < 601; k++) {
+            const float y = (float)(-30.0 + 0.1 * k);
+            const double exact = pow((double)x, (double)y);
+
+            if (exact > 1e-30 && exact < 1e30) {
+                worst = fmax(worst, fabs((double)mho_powf(x, y) / exact - 1.0));
+                tested++;
+            }
+        }
+    }
+    ck_assert_int_gt(tested, 100000);
+    ck_assert_msg(worst < 2e-6 && worst > 1e-8, "relative error %g", worst);
+    ck_assert(mho_powf(0.0F, 0.65F) == 0.0F && mho_powf(0.0F, 1e-30F) == 0.0F);
+    ck_assert(mho_powf(3.0F, 0.0F) == 1.0F && mho_powf(0.0F, 0.0F) == 1.0F && mho_powf(1.0F, 1e30F) == 1.0F);
+    ck_assert(mho_powf(2.0F, 10.0F) == 1024.0F && mho_powf(2.0F, -3.0F) == 0.125F);
+    ck_assert(mho_powf(10.0F, -60.0F) == 0.0F && isfinite(mho_powf(10.0F, 60.0F)) && mho_powf(10.0F, 60.0F) > 1e38F);
+}
+END_TEST
+
+START_TEST(test_double)
+{
+    double worst_log = 0.0, worst_exp = 0.0;
+
+    for (int i = 0; i < 400000; i++) {
+        const double x = exp(-700.0 + 1400.0 * i / 399999.0);
+        const double near = 1.0 + (i - 200000) * 1.1e-6;
+        const double power = -708.0 + 1417.0 * i / 400000.0;
+
+        worst_log = fmax(worst_log, (double)fabsl(((long double)mho_ln(x) - logl(x)) / logl(x)));
+        if (i != 200000) {
+            worst_log = fmax(worst_log, (double)fabsl(((long double)mho_ln(near) - logl(near)) / logl(near)));
+        }
+        worst_exp = fmax(worst_exp, (double)fabsl((long double)mho_exp(power) / expl(power) - 1.0L));
+    }
+    ck_assert_msg(worst_log < 1e-14 && worst_log > 1e-17, "log: relative error %g", worst_log);
+    ck_assert_msg(worst_exp < 1e-14 && worst_exp > 1e-17, "exp: relative error %g", worst_exp);
+    ck_assert(mho_ln(1.0) == 0.0 && mho_exp(0.0) == 1.0 && mho_exp(-1000.0) == 0.0 && isfinite(mho_exp(1000.0)));
+}
+END_TEST
+
+/* Quantile of the upper tail p <= 1/2 by Newton steps on erfc, from mho's own value. */
+static double quantile(double p, double start)
+{
+    double z = start;
+
+    for (int i = 0; i < 4; i++) {
+        z += (0.5 * erfc(z * sqrt(0.5)) - p) / (exp(-0.5 * z * z) / sqrt(2.0 * M_PI));
+    }
+    return z;
+}
+
+static double normal_error(uint32_t word)
+{
+    const double p = ((double)word + 0.5) / 4294967296.0;
+    const double z = -(double)mho_normal_of_word(word);
+
+    return fabs(z / quantile(p, z) - 1.0);
+}
+
+START_TEST(test_normal)
+{
+    double worst = 0.0;
+    float last = -INFINITY;
+    int wrong = 0; /* counted, because an assertion is far slower than a draw */
+
+    for (uint32_t i = 0; i < 400000; i++) {
+        const uint32_t linear = i * 5368U; /* up to the last words below 2^31 */
+        const uint32_t logarithmic = (uint32_t)exp2(31.0 * i / 400000.0);
+
+        worst = fmax(worst, normal_error(logarithmic));
+        if (linear < 2147400000U) {
+            worst = fmax(worst, normal_error(linear)); /* erfc itself loses the digits of z near 0 */
+        }
+        wrong += mho_normal_of_word(~linear) != -mho_normal_of_word(linear);
+    }
+    ck_assert_msg(worst < 1e-6 && worst > 1e-8, "relative error %g", worst);
+    /* near 0: z = (word + 1/2 - 2^31) / 2^32 sqrt(2 pi) */
+    for (uint32_t i = 0; i < 70000; i++) {
+        const double exact = ((double)i + 0.5) * 0x1p-32 * sqrt(2.0 * M_PI);
+
+        wrong += fabs((double)mho_normal_of_word(0x80000000U + i) / exact - 1.0) >= 1e-6;
+    }
+    ck_assert(fabs(mho_normal_of_word(0) + 6.338F) < 0.001F);
+    for (uint32_t i = 0; i < 4000000; i++) {
+        const float z = mho_normal_of_word(i * 1073U);
+
+        wrong += z < last - 1e-6F * fabsf(z);
+        last = z;
+    }
+    ck_assert_int_eq(wrong, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("math");
+    TCase *tests = tcase_create("math");
+
+    tcase_add_test(tests, test_logf);
+    tcase_add_test(tests, test_expf);
+    tcase_add_test(tests, test_arrays);
+    tcase_add_test(tests, test_powf);
+    tcase_add_test(tests, test_double);
+    tcase_add_test(tests, test_normal);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}
