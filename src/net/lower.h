@@ -17,9 +17,9 @@ typedef struct MhoStep {
     int inputs[MHO_NODE_MAX_INPUTS]; /* steps, -1: the image */
     int n_inputs;
     size_t matrix;            /* MATRIX: index of the matrix; = analog layer number */
-    MhoGather gather;         /* geometry of MATRIX and pools */
+    MhoGather gather;         /* geometry of MATRIX and pools; outside the image is code 0 */
     MhoShape shape;           /* of the output */
-    float *a, *b;             /* (c) requantization: codes = clip(round(fma(sum, a, b))) */
+    float *a, *b;             /* (c) requantization: codes = clip(round(fma(sum, a, b))); NULL: MAX_POOL */
     int low, high;            /* code range; low < 0: s8 */
     bool is_logits;           /* last step: logits = fma(sum, a, b), no rounding */
 } MhoStep;
@@ -33,6 +33,7 @@ typedef struct MhoProgram {
     int n_classes;
     size_t codes_size;        /* bytes of all steps' outputs for one image; step s writes at codes_offset[s] */
     size_t *codes_offset;
+    MhoArena memory;          /* everything above */
 } MhoProgram;
 
 /* Lower a quantized net; owns everything in it. USAGE error names the first node that is not quantized, with the remedy (--set quant.weight.bits=8 ...). */

@@ -14,7 +14,8 @@ typedef struct MhoRequant {
     bool is_logits;
 } MhoRequant;
 
-/* Constants of node `target` (a quantizer, or the final dense layer) into a, b (channels). Looks back through relu and batchnorm. */
+/* Constants of node `target` (a quantizer, or the final dense layer) into a, b (channels; both NULL: only *requant). Looks back through
+ * relu and batchnorm. The sum of a layer includes its rounded shift. USAGE names a node that is not quantized or has no scale yet. */
 MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, MhoRequant *requant, MhoError *error) MHO_CHECKED;
 
 /* Value of one stored unit of a node's output (scale per tensor): input 1 / divisor; quantizer e^s / n; maximum pool and addition as
@@ -40,5 +41,8 @@ MhoStatus mho_policy_find(const char *name, MhoPolicy *policy, MhoError *error) 
 /* Weight codes (k, rows) of a quantized layer as int16, rounded shift (k) in accumulator units (NULL allowed). The stored sums of a
  * layer include its shift. */
 MhoStatus mho_net_weight_codes(const MhoNet *net, int node, int16_t *codes, int32_t *shift, MhoError *error) MHO_CHECKED;
+
+/* Largest weight code of a quantized layer. */
+MhoStatus mho_net_weight_range(const MhoNet *net, int node, int *n_weight, MhoError *error) MHO_CHECKED;
 
 #endif

@@ -1,0 +1,31 @@
+/* net_internal.h - what the files of net share about the graph. */
+#ifndef MHO_NET_INTERNAL_H
+#define MHO_NET_INTERNAL_H
+
+#include "net/net.h"
+
+enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and elements of one output */
+
+/* mho_net_finish in two halves, so that a file's arrays can be compared with the graph before memory is taken for them:
+ * shapes and arrays of every node (kept values keep their memory, new ones are NULL), then memory. */
+MhoStatus mho_net_infer(MhoNet *net, MhoError *error) MHO_CHECKED;
+MhoStatus mho_net_allocate(MhoNet *net, MhoError *error) MHO_CHECKED;
+
+/* Nodes that read `node`; *last is the last of them, -1 when there is none. */
+int mho_net_readers(const MhoNet *net, int node, int *last);
+
+/* What a change of the graph does to one node: add what replaces it to `made`. map (n_nodes of the old net) says which node
+ * of the new net gives the output of an old one; -1 until known. */
+typedef struct MhoRebuild {
+    const MhoNet *old;
+    MhoNet *made;
+    int *map;
+} MhoRebuild;
+
+/* Add old node i under its own name with its inputs mapped, and these settings (NULL: its own). */
+MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, MhoError *error) MHO_CHECKED;
+
+/* Copy the values of every array of `old` that `made` has under the same node and array name and of the same size. */
+void mho_net_copy_values(const MhoNet *old, MhoNet *made);
+
+#endif
