@@ -2,7 +2,7 @@
 #ifndef MHO_NET_INTERNAL_H
 #define MHO_NET_INTERNAL_H
 
-#include "net/net.h"
+#include "net/requant.h"
 
 enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and elements of one output */
 
@@ -13,6 +13,9 @@ MhoStatus mho_net_allocate(MhoNet *net, MhoError *error) MHO_CHECKED;
 
 /* Nodes that read `node`; *last is the last of them, -1 when there is none. */
 int mho_net_readers(const MhoNet *net, int node, int *last);
+
+/* The policy of a weighted or quantizer node; errors name the node. */
+MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
 
 /* What a change of the graph does to one node: add what replaces it to `made`. map (n_nodes of the old net) says which node
  * of the new net gives the output of an old one; -1 until known. */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "kernels/math.h"
+#include "net/net_internal.h"
 
 enum { IMAGE_CODES = 255, LAYER_MAX_SHIFT = 1 << 30 };
 
@@ -25,31 +26,30 @@ typedef struct Affine {
 
 MhoStatus mho_policy_find(const char *name, MhoPolicy *policy, MhoError *error)
 {
-    const MhoModel *model = mho_registry_find(&mho_quantizer_registry, name, error);
+    return mho_quantizer_open(name, &policy->quantizer, policy->params, sizeof policy->params, error);
+}
 
-    if (!model)
-        return MHO_USAGE;
-    if (model->params_size > sizeof policy->params)
-        return mho_fail(error, MHO_FAILED, "quantizer '%s': its parameters take more than %zu bytes", name,
-                        sizeof policy->params);
-    policy->quantizer = (const MhoQuantizer *)(const void *)model; /* the model is the descriptor's first member */
-    mho_params_default(model->params, model->n_params, policy->params);
-    return MHO_OK;
+MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error)
+{
+    const MhoConvSettings *conv = mho_node_conv(node);
+    const MhoStatus status = mho_policy_find(conv ? conv->policy : mho_node_quantizer(node)->policy, policy, error);
+
+    if (status != MHO_OK)
+        mho_fail_context(error, "node '%s'", node->name);
+    return status;
 }
 
 /* Largest code of a policy, its bits checked. */
-static MhoStatus full_scale(const MhoNode *node, const char *name, int bits, int lower, int *n, MhoError *error)
+static MhoStatus full_scale(const MhoNode *node, int bits, int lower, int *n, MhoError *error)
 {
     MhoPolicy policy;
-    const MhoStatus status = mho_policy_find(name, &policy, error);
+    const MhoStatus status = mho_policy_open(node, &policy, error);
 
-    if (status != MHO_OK) {
-        mho_fail_context(error, "node '%s'", node->name);
+    if (status != MHO_OK)
         return status;
-    }
     if (bits < policy.quantizer->min_bits || bits > policy.quantizer->max_bits)
-        return mho_fail(error, MHO_USAGE, "node '%s': quantizer '%s' takes %d to %d bits, not %d", node->name, name,
-                        policy.quantizer->min_bits, policy.quantizer->max_bits, bits);
+        return mho_fail(error, MHO_USAGE, "node '%s': quantizer '%s' takes %d to %d bits, not %d", node->name,
+                        policy.quantizer->model.name, policy.quantizer->min_bits, policy.quantizer->max_bits, bits);
     *n = policy.quantizer->full_scale(policy.params, bits, lower);
     return MHO_OK;
 }
@@ -87,7 +87,7 @@ MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signe
     if (!quantizer)
         return MHO_OK;
     *is_signed = quantizer->lower < 0;
-    return full_scale(&net->nodes[source], quantizer->policy, quantizer->bits, quantizer->lower, n, error);
+    return full_scale(&net->nodes[source], quantizer->bits, quantizer->lower, n, error);
 }
 
 /* e^s / n of a quantizer node. */
@@ -161,7 +161,7 @@ static MhoStatus weighted_affine(const MhoNet *net, int i, Affine *affine, MhoEr
                         node->name, net->nodes[node->inputs[0]].name);
     MhoStatus status = mho_net_scale(net, node->inputs[0], &scale_x, error);
     if (status == MHO_OK)
-        status = full_scale(node, conv->policy, conv->bits, -1, &n_w, error);
+        status = full_scale(node, conv->bits, -1, &n_w, error);
     for (size_t k = 0; k < affine->n && status == MHO_OK; k++) {
         const float s_w = log_scale[conv->scale == MHO_SCALE_PER_CHANNEL ? k : 0];
         if (!isfinite(s_w))
@@ -301,7 +301,7 @@ MhoStatus mho_net_weight_range(const MhoNet *net, int i, int *n_weight, MhoError
 
     if (!conv || conv->bits == 0)
         return mho_fail(error, MHO_USAGE, "node '%s' has no quantized weights", net->nodes[i].name);
-    return full_scale(&net->nodes[i], conv->policy, conv->bits, -1, n_weight, error);
+    return full_scale(&net->nodes[i], conv->bits, -1, n_weight, error);
 }
 
 MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t *shift, MhoError *error)
@@ -316,7 +316,7 @@ MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t
     if (status == MHO_OK && (!weight || !log_scale || n_w > INT16_MAX))
         status = mho_fail(error, MHO_USAGE, "node '%s' has no weights that become 16-bit codes", node->name);
     if (status == MHO_OK)
-        status = mho_policy_find(conv->policy, &policy, error);
+        status = mho_policy_open(node, &policy, error);
     if (status != MHO_OK)
         return status;
     size_t n = 0;

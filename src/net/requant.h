@@ -31,7 +31,7 @@ MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signe
 /* The quantizer node whose log_scale a quantizer node uses: the one it shares, or itself. */
 int mho_net_scale_owner(const MhoNet *net, int quantizer);
 
-/* A policy by name with its parameters at their defaults, and the largest code n that it gives for bits and lower. */
+/* A policy by its text with its parameters (quant/quantizer.h). */
 typedef struct MhoPolicy {
     const MhoQuantizer *quantizer;
     _Alignas(8) unsigned char params[MHO_LAYER_SETTINGS_MAX];
