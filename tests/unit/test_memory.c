@@ -1,0 +1,149 @@
+/* test_memory.c - every allocation of base fails once, in turn; each time the caller gets MHO_MEMORY and nothing leaks
+ * (the sanitizer build watches). The linker wraps the allocators of this binary only (--wrap), so release code has no
+ * hook.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/record.h"
+#include "base/yaml.h"
+#include "harness.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+char *__wrap_strdup(const char *text);
+
+static int until_failure = -1; /* allocations that still succeed; below zero: all do */
+
+static bool fails(void)
+{
+    return until_failure >= 0 && until_failure-- == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    return fails() ? NULL : __real_realloc(block, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails() ? NULL : __real_strdup(text);
+}
+
+static MhoStatus use_arena(MhoError *error)
+{
+    MhoArena arena = {0};
+    (void)mho_arena_take(&arena, 10, 10);
+    MhoStatus status = mho_arena_create(&arena, error);
+    mho_arena_destroy(&arena);
+    return status;
+}
+
+static MhoStatus fill(MhoRecord *root, MhoError *error)
+{
+    static const char *const words[] = {"a", "b"}, *const axes[] = {"point", "chip"};
+    static const size_t shape[] = {2, 3};
+    MhoRecord *child;
+    MhoArray *array;
+    char hex[65];
+    MhoStatus status = mho_record_child(root, "layers", &child, error);
+    if (status == MHO_OK)
+        status = mho_record_add(child, "x", MHO_F32, 2, shape, axes, "S", "help", NULL, &array, error);
+    if (status == MHO_OK)
+        status = mho_attribute_set(&array->attributes, "words", MHO_STRING, 2, words, error);
+    if (status == MHO_OK)
+        status = mho_attribute_set(&array->attributes, "words", MHO_STRING, 2, words, error);
+    if (status == MHO_OK)
+        status = mho_record_add(child, "names", MHO_STRING, 1, shape, NULL, "", "", words, NULL, error);
+    if (status == MHO_OK)
+        status = mho_record_child(root, "grid", &child, error);
+    return status == MHO_OK ? mho_record_digest(root, hex, error) : status;
+}
+
+static MhoStatus use_record(MhoError *error)
+{
+    MhoRecord *root;
+    MhoStatus status = mho_record_create(&root, error);
+    if (status == MHO_OK)
+        status = fill(root, error);
+    mho_record_destroy(root);
+    return status;
+}
+
+static MhoStatus use_yaml(MhoError *error)
+{
+    static const char text[] = "a: 1\nb: [1, {x: 2}]\nc: {d: 4, e.f: 5}\n";
+    MhoYaml *root;
+    MhoStatus status = mho_yaml_parse(text, sizeof text - 1, "s.yaml", &root, error);
+    /* No assertion here: Check allocates too. */
+    bool consistent = (status == MHO_OK) == (root != NULL);
+    mho_yaml_destroy(root);
+    return consistent ? status : MHO_FAILED;
+}
+
+static MhoStatus use_yaml_file(MhoError *error)
+{
+    MhoYaml *root;
+    MhoStatus status = mho_yaml_read("/dev/null", &root, error);
+    mho_yaml_destroy(root);
+    return status;
+}
+
+static const struct {
+    MhoStatus (*use)(MhoError *error);
+    int at_least; /* allocations, so that a wrapper that is never called is noticed */
+} users[] = {{use_arena, 1}, {use_record, 20}, {use_yaml, 20}, {use_yaml_file, 2}};
+
+START_TEST(test_each_allocation_fails_in_turn)
+{
+    int n = 0;
+    for (;; n++) {
+        MhoError error = {0};
+        until_failure = n;
+        MhoStatus status = users[_i].use(&error);
+        bool all_succeeded = until_failure >= 0;
+        until_failure = -1;
+        if (all_succeeded) {
+            ck_assert_msg(status == MHO_OK, "%s", error.text);
+            break;
+        }
+        ck_assert_msg(status == MHO_MEMORY, "allocation %d failed unnoticed: status %d", n, (int)status);
+        ck_assert_ptr_nonnull(strstr(error.text, "out of memory"));
+    }
+    ck_assert_int_ge(n, users[_i].at_least);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("memory");
+    TCase *tests = tcase_create("memory");
+    tcase_add_loop_test(tests, test_each_allocation_fails_in_turn, 0, sizeof users / sizeof *users);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}
