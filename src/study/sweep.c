@@ -1,0 +1,223 @@
+/* sweep.c - points, chips, journal, result. */
+#include "study/sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "store/store.h"
+
+typedef struct Sweep {
+    const MhoStudy *study;
+    const MhoSweepOptions *options;
+    const char *path;
+    MhoGrid grid;
+    MhoBench *bench;
+    MhoPointInfo *points;
+    MhoTrials trials;
+    char *models;        /* "path digest\n" of every model */
+    char digest[65];
+    const MhoProgram *program; /* of all points, or NULL when they differ */
+} Sweep;
+
+MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size, MhoError *error)
+{
+    int n;
+    if (options->output) {
+        n = snprintf(path, size, "%s", options->output);
+    } else {
+        const char *base = strrchr(study->path, '/');
+        base = base ? base + 1 : study->path;
+        const char *dot = strrchr(base, '.');
+        int length = *base ? (int)(dot ? (size_t)(dot - base) : strlen(base)) : 5;
+        n = options->n_shards > 1
+                ? snprintf(path, size, "results/%.*s.shard-%d-of-%d.h5", length, *base ? base : "sweep", options->shard, options->n_shards)
+                : snprintf(path, size, "results/%.*s.h5", length, *base ? base : "sweep");
+    }
+    return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "the path of the result is too long");
+}
+
+/* Remember "path digest" of a point's model once. */
+static MhoStatus note_model(Sweep *sweep, const MhoSettings *settings, const char *digest, MhoError *error)
+{
+    char path[4096], *line = NULL, *joined = NULL;
+    MhoStatus status = mho_model_path(settings, path, sizeof path, error);
+    if (status != MHO_OK)
+        return status;
+    if (asprintf(&line, "%s %s\n", path, digest) < 0)
+        return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    if (sweep->models && strstr(sweep->models, line)) {
+        free(line);
+        return MHO_OK;
+    }
+    int made = asprintf(&joined, "%s%s", sweep->models ? sweep->models : "", line);
+    free(line);
+    if (made < 0)
+        return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    free(sweep->models);
+    sweep->models = joined;
+    return MHO_OK;
+}
+
+/* Keys, chips and models of every point; trains what is missing. */
+static MhoStatus survey(Sweep *sweep, MhoError *error)
+{
+    sweep->points = calloc(sweep->grid.n_points, sizeof *sweep->points);
+    MhoStatus status = sweep->points ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
+        const MhoPoint *point = &sweep->grid.points[p];
+        MhoPrepared prepared;
+        status = mho_bench_prepare(sweep->bench, point->settings, point->text, false, &prepared, error);
+        if (status == MHO_OK)
+            status = note_model(sweep, point->settings, prepared.model_digest, error);
+        sweep->points[p] = (MhoPointInfo){.key = prepared.point, .n_chips = prepared.n_chips};
+        sweep->program = p == 0 || prepared.program == sweep->program ? prepared.program : NULL;
+        mho_prepared_clear(&prepared);
+    }
+    char *text = status == MHO_OK ? mho_study_text(sweep->study) : NULL, *all = NULL;
+    if (status == MHO_OK && (!text || asprintf(&all, "%s\n%s", text, sweep->models) < 0))
+        status = mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    if (status == MHO_OK)
+        mho_sha256(all, strlen(all), sweep->digest);
+    free(text);
+    free(all);
+    return status;
+}
+
+/* Is the result there already? *finished; USAGE when the file is of another study. */
+static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *error)
+{
+    *finished = false;
+    if (access(sweep->path, F_OK) != 0)
+        return MHO_OK;
+    MhoRecord *record = NULL;
+    MhoStatus status = mho_store_read(sweep->path, true, &record, error);
+    if (status != MHO_OK)
+        return mho_fail_context(error, "the result is there and cannot be read; move it away or name another with -o");
+    const char *digest = mho_attribute_string(&record->attributes, "study_digest");
+    *finished = digest && strcmp(digest, sweep->digest) == 0;
+    mho_record_destroy(record);
+    if (*finished)
+        return MHO_OK;
+    return mho_fail(error, MHO_USAGE, "%s is the result of another study or model and is never overwritten; name another with -o or move it "
+                    "away", sweep->path);
+}
+
+static bool is_mine(const Sweep *sweep, size_t trial)
+{
+    int n = sweep->options->n_shards;
+    return n <= 1 || trial % (size_t)n == (size_t)(sweep->options->shard - 1);
+}
+
+/* Chips of point p that this process still has to run. first: number of the point's first trial in the whole study. */
+static size_t count_missing(const Sweep *sweep, size_t p, size_t first)
+{
+    size_t missing = 0;
+    for (uint32_t chip = 0; chip < sweep->points[p].n_chips; chip++)
+        missing += is_mine(sweep, first + chip) && !mho_trials_find(&sweep->trials, sweep->points[p].key, chip);
+    return missing;
+}
+
+static MhoStatus run_point(Sweep *sweep, size_t p, size_t first, MhoJournal *journal, MhoProgress *progress, MhoError *error)
+{
+    const MhoPoint *point = &sweep->grid.points[p];
+    MhoPrepared prepared;
+    MhoTrial *trial = malloc(sizeof *trial);
+    MhoStatus status = mho_bench_prepare(sweep->bench, point->settings, point->text, true, &prepared, error);
+    if (status == MHO_OK && !trial)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for a trial");
+    for (uint32_t chip = 0; status == MHO_OK && chip < sweep->points[p].n_chips; chip++) {
+        if (!is_mine(sweep, first + chip) || mho_trials_find(&sweep->trials, sweep->points[p].key, chip))
+            continue;
+        status = mho_trial_run(&prepared, chip, sweep->options->model.threads, NULL, trial, error);
+        if (status == MHO_OK)
+            status = mho_journal_append(journal, trial, error);
+        if (status == MHO_OK)
+            status = mho_trials_add(&sweep->trials, trial, error);
+        if (status == MHO_OK) {
+            char note[64];
+            snprintf(note, sizeof note, "accuracy %.2f %%", 100.0 * trial->accuracy);
+            mho_progress_step(progress, progress->done + 1, note);
+        }
+    }
+    free(trial);
+    mho_prepared_clear(&prepared);
+    return status;
+}
+
+static MhoStatus run_missing(Sweep *sweep, MhoError *error)
+{
+    size_t total = 0, missing = 0, first = 0;
+    for (size_t p = 0; p < sweep->grid.n_points; p++) {
+        for (uint32_t chip = 0; chip < sweep->points[p].n_chips; chip++)
+            total += is_mine(sweep, first + chip);
+        missing += count_missing(sweep, p, first);
+        first += sweep->points[p].n_chips;
+    }
+    if (missing == 0)
+        return MHO_OK;
+    MhoJournal journal;
+    MhoProgress progress;
+    MhoStatus status = mho_journal_open(sweep->path, &journal, error);
+    mho_progress_start(&progress, sweep->options->model.log, "sweep", "trials", total, total - missing);
+    first = 0;
+    for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
+        if (count_missing(sweep, p, first) > 0)
+            status = run_point(sweep, p, first, &journal, &progress, error);
+        first += sweep->points[p].n_chips;
+    }
+    mho_journal_close(&journal);
+    return status;
+}
+
+static MhoStatus write_result(Sweep *sweep, double started, MhoError *error)
+{
+    char shard[32];
+    snprintf(shard, sizeof shard, "%d/%d", sweep->options->shard, sweep->options->n_shards);
+    MhoResultInput input = {.study = sweep->study, .grid = &sweep->grid, .points = sweep->points, .trials = &sweep->trials,
+                            .program = sweep->program, .digest = sweep->digest, .models = sweep->models,
+                            .shard = sweep->options->n_shards > 1 ? shard : NULL, .seconds = mho_clock() - started};
+    MhoRecord *record = NULL;
+    MhoStatus status = mho_result_create(&input, &record, error);
+    if (status == MHO_OK)
+        status = mho_store_write(sweep->path, record, error);
+    mho_record_destroy(record);
+    if (status == MHO_OK)
+        mho_journal_remove(sweep->path);
+    return status;
+}
+
+MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size, MhoError *error)
+{
+    Sweep sweep = {.study = study, .options = options, .path = path};
+    double started = mho_clock();
+    bool finished = false;
+    MhoStatus status = mho_result_path(study, options, path, size, error);
+    if (status == MHO_OK)
+        status = mho_make_folders(path, error);
+    if (status == MHO_OK)
+        status = mho_grid_create(study, &sweep.grid, error);
+    if (status == MHO_OK)
+        status = mho_bench_create(&options->model, &sweep.bench, error);
+    if (status == MHO_OK)
+        status = survey(&sweep, error);
+    if (status == MHO_OK)
+        status = check_existing(&sweep, &finished, error);
+    if (status == MHO_OK && finished) {
+        mho_log(options->model.log, MHO_LOG_INFO, "%s is the finished result of this study; nothing to do", path);
+    } else if (status == MHO_OK) {
+        status = mho_journal_read(path, &sweep.trials, error);
+        if (status == MHO_OK)
+            status = run_missing(&sweep, error);
+        if (status == MHO_OK)
+            status = write_result(&sweep, started, error);
+    }
+    mho_trials_clear(&sweep.trials);
+    free(sweep.points);
+    free(sweep.models);
+    mho_bench_destroy(sweep.bench);
+    mho_grid_destroy(&sweep.grid);
+    return status;
+}
