@@ -21,8 +21,8 @@ static MhoAdcCodes ideal_codes(const void *params, bool is_signed)
     return (MhoAdcCodes){.low = -ideal_largest, .high = ideal_largest};
 }
 
-static uint64_t ideal_convert(const void *params, const float *state, bool is_signed, size_t P, size_t C, const float *y,
-                              float inverse_lsb, int32_t *code)
+static uint64_t ideal_convert(const void *params, const float *state, bool is_signed, size_t P, size_t C,
+                              const float *y, float inverse_lsb, int32_t *code)
 {
     (void)params;
     (void)state;

@@ -112,7 +112,7 @@ extern const MhoCellModel mho_cell_nor_flash;
 const MhoCellModel mho_cell_nor_flash = {
     .model = {
         .name = "nor_flash",
-        .summary = "floating-gate NOR flash in subthreshold: log-normal tuning error, shot and flicker noise, temperature",
+        .summary = "floating-gate NOR flash in subthreshold: tuning error, shot and flicker noise, temperature",
         .reference = "Guo et al., CICC 2017 (arXiv:1611.03379); Klachko et al., IJCNN 2019 (arXiv:1904.01705)",
         .params_size = sizeof(NorParams),
         .params = nor_params,

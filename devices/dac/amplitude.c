@@ -20,12 +20,13 @@ static MhoStatus amplitude_plan(const void *params, int n_input, MhoDacSlices *s
     const int largest = (1 << p->bits) - 1;
 
     if (n_input < 1) {
-        return mho_fail(error, MHO_USAGE, "amplitude: a converter needs at least input codes 0 and 1, not 0..%d", n_input);
+        return mho_fail(error, MHO_USAGE, "amplitude: a converter needs at least input codes 0 and 1, not 0..%d",
+                        n_input);
     }
     if (n_input > largest) {
         return mho_fail(error, MHO_USAGE,
-                        "amplitude: %d-bit converter has codes 0..%d, the layer's inputs are 0..%d: raise amplitude.bits "
-                        "or lower the activation bits",
+                        "amplitude: a %d-bit converter has codes 0..%d, the layer's inputs are 0..%d: raise "
+                        "amplitude.bits or lower the activation bits",
                         p->bits, largest, n_input);
     }
     *slices = (MhoDacSlices){.n = 1, .full = {n_input}, .weight = {1}};
@@ -54,7 +55,7 @@ static const MhoParam amplitude_params[] = {
     {"bits", MHO_INT, offsetof(AmplitudeParams, bits), 8.0, 1.0, 8.0, "bit",
      "resolution; input codes that need more are refused", NULL, NULL},
     {"signed", MHO_CHOICE, offsetof(AmplitudeParams, sign), AMPLITUDE_TWO_PHASE, AMPLITUDE_TWO_PHASE, AMPLITUDE_BIPOLAR,
-     "", "signed inputs: positive and negative part one after the other, or both voltage polarities at once (ohmic cells)",
+     "", "signed inputs: positive and negative part one after the other, or both polarities at once (ohmic cells only)",
      "two_phase bipolar", NULL},
 };
 

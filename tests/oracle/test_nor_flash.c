@@ -88,7 +88,8 @@ START_TEST(relative_shot_noise)
             variance = (double)bench.noise.linear[0];
             assert_printed(sqrt(variance) * 100.0, rows[k].percent[b], "relative shot noise");
             assert_close(variance, law_shot(rows[k].current, bandwidths[b]), 1e-5, "shot noise");
-            assert_close(bench.noise.row_linear, law_shot(rows[k].current, bandwidths[b]), 1e-5, "shot noise of the row");
+            assert_close(bench.noise.row_linear, law_shot(rows[k].current, bandwidths[b]), 1e-5,
+                         "shot noise of the row");
         }
     }
     bench_close(&bench);
@@ -151,8 +152,8 @@ START_TEST(weight_at_85_c)
         double w;
         const char *weight, *percent; /* NULL where only the other one is printed */
     } rows[] = {
-        {0.01, "0.02163", "116."}, {0.1, "0.14707", "47."}, {0.25, "0.31536", "26."}, {0.5, "0.56157", "12.3"},
-        {0.75, NULL, "4.9"},       {2.0, NULL, "-11."},
+        {0.01, "0.02163", "116."}, {0.1, "0.14707", "47."}, {0.25, "0.31536", "26."},
+        {0.5, "0.56157", "12.3"},  {0.75, NULL, "4.9"},     {2.0, NULL, "-11."},
     };
 
     assert_printed(kelvin_25_c / kelvin_85_c, "0.83247", "ratio of the temperatures");
@@ -183,11 +184,13 @@ START_TEST(temperature_null_encoding)
     };
 
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        const double plus = at_temperature(rows[k].plus, kelvin_85_c), minus = at_temperature(rows[k].minus, kelvin_85_c);
+        const double plus = at_temperature(rows[k].plus, kelvin_85_c),
+                     minus = at_temperature(rows[k].minus, kelvin_85_c);
 
         assert_printed((plus - minus - rows[k].d) * 100.0, rows[k].drift, "drift of the pair");
         if (rows[k].one_sided != NULL) {
-            assert_printed((at_temperature(rows[k].d, kelvin_85_c) - rows[k].d) * 100.0, rows[k].one_sided, "one-sided drift");
+            assert_printed((at_temperature(rows[k].d, kelvin_85_c) - rows[k].d) * 100.0, rows[k].one_sided,
+                           "one-sided drift");
         }
     }
 }

@@ -13,19 +13,27 @@ enum { N_GRID = 4096 };
 static const double pcm_times[4] = {1.0, LAW_HOUR, LAW_DAY, LAW_YEAR};
 static const double pcm_g_max = 25.0; /* uS, of the fitted array */
 
-/* Table: Joshi et al. and Rasch et al. evaluated at g_max = 25 uS; sigma_prog in uS. (x = 0.75 at 1 s is 0.04444990, which
- * rounds to .0444; rounded twice it would read .0445.) */
+/* Table: Joshi et al. and Rasch et al. evaluated at g_max = 25 uS; sigma_prog in uS. (x = 0.75 at 1 s is 0.04444990,
+ * which rounds to .0444; rounded twice it would read .0445.) */
+// clang-format off
 static const struct PcmRow {
     double x;
     const char *sigma_prog, *mean, *spread, *q, *drift[4], *sigma_read[4];
 } pcm_rows[] = {
-    {0.01, "0.28301", "0.09578", "0.04500", "0.175583", {".99534", ".60780", ".44852", ".25490"}, {".7356", ".8366", ".8932", ".9898"}},
-    {0.10, "0.44825", "0.06009", "0.02288", "0.039308", {".99707", ".73170", ".60470", ".42420"}, {".1647", ".1873", ".2000", ".2216"}},
-    {0.25, "0.68141", "0.04900", "0.01143", "0.021668", {".99761", ".77513", ".66352", ".49695"}, {".0908", ".1032", ".1102", ".1221"}},
-    {0.50, "0.95271", "0.04900", "0.00800", "0.013809", {".99761", ".77513", ".66352", ".49695"}, {".0579", ".0658", ".0702", ".0778"}},
-    {0.75, "1.07736", "0.04900", "0.00800", "0.010609", {".99761", ".77513", ".66352", ".49695"}, {".0444", ".0506", ".0540", ".0598"}},
-    {1.00, "1.05538", "0.04900", "0.00800", "0.008800", {".99761", ".77513", ".66352", ".49695"}, {".0369", ".0419", ".0448", ".0496"}},
+    {0.01, "0.28301", "0.09578", "0.04500", "0.175583",
+     {".99534", ".60780", ".44852", ".25490"}, {".7356", ".8366", ".8932", ".9898"}},
+    {0.10, "0.44825", "0.06009", "0.02288", "0.039308",
+     {".99707", ".73170", ".60470", ".42420"}, {".1647", ".1873", ".2000", ".2216"}},
+    {0.25, "0.68141", "0.04900", "0.01143", "0.021668",
+     {".99761", ".77513", ".66352", ".49695"}, {".0908", ".1032", ".1102", ".1221"}},
+    {0.50, "0.95271", "0.04900", "0.00800", "0.013809",
+     {".99761", ".77513", ".66352", ".49695"}, {".0579", ".0658", ".0702", ".0778"}},
+    {0.75, "1.07736", "0.04900", "0.00800", "0.010609",
+     {".99761", ".77513", ".66352", ".49695"}, {".0444", ".0506", ".0540", ".0598"}},
+    {1.00, "1.05538", "0.04900", "0.00800", "0.008800",
+     {".99761", ".77513", ".66352", ".49695"}, {".0369", ".0419", ".0448", ".0496"}},
 };
+// clang-format on
 enum { N_ROWS = sizeof pcm_rows / sizeof *pcm_rows };
 
 /* What the descriptor shows of one target: value[i] is NAN for devices that do not show it. */
@@ -59,8 +67,10 @@ static void show(Bench *bench, Shown *shown)
         const double g = (double)bench->cells.g[i];
         const double nu = exponent(g, (double)bench->g[i], LAW_YEAR) / scale;
 
-        shown->sigma_prog[i] = z_program[i] > 1.0F ? (g - (double)bench->target[i]) / (double)z_program[i] / scale : NAN;
-        shown->spread[i] = g > 0.0 && z_drift[i] > 1.0F ? (nu - law_pcm_nu_mean((double)bench->target[i])) / (double)z_drift[i] : NAN;
+        shown->sigma_prog[i] =
+            z_program[i] > 1.0F ? (g - (double)bench->target[i]) / (double)z_program[i] / scale : NAN;
+        shown->spread[i] =
+            g > 0.0 && z_drift[i] > 1.0F ? (nu - law_pcm_nu_mean((double)bench->target[i])) / (double)z_drift[i] : NAN;
     }
 }
 
@@ -210,7 +220,8 @@ START_TEST(corners_of_the_clamps)
         double level;
         enum { MEAN, SPREAD, Q } law;
     } corners[] = {
-        {"0.2045", 0.049, MEAN}, {"0.00762", 0.1, MEAN}, {"0.3289", 0.008, SPREAD}, {"0.01704", 0.045, SPREAD}, {"0.00818", 0.2, Q},
+        {"0.2045", 0.049, MEAN},    {"0.00762", 0.1, MEAN}, {"0.3289", 0.008, SPREAD},
+        {"0.01704", 0.045, SPREAD}, {"0.00818", 0.2, Q},
     };
     static Shown shown;
     static double q[N_GRID];
@@ -229,8 +240,12 @@ START_TEST(corners_of_the_clamps)
         assert_close(q[i], law_pcm_q((double)bench.target[i]), 1e-5, "Q");
     }
     show(&bench, &shown);
-    assert_printed(corner(bench.target, corners[_i].law == MEAN ? shown.mean : corners[_i].law == SPREAD ? shown.spread : q,
-                          corners[_i].level), corners[_i].x, "corner");
+    assert_printed(corner(bench.target,
+                          corners[_i].law == MEAN     ? shown.mean
+                          : corners[_i].law == SPREAD ? shown.spread
+                                                      : q,
+                          corners[_i].level),
+                   corners[_i].x, "corner");
     bench_close(&bench);
 }
 END_TEST
@@ -286,6 +301,10 @@ START_TEST(bands_add_up)
         ck_assert((fast == 0.0) == (cuts[k] <= 500e-9));
         ck_assert((slow == 0.0) == (cuts[k] >= LAW_HOUR + 20.0 + 250e-9));
     }
+    bench_set(&bench, "t_read", 1e-3); /* the slowest period is t + t0 + t_read = 20.001 s */
+    bench_read(&bench, 0.0, 20.0005, INFINITY);
+    assert_close((double)bench.noise.square[0] / pow((double)bench.g[0] * law_pcm_q(0.5), 2.0), log(20.001 / 20.0005),
+                 1e-5, "slowest period");
     bench_close(&bench);
 }
 END_TEST

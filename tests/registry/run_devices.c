@@ -47,7 +47,8 @@ void run_cell(const MhoModel *model, const void *params, Trace *trace)
     ck_assert_uint_le(cell->n_state, MHO_CELL_MAX_STATE);
     ck_assert_ptr_nonnull(cell->program);
     ck_assert_ptr_nonnull(cell->noise_scales);
-    ck_assert((cell->age == NULL) == ((model->ignores & MHO_IGNORES_TIME) && (model->ignores & MHO_IGNORES_TEMPERATURE)));
+    ck_assert((cell->age == NULL) ==
+              ((model->ignores & MHO_IGNORES_TIME) && (model->ignores & MHO_IGNORES_TEMPERATURE)));
     bench_open(&bench, model->name, N_CELLS);
     if (model->params_size > 0) {
         memcpy(bench.params, params, model->params_size);

@@ -1,6 +1,7 @@
 /* test_registry.c - every registered model of every kind: described, in range at both ends, finite, repeatable.
  *
- * To add a kind: one line in `kinds`, with a run from runs.h that uses every callback.
+ * To add a kind: one line in `kinds`, with a run from runs.h that uses every callback; NULL where a model can only run
+ * on files of the user (its parameters are then checked, not used).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,9 @@ static void run_twice(Run run, const MhoModel *model, const void *params)
     MhoError error = {0};
 
     ck_assert_msg(mho_model_check(model, params, &error) == MHO_OK, "%s: %s", model->name, error.text);
+    if (run == NULL) {
+        return;
+    }
     memset(&first, 0, sizeof first);
     memset(&second, 0, sizeof second);
     run(model, params, &first);
@@ -98,8 +102,8 @@ static void check_refusals(const MhoModel *model, const MhoParam *param)
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         MhoError error = {0};
 
-        ck_assert_msg(mho_param_set(param, params, bad[k], "test", &error) == MHO_USAGE, "%s.%s takes '%s'", model->name,
-                      param->key, bad[k]);
+        ck_assert_msg(mho_param_set(param, params, bad[k], "test", &error) == MHO_USAGE, "%s.%s takes '%s'",
+                      model->name, param->key, bad[k]);
         ck_assert(error.text[0] != '\0');
         ck_assert_mem_eq(params, before, model->params_size);
     }

@@ -1,8 +1,8 @@
 /* test_switches.c - no parameter silently does nothing.
  *
  * Each row predicts, in closed form, what a parameter's value does to what the model returns. The prediction must hold
- * with the parameter at `on`, and must fail when the parameter is forced to `off` underneath while `on` is still predicted.
- * A parameter of a registered device without a row fails the last test.
+ * with the parameter at `on`, and must fail when the parameter is forced to `off` underneath while `on` is still
+ * predicted. A parameter of a registered device without a row fails the last test.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,8 @@ static void open_at(Bench *bench, const MhoModel *model, const void *params, flo
     bench_read(bench, 0.0, 0.0, INFINITY);
 }
 
-static MhoReadNoise read_of_cell(const MhoModel *model, const void *params, float x, double t, double *linear, double *square)
+static MhoReadNoise read_of_cell(const MhoModel *model, const void *params, float x, double t, double *linear,
+                                 double *square)
 {
     MhoReadNoise row;
     Bench bench;
@@ -84,7 +85,8 @@ static bool pcm_drifts(const MhoModel *model, const void *params, double on)
 
     open_at(&bench, model, params, 0.6F, 0.0F);
     bench_age(&bench, LAW_DAY, kelvin);
-    holds = is_close((double)bench.g[0] / (double)bench.cells.g[0], law_pcm_drift(on * law_pcm_nu_mean(0.6), LAW_DAY), 1e-5);
+    holds = is_close((double)bench.g[0] / (double)bench.cells.g[0], law_pcm_drift(on * law_pcm_nu_mean(0.6), LAW_DAY),
+                     1e-5);
     bench_close(&bench);
     return holds;
 }
@@ -203,7 +205,8 @@ static bool nor_mirror(const MhoModel *model, const void *params, double on)
     double linear, square;
     const MhoReadNoise row = read_of_cell(model, params, 0.5F, 0.0, &linear, &square);
 
-    return is_close(row.row_linear, on * law_shot(10e-9, 1e6), 1e-5) && is_close(row.row_square, on * 1e-6 * log(1e6), 1e-5);
+    return is_close(row.row_linear, on * law_shot(10e-9, 1e6), 1e-5) &&
+           is_close(row.row_square, on * 1e-6 * log(1e6), 1e-5);
 }
 
 /* 2^b - 1 signed codes: a sum far out of range comes back as the largest. */
@@ -224,7 +227,8 @@ static bool dac_refuses(const MhoModel *model, const void *params, double on)
     const int largest = (1 << (int)on) - 1;
     MhoDacSlices slices;
 
-    return dac->plan(params, largest, &slices, NULL) == MHO_OK && dac->plan(params, largest + 1, &slices, NULL) == MHO_USAGE;
+    return dac->plan(params, largest, &slices, NULL) == MHO_OK &&
+           dac->plan(params, largest + 1, &slices, NULL) == MHO_USAGE;
 }
 
 static bool dac_is_bipolar(const MhoModel *model, const void *params, double on)
@@ -277,7 +281,8 @@ END_TEST
 
 START_TEST(every_parameter_is_predicted)
 {
-    static const MhoRegistry *const registries[] = {&mho_cell_registry, &mho_adc_registry, &mho_dac_registry, &mho_wire_registry};
+    static const MhoRegistry *const registries[] = {&mho_cell_registry, &mho_adc_registry, &mho_dac_registry,
+                                                    &mho_wire_registry};
 
     for (size_t k = 0; k < sizeof registries / sizeof *registries; k++) {
         for (size_t m = 0; m < registries[k]->n; m++) {
@@ -287,8 +292,9 @@ START_TEST(every_parameter_is_predicted)
                 bool found = false;
 
                 for (size_t i = 0; i < N_SWITCHES; i++) {
-                    found = found || (switches[i].registry == registries[k] && strcmp(switches[i].model, model->name) == 0 &&
-                                      strcmp(switches[i].key, model->params[p].key) == 0);
+                    found = found ||
+                            (switches[i].registry == registries[k] && strcmp(switches[i].model, model->name) == 0 &&
+                             strcmp(switches[i].key, model->params[p].key) == 0);
                 }
                 ck_assert_msg(found, "%s.%s has no predicted effect", model->name, model->params[p].key);
             }

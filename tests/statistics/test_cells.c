@@ -73,7 +73,8 @@ START_TEST(pcm_drift_exponent)
 }
 END_TEST
 
-/* One chip's exponents recovered from its conductances at a second and at a day are the same; another chip's are not. */
+/* One chip's exponents recovered from its conductances at a second and at a day are the same; another chip's are not.
+ */
 START_TEST(pcm_same_devices_at_two_times)
 {
     enum { N_DEVICES = 4096 };

@@ -34,7 +34,8 @@ void param_put(const MhoModel *model, void *params, const char *key, double valu
     MhoError error = {0};
 
     ck_assert_msg(param != NULL, "%s has no parameter %s", model->name, key);
-    ck_assert_msg(mho_param_set(param, params, param_text(param, value, text), "test", &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_param_set(param, params, param_text(param, value, text), "test", &error) == MHO_OK, "%s",
+                  error.text);
 }
 
 void *params_new(const MhoModel *model)

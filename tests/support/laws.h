@@ -9,10 +9,10 @@
 #include <math.h>
 
 #define LAW_HOUR 3600.0
-#define LAW_DAY 86400.0
+#define LAW_DAY  86400.0
 #define LAW_YEAR (365.0 * LAW_DAY)
-#define LAW_Q 1.602176634e-19
-#define LAW_K 1.380649e-23
+#define LAW_Q    1.602176634e-19
+#define LAW_K    1.380649e-23
 
 static inline double law_clamp(double x, double low, double high)
 {
