@@ -117,5 +117,6 @@ MhoStatus mho_process_run(const char *folder, const char *const *arguments, MhoE
     read_reason(folder, reason, sizeof reason);
     if (WIFSIGNALED(outcome))
         return mho_fail(error, MHO_FAILED, "%s was ended by signal %d", arguments[0], WTERMSIG(outcome));
-    return mho_fail(error, MHO_FAILED, "%s failed with code %d: %s", arguments[0], WEXITSTATUS(outcome), reason);
+    const char *what = reason[0] != '\0' ? reason : arguments[0];
+    return mho_fail(error, MHO_FAILED, "%s (exit code %d)", what, WEXITSTATUS(outcome));
 }

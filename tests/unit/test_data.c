@@ -1,0 +1,555 @@
+/* test_data.c - readers of IDX and CIFAR files, damaged files, search folders, records, limit and held-out split. */
+#include <unistd.h>
+
+#include "data/dataset.h"
+#include "data/formats_internal.h"
+#include "harness.h"
+#include "support/data_files.h"
+
+enum { N = 12, H = 3, W = 4, CIFAR_RECORD = 3073 };
+
+static char folder[] = "/tmp/mho-data-XXXXXX";
+static MhoError error;
+static MhoDataset set;
+
+static void set_up(void)
+{
+    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unsetenv("MHO_DATA");
+    setenv("HOME", folder, 1);
+}
+
+static void tear_down(void)
+{
+    mho_dataset_destroy(&set);
+    remove_tree(folder);
+}
+
+/* ---- IDX ---- */
+
+static Buffer images_buffer(uint32_t n)
+{
+    Buffer x;
+    make_idx(&x, 3, (uint32_t[]){n, H, W}, 7, 251);
+    return x;
+}
+
+static Buffer labels_buffer(uint32_t n)
+{
+    Buffer y;
+    make_idx(&y, 1, (uint32_t[]){n}, 1, 5);
+    return y;
+}
+
+static MhoStatus load_pair(const Buffer *x, const Buffer *y)
+{
+    char name[8300];
+    write_bytes(in(folder, "x"), x->data, x->n);
+    write_bytes(in(folder, "y"), y->data, y->n);
+    snprintf(name, sizeof name, "idx:%s,%s", in(folder, "x"), in(folder, "y"));
+    return mho_dataset_load(name, NULL, MHO_SPLIT_TEST, 0, &set, &error);
+}
+
+static void check_pair_content(size_t n)
+{
+    ck_assert_uint_eq(set.n, n);
+    ck_assert_int_eq(set.h, H);
+    ck_assert_int_eq(set.w, W);
+    ck_assert_int_eq(set.c, 1);
+    ck_assert_int_eq(set.n_classes, 5);
+    for (size_t i = 0; i < n * H * W; i++)
+        ck_assert_uint_eq(set.images[i], i * 7 % 251);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_uint_eq(set.labels[i], i % 5);
+}
+
+/* The load fails with one line that names the file x and holds every given text. */
+static void refuse(const Buffer *x, const char *file, const char *text)
+{
+    Buffer y = labels_buffer(N);
+    ck_assert_int_eq(load_pair(x, &y), MHO_INPUT);
+    ck_assert_msg(strstr(error.text, in(folder, file)) != NULL, "no file name in: %s", error.text);
+    ck_assert_msg(strstr(error.text, text) != NULL, "expected '%s' in: %s", text, error.text);
+    ck_assert_ptr_null(strchr(error.text, '\n'));
+    ck_assert_ptr_null(set.images);
+}
+
+START_TEST(test_idx_plain)
+{
+    Buffer x = images_buffer(N), y = labels_buffer(N);
+    ck_assert_int_eq(load_pair(&x, &y), MHO_OK);
+    check_pair_content(N);
+    ck_assert_ptr_null(set.class_names);
+}
+END_TEST
+
+START_TEST(test_idx_gz_limit_and_class_names)
+{
+    static const char names[] = "zero\none\r\ntwo\nthree\nfour\nfive\n\n";
+    Buffer x = images_buffer(N), y = labels_buffer(N);
+    char name[12500];
+    write_gz(in(folder, "x.gz"), x.data, x.n);
+    write_gz(in(folder, "y.gz"), y.data, y.n);
+    write_bytes(in(folder, "names.txt"), names, sizeof names - 1);
+    snprintf(name, sizeof name, "idx:%s,%s,%s", in(folder, "x.gz"), in(folder, "y.gz"), in(folder, "names.txt"));
+    ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, 7, &set, &error), MHO_OK);
+    ck_assert_int_eq(set.n_classes, 6); /* as listed, though label 5 never occurs */
+    ck_assert_str_eq(set.class_names[1], "one");
+    ck_assert_str_eq(set.class_names[5], "five");
+    set.n_classes = 5;
+    free(set.class_names[5]);
+    check_pair_content(7);
+}
+END_TEST
+
+START_TEST(test_idx_with_channels)
+{
+    Buffer x, y = labels_buffer(2);
+    make_idx(&x, 4, (uint32_t[]){2, H, W, 3}, 1, 256);
+    ck_assert_int_eq(load_pair(&x, &y), MHO_OK);
+    ck_assert_int_eq(set.c, 3);
+    ck_assert_uint_eq(set.images[2 * H * W * 3 - 1], 2 * H * W * 3 - 1);
+}
+END_TEST
+
+START_TEST(test_idx_truncated_anywhere)
+{
+    Buffer x = images_buffer(N);
+    for (size_t n = 0; n < x.n; n++) {
+        Buffer cut = x;
+        cut.n = n;
+        refuse(&cut, "x", "truncated");
+    }
+}
+END_TEST
+
+START_TEST(test_idx_trailing_bytes)
+{
+    Buffer x = images_buffer(N);
+    x.n += 3;
+    refuse(&x, "x", "3 trailing bytes");
+}
+END_TEST
+
+START_TEST(test_idx_bad_header)
+{
+    Buffer x = images_buffer(N);
+    x.data[0] = 'P';
+    refuse(&x, "x", "not an IDX file");
+    x = images_buffer(N);
+    x.data[2] = 0x0d;
+    refuse(&x, "x", "type 0x0d");
+    x.data[2] = 8;
+    x.data[3] = 200;
+    refuse(&x, "x", "rank 200");
+    x = images_buffer(N);
+    x.data[11] = 0;
+    refuse(&x, "x", "dimension 1 at byte 8 is 0");
+    x = labels_buffer(N);
+    refuse(&x, "x", "rank 1");
+}
+END_TEST
+
+START_TEST(test_idx_huge_dimensions)
+{
+    for (size_t i = 0; i < 3; i++) {
+        Buffer x = images_buffer(N);
+        memset(x.data + 4 + 4 * i, 0xff, 4);
+        refuse(&x, "x", "truncated");
+    }
+    Buffer x = images_buffer(N);
+    memset(x.data + 4, 0xff, 12); /* the product wraps in 64 bits */
+    refuse(&x, "x", "truncated");
+    /* 2^31 * 2^31 * 4 is 0 modulo 2^64. */
+    memcpy(x.data + 4, (uint8_t[]){0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 4}, 12);
+    refuse(&x, "x", "truncated");
+}
+END_TEST
+
+START_TEST(test_idx_counts_differ)
+{
+    Buffer x = images_buffer(N - 1);
+    refuse(&x, "y", "12 labels");
+    ck_assert_ptr_nonnull(strstr(error.text, "11 images"));
+}
+END_TEST
+
+/* ---- gzip ---- */
+
+static size_t read_bytes(const char *path, uint8_t *data, size_t size)
+{
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    size_t n = fread(data, 1, size, file);
+    fclose(file);
+    return n;
+}
+
+START_TEST(test_gz_damaged)
+{
+    Buffer x = images_buffer(N), packed = {.n = 0};
+    write_gz(in(folder, "x.gz"), x.data, x.n);
+    packed.n = read_bytes(in(folder, "x.gz"), packed.data, sizeof packed.data);
+    for (size_t n = 2; n < packed.n; n++) { /* cut at every byte after the magic */
+        Buffer cut = packed;
+        cut.n = n;
+        Buffer y = labels_buffer(N);
+        ck_assert_int_eq(load_pair(&cut, &y), MHO_INPUT);
+    }
+    Buffer more = packed;
+    more.n += 1;
+    Buffer y = labels_buffer(N);
+    ck_assert_int_eq(load_pair(&more, &y), MHO_INPUT);
+    for (size_t at = packed.n - 8; at < packed.n; at++) { /* checksum and length */
+        Buffer flipped = packed;
+        flipped.data[at] ^= 0x10;
+        refuse(&flipped, "x", "gzip");
+    }
+    Buffer twice = packed; /* a second member */
+    memcpy(twice.data + packed.n, packed.data, packed.n);
+    twice.n *= 2;
+    refuse(&twice, "x", "trailing");
+    Buffer huge = packed; /* a trailer that promises 4 GiB is not believed */
+    memset(huge.data + huge.n - 4, 0xff, 4);
+    refuse(&huge, "x", "4294967295");
+}
+END_TEST
+
+START_TEST(test_files_that_are_not_files)
+{
+    ck_assert_int_eq(mho_dataset_load("idx:/nowhere/x,/nowhere/y", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "/nowhere/x: No such file"));
+    ck_assert_int_eq(mho_dataset_load("cifar:/dev/zero", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "not a regular file"));
+    ck_assert_int_eq(mho_dataset_load("idx:only_one", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_dataset_load("cifar:", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_dataset_load("cifar:a,,b", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_USAGE);
+    write_bytes(in(folder, "sparse"), "", 0);
+    ck_assert_int_eq(truncate(in(folder, "sparse"), (off_t)1 << 33), 0);
+    char name[4200];
+    snprintf(name, sizeof name, "cifar:%s", in(folder, "sparse"));
+    ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "larger than 4 GiB"));
+}
+END_TEST
+
+/* ---- CIFAR ---- */
+
+static void make_cifar(uint8_t *records, size_t n, unsigned first)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *record = records + i * CIFAR_RECORD;
+        record[0] = (uint8_t)((first + i) % 10);
+        for (size_t j = 0; j < CIFAR_RECORD - 1; j++)
+            record[1 + j] = (uint8_t)((first + i + j * 5) % 253);
+    }
+}
+
+static MhoStatus load_cifar(const uint8_t *records, size_t n_bytes)
+{
+    char name[8300];
+    write_bytes(in(folder, "a.bin"), records, CIFAR_RECORD);
+    write_bytes(in(folder, "b.bin"), records + CIFAR_RECORD, n_bytes - CIFAR_RECORD);
+    snprintf(name, sizeof name, "cifar:%s,%s", in(folder, "a.bin"), in(folder, "b.bin"));
+    return mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, 0, &set, &error);
+}
+
+START_TEST(test_cifar_planes_become_channels)
+{
+    static uint8_t records[3 * CIFAR_RECORD];
+    make_cifar(records, 3, 4);
+    ck_assert_int_eq(load_cifar(records, sizeof records), MHO_OK);
+    ck_assert_uint_eq(set.n, 3);
+    ck_assert_int_eq(set.n_classes, 10);
+    ck_assert(set.h == 32 && set.w == 32 && set.c == 3);
+    for (size_t n = 0; n < 3; n++) {
+        ck_assert_uint_eq(set.labels[n], 4 + n);
+        for (size_t y = 0; y < 32; y++)
+            for (size_t x = 0; x < 32; x++)
+                for (size_t c = 0; c < 3; c++)
+                    ck_assert_uint_eq(set.images[((n * 32 + y) * 32 + x) * 3 + c],
+                                      (4 + n + (c * 1024 + y * 32 + x) * 5) % 253);
+    }
+}
+END_TEST
+
+START_TEST(test_cifar_damaged)
+{
+    static uint8_t records[3 * CIFAR_RECORD + 1];
+    make_cifar(records, 3, 0);
+    ck_assert_int_eq(load_cifar(records, 3 * CIFAR_RECORD - 1), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "b.bin: 6145 bytes are not whole CIFAR records"));
+    ck_assert_int_eq(load_cifar(records, sizeof records), MHO_INPUT);
+    ck_assert_int_eq(load_cifar(records, CIFAR_RECORD), MHO_INPUT); /* b.bin is empty */
+    records[2 * CIFAR_RECORD] = 10;
+    ck_assert_int_eq(load_cifar(records, 3 * CIFAR_RECORD), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "b.bin: label 10 of image 1 is outside 0..9"));
+    ck_assert_ptr_null(set.images);
+}
+END_TEST
+
+START_TEST(test_cifar_class_names_set_the_classes)
+{
+    static uint8_t records[CIFAR_RECORD];
+    make_cifar(records, 1, 2);
+    records[0] = 2;
+    char name[8300];
+    write_bytes(in(folder, "a.bin"), records, sizeof records);
+    write_bytes(in(folder, "names.txt"), "cat\ndog\nbird", 12);
+    snprintf(name, sizeof name, "cifar:%s,%s", in(folder, "a.bin"), in(folder, "names.txt"));
+    ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, 0, &set, &error), MHO_OK);
+    ck_assert_int_eq(set.n_classes, 3);
+    ck_assert_str_eq(set.class_names[2], "bird");
+    mho_dataset_destroy(&set);
+    write_bytes(in(folder, "names.txt"), "cat\ndog\n", 8);
+    ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "names.txt: 2 class names for labels up to 2"));
+    write_bytes(in(folder, "names.txt"), "cat\n\nbird\n", 10);
+    ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "names.txt:2: empty class name"));
+}
+END_TEST
+
+/* ---- registered sets and where they lie ---- */
+
+START_TEST(test_missing_set_says_where_and_how)
+{
+    setenv("MHO_DATA", "/nowhere/env", 1);
+    ck_assert_int_eq(mho_dataset_load("mnist", "/nowhere/option", MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+    static const char *const parts[] = {"mho data fetch mnist", "/nowhere/option/mnist", "/nowhere/env/mnist",
+                                        "/.local/share/mho/mnist", "/usr/share/datasets/mnist", "t10k-images-idx3-ubyte"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        ck_assert_msg(strstr(error.text, parts[i]) != NULL, "no %s in: %s", parts[i], error.text);
+    ck_assert_int_eq(mho_dataset_load("mnits", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_USAGE);
+    ck_assert_ptr_nonnull(strstr(error.text, "'mnist'"));
+}
+END_TEST
+
+/* Two images of the right shape under MNIST's names, in one half of the set only. */
+static void write_mnist(const char *base, const char *half, uint8_t label)
+{
+    Buffer x, y;
+    char name[64];
+    make_idx(&x, 3, (uint32_t[]){2, 28, 28}, 1, 256);
+    make_idx(&y, 1, (uint32_t[]){2}, 1, 2);
+    y.data[y.n - 1] = label;
+    mkdir(base, 0700);
+    mkdir(in(base, "mnist"), 0700);
+    snprintf(name, sizeof name, "mnist/%s-images-idx3-ubyte", half);
+    write_bytes(in(base, name), x.data, x.n);
+    snprintf(name, sizeof name, "mnist/%s-labels-idx1-ubyte.gz", half);
+    write_gz(in(base, name), y.data, y.n);
+}
+
+START_TEST(test_search_order_and_halves_apart)
+{
+    write_mnist(in(folder, "option"), "t10k", 7);
+    write_mnist(in(folder, "env"), "t10k", 8);
+    write_mnist(in(folder, "env"), "train", 6);
+    setenv("MHO_DATA", in(folder, "env"), 1);
+    ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "option"), MHO_SPLIT_TEST, 0, &set, &error), MHO_OK);
+    ck_assert_uint_eq(set.labels[1], 7);
+    ck_assert_str_eq(set.name, "mnist");
+    ck_assert_int_eq(set.n_classes, 10);
+    ck_assert_str_eq(set.class_names[9], "9");
+    mho_dataset_destroy(&set);
+    ck_assert_int_eq(mho_dataset_load("mnist", NULL, MHO_SPLIT_TEST, 1, &set, &error), MHO_OK);
+    ck_assert_uint_eq(set.n, 1);
+    mho_dataset_destroy(&set);
+    /* Training needs no test file: the option's folder holds none of the training files, the environment's both halves. */
+    ck_assert_int_eq(unlink(in(folder, "env/mnist/t10k-images-idx3-ubyte")), 0);
+    ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "option"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_OK);
+    ck_assert_uint_eq(set.labels[1], 6);
+    mho_dataset_destroy(&set);
+    ck_assert_int_eq(mho_dataset_load("mnist", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+}
+END_TEST
+
+START_TEST(test_registered_set_checks_labels_shape_and_digest)
+{
+    char found[MHO_PATH_MAX];
+    write_mnist(in(folder, "a"), "train", 10);
+    ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "a"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "train-labels-idx1-ubyte.gz: label 10 of image 1 is outside 0..9"));
+    Buffer x = images_buffer(2);
+    write_bytes(in(folder, "a/mnist/train-images-idx3-ubyte"), x.data, x.n);
+    ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "a"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "(3, 4, 1), mnist has (28, 28, 1)"));
+    write_mnist(in(folder, "a"), "t10k", 1);
+    const MhoDatasetModel *mnist = mho_dataset_find("mnist", &error);
+    ck_assert_ptr_nonnull(mnist);
+    ck_assert_int_eq(mho_dataset_check(mnist, in(folder, "a"), found, sizeof found, &error), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "train-images-idx3-ubyte: SHA-256"));
+}
+END_TEST
+
+START_TEST(test_real_fashion_mnist)
+{
+    if (access("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz", R_OK) != 0) {
+        TEST_SKIP("needs Debian's dataset-fashion-mnist");
+        return;
+    }
+    char found[MHO_PATH_MAX];
+    const MhoDatasetModel *model = mho_dataset_find("fashion-mnist", &error);
+    ck_assert_ptr_nonnull(model);
+    ck_assert_int_eq(mho_dataset_check(model, NULL, found, sizeof found, &error), MHO_OK);
+    ck_assert_str_eq(found, "/usr/share/datasets/fashion-mnist");
+    ck_assert_int_eq(mho_dataset_load("fashion-mnist", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_OK);
+    size_t count[10] = {0};
+    for (size_t n = 0; n < set.n; n++)
+        count[set.labels[n]]++;
+    for (size_t k = 0; k < 10; k++)
+        ck_assert_uint_eq(count[k], 1000);
+    ck_assert_str_eq(set.class_names[set.labels[0]], "Ankle boot"); /* the first test image of the paper's figure */
+}
+END_TEST
+
+/* ---- records ---- */
+
+static MhoRecord *make_record(MhoType label_type, const void *labels, size_t n_labels)
+{
+    MhoRecord *record;
+    uint8_t x[3 * 2 * 2 * 3];
+    for (size_t i = 0; i < sizeof x; i++)
+        x[i] = (uint8_t)(200 + i);
+    ck_assert_int_eq(mho_record_create(&record, &error), MHO_OK);
+    ck_assert_int_eq(mho_record_add(record, "x", MHO_U8, 4, (size_t[]){3, 2, 2, 3}, NULL, "", "", x, NULL, &error), MHO_OK);
+    if (labels)
+        ck_assert_int_eq(mho_record_add(record, "y", label_type, 1, &n_labels, NULL, "", "", labels, NULL, &error), MHO_OK);
+    return record;
+}
+
+static void refuse_record(MhoRecord *record, const char *text)
+{
+    ck_assert_int_eq(mho_dataset_from_record(record, "my.h5", 0, &set, &error), MHO_INPUT);
+    ck_assert_msg(strstr(error.text, text) && strstr(error.text, "my.h5"), "expected '%s' in: %s", text, error.text);
+    ck_assert_ptr_null(set.images);
+    mho_record_destroy(record);
+}
+
+START_TEST(test_record_good)
+{
+    MhoRecord *record = make_record(MHO_I64, (int64_t[]){2, 0, 1}, 3);
+    static const char *const names[] = {"a", "b", "c", "d"};
+    ck_assert_int_eq(mho_attribute_set(&record->attributes, "class_names", MHO_STRING, 4, names, &error), MHO_OK);
+    ck_assert_int_eq(mho_dataset_from_record(record, "my.h5", 2, &set, &error), MHO_OK);
+    mho_record_destroy(record);
+    ck_assert_uint_eq(set.n, 2);
+    ck_assert_int_eq(set.n_classes, 4);
+    ck_assert_uint_eq(set.labels[0], 2);
+    ck_assert_uint_eq(set.images[23], 223);
+    ck_assert_str_eq(set.class_names[3], "d");
+}
+END_TEST
+
+START_TEST(test_record_bad)
+{
+    refuse_record(make_record(MHO_U8, NULL, 0), "/y");
+    refuse_record(make_record(MHO_F32, (float[]){0, 1, 2}, 3), "/y");
+    refuse_record(make_record(MHO_I32, (int32_t[]){0, 1, -1}, 3), "image 2 is outside 0..255");
+    refuse_record(make_record(MHO_U64, (uint64_t[]){0, UINT64_MAX, 1}, 3), "image 1 is outside 0..255");
+    refuse_record(make_record(MHO_U8, (uint8_t[]){0, 1}, 2), "3 images, /y 2 labels");
+    MhoRecord *record = make_record(MHO_U8, (uint8_t[]){0, 1, 2}, 3);
+    ck_assert_int_eq(mho_attribute_int(&record->attributes, "class_names", 3, &error), MHO_OK);
+    refuse_record(record, "class_names");
+}
+END_TEST
+
+/* ---- held-out split ---- */
+
+enum { SPLIT_N = 200, SPLIT_HELD = 60 };
+
+/* A set whose image n is the one pixel n. */
+static void make_countable(void)
+{
+    set = (MhoDataset){.name = "count", .n = SPLIT_N, .h = 1, .w = 1, .c = 1, .n_classes = 7};
+    ck_assert_int_eq(mho_dataset_allocate(&set, "count", &error), MHO_OK);
+    for (size_t n = 0; n < SPLIT_N; n++) {
+        set.images[n] = (uint8_t)n;
+        set.labels[n] = (uint8_t)(n % 7);
+    }
+}
+
+START_TEST(test_split_is_a_partition)
+{
+    MhoDataset kept, held;
+    bool seen[SPLIT_N] = {false};
+    make_countable();
+    ck_assert_int_eq(mho_dataset_split(&set, SPLIT_HELD, 3, &kept, &held, &error), MHO_OK);
+    ck_assert_uint_eq(kept.n, SPLIT_N - SPLIT_HELD);
+    ck_assert_uint_eq(held.n, SPLIT_HELD);
+    const MhoDataset *parts[] = {&kept, &held};
+    for (size_t p = 0; p < 2; p++) {
+        ck_assert_int_eq(parts[p]->n_classes, 7);
+        for (size_t n = 0; n < parts[p]->n; n++) {
+            ck_assert(!seen[parts[p]->images[n]]);
+            seen[parts[p]->images[n]] = true;
+            ck_assert_uint_eq(parts[p]->labels[n], parts[p]->images[n] % 7);
+            ck_assert(n == 0 || parts[p]->images[n] > parts[p]->images[n - 1]);
+        }
+    }
+    ck_assert(kept.images != set.images);
+    /* A shuffle, not a block: fewer than half of the held ones lie in the first SPLIT_HELD (18 expected). */
+    size_t early = 0;
+    for (size_t n = 0; n < held.n; n++)
+        early += held.images[n] < SPLIT_HELD;
+    ck_assert_uint_gt(early, 0);
+    ck_assert_uint_lt(early, SPLIT_HELD / 2);
+    mho_dataset_destroy(&kept);
+    mho_dataset_destroy(&held);
+}
+END_TEST
+
+START_TEST(test_split_by_seed)
+{
+    MhoDataset kept[3], held[3];
+    static const uint64_t seeds[] = {1, 1, 2};
+    make_countable();
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(mho_dataset_split(&set, SPLIT_HELD, seeds[i], &kept[i], &held[i], &error), MHO_OK);
+    ck_assert_mem_eq(held[0].images, held[1].images, SPLIT_HELD);
+    ck_assert_mem_eq(kept[0].labels, kept[1].labels, SPLIT_N - SPLIT_HELD);
+    ck_assert_mem_ne(held[0].images, held[2].images, SPLIT_HELD);
+    for (size_t i = 0; i < 3; i++) {
+        mho_dataset_destroy(&kept[i]);
+        mho_dataset_destroy(&held[i]);
+    }
+    ck_assert_int_eq(mho_dataset_split(&set, SPLIT_N, 1, &kept[0], &held[0], &error), MHO_USAGE);
+    ck_assert_int_eq(mho_dataset_split(&set, 0, 1, &kept[0], &held[0], &error), MHO_OK);
+    ck_assert_uint_eq(kept[0].n, SPLIT_N);
+    ck_assert_uint_eq(held[0].n, 0);
+    mho_dataset_destroy(&kept[0]);
+    mho_dataset_destroy(&held[0]);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("data");
+    TCase *tests = tcase_create("data");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, test_idx_plain);
+    tcase_add_test(tests, test_idx_gz_limit_and_class_names);
+    tcase_add_test(tests, test_idx_with_channels);
+    tcase_add_test(tests, test_idx_truncated_anywhere);
+    tcase_add_test(tests, test_idx_trailing_bytes);
+    tcase_add_test(tests, test_idx_bad_header);
+    tcase_add_test(tests, test_idx_huge_dimensions);
+    tcase_add_test(tests, test_idx_counts_differ);
+    tcase_add_test(tests, test_gz_damaged);
+    tcase_add_test(tests, test_files_that_are_not_files);
+    tcase_add_test(tests, test_cifar_planes_become_channels);
+    tcase_add_test(tests, test_cifar_damaged);
+    tcase_add_test(tests, test_cifar_class_names_set_the_classes);
+    tcase_add_test(tests, test_missing_set_says_where_and_how);
+    tcase_add_test(tests, test_search_order_and_halves_apart);
+    tcase_add_test(tests, test_registered_set_checks_labels_shape_and_digest);
+    tcase_add_test(tests, test_real_fashion_mnist);
+    tcase_add_test(tests, test_record_good);
+    tcase_add_test(tests, test_record_bad);
+    tcase_add_test(tests, test_split_is_a_partition);
+    tcase_add_test(tests, test_split_by_seed);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}
