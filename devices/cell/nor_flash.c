@@ -9,8 +9,6 @@
  * Sarpeshkar et al., IEEE Circuits Devices Mag. 9(6) (1993) 23 (subthreshold white noise = shot noise).
  * Valid in subthreshold and saturation (V_DS > 4 U_T), without drain coupling, retention loss or telegraph noise.
  */
-#include <string.h>
-
 #include "cell/cell.h"
 #include "kernels/math.h"
 
@@ -60,11 +58,8 @@ static void nor_age(const void *params, const MhoCells *cells, MhoCondition at, 
     const NorParams *p = params;
     const float exponent = (float)(p->program_temperature / at.temperature);
 
-    if (cells->n > 0) {
-        memcpy(g, cells->g, cells->n * sizeof *g);
-    }
-    for (size_t i = 0; exponent != 1.0F && i < cells->n; i++) {
-        g[i] = mho_powf(g[i], exponent);
+    for (size_t i = 0; i < cells->n; i++) { /* exact where it was tuned */
+        g[i] = exponent == 1.0F ? cells->g[i] : mho_powf(cells->g[i], exponent);
     }
 }
 
