@@ -79,9 +79,39 @@ static double layer_clip_rate(const MhoLayerMeter *meter)
     return meter->conversions ? (double)meter->clipped / (double)meter->conversions : NAN;
 }
 
-static double layer_conversions(const MhoLayerMeter *meter)
+static double layer_signal(const MhoLayerMeter *meter)
 {
-    return (double)meter->conversions;
+    return meter->signal;
+}
+
+static double layer_noise(const MhoLayerMeter *meter)
+{
+    return meter->noise;
+}
+
+static uint64_t layer_conversions(const MhoLayerMeter *meter)
+{
+    return meter->conversions;
+}
+
+static uint64_t layer_clipped(const MhoLayerMeter *meter)
+{
+    return meter->clipped;
+}
+
+/* Counts stay whole numbers; 0 where no trial was run. */
+static MhoStatus add_layer_counts(Assembly *at, const char *name, const char *help, uint64_t (*get)(const MhoLayerMeter *), MhoError *error)
+{
+    const size_t shape[] = {at->n_points, at->n_chips, at->n_layers};
+    const char *const axes[] = {"point", "chip", "layer"};
+    MhoArray *array;
+    MhoStatus status = mho_record_add(at->record, name, MHO_I64, 3, shape, axes, "", help, NULL, &array, error);
+    if (status != MHO_OK)
+        return status;
+    for (size_t i = 0; i < at->n_points * at->n_chips; i++)
+        for (size_t l = 0; at->trial[i] && l < at->trial[i]->n_layers; l++)
+            ((int64_t *)array->data)[i * at->n_layers + l] = (int64_t)get(&at->trial[i]->layers[l]);
+    return MHO_OK;
 }
 
 static MhoStatus add_layer_values(Assembly *at, const char *name, const char *unit, const char *help, double (*get)(const MhoLayerMeter *),
@@ -104,19 +134,16 @@ static MhoStatus add_layer_values(Assembly *at, const char *name, const char *un
 static MhoStatus add_layers(Assembly *at, MhoError *error)
 {
     static const char *const axis = "layer";
-    char **names = calloc(at->n_layers ? at->n_layers : 1, sizeof *names);
-    MhoStatus status = names ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for a result");
+    MhoArray *names = NULL;
+    MhoStatus status = mho_record_add(at->record, axis, MHO_STRING, 1, &at->n_layers, &axis, "", "analog layer", NULL, &names, error);
     for (size_t l = 0; l < at->n_layers && status == MHO_OK; l++) {
-        const MhoProgram *program = at->input->program;
-        const int made = program ? asprintf(&names[l], "%s", program->matrices[l].name) : asprintf(&names[l], "%zu", l);
+        char *name = NULL, **place = (char **)names->data + l;
+        int made = at->input->layers ? asprintf(&name, "%s", at->input->layers[l]) : asprintf(&name, "%zu", l);
         if (made < 0)
-            status = mho_fail(error, MHO_MEMORY, "out of memory for a result");
+            return mho_fail(error, MHO_MEMORY, "out of memory for a result");
+        free(*place);
+        *place = name;
     }
-    if (status == MHO_OK)
-        status = mho_record_add(at->record, axis, MHO_STRING, 1, &at->n_layers, &axis, "", "analog layer", names, NULL, error);
-    for (size_t l = 0; names && l < at->n_layers; l++)
-        free(names[l]);
-    free(names);
     if (status == MHO_OK)
         status = add_layer_values(at, "snr", "", "signal-to-noise power ratio of a layer's sums against the integer sums of the same input "
                                   "codes, over the first data.measured images", layer_snr, error);
@@ -124,7 +151,14 @@ static MhoStatus add_layers(Assembly *at, MhoError *error)
         status = add_layer_values(at, "clip_rate", "", "part of the conversions that met the end of the converter's range",
                                   layer_clip_rate, error);
     if (status == MHO_OK)
-        status = add_layer_values(at, "conversions", "", "ADC conversions of all images", layer_conversions, error);
+        status = add_layer_values(at, "signal", "", "sum of squares of a layer's integer sums over the measured images, accumulator units",
+                                  layer_signal, error);
+    if (status == MHO_OK)
+        status = add_layer_values(at, "noise", "", "sum of squares of the chip's difference to them", layer_noise, error);
+    if (status == MHO_OK)
+        status = add_layer_counts(at, "conversions", "ADC conversions of all images", layer_conversions, error);
+    if (status == MHO_OK)
+        status = add_layer_counts(at, "clipped", "conversions that met the end of the converter's range", layer_clipped, error);
     return status;
 }
 

@@ -20,7 +20,7 @@ typedef struct MhoResultInput {
     const MhoGrid *grid;
     const MhoPointInfo *points;  /* (grid->n_points) */
     const MhoTrials *trials;
-    const MhoProgram *program;   /* layer names; NULL when points have different networks */
+    const char *const *layers;   /* names of the analog layers; NULL when points have different networks */
     const char *digest;          /* of the study and its models */
     const char *models;          /* one line "path digest" each */
     const char *shard;           /* "i/n"; NULL: whole */
@@ -32,5 +32,8 @@ MhoStatus mho_result_create(const MhoResultInput *input, MhoRecord **result, Mho
 
 /* The trials of a result record (all that were run), for merging. */
 MhoStatus mho_result_trials(const MhoRecord *result, const char *file, MhoTrials *trials, MhoError *error) MHO_CHECKED;
+
+/* Keys and numbers of chips of a result's points, (*n) of them, in a block that the caller frees. */
+MhoStatus mho_result_points(const MhoRecord *result, const char *file, MhoPointInfo **points, size_t *n, MhoError *error) MHO_CHECKED;
 
 #endif

@@ -176,8 +176,11 @@ static MhoStatus write_result(Sweep *sweep, double started, MhoError *error)
 {
     char shard[32];
     snprintf(shard, sizeof shard, "%d/%d", sweep->options->shard, sweep->options->n_shards);
+    const char *layers[MHO_TRIAL_MAX_LAYERS];
+    for (size_t l = 0; sweep->program && l < sweep->program->n_matrices; l++)
+        layers[l] = sweep->program->matrices[l].name;
     MhoResultInput input = {.study = sweep->study, .grid = &sweep->grid, .points = sweep->points, .trials = &sweep->trials,
-                            .program = sweep->program, .digest = sweep->digest, .models = sweep->models,
+                            .layers = sweep->program ? layers : NULL, .digest = sweep->digest, .models = sweep->models,
                             .shard = sweep->options->n_shards > 1 ? shard : NULL, .seconds = mho_clock() - started};
     MhoRecord *record = NULL;
     MhoStatus status = mho_result_create(&input, &record, error);
