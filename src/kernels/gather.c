@@ -20,26 +20,25 @@ typedef struct Runs {
     uint32_t pad_bits;    /* element outside the image, when size is 4; otherwise 0 */
 } Runs;
 
-/* Copy of short runs without a call; n < 8 never reads past the run. */
+/* Copy without a call where the run is short: two copies of one width that overlap cover every length in between. */
 static inline void copy_run(uint8_t *to, const uint8_t *from, size_t n)
 {
-    if (n > 32 || n < 4) {
-        if (n > 32) {
-            memcpy(to, from, n);
-            return;
-        }
-        for (size_t i = 0; i < n; i++) {
-            to[i] = from[i];
-        }
+    if (n > 32) {
+        memcpy(to, from, n);
     } else if (n >= 16) {
         memcpy(to, from, 16);
         memcpy(to + n - 16, from + n - 16, 16);
     } else if (n >= 8) {
         memcpy(to, from, 8);
         memcpy(to + n - 8, from + n - 8, 8);
-    } else {
+    } else if (n >= 4) {
         memcpy(to, from, 4);
         memcpy(to + n - 4, from + n - 4, 4);
+    } else if (n >= 2) {
+        memcpy(to, from, 2);
+        memcpy(to + n - 2, from + n - 2, 2);
+    } else if (n == 1) {
+        *to = *from;
     }
 }
 
@@ -59,10 +58,8 @@ static int clamp_int(ptrdiff_t v, int low, int high)
     return v < low ? low : v > high ? high : (int)v;
 }
 
-static Window window_at(const MhoGather *g, size_t position)
+static Window window_at(const MhoGather *g, int oy, int ox)
 {
-    const size_t oy = position / (size_t)g->out_w;
-    const size_t ox = position % (size_t)g->out_w;
     Window window = {.y = (ptrdiff_t)oy * g->stride - g->pad, .x = (ptrdiff_t)ox * g->stride - g->pad};
 
     window.kx_low = clamp_int(-window.x, 0, g->kernel_w);
@@ -96,10 +93,10 @@ static void gather_kernel_row(const Runs *runs, Window window, ptrdiff_t y, uint
     }
 }
 
-static void gather_position(const Runs *runs, size_t position, uint8_t *to)
+/* A window that leaves the image, or takes some of the channels. */
+static void gather_window(const Runs *runs, Window window, uint8_t *to)
 {
     const MhoGather *g = runs->geometry;
-    const Window window = window_at(g, position);
     const size_t row_elements = (size_t)g->kernel_w * (size_t)g->c_count;
 
     for (int ky = 0; ky < g->kernel_h; ky++) {
@@ -114,13 +111,40 @@ static void gather_position(const Runs *runs, size_t position, uint8_t *to)
     }
 }
 
+/* P positions from `first` on, to_step bytes apart. */
+static void gather_positions(const Runs *runs, size_t first, size_t P, uint8_t *to, size_t to_step)
+{
+    const MhoGather *g = runs->geometry;
+    const size_t pixel = (size_t)g->c * runs->size;
+    const size_t run = (size_t)g->kernel_w * pixel; /* a kernel row of all channels */
+    const bool all_channels = g->c_count == g->c;
+    int oy = (int)(first / (size_t)g->out_w);
+    int ox = (int)(first % (size_t)g->out_w);
+
+    for (size_t p = 0; p < P; p++, to += to_step) {
+        const Window window = window_at(g, oy, ox);
+
+        if (all_channels && window.y >= 0 && window.y + g->kernel_h <= g->h && window.kx_high - window.kx_low == g->kernel_w) {
+            const uint8_t *from = runs->image + (size_t)(window.y * g->w + window.x) * pixel;
+
+            for (size_t ky = 0; ky < (size_t)g->kernel_h; ky++) {
+                copy_run(to + ky * run, from + ky * (size_t)g->w * pixel, run);
+            }
+        } else {
+            gather_window(runs, window, to);
+        }
+        if (++ox == g->out_w) {
+            ox = 0;
+            oy++;
+        }
+    }
+}
+
 void mho_gather_u8(const MhoGather *geometry, const uint8_t *image, size_t first, size_t P, uint8_t *x, size_t x_stride)
 {
     const Runs runs = {.geometry = geometry, .image = image, .size = 1};
 
-    for (size_t p = 0; p < P; p++) {
-        gather_position(&runs, first + p, x + p * x_stride);
-    }
+    gather_positions(&runs, first, P, x, x_stride);
 }
 
 void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first, size_t P, uint8_t *plus, uint8_t *minus,
@@ -129,11 +153,11 @@ void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first,
     const Runs runs = {.geometry = geometry, .image = (const uint8_t *)image, .size = 1};
     const size_t R = (size_t)geometry->kernel_h * (size_t)geometry->kernel_w * (size_t)geometry->c_count;
 
+    gather_positions(&runs, first, P, plus, x_stride);
     for (size_t p = 0; p < P; p++) {
         uint8_t *restrict positive = plus + p * x_stride;
         uint8_t *restrict negative = minus + p * x_stride;
 
-        gather_position(&runs, first + p, positive);
         for (size_t r = 0; r < R; r++) {
             const int code = (int8_t)positive[r];
 
@@ -149,7 +173,5 @@ void mho_gather_f32(const MhoGather *geometry, const float *image, float pad_val
     Runs runs = {.geometry = geometry, .image = (const uint8_t *)image, .size = sizeof(float)};
 
     memcpy(&runs.pad_bits, &pad_value, sizeof runs.pad_bits);
-    for (size_t p = 0; p < P; p++) {
-        gather_position(&runs, first + p, (uint8_t *)(x + p * x_stride));
-    }
+    gather_positions(&runs, first, P, (uint8_t *)x, x_stride * sizeof(float));
 }

@@ -41,7 +41,8 @@ typedef struct MhoKernels {
     /* y (n) += sqrt(variance) * normal, as fma; a negative variance counts as 0. */
     void (*add_noise)(size_t n, const float *variance, const float *normal, float *y);
 
-    /* code (n) = clip(round(y * inverse_lsb), low, high); returns how many were clipped. |low|, |high| <= 2^31 - 128. */
+    /* code (n) = clip(round(y * inverse_lsb), low, high); returns how many were clipped. |low|, |high| <= 2^31 - 128.
+     * A NaN becomes low and counts. */
     uint64_t (*convert)(size_t n, const float *y, float inverse_lsb, float low, float high, int32_t *code);
 
     /* total (n) += sign * code, 64 bit. */

@@ -1,21 +1,21 @@
 /* math.h - the arithmetic that reaches a payload: same bits on every machine, compiler and thread count.
  *
  * No libm: log, exp and pow are polynomials evaluated with fma in one fixed order; fma, sqrt and rint are exactly
- * rounded by IEEE 754. Scalar functions here are the specification; array forms live in kernels.h.
+ * rounded by IEEE 754. The array forms of kernels.h return the same bits and are far faster than calls in a loop.
  */
 #ifndef MHO_KERNELS_MATH_H
 #define MHO_KERNELS_MATH_H
 
 #include <stdint.h>
 
-/* Natural logarithm, x > 0 and normal; relative error below 2e-7 (absolute near 1). */
+/* Natural logarithm, x > 0 and normal (nothing is promised otherwise); relative error below 2e-7. */
 float mho_logf(float x);
 
-/* e^x; 0 below -87, saturates above 88; relative error below 2e-7. */
+/* e^x; 0 below -87 and for NaN, saturates above 88; relative error below 2e-7. */
 float mho_expf(float x);
 
-/* x^y for x >= 0; 0^y = 0 for y > 0. exp(y log x) with the product carried in two floats; relative error below 2e-6 for
- * results within 1e-30 .. 1e30. */
+/* x^y for x >= 0; 0^y = 0 for y > 0, x^0 = 1. exp(y log x) in double; relative error below 2e-6 for results within
+ * 1e-30 .. 1e30; below 1e-37 it is 0, above 3e38 it saturates. */
 float mho_powf(float x, float y);
 
 /* Natural logarithm and exponential in double (relative error below 1e-14), for parameters computed once. */

@@ -85,10 +85,8 @@ void mvm_u8s8_avx2(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_str
             t.x += POSITIONS_U8S8 * x_stride;
             t.sum += POSITIONS_U8S8 * C;
         }
-        for (; p < P; p++) {
+        if (p < P) {
             u8s8_block(t, 1);
-            t.x += x_stride;
-            t.sum += C;
         }
     }
 }
@@ -131,10 +129,13 @@ void mvm_f32_avx2(size_t P, size_t R, size_t C, const float *x, size_t x_stride,
             t.x += POSITIONS_F32 * x_stride;
             t.y += POSITIONS_F32 * C;
         }
-        for (; p < P; p++) {
+        for (; p + 2 <= P; p += 2) {
+            f32_block(t, 2);
+            t.x += 2 * x_stride;
+            t.y += 2 * C;
+        }
+        if (p < P) {
             f32_block(t, 1);
-            t.x += x_stride;
-            t.y += C;
         }
     }
 }

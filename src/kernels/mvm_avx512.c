@@ -76,10 +76,13 @@ INLINE void u8s8_columns(size_t P, U8S8 t, int blocks)
         t.x += POSITIONS * t.x_stride;
         t.sum += POSITIONS * t.C;
     }
-    for (; p < P; p++) {
+    for (; p + 2 <= P; p += 2) {
+        u8s8_block(t, 2, blocks);
+        t.x += 2 * t.x_stride;
+        t.sum += 2 * t.C;
+    }
+    if (p < P) {
         u8s8_block(t, 1, blocks);
-        t.x += t.x_stride;
-        t.sum += t.C;
     }
 }
 
@@ -144,10 +147,13 @@ INLINE void f32_columns(size_t P, F32 t, int blocks)
         t.x += POSITIONS * t.x_stride;
         t.y += POSITIONS * t.C;
     }
-    for (; p < P; p++) {
+    for (; p + 2 <= P; p += 2) {
+        f32_block(t, 2, blocks);
+        t.x += 2 * t.x_stride;
+        t.y += 2 * t.C;
+    }
+    if (p < P) {
         f32_block(t, 1, blocks);
-        t.x += t.x_stride;
-        t.y += t.C;
     }
 }
 

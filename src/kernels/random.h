@@ -51,7 +51,7 @@ static inline uint32_t mho_place(uint32_t layer, uint32_t tile, uint32_t slice)
 /* Key of a draw. */
 uint64_t mho_stream_key(MhoStream stream, MhoDraw draw);
 
-/* (n) 32-bit words: items first .. first + n - 1 of the stream. */
+/* (n) 32-bit words: items first .. first + n - 1 of the stream. Items repeat after 2^34. */
 void mho_random_words(MhoStream stream, MhoDraw draw, uint64_t first, size_t n, uint32_t *words);
 
 /* (n) standard normals times stream.noise, items 0 .. n - 1. */
@@ -65,10 +65,11 @@ void mho_uniform_fill(MhoStream stream, MhoDraw draw, size_t n, float *uniforms)
 /* A whole number in 0 .. n - 1 from item of the stream (multiply-shift on 64 bits of two words: bias below 2^-32). */
 uint32_t mho_random_below(MhoStream stream, MhoDraw draw, uint64_t item, uint32_t n);
 
-/* In-place Fisher-Yates shuffle of (n) indices. */
+/* In-place Fisher-Yates shuffle of (n) indices, n <= 2^32 - 1. */
 void mho_random_shuffle(MhoStream stream, MhoDraw draw, size_t n, uint32_t *indices);
 
-/* The standard normal of one 32-bit word, by inversion; |z| <= 6.34. The specification of every normal drawn. */
+/* The standard normal of one 32-bit word: the quantile of (word + 1/2) / 2^32 within a relative error of 1e-6;
+ * |z| <= 6.34, and ~word gives -z. The specification of every normal drawn. */
 float mho_normal_of_word(uint32_t word);
 
 #endif

@@ -91,23 +91,24 @@ static inline void lanes_store(uint32_t *out, const Lanes word[4])
 }
 #endif
 
-enum { BATCH = 4 * LANES * GROUPS, NORMALS_AT_ONCE = 4 * BATCH };
+enum { GROUP_WORDS = 4 * LANES, BATCH = GROUP_WORDS * GROUPS, NORMALS_AT_ONCE = 4 * BATCH };
 
-/* BATCH words of the blocks from first on. */
-static inline void philox_batch(uint64_t key, const uint32_t counter[3], uint32_t first, uint32_t *out)
+/* GROUP_WORDS * groups words of the blocks from first on; groups is a constant of the call. */
+static inline __attribute__((always_inline)) void philox_batch(uint64_t key, const uint32_t counter[3], uint32_t first,
+                                                               int groups, uint32_t *out)
 {
     uint32_t key_low = (uint32_t)key;
     uint32_t key_high = (uint32_t)(key >> 32);
     Lanes word[GROUPS][4];
 
-    for (uint32_t g = 0; g < GROUPS; g++) {
-        word[g][0] = lanes_blocks(first + g * LANES);
+    for (int g = 0; g < groups; g++) {
+        word[g][0] = lanes_blocks(first + (uint32_t)g * LANES);
         word[g][1] = lanes_of(counter[0]);
         word[g][2] = lanes_of(counter[1]);
         word[g][3] = lanes_of(counter[2]);
     }
     for (int round = 0; round < 10; round++) {
-        for (int g = 0; g < GROUPS; g++) {
+        for (int g = 0; g < groups; g++) {
             const Lanes product0 = lanes_multiply(word[g][0], lanes_of(0xd2511f53U));
             const Lanes product1 = lanes_multiply(word[g][2], lanes_of(0xcd9e8d57U));
 
@@ -119,8 +120,8 @@ static inline void philox_batch(uint64_t key, const uint32_t counter[3], uint32_
         key_low += 0x9e3779b9U;
         key_high += 0xbb67ae85U;
     }
-    for (int g = 0; g < GROUPS; g++) {
-        lanes_store(out + g * 4 * LANES, word[g]);
+    for (int g = 0; g < groups; g++) {
+        lanes_store(out + g * GROUP_WORDS, word[g]);
     }
 }
 
@@ -130,18 +131,29 @@ void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, s
     size_t skip = first_item % 4; /* words of the first block that were not asked for */
     uint64_t block = first_item / 4;
 
-    for (size_t done = 0; done < n; block += BATCH / 4) {
-        const size_t left = n - done;
-        const size_t count = left < BATCH - skip ? left : BATCH - skip;
+    for (size_t done = 0; done < n;) {
+        const size_t wanted = n - done + skip;
 
-        if (count == BATCH) {
-            philox_batch(key, counter, (uint32_t)block, out + done);
-        } else {
-            philox_batch(key, counter, (uint32_t)block, batch);
-            memcpy(out + done, batch + skip, count * sizeof *out);
+        if (skip == 0 && wanted >= BATCH) {
+            philox_batch(key, counter, (uint32_t)block, GROUPS, out + done);
+            done += BATCH;
+            block += BATCH / 4;
+            continue;
         }
-        skip = 0;
+        /* a short rest is not worth a full batch */
+        const bool is_short = wanted <= 2 * GROUP_WORDS;
+        const size_t made = is_short ? GROUP_WORDS : BATCH;
+        const size_t count = wanted < made ? wanted - skip : made - skip;
+
+        if (is_short) {
+            philox_batch(key, counter, (uint32_t)block, 1, batch);
+        } else {
+            philox_batch(key, counter, (uint32_t)block, GROUPS, batch);
+        }
+        memcpy(out + done, batch + skip, count * sizeof *out);
         done += count;
+        block += made / 4;
+        skip = 0;
     }
 }
 

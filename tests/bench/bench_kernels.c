@@ -1,8 +1,8 @@
 /* bench_kernels.c - rate of every kernel of every table this CPU can run.
  *
  * A rate is printed only after the result was found equal, bit for bit, to the scalar table's. Median of the
- * repetitions, with the slowest and the fastest in brackets. add_noise,
- * accumulate and mvm_f32 add to their output, so their rates include setting it.
+ * repetitions, with the slowest and the fastest in brackets. add_noise, accumulate and mvm_f32 add to their output, so
+ * their rates include setting it. Gathering is the same for all tables; 8 x 8 images, 3 x 3 windows.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "kernels/kernels.h"
 #include "kernels/random.h"
 
-enum { N = 16384, P = 48, MAX_R = 1024, MAX_C = 256, REPETITIONS = 15, MAX_TABLES = 8 };
+enum { N = 16384, P = 48, MAX_R = 1024, MAX_C = 256, GATHER_P = 64, REPETITIONS = 15, MAX_TABLES = 8 };
 
 /* Inputs are shared; every kernel writes out, whose start is compared between tables. */
 typedef struct Buffers {
@@ -29,7 +29,7 @@ typedef struct Buffers {
 enum { OUT_BYTES = N * 8 };
 
 typedef struct Work {
-    size_t R, C; /* matrix products only */
+    size_t R, C; /* of a matrix product; a gather's window and channels; otherwise 0 */
 } Work;
 
 typedef void (*Kernel)(const MhoKernels *table, const Buffers *b, Work work);
@@ -110,6 +110,16 @@ static void run_mvm_f32(const MhoKernels *table, const Buffers *b, Work work)
     table->mvm_f32(P, work.R, work.C, b->x_f32, MAX_R, b->w_f32, (float *)(void *)b->out);
 }
 
+static void run_gather(const MhoKernels *table, const Buffers *b, Work work)
+{
+    const int c = (int)work.C;
+    const MhoGather g = {.h = 8, .w = 8, .c = c, .c_count = c, .kernel_h = 3, .kernel_w = 3, .stride = 1, .pad = 1,
+                         .out_h = 8, .out_w = 8};
+
+    (void)table;
+    mho_gather_u8(&g, b->x_u8, 0, GATHER_P, b->out, work.R * work.C);
+}
+
 static const Bench benches[] = {
     {"words", run_words, "G/s", {0}},
     {"normals", run_normals, "G/s", {0}},
@@ -120,6 +130,8 @@ static const Bench benches[] = {
     {"requantize", run_requantize, "G/s", {0}},
     {"log", run_log, "G/s", {0}},
     {"exp", run_exp, "G/s", {0}},
+    {"gather c=1", run_gather, "GB/s", {9, 1}},
+    {"gather c=16", run_gather, "GB/s", {9, 16}},
     {"mvm_u8s8 128x64", run_mvm_u8s8, "GMAC/s", {128, 64}},
     {"mvm_u8s8 128x16", run_mvm_u8s8, "GMAC/s", {128, 16}},
     {"mvm_u8s8 256x256", run_mvm_u8s8, "GMAC/s", {256, 256}},
@@ -145,7 +157,8 @@ static int by_value(const void *a, const void *b)
 
 static void print_rate(const Bench *bench, const MhoKernels *table, const Buffers *b)
 {
-    const double work = bench->work.R ? (double)P * (double)bench->work.R * (double)bench->work.C : (double)N;
+    const double of_positions = (double)(bench->run == run_gather ? GATHER_P : P);
+    const double work = bench->work.R ? of_positions * (double)bench->work.R * (double)bench->work.C : (double)N;
     double rate[REPETITIONS];
     int calls = 1;
 
