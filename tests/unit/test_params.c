@@ -311,8 +311,10 @@ START_TEST(test_nearest_word)
 {
     static const char *const words[] = {"prog_scale", "read_scale", "drift_scale", "t_read"};
     ck_assert_int_eq(mho_nearest_word("prog_scal", words, 4), 0);
-    ck_assert_int_eq(mho_nearest_word("raed_scale", words, 4), 1); /* neighbours swapped: one slip */
-    ck_assert_int_eq(mho_nearest_word("t_raed", words, 4), 3);
+    ck_assert_int_eq(mho_nearest_word("raed_scale", words, 4), 1);
+    static const char *const verb[] = {"read"};
+    ck_assert_int_eq(mho_nearest_word("raed", verb, 1), 0); /* two substitutions would be too many */
+    ck_assert_int_eq(mho_nearest_word("rxxd", verb, 1), -1);
     ck_assert_int_eq(mho_nearest_word("drift_scale", words, 4), 2);
     ck_assert_int_eq(mho_nearest_word("temperature", words, 4), -1);
     ck_assert_int_eq(mho_nearest_word("", words, 4), -1);

@@ -1,6 +1,7 @@
 /* test_record.c - the tree of arrays, and a digest that sees every ingredient and no order. */
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/record.h"
@@ -257,6 +258,30 @@ START_TEST(test_names_are_unique_and_plain)
 }
 END_TEST
 
+START_TEST(test_many_of_everything)
+{
+    MhoRecord *record = new_record();
+    char name[32];
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "g%d", i);
+        ok(mho_attribute_int(&child_of(record, name)->attributes, "i", i, &error));
+        snprintf(name, sizeof name, "x%d", i);
+        ok(mho_record_add(record, name, MHO_I32, 0, NULL, NULL, "", "", &i, NULL, &error));
+        ok(mho_attribute_int(&record->attributes, name, i, &error));
+    }
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "g%d", i);
+        const MhoRecord *child = mho_record_find(record, name);
+        ck_assert_ptr_nonnull(child);
+        ck_assert_int_eq(*(int64_t *)mho_attribute_find(&child->attributes, "i")->data, i);
+        snprintf(name, sizeof name, "x%d", i);
+        ck_assert_int_eq(*(int32_t *)mho_record_array(record, name)->data, i);
+        ck_assert_int_eq(*(int64_t *)mho_attribute_find(&record->attributes, name)->data, i);
+    }
+    mho_record_destroy(record);
+}
+END_TEST
+
 START_TEST(test_sizes_are_checked)
 {
     MhoRecord *record = new_record();
@@ -370,6 +395,7 @@ int main(void)
     tcase_add_test(tests, test_digest_known_answer);
     tcase_add_test(tests, test_long_arrays_are_seen_to_the_end);
     tcase_add_test(tests, test_names_are_unique_and_plain);
+    tcase_add_test(tests, test_many_of_everything);
     tcase_add_test(tests, test_sizes_are_checked);
     tcase_add_test(tests, test_zeros_and_empty_arrays);
     tcase_add_test(tests, test_look_ups);
