@@ -1,8 +1,8 @@
 /* bytes.c - a whole file in memory, unpacked if it is gzip (RFC 1952).
  *
- * The unpacked size comes from the trailer and is believed only as far as deflate can reach: 1032 bytes out of one (zlib
- * technical details, "Maximum Compression Factor"). Anything after the one gzip member is refused.
- * Valid range: regular files of 0 .. 4 GiB - 1 bytes, packed and unpacked.
+ * The unpacked size comes from the trailer and is believed only as far as deflate can reach: 1032 bytes out of one
+ * (zlib technical details, "Maximum Compression Factor"). Anything after the one gzip member is refused. Valid range:
+ * regular files of 0 .. 4 GiB - 1 bytes, packed and unpacked.
  */
 #include "data/formats_internal.h"
 
@@ -50,13 +50,15 @@ static MhoStatus inflate_all(z_stream *stream, const char *path, MhoError *error
     if (outcome == Z_MEM_ERROR)
         return mho_fail(error, MHO_MEMORY, "%s: no memory to unpack it", path);
     if (outcome == Z_DATA_ERROR)
-        return mho_fail(error, MHO_INPUT, "%s: damaged gzip data at byte %zu (%s)", path, at, stream->msg ? stream->msg : "?");
+        return mho_fail(error, MHO_INPUT, "%s: damaged gzip data at byte %zu (%s)", path, at,
+                        stream->msg ? stream->msg : "?");
     if (outcome != Z_STREAM_END && stream->avail_in == 0)
         return mho_fail(error, MHO_INPUT, "%s: gzip data truncated at byte %zu", path, at);
     if (outcome != Z_STREAM_END)
         return mho_fail(error, MHO_INPUT, "%s: gzip data and the size in its trailer disagree at byte %zu", path, at);
     if (stream->avail_in > 0)
-        return mho_fail(error, MHO_INPUT, "%s: %u trailing bytes after the gzip data at byte %zu", path, stream->avail_in, at);
+        return mho_fail(error, MHO_INPUT, "%s: %u trailing bytes after the gzip data at byte %zu", path,
+                        stream->avail_in, at);
     if (stream->avail_out > 0)
         return mho_fail(error, MHO_INPUT, "%s: gzip data hold fewer bytes than the trailer says", path);
     return MHO_OK;
@@ -69,8 +71,9 @@ static MhoStatus unpack_gzip(const uint8_t *packed, size_t n, const char *path, 
     const uint8_t *tail = packed + n - 4;
     size_t size = (size_t)tail[0] | (size_t)tail[1] << 8 | (size_t)tail[2] << 16 | (size_t)tail[3] << 24;
     if (size / deflate_max_factor > n)
-        return mho_fail(error, MHO_INPUT, "%s: truncated or damaged gzip data: its last bytes promise %zu bytes out of %zu", path,
-                        size, n);
+        return mho_fail(error, MHO_INPUT,
+                        "%s: truncated or damaged gzip data: its last bytes promise %zu bytes out of %zu", path, size,
+                        n);
     MhoStatus status = take(size, path, bytes, error);
     if (status != MHO_OK)
         return status;
@@ -117,7 +120,8 @@ static MhoStatus read_whole(int file, const char *path, MhoBytes *bytes, MhoErro
             continue;
         if (got <= 0) {
             mho_bytes_free(bytes);
-            return mho_fail(error, MHO_INPUT, "%s: %s at byte %zu", path, got < 0 ? strerror(errno) : "became shorter", at);
+            return mho_fail(error, MHO_INPUT, "%s: %s at byte %zu", path, got < 0 ? strerror(errno) : "became shorter",
+                            at);
         }
         at += (size_t)got;
     }
@@ -166,6 +170,7 @@ MhoStatus mho_data_file_verify(const MhoDataFile *file, const char *path, MhoErr
     mho_sha256(bytes.data, bytes.n, hex);
     mho_bytes_free(&bytes);
     if (strcmp(hex, file->sha256) != 0)
-        return mho_fail(error, MHO_INPUT, "%s: SHA-256 of the content is %.16s..., expected %.16s...", path, hex, file->sha256);
+        return mho_fail(error, MHO_INPUT, "%s: SHA-256 of the content is %.16s..., expected %.16s...", path, hex,
+                        file->sha256);
     return MHO_OK;
 }

@@ -1,7 +1,7 @@
 /* cifar10.c - CIFAR-10: 50,000 + 10,000 colour images 32 x 32, 10 classes, in five training files and one test file.
  *
- * Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", technical report, University of Toronto,
- * 2009, chapter 3; class names from batches.meta.txt of the binary version.
+ * Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", technical report, University of
+ * Toronto, 2009, chapter 3; class names from batches.meta.txt of the binary version.
  */
 #include "data/formats_internal.h"
 

@@ -1,7 +1,7 @@
 /* cifar_binary.c - the binary version of CIFAR-10.
  *
- * A file is records of 1 label (0..9) and 3072 pixels: 1024 red, 1024 green, 1024 blue, each 32 x 32 in row-major order.
- * Source: A. Krizhevsky, "The CIFAR-10 dataset", section Binary version.
+ * A file is records of 1 label (0..9) and 3072 pixels: 1024 red, 1024 green, 1024 blue, each 32 x 32 in row-major
+ * order. Source: A. Krizhevsky, "The CIFAR-10 dataset", section Binary version.
  */
 #include "data/formats_internal.h"
 
@@ -36,7 +36,8 @@ static MhoStatus read_records(const char *path, MhoBytes *bytes, MhoError *error
         return status;
     size_t n = bytes->n;
     mho_bytes_free(bytes);
-    return mho_fail(error, MHO_INPUT, "%s: %zu bytes are not whole CIFAR records of %d; the last one ends %zu bytes early", path, n,
+    return mho_fail(error, MHO_INPUT,
+                    "%s: %zu bytes are not whole CIFAR records of %d; the last one ends %zu bytes early", path, n,
                     RECORD, RECORD - n % RECORD);
 }
 
@@ -56,7 +57,8 @@ static MhoStatus fill(const char *const *paths, const MhoBytes *files, size_t n_
     return status;
 }
 
-MhoStatus mho_cifar_load_files(const char *const *paths, size_t n_paths, int n_classes, MhoDataset *set, MhoError *error)
+MhoStatus mho_cifar_load_files(const char *const *paths, size_t n_paths, int n_classes, MhoDataset *set,
+                               MhoError *error)
 {
     *set = (MhoDataset){0};
     MhoBytes *files = calloc(n_paths, sizeof *files);
@@ -73,7 +75,8 @@ MhoStatus mho_cifar_load_files(const char *const *paths, size_t n_paths, int n_c
     return status;
 }
 
-MhoStatus mho_cifar_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set, MhoError *error)
+MhoStatus mho_cifar_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
+                         MhoError *error)
 {
     enum { MAX_FILES = 8 };
     char path[MAX_FILES][MHO_PATH_MAX];

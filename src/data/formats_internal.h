@@ -20,7 +20,8 @@ void mho_bytes_free(MhoBytes *bytes);
 MhoStatus mho_bytes_read(const char *path, MhoBytes *bytes, MhoError *error) MHO_CHECKED;
 
 /* Unpack (n) bytes if they are gzip, else copy them. */
-MhoStatus mho_bytes_unpack(const uint8_t *packed, size_t n, const char *path, MhoBytes *bytes, MhoError *error) MHO_CHECKED;
+MhoStatus mho_bytes_unpack(const uint8_t *packed, size_t n, const char *path, MhoBytes *bytes,
+                           MhoError *error) MHO_CHECKED;
 
 /* An IDX file of unsigned bytes (type 0x08); data points into bytes, which it owns. */
 typedef struct MhoIdx {
@@ -36,8 +37,8 @@ void mho_idx_free(MhoIdx *idx);
 /* A set from an image file and a label file; n_classes is the largest label + 1. */
 MhoStatus mho_idx_load_pair(const char *images, const char *labels, MhoDataset *set, MhoError *error) MHO_CHECKED;
 
-/* CIFAR-10 binary: records of 1 label and 3072 pixels (3, 32, 32), appended from n_paths files, turned into (32, 32, 3).
- * Labels must be below n_classes. */
+/* CIFAR-10 binary: records of 1 label and 3072 pixels (3, 32, 32), appended from n_paths files, turned into (32, 32,
+ * 3). Labels must be below n_classes. */
 MhoStatus mho_cifar_load_files(const char *const *paths, size_t n_paths, int n_classes, MhoDataset *set,
                                MhoError *error) MHO_CHECKED;
 /* Records of one file in memory to images (n, 32, 32, 3) and labels (n). */
@@ -46,8 +47,10 @@ MhoStatus mho_cifar_parse(const MhoBytes *bytes, const char *path, int n_classes
 size_t mho_cifar_records(size_t n_bytes); /* 0 when n_bytes is not a whole number of records */
 
 /* The load callbacks of registered sets. */
-MhoStatus mho_idx_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set, MhoError *error);
-MhoStatus mho_cifar_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set, MhoError *error);
+MhoStatus mho_idx_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
+                       MhoError *error);
+MhoStatus mho_cifar_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
+                         MhoError *error);
 
 /* Path of a set's file in folder, plain or with ".gz", into path (MHO_PATH_MAX); false when it is not there. */
 bool mho_data_file_path(const char *folder, const char *name, char *path);
@@ -66,7 +69,8 @@ MhoStatus mho_dataset_locate_splits(const MhoDatasetModel *model, const char *da
 /* Allocate images and labels of a set whose n, h, w, c are filled in. */
 MhoStatus mho_dataset_allocate(MhoDataset *set, const char *path, MhoError *error) MHO_CHECKED;
 /* Every label below n_classes, else INPUT naming path and image. */
-MhoStatus mho_labels_check(const uint8_t *labels, size_t n, int n_classes, const char *path, MhoError *error) MHO_CHECKED;
+MhoStatus mho_labels_check(const uint8_t *labels, size_t n, int n_classes, const char *path,
+                           MhoError *error) MHO_CHECKED;
 int mho_labels_classes(const uint8_t *labels, size_t n); /* the largest label + 1 */
 
 #endif

@@ -1,8 +1,8 @@
 /* idx.c - the IDX format of MNIST and its relatives, plain or gzip.
  *
- * Magic 0 0 type rank, then rank dimensions as big-endian 32-bit numbers, then the data in row-major order. Only type 0x08
- * (unsigned byte) is read: images of rank 3 (n, h, w) or 4 (n, h, w, c), labels of rank 1.
- * Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", section FILE FORMATS.
+ * Magic 0 0 type rank, then rank dimensions as big-endian 32-bit numbers, then the data in row-major order. Only type
+ * 0x08 (unsigned byte) is read: images of rank 3 (n, h, w) or 4 (n, h, w, c), labels of rank 1. Source: Y. LeCun, C.
+ * Cortes, C. Burges, "The MNIST database", section FILE FORMATS.
  */
 #include "data/formats_internal.h"
 
@@ -19,17 +19,21 @@ static MhoStatus parse_header(const MhoBytes *bytes, const char *path, MhoIdx *i
 {
     const uint8_t *data = bytes->data;
     if (bytes->n < HEADER)
-        return mho_fail(error, MHO_INPUT, "%s: truncated IDX header: %zu bytes, expected at least %d", path, bytes->n, HEADER);
+        return mho_fail(error, MHO_INPUT, "%s: truncated IDX header: %zu bytes, expected at least %d", path, bytes->n,
+                        HEADER);
     if (data[0] != 0 || data[1] != 0)
-        return mho_fail(error, MHO_INPUT, "%s: not an IDX file: it starts with %02x %02x, expected 00 00", path, data[0], data[1]);
+        return mho_fail(error, MHO_INPUT, "%s: not an IDX file: it starts with %02x %02x, expected 00 00", path,
+                        data[0], data[1]);
     if (data[2] != UNSIGNED_BYTE)
-        return mho_fail(error, MHO_INPUT, "%s: IDX type 0x%02x at byte 2, only 0x08 (unsigned byte) is read", path, data[2]);
+        return mho_fail(error, MHO_INPUT, "%s: IDX type 0x%02x at byte 2, only 0x08 (unsigned byte) is read", path,
+                        data[2]);
     idx->rank = data[3];
     if (idx->rank < 1 || idx->rank > MHO_IDX_MAX_RANK)
-        return mho_fail(error, MHO_INPUT, "%s: IDX rank %zu at byte 3, expected 1 to %d", path, idx->rank, MHO_IDX_MAX_RANK);
+        return mho_fail(error, MHO_INPUT, "%s: IDX rank %zu at byte 3, expected 1 to %d", path, idx->rank,
+                        MHO_IDX_MAX_RANK);
     if (bytes->n < HEADER + 4 * idx->rank)
-        return mho_fail(error, MHO_INPUT, "%s: truncated IDX header: %zu bytes, rank %zu needs %zu", path, bytes->n, idx->rank,
-                        HEADER + 4 * idx->rank);
+        return mho_fail(error, MHO_INPUT, "%s: truncated IDX header: %zu bytes, rank %zu needs %zu", path, bytes->n,
+                        idx->rank, HEADER + 4 * idx->rank);
     return MHO_OK;
 }
 
@@ -43,7 +47,8 @@ static MhoStatus parse_shape(const MhoBytes *bytes, const char *path, MhoIdx *id
         if (extent == 0)
             return mho_fail(error, MHO_INPUT, "%s: IDX dimension %zu at byte %zu is 0", path, i, HEADER + 4 * i);
         if (extent > room / count) /* count * extent > room, without overflow */
-            return mho_fail(error, MHO_INPUT, "%s: truncated: IDX dimension %zu (%zu) needs more than the %zu bytes after the header",
+            return mho_fail(error, MHO_INPUT,
+                            "%s: truncated: IDX dimension %zu (%zu) needs more than the %zu bytes after the header",
                             path, i, extent, room);
         count *= extent;
         idx->shape[i] = extent;
@@ -87,15 +92,17 @@ static MhoStatus read_idx(const char *path, MhoIdx *idx, MhoError *error)
 static MhoStatus check_pair(const MhoIdx *x, const MhoIdx *y, const char *images, const char *labels, MhoError *error)
 {
     if (x->rank < 3)
-        return mho_fail(error, MHO_INPUT, "%s: IDX rank %zu, images need 3 (n, h, w) or 4 (n, h, w, c)", images, x->rank);
+        return mho_fail(error, MHO_INPUT, "%s: IDX rank %zu, images need 3 (n, h, w) or 4 (n, h, w, c)", images,
+                        x->rank);
     if (y->rank != 1)
         return mho_fail(error, MHO_INPUT, "%s: IDX rank %zu, labels need 1", labels, y->rank);
     for (size_t i = 1; i < x->rank; i++)
         if (x->shape[i] > MAX_SIDE)
-            return mho_fail(error, MHO_INPUT, "%s: IDX dimension %zu is %zu, images have at most %d", images, i, x->shape[i],
-                            MAX_SIDE);
+            return mho_fail(error, MHO_INPUT, "%s: IDX dimension %zu is %zu, images have at most %d", images, i,
+                            x->shape[i], MAX_SIDE);
     if (x->shape[0] != y->shape[0])
-        return mho_fail(error, MHO_INPUT, "%s holds %zu labels, but %s holds %zu images", labels, y->shape[0], images, x->shape[0]);
+        return mho_fail(error, MHO_INPUT, "%s holds %zu labels, but %s holds %zu images", labels, y->shape[0], images,
+                        x->shape[0]);
     return MHO_OK;
 }
 
@@ -130,7 +137,8 @@ MhoStatus mho_idx_load_pair(const char *images, const char *labels, MhoDataset *
     return status;
 }
 
-MhoStatus mho_idx_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set, MhoError *error)
+MhoStatus mho_idx_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
+                       MhoError *error)
 {
     char path[2][MHO_PATH_MAX] = {"", ""}; /* images, labels */
     for (size_t i = 0, found = 0; i < model->n_files && found < 2; i++)
@@ -140,8 +148,8 @@ MhoStatus mho_idx_load(const MhoDatasetModel *model, const char *folder, MhoSpli
     if (status != MHO_OK)
         return status;
     if (set->h != model->h || set->w != model->w || set->c != model->c)
-        status = mho_fail(error, MHO_INPUT, "%s: images of (%d, %d, %d), %s has (%d, %d, %d)", path[0], set->h, set->w, set->c,
-                          model->model.name, model->h, model->w, model->c);
+        status = mho_fail(error, MHO_INPUT, "%s: images of (%d, %d, %d), %s has (%d, %d, %d)", path[0], set->h, set->w,
+                          set->c, model->model.name, model->h, model->w, model->c);
     else
         status = mho_labels_check(set->labels, set->n, model->n_classes, path[1], error);
     if (status != MHO_OK)

@@ -1,4 +1,5 @@
-/* locate.c - where datasets lie: --data, $MHO_DATA, ~/.local/share/mho, /usr/share/datasets, each with a folder per set. */
+/* locate.c - where datasets lie: --data, $MHO_DATA, ~/.local/share/mho, /usr/share/datasets, each with a folder per
+ * set. */
 #include "data/formats_internal.h"
 
 #include <stdio.h>
@@ -47,7 +48,8 @@ static MhoStatus fail_missing(const MhoDatasetModel *model, const Places *places
         used += length > 0 ? (size_t)length : 0;
     }
     const char *name = model->model.name;
-    return mho_fail(error, MHO_INPUT, "dataset %s is missing; `mho data fetch %s` gets it. Looked in %s", name, name, list);
+    return mho_fail(error, MHO_INPUT, "dataset %s is missing; `mho data fetch %s` gets it. Looked in %s", name, name,
+                    list);
 }
 
 MhoStatus mho_dataset_locate_splits(const MhoDatasetModel *model, const char *data_option, unsigned want, char *folder,
@@ -70,12 +72,14 @@ MhoStatus mho_dataset_locate_splits(const MhoDatasetModel *model, const char *da
     return fail_missing(model, &places, want, error);
 }
 
-MhoStatus mho_dataset_locate(const MhoDatasetModel *model, const char *data_option, char *folder, size_t size, MhoError *error)
+MhoStatus mho_dataset_locate(const MhoDatasetModel *model, const char *data_option, char *folder, size_t size,
+                             MhoError *error)
 {
     return mho_dataset_locate_splits(model, data_option, MHO_WANT_TRAIN | MHO_WANT_TEST, folder, size, error);
 }
 
-MhoStatus mho_dataset_check(const MhoDatasetModel *model, const char *data_option, char *folder, size_t size, MhoError *error)
+MhoStatus mho_dataset_check(const MhoDatasetModel *model, const char *data_option, char *folder, size_t size,
+                            MhoError *error)
 {
     MhoStatus status = mho_dataset_locate(model, data_option, folder, size, error);
     for (size_t i = 0; i < model->n_files && status == MHO_OK; i++) {
@@ -98,7 +102,8 @@ MhoStatus mho_data_home(char *folder, size_t size, MhoError *error)
     const char *data = getenv("MHO_DATA"), *home = getenv("HOME");
     bool has_data = data && data[0] != '\0';
     if (!has_data && (!home || home[0] == '\0'))
-        return mho_fail(error, MHO_USAGE, "neither $MHO_DATA nor $HOME is set; say where the data shall go with --data FOLDER");
+        return mho_fail(error, MHO_USAGE,
+                        "neither $MHO_DATA nor $HOME is set; say where the data shall go with --data FOLDER");
     int length = has_data ? snprintf(folder, size, "%s", data) : snprintf(folder, size, "%s/.local/share/mho", home);
     if (length < 0 || (size_t)length >= size)
         return mho_fail(error, MHO_USAGE, "the data folder's path is too long");

