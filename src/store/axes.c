@@ -3,7 +3,7 @@
  * netCDF-4 looks a dimension up by name in the variable's group, then in the parents. So an axis with one length in the
  * whole file belongs to the root and is shared; one whose length differs between groups belongs to each group.
  */
-#include "store/axes.h"
+#include "store/axes_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

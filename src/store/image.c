@@ -4,7 +4,7 @@
  * file. (H5Fget_file_image clears the status flags but not their checksum, so what it returns does not open again.)
  * The length stands in the superblock: HDF5 File Format Specification 3.0, II.A, version 2: end of file at byte 28.
  */
-#include "store/image.h"
+#include "store/image_internal.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -70,8 +70,9 @@ static herr_t context_free(void *context)
     return 0;
 }
 
-hid_t mho_image_create(MhoImage *image, const char *path)
+hid_t mho_image_create(MhoImage *image)
 {
+    static const char name[] = "/dev/null/mho"; /* HDF5 would read a file that exists under this name: none can */
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
     const hid_t create = H5Pcreate(H5P_FILE_CREATE);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -84,7 +85,7 @@ hid_t mho_image_create(MhoImage *image, const char *path)
         H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V110) >= 0 &&
         H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 && H5Pset_fapl_core(access, INCREMENT, false) >= 0 &&
         H5Pset_file_image_callbacks(access, &callbacks) >= 0) {
-        file = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
+        file = H5Fcreate(name, H5F_ACC_TRUNC, create, access);
     }
     (void)H5Pclose(access);
     (void)H5Pclose(create);

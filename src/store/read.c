@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/digest.h"
+#include "store/heap_internal.h"
 #include "store/read_internal.h"
 #include "store/store.h"
 
@@ -243,32 +244,37 @@ static MhoStatus read_file(MhoReader *reader, hid_t file, bool require_format, M
     return status == MHO_OK ? resolve_axes(reader) : status;
 }
 
-/* The SHA-256 in the trailer, if there is one, against the bytes before it. */
-static MhoStatus check_trailer(const MhoReader *reader, FILE *file)
+/* The SHA-256 in the trailer against the bytes before it. A file without one was written or changed by another program:
+ * HDF5's own checks remain, and ours of what they leave out. */
+static MhoStatus check_content(const MhoReader *reader, const unsigned char *data, size_t n)
 {
     const size_t word = strlen(MHO_STORE_TRAILER_WORD);
-    char trailer[MHO_STORE_TRAILER];
+    const unsigned char *trailer = n > MHO_STORE_TRAILER ? data + n - MHO_STORE_TRAILER : NULL;
     char hex[65];
-    size_t n;
-    void *data;
 
-    if (reader->size <= MHO_STORE_TRAILER || fseek(file, -MHO_STORE_TRAILER, SEEK_END) != 0 ||
-        fread(trailer, 1, sizeof trailer, file) != sizeof trailer || memcmp(trailer, MHO_STORE_TRAILER_WORD, word) != 0) {
-        return MHO_OK; /* written or rewritten by another program; HDF5's own checks remain */
+    if (trailer == NULL || memcmp(trailer, MHO_STORE_TRAILER_WORD, word) != 0) {
+        return mho_heaps_sound(data, n) ? MHO_OK : mho_reader_damaged(reader, "", "a global heap of impossible sizes");
     }
-    n = (size_t)reader->size - MHO_STORE_TRAILER;
-    data = malloc(n);
-    if (data == NULL) {
-        return mho_fail(reader->error, MHO_MEMORY, "%s: out of memory for a file of %zu bytes", reader->path, n);
-    }
-    rewind(file);
-    const bool complete = fread(data, 1, n, file) == n;
-    mho_sha256(data, complete ? n : 0, hex);
-    free(data);
-    if (!complete || memcmp(hex, trailer + word, 64) != 0) {
+    mho_sha256(data, n - MHO_STORE_TRAILER, hex);
+    if (memcmp(hex, trailer + word, 64) != 0) {
         return mho_reader_damaged(reader, "", "its bytes do not match their SHA-256");
     }
     return MHO_OK;
+}
+
+static MhoStatus load_and_check(const MhoReader *reader, FILE *file)
+{
+    const size_t n = (size_t)reader->size;
+    unsigned char *data = malloc(n);
+    MhoStatus status;
+
+    if (data == NULL) {
+        return mho_fail(reader->error, MHO_MEMORY, "%s: out of memory for a file of %zu bytes", reader->path, n);
+    }
+    status = fread(data, 1, n, file) == n ? check_content(reader, data, n)
+                                          : mho_reader_damaged(reader, "", "the file cannot be read to its end");
+    free(data);
+    return status;
 }
 
 /* All that can be said of a file before HDF5 sees it. */
@@ -297,7 +303,7 @@ static MhoStatus check_bytes(MhoReader *reader)
     if (file == NULL) {
         return mho_fail(reader->error, MHO_INPUT, "%s: cannot be opened: %s", reader->path, strerror(errno));
     }
-    status = check_trailer(reader, file);
+    status = load_and_check(reader, file);
     (void)fclose(file);
     return status;
 }

@@ -23,6 +23,7 @@ typedef struct MhoReader {
     bool foreign;     /* no mho_format: what a record cannot hold is passed over instead of refused */
     hsize_t size;     /* bytes of the file */
     hsize_t bytes;    /* taken so far, all arrays and attributes together */
+    hsize_t unexplained; /* of these, beyond what the bytes in the file can hold */
     size_t objects;   /* met so far */
     MhoScale *scales;
     size_t n_scales, room_scales;

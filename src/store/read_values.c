@@ -9,7 +9,7 @@ enum {
     MAX_ATTRIBUTE_BYTES = 1 << 20,
     MAX_STRING = 1 << 24, /* bytes of one string of fixed length */
     INFLATE_RATIO = 1100, /* deflate gives at most 1032 bytes for one (zlib's technical notes) */
-    SLACK = 1 << 20       /* bytes that a dataset may claim beyond what its storage explains: partial chunks, fill values */
+    SLACK = 1 << 26       /* bytes that a file may claim beyond what its storage explains: fill values, unwritten chunks */
 };
 
 /* What a dataset or attribute holds. */
@@ -412,8 +412,12 @@ static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place,
     if (stored > reader->size) {
         return mho_reader_damaged(reader, place, "a dataset larger than the file");
     }
-    if (bytes > SLACK && (bytes - SLACK) / INFLATE_RATIO > stored) {
-        return mho_reader_damaged(reader, place, "a dataset that claims more values than its bytes can hold");
+    if (bytes / INFLATE_RATIO > stored) {
+        const hsize_t unexplained = bytes - stored * INFLATE_RATIO;
+        if (unexplained > SLACK - reader->unexplained) {
+            return mho_reader_damaged(reader, place, "a dataset that claims more values than its bytes can hold");
+        }
+        reader->unexplained += unexplained;
     }
     return mho_reader_bytes(reader, place, bytes);
 }

@@ -1,5 +1,5 @@
 /* replace.c - a file appears whole or not at all: temporary name, fsync, rename, fsync of the folder. */
-#include "store/replace.h"
+#include "store/replace_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

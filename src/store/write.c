@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "store/axes.h"
-#include "store/image.h"
-#include "store/replace.h"
+#include "store/axes_internal.h"
+#include "store/image_internal.h"
+#include "store/replace_internal.h"
 #include "store/store.h"
 #include "store/store_internal.h"
 
@@ -363,7 +363,7 @@ static MhoStatus write_root(const Writer *writer, hid_t file, const MhoRecord *r
 static MhoStatus fill_image(Writer *writer, const MhoRecord *record, MhoImage *image)
 {
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
-    const hid_t file = mho_image_create(image, writer->path);
+    const hid_t file = mho_image_create(image);
     MhoStatus status;
 
     if (file < 0 || writer->string < 0 || H5Pset_char_encoding(writer->link, H5T_CSET_UTF8) < 0 ||

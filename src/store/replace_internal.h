@@ -1,6 +1,6 @@
-/* replace.h - a file appears whole or not at all. */
-#ifndef MHO_STORE_REPLACE_H
-#define MHO_STORE_REPLACE_H
+/* replace_internal.h - a file appears whole or not at all. */
+#ifndef MHO_STORE_REPLACE_INTERNAL_H
+#define MHO_STORE_REPLACE_INTERNAL_H
 
 #include <stddef.h>
 

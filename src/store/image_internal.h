@@ -1,6 +1,6 @@
-/* image.h - an HDF5 file that is written to memory only. */
-#ifndef MHO_STORE_IMAGE_H
-#define MHO_STORE_IMAGE_H
+/* image_internal.h - an HDF5 file that is written to memory only. */
+#ifndef MHO_STORE_IMAGE_INTERNAL_H
+#define MHO_STORE_IMAGE_INTERNAL_H
 
 #include <hdf5.h>
 #include <stdbool.h>
@@ -13,8 +13,8 @@ typedef struct MhoImage {
     bool closed;
 } MhoImage;
 
-/* Create the file; path is for HDF5's messages only. image starts as {0} and stays where it is until the file is closed. */
-hid_t mho_image_create(MhoImage *image, const char *path);
+/* Create the file. image starts as {0} and stays where it is until the file is closed. */
+hid_t mho_image_create(MhoImage *image);
 
 /* Close the file and keep its bytes in image. false: HDF5 refused, or its superblock is not what it should be. */
 bool mho_image_close(MhoImage *image, hid_t file);

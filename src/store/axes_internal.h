@@ -1,6 +1,6 @@
-/* axes.h - where the dimensions of a record's axes are defined in a netCDF-4 file. No HDF5 calls. */
-#ifndef MHO_STORE_AXES_H
-#define MHO_STORE_AXES_H
+/* axes_internal.h - where the dimensions of a record's axes are defined in a netCDF-4 file. No HDF5 calls. */
+#ifndef MHO_STORE_AXES_INTERNAL_H
+#define MHO_STORE_AXES_INTERNAL_H
 
 #include <stdint.h>
 
