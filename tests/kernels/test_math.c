@@ -12,6 +12,8 @@
 #include "kernels/math.h"
 #include "kernels/random.h"
 
+#define EXPECTED_BITS 0xceeb4dbc2239133dULL /* of test_bits */
+
 /* All binades, 4001 mantissas each, and the neighbourhood of 1 and of the splits. */
 START_TEST(test_logf)
 {
@@ -179,6 +181,40 @@ START_TEST(test_normal)
 }
 END_TEST
 
+static uint64_t add_bits(uint64_t hash, const void *value, size_t size)
+{
+    const uint8_t *bytes = value;
+
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ bytes[i]) * 0x100000001b3U; /* FNV-1a */
+    }
+    return hash;
+}
+
+/* The bits themselves, which no compiler, table or later change of a coefficient may alter: results are promised to the
+ * byte. */
+START_TEST(test_bits)
+{
+    const MhoKernels *tables[8];
+    const size_t n_tables = mho_kernels_available(tables, 8);
+
+    for (size_t t = 0; t < n_tables; t++) {
+        uint64_t hash = 0xcbf29ce484222325U;
+
+        ck_assert_int_eq(mho_kernels_force(tables[t]->name, NULL), MHO_OK);
+        for (int i = 1; i <= 20000; i++) {
+            const float x = (float)i * 0.37F;
+            const float floats[] = {mho_logf(x), mho_expf(0.01F * x - 40.0F), mho_powf(x, -0.065F),
+                                    mho_normal_of_word((uint32_t)i * 214013U)};
+            const double doubles[] = {mho_ln((double)x), mho_exp(0.1 * (double)x - 300.0)};
+
+            hash = add_bits(add_bits(hash, floats, sizeof floats), doubles, sizeof doubles);
+        }
+        ck_assert_msg(hash == EXPECTED_BITS, "%s: 0x%016llx", tables[t]->name, (unsigned long long)hash);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("math");
@@ -190,6 +226,7 @@ int main(void)
     tcase_add_test(tests, test_powf);
     tcase_add_test(tests, test_double);
     tcase_add_test(tests, test_normal);
+    tcase_add_test(tests, test_bits);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }
