@@ -103,6 +103,8 @@ MhoStatus mho_state_calibrate(MhoState *state, const MhoRangeProbe *probe, MhoEr
 
 /* Program chip number `number`: every device of every tile, from (seed, number) alone. */
 MhoStatus mho_chip_create(const MhoPlan *plan, uint32_t number, MhoChip **chip, MhoError *error) MHO_CHECKED;
+/* The chip as designed, for calibrate = ideal: every device at its target, nothing random, no drift. */
+MhoStatus mho_chip_create_ideal(const MhoPlan *plan, MhoChip **chip, MhoError *error) MHO_CHECKED;
 void mho_chip_destroy(MhoChip *chip);
 
 /* The chip under a condition: drifted and frozen-noise conductances, wires, packed planes. Compensation is measured with

@@ -1,0 +1,153 @@
+/* cells.c - one tile's two arrays of cells: their targets, and what their conductances mean in weight codes.
+ *
+ *   differential: g+ = max(code, 0) / n_weight, g- = max(-code, 0) / n_weight     weight = n_weight (g+ - g-)
+ *   offset:       g = (code / n_weight + 1) / 2, reference column g = 1/2         weight = 2 n_weight (g - g_reference)
+ * Source: Xiao et al., Appl. Phys. Rev. 7 (2020) 031301.
+ */
+#include <string.h>
+
+#include "crossbar/crossbar_internal.h"
+
+static bool is_offset(const MhoPlan *plan)
+{
+    return plan->config.chip.mapping == MHO_MAP_OFFSET;
+}
+
+double mho_tile_unit(const MhoPlan *plan, size_t l)
+{
+    return (is_offset(plan) ? 2.0 : 1.0) * plan->layers[l].matrix.n_weight;
+}
+
+void mho_tile_targets(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES])
+{
+    const LayerPlan *layer = &plan->layers[l];
+    const float n_weight = (float)layer->matrix.n_weight;
+
+    for (size_t r = 0; r < tile->rows; r++) {
+        for (size_t j = 0; j < tile->cols; j++) {
+            const float code = (float)mho_crossbar_code(layer, tile->group, tile->row0 + r, tile->col0 + j);
+            const size_t at = r * tile->cols + j;
+
+            if (is_offset(plan)) {
+                g[0][at] = 0.5F * (code / n_weight + 1.0F);
+            } else {
+                g[0][at] = code > 0.0F ? code / n_weight : 0.0F;
+                g[1][at] = code < 0.0F ? -code / n_weight : 0.0F;
+            }
+        }
+        if (is_offset(plan)) {
+            g[1][r] = 0.5F;
+        }
+    }
+}
+
+void mho_tile_weights(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES], double *weights)
+{
+    const bool digital = plan->config.chip.subtract == MHO_SUBTRACT_DIGITAL;
+    const double unit = mho_tile_unit(plan, l);
+
+    memset(weights, 0, tile->rows * tile->columns * sizeof *weights);
+    for (size_t r = 0; r < tile->rows; r++) {
+        double *row = weights + r * tile->columns;
+
+        for (size_t j = 0; j < tile->cols; j++) {
+            row[j] = unit * (double)g[0][r * tile->cols + j];
+        }
+        for (size_t j = 0; j < tile->cell_cols[1] && digital; j++) {
+            row[tile->width + j] = unit * (double)g[1][r * tile->cell_cols[1] + j];
+        }
+        for (size_t j = 0; j < tile->cols && !digital; j++) {
+            row[j] -= unit * (double)g[1][is_offset(plan) ? r : r * tile->cols + j];
+        }
+    }
+}
+
+void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *const v[MHO_POLARITIES], float *variance)
+{
+    const bool own_columns = tile->noise_columns > tile->width; /* the second array draws for itself */
+    const double unit = mho_tile_unit(plan, l);
+    const float square = (float)(unit * unit);
+
+    memset(variance, 0, tile->rows * tile->noise_columns * sizeof *variance);
+    for (size_t r = 0; r < tile->rows; r++) {
+        float *row = variance + r * tile->noise_columns;
+
+        for (size_t j = 0; j < tile->cols; j++) {
+            row[j] = square * v[0][r * tile->cols + j];
+        }
+        for (size_t j = 0; j < tile->cell_cols[1]; j++) {
+            float *into = &row[own_columns ? tile->width + j : j];
+
+            *into += square * v[1][r * tile->cell_cols[1] + j];
+        }
+    }
+}
+
+static MhoStatus scratch_create(const MhoPlan *plan, TileScratch *scratch, MhoError *error)
+{
+    size_t cells = 0, weights = 0;
+
+    for (size_t i = 0; i < plan->n_tiles; i++) {
+        const Tile *tile = &plan->tiles[i];
+
+        cells = tile->cells[0] > cells ? tile->cells[0] : cells;
+        weights = tile->rows * tile->noise_columns > weights ? tile->rows * tile->noise_columns : weights;
+    }
+    memset(scratch, 0, sizeof *scratch);
+    for (int round = 0; round < 2; round++) {
+        if (round == 1) {
+            const MhoStatus status = mho_arena_create(&scratch->arena, error);
+
+            if (status != MHO_OK) {
+                return status;
+            }
+        }
+        for (int q = 0; q < MHO_POLARITIES; q++) {
+            scratch->target[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
+            scratch->g[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
+            scratch->linear[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
+            scratch->square[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
+        }
+        scratch->spare = mho_arena_take(&scratch->arena, cells, sizeof(float));
+        scratch->weights = mho_arena_take(&scratch->arena, weights, sizeof(double));
+        scratch->variance = mho_arena_take(&scratch->arena, weights, sizeof(float));
+        scratch->narrow = mho_arena_take(&scratch->arena, 2 * weights, 1);
+    }
+    return MHO_OK;
+}
+
+/* The layer of tile i of all layers. */
+static size_t layer_of(const MhoPlan *plan, size_t i)
+{
+    size_t l = 0;
+
+    while (plan->tiles + i >= plan->layers[l].tiles + plan->layers[l].n_tiles) {
+        l++;
+    }
+    return l;
+}
+
+MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context, MhoError *error)
+{
+    MhoStatus outcome = MHO_OK;
+
+#pragma omp parallel
+    {
+        TileScratch scratch;
+        MhoError mine = {MHO_OK, ""};
+        MhoStatus status = scratch_create(plan, &scratch, &mine);
+
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < plan->n_tiles; i++) {
+            if (status == MHO_OK) {
+                status = job(context, layer_of(plan, i), &plan->tiles[i], i, &scratch, &mine);
+            }
+        }
+        mho_arena_destroy(&scratch.arena);
+        if (status != MHO_OK) {
+#pragma omp critical(mho_crossbar_outcome)
+            outcome = mho_fail(error, status, "%s", mine.text);
+        }
+    }
+    return outcome;
+}

@@ -1,0 +1,104 @@
+/* inspect.c - what a state holds, in weight codes and accumulator units: for tests. */
+#include <string.h>
+
+#include "crossbar/crossbar_internal.h"
+
+static MhoStatus check_group(const MhoState *state, size_t l, size_t group, MhoError *error)
+{
+    const MhoPlan *plan = state->chip->plan;
+
+    if (l >= plan->n || group >= plan->layers[l].matrix.groups) {
+        return mho_fail(error, MHO_USAGE, "there is no group %zu of layer %zu", group, l);
+    }
+    return MHO_OK;
+}
+
+/* Weight of row r and column j of a tile after subtraction. */
+static double weight_of(const MhoState *state, const Tile *tile, size_t r, size_t j)
+{
+    const Planes *planes = &state->tiles[tile - state->chip->plan->tiles].weights;
+    double w = mho_planes_weight(planes, tile->rows, r, j);
+
+    if (tile->columns > tile->width) {
+        w -= mho_planes_weight(planes, tile->rows, r, tile->width + (tile->cell_cols[1] == tile->cols ? j : 0));
+    }
+    return w;
+}
+
+MhoStatus mho_state_weights(const MhoState *state, size_t l, size_t group, size_t n, float *weights, MhoError *error)
+{
+    const MhoStatus status = check_group(state, l, group, error);
+    const LayerPlan *layer = &state->chip->plan->layers[l];
+
+    if (status != MHO_OK) {
+        return status;
+    }
+    if (n != layer->rows * layer->matrix.cols) {
+        return mho_fail(error, MHO_USAGE, "layer %s has %zu x %zu weights in a group, not %zu", layer->matrix.name, layer->rows,
+                        layer->matrix.cols, n);
+    }
+    for (size_t i = 0; i < layer->row_tiles * layer->col_tiles; i++) {
+        const Tile *t = mho_crossbar_tile(layer, group, i / layer->col_tiles, i % layer->col_tiles);
+
+        for (size_t r = 0; r < t->rows; r++) {
+            for (size_t j = 0; j < t->cols; j++) {
+                weights[(t->row0 + r) * layer->matrix.cols + t->col0 + j] = (float)weight_of(state, t, r, j);
+            }
+        }
+    }
+    return MHO_OK;
+}
+
+/* Variance (cols) of one tile's read, added to variance with the square of the slice's digital weight. */
+static void tile_variance(const Pass *pass, const Tile *tile, double *variance)
+{
+    const MhoState *state = pass->read->state;
+    const LayerPlan *layer = &state->chip->plan->layers[pass->read->l];
+    const double weight = layer->slices.weight[pass->slice], full = layer->slices.full[pass->slice];
+    const bool cells = state->noisy && mho_noise_variance(pass, tile);
+    const float *v = pass->read->run->variance;
+
+    for (size_t j = 0; j < tile->cols; j++) {
+        double sum = cells ? (double)v[j] : 0.0;
+
+        if (cells && tile->noise_columns > tile->width) {
+            sum += (double)v[tile->width + (tile->cell_cols[1] == tile->cols ? j : 0)];
+        }
+        for (size_t r = 0; r < tile->rows && state->row_noisy; r++) {
+            const double x = pass->magnitude[tile->row0 + r], w = weight_of(state, tile, r, j);
+
+            sum += w * w * (state->row_linear * full * x + state->row_square * x * x);
+        }
+        variance[tile->col0 + j] += weight * weight * sum;
+    }
+}
+
+MhoStatus mho_state_variance(const MhoState *state, size_t l, size_t group, const uint8_t *codes, double *variance,
+                             MhoError *error)
+{
+    MhoStatus status = check_group(state, l, group, error);
+    const LayerPlan *layer = &state->chip->plan->layers[l];
+    MhoRun *run;
+
+    if (status != MHO_OK) {
+        return status;
+    }
+    status = mho_run_create(state->chip->plan, &run, error);
+    if (status != MHO_OK) {
+        return status;
+    }
+    memcpy(run->codes[0], codes, layer->matrix.rows);
+    mho_crossbar_fill_tail(layer, run, 1);
+    memset(variance, 0, layer->matrix.cols * sizeof *variance);
+    for (int s = 0; s < layer->slices.n; s++) {
+        const GroupRead read = {.state = state, .run = run, .l = l, .group = group, .P = 1};
+        Pass pass = {.read = &read, .slice = s};
+
+        mho_crossbar_drive(&read, &pass);
+        for (size_t i = 0; i < layer->row_tiles * layer->col_tiles; i++) {
+            tile_variance(&pass, mho_crossbar_tile(layer, group, i / layer->col_tiles, i % layer->col_tiles), variance);
+        }
+    }
+    mho_run_destroy(run);
+    return MHO_OK;
+}

@@ -1,0 +1,188 @@
+/* noise.c - fresh noise of one read, one normal per column (or, as the reference form, one per cell).
+ *
+ *   column:  var y_j = sum_r (linear_rj x_r + square_rj x_r^2),  x in input codes, both planes scaled for it
+ *   row:     x_r + e_r shared by all columns,  var e = row_linear x + row_square x^2 with x in 0..1 of full input
+ * One normal per column is exactly the sum of independent Gaussian ones per cell. Normals of a read are numbered
+ * position * columns + column, so that a block is one run of numbers.
+ */
+#include "crossbar/crossbar_internal.h"
+
+static const LayerPlan *layer_of(const Pass *pass)
+{
+    return &pass->read->state->chip->plan->layers[pass->read->l];
+}
+
+static int full_input(const Pass *pass)
+{
+    return layer_of(pass)->slices.full[pass->slice];
+}
+
+/* Place of a read's draws; sub is 0 or the array. */
+static MhoStream read_stream(const Pass *pass, size_t number, int sub)
+{
+    const MhoChip *chip = pass->read->state->chip;
+    const uint32_t slice = (uint32_t)((pass->phase * MHO_DAC_MAX_SLICES + pass->slice) * MHO_POLARITIES + sub);
+
+    return (MhoStream){.seed = chip->plan->config.seed,
+                       .place = mho_place((uint32_t)pass->read->l, (uint32_t)number, slice),
+                       .chip = chip->number,
+                       .image = pass->read->image,
+                       .noise = (float)chip->plan->config.chip.noise};
+}
+
+void mho_noise_squares(const Pass *pass)
+{
+    const size_t n = pass->read->P * layer_of(pass)->stride;
+    uint8_t *high = pass->read->run->square_high, *low = pass->read->run->square_low;
+
+    for (size_t i = 0; i < n; i++) {
+        const unsigned square = (unsigned)pass->magnitude[i] * pass->magnitude[i];
+
+        high[i] = (uint8_t)(square >> 8);
+        low[i] = (uint8_t)square;
+    }
+}
+
+/* sum (P, C) = sum_r (value + 128) x: the plane's bytes are stored less 128 to be signed. */
+static void plane_sum(const Pass *pass, const Tile *tile, const VariancePlane *plane, const uint8_t *x, int32_t *sum)
+{
+    const size_t stride = layer_of(pass)->stride, C = tile->noise_columns;
+
+    mho_kernels()->mvm_u8s8(pass->read->P, mho_pad(tile->rows, MHO_ROW_GROUP), C, x + tile->row0, stride, plane->values, sum);
+    for (size_t p = 0; p < pass->read->P; p++) {
+        int32_t inputs = 0;
+
+        for (size_t r = 0; r < tile->rows; r++) {
+            inputs += x[p * stride + tile->row0 + r];
+        }
+        for (size_t j = 0; j < C; j++) {
+            sum[p * C + j] += 128 * inputs;
+        }
+    }
+}
+
+bool mho_noise_variance(const Pass *pass, const Tile *tile)
+{
+    const MhoState *state = pass->read->state;
+    const StateTile *cells = &state->tiles[tile - state->chip->plan->tiles];
+    const size_t n = pass->read->P * tile->noise_columns;
+    const int full = full_input(pass);
+    MhoRun *run = pass->read->run;
+
+    if (cells->linear.values) {
+        float *into = cells->square.values ? run->linear : run->variance;
+
+        plane_sum(pass, tile, &cells->linear, pass->magnitude, run->low);
+        mho_kernels()->combine_planes(n, NULL, run->low, cells->linear.scale * full, into);
+    }
+    if (cells->square.values) {
+        const bool wide = full > 15; /* squares above 255 */
+
+        plane_sum(pass, tile, &cells->square, run->square_low, run->low);
+        if (wide) {
+            plane_sum(pass, tile, &cells->square, run->square_high, run->high);
+        }
+        mho_kernels()->combine_planes(n, wide ? run->high : NULL, run->low, cells->square.scale, run->variance);
+    }
+    for (size_t i = 0; cells->linear.values && cells->square.values && i < n; i++) {
+        run->variance[i] += run->linear[i];
+    }
+    return cells->linear.values || cells->square.values;
+}
+
+void mho_noise_rows(const Pass *pass, const Tile *tile)
+{
+    const MhoState *state = pass->read->state;
+    const LayerPlan *layer = layer_of(pass);
+    const size_t number = tile->group * layer->row_tiles + tile->row_tile;
+    const MhoStream stream = read_stream(pass, number, 0);
+    const double full = full_input(pass);
+    float sigma[256]; /* of e in input codes, at every code */
+    float *e = pass->read->run->row_noise;
+
+    for (int x = 0; x < 256; x++) {
+        sigma[x] = (float)__builtin_sqrt(state->row_linear * full * x + state->row_square * x * x);
+    }
+    mho_normal_fill_at(stream, MHO_DRAW_ROW, pass->read->first * tile->rows, pass->read->P * tile->rows, e);
+    for (size_t p = 0; p < pass->read->P; p++) {
+        const uint8_t *x = pass->magnitude + p * layer->stride + tile->row0;
+
+        for (size_t r = 0; r < tile->rows; r++) {
+            e[p * tile->rows + r] *= sigma[x[r]];
+        }
+    }
+}
+
+/* Noise e (P, noise columns) of cells to y (P, columns); a reference column subtracted as a current enters every column. */
+static void add_columns(const Pass *pass, const Tile *tile, const float *e)
+{
+    const bool shared = tile->noise_columns > tile->columns;
+    const size_t n = shared ? tile->cols : tile->columns; /* padding stays 0 */
+    float *y = pass->read->run->y;
+
+    for (size_t p = 0; p < pass->read->P; p++) {
+        const float *row = e + p * tile->noise_columns;
+
+        for (size_t j = 0; j < n; j++) {
+            y[p * tile->columns + j] += row[j] - (shared ? row[tile->width] : 0.0F);
+        }
+    }
+}
+
+/* The reference form: cells of one array, e (P, noise columns) += sqrt(linear full x + square x^2) * normal. */
+static void draw_cells(const Pass *pass, const Tile *tile, int q, float *e)
+{
+    const StateTile *cells = &pass->read->state->tiles[tile - pass->read->state->chip->plan->tiles];
+    const size_t first_column = q == 1 && tile->noise_columns > tile->width ? tile->width : 0;
+    const size_t stride = layer_of(pass)->stride, cols = tile->cell_cols[q];
+    const float full = (float)full_input(pass);
+    float *normals = pass->read->run->cell_normals;
+
+    for (size_t p = 0; p < pass->read->P; p++) {
+        const uint8_t *x = pass->magnitude + p * stride + tile->row0;
+
+        mho_normal_fill_at(read_stream(pass, tile->number, q), MHO_DRAW_CELL_READ, (pass->read->first + p) * tile->cells[q],
+                           tile->cells[q], normals);
+        for (size_t r = 0; r < tile->rows; r++) {
+            const float linear = full * (float)x[r], square = (float)(x[r] * x[r]);
+
+            for (size_t j = 0; j < cols; j++) {
+                const size_t i = r * cols + j;
+                const float variance = cells->cell_linear[q][i] * linear + cells->cell_square[q][i] * square;
+
+                e[p * tile->noise_columns + first_column + j] += __builtin_sqrtf(variance) * normals[i];
+            }
+        }
+    }
+}
+
+void mho_noise_add(const Pass *pass, const Tile *tile)
+{
+    const MhoState *state = pass->read->state;
+    const size_t P = pass->read->P, C = tile->noise_columns;
+    MhoRun *run = pass->read->run;
+    float *e = run->linear;
+
+    if (state->chip->plan->config.chip.draw == MHO_DRAW_PER_CELL) {
+        for (size_t i = 0; i < P * C; i++) {
+            e[i] = 0.0F;
+        }
+        draw_cells(pass, tile, 0, e);
+        draw_cells(pass, tile, 1, e);
+        add_columns(pass, tile, e);
+        return;
+    }
+    if (!mho_noise_variance(pass, tile)) {
+        return;
+    }
+    mho_normal_fill_at(read_stream(pass, tile->number, 0), MHO_DRAW_READ, pass->read->first * C, P * C, run->normals);
+    if (C == tile->columns) {
+        mho_kernels()->add_noise(P * C, run->variance, run->normals, run->y);
+        return;
+    }
+    for (size_t i = 0; i < P * C; i++) {
+        e[i] = 0.0F;
+    }
+    mho_kernels()->add_noise(P * C, run->variance, run->normals, e);
+    add_columns(pass, tile, e);
+}

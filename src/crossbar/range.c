@@ -1,0 +1,108 @@
+/* range.c - the converter's range: largest possible sums, and the steps that need no calibration.
+ *
+ *   unit: 1    maximum: max(1, largest / largest code)    fixed: full_scale largest / largest code
+ * A step below one accumulator unit resolves nothing but noise, so a maximum (and a calibrated) step stays at 1 there and
+ * codes are exact.
+ */
+#include "crossbar/crossbar_internal.h"
+
+void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words)
+{
+    const MhoStream stream = {.place = mho_place((uint32_t)l, 0, 0)};
+
+    mho_random_words(stream, MHO_DRAW_PATTERN, 2 * row0, 2 * rows, words);
+}
+
+/* Largest possible |sum| of a conversion column: inputs 0..full, or -full..full when bipolar. */
+static double largest_sum(const LayerPlan *layer, const Tile *tile, const double *weights)
+{
+    double largest = 0.0;
+    int full = 0;
+
+    for (int s = 0; s < layer->slices.n; s++) {
+        full = layer->slices.full[s] > full ? layer->slices.full[s] : full;
+    }
+    for (size_t j = 0; j < tile->columns; j++) {
+        double plus = 0.0, minus = 0.0;
+
+        for (size_t r = 0; r < tile->rows; r++) {
+            const double w = weights[r * tile->columns + j];
+
+            plus += w > 0.0 ? w : 0.0;
+            minus -= w < 0.0 ? w : 0.0;
+        }
+        if (layer->bipolar) {
+            plus += minus;
+            minus = plus;
+        }
+        largest = plus > largest ? plus : largest;
+        largest = minus > largest ? minus : largest;
+    }
+    return largest * full;
+}
+
+/* Largest |sum| of a reference pattern at input code 1. */
+static double largest_pattern(size_t l, const Tile *tile, const double *weights, uint32_t *words)
+{
+    double largest = 0.0;
+
+    mho_pattern_words(l, tile->row0, tile->rows, words);
+    for (unsigned p = 0; p < MHO_PATTERNS; p++) {
+        for (size_t j = 0; j < tile->columns; j++) {
+            double sum = 0.0;
+
+            for (size_t r = 0; r < tile->rows; r++) {
+                sum += mho_pattern_bit(&words[2 * r], p) ? weights[r * tile->columns + j] : 0.0;
+            }
+            largest = sum > largest ? sum : -sum > largest ? -sum : largest;
+        }
+    }
+    return largest;
+}
+
+MhoStatus mho_tile_ranges(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error)
+{
+    MhoPlan *plan = context;
+
+    (void)error;
+    mho_tile_targets(plan, l, tile, scratch->target);
+    mho_tile_weights(plan, l, tile, scratch->target, scratch->weights);
+    plan->tiles[i].largest_sum = largest_sum(&plan->layers[l], tile, scratch->weights);
+    if (plan->config.chip.compensation != MHO_COMPENSATE_NONE) {
+        plan->tiles[i].largest_pattern =
+            largest_pattern(l, tile, scratch->weights, (uint32_t *)(void *)scratch->narrow);
+    }
+    return MHO_OK;
+}
+
+static float step_of(const MhoChipParams *chip, double largest, double code)
+{
+    const double whole = largest / code > 1.0 ? largest / code : 1.0;
+
+    switch ((MhoRange)chip->range) {
+    case MHO_RANGE_UNIT:
+        return 1.0F;
+    case MHO_RANGE_MAXIMUM:
+        return (float)whole;
+    case MHO_RANGE_FIXED:
+        return largest > 0.0 ? (float)(chip->full_scale * largest / code) : 1.0F;
+    case MHO_RANGE_CALIBRATED:
+        break;
+    }
+    return 0.0F;
+}
+
+void mho_plan_ranges(MhoPlan *plan)
+{
+    for (size_t l = 0; l < plan->n; l++) {
+        LayerPlan *layer = &plan->layers[l];
+
+        for (size_t i = 0; i < layer->n_tiles; i++) {
+            const Tile *t = &layer->tiles[i];
+
+            layer->largest_sum = t->largest_sum > layer->largest_sum ? t->largest_sum : layer->largest_sum;
+            layer->largest_pattern = t->largest_pattern > layer->largest_pattern ? t->largest_pattern : layer->largest_pattern;
+        }
+        plan->steps[l] = step_of(&plan->config.chip, layer->largest_sum, mho_crossbar_largest_code(plan, layer));
+    }
+}
