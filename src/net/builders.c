@@ -69,10 +69,12 @@ static void weights_and_norm(Builder *builder, const char *name, int channels, i
     char input[MHO_NAME_MAX];
 
     settings.channels = scaled(builder, channels);
-    settings.kernel = kernel;
-    settings.stride = stride;
-    settings.pad = pad;
     settings.bias = false; /* batch norm has one */
+    if (kernel > 0) {
+        settings.kernel = kernel;
+        settings.stride = stride;
+        settings.pad = pad;
+    }
     memcpy(input, builder->last, sizeof input);
     add(builder, name, layer, &settings, sizeof settings, input, NULL);
     add_behind(builder, name, "norm", "batchnorm");
@@ -99,7 +101,6 @@ static void classifier(Builder *builder, int n_classes)
     char input[MHO_NAME_MAX];
 
     settings.channels = n_classes;
-    settings.kernel = 0;
     settings.bias = true;
     memcpy(input, builder->last, sizeof input);
     add(builder, "logits", "dense", &settings, sizeof settings, input, NULL);
