@@ -6,9 +6,9 @@
 #include "kernels/kernels_internal.h"
 #include "kernels/lanes_internal.h"
 
-#define JOIN(kernel, isa) kernel##_##isa
+#define JOIN(kernel, isa)    kernel##_##isa
 #define NAME_OF(kernel, isa) JOIN(kernel, isa)
-#define NAME(kernel) NAME_OF(kernel, MHO_ISA)
+#define NAME(kernel)         NAME_OF(kernel, MHO_ISA)
 
 /* Clipped elements are counted in 32 bits, the width of the lanes, over pieces of this many. */
 enum { COUNT_PIECE = 1 << 16 };

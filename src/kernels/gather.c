@@ -9,15 +9,15 @@
 
 /* Where one position's window lies on the image. */
 typedef struct Window {
-    ptrdiff_t y, x;   /* of kernel element (0, 0); may be outside */
+    ptrdiff_t y, x;      /* of kernel element (0, 0); may be outside */
     int kx_low, kx_high; /* kernel columns on the image: kx_low <= kx < kx_high */
 } Window;
 
 typedef struct Runs {
     const MhoGather *geometry;
     const uint8_t *image;
-    size_t size;          /* bytes of an element */
-    uint32_t pad_bits;    /* element outside the image, when size is 4; otherwise 0 */
+    size_t size;       /* bytes of an element */
+    uint32_t pad_bits; /* element outside the image, when size is 4; otherwise 0 */
 } Runs;
 
 /* Copy without a call where the run is short: two copies of one width that overlap cover every length in between. */
@@ -74,8 +74,8 @@ static void gather_kernel_row(const Runs *runs, Window window, ptrdiff_t y, uint
     const size_t pixel = (size_t)g->c_count * runs->size; /* bytes taken of each pixel */
     const size_t step = (size_t)g->c * runs->size;
     const size_t on_image = (size_t)(window.kx_high - window.kx_low);
-    const uint8_t *from = runs->image + (size_t)(y * g->w + window.x + window.kx_low) * step +
-                          (size_t)g->c_first * runs->size;
+    const uint8_t *from =
+        runs->image + (size_t)(y * g->w + window.x + window.kx_low) * step + (size_t)g->c_first * runs->size;
 
     if (window.kx_low > 0) {
         fill_pad(runs, to, (size_t)window.kx_low * (size_t)g->c_count);
@@ -124,7 +124,8 @@ static void gather_positions(const Runs *runs, size_t first, size_t P, uint8_t *
     for (size_t p = 0; p < P; p++, to += to_step) {
         const Window window = window_at(g, oy, ox);
 
-        if (all_channels && window.y >= 0 && window.y + g->kernel_h <= g->h && window.kx_high - window.kx_low == g->kernel_w) {
+        if (all_channels && window.y >= 0 && window.y + g->kernel_h <= g->h &&
+            window.kx_high - window.kx_low == g->kernel_w) {
             const uint8_t *from = runs->image + (size_t)(window.y * g->w + window.x) * pixel;
 
             for (size_t ky = 0; ky < (size_t)g->kernel_h; ky++) {
@@ -147,8 +148,8 @@ void mho_gather_u8(const MhoGather *geometry, const uint8_t *image, size_t first
     gather_positions(&runs, first, P, x, x_stride);
 }
 
-void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first, size_t P, uint8_t *plus, uint8_t *minus,
-                   size_t x_stride)
+void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first, size_t P, uint8_t *plus,
+                   uint8_t *minus, size_t x_stride)
 {
     const Runs runs = {.geometry = geometry, .image = (const uint8_t *)image, .size = 1};
     const size_t R = (size_t)geometry->kernel_h * (size_t)geometry->kernel_w * (size_t)geometry->c_count;

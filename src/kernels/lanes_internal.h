@@ -7,9 +7,15 @@
 #ifndef MHO_KERNELS_LANES_INTERNAL_H
 #define MHO_KERNELS_LANES_INTERNAL_H
 
+#include <float.h>
 #include <stdint.h>
 
 #include "kernels/polynomials_internal.h"
+
+#ifdef __FAST_MATH__
+#error "-ffast-math changes bits that mho promises"
+#endif
+_Static_assert(FLT_EVAL_METHOD == 0, "excess precision (x87) changes bits that mho promises: build with -mfpmath=sse");
 
 static inline uint32_t float_bits(float x)
 {
@@ -61,7 +67,7 @@ static inline float lane_exp(float x)
 static inline float lane_normal(uint32_t word)
 {
     const uint32_t magnitude = (word ^ (uint32_t)((int32_t)word >> 31)) & 0x7fffffffU;
-    const float tail = (float)(int32_t)magnitude + 0.5F;                  /* 2^32 p, p = tail probability */
+    const float tail = (float)(int32_t)magnitude + 0.5F;                   /* 2^32 p, p = tail probability */
     const float centre = (float)(int32_t)(0x7fffffffU - magnitude) + 0.5F; /* 2^31 x, x = 1 - 2 p */
     const float x = centre * 0x1p-31F;
     const float w = -lane_log((tail * 0x1p-30F) * __builtin_fmaf(tail, -0x1p-32F, 1.0F)); /* -log(4 p (1 - p)) */

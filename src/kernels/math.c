@@ -1,7 +1,7 @@
 /* math.c - log, exp and pow of one number, and the normal of one word.
  *
- * The double versions use no fma, so they are fast where there is none, and the same everywhere. log: 2 artanh(s) by its
- * series, s = f / (2 + f) (Abramowitz and Stegun 4.1.27). exp: Taylor series on |r| <= log(2) / 2 after a two-part
+ * The double versions use no fma, so they are fast where there is none, and the same everywhere. log: 2 artanh(s) by
+ * its series, s = f / (2 + f) (Abramowitz and Stegun 4.1.27). exp: Taylor series on |r| <= log(2) / 2 after a two-part
  * reduction (Cody and Waite, 1980).
  */
 #include "kernels/math.h"
@@ -80,8 +80,8 @@ double mho_ln(double x)
 double mho_exp(double x)
 {
     static const double inverse_factorial[] = {
-        1.0 / 2.0,      1.0 / 6.0,       1.0 / 24.0,       1.0 / 120.0,       1.0 / 720.0,        1.0 / 5040.0,
-        1.0 / 40320.0,  1.0 / 362880.0,  1.0 / 3628800.0,  1.0 / 39916800.0,  1.0 / 479001600.0,  1.0 / 6227020800.0,
+        1.0 / 2.0,     1.0 / 6.0,      1.0 / 24.0,      1.0 / 120.0,      1.0 / 720.0,       1.0 / 5040.0,
+        1.0 / 40320.0, 1.0 / 362880.0, 1.0 / 3628800.0, 1.0 / 39916800.0, 1.0 / 479001600.0, 1.0 / 6227020800.0,
     };
     const double above = x > -708.0 ? x : -708.0;
     const double a = above < 709.0 ? above : 709.0;

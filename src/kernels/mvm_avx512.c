@@ -1,7 +1,7 @@
 /* mvm_avx512.c - matrix products with AVX-512 and VNNI.
  *
- * Register blocks of positions x columns: 6 x 4 sums of 16 columns stay in registers over all rows. Each output adds its
- * rows in order, so the floats are those of the scalar table; the integer sums are exact in any order.
+ * Register blocks of positions x columns: 6 x 4 sums of 16 columns stay in registers over all rows. Each output adds
+ * its rows in order, so the floats are those of the scalar table; the integer sums are exact in any order.
  */
 #include <immintrin.h>
 #include <string.h>

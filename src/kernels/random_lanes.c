@@ -10,9 +10,9 @@
 #include "kernels/kernels_internal.h"
 #include "kernels/lanes_internal.h"
 
-#define JOIN(kernel, isa) kernel##_##isa
+#define JOIN(kernel, isa)    kernel##_##isa
 #define NAME_OF(kernel, isa) JOIN(kernel, isa)
-#define NAME(kernel) NAME_OF(kernel, MHO_ISA)
+#define NAME(kernel)         NAME_OF(kernel, MHO_ISA)
 
 #ifdef __AVX512F__
 enum { LANES = 8, GROUPS = 4 }; /* 4 groups of registers in flight hide the latency of the multiply */

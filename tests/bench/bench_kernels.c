@@ -113,8 +113,16 @@ static void run_mvm_f32(const MhoKernels *table, const Buffers *b, Work work)
 static void run_gather(const MhoKernels *table, const Buffers *b, Work work)
 {
     const int c = (int)work.C;
-    const MhoGather g = {.h = 8, .w = 8, .c = c, .c_count = c, .kernel_h = 3, .kernel_w = 3, .stride = 1, .pad = 1,
-                         .out_h = 8, .out_w = 8};
+    const MhoGather g = {.h = 8,
+                         .w = 8,
+                         .c = c,
+                         .c_count = c,
+                         .kernel_h = 3,
+                         .kernel_w = 3,
+                         .stride = 1,
+                         .pad = 1,
+                         .out_h = 8,
+                         .out_w = 8};
 
     (void)table;
     mho_gather_u8(&g, b->x_u8, 0, GATHER_P, b->out, work.R * work.C);
@@ -200,11 +208,16 @@ static Buffers make_buffers(void)
 {
     const MhoStream stream = {.seed = 1, .noise = 1.0F};
     Buffers b = {
-        .normal = allocate(N * sizeof(float)),       .variance = allocate(N * sizeof(float)),
-        .y = allocate(N * sizeof(float)),            .high = allocate(N * sizeof(int32_t)),
-        .low = allocate(N * sizeof(int32_t)),        .total = allocate(N * sizeof(int64_t)),
-        .x_u8 = allocate(P * MAX_R),                 .packed = allocate(MAX_R * MAX_C),
-        .x_f32 = allocate(P * MAX_R * sizeof(float)), .w_f32 = allocate(MAX_R * MAX_C * sizeof(float)),
+        .normal = allocate(N * sizeof(float)),
+        .variance = allocate(N * sizeof(float)),
+        .y = allocate(N * sizeof(float)),
+        .high = allocate(N * sizeof(int32_t)),
+        .low = allocate(N * sizeof(int32_t)),
+        .total = allocate(N * sizeof(int64_t)),
+        .x_u8 = allocate(P * MAX_R),
+        .packed = allocate(MAX_R * MAX_C),
+        .x_f32 = allocate(P * MAX_R * sizeof(float)),
+        .w_f32 = allocate(MAX_R * MAX_C * sizeof(float)),
         .out = allocate(OUT_BYTES),
     };
 

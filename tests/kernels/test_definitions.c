@@ -127,7 +127,8 @@ START_TEST(test_add_noise)
     for (int i = 0; i < N; i++) {
         const double sigma = variance[i] > 0.0F ? sqrt((double)variance[i]) : 0.0;
 
-        ck_assert(fabs((double)y[i] - ((double)ramp(i) + sigma * (double)normal[i])) <= 1e-5 * fabs((double)y[i]) + 1e-5);
+        ck_assert(fabs((double)y[i] - ((double)ramp(i) + sigma * (double)normal[i])) <=
+                  1e-5 * fabs((double)y[i]) + 1e-5);
         ck_assert(i > 100 || y[i] == ramp(i));
     }
 }

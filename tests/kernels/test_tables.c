@@ -48,13 +48,15 @@ typedef struct Inputs {
     uint32_t counter[3];
 } Inputs;
 
-static const float extreme_floats[] = {0.0F,     -0.0F,    0.5F,     -0.5F,     1.5F,    2.5F,     -2.5F,   126.5F,
-                                       127.5F,   -127.5F,  255.5F,   0x1p23F,   -0x1p24F, 0x1p31F,  -0x1p31F, 1e30F,
-                                       -1e30F,   FLT_MIN,  FLT_MAX,  -FLT_MAX,  0x1p-149F, INFINITY, -INFINITY, NAN};
-static const float extreme_exponents[] = {0.0F,   -0.0F,  87.9999F,   88.0F, 88.1F,     1e10F,     INFINITY, -86.9999F,
-                                          -87.0F, -87.1F, -INFINITY, NAN,   0x1p-149F, 0.3465736F, -0.3465736F, 1.0F};
-static const float extreme_positive[] = {FLT_MIN, FLT_MAX, 1.0F, 0x1.fffffep-1F, 0x1.000002p0F, 0.70710677F,
-                                         0.70710683F, 1.4142135F, 1.4142137F, 2.0F, 0.5F};
+static const float extreme_floats[] = {0.0F,   -0.0F,   0.5F,    -0.5F,    1.5F,      2.5F,     -2.5F,     126.5F,
+                                       127.5F, -127.5F, 255.5F,  0x1p23F,  -0x1p24F,  0x1p31F,  -0x1p31F,  1e30F,
+                                       -1e30F, FLT_MIN, FLT_MAX, -FLT_MAX, 0x1p-149F, INFINITY, -INFINITY, NAN};
+static const float extreme_exponents[] = {0.0F,      -0.0F,      87.9999F,    88.0F,  88.1F,     1e10F,
+                                          INFINITY,  -86.9999F,  -87.0F,      -87.1F, -INFINITY, NAN,
+                                          0x1p-149F, 0.3465736F, -0.3465736F, 1.0F};
+static const float extreme_positive[] = {FLT_MIN,       FLT_MAX,     1.0F,        0x1.fffffep-1F,
+                                         0x1.000002p0F, 0.70710677F, 0.70710683F, 1.4142135F,
+                                         1.4142137F,    2.0F,        0.5F};
 static const int32_t extreme_codes[] = {0, 1, -1, INT32_MAX, INT32_MIN, INT32_MAX - 1, INT32_MIN + 1, 8355585};
 
 #define PICK(list) (list)[random_u64() % (sizeof(list) / sizeof *(list))]
@@ -168,10 +170,18 @@ static const struct {
     Run run;
     size_t element;
 } kernels[] = {
-    {"words", run_words, 4},          {"normals", run_normals, 4},           {"combine_planes", run_combine, 4},
-    {"low plane", run_combine_one, 4}, {"add_noise", run_add_noise, 4},       {"convert", run_convert, 4},
-    {"wide convert", run_convert_wide, 4}, {"accumulate", run_accumulate, 8}, {"requantize", run_requantize, 1},
-    {"signed requantize", run_requantize_signed, 1}, {"log", run_log, 4},    {"exp", run_exp, 4},
+    {"words", run_words, 4},
+    {"normals", run_normals, 4},
+    {"combine_planes", run_combine, 4},
+    {"low plane", run_combine_one, 4},
+    {"add_noise", run_add_noise, 4},
+    {"convert", run_convert, 4},
+    {"wide convert", run_convert_wide, 4},
+    {"accumulate", run_accumulate, 8},
+    {"requantize", run_requantize, 1},
+    {"signed requantize", run_requantize_signed, 1},
+    {"log", run_log, 4},
+    {"exp", run_exp, 4},
 };
 
 enum { N_KERNELS = sizeof kernels / sizeof *kernels, OUT_MAX = N_MAX * 8 + 4 * GUARD };
@@ -262,7 +272,8 @@ static void fill_product(Product *m, bool extreme)
 }
 
 /* The definition: sums of the true weights, before any packing. */
-static void naive_u8s8(const Product *m, size_t P, size_t R, size_t C_true, const uint8_t *x, size_t x_stride, int32_t *sum)
+static void naive_u8s8(const Product *m, size_t P, size_t R, size_t C_true, const uint8_t *x, size_t x_stride,
+                       int32_t *sum)
 {
     const size_t C = mho_pad(C_true, MHO_LANES);
 
