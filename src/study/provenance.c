@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "kernels/kernels.h"
-#include "mho_commit.h"
-#include "mho_version.h"
-#include "net/pass.h"
+#include "net/library.h"
 #include "store/store.h"
+#include "study/commit.h"
+#include "study/version.h"
 
 const char *mho_version(void)
 {
@@ -50,7 +50,7 @@ char *mho_version_text(void)
                         "libraries  %s, GSL %s, %s\n"
                         "kernels    %s\n"
                         "processor  %s\n",
-                        MHO_VERSION, MHO_COMMIT, MHO_COMPILER, MHO_BUILDTYPE, mho_store_library(), gsl_version, mho_pass_library(),
+                        MHO_VERSION, MHO_COMMIT, MHO_COMPILER, MHO_BUILDTYPE, mho_store_library(), gsl_version, mho_net_library(),
                         mho_kernels()->name, cpu);
     return made < 0 ? NULL : text;
 }
@@ -76,7 +76,7 @@ static MhoStatus add_versions(MhoAttributes *attributes, MhoError *error)
         const char *name, *text;
     } versions[] = {
         {"mho_version", MHO_VERSION}, {"git_commit", MHO_COMMIT},         {"compiler", MHO_COMPILER},
-        {"hdf5", mho_store_library()}, {"gsl", gsl_version}, {"dnnl", mho_pass_library()},
+        {"hdf5", mho_store_library()}, {"gsl", gsl_version}, {"dnnl", mho_net_library()},
     };
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < sizeof versions / sizeof *versions && status == MHO_OK; i++)

@@ -1,0 +1,22 @@
+/* command.h - one command of `mho`: what it takes and what it does. */
+#ifndef MHO_CLI_COMMAND_H
+#define MHO_CLI_COMMAND_H
+
+#include "study/options.h"
+
+typedef struct Command {
+    const char *name, *usage, *summary; /* usage: what follows "mho NAME" */
+    const char *help;                   /* a few lines that teach, with an example */
+    unsigned options;
+    size_t min_arguments, max_arguments;
+    MhoStatus (*run)(MhoOptions *options, MhoError *error);
+} Command;
+
+extern const Command command_train, command_eval, command_sweep, command_merge, command_digest, command_show, command_plot, command_list,
+    command_describe, command_data, command_bench;
+
+/* Registries and the kind names of `list` and `describe`. */
+extern const MhoRegistry *const command_registries[];
+extern const size_t command_n_registries;
+
+#endif

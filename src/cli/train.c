@@ -1,0 +1,48 @@
+/* train.c - mho train. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+
+static MhoStatus run_train(MhoOptions *options, MhoError *error)
+{
+    MhoStudy study;
+    char path[4096], partial[4200];
+    MhoStatus status = mho_options_study(options, options->arguments[0], &study, error);
+    if (status != MHO_OK)
+        return status;
+    if (study.n_axes > 0)
+        status = mho_fail(error, MHO_USAGE, "%s: train makes one model and the study sweeps %s; mho sweep trains what it needs",
+                          options->arguments[0], study.axes[0].key);
+    if (status == MHO_OK && options->output)
+        status = mho_settings_set(study.settings, "model", options->output, "-o", error);
+    if (status == MHO_OK)
+        status = mho_model_path(study.settings, path, sizeof path, error);
+    if (status == MHO_OK) {
+        MhoModelOptions model = mho_options_model(options, true);
+        model.resume = options->resume;
+        snprintf(partial, sizeof partial, "%s.partial", path);
+        if (!options->resume && access(partial, F_OK) == 0)
+            mho_log(&options->log, MHO_LOG_WARNING, "%s holds an unfinished run; --resume would go on with it", partial);
+        status = mho_model_train(study.settings, &model, path, error);
+    }
+    if (status == MHO_OK)
+        printf("%s\n", path);
+    mho_study_destroy(&study);
+    return status;
+}
+
+const Command command_train = {
+    .name = "train",
+    .usage = "STUDY.yaml [-o MODEL.h5]",
+    .summary = "train the study's model by its recipe",
+    .help = "The section train: of the study is the recipe: a ladder of precisions such as\n"
+            "  train: {net: allconv, ladder: \"float:6 4/4:2 2/4:4 fq:4\"}\n"
+            "trains in float, then with 4-bit and 2-bit (ternary) weights, then without batch norm.\n"
+            "A checkpoint is written after every epoch; --resume goes on from it to the same bytes.\n"
+            "`mho describe train` lists every key. Only training images are read.",
+    .options = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_RESUME,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_train,
+};
