@@ -1,0 +1,113 @@
+/* show.c - mho show: what is in a file. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "store/store.h"
+
+static void print_attributes(const MhoAttributes *attributes, int indent)
+{
+    for (size_t i = 0; i < attributes->n; i++) {
+        const char *text = mho_attribute_string(attributes, attributes->list[i].name);
+        if (text && strchr(text, '\n')) {
+            printf("%*s%s:\n", indent, "", attributes->list[i].name);
+            for (const char *line = text; *line; line += strcspn(line, "\n") + (line[strcspn(line, "\n")] == '\n'))
+                printf("%*s  %.*s\n", indent, "", (int)strcspn(line, "\n"), line);
+        } else if (text) {
+            printf("%*s%s: %s\n", indent, "", attributes->list[i].name, text);
+        } else if (attributes->list[i].n == 1 && attributes->list[i].type == MHO_F64) {
+            printf("%*s%s: %g\n", indent, "", attributes->list[i].name, *(const double *)attributes->list[i].data);
+        } else if (attributes->list[i].n == 1 && attributes->list[i].type == MHO_I64) {
+            printf("%*s%s: %lld\n", indent, "", attributes->list[i].name, (long long)*(const int64_t *)attributes->list[i].data);
+        }
+    }
+}
+
+static void print_array(const MhoArray *array, int indent)
+{
+    printf("%*s%s %s (", indent, "", array->name, mho_type_name(array->type));
+    for (size_t d = 0; d < array->rank; d++)
+        printf("%s%s %zu", d ? ", " : "", array->axis[d] ? array->axis[d] : array->name, array->shape[d]);
+    printf(")%s%s%s%s\n", array->unit && *array->unit ? " in " : "", array->unit ? array->unit : "", array->help && *array->help ? "  " : "",
+           array->help ? array->help : "");
+}
+
+static void print_record(const MhoRecord *record, int indent)
+{
+    print_attributes(&record->attributes, indent);
+    for (size_t i = 0; i < record->n_arrays; i++)
+        print_array(record->arrays[i], indent);
+    for (size_t i = 0; i < record->n_children; i++) {
+        printf("%*s%s/\n", indent, "", record->children[i]->name);
+        print_record(record->children[i], indent + 2);
+    }
+}
+
+static void print_value(const MhoArray *array, size_t p)
+{
+    if (array->type == MHO_STRING)
+        printf(" %14s", ((char *const *)array->data)[p][0] ? ((char *const *)array->data)[p] : "-");
+    else if (array->type == MHO_F64 && isnan(((const double *)array->data)[p]))
+        printf(" %14s", "-");
+    else if (array->type == MHO_F64)
+        printf(" %14g", ((const double *)array->data)[p]);
+}
+
+/* Swept variables: what lies over point alone and is no bookkeeping. */
+static bool is_variable(const MhoArray *array)
+{
+    return array->rank == 1 && array->axis[0] && strcmp(array->axis[0], "point") == 0 &&
+           (array->type == MHO_F64 || array->type == MHO_STRING);
+}
+
+static const char *short_name(const char *key)
+{
+    size_t length = strlen(key);
+    return length > 14 ? key + length - 14 : key;
+}
+
+static void print_points(const MhoRecord *result)
+{
+    const MhoArray *mean = mho_record_array(result, "summary/accuracy_mean"), *low = mho_record_array(result, "summary/accuracy_low");
+    const MhoArray *high = mho_record_array(result, "summary/accuracy_high");
+    if (!mean || !low || !high || mean->type != MHO_F64 || mean->rank != 1 || low->type != MHO_F64 || high->type != MHO_F64 ||
+        mho_array_count(low) != mho_array_count(mean) || mho_array_count(high) != mho_array_count(mean))
+        return;
+    size_t n = mho_array_count(mean);
+    printf("\n");
+    for (size_t i = 0; i < result->n_arrays; i++)
+        if (is_variable(result->arrays[i]))
+            printf(" %14s", short_name(result->arrays[i]->name));
+    printf("   accuracy %%  95 %% interval\n");
+    for (size_t p = 0; p < n; p++) {
+        for (size_t i = 0; i < result->n_arrays; i++)
+            if (is_variable(result->arrays[i]) && result->arrays[i]->shape[0] == n)
+                print_value(result->arrays[i], p);
+        printf("   %10.2f  %6.2f to %.2f\n", 100.0 * ((const double *)mean->data)[p], 100.0 * ((const double *)low->data)[p],
+               100.0 * ((const double *)high->data)[p]);
+    }
+}
+
+static MhoStatus run_show(MhoOptions *options, MhoError *error)
+{
+    MhoRecord *record = NULL;
+    MhoStatus status = mho_store_read(options->arguments[0], false, &record, error);
+    if (status != MHO_OK)
+        return status;
+    print_record(record, 0);
+    print_points(record);
+    mho_record_destroy(record);
+    return MHO_OK;
+}
+
+const Command command_show = {
+    .name = "show",
+    .usage = "FILE.h5",
+    .summary = "what is in a result, model or data file",
+    .help = "Groups, arrays with axes and units, attributes; for a result also a line per point with its 95 % interval.",
+    .options = 0,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_show,
+};
