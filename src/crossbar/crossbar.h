@@ -111,6 +111,7 @@ void mho_chip_destroy(MhoChip *chip);
  * mho_state_compensate() once steps are set. */
 MhoStatus mho_state_create(const MhoChip *chip, MhoCondition at, MhoState **state, MhoError *error) MHO_CHECKED;
 void mho_state_destroy(MhoState *state);
+const MhoPlan *mho_state_plan(const MhoState *state); /* borrowed: the plan its chip was made from */
 /* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just after programming;
  * their ratio multiplies the layer's outputs. No-op when the plan asks for none. */
 MhoStatus mho_state_compensate(MhoState *state, MhoRun *run, MhoError *error) MHO_CHECKED;

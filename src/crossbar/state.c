@@ -254,6 +254,11 @@ void mho_state_destroy(MhoState *state)
     }
 }
 
+const MhoPlan *mho_state_plan(const MhoState *state)
+{
+    return state->chip->plan;
+}
+
 double mho_state_compensation(const MhoState *state, size_t l)
 {
     return state->compensation[l];
