@@ -72,12 +72,174 @@ START_TEST(sums_are_exact)
 }
 END_TEST
 
+/* Conversions of one image, counted once more by hand: 100 rows and 3 always-on ones on 40-row arrays, 10 columns on 6. */
+START_TEST(conversions_are_predicted)
+{
+    const bool offset = (_i & 1) != 0, digital = (_i & 2) != 0, is_signed = (_i & 4) != 0;
+    const size_t columns = digital ? (offset ? 10 + 2 : 20) : 10; /* one reference column per tile */
+    ArrayBench bench;
+    MhoLayerMeter meter = {0};
+    float *logits;
+
+    array_open(&bench, "ideal", "ideal");
+    bench.config.chip.mapping = offset ? MHO_MAP_OFFSET : MHO_MAP_DIFFERENTIAL;
+    bench.config.chip.subtract = digital ? MHO_SUBTRACT_DIGITAL : MHO_SUBTRACT_ANALOG;
+    bench.config.chip.rows = 40;
+    bench.config.chip.cols = 6;
+    array_shape(&bench, 2, 100, 10, 5);
+    array_fill(&bench, 1, 1, 7, is_signed, 0);
+    bench.matrix.shift = bench.shift;
+    bench.shift[3] = -7; /* 4 + 2 + 1 */
+    array_make(&bench, 0, 0.0);
+    logits = logits_new(&bench);
+    array_read(&bench, 0, logits, &meter, NULL);
+    ck_assert_uint_eq(mho_plan_layer(bench.plan, 0).shift_rows, 3);
+    ck_assert_uint_eq(meter.conversions, 5 * 2 * 3 * columns * (is_signed ? 2 : 1));
+    ck_assert_uint_eq(meter.conversions, mho_plan_layer(bench.plan, 0).conversions);
+    ck_assert_uint_eq(mho_plan_layer(bench.plan, 0).devices, 2 * 103 * (offset ? 10 + 2 : 20));
+    ck_assert_uint_eq(count_wrong(&bench, logits), 0);
+    free(logits);
+    array_close(&bench);
+}
+END_TEST
+
+/* Fewest bits of a signed converter that hold a sum. */
+static int bits_for(double largest)
+{
+    int bits = 2;
+
+    while ((double)((INT64_C(1) << (bits - 1)) - 1) < largest) {
+        bits++;
+    }
+    return bits;
+}
+
+START_TEST(one_bit_fewer_clips)
+{
+    ArrayBench bench;
+    MhoLayerMeter meter = {0};
+    MhoRangeProbe *probe;
+    MhoError error;
+    float *logits;
+    int bits;
+
+    array_open(&bench, "ideal", "uniform");
+    bench.config.chip.rows = 64;
+    array_shape(&bench, 1, 150, 20, 40);
+    array_fill(&bench, (uint32_t)_i + 50, 3, 15, false, 90);
+    array_make(&bench, 0, 0.0);
+    logits = logits_new(&bench);
+    ck_assert_int_eq(mho_range_probe_create(1, &probe, &error), MHO_OK);
+    array_read(&bench, 0, logits, NULL, probe);
+    ck_assert_uint_eq(count_wrong(&bench, logits), 0); /* a probe passes the sums on */
+    bits = bits_for(mho_range_probe_largest(probe, 0));
+    mho_range_probe_destroy(probe);
+
+    array_adc(&bench, "bits", bits);
+    array_read(&bench, 0, logits, &meter, NULL);
+    ck_assert_uint_eq(meter.clipped, 0);
+    ck_assert_uint_eq(count_wrong(&bench, logits), 0);
+    array_adc(&bench, "bits", bits - 1);
+    array_read(&bench, 0, logits, &meter, NULL);
+    ck_assert_uint_gt(meter.clipped, 0);
+    ck_assert_uint_gt(count_wrong(&bench, logits), 0);
+    free(logits);
+    array_close(&bench);
+}
+END_TEST
+
+/* One weight code off by one changes sums: the tests above can fail. */
+START_TEST(one_weight_matters)
+{
+    ArrayBench bench;
+    float *logits;
+
+    array_open(&bench, "ideal", "ideal");
+    array_shape(&bench, 1, 30, 20, 10);
+    array_fill(&bench, 3, 7, 15, false, 0);
+    bench.codes[0] = 2;
+    array_make(&bench, 0, 0.0);
+    bench.codes[0] = 3; /* after the chip was programmed */
+    logits = logits_new(&bench);
+    array_read(&bench, 0, logits, NULL, NULL);
+    ck_assert_uint_gt(count_wrong(&bench, logits), 0);
+    free(logits);
+    array_close(&bench);
+}
+END_TEST
+
+/* codes = clip(round(fma(sum, a, b))), unsigned and signed. */
+START_TEST(codes_are_requantized_sums)
+{
+    const bool is_signed = _i == 1;
+    const int low = is_signed ? -7 : 0, high = is_signed ? 7 : 15;
+    const MhoGather gather = {.h = 33, .w = 1, .c = 40, .c_count = 20, .kernel_h = 1, .kernel_w = 1, .stride = 1, .out_h = 33,
+                              .out_w = 1};
+    uint8_t codes[33 * 38];
+    ArrayBench bench;
+    MhoLayerCall call = {.gather = &gather};
+
+    array_open(&bench, "ideal", "ideal");
+    array_shape(&bench, 2, 20, 19, 33);
+    array_fill(&bench, 9, 1, 15, false, 0);
+    array_make(&bench, 0, 0.0);
+    for (size_t k = 0; k < bench.channels; k++) {
+        bench.a[k] = 0.1F + 0.01F * (float)k;
+        bench.b[k] = 0.3F * (float)k - 5.0F;
+    }
+    call.codes = bench.input;
+    call.output = (MhoOutput){.a = bench.a, .b = bench.b, .low = low, .high = high, .codes = codes};
+    mho_state_forward(bench.state, bench.run, &call);
+    for (size_t i = 0; i < sizeof codes; i++) {
+        const size_t k = i % bench.channels;
+        const float z = __builtin_rintf(__builtin_fmaf((float)array_exact(&bench, i / bench.channels, k), bench.a[k], bench.b[k]));
+        const float clipped = z < (float)low ? (float)low : z > (float)high ? (float)high : z;
+
+        ck_assert_int_eq(is_signed ? (int8_t)codes[i] : codes[i], (int)clipped);
+    }
+    array_close(&bench);
+}
+END_TEST
+
+/* What the planes hold of an ideal chip is the matrix itself, for every packing: narrow, wide, and beyond whole codes. */
+START_TEST(planes_hold_the_codes)
+{
+    static const int largest[] = {1, 127, 128, 32639};
+    float weights[50 * 21];
+    ArrayBench bench;
+    MhoError error = {0};
+
+    array_open(&bench, "ideal", "ideal");
+    bench.config.chip.mapping = _i / 4 % 2;
+    bench.config.chip.subtract = _i / 8;
+    bench.config.chip.rows = 33;
+    array_shape(&bench, 1, 50, 21, 1);
+    array_fill(&bench, 11, largest[_i % 4], 1, false, 0);
+    array_make(&bench, 0, 0.0);
+    ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, 50 * 21, weights, &error), MHO_OK);
+    for (size_t i = 0; i < 50 * 21; i++) {
+        const float rounding = _i == 15 ? 2.0F : 0.0F; /* digital offset, 2 n_weight > 32639: the one case that rounds */
+        const float error_of_code = weights[i] - (float)bench.codes[i];
+
+        ck_assert(error_of_code <= rounding && error_of_code >= -rounding);
+    }
+    ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, 50, weights, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_state_weights(bench.state, 0, 1, 50 * 21, weights, &error), MHO_USAGE);
+    array_close(&bench);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("crossbar exact");
     TCase *c = tcase_create("exact");
 
     tcase_add_loop_test(c, sums_are_exact, 0, CASES);
+    tcase_add_loop_test(c, conversions_are_predicted, 0, 8);
+    tcase_add_loop_test(c, one_bit_fewer_clips, 0, 5);
+    tcase_add_test(c, one_weight_matters);
+    tcase_add_loop_test(c, codes_are_requantized_sums, 0, 2);
+    tcase_add_loop_test(c, planes_hold_the_codes, 0, 16);
     suite_add_tcase(s, c);
     return s;
 }
