@@ -4,8 +4,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Whether every global heap collection among the n bytes of a file is sound: its objects fill it exactly. */
 bool mho_heaps_sound(const unsigned char *data, size_t n);
+
+/* Whether the `count` variable-length strings whose descriptors stand at offset point to heap objects that are there and
+ * no longer than the descriptors say. base: bytes before the HDF5 part of the file, to which heap addresses are relative. */
+bool mho_heap_strings_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count);
 
 #endif

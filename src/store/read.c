@@ -262,19 +262,18 @@ static MhoStatus check_content(const MhoReader *reader, const unsigned char *dat
     return MHO_OK;
 }
 
-static MhoStatus load_and_check(const MhoReader *reader, FILE *file)
+static MhoStatus load_and_check(MhoReader *reader, FILE *file)
 {
     const size_t n = (size_t)reader->size;
-    unsigned char *data = malloc(n);
-    MhoStatus status;
 
-    if (data == NULL) {
+    reader->data = malloc(n);
+    if (reader->data == NULL) {
         return mho_fail(reader->error, MHO_MEMORY, "%s: out of memory for a file of %zu bytes", reader->path, n);
     }
-    status = fread(data, 1, n, file) == n ? check_content(reader, data, n)
-                                          : mho_reader_damaged(reader, "", "the file cannot be read to its end");
-    free(data);
-    return status;
+    if (fread(reader->data, 1, n, file) != n) {
+        return mho_reader_damaged(reader, "", "the file cannot be read to its end");
+    }
+    return check_content(reader, reader->data, n);
 }
 
 /* All that can be said of a file before HDF5 sees it. */
@@ -308,6 +307,18 @@ static MhoStatus check_bytes(MhoReader *reader)
     return status;
 }
 
+static hsize_t base_address(hid_t file)
+{
+    const hid_t list = H5Fget_create_plist(file);
+    hsize_t base = 0;
+
+    if (list >= 0) {
+        (void)H5Pget_userblock(list, &base);
+        (void)H5Pclose(list);
+    }
+    return base;
+}
+
 static MhoStatus open_and_read(MhoReader *reader, bool require_format, MhoRecord *record)
 {
     const htri_t is_hdf5 = H5Fis_hdf5(reader->path);
@@ -327,6 +338,7 @@ static MhoStatus open_and_read(MhoReader *reader, bool require_format, MhoRecord
     if (file < 0) {
         return mho_reader_fail(reader, "");
     }
+    reader->base = base_address(file);
     status = read_file(reader, file, require_format, record);
     (void)H5Fclose(file);
     return status;
@@ -340,22 +352,21 @@ MhoStatus mho_store_read(const char *path, bool require_format, MhoRecord **reco
 
     *record = NULL;
     status = check_bytes(&reader);
-    if (status != MHO_OK) {
-        return status;
+    if (status == MHO_OK) {
+        status = mho_record_create(record, error);
     }
-    status = mho_record_create(record, error);
-    if (status != MHO_OK) {
-        return status;
+    if (status == MHO_OK) {
+        mho_store_quiet(&quiet);
+        status = open_and_read(&reader, require_format, *record);
+        (void)H5Eclear2(H5E_DEFAULT);
+        mho_store_restore(&quiet);
     }
-    mho_store_quiet(&quiet);
-    status = open_and_read(&reader, require_format, *record);
-    (void)H5Eclear2(H5E_DEFAULT);
-    mho_store_restore(&quiet);
     for (size_t i = 0; i < reader.n_scales; i++) {
         free(reader.scales[i].axis);
     }
     free(reader.scales);
     free(reader.links);
+    free(reader.data);
     if (status != MHO_OK) {
         mho_record_destroy(*record);
         *record = NULL;

@@ -21,7 +21,9 @@ typedef struct MhoReader {
     const char *path;
     MhoError *error;
     bool foreign;     /* no mho_format: what a record cannot hold is passed over instead of refused */
-    hsize_t size;     /* bytes of the file */
+    unsigned char *data; /* the bytes of the file, for what HDF5 does not check */
+    hsize_t size;
+    hsize_t base;     /* bytes before the HDF5 part */
     hsize_t bytes;    /* taken so far, all arrays and attributes together */
     hsize_t unexplained; /* of these, beyond what the bytes in the file can hold */
     size_t objects;   /* met so far */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/heap_internal.h"
 #include "store/read_internal.h"
 
 enum {
@@ -422,6 +423,16 @@ static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place,
     return mho_reader_bytes(reader, place, bytes);
 }
 
+/* Variable-length strings of a contiguous dataset carry no checksum, and HDF5 follows them blindly. */
+static bool strings_sound(const MhoReader *reader, hid_t dataset, const Values *values)
+{
+    const haddr_t offset = H5Dget_offset(dataset);
+
+    (void)H5Eclear2(H5E_DEFAULT);
+    return offset == HADDR_UNDEF ||
+           mho_heap_strings_sound(reader->data, (size_t)reader->size, reader->base, offset, values->n);
+}
+
 static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t space, const char *place, const char *name,
                            MhoRecord *record, MhoArray **array)
 {
@@ -444,6 +455,9 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
     }
     for (int i = 0; i < values.rank; i++) {
         shape[i] = (size_t)values.shape[i];
+    }
+    if (values.text && values.fixed == 0 && !strings_sound(reader, dataset, &values)) {
+        return mho_reader_damaged(reader, place, "strings that point to nowhere");
     }
     char **list = values.text ? read_strings(dataset, type, space, &values) : NULL;
     if (values.text && list == NULL) {

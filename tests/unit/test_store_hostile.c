@@ -184,6 +184,34 @@ START_TEST(test_flipped_bytes_without_trailer)
 }
 END_TEST
 
+/* A string's descriptor is length u32, heap address u64, index u32, and has no checksum: each field is led astray. */
+START_TEST(test_strings_led_astray)
+{
+    static const size_t fields[] = {0, 4, 11, 12, 15};
+    const char *folder = store_folder();
+    const char *path = store_path(folder, "astray.h5");
+    Bytes good = sample_bytes(folder);
+    const hid_t file = H5Fopen(store_path(folder, "good.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
+    const hid_t set = H5Dopen2(file, "words", H5P_DEFAULT);
+    const haddr_t words = H5Dget_offset(set);
+
+    ck_assert(words != HADDR_UNDEF && words + 48 < good.n);
+    ck_assert_int_eq(good.data[words], 3); /* the length of "pcm" */
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        unsigned char *const byte = &good.data[words + fields[i]];
+        const unsigned char old = *byte;
+        *byte = fields[i] == 0 ? 1 : 0x7f;
+        save(path, good.data, good.n - TRAILER);
+        refused(path, "strings that point to nowhere");
+        *byte = old;
+    }
+    H5Dclose(set);
+    H5Fclose(file);
+    free(good.data);
+    store_remove_folder(folder);
+}
+END_TEST
+
 START_TEST(test_no_hdf5)
 {
     const char *folder = store_folder();
@@ -357,6 +385,7 @@ int main(void)
     tcase_add_test(tests, test_truncated);
     tcase_add_test(tests, test_flipped_bytes_are_found);
     tcase_add_test(tests, test_flipped_bytes_without_trailer);
+    tcase_add_test(tests, test_strings_led_astray);
     tcase_add_test(tests, test_no_hdf5);
     tcase_add_test(tests, test_huge_claims);
     tcase_add_test(tests, test_cycles_and_depth);
