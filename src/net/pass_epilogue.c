@@ -184,10 +184,11 @@ static double backward_tile(const MhoPass *pass, const MhoEpilogue *e, size_t fi
     if (e->relu >= 0 || e->quantizer >= 0)
         affine_tile(n, e->width, e->a, e->b, pass->nodes[e->source].stored + first, value);
     if (e->quantizer >= 0) {
-        memcpy(work, value, n * sizeof *work);
+        float *rectified = e->relu >= 0 ? memcpy(work, value, n * sizeof *work) : value;
+
         if (e->relu >= 0)
-            mho_relu_forward(n, work);
-        d_log_scale = mho_quantizer_tile_gradient(pass, e->quantizer, first, n, work, buffer, d_end, d);
+            mho_relu_forward(n, rectified);
+        d_log_scale = mho_quantizer_tile_gradient(pass, e->quantizer, first, n, rectified, buffer, d_end, d);
     } else {
         memcpy(d, d_end, n * sizeof *d);
     }

@@ -1,6 +1,6 @@
 /* pool.c - maximum, average and global average over windows.
  *
- * Maximum acts on stored values as they are. Averages of codes store the whole-number sum and put 1 / N into the scale;
+ * Maximum acts on stored values as they are; outside the image is code 0 for codes and nothing for values. Averages of codes store the whole-number sum and put 1 / N into the scale;
  * averages of values store the mean. N is the window's size, positions outside the image counting as 0. The gradient of a
  * maximum goes to the first of equal values.
  */
@@ -112,13 +112,16 @@ static inline Inside inside(const Windows *w, int oy, int ox)
                     x + w->window_w < w->w ? x + w->window_w : w->w};
 }
 
-MHO_CLONES static void maximum_image(const Windows *w, const float *image, float *out)
+MHO_CLONES static void maximum_image(const Windows *w, bool zero_outside, const float *image, float *out)
 {
     for (int oy = 0; oy < w->out_h; oy++)
         for (int ox = 0; ox < w->out_w; ox++, out += w->c) {
             const Inside in = inside(w, oy, ox);
 
-            memcpy(out, image + (size_t)(in.y0 * w->w + in.x0) * w->c, w->c * sizeof *out);
+            if (zero_outside && (in.y1 - in.y0) * (in.x1 - in.x0) < w->window_h * w->window_w)
+                memset(out, 0, w->c * sizeof *out);
+            else
+                memcpy(out, image + (size_t)(in.y0 * w->w + in.x0) * w->c, w->c * sizeof *out);
             for (int y = in.y0; y < in.y1; y++)
                 for (int x = in.x0; x < in.x1; x++) {
                     const float *at = image + (size_t)(y * w->w + x) * w->c;
@@ -165,7 +168,7 @@ static MhoStatus pool_forward(MhoPass *pass, int node, MhoError *error)
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t n = 0; n < pass->batch; n++) {
         if (s->kind == MHO_POOL_MAX)
-            maximum_image(&w, x->stored + n * in, self->stored + n * out);
+            maximum_image(&w, x->coded, x->stored + n * in, self->stored + n * out);
         else
             average_image(&w, divisor, x->stored + n * in, self->stored + n * out);
     }
