@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/requant.h"
+#include "net/net_internal.h"
 
 enum { STEP_IMAGE = -1, STEP_NONE = -2, CODE_MAX = 255, SIGNED_CODE_MAX = 127 };
 
@@ -69,7 +69,7 @@ static void plan_program(const MhoNet *net, MhoProgram *program)
     mho_arena_take(memory, program->n_matrices, sizeof *program->matrices);
 }
 
-static MhoGather node_gather(const MhoNet *net, const MhoNode *node)
+MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node)
 {
     const MhoShape in = net->nodes[node->inputs[0]].shape;
     const MhoConvSettings *conv = mho_node_conv(node);
@@ -159,7 +159,7 @@ static MhoStep *next_step(Lowering *lowering, size_t i, MhoStepKind kind, size_t
     step->shape = node->shape;
     snprintf(step->name, sizeof step->name, "%s", node->name);
     if (source->n_inputs > 0)
-        step->gather = node_gather(lowering->net, source);
+        step->gather = mho_node_gather(lowering->net, source);
     program->codes_offset[program->n_steps] = program->codes_size;
     lowering->step_of[i] = (int)program->n_steps++;
     return step;

@@ -2,6 +2,7 @@
 #ifndef MHO_NET_INTERNAL_H
 #define MHO_NET_INTERNAL_H
 
+#include "kernels/kernels.h"
 #include "net/requant.h"
 
 enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and elements of one output */
@@ -13,6 +14,9 @@ MhoStatus mho_net_allocate(MhoNet *net, MhoError *error) MHO_CHECKED;
 
 /* Nodes that read `node`; *last is the last of them, -1 when there is none. */
 int mho_net_readers(const MhoNet *net, int node, int *last);
+
+/* Windows of a convolution, dense layer or pool on its input; for anything else one position at a time. Of group 0. */
+MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node);
 
 /* The policy of a weighted or quantizer node; errors name the node. */
 MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
