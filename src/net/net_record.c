@@ -282,8 +282,8 @@ static MhoStatus check_order(const Reading *reading, size_t row, MhoError *error
     const size_t n = reading->columns[0]->shape[0];
 
     for (int c = 2; c < GRAPH_COLUMNS; c++)
-        for (size_t i = row; i < n && *cell(reading, c, row); i++)
-            if (strcmp(cell(reading, 0, i), cell(reading, c, row)) == 0)
+        for (size_t i = row; i < n && mho_net_find(reading->net, cell(reading, c, row)) < 0; i++)
+            if (*cell(reading, c, row) && strcmp(cell(reading, 0, i), cell(reading, c, row)) == 0)
                 return mho_fail(error, MHO_INPUT, "%s: node '%.47s' reads '%.47s', which stands %s; a graph must be in the "
                                 "order of computation, without cycles", reading->file, cell(reading, 0, row),
                                 cell(reading, c, row), i == row ? "for itself" : "behind it");
