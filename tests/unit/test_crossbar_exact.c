@@ -120,6 +120,7 @@ START_TEST(one_bit_fewer_clips)
     MhoLayerMeter meter = {0};
     MhoRangeProbe *probe;
     MhoError error;
+    double signal = 0.0, noise = 0.0;
     float *logits;
     int bits;
 
@@ -143,6 +144,14 @@ START_TEST(one_bit_fewer_clips)
     array_read(&bench, 0, logits, &meter, NULL);
     ck_assert_uint_gt(meter.clipped, 0);
     ck_assert_uint_gt(count_wrong(&bench, logits), 0);
+    for (size_t i = 0; i < bench.matrix.positions * bench.channels; i++) {
+        const double exact = (double)array_exact(&bench, i / bench.channels, i % bench.channels);
+
+        signal += 2.0 * exact * exact; /* the meter saw both images */
+        noise += ((double)logits[i] - exact) * ((double)logits[i] - exact);
+    }
+    ck_assert(meter.signal == signal);
+    ck_assert(meter.noise == noise);
     free(logits);
     array_close(&bench);
 }
@@ -229,6 +238,49 @@ START_TEST(planes_hold_the_codes)
 }
 END_TEST
 
+static MhoStatus nibble_plan(const void *params, int n_input, MhoDacSlices *slices, MhoError *error)
+{
+    (void)params;
+    (void)error;
+    *slices = (MhoDacSlices){.n = n_input > 15 ? 2 : 1, .full = {15, n_input / 16}, .weight = {1, 16}};
+    return MHO_OK;
+}
+
+static void nibble_slice(const void *params, const MhoDacSlices *slices, int s, size_t n, const uint8_t *codes,
+                         uint8_t *slice_codes)
+{
+    (void)params;
+    (void)slices;
+    for (size_t i = 0; i < n; i++) {
+        slice_codes[i] = s == 0 ? codes[i] & 15 : codes[i] >> 4;
+    }
+}
+
+/* A converter of four bits a slice: two conversions, added with digital weights 1 and 16. */
+START_TEST(slices_add_up)
+{
+    const MhoDacModel nibbles = {.plan = nibble_plan, .slice = nibble_slice};
+    ArrayBench bench;
+    MhoLayerMeter meter = {0};
+    float *logits;
+
+    array_open(&bench, "ideal", "ideal");
+    bench.config.dac = &nibbles;
+    bench.config.chip.rows = 30;
+    bench.config.chip.subtract = _i;
+    array_shape(&bench, 1, 45, 17, 40);
+    array_fill(&bench, 13, 7, _i == 0 ? 255 : 127, _i == 1, 4000);
+    array_make(&bench, 0, 0.0);
+    logits = logits_new(&bench);
+    array_read(&bench, 0, logits, &meter, NULL);
+    ck_assert_uint_eq(count_wrong(&bench, logits), 0);
+    ck_assert_uint_eq(meter.conversions, 40 * 2 * 2 * (_i == 0 ? 17 : 2 * 34));
+    ck_assert(meter.noise == 0.0);
+    free(logits);
+    array_close(&bench);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("crossbar exact");
@@ -239,6 +291,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, one_bit_fewer_clips, 0, 5);
     tcase_add_test(c, one_weight_matters);
     tcase_add_loop_test(c, codes_are_requantized_sums, 0, 2);
+    tcase_add_loop_test(c, slices_add_up, 0, 2);
     tcase_add_loop_test(c, planes_hold_the_codes, 0, 16);
     suite_add_tcase(s, c);
     return s;

@@ -1,0 +1,96 @@
+/* test_crossbar_memory.c - every allocation on the way from a plan to a compensated state fails once, in turn; each time
+ * the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches). The linker wraps the allocators (--wrap).
+ */
+#include <omp.h>
+#include <stdlib.h>
+
+#include "array_bench.h"
+#include "harness.h"
+
+void *__real_calloc(size_t n, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+static int until_failure = -1; /* allocations that still succeed; below zero: all do */
+
+static bool fails(void)
+{
+    return until_failure >= 0 && until_failure-- == 0;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+static MhoStatus build(const ArrayBench *bench, MhoError *error)
+{
+    MhoPlan *plan = NULL;
+    MhoChip *chip = NULL;
+    MhoState *state = NULL;
+    MhoRun *run = NULL;
+    MhoRangeProbe *probe = NULL;
+    MhoStatus status = mho_plan_create(&bench->config, &bench->matrix, 1, &plan, error);
+
+    status = status == MHO_OK ? mho_range_probe_create(1, &probe, error) : status;
+    status = status == MHO_OK ? mho_chip_create(plan, 1, &chip, error) : status;
+    status = status == MHO_OK ? mho_state_create(chip, (MhoCondition){60.0, 300.0}, &state, error) : status;
+    status = status == MHO_OK ? mho_run_create(plan, &run, error) : status;
+    status = status == MHO_OK ? mho_state_compensate(state, run, error) : status;
+    mho_run_destroy(run);
+    mho_state_destroy(state);
+    mho_chip_destroy(chip);
+    mho_range_probe_destroy(probe);
+    mho_plan_destroy(plan);
+    return status;
+}
+
+START_TEST(every_failed_allocation_is_reported)
+{
+    ArrayBench bench;
+    MhoError error = {0};
+    int failures = 0;
+
+    omp_set_num_threads(1);
+    array_open(&bench, "pcm", "uniform");
+    bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
+    bench.config.chip.rows = 10;
+    array_shape(&bench, 1, 25, 5, 3);
+    array_fill(&bench, 2, 7, 15, false, 100);
+    for (;; failures++) {
+        MhoStatus status;
+
+        until_failure = failures;
+        status = build(&bench, &error);
+        if (status == MHO_OK) {
+            break;
+        }
+        ck_assert_msg(status == MHO_MEMORY, "allocation %d: %s", failures, error.text);
+        ck_assert_int_lt(failures, 1000);
+    }
+    until_failure = -1;
+    ck_assert_int_ge(failures, 14);
+    array_close(&bench);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("crossbar memory");
+    TCase *c = tcase_create("memory");
+
+    tcase_add_test(c, every_failed_allocation_is_reported);
+    suite_add_tcase(s, c);
+    return s;
+}
+
+int main(void)
+{
+    return test_main(suite());
+}
