@@ -130,7 +130,7 @@ static void build_allconv(Builder *builder)
 /* Two convolutions beside a shortcut, added, then ReLU. */
 static void residual(Builder *builder, int stage, int number, int channels, int stride)
 {
-    char stem[16], name[MHO_NAME_MAX], shortcut[MHO_NAME_MAX], branch[MHO_NAME_MAX];
+    char stem[32], name[MHO_NAME_MAX], shortcut[MHO_NAME_MAX], branch[MHO_NAME_MAX];
 
     snprintf(stem, sizeof stem, "block%d%c", stage, 'a' + number);
     memcpy(shortcut, builder->last, sizeof shortcut);

@@ -281,6 +281,8 @@ static MhoStatus check_order(const Reading *reading, size_t row, MhoError *error
 {
     const size_t n = reading->columns[0]->shape[0];
 
+    if (mho_net_find(reading->net, cell(reading, 0, row)) >= 0)
+        return mho_fail(error, MHO_INPUT, "%s: two nodes are called '%s'", reading->file, cell(reading, 0, row));
     for (int c = 2; c < GRAPH_COLUMNS; c++)
         for (size_t i = row; i < n && mho_net_find(reading->net, cell(reading, c, row)) < 0; i++)
             if (*cell(reading, c, row) && strcmp(cell(reading, 0, i), cell(reading, c, row)) == 0)
