@@ -80,12 +80,12 @@ static double fewest_bits(const Columns *at, const char *cell, double noise)
     return fewest;
 }
 
-/* Largest noise factor whose interval still reaches within half a point of the ideal cell, at the most bits. */
+/* Largest noise factor whose mean is within half a point of the ideal cell, at the most bits. */
 static double tolerated_noise(const Columns *at, const char *cell)
 {
     double most = most_bits(at), largest = NAN;
     for (size_t p = 0; p < at->n; p++)
-        if (strcmp(at->cell[p], cell) == 0 && at->bits[p] == most && at->high[p] >= reference(at, most) - near_reference &&
+        if (strcmp(at->cell[p], cell) == 0 && at->bits[p] == most && at->mean[p] >= reference(at, most) - near_reference &&
             !(at->noise[p] <= largest))
             largest = at->noise[p];
     return largest;
