@@ -1,0 +1,97 @@
+/* optimizer.c - SGD with Nesterov momentum (Sutskever et al., ICML 2013, in the form of gradients at the current point). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/clones.h"
+#include "kernels/math.h"
+#include "net/requant.h"
+#include "train/train_internal.h"
+
+MHO_CLONES void mho_sgd_update(size_t n, float rate, float momentum, float decay, const float *gradient, float *velocity, float *value)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float g = __builtin_fmaf(decay, value[i], gradient[i]);
+
+        velocity[i] = __builtin_fmaf(momentum, velocity[i], g);
+        value[i] -= rate * __builtin_fmaf(momentum, velocity[i], g);
+    }
+}
+
+static void carve(MhoOptimizer *optimizer)
+{
+    const MhoNet *net = optimizer->net;
+
+    optimizer->velocity = mho_arena_take(&optimizer->arena, net->n_nodes * MHO_NODE_MAX_ARRAYS, sizeof *optimizer->velocity);
+    for (size_t i = 0; i < net->n_nodes; i++)
+        for (size_t a = 0; a < net->nodes[i].n_arrays; a++) {
+            if (!net->nodes[i].arrays[a].learned)
+                continue;
+            float *velocity = mho_arena_take(&optimizer->arena, net->nodes[i].arrays[a].n, sizeof *velocity);
+
+            if (optimizer->velocity)
+                optimizer->velocity[i * MHO_NODE_MAX_ARRAYS + a] = velocity;
+        }
+}
+
+MhoStatus mho_optimizer_create(MhoNet *net, const MhoTrainParams *params, MhoOptimizer *optimizer, MhoError *error)
+{
+    *optimizer = (MhoOptimizer){.net = net, .momentum = params->momentum, .weight_decay = params->weight_decay};
+    carve(optimizer);
+    const MhoStatus status = mho_arena_create(&optimizer->arena, error);
+    if (status == MHO_OK)
+        carve(optimizer);
+    return status;
+}
+
+void mho_optimizer_destroy(MhoOptimizer *optimizer)
+{
+    mho_arena_destroy(&optimizer->arena);
+    memset(optimizer, 0, sizeof *optimizer);
+}
+
+float *mho_optimizer_velocity(const MhoOptimizer *optimizer, size_t node, size_t array)
+{
+    return optimizer->velocity[node * MHO_NODE_MAX_ARRAYS + array];
+}
+
+/* Gradient of a layer's shift (k) from accumulator units to values, twice: the unit is in the derivative and in the step. */
+static MhoStatus rescale_shift(const MhoNet *net, int node, float *gradient, MhoError *error)
+{
+    const MhoNode *layer = &net->nodes[node];
+    const float *log_scale = mho_node_values(layer, "log_scale");
+    const bool own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;
+    double scale_x;
+    int n_weight;
+    MhoStatus status = mho_net_scale(net, layer->inputs[0], &scale_x, error);
+
+    if (status == MHO_OK)
+        status = mho_net_weight_range(net, node, &n_weight, error);
+    for (size_t k = 0; k < (size_t)layer->shape.c && status == MHO_OK; k++) {
+        const double unit = scale_x * mho_exp((double)log_scale[own ? k : 0]) / n_weight;
+
+        gradient[k] = (float)((double)gradient[k] / (unit * unit));
+    }
+    return status;
+}
+
+MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoPass *pass, double rate, MhoError *error)
+{
+    MhoNet *net = optimizer->net;
+    MhoStatus status = MHO_OK;
+
+    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
+        for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
+            MhoNodeArray *array = &net->nodes[i].arrays[a];
+            float *gradient = mho_pass_gradient(pass, i, a);
+
+            if (!array->learned || !gradient)
+                continue;
+            if (strcmp(array->name, "shift") == 0)
+                status = rescale_shift(net, (int)i, gradient, error);
+            if (status == MHO_OK)
+                mho_sgd_update(array->n, (float)rate, (float)optimizer->momentum,
+                               array->decayed ? (float)optimizer->weight_decay : 0.0F, gradient,
+                               mho_optimizer_velocity(optimizer, i, a), array->value);
+        }
+    return status;
+}

@@ -1,0 +1,148 @@
+/* stage.c - the net that a stage starts from: built, quantized, at other bits, or without batch norm.
+ *
+ * Scales of activations are inherited where the net has them. Those of weights are fitted anew whenever their bits change: a range that
+ * suits 8 bits makes most ternary weights zero.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/math.h"
+#include "net/executor.h"
+#include "net/requant.h"
+#include "train/train_internal.h"
+
+enum { CALIBRATION_IMAGES = 512 };
+
+static void unset_weight_scales(MhoNet *net)
+{
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        MhoNodeArray *scale = mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "log_scale") : NULL;
+
+        for (size_t k = 0; scale && k < scale->n; k++)
+            scale->value[k] = NAN;
+    }
+}
+
+static bool has_unset_scales(const MhoNet *net)
+{
+    for (size_t i = 0; i < net->n_nodes; i++)
+        if (mho_node_quantizer(&net->nodes[i]) && !mho_node_quantizer(&net->nodes[i])->share[0] &&
+            isnan(*mho_node_values(&net->nodes[i], "log_scale")))
+            return true;
+    return false;
+}
+
+/* Activation ranges from training images spread over the whole set, which may be sorted by class. */
+static MhoStatus calibrate(const MhoTrainInput *input, MhoNet *net, MhoError *error)
+{
+    const MhoDataset *set = input->kept;
+    const size_t n = set->n < CALIBRATION_IMAGES ? set->n : CALIBRATION_IMAGES;
+    const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c;
+    uint8_t *images = malloc(n * bytes);
+
+    if (!images)
+        return mho_fail(error, MHO_MEMORY, "out of memory for %zu images of calibration", n);
+    for (size_t i = 0; i < n; i++)
+        memcpy(images + i * bytes, set->images + i * (set->n / n) * bytes, bytes);
+    const MhoStatus status = mho_net_calibrate(net, images, n, input->threads, error);
+    free(images);
+    return status;
+}
+
+/* Value of one accumulator unit of channel k. */
+static MhoStatus unit_of(const MhoNet *net, int node, size_t k, double *unit, MhoError *error)
+{
+    const MhoNode *layer = &net->nodes[node];
+    const bool own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;
+    double scale_x = 0.0;
+    int n_weight = 1;
+    MhoStatus status = mho_net_scale(net, layer->inputs[0], &scale_x, error);
+
+    if (status == MHO_OK)
+        status = mho_net_weight_range(net, node, &n_weight, error);
+    *unit = scale_x * mho_exp((double)mho_node_values(layer, "log_scale")[own ? k : 0]) / n_weight;
+    return status;
+}
+
+/* Shifts count accumulator units, which other bits change: keep their values. Both nets have the same nodes. */
+static MhoStatus convert_shifts(const MhoNet *before, MhoNet *net, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        MhoNodeArray *shift = mho_node_array(&net->nodes[i], "shift");
+
+        for (size_t k = 0; shift && k < shift->n && status == MHO_OK; k++) {
+            double old_unit, unit;
+
+            status = unit_of(before, (int)i, k, &old_unit, error);
+            if (status == MHO_OK)
+                status = unit_of(net, (int)i, k, &unit, error);
+            if (status == MHO_OK)
+                shift->value[k] = (float)((double)shift->value[k] * old_unit / unit);
+        }
+    }
+    return status;
+}
+
+/* Codes at the stage's bits, every scale set. */
+static MhoStatus quantize(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before, const MhoNet *previous, MhoNet **net,
+                          MhoError *error)
+{
+    MhoQuantPlan plan = {.weight_bits = stage->weight_bits, .activation_bits = stage->activation_bits, .scale = input->quant->scale};
+
+    snprintf(plan.weight_policy, sizeof plan.weight_policy, "%s", input->quant->weight_name);
+    snprintf(plan.activation_policy, sizeof plan.activation_policy, "%s", input->quant->activation_name);
+    MhoStatus status = mho_net_quantize(previous, &plan, net, error);
+    if (status != MHO_OK)
+        return status;
+    if (stage->weight_bits != before->weight_bits)
+        unset_weight_scales(*net);
+    status = mho_net_fit_weights(*net, error);
+    if (status == MHO_OK && has_unset_scales(*net))
+        status = calibrate(input, *net, error);
+    if (status == MHO_OK)
+        status = convert_shifts(previous, *net, error);
+    return status;
+}
+
+/* Replace *net by itself without batch norm. */
+static MhoStatus remove_batchnorm(const MhoTrainInput *input, MhoNet **net, MhoError *error)
+{
+    MhoNet *removed = NULL;
+    const MhoStatus status = mho_net_remove_batchnorm(*net, input->quant->scale, input->quant->shift == 0, &removed, error);
+
+    if (status != MHO_OK)
+        return status;
+    mho_net_destroy(*net);
+    *net = removed;
+    return MHO_OK;
+}
+
+MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before, const MhoNet *previous,
+                        MhoNet **net, MhoError *error)
+{
+    const MhoDataset *set = input->kept;
+    MhoStatus status;
+
+    *net = NULL;
+    if (stage->kind == MHO_STAGE_FLOAT)
+        status = mho_net_build(input->train->net, (MhoShape){.h = set->h, .w = set->w, .c = set->c}, set->n_classes,
+                               input->train->width, input->seed, net, error);
+    else if (stage->weight_bits != before->weight_bits || stage->activation_bits != before->activation_bits)
+        status = quantize(input, stage, before, previous, net, error);
+    else
+        status = mho_net_copy(previous, net, error);
+    if (status == MHO_OK && stage->kind == MHO_STAGE_FULL && mho_net_has_batchnorm(*net))
+        status = remove_batchnorm(input, net, error);
+    if (status == MHO_OK)
+        snprintf((*net)->recipe, sizeof (*net)->recipe, "%s", input->recipe ? input->recipe : "");
+    if (status != MHO_OK) {
+        mho_net_destroy(*net);
+        *net = NULL;
+        return mho_fail_context(error, "stage %s", stage->name);
+    }
+    return MHO_OK;
+}

@@ -1,0 +1,133 @@
+/* train_internal.h - what the files of training share. */
+#ifndef MHO_TRAIN_TRAIN_INTERNAL_H
+#define MHO_TRAIN_TRAIN_INTERNAL_H
+
+#include "base/arena.h"
+#include "net/pass.h"
+#include "train/train.h"
+
+/* ladder.c ----------------------------------------------------------------------------------------------------------- */
+
+typedef enum MhoStageKind {
+    MHO_STAGE_FLOAT,
+    MHO_STAGE_QUANTIZED, /* codes; batch norm stands */
+    MHO_STAGE_FULL       /* codes; batch norm is gone */
+} MhoStageKind;
+
+typedef struct MhoStage {
+    char name[MHO_NAME_MAX]; /* as written, without epochs: "float", "2/4", "fq", "fq 2/4" */
+    MhoStageKind kind;
+    int weight_bits, activation_bits; /* of the net in this stage; 0: float */
+    int epochs;
+} MhoStage;
+
+enum { MHO_MAX_STAGES = 32, MHO_MAX_STAGE_EPOCHS = 100000 };
+
+typedef struct MhoLadder {
+    MhoStage stages[MHO_MAX_STAGES];
+    size_t n;
+    int epochs; /* of all stages */
+} MhoLadder;
+
+/* "float:6 4/4:2 2/4:4 fq:4" -> stages. USAGE names the bad word and says what is wrong with it. */
+MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error) MHO_CHECKED;
+
+/* loss.c ------------------------------------------------------------------------------------------------------------- */
+
+/* What a batch is compared with. */
+typedef struct MhoLoss {
+    double label_smoothing;
+    double distill, temperature; /* weight of the teacher; 0: no teacher */
+} MhoLoss;
+
+/* Loss of logits (n, classes) against labels (n) and, when distill > 0, teacher logits (n, classes); mean over n:
+ *   (1 - w) CE(q, p) + w T^2 KL(teacher_T || p_T),  q = (1 - e) onehot + e / classes,  p_T = softmax(logits / T)
+ * Hinton et al., arXiv 1503.02531; label smoothing: Szegedy et al., CVPR 2016. d_logits (n, classes) is its gradient (NULL:
+ * not wanted). hits: first largest logit is the label. Sums in image order. */
+double mho_loss(const MhoLoss *loss, size_t n, int classes, const float *logits, const uint8_t *labels, const float *teacher,
+                float *d_logits, size_t *hits);
+
+/* schedule.c --------------------------------------------------------------------------------------------------------- */
+
+/* Learning rate at `epoch` (whole epochs done in this stage plus the fraction of the running one) of `epochs`. */
+double mho_schedule_rate(const MhoTrainParams *params, double peak, double epoch, double epochs);
+
+/* augment.c ---------------------------------------------------------------------------------------------------------- */
+
+/* One augmented copy of image (h, w, c): padded by `crop` pixels of code 0, cropped at a random place, flipped left to right with
+ * probability 1/2 when `flip`. Drawn from (seed, epoch, number of the image). out (h, w, c). */
+typedef struct MhoAugment {
+    int h, w, c, crop;
+    bool flip;
+    uint64_t seed;
+    uint32_t epoch;
+} MhoAugment;
+void mho_augment_image(const MhoAugment *augment, const uint8_t *image, uint32_t number, uint8_t *out);
+
+/* batches.c ---------------------------------------------------------------------------------------------------------- */
+
+/* The training images of one epoch after the other, in batches of equal size. What does not fill a batch at the end of an epoch is left
+ * out; the order of every epoch is another, so no image is left out for good. */
+typedef struct MhoBatches {
+    const MhoDataset *set; /* borrowed */
+    size_t batch, n_batches;
+    MhoAugment augment;
+    uint32_t *order;  /* (set->n) */
+    uint8_t *images;  /* (batch, h, w, c) */
+    uint8_t *labels;  /* (batch) */
+} MhoBatches;
+MhoStatus mho_batches_create(const MhoTrainInput *input, MhoBatches *batches, MhoError *error) MHO_CHECKED;
+void mho_batches_destroy(MhoBatches *batches);
+void mho_batches_shuffle(MhoBatches *batches, uint32_t epoch); /* epoch: counted over all stages */
+void mho_batches_fill(MhoBatches *batches, size_t number);     /* images and labels of batch 0 .. n_batches - 1 */
+
+/* optimizer.c -------------------------------------------------------------------------------------------------------- */
+
+/* Stochastic gradient descent with Nesterov momentum:  v <- m v + g + d w;  w <- w - rate (g + d w + m v).
+ * Decay d acts on weights only. A shift is counted in accumulator units u (value of one): its gradient is divided by u^2, so that it
+ * learns at the pace of a bias in values whatever the units. */
+typedef struct MhoOptimizer {
+    MhoNet *net; /* borrowed */
+    double momentum, weight_decay;
+    float **velocity; /* (n_nodes * MHO_NODE_MAX_ARRAYS), NULL where nothing is learned */
+    MhoArena arena;
+} MhoOptimizer;
+MhoStatus mho_optimizer_create(MhoNet *net, const MhoTrainParams *params, MhoOptimizer *optimizer, MhoError *error) MHO_CHECKED;
+void mho_optimizer_destroy(MhoOptimizer *optimizer);
+float *mho_optimizer_velocity(const MhoOptimizer *optimizer, size_t node, size_t array); /* (n) or NULL */
+MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoPass *pass, double rate, MhoError *error) MHO_CHECKED;
+void mho_sgd_update(size_t n, float rate, float momentum, float decay, const float *gradient, float *velocity, float *value);
+
+/* stage.c ------------------------------------------------------------------------------------------------------------ */
+
+/* The net that a stage starts from: built (first stage: before and previous NULL) or made of the net of the stage before. The caller's. */
+MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before, const MhoNet *previous,
+                        MhoNet **net, MhoError *error) MHO_CHECKED;
+
+/* checkpoint.c ------------------------------------------------------------------------------------------------------- */
+
+/* One finished epoch. */
+typedef struct MhoEpoch {
+    char stage[MHO_NAME_MAX];
+    double loss, train_accuracy, held_loss, held_accuracy, rate; /* rate: at the end of the epoch */
+    double seconds;
+} MhoEpoch;
+
+/* Where training is. */
+typedef struct MhoCourse {
+    MhoLadder ladder;
+    size_t stage;      /* running stage */
+    int stage_epochs;  /* epochs done in it */
+    MhoEpoch *history; /* (ladder.epochs) */
+    size_t n_history;  /* epochs done in all stages */
+    MhoNet *net, *teacher; /* teacher: NULL in the first stage */
+    MhoOptimizer optimizer;
+    bool resumed;      /* net and optimizer are those of a checkpoint in this stage */
+} MhoCourse;
+
+/* Hand the course to the callback as a record; final: without teacher and optimizer. */
+MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoCourse *course, bool final, MhoError *error) MHO_CHECKED;
+/* Fill stage, history, net, teacher and optimizer from input->resume. */
+MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoCourse *course, MhoError *error) MHO_CHECKED;
+
+#endif
