@@ -118,6 +118,25 @@ START_TEST(test_folding_gives_the_same_codes)
 }
 END_TEST
 
+/* Weights half-way between two codes: one rounding of the new scale would move them, folding must not. */
+START_TEST(test_weights_on_thresholds_keep_their_codes)
+{
+    MhoNet *net = sample_quantized("allconv", 8, 4);
+    MhoError error = {0};
+    MhoNode *layer = &net->nodes[mho_net_find(net, "conv3")];
+    MhoNodeArray *weight = mho_node_array(layer, "weight");
+    const float *log_scale = mho_node_values(layer, "log_scale");
+    for (size_t r = 0; r < weight->n; r++) {
+        const double step = mho_exp((double)log_scale[r / (weight->n / 32)]) / 127.0;
+        weight->value[r] = (float)(((double)(r % 200) - 99.5) * step);
+    }
+    Pair pair = {.with = net};
+    must(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &pair.without, &error), &error);
+    check_codes(pair, "conv3", "conv3_norm");
+    destroy_pair(pair);
+}
+END_TEST
+
 START_TEST(test_per_tensor_drops_the_shift)
 {
     Pair pair = sample_pair("allconv", 2, MHO_SCALE_PER_TENSOR, false);
@@ -244,6 +263,7 @@ static Suite *remove_suite(void)
     Suite *suite = suite_create("remove_batchnorm");
     TCase *tcase = tcase_create("remove_batchnorm");
     tcase_add_test(tcase, test_folding_gives_the_same_codes);
+    tcase_add_test(tcase, test_weights_on_thresholds_keep_their_codes);
     tcase_add_test(tcase, test_per_tensor_drops_the_shift);
     tcase_add_test(tcase, test_dead_channel_keeps_its_constant);
     tcase_add_test(tcase, test_bias_becomes_shift);
