@@ -74,7 +74,7 @@ typedef struct MhoLayerPlan {
     size_t row_tiles, col_tiles, shift_rows; /* shift_rows: always-on rows added for the shift */
     size_t devices;                          /* cells programmed */
     uint64_t conversions;                    /* ADC conversions of one image */
-    double largest_sum;                      /* largest possible |sum| of a tile, accumulator units */
+    double largest_sum;                      /* largest possible |sum| that a converter meets, accumulator units */
     float step;                              /* ADC step (LSB) in accumulator units; 0 until set */
 } MhoLayerPlan;
 
@@ -96,7 +96,8 @@ void mho_range_probe_merge(MhoRangeProbe *into, const MhoRangeProbe *from);
 double mho_range_probe_largest(const MhoRangeProbe *probe, size_t l); /* largest |tile sum| met, accumulator units */
 
 /* Steps that minimise the mean squared error of quantizing and clipping the sums seen. For calibrate = ideal into the plan (before
- * chips are made), for chip and state into the chip or state. */
+ * chips are made), for chip and state into the chip or state. A step is never below one accumulator unit; where the codes hold the largest sum it is one, so
+ * codes are exact. Ranges that are known already stay. USAGE when the probe has another number of layers. */
 MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
 MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
 MhoStatus mho_state_calibrate(MhoState *state, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
@@ -112,8 +113,9 @@ void mho_chip_destroy(MhoChip *chip);
 MhoStatus mho_state_create(const MhoChip *chip, MhoCondition at, MhoState **state, MhoError *error) MHO_CHECKED;
 void mho_state_destroy(MhoState *state);
 const MhoPlan *mho_state_plan(const MhoState *state); /* borrowed: the plan its chip was made from */
-/* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just after programming;
- * their ratio multiplies the layer's outputs. No-op when the plan asks for none. */
+/* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just after programming
+ * (at the same temperature); their ratio multiplies the layer's outputs. No-op when the plan asks for none. MEMORY, or what wires report.
+ * Source: Joshi et al., Nat. Commun. 11 (2020) 2473. */
 MhoStatus mho_state_compensate(MhoState *state, MhoRun *run, MhoError *error) MHO_CHECKED;
 double mho_state_compensation(const MhoState *state, size_t l); /* 1 when there is none */
 
@@ -151,7 +153,9 @@ typedef struct MhoLayerCall {
     MhoLayerMeter *meter;    /* may be NULL */
 } MhoLayerCall;
 
-/* One layer of one image: gather, DAC, multiply, noise, ADC, sum over tiles, rescale, next codes. No allocation. */
+/* One layer of one image: gather, DAC, multiply, noise, ADC, sum over tiles, rescale, next codes. No allocation. The step in use is the
+ * state's, else the chip's, else the plan's; 1 when none is set. Sums are exact while |tile sum| <= 2^24, beyond that rounded to float.
+ * state is shared by threads, run is one thread's; both belong to the same plan. Image numbers from 0xFFFFFF00 on are reserved. */
 void mho_state_forward(const MhoState *state, MhoRun *run, const MhoLayerCall *call);
 
 #endif

@@ -33,10 +33,11 @@ static MhoStream read_stream(const Pass *pass, size_t number, int sub)
 void mho_noise_squares(const Pass *pass)
 {
     const size_t n = pass->read->P * layer_of(pass)->stride;
-    uint8_t *high = pass->read->run->square_high, *low = pass->read->run->square_low;
+    const uint8_t *restrict x = pass->magnitude;
+    uint8_t *restrict high = pass->read->run->square_high, *restrict low = pass->read->run->square_low;
 
     for (size_t i = 0; i < n; i++) {
-        const unsigned square = (unsigned)pass->magnitude[i] * pass->magnitude[i];
+        const uint16_t square = (uint16_t)(x[i] * x[i]);
 
         high[i] = (uint8_t)(square >> 8);
         low[i] = (uint8_t)square;

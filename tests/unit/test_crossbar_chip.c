@@ -118,6 +118,36 @@ START_TEST(frozen_noise_scales_with_the_condition)
 }
 END_TEST
 
+/* Frozen noise of a row's input branch is one factor for the whole row, in every column tile and in both arrays. */
+START_TEST(frozen_row_noise_is_a_gain_of_the_row)
+{
+    const LawParams law = {.row_linear = 1e-3, .row_square = 1e-3};
+    float weights[WEIGHTS];
+    double row_gain[ROWS], mean = 0.0;
+    ArrayBench bench;
+
+    open_chip(&bench, "ideal");
+    bench.config.cell = &law_cell;
+    bench.config.cell_params = &law;
+    bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.subtract = _i;
+    array_make(&bench, 0, 0.0);
+    weights_of(&bench, weights);
+    for (size_t r = 0; r < ROWS; r++) {
+        row_gain[r] = 0.0;
+        for (size_t j = 0; j < COLS; j++) {
+            const double code = bench.codes[r * COLS + j], found = (double)weights[r * COLS + j];
+
+            row_gain[r] = row_gain[r] == 0.0 && code != 0.0 ? found / code : row_gain[r];
+            ck_assert(fabs(found - code * row_gain[r]) < 2e-3);
+        }
+        mean += (row_gain[r] - 1.0) * (row_gain[r] - 1.0) / ROWS;
+    }
+    ck_assert_msg(mean > 1e-3 && mean < 4e-3, "variance of row gains is %g", mean); /* 2e-3 within 5 standard errors */
+    array_close(&bench);
+}
+END_TEST
+
 /* PCM's 1/f noise has equal power per octave: the part faster than t_observe is ln(t_observe / 2 t_read) of
  * ln((t + 20 s + t_read) / 2 t_read). */
 START_TEST(split_cuts_the_noise_at_t_observe)
@@ -290,6 +320,72 @@ START_TEST(compensation_at_time_zero_is_one)
 }
 END_TEST
 
+static int skewed_bits(const void *params)
+{
+    (void)params;
+    return 24;
+}
+
+static MhoAdcCodes skewed_codes(const void *params, bool is_signed)
+{
+    (void)params;
+    (void)is_signed;
+    return (MhoAdcCodes){.low = -8e6F, .high = 8e6F};
+}
+
+static void skewed_fabricate(const void *params, size_t n_columns, MhoStream stream, float *state)
+{
+    (void)params;
+    mho_normal_fill(stream, MHO_DRAW_ADC, n_columns, state);
+    for (size_t j = 0; j < n_columns; j++) {
+        state[j] = 1000.0F + __builtin_rintf(100.0F * state[j]);
+    }
+}
+
+/* An offset for each column; a padding column that were fabricated too would read 1000 and count as clipped. */
+static uint64_t skewed_convert(const void *params, const float *state, bool is_signed, size_t P, size_t C, const float *y,
+                               float inverse_lsb, int32_t *code)
+{
+    uint64_t clipped = 0;
+
+    (void)params;
+    (void)is_signed;
+    for (size_t i = 0; i < P * C; i++) {
+        code[i] = (int32_t)(y[i] * inverse_lsb + state[i % C]);
+        clipped += state[i % C] != 0.0F;
+    }
+    return clipped;
+}
+
+/* Each true column of each tile has its own converter for life, padding columns none. */
+START_TEST(converters_are_made_once)
+{
+    const MhoAdcModel skewed = {.n_state = 1, .bits = skewed_bits, .codes = skewed_codes, .fabricate = skewed_fabricate,
+                                .convert = skewed_convert};
+    float first[SUMS], other[SUMS];
+    MhoLayerMeter meter = {0};
+    ArrayBench bench;
+
+    open_chip(&bench, "ideal");
+    bench.config.adc = &skewed;
+    bench.config.chip.subtract = _i;
+    array_make(&bench, 1, 0.0);
+    ck_assert(mho_plan_is_random(bench.plan));
+    array_read(&bench, 0, first, &meter, NULL);
+    ck_assert_uint_eq(meter.clipped, meter.conversions);
+    for (size_t i = 0; i < SUMS; i++) {
+        const double offset = (double)first[i] - (double)array_exact(&bench, i / COLS, i % COLS);
+        const double same_column = (double)first[i % COLS] - (double)array_exact(&bench, 0, i % COLS);
+
+        ck_assert(offset == same_column && offset != 0.0);
+    }
+    array_make(&bench, 2, 0.0);
+    array_read(&bench, 0, other, NULL, NULL);
+    ck_assert(memcmp(first, other, sizeof first) != 0);
+    array_close(&bench);
+}
+END_TEST
+
 static MhoStatus half_effective(const void *params, size_t rows, size_t cols, const float *g, float *g_effective, MhoError *error)
 {
     (void)params;
@@ -390,6 +486,8 @@ static Suite *suite(void)
     tcase_add_test(c, reads_depend_on_their_place_alone);
     tcase_add_test(c, frozen_noise_is_the_same_at_every_read);
     tcase_add_test(c, frozen_noise_scales_with_the_condition);
+    tcase_add_loop_test(c, frozen_row_noise_is_a_gain_of_the_row, 0, 2);
+    tcase_add_loop_test(c, converters_are_made_once, 0, 2);
     tcase_add_test(c, split_cuts_the_noise_at_t_observe);
     tcase_add_loop_test(c, variance_planes_hold_their_bound, 0, 3);
     tcase_add_loop_test(c, all_kernels_agree, 0, 8);

@@ -103,6 +103,30 @@ START_TEST(conversions_are_predicted)
 }
 END_TEST
 
+/* Any shift is realised to the unit, in about as many rows as its size needs. */
+START_TEST(shifts_are_exact)
+{
+    static const int weights[] = {1, 3, 127}, inputs[] = {1, 2, 15, 16, 255};
+    const int n_weight = weights[_i % 3], n_input = inputs[_i / 3], largest = (2 + 9 * (_i % 4)) * n_weight * n_input + _i;
+    float sums[100];
+    ArrayBench bench;
+
+    array_open(&bench, "ideal", "ideal");
+    array_shape(&bench, 1, 40, 100, 1);
+    array_fill(&bench, (uint32_t)_i, n_weight, n_input, false, largest);
+    memset(bench.input, 0, 40);
+    bench.shift[0] = largest;
+    bench.shift[1] = -largest;
+    array_make(&bench, 0, 0.0);
+    array_read(&bench, 0, sums, NULL, NULL);
+    for (size_t k = 0; k < 100; k++) {
+        ck_assert_msg((double)sums[k] == (double)bench.shift[k], "shift %d became %g", bench.shift[k], (double)sums[k]);
+    }
+    ck_assert_uint_le(mho_plan_layer(bench.plan, 0).shift_rows, (size_t)(largest / (n_weight * n_input)) + 9);
+    array_close(&bench);
+}
+END_TEST
+
 /* Fewest bits of a signed converter that hold a sum. */
 static int bits_for(double largest)
 {
@@ -288,6 +312,7 @@ static Suite *suite(void)
 
     tcase_add_loop_test(c, sums_are_exact, 0, CASES);
     tcase_add_loop_test(c, conversions_are_predicted, 0, 8);
+    tcase_add_loop_test(c, shifts_are_exact, 0, 15);
     tcase_add_loop_test(c, one_bit_fewer_clips, 0, 5);
     tcase_add_test(c, one_weight_matters);
     tcase_add_loop_test(c, codes_are_requantized_sums, 0, 2);

@@ -72,6 +72,12 @@ START_TEST(bad_combinations_are_refused)
     bench.config.chip.rows = 512;
     bench.config.chip.calibrate = MHO_CALIBRATE_STATE;
     assert_refused(&bench, "chip.adc.calibrate", "chip.adc.range=calibrated");
+    bench.config.chip.calibrate = MHO_CALIBRATE_IDEAL;
+    bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.draw = MHO_DRAW_PER_CELL;
+    assert_refused(&bench, "chip.cell.draw", "chip.cell.read=per_read");
+    bench.config.adc = NULL;
+    assert_refused(&bench, "a plan needs", "ADC");
     array_close(&bench);
 }
 END_TEST
