@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "net/net_internal.h"
 
@@ -22,26 +21,11 @@ typedef struct Lowering {
     size_t *matrix_of; /* (n_nodes) of weighted nodes */
 } Lowering;
 
-static const MhoPoolSettings *pool_settings(const MhoNode *node)
-{
-    return mho_node_is(node, "pool") ? (const void *)node->settings : NULL;
-}
-
 static bool writes_step(const MhoNet *net, size_t i)
 {
     const MhoNode *node = &net->nodes[i];
-    const MhoPoolSettings *pool = pool_settings(node);
 
-    return mho_node_quantizer(node) || (pool && pool->kind == MHO_POOL_MAX) ||
-           (mho_node_conv(node) && i + 1 == net->n_nodes);
-}
-
-static size_t weight_count(const MhoNode *node)
-{
-    for (size_t a = 0; a < node->n_arrays; a++)
-        if (strcmp(node->arrays[a].name, "weight") == 0)
-            return node->arrays[a].n;
-    return 0;
+    return mho_node_quantizer(node) || mho_node_is_max_pool(node) || (mho_node_conv(node) && i + 1 == net->n_nodes);
 }
 
 /* Count steps and matrices and plan every array of the program. */
@@ -50,17 +34,17 @@ static void plan_program(const MhoNet *net, MhoProgram *program)
     MhoArena *memory = &program->memory;
 
     for (size_t i = 0; i < net->n_nodes; i++) {
-        const MhoNode *node = &net->nodes[i];
-        const size_t c = (size_t)node->shape.c;
+        const MhoNodeArray *weight = mho_node_array(&net->nodes[i], "weight");
+        const size_t c = (size_t)net->nodes[i].shape.c;
         if (writes_step(net, i)) {
             program->n_steps++;
             mho_arena_take(memory, c, sizeof(float)); /* a */
             mho_arena_take(memory, c, sizeof(float)); /* b */
         }
-        if (mho_node_conv(node)) {
+        if (weight) {
             program->n_matrices++;
-            mho_arena_take(memory, weight_count(node), sizeof(int16_t));
-            mho_arena_take(memory, weight_count(node), sizeof(int16_t)); /* codes of one layer before they are turned */
+            mho_arena_take(memory, weight->n, sizeof(int16_t));
+            mho_arena_take(memory, weight->n, sizeof(int16_t)); /* codes of one layer before they are turned */
             mho_arena_take(memory, c, sizeof(int32_t));
         }
     }
@@ -73,7 +57,7 @@ MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node)
 {
     const MhoShape in = net->nodes[node->inputs[0]].shape;
     const MhoConvSettings *conv = mho_node_conv(node);
-    const MhoPoolSettings *pool = pool_settings(node);
+    const MhoPoolSettings *pool = mho_node_pool(node);
     MhoGather gather = {.h = in.h, .w = in.w, .c = in.c, .c_count = in.c, .kernel_h = 1, .kernel_w = 1, .stride = 1,
                         .out_h = node->shape.h, .out_w = node->shape.w};
 
@@ -113,9 +97,9 @@ static bool any_shift(const int32_t *shift, size_t n)
 static MhoStatus lower_matrix(Lowering *lowering, size_t i, MhoError *error)
 {
     MhoProgram *program = lowering->program;
-    const MhoNode *node = &lowering->net->nodes[i];
+    MhoNode *node = &lowering->net->nodes[i];
     const MhoConvSettings *conv = mho_node_conv(node);
-    const size_t n = weight_count(node), c = (size_t)node->shape.c;
+    const size_t n = mho_node_array(node, "weight")->n, c = (size_t)node->shape.c;
 
     if (conv->bits == 0)
         return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: its weights are float; a chip and the integer "
@@ -201,13 +185,11 @@ static MhoStatus lower_max_pool(Lowering *lowering, size_t i, MhoError *error)
 
 static MhoStepKind kind_of_source(const MhoNode *source)
 {
-    const MhoPoolSettings *pool = pool_settings(source);
-
     if (mho_node_conv(source))
         return MHO_STEP_MATRIX;
     if (mho_node_is(source, "add"))
         return MHO_STEP_ADD;
-    return pool && pool->kind != MHO_POOL_MAX ? MHO_STEP_SUM_POOL : MHO_STEP_REQUANTIZE;
+    return mho_node_is_sum_pool(source) ? MHO_STEP_SUM_POOL : MHO_STEP_REQUANTIZE;
 }
 
 /* A quantizer, or the classifier. */
@@ -257,7 +239,7 @@ static MhoStatus lower_node(Lowering *lowering, size_t i, MhoError *error)
         status = lower_matrix(lowering, i, error);
     if (status != MHO_OK || !writes_step(lowering->net, i))
         return status;
-    return pool_settings(node) ? lower_max_pool(lowering, i, error) : lower_output(lowering, i, error);
+    return mho_node_pool(node) ? lower_max_pool(lowering, i, error) : lower_output(lowering, i, error);
 }
 
 static MhoStatus lower_net(const MhoNet *net, MhoProgram *program, MhoError *error)

@@ -63,6 +63,11 @@ const MhoConvSettings *mho_node_conv(const MhoNode *node)
     return mho_node_is(node, "conv") || mho_node_is(node, "dense") ? (const void *)node->settings : NULL;
 }
 
+const MhoPoolSettings *mho_node_pool(const MhoNode *node)
+{
+    return mho_node_is(node, "pool") ? (const void *)node->settings : NULL;
+}
+
 const MhoQuantizerSettings *mho_node_quantizer(const MhoNode *node)
 {
     return mho_node_is(node, "quantizer") ? (const void *)node->settings : NULL;
@@ -387,10 +392,9 @@ double mho_net_macs(const MhoNet *net)
     double macs = 0.0;
 
     for (size_t i = 0; i < net->n_nodes; i++) {
-        const MhoNode *node = &net->nodes[i];
-        for (size_t a = 0; mho_node_conv(node) && a < node->n_arrays; a++)
-            if (strcmp(node->arrays[a].name, "weight") == 0)
-                macs += (double)node->arrays[a].n * node->shape.h * node->shape.w;
+        const MhoNodeArray *weight = mho_node_array(&net->nodes[i], "weight");
+        if (weight)
+            macs += (double)weight->n * net->nodes[i].shape.h * net->nodes[i].shape.w;
     }
     return macs;
 }

@@ -95,8 +95,9 @@ int mho_net_find(const MhoNet *net, const char *name); /* node index or -1 */
 MhoNodeArray *mho_node_array(MhoNode *node, const char *name); /* NULL when absent */
 const float *mho_node_values(const MhoNode *node, const char *name); /* (n) of that array, NULL when absent */
 bool mho_node_is(const MhoNode *node, const char *kind);
-/* Settings of a conv or dense node, of a quantizer node; NULL for other kinds. */
+/* Settings of a conv or dense node, of a pool, of a quantizer; NULL for other kinds. */
 const MhoConvSettings *mho_node_conv(const MhoNode *node);
+const MhoPoolSettings *mho_node_pool(const MhoNode *node);
 const MhoQuantizerSettings *mho_node_quantizer(const MhoNode *node);
 
 /* Named builders: lenet, allconv (small, 3x3 all-convolutional), resnet20. Float nets with batch norm and ReLU, weights drawn (He) from seed. */

@@ -12,6 +12,19 @@ enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and e
 MhoStatus mho_net_infer(MhoNet *net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_allocate(MhoNet *net, MhoError *error) MHO_CHECKED;
 
+/* Pools that take one of their codes, and pools that store sums of codes. */
+static inline bool mho_node_is_max_pool(const MhoNode *node)
+{
+    const MhoPoolSettings *pool = mho_node_pool(node);
+
+    return pool && pool->kind == MHO_POOL_MAX;
+}
+
+static inline bool mho_node_is_sum_pool(const MhoNode *node)
+{
+    return mho_node_pool(node) && !mho_node_is_max_pool(node);
+}
+
 /* Nodes that read `node`; *last is the last of them, -1 when there is none. */
 int mho_net_readers(const MhoNet *net, int node, int *last);
 

@@ -325,16 +325,8 @@ static bool same_shape(const MhoArray *from, const MhoNodeArray *to)
     return true;
 }
 
-static bool has_array(const MhoNode *node, const char *name)
-{
-    for (size_t a = 0; a < node->n_arrays; a++)
-        if (strcmp(node->arrays[a].name, name) == 0)
-            return true;
-    return false;
-}
-
 /* The arrays of the file against those of the graph, before memory is taken. */
-static MhoStatus check_arrays(const Reading *reading, const MhoNode *node, MhoError *error)
+static MhoStatus check_arrays(const Reading *reading, MhoNode *node, MhoError *error)
 {
     const MhoRecord *layer = layer_group(reading, node->name);
 
@@ -357,7 +349,7 @@ static MhoStatus check_arrays(const Reading *reading, const MhoNode *node, MhoEr
     }
     for (size_t i = 0; layer && i < layer->n_arrays; i++) {
         const char *name = layer->arrays[i]->name;
-        if (strcmp(name, "codes") != 0 && !has_array(node, name))
+        if (strcmp(name, "codes") != 0 && !mho_node_array(node, name))
             return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%.60s' is no array of this %s layer", reading->file, node->name,
                             name, node->layer->model.name);
     }

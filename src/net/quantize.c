@@ -31,16 +31,6 @@ typedef struct Quantizing {
     bool *positive; /* no value is below zero */
 } Quantizing;
 
-static bool is_sum_pool(const MhoNode *node)
-{
-    return mho_node_is(node, "pool") && ((const MhoPoolSettings *)(const void *)node->settings)->kind != MHO_POOL_MAX;
-}
-
-static bool is_max_pool(const MhoNode *node)
-{
-    return mho_node_is(node, "pool") && !is_sum_pool(node);
-}
-
 static int stage_root(const Quantizing *q, int i)
 {
     while (q->stage[i] != i)
@@ -134,7 +124,7 @@ static MhoStatus need_codes(Quantizing *q, int i, MhoError *error)
         if (status != MHO_OK)
             return status;
         input = q->stream[i];
-    } else if (is_sum_pool(node) && bits < POOL_BITS) {
+    } else if (mho_node_is_sum_pool(node) && bits < POOL_BITS) {
         bits = POOL_BITS;
     }
     return add_quantizer(q, i, input, "codes", bits, q->positive[i] ? 0 : -1, -1, &q->codes[i], error);
@@ -191,7 +181,7 @@ static MhoStatus quantize_node(Quantizing *q, int i, MhoError *error)
     status = mho_rebuild_keep(&q->rebuild, i, settings, error);
     for (int k = node->n_inputs - 1; k >= 0; k--)
         q->rebuild.map[node->inputs[k]] = kept[k];
-    if (node->n_inputs == 0 || is_max_pool(node))
+    if (node->n_inputs == 0 || mho_node_is_max_pool(node))
         q->codes[i] = q->rebuild.map[i];
     return status;
 }
@@ -259,7 +249,7 @@ static MhoStatus change_bits(const MhoNet *net, const MhoQuantPlan *plan, MhoNet
             memcpy(conv->policy, plan->weight_policy, sizeof conv->policy);
         } else if (mho_node_quantizer(node)) {
             MhoQuantizerSettings *quantizer = (MhoQuantizerSettings *)(void *)settings;
-            const bool sums = is_sum_pool(&net->nodes[node->inputs[0]]);
+            const bool sums = mho_node_is_sum_pool(&net->nodes[node->inputs[0]]);
             if (!is_residual(net, i))
                 quantizer->bits = sums && plan->activation_bits < POOL_BITS ? POOL_BITS : plan->activation_bits;
             memcpy(quantizer->policy, plan->activation_policy, sizeof quantizer->policy);

@@ -54,14 +54,9 @@ static MhoStatus full_scale(const MhoNode *node, int bits, int lower, int *n, Mh
     return MHO_OK;
 }
 
-static bool is_max_pool(const MhoNode *node)
-{
-    return mho_node_is(node, "pool") && ((const MhoPoolSettings *)(const void *)node->settings)->kind == MHO_POOL_MAX;
-}
-
 int mho_net_code_source(const MhoNet *net, int node)
 {
-    while (is_max_pool(&net->nodes[node]))
+    while (mho_node_is_max_pool(&net->nodes[node]))
         node = net->nodes[node].inputs[0];
     const MhoNode *source = &net->nodes[node];
     return mho_node_is(source, "input") || mho_node_quantizer(source) ? node : -1;
@@ -111,7 +106,7 @@ static MhoStatus quantizer_step(const MhoNet *net, int node, double *step, MhoEr
 /* Codes that one output of a pool sums up. */
 static double pool_window(const MhoNet *net, const MhoNode *node)
 {
-    const MhoPoolSettings *pool = (const void *)node->settings;
+    const MhoPoolSettings *pool = mho_node_pool(node);
     const MhoShape in = net->nodes[node->inputs[0]].shape;
 
     return pool->kind == MHO_POOL_GLOBAL ? (double)in.h * in.w : (double)pool->window * pool->window;
@@ -123,7 +118,7 @@ MhoStatus mho_net_scale(const MhoNet *net, int node, double *scale, MhoError *er
 
     for (const MhoNode *at = &net->nodes[node]; mho_node_is(at, "pool") || mho_node_is(at, "add");
          at = &net->nodes[node]) {
-        if (mho_node_is(at, "pool") && !is_max_pool(at))
+        if (mho_node_is_sum_pool(at))
             windows *= pool_window(net, at);
         node = at->inputs[0];
     }
@@ -306,31 +301,28 @@ MhoStatus mho_net_weight_range(const MhoNet *net, int i, int *n_weight, MhoError
 
 MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t *shift, MhoError *error)
 {
-    const MhoNode *node = &net->nodes[i];
+    MhoNode *node = &net->nodes[i];
     const MhoConvSettings *conv = mho_node_conv(node);
-    const float *weight = mho_node_values(node, "weight"), *log_scale = mho_node_values(node, "log_scale");
+    const MhoNodeArray *weight = mho_node_array(node, "weight"), *scale = mho_node_array(node, "log_scale");
     MhoPolicy policy;
     int n_w;
 
     MhoStatus status = mho_net_weight_range(net, i, &n_w, error);
-    if (status == MHO_OK && (!weight || !log_scale || n_w > INT16_MAX))
+    if (status == MHO_OK && (!weight || !scale || n_w > INT16_MAX))
         status = mho_fail(error, MHO_USAGE, "node '%s' has no weights that become 16-bit codes", node->name);
     if (status == MHO_OK)
         status = mho_policy_open(node, &policy, error);
     if (status != MHO_OK)
         return status;
-    size_t n = 0;
-    for (size_t a = 0; a < node->n_arrays; a++)
-        n = node->arrays[a].value == weight ? node->arrays[a].n : n;
-    const size_t channels = conv->scale == MHO_SCALE_PER_CHANNEL ? (size_t)node->shape.c : 1;
+    const size_t n = weight->n, channels = scale->n;
     const MhoQuantShape shape = {.bits = conv->bits, .lower = -1, .channels = channels, .per_channel = n / channels};
     for (size_t k = 0; k < channels; k++)
-        if (!isfinite(log_scale[k]))
+        if (!isfinite(scale->value[k]))
             return unset_scale(node, error);
     float *whole = malloc(n * sizeof *whole);
     if (!whole)
         return mho_fail(error, MHO_MEMORY, "out of memory for the codes of '%s'", node->name);
-    policy.quantizer->encode(policy.params, shape, weight, log_scale, NULL, whole);
+    policy.quantizer->encode(policy.params, shape, weight->value, scale->value, NULL, whole);
     for (size_t r = 0; r < n && status == MHO_OK; r++) {
         if (!(whole[r] >= -(float)n_w && whole[r] <= (float)n_w))
             status = mho_fail(error, MHO_FAILED, "node '%s': a weight has no code within %d", node->name, n_w);
