@@ -87,8 +87,8 @@ static MhoStatus fill_codes(const MhoNet *net, int i, const MhoFloatNode *self, 
     for (size_t k = 0; k < c && status == MHO_OK; k++) {
         const double step = weight_step(node, n_weight, k);
 
-        if (shift[k] != 0 && !shifted)
-            status = mho_net_scale(net, node->inputs[0], &scale_x, error);
+        if (shift[k] != 0 && !shifted && (status = mho_net_scale(net, node->inputs[0], &scale_x, error)) != MHO_OK)
+            mho_fail_context(error, "node '%s' has a shift: calibrate before batch norm is removed", node->name);
         shifted = shifted || shift[k] != 0;
         self->b[k] += (float)(scale_x * step * shift[k]);
         for (size_t r = 0; r < self->rows; r++)

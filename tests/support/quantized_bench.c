@@ -1,0 +1,146 @@
+/* quantized_bench.c - see quantized_bench.h. */
+#include "quantized_bench.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/random.h"
+
+#define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
+
+static void *room(size_t n, size_t size)
+{
+    void *p = calloc(n > 0 ? n : 1, size);
+
+    ck_assert_ptr_nonnull(p);
+    return p;
+}
+
+static void uniform(uint32_t place, const MhoNodeArray *array, float low, float high)
+{
+    const MhoStream stream = {.seed = 11, .place = place};
+
+    mho_uniform_fill(stream, MHO_DRAW_TEST, array->n, array->value);
+    for (size_t k = 0; k < array->n; k++)
+        array->value[k] = low + (high - low) * array->value[k];
+}
+
+/* Statistics as training leaves them: every channel its own, some gains negative. */
+static void draw_batchnorm(MhoNet *net)
+{
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        MhoNode *node = &net->nodes[i];
+        if (!mho_node_is(node, "batchnorm"))
+            continue;
+        const uint32_t place = (uint32_t)(4 * i);
+        MhoNodeArray *gamma = mho_node_array(node, "gamma");
+        uniform(place, gamma, 0.5F, 1.5F);
+        for (size_t k = 3; k < gamma->n; k += 7)
+            gamma->value[k] = -gamma->value[k];
+        uniform(place + 1, mho_node_array(node, "beta"), -0.3F, 0.6F);
+        uniform(place + 2, mho_node_array(node, "mean"), -0.2F, 0.2F);
+        uniform(place + 3, mho_node_array(node, "variance"), 0.3F, 1.2F);
+    }
+}
+
+MhoNet *quantized_net(const QuantizedSetup *setup, const uint8_t *images, size_t n)
+{
+    const MhoQuantPlan plan = {.weight_bits = setup->weight_bits, .activation_bits = setup->activation_bits, .scale = setup->scale,
+                               .weight_policy = "fqconv", .activation_policy = "fqconv"};
+    MhoError error = {0};
+    MhoNet *net, *made, *removed;
+
+    must(mho_net_build(setup->builder, setup->input, 10, setup->width, 5, &net, &error), &error);
+    draw_batchnorm(net);
+    must(mho_net_quantize(net, &plan, &made, &error), &error);
+    must(mho_net_fit_weights(made, &error), &error);
+    must(mho_net_calibrate(made, images, n, 0, &error), &error);
+    mho_net_destroy(net);
+    if (setup->batchnorm)
+        return made;
+    must(mho_net_remove_batchnorm(made, setup->scale, setup->shift, &removed, &error), &error);
+    mho_net_destroy(made);
+    return removed;
+}
+
+uint8_t *random_images(MhoShape shape, size_t n, uint32_t seed)
+{
+    const size_t bytes = n * (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
+    const MhoStream stream = {.seed = seed};
+    uint8_t *images = room(bytes + 4, 1);
+
+    mho_random_words(stream, MHO_DRAW_TEST, 0, bytes / 4 + 1, (uint32_t *)(void *)images);
+    return images;
+}
+
+MhoProgram *lowered(const MhoNet *net)
+{
+    MhoProgram *program;
+    MhoError error = {0};
+
+    must(mho_program_create(net, &program, &error), &error);
+    return program;
+}
+
+Outputs outputs_new(const MhoProgram *program, size_t n)
+{
+    Outputs o = {.n = n, .n_logits = (size_t)program->n_classes, .codes_size = program->codes_size};
+
+    o.logits = room(n * o.n_logits, sizeof *o.logits);
+    o.codes = room(n * o.codes_size, 1);
+    return o;
+}
+
+void outputs_free(Outputs *outputs)
+{
+    free(outputs->logits);
+    free(outputs->codes);
+}
+
+bool outputs_equal(const Outputs *a, const Outputs *b)
+{
+    ck_assert_uint_eq(a->n, b->n);
+    ck_assert_uint_eq(a->codes_size, b->codes_size);
+    return memcmp(a->codes, b->codes, a->n * a->codes_size) == 0 &&
+           memcmp(a->logits, b->logits, a->n * a->n_logits * sizeof *a->logits) == 0;
+}
+
+Outputs integer_outputs(const MhoProgram *program, const uint8_t *images, size_t n, int threads)
+{
+    Outputs o = outputs_new(program, n);
+    MhoError error = {0};
+
+    must(mho_integer_run(program, images, n, threads, o.logits, o.codes, &error), &error);
+    return o;
+}
+
+Outputs analog_outputs(const MhoProgram *program, const MhoState *state, const uint8_t *images, size_t n, int threads,
+                       MhoLayerMeter *meters)
+{
+    Outputs o = outputs_new(program, n);
+    const MhoAnalogOptions options = {.threads = threads, .measured = n, .meters = meters, .codes = o.codes};
+    MhoError error = {0};
+
+    must(mho_analog_run(program, state, images, n, &options, o.logits, &error), &error);
+    return o;
+}
+
+CodeSpread code_spread(const MhoProgram *program, size_t step, const Outputs *outputs)
+{
+    const MhoShape shape = program->steps[step].shape;
+    const size_t size = (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
+    size_t count[256] = {0};
+    CodeSpread spread = {0};
+
+    for (size_t n = 0; n < outputs->n; n++)
+        for (size_t i = 0; i < size; i++)
+            count[outputs->codes[n * outputs->codes_size + program->codes_offset[step] + i]]++;
+    for (int code = 0; code < 256; code++) {
+        const double share = (double)count[code] / (double)(size * outputs->n);
+
+        spread.distinct += count[code] > 0;
+        spread.largest_share = share > spread.largest_share ? share : spread.largest_share;
+    }
+    return spread;
+}
