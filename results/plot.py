@@ -3,11 +3,13 @@
 
 plot.py FILE.h5 [--output STEM] writes STEM.svg and STEM.png (default: beside FILE). Figures are chosen from the axes:
 one numeric axis gives curves with 95 % bands, two give a curve per value of the shorter one, or a heat map when both have
-more than six values; words (cell names) become panels; points without noise become dashed reference lines.
+more than six values; words (cell names) become panels; points without noise become dashed reference lines. A result whose
+analysis compares models on the same chips also gets STEM_difference, the paired difference of accuracy.
 """
 import argparse
 import itertools
 import os
+import re
 import sys
 import textwrap
 
@@ -28,8 +30,15 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP"
 DASHES = [(4, 2), (4, 1, 1, 1), (1, 1), (7, 2), (7, 1, 1, 1, 1, 1), (2, 3)]
 HEAT_ABOVE = 6  # values of both axes beyond which curves are too many
-SHORT = {"chip.cell.name": "cell", "chip.noise": "noise scale", "chip.time": "time since programming",
-         "chip.temperature": "temperature"}
+# What an axis is called, and one of its values in a legend; other keys take the help text of their parameter.
+LABELS = {"chip.noise": "noise, multiples of the cell model's level", "chip.time": "time since programming",
+          "chip.temperature": "temperature", "train.noise.weight": "weight noise in training",
+          "train.noise.activation": "activation noise in training", "train.noise.sum": "noise of sums in training"}
+VALUES = {"chip.noise": "noise × {}", "chip.time": "after {}", "train.noise.weight": "trained with {} weight noise",
+          "train.noise.activation": "trained with {} activation noise", "train.noise.sum": "trained with {} noise of sums"}
+WORDS = {"pcm": "PCM", "nor_flash": "NOR flash", "ideal": "ideal cell", "rram": "RRAM", "sonos": "SONOS"}
+TRAINING_NOISE = [key for key in LABELS if key.startswith("train.noise.")]
+PARTS = {"adc": "ADC", "dac": "DAC", "cell": "cell", "wire": "wire"}
 # Two-sided 95 % Student quantiles for 1 to 30 degrees of freedom (table of any textbook), for files without a summary.
 STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
            2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042]
@@ -47,6 +56,7 @@ class Axis:
         self.key = key
         self.words = values.dtype.kind in "OSU"
         self.unit = text(dataset.attrs.get("units", ""))
+        self.help = re.split("[,;:.`(]", text(dataset.attrs.get("long_name", "")))[0].strip()
         self.values = np.array([text(v) for v in values]) if self.words else values.astype(float)
         applies = self.values != "" if self.words else np.isfinite(self.values)
         self.applies = applies
@@ -55,17 +65,33 @@ class Axis:
 
     @property
     def label(self):
-        name = SHORT.get(self.key, self.key.split(".", 1)[-1].replace(".", " ").replace("_", " "))
-        if name.startswith("adc"):
-            name = "ADC" + name[3:]
-        return name + (f" ({self.unit})" if self.unit not in ("", "1") else "")
+        return self.meaning + (f" ({self.unit})" if self.unit not in ("", "1") else "")
+
+    @property
+    def short(self):
+        return self.meaning.split(",")[0]
+
+    @property
+    def meaning(self):
+        """A few words: the agreed ones, a short help text behind its part of the chip, or the key itself."""
+        if self.key in LABELS:
+            return LABELS[self.key]
+        steps = self.key.split(".")
+        part = PARTS.get(steps[1], "") if steps[0] == "chip" else ""
+        words = self.help if 0 < len(self.help) <= 32 else " ".join(steps[2 if part else 1:]).replace("_", " ")
+        return f"{part} {words}".strip()
 
     def name_of(self, value):
-        word = str(value).replace("_", " ") if self.words else f"{value:g}"
+        if self.words:
+            word = WORDS.get(value, value.replace("_", " "))
+            return word if self.key.endswith(".name") else f"{self.key.split('.')[-1].replace('_', ' ')} {word}"
         if self.key.endswith(".bits"):
-            return f"{word}-bit ADC" if ".adc." in self.key else f"{word} bits"
-        return word if self.words else f"{SHORT.get(self.key, self.key.split('.')[-1])} {word}" \
-            + (f" {self.unit}" if self.unit not in ("", "1") else "")
+            return f"{value:g}-bit " + {"adc": "ADC", "dac": "DAC", "weight": "weights", "activation": "activations"}.get(
+                self.key.split(".")[1], "codes")
+        if self.key in TRAINING_NOISE and value == 0:
+            return "plain training"
+        number = f"{value:g}" + (f" {self.unit}" if self.unit not in ("", "1") else "")
+        return VALUES[self.key].format(number) if self.key in VALUES else f"{self.meaning} {number}"
 
 
 def text(value):
@@ -84,6 +110,37 @@ class Result:
         self.mean, self.low, self.high = statistics(file, accuracy)
         axes = [Axis(key, file[key]) for key in file if is_swept(file[key], key, len(accuracy))]
         self.axes = [axis for axis in axes if len(axis.distinct) > 1 or (axis.distinct and not axis.applies.all())]
+
+
+class Difference(Result):
+    """Mean and interval, in percentage points, of accuracy minus that of the same chips where the compared key is 0."""
+
+    def __init__(self, file):
+        super().__init__(file)
+        analysis = file["summary/analysis"]
+        key = text(analysis.attrs["compares"])
+        self.mean, self.low, self.high = (100 * analysis["difference_" + name][()] for name in ("mean", "low", "high"))
+        self.levels = Axis(key, file[key])
+        if not len(self.mean) == len(self.low) == len(self.high) == len(self.levels.values):
+            raise Unusable(f"the arrays of its analysis and {key} differ in length")
+        self.mean[self.levels.values == 0] = np.nan
+        self.levels.distinct = [level for level in self.levels.distinct if level != 0]
+        self.axes = [axis for axis in self.axes if axis.key != key]
+
+    @property
+    def compared(self):
+        """What is drawn in words: which training minus which."""
+        names = [self.levels.name_of(level) for level in self.levels.distinct]
+        return f"{' or '.join(names) if len(names) < 4 else self.levels.meaning} minus {self.levels.name_of(0)}"
+
+    @property
+    def hollow(self):
+        """Points whose interval contains 0: no difference is shown there."""
+        return np.isfinite(self.mean) & (self.low <= 0) & (self.high >= 0)
+
+    def name_of(self, point):
+        axes = self.axes + ([self.levels] if len(self.levels.distinct) > 1 else [])
+        return ", ".join(axis.name_of(axis.values[point]) for axis in axes if axis.applies[point]) or "the only condition"
 
 
 def is_swept(item, key, n_points):
@@ -146,13 +203,44 @@ def draw_curve(ax, result, x, points, style, label):
         ax.fill_between(at, result.low[points], result.high[points], color=style["color"], alpha=0.2, linewidth=0)
 
 
-def draw_curves(ax, result, x, curves, mask):
+def draw_bars(ax, result, at, points, style, label):
+    """Intervals as error bars; a hollow marker where the interval of a difference contains 0."""
+    half = np.nan_to_num([result.mean[points] - result.low[points], result.high[points] - result.mean[points]])
+    ax.errorbar(at, result.mean[points], yerr=half, capsize=2.5, elinewidth=1, label=label, **style)
+    hollow = getattr(result, "hollow", np.zeros(len(result.mean), bool))[points]
+    ax.plot(at[hollow], result.mean[points][hollow], color=style["color"], marker=style["marker"], linestyle="none",
+            markerfacecolor="white", zorder=4)
+
+
+def beside(x, values, i, n):
+    """x moved by up to 2 % of the axis, so that the bars of n curves do not cover each other."""
+    step = 0.02 * (i - (n - 1) / 2)
+    if is_log(x.distinct):
+        return values * (max(x.distinct) / min(x.distinct)) ** step
+    return values + step * (max(x.distinct) - min(x.distinct))
+
+
+def draw_curves(ax, result, x, curves, mask, bars=False):
     groups = [(None, mask)] if curves is None else [(v, mask & (curves.values == v)) for v in curves.distinct]
     for i, (value, part) in enumerate(groups):
         points = np.flatnonzero(part)
-        if len(points):
-            style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
-            draw_curve(ax, result, x, points, style, None if value is None else curves.name_of(value))
+        style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+        label = None if value is None else curves.name_of(value)
+        if len(points) and bars:
+            points = points[np.argsort(x.values[points], kind="stable")]
+            draw_bars(ax, result, beside(x, x.values[points], i, len(groups)), points, style, label)
+        elif len(points):
+            draw_curve(ax, result, x, points, style, label)
+
+
+def set_x(ax, x):
+    """Label, scale and grid; a few well separated values are their own ticks."""
+    ax.set_xlabel(x.label)
+    ax.set_xscale("log" if is_log(x.distinct) else "linear")
+    ax.grid(True, color="#e5e5e5", linewidth=0.5)
+    values = np.array(x.distinct)
+    if not is_log(values) and 1 < len(values) <= 8 and np.diff(values).min() >= 0.08 * (values[-1] - values[0]):
+        ax.set_xticks(values, [f"{value:g}" for value in values])
 
 
 def draw_references(ax, result, reference, words, curves):
@@ -188,16 +276,35 @@ def draw_heat(ax, result, x, y, mask, limits):
     return ax.pcolormesh(grids[0], grids[1], table, cmap="cividis", vmin=limits[0], vmax=limits[1], rasterized=False)
 
 
+def count_chips(result):
+    """How many chips the points with several chips have, in words; None: one chip everywhere."""
+    n = result.n_chips[np.isfinite(result.mean) & (result.n_chips > 1)]
+    if len(n) == 0:
+        return None
+    return f"{n.min()}" if n.min() == n.max() else f"{n.min()} to {n.max()}"
+
+
 def caption(result, reference, heat):
-    n = result.n_chips[np.isfinite(result.mean)]
-    many = n[n > 1]
-    if len(many) == 0:
+    count = count_chips(result)
+    if count is None:
         chips = "One chip at every point, so no interval is known."
     else:
-        count = f"{many.min()}" if many.min() == many.max() else f"{many.min()} to {many.max()}"
         chips = f"Mean over {count} simulated chips." if heat else \
             f"Lines: mean over {count} simulated chips; bands: 95 % Student interval of that mean."
     return chips + (f" Dashed: where {reference} does not apply." if reference and not heat else "")
+
+
+def caption_difference(result):
+    count = count_chips(result)
+    note = result.compared[0].upper() + result.compared[1:] + (
+        f", paired over {count} chips; bars: 95 % Student interval of the mean difference." if count else
+        ", one chip at every point, so no interval is known.")
+    hollow = np.flatnonzero(result.hollow)
+    if len(hollow) == 0:
+        return note + (" No interval contains 0." if count else "")
+    n = np.count_nonzero(np.isfinite(result.mean))
+    where = "; ".join(result.name_of(point) for point in hollow) if len(hollow) <= 4 else f"{len(hollow)} of {n} conditions"
+    return note + f" The interval contains 0 at {where} (hollow): no difference is shown there."
 
 
 def finish(figure, title, note, width):
@@ -242,13 +349,50 @@ def new_figure(n, heat=False):
 def plot_no_axis(result, words):
     """Nothing numeric was swept: one bar with an interval per point."""
     figure, (ax,), width = new_figure(1)
-    names = ["\n".join(a.name_of(a.values[i]) for a in words) for i in range(len(result.mean))]
-    half = np.nan_to_num([result.mean - result.low, result.high - result.mean])
-    ax.errorbar(np.arange(len(names)), result.mean, yerr=half, fmt="o", color=COLOURS[0], capsize=3)
-    ax.set_xticks(np.arange(len(names)), names)
-    ax.set_xlim(-0.5, len(names) - 0.5)
+    draw_words(ax, result, words)
     ax.set_ylabel("accuracy (%)")
     finish(figure, result.title, caption(result, "", False).replace("Lines: m", "M").replace("bands", "bars"), width)
+    return figure
+
+
+def draw_words(ax, result, words):
+    points = np.flatnonzero(np.isfinite(result.mean))
+    at = np.arange(len(points))
+    draw_bars(ax, result, at, points, {"color": COLOURS[0], "marker": "o", "linestyle": "none"}, None)
+    ax.set_xticks(at, ["\n".join(a.name_of(a.values[i]) for a in words) for i in points])
+    ax.set_xlim(-0.5, len(points) - 0.5)
+
+
+def roles_of_difference(result):
+    """The numeric condition is x; levels of training become curves where these are free, panels otherwise."""
+    panels, x, curves = choose(result)
+    if len(result.levels.distinct) < 2:
+        return panels, x, curves
+    if x is None:
+        return panels, result.levels, None
+    return (panels, x, result.levels) if curves is None else (panels + [result.levels], x, curves)
+
+
+def plot_difference(file):
+    result = Difference(file)
+    panels, x, curves = roles_of_difference(result)
+    if not np.isfinite(result.mean).any():
+        raise Unusable(f"its analysis holds no finite difference over {result.levels.key}")
+    reference = references(result, x)
+    masks = panel_masks(result, panels, np.isfinite(result.mean) & ~reference) if x else [("", None)]
+    figure, axes, width = new_figure(max(1, len(masks)))
+    for i, (ax, (title, mask)) in enumerate(zip(axes, masks)):
+        ax.axhline(0, color="black", linewidth=0.8)
+        if mask is None:
+            draw_words(ax, result, panels)
+        else:
+            ax.set_title(title)
+            draw_curves(ax, result, x, curves, mask, bars=True)
+            draw_references(ax, result, reference, [axis for axis in panels if axis.words], curves)
+            set_x(ax, x)
+        ax.set_ylabel("accuracy difference\n(percentage points)" if i % 4 == 0 else "")
+    note = caption_difference(result) + (f" Dashed: where {x.short} does not apply." if reference.any() else "")
+    finish(figure, result.title, note, width)
     return figure
 
 
@@ -267,16 +411,15 @@ def plot_result(file):
     words = [axis for axis in panels if axis.words]
     for i, (ax, (title, mask)) in enumerate(zip(axes, masks)):
         ax.set_title(title)
-        ax.set_xlabel(x.label)
         if heat:
+            ax.set_xlabel(x.label)
             mesh = draw_heat(ax, result, x, curves, mask, limits)
             continue
         draw_curves(ax, result, x, curves, mask)
         draw_references(ax, result, reference, words, curves)
-        ax.set_xscale("log" if is_log(x.distinct) else "linear")
-        ax.grid(True, color="#e5e5e5", linewidth=0.5)
+        set_x(ax, x)
         ax.set_ylabel("accuracy (%)" if i % 4 == 0 else "")
-    finish(figure, result.title, caption(result, x.label if reference.any() else "", heat), width)
+    finish(figure, result.title, caption(result, x.short if reference.any() else "", heat), width)
     if heat:
         figure.colorbar(mesh, ax=axes, label="accuracy (%)")
     return figure
@@ -303,8 +446,8 @@ def draw_stages(axes, stages):
         for start in starts[1:]:
             ax.axvline(start + 0.5, color="#999999", linewidth=0.6, dashes=(2, 2))
     for start in starts if len(starts) > 1 else []:
-        axes[0].text(start + 0.7, 1.01, stages[start], transform=axes[0].get_xaxis_transform(), fontsize=6, rotation=30,
-                     ha="left", va="bottom")
+        axes[0].text(max(start + 0.7, 1), 1.01, stages[start], transform=axes[0].get_xaxis_transform(), fontsize=6,
+                     rotation=30, ha="left", va="bottom")
 
 
 HISTORIES = ("train/history", "history")
@@ -325,9 +468,11 @@ def plot_history(file):
         ax.set_ylabel(label)
         ax.grid(True, color="#e5e5e5", linewidth=0.5)
     axes[-1].set_xlabel("epoch")
+    axes[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     if "stage" in history:
         draw_stages(axes, [text(v) for v in history["stage"][()]])
-    finish(figure, text(file.attrs.get("title", "")), "Learning curves, one value an epoch; dashed lines: a new stage.", COLUMN)
+    note = "Learning curves, one value an epoch; dashed lines: a new stage."
+    finish(figure, text(file.attrs.get("title", "")), note, COLUMN)
     return figure
 
 
@@ -348,16 +493,20 @@ def main():
     parser.add_argument("file", help="result or model file of mho (HDF5)")
     parser.add_argument("--output", metavar="STEM", help="write STEM.svg and STEM.png (default: FILE without .h5)")
     options = parser.parse_args()
+    figures = {}
     stem = options.output or os.path.splitext(options.file)[0]
     try:
         with h5py.File(options.file, "r") as file:
             if "accuracy" in file:
-                figure = plot_result(file)
+                figures[""] = plot_result(file)
+                if "compares" in getattr(file.get("summary/analysis"), "attrs", {}):
+                    figures["_difference"] = plot_difference(file)
             elif any(path in file for path in HISTORIES):
-                figure = plot_history(file)
+                figures[""] = plot_history(file)
             else:
                 raise Unusable("neither /accuracy nor a training history is in it; give a result or a model file of mho")
-        save(figure, stem)
+        for suffix, figure in figures.items():
+            save(figure, stem + suffix)
     except (Unusable, OSError, KeyError, ValueError) as problem:
         print(f"plot: {options.file}: {' '.join(str(problem).split())}", file=sys.stderr)
         return 1 if isinstance(problem, OSError) and os.path.exists(options.file) else 2

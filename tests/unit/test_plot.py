@@ -72,6 +72,31 @@ def model(path):
         history["stage"] = ["float"] * 8 + ["w8a8"] * 6 + ["w2a4"] * 10
 
 
+def difference(path):
+    """Trained with 0 and 0.3 LSB of noise, two cells, four levels of noise; the gain is made so that 0.5 shows nothing."""
+    levels, noise = [0.0, 0.3], [0.5, 1.0, 2.0, 4.0]
+    axes = {"chip.cell.name": (["pcm", "nor_flash"], ""), "train.noise.weight": (levels, "LSB"), "chip.noise": (noise, "")}
+    write_result(path, axes, falling)
+    with h5py.File(path, "r+") as file:
+        trained, scale = file["train.noise.weight"][()] > 0, file["chip.noise"][()]
+        analysis = file.create_group("summary/analysis")
+        analysis.attrs["compares"] = "train.noise.weight"
+        mean = np.where(trained, 0.01 * scale - 0.004, 0.0)
+        for name, shift in (("mean", 0.0), ("low", -0.005), ("high", 0.005)):
+            analysis["difference_" + name] = mean + np.where(trained, shift, 0.0)
+        analysis["difference_low"][...] = np.where(scale == 0.5, mean - 0.002, analysis["difference_low"][()])
+
+
+def difference_of_words(path):
+    """No numeric condition: the cells stand side by side."""
+    write_result(path, {"chip.cell.name": (["pcm", "nor_flash"], ""), "train.noise.weight": ([0.0, 0.3], "LSB")}, falling)
+    with h5py.File(path, "r+") as file:
+        analysis = file.create_group("summary/analysis")
+        analysis.attrs["compares"] = "train.noise.weight"
+        for name, value in (("mean", 0.0), ("low", -0.01), ("high", 0.01)):
+            analysis["difference_" + name] = np.full(4, value)
+
+
 def load(path):
     spec = importlib.util.spec_from_file_location("plot", path)
     module = importlib.util.module_from_spec(spec)
@@ -102,15 +127,15 @@ def draw_twice(plot, write, folder, name):
 def check_quickstart(module, folder):
     with h5py.File(os.path.join(folder, "quickstart.h5"), "r") as file:
         figure = module.plot_result(file)
-    assert [ax.get_title() for ax in figure.axes] == ["nor flash", "pcm"] or \
-        [ax.get_title() for ax in figure.axes] == ["pcm", "nor flash"]
+    assert sorted(ax.get_title() for ax in figure.axes) == ["NOR flash", "PCM"]
     for ax in figure.axes:
         lines = ax.get_lines()
         assert len(lines) == 8 and len(ax.collections) == 4  # four curves with bands, four references
+        assert ax.get_xlabel().startswith("noise, multiples of") and list(ax.get_xticks()) == [0, 0.5, 1, 2]
         dashed = [line for line in lines if line.is_dashed()]
         assert len(dashed) == 4 and abs(dashed[0].get_ydata()[0] - 100 * (0.91 - 0.125)) < 1e-9
     labels = [entry.get_text() for entry in figure.legends[0].get_texts()]
-    assert "4-bit ADC" in labels and "ideal, 8-bit ADC" in labels, labels
+    assert "4-bit ADC" in labels and "ideal cell, 8-bit ADC" in labels, labels
     assert any("8 simulated chips" in entry.get_text().replace("\n", " ") for entry in figure.texts)
 
 
@@ -130,6 +155,61 @@ def check_heat(module, folder):
     assert mesh.get_array().size == 72 and abs(mesh.get_array().max() - 91) < 3
 
 
+def note_of(figure):
+    return " ".join(" ".join(entry.get_text() for entry in figure.texts).split())
+
+
+def check_difference(module, folder):
+    """Plain training is not drawn; the bars are the file's intervals; what shows nothing is hollow and named."""
+    assert os.path.exists(os.path.join(folder, "difference_difference.png")), "the command did not write the second figure"
+    with h5py.File(os.path.join(folder, "difference.h5"), "r") as file:
+        figure = module.plot_difference(file)
+    assert [ax.get_title() for ax in figure.axes] == ["PCM", "NOR flash"]
+    for ax in figure.axes:
+        bars = ax.containers[0]
+        assert np.allclose(bars.lines[0].get_xdata(), [0.5, 1, 2, 4])
+        assert np.allclose(bars.lines[0].get_ydata(), [0.1, 0.6, 1.6, 3.6])
+        ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])
+        assert np.allclose(ends, [[-0.1, 0.6], [0.1, 1.1], [1.1, 2.1], [3.1, 4.1]]), ends
+        assert any(np.allclose(line.get_ydata(), 0) for line in ax.get_lines()), "no zero line"
+        hollow = [line for line in ax.get_lines() if line.get_markerfacecolor() == "white"]
+        assert len(hollow) == 1 and np.allclose(hollow[0].get_xdata(), 0.5)
+    note = note_of(figure)
+    assert "Trained with 0.3 LSB weight noise minus plain training, paired over 8 chips" in note, note
+    assert "contains 0 at PCM, noise × 0.5; NOR flash, noise × 0.5 (hollow)" in note, note
+    with h5py.File(os.path.join(folder, "difference_of_words.h5"), "r") as file:
+        figure = module.plot_difference(file)
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["PCM", "NOR flash"]
+    assert "contains 0 at PCM; NOR flash (hollow)" in note_of(figure), note_of(figure)
+
+
+def check_levels(module, folder):
+    """Several levels of training noise become curves over the condition; no interval contains 0 and the caption says so."""
+    path = os.path.join(folder, "levels.h5")
+    axes = {"train.noise.weight": ([0.0, 0.1, 0.3], "LSB"), "chip.noise": ([0.5, 1.0], "")}
+    write_result(path, axes, falling)
+    with h5py.File(path, "r+") as file:
+        analysis = file.create_group("summary/analysis")
+        analysis.attrs["compares"] = "train.noise.weight"
+        for name, value in (("mean", 0.02), ("low", 0.01), ("high", 0.03)):
+            analysis["difference_" + name] = np.full(6, value)
+        figure = module.plot_difference(file)
+    assert len(figure.axes[0].containers) == 2
+    assert [entry.get_text() for entry in figure.legends[0].get_texts()] == [
+        "trained with 0.1 LSB weight noise", "trained with 0.3 LSB weight noise"]
+    assert "No interval contains 0." in note_of(figure), note_of(figure)
+
+
+def check_epochs(module, folder):
+    path = os.path.join(folder, "epochs.h5")
+    for n in (1, 2, 4):
+        with h5py.File(path, "w") as file:
+            file["history/loss"] = np.linspace(2, 1, n)
+            figure = module.plot_history(file)
+        ticks = [tick for tick in figure.axes[-1].get_xticks()]
+        assert ticks and all(tick == round(tick) for tick in ticks), ticks
+
+
 def check_refusals(plot, folder):
     garbage, other = os.path.join(folder, "garbage.h5"), os.path.join(folder, "other.h5")
     with open(garbage, "w") as file:
@@ -147,9 +227,11 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = sys.argv[2] if len(sys.argv) > 2 else temporary
         checks = [(write.__name__, lambda write=write: draw_twice(plot, write, folder, write.__name__))
-                  for write in (quickstart, drift, heat, names_only, model)]
+                  for write in (quickstart, drift, heat, names_only, model, difference,
+                                difference_of_words)]
         checks += [(check.__name__, lambda check=check: check(module, folder))
-                   for check in (check_quickstart, check_interval, check_heat)]
+                   for check in (check_quickstart, check_interval, check_heat, check_difference, check_levels,
+                                 check_epochs)]
         checks.append(("refusals", lambda: check_refusals(plot, folder)))
         failed = 0
         print(f"1..{len(checks)}")
