@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/store.h"
 #include "study/experiment.h"
+#include "study/files.h"
 #include "study/options.h"
 
 static void print_help(void)
@@ -19,7 +19,7 @@ static void print_help(void)
 static MhoStatus analyse(const char *path, MhoError *error)
 {
     MhoRecord *result = NULL, *summary = NULL;
-    MhoStatus status = mho_store_read(path, true, &result, error);
+    MhoStatus status = mho_file_read(path, true, &result, error);
     if (status == MHO_OK)
         status = mho_record_child(result, "summary", &summary, error);
     if (status == MHO_OK && mho_experiment.analyse && !mho_record_find(summary, "analysis")) {
@@ -28,7 +28,7 @@ static MhoStatus analyse(const char *path, MhoError *error)
         if (status == MHO_OK)
             status = mho_experiment.analyse(result, analysis, error);
         if (status == MHO_OK)
-            status = mho_store_write(path, result, error);
+            status = mho_file_write(path, result, error);
     }
     if (status == MHO_OK) {
         char *finding = mho_experiment.finding(result);

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
-#include "store/store.h"
+#include "study/files.h"
 
 static MhoStatus run_digest(MhoOptions *options, MhoError *error)
 {
@@ -10,7 +10,7 @@ static MhoStatus run_digest(MhoOptions *options, MhoError *error)
     for (size_t i = 0; i < options->n_arguments && status == MHO_OK; i++) {
         MhoRecord *record = NULL;
         char hex[65];
-        status = mho_store_read(options->arguments[i], false, &record, error);
+        status = mho_file_read(options->arguments[i], false, &record, error);
         if (status == MHO_OK)
             status = mho_record_digest(record, hex, error);
         if (status == MHO_OK)

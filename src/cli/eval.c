@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "store/store.h"
+#include "study/files.h"
 #include "study/statistics.h"
 #include "study/trial.h"
 
@@ -122,7 +122,7 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
     if (status == MHO_OK)
         status = add_codes(record, "chip", program, codes, error);
     if (status == MHO_OK)
-        status = mho_store_write(path, record, error);
+        status = mho_file_write(path, record, error);
     if (status == MHO_OK)
         printf("%s holds the codes of image %zu, groups integer and chip\n", path, n);
     mho_state_destroy(state);

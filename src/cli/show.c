@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "store/store.h"
+#include "study/files.h"
 
 static void print_attributes(const MhoAttributes *attributes, int indent)
 {
@@ -92,7 +92,7 @@ static void print_points(const MhoRecord *result)
 static MhoStatus run_show(MhoOptions *options, MhoError *error)
 {
     MhoRecord *record = NULL;
-    MhoStatus status = mho_store_read(options->arguments[0], false, &record, error);
+    MhoStatus status = mho_file_read(options->arguments[0], false, &record, error);
     if (status != MHO_OK)
         return status;
     print_record(record, 0);
