@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
+
 enum { MAX_COMBINATIONS = 1000000 };
 
 static void point_clear(MhoPoint *point)
@@ -62,9 +64,21 @@ static bool same_point(const MhoPoint *a, const MhoPoint *b)
            strcmp(mho_settings_study(a->settings)->model, mho_settings_study(b->settings)->model) == 0;
 }
 
+/* Where a point stands in slots (open addressing: index + 1 into points, 0: free), or the free slot where it would. */
+static size_t *slot_of(const MhoGrid *grid, size_t *slots, size_t n_slots, const MhoPoint *point)
+{
+    size_t at = mho_digest64(point->text, strlen(point->text)) & (n_slots - 1);
+    while (slots[at] && !same_point(point, &grid->points[slots[at] - 1]))
+        at = (at + 1) & (n_slots - 1);
+    return &slots[at];
+}
+
 static MhoStatus check_axes(const MhoGrid *grid, MhoError *error)
 {
     for (size_t i = 0; i < grid->study->n_axes; i++) {
+        if (strncmp(grid->study->axes[i].key, "train.", 6) == 0 && !grid->study->has_train)
+            return mho_fail(error, MHO_USAGE, "sweep.%s: the study has no train: section, so no model is trained and the sweep would change "
+                            "nothing", grid->study->axes[i].key);
         bool used = false;
         for (size_t p = 0; p < grid->n_points && !used; p++)
             used = grid->points[p].applies[i];
@@ -85,25 +99,30 @@ MhoStatus mho_grid_create(const MhoStudy *study, MhoGrid *grid, MhoError *error)
             return mho_fail(error, MHO_USAGE, "sweep: more than %d combinations", MAX_COMBINATIONS);
         grid->n_combinations *= study->axes[i].n;
     }
+    size_t n_slots = 2;
+    while (n_slots < 2 * grid->n_combinations)
+        n_slots *= 2;
+    size_t *slots = calloc(n_slots, sizeof *slots);
     grid->points = calloc(grid->n_combinations, sizeof *grid->points);
     grid->point_of = calloc(grid->n_combinations, sizeof *grid->point_of);
     MhoStatus status = MHO_OK;
-    if (!grid->points || !grid->point_of)
+    if (!slots || !grid->points || !grid->point_of)
         status = mho_fail(error, MHO_MEMORY, "out of memory for the grid");
     for (size_t at = 0; at < grid->n_combinations && status == MHO_OK; at++) {
         MhoPoint point;
         status = point_make(study, at, &point, error);
         if (status != MHO_OK)
             break;
-        size_t same = 0;
-        while (same < grid->n_points && !same_point(&point, &grid->points[same]))
-            same++;
-        grid->point_of[at] = same;
-        if (same < grid->n_points)
+        size_t *slot = slot_of(grid, slots, n_slots, &point);
+        if (*slot) {
             point_clear(&point);
-        else
+        } else {
             grid->points[grid->n_points++] = point;
+            *slot = grid->n_points;
+        }
+        grid->point_of[at] = *slot - 1;
     }
+    free(slots);
     if (status == MHO_OK)
         status = check_axes(grid, error);
     if (status != MHO_OK)

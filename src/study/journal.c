@@ -121,12 +121,45 @@ void mho_journal_close(MhoJournal *journal)
     journal->file = -1;
 }
 
+/* Where a key stands in slots, or the free slot where it would. */
+static size_t slot_of(const MhoTrials *trials, uint64_t point, uint32_t chip)
+{
+    /* point is a digest already; chips count up from 0: spread them (Knuth's multiplicative hashing) */
+    size_t mask = trials->n_slots - 1, at = (size_t)(point ^ chip * UINT64_C(0x9E3779B97F4A7C15)) & mask;
+    for (size_t index; (index = trials->slots[at]) != 0; at = (at + 1) & mask)
+        if (trials->list[index - 1]->point == point && trials->list[index - 1]->chip == chip)
+            break;
+    return at;
+}
+
 const MhoTrial *mho_trials_find(const MhoTrials *trials, uint64_t point, uint32_t chip)
 {
+    size_t index = trials->n_slots ? trials->slots[slot_of(trials, point, chip)] : 0;
+    return index ? trials->list[index - 1] : NULL;
+}
+
+/* Room for one more, in the list and in the slots. */
+static MhoStatus trials_grow(MhoTrials *trials, MhoError *error)
+{
+    enum { FIRST = 64 };
+    if (trials->n < trials->capacity)
+        return MHO_OK;
+    size_t capacity = trials->capacity ? 2 * trials->capacity : FIRST, n_slots = 2 * capacity;
+    MhoTrial **grown = realloc(trials->list, capacity * sizeof *grown);
+    if (grown)
+        trials->list = grown;
+    size_t *slots = calloc(n_slots, sizeof *slots);
+    if (!grown || !slots) {
+        free(slots);
+        return mho_fail(error, MHO_MEMORY, "out of memory for %zu trials", capacity);
+    }
+    free(trials->slots);
+    trials->slots = slots;
+    trials->n_slots = n_slots;
+    trials->capacity = capacity;
     for (size_t i = 0; i < trials->n; i++)
-        if (trials->list[i].point == point && trials->list[i].chip == chip)
-            return &trials->list[i];
-    return NULL;
+        slots[slot_of(trials, trials->list[i]->point, trials->list[i]->chip)] = i + 1;
+    return MHO_OK;
 }
 
 MhoStatus mho_trials_add(MhoTrials *trials, const MhoTrial *trial, MhoError *error)
@@ -139,21 +172,25 @@ MhoStatus mho_trials_add(MhoTrials *trials, const MhoTrial *trial, MhoError *err
         return mho_fail(error, MHO_INPUT, "one trial (point %016llx, chip %u) with two different results: they come from different builds or "
                         "machines; keep the files of one", (unsigned long long)trial->point, trial->chip);
     }
-    if (trials->n == trials->capacity) {
-        size_t capacity = trials->capacity ? 2 * trials->capacity : 64;
-        MhoTrial *grown = realloc(trials->list, capacity * sizeof *grown);
-        if (!grown)
-            return mho_fail(error, MHO_MEMORY, "out of memory for %zu trials", capacity);
-        trials->list = grown;
-        trials->capacity = capacity;
-    }
-    trials->list[trials->n++] = *trial;
+    MhoStatus status = trials_grow(trials, error);
+    if (status != MHO_OK)
+        return status;
+    size_t size = offsetof(MhoTrial, layers) + trial->n_layers * sizeof *trial->layers;
+    MhoTrial *kept = malloc(size); /* a study has many trials and few of MHO_TRIAL_MAX_LAYERS layers */
+    if (!kept)
+        return mho_fail(error, MHO_MEMORY, "out of memory for %zu trials", trials->n + 1);
+    memcpy(kept, trial, size);
+    trials->list[trials->n++] = kept;
+    trials->slots[slot_of(trials, trial->point, trial->chip)] = trials->n;
     return MHO_OK;
 }
 
 void mho_trials_clear(MhoTrials *trials)
 {
+    for (size_t i = 0; i < trials->n; i++)
+        free(trials->list[i]);
     free(trials->list);
+    free(trials->slots);
     *trials = (MhoTrials){0};
 }
 

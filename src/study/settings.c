@@ -7,9 +7,14 @@
 
 enum { MAX_SECTIONS = 96, ALIGN = 16 };
 
+/* The sections are the same in all settings: a copy (a grid point) shares them. */
+typedef struct SectionTable {
+    MhoSection list[MAX_SECTIONS];
+    size_t n, users;
+} SectionTable;
+
 struct MhoSettings {
-    MhoSection sections[MAX_SECTIONS];
-    size_t n_sections;
+    SectionTable *sections;
     unsigned char *block;
     size_t size;
 };
@@ -50,9 +55,9 @@ const MhoModel mho_study_model = {
 
 static MhoStatus add_section(MhoSettings *settings, const char *prefix, const MhoModel *model, MhoError *error)
 {
-    if (settings->n_sections == MAX_SECTIONS)
+    if (settings->sections->n == MAX_SECTIONS)
         return mho_fail(error, MHO_FAILED, "more than %d parameter tables", MAX_SECTIONS);
-    MhoSection *section = &settings->sections[settings->n_sections++];
+    MhoSection *section = &settings->sections->list[settings->sections->n++];
     snprintf(section->prefix, sizeof section->prefix, "%s", prefix);
     section->model = model;
     section->offset = settings->size;
@@ -96,8 +101,13 @@ MhoStatus mho_settings_create(MhoSettings **settings, MhoError *error)
 {
     *settings = NULL;
     MhoSettings *made = calloc(1, sizeof *made);
-    if (!made)
+    if (made)
+        made->sections = calloc(1, sizeof *made->sections);
+    if (!made || !made->sections) {
+        free(made);
         return mho_fail(error, MHO_MEMORY, "out of memory for settings");
+    }
+    made->sections->users = 1;
     MhoStatus status = add_all(made, error);
     if (status == MHO_OK && !(made->block = calloc(1, made->size)))
         status = mho_fail(error, MHO_MEMORY, "out of memory for settings");
@@ -105,9 +115,9 @@ MhoStatus mho_settings_create(MhoSettings **settings, MhoError *error)
         mho_settings_destroy(made);
         return status;
     }
-    for (size_t i = 0; i < made->n_sections; i++) {
-        const MhoModel *model = made->sections[i].model;
-        mho_params_default(model->params, model->n_params, made->block + made->sections[i].offset);
+    for (size_t i = 0; i < made->sections->n; i++) {
+        const MhoSection *section = &made->sections->list[i];
+        mho_params_default(section->model->params, section->model->n_params, made->block + section->offset);
     }
     *settings = made;
     return MHO_OK;
@@ -125,6 +135,7 @@ MhoStatus mho_settings_copy(const MhoSettings *from, MhoSettings **settings, Mho
     }
     *made = *from;
     made->block = memcpy(block, from->block, from->size);
+    made->sections->users++;
     *settings = made;
     return MHO_OK;
 }
@@ -133,14 +144,16 @@ void mho_settings_destroy(MhoSettings *settings)
 {
     if (!settings)
         return;
+    if (--settings->sections->users == 0)
+        free(settings->sections);
     free(settings->block);
     free(settings);
 }
 
 const MhoParam *mho_settings_find(const MhoSettings *settings, const char *key, const MhoSection **section)
 {
-    for (size_t i = 0; i < settings->n_sections; i++) {
-        const MhoSection *at = &settings->sections[i];
+    for (size_t i = 0; i < settings->sections->n; i++) {
+        const MhoSection *at = &settings->sections->list[i];
         size_t length = strlen(at->prefix);
         if (strncmp(key, at->prefix, length) != 0)
             continue;
@@ -157,14 +170,14 @@ const MhoParam *mho_settings_find(const MhoSettings *settings, const char *key, 
 MhoStatus mho_settings_unknown(const MhoSettings *settings, const char *key, const char *where, MhoError *error)
 {
     size_t n = 0, capacity = 0;
-    for (size_t i = 0; i < settings->n_sections; i++)
-        capacity += settings->sections[i].model->n_params;
+    for (size_t i = 0; i < settings->sections->n; i++)
+        capacity += settings->sections->list[i].model->n_params;
     char(*keys)[MHO_KEY_MAX] = calloc(capacity, sizeof *keys);
     const char **words = calloc(capacity, sizeof *words);
     int nearest = -1;
     if (keys && words) {
-        for (size_t i = 0; i < settings->n_sections; i++) {
-            const MhoSection *at = &settings->sections[i];
+        for (size_t i = 0; i < settings->sections->n; i++) {
+            const MhoSection *at = &settings->sections->list[i];
             for (size_t p = 0; p < at->model->n_params; p++, n++) {
                 snprintf(keys[n], sizeof keys[n], "%s%s", at->prefix, at->model->params[p].key);
                 words[n] = keys[n];
@@ -206,15 +219,20 @@ size_t mho_settings_format(const MhoSettings *settings, const char *key, char *t
 
 size_t mho_settings_sections(const MhoSettings *settings, const MhoSection **sections)
 {
-    *sections = settings->sections;
-    return settings->n_sections;
+    *sections = settings->sections->list;
+    return settings->sections->n;
+}
+
+const void *mho_settings_values(const MhoSettings *settings, const MhoSection *section)
+{
+    return settings->block + section->offset;
 }
 
 /* The parameter struct of a section, by its model: the fixed sections come first and exist always. */
 static const void *block_of(const MhoSettings *settings, const MhoModel *model, const char *prefix)
 {
-    for (size_t i = 0; i < settings->n_sections; i++) {
-        const MhoSection *at = &settings->sections[i];
+    for (size_t i = 0; i < settings->sections->n; i++) {
+        const MhoSection *at = &settings->sections->list[i];
         if (at->model == model && strncmp(at->prefix, prefix, strlen(prefix)) == 0)
             return settings->block + at->offset;
     }

@@ -46,6 +46,8 @@ size_t mho_settings_format(const MhoSettings *settings, const char *key, char *t
 
 /* Sections in their fixed order, for listing. */
 size_t mho_settings_sections(const MhoSettings *settings, const MhoSection **sections);
+/* The parameter struct of a section. */
+const void *mho_settings_values(const MhoSettings *settings, const MhoSection *section);
 
 const MhoStudyParams *mho_settings_study(const MhoSettings *settings);
 const MhoChipParams *mho_settings_chip(const MhoSettings *settings);
@@ -60,7 +62,8 @@ MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *c
 bool mho_settings_uses(const MhoSettings *settings, const char *key);
 
 /* Canonical text "key=value\n" of every key the result depends on, in section order; the caller frees it. NULL: out of memory.
- * recipe: the keys a model file depends on (train.*, quant.*, seed, data) instead. */
+ * recipe: the keys a trained model depends on (train.*, quant.*, seed, data) instead; bits of quantization after training are not among
+ * them: the ladder names its own. */
 char *mho_settings_canonical(const MhoSettings *settings, bool recipe);
 
 #endif

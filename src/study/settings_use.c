@@ -56,13 +56,10 @@ static bool uses_common(const MhoSettings *settings, const char *key)
     return true;
 }
 
-bool mho_settings_uses(const MhoSettings *settings, const char *key)
+static bool uses(const MhoSettings *settings, const MhoSection *section, const char *key)
 {
     const MhoStudyParams *study = mho_settings_study(settings);
     const MhoQuantParams *quant = mho_settings_quant(settings);
-    const MhoSection *section;
-    if (!mho_settings_find(settings, key, &section))
-        return false;
     if (starts_with(section->prefix, "chip.cell."))
         return is_of(key, "chip.cell.", study->cell);
     if (starts_with(section->prefix, "chip.adc."))
@@ -80,21 +77,31 @@ bool mho_settings_uses(const MhoSettings *settings, const char *key)
     return true;
 }
 
+bool mho_settings_uses(const MhoSettings *settings, const char *key)
+{
+    const MhoSection *section;
+    return mho_settings_find(settings, key, &section) && uses(settings, section, key);
+}
+
 /* Keys that name things or count repetitions: they identify a study but no trial depends on their value. */
 static bool is_identity(const char *key)
 {
     return strcmp(key, "title") == 0 || strcmp(key, "model") == 0 || strcmp(key, "repeat") == 0;
 }
 
+/* Keys that a trained model depends on. */
+static bool is_recipe(const MhoSettings *settings, const char *key)
+{
+    if (strcmp(key, "data.name") == 0) /* the test images only, where training images have a path of their own */
+        return mho_settings_study(settings)->data_train[0] == '\0';
+    if (strcmp(key, "quant.weight.bits") == 0 || strcmp(key, "quant.activation.bits") == 0)
+        return false; /* of quantization after training; the ladder names its own */
+    return starts_with(key, "train.") || starts_with(key, "quant.") || strcmp(key, "seed") == 0 || strcmp(key, "data.train") == 0;
+}
+
 static bool belongs(const MhoSettings *settings, const char *key, bool recipe)
 {
-    bool made_by_training = starts_with(key, "train.") || starts_with(key, "quant.") || strcmp(key, "seed") == 0 ||
-                            strcmp(key, "data.name") == 0 || strcmp(key, "data.train") == 0;
-    if (is_identity(key))
-        return false;
-    if (recipe)
-        return made_by_training && mho_settings_uses(settings, key);
-    return !starts_with(key, "train.") && mho_settings_uses(settings, key);
+    return !is_identity(key) && (recipe ? is_recipe(settings, key) : !starts_with(key, "train."));
 }
 
 char *mho_settings_canonical(const MhoSettings *settings, bool recipe)
@@ -111,9 +118,9 @@ char *mho_settings_canonical(const MhoSettings *settings, bool recipe)
         for (size_t p = 0; p < model->n_params; p++) {
             char key[MHO_KEY_MAX * 2], value[MHO_TEXT_MAX];
             snprintf(key, sizeof key, "%s%s", sections[i].prefix, model->params[p].key);
-            if (!belongs(settings, key, recipe))
+            if (!belongs(settings, key, recipe) || !uses(settings, &sections[i], key))
                 continue;
-            mho_settings_format(settings, key, value, sizeof value);
+            mho_param_format(&model->params[p], mho_settings_values(settings, &sections[i]), value, sizeof value);
             fprintf(out, "%s=%s\n", key, value);
         }
     }

@@ -10,10 +10,15 @@
 
 enum { UP_MAX = 6, PATH_BYTES = 4096 };
 
-/* Go up from the program's folder: a source tree has FOLDER/NAME above its build folder, an installation share/mho/NAME beside bin. */
+/* $MHO_SHARED, else up from the program's folder: a source tree has FOLDER/NAME above its build folder, an installation
+ * share/mho/FOLDER/NAME beside bin. */
 MhoStatus mho_shared_file(const char *folder, const char *name, char *path, size_t size, MhoError *error)
 {
     char at[PATH_BYTES];
+    const char *set = getenv("MHO_SHARED"); /* a build folder may lie anywhere */
+    int n = set ? snprintf(path, size, "%s/%s/%s", set, folder, name) : 0;
+    if (n > 0 && (size_t)n < size && access(path, R_OK) == 0)
+        return MHO_OK;
     ssize_t length = readlink("/proc/self/exe", at, sizeof at - 1);
     at[length > 0 ? length : 0] = '\0';
     for (int up = 0; up < UP_MAX; up++) {
@@ -21,14 +26,15 @@ MhoStatus mho_shared_file(const char *folder, const char *name, char *path, size
         if (!slash)
             break;
         *slash = '\0';
-        int n = snprintf(path, size, "%s/%s/%s", at, folder, name);
+        n = snprintf(path, size, "%s/%s/%s", at, folder, name);
         if (n > 0 && (size_t)n < size && access(path, R_OK) == 0)
             return MHO_OK;
         n = snprintf(path, size, "%s/share/mho/%s/%s", at, folder, name);
         if (n > 0 && (size_t)n < size && access(path, R_OK) == 0)
             return MHO_OK;
     }
-    return mho_fail(error, MHO_INPUT, "%s/%s is neither above this program nor in share/mho: install mho again", folder, name);
+    return mho_fail(error, MHO_INPUT, "%s/%s is neither above this program nor in share/mho: install mho again, or set MHO_SHARED to the folder "
+                    "that holds %s", folder, name, folder);
 }
 
 /* Debian's Python has the packages; another python3 earlier on PATH may not. */

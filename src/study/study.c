@@ -298,9 +298,11 @@ MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *stu
     char *copy = status == MHO_OK ? strdup(text) : NULL, *rest = copy, *line;
     if (status == MHO_OK && !copy)
         status = mho_fail(error, MHO_MEMORY, "out of memory for the study");
-    while (status == MHO_OK && (line = strsep(&rest, "\n")) != NULL)
+    while (status == MHO_OK && (line = strsep(&rest, "\n")) != NULL) {
+        study->has_train |= strncmp(line, "train.", 6) == 0;
         if (*line)
             status = mho_study_set(study, line, error);
+    }
     free(copy);
     if (status == MHO_OK)
         return MHO_OK;

@@ -19,7 +19,8 @@ typedef struct Sweep {
     MhoTrials trials;
     char *models;        /* "path digest\n" of every model */
     char digest[65];
-    const MhoProgram *program; /* of all points, or NULL when they differ */
+    char (*layers)[MHO_NAME_MAX]; /* (n_layers) names of the analog layers; NULL when points have different ones */
+    size_t n_layers;
 } Sweep;
 
 MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size, MhoError *error)
@@ -61,6 +62,45 @@ static MhoStatus note_model(Sweep *sweep, const MhoSettings *settings, const cha
     return MHO_OK;
 }
 
+/* Take a point's layer names; forget all when they are not those of the points before. */
+static MhoStatus note_layers(Sweep *sweep, size_t p, const MhoProgram *program, MhoError *error)
+{
+    bool same = p == 0 || (sweep->layers && sweep->n_layers == program->n_matrices);
+    if (p == 0) {
+        sweep->n_layers = program->n_matrices;
+        sweep->layers = calloc(program->n_matrices ? program->n_matrices : 1, sizeof *sweep->layers);
+        if (!sweep->layers)
+            return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+        for (size_t l = 0; l < program->n_matrices; l++)
+            snprintf(sweep->layers[l], sizeof sweep->layers[l], "%s", program->matrices[l].name);
+    }
+    for (size_t l = 0; same && l < program->n_matrices; l++)
+        same = strcmp(sweep->layers[l], program->matrices[l].name) == 0;
+    if (!same) {
+        free(sweep->layers);
+        sweep->layers = NULL;
+    }
+    return MHO_OK;
+}
+
+/* A model file holds one model: points that ask for different ones need different paths. */
+static MhoStatus check_recipe(const Sweep *sweep, const MhoSettings *settings, MhoError *error)
+{
+    char path[4096], first_path[4096], recipe[65], first_recipe[65];
+    const MhoSettings *first = sweep->grid.points[0].settings;
+    MhoStatus status = mho_model_path(settings, path, sizeof path, error);
+    if (status == MHO_OK)
+        status = mho_model_path(first, first_path, sizeof first_path, error);
+    if (status == MHO_OK)
+        status = mho_recipe_digest(settings, recipe, error);
+    if (status == MHO_OK)
+        status = mho_recipe_digest(first, first_recipe, error);
+    if (status == MHO_OK && strcmp(path, first_path) == 0 && strcmp(recipe, first_recipe) != 0)
+        status = mho_fail(error, MHO_USAGE, "model: %s is one file and the sweep needs a model for each of several recipes; write {recipe} in "
+                          "its name, as models/name_{recipe}.h5", path);
+    return status;
+}
+
 /* Keys, chips and models of every point; trains what is missing. */
 static MhoStatus survey(Sweep *sweep, MhoError *error)
 {
@@ -68,12 +108,16 @@ static MhoStatus survey(Sweep *sweep, MhoError *error)
     MhoStatus status = sweep->points ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
     for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
         const MhoPoint *point = &sweep->grid.points[p];
-        MhoPrepared prepared;
-        status = mho_bench_prepare(sweep->bench, point->settings, point->text, false, &prepared, error);
+        MhoPrepared prepared = {0};
+        if (sweep->study->has_train)
+            status = check_recipe(sweep, point->settings, error);
+        if (status == MHO_OK)
+            status = mho_bench_prepare(sweep->bench, point->settings, point->text, false, &prepared, error);
         if (status == MHO_OK)
             status = note_model(sweep, point->settings, prepared.model_digest, error);
         sweep->points[p] = (MhoPointInfo){.key = prepared.point, .n_chips = prepared.n_chips};
-        sweep->program = p == 0 || prepared.program == sweep->program ? prepared.program : NULL;
+        if (status == MHO_OK)
+            status = note_layers(sweep, p, prepared.program, error);
         mho_prepared_clear(&prepared);
     }
     char *text = status == MHO_OK ? mho_study_text(sweep->study) : NULL, *all = NULL;
@@ -86,6 +130,15 @@ static MhoStatus survey(Sweep *sweep, MhoError *error)
     return status;
 }
 
+/* "i/n", or "" for the whole sweep. */
+static void shard_name(const MhoSweepOptions *options, char *name, size_t size)
+{
+    if (options->n_shards > 1)
+        snprintf(name, size, "%d/%d", options->shard, options->n_shards);
+    else
+        name[0] = '\0';
+}
+
 /* Is the result there already? *finished; USAGE when the file is of another study. */
 static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *error)
 {
@@ -96,11 +149,17 @@ static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *er
     MhoStatus status = mho_store_read(sweep->path, true, &record, error);
     if (status != MHO_OK)
         return mho_fail_context(error, "the result is there and cannot be read; move it away or name another with -o");
+    char mine[32] = "";
+    shard_name(sweep->options, mine, sizeof mine);
     const char *digest = mho_attribute_string(&record->attributes, "study_digest");
-    *finished = digest && strcmp(digest, sweep->digest) == 0;
+    const char *shard = mho_attribute_string(&record->attributes, "shard");
+    bool same = digest && strcmp(digest, sweep->digest) == 0;
+    *finished = same && strcmp(shard ? shard : "", mine) == 0;
     mho_record_destroy(record);
     if (*finished)
         return MHO_OK;
+    if (same)
+        return mho_fail(error, MHO_USAGE, "%s is another part of this sweep and is never overwritten; name another file with -o", sweep->path);
     return mho_fail(error, MHO_USAGE, "%s is the result of another study or model and is never overwritten; name another with -o or move it "
                     "away", sweep->path);
 }
@@ -175,13 +234,13 @@ static MhoStatus run_missing(Sweep *sweep, MhoError *error)
 static MhoStatus write_result(Sweep *sweep, double started, MhoError *error)
 {
     char shard[32];
-    snprintf(shard, sizeof shard, "%d/%d", sweep->options->shard, sweep->options->n_shards);
+    shard_name(sweep->options, shard, sizeof shard);
     const char *layers[MHO_TRIAL_MAX_LAYERS];
-    for (size_t l = 0; sweep->program && l < sweep->program->n_matrices; l++)
-        layers[l] = sweep->program->matrices[l].name;
+    for (size_t l = 0; sweep->layers && l < sweep->n_layers; l++)
+        layers[l] = sweep->layers[l];
     MhoResultInput input = {.study = sweep->study, .grid = &sweep->grid, .points = sweep->points, .trials = &sweep->trials,
-                            .layers = sweep->program ? layers : NULL, .digest = sweep->digest, .models = sweep->models,
-                            .shard = sweep->options->n_shards > 1 ? shard : NULL, .seconds = mho_clock() - started};
+                            .layers = sweep->layers ? layers : NULL, .digest = sweep->digest, .models = sweep->models,
+                            .shard = *shard ? shard : NULL, .seconds = mho_clock() - started};
     MhoRecord *record = NULL;
     MhoStatus status = mho_result_create(&input, &record, error);
     if (status == MHO_OK)
@@ -219,6 +278,7 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
     }
     mho_trials_clear(&sweep.trials);
     free(sweep.points);
+    free(sweep.layers);
     free(sweep.models);
     mho_bench_destroy(sweep.bench);
     mho_grid_destroy(&sweep.grid);
