@@ -1,0 +1,147 @@
+/* train_sample.h - a small set that a small network learns, and trainings on it that keep their checkpoints. */
+#ifndef MHO_TESTS_TRAIN_SAMPLE_H
+#define MHO_TESTS_TRAIN_SAMPLE_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+#include "kernels/random.h"
+#include "train/train_internal.h"
+
+#define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
+#define must_refuse(call, error, expected, words)                                                                     \
+    do {                                                                                                              \
+        memset((error), 0, sizeof *(error));                                                                          \
+        ck_assert_int_eq((call), (expected));                                                                         \
+        ck_assert_int_eq((error)->status, (expected));                                                                \
+        ck_assert_msg(strstr((error)->text, (words)), "'%s' does not say '%s'", (error)->text, (words));              \
+    } while (0)
+
+enum { SAMPLE_SIDE = 8, SAMPLE_CLASSES = 3, SAMPLE_KEPT = 100, SAMPLE_HELD = 40, SAMPLE_MAX_CHECKPOINTS = 16 };
+
+/* Images with a bright band whose row tells the class, under noise. The caller destroys set. */
+static inline void sample_set(MhoDataset *set, size_t n, uint64_t seed)
+{
+    const size_t bytes = SAMPLE_SIDE * SAMPLE_SIDE;
+    const MhoStream stream = {.seed = seed};
+
+    *set = (MhoDataset){.name = "bands", .n = n, .h = SAMPLE_SIDE, .w = SAMPLE_SIDE, .c = 1, .n_classes = SAMPLE_CLASSES,
+                        .images = malloc(n * bytes), .labels = malloc(n)};
+    ck_assert(set->images && set->labels);
+    for (size_t i = 0; i < n; i++) {
+        set->labels[i] = (uint8_t)(i % SAMPLE_CLASSES);
+        for (size_t p = 0; p < bytes; p++) {
+            const bool bright = p / SAMPLE_SIDE / 2 == set->labels[i];
+
+            set->images[i * bytes + p] = (uint8_t)(mho_random_below(stream, MHO_DRAW_TEST, i * bytes + p, 120) + (bright ? 120 : 0));
+        }
+    }
+}
+
+/* What a training leaves. */
+typedef struct Sample {
+    MhoDataset kept, held;
+    MhoTrainParams train;
+    MhoQuantParams quant;
+    MhoTrainInput input;
+    MhoError error;
+    MhoNet *net;
+    MhoRecord *checkpoints[SAMPLE_MAX_CHECKPOINTS]; /* unfinished ones */
+    int n_checkpoints, stop_after;                 /* stop_after: that checkpoint is refused with STOPPED; 0: none */
+    char digest[65];                               /* of the final record */
+} Sample;
+
+/* A copy of a record's arrays and attributes by way of the caller's memory. */
+static inline void copy_record(const MhoRecord *from, MhoRecord *to)
+{
+    MhoError error = {0};
+
+    for (size_t i = 0; i < from->attributes.n; i++) {
+        const MhoAttribute *a = &from->attributes.list[i];
+        must(mho_attribute_set(&to->attributes, a->name, a->type, a->n, a->data, &error), &error);
+    }
+    for (size_t i = 0; i < from->n_arrays; i++) {
+        const MhoArray *a = from->arrays[i];
+        MhoArray *made;
+        must(mho_record_add(to, a->name, a->type, a->rank, a->shape, (const char *const *)a->axis, a->unit, a->help, a->data, &made,
+                            &error), &error);
+        for (size_t k = 0; k < a->attributes.n; k++) {
+            const MhoAttribute *b = &a->attributes.list[k];
+            must(mho_attribute_set(&made->attributes, b->name, b->type, b->n, b->data, &error), &error);
+        }
+    }
+    for (size_t i = 0; i < from->n_children; i++) {
+        MhoRecord *child;
+        must(mho_record_child(to, from->children[i]->name, &child, &error), &error);
+        copy_record(from->children[i], child);
+    }
+}
+
+static inline MhoStatus sample_checkpoint(void *context, const MhoRecord *checkpoint, bool final, MhoError *error)
+{
+    Sample *sample = context;
+
+    if (final)
+        return mho_record_digest(checkpoint, sample->digest, error);
+    ck_assert_int_lt(sample->n_checkpoints, SAMPLE_MAX_CHECKPOINTS);
+    MhoRecord **copy = &sample->checkpoints[sample->n_checkpoints++];
+    must(mho_record_create(copy, error), error);
+    copy_record(checkpoint, *copy);
+    if (sample->n_checkpoints == sample->stop_after)
+        return mho_fail(error, MHO_STOPPED, "the test stops here");
+    return MHO_OK;
+}
+
+/* A training of a few channels: every kind of stage, teacher, crops and noise off. */
+static inline void sample_open(Sample *sample)
+{
+    memset(sample, 0, sizeof *sample);
+    sample_set(&sample->kept, SAMPLE_KEPT, 1);
+    sample_set(&sample->held, SAMPLE_HELD, 2);
+    mho_params_default(mho_train_model.params, mho_train_model.n_params, &sample->train);
+    mho_params_default(mho_quant_model.params, mho_quant_model.n_params, &sample->quant);
+    strcpy(sample->train.ladder, "float:3 4/4:2 2/4:2 fq:2");
+    sample->train.width = 0.25;
+    sample->train.batch = 10;
+    sample->train.rate = 0.05;
+    sample->train.quant_rate = 0.01;
+    sample->train.distill = 0.5;
+    sample->train.crop = 0;
+    sample->train.flip = false;
+    sample->input = (MhoTrainInput){.kept = &sample->kept, .held = &sample->held, .train = &sample->train, .quant = &sample->quant,
+                                    .seed = 11, .recipe = "", .threads = 1, .checkpoint = sample_checkpoint};
+}
+
+static inline MhoStatus sample_run(Sample *sample)
+{
+    sample->input.context = sample;
+    return mho_train(&sample->input, &sample->net, &sample->error);
+}
+
+static inline void sample_close(Sample *sample)
+{
+    mho_net_destroy(sample->net);
+    for (int i = 0; i < sample->n_checkpoints; i++)
+        mho_record_destroy(sample->checkpoints[i]);
+    mho_dataset_destroy(&sample->kept);
+    mho_dataset_destroy(&sample->held);
+}
+
+/* Digest of a training with a change to its parameters. */
+typedef void (*SampleChange)(Sample *sample);
+
+static inline void sample_digest(SampleChange change, char digest[65])
+{
+    Sample sample;
+
+    sample_open(&sample);
+    if (change)
+        change(&sample);
+    must(sample_run(&sample), &sample.error);
+    memcpy(digest, sample.digest, 65);
+    sample_close(&sample);
+}
+
+#endif
