@@ -2,7 +2,8 @@
  *
  * A quantized layer multiplies stored codes by weight codes; sums are exact below 2^24 and
  *   value_k = m_k (sum + round(shift_k)) + bias_k,  m_k = scale_x e^(s_w,k) / n_w
- * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads them.
+ * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads them. In
+ * evaluation, a layer that may pass 2^24 multiplies two planes, code = 16 high + low, and adds them in double.
  * A float layer stores values; the scale of its input is multiplied into its weights.
  * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356. Injected weight noise: sigma in steps of the weight's own grid.
  */
@@ -12,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/clones.h"
 #include "kernels/math.h"
 #include "net/pass_internal.h"
 
 static const double exact_limit = 16777216.0; /* 2^24: whole numbers below are exact in float */
+static const float plane_step = 16.0F;        /* codes of at most 8 bits: both planes are within -8 .. 8 */
 
 typedef struct Weighted {
     MhoConvolution *whole, *single; /* the batch; one image (fresh weight noise per image) */
@@ -25,7 +28,11 @@ typedef struct Weighted {
     MhoQuantShape shape; /* of the weights; channels 1: per tensor */
     int n_w;
     double *unit;        /* (k) e^s / n_w, or the input's scale for float weights */
-    float *weights, *clean, *d_weights, *offset, *d_offset;
+    float *weights, *clean, *d_weights;
+    float *shift;        /* (k) what is added to the stored sums: rounded shift, or the bias of a float layer */
+    float *offset, *d_offset; /* (k) the primitive's own */
+    float *high;         /* (batch, out_h, out_w, k) sums of the high plane; NULL where 2^24 is out of reach */
+    bool two_planes;     /* in this pass */
     MhoArena arena;
 } Weighted;
 
@@ -111,7 +118,8 @@ static void geometry_of(const MhoPass *pass, int node, MhoConvGeometry *g)
                            .out_h = out.h, .out_w = out.w, .bias = s->bias || s->shift, .training = pass->training};
 }
 
-static MhoStatus buffers_create(Weighted *w, MhoError *error)
+/* n_high: values of the high plane's sums, 0: none. */
+static MhoStatus buffers_create(Weighted *w, size_t n_high, MhoError *error)
 {
     const size_t k = (size_t)w->geometry.k;
 
@@ -119,6 +127,8 @@ static MhoStatus buffers_create(Weighted *w, MhoError *error)
         w->unit = mho_arena_take(&w->arena, k, sizeof *w->unit);
         w->weights = mho_arena_take(&w->arena, w->n_weights, sizeof *w->weights);
         w->clean = mho_arena_take(&w->arena, w->n_weights, sizeof *w->clean);
+        w->shift = mho_arena_take(&w->arena, k, sizeof *w->shift);
+        w->high = n_high ? mho_arena_take(&w->arena, n_high, sizeof *w->high) : NULL;
         w->offset = mho_arena_take(&w->arena, k, sizeof *w->offset);
         w->d_offset = mho_arena_take(&w->arena, k, sizeof *w->d_offset);
         w->d_weights = mho_arena_take(&w->arena, w->geometry.training ? w->n_weights : 1, sizeof *w->d_weights);
@@ -165,8 +175,9 @@ static MhoStatus weighted_create(MhoPass *pass, int node, MhoError *error)
     w->rows = (size_t)g->kernel * (size_t)g->kernel * (size_t)(g->c / g->groups);
     w->n_weights = w->rows * (size_t)g->k;
     MhoStatus status = s->bits ? policy_open(w, s, error) : MHO_OK;
+    const bool large = self->coded && (double)w->rows * w->n_w * x->largest >= exact_limit;
     if (status == MHO_OK)
-        status = buffers_create(w, error);
+        status = buffers_create(w, large ? self->n : 0, error);
     if (status != MHO_OK)
         return status;
     g->needs_d_source = x->differentiable;
@@ -198,19 +209,32 @@ static void weighted_destroy(MhoPass *pass, int node)
     free(w);
 }
 
-/* Is sum |w_code| n_x of every channel below 2^24, so that float sums are exact in any order? */
-static MhoStatus check_exact(const MhoPass *pass, int node, const Weighted *w, double n_x, MhoError *error)
+/* Largest sum |w_code| n_x + |shift| of a channel: below 2^24 float sums are exact in any order. */
+static double largest_sum(const Weighted *w, const float *codes, double n_x)
 {
-    for (int k = 0; k < w->geometry.k; k++) {
+    double largest = 0.0;
+
+    for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
         double sum = 0.0;
 
         for (size_t r = 0; r < w->rows; r++)
-            sum += __builtin_fabs((double)w->clean[(size_t)k * w->rows + r]);
-        sum = sum * n_x + __builtin_fabs((double)w->offset[k]);
-        if (!(sum < exact_limit))
-            return mho_fail(error, MHO_USAGE, "node '%s': sums of channel %d can reach %.0f, beyond 2^24, and would not be exact; use fewer "
-                            "bits or a narrower layer", pass->net->nodes[node].name, k, sum);
+            sum += __builtin_fabs((double)codes[k * w->rows + r]);
+        sum = sum * n_x + __builtin_fabs((double)w->shift[k]);
+        largest = sum > largest ? sum : largest;
     }
+    return largest;
+}
+
+/* Two planes where one is not exact; refuses what even two cannot add. */
+static MhoStatus choose_planes(const MhoPass *pass, int node, Weighted *w, double n_x, MhoError *error)
+{
+    w->two_planes = !(largest_sum(w, w->clean, n_x) < exact_limit);
+    if (!w->two_planes)
+        return MHO_OK;
+    const double plane = (double)w->rows * (double)plane_step / 2.0 * n_x + largest_sum(w, w->clean, 0.0);
+    if (!w->high || w->n_w >= (int)(plane_step * plane_step) / 2 || !(plane < exact_limit))
+        return mho_fail(error, MHO_USAGE, "node '%s': its sums can pass 2^24 and would not be exact; use fewer bits or a smaller window",
+                        pass->net->nodes[node].name);
     return MHO_OK;
 }
 
@@ -232,9 +256,10 @@ static MhoStatus prepare_codes(MhoPass *pass, int node, Weighted *w, MhoError *e
         w->unit[k] = mho_exp((double)log_scale[w->shape.channels > 1 ? k : 0]) / w->n_w;
         self->scale[k] = (float)((double)x->scale[0] * w->unit[k]);
         self->offset[k] = bias ? bias[k] : 0.0F;
-        w->offset[k] = shift ? mho_round(shift[k]) : 0.0F;
+        w->shift[k] = shift ? mho_round(shift[k]) : 0.0F;
     }
-    return exact ? check_exact(pass, node, w, x->largest, error) : MHO_OK;
+    w->two_planes = false;
+    return exact ? choose_planes(pass, node, w, x->largest, error) : MHO_OK;
 }
 
 static void prepare_float(MhoPass *pass, int node, Weighted *w)
@@ -246,7 +271,7 @@ static void prepare_float(MhoPass *pass, int node, Weighted *w)
         w->clean[i] = weight[i] * scale;
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
         w->unit[k] = (double)scale;
-        w->offset[k] = bias ? bias[k] : 0.0F;
+        w->shift[k] = bias ? bias[k] : 0.0F;
     }
     mho_pass_set_scale(&pass->nodes[node], 1.0);
 }
@@ -278,6 +303,39 @@ static MhoStatus weighted_prepare(MhoPass *pass, int node, MhoError *error)
     return status;
 }
 
+MHO_CLONES static void join_planes(size_t n, const float *high, float *low)
+{
+    for (size_t i = 0; i < n; i++)
+        low[i] = (float)((double)plane_step * (double)high[i] + (double)low[i]);
+}
+
+/* Sums beyond 2^24: (float) of the exact whole number, as the integer executor gives. */
+static MhoStatus forward_two_planes(MhoPass *pass, int node, Weighted *w, MhoError *error)
+{
+    const float *x = mho_pass_input(pass, node, 0)->stored;
+    float *stored = pass->nodes[node].stored;
+    const size_t k = (size_t)w->geometry.k, n = pass->nodes[node].n / pass->batch;
+
+    for (size_t i = 0; i < w->n_weights; i++)
+        w->weights[i] = mho_round(w->clean[i] / plane_step);
+    memset(w->offset, 0, k * sizeof *w->offset);
+    MhoStatus status = mho_convolution_set_weights(pass, w->whole, false, error);
+    if (status == MHO_OK)
+        status = mho_convolution_forward(pass, w->whole, x, w->high, error);
+    for (size_t i = 0; i < w->n_weights; i++)
+        w->weights[i] = w->clean[i] - plane_step * w->weights[i];
+    memcpy(w->offset, w->shift, k * sizeof *w->offset);
+    if (status == MHO_OK)
+        status = mho_convolution_set_weights(pass, w->whole, false, error);
+    if (status == MHO_OK)
+        status = mho_convolution_forward(pass, w->whole, x, stored, error);
+#pragma omp parallel for schedule(static) num_threads(pass->threads)
+    for (size_t i = 0; i < pass->batch; i++)
+        join_planes(n, w->high + i * n, stored + i * n);
+    memcpy(w->weights, w->clean, w->n_weights * sizeof *w->weights); /* a backward pass reads them */
+    return status;
+}
+
 /* One image at a time, each with weights of its own. */
 static MhoStatus forward_per_image(MhoPass *pass, int node, Weighted *w, MhoError *error)
 {
@@ -299,6 +357,9 @@ static MhoStatus weighted_forward(MhoPass *pass, int node, MhoError *error)
 {
     Weighted *w = pass->nodes[node].state;
 
+    if (w->two_planes)
+        return forward_two_planes(pass, node, w, error);
+    memcpy(w->offset, w->shift, (size_t)w->geometry.k * sizeof *w->offset);
     if (pass->noisy && pass->noise.weight_per_image && pass->noise.weight != 0.0 && w->single)
         return forward_per_image(pass, node, w, error);
     add_weight_noise(pass, node, w, 0);

@@ -36,7 +36,7 @@ static void check_sums(const MhoNet *net, const MhoPass *pass, int node, size_t 
                                            (int64_t)x[n * (size_t)(in.h * in.w * in.c) + (size_t)at];
                             }
                     if ((double)sums[((n * (size_t)out.h + (size_t)y) * (size_t)out.w + (size_t)z) * (size_t)out.c + (size_t)k] !=
-                        (double)sum)
+                        (double)(float)sum)
                         ck_abort_msg("%s (%zu, %d, %d, %d) is not %lld", self->name, n, y, z, k, (long long)sum);
                 }
     free(codes);
@@ -117,6 +117,34 @@ START_TEST(test_evaluation_is_whole_number_arithmetic)
     must(mho_pass_forward(training, images, false, training_logits, &error), &error);
     ck_assert_mem_eq(logits, training_logits, sizeof logits);
     mho_pass_destroy(training);
+    mho_pass_destroy(pass);
+    mho_net_destroy(net);
+    free(images);
+}
+END_TEST
+
+/* Sums up to 800 * 255 * 127 > 2^24 are still those of whole numbers, rounded once. */
+START_TEST(test_sums_beyond_float)
+{
+    MhoError error = {0};
+    MhoNet *net = net_start(20, 20, 2);
+    MhoPass *pass;
+    float logits[2 * 3];
+    bool beyond = false;
+
+    put_dense(net, "logits", (Conv){.channels = 3, .bits = 8, .shift = true}, "image");
+    net_draw(net);
+    MhoNodeArray *weight = mho_node_array(&net->nodes[1], "weight");
+    draw(1, weight->n, 0.2F, 0.5F, weight->value);
+    uint8_t *images = draw_images(net, 2);
+    for (size_t i = 0; i < 1600; i++)
+        images[i] |= 0xc1;
+    must(mho_pass_create(net, 2, false, &pass, &error), &error);
+    must(mho_pass_forward(pass, images, false, logits, &error), &error);
+    check_sums(net, pass, 1, 2);
+    for (size_t i = 0; i < 6; i++)
+        beyond = beyond || mho_pass_output(pass, 1)[i] > 0x1p24F;
+    ck_assert(beyond);
     mho_pass_destroy(pass);
     mho_net_destroy(net);
     free(images);
@@ -372,7 +400,7 @@ START_TEST(test_refusals)
     MhoPass *pass;
     const MhoPassNoise per_image = {.weight = 0.1, .weight_per_image = true}, negative = {.sum = -1.0};
     const float d_logits[14] = {0};
-    MhoNet *net = quantized_net(), *wide = net_start(40, 40, 1), *chained = net_start(4, 4, 1);
+    MhoNet *net = quantized_net(), *wide = net_start(100, 100, 1), *chained = net_start(4, 4, 1);
 
     refuses(net, true, &per_image, "evaluation");
     refuses(net, false, &negative, "LSB");
@@ -384,9 +412,9 @@ START_TEST(test_refusals)
     refuses(net, true, NULL, "codes2");
     mho_node_array(&net->nodes[mho_net_find(net, "conv2")], "log_scale")->value[1] = NAN;
     refuses(net, true, NULL, "conv2");
-    put_dense(wide, "logits", (Conv){.channels = 2, .bits = 8}, "image"); /* 1600 * 255 * 127 > 2^24 */
+    put_dense(wide, "logits", (Conv){.channels = 1, .bits = 8}, "image"); /* 10000 * 255 * 8 > 2^24: too much even for two planes */
     net_draw(wide);
-    for (size_t i = 0; i < 3200; i++)
+    for (size_t i = 0; i < 10000; i++)
         wide->nodes[1].arrays[0].value[i] = 1.0F;
     refuses(wide, false, NULL, "2^24");
     put_conv(chained, "conv1", (Conv){.channels = 3, .kernel = 2, .bits = 4}, "image");
@@ -405,6 +433,7 @@ static Suite *suite(void)
     TCase *t = tcase_create("pass");
 
     tcase_add_test(t, test_evaluation_is_whole_number_arithmetic);
+    tcase_add_test(t, test_sums_beyond_float);
     tcase_add_test(t, test_float_evaluation_is_folded);
     tcase_add_test(t, test_running_statistics);
     tcase_add_test(t, test_weight_noise);
