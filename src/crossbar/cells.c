@@ -130,8 +130,12 @@ static size_t layer_of(const MhoPlan *plan, size_t i)
 MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context, MhoError *error)
 {
     MhoStatus outcome = MHO_OK;
+    size_t devices = 0;
 
-#pragma omp parallel
+    for (size_t l = 0; l < plan->n; l++) {
+        devices += plan->layers[l].devices;
+    }
+#pragma omp parallel if (devices >= MHO_PARALLEL_DEVICES)
     {
         TileScratch scratch;
         MhoError mine = {MHO_OK, ""};

@@ -18,7 +18,8 @@ enum {
     MHO_POLARITIES = 2,         /* arrays of a tile: positive and negative, or columns and reference */
     MHO_LARGEST_PACKED = 32639, /* 256 * 127 + 127 */
     MHO_ROW_SLICE = 63,         /* slice field of frozen draws that belong to a row tile */
-    MHO_PATTERNS = 64           /* reference inputs of compensation */
+    MHO_PATTERNS = 64,          /* reference inputs of compensation */
+    MHO_PARALLEL_DEVICES = 1 << 15 /* below, waking threads takes longer than the work */
 };
 #define MHO_REFERENCE_IMAGE UINT32_C(0xFFFFFF00) /* image numbers from here on are reference reads */
 

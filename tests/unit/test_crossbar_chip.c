@@ -1,5 +1,6 @@
 /* test_crossbar_chip.c - one chip through its conditions and reads: the same devices, the same bytes, each switch alive. */
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,29 @@ START_TEST(a_chip_number_is_one_chip)
     weights_of(&bench, again);
     ck_assert(memcmp(first, again, sizeof first) == 0);
     ck_assert(memcmp(first, other, sizeof first) != 0);
+    array_close(&bench);
+}
+END_TEST
+
+/* 80,000 devices on 28 tiles, enough for several threads to take part. */
+START_TEST(threads_make_the_same_chip)
+{
+    enum { TALL = 200, WIDE = 200 };
+    static float one[TALL * WIDE], three[TALL * WIDE];
+    ArrayBench bench;
+    MhoError error = {0};
+
+    open_chip(&bench, "pcm");
+    bench.config.chip.cols = 50;
+    array_shape(&bench, 1, TALL, WIDE, 1);
+    array_fill(&bench, 8, 7, 15, false, 0);
+    for (int i = 0; i < 2; i++) {
+        omp_set_num_threads(i == 0 ? 1 : 3);
+        array_plan(&bench);
+        array_make(&bench, 4, hour);
+        ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, TALL * WIDE, i == 0 ? one : three, &error), MHO_OK);
+    }
+    ck_assert(memcmp(one, three, sizeof one) == 0);
     array_close(&bench);
 }
 END_TEST
@@ -282,6 +306,28 @@ START_TEST(compensation_restores_the_mean)
 }
 END_TEST
 
+/* Converters that clip at a twentieth of the largest sum see fainter patterns, not clipped ones: the same factor. */
+START_TEST(reference_patterns_do_not_clip)
+{
+    double alpha[2];
+    ArrayBench bench;
+    MhoError error = {0};
+
+    open_chip(&bench, "pcm");
+    bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
+    for (int i = 0; i < 2; i++) {
+        bench.config.chip.range = i == 0 ? MHO_RANGE_UNIT : MHO_RANGE_FIXED;
+        bench.config.chip.full_scale = 0.05;
+        array_plan(&bench);
+        array_make(&bench, 0, day);
+        ck_assert_int_eq(mho_state_compensate(bench.state, bench.run, &error), MHO_OK);
+        alpha[i] = mho_state_compensation(bench.state, 0);
+    }
+    ck_assert_msg(alpha[0] > 1.3 && fabs(alpha[1] / alpha[0] - 1.0) < 0.02, "%g and %g", alpha[0], alpha[1]);
+    array_close(&bench);
+}
+END_TEST
+
 /* With frozen noise both reads of time 0 are the same one; fresh noise makes two of them, and a factor near 1 that varies. */
 START_TEST(compensation_reads_are_noisy)
 {
@@ -483,6 +529,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("chip");
 
     tcase_add_loop_test(c, a_chip_number_is_one_chip, 0, 2);
+    tcase_add_test(c, threads_make_the_same_chip);
     tcase_add_test(c, reads_depend_on_their_place_alone);
     tcase_add_test(c, frozen_noise_is_the_same_at_every_read);
     tcase_add_test(c, frozen_noise_scales_with_the_condition);
@@ -494,6 +541,7 @@ static Suite *suite(void)
     tcase_add_test(c, compensation_restores_the_mean);
     tcase_add_loop_test(c, compensation_at_time_zero_is_one, 0, 3);
     tcase_add_test(c, compensation_reads_are_noisy);
+    tcase_add_test(c, reference_patterns_do_not_clip);
     tcase_add_test(c, wires_attenuate_currents_and_their_noise);
     tcase_add_test(c, bad_conditions_are_refused);
     tcase_add_loop_test(c, ideal_chips_are_exact, 0, 2);
