@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""The Python in the READMEs runs: one snippet writes a model, mho sweeps it, the others read the result.
+
+Usage: test_readme.py MHO SOURCE. TAP on stdout.
+"""
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+
+STUDY = """
+title: A tiny study
+model: model.h5
+repeat: 2
+data: {name: images.h5, train: images.h5, calibration: 8}
+quant: {weight: {bits: 8}, activation: {bits: 8}}
+sweep:
+  chip.cell.name: [ideal, pcm]
+  chip.noise: [0.5, 1]
+"""
+
+
+def snippet(source, path):
+    """The one block of Python in a README."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", open(os.path.join(source, path), encoding="utf-8").read(), re.M | re.S)
+    assert len(blocks) == 1, f"{path} has {len(blocks)} blocks of Python"
+    return blocks[0]
+
+
+def execute(source, path):
+    """Run it in the current folder; its names and what it printed."""
+    names, printed = {}, io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(snippet(source, path), path, "exec"), names)  # our own documents
+    return names, printed.getvalue()
+
+
+def check_model(mho, source):
+    np.random.seed(1)
+    execute(source, "src/net/README.md")
+    rng = np.random.default_rng(2)
+    with h5py.File("images.h5", "w") as file:
+        file["x"] = rng.integers(0, 256, size=(12, 28, 28, 1), dtype="u1")
+        file["y"] = np.arange(12, dtype="u1") % 10
+        file.attrs["class_names"] = [str(k) for k in range(10)]
+    with open("tiny.yaml", "w", encoding="utf-8") as file:
+        file.write(STUDY)
+    done = subprocess.run([mho, "sweep", "tiny.yaml", "-o", "results/quickstart.h5"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def expected():
+    """Mean accuracy of the PCM points at each noise, by h5py alone."""
+    with h5py.File("results/quickstart.h5", "r") as file:
+        cells = np.array([value.decode() for value in file["chip.cell.name"][()]])
+        noise, accuracy = file["chip.noise"][()], file["accuracy"][()]
+    assert sorted(noise[cells == "pcm"]) == [0.5, 1.0] and np.isnan(noise[cells == "ideal"]).all()
+    return [accuracy[(cells == "pcm") & (noise == value)].mean() for value in (0.5, 1.0)]
+
+
+def check_reading(source, path):
+    names, printed = execute(source, path)
+    pcm = names["pcm"]
+    means = pcm.accuracy.mean("chip").groupby(pcm["chip.noise"]).mean()
+    assert list(means["chip.noise"].values) == [0.5, 1.0]
+    assert np.allclose(means.values, expected()), (means, expected())
+    assert "chip.noise" in printed and f"{expected()[0]:.4f}"[:5] in printed, printed
+    if "grid" in names:
+        assert names["grid"].accuracy.dims == ("chip.cell.name", "chip.noise", "chip"), names["grid"]
+
+
+def check_figure(mho, source):
+    """The figure of a real sweep, by the script that the README names."""
+    script = os.path.join(source, "results", "plot.py")
+    done = subprocess.run([sys.executable, script, "results/quickstart.h5"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and os.path.exists("results/quickstart.png"), done.stderr
+
+
+def main():
+    mho, source = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    checks = (("src/net/README.md writes a model that mho sweeps", lambda: check_model(mho, source)),
+              ("results/README.md reads the result", lambda: check_reading(source, "results/README.md")),
+              ("README.md reads the result", lambda: check_reading(source, "README.md")),
+              ("the figure of that result", lambda: check_figure(mho, source)))
+    failed = 0
+    print(f"1..{len(checks)}")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for number, (name, check) in enumerate(checks, 1):
+            try:
+                check()
+                print(f"ok {number} - {name}")
+            except Exception as problem:  # the other checks are still of interest
+                failed += 1
+                print(f"not ok {number} - {name}: {type(problem).__name__}: {problem}".replace("\n", " "))
+        os.chdir("/")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
