@@ -66,6 +66,8 @@ class Place:
         self.train = write_idx(self.folder, "train", 480, 1)
         self.test = write_idx(self.folder, "test", 60, 99)
         self.model = self.folder / "model.h5"
+        self.env = {**os.environ, "HOME": str(folder)}  # no data sets of the user's
+        self.env.pop("MHO_DATA", None)
 
     def study(self, name, sweep="", **keys):
         """A study file; sweep: lines of the section. Keys replace those of the usual one."""
@@ -78,6 +80,7 @@ class Place:
     def run(self, *arguments, **options):
         """Run mho; the finished process with its outputs as text."""
         options.setdefault("timeout", 60)
+        options.setdefault("env", self.env)
         return subprocess.run([self.mho, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True, check=False, **options)
 
     def done(self, *arguments, **options):
@@ -104,7 +107,7 @@ class Place:
     def popen(self, *arguments, **options):
         """Start mho in the background."""
         return subprocess.Popen([self.mho, *map(str, arguments)], cwd=self.folder, stdout=subprocess.DEVNULL,
-                                stderr=subprocess.DEVNULL, **options)
+                                stderr=subprocess.DEVNULL, env=self.env, **options)
 
 
 def fresh(place, name):

@@ -1,0 +1,227 @@
+"""Bad input: each with its one line and its exit code. Usage: test_input.py MHO"""
+import os
+import pathlib
+import resource
+import struct
+import subprocess
+import sys
+
+import harness
+from harness import Skip, fresh
+
+
+def trained(place):
+    """The tiny model, trained once."""
+    if not place.model.exists():
+        place.done("train", place.study("train.yaml"), "--quiet")
+    return place.model
+
+
+def finished(place):
+    """A small finished result."""
+    path = place.folder / "finished.h5"
+    if not path.exists():
+        trained(place)
+        place.done("sweep", place.study("finished.yaml", "  chip.noise: [0, 1]\n"), "-o", path, "--quiet")
+    return path
+
+
+def test_usage(place):
+    place.refused(2, ["unknown command 'swep'", "'sweep'"], "swep")
+    place.refused(2, ["unknown option '--sett'", "'--set'"], "sweep", "x.yaml", "--sett", "a=1")
+    place.refused(2, "unknown option '--shard'", "eval", "m.h5", "--shard", "1/2")
+    place.refused(2, "usage: mho digest", "digest")
+    place.refused(2, "--shard 4/3", "sweep", "x.yaml", "--shard", "4/3")
+    place.refused(2, "-j 0", "bench", "-j", "0")
+    place.refused(2, ["avx9", "scalar"], "bench", "--cpu", "avx9")
+    place.refused(2, "needs a value", "sweep", "x.yaml", "--set")
+    place.refused(2, ["unknown model 'pcn'", "'pcm'"], "describe", "pcn")
+    place.refused(2, ["unknown kind 'cel'", "'cell'"], "list", "cel")
+    assert place.run().returncode == 2
+    assert place.run("--help").returncode == 0
+    assert "mho" in place.done("--version")
+
+
+def test_study_file(place):
+    def bad(words, text):
+        path = place.folder / "bad.yaml"
+        path.write_text(text)
+        place.refused(2, words, "sweep", path, "-o", "never.h5")
+
+    bad(["bad.yaml:2", "chip.nosie", "'chip.noise'"], "seed: 1\nchip: {nosie: 1}\n")
+    bad(["bad.yaml:3", "chip.noise", "duplicate"], "chip:\n  noise: 1\nchip.noise: 2\n")
+    bad(["bad.yaml:2", "seed", "duplicate"], "seed: 1\nseed: 2\n")
+    bad(["bad.yaml:3", "chip.noise", "twice"], "chip: {noise: 1}\nsweep:\n  chip.noise: [1, 2]\n")
+    bad(["bad.yaml:1", "chip.noise", "10"], "chip: {noise: 11}\n")
+    bad(["bad.yaml:1", "chip.noise"], "chip: {noise: .nan}\n")
+    bad(["bad.yaml:1", "chip.noise"], "chip: {noise: nan}\n")
+    bad(["bad.yaml:1", "chip.noise"], "chip: {noise: inf}\n")
+    bad(["bad.yaml:1", "chip.noise"], "chip: {noise: 1x}\n")
+    bad(["bad.yaml:1", "repeat"], "repeat: 1.5\n")
+    bad(["bad.yaml:2", "chip.noise", "under sweep"], "seed: 1\nchip: {noise: [0, 1]}\n")
+    bad(["bad.yaml:1", "chip.noise", "twice"], "sweep: {chip.noise: [1, 1.0]}\n")
+    bad(["bad.yaml:1", "chip.noise"], "sweep: {chip.noise: []}\n")
+    bad(["bad.yaml:1", "chip.noise"], "sweep: {chip.noise: \"4:1:1\"}\n")
+    bad(["bad.yaml:1", "chip.adc.range", "unit"], "chip: {adc: {range: unti}}\n")
+    bad("bad.yaml", "chip: {noise: 1\n")
+    bad(["chip.cell", "pcn", "pcm"], f"model: {trained(place)}\nchip: {{cell: {{name: pcn}}}}\ndata: {{name: \"{place.test}\", train: \"{place.train}\"}}\n")
+    place.refused(2, "none.yaml", "sweep", "none.yaml")
+    assert not (place.folder / "never.h5").exists()
+
+
+def test_set(place):
+    study = place.study("set.yaml")
+    place.refused(2, ["--set", "chip.nosie", "'chip.noise'"], "sweep", study, "--set", "chip.nosie=1")
+    place.refused(2, ["--set", "key=value"], "sweep", study, "--set", "chip.noise")
+    place.refused(2, ["--set", "chip.noise"], "sweep", study, "--set", "chip.noise=-1")
+    place.refused(2, ["--set", "chip.noise"], "sweep", study, "--set", "chip.noise=0:1:0")
+    place.refused(2, ["--set", "chip.noise"], "sweep", study, "--set", "chip.noise=0,,1")
+    place.refused(2, ["eval", "several"], "eval", trained(place), "--set", "chip.noise=0,1")
+
+
+def test_idle_sweep(place):
+    """A switch that would do nothing is an error, not a flat curve."""
+    trained(place)
+    for axis in ["chip.cell.nor_flash.i_max: [1e-9, 2e-9]", "chip.adc.full_scale: [0.5, 1]", "chip.cell.t_observe: [0.1, 1]"]:
+        study = place.study("idle.yaml", f"  {axis}\n")
+        place.refused(2, [axis.split(":")[0], "change nothing"], "sweep", study, "-o", "idle.h5")
+    study = place.study("idle.yaml", "  chip.noise: [0, 1]\n")
+    place.refused(2, ["chip.noise", "change nothing"], "sweep", study, "-o", "idle.h5", "--set", "chip.cell.name=ideal")
+    lines = study.read_text().split("train:\n  net")[0] + "chip: {cell: {name: pcm}}\n"
+    study.write_text(lines)
+    place.refused(2, ["train.width", "no train: section"], "sweep", study, "-o", "idle.h5", "--set", "train.width=1,2")
+    study = place.study("idle.yaml", "  train.noise.weight: [0, 0.3]\n")
+    place.refused(2, ["model", "{recipe}"], "sweep", study, "-o", "idle.h5")
+
+
+def test_data(place):
+    trained(place)
+    folder = fresh(place, "data")
+
+    def refused(code, words, **keys):
+        place.refused(code, words, "sweep", place.study("data.yaml", **keys), "-o", "data.h5", "--data", folder)
+
+    images, labels = (pathlib.Path(path) for path in place.test.removeprefix("idx:").split(","))
+    cut = folder / "cut"
+    cut.write_bytes(images.read_bytes()[:-1])
+    refused(2, str(cut), test=f"idx:{cut},{labels}")
+    cut.write_bytes(b"")
+    refused(2, str(cut), test=f"idx:{cut},{labels}")
+    cut.write_bytes(struct.pack(">IIII", 0x803, 2**31, 2**15, 2**15))
+    refused(2, str(cut), test=f"idx:{cut},{labels}")
+    refused(2, "missing", test=f"idx:{folder}/missing,{labels}")
+    refused(2, "cifar10", test="cifar10", train="")
+    refused(2, ["fashion-mnits", "fashion-mnist"], test="fashion-mnits", train="")
+    refused(2, "data.train", train="")
+    hdf5 = folder / "set.h5"
+    hdf5.write_bytes(b"not an HDF5 file")
+    refused(2, str(hdf5), test=hdf5)
+    assert not (place.folder / "data.h5").exists()
+
+
+def damaged(path, target):
+    """Copies of an HDF5 file cut short, overwritten, emptied; each with a word for messages."""
+    whole = path.read_bytes()
+    for size in [0, 1, 8, 100, len(whole) // 3, len(whole) - 100]:
+        target.write_bytes(whole[:size])
+        yield f"the first {size} bytes"
+    target.write_bytes(os.urandom(4096))
+    yield "garbage"
+    target.write_bytes(whole[:len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    yield "a zeroed half"
+
+
+def newer(path, target):
+    """A copy that says it is of a later format."""
+    import h5py
+    target.write_bytes(path.read_bytes())
+    with h5py.File(target, "r+") as file:
+        file.attrs.modify("mho_format", file.attrs["mho_format"] + 1)
+
+
+def test_damaged_files(place):
+    folder = fresh(place, "damaged")
+    for good, command in [(trained(place), "eval"), (finished(place), "digest"), (finished(place), "show")]:
+        bad = folder / "bad.h5"
+        for what in damaged(good, bad):
+            options = ["--set", f"data.name={place.test}", "--set", f"data.train={place.train}"] if command == "eval" else []
+            process = place.run(command, bad, *options)
+            assert process.returncode == 2, f"{command} of {what}: exit {process.returncode}\n{process.stderr}"
+            assert process.stderr.count("\n") == 1 and str(bad) in process.stderr, f"{command} of {what}: {process.stderr}"
+        newer(good, bad)
+        place.refused(2, [str(bad), "newer"], command, bad)
+    bad.write_bytes(finished(place).read_bytes()[:1000])
+    place.refused(2, str(bad), "merge", bad, "-o", folder / "merged.h5")
+    study = place.study("finished.yaml", "  chip.noise: [0, 1]\n")
+    place.refused(2, [str(bad), "move it away"], "sweep", study, "-o", bad)
+    place.refused(2, str(finished(place)), "eval", finished(place))
+    place.refused(2, "missing.h5", "digest", "missing.h5")
+
+
+def namespace(place, options, script):
+    """Run a shell script as root of a mount namespace with a tmpfs on ./disk; Skip where namespaces are closed."""
+    disk = place.folder / "disk"
+    disk.mkdir(exist_ok=True)
+    if subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode != 0:
+        raise Skip("mount namespaces are closed here")
+    script = f"mount -t tmpfs -o {options} none {disk} || exit 99\ncd {place.folder}\n{script}"
+    return subprocess.run(["unshare", "-Urm", "sh", "-c", script], capture_output=True, text=True, timeout=100, check=False)
+
+
+def one_line(process, words):
+    lines = [line for line in process.stderr.splitlines() if line.startswith("mho: ")]
+    assert process.returncode == 1 and len(lines) == 1, f"exit {process.returncode}\n{process.stdout}\n{process.stderr}"
+    for word in words:
+        assert word in lines[0], f"'{word}' is not in {lines[0]}"
+
+
+def test_full_disk(place):
+    trained(place)
+    study = place.study("full.yaml", "  chip.noise: [0, 1]\n")
+    fill = "dd if=/dev/zero of=disk/fill bs=1024 count=2000 2>/dev/null"
+    one_line(namespace(place, "size=1m", f"{fill}; {place.mho} sweep {study} -o disk/r.h5 --quiet"), ["disk/r.h5"])
+    # room for the journal, none for the result: the trials stay, a second run with room ends well
+    half = "dd if=/dev/zero of=disk/fill bs=1024 count=1012 2>/dev/null"
+    again = f"rm disk/fill; {place.mho} sweep {study} -o disk/r.h5 --quiet >/dev/null && test -s disk/r.h5 && test ! -e disk/r.h5.parts"
+    one_line(namespace(place, "size=1m", f"{half}; {place.mho} sweep {study} -o disk/r.h5 --quiet; code=$?; {again} || exit 98; exit $code"),
+             ["disk/r.h5"])
+    other = place.study("full_model.yaml", model="disk/model.h5")
+    one_line(namespace(place, "size=1m", f"{fill}; {place.mho} train {other} --quiet"), ["disk/model.h5"])
+
+
+def test_read_only_folder(place):
+    trained(place)
+    study = place.study("read_only.yaml", "  chip.noise: [0, 1]\n")
+    one_line(namespace(place, "size=1m,ro", f"{place.mho} sweep {study} -o disk/r.h5 --quiet"), ["disk/r.h5", "Read-only"])
+    other = place.study("read_only_model.yaml", model="disk/model.h5")
+    one_line(namespace(place, "size=1m,ro", f"{place.mho} train {other} --quiet"), ["disk/model.h5", "read-only"])
+
+
+def test_file_size_limit(place):
+    """A full disk without namespaces: RLIMIT_FSIZE ends every write; the message comes all the same."""
+    trained(place)
+    study = place.study("limit.yaml", "  chip.noise: [0, 1]\n")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    process = place.run("sweep", study, "-o", "limit.h5", "--quiet", preexec_fn=limit)
+    one_line(process, ["limit.h5"])
+    place.done("sweep", study, "-o", "limit.h5", "--quiet")
+
+
+def test_results_are_kept(place):
+    """A finished result is left as it is; one of another study is never overwritten."""
+    path = finished(place)
+    study = place.study("finished.yaml", "  chip.noise: [0, 1]\n")
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
+    process = place.run("sweep", study, "-o", path)
+    assert process.returncode == 0 and "nothing to do" in process.stderr, process.stderr
+    place.refused(2, [str(path), "never overwritten"], "sweep", study, "-o", path, "--set", "data.limit=30")
+    place.refused(2, [str(path), "another part"], "sweep", study, "-o", path, "--shard", "1/2")
+    place.refused(2, [str(path), "never overwritten"], "merge", path, "-o", path)
+    assert before == (path.read_bytes(), path.stat().st_mtime_ns), "the result was touched"
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main(sys.modules["__main__"], sys.argv[1]))
