@@ -62,18 +62,21 @@ class Place:
     """A folder of its own with data, and the program under test."""
 
     def __init__(self, mho, folder):
-        self.mho, self.folder = str(mho), pathlib.Path(folder)
+        self.mho, self.folder = str(pathlib.Path(mho).resolve()), pathlib.Path(folder)
         self.train = write_idx(self.folder, "train", 480, 1)
         self.test = write_idx(self.folder, "test", 60, 99)
         self.model = self.folder / "model.h5"
-        self.env = {**os.environ, "HOME": str(folder)}  # no data sets of the user's
-        self.env.pop("MHO_DATA", None)
+        self.env = {**os.environ, "HOME": str(folder), "OMP_NUM_THREADS": "1"}  # no data sets of the user's
+        for name in ["MHO_DATA", "SLURM_CPUS_PER_TASK"]:
+            self.env.pop(name, None)
 
     def study(self, name, sweep="", **keys):
         """A study file; sweep: lines of the section. Keys replace those of the usual one."""
         values = {"model": self.model, "test": self.test, "train": self.train, **keys}
         path = self.folder / name
         text = STUDY.format(sweep=sweep, **values)
+        if "chip.cell.name" in sweep:
+            text = text.replace("  cell: {name: pcm}\n", "")
         path.write_text(text if sweep else text.replace("sweep:\n", ""))
         return path
 

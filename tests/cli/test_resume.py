@@ -1,0 +1,250 @@
+"""Stopping, killing, resuming, splitting: the payload digest stays the same. Usage: test_resume.py MHO"""
+import os
+import pathlib
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import harness
+from harness import Skip, fresh
+
+SEED = int(os.environ.get("MHO_TEST_SEED", "20240607"))
+SWEEP = """  chip.cell.name: [ideal, pcm, nor_flash]
+  chip.noise: [0, 0.5, 1]
+  chip.adc.uniform.bits: [4, 6]
+"""
+POINTS, TRIALS = 14, 2 + 2 * 2 * (1 + 3 + 3)  # ideal cells: noise does not apply; without a random term: one chip
+
+
+def trained(place):
+    """The tiny model, trained once, and the usual study over it."""
+    study = place.study("study.yaml", SWEEP)
+    if not place.model.exists():
+        place.done("train", place.study("train.yaml"), "--quiet")
+    return study
+
+
+def whole(place):
+    """The digest of the uninterrupted sweep."""
+    path = place.folder / "whole.h5"
+    study = trained(place)
+    if not path.exists():
+        place.done("sweep", study, "-o", path, "-j", "2", "--quiet")
+    return place.digest(path)
+
+
+def journalled(result):
+    """Keys of all whole records in a result's journals, as often as they stand there."""
+    keys = []
+    for path in pathlib.Path(f"{result}.parts").glob("*.journal"):
+        data, at = path.read_bytes(), 0
+        while at + 24 <= len(data):
+            _, size, point, chip = struct.unpack_from("<IIQI", data, at)
+            if at + size > len(data):
+                break
+            keys.append((point, chip))
+            at += size
+    return keys
+
+
+def wait_for(condition, seconds=30.0):
+    """Poll until condition() is true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.002)
+
+
+def test_points_of_unused_keys(place):
+    """Combinations that differ in unused keys only are one point, with that value not applicable, run on one chip where nothing is random."""
+    import h5py
+    import numpy
+    whole(place)
+    with h5py.File(place.folder / "whole.h5") as file:
+        noise, cells = file["chip.noise"][:], file["chip.cell.name"].asstr()[:]
+        assert len(noise) == POINTS, list(zip(cells, noise))
+        assert [bool(numpy.isnan(x)) for x in noise] == [cell == "ideal" for cell in cells], list(zip(cells, noise))
+        assert file["grid/accuracy"].shape == (3, 3, 2, 3)
+        chips = [int(n) for n in file["n_chips"]]
+        assert chips == [1 if numpy.isnan(x) or x == 0 else 3 for x in noise], list(zip(cells, noise, chips))
+
+
+def test_digest_of_threads_and_kernels(place):
+    expected, study = whole(place), trained(place)
+    place.done("sweep", study, "-o", "one.h5", "-j", "1", "--quiet")
+    assert place.digest("one.h5") == expected, "-j 1 differs"
+    ran = 0
+    for cpu in ["scalar", "avx2", "avx512"]:
+        process = place.run("sweep", study, "-o", f"{cpu}.h5", "--cpu", cpu, "--quiet")
+        if process.returncode == 2 and cpu != "scalar":
+            assert cpu in process.stderr, process.stderr
+            continue
+        assert process.returncode == 0, process.stderr
+        assert place.digest(f"{cpu}.h5") == expected, f"--cpu {cpu} differs"
+        ran += 1
+    assert ran > 0
+
+
+def test_results_depend_on_noise(place):
+    """The digest is not blind: another seed gives another one."""
+    place.done("sweep", trained(place), "-o", "other_limit.h5", "--set", "data.limit=39", "--quiet")
+    assert place.digest("other_limit.h5") != whole(place)
+
+
+def test_shards(place):
+    expected, study = whole(place), trained(place)
+    shards = [place.folder / f"shard{i}.h5" for i in (1, 2, 3)]
+    for i in (3, 1, 2):
+        place.done("sweep", study, "-o", shards[i - 1], "--shard", f"{i}/3", "--quiet")
+    place.refused(1, ["missing", "chip"], "merge", shards[0], shards[2], "-o", "merged.h5")
+    assert not (place.folder / "merged.h5").exists()
+    place.done("merge", *shards, "-o", "merged.h5", "--quiet")
+    assert place.digest("merged.h5") == expected, "merged shards differ from the whole"
+    place.done("merge", shards[1], shards[0], shards[2], shards[1], "-o", "again.h5", "--quiet")
+    assert place.digest("again.h5") == expected, "order or a repeated shard matters"
+    place.done("sweep", study, "-o", "foreign.h5", "--shard", "2/3", "--set", "data.limit=39", "--quiet")
+    place.refused(2, ["foreign.h5", "different studies"], "merge", shards[0], "foreign.h5", shards[2], "-o", "merged2.h5")
+
+
+def test_interrupt(place):
+    """SIGINT ends with 75 and keeps what is done; the second run completes it."""
+    expected, study, code = whole(place), trained(place), 0
+    for attempt in range(5):  # a busy machine may let it finish before the signal
+        result = place.folder / f"interrupted{attempt}.h5"
+        process = place.popen("sweep", study, "-o", result, "-j", "1", "--quiet")
+        wait_for(lambda: process.poll() is not None or len(journalled(result)) >= 3)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(30)
+        if code != 0:
+            break
+    assert code == 75, f"exit {code}"
+    assert 3 <= len(journalled(result)) < TRIALS and not result.exists()
+    place.done("sweep", study, "-o", result, "-j", "2", "--quiet")
+    assert place.digest(result) == expected
+    assert not pathlib.Path(f"{result}.parts").exists(), "journals are left behind"
+
+
+def test_kill(place):
+    """kill -9 at random moments, then resumed: the same digest, and no finished trial is computed twice."""
+    expected, study, dice = whole(place), trained(place), random.Random(SEED)
+    print(f"# MHO_TEST_SEED={SEED}")
+    for round_ in range(3):
+        result, kills = place.folder / f"killed{round_}.h5", 0
+        for _ in range(6):
+            process = place.popen("sweep", study, "-o", result, "-j", str(1 + round_ % 2), "--quiet")
+            before = len(journalled(result))
+            wait_for(lambda: process.poll() is not None or len(journalled(result)) > before)
+            time.sleep(dice.random() * 0.08)
+            process.send_signal(signal.SIGKILL)
+            kills += process.wait(30) == -signal.SIGKILL
+            keys = journalled(result)
+            assert len(keys) == len(set(keys)), f"{len(keys) - len(set(keys))} trials computed twice"
+            if dice.random() < 0.5 and keys:  # a torn tail, as of a machine that lost power
+                newest = max(pathlib.Path(f"{result}.parts").glob("*.journal"), key=lambda path: path.stat().st_mtime_ns)
+                with open(newest, "ab") as file:
+                    file.write(os.urandom(dice.randrange(1, 60)))
+        assert kills >= 1, "every run was over before it was killed"
+        place.done("sweep", study, "-o", result, "--quiet")
+        assert place.digest(result) == expected, f"round {round_}: another digest"
+
+
+def test_train_killed(place):
+    """Training killed at random moments and resumed leaves the model of an uninterrupted run."""
+    dice = random.Random(SEED + 1)
+    steady = ["train", place.study("train.yaml"), "-j", "1", "--quiet", "--set", "train.crop=1", "--set", "train.noise.weight=0.1"]
+    place.done(*steady, "-o", "steady.h5")
+    model, partial = place.folder / "resumed.h5", place.folder / "resumed.h5.partial"
+    kills = 0
+    while not model.exists():
+        seen = partial.stat().st_mtime_ns if partial.exists() else 0
+        process = place.popen(*steady, "-o", model, "--resume")
+        wait_for(lambda: process.poll() is not None or (partial.exists() and partial.stat().st_mtime_ns != seen))
+        time.sleep(dice.random() * 0.1)
+        if kills < 3:
+            process.send_signal(signal.SIGKILL)
+        kills += process.wait(60) == -signal.SIGKILL
+    assert kills >= 1, "training was over before it was killed"
+    assert place.digest(model) == place.digest("steady.h5")
+    assert not partial.exists()
+
+
+def test_train_interrupted(place):
+    """SIGINT while training: 75, and --resume goes on to the same bytes."""
+    command = ["train", place.study("train.yaml"), "-j", "1", "--quiet", "--set", "train.batch=16"]
+    place.done(*command, "-o", "calm.h5")
+    code = 0
+    for attempt in range(5):
+        model = place.folder / f"stopped{attempt}.h5"
+        process = place.popen(*command, "-o", model)
+        wait_for(lambda: process.poll() is not None or pathlib.Path(f"{model}.partial").exists())
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(30)
+        if code != 0:
+            break
+    assert code == 75, f"exit {code}"
+    place.done(*command, "-o", model, "--resume")
+    assert place.digest(model) == place.digest("calm.h5")
+
+
+def test_no_test_images_needed(place):
+    """Training, calibration and quantization never open the test files: they succeed without them."""
+    folder = fresh(place, "no_test")
+    study = place.study("held.yaml", "  chip.noise: [0, 1]\n", test=f"idx:{folder}/none,{folder}/none", model=folder / "model.h5")
+    place.done("sweep", study, "-o", folder / "held.h5", "--set", "data.split=held", "--quiet")
+    place.refused(2, "none", "sweep", study, "-o", folder / "test.h5")
+    floats = ["--set", "train.ladder=float:1", "--set", "quant.weight.bits=8", "--set", "quant.activation.bits=8"]
+    place.done("sweep", study, "-o", folder / "quantized.h5", "--set", "data.split=held", "--set", f"model={folder}/float.h5", *floats, "--quiet")
+
+
+def test_no_test_images_of_a_named_set(place):
+    """The same with a set known by name, whose test files are not there."""
+    source, folder = pathlib.Path("/usr/share/datasets/fashion-mnist"), fresh(place, "named") / "fashion-mnist"
+    if not source.is_dir():
+        raise Skip("needs Debian's dataset-fashion-mnist")
+    if subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode != 0:
+        raise Skip("mount namespaces are closed here")
+    folder.mkdir()
+    for path in source.glob("train-*"):
+        shutil.copy(path, folder)
+    study = place.study("named.yaml", "  chip.noise: [0, 1]\n", test="fashion-mnist", train="", model=place.folder / "named.h5")
+    script = f"mount -t tmpfs none /usr/share/datasets && exec {place.mho} sweep {study} --data {folder.parent} --quiet " \
+             "--set train.limit=400 --set data.split="
+    for split, code in [("held -o held.h5", 0), ("test -o test.h5", 2)]:
+        process = subprocess.run(["unshare", "-Urm", "sh", "-c", script + split], cwd=place.folder, env=place.env, capture_output=True,
+                                 text=True, check=False, timeout=100)
+        assert process.returncode == code, f"data.split={split}: exit {process.returncode}\n{process.stderr}"
+
+
+def test_other_commands(place):
+    """show, list, describe, eval with layers and trace, digest of several files."""
+    whole(place)
+    data = ["--set", f"data.name={place.test}", "--set", f"data.train={place.train}", "--set", "data.calibration=32", "--quiet"]
+    assert "accuracy f64 (point 14, chip 3)" in place.done("show", "whole.h5")
+    assert "conv1" in place.done("show", place.model)
+    for kind in ["cell", "adc", "dac", "wire", "quantizer", "layer", "dataset", "network"]:
+        assert kind in place.done("list", kind)
+    assert "chip.cell.pcm." in place.done("describe", "pcm")
+    assert "train.ladder" in place.done("describe", "train")
+    assert place.done("describe").count("source:") > 20
+    text = place.done("eval", place.model, *data, "--set", "chip.cell.name=pcm", "--layers")
+    assert "integer network" in text and "95 % interval" in text and "conv1" in text and "SNR dB" in text, text
+    place.done("eval", place.model, *data, "--set", "chip.cell.name=pcm", "--trace", "3", "-o", "trace.h5")
+    place.done("eval", place.model, *data, "--set", "chip.cell.name=ideal", "--set", "chip.adc.range=unit", "--set",
+               "chip.adc.uniform.bits=24", "--trace", "3", "-o", "ideal.h5")
+    import h5py
+    with h5py.File(place.folder / "trace.h5") as noisy, h5py.File(place.folder / "ideal.h5") as ideal:
+        layers = list(ideal["integer"])
+        assert len(layers) >= 5
+        same = {name: (ideal["integer"][name][:] == ideal["chip"][name][:]).all() for name in layers if name in ideal["chip"]}
+        assert same and all(same.values()), same
+        assert any((noisy["integer"][name][:] != noisy["chip"][name][:]).any() for name in same), "a PCM chip without a changed code"
+    place.refused(2, "--trace 60", "eval", place.model, *data, "--trace", "60")
+    assert len(place.done("digest", "whole.h5", place.model).splitlines()) == 2
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main(sys.modules["__main__"], sys.argv[1]))
