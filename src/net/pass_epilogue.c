@@ -213,12 +213,10 @@ static void backward_reduce(const MhoPass *pass, const MhoEpilogue *e, float *d_
             float *d = thread_buffers(pass) + 3 * pass->tile_max; /* apart from d_stored, so that loops vectorize */
 
             sums[2 * e->width] += backward_tile(pass, e, first, n, end->d_stored + first, d);
-            if (e->batchnorm >= 0) {
-                mho_batchnorm_reduce(n, e->width, source->stored + first, d, sums);
-                memcpy(d_source + first, d, n * sizeof *d);
-            } else if (d_source) {
+            if (e->batchnorm >= 0)
+                mho_batchnorm_reduce(n, e->width, source->stored + first, d, d_source + first, sums);
+            else if (d_source)
                 scale_tile(n, e->width, e->p, d, d_source + first);
-            }
         }
     }
 }

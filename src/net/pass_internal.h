@@ -115,9 +115,9 @@ void mho_epilogue_backward(MhoPass *pass, MhoEpilogue *epilogue);
 
 /* layers/: the elementwise arithmetic on one tile of n values, coefficients (width) repeating ------------------------- */
 
-/* Two sums per column of width, added to (2, width) doubles: of x and x^2; of d and d x. */
+/* Two sums per column of width, added to (2, width) doubles: of x and x^2; of d and d x, with a copy of d. */
 void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums);
-void mho_batchnorm_reduce(size_t n, size_t width, const float *x, const float *d, double *sums);
+void mho_batchnorm_reduce(size_t n, size_t width, const float *x, const float *d, float *kept, double *sums);
 /* Per channel from sums over the batch (c): value = a stored + b; running statistics are updated. */
 void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, float *a, float *b);
 /* Gradients of gamma and beta, and d_stored = a d + p stored + q, from the reduced sums; unit: value of one unit of d. */

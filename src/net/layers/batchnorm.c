@@ -75,14 +75,16 @@ MHO_CLONES void mho_batchnorm_statistics(size_t n, size_t width, const float *x,
     }
 }
 
-MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *x, const float *d, double *sums)
+MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restrict x, const float *restrict d, float *restrict kept,
+                                     double *restrict sums)
 {
-    double *products = sums + width;
+    double *restrict products = sums + width;
 
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
 
         for (size_t j = 0; j < m; j++) {
+            kept[i + j] = d[i + j];
             sums[j] += (double)d[i + j];
             products[j] = __builtin_fma((double)d[i + j], (double)x[i + j], products[j]);
         }
