@@ -50,6 +50,7 @@ static MhoStatus open_training(Training *t, MhoError *error)
     const size_t n = (size_t)params->batch * (size_t)t->input->kept->n_classes;
     MhoStatus status = mho_ladder_parse(params->ladder, &t->course.ladder, error);
 
+    mho_ladder_blend(&t->course.ladder, params->blend);
     if (status == MHO_OK)
         status = mho_batches_create(t->input, &t->batches, error);
     if (status != MHO_OK)
@@ -89,19 +90,24 @@ static void close_training(Training *t)
     free(t->d_logits);
 }
 
-/* The net of the stage before becomes the teacher of its successor. */
+/* The net of the stage before becomes the teacher of its successor, unless it was on its way only. */
 static MhoStatus next_net(Training *t, MhoError *error)
 {
     MhoCourse *course = &t->course;
     MhoNet *previous = course->net;
 
+    const MhoStage *stage = running(t), *before = course->stage > 0 ? stage - 1 : NULL;
+
     mho_optimizer_destroy(&course->optimizer);
-    mho_net_destroy(course->teacher);
-    course->teacher = previous;
     course->net = NULL;
     course->stage_epochs = 0;
-    const MhoStage *stage = running(t);
-    MhoStatus status = mho_stage_net(t->input, stage, course->stage > 0 ? stage - 1 : NULL, previous, &course->net, error);
+    MhoStatus status = mho_stage_net(t->input, stage, before, previous, &course->net, error);
+    if (before && before->kind == MHO_STAGE_BLEND) {
+        mho_net_destroy(previous);
+    } else {
+        mho_net_destroy(course->teacher);
+        course->teacher = previous;
+    }
     if (status == MHO_OK)
         status = mho_optimizer_create(course->net, t->input->train, &course->optimizer, error);
     return status;
@@ -139,10 +145,12 @@ static MhoStatus step(Training *t, size_t number, double *loss, size_t *hits, Mh
 
     mho_batches_fill(&t->batches, number);
     set_noise(t, (uint32_t)(t->course.n_history * t->batches.n_batches + number));
+    if (stage->kind == MHO_STAGE_BLEND)
+        mho_blend_move(t->course.net, t->input->quant, (done - 1.0 / (double)t->batches.n_batches) / stage->epochs, done / stage->epochs);
     if (t->teacher)
         status = mho_pass_forward(t->teacher, t->batches.images, false, t->teacher_logits, error);
     if (status == MHO_OK)
-        status = mho_pass_forward(t->pass, t->batches.images, true, t->logits, error);
+        status = mho_pass_forward(t->pass, t->batches.images, stage->kind <= MHO_STAGE_QUANTIZED, t->logits, error);
     if (status != MHO_OK)
         return status;
     *loss = mho_loss(&t->loss, t->batches.batch, t->course.net->n_classes, t->logits, t->batches.labels, t->teacher_logits, t->d_logits,

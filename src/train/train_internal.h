@@ -11,6 +11,7 @@
 typedef enum MhoStageKind {
     MHO_STAGE_FLOAT,
     MHO_STAGE_QUANTIZED, /* codes; batch norm stands */
+    MHO_STAGE_BLEND,     /* codes; batch norm fades */
     MHO_STAGE_FULL       /* codes; batch norm is gone */
 } MhoStageKind;
 
@@ -24,13 +25,15 @@ typedef struct MhoStage {
 enum { MHO_MAX_STAGES = 32, MHO_MAX_STAGE_EPOCHS = 100000 };
 
 typedef struct MhoLadder {
-    MhoStage stages[MHO_MAX_STAGES];
+    MhoStage stages[MHO_MAX_STAGES + 1]; /* one for the blend */
     size_t n;
     int epochs; /* of all stages */
 } MhoLadder;
 
 /* "float:6 4/4:2 2/4:4 fq:4" -> stages. USAGE names the bad word and says what is wrong with it. */
 MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error) MHO_CHECKED;
+/* A stage "blend" of `epochs` (0: none) in front of the one that removes batch norm. */
+void mho_ladder_blend(MhoLadder *ladder, int epochs);
 
 /* loss.c ------------------------------------------------------------------------------------------------------------- */
 
@@ -103,6 +106,12 @@ void mho_sgd_update(size_t n, float rate, float momentum, float decay, const flo
 /* The net that a stage starts from: built (first stage: before and previous NULL) or made of the net of the stage before. The caller's. */
 MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before, const MhoNet *previous,
                         MhoNet **net, MhoError *error) MHO_CHECKED;
+
+/* blend.c ------------------------------------------------------------------------------------------------------------ */
+
+void mho_blend_start(MhoNet *net); /* batch norm as y = gamma z + beta from its running statistics */
+/* Move gamma and beta on from t = from to t = to (0..1): at 1 removing batch norm changes nothing. */
+void mho_blend_move(MhoNet *net, const MhoQuantParams *quant, double from, double to);
 
 /* checkpoint.c ------------------------------------------------------------------------------------------------------- */
 

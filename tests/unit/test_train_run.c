@@ -85,12 +85,13 @@ static void batch(Sample *s) { s->train.batch = 20; }
 static void width(Sample *s) { s->train.width = 0.5; }
 static void per_tensor(Sample *s) { s->quant.scale = MHO_SCALE_PER_TENSOR; }
 static void no_shift(Sample *s) { s->quant.shift = 1; }
+static void blend(Sample *s) { s->train.blend = 1; }
 static void weight_policy(Sample *s) { strcpy(s->quant.weight_name, "fqconv gradient=straight"); }
 static void activation_policy(Sample *s) { strcpy(s->quant.activation_name, "fqconv fit=maximum"); }
 
 static const SampleChange changes[] = {other_seed, noise_weight, noise_activation, noise_sum, no_distillation, temperature, crops, flips,
                                        smoothing, momentum, decay, warmup, schedule, rate, quant_rate, batch, width, per_tensor, no_shift,
-                                       weight_policy, activation_policy};
+                                       blend, weight_policy, activation_policy};
 enum { N_CHANGES = sizeof changes / sizeof *changes };
 
 START_TEST(test_every_parameter_acts)
@@ -105,7 +106,12 @@ END_TEST
 
 /* Noise is a matter of quantized stages. */
 static void float_only(Sample *s) { strcpy(s->train.ladder, "float:2"); }
-static void two_threads(Sample *s) { s->input.threads = 2; }
+static void two_threads(Sample *s)
+{
+    strcpy(s->train.ladder, "float:1 4/4:1 fq:1");
+    s->train.batch = 50;
+    s->input.threads = 2;
+}
 static void float_with_noise(Sample *s)
 {
     float_only(s);
@@ -128,15 +134,22 @@ START_TEST(test_same_bytes_again)
 }
 END_TEST
 
+static void noise_and_blend(Sample *s)
+{
+    noise_weight(s);
+    blend(s);
+    no_shift(s);
+}
+
 /* Stopped after checkpoint _i and resumed from it: the bytes of a training that was left alone. */
 START_TEST(test_resume)
 {
     Sample sample;
     char whole[65];
 
-    sample_digest(noise_weight, whole);
+    sample_digest(noise_and_blend, whole);
     sample_open(&sample);
-    noise_weight(&sample);
+    noise_and_blend(&sample);
     sample.stop_after = _i;
     ck_assert_int_eq(sample_run(&sample), MHO_STOPPED);
     ck_assert_ptr_null(sample.net);
@@ -146,7 +159,7 @@ START_TEST(test_resume)
     sample.input.resume_file = "partial.h5";
     must(sample_run(&sample), &sample.error);
     ck_assert_str_eq(sample.digest, whole);
-    ck_assert_int_eq(sample.n_checkpoints, 9);
+    ck_assert_int_eq(sample.n_checkpoints, 10);
     sample_close(&sample);
 }
 END_TEST
@@ -271,7 +284,7 @@ static Suite *run_suite(void)
     tcase_add_test(tcase, test_evaluation_does_not_depend_on_the_batch);
     tcase_add_loop_test(tcase, test_every_parameter_acts, 0, N_CHANGES);
     tcase_add_test(tcase, test_same_bytes_again);
-    tcase_add_loop_test(tcase, test_resume, 1, 10);
+    tcase_add_loop_test(tcase, test_resume, 1, 11);
     tcase_add_test(tcase, test_resume_refuses_strangers);
     tcase_add_test(tcase, test_divergence_is_reported);
     tcase_add_test(tcase, test_bad_input);
