@@ -1,7 +1,7 @@
 /* pass.c - float and fake-quant executor: buffers, order of the nodes, noise streams, logits and gradients.
  *
- * Whole-tensor layers run one by one; elementwise layers behind them run as epilogues (pass_epilogue.c). In a training pass an
- * epilogue keeps only its end and backward computes the rest anew; otherwise every node's output is kept.
+ * Whole-tensor layers run one by one; elementwise layers behind them run as epilogues (pass_epilogue.c). In a training
+ * pass an epilogue keeps only its end and backward computes the rest anew; otherwise every node's output is kept.
  */
 #include <math.h>
 #include <omp.h>
@@ -79,7 +79,10 @@ void mho_pass_gradient_end(MhoPass *pass, int node)
 
 MhoStream mho_pass_stream(const MhoPass *pass, int node, double sigma, uint32_t image)
 {
-    return (MhoStream){.seed = pass->noise.seed, .step = pass->noise.step, .place = mho_place((uint32_t)node, 0, 0), .image = image,
+    return (MhoStream){.seed = pass->noise.seed,
+                       .step = pass->noise.step,
+                       .place = mho_place((uint32_t)node, 0, 0),
+                       .image = image,
                        .noise = (float)sigma};
 }
 
@@ -87,7 +90,8 @@ void mho_pass_activation_noise(const MhoPass *pass, int node, size_t first, size
 {
     if (!pass->noisy || pass->noise.activation == 0.0)
         return;
-    mho_normal_fill_at(mho_pass_stream(pass, node, pass->noise.activation, 0), MHO_DRAW_TRAIN_ACTIVATION, first, n, buffer);
+    mho_normal_fill_at(mho_pass_stream(pass, node, pass->noise.activation, 0), MHO_DRAW_TRAIN_ACTIVATION, first, n,
+                       buffer);
     add_values(n, buffer, codes);
 }
 
@@ -129,11 +133,13 @@ static void find_epilogues(MhoPass *pass)
         if (part == MHO_PART_TENSOR)
             continue;
         const int input = pass->net->nodes[i].inputs[0], before = pass->epilogue_of[input];
-        const bool joins = pass->training && before >= 0 && pass->nodes[input].n_users == 1 && layer_of(pass, input)->part < part;
+        const bool joins =
+            pass->training && before >= 0 && pass->nodes[input].n_users == 1 && layer_of(pass, input)->part < part;
         if (joins)
             pass->epilogue_of[input] = -1;
         else
-            pass->epilogues[pass->n_epilogues] = (MhoEpilogue){.source = input, .batchnorm = -1, .relu = -1, .quantizer = -1};
+            pass->epilogues[pass->n_epilogues] =
+                (MhoEpilogue){.source = input, .batchnorm = -1, .relu = -1, .quantizer = -1};
         const int at = joins ? before : (int)pass->n_epilogues++;
         *epilogue_slot(&pass->epilogues[at], part) = i;
         pass->epilogues[at].end = i;
@@ -178,7 +184,8 @@ static MhoStatus take_buffers(MhoPass *pass, MhoError *error)
             take_node(pass, i, &pass->arena, &largest);
         for (size_t e = 0; e < pass->n_epilogues; e++)
             mho_epilogue_plan(pass, &pass->epilogues[e], &pass->arena);
-        pass->tiles = mho_arena_take(&pass->arena, (size_t)pass->threads * MHO_TILE_BUFFERS * pass->tile_max, sizeof *pass->tiles);
+        pass->tiles = mho_arena_take(&pass->arena, (size_t)pass->threads * MHO_TILE_BUFFERS * pass->tile_max,
+                                     sizeof *pass->tiles);
         pass->spare = mho_arena_take(&pass->arena, largest, sizeof *pass->spare);
         if (round == 0)
             status = mho_arena_create(&pass->arena, error);
@@ -208,8 +215,8 @@ static MhoStatus check_request(const MhoNet *net, size_t batch, MhoError *error)
     if (!net || net->n_nodes == 0 || batch == 0 || batch > INT32_MAX)
         return mho_fail(error, MHO_USAGE, "a pass needs a network and a batch of at least one image");
     if (net->n_nodes > (size_t)1 << MHO_LAYER_BITS)
-        return mho_fail(error, MHO_USAGE, "network '%s' has more than %d nodes, the most that noise streams tell apart", net->name,
-                        1 << MHO_LAYER_BITS);
+        return mho_fail(error, MHO_USAGE, "network '%s' has more than %d nodes, the most that noise streams tell apart",
+                        net->name, 1 << MHO_LAYER_BITS);
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoShape s = net->nodes[i].shape;
 
@@ -282,11 +289,13 @@ static MhoStatus check_noise(const MhoPass *pass, MhoError *error)
         if (!(sigma[i] >= 0.0 && sigma[i] <= 1e6))
             return mho_fail(error, MHO_USAGE, "injected noise of %g LSB is outside 0 to 1e6", sigma[i]);
     if (pass->training && pass->noise.weight_per_image)
-        return mho_fail(error, MHO_USAGE, "weight noise per image is for evaluation: create the pass with training = false");
+        return mho_fail(error, MHO_USAGE,
+                        "weight noise per image is for evaluation: create the pass with training = false");
     return MHO_OK;
 }
 
-/* logits = value of the last node; the classifier of a quantized net in evaluation applies the constants of every executor. */
+/* logits = value of the last node; the classifier of a quantized net in evaluation applies the constants of every
+ * executor. */
 static MhoStatus write_logits(const MhoPass *pass, float *logits, MhoError *error)
 {
     const int last = (int)pass->net->n_nodes - 1;
@@ -306,7 +315,8 @@ static MhoStatus write_logits(const MhoPass *pass, float *logits, MhoError *erro
     return MHO_OK;
 }
 
-MhoStatus mho_pass_forward(MhoPass *pass, const uint8_t *images, bool use_batch_statistics, float *logits, MhoError *error)
+MhoStatus mho_pass_forward(MhoPass *pass, const uint8_t *images, bool use_batch_statistics, float *logits,
+                           MhoError *error)
 {
     MhoStatus status = check_noise(pass, error);
 
@@ -351,7 +361,8 @@ MhoStatus mho_pass_backward(MhoPass *pass, const float *d_logits, MhoError *erro
     MhoStatus status = MHO_OK;
 
     if (!pass->training || !pass->forward_done)
-        return mho_fail(error, MHO_USAGE, "gradients need a pass created for training and a forward pass before each backward pass");
+        return mho_fail(error, MHO_USAGE,
+                        "gradients need a pass created for training and a forward pass before each backward pass");
     pass->forward_done = false;
     start_backward(pass, d_logits);
     for (int i = (int)pass->net->n_nodes - 1; i >= 0 && status == MHO_OK; i--) {

@@ -1,7 +1,7 @@
 /* pass_convolution.c - one convolution with its gradients on oneDNN: f32, NHWC, direct algorithm only.
  *
- * Products of codes are whole numbers, so direct convolution adds them exactly below 2^24; Winograd would not. Activations
- * stay NHWC (measured as fast as blocked layouts on AVX-512); weights are reordered once a step.
+ * Products of codes are whole numbers, so direct convolution adds them exactly below 2^24; Winograd would not.
+ * Activations stay NHWC (measured as fast as blocked layouts on AVX-512); weights are reordered once a step.
  */
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@ struct MhoConvolution {
     dnnl_primitive_t forward, backward_data, backward_weights;
     dnnl_primitive_t order_forward, order_backward, order_gradient;
     dnnl_memory_t source, destination, d_source, d_destination, offset, d_offset;
-    dnnl_memory_t plain, d_plain;                     /* (k, kernel, kernel, c / groups) */
+    dnnl_memory_t plain, d_plain;                       /* (k, kernel, kernel, c / groups) */
     dnnl_memory_t weights, weights_backward, d_weights; /* in the primitives' own order */
     dnnl_memory_t scratch[3];
     bool has_offset;
@@ -43,7 +43,8 @@ static MhoStatus describe(const MhoConvGeometry *g, Descriptors *d, MhoError *er
     if (status == dnnl_success)
         status = dnnl_memory_desc_init_by_tag(&d->destination, 4, destination, dnnl_f32, dnnl_nhwc);
     if (status == dnnl_success)
-        status = dnnl_memory_desc_init_by_tag(&d->weights, rank, groups ? grouped : weights, dnnl_f32, dnnl_format_tag_any);
+        status =
+            dnnl_memory_desc_init_by_tag(&d->weights, rank, groups ? grouped : weights, dnnl_f32, dnnl_format_tag_any);
     if (status == dnnl_success)
         status = dnnl_memory_desc_init_by_tag(&d->plain, rank, groups ? grouped : weights, dnnl_f32,
                                               groups ? dnnl_gohwi : dnnl_ohwi);
@@ -60,8 +61,9 @@ static MhoStatus describe(const MhoConvGeometry *g, Descriptors *d, MhoError *er
 }
 
 /* Make the primitive of an operation; keeps its scratch memory and raises the pass's scratchpad size. */
-static MhoStatus make_primitive(MhoPass *pass, const void *operation, dnnl_primitive_desc_t hint, dnnl_primitive_t *primitive,
-                                dnnl_primitive_desc_t *kept, dnnl_memory_t *scratch, MhoError *error)
+static MhoStatus make_primitive(MhoPass *pass, const void *operation, dnnl_primitive_desc_t hint,
+                                dnnl_primitive_t *primitive, dnnl_primitive_desc_t *kept, dnnl_memory_t *scratch,
+                                MhoError *error)
 {
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_primitive_desc_t description = NULL;
@@ -85,14 +87,16 @@ static MhoStatus make_primitive(MhoPass *pass, const void *operation, dnnl_primi
     return check(status, "a convolution", error);
 }
 
-static MhoStatus make_memory(MhoPass *pass, const dnnl_memory_desc_t *descriptor, void *data, dnnl_memory_t *memory, MhoError *error)
+static MhoStatus make_memory(MhoPass *pass, const dnnl_memory_desc_t *descriptor, void *data, dnnl_memory_t *memory,
+                             MhoError *error)
 {
-    return check(dnnl_memory_create(memory, descriptor, pass->engine, data ? data : DNNL_MEMORY_ALLOCATE), "a buffer", error);
+    return check(dnnl_memory_create(memory, descriptor, pass->engine, data ? data : DNNL_MEMORY_ALLOCATE), "a buffer",
+                 error);
 }
 
 /* Primitive that copies between two orders of the same array. */
-static MhoStatus make_reorder(MhoPass *pass, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to, dnnl_primitive_t *reorder,
-                              MhoError *error)
+static MhoStatus make_reorder(MhoPass *pass, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+                              dnnl_primitive_t *reorder, MhoError *error)
 {
     dnnl_primitive_desc_t description = NULL;
     dnnl_status_t status = dnnl_reorder_primitive_desc_create(&description, from, pass->engine, to, pass->engine, NULL);
@@ -108,8 +112,8 @@ static MhoStatus create_forward(MhoPass *pass, MhoConvolution *c, const MhoConvG
 {
     dnnl_convolution_desc_t operation;
     const dnnl_status_t made = dnnl_convolution_forward_desc_init(
-        &operation, g->training ? dnnl_forward_training : dnnl_forward_inference, dnnl_convolution_direct, &d->source, &d->weights,
-        g->bias ? &d->offset : NULL, &d->destination, d->strides, d->padding, d->padding_end);
+        &operation, g->training ? dnnl_forward_training : dnnl_forward_inference, dnnl_convolution_direct, &d->source,
+        &d->weights, g->bias ? &d->offset : NULL, &d->destination, d->strides, d->padding, d->padding_end);
     MhoStatus status = check(made, "a convolution", error);
 
     if (status == MHO_OK)
@@ -123,14 +127,15 @@ static MhoStatus create_forward(MhoPass *pass, MhoConvolution *c, const MhoConvG
     return status;
 }
 
-static MhoStatus create_backward_data(MhoPass *pass, MhoConvolution *c, const Descriptors *d, dnnl_primitive_desc_t hint,
-                                      MhoError *error)
+static MhoStatus create_backward_data(MhoPass *pass, MhoConvolution *c, const Descriptors *d,
+                                      dnnl_primitive_desc_t hint, MhoError *error)
 {
     dnnl_convolution_desc_t operation;
     dnnl_primitive_desc_t kept = NULL;
-    MhoStatus status = check(dnnl_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct, &d->source, &d->weights,
-                                                                      &d->destination, d->strides, d->padding, d->padding_end),
-                             "the gradient of a convolution", error);
+    MhoStatus status =
+        check(dnnl_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct, &d->source, &d->weights,
+                                                       &d->destination, d->strides, d->padding, d->padding_end),
+              "the gradient of a convolution", error);
 
     if (status == MHO_OK)
         status = make_primitive(pass, &operation, hint, &c->backward_data, &kept, &c->scratch[1], error);
@@ -145,14 +150,14 @@ static MhoStatus create_backward_data(MhoPass *pass, MhoConvolution *c, const De
     return status;
 }
 
-static MhoStatus create_backward_weights(MhoPass *pass, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
-                                         dnnl_primitive_desc_t hint, MhoError *error)
+static MhoStatus create_backward_weights(MhoPass *pass, MhoConvolution *c, const MhoConvGeometry *g,
+                                         const Descriptors *d, dnnl_primitive_desc_t hint, MhoError *error)
 {
     dnnl_convolution_desc_t operation;
     dnnl_primitive_desc_t kept = NULL;
-    MhoStatus status = check(dnnl_convolution_backward_weights_desc_init(&operation, dnnl_convolution_direct, &d->source, &d->weights,
-                                                                         g->bias ? &d->offset : NULL, &d->destination, d->strides,
-                                                                         d->padding, d->padding_end),
+    MhoStatus status = check(dnnl_convolution_backward_weights_desc_init(
+                                 &operation, dnnl_convolution_direct, &d->source, &d->weights,
+                                 g->bias ? &d->offset : NULL, &d->destination, d->strides, d->padding, d->padding_end),
                              "the weight gradient of a convolution", error);
 
     if (status == MHO_OK)
@@ -168,7 +173,8 @@ static MhoStatus create_backward_weights(MhoPass *pass, MhoConvolution *c, const
     return status;
 }
 
-static MhoStatus create_buffers(MhoPass *pass, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d, MhoError *error)
+static MhoStatus create_buffers(MhoPass *pass, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
+                                MhoError *error)
 {
     MhoStatus status = make_memory(pass, &d->source, g->source, &c->source, error);
 
@@ -220,9 +226,9 @@ void mho_convolution_destroy(MhoConvolution *c)
         return;
     const dnnl_primitive_t primitives[] = {c->forward,       c->backward_data,  c->backward_weights,
                                            c->order_forward, c->order_backward, c->order_gradient};
-    const dnnl_memory_t memories[] = {c->source,  c->destination, c->d_source, c->d_destination,    c->offset,
-                                      c->d_offset, c->plain,      c->d_plain,  c->weights,          c->weights_backward,
-                                      c->d_weights, c->scratch[0], c->scratch[1], c->scratch[2]};
+    const dnnl_memory_t memories[] = {
+        c->source,  c->destination, c->d_source,         c->d_destination, c->offset,     c->d_offset,   c->plain,
+        c->d_plain, c->weights,     c->weights_backward, c->d_weights,     c->scratch[0], c->scratch[1], c->scratch[2]};
 
     for (size_t i = 0; i < sizeof primitives / sizeof *primitives; i++)
         if (primitives[i])
@@ -233,7 +239,8 @@ void mho_convolution_destroy(MhoConvolution *c)
     free(c);
 }
 
-static MhoStatus reorder(MhoPass *pass, dnnl_primitive_t primitive, dnnl_memory_t from, dnnl_memory_t to, MhoError *error)
+static MhoStatus reorder(MhoPass *pass, dnnl_primitive_t primitive, dnnl_memory_t from, dnnl_memory_t to,
+                         MhoError *error)
 {
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
 
@@ -248,8 +255,8 @@ MhoStatus mho_convolution_set_weights(MhoPass *pass, MhoConvolution *c, bool bac
 }
 
 /* Execute with the pass's scratchpad as the last argument. */
-static MhoStatus execute(MhoPass *pass, dnnl_primitive_t primitive, dnnl_memory_t scratch, int n, dnnl_exec_arg_t *arguments,
-                         MhoError *error)
+static MhoStatus execute(MhoPass *pass, dnnl_primitive_t primitive, dnnl_memory_t scratch, int n,
+                         dnnl_exec_arg_t *arguments, MhoError *error)
 {
     dnnl_status_t status = dnnl_memory_set_data_handle(scratch, pass->scratchpad);
 
@@ -261,10 +268,13 @@ static MhoStatus execute(MhoPass *pass, dnnl_primitive_t primitive, dnnl_memory_
     return check(status, "a convolution", error);
 }
 
-MhoStatus mho_convolution_forward(MhoPass *pass, MhoConvolution *c, const float *source, float *destination, MhoError *error)
+MhoStatus mho_convolution_forward(MhoPass *pass, MhoConvolution *c, const float *source, float *destination,
+                                  MhoError *error)
 {
-    dnnl_exec_arg_t arguments[5] = {
-        {DNNL_ARG_SRC, c->source}, {DNNL_ARG_WEIGHTS, c->weights}, {DNNL_ARG_DST, c->destination}, {DNNL_ARG_BIAS, c->offset}};
+    dnnl_exec_arg_t arguments[5] = {{DNNL_ARG_SRC, c->source},
+                                    {DNNL_ARG_WEIGHTS, c->weights},
+                                    {DNNL_ARG_DST, c->destination},
+                                    {DNNL_ARG_BIAS, c->offset}};
     dnnl_status_t status = dnnl_memory_set_data_handle(c->source, (void *)(uintptr_t)source); /* read only */
 
     if (status == dnnl_success)
@@ -280,8 +290,9 @@ MhoStatus mho_convolution_backward(MhoPass *pass, MhoConvolution *c, float *d_so
                                   {DNNL_ARG_DIFF_DST, c->d_destination},
                                   {DNNL_ARG_DIFF_WEIGHTS, c->d_weights},
                                   {DNNL_ARG_DIFF_BIAS, c->d_offset}};
-    dnnl_exec_arg_t data[4] = {
-        {DNNL_ARG_DIFF_DST, c->d_destination}, {DNNL_ARG_WEIGHTS, c->weights_backward}, {DNNL_ARG_DIFF_SRC, c->d_source}};
+    dnnl_exec_arg_t data[4] = {{DNNL_ARG_DIFF_DST, c->d_destination},
+                               {DNNL_ARG_WEIGHTS, c->weights_backward},
+                               {DNNL_ARG_DIFF_SRC, c->d_source}};
     MhoStatus status = execute(pass, c->backward_weights, c->scratch[2], c->has_offset ? 4 : 3, weights, error);
 
     if (status == MHO_OK)

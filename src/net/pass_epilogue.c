@@ -1,8 +1,8 @@
 /* pass_epilogue.c - batch norm, ReLU and quantizer behind a stored tensor, in one crossing of memory per direction.
  *
- * A tensor is walked in tiles that stay in the first-level cache; coefficients per channel are repeated to rows of at least
- * MHO_ROW_VALUES values, so that loops are long for any number of channels. Sums over the batch are taken per chunk of tiles and
- * added in chunk order: the same bytes for any number of threads.
+ * A tensor is walked in tiles that stay in the first-level cache; coefficients per channel are repeated to rows of at
+ * least MHO_ROW_VALUES values, so that loops are long for any number of channels. Sums over the batch are taken per
+ * chunk of tiles and added in chunk order: the same bytes for any number of threads.
  */
 #include <omp.h>
 #include <string.h>
@@ -22,7 +22,8 @@ MHO_CLONES static void affine_tile(size_t n, size_t width, const float *a, const
 }
 
 /* d = a d + p x + q */
-MHO_CLONES static void combine_tile(size_t n, size_t width, const float *a, const float *p, const float *q, const float *x, float *d)
+MHO_CLONES static void combine_tile(size_t n, size_t width, const float *a, const float *p, const float *q,
+                                    const float *x, float *d)
 {
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
@@ -104,7 +105,8 @@ static void gather_statistics(const MhoPass *pass, const MhoEpilogue *e)
 
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t chunk = 0; chunk < e->n_chunks; chunk++) {
-        const size_t first = chunk * e->n_tiles / e->n_chunks * e->tile, last = (chunk + 1) * e->n_tiles / e->n_chunks * e->tile;
+        const size_t first = chunk * e->n_tiles / e->n_chunks * e->tile,
+                     last = (chunk + 1) * e->n_tiles / e->n_chunks * e->tile;
         const size_t end = last < source->n ? last : source->n;
         double *sums = e->partial + chunk * stride;
 
@@ -115,7 +117,8 @@ static void gather_statistics(const MhoPass *pass, const MhoEpilogue *e)
 }
 
 /* One tile of values (a stored + b, rectified) to what the end node stores. */
-static void forward_tile(const MhoPass *pass, const MhoEpilogue *e, const float *stored, size_t first, size_t n, float *out)
+static void forward_tile(const MhoPass *pass, const MhoEpilogue *e, const float *stored, size_t first, size_t n,
+                         float *out)
 {
     float *value = thread_buffers(pass), *buffer = value + pass->tile_max;
     const bool folded = e->quantizer >= 0 && ((const MhoPassQuantizer *)pass->nodes[e->quantizer].state)->folded;
@@ -176,7 +179,8 @@ MhoStatus mho_epilogue_forward(MhoPass *pass, MhoEpilogue *e, MhoError *error)
 }
 
 /* Gradient of one tile down to what batch norm (or the bare affine) gave, into d; returns the log-scale's share. */
-static double backward_tile(const MhoPass *pass, const MhoEpilogue *e, size_t first, size_t n, const float *d_end, float *d)
+static double backward_tile(const MhoPass *pass, const MhoEpilogue *e, size_t first, size_t n, const float *d_end,
+                            float *d)
 {
     float *value = thread_buffers(pass), *work = value + pass->tile_max, *buffer = work + pass->tile_max;
     double d_log_scale = 0.0;
@@ -197,7 +201,8 @@ static double backward_tile(const MhoPass *pass, const MhoEpilogue *e, size_t fi
     return d_log_scale;
 }
 
-/* First sweep: gradients before batch norm's own, its two sums, the log-scale's gradient. Without batch norm d is final. */
+/* First sweep: gradients before batch norm's own, its two sums, the log-scale's gradient. Without batch norm d is
+ * final. */
 static void backward_reduce(const MhoPass *pass, const MhoEpilogue *e, float *d_source)
 {
     const MhoPassNode *source = &pass->nodes[e->source], *end = &pass->nodes[e->end];

@@ -1,8 +1,8 @@
 /* pass_internal.h - what the files of the float and fake-quant executor share.
  *
- * Every stored tensor is (positions, c), NHWC, positions = batch h w; value = scale_k stored + offset_k. Layers that combine
- * positions or channels (conv, dense, pool, add) run on whole tensors. The elementwise ones behind them (batch norm, ReLU,
- * quantizer) run together as one epilogue, tile by tile, so that a tensor crosses memory once.
+ * Every stored tensor is (positions, c), NHWC, positions = batch h w; value = scale_k stored + offset_k. Layers that
+ * combine positions or channels (conv, dense, pool, add) run on whole tensors. The elementwise ones behind them (batch
+ * norm, ReLU, quantizer) run together as one epilogue, tile by tile, so that a tensor crosses memory once.
  */
 #ifndef MHO_NET_PASS_INTERNAL_H
 #define MHO_NET_PASS_INTERNAL_H
@@ -16,20 +16,21 @@ enum { MHO_TILE_VALUES = 2048, MHO_ROW_VALUES = 64, MHO_MAX_CHUNKS = 64, MHO_TIL
 
 /* One node during a pass. */
 typedef struct MhoPassNode {
-    size_t positions, c, n;  /* n = positions * c */
-    float *stored;           /* (positions, c); NULL inside an epilogue of a training pass */
-    float *d_stored;         /* (positions, c) gradient; NULL when nothing before it is learned. May be shared with its epilogue's end */
-    float *scale, *offset;   /* (c) */
-    bool coded;              /* stored values are whole numbers (without noise) */
-    bool per_channel;        /* scale differs between channels */
+    size_t positions, c, n; /* n = positions * c */
+    float *stored;          /* (positions, c); NULL inside an epilogue of a training pass */
+    float *d_stored;        /* (positions, c) gradient; NULL when nothing before it is learned. May be shared with its
+                               epilogue's end */
+    float *scale, *offset;  /* (c) */
+    bool coded;             /* stored values are whole numbers (without noise) */
+    bool per_channel;       /* scale differs between channels */
     bool has_offset;
-    double largest;          /* coded: largest |stored|, sums of a convolution excepted */
-    int scale_owner;         /* quantizer whose log_scale gives the scale, -1: none */
+    double largest;  /* coded: largest |stored|, sums of a convolution excepted */
+    int scale_owner; /* quantizer whose log_scale gives the scale, -1: none */
     int n_users;
-    bool differentiable;     /* a learned array stands here or before */
-    bool d_written;          /* some user has stored its gradient in this backward pass */
+    bool differentiable; /* a learned array stands here or before */
+    bool d_written;      /* some user has stored its gradient in this backward pass */
     float *gradient[MHO_NODE_MAX_ARRAYS];
-    void *state;             /* the layer's own, made by its create() */
+    void *state; /* the layer's own, made by its create() */
 } MhoPassNode;
 
 /* A run of elementwise nodes behind `source`: at most one of each kind, in this order; -1: absent. */
@@ -51,13 +52,13 @@ struct MhoPass {
     MhoPassNoise noise;
     const uint8_t *images; /* during a forward pass */
     MhoArena arena;
-    MhoPassNode *nodes;      /* (net->n_nodes) */
+    MhoPassNode *nodes; /* (net->n_nodes) */
     MhoEpilogue *epilogues;
     size_t n_epilogues;
-    int *epilogue_of;        /* (net->n_nodes) index of the epilogue that ends here, -1: none */
-    float *tiles;            /* (threads, MHO_TILE_BUFFERS, tile_max) */
+    int *epilogue_of; /* (net->n_nodes) index of the epilogue that ends here, -1: none */
+    float *tiles;     /* (threads, MHO_TILE_BUFFERS, tile_max) */
     size_t tile_max;
-    float *spare;            /* gradient of a second user before it is added */
+    float *spare; /* gradient of a second user before it is added */
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     void *scratchpad;
@@ -68,7 +69,8 @@ struct MhoPass {
 typedef enum MhoPassPart { MHO_PART_TENSOR, MHO_PART_BATCHNORM, MHO_PART_RELU, MHO_PART_QUANTIZER } MhoPassPart;
 struct MhoPassLayer {
     MhoPassPart part;
-    /* Flags of the node (coded, largest, scale_owner ...) from its inputs'; called in node order before buffers exist. */
+    /* Flags of the node (coded, largest, scale_owner ...) from its inputs'; called in node order before buffers exist.
+     */
     MhoStatus (*plan)(MhoPass *pass, int node, MhoError *error);
     MhoStatus (*create)(MhoPass *pass, int node, MhoError *error); /* state; buffers exist */
     void (*destroy)(MhoPass *pass, int node);
@@ -78,7 +80,8 @@ struct MhoPassLayer {
     MhoStatus (*backward)(MhoPass *pass, int node, MhoError *error);
 };
 
-/* pass.c ------------------------------------------------------------------------------------------------------------- */
+/* pass.c -------------------------------------------------------------------------------------------------------------
+ */
 
 static inline const void *mho_pass_settings(const MhoPass *pass, int node)
 {
@@ -107,22 +110,26 @@ void mho_pass_activation_noise(const MhoPass *pass, int node, size_t first, size
 /* The same scale for every channel, no offset. */
 void mho_pass_set_scale(MhoPassNode *node, double scale);
 
-/* pass_epilogue.c ---------------------------------------------------------------------------------------------------- */
+/* pass_epilogue.c ----------------------------------------------------------------------------------------------------
+ */
 
 void mho_epilogue_plan(MhoPass *pass, MhoEpilogue *epilogue, MhoArena *arena);
 MhoStatus mho_epilogue_forward(MhoPass *pass, MhoEpilogue *epilogue, MhoError *error) MHO_CHECKED;
 void mho_epilogue_backward(MhoPass *pass, MhoEpilogue *epilogue);
 
-/* layers/: the elementwise arithmetic on one tile of n values, coefficients (width) repeating ------------------------- */
+/* layers/: the elementwise arithmetic on one tile of n values, coefficients (width) repeating -------------------------
+ */
 
 /* Two sums per column of width, added to (2, width) doubles: of x and x^2; of d and d x, with a copy of d. */
 void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums);
 void mho_batchnorm_reduce(size_t n, size_t width, const float *x, const float *d, float *kept, double *sums);
 /* Per channel from sums over the batch (c): value = a stored + b; running statistics are updated. */
-void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, float *a, float *b);
-/* Gradients of gamma and beta, and d_stored = a d + p stored + q, from the reduced sums; unit: value of one unit of d. */
-void mho_batchnorm_gradient(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, double unit, float *a,
-                            float *p, float *q);
+void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, float *a,
+                                float *b);
+/* Gradients of gamma and beta, and d_stored = a d + p stored + q, from the reduced sums; unit: value of one unit of d.
+ */
+void mho_batchnorm_gradient(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, double unit,
+                            float *a, float *p, float *q);
 void mho_relu_forward(size_t n, float *x);
 void mho_relu_backward(size_t n, const float *x, float *d);
 
@@ -142,32 +149,39 @@ typedef struct MhoPassQuantizer {
 /* Codes of x (n values, first element number `first`), noise as set; buffers (n) each. */
 void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes);
 /* The same from x that counts steps already (folded constants). */
-void mho_quantizer_folded_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes);
-/* d_codes -> d of x in place of d_x (unit: 1 / step), returns the log-scale's gradient in the same unit. x is overwritten. */
+void mho_quantizer_folded_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
+                               float *codes);
+/* d_codes -> d of x in place of d_x (unit: 1 / step), returns the log-scale's gradient in the same unit. x is
+ * overwritten. */
 double mho_quantizer_tile_gradient(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
                                    const float *d_codes, float *d_x);
 
-/* pass_convolution.c: oneDNN ------------------------------------------------------------------------------------------- */
+/* pass_convolution.c: oneDNN
+ * ------------------------------------------------------------------------------------------- */
 
 typedef struct MhoConvGeometry {
     int batch, h, w, c, k, kernel, stride, pad, groups, out_h, out_w;
     bool bias, training, needs_d_source;
     float *source, *destination, *d_source, *d_destination; /* buffers of a pass; data handles may be set anew */
-    float *weights, *d_weights;                            /* (k, kernel, kernel, c / groups) */
-    float *offset, *d_offset;                              /* (k) added to the sums; with bias only */
+    float *weights, *d_weights;                             /* (k, kernel, kernel, c / groups) */
+    float *offset, *d_offset;                               /* (k) added to the sums; with bias only */
 } MhoConvGeometry;
 
 typedef struct MhoConvolution MhoConvolution;
-MhoStatus mho_convolution_create(MhoPass *pass, const MhoConvGeometry *geometry, MhoConvolution **made, MhoError *error) MHO_CHECKED;
+MhoStatus mho_convolution_create(MhoPass *pass, const MhoConvGeometry *geometry, MhoConvolution **made,
+                                 MhoError *error) MHO_CHECKED;
 void mho_convolution_destroy(MhoConvolution *convolution);
 /* Bring the weights into the primitives' order; backward: for the gradient of the source too. */
-MhoStatus mho_convolution_set_weights(MhoPass *pass, MhoConvolution *convolution, bool backward, MhoError *error) MHO_CHECKED;
+MhoStatus mho_convolution_set_weights(MhoPass *pass, MhoConvolution *convolution, bool backward,
+                                      MhoError *error) MHO_CHECKED;
 MhoStatus mho_convolution_forward(MhoPass *pass, MhoConvolution *convolution, const float *source, float *destination,
                                   MhoError *error) MHO_CHECKED;
 /* d_source NULL: not wanted. Weight and offset gradients are overwritten. */
-MhoStatus mho_convolution_backward(MhoPass *pass, MhoConvolution *convolution, float *d_source, MhoError *error) MHO_CHECKED;
+MhoStatus mho_convolution_backward(MhoPass *pass, MhoConvolution *convolution, float *d_source,
+                                   MhoError *error) MHO_CHECKED;
 
-/* pass_weighted.c: what conv and dense share ---------------------------------------------------------------------------- */
+/* pass_weighted.c: what conv and dense share
+ * ---------------------------------------------------------------------------- */
 
 extern const MhoParam mho_weighted_params[]; /* conv's table; the last MHO_DENSE_PARAMS rows are dense's */
 enum { MHO_CONV_PARAMS = 10, MHO_DENSE_PARAMS = 6 };
@@ -177,6 +191,7 @@ size_t mho_weighted_arrays(const MhoConvSettings *settings, const size_t weight_
 extern const struct MhoPassLayer mho_weighted_pass;
 
 /* One array of a node's list. */
-void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned, bool decayed);
+void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
+                     bool decayed);
 
 #endif

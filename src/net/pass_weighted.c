@@ -1,9 +1,10 @@
-/* pass_weighted.c - what convolution and dense layers share: settings, arrays, weight codes, scales, forward and backward.
+/* pass_weighted.c - what convolution and dense layers share: settings, arrays, weight codes, scales, forward and
+ * backward.
  *
  * A quantized layer multiplies stored codes by weight codes; sums are exact below 2^24 and
  *   value_k = m_k (sum + round(shift_k)) + bias_k,  m_k = scale_x e^(s_w,k) / n_w
- * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads them. In
- * evaluation, a layer that may pass 2^24 multiplies two planes, code = 16 high + low, and adds them in double.
+ * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads
+ * them. In evaluation, a layer that may pass 2^24 multiplies two planes, code = 16 high + low, and adds them in double.
  * A float layer stores values; the scale of its input is multiplied into its weights.
  * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356. Injected weight noise: sigma in steps of the weight's own grid.
  */
@@ -27,27 +28,29 @@ typedef struct Weighted {
     MhoPolicy policy;
     MhoQuantShape shape; /* of the weights; channels 1: per tensor */
     int n_w;
-    double *unit;        /* (k) e^s / n_w, or the input's scale for float weights */
+    double *unit; /* (k) e^s / n_w, or the input's scale for float weights */
     float *weights, *clean, *d_weights;
-    float *shift;        /* (k) what is added to the stored sums: rounded shift, or the bias of a float layer */
+    float *shift;             /* (k) what is added to the stored sums: rounded shift, or the bias of a float layer */
     float *offset, *d_offset; /* (k) the primitive's own */
-    float *high;         /* (batch, out_h, out_w, k) sums of the high plane; NULL where 2^24 is out of reach */
-    bool two_planes;     /* in this pass */
+    float *high;              /* (batch, out_h, out_w, k) sums of the high plane; NULL where 2^24 is out of reach */
+    bool two_planes;          /* in this pass */
     MhoArena arena;
 } Weighted;
 
 const MhoParam mho_weighted_params[] = {
     {"kernel", MHO_INT, offsetof(MhoConvSettings, kernel), 3, 1, 64, "", "height and width of the window", NULL, NULL},
     {"stride", MHO_INT, offsetof(MhoConvSettings, stride), 1, 1, 64, "", "step of the window", NULL, NULL},
-    {"pad", MHO_INT, offsetof(MhoConvSettings, pad), 0, 0, 63, "", "rows and columns of code 0 around the image", NULL, NULL},
-    {"groups", MHO_INT, offsetof(MhoConvSettings, groups), 1, 1, 65536, "", "independent groups of channels", NULL, NULL},
+    {"pad", MHO_INT, offsetof(MhoConvSettings, pad), 0, 0, 63, "", "rows and columns of code 0 around the image", NULL,
+     NULL},
+    {"groups", MHO_INT, offsetof(MhoConvSettings, groups), 1, 1, 65536, "", "independent groups of channels", NULL,
+     NULL},
     {"channels", MHO_INT, offsetof(MhoConvSettings, channels), 16, 1, 65536, "", "output channels", NULL, NULL},
     {"bias", MHO_BOOL, offsetof(MhoConvSettings, bias), 0, 0, 1, "", "a float bias per output channel", NULL, NULL},
     {"bits", MHO_INT, offsetof(MhoConvSettings, bits), 0, 0, 16, "bit", "weight bits, 0: float", NULL, NULL},
     {"scale", MHO_CHOICE, offsetof(MhoConvSettings, scale), MHO_SCALE_PER_CHANNEL, 0, 1, "",
      "one weight scale per tensor or per output channel", "per_tensor per_channel", NULL},
-    {"shift", MHO_BOOL, offsetof(MhoConvSettings, shift), 0, 0, 1, "", "a learned whole-number shift of each channel's sum", NULL,
-     NULL},
+    {"shift", MHO_BOOL, offsetof(MhoConvSettings, shift), 0, 0, 1, "",
+     "a learned whole-number shift of each channel's sum", NULL, NULL},
     {"policy", MHO_TEXT, offsetof(MhoConvSettings, policy), 0, 0, 0, "", "quantizer of the weights", NULL, "fqconv"},
 };
 _Static_assert(sizeof mho_weighted_params / sizeof *mho_weighted_params == MHO_CONV_PARAMS, "rows of the table");
@@ -61,7 +64,8 @@ MhoStatus mho_weighted_check(const void *settings, MhoError *error)
     return MHO_OK;
 }
 
-void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned, bool decayed)
+void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
+                     bool decayed)
 {
     memset(array, 0, sizeof *array);
     snprintf(array->name, sizeof array->name, "%s", name);
@@ -97,8 +101,10 @@ static MhoStatus weighted_plan(MhoPass *pass, int node, MhoError *error)
     MhoPassNode *self = &pass->nodes[node];
 
     if (x->per_channel || x->has_offset)
-        return mho_fail(error, MHO_USAGE, "node '%s': its input has a scale per channel or a bias left to apply; put a relu, batchnorm "
-                        "or quantizer in front", pass->net->nodes[node].name);
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': its input has a scale per channel or a bias left to apply; put a relu, batchnorm "
+                        "or quantizer in front",
+                        pass->net->nodes[node].name);
     self->coded = s->bits && x->coded;
     self->per_channel = s->bits && s->scale == MHO_SCALE_PER_CHANNEL;
     self->has_offset = s->bits && s->bias;
@@ -112,10 +118,19 @@ static void geometry_of(const MhoPass *pass, int node, MhoConvGeometry *g)
     const MhoShape in = pass->net->nodes[pass->net->nodes[node].inputs[0]].shape, out = pass->net->nodes[node].shape;
     const bool dense = mho_node_is(&pass->net->nodes[node], "dense"); /* one position that sees everything */
 
-    *g = (MhoConvGeometry){.batch = (int)pass->batch, .h = dense ? 1 : in.h, .w = dense ? 1 : in.w,
-                           .c = dense ? in.h * in.w * in.c : in.c, .k = s->channels, .kernel = dense ? 1 : s->kernel,
-                           .stride = dense ? 1 : s->stride, .pad = dense ? 0 : s->pad, .groups = dense ? 1 : s->groups,
-                           .out_h = out.h, .out_w = out.w, .bias = s->bias || s->shift, .training = pass->training};
+    *g = (MhoConvGeometry){.batch = (int)pass->batch,
+                           .h = dense ? 1 : in.h,
+                           .w = dense ? 1 : in.w,
+                           .c = dense ? in.h * in.w * in.c : in.c,
+                           .k = s->channels,
+                           .kernel = dense ? 1 : s->kernel,
+                           .stride = dense ? 1 : s->stride,
+                           .pad = dense ? 0 : s->pad,
+                           .groups = dense ? 1 : s->groups,
+                           .out_h = out.h,
+                           .out_w = out.w,
+                           .bias = s->bias || s->shift,
+                           .training = pass->training};
 }
 
 /* n_high: values of the high plane's sums, 0: none. */
@@ -150,7 +165,8 @@ static MhoStatus policy_open(Weighted *w, const MhoConvSettings *s, MhoError *er
         return status;
     const MhoQuantizer *q = w->policy.quantizer;
     if (s->bits < q->min_bits || s->bits > q->max_bits)
-        return mho_fail(error, MHO_USAGE, "quantizer %s takes %d to %d bits, not %d", q->model.name, q->min_bits, q->max_bits, s->bits);
+        return mho_fail(error, MHO_USAGE, "quantizer %s takes %d to %d bits, not %d", q->model.name, q->min_bits,
+                        q->max_bits, s->bits);
     w->n_w = q->full_scale(w->policy.params, s->bits, -1);
     w->shape = (MhoQuantShape){.bits = s->bits, .lower = -1, .channels = 1, .per_channel = w->n_weights};
     if (s->scale == MHO_SCALE_PER_CHANNEL) {
@@ -233,7 +249,8 @@ static MhoStatus choose_planes(const MhoPass *pass, int node, Weighted *w, doubl
         return MHO_OK;
     const double plane = (double)w->rows * (double)plane_step / 2.0 * n_x + largest_sum(w, w->clean, 0.0);
     if (!w->high || w->n_w >= (int)(plane_step * plane_step) / 2 || !(plane < exact_limit))
-        return mho_fail(error, MHO_USAGE, "node '%s': its sums can pass 2^24 and would not be exact; use fewer bits or a smaller window",
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': its sums can pass 2^24 and would not be exact; use fewer bits or a smaller window",
                         pass->net->nodes[node].name);
     return MHO_OK;
 }
@@ -251,7 +268,8 @@ static MhoStatus prepare_codes(MhoPass *pass, int node, Weighted *w, MhoError *e
     for (size_t k = 0; k < w->shape.channels; k++)
         if (!isfinite(log_scale[k]))
             return mho_fail(error, MHO_USAGE, "node '%s': its weight scale is not set; fit the weights first", name);
-    w->policy.quantizer->encode(w->policy.params, w->shape, mho_pass_values(pass, node, "weight"), log_scale, NULL, w->clean);
+    w->policy.quantizer->encode(w->policy.params, w->shape, mho_pass_values(pass, node, "weight"), log_scale, NULL,
+                                w->clean);
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
         w->unit[k] = mho_exp((double)log_scale[w->shape.channels > 1 ? k : 0]) / w->n_w;
         self->scale[k] = (float)((double)x->scale[0] * w->unit[k]);
@@ -285,7 +303,8 @@ static void add_weight_noise(MhoPass *pass, int node, Weighted *w, uint32_t imag
         memcpy(w->weights, w->clean, w->n_weights * sizeof *w->weights);
         return;
     }
-    mho_normal_fill(mho_pass_stream(pass, node, pass->noise.weight, image), MHO_DRAW_TRAIN_WEIGHT, w->n_weights, w->weights);
+    mho_normal_fill(mho_pass_stream(pass, node, pass->noise.weight, image), MHO_DRAW_TRAIN_WEIGHT, w->n_weights,
+                    w->weights);
     for (size_t i = 0; i < w->n_weights; i++)
         w->weights[i] += w->clean[i];
 }
@@ -365,7 +384,8 @@ static MhoStatus weighted_forward(MhoPass *pass, int node, MhoError *error)
     add_weight_noise(pass, node, w, 0);
     MhoStatus status = mho_convolution_set_weights(pass, w->whole, false, error);
     if (status == MHO_OK)
-        status = mho_convolution_forward(pass, w->whole, mho_pass_input(pass, node, 0)->stored, pass->nodes[node].stored, error);
+        status = mho_convolution_forward(pass, w->whole, mho_pass_input(pass, node, 0)->stored,
+                                         pass->nodes[node].stored, error);
     return status;
 }
 
@@ -378,7 +398,8 @@ static void distribute(MhoPass *pass, int node, Weighted *w)
     const float *scale = pass->nodes[node].scale;
 
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
-        const float factor = (float)(s->bits ? 1.0 / w->unit[k] : w->unit[k]); /* stored = value / unit, or value * scale_x */
+        const float factor =
+            (float)(s->bits ? 1.0 / w->unit[k] : w->unit[k]); /* stored = value / unit, or value * scale_x */
         float *row = w->d_weights + k * w->rows;
 
         for (size_t r = 0; r < w->rows; r++)

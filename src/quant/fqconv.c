@@ -56,8 +56,8 @@ MHO_CLONES static void encode_channel(size_t n, const float *x, Grid grid, const
         codes[i] = mho_round(mho_clampf(__builtin_fmaf(x[i], grid.inverse, noise[i]), grid.low, grid.high));
 }
 
-static void fqconv_encode(const void *params, MhoQuantShape shape, const float *x, const float *log_scale, const float *noise,
-                          float *codes)
+static void fqconv_encode(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
+                          const float *noise, float *codes)
 {
     (void)params;
     for (size_t k = 0; k < shape.channels; k++) {
@@ -80,7 +80,8 @@ static inline float gradient_element(float x, float d_value, Grid grid, bool str
 }
 
 /* Sum over one channel of d_value dq/ds, added in lanes of one fixed order. */
-MHO_CLONES static double gradient_channel(size_t n, const float *x, const float *d_value, Grid grid, bool straight, float *d_x)
+MHO_CLONES static double gradient_channel(size_t n, const float *x, const float *d_value, Grid grid, bool straight,
+                                          float *d_x)
 {
     const size_t whole = n - n % LANES;
     float lane[LANES] = {0};
@@ -96,8 +97,8 @@ MHO_CLONES static double gradient_channel(size_t n, const float *x, const float 
     return sum * (double)grid.step;
 }
 
-static void fqconv_gradient(const void *params, MhoQuantShape shape, const float *x, const float *log_scale, const float *d_value,
-                            float *d_x, float *d_log_scale)
+static void fqconv_gradient(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
+                            const float *d_value, float *d_x, float *d_log_scale)
 {
     const FqconvParams *p = params;
     const bool straight = p->gradient == GRADIENT_STRAIGHT && shape.lower < 0;
@@ -203,15 +204,16 @@ static const MhoParam fqconv_params[] = {
 
 extern const MhoQuantizer mho_quantizer_fqconv;
 const MhoQuantizer mho_quantizer_fqconv = {
-    .model = {
-        .name = "fqconv",
-        .summary = "uniform levels with one learned scale per tensor or channel",
-        .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
-        .params_size = sizeof(FqconvParams),
-        .params = fqconv_params,
-        .n_params = sizeof fqconv_params / sizeof *fqconv_params,
-        .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-    },
+    .model =
+        {
+            .name = "fqconv",
+            .summary = "uniform levels with one learned scale per tensor or channel",
+            .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
+            .params_size = sizeof(FqconvParams),
+            .params = fqconv_params,
+            .n_params = sizeof fqconv_params / sizeof *fqconv_params,
+            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
+        },
     .min_bits = 2,
     .max_bits = 8,
     .full_scale = fqconv_full_scale,

@@ -1,9 +1,9 @@
 /* quantizer.h - what a network asks of a quantization policy.
  *
- * A quantized tensor is integer codes and a scale: value = e^s * code / n, with n = full_scale(bits, lower) and codes in
- * lower n .. n for lower = -1 (weights, signed tensors) or 0 (activations with built-in ReLU).
- * Arrays are (channels, per_channel), contiguous; log_scale is (channels), natural logarithm. Codes are whole numbers
- * stored as float, so that products of codes are exact.
+ * A quantized tensor is integer codes and a scale: value = e^s * code / n, with n = full_scale(bits, lower) and codes
+ * in lower n .. n for lower = -1 (weights, signed tensors) or 0 (activations with built-in ReLU). Arrays are (channels,
+ * per_channel), contiguous; log_scale is (channels), natural logarithm. Codes are whole numbers stored as float, so
+ * that products of codes are exact.
  */
 #ifndef MHO_QUANT_QUANTIZER_H
 #define MHO_QUANT_QUANTIZER_H
@@ -12,7 +12,7 @@
 #include "kernels/random.h"
 
 typedef struct MhoQuantShape {
-    int bits, lower;            /* lower: -1 or 0 */
+    int bits, lower; /* lower: -1 or 0 */
     size_t channels, per_channel;
 } MhoQuantShape;
 
@@ -39,7 +39,8 @@ typedef struct MhoQuantizer {
 extern const MhoRegistry mho_quantizer_registry;
 
 /* The policy of a text as layers store it: a name, then key=value for parameters that differ from their defaults
- * ("fqconv gradient=straight"). params: params_size bytes, 8-byte aligned, filled. USAGE names the nearest policy or the key. */
+ * ("fqconv gradient=straight"). params: params_size bytes, 8-byte aligned, filled. USAGE names the nearest policy or
+ * the key. */
 MhoStatus mho_quantizer_open(const char *policy, const MhoQuantizer **quantizer, void *params, size_t params_size,
                              MhoError *error) MHO_CHECKED;
 

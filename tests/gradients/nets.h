@@ -25,8 +25,8 @@ static inline MhoNet *net_start(int h, int w, int c)
 }
 
 /* name <- kind(input) */
-static inline void net_put(MhoNet *net, const char *name, const char *kind, const void *settings, size_t size, const char *a,
-                           const char *b)
+static inline void net_put(MhoNet *net, const char *name, const char *kind, const void *settings, size_t size,
+                           const char *a, const char *b)
 {
     MhoError error = {0};
 
@@ -40,9 +40,15 @@ typedef struct Conv {
 
 static inline void put_weighted(MhoNet *net, const char *name, const char *kind, Conv c, const char *input)
 {
-    MhoConvSettings s = {.channels = c.channels, .kernel = c.kernel, .stride = c.stride ? c.stride : 1, .pad = c.pad,
-                         .groups = c.groups ? c.groups : 1, .bias = c.bias, .bits = c.bits,
-                         .scale = c.per_tensor ? MHO_SCALE_PER_TENSOR : MHO_SCALE_PER_CHANNEL, .shift = c.shift};
+    MhoConvSettings s = {.channels = c.channels,
+                         .kernel = c.kernel,
+                         .stride = c.stride ? c.stride : 1,
+                         .pad = c.pad,
+                         .groups = c.groups ? c.groups : 1,
+                         .bias = c.bias,
+                         .bits = c.bits,
+                         .scale = c.per_tensor ? MHO_SCALE_PER_TENSOR : MHO_SCALE_PER_CHANNEL,
+                         .shift = c.shift};
 
     snprintf(s.policy, sizeof s.policy, "%s", c.straight ? "fqconv gradient=straight" : "fqconv");
     net_put(net, name, kind, &s, sizeof s, input, NULL);
@@ -70,7 +76,8 @@ static inline void put_relu(MhoNet *net, const char *name, const char *input)
     net_put(net, name, "relu", NULL, 0, input, NULL);
 }
 
-static inline void put_quantizer(MhoNet *net, const char *name, int bits, int lower, const char *share, const char *input)
+static inline void put_quantizer(MhoNet *net, const char *name, int bits, int lower, const char *share,
+                                 const char *input)
 {
     MhoQuantizerSettings s = {.bits = bits, .lower = lower, .policy = "fqconv"};
 
@@ -78,7 +85,8 @@ static inline void put_quantizer(MhoNet *net, const char *name, int bits, int lo
     net_put(net, name, "quantizer", &s, sizeof s, input, NULL);
 }
 
-static inline void put_pool(MhoNet *net, const char *name, MhoPoolKind kind, int window, int stride, int pad, const char *input)
+static inline void put_pool(MhoNet *net, const char *name, MhoPoolKind kind, int window, int stride, int pad,
+                            const char *input)
 {
     const MhoPoolSettings s = {.kind = (int)kind, .window = window, .stride = stride, .pad = pad};
 
@@ -108,13 +116,14 @@ static inline void net_draw(MhoNet *net)
 
             if (strcmp(array->name, "gamma") == 0 || strcmp(array->name, "variance") == 0)
                 draw(place, array->n, 0.6F, 1.4F, array->value);
-            else if (strcmp(array->name, "beta") == 0 || strcmp(array->name, "mean") == 0 || strcmp(array->name, "bias") == 0)
+            else if (strcmp(array->name, "beta") == 0 || strcmp(array->name, "mean") == 0 ||
+                     strcmp(array->name, "bias") == 0)
                 draw(place, array->n, -0.3F, 0.6F, array->value);
             else if (strcmp(array->name, "shift") == 0)
                 draw(place, array->n, -9.0F, 9.0F, array->value);
             else if (strcmp(array->name, "log_scale") == 0)
-                draw(place, array->n, mho_node_conv(&net->nodes[i]) ? -1.2F : -0.2F, mho_node_conv(&net->nodes[i]) ? -0.8F : 0.2F,
-                     array->value);
+                draw(place, array->n, mho_node_conv(&net->nodes[i]) ? -1.2F : -0.2F,
+                     mho_node_conv(&net->nodes[i]) ? -0.8F : 0.2F, array->value);
         }
 }
 

@@ -67,7 +67,8 @@ void reference_load(Reference *r)
             for (size_t j = 0; j < node->arrays[a].n; j++)
                 r->parameter[a][i][j] = (double)node->arrays[a].value[j];
         if (mho_node_quantizer(node))
-            r->log_scale[i] = (double)mho_node_values(&r->net->nodes[mho_net_scale_owner(r->net, (int)i)], "log_scale")[0];
+            r->log_scale[i] =
+                (double)mho_node_values(&r->net->nodes[mho_net_scale_owner(r->net, (int)i)], "log_scale")[0];
     }
 }
 
@@ -116,7 +117,8 @@ static Window window_of(const MhoNode *node, MhoShape in)
 {
     const MhoConvSettings *s = mho_node_conv(node);
 
-    return mho_node_is(node, "dense") ? (Window){in.h, in.w, 1, 0, 1} : (Window){s->kernel, s->kernel, s->stride, s->pad, s->groups};
+    return mho_node_is(node, "dense") ? (Window){in.h, in.w, 1, 0, 1}
+                                      : (Window){s->kernel, s->kernel, s->stride, s->pad, s->groups};
 }
 
 static double dot_window(const double *x, MhoShape in, const double *weight, Window w, int y, int z, int first)
@@ -169,8 +171,8 @@ static void run_weighted(Reference *r, size_t i)
             for (int k = 0; k < out.c; k++) {
                 const int group = k / (out.c / w.groups);
                 double *kink = r->kink[i] + 2 * (size_t)k;
-                double z = dot_window(r->value[input] + n * (size_t)(in.h * in.w * in.c), in, weight + (size_t)k * rows, w, p / out.w,
-                                      p % out.w, group * (in.c / w.groups));
+                double z = dot_window(r->value[input] + n * (size_t)(in.h * in.w * in.c), in, weight + (size_t)k * rows,
+                                      w, p / out.w, p % out.w, group * (in.c / w.groups));
 
                 if (shift && !r->frozen)
                     kink[0] = rint(shift[k]) - shift[k];
@@ -206,8 +208,8 @@ static void run_batchnorm(Reference *r, size_t i)
     }
 }
 
-static double pool_window(const MhoPoolSettings *s, const double *x, MhoShape in, int y0, int z0, int h, int w, int k, bool frozen,
-                          double *winner)
+static double pool_window(const MhoPoolSettings *s, const double *x, MhoShape in, int y0, int z0, int h, int w, int k,
+                          bool frozen, double *winner)
 {
     double best = -INFINITY, sum = 0.0;
 
@@ -242,8 +244,8 @@ static void run_pool(Reference *r, size_t i)
             const int y = p / out.c / out.w, z = p / out.c % out.w;
 
             r->value[i][at] = pool_window(s, r->value[node->inputs[0]] + n * (size_t)(in.h * in.w * in.c), in,
-                                          global ? 0 : y * s->stride - s->pad, global ? 0 : z * s->stride - s->pad, h, w, p % out.c,
-                                          r->frozen, &r->kink[i][at]);
+                                          global ? 0 : y * s->stride - s->pad, global ? 0 : z * s->stride - s->pad, h,
+                                          w, p % out.c, r->frozen, &r->kink[i][at]);
         }
 }
 

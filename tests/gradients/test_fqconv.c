@@ -1,4 +1,5 @@
-/* test_fqconv.c - levels, symmetry, idempotence, fit and both surrogate gradients of FQ-Conv's quantizer at 2 to 8 bits. */
+/* test_fqconv.c - levels, symmetry, idempotence, fit and both surrogate gradients of FQ-Conv's quantizer at 2 to 8
+ * bits. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +157,8 @@ static double squared_error(const float *x, size_t n, int bits, int lower, float
     return sum;
 }
 
-/* Uniform quantizers of a unit normal: steps of least squared error from Max, IRE Trans. IT 6 (1960) 7, table II (3, 7 and 15 levels). */
+/* Uniform quantizers of a unit normal: steps of least squared error from Max, IRE Trans. IT 6 (1960) 7, table II (3, 7
+ * and 15 levels). */
 START_TEST(test_fit)
 {
     static float x[20000];
@@ -168,7 +170,8 @@ START_TEST(test_fit)
     open_policy("fqconv");
     for (int bits = 2; bits <= 8; bits++) {
         q->fit(params, shape_of(bits, -1, 20000), x, &log_scale);
-        const double step = exp((double)log_scale) / q->full_scale(params, bits, -1), best = squared_error(x, 20000, bits, -1, log_scale);
+        const double step = exp((double)log_scale) / q->full_scale(params, bits, -1),
+                     best = squared_error(x, 20000, bits, -1, log_scale);
 
         if (bits <= 4)
             ck_assert_double_eq_tol(step, steps[bits], 0.04 * steps[bits]);

@@ -72,8 +72,9 @@ static void compare_outputs(const Case *c)
         const double step = exp(c->reference->log_scale[i]) / full;
         bool different = false;
         for (size_t j = 0; j < n; j++) {
-            ck_assert_msg(fabs((double)stored[j] - c->reference->value[i][j] / step) < 1e-3, "node %s, element %zu: code %g, not %g",
-                          c->net->nodes[i].name, j, (double)stored[j], c->reference->value[i][j] / step);
+            ck_assert_msg(fabs((double)stored[j] - c->reference->value[i][j] / step) < 1e-3,
+                          "node %s, element %zu: code %g, not %g", c->net->nodes[i].name, j, (double)stored[j],
+                          c->reference->value[i][j] / step);
             different = different || stored[j] != stored[0];
         }
         ck_assert_msg(different, "node %s: all codes are equal", c->net->nodes[i].name);
@@ -90,8 +91,8 @@ static void run_case(Case *c)
     const double *expected = reference_run(c->reference, c->images); /* before running statistics move */
     must(mho_pass_forward(c->pass, c->images, c->reference->batch_statistics, c->logits, &error), &error);
     for (size_t i = 0; i < c->n_logits; i++) {
-        ck_assert_msg(fabs((double)c->logits[i] - expected[i]) < 2e-5 * (1.0 + fabs(expected[i])), "logit %zu: %g, not %g", i,
-                      (double)c->logits[i], expected[i]);
+        ck_assert_msg(fabs((double)c->logits[i] - expected[i]) < 2e-5 * (1.0 + fabs(expected[i])),
+                      "logit %zu: %g, not %g", i, (double)c->logits[i], expected[i]);
         d_logits[i] = (float)(target(i) + 0.5 * (double)c->logits[i]);
     }
     compare_outputs(c);
@@ -165,8 +166,8 @@ static void check_gradients(Case *c)
                 const double expected = expected_gradient(c, i, a, j);
 
                 ck_assert_msg(fabs((double)gradient[j] - expected) < 1e-3 * fabs(expected) + 1e-3 * size + 2e-6,
-                              "%s/%s[%zu]: %g, not %g (size %g)", c->net->nodes[i].name, array->name, j, (double)gradient[j],
-                              expected, size);
+                              "%s/%s[%zu]: %g, not %g (size %g)", c->net->nodes[i].name, array->name, j,
+                              (double)gradient[j], expected, size);
             }
         }
 }
@@ -228,7 +229,8 @@ static MhoNet *quantized_residual(void)
     put_quantizer(net, "branch", 8, -1, "", "norm2");
     put_conv(net, "conv3", (Conv){.channels = 8, .kernel = 1, .stride = 2, .bits = 5}, "codes1");
     put_norm(net, "norm3", "conv3");
-    put_pool(net, "crop", MHO_POOL_AVERAGE, 2, 1, 0, "norm3"); /* whole-number sums tie: a maximum has no one gradient */
+    put_pool(net, "crop", MHO_POOL_AVERAGE, 2, 1, 0,
+             "norm3"); /* whole-number sums tie: a maximum has no one gradient */
     put_quantizer(net, "shortcut", 8, -1, "branch", "crop");
     net_put(net, "sum", "add", NULL, 0, "branch", "shortcut");
     put_quantizer(net, "codes2", 6, 0, "", "sum");
@@ -243,10 +245,13 @@ static MhoNet *fully_quantized(bool straight)
 {
     MhoNet *net = net_start(12, 11, 1);
 
-    put_conv(net, "conv1", (Conv){.channels = 17, .kernel = 3, .bits = 4, .shift = true, .straight = straight}, "image");
+    put_conv(net, "conv1", (Conv){.channels = 17, .kernel = 3, .bits = 4, .shift = true, .straight = straight},
+             "image");
     put_quantizer(net, "codes1", 5, 0, "", "conv1");
     put_pool(net, "pool1", MHO_POOL_MAX, 2, 2, 0, "codes1");
-    put_conv(net, "conv2", (Conv){.channels = 10, .kernel = 2, .bits = 2, .bias = true, .shift = true, .straight = straight}, "pool1");
+    put_conv(net, "conv2",
+             (Conv){.channels = 10, .kernel = 2, .bits = 2, .bias = true, .shift = true, .straight = straight},
+             "pool1");
     put_quantizer(net, "codes2", 3, -1, "", "conv2");
     put_pool(net, "pool2", MHO_POOL_AVERAGE, 2, 1, 1, "codes2");
     put_quantizer(net, "codes3", 7, -1, "", "pool2");
@@ -254,7 +259,8 @@ static MhoNet *fully_quantized(bool straight)
     return net;
 }
 
-/* ReLU in front of a signed quantizer, float weights on codes, quantized weights on values, biased sums through a pool. */
+/* ReLU in front of a signed quantizer, float weights on codes, quantized weights on values, biased sums through a pool.
+ */
 static MhoNet *mixed(void)
 {
     MhoNet *net = net_start(6, 6, 2);
@@ -332,8 +338,8 @@ static double pass_loss(Case *c)
     return loss;
 }
 
-/* A random direction of one node's arrays with a slope well above rounding: gradient elements times 0.5 .. 1.5. Returns the
- * slope along it, divided by its length. */
+/* A random direction of one node's arrays with a slope well above rounding: gradient elements times 0.5 .. 1.5. Returns
+ * the slope along it, divided by its length. */
 static double direction_of(Case *c, size_t i, float *direction)
 {
     const MhoNode *node = &c->net->nodes[i];
@@ -383,13 +389,15 @@ START_TEST(test_directions_of_the_pass)
             continue;
         const double slope = direction_of(&c, i, direction);
         for (float eps = 0.1F; eps > 1e-4F; eps *= 0.3F) {
-            const double above = loss_at(&c, before, i, direction, eps), below = loss_at(&c, before, i, direction, -eps);
+            const double above = loss_at(&c, before, i, direction, eps),
+                         below = loss_at(&c, before, i, direction, -eps);
 
             nearest = fmin(nearest, fabs((above - below) / (2.0 * (double)eps) - slope));
         }
         loss_at(&c, before, i, direction, 0.0F);
         ck_assert_msg(slope > 1e-3, "%s: no slope", c.net->nodes[i].name);
-        ck_assert_msg(nearest < 2e-3 * slope, "%s: slope %g, nearest difference off by %g", c.net->nodes[i].name, slope, nearest);
+        ck_assert_msg(nearest < 2e-3 * slope, "%s: slope %g, nearest difference off by %g", c.net->nodes[i].name, slope,
+                      nearest);
     }
     mho_net_destroy(before);
     case_destroy(&c);

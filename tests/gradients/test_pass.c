@@ -35,8 +35,8 @@ static void check_sums(const MhoNet *net, const MhoPass *pass, int node, size_t 
                                     sum += codes[(size_t)k * rows + (size_t)((i * kernel_w + j) * c + m)] *
                                            (int64_t)x[n * (size_t)(in.h * in.w * in.c) + (size_t)at];
                             }
-                    if ((double)sums[((n * (size_t)out.h + (size_t)y) * (size_t)out.w + (size_t)z) * (size_t)out.c + (size_t)k] !=
-                        (double)(float)sum)
+                    if ((double)sums[((n * (size_t)out.h + (size_t)y) * (size_t)out.w + (size_t)z) * (size_t)out.c +
+                                     (size_t)k] != (double)(float)sum)
                         ck_abort_msg("%s (%zu, %d, %d, %d) is not %lld", self->name, n, y, z, k, (long long)sum);
                 }
     free(codes);
@@ -80,7 +80,9 @@ static MhoNet *quantized_net(void)
     net_put(net, "sum", "add", NULL, 0, "branch", "shortcut");
     put_quantizer(net, "codes2", 5, 0, "", "sum");
     put_pool(net, "pool", MHO_POOL_MAX, 3, 2, 1, "codes2");
-    put_conv(net, "conv4", (Conv){.channels = 17, .kernel = 3, .stride = 2, .pad = 1, .bits = 3, .shift = true, .bias = true}, "pool");
+    put_conv(net, "conv4",
+             (Conv){.channels = 17, .kernel = 3, .stride = 2, .pad = 1, .bits = 3, .shift = true, .bias = true},
+             "pool");
     put_quantizer(net, "codes4", 6, 0, "", "conv4");
     put_pool(net, "average", MHO_POOL_GLOBAL, 0, 0, 0, "codes4");
     put_quantizer(net, "pooled", 8, 0, "", "average");
@@ -167,13 +169,15 @@ START_TEST(test_float_evaluation_is_folded)
     net_draw(folded);
     uint8_t *images = draw_images(net, BATCH);
     for (size_t k = 0; k < 4; k++) {
-        const float *gamma = mho_node_values(&net->nodes[2], "gamma"), *variance = mho_node_values(&net->nodes[2], "variance");
+        const float *gamma = mho_node_values(&net->nodes[2], "gamma"),
+                    *variance = mho_node_values(&net->nodes[2], "variance");
         const double gain = (double)gamma[k] / sqrt((double)variance[k] + 1e-5);
 
         for (size_t r = 0; r < 75; r++)
-            folded->nodes[1].arrays[0].value[k * 75 + r] = (float)(gain * (double)net->nodes[1].arrays[0].value[k * 75 + r]);
-        folded->nodes[1].arrays[1].value[k] =
-            (float)((double)mho_node_values(&net->nodes[2], "beta")[k] - gain * (double)mho_node_values(&net->nodes[2], "mean")[k]);
+            folded->nodes[1].arrays[0].value[k * 75 + r] =
+                (float)(gain * (double)net->nodes[1].arrays[0].value[k * 75 + r]);
+        folded->nodes[1].arrays[1].value[k] = (float)((double)mho_node_values(&net->nodes[2], "beta")[k] -
+                                                      gain * (double)mho_node_values(&net->nodes[2], "mean")[k]);
     }
     must(mho_pass_create(net, BATCH, false, &pass, &error), &error);
     must(mho_pass_create(folded, BATCH, false, &folded_pass, &error), &error);
@@ -189,7 +193,8 @@ START_TEST(test_float_evaluation_is_folded)
 }
 END_TEST
 
-/* Running statistics: biased batch variance enters unbiased, momentum 0.1; a mean far above the deviation loses nothing. */
+/* Running statistics: biased batch variance enters unbiased, momentum 0.1; a mean far above the deviation loses
+ * nothing. */
 START_TEST(test_running_statistics)
 {
     enum { BATCH = 4, POSITIONS = 36 * BATCH };
@@ -214,8 +219,10 @@ START_TEST(test_running_statistics)
     const double old_variance = (double)mho_node_values(&net->nodes[2], "variance")[0];
     must(mho_pass_create(net, BATCH, true, &pass, &error), &error);
     must(mho_pass_forward(pass, images, true, logits, &error), &error);
-    ck_assert_double_eq_tol((double)mho_node_values(&net->nodes[2], "mean")[0], 0.9 * old_mean + 0.1 * (mean + 30000.0), 1e-3);
-    ck_assert_double_eq_tol((double)mho_node_values(&net->nodes[2], "variance")[0], 0.9 * old_variance + 0.1 * spread, 1e-6 * spread);
+    ck_assert_double_eq_tol((double)mho_node_values(&net->nodes[2], "mean")[0], 0.9 * old_mean + 0.1 * (mean + 30000.0),
+                            1e-3);
+    ck_assert_double_eq_tol((double)mho_node_values(&net->nodes[2], "variance")[0], 0.9 * old_variance + 0.1 * spread,
+                            1e-6 * spread);
     mho_pass_destroy(pass);
     mho_net_destroy(net);
     free(images);
@@ -298,7 +305,8 @@ START_TEST(test_activation_noise)
         for (int training = 0; training < 2; training++) {
             const MhoPassNoise noise = {.activation = 0.2, .seed = 8, .step = (uint32_t)bits};
 
-            run_noise(bits, 100, training, &noise, clean, noisy); /* the image's own 0.2 LSB do not reach a rounding edge */
+            run_noise(bits, 100, training, &noise, clean,
+                      noisy); /* the image's own 0.2 LSB do not reach a rounding edge */
             ck_assert_float_eq(clean[7], 1.0F);
             ck_assert_double_eq_tol(deviation(NOISE_N, noisy, clean), 0.2, 0.002);
         }
@@ -412,7 +420,8 @@ START_TEST(test_refusals)
     refuses(net, true, NULL, "codes2");
     mho_node_array(&net->nodes[mho_net_find(net, "conv2")], "log_scale")->value[1] = NAN;
     refuses(net, true, NULL, "conv2");
-    put_dense(wide, "logits", (Conv){.channels = 1, .bits = 8}, "image"); /* 10000 * 255 * 8 > 2^24: too much even for two planes */
+    put_dense(wide, "logits", (Conv){.channels = 1, .bits = 8},
+              "image"); /* 10000 * 255 * 8 > 2^24: too much even for two planes */
     net_draw(wide);
     for (size_t i = 0; i < 10000; i++)
         wide->nodes[1].arrays[0].value[i] = 1.0F;

@@ -39,7 +39,8 @@ static MhoStatus add_prepare(MhoPass *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-MHO_CLONES static void add_rows(size_t rows, size_t c, const MhoPassNode *a, const MhoPassNode *b, size_t first, float *out)
+MHO_CLONES static void add_rows(size_t rows, size_t c, const MhoPassNode *a, const MhoPassNode *b, size_t first,
+                                float *out)
 {
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < c; k++) {
@@ -58,7 +59,8 @@ MHO_CLONES static void add_codes(size_t n, const float *a, const float *b, float
 
 static MhoStatus add_forward(MhoPass *pass, int node, MhoError *error)
 {
-    const MhoPassNode *a = mho_pass_input(pass, node, 0), *b = mho_pass_input(pass, node, 1), *self = &pass->nodes[node];
+    const MhoPassNode *a = mho_pass_input(pass, node, 0), *b = mho_pass_input(pass, node, 1),
+                      *self = &pass->nodes[node];
     const size_t rows = self->positions / pass->batch;
 
     (void)error;
@@ -67,7 +69,8 @@ static MhoStatus add_forward(MhoPass *pass, int node, MhoError *error)
         const size_t first = n * rows;
 
         if (self->coded)
-            add_codes(rows * self->c, a->stored + first * self->c, b->stored + first * self->c, self->stored + first * self->c);
+            add_codes(rows * self->c, a->stored + first * self->c, b->stored + first * self->c,
+                      self->stored + first * self->c);
         else
             add_rows(rows, self->c, a, b, first, self->stored + first * self->c);
     }
@@ -107,12 +110,17 @@ static MhoStatus add_backward(MhoPass *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-static const struct MhoPassLayer add_pass = {
-    .part = MHO_PART_TENSOR, .plan = add_plan, .prepare = add_prepare, .forward = add_forward, .backward = add_backward};
+static const struct MhoPassLayer add_pass = {.part = MHO_PART_TENSOR,
+                                             .plan = add_plan,
+                                             .prepare = add_prepare,
+                                             .forward = add_forward,
+                                             .backward = add_backward};
 
 extern const MhoLayer mho_layer_add;
 const MhoLayer mho_layer_add = {
-    .model = {.name = "add", .summary = "sum of two tensors", .reference = "He et al., CVPR 2016, equation 1 (residual sum)"},
+    .model = {.name = "add",
+              .summary = "sum of two tensors",
+              .reference = "He et al., CVPR 2016, equation 1 (residual sum)"},
     .n_inputs = 2,
     .shape = add_shape,
     .pass = &add_pass,

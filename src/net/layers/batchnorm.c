@@ -1,10 +1,10 @@
 /* batchnorm.c - normalization per channel over batch and positions.
  *
  *   y = gamma (z - mean) / sqrt(variance + epsilon) + beta,  z = scale_k stored + offset_k
- * In training mean and variance (biased) are the batch's, and running statistics follow them: running = (1 - momentum) running +
- * momentum batch, variance unbiased. In evaluation they are the running ones. Sums are in double, so that a mean far above the
- * deviation loses nothing.
- * Source: Ioffe and Szegedy, ICML 2015, algorithm 1 and the gradients of its section 3.
+ * In training mean and variance (biased) are the batch's, and running statistics follow them: running = (1 - momentum)
+ * running + momentum batch, variance unbiased. In evaluation they are the running ones. Sums are in double, so that a
+ * mean far above the deviation loses nothing. Source: Ioffe and Szegedy, ICML 2015, algorithm 1 and the gradients of
+ * its section 3.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -44,7 +44,8 @@ static MhoStatus batchnorm_create(MhoPass *pass, int node, MhoError *error)
     MhoPassNode *self = &pass->nodes[node];
 
     self->state = calloc(2 * self->c, sizeof(double)); /* mean of stored, slope of the normalized value */
-    return self->state ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
+    return self->state ? MHO_OK
+                       : mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
 }
 
 static void batchnorm_destroy(MhoPass *pass, int node)
@@ -75,8 +76,8 @@ MHO_CLONES void mho_batchnorm_statistics(size_t n, size_t width, const float *x,
     }
 }
 
-MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restrict x, const float *restrict d, float *restrict kept,
-                                     double *restrict sums)
+MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restrict x, const float *restrict d,
+                                     float *restrict kept, double *restrict sums)
 {
     double *restrict products = sums + width;
 
@@ -91,7 +92,8 @@ MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restri
     }
 }
 
-void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, float *a, float *b)
+void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, float *a,
+                                float *b)
 {
     const MhoBatchnormSettings *s = mho_pass_settings(pass, node);
     const size_t c = source->c;
@@ -111,7 +113,8 @@ void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *sour
             centre[k] = m;
             slope[k] = scale / __builtin_sqrt(var + s->epsilon);
             mean[k] = (float)((1.0 - momentum) * (double)mean[k] + momentum * (scale * m + offset));
-            variance[k] = (float)((1.0 - momentum) * (double)variance[k] + momentum * var * (n > 1.0 ? n / (n - 1.0) : 1.0));
+            variance[k] =
+                (float)((1.0 - momentum) * (double)variance[k] + momentum * var * (n > 1.0 ? n / (n - 1.0) : 1.0));
         } else {
             slope[k] = scale / __builtin_sqrt((double)variance[k] + s->epsilon);
             centre[k] = ((double)mean[k] - offset) / scale;
@@ -121,8 +124,8 @@ void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *sour
     }
 }
 
-void mho_batchnorm_gradient(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, double unit, float *a, float *p,
-                            float *q)
+void mho_batchnorm_gradient(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, double unit,
+                            float *a, float *p, float *q)
 {
     const size_t c = source->c;
     const double n = (double)source->positions;
@@ -149,9 +152,10 @@ static const struct MhoPassLayer batchnorm_pass = {.part = MHO_PART_BATCHNORM,
                                                    .prepare = batchnorm_prepare};
 
 static const MhoParam batchnorm_params[] = {
-    {"epsilon", MHO_REAL, offsetof(MhoBatchnormSettings, epsilon), 1e-5, 1e-12, 1.0, "", "added to the variance", NULL, NULL},
-    {"momentum", MHO_REAL, offsetof(MhoBatchnormSettings, momentum), 0.1, 0.0, 1.0, "", "weight of the batch in running statistics", NULL,
+    {"epsilon", MHO_REAL, offsetof(MhoBatchnormSettings, epsilon), 1e-5, 1e-12, 1.0, "", "added to the variance", NULL,
      NULL},
+    {"momentum", MHO_REAL, offsetof(MhoBatchnormSettings, momentum), 0.1, 0.0, 1.0, "",
+     "weight of the batch in running statistics", NULL, NULL},
 };
 
 extern const MhoLayer mho_layer_batchnorm;

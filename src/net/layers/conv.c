@@ -1,7 +1,8 @@
 /* conv.c - two-dimensional convolution (cross-correlation) with groups, float or with quantized weights.
  *
  *   sum[y, x, k] = sum over (i, j, c) of weight[k, i, j, c] x[y stride + i - pad, x stride + j - pad, c]
- * Weights are (k, kernel, kernel, c / groups). Forward, backward and scales are those of every weighted layer (pass_weighted.c).
+ * Weights are (k, kernel, kernel, c / groups). Forward, backward and scales are those of every weighted layer
+ * (pass_weighted.c).
  */
 #include "net/pass_internal.h"
 
@@ -11,8 +12,8 @@ static MhoStatus conv_shape(const void *settings, const MhoShape *inputs, MhoSha
     const int h = inputs[0].h + 2 * s->pad, w = inputs[0].w + 2 * s->pad;
 
     if (h < s->kernel || w < s->kernel)
-        return mho_fail(error, MHO_USAGE, "a window of %d does not fit an input of %d x %d with pad %d", s->kernel, inputs[0].h,
-                        inputs[0].w, s->pad);
+        return mho_fail(error, MHO_USAGE, "a window of %d does not fit an input of %d x %d with pad %d", s->kernel,
+                        inputs[0].h, inputs[0].w, s->pad);
     if (inputs[0].c % s->groups != 0)
         return mho_fail(error, MHO_USAGE, "%d input channels do not divide into %d groups", inputs[0].c, s->groups);
     *output = (MhoShape){(h - s->kernel) / s->stride + 1, (w - s->kernel) / s->stride + 1, s->channels};
@@ -35,7 +36,8 @@ static MhoStatus conv_check(const void *settings, MhoError *error)
     if (s->channels % s->groups != 0)
         return mho_fail(error, MHO_USAGE, "%d channels do not divide into %d groups", s->channels, s->groups);
     if (s->pad >= s->kernel)
-        return mho_fail(error, MHO_USAGE, "a pad of %d with a window of %d adds windows that see no pixel", s->pad, s->kernel);
+        return mho_fail(error, MHO_USAGE, "a pad of %d with a window of %d adds windows that see no pixel", s->pad,
+                        s->kernel);
     return mho_weighted_check(settings, error);
 }
 

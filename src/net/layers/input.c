@@ -64,7 +64,8 @@ static const MhoParam input_params[] = {
     {"h", MHO_INT, offsetof(MhoInputSettings, h), 28, 1, 4096, "", "height of the image", NULL, NULL},
     {"w", MHO_INT, offsetof(MhoInputSettings, w), 28, 1, 4096, "", "width of the image", NULL, NULL},
     {"c", MHO_INT, offsetof(MhoInputSettings, c), 1, 1, 4096, "", "channels of the image", NULL, NULL},
-    {"divisor", MHO_REAL, offsetof(MhoInputSettings, divisor), 255.0, 1e-6, 1e6, "", "value = pixel code / divisor", NULL, NULL},
+    {"divisor", MHO_REAL, offsetof(MhoInputSettings, divisor), 255.0, 1e-6, 1e6, "", "value = pixel code / divisor",
+     NULL, NULL},
 };
 
 extern const MhoLayer mho_layer_input;

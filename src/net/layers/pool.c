@@ -1,8 +1,8 @@
 /* pool.c - maximum, average and global average over windows.
  *
- * Maximum acts on stored values as they are; outside the image is code 0 for codes and nothing for values. Averages of codes store the whole-number sum and put 1 / N into the scale;
- * averages of values store the mean. N is the window's size, positions outside the image counting as 0. The gradient of a
- * maximum goes to the first of equal values.
+ * Maximum acts on stored values as they are; outside the image is code 0 for codes and nothing for values. Averages of
+ * codes store the whole-number sum and put 1 / N into the scale; averages of values store the mean. N is the window's
+ * size, positions outside the image counting as 0. The gradient of a maximum goes to the first of equal values.
  */
 #include <stddef.h>
 #include <string.h>
@@ -20,8 +20,14 @@ static Windows windows_of(const MhoPoolSettings *s, MhoShape in, MhoShape out)
 {
     const bool global = s->kind == MHO_POOL_GLOBAL;
 
-    return (Windows){.h = in.h, .w = in.w, .out_h = out.h, .out_w = out.w, .window_h = global ? in.h : s->window,
-                     .window_w = global ? in.w : s->window, .stride = global ? 1 : s->stride, .pad = global ? 0 : s->pad,
+    return (Windows){.h = in.h,
+                     .w = in.w,
+                     .out_h = out.h,
+                     .out_w = out.w,
+                     .window_h = global ? in.h : s->window,
+                     .window_w = global ? in.w : s->window,
+                     .stride = global ? 1 : s->stride,
+                     .pad = global ? 0 : s->pad,
                      .c = (size_t)in.c};
 }
 
@@ -43,7 +49,8 @@ static MhoStatus pool_shape(const void *settings, const MhoShape *inputs, MhoSha
     }
     if (in.h + 2 * s->pad < s->window || in.w + 2 * s->pad < s->window)
         return mho_fail(error, MHO_USAGE, "a window of %d does not fit an input of %d x %d", s->window, in.h, in.w);
-    *output = (MhoShape){(in.h + 2 * s->pad - s->window) / s->stride + 1, (in.w + 2 * s->pad - s->window) / s->stride + 1, in.c};
+    *output = (MhoShape){(in.h + 2 * s->pad - s->window) / s->stride + 1,
+                         (in.w + 2 * s->pad - s->window) / s->stride + 1, in.c};
     return MHO_OK;
 }
 
@@ -56,7 +63,8 @@ static MhoStatus pool_check(const void *settings, MhoError *error)
     if (s->window < 1 || s->stride < 1)
         return mho_fail(error, MHO_USAGE, "window and stride must be at least 1");
     if (s->pad >= s->window)
-        return mho_fail(error, MHO_USAGE, "a pad of %d with a window of %d adds windows that see no pixel", s->pad, s->window);
+        return mho_fail(error, MHO_USAGE, "a pad of %d with a window of %d adds windows that see no pixel", s->pad,
+                        s->window);
     return MHO_OK;
 }
 
@@ -80,7 +88,8 @@ static MhoStatus pool_plan(MhoPass *pass, int node, MhoError *error)
     self->per_channel = x->per_channel;
     self->has_offset = x->has_offset;
     if (x->has_offset && !maximum && s->pad > 0)
-        return mho_fail(error, MHO_USAGE, "node '%s': an average with padding over sums with a bias", pass->net->nodes[node].name);
+        return mho_fail(error, MHO_USAGE, "node '%s': an average with padding over sums with a bias",
+                        pass->net->nodes[node].name);
     return MHO_OK;
 }
 
@@ -176,8 +185,8 @@ static MhoStatus pool_forward(MhoPass *pass, int node, MhoError *error)
 }
 
 /* One position's gradient to the first input of its window that equals the maximum. */
-static inline void maximum_position(const Windows *w, Inside in, const float *image, const float *out, const float *d_out, size_t k,
-                                    float *d_image)
+static inline void maximum_position(const Windows *w, Inside in, const float *image, const float *out,
+                                    const float *d_out, size_t k, float *d_image)
 {
     for (int y = in.y0; y < in.y1; y++)
         for (int x = in.x0; x < in.x1; x++) {
@@ -190,7 +199,8 @@ static inline void maximum_position(const Windows *w, Inside in, const float *im
         }
 }
 
-static void maximum_image_gradient(const Windows *w, const float *image, const float *out, const float *d_out, float *d_image)
+static void maximum_image_gradient(const Windows *w, const float *image, const float *out, const float *d_out,
+                                   float *d_image)
 {
     memset(d_image, 0, (size_t)w->h * (size_t)w->w * w->c * sizeof *d_image);
     for (int oy = 0; oy < w->out_h; oy++)
@@ -231,7 +241,8 @@ static MhoStatus pool_backward(MhoPass *pass, int node, MhoError *error)
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t n = 0; n < pass->batch; n++) {
         if (s->kind == MHO_POOL_MAX)
-            maximum_image_gradient(&w, x->stored + n * in, self->stored + n * out, self->d_stored + n * out, d_x + n * in);
+            maximum_image_gradient(&w, x->stored + n * in, self->stored + n * out, self->d_stored + n * out,
+                                   d_x + n * in);
         else
             average_image_gradient(&w, divisor, self->d_stored + n * out, d_x + n * in);
     }
@@ -239,14 +250,21 @@ static MhoStatus pool_backward(MhoPass *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-static const struct MhoPassLayer pool_pass = {
-    .part = MHO_PART_TENSOR, .plan = pool_plan, .prepare = pool_prepare, .forward = pool_forward, .backward = pool_backward};
+static const struct MhoPassLayer pool_pass = {.part = MHO_PART_TENSOR,
+                                              .plan = pool_plan,
+                                              .prepare = pool_prepare,
+                                              .forward = pool_forward,
+                                              .backward = pool_backward};
 
 static const MhoParam pool_params[] = {
-    {"kind", MHO_CHOICE, offsetof(MhoPoolSettings, kind), MHO_POOL_MAX, 0, 2, "", "what a window gives", "max average global", NULL},
-    {"window", MHO_INT, offsetof(MhoPoolSettings, window), 2, 0, 4096, "", "height and width of the window (not for global)", NULL, NULL},
-    {"stride", MHO_INT, offsetof(MhoPoolSettings, stride), 2, 0, 4096, "", "step of the window (not for global)", NULL, NULL},
-    {"pad", MHO_INT, offsetof(MhoPoolSettings, pad), 0, 0, 4095, "", "rows and columns around the image (not for global)", NULL, NULL},
+    {"kind", MHO_CHOICE, offsetof(MhoPoolSettings, kind), MHO_POOL_MAX, 0, 2, "", "what a window gives",
+     "max average global", NULL},
+    {"window", MHO_INT, offsetof(MhoPoolSettings, window), 2, 0, 4096, "",
+     "height and width of the window (not for global)", NULL, NULL},
+    {"stride", MHO_INT, offsetof(MhoPoolSettings, stride), 2, 0, 4096, "", "step of the window (not for global)", NULL,
+     NULL},
+    {"pad", MHO_INT, offsetof(MhoPoolSettings, pad), 0, 0, 4095, "",
+     "rows and columns around the image (not for global)", NULL, NULL},
 };
 
 extern const MhoLayer mho_layer_pool;

@@ -1,9 +1,9 @@
 /* quantizer.c - values to whole codes on a learned scale; with lower = 0 it is the nonlinearity as well.
  *
- * In training the policy encodes values, with noise of the sum (in output steps) before rounding and noise of the activation
- * after. In evaluation, where the sums behind it are whole numbers, codes = clip(round(fma(sum, a, b))) with the constants
- * of net/requant.h, so that every executor gives the same codes. The gradient is the policy's surrogate at the value that was
- * rounded (noise of the sum included, as a constant).
+ * In training the policy encodes values, with noise of the sum (in output steps) before rounding and noise of the
+ * activation after. In evaluation, where the sums behind it are whole numbers, codes = clip(round(fma(sum, a, b))) with
+ * the constants of net/requant.h, so that every executor gives the same codes. The gradient is the policy's surrogate
+ * at the value that was rounded (noise of the sum included, as a constant).
  */
 #include <math.h>
 #include <stddef.h>
@@ -84,7 +84,8 @@ static bool reads_whole_numbers(const MhoPass *pass, int node)
 {
     do
         node = pass->net->nodes[node].inputs[0];
-    while (pass->net->nodes[node].layer->pass->part == MHO_PART_BATCHNORM || pass->net->nodes[node].layer->pass->part == MHO_PART_RELU);
+    while (pass->net->nodes[node].layer->pass->part == MHO_PART_BATCHNORM ||
+           pass->net->nodes[node].layer->pass->part == MHO_PART_RELU);
     return pass->nodes[node].coded;
 }
 
@@ -124,7 +125,8 @@ void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, f
     MhoQuantShape shape = q->shape;
 
     shape.per_channel = n;
-    q->policy.quantizer->encode(q->policy.params, shape, x, &q->log_scale, sum_noise(pass, node, first, n, buffer), codes);
+    q->policy.quantizer->encode(q->policy.params, shape, x, &q->log_scale, sum_noise(pass, node, first, n, buffer),
+                                codes);
     mho_pass_activation_noise(pass, node, first, n, codes, buffer);
 }
 
@@ -139,7 +141,8 @@ MHO_CLONES static void round_codes(size_t n, const float *x, const float *noise,
         codes[i] = mho_round(mho_clampf(x[i] + noise[i], low, high));
 }
 
-void mho_quantizer_folded_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes)
+void mho_quantizer_folded_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
+                               float *codes)
 {
     const MhoPassQuantizer *q = pass->nodes[node].state;
 
@@ -171,9 +174,12 @@ static const struct MhoPassLayer quantizer_pass = {.part = MHO_PART_QUANTIZER,
 
 static const MhoParam quantizer_params[] = {
     {"bits", MHO_INT, offsetof(MhoQuantizerSettings, bits), 8, 1, 16, "bit", "bits of a code", NULL, NULL},
-    {"lower", MHO_INT, offsetof(MhoQuantizerSettings, lower), 0, -1, 0, "", "-1: signed codes; 0: negative values become 0", NULL, NULL},
-    {"policy", MHO_TEXT, offsetof(MhoQuantizerSettings, policy), 0, 0, 0, "", "quantizer of the activations", NULL, "fqconv"},
-    {"share", MHO_TEXT, offsetof(MhoQuantizerSettings, share), 0, 0, 0, "", "quantizer node whose log_scale this one uses", NULL, ""},
+    {"lower", MHO_INT, offsetof(MhoQuantizerSettings, lower), 0, -1, 0, "",
+     "-1: signed codes; 0: negative values become 0", NULL, NULL},
+    {"policy", MHO_TEXT, offsetof(MhoQuantizerSettings, policy), 0, 0, 0, "", "quantizer of the activations", NULL,
+     "fqconv"},
+    {"share", MHO_TEXT, offsetof(MhoQuantizerSettings, share), 0, 0, 0, "",
+     "quantizer node whose log_scale this one uses", NULL, ""},
 };
 
 extern const MhoLayer mho_layer_quantizer;
