@@ -124,8 +124,9 @@ void mho_journal_close(MhoJournal *journal)
 /* Where a key stands in slots, or the free slot where it would. */
 static size_t slot_of(const MhoTrials *trials, uint64_t point, uint32_t chip)
 {
-    /* point is a digest already; chips count up from 0: spread them (Knuth's multiplicative hashing) */
-    size_t mask = trials->n_slots - 1, at = (size_t)(point ^ chip * UINT64_C(0x9E3779B97F4A7C15)) & mask;
+    /* chips count up from 0: multiply (Knuth, TAOCP 3, 6.4) and take bits that all of the key has reached */
+    uint64_t mixed = (point + chip * UINT64_C(0xD1B54A32D192ED03)) * UINT64_C(0x9E3779B97F4A7C15);
+    size_t mask = trials->n_slots - 1, at = (size_t)(mixed >> 32 ^ mixed >> 7) & mask;
     for (size_t index; (index = trials->slots[at]) != 0; at = (at + 1) & mask)
         if (trials->list[index - 1]->point == point && trials->list[index - 1]->chip == chip)
             break;

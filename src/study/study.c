@@ -112,13 +112,43 @@ static bool is_number(const MhoSettings *settings, const char *key)
     return param && (param->type == MHO_REAL || param->type == MHO_INT);
 }
 
+/* Write a value so that unescape() reads it back: special characters behind a backslash, line ends as "\\n". */
+static void write_escaped(const char *value, const char *special, FILE *out)
+{
+    for (; *value; value++) {
+        if (*value == '\n') {
+            fputs("\\n", out);
+            continue;
+        }
+        if (*value == '\\' || strchr(special, *value))
+            fputc('\\', out);
+        fputc(*value, out);
+    }
+}
+
+/* In place, up to the first bare `end` ('\0': none) or the text's end; returns what stands behind it, or NULL. */
+static char *unescape(char *text, char end)
+{
+    char *to = text;
+    for (; *text && (*text != end || end == '\0'); text++) {
+        if (*text == '\\' && text[1])
+            *to++ = *++text == 'n' ? '\n' : *text;
+        else
+            *to++ = *text;
+    }
+    char *rest = *text ? text + 1 : NULL;
+    *to = '\0';
+    return rest;
+}
+
+/* Values between commas; a comma of a value stands behind a backslash. */
 static MhoStatus set_list(MhoStudy *study, const char *key, char *list, const char *where, MhoError *error)
 {
     MhoAxis *axis;
     MhoStatus status = axis_start(study, key, where, &axis, error);
-    char *rest = list, *word;
-    while (status == MHO_OK && (word = strsep(&rest, ",")) != NULL) {
+    for (char *word = list, *rest; word && status == MHO_OK; word = rest) {
         word += strspn(word, " ");
+        rest = unescape(word, ',');
         size_t length = strlen(word);
         while (length > 0 && word[length - 1] == ' ')
             word[--length] = '\0';
@@ -262,15 +292,20 @@ static void write_changed(const MhoStudy *study, const MhoSettings *defaults, FI
             snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
             mho_settings_format(study->settings, key, value, sizeof value);
             mho_settings_format(defaults, key, usual, sizeof usual);
-            if (strcmp(value, usual) != 0 && !is_axis(study, key))
-                fprintf(out, "%s=%s\n", key, value);
+            if (strcmp(value, usual) == 0 || is_axis(study, key))
+                continue;
+            fprintf(out, "%s=", key);
+            write_escaped(value, "", out);
+            fputc('\n', out);
         }
     }
     for (size_t i = 0; i < study->n_axes; i++) {
         fprintf(out, "%s=[", study->axes[i].key);
-        for (size_t v = 0; v < study->axes[i].n; v++)
-            fprintf(out, "%s%s", v ? ", " : "", study->axes[i].values[v]);
-        fprintf(out, "]\n");
+        for (size_t v = 0; v < study->axes[i].n; v++) {
+            fputs(v ? ", " : "", out);
+            write_escaped(study->axes[i].values[v], ",", out);
+        }
+        fputs("]\n", out);
     }
 }
 
@@ -300,6 +335,9 @@ MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *stu
         status = mho_fail(error, MHO_MEMORY, "out of memory for the study");
     while (status == MHO_OK && (line = strsep(&rest, "\n")) != NULL) {
         study->has_train |= strncmp(line, "train.", 6) == 0;
+        char *value = strchr(line, '=');
+        if (value && value[1] != '[') /* a list's values are unescaped one by one */
+            (void)unescape(value + 1, '\0');
         if (*line)
             status = mho_study_set(study, line, error);
     }
