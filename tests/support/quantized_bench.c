@@ -26,14 +26,16 @@ static void uniform(uint32_t place, const MhoNodeArray *array, float low, float 
         array->value[k] = low + (high - low) * array->value[k];
 }
 
-/* Statistics as training leaves them: every channel its own, some gains negative. */
-static void draw_batchnorm(MhoNet *net)
+void draw_trained(MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoNode *node = &net->nodes[i];
+        MhoNodeArray *bias = mho_node_array(node, "bias");
+        const uint32_t place = (uint32_t)(4 * i);
+        if (bias)
+            uniform(place, bias, -0.5F, 0.5F);
         if (!mho_node_is(node, "batchnorm"))
             continue;
-        const uint32_t place = (uint32_t)(4 * i);
         MhoNodeArray *gamma = mho_node_array(node, "gamma");
         uniform(place, gamma, 0.5F, 1.5F);
         for (size_t k = 3; k < gamma->n; k += 7)
@@ -52,7 +54,7 @@ MhoNet *quantized_net(const QuantizedSetup *setup, const uint8_t *images, size_t
     MhoNet *net, *made, *removed;
 
     must(mho_net_build(setup->builder, setup->input, 10, setup->width, 5, &net, &error), &error);
-    draw_batchnorm(net);
+    draw_trained(net);
     must(mho_net_quantize(net, &plan, &made, &error), &error);
     must(mho_net_fit_weights(made, &error), &error);
     must(mho_net_calibrate(made, images, n, 0, &error), &error);

@@ -14,7 +14,10 @@ typedef struct QuantizedSetup {
     bool batchnorm, shift; /* standing; or removed, with or without shift */
 } QuantizedSetup;
 
-/* Built, batch norm drawn, quantized, weights fitted, ranges calibrated on images (n), batch norm removed if asked. */
+/* Batch norm and biases as training leaves them: every channel its own, some gains negative. */
+void draw_trained(MhoNet *net);
+
+/* Built, drawn, quantized, weights fitted, ranges calibrated on images (n), batch norm removed if asked. */
 MhoNet *quantized_net(const QuantizedSetup *setup, const uint8_t *images, size_t n);
 
 /* (n, shape) random bytes. */
