@@ -76,13 +76,29 @@ static bool has_values(const MhoCountsUser *users, size_t n_users, size_t bin)
     return false;
 }
 
-double mho_counts_range(const MhoCountsUser *users, size_t n_users)
+/* One behind the last bin that holds values. */
+static size_t end_of(const MhoCountsUser *users, size_t n_users)
 {
-    size_t first = 0, end = MHO_COUNT_BINS;
-    double best = 1.0, least = -1.0;
+    size_t end = MHO_COUNT_BINS;
 
     while (end > 0 && !has_values(users, n_users, end - 1))
         end--;
+    return end;
+}
+
+double mho_counts_largest(const MhoCountsUser *users, size_t n_users)
+{
+    const size_t end = end_of(users, n_users);
+
+    return end > 0 ? bin_edge(end) : 1.0;
+}
+
+double mho_counts_range(const MhoCountsUser *users, size_t n_users)
+{
+    const size_t end = end_of(users, n_users);
+    size_t first = 0;
+    double best = 1.0, least = -1.0;
+
     while (first < end && !has_values(users, n_users, first))
         first++;
     for (size_t tried = 0; tried < BINS_TRIED && tried < end; tried++) {

@@ -195,6 +195,13 @@ static void fqconv_fit(const void *params, MhoQuantShape shape, const float *x, 
     }
 }
 
+static bool fqconv_fits_largest(const void *params)
+{
+    const FqconvParams *p = params;
+
+    return p->fit == FIT_MAXIMUM;
+}
+
 static const MhoParam fqconv_params[] = {
     {"gradient", MHO_CHOICE, offsetof(FqconvParams, gradient), GRADIENT_CLIPPED, 0, 1, "",
      "gradient of clipped values: none, or passed straight through (signed tensors)", "clipped straight", NULL},
@@ -218,6 +225,7 @@ const MhoQuantizer mho_quantizer_fqconv = {
     .max_bits = 8,
     .full_scale = fqconv_full_scale,
     .fit = fqconv_fit,
+    .fits_largest = fqconv_fits_largest,
     .encode = fqconv_encode,
     .gradient = fqconv_gradient,
 };
