@@ -76,9 +76,10 @@ static size_t *slot_of(const MhoGrid *grid, size_t *slots, size_t n_slots, const
 static MhoStatus check_axes(const MhoGrid *grid, MhoError *error)
 {
     for (size_t i = 0; i < grid->study->n_axes; i++) {
-        if (strncmp(grid->study->axes[i].key, "train.", 6) == 0 && !grid->study->has_train)
+        const char *key = grid->study->axes[i].key;
+        if ((strncmp(key, "train.", 6) == 0 || strcmp(key, "quant.shift") == 0) && !grid->study->has_train)
             return mho_fail(error, MHO_USAGE, "sweep.%s: the study has no train: section, so no model is trained and the sweep would change "
-                            "nothing", grid->study->axes[i].key);
+                            "nothing", key);
         bool used = false;
         for (size_t p = 0; p < grid->n_points && !used; p++)
             used = grid->points[p].applies[i];

@@ -78,7 +78,10 @@ MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *op
     MhoNet *net = NULL;
     MhoRecord *resume = NULL;
     snprintf(partial, sizeof partial, "%s.partial", path);
+    MhoQuantParams quant;
     MhoStatus status = mho_recipe_digest(settings, recipe, error);
+    if (status == MHO_OK)
+        status = mho_settings_policies(settings, &quant, error);
     if (status == MHO_OK)
         status = mho_make_folders(path, error);
     if (status == MHO_OK)
@@ -88,7 +91,7 @@ MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *op
     if (status == MHO_OK) {
         Checkpoints checkpoints = {.path = path, .partial = partial, .recipe = recipe, .settings = settings};
         MhoTrainInput input = {
-            .kept = &kept, .held = &held, .train = mho_settings_train(settings), .quant = mho_settings_quant(settings),
+            .kept = &kept, .held = &held, .train = mho_settings_train(settings), .quant = &quant,
             .seed = (uint64_t)mho_settings_study(settings)->seed, .recipe = recipe, .threads = options->threads,
             .log = options->log, .checkpoint = save_checkpoint, .context = &checkpoints, .resume = resume, .resume_file = partial,
         };
@@ -137,20 +140,40 @@ MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *o
     return status == MHO_OK ? mho_model_load(path, net, digest, error) : status;
 }
 
+/* A quantized net has the bits it was trained with: asking it for others would do nothing. */
+static MhoStatus check_bits(const MhoNet *net, const MhoQuantParams *quant, MhoError *error)
+{
+    bool weights = quant->weight_bits == 0, activations = quant->activation_bits == 0;
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
+        const MhoQuantizerSettings *quantizer = mho_node_quantizer(&net->nodes[i]);
+        weights = weights || (conv && conv->bits == quant->weight_bits);
+        activations = activations || (quantizer && quantizer->bits == quant->activation_bits);
+    }
+    if (weights && activations)
+        return MHO_OK;
+    return mho_fail(error, MHO_USAGE, "quant.%s.bits: the model is quantized and has no %d-bit %s; only a float model takes bits after "
+                    "training: choose them in train.ladder", weights ? "activation" : "weight",
+                    weights ? quant->activation_bits : quant->weight_bits, weights ? "activations" : "weights");
+}
+
 MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *calibration, int threads, const MhoLog *log, MhoNet **net,
                              MhoError *error)
 {
-    const MhoQuantParams *quant = mho_settings_quant(settings);
+    MhoQuantParams quant;
+    MhoStatus status = mho_settings_policies(settings, &quant, error);
+    if (status != MHO_OK)
+        return status;
     if (mho_net_is_quantized(*net))
-        return MHO_OK;
-    if (quant->weight_bits == 0 || quant->activation_bits == 0)
+        return check_bits(*net, &quant, error);
+    if (quant.weight_bits == 0 || quant.activation_bits == 0)
         return mho_fail(error, MHO_USAGE, "the model is float; a chip needs codes: --set quant.weight.bits=8 --set "
                         "quant.activation.bits=8 quantizes it after training, or train one with a ladder");
-    MhoQuantPlan plan = {.weight_bits = quant->weight_bits, .activation_bits = quant->activation_bits, .scale = quant->scale};
-    snprintf(plan.weight_policy, sizeof plan.weight_policy, "%s", quant->weight_name);
-    snprintf(plan.activation_policy, sizeof plan.activation_policy, "%s", quant->activation_name);
+    MhoQuantPlan plan = {.weight_bits = quant.weight_bits, .activation_bits = quant.activation_bits, .scale = quant.scale};
+    memcpy(plan.weight_policy, quant.weight_name, sizeof plan.weight_policy);
+    memcpy(plan.activation_policy, quant.activation_name, sizeof plan.activation_policy);
     MhoNet *quantized = NULL;
-    MhoStatus status = mho_net_quantize(*net, &plan, &quantized, error);
+    status = mho_net_quantize(*net, &plan, &quantized, error);
     if (status == MHO_OK)
         status = mho_net_fit_weights(quantized, error);
     if (status == MHO_OK)
@@ -160,7 +183,7 @@ MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *cali
         return status;
     }
     mho_log(log, MHO_LOG_INFO, "quantized after training: %d-bit weights, %d-bit activations, ranges from %zu training images",
-            quant->weight_bits, quant->activation_bits, calibration->n);
+            quant.weight_bits, quant.activation_bits, calibration->n);
     mho_net_destroy(*net);
     *net = quantized;
     return MHO_OK;

@@ -270,6 +270,38 @@ static MhoStatus pick(const MhoSettings *settings, const char *key, const MhoReg
     return status == MHO_OK ? MHO_OK : mho_fail_context(error, "%s = %s", key, name);
 }
 
+/* Write the parameters of the quantizer that `policy` names behind the name. prefix: "quant.weight". */
+static MhoStatus complete_policy(const MhoSettings *settings, const char *prefix, char policy[MHO_TEXT_MAX], MhoError *error)
+{
+    char name[MHO_TEXT_MAX];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(policy, " "), policy);
+    const MhoModel *model = mho_registry_find(&mho_quantizer_registry, name, error);
+    if (!model)
+        return mho_fail_context(error, "%s.name", prefix);
+    const void *values = block_of(settings, model, prefix);
+    for (size_t p = 0; p < model->n_params; p++) {
+        char value[MHO_TEXT_MAX], usual[MHO_TEXT_MAX];
+        _Alignas(8) unsigned char defaults[MHO_LAYER_SETTINGS_MAX];
+        size_t length = strlen(policy);
+        mho_params_default(model->params, model->n_params, defaults);
+        mho_param_format(&model->params[p], values, value, sizeof value);
+        mho_param_format(&model->params[p], defaults, usual, sizeof usual);
+        if (strcmp(value, usual) == 0)
+            continue;
+        int n = snprintf(policy + length, MHO_TEXT_MAX - length, " %s=%s", model->params[p].key, value);
+        if (n < 0 || (size_t)n >= MHO_TEXT_MAX - length)
+            return mho_fail(error, MHO_USAGE, "%s.%s: the quantizer's parameters take more than %d characters", prefix, name, MHO_TEXT_MAX - 1);
+    }
+    return MHO_OK;
+}
+
+MhoStatus mho_settings_policies(const MhoSettings *settings, MhoQuantParams *quant, MhoError *error)
+{
+    *quant = *mho_settings_quant(settings);
+    MhoStatus status = complete_policy(settings, "quant.weight", quant->weight_name, error);
+    return status == MHO_OK ? complete_policy(settings, "quant.activation", quant->activation_name, error) : status;
+}
+
 MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *config, MhoError *error)
 {
     const MhoStudyParams *study = mho_settings_study(settings);

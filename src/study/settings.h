@@ -52,6 +52,9 @@ const void *mho_settings_values(const MhoSettings *settings, const MhoSection *s
 const MhoStudyParams *mho_settings_study(const MhoSettings *settings);
 const MhoChipParams *mho_settings_chip(const MhoSettings *settings);
 const MhoQuantParams *mho_settings_quant(const MhoSettings *settings);
+/* quant.* as training and quantization take it: the parameters of the chosen quantizers that are not at their defaults stand behind their
+ * names ("fqconv gradient=straight"). USAGE for unknown quantizers and texts that are too long. */
+MhoStatus mho_settings_policies(const MhoSettings *settings, MhoQuantParams *quant, MhoError *error) MHO_CHECKED;
 const MhoTrainParams *mho_settings_train(const MhoSettings *settings);
 
 /* Models named by chip.*.name with their parameters; borrowed from settings. USAGE for unknown names or failed checks across parameters. */

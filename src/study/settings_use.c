@@ -10,10 +10,10 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* "chip.cell.pcm.t_read" with "chip.cell." and "pcm": the parameter of the chosen model. */
+/* "chip.cell.pcm.t_read" with "chip.cell." and "pcm": the parameter of the chosen model. A quantizer's name may have words behind it. */
 static bool is_of(const char *key, const char *kind, const char *name)
 {
-    size_t length = strlen(kind), name_length = strlen(name);
+    size_t length = strlen(kind), name_length = strcspn(name, " ");
     return starts_with(key, kind) && strncmp(key + length, name, name_length) == 0 && key[length + name_length] == '.';
 }
 

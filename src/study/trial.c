@@ -116,11 +116,16 @@ static MhoStatus net_load(MhoBench *bench, const MhoSettings *settings, BenchNet
 
 static MhoStatus bench_net(MhoBench *bench, const MhoSettings *settings, const BenchNet **found, MhoError *error)
 {
-    char path[4096];
-    static const char *const keys[] = {"quant.weight.bits", "quant.activation.bits", "quant.weight.scale", "quant.weight.name",
-                                       "quant.activation.name", "data.calibration"};
+    char path[4096], more[sizeof path + 2 * MHO_TEXT_MAX];
+    MhoQuantParams quant;
+    static const char *const keys[] = {"quant.weight.bits", "quant.activation.bits", "quant.weight.scale", "data.name", "data.train",
+                                       "data.calibration"};
     MhoStatus status = mho_model_path(settings, path, sizeof path, error);
-    char *key = status == MHO_OK ? key_text(settings, keys, sizeof keys / sizeof *keys, path) : NULL;
+    if (status == MHO_OK)
+        status = mho_settings_policies(settings, &quant, error);
+    if (status == MHO_OK)
+        snprintf(more, sizeof more, "%s\n%s\n%s", quant.weight_name, quant.activation_name, path);
+    char *key = status == MHO_OK ? key_text(settings, keys, sizeof keys / sizeof *keys, more) : NULL;
     if (!key)
         return status == MHO_OK ? mho_fail(error, MHO_MEMORY, "out of memory for the bench") : status;
     for (size_t i = 0; i < bench->n_nets; i++) {
