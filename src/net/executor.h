@@ -32,7 +32,7 @@ MhoStatus mho_program_state(const MhoProgram *program, const MhoPlan *plan, uint
                             size_t n_images, int threads, MhoChip **chip, MhoState **state, MhoError *error) MHO_CHECKED;
 
 /* Post-training quantization: activation scales of a quantized net whose log-scales are NaN, from training images through mho's own float
- * kernels in one fixed order. One log line says what was done. */
+ * kernels in one fixed order; the caller logs it. USAGE without images, FAILED (naming the node) for values that are not finite. */
 MhoStatus mho_net_calibrate(MhoNet *net, const uint8_t *images, size_t n, int threads, MhoError *error) MHO_CHECKED;
 
 /* Top-1 hits and mean cross entropy of logits (n, classes), added in image order. */

@@ -125,7 +125,8 @@ static void print_spread(const Bench *bench, int i)
         const CodeSpread spread = code_spread(bench->program, s, &bench->integer);
         printf("#   %-20s %3d distinct in %4d..%3d, most frequent %4.1f %%\n", step->name, spread.distinct, step->low, step->high,
                100.0 * spread.largest_share);
-        ck_assert_msg(spread.distinct >= MIN_DISTINCT && spread.largest_share <= largest_share, "step %s: its codes tell nothing", step->name);
+        ck_assert_msg(spread.distinct >= MIN_DISTINCT && spread.largest_share <= largest_share, "step %s: its codes tell nothing",
+                      step->name);
     }
     fflush(stdout);
 }
@@ -271,8 +272,8 @@ START_TEST(test_analog_is_integer)
     const double sum = largest_sum(&bench);
     const int bits = fewest_bits(&bench, sum);
     Read enough = read_ideal(&bench, bench.program, bits), fewer = read_ideal(&bench, bench.program, bits - 1);
-    printf("# %s: largest tile sum %.0f, %d bits; %llu conversions, %llu predicted; with %d bits %llu are clipped\n", nets[_i].name, sum, bits,
-           (unsigned long long)enough.conversions, (unsigned long long)enough.predicted, bits - 1, (unsigned long long)fewer.clipped);
+    printf("# %s: largest tile sum %.0f, %d bits; %llu conversions, %llu predicted; with %d bits %llu are clipped\n", nets[_i].name, sum,
+           bits, (unsigned long long)enough.conversions, (unsigned long long)enough.predicted, bits - 1, (unsigned long long)fewer.clipped);
     fflush(stdout);
     ck_assert(outputs_equal(&enough.outputs, &bench.integer));
     ck_assert(enough.conversions > 0 && enough.conversions == enough.predicted);

@@ -30,7 +30,8 @@ enum { N_SETUPS = sizeof setups / sizeof *setups };
 /* ---- plain loops ----------------------------------------------------------------------------------------------------- */
 
 /* Code at (y, x, c) that step reads as its k-th input; 0 outside the image. */
-static int naive_input(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int k, int y, int x, int c)
+static int naive_input(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int k, int y,
+                       int x, int c)
 {
     const int from = step->inputs[k];
     const MhoShape shape = from < 0 ? program->input : program->steps[from].shape;
@@ -250,8 +251,9 @@ static void widen_codes(MhoProgram *program)
         for (size_t i = 0; i < m->groups * m->rows * m->cols; i++)
             codes[i] = codes[i] > 32639 ? 32639 : codes[i] < -32639 ? -32639 : codes[i];
         for (size_t s = 0; s < program->n_steps; s++)
-            for (int k = 0; k < program->steps[s].shape.c && program->steps[s].kind == MHO_STEP_MATRIX && program->steps[s].matrix == l; k++)
-                program->steps[s].a[k] /= (float)factor;
+            if (program->steps[s].kind == MHO_STEP_MATRIX && program->steps[s].matrix == l)
+                for (int k = 0; k < program->steps[s].shape.c; k++)
+                    program->steps[s].a[k] /= (float)factor;
         m->n_weight = 32639;
     }
 }
