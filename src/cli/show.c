@@ -6,14 +6,24 @@
 #include "cli/command.h"
 #include "study/files.h"
 
+static void print_lines(const char *text, int indent)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        printf("%*s", indent, "");
+        (void)fwrite(text, 1, length, stdout);
+        (void)putchar('\n');
+        text += length + (text[length] == '\n');
+    }
+}
+
 static void print_attributes(const MhoAttributes *attributes, int indent)
 {
     for (size_t i = 0; i < attributes->n; i++) {
         const char *text = mho_attribute_string(attributes, attributes->list[i].name);
         if (text && strchr(text, '\n')) {
             printf("%*s%s:\n", indent, "", attributes->list[i].name);
-            for (const char *line = text; *line; line += strcspn(line, "\n") + (line[strcspn(line, "\n")] == '\n'))
-                printf("%*s  %.*s\n", indent, "", (int)strcspn(line, "\n"), line);
+            print_lines(text, indent + 2);
         } else if (text) {
             printf("%*s%s: %s\n", indent, "", attributes->list[i].name, text);
         } else if (attributes->list[i].n == 1 && attributes->list[i].type == MHO_F64) {

@@ -42,6 +42,13 @@ def test_usage(place):
     assert "mho" in place.done("--version")
 
 
+def test_bench_proofs(place):
+    """Every path of the benchmark equals its specification here."""
+    process = place.run("bench", "--check")
+    assert process.returncode == 0, process.stderr
+    assert process.stderr.count("proved") == 6 and "images/s" not in process.stdout
+
+
 def test_study_file(place):
     def bad(words, text):
         path = place.folder / "bad.yaml"
