@@ -106,6 +106,9 @@ def test_shards(place):
     assert place.digest("merged.h5") == expected, "merged shards differ from the whole"
     place.done("merge", shards[1], shards[0], shards[2], shards[1], "-o", "again.h5", "--quiet")
     assert place.digest("again.h5") == expected, "order or a repeated shard matters"
+    place.done("sweep", study, "-o", "idle.h5", "--shard", "99/100", "--quiet")  # more parts than trials
+    place.done("merge", "idle.h5", *shards, "-o", "with_idle.h5", "--quiet")
+    assert place.digest("with_idle.h5") == expected, "a shard without trials matters"
     place.done("sweep", study, "-o", "foreign.h5", "--shard", "2/3", "--set", "data.limit=39", "--quiet")
     place.refused(2, ["foreign.h5", "different studies"], "merge", shards[0], "foreign.h5", shards[2], "-o", "merged2.h5")
 
