@@ -13,7 +13,7 @@
 typedef struct Evaluation {
     const MhoOptions *options;
     MhoStudy study;
-    MhoBench *bench;
+    MhoWorkbench *bench;
     MhoPrepared prepared;
 } Evaluation;
 
@@ -166,7 +166,7 @@ static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *erro
 static MhoStatus evaluate_chip(Evaluation *at, MhoError *error)
 {
     MhoTrial *first = malloc(sizeof *first);
-    MhoStatus status = mho_bench_prepare(at->bench, at->study.settings, "eval", true, &at->prepared, error);
+    MhoStatus status = mho_workbench_prepare(at->bench, at->study.settings, "eval", true, &at->prepared, error);
     if (status == MHO_OK && !first)
         status = mho_fail(error, MHO_MEMORY, "out of memory for trials");
     if (status == MHO_OK && at->options->trace >= 0) {
@@ -204,11 +204,11 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
     if (status == MHO_OK)
         status = mho_model_load(options->arguments[0], &net, digest, error);
     if (status == MHO_OK)
-        status = mho_bench_create(&model, &at.bench, error);
+        status = mho_workbench_create(&model, &at.bench, error);
     if (status == MHO_OK)
         status = stays_float(at.study.settings, net) ? evaluate_float(&at, net, error) : evaluate_chip(&at, error);
     mho_prepared_clear(&at.prepared);
-    mho_bench_destroy(at.bench);
+    mho_workbench_destroy(at.bench);
     mho_net_destroy(net);
     mho_study_destroy(&at.study);
     return status;

@@ -24,6 +24,15 @@ void mho_grid_destroy(MhoGrid *grid)
     *grid = (MhoGrid){0};
 }
 
+/* Are all models there, and do their parameters fit each other? Asked of every point before any runs. */
+static MhoStatus check_names(const MhoSettings *settings, MhoError *error)
+{
+    MhoChipConfig config;
+    MhoQuantParams quant;
+    MhoStatus status = mho_settings_chip_config(settings, &config, error);
+    return status == MHO_OK ? mho_settings_policies(settings, &quant, error) : status;
+}
+
 /* Settings, indices and text of combination number `at` (row-major: the last axis runs fastest). */
 static MhoStatus point_make(const MhoStudy *study, size_t at, MhoPoint *point, MhoError *error)
 {
@@ -35,6 +44,8 @@ static MhoStatus point_make(const MhoStudy *study, size_t at, MhoPoint *point, M
         at /= axis->n;
         status = mho_settings_set(point->settings, axis->key, axis->values[point->value[i]], NULL, error);
     }
+    if (status == MHO_OK)
+        status = check_names(point->settings, error);
     for (size_t i = 0; i < study->n_axes && status == MHO_OK; i++)
         point->applies[i] = mho_settings_uses(point->settings, study->axes[i].key);
     if (status == MHO_OK) {

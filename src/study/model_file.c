@@ -29,6 +29,19 @@ MhoStatus mho_make_folders(const char *path, MhoError *error)
     return MHO_OK;
 }
 
+MhoStatus mho_check_writable(const char *path, MhoError *error)
+{
+    char folder[PATH_MAX_BYTES];
+    const char *slash = strrchr(path, '/');
+    int n = slash ? snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path)
+                  : snprintf(folder, sizeof folder, ".");
+    if (n < 0 || (size_t)n >= sizeof folder)
+        return mho_fail(error, MHO_USAGE, "%s: the path is too long", path);
+    if (access(folder, W_OK) != 0)
+        return mho_fail(error, MHO_IO, "%s: cannot write here: %s; choose another place for it", path, strerror(errno));
+    return MHO_OK;
+}
+
 MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoError *error)
 {
     MhoRecord *record = NULL;
@@ -84,6 +97,8 @@ MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *op
         status = mho_settings_policies(settings, &quant, error);
     if (status == MHO_OK)
         status = mho_make_folders(path, error);
+    if (status == MHO_OK)
+        status = mho_check_writable(path, error);
     if (status == MHO_OK)
         status = mho_study_training(settings, options->data, &kept, &held, error);
     if (status == MHO_OK && options->resume)

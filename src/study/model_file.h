@@ -42,4 +42,7 @@ MhoStatus mho_study_training(const MhoSettings *settings, const char *data_optio
 /* Create every folder on the way to path. */
 MhoStatus mho_make_folders(const char *path, MhoError *error) MHO_CHECKED;
 
+/* IO error when no file can be made in the folder of path: known before hours of work, not after. */
+MhoStatus mho_check_writable(const char *path, MhoError *error) MHO_CHECKED;
+
 #endif

@@ -77,16 +77,18 @@ static bool uses(const MhoSettings *settings, const MhoSection *section, const c
     return true;
 }
 
-bool mho_settings_uses(const MhoSettings *settings, const char *key)
-{
-    const MhoSection *section;
-    return mho_settings_find(settings, key, &section) && uses(settings, section, key);
-}
-
 /* Keys that name things or count repetitions: they identify a study but no trial depends on their value. */
 static bool is_identity(const char *key)
 {
     return strcmp(key, "title") == 0 || strcmp(key, "model") == 0 || strcmp(key, "repeat") == 0;
+}
+
+bool mho_settings_uses(const MhoSettings *settings, const char *key)
+{
+    const MhoSection *section;
+    if (is_identity(key) && strcmp(key, "model") != 0) /* two models are two results */
+        return false;
+    return mho_settings_find(settings, key, &section) && uses(settings, section, key);
 }
 
 /* Keys that a trained model depends on. */

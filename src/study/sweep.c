@@ -14,11 +14,12 @@ typedef struct Sweep {
     const MhoSweepOptions *options;
     const char *path;
     MhoGrid grid;
-    MhoBench *bench;
+    MhoWorkbench *bench;
     MhoPointInfo *points;
     MhoTrials trials;
     char *models;        /* "path digest\n" of every model */
     char digest[65];
+    MhoRecord *existing; /* what stands at path; NULL: nothing */
     char (*layers)[MHO_NAME_MAX]; /* (n_layers) names of the analog layers; NULL when points have different ones */
     size_t n_layers;
 } Sweep;
@@ -83,21 +84,42 @@ static MhoStatus note_layers(Sweep *sweep, size_t p, const MhoProgram *program, 
     return MHO_OK;
 }
 
-/* A model file holds one model: points that ask for different ones need different paths. */
-static MhoStatus check_recipe(const Sweep *sweep, const MhoSettings *settings, MhoError *error)
+typedef struct ModelFile {
+    char path[4096], recipe[65];
+} ModelFile;
+
+/* Take a point's model into the list; USAGE when its file is to hold another one already. */
+static MhoStatus add_model(const MhoSettings *settings, ModelFile **list, size_t *n, MhoError *error)
 {
-    char path[4096], first_path[4096], recipe[65], first_recipe[65];
-    const MhoSettings *first = sweep->grid.points[0].settings;
-    MhoStatus status = mho_model_path(settings, path, sizeof path, error);
+    ModelFile model;
+    MhoStatus status = mho_model_path(settings, model.path, sizeof model.path, error);
     if (status == MHO_OK)
-        status = mho_model_path(first, first_path, sizeof first_path, error);
-    if (status == MHO_OK)
-        status = mho_recipe_digest(settings, recipe, error);
-    if (status == MHO_OK)
-        status = mho_recipe_digest(first, first_recipe, error);
-    if (status == MHO_OK && strcmp(path, first_path) == 0 && strcmp(recipe, first_recipe) != 0)
-        status = mho_fail(error, MHO_USAGE, "model: %s is one file and the sweep needs a model for each of several recipes; write {recipe} in "
-                          "its name, as models/name_{recipe}.h5", path);
+        status = mho_recipe_digest(settings, model.recipe, error);
+    for (size_t i = 0; i < *n && status == MHO_OK; i++) {
+        if (strcmp((*list)[i].path, model.path) != 0)
+            continue;
+        if (strcmp((*list)[i].recipe, model.recipe) == 0)
+            return MHO_OK;
+        return mho_fail(error, MHO_USAGE, "model: %s is one file and the sweep needs a model for each of several recipes; "
+                        "write {recipe} in its name, as models/name_{recipe}.h5", model.path);
+    }
+    ModelFile *grown = status == MHO_OK ? realloc(*list, (*n + 1) * sizeof *grown) : NULL;
+    if (!grown)
+        return status == MHO_OK ? mho_fail(error, MHO_MEMORY, "out of memory for a sweep") : status;
+    *list = grown;
+    grown[(*n)++] = model;
+    return MHO_OK;
+}
+
+/* A model file holds one model: points that ask for different ones need different paths. */
+static MhoStatus check_models(const MhoGrid *grid, MhoError *error)
+{
+    ModelFile *list = NULL;
+    size_t n = 0;
+    MhoStatus status = MHO_OK;
+    for (size_t p = 0; p < grid->n_points && status == MHO_OK; p++)
+        status = add_model(grid->points[p].settings, &list, &n, error);
+    free(list);
     return status;
 }
 
@@ -109,10 +131,7 @@ static MhoStatus survey(Sweep *sweep, MhoError *error)
     for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
         const MhoPoint *point = &sweep->grid.points[p];
         MhoPrepared prepared = {0};
-        if (sweep->study->has_train)
-            status = check_recipe(sweep, point->settings, error);
-        if (status == MHO_OK)
-            status = mho_bench_prepare(sweep->bench, point->settings, point->text, false, &prepared, error);
+        status = mho_workbench_prepare(sweep->bench, point->settings, point->text, false, &prepared, error);
         if (status == MHO_OK)
             status = note_model(sweep, point->settings, prepared.model_digest, error);
         sweep->points[p] = (MhoPointInfo){.key = prepared.point, .n_chips = prepared.n_chips};
@@ -139,29 +158,47 @@ static void shard_name(const MhoSweepOptions *options, char *name, size_t size)
         name[0] = '\0';
 }
 
-/* Is the result there already? *finished; USAGE when the file is of another study. */
+static MhoStatus another_study(const Sweep *sweep, MhoError *error)
+{
+    return mho_fail(error, MHO_USAGE, "%s is the result of another study or model and is never overwritten; name another with -o or "
+                    "move it away", sweep->path);
+}
+
+/* Read the result if it is there. What can be refused before a model is trained is refused now. */
+static MhoStatus open_existing(Sweep *sweep, MhoError *error)
+{
+    if (access(sweep->path, F_OK) != 0)
+        return mho_check_writable(sweep->path, error);
+    MhoStatus status = mho_store_read(sweep->path, true, &sweep->existing, error);
+    if (status != MHO_OK)
+        return mho_fail_context(error, "the result is there and cannot be read; move it away or name another with -o");
+    char *text = mho_study_text(sweep->study);
+    const char *theirs = mho_attribute_string(&sweep->existing->attributes, "study");
+    if (!text)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    else if (!theirs || strcmp(theirs, text) != 0)
+        status = another_study(sweep, error);
+    free(text);
+    return status;
+}
+
+/* Is the result that is there this one? USAGE when it is of other models, or another part. */
 static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *error)
 {
     *finished = false;
-    if (access(sweep->path, F_OK) != 0)
+    if (!sweep->existing)
         return MHO_OK;
-    MhoRecord *record = NULL;
-    MhoStatus status = mho_store_read(sweep->path, true, &record, error);
-    if (status != MHO_OK)
-        return mho_fail_context(error, "the result is there and cannot be read; move it away or name another with -o");
     char mine[32] = "";
     shard_name(sweep->options, mine, sizeof mine);
-    const char *digest = mho_attribute_string(&record->attributes, "study_digest");
-    const char *shard = mho_attribute_string(&record->attributes, "shard");
-    bool same = digest && strcmp(digest, sweep->digest) == 0;
-    *finished = same && strcmp(shard ? shard : "", mine) == 0;
-    mho_record_destroy(record);
+    const char *digest = mho_attribute_string(&sweep->existing->attributes, "study_digest");
+    const char *shard = mho_attribute_string(&sweep->existing->attributes, "shard");
+    if (!digest || strcmp(digest, sweep->digest) != 0)
+        return another_study(sweep, error);
+    *finished = strcmp(shard ? shard : "", mine) == 0;
     if (*finished)
         return MHO_OK;
-    if (same)
-        return mho_fail(error, MHO_USAGE, "%s is another part of this sweep and is never overwritten; name another file with -o", sweep->path);
-    return mho_fail(error, MHO_USAGE, "%s is the result of another study or model and is never overwritten; name another with -o or move it "
-                    "away", sweep->path);
+    return mho_fail(error, MHO_USAGE, "%s is another part of this sweep and is never overwritten; name another file with -o",
+                    sweep->path);
 }
 
 static bool is_mine(const Sweep *sweep, size_t trial)
@@ -184,7 +221,7 @@ static MhoStatus run_point(Sweep *sweep, size_t p, size_t first, MhoJournal *jou
     const MhoPoint *point = &sweep->grid.points[p];
     MhoPrepared prepared;
     MhoTrial *trial = malloc(sizeof *trial);
-    MhoStatus status = mho_bench_prepare(sweep->bench, point->settings, point->text, true, &prepared, error);
+    MhoStatus status = mho_workbench_prepare(sweep->bench, point->settings, point->text, true, &prepared, error);
     if (status == MHO_OK && !trial)
         status = mho_fail(error, MHO_MEMORY, "out of memory for a trial");
     for (uint32_t chip = 0; status == MHO_OK && chip < sweep->points[p].n_chips; chip++) {
@@ -261,14 +298,19 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
         status = mho_make_folders(path, error);
     if (status == MHO_OK)
         status = mho_grid_create(study, &sweep.grid, error);
+    if (status == MHO_OK && study->has_train)
+        status = check_models(&sweep.grid, error);
     if (status == MHO_OK)
-        status = mho_bench_create(&options->model, &sweep.bench, error);
+        status = open_existing(&sweep, error);
+    if (status == MHO_OK)
+        status = mho_workbench_create(&options->model, &sweep.bench, error);
     if (status == MHO_OK)
         status = survey(&sweep, error);
     if (status == MHO_OK)
         status = check_existing(&sweep, &finished, error);
     if (status == MHO_OK && finished) {
         mho_log(options->model.log, MHO_LOG_INFO, "%s is the finished result of this study; nothing to do", path);
+        mho_journal_remove(path); /* of a process that was killed just after it wrote the result */
     } else if (status == MHO_OK) {
         status = mho_journal_read(path, &sweep.trials, error);
         if (status == MHO_OK)
@@ -277,10 +319,11 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
             status = write_result(&sweep, started, error);
     }
     mho_trials_clear(&sweep.trials);
+    mho_record_destroy(sweep.existing);
     free(sweep.points);
     free(sweep.layers);
     free(sweep.models);
-    mho_bench_destroy(sweep.bench);
+    mho_workbench_destroy(sweep.bench);
     mho_grid_destroy(&sweep.grid);
     return status;
 }

@@ -1,4 +1,4 @@
-/* trial.c - the bench and one trial on it. */
+/* trial.c - the workbench and one trial on it. */
 #include "study/trial.h"
 
 #include <stdio.h>
@@ -17,19 +17,20 @@ typedef struct BenchNet {
     char digest[65];
 } BenchNet;
 
-struct MhoBench {
+struct MhoWorkbench {
     MhoModelOptions options;
     BenchNet nets[MAX_NETS];
     size_t n_nets;
+    char *retrained; /* paths of models that --retrain has made, each between two line ends; NULL: none */
     char *images_key;
     MhoDataset images, calibration;
 };
 
-MhoStatus mho_bench_create(const MhoModelOptions *options, MhoBench **bench, MhoError *error)
+MhoStatus mho_workbench_create(const MhoModelOptions *options, MhoWorkbench **bench, MhoError *error)
 {
     *bench = calloc(1, sizeof **bench);
     if (!*bench)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the bench");
+        return mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study");
     (*bench)->options = *options;
     return MHO_OK;
 }
@@ -42,13 +43,14 @@ static void net_clear(BenchNet *entry)
     *entry = (BenchNet){0};
 }
 
-void mho_bench_destroy(MhoBench *bench)
+void mho_workbench_destroy(MhoWorkbench *bench)
 {
     if (!bench)
         return;
     for (size_t i = 0; i < bench->n_nets; i++)
         net_clear(&bench->nets[i]);
     free(bench->images_key);
+    free(bench->retrained);
     mho_dataset_destroy(&bench->images);
     mho_dataset_destroy(&bench->calibration);
     free(bench);
@@ -75,13 +77,13 @@ static char *key_text(const MhoSettings *settings, const char *const *keys, size
 }
 
 /* Images of these settings; loaded again only when the data keys change. */
-static MhoStatus bench_images(MhoBench *bench, const MhoSettings *settings, MhoError *error)
+static MhoStatus bench_images(MhoWorkbench *bench, const MhoSettings *settings, MhoError *error)
 {
     static const char *const keys[] = {"data.name", "data.train", "data.split", "data.limit", "data.calibration", "train.held_out",
                                        "train.limit", "seed"};
     char *key = key_text(settings, keys, sizeof keys / sizeof *keys, "");
     if (!key)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the bench");
+        return mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study");
     if (bench->images_key && strcmp(bench->images_key, key) == 0) {
         free(key);
         return MHO_OK;
@@ -101,9 +103,34 @@ static MhoStatus bench_images(MhoBench *bench, const MhoSettings *settings, MhoE
     return status;
 }
 
-static MhoStatus net_load(MhoBench *bench, const MhoSettings *settings, BenchNet *entry, MhoError *error)
+/* Load the net of settings, or make it. --retrain makes each file once, however many points and quantizations read it. */
+static MhoStatus ensure_model(MhoWorkbench *bench, const MhoSettings *settings, BenchNet *entry, MhoError *error)
 {
-    MhoStatus status = mho_model_ensure(settings, &bench->options, &entry->net, entry->digest, error);
+    MhoModelOptions options = bench->options;
+    char path[4096], *line = NULL, *joined = NULL;
+    if (!options.retrain)
+        return mho_model_ensure(settings, &options, &entry->net, entry->digest, error);
+    MhoStatus status = mho_model_path(settings, path, sizeof path, error);
+    if (status == MHO_OK && asprintf(&line, "\n%s\n", path) < 0)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the name of a model");
+    options.retrain = status == MHO_OK && !(bench->retrained && strstr(bench->retrained, line));
+    if (status == MHO_OK)
+        status = mho_model_ensure(settings, &options, &entry->net, entry->digest, error);
+    if (status == MHO_OK && options.retrain) {
+        if (asprintf(&joined, "%s%s", bench->retrained ? bench->retrained : "", line) >= 0) {
+            free(bench->retrained);
+            bench->retrained = joined;
+        } else {
+            status = mho_fail(error, MHO_MEMORY, "out of memory for the name of a model");
+        }
+    }
+    free(line);
+    return status;
+}
+
+static MhoStatus net_load(MhoWorkbench *bench, const MhoSettings *settings, BenchNet *entry, MhoError *error)
+{
+    MhoStatus status = ensure_model(bench, settings, entry, error);
     if (status == MHO_OK)
         status = mho_model_quantize(settings, &bench->calibration, bench->options.threads, bench->options.log, &entry->net, error);
     if (status == MHO_OK)
@@ -114,7 +141,7 @@ static MhoStatus net_load(MhoBench *bench, const MhoSettings *settings, BenchNet
     return status;
 }
 
-static MhoStatus bench_net(MhoBench *bench, const MhoSettings *settings, const BenchNet **found, MhoError *error)
+static MhoStatus bench_net(MhoWorkbench *bench, const MhoSettings *settings, const BenchNet **found, MhoError *error)
 {
     char path[4096], more[sizeof path + 2 * MHO_TEXT_MAX];
     MhoQuantParams quant;
@@ -127,7 +154,7 @@ static MhoStatus bench_net(MhoBench *bench, const MhoSettings *settings, const B
         snprintf(more, sizeof more, "%s\n%s\n%s", quant.weight_name, quant.activation_name, path);
     char *key = status == MHO_OK ? key_text(settings, keys, sizeof keys / sizeof *keys, more) : NULL;
     if (!key)
-        return status == MHO_OK ? mho_fail(error, MHO_MEMORY, "out of memory for the bench") : status;
+        return status == MHO_OK ? mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study") : status;
     for (size_t i = 0; i < bench->n_nets; i++) {
         if (strcmp(bench->nets[i].key, key) != 0)
             continue;
@@ -145,12 +172,11 @@ static MhoStatus bench_net(MhoBench *bench, const MhoSettings *settings, const B
         return status;
     }
     bench->n_nets++;
-    bench->options.retrain = false; /* once */
     *found = entry;
     return MHO_OK;
 }
 
-static MhoStatus check_shapes(const MhoBench *bench, const MhoProgram *program, MhoError *error)
+static MhoStatus check_shapes(const MhoWorkbench *bench, const MhoProgram *program, MhoError *error)
 {
     const MhoDataset *set = &bench->images;
     if (set->h != program->input.h || set->w != program->input.w || set->c != program->input.c)
@@ -161,7 +187,7 @@ static MhoStatus check_shapes(const MhoBench *bench, const MhoProgram *program, 
     return MHO_OK;
 }
 
-MhoStatus mho_bench_prepare(MhoBench *bench, const MhoSettings *settings, const char *point_text, bool calibrate, MhoPrepared *prepared,
+MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings, const char *point_text, bool calibrate, MhoPrepared *prepared,
                             MhoError *error)
 {
     const BenchNet *entry = NULL;

@@ -1,6 +1,6 @@
 /* trial.h - one trial: one point of a sweep on one chip. A pure function of (model, study, seed, point, chip).
  *
- * A bench keeps what trials share: the images, the nets and their lowered programs.
+ * A workbench keeps what trials share: the images, the nets and their lowered programs.
  */
 #ifndef MHO_STUDY_TRIAL_H
 #define MHO_STUDY_TRIAL_H
@@ -20,12 +20,13 @@ typedef struct MhoTrial {
     MhoLayerMeter layers[MHO_TRIAL_MAX_LAYERS];
 } MhoTrial;
 
-typedef struct MhoBench MhoBench;
+typedef struct MhoWorkbench MhoWorkbench;
 
-MhoStatus mho_bench_create(const MhoModelOptions *options, MhoBench **bench, MhoError *error) MHO_CHECKED;
-void mho_bench_destroy(MhoBench *bench);
+/* options->retrain: every model is trained once more, the first time a point needs it. */
+MhoStatus mho_workbench_create(const MhoModelOptions *options, MhoWorkbench **bench, MhoError *error) MHO_CHECKED;
+void mho_workbench_destroy(MhoWorkbench *bench);
 
-/* A point ready to run: its program, plan, images. Borrowed from the bench until the next call. */
+/* A point ready to run: its program, plan, images. Borrowed from the workbench until the next call. */
 typedef struct MhoPrepared {
     const MhoProgram *program;
     const MhoDataset *images, *calibration;
@@ -38,11 +39,12 @@ typedef struct MhoPrepared {
 } MhoPrepared;
 
 /* Load (or train) the model, quantize and lower it, plan the chip. calibrate false: only what n_chips and the key need. */
-MhoStatus mho_bench_prepare(MhoBench *bench, const MhoSettings *settings, const char *point_text, bool calibrate, MhoPrepared *prepared,
-                            MhoError *error) MHO_CHECKED;
+MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings, const char *point_text,
+                                bool calibrate, MhoPrepared *prepared, MhoError *error) MHO_CHECKED;
 void mho_prepared_clear(MhoPrepared *prepared);
 
 /* Run chip number `chip`. logits: NULL, or (images->n, classes). */
-MhoStatus mho_trial_run(const MhoPrepared *prepared, uint32_t chip, int threads, float *logits, MhoTrial *trial, MhoError *error) MHO_CHECKED;
+MhoStatus mho_trial_run(const MhoPrepared *prepared, uint32_t chip, int threads, float *logits, MhoTrial *trial,
+                        MhoError *error) MHO_CHECKED;
 
 #endif

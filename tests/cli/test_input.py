@@ -101,6 +101,22 @@ def test_idle_sweep(place):
     place.refused(2, ["model", "{recipe}"], "sweep", study, "-o", "idle.h5")
 
 
+def test_refused_before_training(place):
+    """What is wrong with a sweep is said before minutes of training, not after."""
+    path, model = finished(place), place.folder / "untrained.h5"
+
+    def refused(code, words, sweep, *arguments, **keys):
+        study = place.study("early.yaml", sweep, **{"model": model, **keys})
+        place.refused(code, words, "sweep", study, "-o", "early.h5", *arguments)
+        assert not model.exists() and not place.folder.joinpath("untrained.h5.partial").exists(), "it was trained all the same"
+
+    refused(2, "{recipe}", "  train.noise.weight: [0, 0.3]\n")
+    other = place.folder / "untrained_{recipe}.h5"
+    refused(2, "{recipe}", "  train.rate: [0.1, 0.2]\n", "--set", f"model=[{other}, {model}]")
+    refused(2, ["pcn", "'pcm'"], "  chip.cell.name: [pcm, pcn]\n")
+    refused(2, [str(path), "never overwritten"], "  chip.noise: [0, 2]\n", "-o", path)
+
+
 def test_data(place):
     trained(place)
     folder = fresh(place, "data")
@@ -198,10 +214,12 @@ def test_full_disk(place):
 
 def test_read_only_folder(place):
     trained(place)
-    study = place.study("read_only.yaml", "  chip.noise: [0, 1]\n")
-    one_line(namespace(place, "size=1m,ro", f"{place.mho} sweep {study} -o disk/r.h5 --quiet"), ["disk/r.h5", "Read-only"])
+    for model in [place.model, place.folder / "never.h5"]:  # said before a model is trained
+        study = place.study("read_only.yaml", "  chip.noise: [0, 1]\n", model=model)
+        one_line(namespace(place, "size=1m,ro", f"{place.mho} sweep {study} -o disk/r.h5 --quiet"), ["disk/r.h5", "Read-only"])
+    assert not model.exists()
     other = place.study("read_only_model.yaml", model="disk/model.h5")
-    one_line(namespace(place, "size=1m,ro", f"{place.mho} train {other} --quiet"), ["disk/model.h5", "read-only"])
+    one_line(namespace(place, "size=1m,ro", f"{place.mho} train {other} --quiet"), ["disk/model.h5", "Read-only"])
 
 
 def test_file_size_limit(place):
@@ -222,12 +240,29 @@ def test_results_are_kept(place):
     path = finished(place)
     study = place.study("finished.yaml", "  chip.noise: [0, 1]\n")
     before = (path.read_bytes(), path.stat().st_mtime_ns)
+    parts = pathlib.Path(f"{path}.parts")  # as of a process that was killed just after it wrote the result
+    parts.mkdir()
+    (parts / "host.1.0.journal").write_bytes(b"")
     process = place.run("sweep", study, "-o", path)
     assert process.returncode == 0 and "nothing to do" in process.stderr, process.stderr
+    assert not parts.exists(), "journals of a finished result are left behind"
     place.refused(2, [str(path), "never overwritten"], "sweep", study, "-o", path, "--set", "data.limit=30")
     place.refused(2, [str(path), "another part"], "sweep", study, "-o", path, "--shard", "1/2")
     place.refused(2, [str(path), "never overwritten"], "merge", path, "-o", path)
     assert before == (path.read_bytes(), path.stat().st_mtime_ns), "the result was touched"
+
+
+def test_retrain(place):
+    """--retrain makes every model of a sweep once more; the same recipe gives the same bytes, so the result stays."""
+    folder = fresh(place, "retrain")
+    study = place.study("retrain.yaml", "  train.rate: [0.1, 0.2]\n  chip.noise: [0, 1]\n", model=folder / "{recipe}.h5")
+    place.done("sweep", study, "-o", "retrain.h5", "-j", "1", "--quiet")
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert len(before) == 2, before
+    process = place.run("sweep", study, "-o", "retrain.h5", "-j", "1", "--retrain")
+    assert process.returncode == 0 and "nothing to do" in process.stderr, process.stderr
+    assert process.stderr.count("(--retrain)") == 2, process.stderr
+    assert all(path.stat().st_mtime_ns > before[path] for path in folder.iterdir()), "a model was not made again"
 
 
 if __name__ == "__main__":

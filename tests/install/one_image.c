@@ -8,14 +8,15 @@ int main(int argc, char **argv)
     MhoError error = {.text = "usage: one_image STUDY.yaml"};
     MhoModelOptions model = {.threads = 1};
     MhoStudy study;
-    MhoBench *bench;
+    MhoWorkbench *bench;
     MhoPrepared at;
     MhoChip *chip = NULL;
     MhoState *state;
     float logits[256];
     if (argc != 2 || mho_study_read(argv[1], &study, &error) != MHO_OK ||
-        mho_study_set(&study, "chip.cell.name=pcm", &error) != MHO_OK || mho_bench_create(&model, &bench, &error) != MHO_OK ||
-        mho_bench_prepare(bench, study.settings, "", true, &at, &error) != MHO_OK ||
+        mho_study_set(&study, "chip.cell.name=pcm", &error) != MHO_OK ||
+        mho_workbench_create(&model, &bench, &error) != MHO_OK ||
+        mho_workbench_prepare(bench, study.settings, "", true, &at, &error) != MHO_OK ||
         mho_program_state(at.program, at.plan, 0, (MhoCondition){.t = 86400, .temperature = 298}, at.calibration->images,
                           at.calibration->n, 1, &chip, &state, &error) != MHO_OK ||
         mho_analog_run(at.program, state, at.images->images, 1, &(MhoAnalogOptions){.threads = 1}, logits, &error) != MHO_OK) {

@@ -69,7 +69,7 @@ END_TEST
 /* The model's path is no result's key, but two models are two points. */
 START_TEST(models_are_points)
 {
-    MhoStudy study = STUDY("model=[a.h5, b.h5]", "title=[x, y]");
+    MhoStudy study = STUDY("model=[a.h5, b.h5]");
     MhoGrid grid;
     MhoError error = {0};
     must(mho_grid_create(&study, &grid, &error), &error);
@@ -90,6 +90,12 @@ static const char *const idle[][3] = {
     {"chip.cell.read=[frozen, per_read]", "chip.cell.name=ideal", "chip.cell.read"},
     {"chip.adc.uniform.bits=4,5", "chip.adc.name=ideal", "chip.adc.uniform.bits"},
     {"train.width=1,2", "chip.cell.name=pcm", "no train: section"},
+    {"repeat=2,4", "chip.cell.name=pcm", "repeat"},
+    {"title=[a, b]", "chip.cell.name=pcm", "title"},
+    /* the wrong name is the news, not the axis that it makes idle */
+    {"chip.time=1,2", "chip.cell.name=pcn", "'pcm'"},
+    {"chip.cell.name=[pcm, pcn]", "chip.time=1", "'pcm'"},
+    {"chip.noise=0,1", "quant.weight.name=fqcomv", "'fqconv'"},
 };
 
 START_TEST(idle_axes)
