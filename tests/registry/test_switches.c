@@ -1,33 +1,13 @@
-/* test_switches.c - no parameter silently does nothing.
- *
- * Each row predicts, in closed form, what a parameter's value does to what the model returns. The prediction must hold
- * with the parameter at `on`, and must fail when the parameter is forced to `off` underneath while `on` is still
- * predicted. A parameter of a registered device without a row fails the last test.
- */
-#include <stdlib.h>
+/* test_switches.c - what every parameter of a cell, an ADC, a DAC and a wire does. */
 #include <string.h>
 
 #include "adc/adc.h"
 #include "cell_bench.h"
 #include "dac/dac.h"
-#include "harness.h"
 #include "laws.h"
 #include "numbers.h"
+#include "switches.h"
 #include "wire/wire.h"
-
-typedef struct Switch Switch;
-
-/* Whether the model with these parameters does what `on` predicts. */
-typedef bool (*Effect)(const MhoModel *model, const void *params, double on);
-
-struct Switch {
-    const MhoRegistry *registry;
-    const char *model, *key;
-    double on, off;
-    Effect effect;
-    const char *with_key; /* another parameter that must act for this one to be seen; NULL: none */
-    double with_value;
-};
 
 enum { N_CELLS = 64 };
 static const double kelvin = 298.15;
@@ -239,77 +219,29 @@ static bool dac_is_bipolar(const MhoModel *model, const void *params, double on)
 }
 
 static const Switch switches[] = {
-    {&mho_cell_registry, "pcm", "prog_scale", 1.0, 0.0, pcm_programs, NULL, 0.0},
-    {&mho_cell_registry, "pcm", "drift_scale", 1.0, 0.0, pcm_drifts, NULL, 0.0},
-    {&mho_cell_registry, "pcm", "read_scale", 1.0, 0.0, pcm_reads, NULL, 0.0},
-    {&mho_cell_registry, "pcm", "t_read", 1e-6, 250e-9, pcm_integrates, NULL, 0.0},
-    {&mho_cell_registry, "nor_flash", "n", 1.2, 1.5, nor_slope, "sigma_vth", 5e-3},
-    {&mho_cell_registry, "nor_flash", "w_min", 0.02, 1e-3, nor_floor, NULL, 0.0},
-    {&mho_cell_registry, "nor_flash", "sigma_tune", 0.01, 0.0, nor_tuning, NULL, 0.0},
-    {&mho_cell_registry, "nor_flash", "sigma_vth", 1e-3, 0.0, nor_threshold, NULL, 0.0},
-    {&mho_cell_registry, "nor_flash", "program_temperature", 320.0, 298.15, nor_temperature, NULL, 0.0},
-    {&mho_cell_registry, "nor_flash", "i_max", 50e-9, 10e-9, nor_current, NULL, 0.0},
-    {&mho_cell_registry, "nor_flash", "bandwidth", 1e7, 1e6, nor_bandwidth, NULL, 0.0},
-    {&mho_cell_registry, "nor_flash", "k_flicker", 1e-6, 0.0, nor_flicker, NULL, 0.0},
-    {&mho_cell_registry, "nor_flash", "t_flicker", 100.0, 1.0, nor_slowest, NULL, 0.0},
-    {&mho_cell_registry, "nor_flash", "mirror", 1.0, 0.0, nor_mirror, NULL, 0.0},
-    {&mho_adc_registry, "uniform", "bits", 4.0, 8.0, adc_clips, NULL, 0.0},
-    {&mho_dac_registry, "amplitude", "bits", 3.0, 8.0, dac_refuses, NULL, 0.0},
-    {&mho_dac_registry, "amplitude", "signed", 1.0, 0.0, dac_is_bipolar, NULL, 0.0},
+    {"cell.pcm", "prog_scale", "1", "0", pcm_programs, NULL},
+    {"cell.pcm", "drift_scale", "1", "0", pcm_drifts, NULL},
+    {"cell.pcm", "read_scale", "1", "0", pcm_reads, NULL},
+    {"cell.pcm", "t_read", "1e-6", "250e-9", pcm_integrates, NULL},
+    {"cell.nor_flash", "n", "1.2", "1.5", nor_slope, "sigma_vth=5e-3"},
+    {"cell.nor_flash", "w_min", "0.02", "1e-3", nor_floor, NULL},
+    {"cell.nor_flash", "sigma_tune", "0.01", "0", nor_tuning, NULL},
+    {"cell.nor_flash", "sigma_vth", "1e-3", "0", nor_threshold, NULL},
+    {"cell.nor_flash", "program_temperature", "320", "298.15", nor_temperature, NULL},
+    {"cell.nor_flash", "i_max", "50e-9", "10e-9", nor_current, NULL},
+    {"cell.nor_flash", "bandwidth", "1e7", "1e6", nor_bandwidth, NULL},
+    {"cell.nor_flash", "k_flicker", "1e-6", "0", nor_flicker, NULL},
+    {"cell.nor_flash", "t_flicker", "100", "1", nor_slowest, NULL},
+    {"cell.nor_flash", "mirror", "true", "false", nor_mirror, NULL},
+    {"adc.uniform", "bits", "4", "8", adc_clips, NULL},
+    {"dac.amplitude", "bits", "3", "8", dac_refuses, NULL},
+    {"dac.amplitude", "signed", "bipolar", "two_phase", dac_is_bipolar, NULL},
 };
-enum { N_SWITCHES = sizeof switches / sizeof *switches };
-
-START_TEST(prediction_holds_and_notices_the_switch)
-{
-    const Switch *s = &switches[_i];
-    MhoError error = {0};
-    const MhoModel *model = mho_registry_find(s->registry, s->model, &error);
-    void *params;
-
-    ck_assert_msg(model != NULL, "%s", error.text);
-    params = params_new(model);
-    if (s->with_key != NULL) {
-        param_put(model, params, s->with_key, s->with_value);
-    }
-    param_put(model, params, s->key, s->on);
-    ck_assert_msg(s->effect(model, params, s->on), "%s.%s does not do what it promises", s->model, s->key);
-    param_put(model, params, s->key, s->off);
-    ck_assert_msg(!s->effect(model, params, s->on), "the test of %s.%s does not notice it off", s->model, s->key);
-    free(params);
-}
-END_TEST
-
-START_TEST(every_parameter_is_predicted)
-{
-    static const MhoRegistry *const registries[] = {&mho_cell_registry, &mho_adc_registry, &mho_dac_registry,
-                                                    &mho_wire_registry};
-
-    for (size_t k = 0; k < sizeof registries / sizeof *registries; k++) {
-        for (size_t m = 0; m < registries[k]->n; m++) {
-            const MhoModel *model = registries[k]->models[m];
-
-            for (size_t p = 0; p < model->n_params; p++) {
-                bool found = false;
-
-                for (size_t i = 0; i < N_SWITCHES; i++) {
-                    found = found ||
-                            (switches[i].registry == registries[k] && strcmp(switches[i].model, model->name) == 0 &&
-                             strcmp(switches[i].key, model->params[p].key) == 0);
-                }
-                ck_assert_msg(found, "%s.%s has no predicted effect", model->name, model->params[p].key);
-            }
-        }
-    }
-}
-END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("registry/switches");
-    TCase *effects = tcase_create("effects");
+    static const MhoRegistry *const registries[] = {&mho_cell_registry, &mho_adc_registry, &mho_dac_registry, &mho_wire_registry, NULL};
+    const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .registries = registries};
 
-    tcase_add_loop_test(effects, prediction_holds_and_notices_the_switch, 0, N_SWITCHES);
-    tcase_add_test(effects, every_parameter_is_predicted);
-    suite_add_tcase(suite, effects);
-    return test_main(suite);
+    return switches_main("registry/switches", &book);
 }

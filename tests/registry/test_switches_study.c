@@ -1,0 +1,281 @@
+/* test_switches_study.c - what every key of the study itself does, on trials of a one-layer network. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+#include "switches.h"
+#include "tiny.h"
+
+#define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
+
+/* The trial that a study with these keys runs. */
+static void run_study(Tiny *tiny, const void *params)
+{
+    MhoSettings *settings = tiny_settings();
+
+    tiny_put(settings, "", &mho_study_model, params);
+    tiny_run(tiny, settings);
+}
+
+static bool same_images(const MhoDataset *a, const MhoDataset *b)
+{
+    return a->n == b->n && a->n > 0 && memcmp(a->images, b->images, a->n * TINY_PIXELS) == 0 && memcmp(a->labels, b->labels, a->n) == 0;
+}
+
+/* Whether set is the first `limit` (0: all) images of the files called name. */
+static bool is_set(const MhoDataset *set, const char *name, size_t limit)
+{
+    MhoDataset wanted;
+    MhoError error = {0};
+
+    must(mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, limit, &wanted, &error), &error);
+    const bool same = same_images(set, &wanted);
+    mho_dataset_destroy(&wanted);
+    return same;
+}
+
+/* Logits of the same chip, made by hand from its configuration with another seed. */
+static bool seeds_chip(const MhoModel *model, const void *params, double on)
+{
+    Tiny tiny;
+    MhoError error = {0};
+    MhoPlan *plan;
+    MhoChip *chip = NULL;
+    MhoState *state;
+    float logits[TINY_LOGITS];
+
+    (void)model;
+    run_study(&tiny, params);
+    const MhoPrepared *p = &tiny.prepared;
+    const MhoAnalogOptions options = {.threads = 1};
+    MhoChipConfig config = p->config;
+    config.seed = (uint64_t)on;
+    must(mho_program_plan(p->program, &config, p->calibration->images, p->calibration->n, 1, &plan, &error), &error);
+    must(mho_program_state(p->program, plan, 0, (MhoCondition){.temperature = 298.15}, NULL, 0, 1, &chip, &state, &error), &error);
+    must(mho_analog_run(p->program, state, p->images->images, p->images->n, &options, logits, &error), &error);
+    const bool same = memcmp(logits, tiny.logits, sizeof logits) == 0;
+    mho_state_destroy(state);
+    mho_chip_destroy(chip);
+    mho_plan_destroy(plan);
+    tiny_close(&tiny);
+    return same;
+}
+
+static bool repeats_chips(const MhoModel *model, const void *params, double on)
+{
+    Tiny tiny;
+
+    (void)model;
+    run_study(&tiny, params);
+    const bool holds = tiny.prepared.n_chips == (uint32_t)on;
+    tiny_close(&tiny);
+    return holds;
+}
+
+/* Accuracy over the first `on` images of the files, from the logits of the trial. */
+static bool limits_images(const MhoModel *model, const void *params, double on)
+{
+    Tiny tiny;
+    MhoDataset all;
+    MhoError error = {0};
+    size_t hits;
+    double loss;
+
+    (void)model;
+    run_study(&tiny, params);
+    must(mho_dataset_load(TINY_TEST_SET, NULL, MHO_SPLIT_TEST, 0, &all, &error), &error);
+    mho_logits_score(tiny.logits, all.labels, (size_t)on, TINY_CLASSES, &hits, &loss);
+    const bool holds = is_set(tiny.prepared.images, TINY_TEST_SET, (size_t)on) && tiny.trial.accuracy == (double)hits / on &&
+                       tiny.trial.loss == loss;
+    mho_dataset_destroy(&all);
+    tiny_close(&tiny);
+    return holds;
+}
+
+/* test: the test files; train: the training files; held: the held-out part of these, which the seed chooses. */
+static bool chooses_split(const MhoModel *model, const void *params, double on)
+{
+    Tiny tiny;
+    MhoDataset all, kept, held;
+    MhoError error = {0};
+
+    (void)model;
+    run_study(&tiny, params);
+    const MhoDataset *images = tiny.prepared.images;
+    must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, 0, &all, &error), &error);
+    must(mho_dataset_split(&all, TINY_HELD, tiny.prepared.config.seed, &kept, &held, &error), &error);
+    const bool holds = on == MHO_DATA_TEST    ? is_set(images, TINY_TEST_SET, 0)
+                       : on == MHO_DATA_TRAIN ? same_images(images, &all)
+                                              : same_images(images, &held);
+    mho_dataset_destroy(&all);
+    mho_dataset_destroy(&kept);
+    mho_dataset_destroy(&held);
+    tiny_close(&tiny);
+    return holds;
+}
+
+/* The converter's step is that of the first `on` training images. */
+static bool calibrates_with(const MhoModel *model, const void *params, double on)
+{
+    Tiny tiny;
+    MhoPlan *plan;
+    MhoDataset first;
+    MhoError error = {0};
+
+    (void)model;
+    run_study(&tiny, params);
+    const MhoPrepared *p = &tiny.prepared;
+    must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, (size_t)on, &first, &error), &error);
+    must(mho_program_plan(p->program, &p->config, first.images, first.n, 1, &plan, &error), &error);
+    const bool holds = p->calibration->n == (size_t)on && mho_plan_layer(plan, 0).step > 1.0F &&
+                       mho_plan_layer(plan, 0).step == mho_plan_layer(p->plan, 0).step;
+    mho_plan_destroy(plan);
+    mho_dataset_destroy(&first);
+    tiny_close(&tiny);
+    return holds;
+}
+
+/* Signal of the first `on` images: a logit of an ideal chip is a * sum. */
+static bool measures_images(const MhoModel *model, const void *params, double on)
+{
+    Tiny tiny;
+    double signal = 0.0;
+
+    (void)model;
+    run_study(&tiny, params);
+    for (size_t i = 0; i < (size_t)on * TINY_CLASSES; i++) {
+        const double sum = rint((double)tiny.logits[i] / (double)tiny.prepared.program->steps[0].a[i % TINY_CLASSES]);
+
+        signal += sum * sum;
+    }
+    const bool holds = signal > 0.0 && fabs(tiny.trial.layers[0].signal / signal - 1.0) < 1e-9;
+    tiny_close(&tiny);
+    return holds;
+}
+
+/* A study's text, by which results name and repeat it. */
+static bool is_titled(const MhoModel *model, const void *params, double on)
+{
+    MhoStudy study;
+    MhoError error = {0};
+
+    (void)model, (void)on;
+    must(mho_study_read(NULL, &study, &error), &error);
+    tiny_put(study.settings, "", &mho_study_model, params);
+    char *text = mho_study_text(&study);
+    ck_assert_ptr_nonnull(text);
+    const bool holds = strstr(text, "title=Why\n") != NULL;
+    free(text);
+    mho_study_destroy(&study);
+    return holds;
+}
+
+static bool loads_other_model(const MhoModel *model, const void *params, double on)
+{
+    Tiny tiny;
+    MhoNet *net;
+    MhoError error = {0};
+    char digest[65];
+
+    (void)model, (void)on;
+    run_study(&tiny, params);
+    must(mho_model_load("other.h5", &net, digest, &error), &error);
+    const bool holds = strcmp(digest, tiny.prepared.model_digest) == 0;
+    mho_net_destroy(net);
+    tiny_close(&tiny);
+    return holds;
+}
+
+static bool names_images(const MhoModel *model, const void *params, double on)
+{
+    Tiny tiny;
+
+    (void)model, (void)on;
+    run_study(&tiny, params);
+    const bool holds = is_set(tiny.prepared.images, TINY_TRAIN_SET, 0);
+    tiny_close(&tiny);
+    return holds;
+}
+
+static bool names_training(const MhoModel *model, const void *params, double on)
+{
+    Tiny tiny;
+
+    (void)model, (void)on;
+    run_study(&tiny, params);
+    const bool holds = is_set(tiny.prepared.calibration, TINY_TEST_SET, 0);
+    tiny_close(&tiny);
+    return holds;
+}
+
+/* The model of the chip's configuration; a name that is not registered is refused. */
+static bool picks(const void *params, size_t member, const char *name)
+{
+    MhoSettings *settings = tiny_settings();
+    Tiny tiny;
+
+    tiny_put(settings, "", &mho_study_model, params);
+    bool holds = tiny_try(&tiny, settings);
+    const MhoChipConfig *c = &tiny.prepared.config;
+    const MhoModel *models[] = {&c->cell->model, &c->adc->model, &c->dac->model, &c->wire->model};
+    holds = holds && strcmp(models[member]->name, name) == 0;
+    tiny_close(&tiny);
+    return holds;
+}
+
+static bool picks_cell(const MhoModel *model, const void *params, double on)
+{
+    (void)model, (void)on;
+    return picks(params, 0, "pcm");
+}
+
+static bool picks_adc(const MhoModel *model, const void *params, double on)
+{
+    (void)model, (void)on;
+    return picks(params, 1, "uniform");
+}
+
+static bool picks_dac(const MhoModel *model, const void *params, double on)
+{
+    (void)model, (void)on;
+    return picks(params, 2, "amplitude");
+}
+
+static bool picks_wire(const MhoModel *model, const void *params, double on)
+{
+    (void)model, (void)on;
+    return picks(params, 3, "none");
+}
+
+#define FILES "model=tiny.h5;data.name=" TINY_TEST_SET ";data.train=" TINY_TRAIN_SET
+#define NOISY FILES ";chip.cell.name=pcm;chip.adc.name=ideal"
+
+static const Switch switches[] = {
+    {"study", "seed", "7", "8", seeds_chip, NOISY},
+    {"study", "repeat", "5", "3", repeats_chips, NOISY},
+    {"study", "data.limit", "12", "0", limits_images, FILES},
+    {"study", "data.split", "test", "train", chooses_split, FILES},
+    {"study", "data.split", "train", "test", chooses_split, FILES},
+    {"study", "data.split", "held", "train", chooses_split, FILES},
+    {"study", "data.calibration", "3", "60", calibrates_with, FILES ";chip.adc.name=uniform"},
+    {"study", "data.measured", "9", "10", measures_images, FILES ";chip.adc.name=ideal"},
+    {"study", "title", "Why", "", is_titled, NULL},
+    {"study", "model", "other.h5", "tiny.h5", loads_other_model, FILES},
+    {"study", "data.name", TINY_TRAIN_SET, TINY_TEST_SET, names_images, FILES},
+    {"study", "data.train", TINY_TEST_SET, TINY_TRAIN_SET, names_training, FILES},
+    {"study", "chip.cell.name", "pcm", "nor_flash", picks_cell, FILES},
+    {"study", "chip.adc.name", "uniform", "ideal", picks_adc, FILES},
+    {"study", "chip.dac.name", "amplitude", "nonesuch", picks_dac, FILES}, /* the only one */
+    {"study", "chip.wire.name", "none", "nonesuch", picks_wire, FILES},    /* the only one */
+};
+
+int main(void)
+{
+    static const MhoModel *const tables[] = {&mho_study_model, NULL};
+    const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
+    const int code = tiny_enter() ? switches_main("registry/switches_study", &book) : 1;
+
+    tiny_leave();
+    return code;
+}
