@@ -24,9 +24,9 @@ const Command command_digest = {
     .name = "digest",
     .usage = "FILE.h5 ...",
     .summary = "payload digest: equal for equal results",
-    .help = "SHA-256 over every dataset and attribute outside the groups provenance and summary. The same study gives the same digest\n"
-            "whatever the threads, batch, shards, order, interruptions or instruction set.",
-    .options = MHO_OPTION_QUIET,
+    .help = "SHA-256 over every dataset and attribute outside the groups provenance and summary. The same study of the same\n"
+            "model gives the same digest whatever the threads, batch, shards, order, interruptions or instruction set.",
+    .options = 0,
     .min_arguments = 1,
     .max_arguments = MHO_MAX_ARGUMENTS,
     .run = run_digest,
@@ -43,7 +43,7 @@ const Command command_plot = {
     .summary = "figures from a result or model file",
     .help = "Writes STEM.svg and STEM.png (default: beside the file). The figure follows from the axes: curves with 95 % bands,\n"
             "a heat map, panels, or the learning curve of a model file.",
-    .options = MHO_OPTION_OUTPUT | MHO_OPTION_QUIET,
+    .options = MHO_OPTION_OUTPUT,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_plot,

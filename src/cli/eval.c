@@ -22,6 +22,9 @@ static MhoStatus evaluate_float(const Evaluation *at, MhoNet *net, MhoError *err
 {
     MhoDataset images = {0};
     double accuracy, loss;
+    if (at->options->layers || at->options->trace >= 0)
+        return mho_fail(error, MHO_USAGE, "--layers and --trace show codes and the model is float: add --set "
+                        "quant.weight.bits=8 --set quant.activation.bits=8");
     MhoStatus status = mho_study_images(at->study.settings, at->options->data, &images, error);
     if (status == MHO_OK)
         status = mho_train_evaluate(net, &images, 250, &accuracy, &loss, error);
@@ -169,9 +172,9 @@ static MhoStatus evaluate_chip(Evaluation *at, MhoError *error)
     MhoStatus status = mho_workbench_prepare(at->bench, at->study.settings, "eval", true, &at->prepared, error);
     if (status == MHO_OK && !first)
         status = mho_fail(error, MHO_MEMORY, "out of memory for trials");
-    if (status == MHO_OK && at->options->trace >= 0) {
+    if (status == MHO_OK && at->options->trace >= 0)
         status = write_trace(at, error);
-    } else if (status == MHO_OK) {
+    if (status == MHO_OK && (at->options->trace < 0 || at->options->layers)) {
         status = print_integer(at, error);
         if (status == MHO_OK)
             status = run_chips(at, first, error);
@@ -198,6 +201,8 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
     if (at.study.n_axes > 0)
         status = mho_fail(error, MHO_USAGE, "eval runs one configuration and --set %s gives several; mho sweep runs them",
                           at.study.axes[0].key);
+    if (status == MHO_OK && options->output && options->trace < 0)
+        status = mho_fail(error, MHO_USAGE, "eval prints and writes no file; -o goes with --trace N, and mho sweep makes a result");
     MhoModelOptions model = mho_options_model(options, false);
     if (status == MHO_OK)
         status = mho_settings_set(at.study.settings, "model", options->arguments[0], NULL, error);

@@ -17,10 +17,10 @@ typedef struct Option {
 
 static const Option table[] = {
     {MHO_OPTION_SET, "--set", "KEY=VALUE", "any key of any table; a list 4,6,8 or a range 4:8:2 makes it a sweep"},
-    {MHO_OPTION_OUTPUT, "-o", "FILE", "where the result goes"},
+    {MHO_OPTION_OUTPUT, "-o", "FILE", "the file to write"},
     {MHO_OPTION_DATA, "--data", "FOLDER", "where data sets lie (else $MHO_DATA, ~/.local/share/mho, /usr/share/datasets)"},
-    {MHO_OPTION_THREADS, "-j", "N", "threads (else SLURM_CPUS_PER_TASK, OMP_NUM_THREADS, all cores); results do not depend on it"},
-    {MHO_OPTION_CPU, "--cpu", "NAME", "kernels: auto, scalar, avx2, avx512; results do not depend on it"},
+    {MHO_OPTION_THREADS, "-j", "N", "threads (else SLURM_CPUS_PER_TASK, OMP_NUM_THREADS, all cores); only training depends on it"},
+    {MHO_OPTION_CPU, "--cpu", "NAME", "kernels: auto, scalar, avx2, avx512; only training may depend on it"},
     {MHO_OPTION_SHARD, "--shard", "I/N", "run part I of N; `mho merge` joins the parts"},
     {MHO_OPTION_RETRAIN, "--retrain", NULL, "train the model again even if it is there"},
     {MHO_OPTION_RESUME, "--resume", NULL, "go on from the last checkpoint of this recipe"},

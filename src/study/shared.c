@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "store/store.h"
 #include "study/options.h"
 
 enum { UP_MAX = 6, PATH_BYTES = 4096 };
@@ -46,11 +47,13 @@ static const char *python(void)
 MhoStatus mho_plot_file(const char *file, const char *stem, MhoError *error)
 {
     char script[PATH_BYTES], output[PATH_BYTES];
-    MhoStatus status = mho_shared_file("results", "plot.py", script, sizeof script, error);
+    MhoRecord *record = NULL; /* a damaged file gets one line, not Python's many */
+    MhoStatus status = mho_store_read(file, false, &record, error);
+    mho_record_destroy(record);
+    if (status == MHO_OK)
+        status = mho_shared_file("results", "plot.py", script, sizeof script, error);
     if (status != MHO_OK)
         return status;
-    if (access(file, R_OK) != 0)
-        return mho_fail(error, MHO_INPUT, "%s: %s", file, strerror(errno));
     const char *dot = strrchr(file, '.'), *slash = strrchr(file, '/');
     int length = dot && (!slash || dot > slash) ? (int)(dot - file) : (int)strlen(file);
     snprintf(output, sizeof output, "%.*s", stem ? (int)strlen(stem) : length, stem ? stem : file);

@@ -84,6 +84,11 @@ def test_set(place):
     place.refused(2, ["--set", "chip.noise"], "sweep", study, "--set", "chip.noise=0:1:0")
     place.refused(2, ["--set", "chip.noise"], "sweep", study, "--set", "chip.noise=0,,1")
     place.refused(2, ["eval", "several"], "eval", trained(place), "--set", "chip.noise=0,1")
+    place.refused(2, ["-o", "--trace"], "eval", trained(place), "-o", "nothing.h5")
+    place.done("train", place.study("float.yaml", model="float.h5"), "--set", "train.ladder=float:1", "--quiet")
+    place.refused(2, ["--layers", "quant.weight.bits=8"], "eval", "float.h5", "--layers", "--set", f"data.name={place.test}")
+    place.refused(2, ["quant.weight.bits", "quantized"], "eval", trained(place), "--set", "quant.weight.bits=7", "--set",
+                  f"data.name={place.test}", "--set", f"data.train={place.train}")
 
 
 def test_idle_sweep(place):
@@ -164,7 +169,8 @@ def newer(path, target):
 
 def test_damaged_files(place):
     folder = fresh(place, "damaged")
-    for good, command in [(trained(place), "eval"), (finished(place), "digest"), (finished(place), "show")]:
+    for good, command in [(trained(place), "eval"), (finished(place), "digest"), (finished(place), "show"),
+                          (finished(place), "plot")]:
         bad = folder / "bad.h5"
         for what in damaged(good, bad):
             options = ["--set", f"data.name={place.test}", "--set", f"data.train={place.train}"] if command == "eval" else []
