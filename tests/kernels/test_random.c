@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness.h"
@@ -11,6 +12,8 @@
 #include "kernels/random.h"
 
 enum { MAX_TABLES = 8 };
+
+__extension__ typedef unsigned __int128 Wide;
 
 static const struct {
     uint32_t counter[4], key[2], words[4];
@@ -82,6 +85,19 @@ START_TEST(test_streams_differ)
 }
 END_TEST
 
+/* The counter is { item / 4, place, chip, image }, as random.h says: results of years to come depend on it. */
+START_TEST(test_counter_layout)
+{
+    const MhoStream stream = {.seed = 5, .step = 1, .place = 0x11111111, .chip = 0x22222222, .image = 0x33333333};
+    const uint32_t counter[3] = {0x11111111, 0x22222222, 0x33333333};
+    uint32_t words[6], wanted[6];
+
+    mho_random_words(stream, MHO_DRAW_TEST, 7, 6, words);
+    mho_kernels()->words(mho_stream_key(stream, MHO_DRAW_TEST), counter, 7, 6, wanted);
+    ck_assert_mem_eq(words, wanted, sizeof words);
+}
+END_TEST
+
 /* Draws of a stream are items of one sequence, wherever a fill starts. */
 START_TEST(test_items)
 {
@@ -124,6 +140,38 @@ START_TEST(test_uniform)
     }
     ck_assert(fabs(mean - 0.5) < 5.0 * sqrt(1.0 / 12.0 / N));
     ck_assert(fabs(square - 1.0 / 3.0) < 5.0 * sqrt(4.0 / 45.0 / N));
+}
+END_TEST
+
+/* A word that rounds to 1.0F: item 3239261 of seed 1 is 0xffffff85. */
+START_TEST(test_uniform_stays_below_one)
+{
+    enum { N = 3239262 };
+    float *u = malloc(N * sizeof *u);
+    uint32_t word;
+
+    ck_assert_ptr_nonnull(u);
+    mho_random_words((MhoStream){.seed = 1}, MHO_DRAW_TEST, N - 1, 1, &word);
+    ck_assert_uint_ge(word, 0xffffff80U);
+    mho_uniform_fill((MhoStream){.seed = 1}, MHO_DRAW_TEST, N, u);
+    ck_assert(u[N - 1] == 1.0F - 0x1p-24F);
+    free(u);
+}
+END_TEST
+
+/* The high part of a 64-bit fraction times n, in arithmetic that is wide enough. */
+START_TEST(test_below_is_exact)
+{
+    const MhoStream stream = {.seed = 13};
+
+    for (uint64_t i = 0; i < 1000; i++) {
+        const uint32_t n = UINT32_MAX - (uint32_t)i;
+        uint32_t words[2];
+
+        mho_random_words(stream, MHO_DRAW_TEST, 2 * i, 2, words);
+        const uint64_t fraction = (uint64_t)words[1] << 32 | words[0];
+        ck_assert_uint_eq(mho_random_below(stream, MHO_DRAW_TEST, i, n), (uint64_t)((Wide)fraction * n >> 64));
+    }
 }
 END_TEST
 
@@ -193,8 +241,11 @@ int main(void)
     tcase_add_test(tests, test_known_answers);
     tcase_add_test(tests, test_place_widths);
     tcase_add_test(tests, test_streams_differ);
+    tcase_add_test(tests, test_counter_layout);
     tcase_add_test(tests, test_items);
     tcase_add_test(tests, test_uniform);
+    tcase_add_test(tests, test_uniform_stays_below_one);
+    tcase_add_test(tests, test_below_is_exact);
     tcase_add_test(tests, test_below);
     tcase_add_test(tests, test_shuffle);
     suite_add_tcase(suite, tests);

@@ -1,9 +1,11 @@
 /* test_crossbar_plan.c - what a plan refuses, and the converter steps it finds. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "array_bench.h"
 #include "harness.h"
+#include "numbers.h"
 
 static void open_small(ArrayBench *bench)
 {
@@ -70,6 +72,11 @@ START_TEST(bad_combinations_are_refused)
     bench.config.chip.rows = 0;
     assert_refused(&bench, "array.rows", "1");
     bench.config.chip.rows = 512;
+    bench.config.chip.cols = 512;
+    array_shape(&bench, 1, 10, 10, 1);
+    bench.matrix.positions = (size_t)1 << 34;
+    assert_refused(&bench, "2^34 random numbers", "chip.array.rows");
+    bench.matrix.positions = 1;
     bench.config.chip.calibrate = MHO_CALIBRATE_STATE;
     assert_refused(&bench, "chip.adc.calibrate", "chip.adc.range=calibrated");
     bench.config.chip.calibrate = MHO_CALIBRATE_IDEAL;
@@ -128,46 +135,118 @@ START_TEST(known_steps)
 }
 END_TEST
 
-/* Squared error of the layer's outputs at a fixed step, as a fraction of the largest possible sum. */
-static double error_at(ArrayBench *bench, double step, int bits)
+/* Largest possible sum of each kind of converter column, written down from the codes; x is 0..15 or -15..15. */
+START_TEST(largest_sums)
 {
-    const double high = (double)((1 << (bits - 1)) - 1);
-    MhoLayerMeter meter = {0};
-    float logits[60 * 10];
-
-    bench->config.chip.range = MHO_RANGE_FIXED;
-    bench->config.chip.full_scale = step * high / mho_plan_layer(bench->plan, 0).largest_sum;
-    array_plan(bench);
-    array_make(bench, 0, 0.0);
-    array_read(bench, 0, logits, &meter, NULL);
-    return meter.noise;
-}
-
-START_TEST(calibrated_step_has_the_least_error)
-{
-    const int bits = 4 + _i;
-    float logits[60 * 10];
+    enum { ROWS = 20, COLS = 10 };
+    const bool bipolar = _i == 1, digital = _i >= 2, offset = _i == 3;
+    double largest = 0.0;
     ArrayBench bench;
-    MhoRangeProbe *probe, *half;
-    MhoError error;
-    double step, here;
 
     open_small(&bench);
-    bench.config.chip.range = MHO_RANGE_CALIBRATED;
+    bench.config.chip.range = MHO_RANGE_MAXIMUM;
+    bench.config.chip.subtract = digital ? MHO_SUBTRACT_DIGITAL : MHO_SUBTRACT_ANALOG;
+    bench.config.chip.mapping = offset ? MHO_MAP_OFFSET : MHO_MAP_DIFFERENTIAL;
+    bench.matrix.signed_input = bipolar;
+    array_dac(&bench, "signed", bipolar ? 1 : 0);
+    array_plan(&bench);
+    for (size_t j = 0; j < COLS; j++) {
+        double plus = 0.0, minus = 0.0, shifted = 0.0;
+
+        for (size_t r = 0; r < ROWS; r++) {
+            const double code = bench.codes[r * COLS + j];
+
+            plus += fmax(code, 0.0);
+            minus += fmax(-code, 0.0);
+            shifted += code + 7.0;
+        }
+        largest = fmax(largest, offset ? fmax(shifted, ROWS * 7.0) : bipolar ? plus + minus : fmax(plus, minus));
+    }
+    assert_close(mho_plan_layer(bench.plan, 0).largest_sum, 15.0 * largest, 1e-6, "largest sum");
+    array_close(&bench);
+}
+END_TEST
+
+/* Digital subtraction converts the reference column too: with columns of no current it holds the largest sum. */
+START_TEST(calibration_sees_the_reference_column)
+{
+    float logits[60 * 10];
+    double largest = 0.0;
+    MhoRangeProbe *probe;
+    MhoError error = {0};
+    ArrayBench bench;
+
+    open_small(&bench);
+    bench.config.chip.subtract = MHO_SUBTRACT_DIGITAL;
+    bench.config.chip.mapping = MHO_MAP_OFFSET;
+    for (size_t i = 0; i < 20 * 10; i++) {
+        bench.codes[i] = -7;
+    }
+    array_make(&bench, 0, 0.0);
+    ck_assert_int_eq(mho_range_probe_create(1, &probe, &error), MHO_OK);
+    array_read(&bench, 0, logits, NULL, probe);
+    for (size_t p = 0; p < 60; p++) {
+        double sum = 0.0;
+
+        for (size_t r = 0; r < 20; r++) {
+            sum += 7.0 * bench.input[p * 20 + r];
+        }
+        largest = fmax(largest, sum);
+    }
+    ck_assert(mho_range_probe_largest(probe, 0) == largest);
+    mho_range_probe_destroy(probe);
+    array_close(&bench);
+}
+END_TEST
+
+/* Mean squared error of a signed converter with codes up to `code`. */
+static double quantization_error(size_t n, const float *sums, double step, double code)
+{
+    double error = 0.0;
+
+    for (size_t i = 0; i < n; i++) {
+        const double rounded = rint((double)sums[i] / step);
+        const double kept = fmin(fmax(rounded, -code), code) * step - (double)sums[i];
+
+        error += kept * kept / (double)n;
+    }
+    return error;
+}
+
+/* The calibrated step against a search over steps, on the sums themselves; and steps 20 % off are told apart. */
+START_TEST(calibrated_step_has_the_least_error)
+{
+    enum { ROWS = 48, COLS = 16, MANY = 4000, N = MANY * COLS };
+    const int bits = 4 + 2 * _i;
+    const double code = (1 << (bits - 1)) - 1;
+    float *sums = malloc(N * sizeof *sums);
+    double least = INFINITY, step;
+    MhoRangeProbe *probe, *half;
+    MhoError error = {0};
+    ArrayBench bench;
+
+    ck_assert_ptr_nonnull(sums);
+    array_open(&bench, "ideal", "uniform");
     array_adc(&bench, "bits", bits);
+    bench.config.chip.range = MHO_RANGE_CALIBRATED;
+    array_shape(&bench, 1, ROWS, COLS, MANY);
+    array_fill(&bench, 9, 127, 255, false, 0);
     array_make(&bench, 0, 0.0);
     ck_assert_int_eq(mho_range_probe_create(1, &probe, &error), MHO_OK);
     ck_assert_int_eq(mho_range_probe_create(1, &half, &error), MHO_OK);
-    array_read(&bench, 0, logits, NULL, half);
+    array_read(&bench, 0, sums, NULL, half);
     mho_range_probe_merge(probe, half);
     ck_assert_int_eq(mho_plan_calibrate(bench.plan, probe, &error), MHO_OK);
     step = (double)mho_plan_layer(bench.plan, 0).step;
-    ck_assert(step > 1.0 && step < mho_range_probe_largest(probe, 0));
-    here = error_at(&bench, step, bits);
-    ck_assert_msg(here < error_at(&bench, 1.35 * step, bits), "step %g is too fine", step);
-    ck_assert_msg(here < error_at(&bench, 0.75 * step, bits), "step %g is too coarse", step);
+    for (double tried = step / 3.0; tried < 3.0 * step; tried *= 1.01) {
+        least = fmin(least, quantization_error(N, sums, tried, code));
+    }
+    assert_close(quantization_error(N, sums, step, code), least, 0.01, "error of the calibrated step");
+    ck_assert(quantization_error(N, sums, 1.2 * step, code) > 1.05 * least);
+    ck_assert(quantization_error(N, sums, step / 1.2, code) > 1.05 * least);
     mho_range_probe_destroy(probe);
     mho_range_probe_destroy(half);
+    free(sums);
     array_close(&bench);
 }
 END_TEST
@@ -208,7 +287,9 @@ static Suite *suite(void)
     tcase_add_test(c, bad_combinations_are_refused);
     tcase_add_test(c, flash_refuses_bipolar_inputs);
     tcase_add_test(c, known_steps);
-    tcase_add_loop_test(c, calibrated_step_has_the_least_error, 0, 4);
+    tcase_add_loop_test(c, largest_sums, 0, 4);
+    tcase_add_test(c, calibration_sees_the_reference_column);
+    tcase_add_loop_test(c, calibrated_step_has_the_least_error, 0, 3);
     tcase_add_test(c, enough_bits_give_a_unit_step);
     suite_add_tcase(s, c);
     return s;
