@@ -10,6 +10,7 @@
  * Valid in subthreshold and saturation (V_DS > 4 U_T), without drain coupling, retention loss or telegraph noise.
  */
 #include "cell/cell.h"
+#include "kernels/kernels.h"
 #include "kernels/math.h"
 
 typedef struct NorParams {
@@ -46,9 +47,11 @@ static void nor_program(const void *params, MhoCells *cells, MhoStream stream)
 
     mho_normal_fill(stream, MHO_DRAW_PROGRAM, cells->n, g);
     for (size_t i = 0; i < cells->n; i++) {
-        const float w = cells->g_target[i] > w_min ? cells->g_target[i] : w_min;
-
-        g[i] = w * mho_expf(sigma * g[i]);
+        g[i] *= sigma;
+    }
+    mho_kernels()->exp(cells->n, g, g);
+    for (size_t i = 0; i < cells->n; i++) {
+        g[i] *= cells->g_target[i] > w_min ? cells->g_target[i] : w_min;
     }
 }
 

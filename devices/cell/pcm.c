@@ -9,6 +9,7 @@
  * Rasch et al., AICAS 2021 (arXiv:2104.02184), PCMLikeNoiseModel. Valid for 0 <= x <= 1.
  */
 #include "cell/cell.h"
+#include "kernels/kernels.h"
 #include "kernels/math.h"
 
 typedef struct PcmParams {
@@ -33,20 +34,25 @@ static void pcm_program(const void *params, MhoCells *cells, MhoStream stream)
     float *g = cells->g;
     float *nu = cells->state[PCM_NU];
 
-    /* both draws land in the arrays they perturb, so nothing is allocated */
-    mho_normal_fill(stream, MHO_DRAW_PROGRAM, cells->n, g);
-    mho_normal_fill(stream, MHO_DRAW_DRIFT, cells->n, nu);
+    /* each draw passes through g, and the logarithm through nu, so nothing is allocated */
+    for (size_t i = 0; i < cells->n; i++) {
+        nu[i] = cells->g_target[i] > 1e-7F ? cells->g_target[i] : 1e-7F;
+    }
+    mho_kernels()->log(cells->n, nu, nu);
+    mho_normal_fill(stream, MHO_DRAW_DRIFT, cells->n, g);
+    for (size_t i = 0; i < cells->n; i++) {
+        const float mean = mho_clampf(-0.0155F * nu[i] + 0.0244F, 0.049F, 0.1F);
+        const float spread = mho_clampf(-0.0125F * nu[i] - 0.0059F, 0.008F, 0.045F);
+        const float exponent = mean + spread * g[i];
 
+        nu[i] = drift_scale * (exponent < 0.0F ? -exponent : exponent);
+    }
+    mho_normal_fill(stream, MHO_DRAW_PROGRAM, cells->n, g);
     for (size_t i = 0; i < cells->n; i++) {
         const float x = cells->g_target[i];
-        const float log_x = mho_logf(x > 1e-7F ? x : 1e-7F);
-        const float mean = mho_clampf(-0.0155F * log_x + 0.0244F, 0.049F, 0.1F);
-        const float spread = mho_clampf(-0.0125F * log_x - 0.0059F, 0.008F, 0.045F);
         const float drawn = x + prog_scale * pcm_sigma_program(x) * g[i];
-        const float exponent = mean + spread * nu[i];
 
         g[i] = drawn > 0.0F ? drawn : 0.0F;
-        nu[i] = drift_scale * (exponent < 0.0F ? -exponent : exponent);
     }
 }
 
@@ -56,7 +62,11 @@ static void pcm_age(const void *params, const MhoCells *cells, MhoCondition at, 
 
     (void)params;
     for (size_t i = 0; i < cells->n; i++) {
-        g[i] = cells->g[i] * mho_expf(-cells->state[PCM_NU][i] * log_ratio);
+        g[i] = -cells->state[PCM_NU][i] * log_ratio;
+    }
+    mho_kernels()->exp(cells->n, g, g);
+    for (size_t i = 0; i < cells->n; i++) {
+        g[i] *= cells->g[i];
     }
 }
 

@@ -6,6 +6,7 @@
  * position * columns + column, so that a block is one run of numbers.
  */
 #include "crossbar/crossbar_internal.h"
+#include "kernels/clones.h"
 
 static const LayerPlan *layer_of(const Pass *pass)
 {
@@ -30,17 +31,33 @@ static MhoStream read_stream(const Pass *pass, size_t number, int sub)
                        .noise = (float)chip->plan->config.chip.noise};
 }
 
-void mho_noise_squares(const Pass *pass)
+MHO_CLONES static void square_bytes(size_t n, const uint8_t *restrict x, uint8_t *restrict high, uint8_t *restrict low)
 {
-    const size_t n = pass->read->P * layer_of(pass)->stride;
-    const uint8_t *restrict x = pass->magnitude;
-    uint8_t *restrict high = pass->read->run->square_high, *restrict low = pass->read->run->square_low;
-
     for (size_t i = 0; i < n; i++) {
         const uint16_t square = (uint16_t)(x[i] * x[i]);
 
         high[i] = (uint8_t)(square >> 8);
         low[i] = (uint8_t)square;
+    }
+}
+
+void mho_noise_squares(const Pass *pass)
+{
+    MhoRun *run = pass->read->run;
+
+    square_bytes(pass->read->P * layer_of(pass)->stride, pass->magnitude, run->square_high, run->square_low);
+}
+
+/* sum (C) += 128 times the sum of x (rows). */
+MHO_CLONES static void add_bias(size_t rows, const uint8_t *restrict x, size_t C, int32_t *restrict sum)
+{
+    int32_t inputs = 0;
+
+    for (size_t r = 0; r < rows; r++) {
+        inputs += x[r];
+    }
+    for (size_t j = 0; j < C; j++) {
+        sum[j] += 128 * inputs;
     }
 }
 
@@ -51,14 +68,7 @@ static void plane_sum(const Pass *pass, const Tile *tile, const VariancePlane *p
 
     mho_kernels()->mvm_u8s8(pass->read->P, mho_pad(tile->rows, MHO_ROW_GROUP), C, x + tile->row0, stride, plane->values, sum);
     for (size_t p = 0; p < pass->read->P; p++) {
-        int32_t inputs = 0;
-
-        for (size_t r = 0; r < tile->rows; r++) {
-            inputs += x[p * stride + tile->row0 + r];
-        }
-        for (size_t j = 0; j < C; j++) {
-            sum[p * C + j] += 128 * inputs;
-        }
+        add_bias(tile->rows, x + p * stride + tile->row0, C, sum + p * C);
     }
 }
 
@@ -91,26 +101,30 @@ bool mho_noise_variance(const Pass *pass, const Tile *tile)
     return cells->linear.values || cells->square.values;
 }
 
+/* e (n) *= sigma at the input codes x (n). */
+MHO_CLONES static void scale_rows(size_t n, const float *restrict sigma, const uint8_t *restrict x, float *restrict e)
+{
+    for (size_t i = 0; i < n; i++) {
+        e[i] *= sigma[x[i]];
+    }
+}
+
 void mho_noise_rows(const Pass *pass, const Tile *tile)
 {
     const MhoState *state = pass->read->state;
     const LayerPlan *layer = layer_of(pass);
     const size_t number = tile->group * layer->row_tiles + tile->row_tile;
     const MhoStream stream = read_stream(pass, number, 0);
-    const double full = full_input(pass);
-    float sigma[256]; /* of e in input codes, at every code */
+    const int full = full_input(pass);
+    float sigma[256] = {0.0F}; /* of e in input codes, at every code */
     float *e = pass->read->run->row_noise;
 
-    for (int x = 0; x < 256; x++) {
-        sigma[x] = (float)__builtin_sqrt(state->row_linear * full * x + state->row_square * x * x);
+    for (int x = 1; x <= full; x++) {
+        sigma[x] = (float)__builtin_sqrt(state->row_linear * (double)full * x + state->row_square * x * x);
     }
     mho_normal_fill_at(stream, MHO_DRAW_ROW, pass->read->first * tile->rows, pass->read->P * tile->rows, e);
     for (size_t p = 0; p < pass->read->P; p++) {
-        const uint8_t *x = pass->magnitude + p * layer->stride + tile->row0;
-
-        for (size_t r = 0; r < tile->rows; r++) {
-            e[p * tile->rows + r] *= sigma[x[r]];
-        }
+        scale_rows(tile->rows, sigma, pass->magnitude + p * layer->stride + tile->row0, e + p * tile->rows);
     }
 }
 

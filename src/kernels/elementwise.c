@@ -3,6 +3,8 @@
  * MHO_ISA names the table. Plain loops that the compiler vectorizes; each element is a fixed sequence of exactly
  * rounded operations, so the instruction set cannot change a bit.
  */
+#include <string.h>
+
 #include "kernels/kernels_internal.h"
 #include "kernels/lanes_internal.h"
 
@@ -11,7 +13,7 @@
 #define NAME(kernel)         NAME_OF(kernel, MHO_ISA)
 
 /* Clipped elements are counted in 32 bits, the width of the lanes, over pieces of this many. */
-enum { COUNT_PIECE = 1 << 16 };
+enum { COUNT_PIECE = 1 << 16, LAW_PIECE = 256 };
 
 void NAME(combine_planes)(size_t n, const int32_t *restrict high, const int32_t *restrict low, double scale,
                           float *restrict y)
@@ -86,16 +88,27 @@ void NAME(requantize)(size_t P, size_t C, const int64_t *restrict total, const f
     }
 }
 
-void NAME(log)(size_t n, const float *restrict x, float *restrict y)
+/* Through a local piece, so that x and y may be one array. */
+static inline __attribute__((always_inline)) void each(size_t n, const float *x, float *y, float (*lane)(float))
 {
-    for (size_t i = 0; i < n; i++) {
-        y[i] = lane_log(x[i]);
+    float piece[LAW_PIECE];
+
+    for (size_t start = 0; start < n; start += LAW_PIECE) {
+        const size_t count = n - start < LAW_PIECE ? n - start : LAW_PIECE;
+
+        for (size_t i = 0; i < count; i++) {
+            piece[i] = lane(x[start + i]);
+        }
+        memcpy(y + start, piece, count * sizeof *y);
     }
 }
 
-void NAME(exp)(size_t n, const float *restrict x, float *restrict y)
+void NAME(log)(size_t n, const float *x, float *y)
 {
-    for (size_t i = 0; i < n; i++) {
-        y[i] = lane_exp(x[i]);
-    }
+    each(n, x, y, lane_log);
+}
+
+void NAME(exp)(size_t n, const float *x, float *y)
+{
+    each(n, x, y, lane_exp);
 }

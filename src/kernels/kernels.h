@@ -51,7 +51,7 @@ typedef struct MhoKernels {
     /* out (P, C) = clip(round(fma((float)total, a[c], b[c])), low, high) for a, b (C); out is u8 or, with low < 0, s8. */
     void (*requantize)(size_t P, size_t C, const int64_t *total, const float *a, const float *b, int low, int high, uint8_t *out);
 
-    /* y (n) = elementwise laws used by device models on whole tiles. */
+    /* y (n) = elementwise laws used by device models on whole tiles; x and y may be the same array. */
     void (*log)(size_t n, const float *x, float *y);
     void (*exp)(size_t n, const float *x, float *y);
 } MhoKernels;

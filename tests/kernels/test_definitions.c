@@ -170,6 +170,32 @@ START_TEST(test_requantize)
 }
 END_TEST
 
+/* Device models pass one array as input and output; pieces and rests of every table. */
+START_TEST(test_laws_in_place)
+{
+    const MhoKernels *tables[8];
+    const size_t n_tables = mho_kernels_available(tables, 8);
+    float x[N], apart[N], place[N];
+
+    for (int i = 0; i < N; i++) {
+        x[i] = 0.01F * (float)(i + 1);
+    }
+    for (size_t t = 0; t < n_tables; t++) {
+        for (size_t n = 1; n <= N; n = 2 * n + 1) {
+            tables[t]->log(n, x, apart);
+            memcpy(place, x, sizeof place);
+            tables[t]->log(n, place, place);
+            ck_assert_mem_eq(place, apart, n * sizeof *x);
+            ck_assert(n == N || place[n] == x[n]);
+            tables[t]->exp(n, apart, place);
+            tables[t]->exp(n, apart, apart);
+            ck_assert_mem_eq(place, apart, n * sizeof *x);
+            ck_assert(fabs((double)(place[n - 1] / x[n - 1]) - 1.0) < 2e-6);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("definitions");
@@ -181,6 +207,7 @@ int main(void)
     tcase_add_test(tests, test_planes_and_sums);
     tcase_add_test(tests, test_add_noise);
     tcase_add_test(tests, test_requantize);
+    tcase_add_test(tests, test_laws_in_place);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }
