@@ -10,7 +10,8 @@
 static void print_help(void)
 {
     char *options = mho_options_help(MHO_OPTIONS_SWEEP);
-    printf("%s [STUDY.yaml]\n%s\n\nRuns the study (default: experiments/%s), leaves the result file and says what was found.\n\n%s",
+    printf("%s [STUDY.yaml]\n%s\n\n"
+           "Runs the study (default: experiments/%s), leaves the result file and says what was found.\n\n%s",
            mho_experiment.name, mho_experiment.question, mho_experiment.study, options ? options : "");
     free(options);
 }

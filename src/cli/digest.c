@@ -24,7 +24,8 @@ const Command command_digest = {
     .name = "digest",
     .usage = "FILE.h5 ...",
     .summary = "payload digest: equal for equal results",
-    .help = "SHA-256 over every dataset and attribute outside the groups provenance and summary. The same study of the same\n"
+    .help = "SHA-256 over every dataset and attribute outside the groups provenance and summary. The same study of the "
+            "same\n"
             "model gives the same digest whatever the threads, batch, shards, order, interruptions or instruction set.",
     .options = 0,
     .min_arguments = 1,
@@ -41,7 +42,8 @@ const Command command_plot = {
     .name = "plot",
     .usage = "FILE.h5 [-o STEM]",
     .summary = "figures from a result or model file",
-    .help = "Writes STEM.svg and STEM.png (default: beside the file). The figure follows from the axes: curves with 95 % bands,\n"
+    .help = "Writes STEM.svg and STEM.png (default: beside the file). The figure follows from the axes: curves with 95 "
+            "% bands,\n"
             "a heat map, panels, or the learning curve of a model file.",
     .options = MHO_OPTION_OUTPUT,
     .min_arguments = 1,

@@ -30,7 +30,8 @@ static MhoStatus evaluate_float(const Evaluation *at, MhoNet *net, MhoError *err
         status = mho_train_evaluate(net, &images, 250, &accuracy, &loss, error);
     if (status == MHO_OK)
         printf("float network      accuracy %.2f %%  loss %.4f  (%zu images)\n"
-               "--set quant.weight.bits=8 --set quant.activation.bits=8 puts it on a chip\n", 100.0 * accuracy, loss, images.n);
+               "--set quant.weight.bits=8 --set quant.activation.bits=8 puts it on a chip\n",
+               100.0 * accuracy, loss, images.n);
     mho_dataset_destroy(&images);
     return status;
 }
@@ -47,7 +48,8 @@ static MhoStatus print_integer(const Evaluation *at, MhoError *error)
         size_t hits;
         double loss;
         mho_logits_score(logits, images->labels, images->n, program->n_classes, &hits, &loss);
-        printf("integer network    accuracy %.2f %%  loss %.4f  (%zu images)\n", 100.0 * (double)hits / (double)images->n, loss, images->n);
+        printf("integer network    accuracy %.2f %%  loss %.4f  (%zu images)\n",
+               100.0 * (double)hits / (double)images->n, loss, images->n);
     }
     free(logits);
     return status;
@@ -61,21 +63,23 @@ static double decibel(double signal, double noise)
 
 static void print_layers(const Evaluation *at, const MhoTrial *trial)
 {
-    printf("%-16s %6s %6s %6s %6s %9s %12s %10s %8s %8s\n", "layer", "rows", "cols", "groups", "tiles", "cells", "conversions", "ADC step",
-           "SNR dB", "clipped");
+    printf("%-16s %6s %6s %6s %6s %9s %12s %10s %8s %8s\n", "layer", "rows", "cols", "groups", "tiles", "cells",
+           "conversions", "ADC step", "SNR dB", "clipped");
     for (size_t l = 0; l < at->prepared.program->n_matrices; l++) {
         const MhoMatrix *matrix = &at->prepared.program->matrices[l];
         MhoLayerPlan plan = mho_plan_layer(at->prepared.plan, l);
         const MhoLayerMeter *meter = &trial->layers[l];
-        printf("%-16s %6zu %6zu %6zu %6zu %9zu %12llu %10.4g %8.1f %7.3f%%\n", matrix->name, matrix->rows + plan.shift_rows, matrix->cols,
-               matrix->groups, plan.row_tiles * plan.col_tiles, plan.devices, (unsigned long long)plan.conversions, (double)plan.step,
+        printf("%-16s %6zu %6zu %6zu %6zu %9zu %12llu %10.4g %8.1f %7.3f%%\n", matrix->name,
+               matrix->rows + plan.shift_rows, matrix->cols, matrix->groups, plan.row_tiles * plan.col_tiles,
+               plan.devices, (unsigned long long)plan.conversions, (double)plan.step,
                decibel(meter->signal, meter->noise),
                meter->conversions ? 100.0 * (double)meter->clipped / (double)meter->conversions : 0.0);
     }
     printf("conversions are per image, ADC steps in accumulator units, SNR and clipping of chip 0\n");
 }
 
-static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoProgram *program, const uint8_t *codes, MhoError *error)
+static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoProgram *program, const uint8_t *codes,
+                           MhoError *error)
 {
     MhoRecord *group;
     MhoStatus status = mho_record_child(record, group_name, &group, error);
@@ -88,8 +92,8 @@ static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoP
         for (size_t d = 0; d < 3; d++)
             snprintf(names[d], sizeof names[d], "%s.%c", step->name, "hwc"[d]);
         const char *const axes[] = {names[0], names[1], names[2]};
-        status = mho_record_add(group, step->name, step->low < 0 ? MHO_I8 : MHO_U8, 3, shape, axes, "", "activation codes",
-                                codes + program->codes_offset[s], NULL, error);
+        status = mho_record_add(group, step->name, step->low < 0 ? MHO_I8 : MHO_U8, 3, shape, axes, "",
+                                "activation codes", codes + program->codes_offset[s], NULL, error);
     }
     return status;
 }
@@ -109,7 +113,8 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
     MhoState *state = NULL;
     MhoRecord *record = NULL;
     MhoCondition when = {.t = at->prepared.config.chip.time, .temperature = at->prepared.config.chip.temperature};
-    MhoStatus status = logits && codes ? mho_record_create(&record, error) : mho_fail(error, MHO_MEMORY, "out of memory for a trace");
+    MhoStatus status =
+        logits && codes ? mho_record_create(&record, error) : mho_fail(error, MHO_MEMORY, "out of memory for a trace");
     if (status == MHO_OK)
         status = mho_attribute_text(&record->attributes, "kind", "trace", error);
     if (status == MHO_OK)
@@ -117,8 +122,8 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
     if (status == MHO_OK)
         status = add_codes(record, "integer", program, codes, error);
     if (status == MHO_OK)
-        status = mho_program_state(program, at->prepared.plan, 0, when, at->prepared.calibration->images, at->prepared.calibration->n,
-                                   at->options->threads, &chip, &state, error);
+        status = mho_program_state(program, at->prepared.plan, 0, when, at->prepared.calibration->images,
+                                   at->prepared.calibration->n, at->options->threads, &chip, &state, error);
     MhoAnalogOptions analog = {.image0 = (uint32_t)n, .threads = 1, .codes = codes};
     if (status == MHO_OK)
         status = mho_analog_run(program, state, images->images + n * size, 1, &analog, logits, error);
@@ -158,7 +163,8 @@ static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *erro
         MhoInterval interval = mho_student_interval(accuracy, n_chips, 0.95);
         printf("chip               accuracy %.2f %%", 100.0 * interval.mean);
         if (n_chips > 1)
-            printf("  95 %% interval %.2f to %.2f %% over %u chips", 100.0 * interval.low, 100.0 * interval.high, n_chips);
+            printf("  95 %% interval %.2f to %.2f %% over %u chips", 100.0 * interval.low, 100.0 * interval.high,
+                   n_chips);
         printf("  (cell %s, ADC %s)\n", study->cell, study->adc);
     }
     free(trial);
@@ -199,10 +205,12 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
     if (status != MHO_OK)
         return status;
     if (at.study.n_axes > 0)
-        status = mho_fail(error, MHO_USAGE, "eval runs one configuration and --set %s gives several; mho sweep runs them",
-                          at.study.axes[0].key);
+        status =
+            mho_fail(error, MHO_USAGE, "eval runs one configuration and --set %s gives several; mho sweep runs them",
+                     at.study.axes[0].key);
     if (status == MHO_OK && options->output && options->trace < 0)
-        status = mho_fail(error, MHO_USAGE, "eval prints and writes no file; -o goes with --trace N, and mho sweep makes a result");
+        status = mho_fail(error, MHO_USAGE,
+                          "eval prints and writes no file; -o goes with --trace N, and mho sweep makes a result");
     MhoModelOptions model = mho_options_model(options, false);
     if (status == MHO_OK)
         status = mho_settings_set(at.study.settings, "model", options->arguments[0], NULL, error);

@@ -10,8 +10,9 @@
 #include "net/net.h"
 #include "quant/quantizer.h"
 
-const MhoRegistry *const command_registries[] = {&mho_cell_registry,      &mho_adc_registry,   &mho_dac_registry,    &mho_wire_registry,
-                                                 &mho_quantizer_registry, &mho_layer_registry, &mho_dataset_registry};
+const MhoRegistry *const command_registries[] = {&mho_cell_registry,   &mho_adc_registry,       &mho_dac_registry,
+                                                 &mho_wire_registry,   &mho_quantizer_registry, &mho_layer_registry,
+                                                 &mho_dataset_registry};
 const size_t command_n_registries = sizeof command_registries / sizeof *command_registries;
 
 static const MhoModel *const fixed_tables[] = {&mho_study_model, &mho_chip_model, &mho_quant_model, &mho_train_model};
@@ -134,7 +135,8 @@ static void describe_param(const char *prefix, const MhoModel *model, size_t p)
     }
     free(block);
     const char *unit = param->unit ? param->unit : "";
-    printf("  %s%s\n      %s\n      default %s%s%s", prefix, param->key, param->help, *value ? value : "(empty)", *unit ? " " : "", unit);
+    printf("  %s%s\n      %s\n      default %s%s%s", prefix, param->key, param->help, *value ? value : "(empty)",
+           *unit ? " " : "", unit);
     if (param->type == MHO_REAL || param->type == MHO_INT)
         printf(", %g to %g%s%s", param->min, param->max, *unit ? " " : "", unit);
     else if (param->type == MHO_CHOICE)
@@ -149,7 +151,11 @@ static void describe_model(const char *kind, const MhoModel *model)
     char prefix[MHO_KEY_MAX] = "";
     static const struct {
         const char *kind, *prefix;
-    } places[] = {{"cell", "chip.cell."}, {"adc", "chip.adc."}, {"dac", "chip.dac."}, {"wire", "chip.wire."}, {"quantizer", "quant.weight."}};
+    } places[] = {{"cell", "chip.cell."},
+                  {"adc", "chip.adc."},
+                  {"dac", "chip.dac."},
+                  {"wire", "chip.wire."},
+                  {"quantizer", "quant.weight."}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(kind, places[i].kind) == 0)
             snprintf(prefix, sizeof prefix, "%s%s.", places[i].prefix, model->name);
@@ -158,7 +164,8 @@ static void describe_model(const char *kind, const MhoModel *model)
     printf("%s %s - %s\n  source: %s\n", kind, model->name, model->summary, model->reference);
     if (model->ignores)
         printf("  does not use:%s%s%s\n", model->ignores & MHO_IGNORES_TIME ? " chip.time" : "",
-               model->ignores & MHO_IGNORES_TEMPERATURE ? " chip.temperature" : "", model->ignores & MHO_IGNORES_NOISE ? " chip.noise" : "");
+               model->ignores & MHO_IGNORES_TEMPERATURE ? " chip.temperature" : "",
+               model->ignores & MHO_IGNORES_NOISE ? " chip.noise" : "");
     for (size_t p = 0; p < model->n_params; p++)
         describe_param(prefix, model, p);
     printf("\n");

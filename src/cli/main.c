@@ -1,4 +1,4 @@
-/* main.c - the command `mho`: finds the command, parses its options, prints its error and turns it into an exit code. */
+/* main.c - the command `mho`: finds the command, parses its options, prints its error and turns it into its code. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,8 +6,9 @@
 #include "cli/command.h"
 #include "study/provenance.h"
 
-static const Command *const commands[] = {&command_train, &command_eval, &command_sweep, &command_merge,    &command_digest, &command_show,
-                                          &command_plot,  &command_list, &command_describe, &command_data, &command_bench};
+static const Command *const commands[] = {&command_train,    &command_eval, &command_sweep, &command_merge,
+                                          &command_digest,   &command_show, &command_plot,  &command_list,
+                                          &command_describe, &command_data, &command_bench};
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -23,7 +24,8 @@ static void print_overview(FILE *out)
 static void print_help(const Command *command)
 {
     char *options = mho_options_help(command->options);
-    printf("mho %s %s\n%s\n\n%s\n\n%s", command->name, command->usage, command->summary, command->help, options ? options : "");
+    printf("mho %s %s\n%s\n\n%s\n\n%s", command->name, command->usage, command->summary, command->help,
+           options ? options : "");
     free(options);
 }
 
@@ -49,8 +51,10 @@ static MhoStatus run(const Command *command, int argc, char **argv, MhoError *er
     MhoStatus status = mho_options_parse(argc, argv, 2, command->options, &options, error);
     if (status == MHO_OK && options.help) {
         print_help(command);
-    } else if (status == MHO_OK && (options.n_arguments < command->min_arguments || options.n_arguments > command->max_arguments)) {
-        status = mho_fail(error, MHO_USAGE, "usage: mho %s %s (mho %s --help)", command->name, command->usage, command->name);
+    } else if (status == MHO_OK &&
+               (options.n_arguments < command->min_arguments || options.n_arguments > command->max_arguments)) {
+        status = mho_fail(error, MHO_USAGE, "usage: mho %s %s (mho %s --help)", command->name, command->usage,
+                          command->name);
     } else if (status == MHO_OK) {
         status = mho_options_start(&options, error);
         if (status == MHO_OK)

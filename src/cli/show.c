@@ -29,7 +29,8 @@ static void print_attributes(const MhoAttributes *attributes, int indent)
         } else if (attributes->list[i].n == 1 && attributes->list[i].type == MHO_F64) {
             printf("%*s%s: %g\n", indent, "", attributes->list[i].name, *(const double *)attributes->list[i].data);
         } else if (attributes->list[i].n == 1 && attributes->list[i].type == MHO_I64) {
-            printf("%*s%s: %lld\n", indent, "", attributes->list[i].name, (long long)*(const int64_t *)attributes->list[i].data);
+            printf("%*s%s: %lld\n", indent, "", attributes->list[i].name,
+                   (long long)*(const int64_t *)attributes->list[i].data);
         }
     }
 }
@@ -39,8 +40,8 @@ static void print_array(const MhoArray *array, int indent)
     printf("%*s%s %s (", indent, "", array->name, mho_type_name(array->type));
     for (size_t d = 0; d < array->rank; d++)
         printf("%s%s %zu", d ? ", " : "", array->axis[d] ? array->axis[d] : array->name, array->shape[d]);
-    printf(")%s%s%s%s\n", array->unit && *array->unit ? " in " : "", array->unit ? array->unit : "", array->help && *array->help ? "  " : "",
-           array->help ? array->help : "");
+    printf(")%s%s%s%s\n", array->unit && *array->unit ? " in " : "", array->unit ? array->unit : "",
+           array->help && *array->help ? "  " : "", array->help ? array->help : "");
 }
 
 static void print_record(const MhoRecord *record, int indent)
@@ -79,10 +80,12 @@ static const char *short_name(const char *key)
 
 static void print_points(const MhoRecord *result)
 {
-    const MhoArray *mean = mho_record_array(result, "summary/accuracy_mean"), *low = mho_record_array(result, "summary/accuracy_low");
+    const MhoArray *mean = mho_record_array(result, "summary/accuracy_mean"),
+                   *low = mho_record_array(result, "summary/accuracy_low");
     const MhoArray *high = mho_record_array(result, "summary/accuracy_high");
-    if (!mean || !low || !high || mean->type != MHO_F64 || mean->rank != 1 || low->type != MHO_F64 || high->type != MHO_F64 ||
-        mho_array_count(low) != mho_array_count(mean) || mho_array_count(high) != mho_array_count(mean))
+    if (!mean || !low || !high || mean->type != MHO_F64 || mean->rank != 1 || low->type != MHO_F64 ||
+        high->type != MHO_F64 || mho_array_count(low) != mho_array_count(mean) ||
+        mho_array_count(high) != mho_array_count(mean))
         return;
     size_t n = mho_array_count(mean);
     printf("\n");
@@ -94,8 +97,8 @@ static void print_points(const MhoRecord *result)
         for (size_t i = 0; i < result->n_arrays; i++)
             if (is_variable(result->arrays[i]) && result->arrays[i]->shape[0] == n)
                 print_value(result->arrays[i], p);
-        printf("   %10.2f  %6.2f to %.2f\n", 100.0 * ((const double *)mean->data)[p], 100.0 * ((const double *)low->data)[p],
-               100.0 * ((const double *)high->data)[p]);
+        printf("   %10.2f  %6.2f to %.2f\n", 100.0 * ((const double *)mean->data)[p],
+               100.0 * ((const double *)low->data)[p], 100.0 * ((const double *)high->data)[p]);
     }
 }
 
@@ -115,7 +118,8 @@ const Command command_show = {
     .name = "show",
     .usage = "FILE.h5",
     .summary = "what is in a result, model or data file",
-    .help = "Groups, arrays with axes and units, attributes; for a result also a line per point with its 95 % interval.",
+    .help =
+        "Groups, arrays with axes and units, attributes; for a result also a line per point with its 95 % interval.",
     .options = 0,
     .min_arguments = 1,
     .max_arguments = 1,

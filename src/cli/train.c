@@ -12,7 +12,8 @@ static MhoStatus run_train(MhoOptions *options, MhoError *error)
     if (status != MHO_OK)
         return status;
     if (study.n_axes > 0)
-        status = mho_fail(error, MHO_USAGE, "%s: train makes one model and the study sweeps %s; mho sweep trains what it needs",
+        status = mho_fail(error, MHO_USAGE,
+                          "%s: train makes one model and the study sweeps %s; mho sweep trains what it needs",
                           options->arguments[0], study.axes[0].key);
     if (status == MHO_OK && options->output)
         status = mho_settings_set(study.settings, "model", options->output, "-o", error);
@@ -23,7 +24,8 @@ static MhoStatus run_train(MhoOptions *options, MhoError *error)
         model.resume = options->resume;
         snprintf(partial, sizeof partial, "%s.partial", path);
         if (!options->resume && access(partial, F_OK) == 0)
-            mho_log(&options->log, MHO_LOG_WARNING, "%s holds an unfinished run; --resume would go on with it", partial);
+            mho_log(&options->log, MHO_LOG_WARNING, "%s holds an unfinished run; --resume would go on with it",
+                    partial);
         status = mho_model_train(study.settings, &model, path, error);
     }
     if (status == MHO_OK)

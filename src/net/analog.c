@@ -136,7 +136,8 @@ MhoStatus mho_analog_run(const MhoProgram *program, const MhoState *state, const
     MhoStatus status = mho_walk_check(program, images, n, error);
 
     if (status == MHO_OK && n > UINT32_MAX - options->image0)
-        status = mho_fail(error, MHO_USAGE, "%zu images from number %u on: image numbers have 32 bits", n, options->image0);
+        status =
+            mho_fail(error, MHO_USAGE, "%zu images from number %u on: image numbers have 32 bits", n, options->image0);
     if (status != MHO_OK || n == 0)
         return status;
     const int threads = mho_walk_threads(options->threads, n);

@@ -1,8 +1,8 @@
 /* builders.c - float networks by name, with batch norm and ReLU, their weights drawn.
  *
  *   lenet     LeNet-5 (LeCun et al., Proc. IEEE 86 (1998) 2278) with maximum pools, ReLU and batch norm
- *   allconv   3 x 3 convolutions only, stride instead of pooling (Springenberg et al., arXiv 1412.6806), global pool, dense
- *   resnet20  CIFAR ResNet-20 (He et al., CVPR 2016, section 4.2); where the width changes the shortcut is a 1 x 1
+ *   allconv   3 x 3 convolutions only, stride instead of pooling (Springenberg et al., arXiv 1412.6806), global pool,
+ * dense resnet20  CIFAR ResNet-20 (He et al., CVPR 2016, section 4.2); where the width changes the shortcut is a 1 x 1
  *             convolution with batch norm (option B), because an array can do that and zero padding has no shared scale
  * width multiplies all channels. Weights: N(0, 2 / fan_in) (He et al., ICCV 2015).
  */

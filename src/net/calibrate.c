@@ -1,9 +1,9 @@
 /* calibrate.c - ranges of activations from training images, for post-training quantization.
  *
- * Every quantizer whose log-scale is NaN gets ln of the range of least mean squared error over all values that it reads (or of the
- * largest of them, where its policy fits that);
- * quantizers that share a scale are fitted together. Values come from one run in float (float_net.c), so quantizers that are
- * not set yet do not round what the next ones see. Least squared error: Banner et al., NeurIPS 2019, arXiv 1810.05723.
+ * Every quantizer whose log-scale is NaN gets ln of the range of least mean squared error over all values that it reads
+ * (or of the largest of them, where its policy fits that); quantizers that share a scale are fitted together. Values
+ * come from one run in float (float_net.c), so quantizers that are not set yet do not round what the next ones see.
+ * Least squared error: Banner et al., NeurIPS 2019, arXiv 1810.05723.
  */
 #include <math.h>
 #include <omp.h>
@@ -27,8 +27,8 @@ static void count_images(const MhoFloatNet *net, const uint8_t *images, size_t n
 }
 
 /* The log-scale of one owner from the counts of all quantizers that use it. */
-static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoValueCounts *counts, int owner, MhoCountsUser *users,
-                           MhoError *error)
+static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoValueCounts *counts, int owner,
+                           MhoCountsUser *users, MhoError *error)
 {
     size_t n_users = 0;
 
@@ -38,8 +38,10 @@ static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoValu
         if (node->counted < 0 || mho_net_scale_owner(net, (int)i) != owner)
             continue;
         if (counts[node->counted].not_finite > 0)
-            return mho_fail(error, MHO_FAILED, "node '%s': it reads values that are not finite; the network is damaged or diverged in "
-                            "training", net->nodes[i].name);
+            return mho_fail(error, MHO_FAILED,
+                            "node '%s': it reads values that are not finite; the network is damaged or diverged in "
+                            "training",
+                            net->nodes[i].name);
         users[n_users++] = (MhoCountsUser){.counts = &counts[node->counted], .n = node->n};
     }
     MhoPolicy policy;
@@ -55,7 +57,8 @@ static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoValu
 static MhoStatus fit_scales(MhoNet *net, const MhoFloatNet *values, const MhoValueCounts *counts, MhoError *error)
 {
     MhoCountsUser *users = calloc(net->n_nodes, sizeof *users);
-    MhoStatus status = users ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for calibrating network '%s'", net->name);
+    MhoStatus status =
+        users ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for calibrating network '%s'", net->name);
 
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
         if (values->nodes[i].counted >= 0 && mho_net_scale_owner(net, (int)i) == (int)i)

@@ -1,4 +1,4 @@
-/* calibrate_internal.h - what calibration is made of: a network run in float, counts of its values, ranges from counts. */
+/* calibrate_internal.h - what calibration is made of: a network run in float, counts of its values, their ranges. */
 #ifndef MHO_NET_CALIBRATE_INTERNAL_H
 #define MHO_NET_CALIBRATE_INTERNAL_H
 
@@ -25,11 +25,12 @@ typedef struct MhoCountsUser {
 
 /* The range of least squared error over all users; 1 when all values are 0 (any range encodes zeros). */
 double mho_counts_range(const MhoCountsUser *users, size_t n_users);
-/* The largest value of all users, at most 1/64 octave above; 1 when all values are 0. */
+/* The largest value of all users, by its bin: at most 1/64 more; 1 when all values are 0. */
 double mho_counts_largest(const MhoCountsUser *users, size_t n_users);
 
-/* A network as float operations of mho's own kernels. Batch norm is a x + b by running statistics; quantized weights stand as
- * code times step; a quantizer whose scale is set quantizes, one whose scale is not only clips (ReLU) and is counted. */
+/* A network as float operations of mho's own kernels. Batch norm is a x + b by running statistics; quantized weights
+ * stand as code times step; a quantizer whose scale is set quantizes, one whose scale is not only clips (ReLU) and is
+ * counted. */
 typedef struct MhoFloatNode {
     size_t value0;    /* place of its output among the values of an image */
     float *weights;   /* (groups, rows, columns) */

@@ -90,7 +90,8 @@ static int clamp(int x, int low, int high)
 
 static Window window_at(const MhoGather *g, const uint8_t *codes, size_t position)
 {
-    const int y = (int)(position / (size_t)g->out_w) * g->stride - g->pad, x = (int)(position % (size_t)g->out_w) * g->stride - g->pad;
+    const int y = (int)(position / (size_t)g->out_w) * g->stride - g->pad,
+              x = (int)(position % (size_t)g->out_w) * g->stride - g->pad;
     const int y0 = clamp(y, 0, g->h), y1 = clamp(y + g->kernel_h, y0, g->h);
     const int x0 = clamp(x, 0, g->w), x1 = clamp(x + g->kernel_w, x0, g->w);
 

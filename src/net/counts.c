@@ -2,8 +2,9 @@
  *
  *   error(E) = sum over bins of count * mean over the bin of (u - Q(u))^2 step^2,  u = |value| / step,  step = E / n
  * with values spread evenly within a bin (1/64 octave), so that the integral is exact:
- *   G(u) = integral of (t - Q(t))^2 from 0 to u = round(u) / 12 + (u - round(u))^3 / 3 below n, then (u - n)^3 / 3 more.
- * Ranges tried are the bins' upper edges, 8 octaves down from the largest value. Counts are whole: order does not matter.
+ *   G(u) = integral of (t - Q(t))^2 from 0 to u = round(u) / 12 + (u - round(u))^3 / 3 below n, then (u - n)^3 / 3
+ * more. Ranges tried are the bins' upper edges, 8 octaves down from the largest value. Counts are whole: order does not
+ * matter.
  */
 #include "kernels/math.h"
 #include "net/calibrate_internal.h"

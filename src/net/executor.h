@@ -1,18 +1,21 @@
 /* executor.h - integer and analog execution of a lowered network over many images.
  *
- * Both write the same logits and, on request, the codes of every step; images run in parallel, results do not depend on threads or batch.
+ * Both write the same logits and, on request, the codes of every step; images run in parallel, results do not depend on
+ * threads or batch.
  */
 #ifndef MHO_NET_EXECUTOR_H
 #define MHO_NET_EXECUTOR_H
 
 #include "net/lower.h"
 
-/* images (n, h, w, c) u8 -> logits (n, classes). codes: NULL, or (n, program->codes_size). threads <= 0: OpenMP's default. */
-MhoStatus mho_integer_run(const MhoProgram *program, const uint8_t *images, size_t n, int threads, float *logits, uint8_t *codes,
-                          MhoError *error) MHO_CHECKED;
+/* images (n, h, w, c) u8 -> logits (n, classes). codes: NULL, or (n, program->codes_size). threads <= 0: OpenMP's
+ * default. */
+MhoStatus mho_integer_run(const MhoProgram *program, const uint8_t *images, size_t n, int threads, float *logits,
+                          uint8_t *codes, MhoError *error) MHO_CHECKED;
 
-/* The same on a chip's state. image0: number of the first image in its set. meters: NULL or (n_matrices), added in image order;
- * the first `measured` images also measure signal and noise. probe: NULL, or calibration (sums recorded, nothing converted). */
+/* The same on a chip's state. image0: number of the first image in its set. meters: NULL or (n_matrices), added in
+ * image order; the first `measured` images also measure signal and noise. probe: NULL, or calibration (sums recorded,
+ * nothing converted). */
 typedef struct MhoAnalogOptions {
     uint32_t image0;
     size_t measured;
@@ -25,14 +28,17 @@ MhoStatus mho_analog_run(const MhoProgram *program, const MhoState *state, const
                          const MhoAnalogOptions *options, float *logits, MhoError *error) MHO_CHECKED;
 
 /* A plan for this program on this configuration, with ADC steps of calibrate = ideal from training images. */
-MhoStatus mho_program_plan(const MhoProgram *program, const MhoChipConfig *config, const uint8_t *images, size_t n_images, int threads,
-                           MhoPlan **plan, MhoError *error) MHO_CHECKED;
-/* Chip `number` in condition, calibrated (chip, state) and compensated as the plan asks. chip_cache: *chip is made when NULL and kept. */
-MhoStatus mho_program_state(const MhoProgram *program, const MhoPlan *plan, uint32_t number, MhoCondition at, const uint8_t *images,
-                            size_t n_images, int threads, MhoChip **chip, MhoState **state, MhoError *error) MHO_CHECKED;
+MhoStatus mho_program_plan(const MhoProgram *program, const MhoChipConfig *config, const uint8_t *images,
+                           size_t n_images, int threads, MhoPlan **plan, MhoError *error) MHO_CHECKED;
+/* Chip `number` in condition, calibrated (chip, state) and compensated as the plan asks. chip_cache: *chip is made when
+ * NULL and kept. */
+MhoStatus mho_program_state(const MhoProgram *program, const MhoPlan *plan, uint32_t number, MhoCondition at,
+                            const uint8_t *images, size_t n_images, int threads, MhoChip **chip, MhoState **state,
+                            MhoError *error) MHO_CHECKED;
 
-/* Post-training quantization: activation scales of a quantized net whose log-scales are NaN, from training images through mho's own float
- * kernels in one fixed order; the caller logs it. USAGE without images, FAILED (naming the node) for values that are not finite. */
+/* Post-training quantization: activation scales of a quantized net whose log-scales are NaN, from training images
+ * through mho's own float kernels in one fixed order; the caller logs it. USAGE without images, FAILED (naming the
+ * node) for values that are not finite. */
 MhoStatus mho_net_calibrate(MhoNet *net, const uint8_t *images, size_t n, int threads, MhoError *error) MHO_CHECKED;
 
 /* Top-1 hits and mean cross entropy of logits (n, classes), added in image order. */

@@ -1,4 +1,4 @@
-/* executor_internal.h - what the integer and the analog executor share: one image's way through the steps of a program. */
+/* executor_internal.h - what the integer and the analog executor share: one image's way through a program. */
 #ifndef MHO_NET_EXECUTOR_INTERNAL_H
 #define MHO_NET_EXECUTOR_INTERNAL_H
 

@@ -1,7 +1,7 @@
 /* float_net.c - a network run in float by mho's own kernels, one image at a time, every sum in one fixed order.
  *
- * Unlike the float executor of training it gives the same bits on every machine, for any number of threads; calibration uses
- * it, so that a quantized model made from a float one is the same everywhere.
+ * Unlike the float executor of training it gives the same bits on every machine, for any number of threads; calibration
+ * uses it, so that a quantized model made from a float one is the same everywhere.
  */
 #include <math.h>
 #include <stdlib.h>

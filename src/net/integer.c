@@ -1,8 +1,8 @@
 /* integer.c - the network as whole-number arithmetic: gather, multiply codes, add the shift, requantize.
  *
  *   total = sum_r w_r x_r + shift,  w = 256 high + low in two signed bytes,  code = clip(round(fma(total, a, b)))
- * Signed inputs go in two phases, positive part and magnitude of the negative part. Sums of a plane are exact in 32 bits
- * (checked), the rest is 64-bit. Weights are packed once per call.
+ * Signed inputs go in two phases, positive part and magnitude of the negative part. Sums of a plane are exact in 32
+ * bits (checked), the rest is 64-bit. Weights are packed once per call.
  */
 #include <omp.h>
 #include <stdlib.h>
@@ -41,8 +41,8 @@ typedef struct Scratch {
 static MhoStatus check_matrix(const MhoMatrix *m, MhoError *error)
 {
     if (m->n_weight > LARGEST_CODE)
-        return mho_fail(error, MHO_USAGE, "layer %s: largest weight code %d is above %d: lower quant.weight.bits", m->name, m->n_weight,
-                        LARGEST_CODE);
+        return mho_fail(error, MHO_USAGE, "layer %s: largest weight code %d is above %d: lower quant.weight.bits",
+                        m->name, m->n_weight, LARGEST_CODE);
     if (m->rows > (size_t)INT32_MAX / (LARGEST_INPUT * LARGEST_BYTE))
         return mho_fail(error, MHO_USAGE, "layer %s: sums over %zu rows do not fit 32 bits", m->name, m->rows);
     return MHO_OK;
@@ -67,8 +67,12 @@ static void carve_net(IntegerNet *net)
         int8_t *high = has_high(m) ? mho_arena_take(&net->arena, m->groups * bytes, 1) : NULL;
 
         if (net->matrices)
-            net->matrices[l] = (PackedMatrix){.matrix = m, .rows = mho_pad(m->rows, MHO_ROW_GROUP),
-                                              .columns = mho_pad(m->cols, MHO_LANES), .bytes = bytes, .low = low, .high = high};
+            net->matrices[l] = (PackedMatrix){.matrix = m,
+                                              .rows = mho_pad(m->rows, MHO_ROW_GROUP),
+                                              .columns = mho_pad(m->cols, MHO_LANES),
+                                              .bytes = bytes,
+                                              .low = low,
+                                              .high = high};
     }
     for (size_t s = 0; s < program->n_steps; s++) {
         if (program->steps[s].kind != MHO_STEP_MATRIX)
@@ -155,7 +159,8 @@ static void carve_scratch(const MhoProgram *program, bool own_codes, Scratch *sc
     size_t rows = 0, columns = 0;
 
     for (size_t l = 0; l < program->n_matrices; l++) {
-        const size_t r = mho_pad(program->matrices[l].rows, MHO_ROW_GROUP), c = mho_pad(program->matrices[l].cols, MHO_LANES);
+        const size_t r = mho_pad(program->matrices[l].rows, MHO_ROW_GROUP),
+                     c = mho_pad(program->matrices[l].cols, MHO_LANES);
 
         rows = r > rows ? r : rows;
         columns = c > columns ? c : columns;
@@ -181,7 +186,8 @@ static MhoStatus scratch_create(const MhoProgram *program, bool own_codes, Scrat
 }
 
 /* Rows of P positions into both phases, padding rows 0. */
-static void gather(const PackedMatrix *packed, const MhoGather *geometry, const uint8_t *codes, size_t first, size_t P, Scratch *scratch)
+static void gather(const PackedMatrix *packed, const MhoGather *geometry, const uint8_t *codes, size_t first, size_t P,
+                   Scratch *scratch)
 {
     const size_t rows = packed->matrix->rows;
     const int n_phases = packed->matrix->signed_input ? 2 : 1;
@@ -209,19 +215,20 @@ static void multiply(const PackedMatrix *packed, size_t group, size_t P, Scratch
     for (int phase = 0; phase < (m->signed_input ? 2 : 1); phase++) {
         const int sign = phase == 0 ? 1 : -1;
 
-        k->mvm_u8s8(P, packed->rows, packed->columns, scratch->x[phase], packed->rows, packed->low + group * packed->bytes, scratch->sum);
+        k->mvm_u8s8(P, packed->rows, packed->columns, scratch->x[phase], packed->rows,
+                    packed->low + group * packed->bytes, scratch->sum);
         k->accumulate(n, scratch->sum, sign, scratch->total);
         if (packed->high) {
-            k->mvm_u8s8(P, packed->rows, packed->columns, scratch->x[phase], packed->rows, packed->high + group * packed->bytes,
-                        scratch->sum);
+            k->mvm_u8s8(P, packed->rows, packed->columns, scratch->x[phase], packed->rows,
+                        packed->high + group * packed->bytes, scratch->sum);
             k->accumulate(n, scratch->sum, sign * 256, scratch->total);
         }
     }
 }
 
 /* Totals of P positions of one group to codes or logits; k0: its first channel. */
-static void write_out(const MhoWalk *walk, size_t s, const PackedMatrix *packed, const float *a, const float *b, size_t first, size_t P,
-                      size_t k0, Scratch *scratch)
+static void write_out(const MhoWalk *walk, size_t s, const PackedMatrix *packed, const float *a, const float *b,
+                      size_t first, size_t P, size_t k0, Scratch *scratch)
 {
     const MhoStep *step = &walk->program->steps[s];
     const size_t cols = packed->matrix->cols, channels = cols * packed->matrix->groups;
@@ -269,8 +276,8 @@ static void run_image(const IntegerNet *net, const MhoWalk *walk, Scratch *scrat
     }
 }
 
-static void run_images(const IntegerNet *net, const uint8_t *images, size_t n_images, int threads, float *logits, uint8_t *codes,
-                       Scratch *scratch)
+static void run_images(const IntegerNet *net, const uint8_t *images, size_t n_images, int threads, float *logits,
+                       uint8_t *codes, Scratch *scratch)
 {
     const MhoProgram *program = net->program;
     const size_t pixels = (size_t)program->input.h * (size_t)program->input.w * (size_t)program->input.c;
@@ -288,8 +295,8 @@ static void run_images(const IntegerNet *net, const uint8_t *images, size_t n_im
     }
 }
 
-MhoStatus mho_integer_run(const MhoProgram *program, const uint8_t *images, size_t n, int threads, float *logits, uint8_t *codes,
-                          MhoError *error)
+MhoStatus mho_integer_run(const MhoProgram *program, const uint8_t *images, size_t n, int threads, float *logits,
+                          uint8_t *codes, MhoError *error)
 {
     MhoStatus status = mho_walk_check(program, images, n, error);
 

@@ -1,8 +1,8 @@
 /* lower.c - a quantized graph as integer matrices and the few steps between them.
  *
- * Every weighted layer is one matrix, in the order of the graph. Every quantizer is one step: the kind of what stands before
- * it (over ReLU and batch norm) says what the step does. Maximum pools act on codes; the classifier writes logits. A layer
- * that feeds two quantizers gives two steps that read the same matrix with the same random numbers.
+ * Every weighted layer is one matrix, in the order of the graph. Every quantizer is one step: the kind of what stands
+ * before it (over ReLU and batch norm) says what the step does. Maximum pools act on codes; the classifier writes
+ * logits. A layer that feeds two quantizers gives two steps that read the same matrix with the same random numbers.
  */
 #include "net/lower.h"
 
@@ -177,7 +177,8 @@ static MhoStatus lower_max_pool(Lowering *lowering, size_t i, MhoError *error)
     if (status != MHO_OK)
         return status;
     if (is_signed && step->gather.pad > 0) /* outside the image is code 0, which would win over negative codes */
-        return mho_fail(error, MHO_USAGE, "node '%s': a padded maximum pool of signed codes is not supported", node->name);
+        return mho_fail(error, MHO_USAGE, "node '%s': a padded maximum pool of signed codes is not supported",
+                        node->name);
     step->low = is_signed ? -step->high : 0;
     count_codes(lowering->program, step);
     return MHO_OK;
@@ -233,8 +234,8 @@ static MhoStatus lower_node(Lowering *lowering, size_t i, MhoError *error)
 
     lowering->step_of[i] = mho_node_is(node, "input") ? STEP_IMAGE : STEP_NONE;
     if (last && !mho_node_is(node, "dense"))
-        return mho_fail(error, MHO_USAGE, "node '%s': the last node must be a dense classifier, whose sums are the logits",
-                        node->name);
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': the last node must be a dense classifier, whose sums are the logits", node->name);
     if (mho_node_conv(node))
         status = lower_matrix(lowering, i, error);
     if (status != MHO_OK || !writes_step(lowering->net, i))

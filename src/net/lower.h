@@ -1,7 +1,8 @@
 /* lower.h - a quantized network as the short list of integer steps that hardware runs.
  *
- * Convolutions become integer matrices with a requantization; batch norm, ReLU and the quantizer behind them vanish into its constants.
- * Pooling and residual additions act on codes. The integer and the analog executor walk the same list.
+ * Convolutions become integer matrices with a requantization; batch norm, ReLU and the quantizer behind them vanish
+ * into its constants. Pooling and residual additions act on codes. The integer and the analog executor walk the same
+ * list.
  */
 #ifndef MHO_NET_LOWER_H
 #define MHO_NET_LOWER_H
@@ -9,7 +10,13 @@
 #include "crossbar/crossbar.h"
 #include "net/net.h"
 
-typedef enum MhoStepKind { MHO_STEP_MATRIX, MHO_STEP_MAX_POOL, MHO_STEP_SUM_POOL, MHO_STEP_ADD, MHO_STEP_REQUANTIZE } MhoStepKind;
+typedef enum MhoStepKind {
+    MHO_STEP_MATRIX,
+    MHO_STEP_MAX_POOL,
+    MHO_STEP_SUM_POOL,
+    MHO_STEP_ADD,
+    MHO_STEP_REQUANTIZE
+} MhoStepKind;
 
 typedef struct MhoStep {
     MhoStepKind kind;
@@ -36,7 +43,8 @@ typedef struct MhoProgram {
     MhoArena memory;          /* everything above */
 } MhoProgram;
 
-/* Lower a quantized net; owns everything in it. USAGE error names the first node that is not quantized, with the remedy (--set quant.weight.bits=8 ...). */
+/* Lower a quantized net; owns everything in it. USAGE error names the first node that is not quantized, with the remedy
+ * (--set quant.weight.bits=8 ...). */
 MhoStatus mho_program_create(const MhoNet *net, MhoProgram **program, MhoError *error) MHO_CHECKED;
 void mho_program_destroy(MhoProgram *program);
 

@@ -253,10 +253,9 @@ static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
     }
     if (codes[0] != codes[1] || n[0] != n[1] ||
         mho_net_scale_owner(net, source[0]) != mho_net_scale_owner(net, source[1]))
-        return mho_fail(error, MHO_USAGE,
-                        "node '%s' adds '%s' and '%s', whose codes have different steps; let their quantizers share one "
-                        "scale (share) and have as many codes",
-                        node->name, net->nodes[node->inputs[0]].name, net->nodes[node->inputs[1]].name);
+        return mho_fail(error, MHO_USAGE, "node '%s' adds '%s' and '%s', whose codes have different steps; let their "
+                        "quantizers share one scale (share) and have as many codes", node->name,
+                        net->nodes[node->inputs[0]].name, net->nodes[node->inputs[1]].name);
     return MHO_OK;
 }
 
@@ -280,7 +279,8 @@ static MhoStatus check_ends(const MhoNet *net, MhoError *error)
     int last;
 
     if (net->n_nodes < 2 || !mho_node_is(&net->nodes[0], "input"))
-        return mho_fail(error, MHO_USAGE, "network '%s': the first node must be the input, followed by layers", net->name);
+        return mho_fail(error, MHO_USAGE, "network '%s': the first node must be the input, followed by layers",
+                        net->name);
     for (size_t i = 0; i < net->n_nodes; i++) {
         if (i > 0 && net->nodes[i].n_inputs == 0)
             return mho_fail(error, MHO_USAGE, "node '%s': a network has one input, its first node", net->nodes[i].name);

@@ -1,7 +1,7 @@
 /* net.h - a network as a directed acyclic graph of layers, with its trained arrays.
  *
- * Nodes are stored in topological order. Arrays are NHWC; convolution weights are (k, kernel_h, kernel_w, c / groups), so a row
- * index of the analog array is r = (ky * kernel_w + kx) * c_count + c.
+ * Nodes are stored in topological order. Arrays are NHWC; convolution weights are (k, kernel_h, kernel_w, c / groups),
+ * so a row index of the analog array is r = (ky * kernel_w + kx) * c_count + c.
  *
  * Every node's output is a stored tensor and a scale: value = scale * stored (scale per tensor, or per channel). Float
  * layers store values (scale 1); quantizers store whole codes; a convolution of codes stores exact integer sums.
@@ -51,7 +51,8 @@ typedef struct MhoNet {
     char recipe[65]; /* digest of the recipe that made it, "" when unknown */
 } MhoNet;
 
-/* A layer kind: geometry and arrays. Its float forward and backward are in net/pass.h, its form on codes in net/lower.h. */
+/* A layer kind: geometry and arrays. Its float forward and backward are in net/pass.h, its form on codes in
+ * net/lower.h. */
 typedef struct MhoLayer {
     MhoModel model; /* settings table */
     int n_inputs;
@@ -85,8 +86,8 @@ typedef struct MhoQuantizerSettings {
 
 /* Build by hand: create, add nodes in order (inputs by name), finish. Errors name the node. */
 MhoStatus mho_net_create(const char *name, MhoNet **net, MhoError *error) MHO_CHECKED;
-MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const void *settings, size_t settings_size, const char *input_a,
-                      const char *input_b, MhoError *error) MHO_CHECKED;
+MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const void *settings, size_t settings_size,
+                      const char *input_a, const char *input_b, MhoError *error) MHO_CHECKED;
 /* Check, infer shapes and allocate arrays (zeroed; existing arrays of unchanged size are kept). */
 MhoStatus mho_net_finish(MhoNet *net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_copy(const MhoNet *net, MhoNet **copy, MhoError *error) MHO_CHECKED;
@@ -100,7 +101,8 @@ const MhoConvSettings *mho_node_conv(const MhoNode *node);
 const MhoPoolSettings *mho_node_pool(const MhoNode *node);
 const MhoQuantizerSettings *mho_node_quantizer(const MhoNode *node);
 
-/* Named builders: lenet, allconv (small, 3x3 all-convolutional), resnet20. Float nets with batch norm and ReLU, weights drawn (He) from seed. */
+/* Named builders: lenet, allconv (small, 3x3 all-convolutional), resnet20. Float nets with batch norm and ReLU, weights
+ * drawn (He) from seed. */
 MhoStatus mho_net_build(const char *builder, MhoShape input, int n_classes, double width, uint64_t seed, MhoNet **net,
                         MhoError *error) MHO_CHECKED;
 const char *const *mho_net_builders(void); /* NULL-terminated */
@@ -114,16 +116,21 @@ typedef struct MhoQuantPlan {
     int scale;                        /* MhoWeightScale */
     char weight_policy[MHO_TEXT_MAX], activation_policy[MHO_TEXT_MAX];
 } MhoQuantPlan;
-/* Replace ReLUs by quantizers, put signed 8-bit shared-scale quantizers on residual branches, one after average pooling; on a net that is
- * quantized already change its bits. New scales are unset (NaN) until fitted: mho_net_fit_weights, and ranges of activations. */
-MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **quantized, MhoError *error) MHO_CHECKED;
+/* Replace ReLUs by quantizers, put signed 8-bit shared-scale quantizers on residual branches, one after average
+ * pooling; on a net that is quantized already change its bits. New scales are unset (NaN) until fitted:
+ * mho_net_fit_weights, and ranges of activations. */
+MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **quantized,
+                           MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error) MHO_CHECKED; /* log-scales that are NaN */
-/* Fold and remove batch norm (design: FQ-Conv). shift: keep it as an integer shift per channel; else drop it (the paper's form). */
-MhoStatus mho_net_remove_batchnorm(const MhoNet *net, int scale, bool shift, MhoNet **removed, MhoError *error) MHO_CHECKED;
+/* Fold and remove batch norm (design: FQ-Conv). shift: keep it as an integer shift per channel; else drop it (the
+ * paper's form). */
+MhoStatus mho_net_remove_batchnorm(const MhoNet *net, int scale, bool shift, MhoNet **removed,
+                                   MhoError *error) MHO_CHECKED;
 bool mho_net_is_quantized(const MhoNet *net);   /* every weighted layer has bits */
 bool mho_net_has_batchnorm(const MhoNet *net);
 
-/* The model file's content: group "graph" (names, kinds, inputs, settings), group "layers/<node>" (arrays, codes), attributes. */
+/* The model file's content: group "graph" (names, kinds, inputs, settings), group "layers/<node>" (arrays, codes),
+ * attributes. */
 MhoStatus mho_net_to_record(const MhoNet *net, MhoRecord *record, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_from_record(const MhoRecord *record, const char *file, MhoNet **net, MhoError *error) MHO_CHECKED;
 

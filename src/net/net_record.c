@@ -1,7 +1,8 @@
-/* net_record.c - a network as a record (the content of a model file) and back; the schema is in README.md beside this file.
+/* net_record.c - a network as a record (the content of a model file) and back; the schema is in README.md beside this
+ * file.
  *
- * A record may come from another program or be damaged: the graph is checked and every array's size compared with it before
- * memory is taken; unknown names are refused by name.
+ * A record may come from another program or be damaged: the graph is checked and every array's size compared with it
+ * before memory is taken; unknown names are refused by name.
  */
 #include <math.h>
 #include <stdio.h>
@@ -40,7 +41,7 @@ static const ArrayText *array_text(const char *name)
     return NULL;
 }
 
-/* Writing ------------------------------------------------------------------------------------------------------------- */
+/* Writing ---------------------------------------------------------------------------------------------------------- */
 
 static const char *node_text(const MhoNet *net, const MhoNode *node, int column)
 {
@@ -168,7 +169,7 @@ MhoStatus mho_net_to_record(const MhoNet *net, MhoRecord *record, MhoError *erro
     return status;
 }
 
-/* Reading ------------------------------------------------------------------------------------------------------------- */
+/* Reading ---------------------------------------------------------------------------------------------------------- */
 
 /* A record being read; `file` is for messages. */
 typedef struct Reading {
@@ -286,9 +287,11 @@ static MhoStatus check_order(const Reading *reading, size_t row, MhoError *error
     for (int c = 2; c < GRAPH_COLUMNS; c++)
         for (size_t i = row; i < n && mho_net_find(reading->net, cell(reading, c, row)) < 0; i++)
             if (*cell(reading, c, row) && strcmp(cell(reading, 0, i), cell(reading, c, row)) == 0)
-                return mho_fail(error, MHO_INPUT, "%s: node '%.47s' reads '%.47s', which stands %s; a graph must be in the "
-                                "order of computation, without cycles", reading->file, cell(reading, 0, row),
-                                cell(reading, c, row), i == row ? "for itself" : "behind it");
+                return mho_fail(error, MHO_INPUT,
+                                "%s: node '%.47s' reads '%.47s', which stands %s; a graph must be in the "
+                                "order of computation, without cycles",
+                                reading->file, cell(reading, 0, row), cell(reading, c, row),
+                                i == row ? "for itself" : "behind it");
     return MHO_OK;
 }
 
@@ -340,18 +343,20 @@ static MhoStatus check_arrays(const Reading *reading, MhoNode *node, MhoError *e
             return mho_fail(error, MHO_INPUT, "%s: the array 'layers/%s/%s' is missing", reading->file, node->name,
                             array->name);
         if (from->type != MHO_F32 && from->type != MHO_F64)
-            return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%s' is %s; f32 or f64 is needed", reading->file, node->name,
-                            array->name, mho_type_name(from->type));
+            return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%s' is %s; f32 or f64 is needed", reading->file,
+                            node->name, array->name, mho_type_name(from->type));
         if (!same_shape(from, array))
-            return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%s' has %zu values in %zu axes; the graph needs %zu in %zu, the "
-                            "first of %zu", reading->file, node->name, array->name, mho_array_count(from), from->rank, array->n,
+            return mho_fail(error, MHO_INPUT,
+                            "%s: 'layers/%s/%s' has %zu values in %zu axes; the graph needs %zu in %zu, the "
+                            "first of %zu",
+                            reading->file, node->name, array->name, mho_array_count(from), from->rank, array->n,
                             array->rank, array->shape[0]);
     }
     for (size_t i = 0; layer && i < layer->n_arrays; i++) {
         const char *name = layer->arrays[i]->name;
         if (strcmp(name, "codes") != 0 && !mho_node_array(node, name))
-            return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%.60s' is no array of this %s layer", reading->file, node->name,
-                            name, node->layer->model.name);
+            return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%.60s' is no array of this %s layer", reading->file,
+                            node->name, name, node->layer->model.name);
     }
     return MHO_OK;
 }
@@ -374,7 +379,8 @@ static MhoStatus read_arrays(const Reading *reading, MhoNode *node, MhoError *er
             if ((!isfinite(array->value[k]) && !(is_scale && isnan(array->value[k]))) ||
                 (is_variance && array->value[k] < 0.0F))
                 return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%s' holds %g at %zu, which is no %s", reading->file,
-                                node->name, array->name, (double)array->value[k], k, is_variance ? "variance" : "finite number");
+                                node->name, array->name, (double)array->value[k], k,
+                                is_variance ? "variance" : "finite number");
         }
     }
     return MHO_OK;

@@ -1,7 +1,7 @@
 /* plan.c - from a lowered network to a chip that is ready to run: plan, converter ranges, compensation.
  *
- * Ranges come from training images, whose sums are recorded without being converted: on the ideal chip once, on the chip
- * just after programming, or on the chip in its condition. Reads of calibration have image numbers of their own.
+ * Ranges come from training images, whose sums are recorded without being converted: on the ideal chip once, on the
+ * chip just after programming, or on the chip in its condition. Reads of calibration have image numbers of their own.
  */
 #include <stdlib.h>
 
@@ -13,13 +13,14 @@ static const MhoCondition fresh = {.t = 0.0, .temperature = 298.15};
 #define CALIBRATION_IMAGE UINT32_C(0x80000000) /* test images are numbered from 0 */
 
 /* Record the sums of training images on a state. */
-static MhoStatus probe_state(const MhoProgram *program, const MhoState *state, const uint8_t *images, size_t n, int threads,
-                             MhoRangeProbe *probe, MhoError *error)
+static MhoStatus probe_state(const MhoProgram *program, const MhoState *state, const uint8_t *images, size_t n,
+                             int threads, MhoRangeProbe *probe, MhoError *error)
 {
     const MhoAnalogOptions options = {.image0 = CALIBRATION_IMAGE, .threads = threads, .probe = probe};
 
     if (!images || n == 0)
-        return mho_fail(error, MHO_USAGE, "chip.adc.range=calibrated needs training images; set chip.adc.range=maximum to do without");
+        return mho_fail(error, MHO_USAGE,
+                        "chip.adc.range=calibrated needs training images; set chip.adc.range=maximum to do without");
     float *logits = calloc(n, (size_t)program->n_classes * sizeof *logits);
     if (!logits)
         return mho_fail(error, MHO_MEMORY, "out of memory for the logits of %zu calibration images", n);
@@ -29,8 +30,8 @@ static MhoStatus probe_state(const MhoProgram *program, const MhoState *state, c
 }
 
 /* A new probe with the sums of a fresh chip. */
-static MhoStatus probe_chip(const MhoProgram *program, const MhoChip *chip, const uint8_t *images, size_t n, int threads,
-                            MhoRangeProbe **probe, MhoError *error)
+static MhoStatus probe_chip(const MhoProgram *program, const MhoChip *chip, const uint8_t *images, size_t n,
+                            int threads, MhoRangeProbe **probe, MhoError *error)
 {
     MhoState *state = NULL;
     MhoStatus status = mho_range_probe_create(program->n_matrices, probe, error);
@@ -43,7 +44,8 @@ static MhoStatus probe_chip(const MhoProgram *program, const MhoChip *chip, cons
     return status;
 }
 
-static MhoStatus calibrate_plan(const MhoProgram *program, MhoPlan *plan, const uint8_t *images, size_t n, int threads, MhoError *error)
+static MhoStatus calibrate_plan(const MhoProgram *program, MhoPlan *plan, const uint8_t *images, size_t n, int threads,
+                                MhoError *error)
 {
     MhoChip *ideal = NULL;
     MhoRangeProbe *probe = NULL;
@@ -58,8 +60,8 @@ static MhoStatus calibrate_plan(const MhoProgram *program, MhoPlan *plan, const 
     return status;
 }
 
-MhoStatus mho_program_plan(const MhoProgram *program, const MhoChipConfig *config, const uint8_t *images, size_t n_images, int threads,
-                           MhoPlan **plan, MhoError *error)
+MhoStatus mho_program_plan(const MhoProgram *program, const MhoChipConfig *config, const uint8_t *images,
+                           size_t n_images, int threads, MhoPlan **plan, MhoError *error)
 {
     MhoPlan *made = NULL;
 
@@ -76,8 +78,8 @@ MhoStatus mho_program_plan(const MhoProgram *program, const MhoChipConfig *confi
 }
 
 /* A chip, calibrated just after programming where the plan asks for that. */
-static MhoStatus make_chip(const MhoProgram *program, const MhoPlan *plan, uint32_t number, const uint8_t *images, size_t n, int threads,
-                           MhoChip **chip, MhoError *error)
+static MhoStatus make_chip(const MhoProgram *program, const MhoPlan *plan, uint32_t number, const uint8_t *images,
+                           size_t n, int threads, MhoChip **chip, MhoError *error)
 {
     MhoRangeProbe *probe = NULL;
     MhoChip *made = NULL;
@@ -96,7 +98,8 @@ static MhoStatus make_chip(const MhoProgram *program, const MhoPlan *plan, uint3
     return status;
 }
 
-static MhoStatus calibrate_state(const MhoProgram *program, MhoState *state, const uint8_t *images, size_t n, int threads, MhoError *error)
+static MhoStatus calibrate_state(const MhoProgram *program, MhoState *state, const uint8_t *images, size_t n,
+                                 int threads, MhoError *error)
 {
     MhoRangeProbe *probe = NULL;
     MhoStatus status = mho_range_probe_create(program->n_matrices, &probe, error);
@@ -120,8 +123,9 @@ static MhoStatus compensate(const MhoPlan *plan, MhoState *state, MhoError *erro
     return status;
 }
 
-MhoStatus mho_program_state(const MhoProgram *program, const MhoPlan *plan, uint32_t number, MhoCondition at, const uint8_t *images,
-                            size_t n_images, int threads, MhoChip **chip, MhoState **state, MhoError *error)
+MhoStatus mho_program_state(const MhoProgram *program, const MhoPlan *plan, uint32_t number, MhoCondition at,
+                            const uint8_t *images, size_t n_images, int threads, MhoChip **chip, MhoState **state,
+                            MhoError *error)
 {
     MhoState *made = NULL;
     MhoStatus status = MHO_OK;

@@ -1,14 +1,15 @@
 /* quantize.c - from a float graph to a graph of codes, and from one bit plan to the next.
  *
- * Weighted layers get weight bits; every tensor that they read becomes codes by a quantizer, which takes the place of the
- * ReLU: image -> conv -> batchnorm -> quantizer -> conv ... Sums of average pools are quantized with at least 8 bits.
+ * Weighted layers get weight bits; every tensor that they read becomes codes by a quantizer, which takes the place of
+ * the ReLU: image -> conv -> batchnorm -> quantizer -> conv ... Sums of average pools are quantized with at least 8
+ * bits.
  *
- * Residual sums. Tensors that meet in additions, and what additions give, form a stage with ONE scale e^s and step e^s / 127:
- * branches are signed 8-bit codes (-127..127), ReLU outputs the non-negative half of the same codes, which is a 7-bit
- * unsigned quantizer (0..127): same step, no further rule. All quantizers of a stage share the scale of the first. An
- * addition adds codes; one quantizer behind it makes the next stream, which the identity shortcut of the next block uses as
- * it is. Weighted layers read the stream through a further quantizer at their own bits; pools read the stream. Where the
- * stage changes, the shortcut's 1 x 1 convolution makes the new stage's signed branch.
+ * Residual sums. Tensors that meet in additions, and what additions give, form a stage with ONE scale e^s and step e^s
+ * / 127: branches are signed 8-bit codes (-127..127), ReLU outputs the non-negative half of the same codes, which is a
+ * 7-bit unsigned quantizer (0..127): same step, no further rule. All quantizers of a stage share the scale of the
+ * first. An addition adds codes; one quantizer behind it makes the next stream, which the identity shortcut of the next
+ * block uses as it is. Weighted layers read the stream through a further quantizer at their own bits; pools read the
+ * stream. Where the stage changes, the shortcut's 1 x 1 convolution makes the new stage's signed branch.
  */
 #include <math.h>
 #include <stdio.h>
@@ -76,8 +77,8 @@ static void new_name(const Quantizing *q, int i, const char *suffix, char name[M
 }
 
 /* A quantizer behind node `input` of the new net, for the value of old node i. */
-static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suffix, int bits, int lower, int owner, int *made,
-                               MhoError *error)
+static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suffix, int bits, int lower, int owner,
+                               int *made, MhoError *error)
 {
     MhoNet *net = q->rebuild.made;
     MhoQuantizerSettings settings;
@@ -302,8 +303,9 @@ MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet *
 
     *quantized = NULL;
     if (plan->weight_bits < 1 || plan->activation_bits < 1)
-        return mho_fail(error, MHO_USAGE, "network '%s': a quantized network needs weight and activation bits, not %d and %d",
-                        net->name, plan->weight_bits, plan->activation_bits);
+        return mho_fail(error, MHO_USAGE,
+                        "network '%s': a quantized network needs weight and activation bits, not %d and %d", net->name,
+                        plan->weight_bits, plan->activation_bits);
     MhoStatus status = mho_net_create(net->name, &made, error);
     if (status == MHO_OK)
         status = has_codes(net) ? change_bits(net, plan, made, error) : quantize_float(net, plan, made, error);

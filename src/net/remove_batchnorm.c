@@ -2,10 +2,11 @@
  *
  *   y = g (m sum + bias - mean) + beta,  g = gamma / sigma,  m = scale_x e^s_w / n_w        (with batch norm)
  *   y = m' (sum' + shift),  m' = |g| m,  s_w' = s_w + ln|g|,  shift = sign(g) (beta / g + bias - mean) / m
- * Master weights are scaled with e^s_w, so codes stay; a negative g flips the signs of its filter. per_tensor: one scale, the
- * geometric mean over channels. A channel whose g vanishes (or whose shift has no exact float) gives its constant beta:
- * zero weights and a shift of +-127 units. Without shift (the paper's form) constants are dropped; fine-tuning repairs it.
- * Source: Verhoef et al., "FQ-Conv", arXiv 1912.09356; the integer shift is this project's. Valid for scales that are set.
+ * Master weights are scaled with e^s_w, so codes stay; a negative g flips the signs of its filter. per_tensor: one
+ * scale, the geometric mean over channels. A channel whose g vanishes (or whose shift has no exact float) gives its
+ * constant beta: zero weights and a shift of +-127 units. Without shift (the paper's form) constants are dropped;
+ * fine-tuning repairs it. Source: Verhoef et al., "FQ-Conv", arXiv 1912.09356; the integer shift is this project's.
+ * Valid for scales that are set.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -58,14 +59,16 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
     int last;
 
     if (mho_node_conv(node) && mho_node_conv(node)->bits == 0)
-        return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: quantize the network before batch norm is removed",
-                        node->name);
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s' is not quantized: quantize the network before batch norm is removed", node->name);
     if (!mho_node_is(node, "batchnorm"))
         return MHO_OK;
     const MhoNode *source = &net->nodes[node->inputs[0]];
     if (!mho_node_conv(source) || mho_net_readers(net, node->inputs[0], &last) != 1)
-        return mho_fail(error, MHO_USAGE, "node '%s': batch norm can be removed only behind a convolution or dense layer that "
-                        "nothing else reads, not behind '%s'", node->name, source->name);
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': batch norm can be removed only behind a convolution or dense layer that "
+                        "nothing else reads, not behind '%s'",
+                        node->name, source->name);
     return MHO_OK;
 }
 
@@ -161,7 +164,8 @@ static void write_scales(Fold *fold, bool per_channel, float *log_scale, float *
         else if (!per_channel)
             channel->log_scale = mean;
         if (channel->dead) {
-            const double m = fold->scale_x * mho_exp(channel->log_scale) / fold->n_weight, units = channel->constant / m;
+            const double m = fold->scale_x * mho_exp(channel->log_scale) / fold->n_weight,
+                         units = channel->constant / m;
             channel->shift = units > shift_max ? shift_max : units < -shift_max ? -shift_max : units;
         }
         if (per_channel || k == 0)
@@ -171,9 +175,10 @@ static void write_scales(Fold *fold, bool per_channel, float *log_scale, float *
     }
 }
 
-/* Master weights on the new scales, so that codes stay but for the sign; a weight that rounding brought to a neighbouring
- * code is put on its code. */
-static MhoStatus write_weights(const Fold *fold, const MhoNet *made, const int16_t *old_codes, int16_t *codes, MhoError *error)
+/* Master weights on the new scales, so that codes stay but for the sign; a weight that rounding brought to a
+ * neighbouring code is put on its code. */
+static MhoStatus write_weights(const Fold *fold, const MhoNet *made, const int16_t *old_codes, int16_t *codes,
+                               MhoError *error)
 {
     const MhoNode *layer = &fold->old->nodes[fold->node];
     const bool was_own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;

@@ -2,10 +2,10 @@
  *
  *   codes = clip(round(fma((float)sum, a_k, b_k)), low, high)
  *   value = unit_k sum + bias_k,  unit_k = scale_x e^(s_w,k) / n_w  for weights, the code's own step elsewhere
- *   batch norm: unit_k *= gamma / sigma, bias_k = gamma (bias_k - mean) / sigma + beta,  sigma = sqrt(variance + epsilon)
- *   a_k = unit_k n_o / e^(s_o),  b_k = bias_k n_o / e^(s_o)
- * Source: Verhoef et al., "FQ-Conv", arXiv 1912.09356 (integer form of a quantized convolution); batch norm folded as in
- * Jacob et al., CVPR 2018, section 3.2. In double, rounded to float once. Valid for scales that are set.
+ *   batch norm: unit_k *= gamma / sigma, bias_k = gamma (bias_k - mean) / sigma + beta,  sigma = sqrt(variance +
+ * epsilon) a_k = unit_k n_o / e^(s_o),  b_k = bias_k n_o / e^(s_o) Source: Verhoef et al., "FQ-Conv", arXiv 1912.09356
+ * (integer form of a quantized convolution); batch norm folded as in Jacob et al., CVPR 2018, section 3.2. In double,
+ * rounded to float once. Valid for scales that are set.
  */
 #include "net/requant.h"
 
@@ -76,8 +76,10 @@ MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signe
     *n = IMAGE_CODES;
     *is_signed = false;
     if (source < 0)
-        return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: its output is no codes; quantize the network first "
-                        "(--set quant.weight.bits=8 --set quant.activation.bits=8)", net->nodes[node].name);
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s' is not quantized: its output is no codes; quantize the network first "
+                        "(--set quant.weight.bits=8 --set quant.activation.bits=8)",
+                        net->nodes[node].name);
     const MhoQuantizerSettings *quantizer = mho_node_quantizer(&net->nodes[source]);
     if (!quantizer)
         return MHO_OK;
@@ -136,7 +138,8 @@ MhoStatus mho_net_scale(const MhoNet *net, int node, double *scale, MhoError *er
 
 static MhoStatus unset_scale(const MhoNode *node, MhoError *error)
 {
-    return mho_fail(error, MHO_USAGE, "node '%s': the scale of its weights is not set; fit or train it first", node->name);
+    return mho_fail(error, MHO_USAGE, "node '%s': the scale of its weights is not set; fit or train it first",
+                    node->name);
 }
 
 /* Sums of weight codes and input codes. */
@@ -149,11 +152,12 @@ static MhoStatus weighted_affine(const MhoNet *net, int i, Affine *affine, MhoEr
     int n_w;
 
     if (conv->bits == 0 || !log_scale)
-        return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: its weights are float (--set quant.weight.bits=8)",
-                        node->name);
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s' is not quantized: its weights are float (--set quant.weight.bits=8)", node->name);
     if (mho_net_code_source(net, node->inputs[0]) < 0)
-        return mho_fail(error, MHO_USAGE, "node '%s' reads '%s', which is not quantized (--set quant.activation.bits=8)",
-                        node->name, net->nodes[node->inputs[0]].name);
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s' reads '%s', which is not quantized (--set quant.activation.bits=8)", node->name,
+                        net->nodes[node->inputs[0]].name);
     MhoStatus status = mho_net_scale(net, node->inputs[0], &scale_x, error);
     if (status == MHO_OK)
         status = full_scale(node, conv->bits, -1, &n_w, error);
@@ -220,7 +224,8 @@ static MhoStatus find_source(const MhoNet *net, int from, int *source, int *batc
 }
 
 /* Output: a step of the target's codes, or 1 for logits. */
-static MhoStatus target_step(const MhoNet *net, int target, bool relu, double *step, MhoRequant *requant, MhoError *error)
+static MhoStatus target_step(const MhoNet *net, int target, bool relu, double *step, MhoRequant *requant,
+                             MhoError *error)
 {
     bool is_signed;
     int n;
@@ -269,7 +274,8 @@ MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, Mho
         a[k] = (float)(affine.unit[k] / step);
         b[k] = (float)(affine.bias[k] / step);
         if (!isfinite(a[k]) || !isfinite(b[k]))
-            status = mho_fail(error, MHO_FAILED, "node '%s': the constants of channel %zu are not finite", node->name, k);
+            status =
+                mho_fail(error, MHO_FAILED, "node '%s': the constants of channel %zu are not finite", node->name, k);
     }
     free(affine.unit);
     free(affine.bias);

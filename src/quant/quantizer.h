@@ -26,8 +26,8 @@ typedef struct MhoQuantizer {
     /* Starting scales from the tensor itself. */
     void (*fit)(const void *params, MhoQuantShape shape, const float *x, float *log_scale);
 
-    /* Whether fit() takes the largest value, for calibration, which has counts of values instead of the tensor. NULL: the range of
-     * least squared error. */
+    /* Whether fit() takes the largest value, for calibration, which has counts of values instead of the tensor. NULL:
+     * the range of least squared error. */
     bool (*fits_largest)(const void *params);
 
     /* Codes of x. noise (NULL: none) is added in units of one step before rounding: an error of the sum. */

@@ -1,7 +1,7 @@
 /* experiment.h - one question, one study, one analysis: what a binary under experiments/ is made of.
  *
- * An experiment's binary links its descriptor with experiments/main.c: a sweep plus the analysis that answers the question, with the
- * same options as `mho sweep`.
+ * An experiment's binary links its descriptor with experiments/main.c: a sweep plus the analysis that answers the
+ * question, with the same options as `mho sweep`.
  */
 #ifndef MHO_STUDY_EXPERIMENT_H
 #define MHO_STUDY_EXPERIMENT_H

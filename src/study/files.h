@@ -6,7 +6,8 @@
 
 #include "base/record.h"
 
-/* Read a whole file. own: it must be mho's (a newer format is refused always); else files of other programs are read too. */
+/* Read a whole file. own: it must be mho's (a newer format is refused always); else files of other programs are read
+ * too. */
 MhoStatus mho_file_read(const char *path, bool own, MhoRecord **record, MhoError *error) MHO_CHECKED;
 
 /* Write or replace a file as one step: a reader finds the old content or the new. */

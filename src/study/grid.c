@@ -89,16 +89,14 @@ static MhoStatus check_axes(const MhoGrid *grid, MhoError *error)
     for (size_t i = 0; i < grid->study->n_axes; i++) {
         const char *key = grid->study->axes[i].key;
         if ((strncmp(key, "train.", 6) == 0 || strcmp(key, "quant.shift") == 0) && !grid->study->has_train)
-            return mho_fail(error, MHO_USAGE, "sweep.%s: the study has no train: section, so no model is trained and the sweep would change "
-                            "nothing", key);
+            return mho_fail(error, MHO_USAGE, "sweep.%s: the study has no train: section, so no model is trained and "
+                            "the sweep would change nothing", key);
         bool used = false;
         for (size_t p = 0; p < grid->n_points && !used; p++)
             used = grid->points[p].applies[i];
         if (!used)
-            return mho_fail(error, MHO_USAGE,
-                            "sweep.%s: no point of this study uses it, so the sweep would change nothing; choose a model that does "
-                            "or take the axis out",
-                            grid->study->axes[i].key);
+            return mho_fail(error, MHO_USAGE, "sweep.%s: no point of this study uses it, so the sweep would change "
+                            "nothing; choose a model that does or take the axis out", key);
     }
     return MHO_OK;
 }

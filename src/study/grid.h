@@ -1,7 +1,7 @@
 /* grid.h - the points of a sweep: every combination of the axes, each different one once.
  *
- * Combinations that differ only in keys a point does not use (the noise factor of an ideal cell, another model's parameter) are one
- * point; such a value is stored as not applicable.
+ * Combinations that differ only in keys a point does not use (the noise factor of an ideal cell, another model's
+ * parameter) are one point; such a value is stored as not applicable.
  */
 #ifndef MHO_STUDY_GRID_H
 #define MHO_STUDY_GRID_H

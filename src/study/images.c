@@ -7,10 +7,12 @@
 static bool is_hdf5_path(const char *name)
 {
     size_t length = strlen(name);
-    return (length > 3 && strcmp(name + length - 3, ".h5") == 0) || (length > 5 && strcmp(name + length - 5, ".hdf5") == 0);
+    return (length > 3 && strcmp(name + length - 3, ".h5") == 0) ||
+           (length > 5 && strcmp(name + length - 5, ".hdf5") == 0);
 }
 
-static MhoStatus load(const char *name, const char *data_option, MhoSplit split, size_t limit, MhoDataset *set, MhoError *error)
+static MhoStatus load(const char *name, const char *data_option, MhoSplit split, size_t limit, MhoDataset *set,
+                      MhoError *error)
 {
     if (!is_hdf5_path(name))
         return mho_dataset_load(name, data_option, split, limit, set, error);
@@ -27,17 +29,20 @@ static const char *training_name(const MhoStudyParams *study)
     return study->data_train[0] ? study->data_train : study->data_name;
 }
 
-/* Sets given by path hold one split: without data.train there are no training images, and the test images must not stand in for them. */
+/* Sets given by path hold one split: without data.train there are no training images, and the test images must not
+ * stand in for them. */
 static MhoStatus check_training(const MhoStudyParams *study, MhoError *error)
 {
     bool by_path = strchr(study->data_name, ':') || is_hdf5_path(study->data_name);
     if (by_path && !study->data_train[0])
-        return mho_fail(error, MHO_USAGE, "data.train: training images are needed and data.name = %s is a path; say where they are",
+        return mho_fail(error, MHO_USAGE,
+                        "data.train: training images are needed and data.name = %s is a path; say where they are",
                         study->data_name);
     return MHO_OK;
 }
 
-MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *kept, MhoDataset *held, MhoError *error)
+MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *kept, MhoDataset *held,
+                             MhoError *error)
 {
     const MhoStudyParams *study = mho_settings_study(settings);
     const MhoTrainParams *train = mho_settings_train(settings);
@@ -46,7 +51,8 @@ MhoStatus mho_study_training(const MhoSettings *settings, const char *data_optio
     if (status == MHO_OK)
         status = load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)train->limit, &all, error);
     if (status == MHO_OK && (size_t)train->held_out >= all.n)
-        status = mho_fail(error, MHO_USAGE, "train.held_out: %d of %zu training images leaves none to train on", train->held_out, all.n);
+        status = mho_fail(error, MHO_USAGE, "train.held_out: %d of %zu training images leaves none to train on",
+                          train->held_out, all.n);
     if (status == MHO_OK)
         status = mho_dataset_split(&all, (size_t)train->held_out, (uint64_t)study->seed, kept, held, error);
     mho_dataset_destroy(&all);
@@ -57,7 +63,9 @@ MhoStatus mho_study_calibration(const MhoSettings *settings, const char *data_op
 {
     const MhoStudyParams *study = mho_settings_study(settings);
     MhoStatus status = check_training(study, error);
-    return status == MHO_OK ? load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)study->calibration, set, error) : status;
+    return status == MHO_OK
+               ? load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)study->calibration, set, error)
+               : status;
 }
 
 MhoStatus mho_study_images(const MhoSettings *settings, const char *data_option, MhoDataset *set, MhoError *error)

@@ -1,7 +1,8 @@
 /* journal.c - append-only records of finished trials.
  *
- * Record: magic (4), bytes of the record (4), point (8), chip (4), layers (4), accuracy, loss, logits (8 each), then per layer
- * conversions, clipped, signal, noise (8 each), then the checksum (8) over all before it. Little-endian as the machines are.
+ * Record: magic (4), bytes of the record (4), point (8), chip (4), layers (4), accuracy, loss, logits (8 each), then
+ * per layer conversions, clipped, signal, noise (8 each), then the checksum (8) over all before it. Little-endian as
+ * the machines are.
  */
 #include "study/journal.h"
 
@@ -57,7 +58,8 @@ static size_t decode(const unsigned char *record, size_t left, MhoTrial *trial)
     memcpy(&magic, record, 4);
     memcpy(&bytes, record + 4, 4);
     memcpy(&layers, record + 20, 4);
-    if (magic != journal_magic || layers > MHO_TRIAL_MAX_LAYERS || bytes != HEAD + PER_LAYER * layers + CHECK || bytes > left)
+    if (magic != journal_magic || layers > MHO_TRIAL_MAX_LAYERS || bytes != HEAD + PER_LAYER * layers + CHECK ||
+        bytes > left)
         return 0;
     uint64_t check;
     memcpy(&check, record + bytes - CHECK, 8);
@@ -89,7 +91,8 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
     if (status != MHO_OK)
         return status;
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return mho_fail(error, MHO_IO, "%s: cannot make this folder: %s; choose another result with -o", folder, strerror(errno));
+        return mho_fail(error, MHO_IO, "%s: cannot make this folder: %s; choose another result with -o", folder,
+                        strerror(errno));
     (void)gethostname(host, sizeof host - 1);
     /* a new file every time: a killed process may have left one with a torn tail under the same process number */
     for (int attempt = 0; attempt < 1000; attempt++) {
@@ -99,7 +102,8 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
             break;
     }
     if (journal->file < 0)
-        return mho_fail(error, MHO_IO, "%s: cannot write here: %s; choose another result with -o", journal->path, strerror(errno));
+        return mho_fail(error, MHO_IO, "%s: cannot write here: %s; choose another result with -o", journal->path,
+                        strerror(errno));
     return MHO_OK;
 }
 
@@ -109,7 +113,8 @@ MhoStatus mho_journal_append(MhoJournal *journal, const MhoTrial *trial, MhoErro
     size_t bytes = encode(trial, record);
     ssize_t written = write(journal->file, record, bytes);
     if (written != (ssize_t)bytes || fdatasync(journal->file) != 0)
-        return mho_fail(error, MHO_IO, "%s: cannot append: %s; free space and run the same command again", journal->path,
+        return mho_fail(error, MHO_IO, "%s: cannot append: %s; free space and run the same command again",
+                        journal->path,
                         written >= 0 && written != (ssize_t)bytes ? "no space left on device" : strerror(errno));
     return MHO_OK;
 }
@@ -170,8 +175,9 @@ MhoStatus mho_trials_add(MhoTrials *trials, const MhoTrial *trial, MhoError *err
         /* NaN never equals itself: compare the bytes */
         if (memcmp(&known->accuracy, &trial->accuracy, sizeof known->accuracy) == 0 && known->logits == trial->logits)
             return MHO_OK;
-        return mho_fail(error, MHO_INPUT, "one trial (point %016llx, chip %u) with two different results: they come from different builds or "
-                        "machines; keep the files of one", (unsigned long long)trial->point, trial->chip);
+        return mho_fail(error, MHO_INPUT, "one trial (point %016llx, chip %u) with two different results: they come "
+                        "from different builds or machines; keep the files of one",
+                        (unsigned long long)trial->point, trial->chip);
     }
     MhoStatus status = trials_grow(trials, error);
     if (status != MHO_OK)
@@ -227,8 +233,8 @@ static MhoStatus read_one(const char *path, MhoTrials *trials, MhoError *error)
 }
 
 /* Call visit for every journal of a result. */
-static MhoStatus each_journal(const char *result, MhoStatus (*visit)(const char *, MhoTrials *, MhoError *), MhoTrials *trials,
-                              MhoError *error)
+static MhoStatus each_journal(const char *result, MhoStatus (*visit)(const char *, MhoTrials *, MhoError *),
+                              MhoTrials *trials, MhoError *error)
 {
     char folder[3900];
     mho_journal_folder(result, folder, sizeof folder);

@@ -1,7 +1,8 @@
 /* journal.h - finished trials, safe against kill -9 at any moment.
  *
- * Each process appends to a file of its own in RESULT.parts/: one checksummed record a trial, written with a single append and
- * fdatasync. A torn tail is dropped on reading. Trials are pure functions of their key, so a trial found twice is the same trial.
+ * Each process appends to a file of its own in RESULT.parts/: one checksummed record a trial, written with a single
+ * append and fdatasync. A torn tail is dropped on reading. Trials are pure functions of their key, so a trial found
+ * twice is the same trial.
  */
 #ifndef MHO_STUDY_JOURNAL_H
 #define MHO_STUDY_JOURNAL_H
@@ -28,8 +29,8 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
 MhoStatus mho_journal_append(MhoJournal *journal, const MhoTrial *trial, MhoError *error) MHO_CHECKED;
 void mho_journal_close(MhoJournal *journal);
 
-/* All whole records of all journals of a result, each key once. A missing folder gives none. Two different results under one key are an
- * INPUT error that names the files. */
+/* All whole records of all journals of a result, each key once. A missing folder gives none. Two different results
+ * under one key are an INPUT error that names the files. */
 MhoStatus mho_journal_read(const char *result, MhoTrials *trials, MhoError *error) MHO_CHECKED;
 
 /* Delete the journals and their folder, once the result file stands. */

@@ -78,8 +78,9 @@ static MhoStatus rebuild(Merge *merge, MhoError *error)
     if (status == MHO_OK)
         status = mho_result_points(merge->kept, merge->kept_path, &merge->points, &merge->n_points, error);
     if (status == MHO_OK && merge->n_points != merge->grid.n_points)
-        status = mho_fail(error, MHO_INPUT, "%s: holds %zu points and its study has %zu: made by another version of mho",
-                          merge->kept_path, merge->n_points, merge->grid.n_points);
+        status =
+            mho_fail(error, MHO_INPUT, "%s: holds %zu points and its study has %zu: made by another version of mho",
+                     merge->kept_path, merge->n_points, merge->grid.n_points);
     return status;
 }
 
@@ -90,8 +91,9 @@ static MhoStatus write_merged(const Merge *merge, const char *output, MhoError *
     MhoStatus status = mho_record_require(merge->kept, merge->kept_path, "layer", MHO_STRING, 1, &names, error);
     for (size_t i = 0; i < merge->trials.n && status == MHO_OK; i++)
         if (merge->trials.list[i]->n_layers > names->shape[0])
-            status = mho_fail(error, MHO_INPUT, "%s: holds the names of %zu layers and results of %u; not a whole result",
-                              merge->kept_path, names->shape[0], merge->trials.list[i]->n_layers);
+            status =
+                mho_fail(error, MHO_INPUT, "%s: holds the names of %zu layers and results of %u; not a whole result",
+                         merge->kept_path, names->shape[0], merge->trials.list[i]->n_layers);
     if (status != MHO_OK)
         return status;
     MhoResultInput input = {.study = &merge->study,

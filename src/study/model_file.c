@@ -84,7 +84,8 @@ static MhoRecord *find_partial(const char *partial, const char *recipe, const Mh
     return NULL;
 }
 
-MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path, MhoError *error)
+MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+                          MhoError *error)
 {
     char partial[PATH_MAX_BYTES + 16], recipe[65];
     MhoDataset kept = {0}, held = {0};
@@ -106,9 +107,18 @@ MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *op
     if (status == MHO_OK) {
         Checkpoints checkpoints = {.path = path, .partial = partial, .recipe = recipe, .settings = settings};
         MhoTrainInput input = {
-            .kept = &kept, .held = &held, .train = mho_settings_train(settings), .quant = &quant,
-            .seed = (uint64_t)mho_settings_study(settings)->seed, .recipe = recipe, .threads = options->threads,
-            .log = options->log, .checkpoint = save_checkpoint, .context = &checkpoints, .resume = resume, .resume_file = partial,
+            .kept = &kept,
+            .held = &held,
+            .train = mho_settings_train(settings),
+            .quant = &quant,
+            .seed = (uint64_t)mho_settings_study(settings)->seed,
+            .recipe = recipe,
+            .threads = options->threads,
+            .log = options->log,
+            .checkpoint = save_checkpoint,
+            .context = &checkpoints,
+            .resume = resume,
+            .resume_file = partial,
         };
         status = mho_train(&input, &net, error);
     }
@@ -120,8 +130,8 @@ MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *op
 }
 
 /* Why the model at path has to be trained, or NULL. */
-static const char *reason_to_train(const char *path, const char *recipe, const MhoModelOptions *options, MhoNet **net, char digest[65],
-                                   MhoStatus *status, MhoError *error)
+static const char *reason_to_train(const char *path, const char *recipe, const MhoModelOptions *options, MhoNet **net,
+                                   char digest[65], MhoStatus *status, MhoError *error)
 {
     if (options->retrain)
         return "--retrain";
@@ -133,7 +143,8 @@ static const char *reason_to_train(const char *path, const char *recipe, const M
     return "it was made by another recipe";
 }
 
-MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *options, MhoNet **net, char digest[65], MhoError *error)
+MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *options, MhoNet **net, char digest[65],
+                           MhoError *error)
 {
     char path[PATH_MAX_BYTES], recipe[65];
     *net = NULL;
@@ -148,8 +159,10 @@ MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *o
     mho_net_destroy(*net);
     *net = NULL;
     if (!options->may_train)
-        return mho_fail(error, MHO_INPUT, "model %s: %s, and the study has no train: section to make it; give one, name another model "
-                        "with --set model=FILE, or run `mho train`", path, reason);
+        return mho_fail(error, MHO_INPUT,
+                        "model %s: %s, and the study has no train: section to make it; give one, name another model "
+                        "with --set model=FILE, or run `mho train`",
+                        path, reason);
     mho_log(options->log, MHO_LOG_INFO, "training %s (%s)", path, reason);
     status = mho_model_train(settings, options, path, error);
     return status == MHO_OK ? mho_model_load(path, net, digest, error) : status;
@@ -167,13 +180,15 @@ static MhoStatus check_bits(const MhoNet *net, const MhoQuantParams *quant, MhoE
     }
     if (weights && activations)
         return MHO_OK;
-    return mho_fail(error, MHO_USAGE, "quant.%s.bits: the model is quantized and has no %d-bit %s; only a float model takes bits after "
-                    "training: choose them in train.ladder", weights ? "activation" : "weight",
-                    weights ? quant->activation_bits : quant->weight_bits, weights ? "activations" : "weights");
+    return mho_fail(error, MHO_USAGE,
+                    "quant.%s.bits: the model is quantized and has no %d-bit %s; only a float model takes bits after "
+                    "training: choose them in train.ladder",
+                    weights ? "activation" : "weight", weights ? quant->activation_bits : quant->weight_bits,
+                    weights ? "activations" : "weights");
 }
 
-MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *calibration, int threads, const MhoLog *log, MhoNet **net,
-                             MhoError *error)
+MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *calibration, int threads, const MhoLog *log,
+                             MhoNet **net, MhoError *error)
 {
     MhoQuantParams quant;
     MhoStatus status = mho_settings_policies(settings, &quant, error);
@@ -184,7 +199,8 @@ MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *cali
     if (quant.weight_bits == 0 || quant.activation_bits == 0)
         return mho_fail(error, MHO_USAGE, "the model is float; a chip needs codes: --set quant.weight.bits=8 --set "
                         "quant.activation.bits=8 quantizes it after training, or train one with a ladder");
-    MhoQuantPlan plan = {.weight_bits = quant.weight_bits, .activation_bits = quant.activation_bits, .scale = quant.scale};
+    MhoQuantPlan plan = {
+        .weight_bits = quant.weight_bits, .activation_bits = quant.activation_bits, .scale = quant.scale};
     memcpy(plan.weight_policy, quant.weight_name, sizeof plan.weight_policy);
     memcpy(plan.activation_policy, quant.activation_name, sizeof plan.activation_policy);
     MhoNet *quantized = NULL;
@@ -197,7 +213,8 @@ MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *cali
         mho_net_destroy(quantized);
         return status;
     }
-    mho_log(log, MHO_LOG_INFO, "quantized after training: %d-bit weights, %d-bit activations, ranges from %zu training images",
+    mho_log(log, MHO_LOG_INFO,
+            "quantized after training: %d-bit weights, %d-bit activations, ranges from %zu training images",
             quant.weight_bits, quant.activation_bits, calibration->n);
     mho_net_destroy(*net);
     *net = quantized;

@@ -16,25 +16,32 @@ typedef struct MhoModelOptions {
     const MhoLog *log;
 } MhoModelOptions;
 
-/* Load a model file (mho's own or written by another program to the documented schema). digest: 64 hex digits over its payload. */
+/* Load a model file (mho's own or written by another program to the documented schema). digest: 64 hex digits over its
+ * payload. */
 MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoError *error) MHO_CHECKED;
 
-/* The net of settings: loaded from its file; trained first when the file is missing or of another recipe and the study has a train: section,
- * else an INPUT error with the remedy. */
+/* The net of settings: loaded from its file; trained first when the file is missing or of another recipe and the study
+ * has a train: section, else an INPUT error with the remedy. */
 MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *options, MhoNet **net, char digest[65],
                            MhoError *error) MHO_CHECKED;
 
-/* Train by the recipe of settings into path: checkpoints go to path.partial after every epoch; the finished file replaces both. */
-MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path, MhoError *error) MHO_CHECKED;
+/* Train by the recipe of settings into path: checkpoints go to path.partial after every epoch; the finished file
+ * replaces both. */
+MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+                          MhoError *error) MHO_CHECKED;
 
-/* Quantize after training when the net is float and quant.weight.bits and quant.activation.bits are set; ranges come from images
- * (n, h, w, c) of the training set. A quantized net is passed on as it is (asking it for other bits is an error). *net may be replaced. */
-MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *calibration, int threads, const MhoLog *log, MhoNet **net,
-                             MhoError *error) MHO_CHECKED;
+/* Quantize after training when the net is float and quant.weight.bits and quant.activation.bits are set; ranges come
+ * from images (n, h, w, c) of the training set. A quantized net is passed on as it is (asking it for other bits is an
+ * error). *net may be replaced. */
+MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *calibration, int threads, const MhoLog *log,
+                             MhoNet **net, MhoError *error) MHO_CHECKED;
 
-/* Images of settings: the split they are classified on, and the first `calibration` training images. HDF5 sets go through store. */
-MhoStatus mho_study_images(const MhoSettings *settings, const char *data_option, MhoDataset *set, MhoError *error) MHO_CHECKED;
-MhoStatus mho_study_calibration(const MhoSettings *settings, const char *data_option, MhoDataset *set, MhoError *error) MHO_CHECKED;
+/* Images of settings: the split they are classified on, and the first `calibration` training images. HDF5 sets go
+ * through store. */
+MhoStatus mho_study_images(const MhoSettings *settings, const char *data_option, MhoDataset *set,
+                           MhoError *error) MHO_CHECKED;
+MhoStatus mho_study_calibration(const MhoSettings *settings, const char *data_option, MhoDataset *set,
+                                MhoError *error) MHO_CHECKED;
 /* Halves of the training set: what is trained on and what validates. */
 MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *kept, MhoDataset *held,
                              MhoError *error) MHO_CHECKED;

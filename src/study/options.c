@@ -18,13 +18,16 @@ typedef struct Option {
 static const Option table[] = {
     {MHO_OPTION_SET, "--set", "KEY=VALUE", "any key of any table; a list 4,6,8 or a range 4:8:2 makes it a sweep"},
     {MHO_OPTION_OUTPUT, "-o", "FILE", "the file to write"},
-    {MHO_OPTION_DATA, "--data", "FOLDER", "where data sets lie (else $MHO_DATA, ~/.local/share/mho, /usr/share/datasets)"},
-    {MHO_OPTION_THREADS, "-j", "N", "threads (else SLURM_CPUS_PER_TASK, OMP_NUM_THREADS, all cores); only training depends on it"},
+    {MHO_OPTION_DATA, "--data", "FOLDER",
+     "where data sets lie (else $MHO_DATA, ~/.local/share/mho, /usr/share/datasets)"},
+    {MHO_OPTION_THREADS, "-j", "N",
+     "threads (else SLURM_CPUS_PER_TASK, OMP_NUM_THREADS, all cores); only training depends on it"},
     {MHO_OPTION_CPU, "--cpu", "NAME", "kernels: auto, scalar, avx2, avx512; only training may depend on it"},
     {MHO_OPTION_SHARD, "--shard", "I/N", "run part I of N; `mho merge` joins the parts"},
     {MHO_OPTION_RETRAIN, "--retrain", NULL, "train the model again even if it is there"},
     {MHO_OPTION_RESUME, "--resume", NULL, "go on from the last checkpoint of this recipe"},
-    {MHO_OPTION_LAYERS, "--layers", NULL, "one line per layer: tiles, conversions, converter step, signal-to-noise, clipping"},
+    {MHO_OPTION_LAYERS, "--layers", NULL,
+     "one line per layer: tiles, conversions, converter step, signal-to-noise, clipping"},
     {MHO_OPTION_TRACE, "--trace", "N", "write the codes of every layer for image N, ideal and on the chip (-o FILE)"},
     {MHO_OPTION_FROM, "--from", "PATH", "your own copy of the files"},
     {MHO_OPTION_CHECK, "--check", NULL, "only prove the kernels, show no rates"},
@@ -47,8 +50,8 @@ static MhoStatus whole_number(const char *name, const char *text, int min, int m
 static MhoStatus set_shard(MhoOptions *options, const char *text, MhoError *error)
 {
     char tail;
-    if (sscanf(text, "%d/%d%c", &options->shard, &options->n_shards, &tail) != 2 || options->n_shards < 1 || options->shard < 1 ||
-        options->shard > options->n_shards || options->n_shards > 100000)
+    if (sscanf(text, "%d/%d%c", &options->shard, &options->n_shards, &tail) != 2 || options->n_shards < 1 ||
+        options->shard < 1 || options->shard > options->n_shards || options->n_shards > 100000)
         return mho_fail(error, MHO_USAGE, "--shard %s: write --shard i/n with 1 <= i <= n, as --shard 3/16", text);
     return MHO_OK;
 }
@@ -202,12 +205,18 @@ MhoStatus mho_options_study(const MhoOptions *options, const char *path, MhoStud
 
 MhoModelOptions mho_options_model(const MhoOptions *options, bool may_train)
 {
-    return (MhoModelOptions){.data = options->data, .threads = options->threads, .retrain = options->retrain, .resume = true,
-                             .may_train = may_train, .log = &options->log};
+    return (MhoModelOptions){.data = options->data,
+                             .threads = options->threads,
+                             .retrain = options->retrain,
+                             .resume = true,
+                             .may_train = may_train,
+                             .log = &options->log};
 }
 
 MhoSweepOptions mho_options_sweep(const MhoOptions *options, bool may_train)
 {
-    return (MhoSweepOptions){.model = mho_options_model(options, may_train), .output = options->output, .shard = options->shard,
+    return (MhoSweepOptions){.model = mho_options_model(options, may_train),
+                             .output = options->output,
+                             .shard = options->shard,
                              .n_shards = options->n_shards};
 }

@@ -32,8 +32,10 @@ typedef struct MhoOptions {
     MhoLog log;
 } MhoOptions;
 
-/* Parse argv[first..]. Unknown options are USAGE errors that name the nearest one. Borrows argv; free with mho_options_clear. */
-MhoStatus mho_options_parse(int argc, char **argv, int first, unsigned allowed, MhoOptions *options, MhoError *error) MHO_CHECKED;
+/* Parse argv[first..]. Unknown options are USAGE errors that name the nearest one. Borrows argv; free with
+ * mho_options_clear. */
+MhoStatus mho_options_parse(int argc, char **argv, int first, unsigned allowed, MhoOptions *options,
+                            MhoError *error) MHO_CHECKED;
 void mho_options_clear(MhoOptions *options);
 
 /* One line per allowed option, for --help; the caller frees it. */
@@ -49,11 +51,12 @@ MhoStatus mho_options_study(const MhoOptions *options, const char *path, MhoStud
 MhoModelOptions mho_options_model(const MhoOptions *options, bool may_train);
 MhoSweepOptions mho_options_sweep(const MhoOptions *options, bool may_train);
 
-/* Folder of files that are installed beside the program: "results" or "experiments" of the source tree when run from a build folder, else
- * share/mho of the installation. */
+/* Folder of files that are installed beside the program: "results" or "experiments" of the source tree when run from a
+ * build folder, else share/mho of the installation. */
 MhoStatus mho_shared_file(const char *folder, const char *name, char *path, size_t size, MhoError *error) MHO_CHECKED;
 
-/* Run results/plot.py on a result or model file: writes STEM.svg and STEM.png. stem NULL: the file's name without ending. */
+/* Run results/plot.py on a result or model file: writes STEM.svg and STEM.png. stem NULL: the file's name without
+ * ending. */
 MhoStatus mho_plot_file(const char *file, const char *stem, MhoError *error) MHO_CHECKED;
 
 #endif

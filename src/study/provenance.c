@@ -50,8 +50,8 @@ char *mho_version_text(void)
                         "libraries  %s, GSL %s, %s\n"
                         "kernels    %s\n"
                         "processor  %s\n",
-                        MHO_VERSION, MHO_COMMIT, MHO_COMPILER, MHO_BUILDTYPE, mho_store_library(), gsl_version, mho_net_library(),
-                        mho_kernels()->name, cpu);
+                        MHO_VERSION, MHO_COMMIT, MHO_COMPILER, MHO_BUILDTYPE, mho_store_library(), gsl_version,
+                        mho_net_library(), mho_kernels()->name, cpu);
     return made < 0 ? NULL : text;
 }
 

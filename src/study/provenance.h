@@ -4,8 +4,8 @@
 
 #include "base/record.h"
 
-/* Add the child group "provenance": versions of mho, compiler and libraries, git commit, kernels in use, CPU, host, time (UTC) and the resolved
- * study text (NULL: none). */
+/* Add the child group "provenance": versions of mho, compiler and libraries, git commit, kernels in use, CPU, host,
+ * time (UTC) and the resolved study text (NULL: none). */
 MhoStatus mho_provenance_add(MhoRecord *record, const char *study_text, double seconds, MhoError *error) MHO_CHECKED;
 
 /* One line each, for --version. n lines are written; returns the text, the caller frees it. */

@@ -32,8 +32,8 @@ static MhoStatus add_axis(MhoRecord *record, const char *name, size_t n, const c
 }
 
 /* A value for each (point, chip), through a getter; NaN where no trial was run. */
-static MhoStatus add_trial_values(Assembly *at, const char *name, const char *unit, const char *help, double (*get)(const MhoTrial *),
-                                  MhoError *error)
+static MhoStatus add_trial_values(Assembly *at, const char *name, const char *unit, const char *help,
+                                  double (*get)(const MhoTrial *), MhoError *error)
 {
     const size_t shape[] = {at->n_points, at->n_chips};
     const char *const axes[] = {"point", "chip"};
@@ -62,8 +62,9 @@ static MhoStatus add_digests(Assembly *at, MhoError *error)
     const size_t shape[] = {at->n_points, at->n_chips};
     const char *const axes[] = {"point", "chip"};
     MhoArray *array;
-    MhoStatus status = mho_record_add(at->record, "logits_digest", MHO_U64, 2, shape, axes, "",
-                                      "first 64 bits of SHA-256 over all logits; 0 where no trial was run", NULL, &array, error);
+    MhoStatus status =
+        mho_record_add(at->record, "logits_digest", MHO_U64, 2, shape, axes, "",
+                       "first 64 bits of SHA-256 over all logits; 0 where no trial was run", NULL, &array, error);
     for (size_t i = 0; status == MHO_OK && i < at->n_points * at->n_chips; i++)
         ((uint64_t *)array->data)[i] = at->trial[i] ? at->trial[i]->logits : 0;
     return status;
@@ -100,7 +101,8 @@ static uint64_t layer_clipped(const MhoLayerMeter *meter)
 }
 
 /* Counts stay whole numbers; 0 where no trial was run. */
-static MhoStatus add_layer_counts(Assembly *at, const char *name, const char *help, uint64_t (*get)(const MhoLayerMeter *), MhoError *error)
+static MhoStatus add_layer_counts(Assembly *at, const char *name, const char *help,
+                                  uint64_t (*get)(const MhoLayerMeter *), MhoError *error)
 {
     const size_t shape[] = {at->n_points, at->n_chips, at->n_layers};
     const char *const axes[] = {"point", "chip", "layer"};
@@ -114,8 +116,8 @@ static MhoStatus add_layer_counts(Assembly *at, const char *name, const char *he
     return MHO_OK;
 }
 
-static MhoStatus add_layer_values(Assembly *at, const char *name, const char *unit, const char *help, double (*get)(const MhoLayerMeter *),
-                                  MhoError *error)
+static MhoStatus add_layer_values(Assembly *at, const char *name, const char *unit, const char *help,
+                                  double (*get)(const MhoLayerMeter *), MhoError *error)
 {
     const size_t shape[] = {at->n_points, at->n_chips, at->n_layers};
     const char *const axes[] = {"point", "chip", "layer"};
@@ -135,7 +137,8 @@ static MhoStatus add_layers(Assembly *at, MhoError *error)
 {
     static const char *const axis = "layer";
     MhoArray *names = NULL;
-    MhoStatus status = mho_record_add(at->record, axis, MHO_STRING, 1, &at->n_layers, &axis, "", "analog layer", NULL, &names, error);
+    MhoStatus status =
+        mho_record_add(at->record, axis, MHO_STRING, 1, &at->n_layers, &axis, "", "analog layer", NULL, &names, error);
     for (size_t l = 0; l < at->n_layers && status == MHO_OK; l++) {
         char *name = NULL, **place = (char **)names->data + l;
         int made = at->input->layers ? asprintf(&name, "%s", at->input->layers[l]) : asprintf(&name, "%zu", l);
@@ -145,20 +148,27 @@ static MhoStatus add_layers(Assembly *at, MhoError *error)
         *place = name;
     }
     if (status == MHO_OK)
-        status = add_layer_values(at, "snr", "", "signal-to-noise power ratio of a layer's sums against the integer sums of the same input "
-                                  "codes, over the first data.measured images", layer_snr, error);
+        status =
+            add_layer_values(at, "snr", "",
+                             "signal-to-noise power ratio of a layer's sums against the integer sums of the same input "
+                             "codes, over the first data.measured images",
+                             layer_snr, error);
     if (status == MHO_OK)
-        status = add_layer_values(at, "clip_rate", "", "part of the conversions that met the end of the converter's range",
-                                  layer_clip_rate, error);
+        status =
+            add_layer_values(at, "clip_rate", "", "part of the conversions that met the end of the converter's range",
+                             layer_clip_rate, error);
     if (status == MHO_OK)
-        status = add_layer_values(at, "signal", "", "sum of squares of a layer's integer sums over the measured images, accumulator units",
-                                  layer_signal, error);
+        status = add_layer_values(
+            at, "signal", "", "sum of squares of a layer's integer sums over the measured images, accumulator units",
+            layer_signal, error);
     if (status == MHO_OK)
-        status = add_layer_values(at, "noise", "", "sum of squares of the chip's difference to them", layer_noise, error);
+        status =
+            add_layer_values(at, "noise", "", "sum of squares of the chip's difference to them", layer_noise, error);
     if (status == MHO_OK)
         status = add_layer_counts(at, "conversions", "ADC conversions of all images", layer_conversions, error);
     if (status == MHO_OK)
-        status = add_layer_counts(at, "clipped", "conversions that met the end of the converter's range", layer_clipped, error);
+        status = add_layer_counts(at, "clipped", "conversions that met the end of the converter's range", layer_clipped,
+                                  error);
     return status;
 }
 
@@ -171,8 +181,8 @@ static MhoStatus add_variable(Assembly *at, size_t i, MhoError *error)
     const MhoParam *param = mho_settings_find(grid->study->settings, swept->key, NULL);
     bool number = param->type == MHO_REAL || param->type == MHO_INT;
     MhoArray *array;
-    MhoStatus status = mho_record_add(at->record, swept->key, number ? MHO_F64 : MHO_STRING, 1, &at->n_points, &axis, param->unit,
-                                      param->help, NULL, &array, error);
+    MhoStatus status = mho_record_add(at->record, swept->key, number ? MHO_F64 : MHO_STRING, 1, &at->n_points, &axis,
+                                      param->unit, param->help, NULL, &array, error);
     for (size_t p = 0; p < at->n_points && status == MHO_OK; p++) {
         const MhoPoint *point = &grid->points[p];
         const char *text = point->applies[i] ? swept->values[point->value[i]] : "";
@@ -195,10 +205,11 @@ static MhoStatus add_points(Assembly *at, MhoError *error)
     MhoArray *keys = NULL, *chips = NULL;
     MhoStatus status = add_axis(at->record, "point", at->n_points, "point of the sweep", error);
     if (status == MHO_OK)
-        status = add_axis(at->record, "chip", at->n_chips, "chip number: the same number is the same silicon at every point", error);
+        status = add_axis(at->record, "chip", at->n_chips,
+                          "chip number: the same number is the same silicon at every point", error);
     if (status == MHO_OK)
-        status = mho_record_add(at->record, "point_key", MHO_U64, 1, &at->n_points, &axis, "", "digest of a point and its model", NULL,
-                                &keys, error);
+        status = mho_record_add(at->record, "point_key", MHO_U64, 1, &at->n_points, &axis, "",
+                                "digest of a point and its model", NULL, &keys, error);
     if (status == MHO_OK)
         status = mho_record_add(at->record, "n_chips", MHO_I32, 1, &at->n_points, &axis, "",
                                 "chips of a point; one where nothing is random", NULL, &chips, error);
@@ -217,9 +228,11 @@ static MhoStatus add_grid_axis(MhoRecord *view, const MhoStudy *study, const Mho
     const MhoParam *param = mho_settings_find(study->settings, swept->key, NULL);
     const char *axis = swept->key;
     if (param->type != MHO_REAL && param->type != MHO_INT)
-        return mho_record_add(view, swept->key, MHO_STRING, 1, &swept->n, &axis, "", param->help, swept->values, NULL, error);
+        return mho_record_add(view, swept->key, MHO_STRING, 1, &swept->n, &axis, "", param->help, swept->values, NULL,
+                              error);
     MhoArray *array;
-    MhoStatus status = mho_record_add(view, swept->key, MHO_F64, 1, &swept->n, &axis, param->unit, param->help, NULL, &array, error);
+    MhoStatus status =
+        mho_record_add(view, swept->key, MHO_F64, 1, &swept->n, &axis, param->unit, param->help, NULL, &array, error);
     for (size_t v = 0; v < swept->n && status == MHO_OK; v++)
         ((double *)array->data)[v] = strtod(swept->values[v], NULL);
     return status;
@@ -245,8 +258,8 @@ static MhoStatus add_grid(Assembly *at, MhoError *error)
     axes[rank - 1] = "chip";
     MhoArray *array;
     if (status == MHO_OK)
-        status = mho_record_add(view, "accuracy", MHO_F64, rank, shape, axes, "", "top-1 accuracy, one axis per swept key", NULL, &array,
-                                error);
+        status = mho_record_add(view, "accuracy", MHO_F64, rank, shape, axes, "",
+                                "top-1 accuracy, one axis per swept key", NULL, &array, error);
     for (size_t c = 0; c < grid->n_combinations && status == MHO_OK; c++)
         for (size_t chip = 0; chip < at->n_chips; chip++) {
             const MhoTrial *trial = at->trial[grid->point_of[c] * at->n_chips + chip];
@@ -264,7 +277,8 @@ static MhoStatus add_summary(Assembly *at, MhoError *error)
     MhoArray *arrays[3];
     MhoStatus status = mho_record_child(at->record, "summary", &summary, error);
     for (size_t i = 0; i < 3 && status == MHO_OK; i++)
-        status = mho_record_add(summary, names[i], MHO_F64, 1, &at->n_points, &axis, "", help[i], NULL, &arrays[i], error);
+        status =
+            mho_record_add(summary, names[i], MHO_F64, 1, &at->n_points, &axis, "", help[i], NULL, &arrays[i], error);
     double *values = status == MHO_OK ? malloc(at->n_chips * sizeof *values) : NULL;
     if (status == MHO_OK && !values)
         status = mho_fail(error, MHO_MEMORY, "out of memory for a result");
@@ -327,7 +341,8 @@ MhoStatus mho_result_create(const MhoResultInput *input, MhoRecord **result, Mho
         at.n_chips = input->points[p].n_chips > at.n_chips ? input->points[p].n_chips : at.n_chips;
     char *text = mho_study_text(input->study);
     at.trial = calloc(at.n_points * at.n_chips, sizeof *at.trial);
-    MhoStatus status = text && at.trial ? mho_record_create(&at.record, error) : mho_fail(error, MHO_MEMORY, "out of memory for a result");
+    MhoStatus status = text && at.trial ? mho_record_create(&at.record, error)
+                                        : mho_fail(error, MHO_MEMORY, "out of memory for a result");
     for (size_t p = 0; p < at.n_points && status == MHO_OK; p++)
         for (uint32_t chip = 0; chip < input->points[p].n_chips; chip++) {
             const MhoTrial *trial = mho_trials_find(input->trials, input->points[p].key, chip);

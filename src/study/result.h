@@ -1,7 +1,8 @@
 /* result.h - a finished sweep as a record, and back: what a result file holds.
  *
- * Payload axes are point and chip (then layer); /accuracy is the main dataset. Every swept key is a variable over point, and group grid
- * repeats accuracy with one axis per key. Intervals stand in group summary, times and versions in provenance.
+ * Payload axes are point and chip (then layer); /accuracy is the main dataset. Every swept key is a variable over
+ * point, and group grid repeats accuracy with one axis per key. Intervals stand in group summary, times and versions in
+ * provenance.
  */
 #ifndef MHO_STUDY_RESULT_H
 #define MHO_STUDY_RESULT_H
@@ -34,6 +35,7 @@ MhoStatus mho_result_create(const MhoResultInput *input, MhoRecord **result, Mho
 MhoStatus mho_result_trials(const MhoRecord *result, const char *file, MhoTrials *trials, MhoError *error) MHO_CHECKED;
 
 /* Keys and numbers of chips of a result's points, (*n) of them, in a block that the caller frees. */
-MhoStatus mho_result_points(const MhoRecord *result, const char *file, MhoPointInfo **points, size_t *n, MhoError *error) MHO_CHECKED;
+MhoStatus mho_result_points(const MhoRecord *result, const char *file, MhoPointInfo **points, size_t *n,
+                            MhoError *error) MHO_CHECKED;
 
 #endif

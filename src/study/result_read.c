@@ -25,19 +25,23 @@ static MhoStatus require_arrays(const MhoRecord *result, const char *file, Store
     };
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted && status == MHO_OK; i++) {
-        status = mho_record_require(result, file, wanted[i].name, wanted[i].type, wanted[i].rank, wanted[i].array, error);
+        status =
+            mho_record_require(result, file, wanted[i].name, wanted[i].type, wanted[i].rank, wanted[i].array, error);
         for (size_t d = 0; status == MHO_OK && d < wanted[i].rank; d++) {
             const MhoArray *like = wanted[i].rank == 3 ? at->signal : at->accuracy;
             if ((*wanted[i].array)->shape[d] != (d < 2 ? at->accuracy->shape[d] : like->shape[d]))
-                status = mho_fail(error, MHO_INPUT, "%s: %s has another shape than accuracy; not a whole result", file, wanted[i].name);
+                status = mho_fail(error, MHO_INPUT, "%s: %s has another shape than accuracy; not a whole result", file,
+                                  wanted[i].name);
         }
     }
     if (status == MHO_OK && at->signal->shape[2] > MHO_TRIAL_MAX_LAYERS)
-        status = mho_fail(error, MHO_INPUT, "%s: %zu layers; at most %d", file, at->signal->shape[2], MHO_TRIAL_MAX_LAYERS);
+        status =
+            mho_fail(error, MHO_INPUT, "%s: %zu layers; at most %d", file, at->signal->shape[2], MHO_TRIAL_MAX_LAYERS);
     return status;
 }
 
-MhoStatus mho_result_points(const MhoRecord *result, const char *file, MhoPointInfo **points, size_t *n, MhoError *error)
+MhoStatus mho_result_points(const MhoRecord *result, const char *file, MhoPointInfo **points, size_t *n,
+                            MhoError *error)
 {
     StoredArrays at;
     MhoStatus status = require_arrays(result, file, &at, error);
@@ -49,11 +53,13 @@ MhoStatus mho_result_points(const MhoRecord *result, const char *file, MhoPointI
         return mho_fail(error, MHO_MEMORY, "out of memory for a result");
     for (size_t p = 0; p < *n; p++) {
         int32_t chips = ((const int32_t *)at.chips->data)[p];
-        (*points)[p] = (MhoPointInfo){.key = ((const uint64_t *)at.keys->data)[p], .n_chips = chips > 0 ? (uint32_t)chips : 0};
+        (*points)[p] =
+            (MhoPointInfo){.key = ((const uint64_t *)at.keys->data)[p], .n_chips = chips > 0 ? (uint32_t)chips : 0};
         if (chips < 1 || (size_t)chips > at.accuracy->shape[1]) {
             free(*points);
             *points = NULL;
-            return mho_fail(error, MHO_INPUT, "%s: n_chips of point %zu is %d and accuracy has %zu chips", file, p, chips, at.accuracy->shape[1]);
+            return mho_fail(error, MHO_INPUT, "%s: n_chips of point %zu is %d and accuracy has %zu chips", file, p,
+                            chips, at.accuracy->shape[1]);
         }
     }
     return MHO_OK;

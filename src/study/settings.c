@@ -28,16 +28,20 @@ static const char split_choices[] = "test held train";
 
 static const MhoParam study_params[] = {
     STUDY_TEXT("title", title, "", "what the study asks, in one line"),
-    STUDY_TEXT("model", model, "models/model.h5", "model file; {recipe} in it becomes the first 8 digits of the recipe's digest"),
+    STUDY_TEXT("model", model, "models/model.h5",
+               "model file; {recipe} in it becomes the first 8 digits of the recipe's digest"),
     STUDY_INT("seed", seed, 1, 0, 2147483647, "", "seed of every random number"),
     STUDY_INT("repeat", repeat, 8, 1, 1000000, "", "chips a point; points without a random term run one"),
-    STUDY_TEXT("data.name", data_name, "fashion-mnist", "data set: a registered name, idx:IMAGES,LABELS, cifar:FILE,... or an HDF5 file"),
+    STUDY_TEXT("data.name", data_name, "fashion-mnist",
+               "data set: a registered name, idx:IMAGES,LABELS, cifar:FILE,... or an HDF5 file"),
     STUDY_TEXT("data.train", data_train, "", "training images where data.name is a path; empty: those of data.name"),
     {"data.split", MHO_CHOICE, offsetof(MhoStudyParams, split), MHO_DATA_TEST, 0, 2, "",
      "images that are classified; held: the held-out part of the training set", split_choices, NULL},
     STUDY_INT("data.limit", limit, 0, 0, 100000000, "", "first n images; 0: all"),
-    STUDY_INT("data.calibration", calibration, 256, 1, 1000000, "", "training images that set converter and activation ranges"),
-    STUDY_INT("data.measured", measured, 16, 0, 1000000, "", "images on which each layer's signal-to-noise ratio is measured"),
+    STUDY_INT("data.calibration", calibration, 256, 1, 1000000, "",
+              "training images that set converter and activation ranges"),
+    STUDY_INT("data.measured", measured, 16, 0, 1000000, "",
+              "images on which each layer's signal-to-noise ratio is measured"),
     STUDY_TEXT("chip.cell.name", cell, "ideal", "memory cell; `mho list cell`"),
     STUDY_TEXT("chip.adc.name", adc, "uniform", "analog-to-digital converter; `mho list adc`"),
     STUDY_TEXT("chip.dac.name", dac, "amplitude", "digital-to-analog converter; `mho list dac`"),
@@ -271,7 +275,8 @@ static MhoStatus pick(const MhoSettings *settings, const char *key, const MhoReg
 }
 
 /* Write the parameters of the quantizer that `policy` names behind the name. prefix: "quant.weight". */
-static MhoStatus complete_policy(const MhoSettings *settings, const char *prefix, char policy[MHO_TEXT_MAX], MhoError *error)
+static MhoStatus complete_policy(const MhoSettings *settings, const char *prefix, char policy[MHO_TEXT_MAX],
+                                 MhoError *error)
 {
     char name[MHO_TEXT_MAX];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(policy, " "), policy);
@@ -290,7 +295,8 @@ static MhoStatus complete_policy(const MhoSettings *settings, const char *prefix
             continue;
         int n = snprintf(policy + length, MHO_TEXT_MAX - length, " %s=%s", model->params[p].key, value);
         if (n < 0 || (size_t)n >= MHO_TEXT_MAX - length)
-            return mho_fail(error, MHO_USAGE, "%s.%s: the quantizer's parameters take more than %d characters", prefix, name, MHO_TEXT_MAX - 1);
+            return mho_fail(error, MHO_USAGE, "%s.%s: the quantizer's parameters take more than %d characters", prefix,
+                            name, MHO_TEXT_MAX - 1);
     }
     return MHO_OK;
 }

@@ -1,7 +1,8 @@
 /* settings.h - every key of every parameter table, by its full name, with one value each.
  *
  * Sections join the tables: the study's own keys, "chip.", "quant.", "train.", and one section per registered model
- * ("chip.cell.pcm.", "chip.adc.uniform.", "quant.weight.fqconv."). Settings are one block of bytes, so a grid point is a copy.
+ * ("chip.cell.pcm.", "chip.adc.uniform.", "quant.weight.fqconv."). Settings are one block of bytes, so a grid point is
+ * a copy.
  */
 #ifndef MHO_STUDY_SETTINGS_H
 #define MHO_STUDY_SETTINGS_H
@@ -18,7 +19,8 @@ typedef enum MhoDataSplit { MHO_DATA_TEST, MHO_DATA_HELD, MHO_DATA_TRAIN } MhoDa
 typedef struct MhoStudyParams {
     char title[MHO_TEXT_MAX], model[MHO_TEXT_MAX];
     int seed, repeat;                                       /* repeat: chips a point */
-    char data_name[MHO_TEXT_MAX], data_train[MHO_TEXT_MAX]; /* data_train: training images of a set given by path; "": data_name */
+    char data_name[MHO_TEXT_MAX];
+    char data_train[MHO_TEXT_MAX]; /* training images of a set given by path; "": data_name */
     int split, limit;                                       /* MhoDataSplit; first n images, 0: all */
     int calibration, measured;                              /* training images of calibration; images with SNR */
     char cell[MHO_TEXT_MAX], adc[MHO_TEXT_MAX], dac[MHO_TEXT_MAX], wire[MHO_TEXT_MAX];
@@ -38,11 +40,15 @@ MhoStatus mho_settings_create(MhoSettings **settings, MhoError *error) MHO_CHECK
 MhoStatus mho_settings_copy(const MhoSettings *from, MhoSettings **settings, MhoError *error) MHO_CHECKED;
 void mho_settings_destroy(MhoSettings *settings);
 
-/* Set a key. Unknown keys are USAGE errors that name the nearest known one; `where` ("study.yaml:12") leads the message. */
-MhoStatus mho_settings_set(MhoSettings *settings, const char *key, const char *text, const char *where, MhoError *error) MHO_CHECKED;
-const MhoParam *mho_settings_find(const MhoSettings *settings, const char *key, const MhoSection **section); /* NULL: unknown */
+/* Set a key. Unknown keys are USAGE errors that name the nearest known one; `where` ("study.yaml:12") leads the
+ * message. */
+MhoStatus mho_settings_set(MhoSettings *settings, const char *key, const char *text, const char *where,
+                           MhoError *error) MHO_CHECKED;
+/* NULL: unknown */
+const MhoParam *mho_settings_find(const MhoSettings *settings, const char *key, const MhoSection **section);
 MhoStatus mho_settings_unknown(const MhoSettings *settings, const char *key, const char *where, MhoError *error);
-size_t mho_settings_format(const MhoSettings *settings, const char *key, char *text, size_t size); /* "" for an unknown key */
+/* "" for an unknown key */
+size_t mho_settings_format(const MhoSettings *settings, const char *key, char *text, size_t size);
 
 /* Sections in their fixed order, for listing. */
 size_t mho_settings_sections(const MhoSettings *settings, const MhoSection **sections);
@@ -52,21 +58,22 @@ const void *mho_settings_values(const MhoSettings *settings, const MhoSection *s
 const MhoStudyParams *mho_settings_study(const MhoSettings *settings);
 const MhoChipParams *mho_settings_chip(const MhoSettings *settings);
 const MhoQuantParams *mho_settings_quant(const MhoSettings *settings);
-/* quant.* as training and quantization take it: the parameters of the chosen quantizers that are not at their defaults stand behind their
- * names ("fqconv gradient=straight"). USAGE for unknown quantizers and texts that are too long. */
+/* quant.* as training and quantization take it: the parameters of the chosen quantizers that are not at their defaults
+ * stand behind their names ("fqconv gradient=straight"). USAGE for unknown quantizers and texts that are too long. */
 MhoStatus mho_settings_policies(const MhoSettings *settings, MhoQuantParams *quant, MhoError *error) MHO_CHECKED;
 const MhoTrainParams *mho_settings_train(const MhoSettings *settings);
 
-/* Models named by chip.*.name with their parameters; borrowed from settings. USAGE for unknown names or failed checks across parameters. */
+/* Models named by chip.*.name with their parameters; borrowed from settings. USAGE for unknown names or failed checks
+ * across parameters. */
 MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *config, MhoError *error) MHO_CHECKED;
 
-/* Does the result at these settings depend on key at all? Parameters of models that are not chosen, time for a cell that does not age and
- * the like do not count; nor do train keys here (they act through the model file). */
+/* Does the result at these settings depend on key at all? Parameters of models that are not chosen, time for a cell
+ * that does not age and the like do not count; nor do train keys here (they act through the model file). */
 bool mho_settings_uses(const MhoSettings *settings, const char *key);
 
-/* Canonical text "key=value\n" of every key the result depends on, in section order; the caller frees it. NULL: out of memory.
- * recipe: the keys a trained model depends on (train.*, quant.*, seed, data) instead; bits of quantization after training are not among
- * them: the ladder names its own. */
+/* Canonical text "key=value\n" of every key the result depends on, in section order; the caller frees it. NULL: out of
+ * memory. recipe: the keys a trained model depends on (train.*, quant.*, seed, data) instead; bits of quantization
+ * after training are not among them: the ladder names its own. */
 char *mho_settings_canonical(const MhoSettings *settings, bool recipe);
 
 #endif

@@ -1,4 +1,5 @@
-/* settings_use.c - which keys a result depends on, so that a switch that does nothing is noticed and equal points are run once. */
+/* settings_use.c - which keys a result depends on, so that a switch that does nothing is noticed and equal points are
+ * run once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* "chip.cell.pcm.t_read" with "chip.cell." and "pcm": the parameter of the chosen model. A quantizer's name may have words behind it. */
+/* "chip.cell.pcm.t_read" with "chip.cell." and "pcm": the parameter of the chosen model. A quantizer's name may have
+ * words behind it. */
 static bool is_of(const char *key, const char *kind, const char *name)
 {
     size_t length = strlen(kind), name_length = strcspn(name, " ");
@@ -98,7 +100,8 @@ static bool is_recipe(const MhoSettings *settings, const char *key)
         return mho_settings_study(settings)->data_train[0] == '\0';
     if (strcmp(key, "quant.weight.bits") == 0 || strcmp(key, "quant.activation.bits") == 0)
         return false; /* of quantization after training; the ladder names its own */
-    return starts_with(key, "train.") || starts_with(key, "quant.") || strcmp(key, "seed") == 0 || strcmp(key, "data.train") == 0;
+    return starts_with(key, "train.") || starts_with(key, "quant.") || strcmp(key, "seed") == 0 ||
+           strcmp(key, "data.train") == 0;
 }
 
 static bool belongs(const MhoSettings *settings, const char *key, bool recipe)

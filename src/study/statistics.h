@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-/* Mean of (n) values and its two-sided Student interval at `confidence`. NaN values are left out; with fewer than two the interval is the mean. */
+/* Mean of (n) values and its two-sided Student interval at `confidence`. NaN values are left out; with fewer than two
+ * the interval is the mean. */
 typedef struct MhoInterval {
     size_t n;
     double mean, low, high;

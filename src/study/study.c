@@ -35,8 +35,8 @@ static MhoStatus axis_push(MhoStudy *study, MhoAxis *axis, const char *text, con
     mho_settings_format(study->settings, axis->key, canonical, sizeof canonical);
     for (size_t i = 0; i < axis->n; i++)
         if (strcmp(axis->values[i], canonical) == 0)
-            return mho_fail(error, MHO_USAGE, "%s%s%s: %s stands twice in the sweep", where ? where : "", where ? ": " : "",
-                            axis->key, canonical);
+            return mho_fail(error, MHO_USAGE, "%s%s%s: %s stands twice in the sweep", where ? where : "",
+                            where ? ": " : "", axis->key, canonical);
     if (axis->n == MHO_MAX_AXIS_VALUES)
         return mho_fail(error, MHO_USAGE, "%s: more than %d values", axis->key, MHO_MAX_AXIS_VALUES);
     char **grown = realloc(axis->values, (axis->n + 1) * sizeof *grown);
@@ -58,7 +58,8 @@ static MhoStatus axis_range(MhoStudy *study, MhoAxis *axis, const char *text, co
     const char *lead = where ? where : "--set";
     if (sscanf(text, "%lf:%lf:%lf%c", &first, &last, &step, &tail) != 3 || !isfinite(first) || !isfinite(last) ||
         !isfinite(step))
-        return mho_fail(error, MHO_USAGE, "%s: %s: '%s' is no range; write first:last:step, as 4:8:2", lead, axis->key, text);
+        return mho_fail(error, MHO_USAGE, "%s: %s: '%s' is no range; write first:last:step, as 4:8:2", lead, axis->key,
+                        text);
     double count = floor((last - first) / step + 1e-9) + 1.0;
     if (!(count >= 1.0 && count <= MHO_MAX_AXIS_VALUES))
         return mho_fail(error, MHO_USAGE, "%s: %s: the range %s has no values or more than %d", lead, axis->key, text,
@@ -81,8 +82,8 @@ static MhoStatus axis_start(MhoStudy *study, const char *key, const char *where,
     while (at < study->n_axes && strcmp(study->axes[at].key, key) != 0)
         at++;
     if (at == MHO_MAX_AXES)
-        return mho_fail(error, MHO_USAGE, "%s%s%s: a sweep has at most %d axes", where ? where : "", where ? ": " : "", key,
-                        MHO_MAX_AXES);
+        return mho_fail(error, MHO_USAGE, "%s%s%s: a sweep has at most %d axes", where ? where : "", where ? ": " : "",
+                        key, MHO_MAX_AXES);
     if (at == study->n_axes)
         study->n_axes++;
     axis_clear(&study->axes[at]);

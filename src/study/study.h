@@ -1,6 +1,7 @@
 /* study.h - a study: settings, the axes that are swept, and where it came from.
  *
- * Read from YAML and then from --set key=value on the command line, which wins. A value that is a list ("[4, 6, 8]", "4,6,8") or a range
+ * Read from YAML and then from --set key=value on the command line, which wins. A value that is a list ("[4, 6, 8]",
+ * "4,6,8") or a range
  * ("4:8:2", first:last:step, both ends included) makes an axis of any key.
  */
 #ifndef MHO_STUDY_STUDY_H
@@ -24,16 +25,16 @@ typedef struct MhoStudy {
     bool has_train;       /* the file has a train: section, so a missing model can be made */
 } MhoStudy;
 
-/* path NULL: defaults only. Unknown, duplicate, misspelt, out-of-range and non-finite values are USAGE errors with file, line, key and
- * the nearest known key. */
+/* path NULL: defaults only. Unknown, duplicate, misspelt, out-of-range and non-finite values are USAGE errors with
+ * file, line, key and the nearest known key. */
 MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error) MHO_CHECKED;
 
 /* One "key=value" of the command line. */
 MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error) MHO_CHECKED;
 void mho_study_destroy(MhoStudy *study);
 
-/* Text that identifies the study and makes it again: a line "key=value" for every value that is not the default, lists for axes; the
- * caller frees it. NULL: out of memory. */
+/* Text that identifies the study and makes it again: a line "key=value" for every value that is not the default, lists
+ * for axes; the caller frees it. NULL: out of memory. */
 char *mho_study_text(const MhoStudy *study);
 MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *study, MhoError *error) MHO_CHECKED;
 

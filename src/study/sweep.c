@@ -24,7 +24,8 @@ typedef struct Sweep {
     size_t n_layers;
 } Sweep;
 
-MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size, MhoError *error)
+MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
+                          MhoError *error)
 {
     int n;
     if (options->output) {
@@ -34,9 +35,9 @@ MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options,
         base = base ? base + 1 : study->path;
         const char *dot = strrchr(base, '.');
         int length = *base ? (int)(dot ? (size_t)(dot - base) : strlen(base)) : 5;
-        n = options->n_shards > 1
-                ? snprintf(path, size, "results/%.*s.shard-%d-of-%d.h5", length, *base ? base : "sweep", options->shard, options->n_shards)
-                : snprintf(path, size, "results/%.*s.h5", length, *base ? base : "sweep");
+        n = options->n_shards > 1 ? snprintf(path, size, "results/%.*s.shard-%d-of-%d.h5", length,
+                                             *base ? base : "sweep", options->shard, options->n_shards)
+                                  : snprintf(path, size, "results/%.*s.h5", length, *base ? base : "sweep");
     }
     return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "the path of the result is too long");
 }
@@ -100,8 +101,10 @@ static MhoStatus add_model(const MhoSettings *settings, ModelFile **list, size_t
             continue;
         if (strcmp((*list)[i].recipe, model.recipe) == 0)
             return MHO_OK;
-        return mho_fail(error, MHO_USAGE, "model: %s is one file and the sweep needs a model for each of several recipes; "
-                        "write {recipe} in its name, as models/name_{recipe}.h5", model.path);
+        return mho_fail(error, MHO_USAGE,
+                        "model: %s is one file and the sweep needs a model for each of several recipes; "
+                        "write {recipe} in its name, as models/name_{recipe}.h5",
+                        model.path);
     }
     ModelFile *grown = status == MHO_OK ? realloc(*list, (*n + 1) * sizeof *grown) : NULL;
     if (!grown)
@@ -160,8 +163,10 @@ static void shard_name(const MhoSweepOptions *options, char *name, size_t size)
 
 static MhoStatus another_study(const Sweep *sweep, MhoError *error)
 {
-    return mho_fail(error, MHO_USAGE, "%s is the result of another study or model and is never overwritten; name another with -o or "
-                    "move it away", sweep->path);
+    return mho_fail(error, MHO_USAGE,
+                    "%s is the result of another study or model and is never overwritten; name another with -o or "
+                    "move it away",
+                    sweep->path);
 }
 
 /* Read the result if it is there. What can be refused before a model is trained is refused now. */
@@ -197,7 +202,8 @@ static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *er
     *finished = strcmp(shard ? shard : "", mine) == 0;
     if (*finished)
         return MHO_OK;
-    return mho_fail(error, MHO_USAGE, "%s is another part of this sweep and is never overwritten; name another file with -o",
+    return mho_fail(error, MHO_USAGE,
+                    "%s is another part of this sweep and is never overwritten; name another file with -o",
                     sweep->path);
 }
 
@@ -216,7 +222,8 @@ static size_t count_missing(const Sweep *sweep, size_t p, size_t first)
     return missing;
 }
 
-static MhoStatus run_point(Sweep *sweep, size_t p, size_t first, MhoJournal *journal, MhoProgress *progress, MhoError *error)
+static MhoStatus run_point(Sweep *sweep, size_t p, size_t first, MhoJournal *journal, MhoProgress *progress,
+                           MhoError *error)
 {
     const MhoPoint *point = &sweep->grid.points[p];
     MhoPrepared prepared;
@@ -275,9 +282,15 @@ static MhoStatus write_result(Sweep *sweep, double started, MhoError *error)
     const char *layers[MHO_TRIAL_MAX_LAYERS];
     for (size_t l = 0; sweep->layers && l < sweep->n_layers; l++)
         layers[l] = sweep->layers[l];
-    MhoResultInput input = {.study = sweep->study, .grid = &sweep->grid, .points = sweep->points, .trials = &sweep->trials,
-                            .layers = sweep->layers ? layers : NULL, .digest = sweep->digest, .models = sweep->models,
-                            .shard = *shard ? shard : NULL, .seconds = mho_clock() - started};
+    MhoResultInput input = {.study = sweep->study,
+                            .grid = &sweep->grid,
+                            .points = sweep->points,
+                            .trials = &sweep->trials,
+                            .layers = sweep->layers ? layers : NULL,
+                            .digest = sweep->digest,
+                            .models = sweep->models,
+                            .shard = *shard ? shard : NULL,
+                            .seconds = mho_clock() - started};
     MhoRecord *record = NULL;
     MhoStatus status = mho_result_create(&input, &record, error);
     if (status == MHO_OK)

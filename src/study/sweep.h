@@ -11,14 +11,18 @@ typedef struct MhoSweepOptions {
     int shard, n_shards;    /* 1 of 1: whole */
 } MhoSweepOptions;
 
-/* Run what is missing and write the result. A finished result of the same study is left as it is; one of another study is never overwritten
- * (USAGE with the remedy). path (size bytes): where the result is. STOPPED on a stop request; finished trials are kept. */
-MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size, MhoError *error) MHO_CHECKED;
+/* Run what is missing and write the result. A finished result of the same study is left as it is; one of another study
+ * is never overwritten (USAGE with the remedy). path (size bytes): where the result is. STOPPED on a stop request;
+ * finished trials are kept. */
+MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
+                    MhoError *error) MHO_CHECKED;
 
 /* Join shards into one result: complete and each trial exactly once, or FAILED naming what is missing. */
-MhoStatus mho_merge(const char *const *shards, size_t n, const char *output, const MhoLog *log, MhoError *error) MHO_CHECKED;
+MhoStatus mho_merge(const char *const *shards, size_t n, const char *output, const MhoLog *log,
+                    MhoError *error) MHO_CHECKED;
 
 /* Default result path of a study, "results/<stem>.h5" or "results/<stem>.shard-i-of-n.h5". */
-MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size, MhoError *error) MHO_CHECKED;
+MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
+                          MhoError *error) MHO_CHECKED;
 
 #endif

@@ -79,8 +79,8 @@ static char *key_text(const MhoSettings *settings, const char *const *keys, size
 /* Images of these settings; loaded again only when the data keys change. */
 static MhoStatus bench_images(MhoWorkbench *bench, const MhoSettings *settings, MhoError *error)
 {
-    static const char *const keys[] = {"data.name", "data.train", "data.split", "data.limit", "data.calibration", "train.held_out",
-                                       "train.limit", "seed"};
+    static const char *const keys[] = {"data.name",        "data.train",     "data.split",  "data.limit",
+                                       "data.calibration", "train.held_out", "train.limit", "seed"};
     char *key = key_text(settings, keys, sizeof keys / sizeof *keys, "");
     if (!key)
         return mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study");
@@ -103,7 +103,7 @@ static MhoStatus bench_images(MhoWorkbench *bench, const MhoSettings *settings, 
     return status;
 }
 
-/* Load the net of settings, or make it. --retrain makes each file once, however many points and quantizations read it. */
+/* Load the net of settings, or make it. --retrain makes each file once, however many points read it. */
 static MhoStatus ensure_model(MhoWorkbench *bench, const MhoSettings *settings, BenchNet *entry, MhoError *error)
 {
     MhoModelOptions options = bench->options;
@@ -132,7 +132,8 @@ static MhoStatus net_load(MhoWorkbench *bench, const MhoSettings *settings, Benc
 {
     MhoStatus status = ensure_model(bench, settings, entry, error);
     if (status == MHO_OK)
-        status = mho_model_quantize(settings, &bench->calibration, bench->options.threads, bench->options.log, &entry->net, error);
+        status = mho_model_quantize(settings, &bench->calibration, bench->options.threads, bench->options.log,
+                                    &entry->net, error);
     if (status == MHO_OK)
         status = mho_program_create(entry->net, &entry->program, error);
     if (status == MHO_OK && entry->program->n_matrices > MHO_TRIAL_MAX_LAYERS)
@@ -145,8 +146,8 @@ static MhoStatus bench_net(MhoWorkbench *bench, const MhoSettings *settings, con
 {
     char path[4096], more[sizeof path + 2 * MHO_TEXT_MAX];
     MhoQuantParams quant;
-    static const char *const keys[] = {"quant.weight.bits", "quant.activation.bits", "quant.weight.scale", "data.name", "data.train",
-                                       "data.calibration"};
+    static const char *const keys[] = {"quant.weight.bits", "quant.activation.bits", "quant.weight.scale", "data.name",
+                                       "data.train",        "data.calibration"};
     MhoStatus status = mho_model_path(settings, path, sizeof path, error);
     if (status == MHO_OK)
         status = mho_settings_policies(settings, &quant, error);
@@ -154,7 +155,8 @@ static MhoStatus bench_net(MhoWorkbench *bench, const MhoSettings *settings, con
         snprintf(more, sizeof more, "%s\n%s\n%s", quant.weight_name, quant.activation_name, path);
     char *key = status == MHO_OK ? key_text(settings, keys, sizeof keys / sizeof *keys, more) : NULL;
     if (!key)
-        return status == MHO_OK ? mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study") : status;
+        return status == MHO_OK ? mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study")
+                                : status;
     for (size_t i = 0; i < bench->n_nets; i++) {
         if (strcmp(bench->nets[i].key, key) != 0)
             continue;
@@ -180,15 +182,16 @@ static MhoStatus check_shapes(const MhoWorkbench *bench, const MhoProgram *progr
 {
     const MhoDataset *set = &bench->images;
     if (set->h != program->input.h || set->w != program->input.w || set->c != program->input.c)
-        return mho_fail(error, MHO_USAGE, "data.name: images are %d x %d x %d and the model takes %d x %d x %d", set->h, set->w, set->c,
-                        program->input.h, program->input.w, program->input.c);
+        return mho_fail(error, MHO_USAGE, "data.name: images are %d x %d x %d and the model takes %d x %d x %d", set->h,
+                        set->w, set->c, program->input.h, program->input.w, program->input.c);
     if (set->n_classes > program->n_classes)
-        return mho_fail(error, MHO_USAGE, "data.name: %d classes and the model knows %d", set->n_classes, program->n_classes);
+        return mho_fail(error, MHO_USAGE, "data.name: %d classes and the model knows %d", set->n_classes,
+                        program->n_classes);
     return MHO_OK;
 }
 
-MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings, const char *point_text, bool calibrate, MhoPrepared *prepared,
-                            MhoError *error)
+MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings, const char *point_text,
+                                bool calibrate, MhoPrepared *prepared, MhoError *error)
 {
     const BenchNet *entry = NULL;
     *prepared = (MhoPrepared){0};
@@ -209,7 +212,8 @@ MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings
         status = mho_program_plan(entry->program, &prepared->config, bench->calibration.images, bench->calibration.n,
                                   bench->options.threads, &prepared->plan, error);
     else
-        status = mho_plan_create(&prepared->config, entry->program->matrices, entry->program->n_matrices, &prepared->plan, error);
+        status = mho_plan_create(&prepared->config, entry->program->matrices, entry->program->n_matrices,
+                                 &prepared->plan, error);
     if (status != MHO_OK)
         return status;
     prepared->measured = (size_t)mho_settings_study(settings)->measured;
@@ -229,7 +233,8 @@ void mho_prepared_clear(MhoPrepared *prepared)
 }
 
 /* Classify in batches, so that a stop request is noticed in time; results do not depend on the batch. */
-static MhoStatus classify(const MhoPrepared *prepared, const MhoState *state, int threads, float *logits, MhoTrial *trial, MhoError *error)
+static MhoStatus classify(const MhoPrepared *prepared, const MhoState *state, int threads, float *logits,
+                          MhoTrial *trial, MhoError *error)
 {
     const MhoDataset *set = prepared->images;
     size_t image = (size_t)set->h * (size_t)set->w * (size_t)set->c, classes = (size_t)prepared->program->n_classes;
@@ -238,7 +243,8 @@ static MhoStatus classify(const MhoPrepared *prepared, const MhoState *state, in
         size_t n = set->n - first < BATCH ? set->n - first : BATCH;
         MhoAnalogOptions options = {.image0 = (uint32_t)first, .threads = threads, .meters = trial->layers,
                                     .measured = measured > first ? measured - first : 0};
-        MhoStatus status = mho_analog_run(prepared->program, state, set->images + first * image, n, &options, logits + first * classes, error);
+        MhoStatus status = mho_analog_run(prepared->program, state, set->images + first * image, n, &options,
+                                          logits + first * classes, error);
         if (status != MHO_OK)
             return status;
         if (mho_stop_requested())
@@ -247,7 +253,8 @@ static MhoStatus classify(const MhoPrepared *prepared, const MhoState *state, in
     return MHO_OK;
 }
 
-MhoStatus mho_trial_run(const MhoPrepared *prepared, uint32_t chip_number, int threads, float *logits, MhoTrial *trial, MhoError *error)
+MhoStatus mho_trial_run(const MhoPrepared *prepared, uint32_t chip_number, int threads, float *logits, MhoTrial *trial,
+                        MhoError *error)
 {
     const MhoDataset *set = prepared->images;
     size_t classes = (size_t)prepared->program->n_classes, n_logits = set->n * classes;

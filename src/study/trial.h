@@ -38,7 +38,7 @@ typedef struct MhoPrepared {
     uint32_t n_chips;    /* repeat, or 1 for a point without a random term */
 } MhoPrepared;
 
-/* Load (or train) the model, quantize and lower it, plan the chip. calibrate false: only what n_chips and the key need. */
+/* Load (or train) the model, quantize and lower it, plan the chip. calibrate false: only for n_chips and the key. */
 MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings, const char *point_text,
                                 bool calibrate, MhoPrepared *prepared, MhoError *error) MHO_CHECKED;
 void mho_prepared_clear(MhoPrepared *prepared);
