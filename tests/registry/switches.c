@@ -14,7 +14,8 @@ static bool is_registered(const char *table, const MhoRegistry *registry, const 
 {
     const size_t length = strlen(registry->kind);
 
-    return strncmp(table, registry->kind, length) == 0 && table[length] == '.' && strcmp(table + length + 1, model->name) == 0;
+    return strncmp(table, registry->kind, length) == 0 && table[length] == '.' &&
+           strcmp(table + length + 1, model->name) == 0;
 }
 
 static const MhoModel *find_table(const char *table)
@@ -102,7 +103,8 @@ START_TEST(prediction_holds_and_notices_the_switch)
     ck_assert_msg(s->effect(model, params, on), "%s.%s = %s does not do what it promises", s->table, s->key, s->on);
     (void)put(model, params, s->key, s->off);
     check_rules(model, params);
-    ck_assert_msg(!s->effect(model, params, on), "the test of %s.%s = %s does not notice %s", s->table, s->key, s->on, s->off);
+    ck_assert_msg(!s->effect(model, params, on), "the test of %s.%s = %s does not notice %s", s->table, s->key, s->on,
+                  s->off);
     free(params);
 }
 END_TEST
@@ -113,7 +115,8 @@ static void assert_predicted(const MhoModel *model, const char *table)
         bool found = false;
 
         for (size_t i = 0; i < book->n_rows; i++) {
-            found = found || (strcmp(book->rows[i].table, table) == 0 && strcmp(book->rows[i].key, model->params[p].key) == 0);
+            found = found ||
+                    (strcmp(book->rows[i].table, table) == 0 && strcmp(book->rows[i].key, model->params[p].key) == 0);
         }
         ck_assert_msg(found, "%s.%s has no predicted effect", table, model->params[p].key);
     }

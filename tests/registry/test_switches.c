@@ -240,7 +240,8 @@ static const Switch switches[] = {
 
 int main(void)
 {
-    static const MhoRegistry *const registries[] = {&mho_cell_registry, &mho_adc_registry, &mho_dac_registry, &mho_wire_registry, NULL};
+    static const MhoRegistry *const registries[] = {&mho_cell_registry, &mho_adc_registry, &mho_dac_registry,
+                                                    &mho_wire_registry, NULL};
     const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .registries = registries};
 
     return switches_main("registry/switches", &book);

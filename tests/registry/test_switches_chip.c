@@ -10,7 +10,16 @@
 #include "switches.h"
 #include "tiny.h"
 
-enum { ROWS = 48, COLS = 6, POSITIONS = 32, SUMS = POSITIONS * COLS, WEIGHTS = ROWS * COLS, LARGEST = 9, INPUT = 15, IMAGES = 300 };
+enum {
+    ROWS = 48,
+    COLS = 6,
+    POSITIONS = 32,
+    SUMS = POSITIONS * COLS,
+    WEIGHTS = ROWS * COLS,
+    LARGEST = 9,
+    INPUT = 15,
+    IMAGES = 300
+};
 
 /* A layer of random weights under these keys. */
 static void open_layer(ArrayBench *bench, const char *cell, const void *params, int bits)
@@ -161,7 +170,8 @@ static double fresh_variance(const void *params, int read)
 /* 1/f: equal power per octave. Around conductances that the frozen part moved, hence 10 %. */
 static bool splits_at(const void *params, double t_observe)
 {
-    const double t_read = 250e-9, octaves = log(t_observe / (2.0 * t_read)) / log((LAW_HOUR + 20.0 + t_read) / (2.0 * t_read));
+    const double t_read = 250e-9,
+                 octaves = log(t_observe / (2.0 * t_read)) / log((LAW_HOUR + 20.0 + t_read) / (2.0 * t_read));
     const int read = ((const MhoChipParams *)params)->read;
 
     return is_close(fresh_variance(params, read) / fresh_variance(params, MHO_READ_CHOOSE_PER_READ), octaves, 0.1);
@@ -246,7 +256,8 @@ static double step_in_use(const Tiny *tiny)
 /* The step of least error for the sums of training images on a chip: as designed, just programmed, or as it is now. */
 static double step_of(const MhoPrepared *p, MhoCalibrate when)
 {
-    const MhoCondition fresh = {.temperature = 298.15}, now = {.t = p->config.chip.time, .temperature = p->config.chip.temperature};
+    const MhoCondition fresh = {.temperature = 298.15},
+                       now = {.t = p->config.chip.time, .temperature = p->config.chip.temperature};
     MhoChipConfig config = p->config;
     float logits[TINY_TRAIN * TINY_CLASSES];
     MhoPlan *plan;
@@ -256,11 +267,13 @@ static double step_of(const MhoPrepared *p, MhoCalibrate when)
     MhoError error = {0};
 
     ck_assert(mho_plan_create(&config, p->program->matrices, 1, &plan, &error) == MHO_OK);
-    ck_assert((when == MHO_CALIBRATE_IDEAL ? mho_chip_create_ideal(plan, &chip, &error) : mho_chip_create(plan, 0, &chip, &error)) == MHO_OK);
+    ck_assert((when == MHO_CALIBRATE_IDEAL ? mho_chip_create_ideal(plan, &chip, &error)
+                                           : mho_chip_create(plan, 0, &chip, &error)) == MHO_OK);
     ck_assert(mho_state_create(chip, when == MHO_CALIBRATE_STATE ? now : fresh, &state, &error) == MHO_OK);
     ck_assert(mho_range_probe_create(1, &probe, &error) == MHO_OK);
     const MhoAnalogOptions options = {.threads = 1, .probe = probe};
-    ck_assert(mho_analog_run(p->program, state, p->calibration->images, p->calibration->n, &options, logits, &error) == MHO_OK);
+    ck_assert(mho_analog_run(p->program, state, p->calibration->images, p->calibration->n, &options, logits, &error) ==
+              MHO_OK);
     ck_assert(mho_plan_calibrate(plan, probe, &error) == MHO_OK);
     const double step = (double)mho_plan_layer(plan, 0).step;
     mho_range_probe_destroy(probe);
@@ -320,7 +333,8 @@ static double conversion_error(const ArrayBench *bench, double step)
     double sum = 0.0;
 
     for (size_t i = 0; i < SUMS; i++) {
-        const double exact = (double)array_exact(bench, i / COLS, i % COLS), code = fmax(-31.0, fmin(rint(exact / step), 31.0));
+        const double exact = (double)array_exact(bench, i / COLS, i % COLS),
+                     code = fmax(-31.0, fmin(rint(exact / step), 31.0));
 
         sum += (exact - step * code) * (exact - step * code);
     }
@@ -439,7 +453,8 @@ static bool maps(const MhoModel *model, const void *params, double on)
     weights_of(&bench, weights);
     for (size_t k = 0; k < WEIGHTS; k++) {
         const double w = bench.codes[k] / (double)LARGEST;
-        const double pair = w < 0.0 ? -drifted(-w) : drifted(w), offset = 2.0 * (drifted(0.5 * (w + 1.0)) - drifted(0.5));
+        const double pair = w < 0.0 ? -drifted(-w) : drifted(w),
+                     offset = 2.0 * (drifted(0.5 * (w + 1.0)) - drifted(0.5));
 
         holds = holds && fabs((double)weights[k] / LARGEST - (on == MHO_MAP_OFFSET ? offset : pair)) < 1e-3;
     }
@@ -468,7 +483,8 @@ static bool subtracts(const MhoModel *model, const void *params, double on)
             plus += fmax(w, 0.0) * x;
             minus += fmax(-w, 0.0) * x;
         }
-        const double code = on == MHO_SUBTRACT_DIGITAL ? rint(plus / step) - rint(minus / step) : rint((plus - minus) / step);
+        const double code =
+            on == MHO_SUBTRACT_DIGITAL ? rint(plus / step) - rint(minus / step) : rint((plus - minus) / step);
         wrong += !is_close((double)sums[i], step * code, 1e-5);
     }
     array_close(&bench);

@@ -20,7 +20,8 @@ static void run_study(Tiny *tiny, const void *params)
 
 static bool same_images(const MhoDataset *a, const MhoDataset *b)
 {
-    return a->n == b->n && a->n > 0 && memcmp(a->images, b->images, a->n * TINY_PIXELS) == 0 && memcmp(a->labels, b->labels, a->n) == 0;
+    return a->n == b->n && a->n > 0 && memcmp(a->images, b->images, a->n * TINY_PIXELS) == 0 &&
+           memcmp(a->labels, b->labels, a->n) == 0;
 }
 
 /* Whether set is the first `limit` (0: all) images of the files called name. */
@@ -52,7 +53,9 @@ static bool seeds_chip(const MhoModel *model, const void *params, double on)
     MhoChipConfig config = p->config;
     config.seed = (uint64_t)on;
     must(mho_program_plan(p->program, &config, p->calibration->images, p->calibration->n, 1, &plan, &error), &error);
-    must(mho_program_state(p->program, plan, 0, (MhoCondition){.temperature = 298.15}, NULL, 0, 1, &chip, &state, &error), &error);
+    must(mho_program_state(p->program, plan, 0, (MhoCondition){.temperature = 298.15}, NULL, 0, 1, &chip, &state,
+                           &error),
+         &error);
     must(mho_analog_run(p->program, state, p->images->images, p->images->n, &options, logits, &error), &error);
     const bool same = memcmp(logits, tiny.logits, sizeof logits) == 0;
     mho_state_destroy(state);
@@ -86,8 +89,8 @@ static bool limits_images(const MhoModel *model, const void *params, double on)
     run_study(&tiny, params);
     must(mho_dataset_load(TINY_TEST_SET, NULL, MHO_SPLIT_TEST, 0, &all, &error), &error);
     mho_logits_score(tiny.logits, all.labels, (size_t)on, TINY_CLASSES, &hits, &loss);
-    const bool holds = is_set(tiny.prepared.images, TINY_TEST_SET, (size_t)on) && tiny.trial.accuracy == (double)hits / on &&
-                       tiny.trial.loss == loss;
+    const bool holds = is_set(tiny.prepared.images, TINY_TEST_SET, (size_t)on) &&
+                       tiny.trial.accuracy == (double)hits / on && tiny.trial.loss == loss;
     mho_dataset_destroy(&all);
     tiny_close(&tiny);
     return holds;

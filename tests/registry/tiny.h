@@ -1,7 +1,7 @@
 /* tiny.h - a data set and one-layer networks in files, and one trial on them: the whole way of a study in milliseconds.
  *
- * The networks have one dense layer of ternary weights, the same number of +1 and -1 everywhere, so that a full-scale device is
- * behind every weight that is not zero and logits are a * sum. Failures fail the test.
+ * The networks have one dense layer of ternary weights, the same number of +1 and -1 everywhere, so that a full-scale
+ * device is behind every weight that is not zero and logits are a * sum. Failures fail the test.
  */
 #ifndef MHO_TESTS_TINY_H
 #define MHO_TESTS_TINY_H
@@ -9,13 +9,21 @@
 #include "study/study.h"
 #include "study/trial.h"
 
-enum { TINY_SIDE = 6, TINY_PIXELS = TINY_SIDE * TINY_SIDE, TINY_CLASSES = 4, TINY_TRAIN = 60, TINY_TEST = 40, TINY_HELD = 10,
-       TINY_LOGITS = TINY_TEST * TINY_CLASSES };
+enum {
+    TINY_SIDE = 6,
+    TINY_PIXELS = TINY_SIDE * TINY_SIDE,
+    TINY_CLASSES = 4,
+    TINY_TRAIN = 60,
+    TINY_TEST = 40,
+    TINY_HELD = 10,
+    TINY_LOGITS = TINY_TEST * TINY_CLASSES
+};
 
 #define TINY_TRAIN_SET "idx:train-images,train-labels"
 #define TINY_TEST_SET  "idx:test-images,test-labels"
 
-/* Make the files in a new folder and go there; leave and remove it. Nothing may be asserted: both run outside of tests. */
+/* Make the files in a new folder and go there; leave and remove it. Nothing may be asserted: both run outside of tests.
+ */
 bool tiny_enter(void);
 void tiny_leave(void);
 

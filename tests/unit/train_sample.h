@@ -129,6 +129,23 @@ static inline void sample_close(Sample *sample)
     mho_dataset_destroy(&sample->held);
 }
 
+/* The net that a stage of this ladder starts from, without any training. */
+static inline MhoNet *sample_net_of(Sample *sample, const char *ladder, size_t stage)
+{
+    MhoLadder stages;
+    MhoNet *net = NULL;
+
+    must(mho_ladder_parse(ladder, &stages, &sample->error), &sample->error);
+    for (size_t i = 0; i <= stage; i++) {
+        const MhoStage *before = i > 0 ? &stages.stages[i - 1] : NULL;
+        MhoNet *previous = net;
+
+        must(mho_stage_net(&sample->input, &stages.stages[i], before, previous, &net, &sample->error), &sample->error);
+        mho_net_destroy(previous);
+    }
+    return net;
+}
+
 /* Digest of a training with a change to its parameters. */
 typedef void (*SampleChange)(Sample *sample);
 

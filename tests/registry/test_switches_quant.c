@@ -1,0 +1,301 @@
+/* test_switches_quant.c - what every key of quantization and every parameter of a quantizer does. */
+#include <omp.h>
+
+#include "net/requant.h"
+#include "numbers.h"
+#include "switches.h"
+#include "tiny.h"
+#include "unit/train_sample.h"
+
+/* ln of the largest |weight| of every channel of conv1. */
+static bool weight_ranges_are_largest(MhoNet *net)
+{
+    MhoNode *conv = &net->nodes[mho_net_find(net, "conv1")];
+    const MhoNodeArray *scale = mho_node_array(conv, "log_scale"), *weight = mho_node_array(conv, "weight");
+    const size_t n = weight->n / scale->n;
+    bool holds = true;
+
+    for (size_t k = 0; k < scale->n; k++) {
+        double most = 0.0;
+
+        for (size_t i = 0; i < n; i++) {
+            most = fmax(most, fabs((double)weight->value[k * n + i]));
+        }
+        holds = holds && fabs((double)scale->value[k] - log(most)) < 1e-6;
+    }
+    return holds;
+}
+
+/* Stored output of a node for the sample's images in evaluation. */
+static float *output_of(const Sample *sample, MhoNet *net, const char *node, size_t *n)
+{
+    float logits[SAMPLE_KEPT * SAMPLE_CLASSES];
+    MhoPass *pass;
+    MhoError error = {0};
+    const int at = mho_net_find(net, node);
+
+    ck_assert_int_ge(at, 0);
+    const MhoShape shape = net->nodes[at].shape;
+    must(mho_pass_create(net, SAMPLE_KEPT, false, &pass, &error), &error);
+    must(mho_pass_forward(pass, sample->kept.images, false, logits, &error), &error);
+    *n = SAMPLE_KEPT * (size_t)(shape.h * shape.w * shape.c);
+    float *copy = malloc(*n * sizeof *copy);
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, mho_pass_output(pass, (size_t)at), *n * sizeof *copy);
+    mho_pass_destroy(pass);
+    return copy;
+}
+
+static double largest_output(const Sample *sample, MhoNet *net, const char *node)
+{
+    size_t n;
+    float *values = output_of(sample, net, node, &n);
+    double most = 0.0;
+
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, (double)values[i]);
+    }
+    free(values);
+    return most;
+}
+
+/* The first quantizer behind untrained batch norm, z / sqrt(1 + epsilon), reaches the largest value, at most 1/64 more.
+ */
+static bool activation_range_is_largest(const Sample *sample, MhoNet *net)
+{
+    const int conv = mho_net_find(net, "conv1"), norm = mho_net_find(net, "conv1_norm");
+    const MhoBatchnormSettings *settings = (const void *)net->nodes[norm].settings;
+    MhoError error = {0};
+    double pixel;
+    int n_weight;
+
+    must(mho_net_scale(net, net->nodes[conv].inputs[0], &pixel, &error), &error);
+    must(mho_net_weight_range(net, conv, &n_weight, &error), &error);
+    const double unit = pixel * exp((double)mho_node_values(&net->nodes[conv], "log_scale")[0]) / n_weight;
+    const double most = largest_output(sample, net, "conv1") * unit / sqrt(1.0 + settings->epsilon);
+    const double above =
+        (double)*mho_node_values(&net->nodes[mho_net_find(net, "conv1_codes")], "log_scale") - log(most);
+    return above > -1e-5 && above < log(65.0 / 64.0) + 1e-5;
+}
+
+/* The net that stage 8/8 starts from with these keys. */
+static MhoNet *quantized_by(Sample *sample, const void *params)
+{
+    sample_open(sample);
+    sample->quant = *(const MhoQuantParams *)params;
+    return sample_net_of(sample, "float:0 8/8:0", 1);
+}
+
+static bool names_weight_policy(const MhoModel *model, const void *params, double on)
+{
+    Sample sample;
+
+    (void)model, (void)on;
+    MhoNet *net = quantized_by(&sample, params);
+    const bool holds = weight_ranges_are_largest(net);
+    mho_net_destroy(net);
+    sample_close(&sample);
+    return holds;
+}
+
+static bool names_activation_policy(const MhoModel *model, const void *params, double on)
+{
+    Sample sample;
+
+    (void)model, (void)on;
+    MhoNet *net = quantized_by(&sample, params);
+    const bool holds = activation_range_is_largest(&sample, net);
+    mho_net_destroy(net);
+    sample_close(&sample);
+    return holds;
+}
+
+static bool scales_weights(const MhoModel *model, const void *params, double on)
+{
+    Sample sample;
+
+    (void)model;
+    MhoNet *net = quantized_by(&sample, params);
+    MhoNode *conv = &net->nodes[mho_net_find(net, "conv1")];
+    const bool holds = mho_node_array(conv, "log_scale")->n == (on == MHO_SCALE_PER_TENSOR ? 1 : (size_t)conv->shape.c);
+    mho_net_destroy(net);
+    sample_close(&sample);
+    return holds;
+}
+
+/* A float net quantized after training by these settings, which are destroyed. */
+static MhoNet *quantized_after(const Sample *sample, MhoSettings *settings)
+{
+    MhoNet *net;
+    MhoError error = {0};
+
+    must(mho_net_build("allconv", (MhoShape){SAMPLE_SIDE, SAMPLE_SIDE, 1}, SAMPLE_CLASSES, 0.25, 3, &net, &error),
+         &error);
+    must(mho_model_quantize(settings, &sample->kept, 1, NULL, &net, &error), &error);
+    mho_settings_destroy(settings);
+    return net;
+}
+
+static double largest_code(const void *params, bool of_weights)
+{
+    MhoSettings *settings = tiny_settings();
+    Sample sample;
+    MhoError error = {0};
+    double most = 0.0;
+
+    sample_open(&sample);
+    tiny_put(settings, "quant.", &mho_quant_model, params);
+    MhoNet *net = quantized_after(&sample, settings);
+    if (of_weights) {
+        const int conv = mho_net_find(net, "conv1");
+        const size_t n = mho_node_array(&net->nodes[conv], "weight")->n;
+        int16_t *codes = malloc(n * sizeof *codes);
+
+        ck_assert_ptr_nonnull(codes);
+        must(mho_net_weight_codes(net, conv, codes, NULL, &error), &error);
+        for (size_t i = 0; i < n; i++) {
+            most = fmax(most, abs(codes[i]));
+        }
+        free(codes);
+    } else {
+        most = largest_output(&sample, net, "conv1_codes");
+    }
+    mho_net_destroy(net);
+    sample_close(&sample);
+    return most;
+}
+
+static bool codes_weights(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return largest_code(params, true) == exp2(on - 1.0) - 1.0;
+}
+
+static bool codes_activations(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return largest_code(params, false) == exp2(on) - 1.0;
+}
+
+/* Without batch norm the logits stay, but for the rounding of shifts, when its shift becomes rows; without it they do
+ * not. */
+static bool keeps_shift(const MhoModel *model, const void *params, double on)
+{
+    Sample sample;
+    MhoLadder ladder;
+    MhoNet *removed;
+    size_t n;
+    double error = 0.0, size = 0.0;
+
+    (void)model, (void)on;
+    sample_open(&sample);
+    strcpy(sample.train.ladder, "float:2 4/4:1");
+    must(sample_run(&sample), &sample.error);
+    sample.quant = *(const MhoQuantParams *)params;
+    must(mho_ladder_parse("float:2 4/4:1 fq:1", &ladder, &sample.error), &sample.error);
+    must(mho_stage_net(&sample.input, &ladder.stages[2], &ladder.stages[1], sample.net, &removed, &sample.error),
+         &sample.error);
+    float *before = output_of(&sample, sample.net, "logits", &n), *after = output_of(&sample, removed, "logits", &n);
+    for (size_t i = 0; i < n; i++) {
+        error += fabs((double)after[i] - (double)before[i]);
+        size += fabs((double)before[i]);
+    }
+    free(before);
+    free(after);
+    mho_net_destroy(removed);
+    sample_close(&sample);
+    return error < 0.05 * size;
+}
+
+/* Settings whose quantizers have these parameters. */
+static MhoSettings *settings_of(const MhoModel *model, const void *params)
+{
+    MhoSettings *settings = tiny_settings();
+
+    tiny_put(settings, "quant.weight.fqconv.", model, params);
+    tiny_put(settings, "quant.activation.fqconv.", model, params);
+    tiny_set(settings, "quant.weight.bits", "8");
+    tiny_set(settings, "quant.activation.bits", "8");
+    return settings;
+}
+
+/* Beyond its range a weight has the gradient 0, or that of its value. */
+static bool passes_gradient(const MhoModel *model, const void *params, double on)
+{
+    const float x[2] = {0.5F, 2.0F}, log_scale = 0.0F, d_value[2] = {3.0F, 5.0F};
+    const MhoQuantShape shape = {.bits = 4, .lower = -1, .channels = 1, .per_channel = 2};
+    MhoSettings *settings = settings_of(model, params);
+    MhoQuantParams quant;
+    MhoPolicy policy;
+    MhoError error = {0};
+    float d_x[2], d_log_scale = 0.0F;
+
+    must(mho_settings_policies(settings, &quant, &error), &error);
+    must(mho_policy_find(quant.weight_name, &policy, &error), &error);
+    policy.quantizer->gradient(policy.params, shape, x, &log_scale, d_value, d_x, &d_log_scale);
+    mho_settings_destroy(settings);
+    return d_x[0] == 3.0F && d_x[1] == (on > 0.5 ? 5.0F : 0.0F);
+}
+
+static bool fits_largest(const MhoModel *model, const void *params, double on)
+{
+    MhoSettings *settings = settings_of(model, params);
+    Sample sample;
+
+    (void)on;
+    sample_open(&sample);
+    tiny_set(settings, "quant.weight.scale", "per_tensor");
+    MhoNet *net = quantized_after(&sample, settings);
+    const bool holds = weight_ranges_are_largest(net) && activation_range_is_largest(&sample, net);
+    mho_net_destroy(net);
+    sample_close(&sample);
+    return holds;
+}
+
+/* The tiny model has 2-bit weights: asking for others is refused, as it would do nothing. */
+static bool refuses_bits(const MhoModel *model, const void *params, double on)
+{
+    MhoSettings *settings = tiny_settings();
+    MhoDataset images;
+    MhoNet *net;
+    MhoError error = {0};
+    char digest[65];
+
+    (void)model, (void)on;
+    tiny_put(settings, "quant.", &mho_quant_model, params);
+    must(mho_model_load("tiny.h5", &net, digest, &error), &error);
+    must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, 0, &images, &error), &error);
+    const bool refused = mho_model_quantize(settings, &images, 1, NULL, &net, &error) == MHO_USAGE;
+    mho_dataset_destroy(&images);
+    mho_net_destroy(net);
+    mho_settings_destroy(settings);
+    return refused;
+}
+
+static const Switch switches[] = {
+    {"quant", "weight.name", "fqconv fit=maximum", "fqconv", names_weight_policy, NULL},
+    {"quant", "activation.name", "fqconv fit=maximum", "fqconv", names_activation_policy, "weight.scale=per_tensor"},
+    {"quant", "weight.bits", "3", "4", codes_weights, "activation.bits=4"},
+    {"quant", "activation.bits", "3", "4", codes_activations, "weight.bits=4"},
+    {"quant", "weight.bits", "3", "2", refuses_bits, NULL},
+    {"quant", "weight.scale", "per_tensor", "per_channel", scales_weights, NULL},
+    {"quant", "weight.scale", "per_channel", "per_tensor", scales_weights, NULL},
+    {"quant", "shift", "row", "none", keeps_shift, NULL},
+    {"quantizer.fqconv", "gradient", "straight", "clipped", passes_gradient, NULL},
+    {"quantizer.fqconv", "gradient", "clipped", "straight", passes_gradient, NULL},
+    {"quantizer.fqconv", "fit", "maximum", "mse", fits_largest, NULL},
+};
+
+int main(void)
+{
+    static const MhoModel *const tables[] = {&mho_quant_model, NULL};
+    static const MhoRegistry *const registries[] = {&mho_quantizer_registry, NULL};
+    const SwitchBook book = {
+        .rows = switches, .n_rows = sizeof switches / sizeof *switches, .registries = registries, .tables = tables};
+
+    omp_set_num_threads(1); /* many small passes: waking threads would take longer than the work */
+    const int code = tiny_enter() ? switches_main("registry/switches_quant", &book) : 1;
+
+    tiny_leave();
+    return code;
+}
