@@ -58,6 +58,8 @@ static MhoStatus print_integer(const Evaluation *at, MhoError *error)
 /* Decibels for people; the payload keeps the plain ratio. */
 static double decibel(double signal, double noise)
 {
+    if (signal <= 0.0) /* nothing was measured, or all sums are zero */
+        return NAN;
     return noise > 0.0 ? 10.0 * log10(signal / noise) : INFINITY;
 }
 
