@@ -39,7 +39,9 @@ MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options,
                                              *base ? base : "sweep", options->shard, options->n_shards)
                                   : snprintf(path, size, "results/%.*s.h5", length, *base ? base : "sweep");
     }
-    return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "the path of the result is too long");
+    enum { JOURNAL_NAME = 256 }; /* journals lie in a folder below this path */
+    return n >= 0 && (size_t)n + JOURNAL_NAME < size ? MHO_OK
+                                                     : mho_fail(error, MHO_USAGE, "the path of the result is too long");
 }
 
 /* Remember "path digest" of a point's model once. */
