@@ -212,17 +212,29 @@ static bool names_training(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-/* The model of the chip's configuration; a name that is not registered is refused. */
-static bool picks(const void *params, size_t member, const char *name)
+/* A model of the chip's configuration. */
+static const MhoModel *part_of(const MhoChipConfig *config, int part)
+{
+    switch (part) {
+    case 0:
+        return &config->cell->model;
+    case 1:
+        return &config->adc->model;
+    case 2:
+        return &config->dac->model;
+    default:
+        return &config->wire->model;
+    }
+}
+
+/* A name that is not registered is refused. */
+static bool picks(const void *params, int part, const char *name)
 {
     MhoSettings *settings = tiny_settings();
     Tiny tiny;
 
     tiny_put(settings, "", &mho_study_model, params);
-    bool holds = tiny_try(&tiny, settings);
-    const MhoChipConfig *c = &tiny.prepared.config;
-    const MhoModel *models[] = {&c->cell->model, &c->adc->model, &c->dac->model, &c->wire->model};
-    holds = holds && strcmp(models[member]->name, name) == 0;
+    const bool holds = tiny_try(&tiny, settings) && strcmp(part_of(&tiny.prepared.config, part)->name, name) == 0;
     tiny_close(&tiny);
     return holds;
 }
