@@ -1,7 +1,7 @@
-/* heap.c - global heaps of an HDF5 file, checked before HDF5 reads a variable-length string from them.
+/* heap.c - global heaps of an HDF5 file, checked before HDF5 reads a variable-length value from them.
  *
  * HDF5 1.10 copies as many bytes as a heap object claims and takes its number as an index without a look, so one flipped
- * byte of a size or of a string's descriptor ends in a crash.
+ * byte of a size or of a value's descriptor ends in a crash.
  * Source: HDF5 File Format Specification 3.0, III.E, version 1, with lengths of 8 bytes (every file of HDF5 >= 1.4 that
  * did not ask for others; those are refused here).
  */
@@ -11,7 +11,10 @@
 #include <string.h>
 
 enum { HEADER = 16, OBJECT_HEADER = 16, SIZE_AT = 8 };
-enum { DESCRIPTOR = 16, ADDRESS_AT = 4, INDEX_AT = 12 }; /* of a variable-length string: length u32, address u64, index u32 */
+enum { DESCRIPTOR = 16, ADDRESS_AT = 4, INDEX_AT = 12 }; /* of a variable-length value: length u32, address u64, index u32 */
+enum { NAME_SIZE_AT = 2, TYPE_SIZE_AT = 4, SPACE_SIZE_AT = 6 }; /* u16 each, of an attribute message */
+enum { VARIABLE_CLASS = 9, VARIABLE_TYPE = 16, BASE_SIZE_AT = 12 }; /* of a variable-length type: class, least bytes, element's size u32 */
+enum { LEAST_SPACE = 4 }; /* bytes of the dataspace of a scalar */
 
 static const unsigned char signature[8] = {'G', 'C', 'O', 'L', 1, 0, 0, 0};
 
@@ -61,16 +64,17 @@ static bool collection_sound(const unsigned char *data, size_t n, uint64_t wante
     return true;
 }
 
-static bool string_sound(const unsigned char *data, size_t n, uint64_t base, const unsigned char *descriptor)
+/* element: bytes of one element; 1 for strings. */
+static bool value_sound(const unsigned char *data, size_t n, uint64_t base, const unsigned char *descriptor, uint64_t element)
 {
-    const uint64_t length = read_little(descriptor, ADDRESS_AT);
+    const uint64_t length = read_little(descriptor, ADDRESS_AT) * element;
     const uint64_t address = read_little(descriptor + ADDRESS_AT, 8);
     const uint64_t index = read_little(descriptor + INDEX_AT, 4);
     uint64_t at;
     uint64_t held = UINT64_MAX;
 
     if (address == 0) {
-        return true; /* an empty string */
+        return true; /* an empty value */
     }
     if (__builtin_add_overflow(base, address, &at) || at >= n || index == 0) {
         return false;
@@ -78,15 +82,81 @@ static bool string_sound(const unsigned char *data, size_t n, uint64_t base, con
     return collection_sound(data + at, n - at, index, &held) && held <= length;
 }
 
-bool mho_heap_strings_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count)
+static bool values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count, uint64_t element)
 {
     if (offset > n || count > (n - offset) / DESCRIPTOR) {
         return false;
     }
     for (uint64_t i = 0; i < count; i++) {
-        if (!string_sound(data, n, base, data + offset + i * DESCRIPTOR)) {
+        if (!value_sound(data, n, base, data + offset + i * DESCRIPTOR, element)) {
             return false;
         }
+    }
+    return true;
+}
+
+bool mho_heap_strings_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count)
+{
+    return values_sound(data, n, base, offset, count, 1);
+}
+
+/* Bytes left of the file from `at` on. */
+static uint64_t left_from(size_t n, uint64_t at)
+{
+    return at < n ? n - at : 0;
+}
+
+/* Elements of a dataspace message (IV.A.2.b), versions 1 and 2; false when it cannot be read. */
+static bool space_count(const unsigned char *space, uint64_t size, uint64_t *count)
+{
+    const uint64_t dims = space[0] == 1 ? 8 : 4;
+
+    *count = 1;
+    if (size < dims || size - dims < 8 * (uint64_t)space[1]) {
+        return false;
+    }
+    for (int i = 0; i < space[1]; i++) {
+        if (__builtin_mul_overflow(*count, read_little(space + dims + 8 * i, 8), count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The values of an attribute message whose name stands at `at`, where it is one of that version and of a variable-length
+ * type (IV.A.2.m, IV.A.2.d). Version 1 pads its parts to 8 bytes, version 3 has one byte more before the name. */
+static bool message_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t at, size_t name_size, int version)
+{
+    const uint64_t header = version == 3 ? 9 : 8, mask = version == 1 ? 7 : 0;
+    const unsigned char *message = at < header ? NULL : data + at - header;
+    uint64_t type, type_size, space, space_size, count;
+
+    if (message == NULL || message[0] != version || read_little(message + NAME_SIZE_AT, 2) != name_size) {
+        return true; /* the name alone */
+    }
+    type = at + ((name_size + mask) & ~mask);
+    type_size = (read_little(message + TYPE_SIZE_AT, 2) + mask) & ~mask;
+    space = type + type_size;
+    space_size = (read_little(message + SPACE_SIZE_AT, 2) + mask) & ~mask;
+    if (type_size < VARIABLE_TYPE || space_size < LEAST_SPACE || left_from(n, space) < space_size || (data[type] & 15) != VARIABLE_CLASS ||
+        !space_count(data + space, space_size, &count)) {
+        return true;
+    }
+    return values_sound(data, n, base, space + space_size, count, read_little(data + type + BASE_SIZE_AT, 4));
+}
+
+bool mho_heap_attributes_sound(const unsigned char *data, size_t n, uint64_t base, const char *name)
+{
+    const size_t name_size = strlen(name) + 1;
+    const unsigned char *found = data;
+
+    while ((found = memmem(found, n - (size_t)(found - data), name, name_size)) != NULL) {
+        for (int version = 1; version <= 3; version++) {
+            if (!message_sound(data, n, base, (uint64_t)(found - data), name_size, version)) {
+                return false;
+            }
+        }
+        found++;
     }
     return true;
 }

@@ -246,7 +246,7 @@ static MhoStatus read_file(MhoReader *reader, hid_t file, bool require_format, M
 
 /* The SHA-256 in the trailer against the bytes before it. A file without one was written or changed by another program:
  * HDF5's own checks remain, and ours of what they leave out. */
-static MhoStatus check_content(const MhoReader *reader, const unsigned char *data, size_t n)
+static MhoStatus check_content(MhoReader *reader, const unsigned char *data, size_t n)
 {
     const size_t word = strlen(MHO_STORE_TRAILER_WORD);
     const unsigned char *trailer = n > MHO_STORE_TRAILER ? data + n - MHO_STORE_TRAILER : NULL;
@@ -259,6 +259,7 @@ static MhoStatus check_content(const MhoReader *reader, const unsigned char *dat
     if (memcmp(hex, trailer + word, 64) != 0) {
         return mho_reader_damaged(reader, "", "its bytes do not match their SHA-256");
     }
+    reader->sealed = true;
     return MHO_OK;
 }
 
@@ -364,6 +365,10 @@ MhoStatus mho_store_read(const char *path, bool require_format, MhoRecord **reco
     for (size_t i = 0; i < reader.n_scales; i++) {
         free(reader.scales[i].axis);
     }
+    for (size_t i = 0; i < reader.n_sound; i++) {
+        free(reader.sound[i]);
+    }
+    free(reader.sound);
     free(reader.scales);
     free(reader.links);
     free(reader.data);

@@ -20,6 +20,9 @@ typedef struct MhoAxisLink {
 typedef struct MhoReader {
     const char *path;
     MhoError *error;
+    bool sealed;      /* the SHA-256 behind the data was right */
+    char **sound;     /* (n_sound) names of attributes whose variable-length values were looked at */
+    size_t n_sound;
     bool foreign;     /* no mho_format: what a record cannot hold is passed over instead of refused */
     unsigned char *data; /* the bytes of the file, for what HDF5 does not check */
     hsize_t size;
@@ -47,8 +50,8 @@ MhoStatus mho_reader_bytes(MhoReader *reader, const char *place, hsize_t n);
 /* Every attribute of an object that is not reserved. */
 MhoStatus mho_reader_attributes(MhoReader *reader, hid_t object, const char *place, MhoAttributes *attributes);
 
-/* The text of a scalar string attribute (owned by the caller), or NULL: absent, of another kind or too long. */
-char *mho_reader_text(hid_t object, const char *name);
+/* The text of a scalar string attribute (owned by the caller), or NULL: absent, damaged, of another kind or too long. */
+char *mho_reader_text(MhoReader *reader, hid_t object, const char *name);
 
 /* One dataset of group into record, its axes noted in the reader. Dimensions without variable add a scale only. */
 MhoStatus mho_reader_dataset(MhoReader *reader, hid_t group, const char *place, const char *name, MhoRecord *record);

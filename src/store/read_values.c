@@ -9,6 +9,7 @@
 enum {
     MAX_ATTRIBUTE_BYTES = 1 << 20,
     MAX_STRING = 1 << 24, /* bytes of one string of fixed length */
+    VARIABLE_BYTES = 16,  /* of a variable-length string in the file: length, heap address, index */
     INFLATE_RATIO = 1100, /* deflate gives at most 1032 bytes for one (zlib's technical notes) */
     SLACK = 1 << 26       /* bytes that a file may claim beyond what its storage explains: fill values, unwritten chunks */
 };
@@ -130,7 +131,32 @@ static void free_strings(char **list, hsize_t n)
     free(list);
 }
 
-char *mho_reader_text(hid_t object, const char *name)
+/* Whether HDF5 may follow the variable-length values of attributes called name; each name is looked at once a file. */
+static bool attribute_sound(MhoReader *reader, const char *name)
+{
+    char **grown;
+
+    if (reader->sealed) {
+        return true;
+    }
+    for (size_t i = 0; i < reader->n_sound; i++) {
+        if (strcmp(reader->sound[i], name) == 0) {
+            return true;
+        }
+    }
+    if (!mho_heap_attributes_sound(reader->data, (size_t)reader->size, reader->base, name)) {
+        return false;
+    }
+    grown = realloc(reader->sound, (reader->n_sound + 1) * sizeof *grown);
+    if (grown != NULL) {
+        reader->sound = grown;
+        grown[reader->n_sound] = strdup(name);
+        reader->n_sound += grown[reader->n_sound] != NULL;
+    }
+    return true;
+}
+
+char *mho_reader_text(MhoReader *reader, hid_t object, const char *name)
 {
     const hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : H5I_INVALID_HID;
     char *text = NULL;
@@ -139,7 +165,8 @@ char *mho_reader_text(hid_t object, const char *name)
         const hid_t type = H5Aget_type(attribute);
         const hid_t space = H5Aget_space(attribute);
         Values values;
-        if (look_at(type, space, &values) == GOOD && values.text && values.n == 1 && values.fixed <= MAX_ATTRIBUTE_BYTES) {
+        if (look_at(type, space, &values) == GOOD && values.text && values.n == 1 && values.fixed <= MAX_ATTRIBUTE_BYTES &&
+            (values.fixed > 0 || attribute_sound(reader, name))) {
             char **list = read_strings(attribute, type, space, &values);
             text = list != NULL ? list[0] : NULL;
             free(list);
@@ -169,6 +196,9 @@ static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, h
     status = mho_reader_bytes(reader, place, bytes);
     if (status != MHO_OK) {
         return status;
+    }
+    if (values.text && values.fixed == 0 && !attribute_sound(reader, name)) {
+        return mho_reader_damaged(reader, place, "strings that point to nowhere");
     }
     if (values.text) {
         char **list = read_strings(attribute, type, space, &values);
@@ -320,7 +350,7 @@ static bool note_axes(MhoReader *reader, hid_t dataset, MhoArray *array)
     const hid_t type = H5Aget_type(attribute);
     const hid_t space = H5Aget_space(attribute);
     const hid_t memory = H5Tvlen_create(H5T_STD_REF_OBJ);
-    if (H5Tequal(type, memory) > 0 && H5Sget_simple_extent_npoints(space) == (hssize_t)array->rank &&
+    if (attribute_sound(reader, "DIMENSION_LIST") && H5Tequal(type, memory) > 0 && H5Sget_simple_extent_npoints(space) == (hssize_t)array->rank &&
         H5Aread(attribute, memory, lists) >= 0) {
         for (size_t i = 0; i < array->rank && good; i++) {
             const haddr_t address = referred(dataset, &lists[i]);
@@ -346,9 +376,9 @@ static const char *variable_name(const char *name)
 /* Note a dimension scale. *variable: it holds coordinates too, so it is also an array. */
 static MhoStatus read_scale(MhoReader *reader, hid_t dataset, const char *name, bool *variable)
 {
-    char *class = mho_reader_text(dataset, "CLASS");
-    char *label = mho_reader_text(dataset, "NAME");
-    char *axis = mho_reader_text(dataset, MHO_STORE_AXIS);
+    char *class = mho_reader_text(reader, dataset, "CLASS");
+    char *label = mho_reader_text(reader, dataset, "NAME");
+    char *axis = mho_reader_text(reader, dataset, MHO_STORE_AXIS);
     const bool scale = class != NULL && strcmp(class, "DIMENSION_SCALE") == 0;
     H5O_info_t info;
     bool good = true;
@@ -423,14 +453,35 @@ static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place,
     return mho_reader_bytes(reader, place, bytes);
 }
 
-/* Variable-length strings of a contiguous dataset carry no checksum, and HDF5 follows them blindly. */
-static bool strings_sound(const MhoReader *reader, hid_t dataset, const Values *values)
+/* The descriptors in chunks that no filter has passed; filters carry checksums of their own. */
+static bool chunks_sound(const MhoReader *reader, hid_t dataset, hid_t space)
+{
+    const hid_t list = H5Dget_create_plist(dataset);
+    const bool plain = H5Pget_layout(list) == H5D_CHUNKED && H5Pget_nfilters(list) == 0;
+    hsize_t n = 0;
+    bool good = !plain || H5Dget_num_chunks(dataset, space, &n) >= 0;
+
+    (void)H5Pclose(list);
+    for (hsize_t i = 0; i < n && good; i++) {
+        hsize_t corner[MHO_MAX_RANK], bytes = 0;
+        unsigned mask = 0;
+        haddr_t address = HADDR_UNDEF;
+
+        good = H5Dget_chunk_info(dataset, space, i, corner, &mask, &address, &bytes) >= 0 && address != HADDR_UNDEF &&
+               mho_heap_strings_sound(reader->data, (size_t)reader->size, reader->base, reader->base + address, bytes / VARIABLE_BYTES);
+    }
+    return good;
+}
+
+/* Variable-length strings carry no checksum where no filter gives them one, and HDF5 follows them blindly. */
+static bool strings_sound(const MhoReader *reader, hid_t dataset, hid_t space, const Values *values)
 {
     const haddr_t offset = H5Dget_offset(dataset);
 
     (void)H5Eclear2(H5E_DEFAULT);
-    return offset == HADDR_UNDEF ||
-           mho_heap_strings_sound(reader->data, (size_t)reader->size, reader->base, offset, values->n);
+    return offset == HADDR_UNDEF
+               ? chunks_sound(reader, dataset, space)
+               : mho_heap_strings_sound(reader->data, (size_t)reader->size, reader->base, offset, values->n);
 }
 
 static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t space, const char *place, const char *name,
@@ -456,15 +507,15 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
     for (int i = 0; i < values.rank; i++) {
         shape[i] = (size_t)values.shape[i];
     }
-    if (values.text && values.fixed == 0 && !strings_sound(reader, dataset, &values)) {
+    if (values.text && values.fixed == 0 && !strings_sound(reader, dataset, space, &values)) {
         return mho_reader_damaged(reader, place, "strings that point to nowhere");
     }
     char **list = values.text ? read_strings(dataset, type, space, &values) : NULL;
     if (values.text && list == NULL) {
         return mho_reader_fail(reader, place);
     }
-    unit = mho_reader_text(dataset, "units");
-    help = mho_reader_text(dataset, "long_name");
+    unit = mho_reader_text(reader, dataset, "units");
+    help = mho_reader_text(reader, dataset, "long_name");
     status = mho_record_add(record, name, values.type, (size_t)values.rank, shape, NULL, unit, help, list, array, reader->error);
     free(unit);
     free(help);

@@ -212,6 +212,75 @@ START_TEST(test_strings_led_astray)
 }
 END_TEST
 
+static hid_t new_file(const char *path)
+{
+    const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+
+    ck_assert(file >= 0);
+    return file;
+}
+
+static void put_words(hid_t file)
+{
+    static const char *const words[] = {"alpha", "beta", "gamma", "delta"};
+    const hsize_t n = 4, chunk = 3;
+    const hid_t text = H5Tcopy(H5T_C_S1), space = H5Screate_simple(1, &n, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
+
+    H5Tset_size(text, H5T_VARIABLE);
+    H5Pset_chunk(list, 1, &chunk);
+    const hid_t set = H5Dcreate2(file, "words", text, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    const hid_t names = H5Acreate2(file, "class_names", text, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(H5Dwrite(set, text, H5S_ALL, H5S_ALL, H5P_DEFAULT, words) >= 0 && H5Awrite(names, text, words) >= 0);
+    const hid_t scalar = H5Screate(H5S_SCALAR);
+    const hid_t unit = H5Acreate2(set, "units", text, scalar, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(H5Awrite(unit, text, words) >= 0);
+    H5Aclose(unit);
+    H5Aclose(names);
+    H5Dclose(set);
+    H5Pclose(list);
+    H5Sclose(scalar);
+    H5Sclose(space);
+    H5Tclose(text);
+}
+
+/* The same in a file of another program: strings in plain chunks and in attributes of object headers without checksum.
+ * Descriptors are found by the address of the heap that they name. */
+START_TEST(test_foreign_strings_led_astray)
+{
+    const char *folder = store_folder();
+    const char *path = store_path(folder, "foreign.h5");
+    const hid_t file = new_file(path);
+    size_t heap, n_descriptors = 0, n_refused = 0;
+
+    put_words(file);
+    H5Fclose(file);
+    ck_assert_int_eq(read_apart(path, false), CHILD_READ);
+    Bytes good = load(path);
+    heap = (size_t)((unsigned char *)memmem(good.data, good.n, "GCOL", 4) - good.data);
+    for (size_t at = 4; at + 12 <= good.n; at++) {
+        uint64_t address;
+        memcpy(&address, good.data + at, sizeof address);
+        if (address != heap) {
+            continue;
+        }
+        n_descriptors++;
+        for (size_t k = 8; k < 12; k++) { /* the index: HDF5 would look far outside of its table */
+            const unsigned char old = good.data[at + k];
+            good.data[at + k] = 0x7f;
+            save(path, good.data, good.n);
+            const int result = read_apart(path, false);
+            ck_assert_msg(result == CHILD_REFUSED || result == CHILD_READ, "byte %zu: %d", at + k, result);
+            n_refused += result == CHILD_REFUSED;
+            good.data[at + k] = old;
+        }
+    }
+    ck_assert_uint_ge(n_descriptors, 9);
+    ck_assert_uint_ge(n_refused, 4 * 8); /* all but those of the unit, which is then missing */
+    free(good.data);
+    store_remove_folder(folder);
+}
+END_TEST
+
 START_TEST(test_no_hdf5)
 {
     const char *folder = store_folder();
@@ -239,14 +308,6 @@ START_TEST(test_no_hdf5)
     store_remove_folder(folder);
 }
 END_TEST
-
-static hid_t new_file(const char *path)
-{
-    const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-
-    ck_assert(file >= 0);
-    return file;
-}
 
 static void put_dataset(hid_t file, const char *name, hid_t type, int rank, const hsize_t *shape, hid_t list)
 {
@@ -386,6 +447,7 @@ int main(void)
     tcase_add_test(tests, test_flipped_bytes_are_found);
     tcase_add_test(tests, test_flipped_bytes_without_trailer);
     tcase_add_test(tests, test_strings_led_astray);
+    tcase_add_test(tests, test_foreign_strings_led_astray);
     tcase_add_test(tests, test_no_hdf5);
     tcase_add_test(tests, test_huge_claims);
     tcase_add_test(tests, test_cycles_and_depth);
