@@ -9,6 +9,8 @@
  * Sarpeshkar et al., IEEE Circuits Devices Mag. 9(6) (1993) 23 (subthreshold white noise = shot noise).
  * Valid in subthreshold and saturation (V_DS > 4 U_T), without drain coupling, retention loss or telegraph noise.
  */
+#include <string.h>
+
 #include "cell/cell.h"
 #include "kernels/kernels.h"
 #include "kernels/math.h"
@@ -61,8 +63,10 @@ static void nor_age(const void *params, const MhoCells *cells, MhoCondition at, 
     const NorParams *p = params;
     const float exponent = (float)(p->program_temperature / at.temperature);
 
-    for (size_t i = 0; i < cells->n; i++) { /* exact where it was tuned */
-        g[i] = exponent == 1.0F ? cells->g[i] : mho_powf(cells->g[i], exponent);
+    if (exponent != 1.0F) {
+        mho_pow_fill(cells->n, cells->g, exponent, g);
+    } else if (cells->n > 0) { /* exact where it was tuned */
+        memcpy(g, cells->g, cells->n * sizeof *g);
     }
 }
 

@@ -81,8 +81,9 @@ static void pcm_read_noise(const void *params, const MhoCells *cells, MhoConditi
     const float span = to > from ? (float)mho_ln(to / from) : 0.0F; /* 1/f: equal power per octave */
     const float scale = (float)p->read_scale;
 
+    mho_pow_fill(cells->n, cells->g, 0.65F, noise->square);
     for (size_t i = 0; i < cells->n; i++) {
-        const float root = mho_powf(cells->g[i], 0.65F);
+        const float root = noise->square[i];
         const float q = mho_clampf(0.0088F / (root > 1e-3F ? root : 1e-3F), 0.0F, 0.2F);
         const float sigma = scale * q * g[i];
 

@@ -6,6 +6,7 @@
  */
 #include "kernels/math.h"
 
+#include "kernels/clones.h"
 #include "kernels/kernels.h"
 #include "kernels/lanes_internal.h"
 #include "kernels/random.h"
@@ -56,7 +57,7 @@ float mho_normal_of_word(uint32_t word)
     return lane_normal(word);
 }
 
-double mho_ln(double x)
+static inline double lane_ln(double x)
 {
     static const double inverse_odd[] = {
         1.0 / 3.0,  1.0 / 5.0,  1.0 / 7.0,  1.0 / 9.0,  1.0 / 11.0, 1.0 / 13.0,
@@ -64,7 +65,7 @@ double mho_ln(double x)
     };
     const uint64_t root_half = 0x3fe6a09e667f3bcdU;
     const uint64_t shifted = double_bits(x) - root_half;
-    const double e = (double)((int64_t)shifted >> 52);
+    const double e = (double)((int32_t)(uint32_t)(shifted >> 32) >> 20); /* 32 bits: vectors have that conversion */
     const double f = double_of_bits((shifted & 0xfffffffffffffU) + root_half) - 1.0;
     const double s = f / (2.0 + f);
     const double s2 = s * s;
@@ -77,7 +78,7 @@ double mho_ln(double x)
     return e * log2_high + (f - (s * (f - 2.0 * s2 * series) - e * log2_low));
 }
 
-double mho_exp(double x)
+static inline double lane_exp_double(double x)
 {
     static const double inverse_factorial[] = {
         1.0 / 2.0,     1.0 / 6.0,      1.0 / 24.0,      1.0 / 120.0,      1.0 / 720.0,       1.0 / 5040.0,
@@ -89,30 +90,43 @@ double mho_exp(double x)
     const double r = (a - n * log2_high) - n * log2_low;
     double series = inverse_factorial[11];
 
-    if (!(x >= -708.0)) {
-        return 0.0;
-    }
     for (int k = 10; k >= 0; k--) {
         series = series * r + inverse_factorial[k];
     }
-    return (1.0 + (r + r * r * series)) * double_of_bits((uint64_t)((int64_t)n + 1023) << 52);
+    const double y = (1.0 + (r + r * r * series)) * double_of_bits((uint64_t)(uint32_t)((int32_t)n + 1023) << 52);
+
+    return x >= -708.0 ? y : 0.0;
+}
+
+double mho_ln(double x)
+{
+    return lane_ln(x);
+}
+
+double mho_exp(double x)
+{
+    return lane_exp_double(x);
 }
 
 /* The product is carried in double, so that its relative error does not become an absolute one of e^(y log x). */
-float mho_powf(float x, float y)
+static inline float lane_pow(float x, float y)
 {
     const double low = -87.3, high = 88.7; /* results stay normal floats; 0 below, saturated above */
+    const double product = (double)y * lane_ln(x > 0.0F ? (double)x : 1.0);
+    const float power = product >= low ? (float)lane_exp_double(product < high ? product : high) : 0.0F;
+    const float at_zero = y > 0.0F ? 0.0F : (float)lane_exp_double(high);
 
-    if (y == 0.0F || x == 1.0F) {
-        return 1.0F;
-    }
-    if (!(x > 0.0F)) {
-        return y > 0.0F ? 0.0F : (float)mho_exp(high);
-    }
-    const double product = (double)y * mho_ln((double)x);
+    return y == 0.0F || x == 1.0F ? 1.0F : x > 0.0F ? power : at_zero;
+}
 
-    if (!(product >= low)) {
-        return 0.0F;
+float mho_powf(float x, float y)
+{
+    return lane_pow(x, y);
+}
+
+MHO_CLONES void mho_pow_fill(size_t n, const float *restrict x, float y, float *restrict power)
+{
+    for (size_t i = 0; i < n; i++) {
+        power[i] = lane_pow(x[i], y);
     }
-    return (float)mho_exp(product < high ? product : high);
 }

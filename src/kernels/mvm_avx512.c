@@ -6,26 +6,9 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "kernels/kernels_internal.h"
-
-#define INLINE static inline __attribute__((always_inline))
+#include "kernels/mvm_internal.h"
 
 enum { POSITIONS = 6, BLOCKS = 4 };
-
-/* One task of a register block: first position, first column. */
-typedef struct U8S8 {
-    size_t R4, C, x_stride;
-    const uint8_t *x;
-    const int8_t *packed;
-    int32_t *sum;
-} U8S8;
-
-typedef struct F32 {
-    size_t R, C, x_stride;
-    const float *x;
-    const float *w;
-    float *y;
-} F32;
 
 INLINE __m512i four_codes(const uint8_t *x)
 {

@@ -6,6 +6,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "harness.h"
 #include "kernels/kernels.h"
@@ -215,6 +216,31 @@ START_TEST(test_bits)
 }
 END_TEST
 
+/* The array form gives the bits of the single one: zeros, ones, tiny and huge results, ragged lengths. */
+START_TEST(test_pow_fill)
+{
+    enum { N = 501 };
+    static const float exponents[] = {0.65F, 0.9F, 1.0F, 0.0F, -2.0F, 30.0F, -50.0F};
+    float x[N], power[N + 1];
+
+    for (int i = 0; i < N; i++) {
+        x[i] = i % 50 == 0 ? 0.0F : 0.01F * (float)(i % 300);
+    }
+    for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
+        for (size_t n = 1; n <= N; n += n < 40 ? 1 : 461) {
+            power[n] = -7.0F;
+            mho_pow_fill(n, x, exponents[k], power);
+            ck_assert(power[n] == -7.0F);
+            for (size_t i = 0; i < n; i++) {
+                const float one = mho_powf(x[i], exponents[k]);
+
+                ck_assert_msg(memcmp(&power[i], &one, sizeof one) == 0, "%g to the %g", (double)x[i], (double)exponents[k]);
+            }
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("math");
@@ -227,6 +253,7 @@ int main(void)
     tcase_add_test(tests, test_double);
     tcase_add_test(tests, test_normal);
     tcase_add_test(tests, test_bits);
+    tcase_add_test(tests, test_pow_fill);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }
