@@ -167,7 +167,10 @@ static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *erro
         if (n_chips > 1)
             printf("  95 %% interval %.2f to %.2f %% over %u chips", 100.0 * interval.low, 100.0 * interval.high,
                    n_chips);
-        printf("  (cell %s, ADC %s)\n", study->cell, study->adc);
+        char time[MHO_TEXT_MAX], noise[MHO_TEXT_MAX];
+        mho_settings_format(at->study.settings, "chip.time", time, sizeof time);
+        mho_settings_format(at->study.settings, "chip.noise", noise, sizeof noise);
+        printf("  (cell %s, ADC %s, noise %s, time %s s)\n", study->cell, study->adc, noise, time);
     }
     free(trial);
     free(accuracy);

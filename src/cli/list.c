@@ -108,7 +108,9 @@ static MhoStatus run_list(MhoOptions *options, MhoError *error)
     for (size_t i = 0; i < command_n_registries; i++)
         list_registry(command_registries[i]);
     list_networks();
-    return list_studies(error);
+    if (list_studies(error) != MHO_OK)
+        printf("%-10s %s\n", "experiment", error->text);
+    return MHO_OK;
 }
 
 const Command command_list = {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "study/provenance.h"
 
 enum { HEAD = 48, PER_LAYER = 32, CHECK = 8, RECORD_MAX = HEAD + PER_LAYER * MHO_TRIAL_MAX_LAYERS + CHECK };
 
@@ -96,7 +97,8 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
     (void)gethostname(host, sizeof host - 1);
     /* a new file every time: a killed process may have left one with a torn tail under the same process number */
     for (int attempt = 0; attempt < 1000; attempt++) {
-        snprintf(journal->path, sizeof journal->path, "%s/%.64s.%ld.%d.journal", folder, host, (long)getpid(), attempt);
+        snprintf(journal->path, sizeof journal->path, "%s/%.64s.%ld.%d.%.64s.journal", folder, host, (long)getpid(),
+                 attempt, mho_commit());
         journal->file = open(journal->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
         if (journal->file >= 0 || errno != EEXIST)
             break;
@@ -201,14 +203,24 @@ void mho_trials_clear(MhoTrials *trials)
     *trials = (MhoTrials){0};
 }
 
-static bool is_journal(const char *name)
+static bool ends_with(const char *name, const char *end)
 {
-    size_t length = strlen(name);
-    return length > 8 && strcmp(name + length - 8, ".journal") == 0;
+    size_t length = strlen(name), tail = strlen(end);
+    return length > tail && strcmp(name + length - tail, end) == 0;
+}
+
+/* HOST.PROCESS.ATTEMPT.COMMIT.journal: trials of another build may differ, so they are not mixed in. */
+static bool is_of_this_build(const char *path)
+{
+    char end[96];
+    snprintf(end, sizeof end, ".%.64s.journal", mho_commit());
+    return ends_with(path, end);
 }
 
 static MhoStatus read_one(const char *path, MhoTrials *trials, MhoError *error)
 {
+    if (!is_of_this_build(path))
+        return MHO_OK;
     FILE *file = fopen(path, "rb");
     if (!file)
         return mho_fail(error, MHO_INPUT, "%s: %s", path, strerror(errno));
@@ -244,13 +256,28 @@ static MhoStatus each_journal(const char *result, MhoStatus (*visit)(const char 
     MhoStatus status = MHO_OK;
     for (struct dirent *entry; status == MHO_OK && (entry = readdir(list));) {
         char path[4200];
-        if (!is_journal(entry->d_name))
+        if (!ends_with(entry->d_name, ".journal"))
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         status = visit(path, trials, error);
     }
     closedir(list);
     return status;
+}
+
+/* Lends the trials' counter to count files. */
+static MhoStatus count_other(const char *path, MhoTrials *trials, MhoError *error)
+{
+    (void)error;
+    trials->n += !is_of_this_build(path);
+    return MHO_OK;
+}
+
+size_t mho_journal_other_builds(const char *result)
+{
+    MhoTrials counter = {0};
+    MhoError ignored = {0};
+    return each_journal(result, count_other, &counter, &ignored) == MHO_OK ? counter.n : 0;
 }
 
 MhoStatus mho_journal_read(const char *result, MhoTrials *trials, MhoError *error)

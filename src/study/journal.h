@@ -29,6 +29,9 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
 MhoStatus mho_journal_append(MhoJournal *journal, const MhoTrial *trial, MhoError *error) MHO_CHECKED;
 void mho_journal_close(MhoJournal *journal);
 
+/* How many journals of a result were written by another build of mho: mho_journal_read leaves them out. */
+size_t mho_journal_other_builds(const char *result);
+
 /* All whole records of all journals of a result, each key once. A missing folder gives none. Two different results
  * under one key are an INPUT error that names the files. */
 MhoStatus mho_journal_read(const char *result, MhoTrials *trials, MhoError *error) MHO_CHECKED;

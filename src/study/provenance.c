@@ -21,6 +21,11 @@ const char *mho_version(void)
     return MHO_VERSION;
 }
 
+const char *mho_commit(void)
+{
+    return MHO_COMMIT;
+}
+
 /* "model name" of the first processor, or "". */
 static void cpu_name(char *name, size_t size)
 {

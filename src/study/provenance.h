@@ -11,5 +11,6 @@ MhoStatus mho_provenance_add(MhoRecord *record, const char *study_text, double s
 /* One line each, for --version. n lines are written; returns the text, the caller frees it. */
 char *mho_version_text(void);
 const char *mho_version(void); /* "0.1.0" */
+const char *mho_commit(void);  /* of the source this was built from: "6eb6540", "6eb6540-dirty", "unknown" */
 
 #endif

@@ -230,7 +230,7 @@ static MhoStatus read_leaf(void *context, const char *key, const MhoYaml *leaf, 
     snprintf(where, sizeof where, "%s:%d", reader->path, leaf->line);
     if (swept)
         key += 6;
-    if (strncmp(key, "train.", 6) == 0)
+    if (!swept && strncmp(key, "train.", 6) == 0)
         reader->study->has_train = true;
     MhoStatus status = see_key(reader, key, where, error);
     if (status != MHO_OK)
@@ -265,14 +265,28 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
     return status;
 }
 
-MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error)
+/* Split the held-out images off: what eval and sweeps ask of the recipe without training. */
+static bool acts_without_training(const char *key)
+{
+    return strcmp(key, "train.held_out") == 0 || strcmp(key, "train.limit") == 0;
+}
+
+static MhoStatus assign(MhoStudy *study, const char *assignment, bool any_recipe, MhoError *error)
 {
     const char *equals = strchr(assignment, '=');
     char key[MHO_KEY_MAX];
     if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof key)
         return mho_fail(error, MHO_USAGE, "--set %s: write --set key=value", assignment);
     snprintf(key, sizeof key, "%.*s", (int)(equals - assignment), assignment);
+    if (!any_recipe && !study->has_train && strncmp(key, "train.", 6) == 0 && !acts_without_training(key))
+        return mho_fail(error, MHO_USAGE, "--set %s: the study has no train: section, so nothing is trained and this would change nothing",
+                        key);
     return set_text(study, key, equals + 1, "--set", error);
+}
+
+MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error)
+{
+    return assign(study, assignment, false, error);
 }
 
 static bool is_axis(const MhoStudy *study, const char *key)
@@ -340,7 +354,7 @@ MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *stu
         if (value && value[1] != '[') /* a list's values are unescaped one by one */
             (void)unescape(value + 1, '\0');
         if (*line)
-            status = mho_study_set(study, line, error);
+            status = assign(study, line, true, error);
     }
     free(copy);
     if (status == MHO_OK)

@@ -1,4 +1,5 @@
 /* sweep.c - points, chips, journal, result. */
+#include "study/provenance.h"
 #include "study/sweep.h"
 
 #include <stdio.h>
@@ -190,6 +191,16 @@ static MhoStatus open_existing(Sweep *sweep, MhoError *error)
 }
 
 /* Is the result that is there this one? USAGE when it is of other models, or another part. */
+/* The result stands, but changed code might give another. */
+static void warn_other_build(const Sweep *sweep)
+{
+    const MhoRecord *provenance = mho_record_find(sweep->existing, "provenance");
+    const char *commit = provenance ? mho_attribute_string(&provenance->attributes, "git_commit") : NULL;
+    if (commit && strcmp(commit, mho_commit()) != 0)
+        mho_log(sweep->options->model.log, MHO_LOG_WARNING, "%s was made by commit %s and this is %s; move it away to run again",
+                sweep->path, commit, mho_commit());
+}
+
 static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *error)
 {
     *finished = false;
@@ -202,8 +213,10 @@ static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *er
     if (!digest || strcmp(digest, sweep->digest) != 0)
         return another_study(sweep, error);
     *finished = strcmp(shard ? shard : "", mine) == 0;
-    if (*finished)
+    if (*finished) {
+        warn_other_build(sweep);
         return MHO_OK;
+    }
     return mho_fail(error, MHO_USAGE,
                     "%s is another part of this sweep and is never overwritten; name another file with -o",
                     sweep->path);
@@ -327,6 +340,10 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
         mho_log(options->model.log, MHO_LOG_INFO, "%s is the finished result of this study; nothing to do", path);
         mho_journal_remove(path); /* of a process that was killed just after it wrote the result */
     } else if (status == MHO_OK) {
+        size_t others = mho_journal_other_builds(path);
+        if (others > 0)
+            mho_log(options->model.log, MHO_LOG_WARNING, "%zu journals of %s are of another build of mho; their trials run again",
+                    others, path);
         status = mho_journal_read(path, &sweep.trials, error);
         if (status == MHO_OK)
             status = run_missing(&sweep, error);

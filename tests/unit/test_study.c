@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "net_sample.h"
+#include "study/grid.h"
 #include "study/study.h"
 
 static MhoStudy read_text(const char *text)
@@ -150,6 +151,27 @@ START_TEST(too_many_axes)
 }
 END_TEST
 
+/* Without a train: section a recipe key would do nothing; the split of the training set still matters. */
+START_TEST(recipe_keys_need_training)
+{
+    MhoStudy study;
+    MhoError error = {0};
+    must(mho_study_read(NULL, &study, &error), &error);
+    ck_assert_int_eq(mho_study_set(&study, "train.noise.weight=0.3", &error), MHO_USAGE);
+    ck_assert_ptr_nonnull(strstr(error.text, "no train: section"));
+    must(mho_study_set(&study, "train.held_out=7", &error), &error);
+    study.has_train = true;
+    must(mho_study_set(&study, "train.noise.weight=0.3", &error), &error);
+    mho_study_destroy(&study);
+    study = read_text("sweep: {train.width: [1, 2]}\n"); /* an axis is no recipe */
+    ck_assert(!study.has_train);
+    MhoGrid grid;
+    ck_assert_int_eq(mho_grid_create(&study, &grid, &error), MHO_USAGE);
+    ck_assert_ptr_nonnull(strstr(error.text, "no train: section"));
+    mho_study_destroy(&study);
+}
+END_TEST
+
 /* Text and back gives the same study: same text again, same axes, same settings. Values hold commas, line ends and backslashes. */
 START_TEST(text_round_trip)
 {
@@ -193,6 +215,7 @@ START_TEST(recipes)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         MhoStudy study;
         must(mho_study_read(NULL, &study, &error), &error);
+        study.has_train = true;
         must(mho_recipe_digest(study.settings, before, &error), &error);
         must(mho_study_set(&study, cases[i].assignment, &error), &error);
         must(mho_recipe_digest(study.settings, after, &error), &error);
@@ -223,6 +246,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, axes_from_assignments);
     tcase_add_loop_test(tcase, refused_assignments, 0, (int)(sizeof refused / sizeof *refused));
     tcase_add_test(tcase, too_many_axes);
+    tcase_add_test(tcase, recipe_keys_need_training);
     tcase_add_test(tcase, text_round_trip);
     tcase_add_test(tcase, recipes);
     suite_add_tcase(suite, tcase);

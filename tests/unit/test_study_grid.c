@@ -89,7 +89,6 @@ static const char *const idle[][3] = {
     {"chip.cell.t_observe=1,2", "chip.cell.name=pcm", "chip.cell.t_observe"},
     {"chip.cell.read=[frozen, per_read]", "chip.cell.name=ideal", "chip.cell.read"},
     {"chip.adc.uniform.bits=4,5", "chip.adc.name=ideal", "chip.adc.uniform.bits"},
-    {"train.width=1,2", "chip.cell.name=pcm", "no train: section"},
     {"quant.shift=[row, none]", "chip.cell.name=pcm", "no train: section"},
     {"repeat=2,4", "chip.cell.name=pcm", "repeat"},
     {"title=[a, b]", "chip.cell.name=pcm", "title"},

@@ -127,6 +127,21 @@ static size_t count_trials(void)
     return n;
 }
 
+/* Trials of another build may differ: they are counted, left out, and cleared away with the rest. */
+START_TEST(journals_of_another_build)
+{
+    char path[4096], other[5000];
+    make_folder();
+    write_journal(1, 4, path);
+    snprintf(other, sizeof other, "%.*s/host.1.0.0123456.journal", (int)(strrchr(path, '/') - path), path);
+    ck_assert_uint_eq(mho_journal_other_builds(result), 0);
+    ck_assert_int_eq(rename(path, other), 0);
+    ck_assert_uint_eq(count_trials(), 0);
+    ck_assert_uint_eq(mho_journal_other_builds(result), 1);
+    remove_folder();
+}
+END_TEST
+
 START_TEST(journals_of_several_processes)
 {
     char path[4096], other[4096];
@@ -382,6 +397,7 @@ static Suite *suite(void)
     TCase *tcase = tcase_create("trials");
     tcase_add_test(tcase, many_trials);
     tcase_add_test(tcase, equal_and_different_twins);
+    tcase_add_test(tcase, journals_of_another_build);
     tcase_add_test(tcase, journals_of_several_processes);
     tcase_add_test(tcase, torn_at_every_byte);
     tcase_add_test(tcase, damaged_at_every_byte);
