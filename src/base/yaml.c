@@ -8,7 +8,7 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { FILE_BYTES_MAX = 1 << 20, DEPTH_MAX = 32, KEY_MAX = 255, PATH_MAX_BYTES = DEPTH_MAX * (KEY_MAX + 1) };
+enum { FILE_BYTES_MAX = 1 << 20, DEPTH_MAX = 32, KEY_MAX = 255, KEYS_MAX = 4096, PATH_MAX_BYTES = DEPTH_MAX * (KEY_MAX + 1) };
 
 typedef struct Reader {
     yaml_parser_t parser;
@@ -138,6 +138,8 @@ static MhoStatus read_key(Reader *reader, const MhoYaml *map, char **key)
     size_t length = reader->event.data.scalar.length;
     if (length == 0 || length > KEY_MAX)
         return refuse(reader, "a key that is empty or longer than 255 characters");
+    if (map->n_children >= KEYS_MAX) /* the search for duplicates goes through all of them */
+        return refuse(reader, "more than 4096 keys in one mapping");
     const MhoYaml *earlier = mho_yaml_get(map, text);
     if (earlier)
         return mho_fail(reader->error, MHO_USAGE, "%s:%d: duplicate key '%s' (first on line %d)", reader->path,

@@ -204,6 +204,20 @@ static MhoStatus see(void *context, const char *path, const MhoYaml *leaf, MhoEr
     return --seen->stop_after == 0 ? mho_fail(e, MHO_STOPPED, "enough") : MHO_OK;
 }
 
+START_TEST(test_many_keys)
+{
+    enum { MOST = 4096, LINE = 8 };
+    static char text[(MOST + 1) * LINE + 1];
+    for (int i = 0; i <= MOST; i++)
+        snprintf(text + (size_t)i * LINE, LINE + 1, "k%04d: \n", i);
+    refused(text, "s.yaml:4097: more than 4096 keys");
+    text[MOST * LINE] = '\0';
+    MhoYaml *root = parsed(text);
+    ck_assert_uint_eq(root->n_children, MOST);
+    mho_yaml_destroy(root);
+}
+END_TEST
+
 START_TEST(test_walk)
 {
     MhoYaml *root = parsed("seed: 7\n"
@@ -263,6 +277,7 @@ int main(void)
     tcase_add_test(tests, test_truncated_and_damaged);
     tcase_add_test(tests, test_every_prefix);
     tcase_add_test(tests, test_sizes);
+    tcase_add_test(tests, test_many_keys);
     tcase_add_test(tests, test_walk);
     tcase_add_test(tests, test_files);
     suite_add_tcase(suite, tests);
