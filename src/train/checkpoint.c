@@ -2,7 +2,7 @@
  *
  * Beside the net's own groups:
  *   history      one row an epoch: stage, loss, train_accuracy, held_loss, held_accuracy, rate
- *   training     attributes stage and stage_epochs; velocity/<node>/<array>: momentum; teacher: a whole net
+ *   training     attributes stage, stage_epochs, best_accuracy; velocity/<node>/<array>: momentum; best and teacher: whole nets
  *   provenance   epoch_seconds: wall time, not part of the digest
  */
 #include <stdio.h>
@@ -107,9 +107,17 @@ static MhoStatus write_velocity(const MhoCourse *course, MhoRecord *group, MhoEr
     return status;
 }
 
+static MhoStatus write_net(const MhoNet *net, const char *name, MhoRecord *training, MhoError *error)
+{
+    MhoRecord *group;
+    const MhoStatus status = mho_record_child(training, name, &group, error);
+
+    return status == MHO_OK ? mho_net_to_record(net, group, error) : status;
+}
+
 static MhoStatus write_training(const MhoCourse *course, MhoRecord *record, MhoError *error)
 {
-    MhoRecord *training, *velocity, *teacher;
+    MhoRecord *training, *velocity;
     MhoStatus status = mho_record_child(record, "training", &training, error);
 
     if (status == MHO_OK)
@@ -120,10 +128,13 @@ static MhoStatus write_training(const MhoCourse *course, MhoRecord *record, MhoE
         status = mho_record_child(training, "velocity", &velocity, error);
     if (status == MHO_OK)
         status = write_velocity(course, velocity, error);
-    if (status != MHO_OK || !course->teacher)
-        return status;
-    status = mho_record_child(training, "teacher", &teacher, error);
-    return status == MHO_OK ? mho_net_to_record(course->teacher, teacher, error) : status;
+    if (status == MHO_OK)
+        status = mho_attribute_real(&training->attributes, "best_accuracy", course->best_accuracy, error);
+    if (status == MHO_OK)
+        status = write_net(course->best, "best", training, error);
+    if (status == MHO_OK && course->teacher)
+        status = write_net(course->teacher, "teacher", training, error);
+    return status;
 }
 
 MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoCourse *course, bool final, MhoError *error)
@@ -225,6 +236,7 @@ static MhoStatus read_velocity(const MhoTrainInput *input, MhoCourse *course, Mh
 static MhoStatus read_position(const MhoTrainInput *input, MhoCourse *course, MhoError *error)
 {
     const MhoRecord *training = mho_record_find(input->resume, "training");
+    const MhoAttribute *best = training ? mho_attribute_find(&training->attributes, "best_accuracy") : NULL;
     const char *recipe = mho_attribute_string(&input->resume->attributes, "recipe");
     int64_t stage = 0, epochs = 0;
 
@@ -233,12 +245,24 @@ static MhoStatus read_position(const MhoTrainInput *input, MhoCourse *course, Mh
     MhoStatus status = read_number(input, training, "stage", (int64_t)course->ladder.n - 1, &stage, error);
     if (status == MHO_OK)
         status = read_number(input, training, "stage_epochs", course->ladder.stages[stage].epochs, &epochs, error);
+    if (status == MHO_OK && (!best || best->type != MHO_F64 || best->n != 1))
+        status = damaged(input, "no best accuracy in group training", error);
+    if (status != MHO_OK)
+        return status;
+    course->best_accuracy = *(const double *)best->data;
     course->stage = (size_t)stage;
     course->stage_epochs = (int)epochs;
     course->n_history = (size_t)epochs;
     for (size_t s = 0; s < course->stage; s++)
         course->n_history += (size_t)course->ladder.stages[s].epochs;
     return status;
+}
+
+static MhoStatus read_net(const MhoTrainInput *input, const char *path, MhoNet **net, MhoError *error)
+{
+    const MhoRecord *record = mho_record_find(input->resume, path);
+
+    return record ? mho_net_from_record(record, input->resume_file, net, error) : damaged(input, "a net of its stage is missing", error);
 }
 
 MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoCourse *course, MhoError *error)
@@ -249,11 +273,10 @@ MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoCourse *course, Mho
         status = read_history(input, course, error);
     if (status == MHO_OK)
         status = mho_net_from_record(input->resume, input->resume_file, &course->net, error);
-    const MhoRecord *teacher = mho_record_find(input->resume, "training/teacher");
-    if (status == MHO_OK && teacher)
-        status = mho_net_from_record(teacher, input->resume_file, &course->teacher, error);
-    else if (status == MHO_OK && course->stage > 0)
-        status = damaged(input, "the teacher is missing", error);
+    if (status == MHO_OK)
+        status = read_net(input, "training/best", &course->best, error);
+    if (status == MHO_OK && course->stage > 0)
+        status = read_net(input, "training/teacher", &course->teacher, error);
     course->resumed = true;
     return status == MHO_OK ? read_velocity(input, course, error) : status;
 }

@@ -3,6 +3,7 @@
  *   float:E    the network with float weights, E epochs
  *   W/A:E      W-bit weights, A-bit activations, batch norm stands
  *   fq:E       batch norm removed, bits as they are;  fq W/A:E  other bits as well
+ *   ...:E@R    with a peak learning rate of its own
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,16 @@ static bool whole(const char *text, int min, int max, int *number)
     return *end == '\0' && value >= min && value <= max;
 }
 
+static bool positive(const char *text, double *number)
+{
+    char *end;
+
+    if ((*text < '0' || *text > '9') && *text != '.')
+        return false;
+    *number = strtod(text, &end);
+    return *end == '\0' && *number > 0.0 && *number <= 100.0;
+}
+
 /* "W/A" into the stage. */
 static bool read_bits(char *text, MhoStage *stage)
 {
@@ -53,6 +64,12 @@ static MhoStatus read_stage(const char *word, bool after_fq, MhoStage *stage, Mh
     if (!colon)
         return bad(error, word, "epochs are missing, as in 2/4:3");
     *colon = '\0';
+    char *at = strchr(colon + 1, '@');
+    if (at) {
+        *at = '\0';
+        if (!positive(at + 1, &stage->rate))
+            return bad(error, word, "a learning rate is a number above 0 up to 100, as in fq:3@0.002");
+    }
     if (!whole(colon + 1, 0, MHO_MAX_STAGE_EPOCHS, &stage->epochs))
         return bad(error, word, "epochs are a whole number from 0 to 100000");
     snprintf(stage->name, sizeof stage->name, "%s%.32s", after_fq ? "fq " : "", text);
@@ -138,6 +155,7 @@ void mho_ladder_blend(MhoLadder *ladder, int epochs)
     memmove(&ladder->stages[at + 1], &ladder->stages[at], (ladder->n - at) * sizeof *ladder->stages);
     ladder->stages[at].kind = MHO_STAGE_BLEND;
     ladder->stages[at].epochs = epochs;
+    ladder->stages[at].rate = 0.0;
     snprintf(ladder->stages[at].name, sizeof ladder->stages[at].name, "blend");
     ladder->epochs += epochs;
     ladder->n++;

@@ -1,5 +1,7 @@
 /* train.c - down the ladder: every stage starts from the net of the stage before, which is its teacher.
  *
+ * A stage hands on the net of the epoch that was best on the held-out images: ternary weights on a threshold flip until the last step, so
+ * that the last net is a draw among its neighbours. Where batch norm was just removed the net as it came competes too.
  * Gradual quantization with distillation: Verhoef et al., FQ-Conv, arXiv 1912.09356.
  */
 #include <math.h>
@@ -84,6 +86,7 @@ static void close_training(Training *t)
     mho_optimizer_destroy(&t->course.optimizer);
     mho_net_destroy(t->course.net);
     mho_net_destroy(t->course.teacher);
+    mho_net_destroy(t->course.best);
     free(t->course.history);
     free(t->logits);
     free(t->teacher_logits);
@@ -113,6 +116,43 @@ static MhoStatus next_net(Training *t, MhoError *error)
     return status;
 }
 
+/* Keep a copy of the net when it is the best of its stage. A blend has to reach its end. */
+static MhoStatus keep_best(MhoCourse *course, double accuracy, MhoError *error)
+{
+    const bool is_blend = course->ladder.stages[course->stage].kind == MHO_STAGE_BLEND;
+
+    if (course->best && accuracy <= course->best_accuracy && !is_blend)
+        return MHO_OK;
+    mho_net_destroy(course->best);
+    course->best = NULL;
+    course->best_accuracy = accuracy;
+    return mho_net_copy(course->net, &course->best, error);
+}
+
+/* The net as it came is the first to beat where it is complete: batch norm just folded, or a stage without epochs. */
+static MhoStatus judge_start(Training *t, MhoError *error)
+{
+    double accuracy, loss;
+
+    if (running(t)->kind != MHO_STAGE_FULL && running(t)->epochs > 0)
+        return MHO_OK;
+    MhoStatus status = mho_train_evaluate(t->course.net, t->input->held, t->batches.batch, &accuracy, &loss, error);
+    if (status == MHO_OK)
+        status = keep_best(&t->course, accuracy, error);
+    if (status == MHO_OK)
+        mho_log(t->input->log, MHO_LOG_INFO, "stage %s  starts  held out %.2f %%", running(t)->name, 100.0 * accuracy);
+    return status;
+}
+
+/* The stage's best net takes the place of its last one. */
+static void end_stage(MhoCourse *course)
+{
+    mho_optimizer_destroy(&course->optimizer);
+    mho_net_destroy(course->net);
+    course->net = course->best;
+    course->best = NULL;
+}
+
 static MhoStatus open_passes(Training *t, MhoError *error)
 {
     const size_t batch = t->batches.batch;
@@ -133,12 +173,32 @@ static void set_noise(Training *t, uint32_t step)
     mho_pass_set_noise(t->pass, running(t)->kind == MHO_STAGE_FLOAT ? NULL : &noise);
 }
 
+static bool is_finite(const MhoNet *net)
+{
+    for (size_t i = 0; i < net->n_nodes; i++)
+        for (size_t a = 0; a < net->nodes[i].n_arrays; a++)
+            for (size_t k = 0; k < net->nodes[i].arrays[a].n; k++)
+                if (!isfinite(net->nodes[i].arrays[a].value[k]))
+                    return false;
+    return true;
+}
+
+static MhoStatus diverged(const Training *t, size_t number, const char *what, MhoError *error)
+{
+    const MhoStage *stage = running(t);
+
+    return mho_fail(error, MHO_FAILED, "training diverged: %s is not finite in stage %s, epoch %d, step %zu; a lower %s may help", what,
+                    stage->name, t->course.stage_epochs + 1, number + 1,
+                    stage->kind == MHO_STAGE_FLOAT ? "train.rate" : "train.quant_rate");
+}
+
 /* Forward, loss, backward, update on batch `number` of the running epoch. */
 static MhoStatus step(Training *t, size_t number, double *loss, size_t *hits, MhoError *error)
 {
     const MhoStage *stage = running(t);
     const MhoTrainParams *params = t->input->train;
-    const double peak = stage->kind == MHO_STAGE_FLOAT ? params->rate : params->quant_rate;
+    const double recipe = stage->kind == MHO_STAGE_FLOAT ? params->rate : params->quant_rate;
+    const double peak = stage->rate > 0.0 ? stage->rate : recipe;
     const double done = t->course.stage_epochs + ((double)number + 1.0) / (double)t->batches.n_batches;
     MhoEpoch *epoch = &t->course.history[t->course.n_history];
     MhoStatus status = MHO_OK;
@@ -152,13 +212,11 @@ static MhoStatus step(Training *t, size_t number, double *loss, size_t *hits, Mh
     if (status == MHO_OK)
         status = mho_pass_forward(t->pass, t->batches.images, stage->kind <= MHO_STAGE_QUANTIZED, t->logits, error);
     if (status != MHO_OK)
-        return status;
+        return is_finite(t->course.net) ? status : diverged(t, number, "a weight or scale", error);
     *loss = mho_loss(&t->loss, t->batches.batch, t->course.net->n_classes, t->logits, t->batches.labels, t->teacher_logits, t->d_logits,
                      hits);
     if (!isfinite(*loss))
-        return mho_fail(error, MHO_FAILED,
-                        "training diverged: the loss is not finite in stage %s, epoch %d, step %zu; a lower %s may help", stage->name,
-                        t->course.stage_epochs + 1, number + 1, stage->kind == MHO_STAGE_FLOAT ? "train.rate" : "train.quant_rate");
+        return diverged(t, number, "the loss", error);
     epoch->rate = mho_schedule_rate(params, peak, done, stage->epochs);
     status = mho_pass_backward(t->pass, t->d_logits, error);
     return status == MHO_OK ? mho_optimizer_step(&t->course.optimizer, t->pass, epoch->rate, error) : status;
@@ -204,8 +262,11 @@ static MhoStatus run_epoch(Training *t, MhoError *error)
     memcpy(epoch->stage, running(t)->name, sizeof epoch->stage);
     epoch->loss = sum / (double)t->batches.n_batches;
     epoch->train_accuracy = (double)all_hits / (double)(t->batches.n_batches * t->batches.batch);
-    const MhoStatus status = mho_train_evaluate(t->course.net, t->input->held, t->batches.batch, &epoch->held_accuracy,
-                                                &epoch->held_loss, error);
+    MhoStatus status = MHO_OK;
+    if (running(t)->kind == MHO_STAGE_QUANTIZED)
+        status = mho_statistics_anew(t->course.net, t->pass, &t->batches, t->logits, error);
+    if (status == MHO_OK)
+        status = mho_train_evaluate(t->course.net, t->input->held, t->batches.batch, &epoch->held_accuracy, &epoch->held_loss, error);
     epoch->seconds = mho_clock() - started;
     return status;
 }
@@ -216,6 +277,9 @@ static MhoStatus end_epoch(Training *t, MhoError *error)
     const MhoEpoch *epoch = &t->course.history[t->course.n_history++];
 
     t->course.stage_epochs++;
+    const MhoStatus status = keep_best(&t->course, epoch->held_accuracy, error);
+    if (status != MHO_OK)
+        return status;
     mho_log(t->input->log, MHO_LOG_INFO, "stage %s  epoch %d/%d  loss %.4f  train %.2f %%  held out %.2f %%  %.0f images/s  %.1f s",
             epoch->stage, t->course.stage_epochs, running(t)->epochs, epoch->loss, 100.0 * epoch->train_accuracy,
             100.0 * epoch->held_accuracy, (double)(t->batches.n_batches * t->batches.batch) / epoch->seconds, epoch->seconds);
@@ -226,8 +290,9 @@ static MhoStatus run_stage(Training *t, MhoError *error)
 {
     MhoStatus status = t->course.resumed ? MHO_OK : next_net(t, error);
 
+    if (status == MHO_OK && !t->course.resumed)
+        status = judge_start(t, error);
     t->course.resumed = false;
-
     if (status == MHO_OK)
         status = open_passes(t, error);
     while (status == MHO_OK && t->course.stage_epochs < running(t)->epochs) {
@@ -236,6 +301,8 @@ static MhoStatus run_stage(Training *t, MhoError *error)
             status = end_epoch(t, error);
     }
     close_passes(t);
+    if (status == MHO_OK)
+        end_stage(&t->course);
     return status;
 }
 

@@ -20,6 +20,7 @@ typedef struct MhoStage {
     MhoStageKind kind;
     int weight_bits, activation_bits; /* of the net in this stage; 0: float */
     int epochs;
+    double rate; /* peak learning rate; 0: the recipe's */
 } MhoStage;
 
 enum { MHO_MAX_STAGES = 32, MHO_MAX_STAGE_EPOCHS = 100000 };
@@ -30,7 +31,7 @@ typedef struct MhoLadder {
     int epochs; /* of all stages */
 } MhoLadder;
 
-/* "float:6 4/4:2 2/4:4 fq:4" -> stages. USAGE names the bad word and says what is wrong with it. */
+/* "float:6 4/4:2 2/4:4 fq:4@0.002" -> stages. USAGE names the bad word and says what is wrong with it. */
 MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error) MHO_CHECKED;
 /* A stage "blend" of `epochs` (0: none) in front of the one that removes batch norm. */
 void mho_ladder_blend(MhoLadder *ladder, int epochs);
@@ -107,6 +108,13 @@ void mho_sgd_update(size_t n, float rate, float momentum, float decay, const flo
 MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before, const MhoNet *previous,
                         MhoNet **net, MhoError *error) MHO_CHECKED;
 
+/* statistics.c ------------------------------------------------------------------------------------------------------- */
+
+/* Statistics of batch norm anew: the mean over the first batches of the running epoch, weights as they are. logits (batch, classes) is
+ * scratch. Ternary weights that sit on a threshold flip until the last step, and the running average lags behind them
+ * (Nagel et al., "Overcoming oscillations in quantization-aware training", ICML 2022). */
+MhoStatus mho_statistics_anew(MhoNet *net, MhoPass *pass, MhoBatches *batches, float *logits, MhoError *error) MHO_CHECKED;
+
 /* blend.c ------------------------------------------------------------------------------------------------------------ */
 
 void mho_blend_start(MhoNet *net); /* batch norm as y = gamma z + beta from its running statistics */
@@ -130,6 +138,8 @@ typedef struct MhoCourse {
     MhoEpoch *history; /* (ladder.epochs) */
     size_t n_history;  /* epochs done in all stages */
     MhoNet *net, *teacher; /* teacher: NULL in the first stage */
+    MhoNet *best;          /* of this stage on the held-out images: what the stage hands on. NULL: none yet */
+    double best_accuracy;
     MhoOptimizer optimizer;
     bool resumed;      /* net and optimizer are those of a checkpoint in this stage */
 } MhoCourse;

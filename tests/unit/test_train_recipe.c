@@ -50,6 +50,22 @@ START_TEST(test_ladder_names_the_bad_word)
 }
 END_TEST
 
+START_TEST(test_stage_with_its_own_rate)
+{
+    MhoLadder ladder;
+
+    must(mho_ladder_parse("float:6@0.3 2/4:4 fq 2/3:5@2e-3", &ladder, &error), &error);
+    ck_assert_double_eq(ladder.stages[0].rate, 0.3);
+    ck_assert_double_eq(ladder.stages[1].rate, 0.0);
+    ck_assert_double_eq(ladder.stages[2].rate, 0.002);
+    ck_assert_int_eq(ladder.stages[2].epochs, 5);
+    ck_assert_str_eq(ladder.stages[2].name, "fq 2/3");
+    static const char *const bad[] = {"float:1@", "float:1@0", "float:1@-1", "float:1@nan", "float:1@101", "float:1@0.1x", "float@0.1:1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        must_refuse(mho_ladder_parse(bad[i], &ladder, &error), &error, MHO_USAGE, bad[i]);
+}
+END_TEST
+
 START_TEST(test_blend_comes_before_fq)
 {
     static const struct {
@@ -136,6 +152,7 @@ static Suite *recipe_suite(void)
     TCase *tcase = tcase_create("train_recipe");
     tcase_add_test(tcase, test_ladder_reads_every_stage);
     tcase_add_test(tcase, test_ladder_names_the_bad_word);
+    tcase_add_test(tcase, test_stage_with_its_own_rate);
     tcase_add_test(tcase, test_blend_comes_before_fq);
     tcase_add_test(tcase, test_tables_check_themselves);
     tcase_add_test(tcase, test_cosine);

@@ -34,7 +34,8 @@ START_TEST(test_learns_down_the_ladder)
     ck_assert_ptr_nonnull(mho_record_array(last, "provenance/epoch_seconds"));
     ck_assert_ptr_nonnull(mho_record_find(last, "training/teacher"));
     must(mho_train_evaluate(sample.net, &sample.held, 16, &accuracy, &loss, &error), &error);
-    ck_assert_double_eq(accuracy, attribute_of_history(last, "held_accuracy", 8));
+    ck_assert_double_ge(accuracy, attribute_of_history(last, "held_accuracy", 7)); /* the best of the stage is kept */
+    ck_assert_double_ge(accuracy, attribute_of_history(last, "held_accuracy", 8));
     ck_assert_double_ge(accuracy, 0.9);
     for (size_t i = 0; i < sample.net->n_nodes; i++) {
         const MhoNode *node = &sample.net->nodes[i];
@@ -85,13 +86,14 @@ static void batch(Sample *s) { s->train.batch = 20; }
 static void width(Sample *s) { s->train.width = 0.5; }
 static void per_tensor(Sample *s) { s->quant.scale = MHO_SCALE_PER_TENSOR; }
 static void no_shift(Sample *s) { s->quant.shift = 1; }
+static void stage_rate(Sample *s) { strcpy(s->train.ladder, "float:3 4/4:2 2/4:2 fq:2@0.02"); }
 static void blend(Sample *s) { s->train.blend = 1; }
 static void weight_policy(Sample *s) { strcpy(s->quant.weight_name, "fqconv gradient=straight"); }
 static void activation_policy(Sample *s) { strcpy(s->quant.activation_name, "fqconv fit=maximum"); }
 
 static const SampleChange changes[] = {other_seed, noise_weight, noise_activation, noise_sum, no_distillation, temperature, crops, flips,
                                        smoothing, momentum, decay, warmup, schedule, rate, quant_rate, batch, width, per_tensor, no_shift,
-                                       blend, weight_policy, activation_policy};
+                                       stage_rate, blend, weight_policy, activation_policy};
 enum { N_CHANGES = sizeof changes / sizeof *changes };
 
 START_TEST(test_every_parameter_acts)
@@ -99,8 +101,10 @@ START_TEST(test_every_parameter_acts)
     char plain[65], changed[65];
 
     sample_digest(NULL, plain);
-    sample_digest(changes[_i], changed);
-    ck_assert_str_ne(plain, changed);
+    for (int i = 0; i < N_CHANGES; i++) {
+        sample_digest(changes[i], changed);
+        ck_assert_msg(strcmp(plain, changed) != 0, "change %d does nothing", i);
+    }
 }
 END_TEST
 
@@ -122,9 +126,6 @@ START_TEST(test_same_bytes_again)
 {
     char first[65], second[65];
 
-    sample_digest(NULL, first);
-    sample_digest(NULL, second);
-    ck_assert_str_eq(first, second);
     sample_digest(two_threads, first);
     sample_digest(two_threads, second);
     ck_assert_str_eq(first, second);
@@ -141,26 +142,35 @@ static void noise_and_blend(Sample *s)
     no_shift(s);
 }
 
-/* Stopped after checkpoint _i and resumed from it: the bytes of a training that was left alone. */
-START_TEST(test_resume)
+enum { ALL_EPOCHS = 10 };
+
+/* Stopped after a checkpoint and resumed from it: the bytes of a training that was left alone. */
+static void resume_after(int epoch, const char *whole)
 {
     Sample sample;
-    char whole[65];
 
-    sample_digest(noise_and_blend, whole);
     sample_open(&sample);
     noise_and_blend(&sample);
-    sample.stop_after = _i;
+    sample.stop_after = epoch;
     ck_assert_int_eq(sample_run(&sample), MHO_STOPPED);
     ck_assert_ptr_null(sample.net);
     ck_assert_str_eq(sample.digest, "");
     sample.stop_after = 0;
-    sample.input.resume = sample.checkpoints[_i - 1];
+    sample.input.resume = sample.checkpoints[epoch - 1];
     sample.input.resume_file = "partial.h5";
     must(sample_run(&sample), &sample.error);
-    ck_assert_str_eq(sample.digest, whole);
-    ck_assert_int_eq(sample.n_checkpoints, 10);
+    ck_assert_msg(strcmp(sample.digest, whole) == 0, "other bytes after a stop behind epoch %d", epoch);
+    ck_assert_int_eq(sample.n_checkpoints, ALL_EPOCHS);
     sample_close(&sample);
+}
+
+START_TEST(test_resume)
+{
+    char whole[65];
+
+    sample_digest(noise_and_blend, whole);
+    for (int epoch = 1; epoch <= ALL_EPOCHS; epoch++)
+        resume_after(epoch, whole);
 }
 END_TEST
 
@@ -201,6 +211,10 @@ START_TEST(test_divergence_is_reported)
     ck_assert_ptr_nonnull(strstr(sample.error.text, "stage float, epoch"));
     ck_assert_ptr_nonnull(strstr(sample.error.text, "step"));
     ck_assert_ptr_null(sample.net);
+    sample.train.rate = 0.05; /* a scale goes first: not a fault of the caller's */
+    sample.train.quant_rate = 100.0;
+    must_refuse(sample_run(&sample), &sample.error, MHO_FAILED, "training diverged");
+    ck_assert_ptr_nonnull(strstr(sample.error.text, "stage 4/4, epoch"));
     sample_close(&sample);
 }
 END_TEST
@@ -278,19 +292,26 @@ END_TEST
 
 static Suite *run_suite(void)
 {
+    const struct {
+        const char *name;
+        const TTest *test;
+    } tests[] = {{"learns", test_learns_down_the_ladder},
+                 {"evaluation", test_evaluation_does_not_depend_on_the_batch},
+                 {"parameters", test_every_parameter_acts},
+                 {"same_bytes", test_same_bytes_again},
+                 {"resume", test_resume},
+                 {"strangers", test_resume_refuses_strangers},
+                 {"divergence", test_divergence_is_reported},
+                 {"bad_input", test_bad_input},
+                 {"other_bits", test_other_bits_without_batchnorm},
+                 {"no_test_files", test_trains_without_test_files}};
     Suite *suite = suite_create("train_run");
-    TCase *tcase = tcase_create("train_run");
-    tcase_add_test(tcase, test_learns_down_the_ladder);
-    tcase_add_test(tcase, test_evaluation_does_not_depend_on_the_batch);
-    tcase_add_loop_test(tcase, test_every_parameter_acts, 0, N_CHANGES);
-    tcase_add_test(tcase, test_same_bytes_again);
-    tcase_add_loop_test(tcase, test_resume, 1, 11);
-    tcase_add_test(tcase, test_resume_refuses_strangers);
-    tcase_add_test(tcase, test_divergence_is_reported);
-    tcase_add_test(tcase, test_bad_input);
-    tcase_add_test(tcase, test_other_bits_without_batchnorm);
-    tcase_add_test(tcase, test_trains_without_test_files);
-    suite_add_tcase(suite, tcase);
+
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
+        TCase *tcase = tcase_create(tests[i].name);
+        tcase_add_test(tcase, tests[i].test);
+        suite_add_tcase(suite, tcase);
+    }
     return suite;
 }
 
