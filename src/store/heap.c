@@ -79,7 +79,7 @@ static bool value_sound(const unsigned char *data, size_t n, uint64_t base, cons
     if (__builtin_add_overflow(base, address, &at) || at >= n || index == 0) {
         return false;
     }
-    return collection_sound(data + at, n - at, index, &held) && held <= length;
+    return collection_sound(data + at, n - at, index, &held) && held == length;
 }
 
 static bool values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count, uint64_t element)

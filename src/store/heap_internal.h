@@ -10,7 +10,8 @@
 bool mho_heaps_sound(const unsigned char *data, size_t n);
 
 /* Whether the `count` variable-length strings whose descriptors stand at offset point to heap objects that are there and
- * no longer than the descriptors say. base: bytes before the HDF5 part of the file, to which heap addresses are relative. */
+ * as long as the descriptors say, which is what HDF5 allocates. base: bytes before the HDF5 part of the file, to which heap
+ * addresses are relative. */
 bool mho_heap_strings_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count);
 
 /* The same for the variable-length values of every attribute called name, found by its message in an object header: the older
