@@ -143,20 +143,3 @@ MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error)
         return mho_fail(error, MHO_USAGE, "ladder: no stage; write for instance float:6 4/4:2 2/4:4 fq:4");
     return MHO_OK;
 }
-
-void mho_ladder_blend(MhoLadder *ladder, int epochs)
-{
-    size_t at = 0;
-
-    while (at < ladder->n && ladder->stages[at].kind != MHO_STAGE_FULL)
-        at++;
-    if (at == ladder->n || epochs == 0)
-        return;
-    memmove(&ladder->stages[at + 1], &ladder->stages[at], (ladder->n - at) * sizeof *ladder->stages);
-    ladder->stages[at].kind = MHO_STAGE_BLEND;
-    ladder->stages[at].epochs = epochs;
-    ladder->stages[at].rate = 0.0;
-    snprintf(ladder->stages[at].name, sizeof ladder->stages[at].name, "blend");
-    ladder->epochs += epochs;
-    ladder->n++;
-}

@@ -31,8 +31,6 @@ static const MhoParam train_params[] = {
     {"flip", MHO_BOOL, offsetof(MhoTrainParams, flip), 0, 0, 1, "", "half of the images are mirrored", NULL, NULL},
     TRAIN_REAL("distill", distill, 0.0, 0.0, 1.0, "", "weight of the soft targets of the stage before; 0: labels only"),
     TRAIN_REAL("distill_temperature", distill_temperature, 1.0, 0.1, 100.0, "", "softens logits of teacher and student"),
-    TRAIN_INT("blend", blend, 0, 0, 100000, "epochs",
-              "z = (1-t) BN(z) + t FQ(z) before batch norm is removed, t rising from 0 to 1; 0: removed at once"),
     TRAIN_REAL("noise.weight", noise_weight, 0.0, 0.0, 100.0, "LSB", "Gaussian noise on weights in quantized stages"),
     TRAIN_REAL("noise.activation", noise_activation, 0.0, 0.0, 100.0, "LSB", "Gaussian noise on activations in quantized stages"),
     TRAIN_REAL("noise.sum", noise_sum, 0.0, 0.0, 100.0, "LSB",

@@ -135,8 +135,6 @@ MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const
         status = quantize(input, stage, before, previous, net, error);
     else
         status = mho_net_copy(previous, net, error);
-    if (status == MHO_OK && stage->kind == MHO_STAGE_BLEND)
-        mho_blend_start(*net);
     if (status == MHO_OK && stage->kind == MHO_STAGE_FULL && mho_net_has_batchnorm(*net))
         status = remove_batchnorm(input, net, error);
     if (status == MHO_OK)

@@ -52,7 +52,6 @@ static MhoStatus open_training(Training *t, MhoError *error)
     const size_t n = (size_t)params->batch * (size_t)t->input->kept->n_classes;
     MhoStatus status = mho_ladder_parse(params->ladder, &t->course.ladder, error);
 
-    mho_ladder_blend(&t->course.ladder, params->blend);
     if (status == MHO_OK)
         status = mho_batches_create(t->input, &t->batches, error);
     if (status != MHO_OK)
@@ -93,7 +92,7 @@ static void close_training(Training *t)
     free(t->d_logits);
 }
 
-/* The net of the stage before becomes the teacher of its successor, unless it was on its way only. */
+/* The net of the stage before becomes the teacher of its successor. */
 static MhoStatus next_net(Training *t, MhoError *error)
 {
     MhoCourse *course = &t->course;
@@ -105,23 +104,17 @@ static MhoStatus next_net(Training *t, MhoError *error)
     course->net = NULL;
     course->stage_epochs = 0;
     MhoStatus status = mho_stage_net(t->input, stage, before, previous, &course->net, error);
-    if (before && before->kind == MHO_STAGE_BLEND) {
-        mho_net_destroy(previous);
-    } else {
-        mho_net_destroy(course->teacher);
-        course->teacher = previous;
-    }
+    mho_net_destroy(course->teacher);
+    course->teacher = previous;
     if (status == MHO_OK)
         status = mho_optimizer_create(course->net, t->input->train, &course->optimizer, error);
     return status;
 }
 
-/* Keep a copy of the net when it is the best of its stage. A blend has to reach its end. */
+/* Keep a copy of the net when it is the best of its stage. */
 static MhoStatus keep_best(MhoCourse *course, double accuracy, MhoError *error)
 {
-    const bool is_blend = course->ladder.stages[course->stage].kind == MHO_STAGE_BLEND;
-
-    if (course->best && accuracy <= course->best_accuracy && !is_blend)
+    if (course->best && accuracy <= course->best_accuracy)
         return MHO_OK;
     mho_net_destroy(course->best);
     course->best = NULL;
@@ -205,12 +198,10 @@ static MhoStatus step(Training *t, size_t number, double *loss, size_t *hits, Mh
 
     mho_batches_fill(&t->batches, number);
     set_noise(t, (uint32_t)(t->course.n_history * t->batches.n_batches + number));
-    if (stage->kind == MHO_STAGE_BLEND)
-        mho_blend_move(t->course.net, t->input->quant, (done - 1.0 / (double)t->batches.n_batches) / stage->epochs, done / stage->epochs);
     if (t->teacher)
         status = mho_pass_forward(t->teacher, t->batches.images, false, t->teacher_logits, error);
     if (status == MHO_OK)
-        status = mho_pass_forward(t->pass, t->batches.images, stage->kind <= MHO_STAGE_QUANTIZED, t->logits, error);
+        status = mho_pass_forward(t->pass, t->batches.images, true, t->logits, error);
     if (status != MHO_OK)
         return is_finite(t->course.net) ? status : diverged(t, number, "a weight or scale", error);
     *loss = mho_loss(&t->loss, t->batches.batch, t->course.net->n_classes, t->logits, t->batches.labels, t->teacher_logits, t->d_logits,

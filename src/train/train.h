@@ -24,7 +24,6 @@ typedef struct MhoTrainParams {
     int crop;                  /* pixels of padding before a random crop; 0: none */
     bool flip;
     double distill, distill_temperature; /* weight of the teacher's soft targets, 0: none */
-    int blend;                 /* epochs of z = (1-t) BN(z) + t FQ(z) when batch norm goes; 0: none */
     double noise_weight, noise_activation, noise_sum; /* keys noise.*: LSB */
     int held_out;              /* images held out of the training set for validation */
     int limit;                 /* first n training images; 0: all */

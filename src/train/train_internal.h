@@ -11,7 +11,6 @@
 typedef enum MhoStageKind {
     MHO_STAGE_FLOAT,
     MHO_STAGE_QUANTIZED, /* codes; batch norm stands */
-    MHO_STAGE_BLEND,     /* codes; batch norm fades */
     MHO_STAGE_FULL       /* codes; batch norm is gone */
 } MhoStageKind;
 
@@ -26,15 +25,13 @@ typedef struct MhoStage {
 enum { MHO_MAX_STAGES = 32, MHO_MAX_STAGE_EPOCHS = 100000 };
 
 typedef struct MhoLadder {
-    MhoStage stages[MHO_MAX_STAGES + 1]; /* one for the blend */
+    MhoStage stages[MHO_MAX_STAGES];
     size_t n;
     int epochs; /* of all stages */
 } MhoLadder;
 
 /* "float:6 4/4:2 2/4:4 fq:4@0.002" -> stages. USAGE names the bad word and says what is wrong with it. */
 MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error) MHO_CHECKED;
-/* A stage "blend" of `epochs` (0: none) in front of the one that removes batch norm. */
-void mho_ladder_blend(MhoLadder *ladder, int epochs);
 
 /* loss.c ------------------------------------------------------------------------------------------------------------- */
 
@@ -114,12 +111,6 @@ MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const
  * scratch. Ternary weights that sit on a threshold flip until the last step, and the running average lags behind them
  * (Nagel et al., "Overcoming oscillations in quantization-aware training", ICML 2022). */
 MhoStatus mho_statistics_anew(MhoNet *net, MhoPass *pass, MhoBatches *batches, float *logits, MhoError *error) MHO_CHECKED;
-
-/* blend.c ------------------------------------------------------------------------------------------------------------ */
-
-void mho_blend_start(MhoNet *net); /* batch norm as y = gamma z + beta from its running statistics */
-/* Move gamma and beta on from t = from to t = to (0..1): at 1 removing batch norm changes nothing. */
-void mho_blend_move(MhoNet *net, const MhoQuantParams *quant, double from, double to);
 
 /* checkpoint.c ------------------------------------------------------------------------------------------------------- */
 

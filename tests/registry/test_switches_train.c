@@ -460,23 +460,6 @@ static bool climbs_down(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-/* In the paper's form (one scale, no shift) and at rate 0, taking batch norm away after the blend changes nothing. */
-static bool blends(const MhoModel *model, const void *params, double on)
-{
-    double loss[SAMPLE_MAX_CHECKPOINTS];
-    Sample sample;
-
-    (void)model;
-    open_sample(&sample, params);
-    sample.quant.scale = MHO_SCALE_PER_TENSOR;
-    sample.quant.shift = 1;
-    must(sample_run(&sample), &sample.error);
-    const size_t n = history(&sample, "held_loss", loss);
-    const bool holds = n == 4 + (size_t)on && is_close(loss[n - 1], loss[n - 2], 1e-4);
-    sample_close(&sample);
-    return holds;
-}
-
 /* One step from the start of a stage. */
 #define STEP       "width=0.25;batch=100;warmup=0;schedule=constant;rate=0.05;quant_rate=0.05;"
 #define FLOAT_STEP STEP "ladder=float:1"
@@ -503,7 +486,6 @@ static const Switch switches[] = {
     {"train", "flip", "true", "false", flips, STEP},
     {"train", "distill", "0.7", "0", distills, QUANT_STEP},
     {"train", "distill_temperature", "4", "1", softens, QUANT_STEP ";distill=1"},
-    {"train", "blend", "2", "0", blends, STEP "quant_rate=0;ladder=float:2 4/4:1 fq:1"},
     {"train", "noise.weight", "0.5", "0", disturbs_weights, QUANT_STEP},
     {"train", "noise.activation", "0.5", "0", disturbs_activations, QUANT_STEP},
     {"train", "noise.sum", "1", "0", disturbs_sums, QUANT_STEP},

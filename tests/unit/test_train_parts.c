@@ -204,55 +204,6 @@ START_TEST(test_shift_learns_like_a_bias)
 }
 END_TEST
 
-/* Mean distance of two nets' logits on the held-out images, in evaluation mode. */
-static double distance(const Sample *sample, MhoNet *net, MhoNet *other)
-{
-    MhoNet *nets[2] = {net, other};
-    float logits[2][SAMPLE_HELD * SAMPLE_CLASSES];
-    double sum = 0.0;
-
-    for (int i = 0; i < 2; i++) {
-        MhoPass *pass;
-        must(mho_pass_create(nets[i], SAMPLE_HELD, false, &pass, &error), &error);
-        must(mho_pass_forward(pass, sample->held.images, false, logits[i], &error), &error);
-        mho_pass_destroy(pass);
-    }
-    for (int i = 0; i < SAMPLE_HELD * SAMPLE_CLASSES; i++)
-        sum += fabs((double)logits[0][i] - (double)logits[1][i]);
-    return sum / (SAMPLE_HELD * SAMPLE_CLASSES);
-}
-
-/* The blend starts at the net with batch norm and ends at the net without, in the paper's form. */
-START_TEST(test_blend_joins_both_ends)
-{
-    Sample sample;
-    MhoNet *start, *end, *removed_first, *removed_last;
-
-    sample_open(&sample);
-    strcpy(sample.train.ladder, "float:3 4/4:2");
-    sample.quant.scale = MHO_SCALE_PER_TENSOR;
-    sample.quant.shift = 1;
-    must(sample_run(&sample), &sample.error);
-    must(mho_net_copy(sample.net, &start, &error), &error);
-    mho_blend_start(start);
-    ck_assert_double_lt(distance(&sample, sample.net, start), 1e-3);
-    must(mho_net_copy(start, &end, &error), &error);
-    for (int i = 0; i < 10; i++)
-        mho_blend_move(end, &sample.quant, 0.1 * i, i < 9 ? 0.1 * (i + 1) : 1.0);
-    must(mho_net_remove_batchnorm(end, MHO_SCALE_PER_TENSOR, false, &removed_last, &error), &error);
-    ck_assert_double_lt(distance(&sample, end, removed_last), 1e-3);
-    must(mho_net_remove_batchnorm(start, MHO_SCALE_PER_TENSOR, false, &removed_first, &error), &error);
-    ck_assert_double_gt(distance(&sample, start, removed_first), 0.1); /* without the blend it is a jump */
-    mho_blend_move(start, &(MhoQuantParams){.scale = MHO_SCALE_PER_CHANNEL}, 0.0, 1.0);
-    ck_assert_double_lt(distance(&sample, sample.net, start), 1e-3); /* per channel with shift: nothing has to go */
-    mho_net_destroy(removed_first);
-    mho_net_destroy(removed_last);
-    mho_net_destroy(start);
-    mho_net_destroy(end);
-    sample_close(&sample);
-}
-END_TEST
-
 enum { H = 5, W = 6, C = 2 };
 
 /* Where pixel (y, x) of out came from, for a move and a flip; -1: padding. */
@@ -372,7 +323,6 @@ static Suite *parts_suite(void)
     tcase_add_test(tcase, test_optimizer_by_hand);
     tcase_add_test(tcase, test_decay_acts_on_weights_only);
     tcase_add_test(tcase, test_shift_learns_like_a_bias);
-    tcase_add_test(tcase, test_blend_joins_both_ends);
     tcase_add_test(tcase, test_augmentation_moves_and_mirrors);
     tcase_add_test(tcase, test_no_augmentation_is_the_image);
     tcase_add_test(tcase, test_batches_hold_each_image_once);

@@ -66,33 +66,6 @@ START_TEST(test_stage_with_its_own_rate)
 }
 END_TEST
 
-START_TEST(test_blend_comes_before_fq)
-{
-    static const struct {
-        const char *text, *names;
-    } cases[] = {{"float:1 4/4:2 fq:3 fq 2/4:1", "float 4/4 blend fq fq 2/4 "}, {"float:1 fq 2/4:3", "float blend fq 2/4 "}, {"float:1 2/4:1", "float 2/4 "}};
-    MhoLadder ladder;
-
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char names[256] = "";
-        must(mho_ladder_parse(cases[i].text, &ladder, &error), &error);
-        const int epochs = ladder.epochs;
-        mho_ladder_blend(&ladder, 0);
-        ck_assert_int_eq(ladder.epochs, epochs);
-        mho_ladder_blend(&ladder, 5);
-        for (size_t k = 0; k < ladder.n; k++) {
-            strcat(strcat(names, ladder.stages[k].name), " ");
-            if (ladder.stages[k].kind == MHO_STAGE_BLEND) {
-                ck_assert_int_eq(ladder.stages[k].epochs, 5);
-                ck_assert_int_eq(ladder.stages[k].weight_bits, ladder.stages[k + 1].weight_bits);
-                ck_assert_int_eq(ladder.epochs, epochs + 5);
-            }
-        }
-        ck_assert_str_eq(names, cases[i].names);
-    }
-}
-END_TEST
-
 START_TEST(test_tables_check_themselves)
 {
     MhoTrainParams train;
@@ -153,7 +126,6 @@ static Suite *recipe_suite(void)
     tcase_add_test(tcase, test_ladder_reads_every_stage);
     tcase_add_test(tcase, test_ladder_names_the_bad_word);
     tcase_add_test(tcase, test_stage_with_its_own_rate);
-    tcase_add_test(tcase, test_blend_comes_before_fq);
     tcase_add_test(tcase, test_tables_check_themselves);
     tcase_add_test(tcase, test_cosine);
     tcase_add_test(tcase, test_steps_and_constant);
