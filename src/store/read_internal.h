@@ -50,8 +50,9 @@ MhoStatus mho_reader_bytes(MhoReader *reader, const char *place, hsize_t n);
 /* Every attribute of an object that is not reserved. */
 MhoStatus mho_reader_attributes(MhoReader *reader, hid_t object, const char *place, MhoAttributes *attributes);
 
-/* The text of a scalar string attribute (owned by the caller), or NULL: absent, damaged, of another kind or too long. */
-char *mho_reader_text(MhoReader *reader, hid_t object, const char *name);
+/* The text of a scalar string attribute of the object at place (owned by the caller); NULL where it is absent, or in a
+ * foreign file of another kind or too long. Fails where it is damaged. */
+MhoStatus mho_reader_text(MhoReader *reader, hid_t object, const char *place, const char *name, char **text);
 
 /* One dataset of group into record, its axes noted in the reader. Dimensions without variable add a scale only. */
 MhoStatus mho_reader_dataset(MhoReader *reader, hid_t group, const char *place, const char *name, MhoRecord *record);

@@ -9,7 +9,6 @@
 enum {
     MAX_ATTRIBUTE_BYTES = 1 << 20,
     MAX_STRING = 1 << 24, /* bytes of one string of fixed length */
-    VARIABLE_BYTES = 16,  /* of a variable-length string in the file: length, heap address, index */
     INFLATE_RATIO = 1100, /* deflate gives at most 1032 bytes for one (zlib's technical notes) */
     SLACK = 1 << 26       /* bytes that a file may claim beyond what its storage explains: fill values, unwritten chunks */
 };
@@ -156,27 +155,48 @@ static bool attribute_sound(MhoReader *reader, const char *name)
     return true;
 }
 
-char *mho_reader_text(MhoReader *reader, hid_t object, const char *name)
+/* The text of an open attribute; *text stays NULL where it is no single string in a foreign file. */
+static MhoStatus attribute_text(MhoReader *reader, hid_t attribute, const char *place, const char *name, char **text)
 {
-    const hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : H5I_INVALID_HID;
-    char *text = NULL;
+    const hid_t type = H5Aget_type(attribute);
+    const hid_t space = H5Aget_space(attribute);
+    Values values;
+    const Verdict verdict = look_at(type, space, &values);
+    MhoStatus status = MHO_OK;
 
-    if (attribute >= 0) {
-        const hid_t type = H5Aget_type(attribute);
-        const hid_t space = H5Aget_space(attribute);
-        Values values;
-        if (look_at(type, space, &values) == GOOD && values.text && values.n == 1 && values.fixed <= MAX_ATTRIBUTE_BYTES &&
-            (values.fixed > 0 || attribute_sound(reader, name))) {
-            char **list = read_strings(attribute, type, space, &values);
-            text = list != NULL ? list[0] : NULL;
-            free(list);
-        }
-        (void)H5Sclose(space);
-        (void)H5Tclose(type);
-        (void)H5Aclose(attribute);
+    if (verdict == BROKEN) {
+        status = mho_reader_damaged(reader, place, "an attribute of impossible size");
+    } else if (verdict == UNSUPPORTED || !values.text || values.n != 1 || values.fixed > MAX_ATTRIBUTE_BYTES) {
+        status = mho_reader_unsupported(reader, place, "an attribute that is not one text");
+    } else if (values.fixed == 0 && !attribute_sound(reader, name)) {
+        status = mho_reader_damaged(reader, place, "strings that point to nowhere");
+    } else {
+        char **list = read_strings(attribute, type, space, &values);
+        status = list != NULL ? MHO_OK : mho_reader_fail(reader, place);
+        *text = list != NULL ? list[0] : NULL;
+        free(list);
     }
+    (void)H5Sclose(space);
+    (void)H5Tclose(type);
+    return status;
+}
+
+MhoStatus mho_reader_text(MhoReader *reader, hid_t object, const char *place, const char *name, char **text)
+{
+    const htri_t there = H5Aexists(object, name);
+    const hid_t attribute = there > 0 ? H5Aopen(object, name, H5P_DEFAULT) : H5I_INVALID_HID;
+    char inner[MHO_STORE_PLACE];
+    MhoStatus status;
+
+    *text = NULL;
+    if (attribute < 0) {
+        return there == 0 ? MHO_OK : mho_reader_fail(reader, place);
+    }
+    (void)snprintf(inner, sizeof inner, "%.*s@%s", MHO_STORE_PLACE - 258, place, name);
+    status = attribute_text(reader, attribute, inner, name, text);
+    (void)H5Aclose(attribute);
     (void)H5Eclear2(H5E_DEFAULT);
-    return text;
+    return status;
 }
 
 static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, hid_t space, const char *place,
@@ -373,34 +393,52 @@ static const char *variable_name(const char *name)
     return strncmp(name, MHO_STORE_NON_COORDINATE, n) == 0 && name[n] != '\0' ? name + n : name;
 }
 
-/* Note a dimension scale. *variable: it holds coordinates too, so it is also an array. */
-static MhoStatus read_scale(MhoReader *reader, hid_t dataset, const char *name, bool *variable)
+/* Note a dimension scale for *axis (NULL: the scale's own name; "": unnamed); *axis is NULL when the reader owns it. */
+static bool keep_scale(MhoReader *reader, hid_t dataset, const char *name, char **axis)
 {
-    char *class = mho_reader_text(reader, dataset, "CLASS");
-    char *label = mho_reader_text(reader, dataset, "NAME");
-    char *axis = mho_reader_text(reader, dataset, MHO_STORE_AXIS);
-    const bool scale = class != NULL && strcmp(class, "DIMENSION_SCALE") == 0;
+    const bool unnamed = *axis != NULL && **axis == '\0';
     H5O_info_t info;
-    bool good = true;
 
-    *variable = !scale || label == NULL || strncmp(label, MHO_STORE_NO_VARIABLE, strlen(MHO_STORE_NO_VARIABLE)) != 0;
-    if (scale && H5Oget_info2(dataset, &info, H5O_INFO_BASIC) >= 0) {
-        const bool unnamed = axis != NULL && *axis == '\0';
-        if (axis == NULL) {
-            axis = strdup(name);
+    if (H5Oget_info2(dataset, &info, H5O_INFO_BASIC) < 0) {
+        return true;
+    }
+    if (*axis == NULL && (*axis = strdup(name)) == NULL) {
+        return false;
+    }
+    if (!note_scale(reader, info.addr, unnamed ? NULL : *axis)) {
+        return false;
+    }
+    if (!unnamed) {
+        *axis = NULL;
+    }
+    return true;
+}
+
+/* Note a dimension scale. *variable: it holds coordinates too, so it is also an array. */
+static MhoStatus read_scale(MhoReader *reader, hid_t dataset, const char *place, const char *name, bool *variable)
+{
+    char *class = NULL;
+    char *label = NULL;
+    char *axis = NULL;
+    MhoStatus status = mho_reader_text(reader, dataset, place, "CLASS", &class);
+
+    if (status == MHO_OK) {
+        status = mho_reader_text(reader, dataset, place, "NAME", &label);
+    }
+    if (status == MHO_OK) {
+        status = mho_reader_text(reader, dataset, place, MHO_STORE_AXIS, &axis);
+    }
+    if (status == MHO_OK) {
+        const bool scale = class != NULL && strcmp(class, "DIMENSION_SCALE") == 0;
+        *variable = !scale || label == NULL || strncmp(label, MHO_STORE_NO_VARIABLE, strlen(MHO_STORE_NO_VARIABLE)) != 0;
+        if (scale && !keep_scale(reader, dataset, name, &axis)) {
+            status = mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
         }
-        good = axis != NULL;
-        if (unnamed) {
-            free(axis);
-            axis = NULL;
-        }
-        good = good && note_scale(reader, info.addr, axis);
-        axis = good ? NULL : axis; /* else it is the reader's now */
     }
     free(class);
     free(label);
     free(axis);
-    return good ? MHO_OK : mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
+    return status;
 }
 
 /* Storage that stays inside the file and filters that are part of every HDF5. */
@@ -453,35 +491,37 @@ static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place,
     return mho_reader_bytes(reader, place, bytes);
 }
 
-/* The descriptors in chunks that no filter has passed; filters carry checksums of their own. */
-static bool chunks_sound(const MhoReader *reader, hid_t dataset, hid_t space)
+/* Variable-length strings carry no checksum, and HDF5 follows them blindly. Those in one block can be checked before; the
+ * index of chunks (an older B-tree, without checksum too) can be followed by HDF5 alone, which may crash or not come
+ * back. mho's own are never chunked. */
+static MhoStatus check_strings(const MhoReader *reader, hid_t dataset, const char *place, const Values *values)
 {
     const hid_t list = H5Dget_create_plist(dataset);
-    const bool plain = H5Pget_layout(list) == H5D_CHUNKED && H5Pget_nfilters(list) == 0;
-    hsize_t n = 0;
-    bool good = !plain || H5Dget_num_chunks(dataset, space, &n) >= 0;
+    const bool block = H5Pget_layout(list) == H5D_CONTIGUOUS;
+    const haddr_t offset = H5Dget_offset(dataset);
+    char clean[MHO_STORE_PLACE];
 
     (void)H5Pclose(list);
-    for (hsize_t i = 0; i < n && good; i++) {
-        hsize_t corner[MHO_MAX_RANK], bytes = 0;
-        unsigned mask = 0;
-        haddr_t address = HADDR_UNDEF;
-
-        good = H5Dget_chunk_info(dataset, space, i, corner, &mask, &address, &bytes) >= 0 && address != HADDR_UNDEF &&
-               mho_heap_strings_sound(reader->data, (size_t)reader->size, reader->base, reader->base + address, bytes / VARIABLE_BYTES);
+    (void)H5Eclear2(H5E_DEFAULT);
+    if (!block && !reader->sealed) {
+        return mho_fail(reader->error, MHO_INPUT,
+                        "%s: %s: strings in chunks cannot be checked before HDF5 follows them; write them contiguous "
+                        "(h5py: without chunks, maxshape and compression)",
+                        reader->path, mho_store_printable(place, clean, sizeof clean));
     }
-    return good;
+    if (offset != HADDR_UNDEF &&
+        !mho_heap_strings_sound(reader->data, (size_t)reader->size, reader->base, offset, values->n)) {
+        return mho_reader_damaged(reader, place, "strings that point to nowhere");
+    }
+    return MHO_OK;
 }
 
-/* Variable-length strings carry no checksum where no filter gives them one, and HDF5 follows them blindly. */
-static bool strings_sound(const MhoReader *reader, hid_t dataset, hid_t space, const Values *values)
+/* Unit and help of a dataset, both owned by the caller. */
+static MhoStatus read_texts(MhoReader *reader, hid_t dataset, const char *place, char **unit, char **help)
 {
-    const haddr_t offset = H5Dget_offset(dataset);
+    MhoStatus status = mho_reader_text(reader, dataset, place, "units", unit);
 
-    (void)H5Eclear2(H5E_DEFAULT);
-    return offset == HADDR_UNDEF
-               ? chunks_sound(reader, dataset, space)
-               : mho_heap_strings_sound(reader->data, (size_t)reader->size, reader->base, offset, values->n);
+    return status == MHO_OK ? mho_reader_text(reader, dataset, place, "long_name", help) : status;
 }
 
 static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t space, const char *place, const char *name,
@@ -490,8 +530,8 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
     Values values;
     const Verdict verdict = look_at(type, space, &values);
     size_t shape[MHO_MAX_RANK] = {0};
-    char *unit;
-    char *help;
+    char *unit = NULL;
+    char *help = NULL;
     MhoStatus status;
 
     if (verdict == UNSUPPORTED) {
@@ -501,22 +541,24 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
         return mho_reader_fail(reader, place);
     }
     status = check_size(reader, dataset, place, &values);
+    if (status == MHO_OK && values.text && values.fixed == 0) {
+        status = check_strings(reader, dataset, place, &values);
+    }
     if (status != MHO_OK) {
         return status;
     }
     for (int i = 0; i < values.rank; i++) {
         shape[i] = (size_t)values.shape[i];
     }
-    if (values.text && values.fixed == 0 && !strings_sound(reader, dataset, space, &values)) {
-        return mho_reader_damaged(reader, place, "strings that point to nowhere");
-    }
     char **list = values.text ? read_strings(dataset, type, space, &values) : NULL;
     if (values.text && list == NULL) {
         return mho_reader_fail(reader, place);
     }
-    unit = mho_reader_text(reader, dataset, "units");
-    help = mho_reader_text(reader, dataset, "long_name");
-    status = mho_record_add(record, name, values.type, (size_t)values.rank, shape, NULL, unit, help, list, array, reader->error);
+    status = read_texts(reader, dataset, place, &unit, &help);
+    if (status == MHO_OK) {
+        status = mho_record_add(record, name, values.type, (size_t)values.rank, shape, NULL, unit, help, list, array,
+                                reader->error);
+    }
     free(unit);
     free(help);
     if (list != NULL) {
@@ -562,7 +604,7 @@ MhoStatus mho_reader_dataset(MhoReader *reader, hid_t group, const char *place, 
     }
     status = check_storage(reader, dataset, place, &good);
     if (status == MHO_OK && good) {
-        status = read_scale(reader, dataset, name, &variable);
+        status = read_scale(reader, dataset, place, name, &variable);
         if (status == MHO_OK && variable) {
             status = read_variable(reader, dataset, place, variable_name(name), record);
         }

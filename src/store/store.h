@@ -19,7 +19,8 @@ MhoStatus mho_store_write(const char *path, const MhoRecord *record, MhoError *e
 
 /* Read a whole file. Hostile files are expected: sizes are checked against the file's size and a limit before allocation;
  * truncated, garbage or foreign files give one INPUT line with path and place. require_format: refuse files without
- * mho_format (false for data sets and models written by other programs; a newer format is refused always). */
+ * mho_format (false for data sets and models written by other programs; a newer format is refused always). Files without
+ * the checksum behind the data must hold their variable-length strings contiguous, not in chunks. */
 MhoStatus mho_store_read(const char *path, bool require_format, MhoRecord **record, MhoError *error) MHO_CHECKED;
 
 /* "HDF5 1.10.8" */
