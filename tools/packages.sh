@@ -5,7 +5,7 @@
 # shellcheck disable=SC2034
 packages_run=(
   gcc libc6-dev meson ninja-build pkg-config
-  libgsl-dev libhdf5-dev libdnnl-dev libsuitesparse-dev librandom123-dev libyaml-dev libmd-dev zlib1g-dev
+  libgsl-dev libhdf5-dev libdnnl-dev librandom123-dev libyaml-dev libmd-dev zlib1g-dev
   dataset-fashion-mnist python3-h5py python3-matplotlib curl ca-certificates
 )
 
