@@ -25,5 +25,7 @@ void run_cell(const MhoModel *model, const void *params, Trace *trace);
 void run_adc(const MhoModel *model, const void *params, Trace *trace);
 void run_dac(const MhoModel *model, const void *params, Trace *trace);
 void run_wire(const MhoModel *model, const void *params, Trace *trace);
+void run_quantizer(const MhoModel *model, const void *params, Trace *trace);
+void run_layer(const MhoModel *model, const void *params, Trace *trace);
 
 #endif
