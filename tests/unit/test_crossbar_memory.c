@@ -1,33 +1,11 @@
 /* test_crossbar_memory.c - every allocation on the way from a plan to a compensated state fails once, in turn; each time
- * the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches). The linker wraps the allocators (--wrap).
+ * the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches).
  */
 #include <omp.h>
-#include <stdlib.h>
 
 #include "array_bench.h"
+#include "failing_memory.h"
 #include "harness.h"
-
-void *__real_calloc(size_t n, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-static int until_failure = -1; /* allocations that still succeed; below zero: all do */
-
-static bool fails(void)
-{
-    return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
 
 static MhoStatus build(const ArrayBench *bench, MhoError *error)
 {
@@ -64,17 +42,15 @@ START_TEST(every_failed_allocation_is_reported)
     array_shape(&bench, 1, 25, 5, 3);
     array_fill(&bench, 2, 7, 15, false, 100);
     for (;; failures++) {
-        MhoStatus status;
-
-        until_failure = failures;
-        status = build(&bench, &error);
-        if (status == MHO_OK) {
+        memory_fail_after(failures);
+        const MhoStatus status = build(&bench, &error);
+        if (!memory_has_failed()) {
+            ck_assert_msg(status == MHO_OK, "%s", error.text);
             break;
         }
         ck_assert_msg(status == MHO_MEMORY, "allocation %d: %s", failures, error.text);
         ck_assert_int_lt(failures, 1000);
     }
-    until_failure = -1;
     ck_assert_int_ge(failures, 14);
     array_close(&bench);
 }

@@ -1,59 +1,14 @@
 /* test_memory.c - every allocation of base fails once, in turn; each time the caller gets MHO_MEMORY and nothing leaks
- * (the sanitizer build watches). The linker wraps the allocators of this binary only (--wrap), so release code has no
- * hook.
+ * (the sanitizer build watches).
  */
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/record.h"
 #include "base/yaml.h"
+#include "failing_memory.h"
 #include "harness.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-char *__wrap_strdup(const char *text);
-
-static int until_failure = -1; /* allocations that still succeed; below zero: all do */
-
-static bool fails(void)
-{
-    return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    return fails() ? NULL : __real_realloc(block, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
 
 static MhoStatus use_arena(MhoError *error)
 {
@@ -124,11 +79,9 @@ START_TEST(test_each_allocation_fails_in_turn)
     int n = 0;
     for (;; n++) {
         MhoError error = {0};
-        until_failure = n;
+        memory_fail_after(n);
         MhoStatus status = users[_i].use(&error);
-        bool all_succeeded = until_failure >= 0;
-        until_failure = -1;
-        if (all_succeeded) {
+        if (!memory_has_failed()) {
             ck_assert_msg(status == MHO_OK, "%s", error.text);
             break;
         }

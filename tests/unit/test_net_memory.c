@@ -1,53 +1,9 @@
 /* test_net_memory.c - every allocation on a network's way from builder to program and record fails once, in turn; each
- * time the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches). The linker wraps the allocators.
+ * time the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches).
  */
-#include <stdlib.h>
-
+#include "failing_memory.h"
 #include "net/lower.h"
 #include "net_sample.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-char *__wrap_strdup(const char *text);
-
-static int until_failure = -1; /* allocations that still succeed; below zero: all do */
-
-static bool fails(void)
-{
-    return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    return fails() ? NULL : __real_realloc(block, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
 
 static MhoStatus walk(MhoError *error)
 {
@@ -83,11 +39,9 @@ START_TEST(every_failed_allocation_is_reported)
 
     for (int at = 0;; at++) {
         MhoError error = {0};
-        until_failure = at;
+        memory_fail_after(at);
         const MhoStatus status = walk(&error);
-        const bool unused = until_failure >= 0;
-        until_failure = -1;
-        if (unused) {
+        if (!memory_has_failed()) {
             must(status, &error);
             break;
         }

@@ -1,0 +1,15 @@
+/* failing_memory.h - allocations that fail on request, in this test binary only: the linker wraps the allocators (--wrap,
+ * by the Meson dependency failing_memory), so release code has no hook. For one thread.
+ */
+#ifndef MHO_TESTS_FAILING_MEMORY_H
+#define MHO_TESTS_FAILING_MEMORY_H
+
+#include <stdbool.h>
+
+/* From now on n allocations succeed, the next one fails, those behind it succeed. */
+void memory_fail_after(int n);
+
+/* Every allocation succeeds again. Returns whether one failed; ask before Check's macros, which allocate too. */
+bool memory_has_failed(void);
+
+#endif
