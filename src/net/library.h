@@ -1,8 +1,11 @@
-/* library.h - the library behind the float executor, for provenance. */
+/* library.h - the library behind the float executor: its version, for provenance, and its threads. */
 #ifndef MHO_NET_LIBRARY_H
 #define MHO_NET_LIBRARY_H
 
 /* "oneDNN 2.6.3" */
 const char *mho_net_library(void);
+
+/* Threads of passes started from this thread, oneDNN's among them; <= 0 changes nothing. Returns how many there were. */
+int mho_net_threads(int threads);
 
 #endif

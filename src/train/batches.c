@@ -52,7 +52,6 @@ void mho_batches_fill(MhoBatches *batches, size_t number)
     const MhoDataset *set = batches->set;
     const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c;
 
-#pragma omp parallel for schedule(static)
     for (size_t i = 0; i < batches->batch; i++) {
         const uint32_t from = batches->order[number * batches->batch + i];
 

@@ -5,11 +5,11 @@
  * Gradual quantization with distillation: Verhoef et al., FQ-Conv, arXiv 1912.09356.
  */
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/library.h"
 #include "train/train_internal.h"
 
 /* One call of mho_train. */
@@ -313,17 +313,15 @@ static MhoStatus run(Training *t, MhoError *error)
 MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error)
 {
     Training t = {.input = input};
-    const int threads = omp_get_max_threads();
+    const int threads = mho_net_threads(input->threads);
 
     *net = NULL;
-    if (input->threads > 0)
-        omp_set_num_threads(input->threads);
     const MhoStatus status = run(&t, error);
     if (status == MHO_OK) {
         *net = t.course.net;
         t.course.net = NULL;
     }
     close_training(&t);
-    omp_set_num_threads(threads);
+    (void)mho_net_threads(threads);
     return status;
 }
