@@ -14,7 +14,8 @@
 typedef struct MhoTrainParams {
     char net[MHO_TEXT_MAX];    /* builder: lenet allconv resnet20 */
     double width;              /* multiplies the builder's channels */
-    char ladder[MHO_TEXT_MAX]; /* "float:6 4/4:2 2/4:4 fq:4": stages "float", "W/A" (bits, batch norm stands), "fq" or "fq W/A" (batch norm removed), ":" epochs, "@" peak rate of its own */
+    char ladder[MHO_TEXT_MAX]; /* "float:6 4/4:2 2/4:4 fq:4@0.002": stages "float", "W/A" (bits, batch norm stands), "fq" or "fq W/A"
+                                * (batch norm removed), ":" epochs, "@" a peak rate of its own; the epoch best on held-out images goes on */
     int batch;
     double rate, quant_rate;   /* peak learning rates of the float stage and of the others */
     double momentum, weight_decay, label_smoothing;
