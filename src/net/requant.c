@@ -39,8 +39,7 @@ MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *erro
     return status;
 }
 
-/* Largest code of a policy, its bits checked. */
-static MhoStatus full_scale(const MhoNode *node, int bits, int lower, int *n, MhoError *error)
+MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n, MhoError *error)
 {
     MhoPolicy policy;
     const MhoStatus status = mho_policy_open(node, &policy, error);
@@ -84,7 +83,7 @@ MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signe
     if (!quantizer)
         return MHO_OK;
     *is_signed = quantizer->lower < 0;
-    return full_scale(&net->nodes[source], quantizer->bits, quantizer->lower, n, error);
+    return mho_policy_full_scale(&net->nodes[source], quantizer->bits, quantizer->lower, n, error);
 }
 
 /* e^s / n of a quantizer node. */
@@ -160,7 +159,7 @@ static MhoStatus weighted_affine(const MhoNet *net, int i, Affine *affine, MhoEr
                         net->nodes[node->inputs[0]].name);
     MhoStatus status = mho_net_scale(net, node->inputs[0], &scale_x, error);
     if (status == MHO_OK)
-        status = full_scale(node, conv->bits, -1, &n_w, error);
+        status = mho_policy_full_scale(node, conv->bits, -1, &n_w, error);
     for (size_t k = 0; k < affine->n && status == MHO_OK; k++) {
         const float s_w = log_scale[conv->scale == MHO_SCALE_PER_CHANNEL ? k : 0];
         if (!isfinite(s_w))
@@ -302,7 +301,7 @@ MhoStatus mho_net_weight_range(const MhoNet *net, int i, int *n_weight, MhoError
 
     if (!conv || conv->bits == 0)
         return mho_fail(error, MHO_USAGE, "node '%s' has no quantized weights", net->nodes[i].name);
-    return full_scale(&net->nodes[i], conv->bits, -1, n_weight, error);
+    return mho_policy_full_scale(&net->nodes[i], conv->bits, -1, n_weight, error);
 }
 
 MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t *shift, MhoError *error)
