@@ -1,0 +1,40 @@
+/* replay.h - what the fuzz targets share: damaged copies of seeds in a fixed order, as a normal test.
+ *
+ * A target defines LLVMFuzzerTestOneInput, which is libFuzzer's (clang -fsanitize=fuzzer,address -DMHO_LIBFUZZER), and
+ * without MHO_LIBFUZZER a main() that calls replay() with its seeds and replay_done() at the end.
+ */
+#ifndef MHO_TESTS_REPLAY_H
+#define MHO_TESTS_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+/* Aborts where the condition does not hold: libFuzzer keeps the input then. */
+void require(bool condition);
+
+/* A refusal has this status and is one line that starts with the file's name. */
+void require_reason(const MhoError *error, MhoStatus status, const char *file);
+
+/* Count an input that was taken, not refused. */
+void count_taken(void);
+
+typedef struct Damage {
+    size_t head;          /* first bytes, which take three quarters of the damage; 0: it falls anywhere */
+    const char *extremes; /* bytes that mean something to the format, n_extremes of them */
+    size_t n_extremes;
+} Damage;
+
+/* Run the target on the seed and on n_mutants damaged copies, each on the heap in its exact size, so that a sanitizer
+ * sees the first byte too far. */
+void replay(const uint8_t *seed, size_t n, Damage damage, int n_mutants);
+
+/* TAP: one test that passed, with the numbers of inputs. Of these at least 1 % must have been taken and 1 % refused,
+ * else the replay tested nothing. Returns main's exit code. */
+int replay_done(void);
+
+#endif
