@@ -39,6 +39,9 @@ VALUES = {"chip.noise": "noise × {}", "chip.time": "after {}", "train.noise.wei
 WORDS = {"pcm": "PCM", "nor_flash": "NOR flash", "ideal": "ideal cell", "rram": "RRAM", "sonos": "SONOS"}
 TRAINING_NOISE = [key for key in LABELS if key.startswith("train.noise.")]
 PARTS = {"adc": "ADC", "dac": "DAC", "cell": "cell", "wire": "wire"}
+# Times in legends and on axes: the largest unit of which there is nearly one.
+DURATIONS = [(31536000.0, "year", "years"), (86400.0, "day", "days"), (3600.0, "h", "h"), (60.0, "min", "min"),
+             (1.0, "s", "s"), (1e-3, "ms", "ms"), (1e-6, "µs", "µs"), (1e-9, "ns", "ns")]
 # Two-sided 95 % Student quantiles for 1 to 30 degrees of freedom (table of any textbook), for files without a summary.
 STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
            2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042]
@@ -91,7 +94,20 @@ class Axis:
         if self.key in TRAINING_NOISE and value == 0:
             return "plain training"
         number = f"{value:g}" + (f" {self.unit}" if self.unit not in ("", "1") else "")
+        if self.unit == "s":
+            number = duration(value)
         return VALUES[self.key].format(number) if self.key in VALUES else f"{self.meaning} {number}"
+
+
+def duration(seconds):
+    """86400 is 1 day, 2.6e6 is 30 days, 2.5e-7 is 250 ns."""
+    for size, one, several in DURATIONS:
+        if seconds >= 0.99 * size:
+            count = seconds / size
+            whole = abs(count - round(count)) < 0.005 * count  # 3.15e7 s are meant to be a year
+            number = f"{round(count) if whole else count:.{3 if count < 1000 else 6}g}"
+            return f"{number} {one if number == '1' else several}"
+    return f"{seconds:g} s"
 
 
 def text(value):
@@ -233,14 +249,37 @@ def draw_curves(ax, result, x, curves, mask, bars=False):
             draw_curve(ax, result, x, points, style, label)
 
 
+def places(values):
+    """Where values stand on their axis, from 0 to 1."""
+    at = np.log(values) if is_log(values) else np.array(values, float)
+    return (at - at[0]) / (at[-1] - at[0])
+
+
+def are_apart(values):
+    """Whether values are few and far enough from each other to be the ticks of their axis."""
+    return 1 < len(values) <= 8 and np.diff(places(values)).min() >= 0.08
+
+
+def set_time_ticks(ax, values):
+    """Times in words; slanted where they would touch."""
+    labels = [duration(value) for value in values]
+    inches = 0.7 * ax.figure.get_figwidth() / ax.get_subplotspec().get_gridspec().ncols
+    half = 0.027 * np.array([len(label) for label in labels])
+    crowded = (np.diff(places(values)) * inches < half[1:] + half[:-1] + 0.06).any()
+    ax.set_xticks(values, labels, **({"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if crowded else {}))
+    ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+
+
 def set_x(ax, x):
-    """Label, scale and grid; a few well separated values are their own ticks."""
-    ax.set_xlabel(x.label)
+    """Label, scale and grid; a few well separated values are their own ticks, times in their own units."""
     ax.set_xscale("log" if is_log(x.distinct) else "linear")
     ax.grid(True, color="#e5e5e5", linewidth=0.5)
-    values = np.array(x.distinct)
-    if not is_log(values) and 1 < len(values) <= 8 and np.diff(values).min() >= 0.08 * (values[-1] - values[0]):
-        ax.set_xticks(values, [f"{value:g}" for value in values])
+    times = x.unit == "s" and are_apart(x.distinct)
+    ax.set_xlabel(x.meaning if times else x.label)
+    if times:
+        set_time_ticks(ax, x.distinct)
+    elif not is_log(x.distinct) and are_apart(x.distinct):
+        ax.set_xticks(x.distinct, [f"{value:g}" for value in x.distinct])
 
 
 def draw_references(ax, result, reference, words, curves):

@@ -146,7 +146,36 @@ def check_interval(module, folder):
         figure = module.plot_result(file)
     half = 2.365 * accuracy[2].std(ddof=1) / np.sqrt(8)
     assert abs(result.high[2] - accuracy[2].mean() - half) < 1e-9
-    assert figure.axes[0].get_xscale() == "log" and figure.axes[0].get_xlabel() == "time since programming (s)"
+
+
+def tick_texts(ax):
+    return [tick.get_text() for tick in ax.get_xticklabels()]
+
+
+def check_times(module, folder):
+    """Times carry their own units: on the axis while they are few, in legends and in the titles of panels."""
+    for seconds, words in ((0.0, "0 s"), (1.0, "1 s"), (90.0, "1.5 min"), (3600.0, "1 h"), (86400.0, "1 day"),
+                           (2592000.0, "30 days"), (3.15e7, "1 year"), (31536000.0, "1 year"), (3.1536e8, "10 years"),
+                           (2.5e-7, "250 ns"), (1e-3, "1 ms"), (3.1536e11, "10000 years")):
+        assert module.duration(seconds) == words, module.duration(seconds)
+    with h5py.File(os.path.join(folder, "drift.h5"), "r") as file:
+        ax = module.plot_result(file).axes[0]
+    assert ax.get_xscale() == "log" and ax.get_xlabel() == "time since programming"
+    assert tick_texts(ax) == ["1 s", "1 h", "1 day", "30 days", "1.01 years"], tick_texts(ax)
+    noise, times, bits = [0.0, 0.5, 1.0, 2.0], [3600.0, 86400.0], [4.0, 6.0, 8.0]
+    axes = {"chip.noise": (noise, ""), "chip.adc.uniform.bits": (bits, ""), "chip.time": (times, "s")}
+    path = os.path.join(folder, "times.h5")
+    write_result(path, axes, falling)
+    with h5py.File(path, "r") as file:
+        assert [ax.get_title() for ax in module.plot_result(file).axes] == ["after 1 h", "after 1 day"]
+    del axes["chip.adc.uniform.bits"]
+    write_result(path, axes, falling)
+    with h5py.File(path, "r") as file:
+        figure = module.plot_result(file)
+    assert [entry.get_text() for entry in figure.legends[0].get_texts()] == ["after 1 h", "after 1 day"]
+    write_result(path, {"chip.time": (list(np.logspace(0, 7, 20)), "s")}, falling)  # too many to be ticks
+    with h5py.File(path, "r") as file:
+        assert module.plot_result(file).axes[0].get_xlabel() == "time since programming (s)"
 
 
 def check_heat(module, folder):
@@ -230,7 +259,7 @@ def main():
                   for write in (quickstart, drift, heat, names_only, model, difference,
                                 difference_of_words)]
         checks += [(check.__name__, lambda check=check: check(module, folder))
-                   for check in (check_quickstart, check_interval, check_heat, check_difference, check_levels,
+                   for check in (check_quickstart, check_interval, check_times, check_heat, check_difference, check_levels,
                                  check_epochs)]
         checks.append(("refusals", lambda: check_refusals(plot, folder)))
         failed = 0
