@@ -6,6 +6,8 @@
 #include "cli/command.h"
 #include "study/files.h"
 
+enum { NUMBER_WIDTH = 12, WIDTH_MAX = 256 }; /* characters of a column: of any %g; at most */
+
 static void print_lines(const char *text, int indent)
 {
     while (*text) {
@@ -55,27 +57,35 @@ static void print_record(const MhoRecord *record, int indent)
     }
 }
 
-static void print_value(const MhoArray *array, size_t p)
+static void print_value(const MhoArray *array, size_t p, int width)
 {
     if (array->type == MHO_STRING)
-        printf(" %14s", ((char *const *)array->data)[p][0] ? ((char *const *)array->data)[p] : "-");
+        printf(" %*s", width, ((char *const *)array->data)[p][0] ? ((char *const *)array->data)[p] : "-");
     else if (array->type == MHO_F64 && isnan(((const double *)array->data)[p]))
-        printf(" %14s", "-");
+        printf(" %*s", width, "-");
     else if (array->type == MHO_F64)
-        printf(" %14g", ((const double *)array->data)[p]);
+        printf(" %*g", width, ((const double *)array->data)[p]);
 }
 
 /* Swept variables: what lies over point alone and is no bookkeeping. */
-static bool is_variable(const MhoArray *array)
+static bool is_variable(const MhoArray *array, size_t n)
 {
-    return array->rank == 1 && array->axis[0] && strcmp(array->axis[0], "point") == 0 &&
+    return array->rank == 1 && array->shape[0] == n && array->axis[0] && strcmp(array->axis[0], "point") == 0 &&
            (array->type == MHO_F64 || array->type == MHO_STRING);
 }
 
-static const char *short_name(const char *key)
+/* Of its column: the key or the longest value, whichever is longer. */
+static int column_width(const MhoArray *variable)
 {
-    size_t length = strlen(key);
-    return length > 14 ? key + length - 14 : key;
+    size_t width = strlen(variable->name);
+
+    if (width < NUMBER_WIDTH)
+        width = NUMBER_WIDTH;
+    for (size_t p = 0; variable->type == MHO_STRING && p < variable->shape[0]; p++) {
+        const size_t length = strlen(((char *const *)variable->data)[p]);
+        width = length > width ? length : width;
+    }
+    return width < WIDTH_MAX ? (int)width : WIDTH_MAX;
 }
 
 static void print_points(const MhoRecord *result)
@@ -90,13 +100,13 @@ static void print_points(const MhoRecord *result)
     size_t n = mho_array_count(mean);
     printf("\n");
     for (size_t i = 0; i < result->n_arrays; i++)
-        if (is_variable(result->arrays[i]))
-            printf(" %14s", short_name(result->arrays[i]->name));
+        if (is_variable(result->arrays[i], n))
+            printf(" %*s", column_width(result->arrays[i]), result->arrays[i]->name);
     printf("   accuracy %%  95 %% interval\n");
     for (size_t p = 0; p < n; p++) {
         for (size_t i = 0; i < result->n_arrays; i++)
-            if (is_variable(result->arrays[i]) && result->arrays[i]->shape[0] == n)
-                print_value(result->arrays[i], p);
+            if (is_variable(result->arrays[i], n))
+                print_value(result->arrays[i], p, column_width(result->arrays[i]));
         printf("   %10.2f  %6.2f to %.2f\n", 100.0 * ((const double *)mean->data)[p],
                100.0 * ((const double *)low->data)[p], 100.0 * ((const double *)high->data)[p]);
     }

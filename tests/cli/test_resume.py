@@ -226,7 +226,12 @@ def test_other_commands(place):
     """show, list, describe, eval with layers and trace, digest of several files."""
     whole(place)
     data = ["--set", f"data.name={place.test}", "--set", f"data.train={place.train}", "--set", "data.calibration=32", "--quiet"]
-    assert "accuracy f64 (point 14, chip 3)" in place.done("show", "whole.h5")
+    shown = place.done("show", "whole.h5")
+    assert "accuracy f64 (point 14, chip 3)" in shown
+    table = shown[shown.index("accuracy %  95"):].splitlines()
+    keys = shown[:shown.index("accuracy %  95")].splitlines()[-1].split()
+    assert sorted(keys) == ["chip.adc.uniform.bits", "chip.cell.name", "chip.noise"], keys  # whole, apart from each other
+    assert len({line.rindex(" to ") for line in table[1:]}) == 1, "rows of different width"
     assert "conv1" in place.done("show", place.model)
     for kind in ["cell", "adc", "dac", "wire", "quantizer", "layer", "dataset", "network"]:
         assert kind in place.done("list", kind)
