@@ -1,8 +1,8 @@
 /* adc.h - what an array asks of an analog-to-digital converter.
  *
- * A converter turns the analog sum of one column, in units of its own step (LSB), into an integer code. The step comes from
- * the range: calibrated on training images, fixed, the largest possible sum, or one accumulator unit.
- * Signed converters are mid-tread with 2^b - 1 codes, so zero is exact; unsigned ones have 2^b codes from 0.
+ * A converter turns the analog sum of one column, in units of its own step (LSB), into an integer code. The step comes
+ * from the range: calibrated on training images, fixed, the largest possible sum, or one accumulator unit. Signed
+ * converters are mid-tread with 2^b - 1 codes, so zero is exact; unsigned ones have 2^b codes from 0.
  */
 #ifndef MHO_DEVICES_ADC_H
 #define MHO_DEVICES_ADC_H
@@ -29,8 +29,8 @@ typedef struct MhoAdcModel {
     /* Fill (n_columns, n_state) once per chip. NULL: all converters are equal. */
     void (*fabricate)(const void *params, size_t n_columns, MhoStream stream, float *state);
 
-    /* code (P, C) of y (P, C), both row-major; y in the array's units, inverse_lsb the reciprocal step. Returns how many
-     * conversions were clipped. */
+    /* code (P, C) of y (P, C), both row-major; y in the array's units, inverse_lsb the reciprocal step. Returns how
+     * many conversions were clipped. */
     uint64_t (*convert)(const void *params, const float *state, bool is_signed, size_t P, size_t C, const float *y,
                         float inverse_lsb, int32_t *code);
 } MhoAdcModel;

@@ -7,7 +7,7 @@
  * Currents in units of i_max. The row's input cell obeys the same law; the mirror copies its noise to every column.
  * Source: w, its temperature law, shot noise (Sarpeshkar et al., IEEE Circuits Devices Mag. 9(6) (1993) 23) and flicker
  * are textbook physics of a transistor in subthreshold, not measurements of the array cited; Guo et al., CICC 2017: the
- * gate-coupled 55 nm array, tuned to better than 1 %; Klachko et al., IJCNN 2019, arXiv:1904.01705: both branches' noise.
+ * gate-coupled 55 nm array, tuned to better than 1 %; Klachko et al., IJCNN 2019, arXiv:1904.01705: both noises.
  * Valid in subthreshold and saturation (V_DS > 4 U_T), without drain coupling, retention loss or telegraph noise.
  */
 #include <string.h>
@@ -97,8 +97,8 @@ static void nor_read_noise(const void *params, const MhoCells *cells, MhoConditi
 /* Published: w_min, from "nearly three decades" of tuning range (abstract of arXiv:1410.4781, 180 nm); sigma_tune,
  * from "better than 1 %" (abstract of Guo et al.), read here as one standard deviation. All others are starting values
  * chosen here, not measurements: n is 89 mV per decade; 10 nA at 1 MHz (i_max, bandwidth) is the smallest current whose
- * shot noise (0.57 %) stays under half a step of 6 bits (0.78 %); k_flicker and t_flicker keep the total read noise of a full cell
- * (0.68 %) under 1 %. */
+ * shot noise (0.57 %) stays under half a step of 6 bits (0.78 %); k_flicker and t_flicker keep the total read noise of
+ * a full cell (0.68 %) under 1 %. */
 static const MhoParam nor_params[] = {
     NOR(n, MHO_REAL, 1.5, 1.0, 3.0, "", "subthreshold slope factor: turns threshold error (sigma_vth) into current"),
     NOR(w_min, MHO_REAL, 1e-3, 1e-6, 0.5, "", "smallest programmable weight; smaller targets become it"),

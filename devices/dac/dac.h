@@ -24,7 +24,8 @@ typedef struct MhoDacModel {
     /* The slices for codes 0..n_input (n_input <= 255); USAGE when the converter cannot represent them. */
     MhoStatus (*plan)(const void *params, int n_input, MhoDacSlices *slices, MhoError *error);
     /* Slice codes (n) of codes (n) for slice s. */
-    void (*slice)(const void *params, const MhoDacSlices *slices, int s, size_t n, const uint8_t *codes, uint8_t *slice_codes);
+    void (*slice)(const void *params, const MhoDacSlices *slices, int s, size_t n, const uint8_t *codes,
+                  uint8_t *slice_codes);
     bool (*bipolar)(const void *params); /* signed inputs in one phase; NULL: never */
 } MhoDacModel;
 

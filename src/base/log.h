@@ -34,7 +34,7 @@ void mho_progress_start(MhoProgress *progress, const MhoLog *log, const char *wh
 void mho_progress_step(MhoProgress *progress, size_t done, const char *note);
 double mho_clock(void); /* s, monotonic */
 
-/* Ready-made sink for main(): stderr, "\r" and rate limit 0.2 s on a terminal, a line every 5 s otherwise. context: NULL. */
+/* Ready-made sink for main(): stderr, "\r" and rate limit 0.2 s on a terminal, a line every 5 s else. context: NULL. */
 void mho_log_stderr(void *context, MhoLogLevel level, const char *text);
 
 /* Stop requests: SIGINT/SIGTERM handlers set by main(); long loops poll mho_stop_requested() and return MHO_STOPPED. */

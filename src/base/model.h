@@ -21,14 +21,14 @@ typedef struct MhoParam {
     const char *key;
     MhoParamType type;
     size_t offset;
-    double value, min, max; /* default and inclusive range; for MHO_CHOICE value is the default index; ignored for MHO_TEXT */
+    double value, min, max; /* default and inclusive range; MHO_CHOICE: value is an index; ignored for MHO_TEXT */
     const char *unit;       /* "" when dimensionless */
     const char *help;
     const char *choices; /* MHO_CHOICE: words separated by one space, "frozen per_read split"; else NULL */
     const char *text;    /* MHO_TEXT: the default; else NULL */
 } MhoParam;
 
-/* Common keys that a model does not use. Sweeping one over such models only is an error (a switch that does nothing). */
+/* Common keys that a model does not use. Sweeping one over such models only is an error: it would do nothing. */
 enum { MHO_IGNORES_TIME = 1, MHO_IGNORES_TEMPERATURE = 2, MHO_IGNORES_NOISE = 4 };
 
 /* First member of every descriptor. All pointers are to static storage. */
@@ -59,7 +59,8 @@ const MhoParam *mho_params_find(const MhoParam *params, size_t n, const char *ke
 
 /* Parse text into one parameter. Errors (USAGE) name where, the accepted range with unit, or the nearest choice; NaN,
  * infinity, trailing characters and values outside the range are refused, nothing is clamped. `where` may be NULL. */
-MhoStatus mho_param_set(const MhoParam *param, void *block, const char *text, const char *where, MhoError *error) MHO_CHECKED;
+MhoStatus mho_param_set(const MhoParam *param, void *block, const char *text, const char *where,
+                        MhoError *error) MHO_CHECKED;
 
 /* Canonical text of one parameter: reals in the shortest form that reads back to the same double. Returns length. */
 size_t mho_param_format(const MhoParam *param, const void *block, char *text, size_t size);

@@ -38,7 +38,8 @@ typedef struct MhoArray {
     MhoType type;
     size_t rank; /* 0: scalar */
     size_t shape[MHO_MAX_RANK];
-    char *axis[MHO_MAX_RANK]; /* axis names; NULL: named after the array itself. An array of rank 1 whose name equals its axis is that axis' coordinate. */
+    char *axis[MHO_MAX_RANK]; /* axis names; NULL: named after the array itself. An array of rank 1 whose name equals
+                                 its axis is that axis' coordinate. */
     char *unit, *help;        /* "" allowed */
     void *data;
     MhoAttributes attributes;
@@ -59,19 +60,20 @@ const char *mho_type_name(MhoType type); /* "u8" ... "f64", "string" */
 MhoStatus mho_record_create(MhoRecord **record, MhoError *error) MHO_CHECKED;
 void mho_record_destroy(MhoRecord *record); /* NULL allowed */
 
-/* The child called name, made if missing. Names have no '/', are not empty, and are unique among arrays and children. */
+/* The child called name, made if missing. Names have no '/', are not empty, are unique among arrays and children. */
 MhoStatus mho_record_child(MhoRecord *record, const char *name, MhoRecord **child, MhoError *error) MHO_CHECKED;
 
-/* Add an array with a copy of data (NULL: zeros, or empty strings). axes: rank names or NULL. A second array of the same name is an
- * error. *array (may be NULL) is owned by the record. Sizes are checked for overflow. */
+/* Add an array with a copy of data (NULL: zeros, or empty strings). axes: rank names or NULL. A second array of the
+ * same name is an error. *array (may be NULL) is owned by the record. Sizes are checked for overflow. */
 MhoStatus mho_record_add(MhoRecord *record, const char *name, MhoType type, size_t rank, const size_t *shape,
-                         const char *const *axes, const char *unit, const char *help, const void *data, MhoArray **array,
-                         MhoError *error) MHO_CHECKED;
+                         const char *const *axes, const char *unit, const char *help, const void *data,
+                         MhoArray **array, MhoError *error) MHO_CHECKED;
 
 /* Attribute setters for a group (record) or an array; a second value under the same name replaces the first. */
 MhoStatus mho_attribute_set(MhoAttributes *attributes, const char *name, MhoType type, size_t n, const void *data,
                             MhoError *error) MHO_CHECKED;
-MhoStatus mho_attribute_text(MhoAttributes *attributes, const char *name, const char *text, MhoError *error) MHO_CHECKED;
+MhoStatus mho_attribute_text(MhoAttributes *attributes, const char *name, const char *text,
+                             MhoError *error) MHO_CHECKED;
 MhoStatus mho_attribute_real(MhoAttributes *attributes, const char *name, double value, MhoError *error) MHO_CHECKED;
 MhoStatus mho_attribute_int(MhoAttributes *attributes, const char *name, int64_t value, MhoError *error) MHO_CHECKED;
 
@@ -82,13 +84,15 @@ const MhoAttribute *mho_attribute_find(const MhoAttributes *attributes, const ch
 /* The string value of an attribute, or NULL when absent or of another type. */
 const char *mho_attribute_string(const MhoAttributes *attributes, const char *name);
 
-/* The array at path, checked: type and rank must match (INPUT error naming file and path otherwise). `file` is for the message. */
+/* The array at path, checked: type and rank must match (INPUT error naming file and path otherwise). `file` is for the
+ * message. */
 MhoStatus mho_record_require(const MhoRecord *record, const char *file, const char *path, MhoType type, size_t rank,
                              const MhoArray **array, MhoError *error) MHO_CHECKED;
 size_t mho_array_count(const MhoArray *array); /* product of shape; 1 for rank 0 */
 
 /* SHA-256, 64 hex digits + NUL, over every array and attribute in name order, little-endian: path, type, shape,
- * axis names, unit, values. Groups "provenance" and "summary" at the root and the root attribute "history" are left out. */
+ * axis names, unit, values. Groups "provenance" and "summary" at the root and the root attribute "history" are left
+ * out. */
 MhoStatus mho_record_digest(const MhoRecord *record, char hex[65], MhoError *error) MHO_CHECKED;
 
 #endif

@@ -34,7 +34,7 @@ typedef struct MhoError {
 #define MHO_CHECKED __attribute__((warn_unused_result))
 #define MHO_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 
-/* Fill error (may be NULL) with status and a formatted line; returns status so that callers can `return mho_fail(...)`. */
+/* Fill error (may be NULL) with status and a formatted line; returns status, for `return mho_fail(...)`. */
 MhoStatus mho_fail(MhoError *error, MhoStatus status, const char *format, ...) MHO_PRINTF(3, 4);
 
 /* Put "prefix: " in front of the text of an error that is being passed up; returns its status. */

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { FILE_BYTES_MAX = 1 << 20, DEPTH_MAX = 32, KEY_MAX = 255, KEYS_MAX = 4096, PATH_MAX_BYTES = DEPTH_MAX * (KEY_MAX + 1) };
+enum { FILE_BYTES_MAX = 1 << 20, DEPTH_MAX = 32, KEY_MAX = 255, KEYS_MAX = 4096 };
+enum { PATH_MAX_BYTES = DEPTH_MAX * (KEY_MAX + 1) };
 
 typedef struct Reader {
     yaml_parser_t parser;

@@ -1,7 +1,8 @@
 /* yaml.h - a YAML file as a tree with line numbers (libyaml underneath).
  *
- * Mappings, sequences and plain scalars only; anchors, tags, several documents, nesting above 32, mappings above 4096 keys
- * and files above 1 MiB are refused with file and line. Typing happens later, from parameter tables. Duplicate keys are an error here.
+ * Mappings, sequences and plain scalars only; anchors, tags, several documents, nesting above 32, mappings above 4096
+ * keys and files above 1 MiB are refused with file and line. Typing happens later, from parameter tables. Duplicate
+ * keys are an error here.
  */
 #ifndef MHO_BASE_YAML_H
 #define MHO_BASE_YAML_H

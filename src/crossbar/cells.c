@@ -62,7 +62,8 @@ void mho_tile_weights(const MhoPlan *plan, size_t l, const Tile *tile, float *co
     }
 }
 
-void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *const v[MHO_POLARITIES], float *variance)
+void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *const v[MHO_POLARITIES],
+                        float *variance)
 {
     const bool own_columns = tile->noise_columns > tile->width; /* the second array draws for itself */
     const double unit = mho_tile_unit(plan, l);

@@ -5,10 +5,10 @@
  *   MhoState  that chip at a time and a temperature: drifted, packed for the kernels           the same devices
  *   MhoRun    a thread's scratch; holds no counter that reaches a result and no random state
  *
- * A matrix holds integer weight codes -n_weight..n_weight; full-scale codes map to g_max (x = |code| / n_weight). A read sums
- * x_r * g over the rows of one tile; one accumulator unit is one weight code times one input code. Every row tile (and
- * slice and phase) is converted on its own; codes are summed as integers; then one float multiply (and add), clip, round.
- * crossbar knows no graph: net hands it matrices and gathers.
+ * A matrix holds integer weight codes -n_weight..n_weight; full-scale codes map to g_max (x = |code| / n_weight). A
+ * read sums x_r * g over the rows of one tile; one accumulator unit is one weight code times one input code. Every row
+ * tile (and slice and phase) is converted on its own; codes are summed as integers; then one float multiply (and add),
+ * clip, round. crossbar knows no graph: net hands it matrices and gathers.
  */
 #ifndef MHO_CROSSBAR_CROSSBAR_H
 #define MHO_CROSSBAR_CROSSBAR_H
@@ -25,8 +25,13 @@ typedef enum MhoSubtract { MHO_SUBTRACT_ANALOG, MHO_SUBTRACT_DIGITAL } MhoSubtra
 typedef enum MhoCalibrate { MHO_CALIBRATE_IDEAL, MHO_CALIBRATE_CHIP, MHO_CALIBRATE_STATE } MhoCalibrate;
 typedef enum MhoRange { MHO_RANGE_CALIBRATED, MHO_RANGE_FIXED, MHO_RANGE_MAXIMUM, MHO_RANGE_UNIT } MhoRange;
 typedef enum MhoCompensation { MHO_COMPENSATE_NONE, MHO_COMPENSATE_GLOBAL } MhoCompensation;
-typedef enum MhoReadChoice { MHO_READ_DEFAULT, MHO_READ_CHOOSE_FROZEN, MHO_READ_CHOOSE_PER_READ, MHO_READ_CHOOSE_SPLIT } MhoReadChoice;
-typedef enum MhoDrawForm { MHO_DRAW_PER_COLUMN, MHO_DRAW_PER_CELL } MhoDrawForm; /* exact short form, and its reference */
+typedef enum MhoReadChoice {
+    MHO_READ_DEFAULT,
+    MHO_READ_CHOOSE_FROZEN,
+    MHO_READ_CHOOSE_PER_READ,
+    MHO_READ_CHOOSE_SPLIT
+} MhoReadChoice;
+typedef enum MhoDrawForm { MHO_DRAW_PER_COLUMN, MHO_DRAW_PER_CELL } MhoDrawForm; /* exact short form; reference */
 
 /* The common keys "chip.*" of a study; parameter table in mho_chip_model. */
 typedef struct MhoChipParams {
@@ -35,7 +40,7 @@ typedef struct MhoChipParams {
     double t_observe;                    /* s, key cell.t_observe */
     int draw;                            /* MhoDrawForm, key cell.draw */
     int calibrate, range;                /* keys adc.calibrate, adc.range */
-    double full_scale;                   /* key adc.full_scale: range = fixed, as a fraction of the largest possible sum */
+    double full_scale;                   /* key adc.full_scale: range = fixed, part of the largest possible sum */
     int rows, cols, mapping, subtract;   /* keys array.* */
     int compensation;
 } MhoChipParams;
@@ -79,9 +84,10 @@ typedef struct MhoLayerPlan {
 } MhoLayerPlan;
 
 /* Plan tiles for n matrices. Widths of the random counters, integer bounds (s32 sums, ADC code sums in 64 bit) and
- * combinations are checked here: USAGE errors name layer, key and remedy. ADC steps of unit, maximum and fixed ranges are
- * known at once; calibrated ones are set by mho_plan_calibrate. */
-MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices, size_t n, MhoPlan **plan, MhoError *error) MHO_CHECKED;
+ * combinations are checked here: USAGE errors name layer, key and remedy. ADC steps of unit, maximum and fixed ranges
+ * are known at once; calibrated ones are set by mho_plan_calibrate. */
+MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices, size_t n, MhoPlan **plan,
+                          MhoError *error) MHO_CHECKED;
 void mho_plan_destroy(MhoPlan *plan);
 MhoLayerPlan mho_plan_layer(const MhoPlan *plan, size_t l);
 bool mho_plan_needs_calibration(const MhoPlan *plan);  /* range = calibrated */
@@ -95,9 +101,10 @@ void mho_range_probe_destroy(MhoRangeProbe *probe);
 void mho_range_probe_merge(MhoRangeProbe *into, const MhoRangeProbe *from);
 double mho_range_probe_largest(const MhoRangeProbe *probe, size_t l); /* largest |tile sum| met, accumulator units */
 
-/* Steps that minimise the mean squared error of quantizing and clipping the sums seen. For calibrate = ideal into the plan (before
- * chips are made), for chip and state into the chip or state. A step is never below one accumulator unit; where the codes hold the largest sum it is one, so
- * codes are exact. Ranges that are known already stay. USAGE when the probe has another number of layers. */
+/* Steps that minimise the mean squared error of quantizing and clipping the sums seen. For calibrate = ideal into the
+ * plan (before chips are made), for chip and state into the chip or state. A step is never below one accumulator unit;
+ * where the codes hold the largest sum it is one, so codes are exact. Ranges that are known already stay. USAGE when
+ * the probe has another number of layers. */
 MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
 MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
 MhoStatus mho_state_calibrate(MhoState *state, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
@@ -108,27 +115,33 @@ MhoStatus mho_chip_create(const MhoPlan *plan, uint32_t number, MhoChip **chip, 
 MhoStatus mho_chip_create_ideal(const MhoPlan *plan, MhoChip **chip, MhoError *error) MHO_CHECKED;
 void mho_chip_destroy(MhoChip *chip);
 
-/* The chip under a condition: drifted and frozen-noise conductances, wires, packed planes. Compensation is measured with
- * mho_state_compensate() once steps are set. */
+/* The chip under a condition: drifted and frozen-noise conductances, wires, packed planes. Compensation is measured
+ * with mho_state_compensate() once steps are set. */
 MhoStatus mho_state_create(const MhoChip *chip, MhoCondition at, MhoState **state, MhoError *error) MHO_CHECKED;
 void mho_state_destroy(MhoState *state);
 const MhoPlan *mho_state_plan(const MhoState *state); /* borrowed: the plan its chip was made from */
-/* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just after programming
- * (at the same temperature); their ratio multiplies the layer's outputs. No-op when the plan asks for none. MEMORY, or what wires report.
+/* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just
+ * after programming (at the same temperature); their ratio multiplies the layer's outputs. No-op when the plan asks for
+ * none. MEMORY, or what wires report.
  * Source: Joshi et al., Nat. Commun. 11 (2020) 2473. */
 MhoStatus mho_state_compensate(MhoState *state, MhoRun *run, MhoError *error) MHO_CHECKED;
 double mho_state_compensation(const MhoState *state, size_t l); /* 1 when there is none */
 
-/* Effective weights (rows incl. always-on rows, cols) of one group in weight codes, as the packed planes hold them: for tests. */
-MhoStatus mho_state_weights(const MhoState *state, size_t l, size_t group, size_t n, float *weights, MhoError *error) MHO_CHECKED;
-/* Variance (cols) in accumulator units^2 of the per-read noise of one group for one input row vector (codes): for tests. */
-MhoStatus mho_state_variance(const MhoState *state, size_t l, size_t group, const uint8_t *codes, double *variance, MhoError *error) MHO_CHECKED;
+/* Effective weights (rows incl. always-on rows, cols) of one group in weight codes, as the packed planes hold them: for
+ * tests. */
+MhoStatus mho_state_weights(const MhoState *state, size_t l, size_t group, size_t n, float *weights,
+                            MhoError *error) MHO_CHECKED;
+/* Variance (cols) in accumulator units^2 of the per-read noise of one group for one input row vector (codes): for
+ * tests. */
+MhoStatus mho_state_variance(const MhoState *state, size_t l, size_t group, const uint8_t *codes, double *variance,
+                             MhoError *error) MHO_CHECKED;
 
 MhoStatus mho_run_create(const MhoPlan *plan, MhoRun **run, MhoError *error) MHO_CHECKED;
 void mho_run_destroy(MhoRun *run);
 
-/* How codes leave the layer: out = clip(round(fma(sum, a, b))) as u8 (s8 with low < 0), or logits = fma(sum, a, b) as float. The sum is
- * in accumulator units; the ADC step and the compensation are folded into a by the call (a unit step changes nothing). */
+/* How codes leave the layer: out = clip(round(fma(sum, a, b))) as u8 (s8 with low < 0), or logits = fma(sum, a, b) as
+ * float. The sum is in accumulator units; the ADC step and the compensation are folded into a by the call (a unit step
+ * changes nothing). */
 typedef struct MhoOutput {
     const float *a, *b; /* (channels of all groups) */
     int low, high;
@@ -139,7 +152,7 @@ typedef struct MhoOutput {
 /* What one layer did with one image; add in image order. */
 typedef struct MhoLayerMeter {
     uint64_t conversions, clipped;
-    double signal, noise; /* sum of squares of the ideal integer sums and of the difference to them; 0 unless measured */
+    double signal, noise; /* sums of squares of the ideal integer sums and of differences to them; 0: not measured */
 } MhoLayerMeter;
 
 typedef struct MhoLayerCall {
@@ -153,9 +166,10 @@ typedef struct MhoLayerCall {
     MhoLayerMeter *meter;    /* may be NULL */
 } MhoLayerCall;
 
-/* One layer of one image: gather, DAC, multiply, noise, ADC, sum over tiles, rescale, next codes. No allocation. The step in use is the
- * state's, else the chip's, else the plan's; 1 when none is set. Sums are exact while |tile sum| <= 2^24, beyond that rounded to float.
- * state is shared by threads, run is one thread's; both belong to the same plan. Image numbers from 0xFFFFFF00 on are reserved. */
+/* One layer of one image: gather, DAC, multiply, noise, ADC, sum over tiles, rescale, next codes. No allocation. The
+ * step in use is the state's, else the chip's, else the plan's; 1 when none is set. Sums are exact while |tile sum| <=
+ * 2^24, beyond that rounded to float. state is shared by threads, run is one thread's; both belong to the same plan.
+ * Image numbers from 0xFFFFFF00 on are reserved. */
 void mho_state_forward(const MhoState *state, MhoRun *run, const MhoLayerCall *call);
 
 #endif

@@ -37,7 +37,7 @@ typedef struct Tile {
     size_t columns, noise_columns; /* of the matrix and of the variance product: padded */
     size_t converters;             /* true conversion columns */
     size_t cell_cols[MHO_POLARITIES], cells[MHO_POLARITIES];
-    size_t total0;                 /* where the group's digital sums (block, width) of this column tile start, per position */
+    size_t total0;                 /* where the group's digital sums (block, width) of this column tile start */
     double largest_sum, largest_pattern; /* as of the layer */
     Planes ideal;                  /* (rows, width) weight codes, exact */
 } Tile;
@@ -175,14 +175,16 @@ typedef struct TileScratch {
 } TileScratch;
 
 /* Work on tile t of layer l; i numbers the tiles of all layers. */
-typedef MhoStatus (*TileJob)(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error);
+typedef MhoStatus (*TileJob)(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch,
+                             MhoError *error);
 MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context, MhoError *error) MHO_CHECKED;
 /* Target conductances (cells) of both arrays. */
 void mho_tile_targets(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES]);
 /* Weights (rows, columns) in weight codes of the conversion columns. */
 void mho_tile_weights(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES], double *weights);
 /* Variances (rows, noise_columns) in weight codes^2 of the noise columns. */
-void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *const v[MHO_POLARITIES], float *variance);
+void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *const v[MHO_POLARITIES],
+                        float *variance);
 /* Weight codes per unit of conductance. */
 double mho_tile_unit(const MhoPlan *plan, size_t l);
 

@@ -87,9 +87,9 @@ static void convert(const Pass *pass, const Tile *tile, const ChipTile *cells)
         mho_probe_add(read->probe, read->l, read->P, tile->columns, second, run->y + tile->width);
         (void)mho_kernels()->convert(n, run->y, 1.0F, -unclipped, unclipped, run->converted);
     } else {
-        clipped = plan->config.adc->convert(plan->config.adc_params, cells->adc, plan->layers[read->l].signed_converter, read->P,
-                                            tile->columns, run->y, 1.0F / mho_crossbar_step(read->state, read->l),
-                                            run->converted);
+        clipped = plan->config.adc->convert(plan->config.adc_params, cells->adc, plan->layers[read->l].signed_converter,
+                                            read->P, tile->columns, run->y,
+                                            1.0F / mho_crossbar_step(read->state, read->l), run->converted);
     }
     if (read->meter) {
         read->meter->clipped += clipped;
@@ -183,8 +183,8 @@ static void ideal_sums(const GroupRead *read, const LayerPlan *layer)
 
         for (int q = 0; q < 2; q++) {
             if (planes[q]) {
-                multiply(read->P, t->rows, t->width, run->codes[0] + t->row0, minus ? minus + t->row0 : NULL, layer->stride,
-                         planes[q], run->converted, run->low);
+                multiply(read->P, t->rows, t->width, run->codes[0] + t->row0, minus ? minus + t->row0 : NULL,
+                         layer->stride, planes[q], run->converted, run->low);
                 mho_kernels()->accumulate(read->P * t->width, run->low, q == 0 ? 1 : 256, ideal);
             }
         }
@@ -219,7 +219,8 @@ void mho_crossbar_read_group(const GroupRead *read)
 /* Squares of the ideal sums and of what the arrays made of them, in position and column order. */
 static void measure(const GroupRead *read, const Tile *tile, double factor)
 {
-    const int64_t *total = read->run->total + MHO_BLOCK * tile->total0, *ideal = read->run->ideal + MHO_BLOCK * tile->total0;
+    const int64_t *total = read->run->total + MHO_BLOCK * tile->total0,
+                  *ideal = read->run->ideal + MHO_BLOCK * tile->total0;
 
     for (size_t p = 0; p < read->P; p++) {
         for (size_t j = 0; j < tile->cols; j++) {
@@ -266,7 +267,8 @@ static void gather(const MhoLayerCall *call, const LayerPlan *layer, const Group
 
     geometry.c_first += (int)read->group * geometry.c_count;
     if (layer->matrix.signed_input) {
-        mho_gather_s8(&geometry, (const int8_t *)call->codes, read->first, read->P, run->codes[0], run->codes[1], layer->stride);
+        mho_gather_s8(&geometry, (const int8_t *)call->codes, read->first, read->P, run->codes[0], run->codes[1],
+                      layer->stride);
     } else {
         mho_gather_u8(&geometry, call->codes, read->first, read->P, run->codes[0], layer->stride);
     }

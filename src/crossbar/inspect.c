@@ -34,8 +34,8 @@ MhoStatus mho_state_weights(const MhoState *state, size_t l, size_t group, size_
         return status;
     }
     if (n != layer->rows * layer->matrix.cols) {
-        return mho_fail(error, MHO_USAGE, "layer %s has %zu x %zu weights in a group, not %zu", layer->matrix.name, layer->rows,
-                        layer->matrix.cols, n);
+        return mho_fail(error, MHO_USAGE, "layer %s has %zu x %zu weights in a group, not %zu", layer->matrix.name,
+                        layer->rows, layer->matrix.cols, n);
     }
     for (size_t i = 0; i < layer->row_tiles * layer->col_tiles; i++) {
         const Tile *t = mho_crossbar_tile(layer, group, i / layer->col_tiles, i % layer->col_tiles);

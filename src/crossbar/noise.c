@@ -66,7 +66,8 @@ static void plane_sum(const Pass *pass, const Tile *tile, const VariancePlane *p
 {
     const size_t stride = layer_of(pass)->stride, C = tile->noise_columns;
 
-    mho_kernels()->mvm_u8s8(pass->read->P, mho_pad(tile->rows, MHO_ROW_GROUP), C, x + tile->row0, stride, plane->values, sum);
+    mho_kernels()->mvm_u8s8(pass->read->P, mho_pad(tile->rows, MHO_ROW_GROUP), C, x + tile->row0, stride, plane->values,
+                            sum);
     for (size_t p = 0; p < pass->read->P; p++) {
         add_bias(tile->rows, x + p * stride + tile->row0, C, sum + p * C);
     }
@@ -128,7 +129,8 @@ void mho_noise_rows(const Pass *pass, const Tile *tile)
     }
 }
 
-/* Noise e (P, noise columns) of cells to y (P, columns); a reference column subtracted as a current enters every column. */
+/* Noise e (P, noise columns) of cells to y (P, columns); a reference column subtracted as a current enters every
+ * column. */
 static void add_columns(const Pass *pass, const Tile *tile, const float *e)
 {
     const bool shared = tile->noise_columns > tile->columns;
@@ -156,8 +158,8 @@ static void draw_cells(const Pass *pass, const Tile *tile, int q, float *e)
     for (size_t p = 0; p < pass->read->P; p++) {
         const uint8_t *x = pass->magnitude + p * stride + tile->row0;
 
-        mho_normal_fill_at(read_stream(pass, tile->number, q), MHO_DRAW_CELL_READ, (pass->read->first + p) * tile->cells[q],
-                           tile->cells[q], normals);
+        mho_normal_fill_at(read_stream(pass, tile->number, q), MHO_DRAW_CELL_READ,
+                           (pass->read->first + p) * tile->cells[q], tile->cells[q], normals);
         for (size_t r = 0; r < tile->rows; r++) {
             const float linear = full * (float)x[r], square = (float)(x[r] * x[r]);
 

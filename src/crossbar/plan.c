@@ -1,4 +1,4 @@
-/* plan.c - one set of matrices on one chip configuration: checks, tiles, always-on rows, converter steps known at once. */
+/* plan.c - one set of matrices on one chip configuration: checks, tiles, always-on rows, known converter steps. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,8 +64,8 @@ static MhoStatus check_codes(const MhoMatrix *m, MhoError *error)
 
     for (size_t i = 0; i < n; i++) {
         if (m->codes[i] < -m->n_weight || m->codes[i] > m->n_weight) {
-            return mho_fail(error, MHO_USAGE, "layer %s: weight code %d is outside -%d..%d", m->name, m->codes[i], m->n_weight,
-                            m->n_weight);
+            return mho_fail(error, MHO_USAGE, "layer %s: weight code %d is outside -%d..%d", m->name, m->codes[i],
+                            m->n_weight, m->n_weight);
         }
     }
     return MHO_OK;
@@ -78,15 +78,17 @@ static MhoStatus check_matrix(const MhoMatrix *m, MhoError *error)
                            __builtin_mul_overflow(weights, m->cols, &weights) || weights > SIZE_MAX / 16;
 
     if (!m->codes || m->groups == 0 || m->rows == 0 || m->cols == 0 || m->positions == 0 || overflows) {
-        return mho_fail(error, MHO_USAGE, "layer %s: an empty or impossible matrix (%zu groups of %zu x %zu, %zu positions)", m->name,
+        return mho_fail(error, MHO_USAGE,
+                        "layer %s: an empty or impossible matrix (%zu groups of %zu x %zu, %zu positions)", m->name,
                         m->groups, m->rows, m->cols, m->positions);
     }
     if (m->n_weight < 1 || m->n_weight > MHO_LARGEST_PACKED) {
-        return mho_fail(error, MHO_USAGE, "layer %s: largest weight code %d is not in 1..%d: lower quant.weight.bits", m->name,
-                        m->n_weight, MHO_LARGEST_PACKED);
+        return mho_fail(error, MHO_USAGE, "layer %s: largest weight code %d is not in 1..%d: lower quant.weight.bits",
+                        m->name, m->n_weight, MHO_LARGEST_PACKED);
     }
     if (m->n_input < 1 || m->n_input > (m->signed_input ? 127 : 255)) {
-        return mho_fail(error, MHO_USAGE, "layer %s: largest input code %d is not in 1..%d: lower quant.activation.bits", m->name,
+        return mho_fail(error, MHO_USAGE,
+                        "layer %s: largest input code %d is not in 1..%d: lower quant.activation.bits", m->name,
                         m->n_input, m->signed_input ? 127 : 255);
     }
     return check_codes(m, error);
@@ -104,7 +106,8 @@ static MhoStatus plan_inputs(const MhoPlan *plan, LayerPlan *layer, MhoError *er
     layer->bipolar = m->signed_input && c->dac->bipolar && c->dac->bipolar(c->dac_params);
     if (layer->bipolar && !c->cell->ohmic) {
         return mho_fail(error, MHO_USAGE,
-                        "layer %s: cell %s takes no bipolar inputs, its current has one direction: set chip.dac.%s.signed=two_phase",
+                        "layer %s: cell %s takes no bipolar inputs, its current has one direction: "
+                        "set chip.dac.%s.signed=two_phase",
                         m->name, c->cell->model.name, c->dac->model.name);
     }
     layer->phases = m->signed_input && !layer->bipolar ? 2 : 1;
@@ -141,7 +144,8 @@ static MhoStatus plan_rows(const MhoPlan *plan, LayerPlan *layer, MhoError *erro
     layer->shift_rows = mho_shift_rows(largest_shift(m), m->n_weight, m->n_input, NULL);
     if (layer->shift_rows > 4 * m->rows + MHO_LANES) {
         return mho_fail(error, MHO_USAGE,
-                        "layer %s: its shift (up to %lld units) needs %zu always-on rows beside %zu of its own: set quant.shift=none "
+                        "layer %s: its shift (up to %lld units) needs %zu always-on rows beside %zu of its own: "
+                        "set quant.shift=none "
                         "or raise quant.weight.bits",
                         m->name, (long long)largest_shift(m), layer->shift_rows, m->rows);
     }
@@ -151,12 +155,15 @@ static MhoStatus plan_rows(const MhoPlan *plan, LayerPlan *layer, MhoError *erro
     layer->n_tiles = m->groups * layer->row_tiles * layer->col_tiles;
     layer->stride = mho_pad(layer->rows + MHO_ROW_GROUP, MHO_LANES);
     if (layer->n_tiles > (size_t)1 << MHO_TILE_BITS) {
-        return mho_fail(error, MHO_USAGE, "layer %s: %zu tiles, at most %d: raise chip.array.rows or chip.array.cols", m->name,
-                        layer->n_tiles, 1 << MHO_TILE_BITS);
+        return mho_fail(error, MHO_USAGE, "layer %s: %zu tiles, at most %d: raise chip.array.rows or chip.array.cols",
+                        m->name, layer->n_tiles, 1 << MHO_TILE_BITS);
     }
-    if (m->positions > items / (plan->config.chip.draw == MHO_DRAW_PER_CELL ? most_cells : 2 * array_cols + array_rows + 64)) {
-        return mho_fail(error, MHO_USAGE, "layer %s: %zu positions need more than 2^34 random numbers a read: lower chip.array.rows "
-                        "and chip.array.cols", m->name, m->positions);
+    if (m->positions >
+        items / (plan->config.chip.draw == MHO_DRAW_PER_CELL ? most_cells : 2 * array_cols + array_rows + 64)) {
+        return mho_fail(error, MHO_USAGE,
+                        "layer %s: %zu positions need more than 2^34 random numbers a read: lower chip.array.rows "
+                        "and chip.array.cols",
+                        m->name, m->positions);
     }
     return MHO_OK;
 }
@@ -276,7 +283,8 @@ static MhoReadMode read_mode(const MhoChipConfig *c)
     return c->cell->default_read;
 }
 
-MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices, size_t n, MhoPlan **plan, MhoError *error)
+MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices, size_t n, MhoPlan **plan,
+                          MhoError *error)
 {
     MhoStatus status = check_config(config, matrices, n, error);
     MhoPlan *p;

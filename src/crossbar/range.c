@@ -1,8 +1,8 @@
 /* range.c - the converter's range: largest possible sums, and the steps that need no calibration.
  *
  *   unit: 1    maximum: max(1, largest / largest code)    fixed: full_scale largest / largest code
- * A step below one accumulator unit resolves nothing but noise, so a maximum (and a calibrated) step stays at 1 there and
- * codes are exact.
+ * A step below one accumulator unit resolves nothing but noise, so a maximum (and a calibrated) step stays at 1 there
+ * and codes are exact.
  */
 #include "crossbar/crossbar_internal.h"
 
@@ -101,7 +101,8 @@ void mho_plan_ranges(MhoPlan *plan)
             const Tile *t = &layer->tiles[i];
 
             layer->largest_sum = t->largest_sum > layer->largest_sum ? t->largest_sum : layer->largest_sum;
-            layer->largest_pattern = t->largest_pattern > layer->largest_pattern ? t->largest_pattern : layer->largest_pattern;
+            layer->largest_pattern =
+                t->largest_pattern > layer->largest_pattern ? t->largest_pattern : layer->largest_pattern;
         }
         plan->steps[l] = step_of(&plan->config.chip, layer->largest_sum, mho_crossbar_largest_code(plan, layer));
     }

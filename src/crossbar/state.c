@@ -1,4 +1,5 @@
-/* state.c - a chip at a time and a temperature: the same devices, drifted, with frozen read noise, behind their wires, packed.
+/* state.c - a chip at a time and a temperature: the same devices, drifted, with frozen read noise, behind their wires,
+ * packed.
  *
  *   frozen noise: g' = max(0, g (1 + e_row) + sigma N),  sigma^2 = linear + square at full input, N fixed per device
  * frozen: all time scales; split: those slower than t_observe, the rest fresh at every read; per_read: none.
@@ -15,14 +16,16 @@ static bool draws_frozen(const MhoChip *chip)
 {
     const MhoPlan *plan = chip->plan;
 
-    return !chip->ideal && plan->config.cell->read_noise && plan->config.chip.noise > 0.0 && plan->read != MHO_READ_PER_READ;
+    return !chip->ideal && plan->config.cell->read_noise && plan->config.chip.noise > 0.0 &&
+           plan->read != MHO_READ_PER_READ;
 }
 
 static bool draws_reads(const MhoChip *chip)
 {
     const MhoPlan *plan = chip->plan;
 
-    return !chip->ideal && plan->config.cell->read_noise && plan->config.chip.noise > 0.0 && plan->read != MHO_READ_FROZEN;
+    return !chip->ideal && plan->config.cell->read_noise && plan->config.chip.noise > 0.0 &&
+           plan->read != MHO_READ_FROZEN;
 }
 
 static MhoBand frozen_band(const MhoPlan *plan)
@@ -78,8 +81,10 @@ static void read_law(const MhoState *state, const MhoCells *cells, MhoBand band,
     c->cell->read_noise(c->cell_params, cells, state->at, band, g, noise);
 }
 
-/* Noise kept for life, at this condition's sigma, into g. Row draws belong to the row tile, so all its arrays share them. */
-static void freeze(const MhoState *state, size_t l, const Tile *tile, int q, const MhoCells *cells, TileScratch *scratch)
+/* Noise kept for life, at this condition's sigma, into g. Row draws belong to the row tile, so all its arrays share
+ * them. */
+static void freeze(const MhoState *state, size_t l, const Tile *tile, int q, const MhoCells *cells,
+                   TileScratch *scratch)
 {
     const MhoPlan *plan = state->chip->plan;
     const size_t row_tile = tile->group * plan->layers[l].row_tiles + tile->row_tile;
@@ -110,10 +115,11 @@ static void freeze(const MhoState *state, size_t l, const Tile *tile, int q, con
 }
 
 /* Effective conductance behind the wires; variances go with the square of the attenuation. */
-static MhoStatus attenuate(const MhoPlan *plan, const Tile *tile, int q, bool noisy, TileScratch *scratch, MhoError *error)
+static MhoStatus attenuate(const MhoPlan *plan, const Tile *tile, int q, bool noisy, TileScratch *scratch,
+                           MhoError *error)
 {
-    const MhoStatus status = plan->config.wire->effective(plan->config.wire_params, tile->rows, tile->cell_cols[q], scratch->g[q],
-                                                          scratch->spare, error);
+    const MhoStatus status = plan->config.wire->effective(plan->config.wire_params, tile->rows, tile->cell_cols[q],
+                                                          scratch->g[q], scratch->spare, error);
 
     if (status != MHO_OK) {
         return status;
@@ -129,7 +135,8 @@ static MhoStatus attenuate(const MhoPlan *plan, const Tile *tile, int q, bool no
 }
 
 /* One array of a tile under the condition: conductance and law of a read into scratch. */
-static MhoStatus age_array(const MhoState *state, size_t l, const Tile *tile, int q, TileScratch *scratch, MhoError *error)
+static MhoStatus age_array(const MhoState *state, size_t l, const Tile *tile, int q, TileScratch *scratch,
+                           MhoError *error)
 {
     const MhoChip *chip = state->chip;
     const MhoChipConfig *c = &chip->plan->config;
@@ -219,8 +226,8 @@ MhoStatus mho_state_create(const MhoChip *chip, MhoCondition at, MhoState **stat
 
     *state = NULL;
     if (!(at.t >= 0.0 && at.t < forever) || !(at.temperature > 0.0 && at.temperature < forever)) {
-        return mho_fail(error, MHO_USAGE, "a chip is read at a time >= 0 s and a temperature > 0 K, not %g s and %g K", at.t,
-                        at.temperature);
+        return mho_fail(error, MHO_USAGE, "a chip is read at a time >= 0 s and a temperature > 0 K, not %g s and %g K",
+                        at.t, at.temperature);
     }
     s = calloc(1, sizeof *s);
     if (!s) {

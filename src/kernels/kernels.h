@@ -30,7 +30,8 @@ typedef struct MhoKernels {
     void (*words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, size_t n, uint32_t *out);
 
     /* sum (P, C) s32 = x (P, R4) u8 times packed s8 weights; exact while |sum| < 2^31. */
-    void (*mvm_u8s8)(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_stride, const int8_t *packed, int32_t *sum);
+    void (*mvm_u8s8)(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_stride, const int8_t *packed,
+                     int32_t *sum);
 
     /* y (P, C) += x (P, R) f32 times w (R, C) f32; each output adds its rows in order 0..R-1 with fma. */
     void (*mvm_f32)(size_t P, size_t R, size_t C, const float *x, size_t x_stride, const float *w, float *y);
@@ -48,8 +49,9 @@ typedef struct MhoKernels {
     /* total (n) += sign * code, 64 bit. */
     void (*accumulate)(size_t n, const int32_t *code, int sign, int64_t *total);
 
-    /* out (P, C) = clip(round(fma((float)total, a[c], b[c])), low, high) for a, b (C); out is u8 or, with low < 0, s8. */
-    void (*requantize)(size_t P, size_t C, const int64_t *total, const float *a, const float *b, int low, int high, uint8_t *out);
+    /* out (P, C) = clip(round(fma((float)total, a[c], b[c])), low, high) for a, b (C); out is u8, with low < 0 s8. */
+    void (*requantize)(size_t P, size_t C, const int64_t *total, const float *a, const float *b, int low, int high,
+                       uint8_t *out);
 
     /* y (n) = elementwise laws used by device models on whole tiles; x and y may be the same array. */
     void (*log)(size_t n, const float *x, float *y);
@@ -58,14 +60,14 @@ typedef struct MhoKernels {
 
 const MhoKernels *mho_kernels(void);
 
-/* "scalar", "avx2", "avx512" or "auto". USAGE when unknown or not supported by this CPU; names the choices. Not thread-safe:
- * called by main() before any work. */
+/* "scalar", "avx2", "avx512" or "auto". USAGE when unknown or not supported by this CPU; names the choices. Not
+ * thread-safe: called by main() before any work. */
 MhoStatus mho_kernels_force(const char *name, MhoError *error) MHO_CHECKED;
 
 /* The tables this CPU can run, best last; returns their number. */
 size_t mho_kernels_available(const MhoKernels **tables, size_t max);
 
-/* Packed order of weights (R, C_true) row-major s8: [C / 16][R4 / 4][16][4]; padding is 0. packed holds R4 * C bytes. */
+/* Packed order of weights (R, C_true) row-major s8: [C / 16][R4 / 4][16][4]; padding is 0. packed: R4 * C bytes. */
 void mho_pack_s8(size_t R, size_t C_true, const int8_t *weights, int8_t *packed);
 size_t mho_packed_size(size_t R, size_t C_true);
 
@@ -77,12 +79,15 @@ typedef struct MhoGather {
     int out_h, out_w;
 } MhoGather;
 
-/* Rows of positions first .. first + P - 1 (row-major over out_h, out_w) of one image (h, w, c) u8 into x (P, x_stride):
- * row index r = (ky * kernel_w + kx) * c_count + c. Outside the image is code 0. The tail up to x_stride is not touched. */
-void mho_gather_u8(const MhoGather *geometry, const uint8_t *image, size_t first, size_t P, uint8_t *x, size_t x_stride);
-/* The same with signed codes split into two phases: positive part and magnitude of the negative part. */
-void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first, size_t P, uint8_t *plus, uint8_t *minus,
+/* Rows of positions first .. first + P - 1 (row-major over out_h, out_w) of one image (h, w, c) u8 into x (P,
+ * x_stride): row index r = (ky * kernel_w + kx) * c_count + c. Outside the image is code 0. The tail up to x_stride is
+ * not touched. */
+void mho_gather_u8(const MhoGather *geometry, const uint8_t *image, size_t first, size_t P, uint8_t *x,
                    size_t x_stride);
-void mho_gather_f32(const MhoGather *geometry, const float *image, float pad_value, size_t first, size_t P, float *x, size_t x_stride);
+/* The same with signed codes split into two phases: positive part and magnitude of the negative part. */
+void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first, size_t P, uint8_t *plus,
+                   uint8_t *minus, size_t x_stride);
+void mho_gather_f32(const MhoGather *geometry, const float *image, float pad_value, size_t first, size_t P, float *x,
+                    size_t x_stride);
 
 #endif

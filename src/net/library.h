@@ -5,7 +5,7 @@
 /* "oneDNN 2.6.3" */
 const char *mho_net_library(void);
 
-/* Threads of passes started from this thread, oneDNN's among them; <= 0 changes nothing. Returns how many there were. */
+/* Threads of passes started from this thread, oneDNN's among them; <= 0 changes nothing. Returns how many were. */
 int mho_net_threads(int threads);
 
 #endif

@@ -243,8 +243,9 @@ MhoStatus mho_scope_create(MhoScope *scope, const MhoScope *parent, const MhoRec
     for (size_t k = 0; k < group->n_arrays && status == MHO_OK; k++) {
         const MhoArray *array = group->arrays[k];
         if (is_coordinate(array)) {
-            status = scope_add(scope, (MhoDimension){.axis = array->name, .coordinate = array, .length = array->shape[0]},
-                               array->name, error);
+            status =
+                scope_add(scope, (MhoDimension){.axis = array->name, .coordinate = array, .length = array->shape[0]},
+                          array->name, error);
         }
     }
     if (status == MHO_OK && parent == NULL) {

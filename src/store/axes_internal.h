@@ -25,10 +25,11 @@ typedef struct MhoScope {
     size_t n;
 } MhoScope;
 
-/* Define the dimensions of one group: its coordinates, in the root every axis that has one length in the whole file, and
- * every axis of its own arrays that no parent defines with that length. All lengths and names may occur; a name that is
- * taken in the group gets its length appended. MEMORY error only. The caller releases the scope either way. */
-MhoStatus mho_scope_create(MhoScope *scope, const MhoScope *parent, const MhoRecord *group, MhoError *error) MHO_CHECKED;
+/* Define the dimensions of one group: its coordinates, in the root every axis that has one length in the whole file,
+ * and every axis of its own arrays that no parent defines with that length. All lengths and names may occur; a name
+ * that is taken in the group gets its length appended. MEMORY error only. The caller releases the scope either way. */
+MhoStatus mho_scope_create(MhoScope *scope, const MhoScope *parent, const MhoRecord *group,
+                           MhoError *error) MHO_CHECKED;
 void mho_scope_release(MhoScope *scope);
 
 /* The dimension of axis i of an array of the scope's group; never NULL after a successful create. */

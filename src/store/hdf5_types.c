@@ -10,8 +10,9 @@ void mho_store_quiet(MhoStoreQuiet *saved)
 {
     saved->function = NULL;
     saved->data = NULL;
-    /* A damaged file that HDF5 gave up on leaves identifiers open, over which its exit handler prints "infinite loop closing library".
-     * Everything opened here is closed here, so that handler is not needed. Counts only before HDF5's first call. */
+    /* A damaged file that HDF5 gave up on leaves identifiers open, over which its exit handler prints "infinite loop
+     * closing library". Everything opened here is closed here, so that handler is not needed. Counts only before HDF5's
+     * first call. */
     (void)H5dont_atexit();
     (void)H5Eget_auto2(H5E_DEFAULT, &saved->function, &saved->data);
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -127,9 +128,9 @@ bool mho_store_numeric_type(hid_t type, MhoType *out)
 
 bool mho_store_reserved(const char *attribute)
 {
-    static const char *const names[] = {"CLASS",       "NAME",        "DIMENSION_LIST",  "REFERENCE_LIST", "DIMENSION_LABELS",
-                                        "_FillValue",  "units",       "long_name",       "Conventions",    "mho_format",
-                                        "_NCProperties", MHO_STORE_AXIS};
+    static const char *const names[] = {
+        "CLASS", "NAME",      "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "_FillValue",
+        "units", "long_name", "Conventions",    "mho_format",     "_NCProperties",    MHO_STORE_AXIS};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(attribute, names[i]) == 0) {

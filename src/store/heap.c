@@ -1,9 +1,8 @@
 /* heap.c - global heaps of an HDF5 file, checked before HDF5 reads a variable-length value from them.
  *
- * HDF5 1.10 copies as many bytes as a heap object claims and takes its number as an index without a look, so one flipped
- * byte of a size or of a value's descriptor ends in a crash.
- * Source: HDF5 File Format Specification 3.0, III.E, version 1, with lengths of 8 bytes (every file of HDF5 >= 1.4 that
- * did not ask for others; those are refused here).
+ * HDF5 1.10 copies as many bytes as a heap object claims and takes its number as an index without a look, so one
+ * flipped byte of a size or of a value's descriptor ends in a crash. Source: HDF5 File Format Specification 3.0, III.E,
+ * version 1, with lengths of 8 bytes (every file of HDF5 >= 1.4 that did not ask for others; those are refused here).
  */
 #include "store/heap_internal.h"
 
@@ -11,9 +10,10 @@
 #include <string.h>
 
 enum { HEADER = 16, OBJECT_HEADER = 16, SIZE_AT = 8 };
-enum { DESCRIPTOR = 16, ADDRESS_AT = 4, INDEX_AT = 12 }; /* of a variable-length value: length u32, address u64, index u32 */
+enum { DESCRIPTOR = 16, ADDRESS_AT = 4, INDEX_AT = 12 }; /* of a value: length u32, heap address u64, index u32 */
 enum { NAME_SIZE_AT = 2, TYPE_SIZE_AT = 4, SPACE_SIZE_AT = 6 }; /* u16 each, of an attribute message */
-enum { VARIABLE_CLASS = 9, VARIABLE_TYPE = 16, BASE_SIZE_AT = 12 }; /* of a variable-length type: class, least bytes, element's size u32 */
+/* Of a variable-length type: class, least bytes, element's size u32. */
+enum { VARIABLE_CLASS = 9, VARIABLE_TYPE = 16, BASE_SIZE_AT = 12 };
 enum { LEAST_SPACE = 4 }; /* bytes of the dataspace of a scalar */
 
 static const unsigned char signature[8] = {'G', 'C', 'O', 'L', 1, 0, 0, 0};
@@ -65,7 +65,8 @@ static bool collection_sound(const unsigned char *data, size_t n, uint64_t wante
 }
 
 /* element: bytes of one element; 1 for strings. */
-static bool value_sound(const unsigned char *data, size_t n, uint64_t base, const unsigned char *descriptor, uint64_t element)
+static bool value_sound(const unsigned char *data, size_t n, uint64_t base, const unsigned char *descriptor,
+                        uint64_t element)
 {
     const uint64_t length = read_little(descriptor, ADDRESS_AT) * element;
     const uint64_t address = read_little(descriptor + ADDRESS_AT, 8);
@@ -82,7 +83,8 @@ static bool value_sound(const unsigned char *data, size_t n, uint64_t base, cons
     return collection_sound(data + at, n - at, index, &held) && held == length;
 }
 
-static bool values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count, uint64_t element)
+static bool values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count,
+                         uint64_t element)
 {
     if (offset > n || count > (n - offset) / DESCRIPTOR) {
         return false;
@@ -123,9 +125,11 @@ static bool space_count(const unsigned char *space, uint64_t size, uint64_t *cou
     return true;
 }
 
-/* The values of an attribute message whose name stands at `at`, where it is one of that version and of a variable-length
- * type (IV.A.2.m, IV.A.2.d). Version 1 pads its parts to 8 bytes, version 3 has one byte more before the name. */
-static bool message_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t at, size_t name_size, int version)
+/* The values of an attribute message whose name stands at `at`, where it is one of that version and of a
+ * variable-length type (IV.A.2.m, IV.A.2.d). Version 1 pads its parts to 8 bytes, version 3 has one byte more before
+ * the name. */
+static bool message_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t at, size_t name_size,
+                          int version)
 {
     const uint64_t header = version == 3 ? 9 : 8, mask = version == 1 ? 7 : 0;
     const unsigned char *message = at < header ? NULL : data + at - header;
@@ -138,8 +142,8 @@ static bool message_sound(const unsigned char *data, size_t n, uint64_t base, ui
     type_size = (read_little(message + TYPE_SIZE_AT, 2) + mask) & ~mask;
     space = type + type_size;
     space_size = (read_little(message + SPACE_SIZE_AT, 2) + mask) & ~mask;
-    if (type_size < VARIABLE_TYPE || space_size < LEAST_SPACE || left_from(n, space) < space_size || (data[type] & 15) != VARIABLE_CLASS ||
-        !space_count(data + space, space_size, &count)) {
+    if (type_size < VARIABLE_TYPE || space_size < LEAST_SPACE || left_from(n, space) < space_size ||
+        (data[type] & 15) != VARIABLE_CLASS || !space_count(data + space, space_size, &count)) {
         return true;
     }
     return values_sound(data, n, base, space + space_size, count, read_little(data + type + BASE_SIZE_AT, 4));

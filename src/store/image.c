@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INCREMENT = 1 << 22 /* bytes by which the file grows in memory */, VERSION_AT = 8, END_AT = 28, SUPERBLOCK = 48 };
+enum { INCREMENT = 1 << 22 }; /* bytes by which the file grows in memory */
+enum { VERSION_AT = 8, END_AT = 28, SUPERBLOCK = 48 };
 
 static void *image_malloc(size_t size, H5FD_file_image_op_t op, void *context)
 {

@@ -1,7 +1,7 @@
 /* read.c - an HDF5 file to a record: opening, limits, groups and axes.
  *
- * Every file is taken for hostile. The SHA-256 behind a file of mho's is checked before HDF5 sees a byte; links that leave
- * the file are not followed; depth, objects and bytes are bounded before anything is allocated.
+ * Every file is taken for hostile. The SHA-256 behind a file of mho's is checked before HDF5 sees a byte; links that
+ * leave the file are not followed; depth, objects and bytes are bounded before anything is allocated.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -42,8 +42,9 @@ MhoStatus mho_reader_unsupported(const MhoReader *reader, const char *place, con
     if (reader->foreign) {
         return MHO_OK;
     }
-    return mho_fail(reader->error, MHO_INPUT, "%s: %s: %s; mho writes no such thing: the file was changed by another program",
-                    reader->path, mho_store_printable(place, clean, sizeof clean), what);
+    return mho_fail(reader->error, MHO_INPUT,
+                    "%s: %s: %s; mho writes no such thing: the file was changed by another program", reader->path,
+                    mho_store_printable(place, clean, sizeof clean), what);
 }
 
 MhoStatus mho_reader_object(MhoReader *reader, const char *place)
@@ -65,7 +66,8 @@ MhoStatus mho_reader_bytes(MhoReader *reader, const char *place, hsize_t n)
 
 static MhoStatus read_group(MhoReader *reader, hid_t group, const char *place, MhoRecord *record, int depth);
 
-static MhoStatus read_child(MhoReader *reader, hid_t group, const char *place, const char *name, MhoRecord *record, int depth)
+static MhoStatus read_child(MhoReader *reader, hid_t group, const char *place, const char *name, MhoRecord *record,
+                            int depth)
 {
     MhoRecord *child = NULL;
     hid_t handle;
@@ -86,7 +88,8 @@ static MhoStatus read_child(MhoReader *reader, hid_t group, const char *place, c
     return status;
 }
 
-static MhoStatus read_link(MhoReader *reader, hid_t group, const char *place, const char *name, MhoRecord *record, int depth)
+static MhoStatus read_link(MhoReader *reader, hid_t group, const char *place, const char *name, MhoRecord *record,
+                           int depth)
 {
     char inner[MHO_STORE_PLACE];
     H5L_info_t link;
@@ -206,9 +209,10 @@ static MhoStatus check_format(MhoReader *reader, hid_t root, bool require_format
 
     reader->foreign = H5Aexists(root, "mho_format") <= 0;
     if (reader->foreign) {
-        return require_format ? mho_fail(reader->error, MHO_INPUT,
-                                         "%s: an HDF5 file, but not one of mho's: it has no attribute mho_format", reader->path)
-                              : MHO_OK;
+        return require_format
+                   ? mho_fail(reader->error, MHO_INPUT,
+                              "%s: an HDF5 file, but not one of mho's: it has no attribute mho_format", reader->path)
+                   : MHO_OK;
     }
     attribute = H5Aopen(root, "mho_format", H5P_DEFAULT);
     if (attribute < 0) {
@@ -222,8 +226,9 @@ static MhoStatus check_format(MhoReader *reader, hid_t root, bool require_format
         return mho_reader_damaged(reader, "", "the attribute mho_format is no positive number");
     }
     if (format > MHO_FORMAT) {
-        return mho_fail(reader->error, MHO_INPUT, "%s: written in format %d by a newer mho; this one reads up to %d: update it",
-                        reader->path, format, (int)MHO_FORMAT);
+        return mho_fail(reader->error, MHO_INPUT,
+                        "%s: written in format %d by a newer mho; this one reads up to %d: update it", reader->path,
+                        format, (int)MHO_FORMAT);
     }
     return MHO_OK;
 }

@@ -10,7 +10,7 @@ enum {
     MAX_ATTRIBUTE_BYTES = 1 << 20,
     MAX_STRING = 1 << 24, /* bytes of one string of fixed length */
     INFLATE_RATIO = 1100, /* deflate gives at most 1032 bytes for one (zlib's technical notes) */
-    SLACK = 1 << 26       /* bytes that a file may claim beyond what its storage explains: fill values, unwritten chunks */
+    SLACK = 1 << 26 /* bytes that a file may claim beyond what its storage explains: fill values, unwritten chunks */
 };
 
 /* What a dataset or attribute holds. */
@@ -370,8 +370,8 @@ static bool note_axes(MhoReader *reader, hid_t dataset, MhoArray *array)
     const hid_t type = H5Aget_type(attribute);
     const hid_t space = H5Aget_space(attribute);
     const hid_t memory = H5Tvlen_create(H5T_STD_REF_OBJ);
-    if (attribute_sound(reader, "DIMENSION_LIST") && H5Tequal(type, memory) > 0 && H5Sget_simple_extent_npoints(space) == (hssize_t)array->rank &&
-        H5Aread(attribute, memory, lists) >= 0) {
+    if (attribute_sound(reader, "DIMENSION_LIST") && H5Tequal(type, memory) > 0 &&
+        H5Sget_simple_extent_npoints(space) == (hssize_t)array->rank && H5Aread(attribute, memory, lists) >= 0) {
         for (size_t i = 0; i < array->rank && good; i++) {
             const haddr_t address = referred(dataset, &lists[i]);
             good = address == HADDR_UNDEF || note_link(reader, array, i, address);
@@ -430,7 +430,8 @@ static MhoStatus read_scale(MhoReader *reader, hid_t dataset, const char *place,
     }
     if (status == MHO_OK) {
         const bool scale = class != NULL && strcmp(class, "DIMENSION_SCALE") == 0;
-        *variable = !scale || label == NULL || strncmp(label, MHO_STORE_NO_VARIABLE, strlen(MHO_STORE_NO_VARIABLE)) != 0;
+        *variable =
+            !scale || label == NULL || strncmp(label, MHO_STORE_NO_VARIABLE, strlen(MHO_STORE_NO_VARIABLE)) != 0;
         if (scale && !keep_scale(reader, dataset, name, &axis)) {
             status = mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
         }
@@ -460,7 +461,8 @@ static MhoStatus check_storage(const MhoReader *reader, hid_t dataset, const cha
             unsigned flags;
             size_t values = 0;
             const H5Z_filter_t filter = H5Pget_filter2(list, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL);
-            const bool known = filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32;
+            const bool known =
+                filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32;
             cause = known ? NULL : "a filter other than gzip, shuffle and fletcher32";
         }
     }
@@ -491,9 +493,9 @@ static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place,
     return mho_reader_bytes(reader, place, bytes);
 }
 
-/* Variable-length strings carry no checksum, and HDF5 follows them blindly. Those in one block can be checked before; the
- * index of chunks (an older B-tree, without checksum too) can be followed by HDF5 alone, which may crash or not come
- * back. mho's own are never chunked. */
+/* Variable-length strings carry no checksum, and HDF5 follows them blindly. Those in one block can be checked before;
+ * the index of chunks (an older B-tree, without checksum too) can be followed by HDF5 alone, which may crash or not
+ * come back. mho's own are never chunked. */
 static MhoStatus check_strings(const MhoReader *reader, hid_t dataset, const char *place, const Values *values)
 {
     const hid_t list = H5Dget_create_plist(dataset);
@@ -524,8 +526,8 @@ static MhoStatus read_texts(MhoReader *reader, hid_t dataset, const char *place,
     return status == MHO_OK ? mho_reader_text(reader, dataset, place, "long_name", help) : status;
 }
 
-static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t space, const char *place, const char *name,
-                           MhoRecord *record, MhoArray **array)
+static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t space, const char *place,
+                           const char *name, MhoRecord *record, MhoArray **array)
 {
     Values values;
     const Verdict verdict = look_at(type, space, &values);

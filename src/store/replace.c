@@ -135,11 +135,14 @@ static bool sync_folder(const char *folder)
     return good;
 }
 
-static MhoStatus replace_target(const char *path, char *target, const MhoPiece *pieces, size_t n_pieces, MhoError *error)
+static MhoStatus replace_target(const char *path, char *target, const MhoPiece *pieces, size_t n_pieces,
+                                MhoError *error)
 {
     char *const slash = strrchr(target, '/');
     const char *name = slash != NULL ? slash + 1 : target;
-    char *folder = slash == NULL ? strdup(".") : slash == target ? strdup("/") : strndup(target, (size_t)(slash - target));
+    char *folder = slash == NULL     ? strdup(".")
+                   : slash == target ? strdup("/")
+                                     : strndup(target, (size_t)(slash - target));
     char *temporary = NULL;
     MhoStatus status = MHO_OK;
     int file;

@@ -16,8 +16,10 @@ enum {
 
 #define MHO_STORE_TRAILER_WORD "mho-sha256 "
 #define MHO_STORE_NO_VARIABLE "This is a netCDF dimension but not a netCDF variable."
-#define MHO_STORE_NON_COORDINATE "_nc4_non_coord_" /* netCDF's prefix of a variable that is no coordinate of its namesake */
-#define MHO_STORE_AXIS "mho_axis" /* on a dimension whose name in the file is not the record's; "" for an unnamed axis */
+/* netCDF's prefix of a variable that is no coordinate of its namesake. */
+#define MHO_STORE_NON_COORDINATE "_nc4_non_coord_"
+/* On a dimension whose name in the file is not the record's; "" for an unnamed axis. */
+#define MHO_STORE_AXIS "mho_axis"
 
 /* HDF5's automatic error printing is global: switched off while mho works, put back afterwards. */
 typedef struct MhoStoreQuiet {

@@ -1,8 +1,8 @@
 /* write.c - a record to an HDF5 file that is also netCDF-4.
  *
- * The file is built in memory and replaces its target in one step, so that HDF5 never meets a full disk. Object times are
- * off, creation order is tracked and everything is written in record order: the same record gives the same bytes. Behind
- * the HDF5 data stands one line with their SHA-256, which HDF5 ignores and the reader checks first.
+ * The file is built in memory and replaces its target in one step, so that HDF5 never meets a full disk. Object times
+ * are off, creation order is tracked and everything is written in record order: the same record gives the same bytes.
+ * Behind the HDF5 data stands one line with their SHA-256, which HDF5 ignores and the reader checks first.
  * Format: HDF5 1.8-1.10, HDF5 dimension scales 1.0, netCDF-4 conventions, CF-1.10.
  */
 #include <hdf5_hl.h>
@@ -58,11 +58,13 @@ static MhoStatus write_attribute(const Writer *writer, hid_t object, const char 
     bool good = H5Pset_char_encoding(names, H5T_CSET_UTF8) >= 0 && (!text || strings != NULL);
 
     if (good) {
-        attribute = H5Acreate2(object, name, text ? writer->string : mho_store_file_type(type), space, names, H5P_DEFAULT);
+        attribute =
+            H5Acreate2(object, name, text ? writer->string : mho_store_file_type(type), space, names, H5P_DEFAULT);
         good = attribute >= 0;
     }
     if (good && n > 0) {
-        good = H5Awrite(attribute, text ? writer->string : mho_store_memory_type(type), text ? (const void *)strings : data) >= 0;
+        good = H5Awrite(attribute, text ? writer->string : mho_store_memory_type(type),
+                        text ? (const void *)strings : data) >= 0;
     }
     good = (attribute < 0 || H5Aclose(attribute) >= 0) && good;
     (void)H5Pclose(names);
@@ -76,7 +78,8 @@ static MhoStatus write_text(const Writer *writer, hid_t object, const char *plac
     return write_attribute(writer, object, place, name, MHO_STRING, 1, &text);
 }
 
-static MhoStatus write_attributes(const Writer *writer, hid_t object, const char *place, const MhoAttributes *attributes)
+static MhoStatus write_attributes(const Writer *writer, hid_t object, const char *place,
+                                  const MhoAttributes *attributes)
 {
     MhoStatus status = MHO_OK;
 
@@ -96,7 +99,7 @@ static bool is_float(MhoType type)
     return type == MHO_F32 || type == MHO_F64;
 }
 
-/* As many whole rows of the leading axis as fit CHUNK_BYTES; of a row that does not fit, the same along the next axis. */
+/* As many whole rows of the leading axis as fit CHUNK_BYTES; of one that does not fit, the same along the next axis. */
 static void chunk_shape(const MhoArray *array, hsize_t *chunk)
 {
     size_t bytes = mho_type_size(array->type);
@@ -185,7 +188,8 @@ static MhoStatus describe_array(const Writer *writer, hid_t dataset, const char 
 }
 
 /* Create and fill the dataset of an array; its handle is the caller's. */
-static MhoStatus create_array(const Writer *writer, hid_t group, const char *place, const MhoArray *array, hid_t *dataset)
+static MhoStatus create_array(const Writer *writer, hid_t group, const char *place, const MhoArray *array,
+                              hid_t *dataset)
 {
     const hid_t type = array->type == MHO_STRING ? writer->string : mho_store_file_type(array->type);
     const hid_t list = array_properties(array);
@@ -408,7 +412,8 @@ MhoStatus mho_store_write(const char *path, const MhoRecord *record, MhoError *e
     if (status == MHO_OK) {
         mho_sha256(image.data, image.n, hex);
         (void)snprintf(trailer, sizeof trailer, MHO_STORE_TRAILER_WORD "%s\n", hex);
-        status = mho_file_replace(path, (const MhoPiece[]){{image.data, image.n}, {trailer, MHO_STORE_TRAILER}}, 2, error);
+        status =
+            mho_file_replace(path, (const MhoPiece[]){{image.data, image.n}, {trailer, MHO_STORE_TRAILER}}, 2, error);
     }
     mho_image_release(&image);
     return status;

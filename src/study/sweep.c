@@ -197,8 +197,9 @@ static void warn_other_build(const Sweep *sweep)
     const MhoRecord *provenance = mho_record_find(sweep->existing, "provenance");
     const char *commit = provenance ? mho_attribute_string(&provenance->attributes, "git_commit") : NULL;
     if (commit && strcmp(commit, mho_commit()) != 0)
-        mho_log(sweep->options->model.log, MHO_LOG_WARNING, "%s was made by commit %s and this is %s; move it away to run again",
-                sweep->path, commit, mho_commit());
+        mho_log(sweep->options->model.log, MHO_LOG_WARNING,
+                "%s was made by commit %s and this is %s; move it away to run again", sweep->path, commit,
+                mho_commit());
 }
 
 static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *error)
@@ -342,8 +343,8 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
     } else if (status == MHO_OK) {
         size_t others = mho_journal_other_builds(path);
         if (others > 0)
-            mho_log(options->model.log, MHO_LOG_WARNING, "%zu journals of %s are of another build of mho; their trials run again",
-                    others, path);
+            mho_log(options->model.log, MHO_LOG_WARNING,
+                    "%zu journals of %s are of another build of mho; their trials run again", others, path);
         status = mho_journal_read(path, &sweep.trials, error);
         if (status == MHO_OK)
             status = run_missing(&sweep, error);
