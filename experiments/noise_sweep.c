@@ -99,7 +99,7 @@ static void describe_cell(FILE *out, const Columns *at, const char *cell)
     size_t p = find_point(at, cell, most, 1.0);
     if (p < at->n)
         fprintf(out,
-                "  %-10s %.2f %% (95 %% interval %.2f to %.2f) at %g ADC bits and published noise, %+.2f points "
+                "  %-10s %.2f %% (95 %% interval %.2f to %.2f) at %g ADC bits and the cell's own noise, %+.2f points "
                 "against the ideal cell\n",
                 cell, 100.0 * at->mean[p], 100.0 * at->low[p], 100.0 * at->high[p], most,
                 100.0 * (at->mean[p] - reference(at, most)));
@@ -108,7 +108,7 @@ static void describe_cell(FILE *out, const Columns *at, const char *cell)
         fprintf(out, "             %g ADC bits are enough to stay within half a point of that\n", bits);
     if (!isnan(noise))
         fprintf(out,
-                "             noise up to %g times the published level stays within half a point of the ideal cell\n",
+                "             noise up to %g times the cell's own stays within half a point of the ideal cell\n",
                 noise);
     else
         fprintf(out, "             no noise level of this sweep stays within half a point of the ideal cell\n");

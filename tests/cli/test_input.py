@@ -271,5 +271,15 @@ def test_retrain(place):
     assert all(path.stat().st_mtime_ns > before[path] for path in folder.iterdir()), "a model was not made again"
 
 
+def test_train_makes_one_model(place):
+    """train takes a study that sweeps the chip and refuses one whose sweep asks for several recipes."""
+    folder = fresh(place, "one-model")
+    chip = place.study("chips.yaml", "  chip.noise: [0, 1]\n  chip.cell.name: [ideal, pcm]\n", model=folder / "one.h5")
+    place.done("train", chip, "-j", "1", "--quiet")
+    assert (folder / "one.h5").exists()
+    several = place.study("recipes.yaml", "  train.rate: [0.1, 0.2]\n", model=folder / "{recipe}.h5")
+    place.refused(2, ["train.rate", "mho sweep"], "train", several)
+
+
 if __name__ == "__main__":
     sys.exit(harness.main(sys.modules["__main__"], sys.argv[1]))
