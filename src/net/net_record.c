@@ -435,6 +435,14 @@ static MhoStatus read_net(Reading *reading, MhoError *error)
     return status;
 }
 
+/* Names in a file may hold line breaks; an error is one line. */
+static void print_on_one_line(MhoError *error)
+{
+    for (char *c = error ? error->text : NULL; c && *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+}
+
 MhoStatus mho_net_from_record(const MhoRecord *record, const char *file, MhoNet **net, MhoError *error)
 {
     Reading reading = {.record = record, .file = file};
@@ -443,13 +451,16 @@ MhoStatus mho_net_from_record(const MhoRecord *record, const char *file, MhoNet 
 
     *net = NULL;
     MhoStatus status = mho_net_create(name && *name ? name : "model", &reading.net, error);
-    if (status != MHO_OK)
+    if (status != MHO_OK) {
+        print_on_one_line(error);
         return blame_file(&reading, status, error);
+    }
     status = read_net(&reading, error);
     if (status == MHO_OK && recipe && strlen(recipe) >= sizeof reading.net->recipe)
         status = mho_fail(error, MHO_INPUT, "%s: the attribute recipe is longer than a digest", file);
     if (status != MHO_OK) {
         mho_net_destroy(reading.net);
+        print_on_one_line(error);
         return status;
     }
     snprintf(reading.net->recipe, sizeof reading.net->recipe, "%s", recipe ? recipe : "");

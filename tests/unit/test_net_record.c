@@ -290,6 +290,14 @@ START_TEST(test_hostile_groups)
     refuse_record(record, "'layers/out/gamma' is no array");
     mho_record_destroy(record);
     record = foreign_record(&f);
+    must(mho_attribute_int(&layer_of(record, "out")->attributes, "bits", 2, &error), &error);
+    must(mho_attribute_text(&layer_of(record, "out")->attributes, "policy", "fqcon\nv", &error), &error);
+    refuse_record(record, "node 'out': unknown quantizer 'fqcon?v'");
+    must(mho_attribute_text(&layer_of(record, "out")->attributes, "policy", "fqconv", &error), &error);
+    must(mho_attribute_int(&layer_of(record, "out")->attributes, "bits", 16, &error), &error);
+    refuse_record(record, "takes 2 to 8 bits, not 16");
+    mho_record_destroy(record);
+    record = foreign_record(&f);
     must(mho_attribute_text(&record->attributes, "recipe",
                             "0123456789012345678901234567890123456789012345678901234567890123456789", &error), &error);
     refuse_record(record, "recipe");
