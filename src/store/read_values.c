@@ -471,6 +471,44 @@ static MhoStatus check_storage(const MhoReader *reader, hid_t dataset, const cha
     return cause == NULL ? MHO_OK : mho_reader_unsupported(reader, place, cause);
 }
 
+/* Chunks that the shape asks for; 0 on overflow or without a chunk shape. */
+static hsize_t count_chunks(hid_t list, const Values *values)
+{
+    hsize_t chunk[MHO_MAX_RANK], n = 1;
+
+    if (H5Pget_chunk(list, MHO_MAX_RANK, chunk) != values->rank) {
+        return 0;
+    }
+    for (int i = 0; i < values->rank; i++) {
+        const hsize_t count = chunk[i] > 0 ? values->shape[i] / chunk[i] + (values->shape[i] % chunk[i] != 0) : 0;
+        if (chunk[i] == 0 || __builtin_mul_overflow(n, count, &n)) {
+            return 0;
+        }
+    }
+    return n > 0 ? n : 1;
+}
+
+/* HDF5 copies all values from a block without looking whether it holds so many, and lists every chunk of the shape,
+ * present or not, before it reads one. A chunk in the file takes more than a byte of it. */
+static bool layout_sound(const MhoReader *reader, hid_t dataset, hsize_t stored, const Values *values)
+{
+    const hid_t list = H5Dget_create_plist(dataset);
+    const hid_t type = H5Dget_type(dataset);
+    const H5D_layout_t layout = H5Pget_layout(list);
+    const hsize_t chunks = layout == H5D_CHUNKED ? count_chunks(list, values) : 0;
+    const hsize_t size = H5Tget_size(type);
+    bool good;
+
+    (void)H5Tclose(type);
+    (void)H5Pclose(list);
+    if (layout == H5D_CHUNKED) {
+        good = chunks > 0 && chunks <= reader->size;
+    } else {
+        good = (stored == 0 && layout == H5D_CONTIGUOUS) || (size > 0 && stored / size >= values->n);
+    }
+    return good;
+}
+
 /* What a dataset claims to hold against what its bytes in the file can explain. */
 static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place, const Values *values)
 {
@@ -482,6 +520,9 @@ static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place,
     }
     if (stored > reader->size) {
         return mho_reader_damaged(reader, place, "a dataset larger than the file");
+    }
+    if (!layout_sound(reader, dataset, stored, values)) {
+        return mho_reader_damaged(reader, place, "a dataset that claims more values than it stores");
     }
     if (bytes / INFLATE_RATIO > stored) {
         const hsize_t unexplained = bytes - stored * INFLATE_RATIO;

@@ -424,6 +424,36 @@ START_TEST(test_huge_claims)
 }
 END_TEST
 
+/* A block shorter than its dataset: HDF5 would copy what lies behind it. The layout message (version 3) is 3, 1 for
+ * contiguous, address u64, size u64. */
+START_TEST(test_short_block)
+{
+    const char *folder = store_folder();
+    const char *path = store_path(folder, "block.h5");
+    const double values[8] = {0.0};
+    const hsize_t n = 8;
+    const hid_t file = new_file(path);
+    unsigned char message[18] = {3, 1};
+
+    put_dataset(file, "x", H5T_NATIVE_DOUBLE, 1, &n, H5P_DEFAULT);
+    const hid_t set = H5Dopen2(file, "x", H5P_DEFAULT);
+    ck_assert(H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    const haddr_t offset = H5Dget_offset(set);
+    H5Dclose(set);
+    H5Fclose(file);
+    memcpy(message + 2, &offset, 8);
+    memcpy(message + 10, &(uint64_t){sizeof values}, 8);
+    Bytes good = load(path);
+    unsigned char *const layout = memmem(good.data, good.n, message, sizeof message);
+    ck_assert_ptr_nonnull(layout);
+    layout[10] = 8; /* one value */
+    save(path, good.data, good.n);
+    refused(path, "/x: a dataset that claims more values than it stores");
+    free(good.data);
+    store_remove_folder(folder);
+}
+END_TEST
+
 START_TEST(test_cycles_and_depth)
 {
     const char *folder = store_folder();
@@ -528,6 +558,7 @@ int main(void)
     tcase_add_test(tests, test_damaged_unit);
     tcase_add_test(tests, test_no_hdf5);
     tcase_add_test(tests, test_huge_claims);
+    tcase_add_test(tests, test_short_block);
     tcase_add_test(tests, test_cycles_and_depth);
     tcase_add_test(tests, test_values_outside);
     tcase_add_test(tests, test_names_cannot_break_the_line);
