@@ -1,4 +1,4 @@
-/* read_internal.h - what read.c and read_values.c share. */
+/* read_internal.h - what read.c, read_values.c and read_axes.c share. */
 #ifndef MHO_STORE_READ_INTERNAL_H
 #define MHO_STORE_READ_INTERNAL_H
 
@@ -53,6 +53,15 @@ MhoStatus mho_reader_attributes(MhoReader *reader, hid_t object, const char *pla
 /* The text of a scalar string attribute of the object at place (owned by the caller); NULL where it is absent, or in a
  * foreign file of another kind or too long. Fails where it is damaged. */
 MhoStatus mho_reader_text(MhoReader *reader, hid_t object, const char *place, const char *name, char **text);
+
+/* May the variable-length values of this attribute of the object at hand be read? */
+bool mho_reader_sound(MhoReader *reader, const char *name);
+
+/* read_axes.c: note a dimension scale (*variable: it holds coordinates too, so it is also an array), note which scale each
+ * axis of array has, and the name of a variable as netCDF shows it. False: out of memory. */
+MhoStatus mho_reader_scale(MhoReader *reader, hid_t dataset, const char *place, const char *name, bool *variable);
+bool mho_reader_note_axes(MhoReader *reader, hid_t dataset, MhoArray *array);
+const char *mho_reader_variable_name(const char *name);
 
 /* One dataset of group into record, its axes noted in the reader. Dimensions without variable add a scale only. */
 MhoStatus mho_reader_dataset(MhoReader *reader, hid_t group, const char *place, const char *name, MhoRecord *record);
