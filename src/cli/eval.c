@@ -240,7 +240,7 @@ const Command command_eval = {
             "Prints the integer network's accuracy and the chips' mean with its 95 % interval (repeat chips).\n"
             "A float model, also one written by another program, goes on a chip with --set quant.weight.bits=8\n"
             "--set quant.activation.bits=8: batch norm is folded, ranges come from training images.",
-    .options = MHO_OPTIONS_RUN | MHO_OPTION_LAYERS | MHO_OPTION_TRACE | MHO_OPTION_OUTPUT,
+    .options = MHO_OPTIONS_RUN | MHO_OPTION_BATCH | MHO_OPTION_LAYERS | MHO_OPTION_TRACE | MHO_OPTION_OUTPUT,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_eval,

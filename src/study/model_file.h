@@ -10,6 +10,7 @@
 typedef struct MhoModelOptions {
     const char *data;   /* --data; NULL: not given */
     int threads;
+    int batch;          /* images classified at once; 0: the usual number */
     bool retrain;       /* train even when a model of this recipe is there */
     bool resume;        /* go on from PATH.partial when it is of this recipe */
     bool may_train;     /* the study has a train: section */

@@ -30,6 +30,7 @@ static const Option table[] = {
      "one line per layer: tiles, conversions, converter step, signal-to-noise, clipping"},
     {MHO_OPTION_TRACE, "--trace", "N", "write the codes of every layer for image N, ideal and on the chip (-o FILE)"},
     {MHO_OPTION_FROM, "--from", "PATH", "your own copy of the files"},
+    {MHO_OPTION_BATCH, "--batch", "N", "images classified at once (else 250); results do not depend on it"},
     {MHO_OPTION_CHECK, "--check", NULL, "only prove the kernels, show no rates"},
     {MHO_OPTION_QUIET, "--quiet", NULL, "no progress"},
 };
@@ -69,6 +70,7 @@ static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, Mho
     case MHO_OPTION_CPU: options->cpu = value; return MHO_OK;
     case MHO_OPTION_FROM: options->from = value; return MHO_OK;
     case MHO_OPTION_THREADS: return whole_number("-j", value, 1, 4096, &options->threads, error);
+    case MHO_OPTION_BATCH: return whole_number("--batch", value, 1, 1000000, &options->batch, error);
     case MHO_OPTION_TRACE: return whole_number("--trace", value, 0, INT_MAX, &options->trace, error);
     case MHO_OPTION_SHARD: return set_shard(options, value, error);
     case MHO_OPTION_RETRAIN: options->retrain = true; return MHO_OK;
@@ -207,6 +209,7 @@ MhoModelOptions mho_options_model(const MhoOptions *options, bool may_train)
 {
     return (MhoModelOptions){.data = options->data,
                              .threads = options->threads,
+                             .batch = options->batch,
                              .retrain = options->retrain,
                              .resume = true,
                              .may_train = may_train,

@@ -13,12 +13,12 @@ typedef enum MhoOptionBit {
     MHO_OPTION_SET = 1 << 0, MHO_OPTION_OUTPUT = 1 << 1, MHO_OPTION_DATA = 1 << 2, MHO_OPTION_THREADS = 1 << 3,
     MHO_OPTION_CPU = 1 << 4, MHO_OPTION_SHARD = 1 << 5, MHO_OPTION_RETRAIN = 1 << 6, MHO_OPTION_RESUME = 1 << 7,
     MHO_OPTION_LAYERS = 1 << 8, MHO_OPTION_TRACE = 1 << 9, MHO_OPTION_FROM = 1 << 10, MHO_OPTION_QUIET = 1 << 11,
-    MHO_OPTION_CHECK = 1 << 12
+    MHO_OPTION_CHECK = 1 << 12, MHO_OPTION_BATCH = 1 << 13
 } MhoOptionBit;
 
 enum {
     MHO_OPTIONS_RUN = MHO_OPTION_SET | MHO_OPTION_DATA | MHO_OPTION_THREADS | MHO_OPTION_CPU | MHO_OPTION_QUIET,
-    MHO_OPTIONS_SWEEP = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_SHARD | MHO_OPTION_RETRAIN
+    MHO_OPTIONS_SWEEP = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_SHARD | MHO_OPTION_RETRAIN | MHO_OPTION_BATCH
 };
 
 typedef struct MhoOptions {
@@ -27,7 +27,7 @@ typedef struct MhoOptions {
     const char **arguments;         /* what is no option, in order */
     size_t n_arguments;
     const char *output, *data, *cpu, *from;
-    int shard, n_shards, threads, trace;
+    int shard, n_shards, threads, trace, batch;
     bool retrain, resume, layers, quiet, help, check;
     MhoLog log;
 } MhoOptions;

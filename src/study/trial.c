@@ -8,7 +8,7 @@
 #include "base/digest.h"
 #include "study/provenance.h"
 
-enum { MAX_NETS = 64, BATCH = 250 };
+enum { MAX_NETS = 64, USUAL_BATCH = 250 };
 
 typedef struct BenchNet {
     char *key; /* model path and quantization */
@@ -206,6 +206,7 @@ MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings
         return status;
     prepared->program = entry->program;
     prepared->images = &bench->images;
+    prepared->batch = bench->options.batch > 0 ? (size_t)bench->options.batch : USUAL_BATCH;
     prepared->calibration = &bench->calibration;
     memcpy(prepared->model_digest, entry->digest, sizeof prepared->model_digest);
     if (calibrate)
@@ -239,8 +240,8 @@ static MhoStatus classify(const MhoPrepared *prepared, const MhoState *state, in
     const MhoDataset *set = prepared->images;
     size_t image = (size_t)set->h * (size_t)set->w * (size_t)set->c, classes = (size_t)prepared->program->n_classes;
     size_t measured = (size_t)prepared->measured;
-    for (size_t first = 0; first < set->n; first += BATCH) {
-        size_t n = set->n - first < BATCH ? set->n - first : BATCH;
+    for (size_t first = 0; first < set->n; first += prepared->batch) {
+        size_t n = set->n - first < prepared->batch ? set->n - first : prepared->batch;
         MhoAnalogOptions options = {.image0 = (uint32_t)first, .threads = threads, .meters = trial->layers,
                                     .measured = measured > first ? measured - first : 0};
         MhoStatus status = mho_analog_run(prepared->program, state, set->images + first * image, n, &options,

@@ -35,6 +35,7 @@ typedef struct MhoPrepared {
     char model_digest[65];
     uint64_t point;      /* digest of the trial key without the chip */
     size_t measured;     /* images with signal and noise */
+    size_t batch;        /* images classified at once */
     uint32_t n_chips;    /* repeat, or 1 for a point without a random term */
 } MhoPrepared;
 

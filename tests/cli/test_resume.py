@@ -89,6 +89,14 @@ def test_digest_of_threads_and_kernels(place):
     assert ran > 0
 
 
+def test_digest_of_batches(place):
+    expected, study = whole(place), trained(place)
+    for batch in ["1", "32", "256"]:  # of the 40 images of the study
+        place.done("sweep", study, "-o", f"batch{batch}.h5", "--batch", batch, "--quiet")
+        assert place.digest(f"batch{batch}.h5") == expected, f"--batch {batch} differs"
+    place.refused(2, ["--batch", "whole number"], "sweep", study, "-o", "none.h5", "--batch", "0")
+
+
 def test_results_depend_on_noise(place):
     """The digest is not blind: another seed gives another one."""
     place.done("sweep", trained(place), "-o", "other_limit.h5", "--set", "data.limit=39", "--quiet")
