@@ -126,7 +126,7 @@ def test_interrupt(place):
     expected, study, code = whole(place), trained(place), 0
     for attempt in range(5):  # a busy machine may let it finish before the signal
         result = place.folder / f"interrupted{attempt}.h5"
-        process = place.popen("sweep", study, "-o", result, "-j", "1", "--quiet")
+        process = place.popen("sweep", study, "-o", result, "-j", "1", "--cpu", "scalar", "--quiet")
         wait_for(lambda: process.poll() is not None or len(journalled(result)) >= 3)
         process.send_signal(signal.SIGINT)
         code = process.wait(30)
@@ -146,7 +146,8 @@ def test_kill(place):
     for round_ in range(3):
         result, kills = place.folder / f"killed{round_}.h5", 0
         for _ in range(6):
-            process = place.popen("sweep", study, "-o", result, "-j", str(1 + round_ % 2), "--quiet")
+            # the slowest kernels, so that there is time to be killed; the resumed run takes the fastest
+            process = place.popen("sweep", study, "-o", result, "-j", str(1 + round_ % 2), "--cpu", "scalar", "--quiet")
             before = len(journalled(result))
             wait_for(lambda: process.poll() is not None or len(journalled(result)) > before)
             time.sleep(dice.random() * 0.08)
@@ -174,7 +175,7 @@ def test_train_killed(place):
         seen = partial.stat().st_mtime_ns if partial.exists() else 0
         process = place.popen(*steady, "-o", model, "--resume")
         wait_for(lambda: process.poll() is not None or (partial.exists() and partial.stat().st_mtime_ns != seen))
-        time.sleep(dice.random() * 0.1)
+        time.sleep(dice.random() * 0.03)
         if kills < 3:
             process.send_signal(signal.SIGKILL)
         kills += process.wait(60) == -signal.SIGKILL
