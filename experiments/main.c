@@ -40,6 +40,19 @@ static MhoStatus analyse(const char *path, MhoError *error)
     return status;
 }
 
+/* Said before anything is trained: a study that cannot answer the question. */
+static MhoStatus check_axis(const MhoStudy *study, MhoError *error)
+{
+    const char *axis = mho_experiment.axis;
+    bool swept = axis == NULL;
+    for (size_t i = 0; i < study->n_axes && !swept; i++)
+        swept = strcmp(study->axes[i].key, axis) == 0;
+    if (swept)
+        return MHO_OK;
+    return mho_fail(error, MHO_USAGE, "%s: the study does not sweep %s, so there is nothing to compare; add it under sweep:",
+                    study->path, axis);
+}
+
 static MhoStatus run(MhoOptions *options, MhoError *error)
 {
     MhoStudy study;
@@ -55,7 +68,9 @@ static MhoStatus run(MhoOptions *options, MhoError *error)
     if (status != MHO_OK)
         return status;
     MhoSweepOptions sweep = mho_options_sweep(options, study.has_train);
-    status = mho_sweep(&study, &sweep, path, sizeof path, error);
+    status = check_axis(&study, error);
+    if (status == MHO_OK)
+        status = mho_sweep(&study, &sweep, path, sizeof path, error);
     if (status == MHO_OK && options->n_shards == 1)
         status = analyse(path, error);
     if (status == MHO_OK)

@@ -124,6 +124,7 @@ const MhoExperiment mho_experiment = {
     .name = "noise_training",
     .question = "Does training with weight noise pay on noisy chips?",
     .study = "noise_training.yaml",
+    .axis = key,
     .analyse = analyse,
     .finding = finding,
 };

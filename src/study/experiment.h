@@ -11,11 +11,12 @@
 typedef struct MhoExperiment {
     const char *name, *question;
     const char *study; /* default study file: "quickstart.yaml", beside the others in experiments/ */
+    const char *axis;  /* key that a study of this question must sweep; NULL: none */
 
-    /* Fill the group "analysis" of summary (outside the payload digest) from a finished result. */
+    /* Fill the group "analysis" of summary (outside the payload digest) from a finished result. NULL: none. */
     MhoStatus (*analyse)(const MhoRecord *result, MhoRecord *summary, MhoError *error);
 
-    /* What was found and what to try next, as lines; the caller frees it. NULL: out of memory. */
+    /* What was found and what to try next, as lines; the caller frees it. NULL is returned when out of memory. */
     char *(*finding)(const MhoRecord *result);
 } MhoExperiment;
 
