@@ -2,7 +2,7 @@
  *
  * Read from YAML and then from --set key=value on the command line, which wins. A value that is a list ("[4, 6, 8]",
  * "4,6,8") or a range
- * ("4:8:2", first:last:step, both ends included) makes an axis of any key.
+ * ("4:8:2", first:last:step; last is a value when a step meets it) makes an axis of any key.
  */
 #ifndef MHO_STUDY_STUDY_H
 #define MHO_STUDY_STUDY_H
