@@ -1,4 +1,4 @@
-/* math.c - log, exp and pow of one number, and the normal of one word.
+/* math.c - log, exp, pow and tanh of one number, and the normal of one word.
  *
  * The double versions use no fma, so they are fast where there is none, and the same everywhere. log: 2 artanh(s) by
  * its series, s = f / (2 + f) (Abramowitz and Stegun 4.1.27). exp: Taylor series on |r| <= log(2) / 2 after a two-part
@@ -128,5 +128,21 @@ MHO_CLONES void mho_pow_fill(size_t n, const float *restrict x, float y, float *
 {
     for (size_t i = 0; i < n; i++) {
         power[i] = lane_pow(x[i], y);
+    }
+}
+
+/* (1 - e) / (1 + e), e = exp(-2 |x|), loses digits near 0, where x - x^3 / 3 has them. */
+static inline float lane_tanh(float x)
+{
+    const double small = 0x1p-8, a = __builtin_fabs((double)x), e = lane_exp_double(-2.0 * a);
+    const double size = a < small ? a - a * a * a / 3.0 : (1.0 - e) / (1.0 + e);
+
+    return x != x ? x : (float)(x < 0.0F ? -size : size);
+}
+
+MHO_CLONES void mho_tanh_fill(size_t n, const float *restrict x, float factor, float *restrict tanh)
+{
+    for (size_t i = 0; i < n; i++) {
+        tanh[i] = lane_tanh(factor * x[i]);
     }
 }

@@ -22,6 +22,9 @@ float mho_powf(float x, float y);
 /* power (n) = mho_powf(x[i], y), the same bits and many times faster; x and power do not overlap. */
 void mho_pow_fill(size_t n, const float *x, float y, float *power);
 
+/* tanh (n) = tanh(factor x[i]); relative error below 2e-7; +-1 beyond 20, NaN stays NaN. x and tanh do not overlap. */
+void mho_tanh_fill(size_t n, const float *x, float factor, float *tanh);
+
 /* Natural logarithm and exponential in double (relative error below 1e-14), for parameters computed once. */
 double mho_ln(double x);
 double mho_exp(double x);

@@ -241,6 +241,27 @@ START_TEST(test_pow_fill)
 }
 END_TEST
 
+/* All sizes from the smallest normal number to saturation, both signs. */
+START_TEST(test_tanh)
+{
+    double worst = 0.0;
+
+    for (int i = 0; i < 200000; i++) {
+        const float size = (float)exp(-85.0 + 89.0 * i / 199999.0), x[2] = {size, -size};
+        float y[3] = {0.0F, 0.0F, -7.0F};
+
+        mho_tanh_fill(2, x, 0.5F, y);
+        worst = fmax(worst, fabs((double)y[0] / tanh(0.5 * (double)x[0]) - 1.0));
+        ck_assert(y[1] == -y[0] && y[2] == -7.0F && y[0] <= 1.0F);
+    }
+    ck_assert_msg(worst < 2e-7 && worst > 1e-9, "relative error %g", worst);
+    const float special[4] = {0.0F, 30.0F, -INFINITY, NAN};
+    float y[4];
+    mho_tanh_fill(4, special, 1.0F, y);
+    ck_assert(y[0] == 0.0F && y[1] == 1.0F && y[2] == -1.0F && isnan(y[3]));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("math");
@@ -254,6 +275,7 @@ int main(void)
     tcase_add_test(tests, test_normal);
     tcase_add_test(tests, test_bits);
     tcase_add_test(tests, test_pow_fill);
+    tcase_add_test(tests, test_tanh);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }
