@@ -35,6 +35,8 @@ MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node);
 MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
 /* Its largest code at these bits, which it must take. */
 MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n, MhoError *error) MHO_CHECKED;
+/* Whether a node's quantizer, if it has one, takes its name, parameters, bits and sign; USAGE names the node. */
+MhoStatus mho_policy_check(const MhoNode *node, MhoError *error) MHO_CHECKED;
 
 /* What a change of the graph does to one node: add what replaces it to `made`. map (n_nodes of the old net) says which
  * node of the new net gives the output of an old one; -1 until known. */

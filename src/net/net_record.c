@@ -386,21 +386,6 @@ static MhoStatus read_arrays(const Reading *reading, MhoNode *node, MhoError *er
     return MHO_OK;
 }
 
-/* The quantizer of a node that has one, by name, parameters and bits. */
-static MhoStatus check_policy(const Reading *reading, const MhoNode *node, MhoError *error)
-{
-    const MhoConvSettings *conv = mho_node_conv(node);
-    const MhoQuantizerSettings *quantizer = mho_node_quantizer(node);
-    MhoStatus status = MHO_OK;
-    int n;
-
-    if (conv && conv->bits > 0)
-        status = mho_policy_full_scale(node, conv->bits, -1, &n, error);
-    else if (quantizer)
-        status = mho_policy_full_scale(node, quantizer->bits, quantizer->lower, &n, error);
-    return blame_file(reading, status, error);
-}
-
 /* A group in layers/ that no node is called: most likely a misspelled name. */
 static MhoStatus check_groups(const Reading *reading, MhoError *error)
 {
@@ -425,7 +410,7 @@ static MhoStatus read_net(Reading *reading, MhoError *error)
     if (status == MHO_OK)
         status = blame_file(reading, mho_net_infer(net, error), error);
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
-        status = check_policy(reading, &net->nodes[i], error);
+        status = blame_file(reading, mho_policy_check(&net->nodes[i], error), error);
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
         status = check_arrays(reading, &net->nodes[i], error);
     if (status == MHO_OK)

@@ -16,10 +16,11 @@
 
 #include "kernels/clones.h"
 #include "kernels/math.h"
+#include "net/net_internal.h"
 #include "net/pass_internal.h"
 
 static const double exact_limit = 16777216.0; /* 2^24: whole numbers below are exact in float */
-static const float plane_step = 16.0F;        /* codes of at most 8 bits: both planes are within -8 .. 8 */
+static const float plane_step = 16.0F; /* the low plane is within -8 .. 8, the high one within round(n_w / 16) */
 
 typedef struct Weighted {
     MhoConvolution *whole, *single; /* the batch; one image (fresh weight noise per image) */
@@ -157,17 +158,14 @@ static MhoStatus buffers_create(Weighted *w, size_t n_high, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus policy_open(Weighted *w, const MhoConvSettings *s, MhoError *error)
+static MhoStatus policy_open(Weighted *w, const MhoNode *node, const MhoConvSettings *s, MhoError *error)
 {
-    const MhoStatus status = mho_policy_find(s->policy, &w->policy, error);
+    MhoStatus status = mho_policy_full_scale(node, s->bits, -1, &w->n_w, error);
 
+    if (status == MHO_OK)
+        status = mho_policy_find(s->policy, &w->policy, error);
     if (status != MHO_OK)
         return status;
-    const MhoQuantizer *q = w->policy.quantizer;
-    if (s->bits < q->min_bits || s->bits > q->max_bits)
-        return mho_fail(error, MHO_USAGE, "quantizer %s takes %d to %d bits, not %d", q->model.name, q->min_bits,
-                        q->max_bits, s->bits);
-    w->n_w = q->full_scale(w->policy.params, s->bits, -1);
     w->shape = (MhoQuantShape){.bits = s->bits, .lower = -1, .channels = 1, .per_channel = w->n_weights};
     if (s->scale == MHO_SCALE_PER_CHANNEL) {
         w->shape.channels = (size_t)s->channels;
@@ -190,7 +188,7 @@ static MhoStatus weighted_create(MhoPass *pass, int node, MhoError *error)
     geometry_of(pass, node, g);
     w->rows = (size_t)g->kernel * (size_t)g->kernel * (size_t)(g->c / g->groups);
     w->n_weights = w->rows * (size_t)g->k;
-    MhoStatus status = s->bits ? policy_open(w, s, error) : MHO_OK;
+    MhoStatus status = s->bits ? policy_open(w, &pass->net->nodes[node], s, error) : MHO_OK;
     const bool large = self->coded && (double)w->rows * w->n_w * x->largest >= exact_limit;
     if (status == MHO_OK)
         status = buffers_create(w, large ? self->n : 0, error);
@@ -247,8 +245,9 @@ static MhoStatus choose_planes(const MhoPass *pass, int node, Weighted *w, doubl
     w->two_planes = !(largest_sum(w, w->clean, n_x) < exact_limit);
     if (!w->two_planes)
         return MHO_OK;
-    const double plane = (double)w->rows * (double)plane_step / 2.0 * n_x + largest_sum(w, w->clean, 0.0);
-    if (!w->high || w->n_w >= (int)(plane_step * plane_step) / 2 || !(plane < exact_limit))
+    const double high = (double)mho_round((float)w->n_w / plane_step), low = (double)plane_step / 2.0;
+    const double plane = (double)w->rows * (high > low ? high : low) * n_x + largest_sum(w, w->clean, 0.0);
+    if (!w->high || !(plane < exact_limit))
         return mho_fail(error, MHO_USAGE,
                         "node '%s': its sums can pass 2^24 and would not be exact; use fewer bits or a smaller window",
                         pass->net->nodes[node].name);

@@ -311,6 +311,8 @@ MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet *
         status = has_codes(net) ? change_bits(net, plan, made, error) : quantize_float(net, plan, made, error);
     if (status == MHO_OK)
         status = mho_net_finish(made, error);
+    for (size_t i = 0; status == MHO_OK && i < made->n_nodes; i++)
+        status = mho_policy_check(&made->nodes[i], error);
     if (status != MHO_OK) {
         mho_net_destroy(made);
         return status;

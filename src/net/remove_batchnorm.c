@@ -213,12 +213,20 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
 {
     const MhoNode *layer = &fold->old->nodes[fold->node];
     const size_t n = mho_node_array(fold->made, "weight")->n;
+    MhoPolicy policy;
+    MhoStatus status = mho_policy_open(layer, &policy, error);
 
+    if (status != MHO_OK)
+        return status;
+    if (policy.quantizer->normalizes_signed)
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': batch norm cannot move into weights of quantizer '%s', whose codes depend on the "
+                        "largest weight; leave out fq stages or use another quantizer", layer->name,
+                        policy.quantizer->model.name);
     fold->n = (size_t)layer->shape.c;
     fold->per_channel = n / fold->n;
     fold->channels = calloc(fold->n, sizeof *fold->channels);
     int16_t *codes = calloc(2 * n, sizeof *codes);
-    MhoStatus status = MHO_OK;
     if (!fold->channels || !codes)
         status = mho_fail(error, MHO_MEMORY, "out of memory for folding '%s'", layer->name);
     if (status == MHO_OK)

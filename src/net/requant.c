@@ -49,8 +49,23 @@ MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n
     if (bits < policy.quantizer->min_bits || bits > policy.quantizer->max_bits)
         return mho_fail(error, MHO_USAGE, "node '%s': quantizer '%s' takes %d to %d bits, not %d", node->name,
                         policy.quantizer->model.name, policy.quantizer->min_bits, policy.quantizer->max_bits, bits);
+    if (policy.quantizer->normalizes_signed && lower < 0 && !mho_node_conv(node))
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': quantizer '%s' has no signed activations, only weights and activations behind a ReLU",
+                        node->name, policy.quantizer->model.name);
     *n = policy.quantizer->full_scale(policy.params, bits, lower);
     return MHO_OK;
+}
+
+MhoStatus mho_policy_check(const MhoNode *node, MhoError *error)
+{
+    const MhoConvSettings *conv = mho_node_conv(node);
+    const MhoQuantizerSettings *quantizer = mho_node_quantizer(node);
+    int n;
+
+    if (conv && conv->bits > 0)
+        return mho_policy_full_scale(node, conv->bits, -1, &n, error);
+    return quantizer ? mho_policy_full_scale(node, quantizer->bits, quantizer->lower, &n, error) : MHO_OK;
 }
 
 int mho_net_code_source(const MhoNet *net, int node)

@@ -9,9 +9,7 @@
  */
 #include <stddef.h>
 
-#include "kernels/clones.h"
-#include "kernels/math.h"
-#include "quant/quantizer.h"
+#include "quant/grid_internal.h"
 
 typedef enum GradientForm { GRADIENT_CLIPPED, GRADIENT_STRAIGHT } GradientForm;
 typedef enum FitForm { FIT_MSE, FIT_MAXIMUM } FitForm;
@@ -21,178 +19,20 @@ typedef struct FqconvParams {
     int fit;      /* FitForm */
 } FqconvParams;
 
-enum { LANES = 16, COARSE_STEPS = 48, FINE_STEPS = 7 };
-
-/* Steps of one channel's grid. */
-typedef struct Grid {
-    float low, high;     /* codes */
-    float step, inverse; /* value of one code; codes per value */
-} Grid;
-
-static int fqconv_full_scale(const void *params, int bits, int lower)
-{
-    (void)params;
-    return lower < 0 ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
-}
-
-static Grid grid_of_range(MhoQuantShape shape, double range)
-{
-    const double n = fqconv_full_scale(NULL, shape.bits, shape.lower);
-
-    return (Grid){.low = shape.lower < 0 ? (float)-n : 0.0F,
-                  .high = (float)n,
-                  .step = (float)(range / n),
-                  .inverse = (float)(n / range)};
-}
-
-MHO_CLONES static void encode_channel(size_t n, const float *x, Grid grid, const float *noise, float *codes)
-{
-    if (!noise) {
-        for (size_t i = 0; i < n; i++)
-            codes[i] = mho_round(mho_clampf(x[i] * grid.inverse, grid.low, grid.high));
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        codes[i] = mho_round(mho_clampf(__builtin_fmaf(x[i], grid.inverse, noise[i]), grid.low, grid.high));
-}
-
-static void fqconv_encode(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
-                          const float *noise, float *codes)
-{
-    (void)params;
-    for (size_t k = 0; k < shape.channels; k++) {
-        const size_t first = k * shape.per_channel;
-
-        encode_channel(shape.per_channel, x + first, grid_of_range(shape, mho_exp((double)log_scale[k])),
-                       noise ? noise + first : NULL, codes + first);
-    }
-}
-
-/* dL/dx of one element, and its share of dL/ds / step: the error of the code inside the range, the code outside. */
-static inline float gradient_element(float x, float d_value, Grid grid, bool straight, float *d_x)
-{
-    const float u = x * grid.inverse;
-    const float code = mho_round(mho_clampf(u, grid.low, grid.high));
-    const bool inside = straight || (u > grid.low && u < grid.high);
-
-    *d_x = inside ? d_value : 0.0F;
-    return d_value * (inside ? code - u : code);
-}
-
-/* Sum over one channel of d_value dq/ds, added in lanes of one fixed order. */
-MHO_CLONES static double gradient_channel(size_t n, const float *x, const float *d_value, Grid grid, bool straight,
-                                          float *d_x)
-{
-    const size_t whole = n - n % LANES;
-    float lane[LANES] = {0};
-    double sum = 0.0;
-
-    for (size_t i = 0; i < whole; i += LANES)
-        for (size_t j = 0; j < LANES; j++)
-            lane[j] += gradient_element(x[i + j], d_value[i + j], grid, straight, &d_x[i + j]);
-    for (size_t i = whole; i < n; i++)
-        sum += (double)gradient_element(x[i], d_value[i], grid, straight, &d_x[i]);
-    for (size_t j = 0; j < LANES; j++)
-        sum += (double)lane[j];
-    return sum * (double)grid.step;
-}
-
 static void fqconv_gradient(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
                             const float *d_value, float *d_x, float *d_log_scale)
 {
     const FqconvParams *p = params;
-    const bool straight = p->gradient == GRADIENT_STRAIGHT && shape.lower < 0;
-    const double n = fqconv_full_scale(NULL, shape.bits, shape.lower);
-    const double weight = 1.0 / __builtin_sqrt((double)shape.per_channel * n);
 
-    for (size_t k = 0; k < shape.channels; k++) {
-        const size_t first = k * shape.per_channel;
-        const Grid grid = grid_of_range(shape, mho_exp((double)log_scale[k]));
-        const double sum = gradient_channel(shape.per_channel, x + first, d_value + first, grid, straight, d_x + first);
-
-        d_log_scale[k] += (float)(weight * sum);
-    }
-}
-
-/* Largest value that the range must hold: of |x| for signed tensors. */
-static float largest(size_t n, const float *x, int lower)
-{
-    float most = 0.0F;
-
-    for (size_t i = 0; i < n; i++) {
-        const float a = lower < 0 && x[i] < 0.0F ? -x[i] : x[i];
-
-        most = a > most ? a : most;
-    }
-    return most;
-}
-
-static inline double element_error(float x, Grid grid)
-{
-    const float code = mho_round(mho_clampf(x * grid.inverse, grid.low, grid.high));
-    const double e = (double)x - (double)code * (double)grid.step;
-
-    return e * e;
-}
-
-/* Sum of squared errors of one channel, added in lanes of one fixed order. */
-MHO_CLONES static double squared_error(size_t n, const float *x, Grid grid)
-{
-    const size_t whole = n - n % LANES;
-    double lane[LANES] = {0};
-    double sum = 0.0;
-
-    for (size_t i = 0; i < whole; i += LANES)
-        for (size_t j = 0; j < LANES; j++)
-            lane[j] += element_error(x[i + j], grid);
-    for (size_t i = whole; i < n; i++)
-        sum += element_error(x[i], grid);
-    for (size_t j = 0; j < LANES; j++)
-        sum += lane[j];
-    return sum;
-}
-
-/* Range of least squared error: octave eighths below the largest value, then a finer search around the best. */
-static double least_error_range(MhoQuantShape shape, const float *x, double most)
-{
-    const double eighth = 0.0866433975699931636771540151823; /* ln(2) / 8 */
-    double best = most, best_error = squared_error(shape.per_channel, x, grid_of_range(shape, most));
-
-    for (int i = 1; i <= COARSE_STEPS; i++) {
-        const double range = most * mho_exp(-eighth * i);
-        const double e = squared_error(shape.per_channel, x, grid_of_range(shape, range));
-
-        if (e < best_error) {
-            best_error = e;
-            best = range;
-        }
-    }
-    const double centre = best;
-    for (int i = -FINE_STEPS; i <= FINE_STEPS; i++) {
-        const double range = centre * mho_exp(eighth * i / (FINE_STEPS + 1));
-        const double e = squared_error(shape.per_channel, x, grid_of_range(shape, range));
-
-        if (e < best_error) {
-            best_error = e;
-            best = range;
-        }
-    }
-    return best;
+    mho_grid_gradient(shape, x, log_scale, p->gradient == GRADIENT_STRAIGHT && shape.lower < 0, d_value, d_x,
+                      d_log_scale);
 }
 
 static void fqconv_fit(const void *params, MhoQuantShape shape, const float *x, float *log_scale)
 {
     const FqconvParams *p = params;
 
-    for (size_t k = 0; k < shape.channels; k++) {
-        const float *channel = x + k * shape.per_channel;
-        const double most = (double)largest(shape.per_channel, channel, shape.lower);
-        double range = most > 0.0 ? most : 1.0; /* any range encodes zeros */
-
-        if (most > 0.0 && p->fit == FIT_MSE)
-            range = least_error_range(shape, channel, most);
-        log_scale[k] = (float)mho_ln(range);
-    }
+    mho_grid_fit(shape, x, p->fit == FIT_MAXIMUM, log_scale);
 }
 
 static bool fqconv_fits_largest(const void *params)
@@ -223,9 +63,9 @@ const MhoQuantizer mho_quantizer_fqconv = {
         },
     .min_bits = 2,
     .max_bits = 8,
-    .full_scale = fqconv_full_scale,
+    .full_scale = mho_grid_full_scale,
     .fit = fqconv_fit,
     .fits_largest = fqconv_fits_largest,
-    .encode = fqconv_encode,
+    .encode = mho_grid_encode,
     .gradient = fqconv_gradient,
 };

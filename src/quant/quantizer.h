@@ -20,7 +20,12 @@ typedef struct MhoQuantizer {
     MhoModel model;
     int min_bits, max_bits;
 
-    /* Largest code n. Signed: 2^(bits-1) - 1 (bits = 2 is ternary); unsigned: 2^bits - 1. */
+    /* Codes of a signed tensor depend on its largest element. So only weights, which stand whole, can be signed, and
+     * batch norm cannot move into their scale. */
+    bool normalizes_signed;
+
+    /* Largest code n. Signed: 2^(bits-1) - 1 (bits = 2 is ternary), or 2^bits - 1 where only odd codes occur; unsigned:
+     * 2^bits - 1. */
     int (*full_scale)(const void *params, int bits, int lower);
 
     /* Starting scales from the tensor itself. */
@@ -30,12 +35,13 @@ typedef struct MhoQuantizer {
      * the range of least squared error. */
     bool (*fits_largest)(const void *params);
 
-    /* Codes of x. noise (NULL: none) is added in units of one step before rounding: an error of the sum. */
+    /* Codes of x. noise (NULL: none) is added in units of one step, from level to level, before rounding: an error of
+     * the sum. */
     void (*encode)(const void *params, MhoQuantShape shape, const float *x, const float *log_scale, const float *noise,
                    float *codes);
 
-    /* Straight-through gradients: from dL/dvalue to dL/dx (overwritten) and dL/d log_scale (added), which is divided by
-     * sqrt(per_channel n). The declared surrogate is documented in the policy's file. */
+    /* Straight-through gradients: from dL/dvalue to dL/dx (overwritten) and dL/d log_scale (added; untouched where the
+     * scale is not learned), which is divided by sqrt(per_channel n). The declared surrogate is documented in the policy's file. */
     void (*gradient)(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
                      const float *d_value, float *d_x, float *d_log_scale);
 } MhoQuantizer;

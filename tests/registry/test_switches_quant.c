@@ -1,5 +1,6 @@
 /* test_switches_quant.c - what every key of quantization and every parameter of a quantizer does. */
 #include <omp.h>
+#include <stdio.h>
 
 #include "net/requant.h"
 #include "numbers.h"
@@ -211,9 +212,14 @@ static bool keeps_shift(const MhoModel *model, const void *params, double on)
 static MhoSettings *settings_of(const MhoModel *model, const void *params)
 {
     MhoSettings *settings = tiny_settings();
+    char prefix[2 * MHO_NAME_MAX];
 
-    tiny_put(settings, "quant.weight.fqconv.", model, params);
-    tiny_put(settings, "quant.activation.fqconv.", model, params);
+    tiny_set(settings, "quant.weight.name", model->name);
+    tiny_set(settings, "quant.activation.name", model->name);
+    snprintf(prefix, sizeof prefix, "quant.weight.%s.", model->name);
+    tiny_put(settings, prefix, model, params);
+    snprintf(prefix, sizeof prefix, "quant.activation.%s.", model->name);
+    tiny_put(settings, prefix, model, params);
     tiny_set(settings, "quant.weight.bits", "8");
     tiny_set(settings, "quant.activation.bits", "8");
     return settings;
@@ -252,6 +258,24 @@ static bool fits_largest(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
+/* Weights start on the range of their largest value, or on 1. */
+static bool fixes_weight_range(const MhoModel *model, const void *params, double on)
+{
+    MhoSettings *settings = settings_of(model, params);
+    Sample sample;
+
+    sample_open(&sample);
+    MhoNet *net = quantized_after(&sample, settings);
+    const MhoNodeArray *scale = mho_node_array(&net->nodes[mho_net_find(net, "conv1")], "log_scale");
+    bool unit = true;
+    for (size_t k = 0; k < scale->n; k++)
+        unit = unit && scale->value[k] == 0.0F;
+    const bool holds = on > 0.5 ? unit : weight_ranges_are_largest(net);
+    mho_net_destroy(net);
+    sample_close(&sample);
+    return holds;
+}
+
 /* The tiny model has 2-bit weights: asking for others is refused, as it would do nothing. */
 static bool refuses_bits(const MhoModel *model, const void *params, double on)
 {
@@ -284,6 +308,9 @@ static const Switch switches[] = {
     {"quantizer.fqconv", "gradient", "straight", "clipped", passes_gradient, NULL},
     {"quantizer.fqconv", "gradient", "clipped", "straight", passes_gradient, NULL},
     {"quantizer.fqconv", "fit", "maximum", "mse", fits_largest, NULL},
+    {"quantizer.uniform", "range", "maximum", "mse", fits_largest, NULL},
+    {"quantizer.dorefa", "range", "maximum", "unit", fixes_weight_range, NULL},
+    {"quantizer.dorefa", "range", "unit", "maximum", fixes_weight_range, NULL},
 };
 
 int main(void)

@@ -3,6 +3,7 @@
 #define MHO_TESTS_NET_SAMPLE_H
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "harness.h"
@@ -73,10 +74,12 @@ static inline MhoQuantPlan sample_plan(int weight_bits, int activation_bits)
                           .weight_policy = "fqconv", .activation_policy = "fqconv"};
 }
 
-/* Quantized, with batch norm, every scale set. */
-static inline MhoNet *sample_quantized(const char *builder, int weight_bits, int activation_bits)
+/* Quantized, with batch norm, every scale set; policy: of weights and activations. */
+static inline MhoNet *sample_quantized_by(const char *builder, const char *policy, int weight_bits, int activation_bits)
 {
-    const MhoQuantPlan plan = sample_plan(weight_bits, activation_bits);
+    MhoQuantPlan plan = sample_plan(weight_bits, activation_bits);
+    snprintf(plan.weight_policy, sizeof plan.weight_policy, "%s", policy);
+    snprintf(plan.activation_policy, sizeof plan.activation_policy, "%s", policy);
     MhoNet *net = sample_float(builder), *made;
     MhoError error = {0};
     must(mho_net_quantize(net, &plan, &made, &error), &error);
@@ -84,6 +87,11 @@ static inline MhoNet *sample_quantized(const char *builder, int weight_bits, int
     sample_ranges(made);
     mho_net_destroy(net);
     return made;
+}
+
+static inline MhoNet *sample_quantized(const char *builder, int weight_bits, int activation_bits)
+{
+    return sample_quantized_by(builder, "fqconv", weight_bits, activation_bits);
 }
 
 #endif

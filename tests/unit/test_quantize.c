@@ -242,11 +242,38 @@ START_TEST(test_relu_left_in_front_of_a_signed_quantizer)
 }
 END_TEST
 
+/* What a quantizer does not take is refused before a net is made, with the node and the reason. */
+START_TEST(test_policy_limits)
+{
+    MhoNet *residual = sample_float("resnet20"), *plain = sample_float("allconv"), *none;
+    MhoError error = {0};
+    MhoQuantPlan plan = sample_plan(4, 4);
+
+    strcpy(plan.activation_policy, "dorefa");
+    must_refuse(mho_net_quantize(residual, &plan, &none, &error), &error, MHO_USAGE,
+                "quantizer 'dorefa' has no signed activations");
+    strcpy(plan.activation_policy, "pact");
+    must_refuse(mho_net_quantize(residual, &plan, &none, &error), &error, MHO_USAGE,
+                "quantizer 'pact' has no signed activations");
+    ck_assert_ptr_null(none);
+    strcpy(plan.weight_policy, "pact"); /* weights are signed, and these activations are not */
+    must(mho_net_quantize(plain, &plan, &none, &error), &error);
+    mho_net_destroy(none);
+    plan.weight_bits = 9;
+    must_refuse(mho_net_quantize(plain, &plan, &none, &error), &error, MHO_USAGE, "takes 2 to 8 bits, not 9");
+    strcpy(plan.weight_policy, "pact alpha=3");
+    must_refuse(mho_net_quantize(plain, &plan, &none, &error), &error, MHO_USAGE, "has no parameter 'alpha'");
+    mho_net_destroy(plain);
+    mho_net_destroy(residual);
+}
+END_TEST
+
 static Suite *quantize_suite(void)
 {
     Suite *suite = suite_create("quantize");
     TCase *tcase = tcase_create("quantize");
     tcase_add_test(tcase, test_chain);
+    tcase_add_test(tcase, test_policy_limits);
     tcase_add_test(tcase, test_pool_sums_get_eight_bits);
     tcase_add_test(tcase, test_residual_stages_share_a_scale);
     tcase_add_test(tcase, test_new_scales_are_unset_until_fitted);

@@ -80,11 +80,33 @@ START_TEST(test_builder)
 }
 END_TEST
 
+/* Every registered policy for weights and activations, at every bit width that it takes. */
+START_TEST(test_policy)
+{
+    const MhoQuantizer *q = (const void *)mho_quantizer_registry.models[_i];
+    for (int bits = q->min_bits; bits <= q->max_bits; bits++) {
+        MhoNet *net = sample_quantized_by("allconv", q->model.name, bits, bits), *removed;
+        MhoError error = {0};
+        same_codes(net);
+        if (q->normalizes_signed) {
+            must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &removed, &error), &error, MHO_USAGE,
+                        "batch norm cannot move");
+        } else {
+            must(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &removed, &error), &error);
+            same_codes(removed);
+            mho_net_destroy(removed);
+        }
+        mho_net_destroy(net);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("same_codes");
     TCase *tcase = tcase_create("same_codes");
     tcase_add_loop_test(tcase, test_builder, 0, 9);
+    tcase_add_loop_test(tcase, test_policy, 0, (int)mho_quantizer_registry.n);
     suite_add_tcase(suite, tcase);
     return test_main(suite);
 }
