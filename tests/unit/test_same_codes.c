@@ -101,11 +101,29 @@ START_TEST(test_policy)
 }
 END_TEST
 
+/* Weights of one size have the codes +-255 of 8 bits without zero: sums beyond 2^24 take two planes, exactly. */
+START_TEST(test_largest_codes)
+{
+    MhoNet *net = sample_quantized_by("allconv", "dorefa", 8, 8);
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        MhoNodeArray *weight = mho_node_array(&net->nodes[i], "weight");
+        if (!weight)
+            continue;
+        sample_uniform((uint32_t)i, weight->n, -1.0F, 1.0F, weight->value);
+        for (size_t r = 0; r < weight->n; r++)
+            weight->value[r] = weight->value[r] < 0.0F ? -0.1F : 0.1F;
+    }
+    same_codes(net);
+    mho_net_destroy(net);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("same_codes");
     TCase *tcase = tcase_create("same_codes");
     tcase_add_loop_test(tcase, test_builder, 0, 9);
+    tcase_add_test(tcase, test_largest_codes);
     tcase_add_loop_test(tcase, test_policy, 0, (int)mho_quantizer_registry.n);
     suite_add_tcase(suite, tcase);
     return test_main(suite);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "support/data_files.h"
+#include "quant/quantizer.h"
 #include "train_sample.h"
 
 static MhoError error;
@@ -49,6 +50,32 @@ START_TEST(test_learns_down_the_ladder)
 }
 END_TEST
 
+/* Weights and activations by every registered policy: learned down to few bits, and fully where batch norm can go. */
+START_TEST(test_every_policy_learns)
+{
+    for (size_t m = 0; m < mho_quantizer_registry.n; m++) {
+        const MhoQuantizer *q = (const void *)mho_quantizer_registry.models[m];
+        Sample sample;
+        double accuracy, loss;
+
+        sample_open(&sample);
+        strcpy(sample.train.ladder, q->normalizes_signed ? "float:3 4/4:2 3/4:2" : "float:3 4/4:2 3/4:2 fq:2");
+        snprintf(sample.quant.weight_name, sizeof sample.quant.weight_name, "%s", q->model.name);
+        snprintf(sample.quant.activation_name, sizeof sample.quant.activation_name, "%s", q->model.name);
+        must(sample_run(&sample), &sample.error);
+        must(mho_train_evaluate(sample.net, &sample.held, 16, &accuracy, &loss, &error), &error);
+        ck_assert_msg(accuracy >= 0.9, "%s: %g", q->model.name, accuracy);
+        sample_close(&sample);
+        if (!q->normalizes_signed)
+            continue;
+        sample_open(&sample);
+        strcpy(sample.train.ladder, "float:1 4/4:1 fq:1");
+        snprintf(sample.quant.weight_name, sizeof sample.quant.weight_name, "%s", q->model.name);
+        must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "batch norm cannot move");
+        sample_close(&sample);
+    }
+}
+END_TEST
 /* The last batch is filled up; its filling must not count. */
 START_TEST(test_evaluation_does_not_depend_on_the_batch)
 {
@@ -294,6 +321,7 @@ static Suite *run_suite(void)
         const char *name;
         const TTest *test;
     } tests[] = {{"learns", test_learns_down_the_ladder},
+                 {"policies", test_every_policy_learns},
                  {"evaluation", test_evaluation_does_not_depend_on_the_batch},
                  {"parameters", test_every_parameter_acts},
                  {"same_bytes", test_same_bytes_again},
