@@ -51,7 +51,8 @@ MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n
                         policy.quantizer->model.name, policy.quantizer->min_bits, policy.quantizer->max_bits, bits);
     if (policy.quantizer->normalizes_signed && lower < 0 && !mho_node_conv(node))
         return mho_fail(error, MHO_USAGE,
-                        "node '%s': quantizer '%s' has no signed activations, only weights and activations behind a ReLU",
+                        "node '%s': quantizer '%s' has no signed activations, only weights and activations behind a "
+                        "ReLU",
                         node->name, policy.quantizer->model.name);
     *n = policy.quantizer->full_scale(policy.params, bits, lower);
     return MHO_OK;

@@ -14,7 +14,7 @@ void mho_grid_encode(const void *params, MhoQuantShape shape, const float *x, co
                      const float *noise, float *codes);
 
 /* Gradients of rounding to the grid, u = x / e^s: clipped, dq/dx = 1 for lower < u < 1, else 0, and dq/ds = e^s
- * (Q(u) - u) inside, q outside; straight, those of the inside everywhere. d_log_scale NULL: the scale is not learned. */
+ * (Q(u) - u) inside, q outside; straight, those of the inside everywhere. d_log_scale NULL: the scale is fixed. */
 void mho_grid_gradient(MhoQuantShape shape, const float *x, const float *log_scale, bool straight,
                        const float *d_value, float *d_x, float *d_log_scale);
 

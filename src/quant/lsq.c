@@ -1,6 +1,6 @@
 /* lsq.c - learned step size.
  *
- *   q(x) = d round(clip(x / d, -Q_N, Q_P)),  d = e^s / Q_P;  signed Q_N = Q_P = n (the symmetric form), unsigned Q_N = 0
+ *   q(x) = d round(clip(x / d, -Q_N, Q_P)),  d = e^s / Q_P;  Q_P = n;  Q_N = n signed (symmetric form), 0 unsigned
  *   surrogate   dq/dx = 1 for -Q_N < x / d < Q_P, else 0
  *               dq/dd = round(x / d) - x / d inside, -Q_N or Q_P outside;  dq/ds = d dq/dd, divided by sqrt(N Q_P)
  *   fit         d = 2 E|x| / sqrt(Q_P); activations are calibrated from counts, with the range of least squared error

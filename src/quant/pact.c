@@ -4,7 +4,7 @@
  *   surrogate    dq/dx = 1 for 0 < x < alpha, else 0;  dq/dalpha = 1 for x >= alpha, else 0, so dq/ds = alpha there,
  *                divided by sqrt(N n) as the trainer wants it
  *   weights      tanh_weights_internal.h, on the fixed range of the largest weight at the start
- * alpha starts from the calibrated range instead of the paper's 10; its L2 penalty is left to weight decay, which spares
+ * alpha starts from the calibrated range instead of the paper's 10, and has no L2 penalty: weight decay spares
  * scales. Source: Choi et al., PACT, arXiv:1805.06085, equations 1 to 3. Valid for 2 to 8 bits; signed activations have
  * no PACT form.
  */

@@ -2,8 +2,8 @@
  *
  *   q(x) = e^s Q(x / e^s),  Q(u) = round(n clip(u, b, 1)) / n,  b = -1 (signed) or 0
  * Surrogate, u = x / e^s: dq/dx = 1 for b < u < 1, else 0 (the slope of e^s clip(u, b, 1)); dq/ds = 0.
- * Source: Jacob et al., CVPR 2018, section 3 (symmetric form); range of least squared error: Banner et al., NeurIPS 2019,
- * arXiv:1810.05723. Valid for 2 to 8 bits.
+ * Source: Jacob et al., CVPR 2018, section 3 (symmetric form); range of least squared error: Banner et al., NeurIPS
+ * 2019, arXiv:1810.05723. Valid for 2 to 8 bits.
  */
 #include <stddef.h>
 
