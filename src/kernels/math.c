@@ -2,7 +2,8 @@
  *
  * The double versions use no fma, so they are fast where there is none, and the same everywhere. log: 2 artanh(s) by
  * its series, s = f / (2 + f) (Abramowitz and Stegun 4.1.27). exp: Taylor series on |r| <= log(2) / 2 after a two-part
- * reduction (Cody and Waite, 1980).
+ * reduction (Cody and Waite, 1980). Normal CDF: 1/2 + f(z) (z + z^3 / 3 + z^5 / 15 ...) and, beyond 3, the continued
+ * fraction of its tail (Abramowitz and Stegun 26.2.11 and 26.2.14).
  */
 #include "kernels/math.h"
 
@@ -106,6 +107,48 @@ double mho_ln(double x)
 double mho_exp(double x)
 {
     return lane_exp_double(x);
+}
+
+static double normal_density(double z)
+{
+    return 0.39894228040143267794 * lane_exp_double(-0.5 * z * z); /* 1 / sqrt(2 pi) */
+}
+
+double mho_normal_cdf(double z)
+{
+    const double a = __builtin_fabs(z);
+
+    if (a < 3.0) {
+        double term = a, sum = a;
+
+        for (int k = 3; term > 1e-17 * sum; k += 2) {
+            term *= a * a / k;
+            sum += term;
+        }
+        const double centre = normal_density(a) * sum;
+        return z < 0.0 ? 0.5 - centre : 0.5 + centre;
+    }
+    double fraction = a;
+    for (int k = 60; k > 0; k--)
+        fraction = a + k / fraction;
+    const double tail = a < 38.0 ? normal_density(a) / fraction : 0.0;
+    return z < 0.0 ? tail : 1.0 - tail;
+}
+
+/* Halley's iteration from the float quantile. */
+double mho_normal_quantile(double p)
+{
+    const double tail = p < 0.5 ? p : 1.0 - p;
+    double z = (double)lane_normal((uint32_t)(tail * 0x1p32));
+
+    if (p == 0.5)
+        return 0.0;
+    for (int i = 0; i < 2; i++) {
+        const double u = (mho_normal_cdf(z) - tail) / normal_density(z);
+
+        z -= u / (1.0 + 0.5 * z * u);
+    }
+    return p < 0.5 ? z : -z;
 }
 
 /* The product is carried in double, so that its relative error does not become an absolute one of e^(y log x). */

@@ -30,7 +30,8 @@ typedef enum MhoDraw {
     MHO_DRAW_AUGMENT,     /* crops and flips */
     MHO_DRAW_INIT,        /* weight initialisation */
     MHO_DRAW_TRAIN_WEIGHT, MHO_DRAW_TRAIN_ACTIVATION, MHO_DRAW_TRAIN_SUM, /* noise injected in training, in LSB */
-    MHO_DRAW_TEST         /* tests only */
+    MHO_DRAW_TEST,        /* tests only */
+    MHO_DRAW_UNIQ         /* noise of uniformized weights in training */
 } MhoDraw;
 
 /* Where in the simulation a draw happens; passed by value. */

@@ -43,6 +43,45 @@ START_TEST(test_logf)
 }
 END_TEST
 
+/* Tails keep their relative error; the upper tail is that of 1. */
+START_TEST(test_normal_cdf)
+{
+    double worst = 0.0, absolute = 0.0;
+
+    for (int i = -370000; i <= 80000; i++) {
+        const double z = (double)i * 1e-4, exact = 0.5 * erfc(-z * sqrt(0.5)), p = mho_normal_cdf(z);
+
+        worst = fmax(worst, fabs(p / exact - 1.0));
+        if (z > -8.0) {
+            absolute = fmax(absolute, fabs(p - exact));
+            ck_assert_double_eq_tol(p, 1.0 - mho_normal_cdf(-z), 2e-16);
+        }
+    }
+    ck_assert_msg(worst < 1e-12 && worst > 0.0 && absolute < 1e-15, "errors %g relative, %g absolute", worst, absolute);
+    ck_assert(mho_normal_cdf(0.0) == 0.5 && mho_normal_cdf(40.0) == 1.0 && mho_normal_cdf(-40.0) == 0.0);
+}
+END_TEST
+
+START_TEST(test_normal_quantile)
+{
+    double worst = 0.0;
+
+    for (int i = 1; i < 100000; i++) {
+        const double p = i < 50000 ? 1e-9 * exp((double)i * 4e-4) : (double)(i - 50000) / 50000.0;
+
+        if (p <= 0.0 || p > 1.0 - 1e-9)
+            continue;
+        const double z = mho_normal_quantile(p), density = exp(-0.5 * z * z) / sqrt(2.0 * acos(-1.0));
+        worst = fmax(worst, fabs(0.5 * erfc(-z * sqrt(0.5)) - p) / density);
+        if (1.0 - (1.0 - p) == p)
+            ck_assert(mho_normal_quantile(1.0 - p) == -z);
+    }
+    ck_assert_msg(worst < 1e-12 && worst > 0.0, "error %g", worst);
+    ck_assert(mho_normal_quantile(0.5) == 0.0);
+    ck_assert_double_eq_tol(mho_normal_quantile(0.75), 0.67448975019608174, 1e-15);
+}
+END_TEST
+
 START_TEST(test_expf)
 {
     double worst = 0.0;
@@ -268,6 +307,8 @@ int main(void)
     TCase *tests = tcase_create("math");
 
     tcase_add_test(tests, test_logf);
+    tcase_add_test(tests, test_normal_cdf);
+    tcase_add_test(tests, test_normal_quantile);
     tcase_add_test(tests, test_expf);
     tcase_add_test(tests, test_arrays);
     tcase_add_test(tests, test_powf);
