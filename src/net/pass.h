@@ -29,7 +29,7 @@ void mho_pass_destroy(MhoPass *pass);
 void mho_pass_set_noise(MhoPass *pass, const MhoPassNoise *noise); /* NULL: none */
 
 /* images (batch, h, w, c) u8; logits (batch, classes). use_batch_statistics: training mode of batch norm, which moves
- * its running statistics. false: evaluation; sums of codes are exact (beyond 2^24 by two planes of weights; USAGE names
+ * its running statistics. false: evaluation; sums of codes are exact (beyond 2^24 by planes of weights; USAGE names
  * a layer where even these are not), codes those of every executor. USAGE also names a node whose scale is not set
  * (NaN). */
 MhoStatus mho_pass_forward(MhoPass *pass, const uint8_t *images, bool use_batch_statistics, float *logits,

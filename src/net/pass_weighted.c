@@ -4,8 +4,9 @@
  * A quantized layer multiplies stored codes by weight codes; sums are exact below 2^24 and
  *   value_k = m_k (sum + round(shift_k)) + bias_k,  m_k = scale_x e^(s_w,k) / n_w
  * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads
- * them. In evaluation, a layer that may pass 2^24 multiplies two planes, code = 16 high + low, and adds them in double.
- * A float layer stores values; the scale of its input is multiplied into its weights.
+ * them. In evaluation, a layer that may pass 2^24 multiplies planes, code = sum_p step^p plane_p, and adds them in double.
+ * Non-uniform levels: a training pass fits e^(s_w) to the weights first. A float layer stores values; the scale of its
+ * input is multiplied into its weights.
  * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356. Injected weight noise: sigma in steps of the weight's own grid.
  */
 #include <math.h>
@@ -20,7 +21,13 @@
 #include "net/pass_internal.h"
 
 static const double exact_limit = 16777216.0; /* 2^24: whole numbers below are exact in float */
-static const float plane_step = 16.0F; /* the low plane is within -8 .. 8, the high one within round(n_w / 16) */
+
+/* Codes as whole numbers in base `step`, fewest planes first; digits are within -step / 2 .. step / 2. */
+typedef struct Planes {
+    int n, largest; /* planes; largest code */
+    float step;
+} Planes;
+static const Planes ways[] = {{2, 127, 16.0F}, {2, 32639, 256.0F}, {4, 32639, 16.0F}};
 
 typedef struct Weighted {
     MhoConvolution *whole, *single; /* the batch; one image (fresh weight noise per image) */
@@ -31,10 +38,11 @@ typedef struct Weighted {
     int n_w;
     double *unit; /* (k) e^s / n_w, or the input's scale for float weights */
     float *weights, *clean, *d_weights;
+    float *left;              /* (weights) codes without the digits taken; NULL as total */
     float *shift;             /* (k) what is added to the stored sums: rounded shift, or the bias of a float layer */
     float *offset, *d_offset; /* (k) the primitive's own */
-    float *high;              /* (batch, out_h, out_w, k) sums of the high plane; NULL where 2^24 is out of reach */
-    bool two_planes;          /* in this pass */
+    double *total;            /* (batch, out_h, out_w, k) sums over planes; NULL where 2^24 is out of reach */
+    const Planes *planes;     /* in this pass; NULL: codes as they are */
     MhoArena arena;
 } Weighted;
 
@@ -134,8 +142,8 @@ static void geometry_of(const MhoPass *pass, int node, MhoConvGeometry *g)
                            .training = pass->training};
 }
 
-/* n_high: values of the high plane's sums, 0: none. */
-static MhoStatus buffers_create(Weighted *w, size_t n_high, MhoError *error)
+/* n_total: values of the planes' sums, 0: none. */
+static MhoStatus buffers_create(Weighted *w, size_t n_total, MhoError *error)
 {
     const size_t k = (size_t)w->geometry.k;
 
@@ -144,7 +152,8 @@ static MhoStatus buffers_create(Weighted *w, size_t n_high, MhoError *error)
         w->weights = mho_arena_take(&w->arena, w->n_weights, sizeof *w->weights);
         w->clean = mho_arena_take(&w->arena, w->n_weights, sizeof *w->clean);
         w->shift = mho_arena_take(&w->arena, k, sizeof *w->shift);
-        w->high = n_high ? mho_arena_take(&w->arena, n_high, sizeof *w->high) : NULL;
+        w->left = n_total ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->left) : NULL;
+        w->total = n_total ? mho_arena_take(&w->arena, n_total, sizeof *w->total) : NULL;
         w->offset = mho_arena_take(&w->arena, k, sizeof *w->offset);
         w->d_offset = mho_arena_take(&w->arena, k, sizeof *w->d_offset);
         w->d_weights = mho_arena_take(&w->arena, w->geometry.training ? w->n_weights : 1, sizeof *w->d_weights);
@@ -239,19 +248,32 @@ static double largest_sum(const Weighted *w, const float *codes, double n_x)
     return largest;
 }
 
-/* Two planes where one is not exact; refuses what even two cannot add. */
+/* Planes where codes as they are do not add exactly; refuses what no planes can add. */
 static MhoStatus choose_planes(const MhoPass *pass, int node, Weighted *w, double n_x, MhoError *error)
 {
-    w->two_planes = !(largest_sum(w, w->clean, n_x) < exact_limit);
-    if (!w->two_planes)
+    w->planes = NULL;
+    if (largest_sum(w, w->clean, n_x) < exact_limit)
         return MHO_OK;
-    const double high = (double)mho_round((float)w->n_w / plane_step), low = (double)plane_step / 2.0;
-    const double plane = (double)w->rows * (high > low ? high : low) * n_x + largest_sum(w, w->clean, 0.0);
-    if (!w->high || !(plane < exact_limit))
-        return mho_fail(error, MHO_USAGE,
-                        "node '%s': its sums can pass 2^24 and would not be exact; use fewer bits or a smaller window",
-                        pass->net->nodes[node].name);
-    return MHO_OK;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways && w->total; i++) {
+        const double plane = (double)w->rows * (double)ways[i].step / 2.0 * n_x;
+
+        if (w->n_w > ways[i].largest || !(plane < exact_limit))
+            continue;
+        w->planes = &ways[i];
+        return MHO_OK;
+    }
+    return mho_fail(error, MHO_USAGE,
+                    "node '%s': its sums can pass 2^24 and would not be exact; use fewer bits or a smaller window",
+                    pass->net->nodes[node].name);
+}
+
+/* The scale of levels that the tensor itself places. */
+static void follow_weights(MhoPass *pass, int node, const Weighted *w)
+{
+    MhoNode *self = &pass->net->nodes[node];
+
+    w->policy.quantizer->fit(w->policy.params, w->shape, mho_node_array(self, "weight")->value,
+                             mho_node_array(self, "log_scale")->value);
 }
 
 /* Codes, steps and stored offset of a quantized layer. */
@@ -264,6 +286,8 @@ static MhoStatus prepare_codes(MhoPass *pass, int node, Weighted *w, MhoError *e
     MhoPassNode *self = &pass->nodes[node];
     const bool exact = self->coded && !pass->batch_statistics && !pass->noisy;
 
+    if (w->policy.quantizer->nonuniform && pass->batch_statistics)
+        follow_weights(pass, node, w);
     for (size_t k = 0; k < w->shape.channels; k++)
         if (!isfinite(log_scale[k]))
             return mho_fail(error, MHO_USAGE, "node '%s': its weight scale is not set; fit the weights first", name);
@@ -275,7 +299,7 @@ static MhoStatus prepare_codes(MhoPass *pass, int node, Weighted *w, MhoError *e
         self->offset[k] = bias ? bias[k] : 0.0F;
         w->shift[k] = shift ? mho_round(shift[k]) : 0.0F;
     }
-    w->two_planes = false;
+    w->planes = NULL;
     return exact ? choose_planes(pass, node, w, x->largest, error) : MHO_OK;
 }
 
@@ -321,35 +345,54 @@ static MhoStatus weighted_prepare(MhoPass *pass, int node, MhoError *error)
     return status;
 }
 
-MHO_CLONES static void join_planes(size_t n, const float *high, float *low)
+/* total = step total + sum (first: sum). */
+MHO_CLONES static void add_plane(size_t n, double step, bool first, const float *sum, double *total)
 {
     for (size_t i = 0; i < n; i++)
-        low[i] = (float)((double)plane_step * (double)high[i] + (double)low[i]);
+        total[i] = (first ? 0.0 : step * total[i]) + (double)sum[i];
+}
+
+/* The whole number with its channel's shift, rounded to float once. */
+MHO_CLONES static void round_totals(size_t positions, size_t k, const double *total, const float *shift, float *stored)
+{
+    for (size_t p = 0; p < positions; p++)
+        for (size_t j = 0; j < k; j++)
+            stored[p * k + j] = (float)(total[p * k + j] + (double)shift[j]);
+}
+
+/* weights = digit p of what is left of the codes, which loses it. */
+static void take_digit(size_t n, float place, float *left, float *weights)
+{
+    for (size_t i = 0; i < n; i++) {
+        weights[i] = mho_round(left[i] / place);
+        left[i] -= place * weights[i];
+    }
 }
 
 /* Sums beyond 2^24: (float) of the exact whole number, as the integer executor gives. */
-static MhoStatus forward_two_planes(MhoPass *pass, int node, Weighted *w, MhoError *error)
+static MhoStatus forward_planes(MhoPass *pass, int node, Weighted *w, MhoError *error)
 {
     const float *x = mho_pass_input(pass, node, 0)->stored;
-    float *stored = pass->nodes[node].stored;
+    float *stored = pass->nodes[node].stored, place = 1.0F;
     const size_t k = (size_t)w->geometry.k, n = pass->nodes[node].n / pass->batch;
+    MhoStatus status = MHO_OK;
 
-    for (size_t i = 0; i < w->n_weights; i++)
-        w->weights[i] = mho_round(w->clean[i] / plane_step);
+    for (int p = 1; p < w->planes->n; p++)
+        place *= w->planes->step;
+    memcpy(w->left, w->clean, w->n_weights * sizeof *w->left);
     memset(w->offset, 0, k * sizeof *w->offset);
-    MhoStatus status = mho_convolution_set_weights(pass, w->whole, false, error);
-    if (status == MHO_OK)
-        status = mho_convolution_forward(pass, w->whole, x, w->high, error);
-    for (size_t i = 0; i < w->n_weights; i++)
-        w->weights[i] = w->clean[i] - plane_step * w->weights[i];
-    memcpy(w->offset, w->shift, k * sizeof *w->offset);
-    if (status == MHO_OK)
+    for (int p = 0; p < w->planes->n && status == MHO_OK; p++, place /= w->planes->step) {
+        take_digit(w->n_weights, place, w->left, w->weights);
         status = mho_convolution_set_weights(pass, w->whole, false, error);
-    if (status == MHO_OK)
-        status = mho_convolution_forward(pass, w->whole, x, stored, error);
+        if (status == MHO_OK)
+            status = mho_convolution_forward(pass, w->whole, x, stored, error);
+#pragma omp parallel for schedule(static) num_threads(pass->threads)
+        for (size_t i = 0; i < pass->batch; i++)
+            add_plane(n, (double)w->planes->step, p == 0, stored + i * n, w->total + i * n);
+    }
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t i = 0; i < pass->batch; i++)
-        join_planes(n, w->high + i * n, stored + i * n);
+        round_totals(n / k, k, w->total + i * n, w->shift, stored + i * n);
     memcpy(w->weights, w->clean, w->n_weights * sizeof *w->weights); /* a backward pass reads them */
     return status;
 }
@@ -375,8 +418,8 @@ static MhoStatus weighted_forward(MhoPass *pass, int node, MhoError *error)
 {
     Weighted *w = pass->nodes[node].state;
 
-    if (w->two_planes)
-        return forward_two_planes(pass, node, w, error);
+    if (w->planes)
+        return forward_planes(pass, node, w, error);
     memcpy(w->offset, w->shift, (size_t)w->geometry.k * sizeof *w->offset);
     if (pass->noisy && pass->noise.weight_per_image && pass->noise.weight != 0.0 && w->single)
         return forward_per_image(pass, node, w, error);

@@ -61,6 +61,17 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
     if (mho_node_conv(node) && mho_node_conv(node)->bits == 0)
         return mho_fail(error, MHO_USAGE,
                         "node '%s' is not quantized: quantize the network before batch norm is removed", node->name);
+    if (becomes_full(net, i)) {
+        MhoPolicy policy;
+        const MhoStatus status = mho_policy_open(node, &policy, error);
+        if (status != MHO_OK)
+            return status;
+        if (policy.quantizer->nonuniform)
+            return mho_fail(error, MHO_USAGE,
+                            "node '%s': batch norm stays with weights of quantizer '%s', as its shift has no exact "
+                            "sum on their 16-bit grid; leave fq out of train.ladder",
+                            node->name, policy.quantizer->model.name);
+    }
     if (!mho_node_is(node, "batchnorm"))
         return MHO_OK;
     const MhoNode *source = &net->nodes[node->inputs[0]];

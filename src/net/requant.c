@@ -53,6 +53,11 @@ MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n
         return mho_fail(error, MHO_USAGE,
                         "node '%s': quantizer '%s' has no signed activations, only weights and activations behind a "
                         "ReLU",
+                         node->name, policy.quantizer->model.name);
+    if (policy.quantizer->nonuniform && !mho_node_conv(node))
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': quantizer '%s' is for weights; activations take a uniform one "
+                        "(--set quant.activation.name=fqconv)",
                         node->name, policy.quantizer->model.name);
     *n = policy.quantizer->full_scale(policy.params, bits, lower);
     return MHO_OK;

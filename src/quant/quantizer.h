@@ -24,8 +24,12 @@ typedef struct MhoQuantizer {
      * batch norm cannot move into their scale. */
     bool normalizes_signed;
 
+    /* Levels are placed by the tensor itself: weights only (lower = -1), and fit() gives the scale anew at every
+     * training pass instead of a learned one. */
+    bool nonuniform;
+
     /* Largest code n. Signed: 2^(bits-1) - 1 (bits = 2 is ternary), or 2^bits - 1 where only odd codes occur; unsigned:
-     * 2^bits - 1. */
+     * 2^bits - 1; non-uniform: 32639, the 16-bit grid. */
     int (*full_scale)(const void *params, int bits, int lower);
 
     /* Starting scales from the tensor itself. */

@@ -21,13 +21,13 @@ static void encode_values(const MhoQuantizer *quantizer, const void *params, Mho
     ck_assert_mem_eq(codes, again, sizeof codes);
     for (size_t i = 0; i < N_VALUES; i++) {
         ck_assert(codes[i] == rintf(codes[i]) && codes[i] >= (float)(shape.lower * n) && codes[i] <= (float)n);
-        ck_assert(x[i] == 0.0F || codes[i] * x[i] >= 0.0F);
+        ck_assert(quantizer->nonuniform || x[i] == 0.0F || codes[i] * x[i] >= 0.0F);
         noise[i] = 4.0F * (float)n;
     }
     trace_add_floats(trace, N_VALUES, codes);
     quantizer->encode(params, shape, x, log_scale, noise, again);
     for (size_t i = 0; i < N_VALUES; i++) {
-        ck_assert(again[i] > codes[i] || again[i] == (float)n);
+        ck_assert(again[i] > codes[i] || again[i] == (quantizer->nonuniform ? again[i - i % PER_CHANNEL] : (float)n));
     }
 }
 
@@ -64,12 +64,14 @@ void run_quantizer(const MhoModel *model, const void *params, Trace *trace)
         trace_add(trace, quantizer->fits_largest(params));
     }
     for (int bits = quantizer->min_bits; bits <= quantizer->max_bits; bits++) {
-        for (int lower = -1; lower <= 0; lower++) {
+        for (int lower = -1; lower <= (quantizer->nonuniform ? -1 : 0); lower++) {
             const MhoQuantShape shape = {bits, lower, CHANNELS, PER_CHANNEL};
             float log_scale[CHANNELS];
 
             ck_assert_int_eq(quantizer->full_scale(params, bits, lower),
-                             lower < 0 && !quantizer->normalizes_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1);
+                             quantizer->nonuniform                         ? 32639
+                             : lower < 0 && !quantizer->normalizes_signed ? (1 << (bits - 1)) - 1
+                                                                          : (1 << bits) - 1);
             quantizer->fit(params, shape, x, log_scale);
             trace_add_floats(trace, CHANNELS, log_scale);
             encode_values(quantizer, params, shape, x, log_scale, trace);

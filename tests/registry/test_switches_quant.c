@@ -243,6 +243,50 @@ static bool passes_gradient(const MhoModel *model, const void *params, double on
     return d_x[0] == 3.0F && d_x[1] == (on > 0.5 ? 5.0F : 0.0F);
 }
 
+/* Mean of squared errors of a ramp's cubes as weights, and the gradient of the steepest. */
+static void quantize_cubes(const MhoModel *model, const void *params, double *error, double *gradient)
+{
+    enum { N_CUBES = 101 };
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoQuantShape shape = {.bits = 3, .lower = -1, .channels = 1, .per_channel = N_CUBES};
+    float x[N_CUBES], codes[N_CUBES], d_value[N_CUBES], d_x[N_CUBES], log_scale, d_log_scale = 0.0F;
+
+    for (int i = 0; i < N_CUBES; i++) {
+        const float u = (float)(i - N_CUBES / 2) / 50.0F;
+
+        x[i] = u * u * u;
+        d_value[i] = 1.0F;
+    }
+    quantizer->fit(params, shape, x, &log_scale);
+    quantizer->encode(params, shape, x, &log_scale, NULL, codes);
+    quantizer->gradient(params, shape, x, &log_scale, d_value, d_x, &d_log_scale);
+    *error = 0.0;
+    for (int i = 0; i < N_CUBES; i++) {
+        const double e = (double)x[i] - exp((double)log_scale) * (double)codes[i] / 32639.0;
+
+        *error += e * e / N_CUBES;
+    }
+    *gradient = (double)d_x[0];
+}
+
+/* The outermost weight is less probable than its level: the chain makes its gradient less. */
+static bool chains_gradient(const MhoModel *model, const void *params, double on)
+{
+    double error, gradient;
+
+    quantize_cubes(model, params, &error, &gradient);
+    return on > 0.5 ? gradient < 0.5 && gradient > 0.0 : gradient == 1.0;
+}
+
+/* Lloyd lowers the error: 0.0114 at the quantiles, 0.0041 after ten iterations. */
+static bool iterates(const MhoModel *model, const void *params, double on)
+{
+    double error, gradient;
+
+    quantize_cubes(model, params, &error, &gradient);
+    return (error < 0.005) == (on >= 10.0);
+}
+
 static bool fits_largest(const MhoModel *model, const void *params, double on)
 {
     MhoSettings *settings = settings_of(model, params);
@@ -311,6 +355,9 @@ static const Switch switches[] = {
     {"quantizer.uniform", "range", "maximum", "mse", fits_largest, NULL},
     {"quantizer.dorefa", "range", "maximum", "unit", fixes_weight_range, NULL},
     {"quantizer.dorefa", "range", "unit", "maximum", fixes_weight_range, NULL},
+    {"quantizer.uniq", "gradient", "exact", "straight", chains_gradient, NULL},
+    {"quantizer.uniq", "gradient", "straight", "exact", chains_gradient, NULL},
+    {"quantizer.kmeans", "iterations", "10", "0", iterates, NULL},
 };
 
 int main(void)
