@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "net/bops.h"
 #include "study/files.h"
 #include "study/statistics.h"
 #include "study/trial.h"
@@ -63,21 +64,31 @@ static double decibel(double signal, double noise)
     return noise > 0.0 ? 10.0 * log10(signal / noise) : INFINITY;
 }
 
-static void print_layers(const Evaluation *at, const MhoTrial *trial)
+static MhoStatus print_layers(const Evaluation *at, const MhoTrial *trial, MhoError *error)
 {
-    printf("%-16s %6s %6s %6s %6s %9s %12s %10s %8s %8s\n", "layer", "rows", "cols", "groups", "tiles", "cells",
-           "conversions", "ADC step", "SNR dB", "clipped");
+    double bops = 0.0;
+    printf("%-16s %6s %6s %6s %6s %9s %12s %10s %8s %8s %8s\n", "layer", "rows", "cols", "groups", "tiles", "cells",
+           "conversions", "ADC step", "SNR dB", "clipped", "MBOPs");
     for (size_t l = 0; l < at->prepared.program->n_matrices; l++) {
         const MhoMatrix *matrix = &at->prepared.program->matrices[l];
         MhoLayerPlan plan = mho_plan_layer(at->prepared.plan, l);
         const MhoLayerMeter *meter = &trial->layers[l];
-        printf("%-16s %6zu %6zu %6zu %6zu %9zu %12llu %10.4g %8.1f %7.3f%%\n", matrix->name,
+        MhoBopsLayer layer;
+        MhoStatus status =
+            mho_net_bops_layer(at->prepared.net, mho_net_find(at->prepared.net, matrix->name), &layer, error);
+        if (status != MHO_OK)
+            return status;
+        bops += mho_bops_layer(layer);
+        printf("%-16s %6zu %6zu %6zu %6zu %9zu %12llu %10.4g %8.1f %7.3f%% %8.3f\n", matrix->name,
                matrix->rows + plan.shift_rows, matrix->cols, matrix->groups, plan.row_tiles * plan.col_tiles,
                plan.devices, (unsigned long long)plan.conversions, (double)plan.step,
                decibel(meter->signal, meter->noise),
-               meter->conversions ? 100.0 * (double)meter->clipped / (double)meter->conversions : 0.0);
+               meter->conversions ? 100.0 * (double)meter->clipped / (double)meter->conversions : 0.0,
+               1e-6 * mho_bops_layer(layer));
     }
-    printf("conversions are per image, ADC steps in accumulator units, SNR and clipping of chip 0\n");
+    printf("conversions are per image, ADC steps in accumulator units, SNR and clipping of chip 0\n"
+           "bit operations per image: %.4g million\n", 1e-6 * bops);
+    return MHO_OK;
 }
 
 static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoProgram *program, const uint8_t *codes,
@@ -190,7 +201,7 @@ static MhoStatus evaluate_chip(Evaluation *at, MhoError *error)
         if (status == MHO_OK)
             status = run_chips(at, first, error);
         if (status == MHO_OK && at->options->layers)
-            print_layers(at, first);
+            status = print_layers(at, first, error);
     }
     free(first);
     return status;

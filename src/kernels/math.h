@@ -32,7 +32,8 @@ double mho_exp(double x);
 /* Probability that a standard normal is below z: absolute error below 1e-15, relative error below 1e-12 for z > -37,
  * 0 below -38. */
 double mho_normal_cdf(double z);
-/* The inverse, for p within 1e-9 .. 1 - 1e-9: error below 1e-12; p and 1 - p give opposite values where 1 - p is exact. */
+/* The inverse, for p within 1e-9 .. 1 - 1e-9: error below 1e-12; p and 1 - p give opposite values
+ * where 1 - p is exact. */
 double mho_normal_quantile(double p);
 
 static inline float mho_clampf(float x, float low, float high)

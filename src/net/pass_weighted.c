@@ -4,7 +4,7 @@
  * A quantized layer multiplies stored codes by weight codes; sums are exact below 2^24 and
  *   value_k = m_k (sum + round(shift_k)) + bias_k,  m_k = scale_x e^(s_w,k) / n_w
  * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads
- * them. In evaluation, a layer that may pass 2^24 multiplies planes, code = sum_p step^p plane_p, and adds them in double.
+ * them. In evaluation, a layer that may pass 2^24 multiplies planes, code = sum_p step^p plane_p, added in double.
  * Non-uniform levels: a training pass fits e^(s_w) to the weights first. A float layer stores values; the scale of its
  * input is multiplied into its weights.
  * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356. Injected weight noise: sigma in steps of the weight's own grid.

@@ -2,7 +2,8 @@
  *
  *   thresholds t_i = (q_i + q_(i+1)) / 2;  q_i <- mean of the weights in bin i;  a bin without weights keeps its level
  * Starts from the quantiles of the fitted Gaussian (uniq) and runs a fixed number of iterations, so the levels are a
- * function of the tensor alone (those of quantized values may be others). Codes are whole numbers on the 16-bit grid, e^s = largest |level|; nothing is learned.
+ * function of the tensor alone (those of quantized values may be others). Codes are whole numbers on the 16-bit grid,
+ * e^s = largest |level|; nothing is learned.
  * Surrogate gradient: dq/dw = 1 (straight through).
  * Source: Lloyd, IEEE Trans. Inf. Theory 28 (1982) 129, method I. Valid for 2 to 8 bits, weights only.
  */

@@ -1,12 +1,11 @@
 /* uniq.c - k-quantile quantizer of weights by uniformization, and the noise that stands for it in training.
  *
- *   thresholds F^-1(i / k), levels F^-1((i - 1/2) / k), k = 2^bits,  F: Gaussian CDF of the tensor's mean and unbiased sd
- * so that bins are equally probable and each level is its bin's median. Nothing is learned: mean and sd are taken anew
- * from the tensor, so quantized values quantize to levels of their own. Codes are whole numbers on the 16-bit grid,
- * code = round(32639 level / e^s), e^s = largest |level|.
- * Surrogate gradients, mean and sd held constant (z standardized, q the level):
- *   straight  dq/dw = 1;   exact  dq/dw = f(w) / f(q) = e^((z_q^2 - z_w^2) / 2), the chain with a constant error in F
- * Source: Baskin et al., UNIQ, arXiv:1804.10969. Valid for 2 to 8 bits, weights only.
+ *   thresholds F^-1(i / k), levels F^-1((i - 1/2) / k), k = 2^bits,  F: Gaussian CDF of the tensor's mean and
+ * unbiased sd, so that bins are equally probable and each level is its bin's median. Nothing is learned: mean and sd
+ * are taken anew from the tensor, so quantized values quantize to levels of their own. Codes are whole numbers on the
+ * 16-bit grid, code = round(32639 level / e^s), e^s = largest |level|. Surrogate gradients, mean and sd held constant
+ * (z standardized, q the level): straight  dq/dw = 1;   exact  dq/dw = f(w) / f(q) = e^((z_q^2 - z_w^2) / 2), the chain
+ * with a constant error in F Source: Baskin et al., UNIQ, arXiv:1804.10969. Valid for 2 to 8 bits, weights only.
  */
 #include "quant/uniq.h"
 

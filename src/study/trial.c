@@ -204,6 +204,7 @@ MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings
         status = mho_settings_chip_config(settings, &prepared->config, error);
     if (status != MHO_OK)
         return status;
+    prepared->net = entry->net;
     prepared->program = entry->program;
     prepared->images = &bench->images;
     prepared->batch = bench->options.batch > 0 ? (size_t)bench->options.batch : USUAL_BATCH;

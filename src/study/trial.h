@@ -28,6 +28,7 @@ void mho_workbench_destroy(MhoWorkbench *bench);
 
 /* A point ready to run: its program, plan, images. Borrowed from the workbench until the next call. */
 typedef struct MhoPrepared {
+    const MhoNet *net; /* quantized */
     const MhoProgram *program;
     const MhoDataset *images, *calibration;
     MhoPlan *plan;

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import struct
@@ -249,6 +250,10 @@ def test_other_commands(place):
     assert place.done("describe").count("source:") > 20
     text = place.done("eval", place.model, *data, "--set", "chip.cell.name=pcm", "--layers")
     assert "integer network" in text and "95 % interval" in text and "conv1" in text and "SNR dB" in text, text
+    table = [line.split() for line in text.splitlines() if "%" in line and line.split()[0] in ("conv1", "conv2", "logits")]
+    assert len(table) >= 2 and all(float(row[-1]) > 0 for row in table), text
+    total = float(re.search(r"bit operations per image: (\S+) million", text).group(1))
+    assert 0 < sum(float(row[-1]) for row in table) <= 1.001 * total, text
     place.done("eval", place.model, *data, "--set", "chip.cell.name=pcm", "--trace", "3", "-o", "trace.h5")
     place.done("eval", place.model, *data, "--set", "chip.cell.name=ideal", "--set", "chip.adc.range=unit", "--set",
                "chip.adc.uniform.bits=24", "--trace", "3", "-o", "ideal.h5")

@@ -102,8 +102,8 @@ static size_t distinct(size_t n, const float *codes, float *sorted)
     return count;
 }
 
-/* Whole codes on 2^bits levels, largest code 32639, order kept, opposite tensors give opposite codes, any scale the same
- * codes; a second channel does not matter. */
+/* Whole codes on 2^bits levels, largest code 32639, order kept, opposite tensors give opposite codes, any scale the
+ * same codes; a second channel does not matter. */
 START_TEST(test_codes)
 {
     static float x[2 * N], y[N], codes[2 * N], mirror[N], sorted[N];
@@ -129,8 +129,8 @@ START_TEST(test_codes)
         for (size_t i = 0; i < N; i++) /* ranges rounded to float may move a code by 1 */
             if (codes[i] != rintf(codes[i]) || fabsf(codes[i] + mirror[i]) > 1.0F ||
                 (i > 0 && (x[i] - x[i - 1]) * (codes[i] - codes[i - 1]) < 0.0F))
-                ck_abort_msg("%s, %d bits: %g becomes %g, mirrored %g", policies[p], bits, (double)x[i], (double)codes[i],
-                             (double)mirror[i]);
+                ck_abort_msg("%s, %d bits: %g becomes %g, mirrored %g", policies[p], bits, (double)x[i],
+                             (double)codes[i], (double)mirror[i]);
         q->encode(params, shape_of(bits, N), x + N, log_scale + 1, NULL, mirror);
         ck_assert_mem_eq(mirror, codes + N, sizeof mirror);
     }
@@ -237,7 +237,8 @@ START_TEST(test_gradients)
 
             if (fabs(u * k - rint(u * k)) < 1e-6 * k)
                 continue;
-            ck_assert_double_eq_tol((double)d_x[i], slope * (double)d_value[i], 1e-5 * fabs((double)d_value[i]) + 1e-12);
+            ck_assert_double_eq_tol((double)d_x[i], slope * (double)d_value[i],
+                                    1e-5 * fabs((double)d_value[i]) + 1e-12);
         }
     }
 }
@@ -259,8 +260,8 @@ static double mean_squared_error(const float *x, int bits)
     return sum / N;
 }
 
-/* Errors of the best levels of a unit normal: Max, IRE Trans. IT 6 (1960) 7, table I, 4 and 8 levels. Iterations lower the
- * error; the start is above it. */
+/* Errors of the best levels of a unit normal: Max, IRE Trans. IT 6 (1960) 7, table I, 4 and 8 levels. Iterations lower
+ * the error; the start is above it. */
 START_TEST(test_kmeans_is_best)
 {
     static float x[N];

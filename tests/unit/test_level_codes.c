@@ -140,8 +140,13 @@ END_TEST
 START_TEST(test_four_planes)
 {
     const MhoInputSettings image = {.h = 24, .w = 24, .c = 1, .divisor = 255.0};
-    const MhoConvSettings dense = {.channels = 10, .stride = 1, .groups = 1, .bits = 5, .scale = MHO_SCALE_PER_TENSOR,
-                                   .shift = true, .policy = "uniq"};
+    const MhoConvSettings dense = {.channels = 10,
+                                   .stride = 1,
+                                   .groups = 1,
+                                   .bits = 5,
+                                   .scale = MHO_SCALE_PER_TENSOR,
+                                   .shift = true,
+                                   .policy = "uniq"};
     MhoError error = {0};
     MhoNet *net;
     double largest;
