@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "net/library.h"
+#include "net/requant.h"
 #include "train/train_internal.h"
 
 /* One call of mho_train. */
@@ -46,12 +47,33 @@ static MhoStatus check_input(const MhoTrainInput *input, MhoError *error)
     return status;
 }
 
+/* Said before hours of training: non-uniform levels are of weights, and do not go without batch norm. */
+static MhoStatus check_policies(const Training *t, const MhoStage *stage, MhoError *error)
+{
+    MhoPolicy weight, activation;
+    MhoStatus status = mho_policy_find(t->input->quant->weight_name, &weight, error);
+
+    if (status == MHO_OK)
+        status = mho_policy_find(t->input->quant->activation_name, &activation, error);
+    if (status == MHO_OK && activation.quantizer->nonuniform)
+        status = mho_fail(error, MHO_USAGE, "quant.activation.name: quantizer '%s' is for weights",
+                          activation.quantizer->model.name);
+    if (status == MHO_OK && weight.quantizer->nonuniform && stage->kind == MHO_STAGE_FULL)
+        status = mho_fail(error, MHO_USAGE,
+                          "batch norm stays with weights of quantizer '%s'; leave fq out of train.ladder",
+                          weight.quantizer->model.name);
+    return status == MHO_OK ? MHO_OK : mho_fail_context(error, "stage %s", stage->name);
+}
+
 static MhoStatus open_training(Training *t, MhoError *error)
 {
     const MhoTrainParams *params = t->input->train;
     const size_t n = (size_t)params->batch * (size_t)t->input->kept->n_classes;
     MhoStatus status = mho_ladder_parse(params->ladder, &t->course.ladder, error);
 
+    for (size_t s = 0; s < t->course.ladder.n && status == MHO_OK; s++)
+        if (t->course.ladder.stages[s].kind != MHO_STAGE_FLOAT)
+            status = check_policies(t, &t->course.ladder.stages[s], error);
     if (status == MHO_OK)
         status = mho_batches_create(t->input, &t->batches, error);
     if (status != MHO_OK)

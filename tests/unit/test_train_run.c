@@ -257,6 +257,12 @@ START_TEST(test_bad_input)
     strcpy(sample.train.net, "allconv");
     strcpy(sample.quant.weight_name, "fqcnov");
     must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "stage 4/4");
+    strcpy(sample.quant.weight_name, "uniq");
+    strcpy(sample.train.ladder, "float:1 4/4:1 fq:1");
+    must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "stage fq: batch norm stays");
+    ck_assert_ptr_null(sample.net);
+    strcpy(sample.quant.activation_name, "kmeans");
+    must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "stage 4/4: quant.activation.name");
     sample.held.n = 0;
     must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "validate");
     sample_close(&sample);
