@@ -8,17 +8,8 @@
 
 #include "harness.h"
 #include "kernels/random.h"
+#include "must.h"
 #include "net/requant.h"
-
-/* Fails the test with the library's own words. */
-#define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
-#define must_refuse(call, error, expected, words)                                                                     \
-    do {                                                                                                              \
-        memset((error), 0, sizeof *(error));                                                                          \
-        ck_assert_int_eq((call), (expected));                                                                         \
-        ck_assert_int_eq((error)->status, (expected));                                                                \
-        ck_assert_msg(strstr((error)->text, (words)), "'%s' does not say '%s'", (error)->text, (words));              \
-    } while (0)
 
 /* (n) uniform values in low .. high. */
 static inline void sample_uniform(uint32_t place, size_t n, float low, float high, float *x)

@@ -8,16 +8,8 @@
 
 #include "harness.h"
 #include "kernels/random.h"
+#include "must.h"
 #include "train/train_internal.h"
-
-#define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
-#define must_refuse(call, error, expected, words)                                                                     \
-    do {                                                                                                              \
-        memset((error), 0, sizeof *(error));                                                                          \
-        ck_assert_int_eq((call), (expected));                                                                         \
-        ck_assert_int_eq((error)->status, (expected));                                                                \
-        ck_assert_msg(strstr((error)->text, (words)), "'%s' does not say '%s'", (error)->text, (words));              \
-    } while (0)
 
 enum { SAMPLE_SIDE = 8, SAMPLE_CLASSES = 3, SAMPLE_KEPT = 100, SAMPLE_HELD = 40, SAMPLE_MAX_CHECKPOINTS = 16 };
 
