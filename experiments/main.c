@@ -49,8 +49,9 @@ static MhoStatus check_axis(const MhoStudy *study, MhoError *error)
         swept = strcmp(study->axes[i].key, axis) == 0;
     if (swept)
         return MHO_OK;
-    return mho_fail(error, MHO_USAGE, "%s: the study does not sweep %s, so there is nothing to compare; add it under sweep:",
-                    study->path, axis);
+    return mho_fail(error, MHO_USAGE,
+                    "%s: the study does not sweep %s, so there is nothing to compare; add it under sweep:", study->path,
+                    axis);
 }
 
 static MhoStatus run(MhoOptions *options, MhoError *error)

@@ -21,8 +21,9 @@ static MhoStatus check_one_model(const MhoStudy *study, MhoError *error)
             differs = differs || (v > 0 && strcmp(first, other) != 0);
         }
         if (status == MHO_OK && differs)
-            status = mho_fail(error, MHO_USAGE,
-                              "train makes one model and the study sweeps %s; mho sweep trains what it needs", axis->key);
+            status =
+                mho_fail(error, MHO_USAGE,
+                         "train makes one model and the study sweeps %s; mho sweep trains what it needs", axis->key);
     }
     mho_settings_destroy(settings);
     return status;

@@ -45,8 +45,8 @@ typedef struct MhoQuantizer {
                    float *codes);
 
     /* Straight-through gradients: from dL/dvalue to dL/dx (overwritten) and dL/d log_scale (added; untouched where the
-     * scale is not learned), which is divided by sqrt(per_channel n). The declared surrogate is documented in the policy's
-     * file. */
+     * scale is not learned), which is divided by sqrt(per_channel n). The declared surrogate is documented in the
+     * policy's file. */
     void (*gradient)(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
                      const float *d_value, float *d_x, float *d_log_scale);
 } MhoQuantizer;

@@ -57,8 +57,8 @@ MhoStatus mho_reader_text(MhoReader *reader, hid_t object, const char *place, co
 /* May the variable-length values of this attribute of the object at hand be read? */
 bool mho_reader_sound(MhoReader *reader, const char *name);
 
-/* read_axes.c: note a dimension scale (*variable: it holds coordinates too, so it is also an array), note which scale each
- * axis of array has, and the name of a variable as netCDF shows it. False: out of memory. */
+/* read_axes.c: note a dimension scale (*variable: it holds coordinates too, so it is also an array), note which scale
+ * each axis of array has, and the name of a variable as netCDF shows it. False: out of memory. */
 MhoStatus mho_reader_scale(MhoReader *reader, hid_t dataset, const char *place, const char *name, bool *variable);
 bool mho_reader_note_axes(MhoReader *reader, hid_t dataset, MhoArray *array);
 const char *mho_reader_variable_name(const char *name);

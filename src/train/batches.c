@@ -16,7 +16,8 @@ MhoStatus mho_batches_create(const MhoTrainInput *input, MhoBatches *batches, Mh
                             .augment = {.h = set->h, .w = set->w, .c = set->c, .crop = input->train->crop,
                                         .flip = input->train->flip, .seed = input->seed}};
     if (set->n < batch)
-        return mho_fail(error, MHO_USAGE, "train.batch: %zu images a batch, but there are only %zu training images", batch, set->n);
+        return mho_fail(error, MHO_USAGE, "train.batch: %zu images a batch, but there are only %zu training images",
+                        batch, set->n);
     if (set->n > UINT32_MAX)
         return mho_fail(error, MHO_USAGE, "%zu training images are more than 2^32 - 1", set->n);
     batches->order = malloc(set->n * sizeof *batches->order);

@@ -2,8 +2,8 @@
  *
  * Beside the net's own groups:
  *   history      one row an epoch: stage, loss, train_accuracy, held_loss, held_accuracy, rate
- *   training     attributes stage, stage_epochs, best_accuracy; velocity/<node>/<array>: momentum; best and teacher: whole nets
- *   provenance   epoch_seconds: wall time, not part of the digest
+ *   training     attributes stage, stage_epochs, best_accuracy; velocity/<node>/<array>: momentum; best and teacher:
+ * whole nets provenance   epoch_seconds: wall time, not part of the digest
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,8 @@ static const struct {
     size_t offset;
 } columns[] = {
     {"loss", "mean training loss of the epoch", offsetof(MhoEpoch, loss)},
-    {"train_accuracy", "top-1 on the augmented training images while they are learned", offsetof(MhoEpoch, train_accuracy)},
+    {"train_accuracy", "top-1 on the augmented training images while they are learned",
+     offsetof(MhoEpoch, train_accuracy)},
     {"held_loss", "mean cross entropy of the held-out images", offsetof(MhoEpoch, held_loss)},
     {"held_accuracy", "top-1 of the held-out images", offsetof(MhoEpoch, held_accuracy)},
     {"rate", "learning rate of the epoch's last step", offsetof(MhoEpoch, rate)},
@@ -37,8 +38,8 @@ static void gather(MhoEpoch *history, size_t n, size_t offset, double *values)
         values[i] = *cell(&history[i], offset);
 }
 
-static MhoStatus add_column(MhoRecord *group, const char *name, const char *unit, const char *help, MhoEpoch *history, size_t n,
-                            size_t offset, MhoError *error)
+static MhoStatus add_column(MhoRecord *group, const char *name, const char *unit, const char *help, MhoEpoch *history,
+                            size_t n, size_t offset, MhoError *error)
 {
     static const char *const axis[] = {"epoch"};
     MhoArray *array;
@@ -61,10 +62,12 @@ static MhoStatus add_epochs(const MhoCourse *course, MhoRecord *history, MhoErro
         return mho_fail(error, MHO_MEMORY, "out of memory for the history of %zu epochs", n);
     for (size_t i = 0; i < n; i++)
         names[i] = course->history[i].stage;
-    MhoStatus status = mho_record_add(history, "stage", MHO_STRING, 1, &n, axis, "", "stage of the ladder", names, NULL, error);
+    MhoStatus status =
+        mho_record_add(history, "stage", MHO_STRING, 1, &n, axis, "", "stage of the ladder", names, NULL, error);
     free(names);
     if (status == MHO_OK)
-        status = mho_record_add(history, "epoch", MHO_I32, 1, &n, axis, "", "epochs over all stages", NULL, &numbers, error);
+        status =
+            mho_record_add(history, "epoch", MHO_I32, 1, &n, axis, "", "epochs over all stages", NULL, &numbers, error);
     for (size_t i = 0; i < n && status == MHO_OK; i++)
         ((int32_t *)numbers->data)[i] = (int32_t)i + 1;
     return status;
@@ -78,12 +81,13 @@ static MhoStatus write_history(const MhoCourse *course, MhoRecord *record, MhoEr
     if (status == MHO_OK)
         status = add_epochs(course, history, error);
     for (size_t i = 0; i < N_COLUMNS && status == MHO_OK; i++)
-        status = add_column(history, columns[i].name, "", columns[i].help, course->history, course->n_history, columns[i].offset, error);
+        status = add_column(history, columns[i].name, "", columns[i].help, course->history, course->n_history,
+                            columns[i].offset, error);
     if (status == MHO_OK)
         status = mho_record_child(record, "provenance", &provenance, error);
     if (status == MHO_OK)
-        status = add_column(provenance, "epoch_seconds", "s", "wall time of each epoch", course->history, course->n_history,
-                            offsetof(MhoEpoch, seconds), error);
+        status = add_column(provenance, "epoch_seconds", "s", "wall time of each epoch", course->history,
+                            course->n_history, offsetof(MhoEpoch, seconds), error);
     return status;
 }
 
@@ -156,15 +160,16 @@ MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoCourse *cour
     return status;
 }
 
-/* Reading ------------------------------------------------------------------------------------------------------------- */
+/* Reading -------------------------------------------------------------------------------------------------------------
+ */
 
 static MhoStatus damaged(const MhoTrainInput *input, const char *what, MhoError *error)
 {
     return mho_fail(error, MHO_INPUT, "%s: not a checkpoint of this recipe: %s", input->resume_file, what);
 }
 
-static MhoStatus read_number(const MhoTrainInput *input, const MhoRecord *training, const char *name, int64_t max, int64_t *number,
-                             MhoError *error)
+static MhoStatus read_number(const MhoTrainInput *input, const MhoRecord *training, const char *name, int64_t max,
+                             int64_t *number, MhoError *error)
 {
     const MhoAttribute *attribute = training ? mho_attribute_find(&training->attributes, name) : NULL;
 
@@ -174,7 +179,8 @@ static MhoStatus read_number(const MhoTrainInput *input, const MhoRecord *traini
     return *number >= 0 && *number <= max ? MHO_OK : damaged(input, "its stage is not in the ladder", error);
 }
 
-static MhoStatus read_column(const MhoTrainInput *input, const char *path, MhoCourse *course, size_t offset, MhoError *error)
+static MhoStatus read_column(const MhoTrainInput *input, const char *path, MhoCourse *course, size_t offset,
+                             MhoError *error)
 {
     const MhoArray *array;
     const MhoStatus status = mho_record_require(input->resume, input->resume_file, path, MHO_F64, 1, &array, error);
@@ -262,7 +268,8 @@ static MhoStatus read_net(const MhoTrainInput *input, const char *path, MhoNet *
 {
     const MhoRecord *record = mho_record_find(input->resume, path);
 
-    return record ? mho_net_from_record(record, input->resume_file, net, error) : damaged(input, "a net of its stage is missing", error);
+    return record ? mho_net_from_record(record, input->resume_file, net, error)
+                  : damaged(input, "a net of its stage is missing", error);
 }
 
 MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoCourse *course, MhoError *error)

@@ -6,8 +6,8 @@
 #include "train/train_internal.h"
 
 /* Logits (n, classes); the last batch is filled up with the set's first images, whose logits are left out. */
-static MhoStatus all_logits(MhoPass *pass, const MhoDataset *set, size_t batch, int classes, uint8_t *images, float *part,
-                            float *logits, MhoError *error)
+static MhoStatus all_logits(MhoPass *pass, const MhoDataset *set, size_t batch, int classes, uint8_t *images,
+                            float *part, float *logits, MhoError *error)
 {
     const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c, width = (size_t)classes;
     MhoStatus status = MHO_OK;
@@ -24,7 +24,8 @@ static MhoStatus all_logits(MhoPass *pass, const MhoDataset *set, size_t batch, 
     return status;
 }
 
-MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, double *accuracy, double *loss, MhoError *error)
+MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, double *accuracy, double *loss,
+                             MhoError *error)
 {
     const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c, width = (size_t)net->n_classes;
     MhoPass *pass = NULL;

@@ -83,7 +83,8 @@ static MhoStatus read_stage(const char *word, bool after_fq, MhoStage *stage, Mh
     else if (strchr(text, '/'))
         return bad(error, word, "bits of weights and activations are whole numbers from 1 to 16, as in 2/4:3");
     else
-        return bad(error, word, "a stage is float:EPOCHS, WEIGHTBITS/ACTIVATIONBITS:EPOCHS, fq:EPOCHS or fq 2/4:EPOCHS");
+        return bad(error, word,
+                   "a stage is float:EPOCHS, WEIGHTBITS/ACTIVATIONBITS:EPOCHS, fq:EPOCHS or fq 2/4:EPOCHS");
     return MHO_OK;
 }
 

@@ -64,8 +64,8 @@ static bool is_hit(int classes, const float *logits, int label)
     return best == label;
 }
 
-double mho_loss(const MhoLoss *loss, size_t n, int classes, const float *logits, const uint8_t *labels, const float *teacher,
-                float *d_logits, size_t *hits)
+double mho_loss(const MhoLoss *loss, size_t n, int classes, const float *logits, const uint8_t *labels,
+                const float *teacher, float *d_logits, size_t *hits)
 {
     const double w = loss->distill;
     double d[MAX_CLASSES], d_soft[MAX_CLASSES] = {0}, sum = 0.0;

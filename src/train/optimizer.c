@@ -1,4 +1,5 @@
-/* optimizer.c - SGD with Nesterov momentum (Sutskever et al., ICML 2013, in the form of gradients at the current point). */
+/* optimizer.c - SGD with Nesterov momentum (Sutskever et al., ICML 2013, in the form of gradients at the current
+ * point). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "net/requant.h"
 #include "train/train_internal.h"
 
-MHO_CLONES void mho_sgd_update(size_t n, float rate, float momentum, float decay, const float *gradient, float *velocity, float *value)
+MHO_CLONES void mho_sgd_update(size_t n, float rate, float momentum, float decay, const float *gradient,
+                               float *velocity, float *value)
 {
     for (size_t i = 0; i < n; i++) {
         const float g = __builtin_fmaf(decay, value[i], gradient[i]);
@@ -21,7 +23,8 @@ static void carve(MhoOptimizer *optimizer)
 {
     const MhoNet *net = optimizer->net;
 
-    optimizer->velocity = mho_arena_take(&optimizer->arena, net->n_nodes * MHO_NODE_MAX_ARRAYS, sizeof *optimizer->velocity);
+    optimizer->velocity =
+        mho_arena_take(&optimizer->arena, net->n_nodes * MHO_NODE_MAX_ARRAYS, sizeof *optimizer->velocity);
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays; a++) {
             if (!net->nodes[i].arrays[a].learned)
@@ -54,7 +57,8 @@ float *mho_optimizer_velocity(const MhoOptimizer *optimizer, size_t node, size_t
     return optimizer->velocity[node * MHO_NODE_MAX_ARRAYS + array];
 }
 
-/* Gradient of a layer's shift (k) from accumulator units to values, twice: the unit is in the derivative and in the step. */
+/* Gradient of a layer's shift (k) from accumulator units to values, twice: the unit is in the derivative and in the
+ * step. */
 static MhoStatus rescale_shift(const MhoNet *net, int node, float *gradient, MhoError *error)
 {
     const MhoNode *layer = &net->nodes[node];

@@ -1,7 +1,7 @@
 /* stage.c - the net that a stage starts from: built, quantized, at other bits, or without batch norm.
  *
- * Scales of activations are inherited where the net has them. Those of weights are fitted anew whenever their bits change: a range that
- * suits 8 bits makes most ternary weights zero.
+ * Scales of activations are inherited where the net has them. Those of weights are fitted anew whenever their bits
+ * change: a range that suits 8 bits makes most ternary weights zero.
  */
 #include <math.h>
 #include <stdio.h>
@@ -88,10 +88,11 @@ static MhoStatus convert_shifts(const MhoNet *before, MhoNet *net, MhoError *err
 }
 
 /* Codes at the stage's bits, every scale set. */
-static MhoStatus quantize(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before, const MhoNet *previous, MhoNet **net,
-                          MhoError *error)
+static MhoStatus quantize(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before,
+                          const MhoNet *previous, MhoNet **net, MhoError *error)
 {
-    MhoQuantPlan plan = {.weight_bits = stage->weight_bits, .activation_bits = stage->activation_bits, .scale = input->quant->scale};
+    MhoQuantPlan plan = {
+        .weight_bits = stage->weight_bits, .activation_bits = stage->activation_bits, .scale = input->quant->scale};
 
     snprintf(plan.weight_policy, sizeof plan.weight_policy, "%s", input->quant->weight_name);
     snprintf(plan.activation_policy, sizeof plan.activation_policy, "%s", input->quant->activation_name);
@@ -112,7 +113,8 @@ static MhoStatus quantize(const MhoTrainInput *input, const MhoStage *stage, con
 static MhoStatus remove_batchnorm(const MhoTrainInput *input, MhoNet **net, MhoError *error)
 {
     MhoNet *removed = NULL;
-    const MhoStatus status = mho_net_remove_batchnorm(*net, input->quant->scale, input->quant->shift == 0, &removed, error);
+    const MhoStatus status =
+        mho_net_remove_batchnorm(*net, input->quant->scale, input->quant->shift == 0, &removed, error);
 
     if (status != MHO_OK)
         return status;
@@ -121,8 +123,8 @@ static MhoStatus remove_batchnorm(const MhoTrainInput *input, MhoNet **net, MhoE
     return MHO_OK;
 }
 
-MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before, const MhoNet *previous,
-                        MhoNet **net, MhoError *error)
+MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before,
+                        const MhoNet *previous, MhoNet **net, MhoError *error)
 {
     const MhoDataset *set = input->kept;
     MhoStatus status;

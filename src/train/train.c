@@ -1,8 +1,8 @@
 /* train.c - down the ladder: every stage starts from the net of the stage before, which is its teacher.
  *
- * A stage hands on the net of the epoch that was best on the held-out images: ternary weights on a threshold flip until the last step, so
- * that the last net is a draw among its neighbours. Where batch norm was just removed the net as it came competes too.
- * Gradual quantization with distillation: Verhoef et al., FQ-Conv, arXiv 1912.09356.
+ * A stage hands on the net of the epoch that was best on the held-out images: ternary weights on a threshold flip until
+ * the last step, so that the last net is a draw among its neighbours. Where batch norm was just removed the net as it
+ * came competes too. Gradual quantization with distillation: Verhoef et al., FQ-Conv, arXiv 1912.09356.
  */
 #include <math.h>
 #include <stdio.h>
@@ -41,8 +41,8 @@ static MhoStatus check_input(const MhoTrainInput *input, MhoError *error)
             status = mho_fail(error, MHO_USAGE, "there are no images to %s", s == 0 ? "train on" : "validate with");
         for (size_t i = 0; i < sets[s]->n && status == MHO_OK; i++)
             if (sets[s]->labels[i] >= sets[s]->n_classes)
-                status = mho_fail(error, MHO_INPUT, "training image %zu has label %d, but there are %d classes", i, sets[s]->labels[i],
-                                  sets[s]->n_classes);
+                status = mho_fail(error, MHO_INPUT, "training image %zu has label %d, but there are %d classes", i,
+                                  sets[s]->labels[i], sets[s]->n_classes);
     }
     return status;
 }
@@ -182,8 +182,11 @@ static MhoStatus open_passes(Training *t, MhoError *error)
 static void set_noise(Training *t, uint32_t step)
 {
     const MhoTrainParams *params = t->input->train;
-    const MhoPassNoise noise = {.weight = params->noise_weight, .activation = params->noise_activation, .sum = params->noise_sum,
-                                .seed = t->input->seed, .step = step};
+    const MhoPassNoise noise = {.weight = params->noise_weight,
+                                .activation = params->noise_activation,
+                                .sum = params->noise_sum,
+                                .seed = t->input->seed,
+                                .step = step};
 
     mho_pass_set_noise(t->pass, running(t)->kind == MHO_STAGE_FLOAT ? NULL : &noise);
 }
@@ -202,7 +205,8 @@ static MhoStatus diverged(const Training *t, size_t number, const char *what, Mh
 {
     const MhoStage *stage = running(t);
 
-    return mho_fail(error, MHO_FAILED, "training diverged: %s is not finite in stage %s, epoch %d, step %zu; a lower %s may help", what,
+    return mho_fail(error, MHO_FAILED,
+                    "training diverged: %s is not finite in stage %s, epoch %d, step %zu; a lower %s may help", what,
                     stage->name, t->course.stage_epochs + 1, number + 1,
                     stage->kind == MHO_STAGE_FLOAT ? "train.rate" : "train.quant_rate");
 }
@@ -226,8 +230,8 @@ static MhoStatus step(Training *t, size_t number, double *loss, size_t *hits, Mh
         status = mho_pass_forward(t->pass, t->batches.images, true, t->logits, error);
     if (status != MHO_OK)
         return is_finite(t->course.net) ? status : diverged(t, number, "a weight or scale", error);
-    *loss = mho_loss(&t->loss, t->batches.batch, t->course.net->n_classes, t->logits, t->batches.labels, t->teacher_logits, t->d_logits,
-                     hits);
+    *loss = mho_loss(&t->loss, t->batches.batch, t->course.net->n_classes, t->logits, t->batches.labels,
+                     t->teacher_logits, t->d_logits, hits);
     if (!isfinite(*loss))
         return diverged(t, number, "the loss", error);
     epoch->rate = mho_schedule_rate(params, peak, done, stage->epochs);
@@ -237,7 +241,8 @@ static MhoStatus step(Training *t, size_t number, double *loss, size_t *hits, Mh
 
 static MhoStatus stop(const Training *t, MhoError *error)
 {
-    return mho_fail(error, MHO_STOPPED, "training stopped in stage %s, epoch %d; %s", running(t)->name, t->course.stage_epochs + 1,
+    return mho_fail(error, MHO_STOPPED, "training stopped in stage %s, epoch %d; %s", running(t)->name,
+                    t->course.stage_epochs + 1,
                     t->course.n_history > 0 ? "--resume goes on from the epoch before" : "no epoch was finished");
 }
 
@@ -246,10 +251,12 @@ static void report_step(Training *t, size_t number, double loss)
     const MhoStage *stage = running(t);
     const size_t before = t->course.n_history;
     char note[160];
-    int n = snprintf(note, sizeof note, "%s epoch %d/%d  loss %.4f", stage->name, t->course.stage_epochs + 1, stage->epochs, loss);
+    int n = snprintf(note, sizeof note, "%s epoch %d/%d  loss %.4f", stage->name, t->course.stage_epochs + 1,
+                     stage->epochs, loss);
 
     if (before > 0 && n > 0 && (size_t)n < sizeof note)
-        snprintf(note + n, sizeof note - (size_t)n, "  held %.2f %%", 100.0 * t->course.history[before - 1].held_accuracy);
+        snprintf(note + n, sizeof note - (size_t)n, "  held %.2f %%",
+                 100.0 * t->course.history[before - 1].held_accuracy);
     mho_progress_step(&t->progress, (before * t->batches.n_batches + number + 1) * t->batches.batch, note);
 }
 
@@ -279,7 +286,8 @@ static MhoStatus run_epoch(Training *t, MhoError *error)
     if (running(t)->kind == MHO_STAGE_QUANTIZED)
         status = mho_statistics_anew(t->course.net, t->pass, &t->batches, t->logits, error);
     if (status == MHO_OK)
-        status = mho_train_evaluate(t->course.net, t->input->held, t->batches.batch, &epoch->held_accuracy, &epoch->held_loss, error);
+        status = mho_train_evaluate(t->course.net, t->input->held, t->batches.batch, &epoch->held_accuracy,
+                                    &epoch->held_loss, error);
     epoch->seconds = mho_clock() - started;
     return status;
 }
@@ -293,9 +301,11 @@ static MhoStatus end_epoch(Training *t, MhoError *error)
     const MhoStatus status = keep_best(&t->course, epoch->held_accuracy, error);
     if (status != MHO_OK)
         return status;
-    mho_log(t->input->log, MHO_LOG_INFO, "stage %s  epoch %d/%d  loss %.4f  train %.2f %%  held out %.2f %%  %.0f images/s  %.1f s",
-            epoch->stage, t->course.stage_epochs, running(t)->epochs, epoch->loss, 100.0 * epoch->train_accuracy,
-            100.0 * epoch->held_accuracy, (double)(t->batches.n_batches * t->batches.batch) / epoch->seconds, epoch->seconds);
+    mho_log(t->input->log, MHO_LOG_INFO,
+            "stage %s  epoch %d/%d  loss %.4f  train %.2f %%  held out %.2f %%  %.0f images/s  %.1f s", epoch->stage,
+            t->course.stage_epochs, running(t)->epochs, epoch->loss, 100.0 * epoch->train_accuracy,
+            100.0 * epoch->held_accuracy, (double)(t->batches.n_batches * t->batches.batch) / epoch->seconds,
+            epoch->seconds);
     return mho_checkpoint_write(t->input, &t->course, false, error);
 }
 

@@ -1,7 +1,8 @@
 /* train.h - from a dataset to a network: float, then down a ladder of precisions, then without batch norm.
  *
  * A recipe is a list of stages. Each quantized stage starts from the net of the stage before, which is also its teacher
- * (FQ-Conv, Verhoef et al., arXiv 1912.09356). Nothing here reads a test set: the only images are the two halves of the training set.
+ * (FQ-Conv, Verhoef et al., arXiv 1912.09356). Nothing here reads a test set: the only images are the two halves of the
+ * training set.
  */
 #ifndef MHO_TRAIN_TRAIN_H
 #define MHO_TRAIN_TRAIN_H
@@ -14,8 +15,9 @@
 typedef struct MhoTrainParams {
     char net[MHO_TEXT_MAX];    /* builder: lenet allconv resnet20 */
     double width;              /* multiplies the builder's channels */
-    char ladder[MHO_TEXT_MAX]; /* "float:6 4/4:2 2/4:4 fq:4@0.002": stages "float", "W/A" (bits, batch norm stands), "fq" or "fq W/A"
-                                * (batch norm removed), ":" epochs, "@" a peak rate of its own; the epoch best on held-out images goes on */
+    char ladder[MHO_TEXT_MAX]; /* "float:6 4/4:2 2/4:4 fq:4@0.002": stages "float", "W/A" (bits, batch norm stands),
+                                * "fq" or "fq W/A" (batch norm removed), ":" epochs, "@" a peak rate of its own; the
+                                * epoch best on held-out images goes on */
     int batch;
     double rate, quant_rate;   /* peak learning rates of the float stage and of the others */
     double momentum, weight_decay, label_smoothing;
@@ -44,8 +46,9 @@ typedef struct MhoQuantParams {
 
 extern const MhoModel mho_quant_model;
 
-/* Called after every epoch with a whole model record (mho_net_to_record plus groups "history" and "training": optimizer and teacher state), which is
- * borrowed during the call. final: training is done and the record is the model to keep (without teacher and optimizer state). */
+/* Called after every epoch with a whole model record (mho_net_to_record plus groups "history" and "training": optimizer
+ * and teacher state), which is borrowed during the call. final: training is done and the record is the model to keep
+ * (without teacher and optimizer state). */
 typedef MhoStatus (*MhoCheckpointFunction)(void *context, const MhoRecord *checkpoint, bool final, MhoError *error);
 
 typedef struct MhoTrainInput {
@@ -53,7 +56,7 @@ typedef struct MhoTrainInput {
     const MhoTrainParams *train;
     const MhoQuantParams *quant;
     uint64_t seed;
-    const char *recipe;              /* digest of the recipe (64 hex digits): becomes the net's and every checkpoint's attribute */
+    const char *recipe; /* digest of the recipe (64 hex digits): becomes the net's and every checkpoint's attribute */
     int threads;                     /* <= 0: OpenMP's default */
     const MhoLog *log;
     MhoCheckpointFunction checkpoint;
@@ -62,12 +65,14 @@ typedef struct MhoTrainInput {
     const char *resume_file;         /* for messages */
 } MhoTrainInput;
 
-/* Train. *net is the caller's. Group "history" of every checkpoint has arrays per epoch: stage (string), epoch, loss, train_accuracy, held_accuracy,
- * held_loss, rate. Wall times are provenance: they stand in group "provenance" only. FAILED when the loss is not finite, naming stage, epoch
- * and step; STOPPED on a stop request (the last checkpoint stands). */
+/* Train. *net is the caller's. Group "history" of every checkpoint has arrays per epoch: stage (string), epoch, loss,
+ * train_accuracy, held_accuracy, held_loss, rate. Wall times are provenance: they stand in group "provenance" only.
+ * FAILED when the loss is not finite, naming stage, epoch and step; STOPPED on a stop request (the last checkpoint
+ * stands). */
 MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error) MHO_CHECKED;
 
 /* Top-1 accuracy (0..1) and mean loss of a net in evaluation mode on a dataset, float/fake-quant executor. */
-MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, double *accuracy, double *loss, MhoError *error) MHO_CHECKED;
+MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, double *accuracy, double *loss,
+                             MhoError *error) MHO_CHECKED;
 
 #endif

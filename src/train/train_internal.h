@@ -6,7 +6,7 @@
 #include "net/pass.h"
 #include "train/train.h"
 
-/* ladder.c ----------------------------------------------------------------------------------------------------------- */
+/* ladder.c */
 
 typedef enum MhoStageKind {
     MHO_STAGE_FLOAT,
@@ -33,7 +33,7 @@ typedef struct MhoLadder {
 /* "float:6 4/4:2 2/4:4 fq:4@0.002" -> stages. USAGE names the bad word and says what is wrong with it. */
 MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error) MHO_CHECKED;
 
-/* loss.c ------------------------------------------------------------------------------------------------------------- */
+/* loss.c */
 
 /* What a batch is compared with. */
 typedef struct MhoLoss {
@@ -43,20 +43,20 @@ typedef struct MhoLoss {
 
 /* Loss of logits (n, classes) against labels (n) and, when distill > 0, teacher logits (n, classes); mean over n:
  *   (1 - w) CE(q, p) + w T^2 KL(teacher_T || p_T),  q = (1 - e) onehot + e / classes,  p_T = softmax(logits / T)
- * Hinton et al., arXiv 1503.02531; label smoothing: Szegedy et al., CVPR 2016. d_logits (n, classes) is its gradient (NULL:
- * not wanted). hits: first largest logit is the label. Sums in image order. */
-double mho_loss(const MhoLoss *loss, size_t n, int classes, const float *logits, const uint8_t *labels, const float *teacher,
-                float *d_logits, size_t *hits);
+ * Hinton et al., arXiv 1503.02531; label smoothing: Szegedy et al., CVPR 2016. d_logits (n, classes) is its gradient
+ * (NULL: not wanted). hits: first largest logit is the label. Sums in image order. */
+double mho_loss(const MhoLoss *loss, size_t n, int classes, const float *logits, const uint8_t *labels,
+                const float *teacher, float *d_logits, size_t *hits);
 
-/* schedule.c --------------------------------------------------------------------------------------------------------- */
+/* schedule.c */
 
 /* Learning rate at `epoch` (whole epochs done in this stage plus the fraction of the running one) of `epochs`. */
 double mho_schedule_rate(const MhoTrainParams *params, double peak, double epoch, double epochs);
 
-/* augment.c ---------------------------------------------------------------------------------------------------------- */
+/* augment.c */
 
-/* One augmented copy of image (h, w, c): padded by `crop` pixels of code 0, cropped at a random place, flipped left to right with
- * probability 1/2 when `flip`. Drawn from (seed, epoch, number of the image). out (h, w, c). */
+/* One augmented copy of image (h, w, c): padded by `crop` pixels of code 0, cropped at a random place, flipped left to
+ * right with probability 1/2 when `flip`. Drawn from (seed, epoch, number of the image). out (h, w, c). */
 typedef struct MhoAugment {
     int h, w, c, crop;
     bool flip;
@@ -65,10 +65,10 @@ typedef struct MhoAugment {
 } MhoAugment;
 void mho_augment_image(const MhoAugment *augment, const uint8_t *image, uint32_t number, uint8_t *out);
 
-/* batches.c ---------------------------------------------------------------------------------------------------------- */
+/* batches.c */
 
-/* The training images of one epoch after the other, in batches of equal size. What does not fill a batch at the end of an epoch is left
- * out; the order of every epoch is another, so no image is left out for good. */
+/* The training images of one epoch after the other, in batches of equal size. What does not fill a batch at the end of
+ * an epoch is left out; the order of every epoch is another, so no image is left out for good. */
 typedef struct MhoBatches {
     const MhoDataset *set; /* borrowed */
     size_t batch, n_batches;
@@ -82,37 +82,41 @@ void mho_batches_destroy(MhoBatches *batches);
 void mho_batches_shuffle(MhoBatches *batches, uint32_t epoch); /* epoch: counted over all stages */
 void mho_batches_fill(MhoBatches *batches, size_t number);     /* images and labels of batch 0 .. n_batches - 1 */
 
-/* optimizer.c -------------------------------------------------------------------------------------------------------- */
+/* optimizer.c */
 
 /* Stochastic gradient descent with Nesterov momentum:  v <- m v + g + d w;  w <- w - rate (g + d w + m v).
- * Decay d acts on weights only. A shift is counted in accumulator units u (value of one): its gradient is divided by u^2, so that it
- * learns at the pace of a bias in values whatever the units. */
+ * Decay d acts on weights only. A shift is counted in accumulator units u (value of one): its gradient is divided by
+ * u^2, so that it learns at the pace of a bias in values whatever the units. */
 typedef struct MhoOptimizer {
     MhoNet *net; /* borrowed */
     double momentum, weight_decay;
     float **velocity; /* (n_nodes * MHO_NODE_MAX_ARRAYS), NULL where nothing is learned */
     MhoArena arena;
 } MhoOptimizer;
-MhoStatus mho_optimizer_create(MhoNet *net, const MhoTrainParams *params, MhoOptimizer *optimizer, MhoError *error) MHO_CHECKED;
+MhoStatus mho_optimizer_create(MhoNet *net, const MhoTrainParams *params, MhoOptimizer *optimizer,
+                               MhoError *error) MHO_CHECKED;
 void mho_optimizer_destroy(MhoOptimizer *optimizer);
 float *mho_optimizer_velocity(const MhoOptimizer *optimizer, size_t node, size_t array); /* (n) or NULL */
 MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoPass *pass, double rate, MhoError *error) MHO_CHECKED;
-void mho_sgd_update(size_t n, float rate, float momentum, float decay, const float *gradient, float *velocity, float *value);
+void mho_sgd_update(size_t n, float rate, float momentum, float decay, const float *gradient, float *velocity,
+                    float *value);
 
-/* stage.c ------------------------------------------------------------------------------------------------------------ */
+/* stage.c */
 
-/* The net that a stage starts from: built (first stage: before and previous NULL) or made of the net of the stage before. The caller's. */
-MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before, const MhoNet *previous,
-                        MhoNet **net, MhoError *error) MHO_CHECKED;
+/* The net that a stage starts from: built (first stage: before and previous NULL) or made of the net of the stage
+ * before. The caller's. */
+MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before,
+                        const MhoNet *previous, MhoNet **net, MhoError *error) MHO_CHECKED;
 
-/* statistics.c ------------------------------------------------------------------------------------------------------- */
+/* statistics.c */
 
-/* Statistics of batch norm anew: the mean over the first batches of the running epoch, weights as they are. logits (batch, classes) is
- * scratch. Ternary weights that sit on a threshold flip until the last step, and the running average lags behind them
- * (Nagel et al., "Overcoming oscillations in quantization-aware training", ICML 2022). */
-MhoStatus mho_statistics_anew(MhoNet *net, MhoPass *pass, MhoBatches *batches, float *logits, MhoError *error) MHO_CHECKED;
+/* Statistics of batch norm anew: the mean over the first batches of the running epoch, weights as they are. logits
+ * (batch, classes) is scratch. Ternary weights that sit on a threshold flip until the last step, and the running
+ * average lags behind them (Nagel et al., "Overcoming oscillations in quantization-aware training", ICML 2022). */
+MhoStatus mho_statistics_anew(MhoNet *net, MhoPass *pass, MhoBatches *batches, float *logits,
+                              MhoError *error) MHO_CHECKED;
 
-/* checkpoint.c ------------------------------------------------------------------------------------------------------- */
+/* checkpoint.c */
 
 /* One finished epoch. */
 typedef struct MhoEpoch {
@@ -136,7 +140,8 @@ typedef struct MhoCourse {
 } MhoCourse;
 
 /* Hand the course to the callback as a record; final: without teacher and optimizer. */
-MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoCourse *course, bool final, MhoError *error) MHO_CHECKED;
+MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoCourse *course, bool final,
+                               MhoError *error) MHO_CHECKED;
 /* Fill stage, history, net, teacher and optimizer from input->resume. */
 MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoCourse *course, MhoError *error) MHO_CHECKED;
 
