@@ -23,6 +23,9 @@ typedef struct MhoAdcModel {
 
     int (*bits)(const void *params);
 
+    /* Other bits in a copy of the parameters, for layers that have their own. NULL: the converter has no bits. */
+    void (*set_bits)(void *params, int bits);
+
     /* The code range, for a signed or unsigned input. */
     MhoAdcCodes (*codes)(const void *params, bool is_signed);
 

@@ -23,7 +23,7 @@
 typedef enum MhoMapping { MHO_MAP_DIFFERENTIAL, MHO_MAP_OFFSET } MhoMapping;
 typedef enum MhoSubtract { MHO_SUBTRACT_ANALOG, MHO_SUBTRACT_DIGITAL } MhoSubtract;
 typedef enum MhoCalibrate { MHO_CALIBRATE_IDEAL, MHO_CALIBRATE_CHIP, MHO_CALIBRATE_STATE } MhoCalibrate;
-typedef enum MhoRange { MHO_RANGE_CALIBRATED, MHO_RANGE_FIXED, MHO_RANGE_MAXIMUM, MHO_RANGE_UNIT } MhoRange;
+typedef enum MhoRange { MHO_RANGE_CALIBRATED, MHO_RANGE_FIXED, MHO_RANGE_MAXIMUM, MHO_RANGE_UNIT, MHO_RANGE_LEARNED } MhoRange;
 typedef enum MhoCompensation { MHO_COMPENSATE_NONE, MHO_COMPENSATE_GLOBAL } MhoCompensation;
 typedef enum MhoReadChoice {
     MHO_READ_DEFAULT,
@@ -67,6 +67,8 @@ typedef struct MhoMatrix {
     int n_weight, n_input;     /* largest weight and input code */
     bool signed_input;         /* two phases (or bipolar) */
     size_t positions;          /* outputs of one image */
+    int adc_bits;              /* of its converters; 0: those of the configuration */
+    double adc_range;          /* largest |sum| a converter returns, accumulator units, for range = learned; 0: none */
 } MhoMatrix;
 
 typedef struct MhoPlan MhoPlan;
@@ -147,6 +149,7 @@ typedef struct MhoOutput {
     int low, high;
     uint8_t *codes;     /* (positions, channels), or NULL */
     float *logits;      /* (positions, channels), or NULL */
+    int8_t *clipped;    /* (positions, channels) conversions clipped above less those clipped below, or NULL */
 } MhoOutput;
 
 /* What one layer did with one image; add in image order. */

@@ -74,6 +74,9 @@ typedef struct MhoConvSettings {
     int scale;           /* MhoWeightScale */
     bool shift;          /* learned shift per channel in accumulator units, after batch norm is gone */
     char policy[MHO_TEXT_MAX]; /* quantizer name, "fqconv" */
+    int adc_bits;        /* of this layer's converters; 0: the chip's */
+    bool adc_range;      /* has the array adc_log_range: ln of the largest |sum| that a converter of it can return, in
+                          * accumulator units; learned by hardware-aware training */
 } MhoConvSettings;
 typedef enum MhoPoolKind { MHO_POOL_MAX, MHO_POOL_AVERAGE, MHO_POOL_GLOBAL } MhoPoolKind;
 typedef struct MhoPoolSettings { int kind, window, stride, pad; } MhoPoolSettings;

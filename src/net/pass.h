@@ -6,6 +6,7 @@
 #ifndef MHO_NET_PASS_H
 #define MHO_NET_PASS_H
 
+#include "crossbar/crossbar.h"
 #include "net/net.h"
 
 typedef struct MhoPass MhoPass;
@@ -27,6 +28,24 @@ typedef struct MhoPassNoise {
 MhoStatus mho_pass_create(MhoNet *net, size_t batch, bool training, MhoPass **pass, MhoError *error) MHO_CHECKED;
 void mho_pass_destroy(MhoPass *pass);
 void mho_pass_set_noise(MhoPass *pass, const MhoPassNoise *noise); /* NULL: none */
+
+/* What a quantized weighted layer or a quantizer does while batch statistics are in use; evaluation always uses codes.
+ * Baskin et al., UNIQ, arXiv:1804.10969. */
+typedef enum MhoNodeMode {
+    MHO_MODE_CODES, /* quantized */
+    MHO_MODE_NOISE, /* the policy's injected noise; codes where it has none */
+    MHO_MODE_CLEAN  /* values that are not rounded; a quantizer with lower = 0 is a ReLU */
+} MhoNodeMode;
+/* modes (n_nodes) MhoNodeMode, borrowed until set again; NULL: codes everywhere. Draws depend on (seed, step, node,
+ * element) only. */
+void mho_pass_set_modes(MhoPass *pass, const uint8_t *modes, uint64_t seed, uint32_t step);
+
+/* Hardware-aware training: while batch statistics are in use, sums of quantized layers that read codes are those of a
+ * chip programmed anew from (config->seed, step): programming noise, drift to `at`, compensation, read noise, converters
+ * as in crossbar.h. The converter's range is the node's adc_log_range. Backward is straight-through: weights and inputs
+ * as their clean codes, nothing through a clipped conversion, which moves its range instead. config is borrowed until
+ * set again; NULL: none. Joshi et al., Nat. Commun. 11 (2020) 2473. */
+void mho_pass_set_chip(MhoPass *pass, const MhoChipConfig *config, MhoCondition at, uint32_t step);
 
 /* images (batch, h, w, c) u8; logits (batch, classes). use_batch_statistics: training mode of batch norm, which moves
  * its running statistics. false: evaluation; sums of codes are exact (beyond 2^24 by planes of weights; USAGE names

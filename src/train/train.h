@@ -8,6 +8,7 @@
 #define MHO_TRAIN_TRAIN_H
 
 #include "base/log.h"
+#include "crossbar/crossbar.h"
 #include "data/dataset.h"
 #include "net/net.h"
 
@@ -30,7 +31,21 @@ typedef struct MhoTrainParams {
     double noise_weight, noise_activation, noise_sum; /* keys noise.*: LSB */
     int held_out;              /* images held out of the training set for validation */
     int limit;                 /* first n training images; 0: all */
+    int staged_layers;         /* key staged.layers: layers that learn together where the weight policy injects noise;
+                                * 0: all at once */
+    int patience;              /* epochs without a better net on held-out images that end a stage; 0: never */
+    double gradient_clip;      /* largest norm of all gradients; 0: none */
+    double weight_clip;        /* weights stay within +- this many standard deviations of their layer; 0: none */
+    char chip[MHO_TEXT_MAX];   /* settings of the chip of stages "chip", relative to "chip.": "cell.name=pcm time=86400" */
+    int chip_repeat;           /* key chip_repeat: chips that a chip stage's held-out accuracy is taken over */
+    int chip_curriculum;       /* MhoCurriculum: time since programming of a chip stage's steps */
 } MhoTrainParams;
+
+typedef enum MhoCurriculum {
+    MHO_CURRICULUM_FIXED, /* the chip's time */
+    MHO_CURRICULUM_SPREAD, /* log-uniform up to it */
+    MHO_CURRICULUM_GROWING /* log-uniform up to a limit that grows to it over the stage */
+} MhoCurriculum;
 
 typedef enum MhoSchedule { MHO_SCHEDULE_COSINE, MHO_SCHEDULE_STEP, MHO_SCHEDULE_CONSTANT } MhoSchedule;
 
@@ -51,6 +66,21 @@ extern const MhoModel mho_quant_model;
  * (without teacher and optimizer state). */
 typedef MhoStatus (*MhoCheckpointFunction)(void *context, const MhoRecord *checkpoint, bool final, MhoError *error);
 
+/* What an allocator does in the stage "allocate" of a ladder: the call that goes up, filled by `study`. Every move starts
+ * a recovery, a stage of its own in the history, whose best net on held-out images comes to the next move. */
+typedef struct MhoAllocation {
+    void *context;
+    /* From the net at the end of a stage and its held-out accuracy: the net of the next recovery (the caller's) and its
+     * name, or *done and the net to end with (NULL: the one given). */
+    MhoStatus (*move)(void *context, const MhoNet *net, double held_accuracy, MhoNet **next, char name[MHO_NAME_MAX],
+                      bool *done, MhoError *error);
+    bool (*recovered)(const void *context, int epochs, double held_accuracy); /* after whole epochs of a recovery */
+    double (*rate)(const void *context, double epochs);                       /* learning rate */
+    /* The log of all moves and what is needed to go on: group "allocation" of the model and of every checkpoint. */
+    MhoStatus (*to_record)(const void *context, MhoRecord *group, MhoError *error);
+    MhoStatus (*from_record)(void *context, const MhoRecord *group, const char *file, MhoError *error);
+} MhoAllocation;
+
 typedef struct MhoTrainInput {
     const MhoDataset *kept, *held;   /* halves of the training set */
     const MhoTrainParams *train;
@@ -61,6 +91,8 @@ typedef struct MhoTrainInput {
     const MhoLog *log;
     MhoCheckpointFunction checkpoint;
     void *context;
+    const MhoChipConfig *chip;       /* of stages "chip"; NULL: none is in the ladder */
+    const MhoAllocation *allocation; /* of the stage "allocate"; NULL: none is in the ladder */
     const MhoRecord *resume;         /* NULL, or a checkpoint of the same recipe: goes on to the same bytes */
     const char *resume_file;         /* for messages */
 } MhoTrainInput;
@@ -70,6 +102,12 @@ typedef struct MhoTrainInput {
  * FAILED when the loss is not finite, naming stage, epoch and step; STOPPED on a stop request (the last checkpoint
  * stands). */
 MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error) MHO_CHECKED;
+
+/* The same on chips first .. first + n - 1 of a configuration, at its time and temperature: means over the chips.
+ * calibration: training images for converter ranges. */
+MhoStatus mho_train_evaluate_chip(const MhoNet *net, const MhoDataset *set, const MhoDataset *calibration,
+                                  const MhoChipConfig *config, uint32_t first, uint32_t n, int threads,
+                                  double *accuracy, double *loss, MhoError *error) MHO_CHECKED;
 
 /* Top-1 accuracy (0..1) and mean loss of a net in evaluation mode on a dataset, float/fake-quant executor. */
 MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, double *accuracy, double *loss,
