@@ -86,6 +86,7 @@ static float step_of(const MhoChipParams *chip, double largest, double code)
         return (float)whole;
     case MHO_RANGE_FIXED:
         return largest > 0.0 ? (float)(chip->full_scale * largest / code) : 1.0F;
+    case MHO_RANGE_LEARNED:
     case MHO_RANGE_CALIBRATED:
         break;
     }
