@@ -93,6 +93,8 @@ typedef struct MhoTrainInput {
     void *context;
     const MhoChipConfig *chip;       /* of stages "chip"; NULL: none is in the ladder */
     const MhoAllocation *allocation; /* of the stage "allocate"; NULL: none is in the ladder */
+    const MhoRecord *start;          /* NULL, or the finished model of the ladder's first stage alone, same seed and images:
+                                      * its net and history stand for that stage; resume has precedence */
     const MhoRecord *resume;         /* NULL, or a checkpoint of the same recipe: goes on to the same bytes */
     const char *resume_file;         /* for messages */
 } MhoTrainInput;
