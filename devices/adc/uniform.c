@@ -15,6 +15,13 @@ typedef struct UniformParams {
 
 enum { UNIFORM_FLOAT_BITS = 24 }; /* significand of a float */
 
+static void uniform_set_bits(void *params, int bits)
+{
+    UniformParams *p = params;
+
+    p->bits = bits;
+}
+
 /* 2^b - 1, or the largest float below it. */
 static float uniform_largest(int b)
 {
@@ -63,6 +70,7 @@ const MhoAdcModel mho_adc_uniform = {
         .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
     },
     .bits = uniform_bits,
+    .set_bits = uniform_set_bits,
     .codes = uniform_codes,
     .convert = uniform_convert,
 };

@@ -7,7 +7,7 @@
 static MhoStream chip_stream(const MhoChip *chip, size_t l, const Tile *tile, uint32_t slice)
 {
     return (MhoStream){.seed = chip->plan->config.seed,
-                       .place = mho_place((uint32_t)l, tile->number, slice),
+                       .place = mho_crossbar_place(chip->plan, l, tile->number, slice),
                        .chip = chip->number,
                        .noise = (float)chip->plan->config.chip.noise};
 }
@@ -41,7 +41,7 @@ static void fabricate(const MhoChip *chip, size_t l, const Tile *tile, ChipTile 
     if (!c->adc->fabricate || !made->adc || chip->ideal) {
         return;
     }
-    c->adc->fabricate(c->adc_params, tile->columns, chip_stream(chip, l, tile, 0), made->adc);
+    c->adc->fabricate(chip->plan->layers[l].adc_params, tile->columns, chip_stream(chip, l, tile, 0), made->adc);
     for (size_t j = 0; j < tile->columns; j++) {
         const size_t second = tile->converters - tile->cols;
 

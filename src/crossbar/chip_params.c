@@ -21,10 +21,11 @@ static const MhoParam chip_params[] = {
     CHIP("adc.calibrate", MHO_CHOICE, calibrate, MHO_CALIBRATE_IDEAL, MHO_CALIBRATE_IDEAL, MHO_CALIBRATE_STATE, "",
          "where calibrated ranges come from: an ideal chip, each chip once, or each chip at each condition",
          "ideal chip state"),
-    CHIP("adc.range", MHO_CHOICE, range, MHO_RANGE_CALIBRATED, MHO_RANGE_CALIBRATED, MHO_RANGE_UNIT, "",
-         "converter step: least error on training images, a fraction of the largest possible sum, that sum itself, or "
-         "one accumulator unit; but for fixed never below one unit",
-         "calibrated fixed maximum unit"),
+    CHIP("adc.range", MHO_CHOICE, range, MHO_RANGE_CALIBRATED, MHO_RANGE_CALIBRATED, MHO_RANGE_LEARNED, "",
+         "converter step: least error on training images, a fraction of the largest possible sum, that sum itself, one "
+         "accumulator unit, or from the ranges that the model learned in training with a chip; but for fixed never "
+         "below one unit",
+         "calibrated fixed maximum unit learned"),
     CHIP("adc.full_scale", MHO_REAL, full_scale, 1.0, 1e-4, 1.0, "",
          "range = fixed: full scale over the largest possible sum", NULL),
     CHIP("array.rows", MHO_INT, rows, 512.0, 1.0, 32768.0, "", "rows of one array; longer sums are split over arrays",

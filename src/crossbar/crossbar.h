@@ -56,6 +56,7 @@ typedef struct MhoChipConfig {
     const MhoWireModel *wire;
     const void *cell_params, *adc_params, *dac_params, *wire_params;
     uint64_t seed;
+    uint32_t first_layer; /* number of a plan's first matrix in random counters: 0 where a plan holds a whole network */
 } MhoChipConfig;
 
 /* One analog layer. codes and shift are borrowed while the plan lives. */
@@ -149,7 +150,9 @@ typedef struct MhoOutput {
     int low, high;
     uint8_t *codes;     /* (positions, channels), or NULL */
     float *logits;      /* (positions, channels), or NULL */
-    int8_t *clipped;    /* (positions, channels) conversions clipped above less those clipped below, or NULL */
+    float *lost;        /* (positions, channels) share of the conversions of an output that clipped; or NULL */
+    float *by_range;    /* (positions, channels), with lost: derivative of the sum by the logarithm of the converters'
+                         * range: what the clipped conversions returned, accumulator units */
 } MhoOutput;
 
 /* What one layer did with one image; add in image order. */

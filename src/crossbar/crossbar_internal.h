@@ -44,6 +44,7 @@ typedef struct Tile {
 
 typedef struct LayerPlan {
     MhoMatrix matrix;
+    const void *adc_params; /* of its converters */
     MhoDacSlices slices;
     bool bipolar; /* signed inputs in one phase */
     int phases;
@@ -69,6 +70,7 @@ struct MhoPlan {
     Tile *tiles;
     size_t n_tiles;    /* of all layers */
     float *steps;      /* (n) converter steps, accumulator units; 0: not set */
+    unsigned char *adc_params; /* (n) parameters of the layers' converters */
     MhoArena arena;    /* steps, always-on rows and exact weights */
 };
 
@@ -123,6 +125,7 @@ struct MhoRun {
     float *row_noise;                       /* (block, rows) */
     float *cell_normals;                    /* (cells of one array), only for the per-cell draw */
     int64_t *total, *ideal;                 /* (block, total_width) */
+    int64_t *lost, *limits;                 /* (block, total_width) digital weights and codes of clipped conversions */
     uint8_t *out;                           /* (block, width) */
     float *a, *b;                           /* (width) */
     MhoArena arena;
@@ -136,6 +139,7 @@ typedef struct GroupRead {
     size_t first, P; /* positions */
     uint32_t image;
     bool ideal;      /* exact sums into run->ideal too */
+    bool clips;      /* clipped conversions into run->lost and ->limits too */
     MhoRangeProbe *probe;
     MhoLayerMeter *meter;
 } GroupRead;
@@ -152,6 +156,11 @@ const Tile *mho_crossbar_tile(const LayerPlan *layer, size_t group, size_t row_t
 /* Weight code of row r (always-on rows included) and column j of a group. */
 int mho_crossbar_code(const LayerPlan *layer, size_t group, size_t r, size_t j);
 double mho_crossbar_largest_code(const MhoPlan *plan, const LayerPlan *layer);
+/* Place of the draws of a tile or row tile, or of one slice of its reads. */
+static inline uint32_t mho_crossbar_place(const MhoPlan *plan, size_t l, uint32_t tile, uint32_t slice)
+{
+    return mho_place(plan->config.first_layer + (uint32_t)l, tile, slice);
+}
 
 /* shift.c: always-on rows that realise every |shift| up to largest; inputs (rows) may be NULL to count only. */
 size_t mho_shift_rows(int64_t largest, int n_weight, int n_input, uint8_t *inputs);
@@ -205,12 +214,13 @@ void mho_noise_add(const Pass *pass, const Tile *tile);  /* to run->y (P, column
 void mho_probe_add(MhoRangeProbe *probe, size_t l, size_t P, size_t stride, size_t n, const float *y);
 
 /* range.c. Reference pattern p of row r: bit p of two words, the same for every chip. */
-void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words); /* (rows, 2) */
+void mho_pattern_words(const MhoPlan *plan, size_t l, size_t row0, size_t rows, uint32_t *words); /* (rows, 2) */
 static inline bool mho_pattern_bit(const uint32_t words[2], unsigned p)
 {
     return words[p / 32] >> p % 32 & 1U;
 }
 MhoStatus mho_tile_ranges(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error);
-void mho_plan_ranges(MhoPlan *plan); /* layers' largest sums and known steps, from their tiles' */
+/* Layers' largest sums and known steps, from their tiles'. */
+MhoStatus mho_plan_ranges(MhoPlan *plan, MhoError *error) MHO_CHECKED;
 
 #endif

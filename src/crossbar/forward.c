@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crossbar/crossbar_internal.h"
+#include "kernels/math.h"
 
 static const float unclipped = 2147483520.0F; /* 2^31 - 128, the largest float that is a 32-bit code */
 
@@ -71,8 +72,8 @@ static void read_currents(const Pass *pass, const Tile *tile, const Planes *w)
     mho_kernels()->combine_planes(n, w->high ? run->high : NULL, run->low, w->scale, run->y);
 }
 
-/* run->y to run->converted; counts the true columns. */
-static void convert(const Pass *pass, const Tile *tile, const ChipTile *cells)
+/* run->y to run->converted; counts the true columns. Returns how many clipped. */
+static uint64_t convert(const Pass *pass, const Tile *tile, const ChipTile *cells)
 {
     const GroupRead *read = pass->read;
     const MhoPlan *plan = read->state->chip->plan;
@@ -87,13 +88,52 @@ static void convert(const Pass *pass, const Tile *tile, const ChipTile *cells)
         mho_probe_add(read->probe, read->l, read->P, tile->columns, second, run->y + tile->width);
         (void)mho_kernels()->convert(n, run->y, 1.0F, -unclipped, unclipped, run->converted);
     } else {
-        clipped = plan->config.adc->convert(plan->config.adc_params, cells->adc, plan->layers[read->l].signed_converter,
-                                            read->P, tile->columns, run->y,
-                                            1.0F / mho_crossbar_step(read->state, read->l), run->converted);
+        const LayerPlan *layer = &plan->layers[read->l];
+
+        clipped = plan->config.adc->convert(layer->adc_params, cells->adc, layer->signed_converter, read->P,
+                                            tile->columns, run->y, 1.0F / mho_crossbar_step(read->state, read->l),
+                                            run->converted);
     }
     if (read->meter) {
         read->meter->clipped += clipped;
         read->meter->conversions += read->P * tile->converters;
+    }
+    return clipped;
+}
+
+/* A clipped conversion of conversion column j of position p: the outputs that it is part of lose their gradient. */
+static void note_clip(const Pass *pass, const Tile *tile, size_t p, size_t j)
+{
+    const GroupRead *read = pass->read;
+    const int weight = read->state->chip->plan->layers[read->l].slices.weight[pass->slice];
+    const bool second = j >= tile->width, reference = second && tile->cell_cols[1] != tile->cols;
+    const int64_t sign = (pass->phase == 0) == !second ? weight : -weight;
+    const size_t first = reference ? 0 : second ? j - tile->width : j, end = reference ? tile->cols : first + 1;
+    const int64_t limit = sign * read->run->converted[p * tile->columns + j];
+
+    for (size_t k = first; k < end; k++) {
+        read->run->lost[MHO_BLOCK * tile->total0 + p * tile->width + k] += weight;
+        read->run->limits[MHO_BLOCK * tile->total0 + p * tile->width + k] += limit;
+    }
+}
+
+/* Find the clipped conversions of a block: those of currents that round to no code. */
+static void note_clips(const Pass *pass, const Tile *tile)
+{
+    const GroupRead *read = pass->read;
+    const MhoPlan *plan = read->state->chip->plan;
+    const LayerPlan *layer = &plan->layers[read->l];
+    const MhoAdcCodes codes = plan->config.adc->codes(layer->adc_params, layer->signed_converter);
+    const float inverse = 1.0F / mho_crossbar_step(read->state, read->l);
+
+    for (size_t p = 0; p < read->P; p++) {
+        for (size_t j = 0; j < tile->columns; j++) {
+            const float code = mho_round(read->run->y[p * tile->columns + j] * inverse);
+
+            if (code < codes.low || code > codes.high) {
+                note_clip(pass, tile, p, j);
+            }
+        }
     }
 }
 
@@ -139,7 +179,9 @@ static void read_tile(const Pass *pass, const Tile *tile)
     if (state->noisy) {
         mho_noise_add(pass, tile);
     }
-    convert(pass, tile, &state->chip->tiles[i]);
+    if (convert(pass, tile, &state->chip->tiles[i]) > 0 && pass->read->clips) {
+        note_clips(pass, tile);
+    }
     add_codes(pass, tile);
 }
 
@@ -198,6 +240,10 @@ void mho_crossbar_read_group(const GroupRead *read)
     memset(read->run->total, 0, MHO_BLOCK * layer->total_width * sizeof *read->run->total);
     if (read->ideal) {
         ideal_sums(read, layer);
+    }
+    if (read->clips) {
+        memset(read->run->lost, 0, MHO_BLOCK * layer->total_width * sizeof *read->run->lost);
+        memset(read->run->limits, 0, MHO_BLOCK * layer->total_width * sizeof *read->run->limits);
     }
     for (int phase = 0; phase < layer->phases; phase++) {
         for (int s = 0; s < layer->slices.n; s++) {
@@ -260,6 +306,31 @@ static void write_out(const GroupRead *read, const Tile *tile, const MhoOutput *
     }
 }
 
+/* What the clipped conversions of one column tile were to their outputs. */
+static void write_clips(const GroupRead *read, const Tile *tile, const MhoOutput *out, double factor)
+{
+    const LayerPlan *layer = &read->state->chip->plan->layers[read->l];
+    const MhoMatrix *m = &layer->matrix;
+    const size_t channels = m->groups * m->cols, k0 = read->group * m->cols + tile->col0;
+    const int64_t *lost = read->run->lost + MHO_BLOCK * tile->total0,
+                  *limits = read->run->limits + MHO_BLOCK * tile->total0;
+    double all = (double)(layer->row_tiles * (size_t)layer->phases * (tile->converters > tile->cols ? 2 : 1));
+    int weight = 0;
+
+    for (int s = 0; s < layer->slices.n; s++) {
+        weight += layer->slices.weight[s];
+    }
+    all *= weight;
+    for (size_t p = 0; p < read->P; p++) {
+        const size_t at = (read->first + p) * channels + k0;
+
+        for (size_t j = 0; j < tile->cols; j++) {
+            out->lost[at + j] = (float)((double)lost[p * tile->width + j] / all);
+            out->by_range[at + j] = (float)((double)limits[p * tile->width + j] * factor);
+        }
+    }
+}
+
 static void gather(const MhoLayerCall *call, const LayerPlan *layer, const GroupRead *read)
 {
     MhoGather geometry = *call->gather;
@@ -281,7 +352,7 @@ void mho_state_forward(const MhoState *state, MhoRun *run, const MhoLayerCall *c
     const double factor =
         call->probe ? 1.0 : (double)mho_crossbar_step(state, call->layer) * state->compensation[call->layer];
     GroupRead read = {.state = state, .run = run, .l = call->layer, .image = call->image, .probe = call->probe,
-                      .meter = call->meter, .ideal = call->measure && call->meter};
+                      .meter = call->meter, .ideal = call->measure && call->meter, .clips = call->output.lost != NULL};
 
     for (; read.first < layer->matrix.positions; read.first += MHO_BLOCK) {
         const size_t left = layer->matrix.positions - read.first;
@@ -297,6 +368,9 @@ void mho_state_forward(const MhoState *state, MhoRun *run, const MhoLayerCall *c
                     measure(&read, tile, factor);
                 }
                 write_out(&read, tile, &call->output, factor);
+                if (read.clips) {
+                    write_clips(&read, tile, &call->output, factor);
+                }
             }
         }
     }

@@ -19,7 +19,7 @@ int mho_crossbar_code(const LayerPlan *layer, size_t group, size_t r, size_t j)
 
 double mho_crossbar_largest_code(const MhoPlan *plan, const LayerPlan *layer)
 {
-    return (double)plan->config.adc->codes(plan->config.adc_params, layer->signed_converter).high;
+    return (double)plan->config.adc->codes(layer->adc_params, layer->signed_converter).high;
 }
 
 /* Tile geometry of a layer whose tiles are allocated. */
@@ -94,6 +94,31 @@ static MhoStatus check_matrix(const MhoMatrix *m, MhoError *error)
     return check_codes(m, error);
 }
 
+/* The converters' parameters: the configuration's, with the layer's own bits. */
+static MhoStatus plan_converter(MhoPlan *plan, size_t l, MhoError *error)
+{
+    const MhoAdcModel *adc = plan->config.adc;
+    const MhoMatrix *m = &plan->layers[l].matrix;
+    unsigned char *own = plan->adc_params + l * adc->model.params_size;
+
+    plan->layers[l].adc_params = plan->config.adc_params;
+    if (m->adc_bits == 0) {
+        return MHO_OK;
+    }
+    if (!adc->set_bits || !plan->config.adc_params) {
+        return mho_fail(error, MHO_USAGE,
+                        "layer %s has converters of %d bit, but %s converters have no bits: set chip.adc.name=uniform",
+                        m->name, m->adc_bits, adc->model.name);
+    }
+    memcpy(own, plan->config.adc_params, adc->model.params_size);
+    adc->set_bits(own, m->adc_bits);
+    plan->layers[l].adc_params = own;
+    if (mho_model_check(&adc->model, own, error) != MHO_OK) {
+        return mho_fail_context(error, "layer %s", m->name);
+    }
+    return MHO_OK;
+}
+
 /* Phases, slices and the converter's sign. */
 static MhoStatus plan_inputs(const MhoPlan *plan, LayerPlan *layer, MhoError *error)
 {
@@ -114,9 +139,10 @@ static MhoStatus plan_inputs(const MhoPlan *plan, LayerPlan *layer, MhoError *er
     layer->signed_converter = c->chip.subtract == MHO_SUBTRACT_ANALOG || layer->bipolar;
     if (!(mho_crossbar_largest_code(plan, layer) >= 1.0)) {
         return mho_fail(error, MHO_USAGE,
-                        "layer %s: a signed converter of %d bit has no code but 0: raise chip.adc.%s.bits to 2 or set "
+                        "layer %s: a signed converter of %d bit has no code but 0: raise %s%s.bits to 2 or set "
                         "chip.array.subtract=digital",
-                        m->name, c->adc->bits(c->adc_params), c->adc->model.name);
+                        m->name, c->adc->bits(layer->adc_params), m->adc_bits ? "its own " : "chip.adc.",
+                        c->adc->model.name);
     }
     return MHO_OK;
 }
@@ -234,8 +260,9 @@ static MhoStatus check_config(const MhoChipConfig *c, const MhoMatrix *matrices,
     if (!c || !c->cell || !c->adc || !c->dac || !c->wire || !matrices || n == 0) {
         return mho_fail(error, MHO_USAGE, "a plan needs a cell, an ADC, a DAC, a wire model and at least one matrix");
     }
-    if (n > (size_t)1 << MHO_LAYER_BITS) {
-        return mho_fail(error, MHO_USAGE, "%zu analog layers, at most %d", n, 1 << MHO_LAYER_BITS);
+    if (c->first_layer > 1U << MHO_LAYER_BITS || n > (1U << MHO_LAYER_BITS) - c->first_layer) {
+        return mho_fail(error, MHO_USAGE, "%zu analog layers from number %u on, at most %d", n, c->first_layer,
+                        1 << MHO_LAYER_BITS);
     }
     return mho_model_check(&mho_chip_model, &c->chip, error);
 }
@@ -247,6 +274,7 @@ static MhoStatus plan_fill(MhoPlan *plan, const MhoMatrix *matrices, MhoError *e
     for (size_t l = 0; status == MHO_OK && l < plan->n; l++) {
         plan->layers[l].matrix = matrices[l];
         status = check_matrix(&matrices[l], error);
+        status = status == MHO_OK ? plan_converter(plan, l, error) : status;
         status = status == MHO_OK ? plan_inputs(plan, &plan->layers[l], error) : status;
         status = status == MHO_OK ? plan_rows(plan, &plan->layers[l], error) : status;
     }
@@ -264,8 +292,7 @@ static MhoStatus plan_fill(MhoPlan *plan, const MhoMatrix *matrices, MhoError *e
         fill_shift(&plan->layers[l]);
     }
     status = mho_crossbar_each_tile(plan, tile_fill, plan, error);
-    mho_plan_ranges(plan);
-    return status;
+    return status == MHO_OK ? mho_plan_ranges(plan, error) : status;
 }
 
 static MhoReadMode read_mode(const MhoChipConfig *c)
@@ -296,9 +323,10 @@ MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices
     p = calloc(1, sizeof *p);
     if (p) {
         p->layers = calloc(n, sizeof *p->layers);
+        p->adc_params = calloc(n, config->adc->model.params_size + 1);
     }
-    if (!p || !p->layers) {
-        free(p);
+    if (!p || !p->layers || !p->adc_params) {
+        mho_plan_destroy(p);
         return mho_fail(error, MHO_MEMORY, "out of memory: a plan of %zu layers", n);
     }
     p->config = *config;
@@ -320,6 +348,7 @@ void mho_plan_destroy(MhoPlan *plan)
     }
     mho_arena_destroy(&plan->arena);
     free(plan->tiles);
+    free(plan->adc_params);
     free(plan->layers);
     free(plan);
 }

@@ -1,14 +1,15 @@
 /* range.c - the converter's range: largest possible sums, and the steps that need no calibration.
  *
  *   unit: 1    maximum: max(1, largest / largest code)    fixed: full_scale largest / largest code
- * A step below one accumulator unit resolves nothing but noise, so a maximum (and a calibrated) step stays at 1 there
- * and codes are exact.
+ *   learned: max(1, range of the layer / largest code)
+ * A step below one accumulator unit resolves nothing but noise, so a maximum (and a learned or calibrated) step stays
+ * at 1 there and codes are exact.
  */
 #include "crossbar/crossbar_internal.h"
 
-void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words)
+void mho_pattern_words(const MhoPlan *plan, size_t l, size_t row0, size_t rows, uint32_t *words)
 {
-    const MhoStream stream = {.place = mho_place((uint32_t)l, 0, 0)};
+    const MhoStream stream = {.place = mho_crossbar_place(plan, l, 0, 0)};
 
     mho_random_words(stream, MHO_DRAW_PATTERN, 2 * row0, 2 * rows, words);
 }
@@ -42,11 +43,11 @@ static double largest_sum(const LayerPlan *layer, const Tile *tile, const double
 }
 
 /* Largest |sum| of a reference pattern at input code 1. */
-static double largest_pattern(size_t l, const Tile *tile, const double *weights, uint32_t *words)
+static double largest_pattern(const MhoPlan *plan, size_t l, const Tile *tile, const double *weights, uint32_t *words)
 {
     double largest = 0.0;
 
-    mho_pattern_words(l, tile->row0, tile->rows, words);
+    mho_pattern_words(plan, l, tile->row0, tile->rows, words);
     for (unsigned p = 0; p < MHO_PATTERNS; p++) {
         for (size_t j = 0; j < tile->columns; j++) {
             double sum = 0.0;
@@ -70,34 +71,53 @@ MhoStatus mho_tile_ranges(void *context, size_t l, const Tile *tile, size_t i, T
     plan->tiles[i].largest_sum = largest_sum(&plan->layers[l], tile, scratch->weights);
     if (plan->config.chip.compensation != MHO_COMPENSATE_NONE) {
         plan->tiles[i].largest_pattern =
-            largest_pattern(l, tile, scratch->weights, (uint32_t *)(void *)scratch->narrow);
+            largest_pattern(plan, l, tile, scratch->weights, (uint32_t *)(void *)scratch->narrow);
     }
     return MHO_OK;
 }
 
-static float step_of(const MhoChipParams *chip, double largest, double code)
+static double at_least_one(double step)
 {
-    const double whole = largest / code > 1.0 ? largest / code : 1.0;
+    return step > 1.0 ? step : 1.0;
+}
+
+static float step_of(const MhoChipParams *chip, double largest, double learned, double code)
+{
 
     switch ((MhoRange)chip->range) {
     case MHO_RANGE_UNIT:
         return 1.0F;
     case MHO_RANGE_MAXIMUM:
-        return (float)whole;
+        return (float)at_least_one(largest / code);
     case MHO_RANGE_FIXED:
         return largest > 0.0 ? (float)(chip->full_scale * largest / code) : 1.0F;
     case MHO_RANGE_LEARNED:
+        return (float)at_least_one(learned / code);
     case MHO_RANGE_CALIBRATED:
         break;
     }
     return 0.0F;
 }
 
-void mho_plan_ranges(MhoPlan *plan)
+static MhoStatus check_learned(const MhoPlan *plan, const MhoMatrix *m, MhoError *error)
 {
-    for (size_t l = 0; l < plan->n; l++) {
+    if (plan->config.chip.range == MHO_RANGE_LEARNED && !(m->adc_range > 0.0 && m->adc_range < 1e30)) {
+        return mho_fail(error, MHO_USAGE,
+                        "layer %s has no learned converter range: train the model with a chip stage, or set "
+                        "chip.adc.range=calibrated",
+                        m->name);
+    }
+    return MHO_OK;
+}
+
+MhoStatus mho_plan_ranges(MhoPlan *plan, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+
+    for (size_t l = 0; l < plan->n && status == MHO_OK; l++) {
         LayerPlan *layer = &plan->layers[l];
 
+        status = check_learned(plan, &layer->matrix, error);
         for (size_t i = 0; i < layer->n_tiles; i++) {
             const Tile *t = &layer->tiles[i];
 
@@ -105,6 +125,8 @@ void mho_plan_ranges(MhoPlan *plan)
             layer->largest_pattern =
                 t->largest_pattern > layer->largest_pattern ? t->largest_pattern : layer->largest_pattern;
         }
-        plan->steps[l] = step_of(&plan->config.chip, layer->largest_sum, mho_crossbar_largest_code(plan, layer));
+        plan->steps[l] = step_of(&plan->config.chip, layer->largest_sum, layer->matrix.adc_range,
+                                 mho_crossbar_largest_code(plan, layer));
     }
+    return status;
 }

@@ -55,6 +55,8 @@ static void carve(MhoRun *run, const Needs *n)
     run->cell_normals = mho_arena_take(a, n->cells, sizeof(float));
     run->total = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
     run->ideal = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
+    run->lost = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
+    run->limits = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
     run->out = mho_arena_take(a, MHO_BLOCK * n->width, 1);
     run->a = mho_arena_take(a, n->width, sizeof(float));
     run->b = mho_arena_take(a, n->width, sizeof(float));
