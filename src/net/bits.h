@@ -12,7 +12,7 @@ enum { MHO_UNIT_MAX_QUANTIZERS = 8 };
 typedef struct MhoBitUnit {
     int layer, quantizers[MHO_UNIT_MAX_QUANTIZERS]; /* nodes */
     int n_quantizers;
-    double weights;  /* count */
+    double weights; /* count */
 } MhoBitUnit;
 
 /* Units of a quantized net in node order, the caller frees them. USAGE when a weighted layer has no bits. */
@@ -24,7 +24,12 @@ MhoStatus mho_net_bit_units(const MhoNet *net, MhoBitUnit **units, size_t *n, Mh
 MhoStatus mho_net_with_bits(const MhoNet *net, const int *bits, const int *adc_bits, MhoNet **made,
                             MhoError *error) MHO_CHECKED;
 
-double mho_net_weight_bits(const MhoNet *net);                                    /* of all weights, summed */
-MhoStatus mho_net_bops(const MhoNet *net, double *bops, MhoError *error) MHO_CHECKED; /* of one image */
+/* Shifts and learned converter ranges count units of a layer's sum, which other bits and scales change: those of net,
+ * copied from `before` (the same nodes), keep their value. Scales of both are set. */
+MhoStatus mho_net_keep_sums(const MhoNet *before, MhoNet *net, MhoError *error) MHO_CHECKED;
+
+double mho_net_weight_bits(const MhoNet *net); /* of all weights, summed; 32 for a float */
+/* Bit operations of one image: the sum over weighted layers (net/bops.h). */
+MhoStatus mho_net_bops(const MhoNet *net, double *bops, MhoError *error) MHO_CHECKED;
 
 #endif

@@ -25,6 +25,9 @@ static inline bool mho_node_is_sum_pool(const MhoNode *node)
     return mho_node_pool(node) && !mho_node_is_max_pool(node);
 }
 
+/* Whether a quantizer shares its scale with others: a stream of a residual stage. */
+bool mho_node_in_stage(const MhoNet *net, size_t quantizer);
+
 /* Nodes that read `node`; *last is the last of them, -1 when there is none. */
 int mho_net_readers(const MhoNet *net, int node, int *last);
 

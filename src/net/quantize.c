@@ -216,8 +216,7 @@ static MhoStatus quantize_float(const MhoNet *net, const MhoQuantPlan *plan, Mho
     return status;
 }
 
-/* In a residual stage: shares a scale or is shared. */
-static bool is_residual(const MhoNet *net, size_t i)
+bool mho_node_in_stage(const MhoNet *net, size_t i)
 {
     const MhoQuantizerSettings *own = mho_node_quantizer(&net->nodes[i]);
 
@@ -251,7 +250,7 @@ static MhoStatus change_bits(const MhoNet *net, const MhoQuantPlan *plan, MhoNet
         } else if (mho_node_quantizer(node)) {
             MhoQuantizerSettings *quantizer = (MhoQuantizerSettings *)(void *)settings;
             const bool sums = mho_node_is_sum_pool(&net->nodes[node->inputs[0]]);
-            if (!is_residual(net, i))
+            if (!mho_node_in_stage(net, i))
                 quantizer->bits = sums && plan->activation_bits < POOL_BITS ? POOL_BITS : plan->activation_bits;
             memcpy(quantizer->policy, plan->activation_policy, sizeof quantizer->policy);
         }

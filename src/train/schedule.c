@@ -5,8 +5,8 @@
 #include "kernels/math.h"
 #include "train/train_internal.h"
 
-/* (1 + cos(pi t)) / 2 for t in 0..1, as 1 - sin^2(pi t / 2) with sin's Taylor series to x^15: error below 1e-11. */
-static double half_cosine(double t)
+/* As 1 - sin^2(pi t / 2) with sin's Taylor series to x^15. */
+double mho_schedule_half_cosine(double t)
 {
     const double x = 1.57079632679489661923 * t, y = x * x;
     double s = 1.0;
@@ -24,7 +24,7 @@ double mho_schedule_rate(const MhoTrainParams *params, double peak, double epoch
     if (epoch < warmup)
         return peak * epoch / warmup;
     if (params->schedule == MHO_SCHEDULE_COSINE && epochs > warmup)
-        return peak * half_cosine((epoch - warmup) / (epochs - warmup));
+        return peak * mho_schedule_half_cosine((epoch - warmup) / (epochs - warmup));
     if (params->schedule == MHO_SCHEDULE_STEP)
         for (double at = params->step_epochs; at <= epoch; at += params->step_epochs)
             rate *= params->step_factor;

@@ -74,7 +74,7 @@ typedef struct MhoAllocation {
      * name, or *done and the net to end with (NULL: the one given). */
     MhoStatus (*move)(void *context, const MhoNet *net, double held_accuracy, MhoNet **next, char name[MHO_NAME_MAX],
                       bool *done, MhoError *error);
-    bool (*recovered)(const void *context, int epochs, double held_accuracy); /* after whole epochs of a recovery */
+    bool (*recovered)(void *context, int epochs, double held_accuracy); /* after whole epochs of a recovery */
     double (*rate)(const void *context, double epochs);                       /* learning rate */
     /* The log of all moves and what is needed to go on: group "allocation" of the model and of every checkpoint. */
     MhoStatus (*to_record)(const void *context, MhoRecord *group, MhoError *error);
@@ -110,6 +110,9 @@ MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error) M
 MhoStatus mho_train_evaluate_chip(const MhoNet *net, const MhoDataset *set, const MhoDataset *calibration,
                                   const MhoChipConfig *config, uint32_t first, uint32_t n, int threads,
                                   double *accuracy, double *loss, MhoError *error) MHO_CHECKED;
+
+/* (1 + cos(pi t)) / 2 for t in 0..1, the shape of rates that anneal; error below 1e-11. */
+double mho_schedule_half_cosine(double t);
 
 /* Top-1 accuracy (0..1) and mean loss of a net in evaluation mode on a dataset, float/fake-quant executor. */
 MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, double *accuracy, double *loss,
