@@ -38,7 +38,10 @@ static void carve(MhoOptimizer *optimizer)
 
 MhoStatus mho_optimizer_create(MhoNet *net, const MhoTrainParams *params, MhoOptimizer *optimizer, MhoError *error)
 {
-    *optimizer = (MhoOptimizer){.net = net, .momentum = params->momentum, .weight_decay = params->weight_decay};
+    *optimizer = (MhoOptimizer){.net = net,
+                                .momentum = params->momentum,
+                                .weight_decay = params->weight_decay,
+                                .weight_clip = params->weight_clip};
     carve(optimizer);
     const MhoStatus status = mho_arena_create(&optimizer->arena, error);
     if (status == MHO_OK)
@@ -78,24 +81,58 @@ static MhoStatus rescale_shift(const MhoNet *net, int node, float *gradient, Mho
     return status;
 }
 
+/* Within +- `deviations` standard deviations of all these weights. */
+static void clip_weights(double deviations, MhoNodeArray *weight)
+{
+    double sum = 0.0, squares = 0.0;
+
+    for (size_t r = 0; r < weight->n; r++)
+        sum += (double)weight->value[r];
+    const double mean = sum / (double)weight->n;
+    for (size_t r = 0; r < weight->n; r++)
+        squares += ((double)weight->value[r] - mean) * ((double)weight->value[r] - mean);
+    const float limit = (float)(deviations * __builtin_sqrt(squares / (double)weight->n));
+    for (size_t r = 0; r < weight->n; r++)
+        weight->value[r] = mho_clampf(weight->value[r], -limit, limit);
+}
+
+/* One learned array of a node that is not frozen. */
+static MhoStatus update_array(const MhoOptimizer *optimizer, size_t node, size_t a, float *gradient, double rate,
+                              MhoError *error)
+{
+    MhoNodeArray *array = &optimizer->net->nodes[node].arrays[a];
+    MhoStatus status = MHO_OK;
+
+    if (strcmp(array->name, "shift") == 0)
+        status = rescale_shift(optimizer->net, (int)node, gradient, error);
+    if (status == MHO_OK)
+        mho_sgd_update(array->n, (float)rate, (float)optimizer->momentum,
+                       array->decayed ? (float)optimizer->weight_decay : 0.0F, gradient,
+                       mho_optimizer_velocity(optimizer, node, a), array->value);
+    return status;
+}
+
 MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoPass *pass, double rate, MhoError *error)
 {
     MhoNet *net = optimizer->net;
     MhoStatus status = MHO_OK;
 
-    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
-        for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
-            MhoNodeArray *array = &net->nodes[i].arrays[a];
-            float *gradient = mho_pass_gradient(pass, i, a);
+    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++) {
+        const bool frozen = optimizer->frozen && optimizer->frozen[i];
+        MhoNodeArray *weight = mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "weight") : NULL;
 
-            if (!array->learned || !gradient)
+        for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
+            float *gradient = mho_pass_gradient(pass, i, a), *velocity = mho_optimizer_velocity(optimizer, i, a);
+
+            if (!net->nodes[i].arrays[a].learned || !gradient)
                 continue;
-            if (strcmp(array->name, "shift") == 0)
-                status = rescale_shift(net, (int)i, gradient, error);
-            if (status == MHO_OK)
-                mho_sgd_update(array->n, (float)rate, (float)optimizer->momentum,
-                               array->decayed ? (float)optimizer->weight_decay : 0.0F, gradient,
-                               mho_optimizer_velocity(optimizer, i, a), array->value);
+            if (frozen)
+                memset(velocity, 0, net->nodes[i].arrays[a].n * sizeof *velocity);
+            else
+                status = update_array(optimizer, i, a, gradient, rate, error);
         }
+        if (weight && !frozen && optimizer->weight_clip > 0.0 && status == MHO_OK)
+            clip_weights(optimizer->weight_clip, weight);
+    }
     return status;
 }

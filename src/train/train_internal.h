@@ -86,10 +86,12 @@ void mho_batches_fill(MhoBatches *batches, size_t number);     /* images and lab
 
 /* Stochastic gradient descent with Nesterov momentum:  v <- m v + g + d w;  w <- w - rate (g + d w + m v).
  * Decay d acts on weights only. A shift is counted in accumulator units u (value of one): its gradient is divided by
- * u^2, so that it learns at the pace of a bias in values whatever the units. */
+ * u^2, so that it learns at the pace of a bias in values whatever the units. Weights of a weighted layer are then
+ * clipped to +- weight_clip standard deviations of the layer (Joshi et al., Nat. Commun. 11 (2020) 2473). */
 typedef struct MhoOptimizer {
     MhoNet *net; /* borrowed */
-    double momentum, weight_decay;
+    double momentum, weight_decay, weight_clip;
+    const bool *frozen; /* (n_nodes) borrowed: nodes that stay as they are and lose their momentum; NULL: none */
     float **velocity; /* (n_nodes * MHO_NODE_MAX_ARRAYS), NULL where nothing is learned */
     MhoArena arena;
 } MhoOptimizer;
@@ -100,6 +102,14 @@ float *mho_optimizer_velocity(const MhoOptimizer *optimizer, size_t node, size_t
 MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoPass *pass, double rate, MhoError *error) MHO_CHECKED;
 void mho_sgd_update(size_t n, float rate, float momentum, float decay, const float *gradient, float *velocity,
                     float *value);
+
+/* staged.c */
+
+/* Staged quantization at progress 0..1 of a stage: weighted layers learn in groups of `layers` in node order (0: all at
+ * once). modes, frozen (n_nodes): MhoNodeMode of every node, the running group in NOISE, groups before it in CODES and
+ * frozen, groups after it CLEAN; a quantizer goes with the weighted layer before it, the later one where an addition
+ * joins two. Only weighted layers are frozen. Baskin et al., UNIQ, arXiv:1804.10969. */
+void mho_staged_modes(const MhoNet *net, double progress, int layers, uint8_t *modes, bool *frozen);
 
 /* stage.c */
 
