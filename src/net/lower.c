@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kernels/math.h"
 #include "net/net_internal.h"
 
 enum { STEP_IMAGE = -1, STEP_NONE = -2, CODE_MAX = 255, SIGNED_CODE_MAX = 127 };
@@ -127,6 +128,8 @@ static MhoStatus lower_matrix(Lowering *lowering, size_t i, MhoError *error)
     matrix->codes = codes;
     matrix->shift = any_shift(shift, c) ? shift : NULL;
     matrix->positions = (size_t)node->shape.h * (size_t)node->shape.w;
+    matrix->adc_bits = conv->adc_bits;
+    matrix->adc_range = conv->adc_range ? mho_exp((double)*mho_node_values(node, "adc_log_range")) : 0.0;
     turn_codes(matrix, layer, codes);
     lowering->matrix_of[i] = m;
     return MHO_OK;

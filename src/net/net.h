@@ -23,7 +23,7 @@ typedef struct MhoShape {
 
 /* One array of a node: a weight, a running mean, a log-scale. */
 typedef struct MhoNodeArray {
-    char name[MHO_NAME_MAX]; /* "weight", "bias", "log_scale", "shift", "gamma", "beta", "mean", "variance" */
+    char name[MHO_NAME_MAX]; /* "weight", "bias", "log_scale", "shift", "adc_log_range", "gamma" ... */
     size_t rank, shape[4], n;
     float *value;    /* (n), owned by the net */
     bool learned;    /* has a gradient; running statistics have none */

@@ -22,6 +22,7 @@ static const ArrayText array_texts[] = {
     {"bias", "added to the output in float", false},
     {"log_scale", "natural logarithm of the quantizer's range; NaN: not set yet", true},
     {"shift", "added to the integer sums, rounded when used", true},
+    {"adc_log_range", "natural logarithm of the largest sum that a converter returns, accumulator units", false},
     {"gamma", "batch norm: gain", false},
     {"beta", "batch norm: offset", false},
     {"mean", "batch norm: running mean", false},

@@ -184,7 +184,7 @@ MhoStatus mho_convolution_backward(MhoPass *pass, MhoConvolution *convolution, f
  * ---------------------------------------------------------------------------- */
 
 extern const MhoParam mho_weighted_params[]; /* conv's table; the last MHO_DENSE_PARAMS rows are dense's */
-enum { MHO_CONV_PARAMS = 10, MHO_DENSE_PARAMS = 6 };
+enum { MHO_CONV_PARAMS = 12, MHO_DENSE_PARAMS = 8 };
 MhoStatus mho_weighted_check(const void *settings, MhoError *error) MHO_CHECKED;
 /* Arrays of a layer of k channels and these weights' shape. */
 size_t mho_weighted_arrays(const MhoConvSettings *settings, const size_t weight_shape[4], MhoNodeArray *arrays);

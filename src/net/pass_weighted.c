@@ -61,6 +61,10 @@ const MhoParam mho_weighted_params[] = {
     {"shift", MHO_BOOL, offsetof(MhoConvSettings, shift), 0, 0, 1, "",
      "a learned whole-number shift of each channel's sum", NULL, NULL},
     {"policy", MHO_TEXT, offsetof(MhoConvSettings, policy), 0, 0, 0, "", "quantizer of the weights", NULL, "fqconv"},
+    {"adc_bits", MHO_INT, offsetof(MhoConvSettings, adc_bits), 0, 0, MHO_ADC_MAX_BITS, "bit",
+     "resolution of this layer's converters, 0: the chip's", NULL, NULL},
+    {"adc_range", MHO_BOOL, offsetof(MhoConvSettings, adc_range), 0, 0, 1, "",
+     "a learned range of this layer's converters", NULL, NULL},
 };
 _Static_assert(sizeof mho_weighted_params / sizeof *mho_weighted_params == MHO_CONV_PARAMS, "rows of the table");
 
@@ -70,6 +74,8 @@ MhoStatus mho_weighted_check(const void *settings, MhoError *error)
 
     if (s->shift && !s->bits)
         return mho_fail(error, MHO_USAGE, "shift counts steps of quantized sums; it needs weight bits");
+    if (s->adc_range && !s->bits)
+        return mho_fail(error, MHO_USAGE, "adc_range counts units of quantized sums; it needs weight bits");
     return MHO_OK;
 }
 
@@ -100,6 +106,8 @@ size_t mho_weighted_arrays(const MhoConvSettings *s, const size_t weight_shape[4
         mho_layer_array(&arrays[n++], "log_scale", 1, s->scale == MHO_SCALE_PER_CHANNEL ? &k : &one, true, false);
     if (s->shift)
         mho_layer_array(&arrays[n++], "shift", 1, &k, true, false);
+    if (s->adc_range)
+        mho_layer_array(&arrays[n++], "adc_log_range", 1, &one, true, false);
     return n;
 }
 

@@ -246,6 +246,7 @@ static MhoStatus change_bits(const MhoNet *net, const MhoQuantPlan *plan, MhoNet
             MhoConvSettings *conv = (MhoConvSettings *)(void *)settings;
             conv->bits = plan->weight_bits;
             conv->scale = plan->scale;
+            conv->adc_range = false; /* counts units of other sums */
             memcpy(conv->policy, plan->weight_policy, sizeof conv->policy);
         } else if (mho_node_quantizer(node)) {
             MhoQuantizerSettings *quantizer = (MhoQuantizerSettings *)(void *)settings;

@@ -102,6 +102,7 @@ static MhoStatus rebuild_without(const MhoNet *net, int scale, bool shift, MhoNe
             conv->bias = false;
             conv->scale = scale;
             conv->shift = shift;
+            conv->adc_range = false; /* of sums without the shift */
         }
         if (mho_node_is(node, "batchnorm"))
             rebuild.map[i] = rebuild.map[node->inputs[0]];
