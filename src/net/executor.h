@@ -37,9 +37,18 @@ typedef struct MhoCodeNoise {
     uint64_t seed;
     uint32_t chip;
 } MhoCodeNoise;
-/* image0: number of the first image in its set. */
+/* image0: number of the first image in its set. Without any noise: the integer executor's logits. USAGE for a standard
+ * deviation outside 0 to 1e6. */
 MhoStatus mho_noisy_run(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
                         uint32_t image0, int threads, float *logits, MhoError *error) MHO_CHECKED;
+
+/* The keys "noise.*" of a study. */
+typedef enum MhoNoiseDraw { MHO_NOISE_PER_CHIP, MHO_NOISE_PER_IMAGE } MhoNoiseDraw;
+typedef struct MhoNoiseParams {
+    double weight, activation, sum; /* LSB */
+    int draw;                       /* MhoNoiseDraw: of the weights */
+} MhoNoiseParams;
+extern const MhoModel mho_noise_model; /* keys relative to "noise." */
 
 /* A plan for this program on this configuration, with ADC steps of calibrate = ideal from training images. */
 MhoStatus mho_program_plan(const MhoProgram *program, const MhoChipConfig *config, const uint8_t *images,

@@ -201,6 +201,13 @@ void mho_float_run_destroy(MhoFloatRun *run)
     mho_arena_destroy(&run->arena);
 }
 
+void mho_float_products(const MhoGather *geometry, const float *x, size_t first, size_t P, const float *weights,
+                        size_t rows, size_t columns, float *gathered, float *sums)
+{
+    mho_gather_f32(geometry, x, 0.0F, first, P, gathered, rows);
+    mho_kernels()->mvm_f32(P, rows, columns, gathered, rows, weights, sums);
+}
+
 static void run_weighted(const MhoFloatNet *net, MhoFloatRun *run, size_t i, const float *x, float *y)
 {
     const MhoNode *node = &net->net->nodes[i];
@@ -212,40 +219,45 @@ static void run_weighted(const MhoFloatNet *net, MhoFloatRun *run, size_t i, con
         for (size_t first = 0; first < positions; first += BLOCK) {
             const size_t P = positions - first < BLOCK ? positions - first : BLOCK;
 
-            mho_gather_f32(&geometry, x, 0.0F, first, P, run->rows, self->rows);
             memset(run->sums, 0, P * self->columns * sizeof *run->sums);
-            mho_kernels()->mvm_f32(P, self->rows, self->columns, run->rows, self->rows,
-                                   self->weights + g * self->rows * self->columns, run->sums);
+            mho_float_products(&geometry, x, first, P, self->weights + g * self->rows * self->columns, self->rows,
+                               self->columns, run->rows, run->sums);
             for (size_t p = 0; p < P; p++)
                 for (size_t j = 0; j < cols; j++)
                     y[(first + p) * c + g * cols + j] = run->sums[p * self->columns + j] + self->b[g * cols + j];
         }
 }
 
-/* Windows of maxima and averages; averages count positions outside the image as 0. */
+void mho_float_pool(const MhoGather *g, bool maximum, const float *x, float *y)
+{
+    const size_t c = (size_t)g->c;
+
+    for (int p = 0; p < g->out_h * g->out_w; p++, y += c) {
+        const int y0 = p / g->out_w * g->stride - g->pad, x0 = p % g->out_w * g->stride - g->pad;
+        for (size_t k = 0; k < c; k++)
+            y[k] = maximum ? -INFINITY : 0.0F;
+        for (int w = 0; w < g->kernel_h * g->kernel_w; w++) {
+            const int at_y = y0 + w / g->kernel_w, at_x = x0 + w % g->kernel_w;
+            if (at_y < 0 || at_y >= g->h || at_x < 0 || at_x >= g->w)
+                continue;
+            const float *at = x + (size_t)(at_y * g->w + at_x) * c;
+            for (size_t k = 0; k < c; k++)
+                y[k] = !maximum ? y[k] + at[k] : at[k] > y[k] ? at[k] : y[k];
+        }
+    }
+}
+
+/* Averages count positions outside the image as 0. */
 static void run_pool(const MhoFloatNet *net, size_t i, const float *x, float *y)
 {
     const MhoNode *node = &net->net->nodes[i];
     const bool maximum = ((const MhoPoolSettings *)(const void *)node->settings)->kind == MHO_POOL_MAX;
     const MhoGather g = mho_node_gather(net->net, node);
-    const size_t c = (size_t)g.c;
     const float size = (float)g.kernel_h * (float)g.kernel_w;
 
-    for (int p = 0; p < g.out_h * g.out_w; p++, y += c) {
-        const int y0 = p / g.out_w * g.stride - g.pad, x0 = p % g.out_w * g.stride - g.pad;
-        for (size_t k = 0; k < c; k++)
-            y[k] = maximum ? -INFINITY : 0.0F;
-        for (int w = 0; w < g.kernel_h * g.kernel_w; w++) {
-            const int at_y = y0 + w / g.kernel_w, at_x = x0 + w % g.kernel_w;
-            if (at_y < 0 || at_y >= g.h || at_x < 0 || at_x >= g.w)
-                continue;
-            const float *at = x + (size_t)(at_y * g.w + at_x) * c;
-            for (size_t k = 0; k < c; k++)
-                y[k] = !maximum ? y[k] + at[k] : at[k] > y[k] ? at[k] : y[k];
-        }
-        for (size_t k = 0; k < c && !maximum; k++)
-            y[k] /= size;
-    }
+    mho_float_pool(&g, maximum, x, y);
+    for (size_t j = 0; j < shape_size(node->shape) && !maximum; j++)
+        y[j] /= size;
 }
 
 MHO_CLONES static void run_batchnorm(size_t n, size_t c, const float *a, const float *b, const float *x, float *y)
