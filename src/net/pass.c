@@ -86,6 +86,22 @@ MhoStream mho_pass_stream(const MhoPass *pass, int node, double sigma, uint32_t 
                        .noise = (float)sigma};
 }
 
+MhoNodeMode mho_pass_mode(const MhoPass *pass, int node, const MhoQuantizer *quantizer)
+{
+    const MhoNodeMode mode =
+        pass->modes && pass->batch_statistics ? (MhoNodeMode)pass->modes[node] : MHO_MODE_CODES;
+
+    return mode == MHO_MODE_NOISE && !quantizer->inject ? MHO_MODE_CODES : mode;
+}
+
+MhoStream mho_pass_inject_stream(const MhoPass *pass, int node, uint32_t part)
+{
+    return (MhoStream){.seed = pass->modes_seed,
+                       .step = pass->modes_step,
+                       .place = mho_place((uint32_t)node, 0, 0),
+                       .image = part};
+}
+
 void mho_pass_activation_noise(const MhoPass *pass, int node, size_t first, size_t n, float *codes, float *buffer)
 {
     if (!pass->noisy || pass->noise.activation == 0.0)
@@ -279,6 +295,13 @@ void mho_pass_set_noise(MhoPass *pass, const MhoPassNoise *noise)
 {
     pass->noise = noise ? *noise : (MhoPassNoise){0};
     pass->noisy = noise && (noise->weight != 0.0 || noise->activation != 0.0 || noise->sum != 0.0);
+}
+
+void mho_pass_set_modes(MhoPass *pass, const uint8_t *modes, uint64_t seed, uint32_t step)
+{
+    pass->modes = modes;
+    pass->modes_seed = seed;
+    pass->modes_step = step;
 }
 
 static MhoStatus check_noise(const MhoPass *pass, MhoError *error)

@@ -50,6 +50,9 @@ struct MhoPass {
     bool batch_statistics, forward_done; /* of the last forward pass */
     bool noisy;
     MhoPassNoise noise;
+    const uint8_t *modes; /* (net->n_nodes) MhoNodeMode, NULL: codes everywhere */
+    uint64_t modes_seed;
+    uint32_t modes_step;
     const uint8_t *images; /* during a forward pass */
     MhoArena arena;
     MhoPassNode *nodes; /* (net->n_nodes) */
@@ -107,6 +110,11 @@ MhoStream mho_pass_stream(const MhoPass *pass, int node, double sigma, uint32_t 
 /* Add activation noise to values first .. first + n - 1 of a node's codes; buffer (n). */
 void mho_pass_activation_noise(const MhoPass *pass, int node, size_t first, size_t n, float *codes, float *buffer);
 
+/* What a node with this policy does in the running pass: CODES where the policy injects no noise, and in evaluation. */
+MhoNodeMode mho_pass_mode(const MhoPass *pass, int node, const MhoQuantizer *quantizer);
+/* Stream of a policy's injected noise at a node; part: tile of its values. */
+MhoStream mho_pass_inject_stream(const MhoPass *pass, int node, uint32_t part);
+
 /* The same scale for every channel, no offset. */
 void mho_pass_set_scale(MhoPassNode *node, double scale);
 
@@ -140,6 +148,7 @@ typedef struct MhoPassQuantizer {
     int n, owner;
     float log_scale;
     double step;
+    MhoNodeMode mode;
     bool folded; /* this pass applies the constants of net/requant.h to the stored values of requant_source */
     int requant_source;
     float low, high;

@@ -4,7 +4,8 @@
  * A quantized layer multiplies stored codes by weight codes; sums are exact below 2^24 and
  *   value_k = m_k (sum + round(shift_k)) + bias_k,  m_k = scale_x e^(s_w,k) / n_w
  * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads
- * them. In evaluation, a layer that may pass 2^24 multiplies planes, code = sum_p step^p plane_p, added in double.
+ * them. In training a layer may have clean or noisy values instead of codes (modes of pass.h), as many steps that are
+ * not whole. In evaluation, a layer that may pass 2^24 multiplies planes, code = sum_p step^p plane_p, added in double.
  * Non-uniform levels: a training pass fits e^(s_w) to the weights first. A float layer stores values; the scale of its
  * input is multiplied into its weights.
  * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356. Injected weight noise: sigma in steps of the weight's own grid.
@@ -37,7 +38,9 @@ typedef struct Weighted {
     MhoQuantShape shape; /* of the weights; channels 1: per tensor */
     int n_w;
     double *unit; /* (k) e^s / n_w, or the input's scale for float weights */
+    MhoNodeMode mode; /* of this pass */
     float *weights, *clean, *d_weights;
+    float *slope;             /* (weights) of injected noise; NULL: the policy has none, or nothing is learned */
     float *left;              /* (weights) codes without the digits taken; NULL as total */
     float *shift;             /* (k) what is added to the stored sums: rounded shift, or the bias of a float layer */
     float *offset, *d_offset; /* (k) the primitive's own */
@@ -154,6 +157,7 @@ static void geometry_of(const MhoPass *pass, int node, MhoConvGeometry *g)
 static MhoStatus buffers_create(Weighted *w, size_t n_total, MhoError *error)
 {
     const size_t k = (size_t)w->geometry.k;
+    const bool injects = w->policy.quantizer && w->policy.quantizer->inject;
 
     for (int round = 0; round < 2; round++) {
         w->unit = mho_arena_take(&w->arena, k, sizeof *w->unit);
@@ -161,6 +165,7 @@ static MhoStatus buffers_create(Weighted *w, size_t n_total, MhoError *error)
         w->clean = mho_arena_take(&w->arena, w->n_weights, sizeof *w->clean);
         w->shift = mho_arena_take(&w->arena, k, sizeof *w->shift);
         w->left = n_total ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->left) : NULL;
+        w->slope = w->geometry.training && injects ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->slope) : NULL;
         w->total = n_total ? mho_arena_take(&w->arena, n_total, sizeof *w->total) : NULL;
         w->offset = mho_arena_take(&w->arena, k, sizeof *w->offset);
         w->d_offset = mho_arena_take(&w->arena, k, sizeof *w->d_offset);
@@ -284,6 +289,27 @@ static void follow_weights(MhoPass *pass, int node, const Weighted *w)
                              mho_node_array(self, "log_scale")->value);
 }
 
+/* w->clean: codes, or clean or noisy weights as many steps. */
+static void fill_codes(MhoPass *pass, int node, Weighted *w, const float *log_scale)
+{
+    const MhoQuantizer *quantizer = w->policy.quantizer;
+    const float *weight = mho_pass_values(pass, node, "weight");
+
+    w->mode = mho_pass_mode(pass, node, quantizer);
+    if (w->mode == MHO_MODE_CODES) {
+        quantizer->encode(w->policy.params, w->shape, weight, log_scale, NULL, w->clean);
+        return;
+    }
+    if (w->mode == MHO_MODE_NOISE)
+        quantizer->inject(w->policy.params, w->shape, weight, log_scale, mho_pass_inject_stream(pass, node, 0),
+                          w->clean, w->slope);
+    else
+        memcpy(w->clean, weight, w->n_weights * sizeof *w->clean);
+    for (size_t k = 0; k < (size_t)w->geometry.k; k++)
+        for (size_t r = k * w->rows; r < (k + 1) * w->rows; r++)
+            w->clean[r] = (float)((double)w->clean[r] / w->unit[k]);
+}
+
 /* Codes, steps and stored offset of a quantized layer. */
 static MhoStatus prepare_codes(MhoPass *pass, int node, Weighted *w, MhoError *error)
 {
@@ -299,14 +325,13 @@ static MhoStatus prepare_codes(MhoPass *pass, int node, Weighted *w, MhoError *e
     for (size_t k = 0; k < w->shape.channels; k++)
         if (!isfinite(log_scale[k]))
             return mho_fail(error, MHO_USAGE, "node '%s': its weight scale is not set; fit the weights first", name);
-    w->policy.quantizer->encode(w->policy.params, w->shape, mho_pass_values(pass, node, "weight"), log_scale, NULL,
-                                w->clean);
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
         w->unit[k] = mho_exp((double)log_scale[w->shape.channels > 1 ? k : 0]) / w->n_w;
         self->scale[k] = (float)((double)x->scale[0] * w->unit[k]);
         self->offset[k] = bias ? bias[k] : 0.0F;
         w->shift[k] = shift ? mho_round(shift[k]) : 0.0F;
     }
+    fill_codes(pass, node, w, log_scale);
     w->planes = NULL;
     return exact ? choose_planes(pass, node, w, x->largest, error) : MHO_OK;
 }
@@ -459,12 +484,15 @@ static void distribute(MhoPass *pass, int node, Weighted *w)
         if (d_shift)
             d_shift[k] = w->d_offset[k];
     }
-    if (s->bits)
+    if (s->bits && w->mode == MHO_MODE_CODES)
         w->policy.quantizer->gradient(w->policy.params, w->shape, mho_pass_values(pass, node, "weight"),
                                       mho_pass_values(pass, node, "log_scale"), w->d_weights, d_weight,
                                       mho_pass_gradient_of(pass, node, "log_scale"));
     else
         memcpy(d_weight, w->d_weights, w->n_weights * sizeof *d_weight);
+    if (s->bits && w->mode == MHO_MODE_NOISE)
+        for (size_t r = 0; r < w->n_weights; r++)
+            d_weight[r] *= w->slope[r];
 }
 
 static MhoStatus weighted_backward(MhoPass *pass, int node, MhoError *error)

@@ -51,10 +51,11 @@ typedef struct MhoQuantizer {
                      const float *d_value, float *d_x, float *d_log_scale);
 
     /* Staged training: what stands for a tensor while its layer learns, the values with the error of quantization as a
-     * random draw, of the law that the policy's file declares. noisy (may be x) and slope d noisy / dx as gradient()
-     * declares it: 1, or the chain. The draws are items 0.. of the stream. NULL: the policy trains through encode(). */
-    void (*inject)(const void *params, MhoQuantShape shape, const float *x, MhoStream stream, float *noisy,
-                   float *slope);
+     * random draw, of the law that the policy's file declares. noisy (may be x) and slope d noisy / dx (NULL: not
+     * wanted) as gradient() declares it: 1, or the chain. The draws are items 0.. of the stream. NULL: the policy trains
+     * through encode(). */
+    void (*inject)(const void *params, MhoQuantShape shape, const float *x, const float *log_scale, MhoStream stream,
+                   float *noisy, float *slope);
 
     /* Unsigned codes that are not evenly spaced, on an even grid of 8 bits: table[step] (256) is the code of a value
      * that rounds to this step, itself a step of the grid. Executors round to the grid first, so all agree. NULL: codes

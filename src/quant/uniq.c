@@ -7,8 +7,6 @@
  * (z standardized, q the level): straight  dq/dw = 1;   exact  dq/dw = f(w) / f(q) = e^((z_q^2 - z_w^2) / 2), the chain
  * with a constant error in F Source: Baskin et al., UNIQ, arXiv:1804.10969. Valid for 2 to 8 bits, weights only.
  */
-#include "quant/uniq.h"
-
 #include <stddef.h>
 
 #include "kernels/math.h"
@@ -16,8 +14,11 @@
 
 typedef enum GradientForm { GRADIENT_STRAIGHT, GRADIENT_EXACT } GradientForm;
 
+typedef enum NoiseForm { NOISE_HALF, NOISE_FULL } NoiseForm;
+
 typedef struct UniqParams {
     int gradient; /* GradientForm */
+    int noise;    /* NoiseForm */
 } UniqParams;
 
 enum { WORDS_AT_ONCE = 256 };
@@ -86,10 +87,12 @@ static double noisy_normal(double z, double e)
     return (double)mho_normal_of_word((uint32_t)(inside * 0x1p32));
 }
 
-static void noise_channel(size_t n, double width, const float *x, MhoStream stream, uint64_t item, float *noisy,
-                          float *slope)
+static void noise_channel(const UniqParams *p, MhoQuantShape shape, const float *x, MhoStream stream, uint64_t item,
+                          float *noisy, float *slope)
 {
+    const size_t n = shape.per_channel;
     const MhoGaussian g = mho_gaussian_fit(n, x);
+    const double width = (p->noise == NOISE_HALF ? 0.5 : 1.0) / (1 << shape.bits);
     uint32_t words[WORDS_AT_ONCE];
 
     for (size_t start = 0; start < n; start += WORDS_AT_ONCE) {
@@ -102,26 +105,31 @@ static void noise_channel(size_t n, double width, const float *x, MhoStream stre
             const double z_n = g.sd > 0.0 ? noisy_normal(z, e) : 0.0;
 
             if (slope)
-                slope[start + i] = (float)mho_exp(0.5 * (z_n - z) * (z_n + z));
+                slope[start + i] =
+                    p->gradient == GRADIENT_STRAIGHT ? 1.0F : (float)mho_exp(0.5 * (z_n - z) * (z_n + z));
             noisy[start + i] = (float)(g.mean + g.sd * z_n);
         }
     }
 }
 
-void mho_uniq_noise(MhoQuantShape shape, double half_width, const float *x, MhoStream stream, float *noisy,
-                    float *slope)
+static void uniq_inject(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
+                        MhoStream stream, float *noisy, float *slope)
 {
+    const UniqParams *p = params;
+
+    (void)log_scale; /* the range follows the tensor */
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
 
-        noise_channel(shape.per_channel, half_width / (1 << shape.bits), x + first, stream, first, noisy + first,
-                      slope ? slope + first : NULL);
+        noise_channel(p, shape, x + first, stream, first, noisy + first, slope ? slope + first : NULL);
     }
 }
 
 static const MhoParam uniq_params[] = {
     {"gradient", MHO_CHOICE, offsetof(UniqParams, gradient), GRADIENT_STRAIGHT, 0, 1, "",
      "gradient of a weight: passed straight through, or by the chain of uniformization", "straight exact", NULL},
+    {"noise", MHO_CHOICE, offsetof(UniqParams, noise), NOISE_HALF, 0, 1, "",
+     "injected noise reaches half a bin to either side, or a full bin (high noise)", "half full", NULL},
 };
 
 extern const MhoQuantizer mho_quantizer_uniq;
@@ -143,4 +151,5 @@ const MhoQuantizer mho_quantizer_uniq = {
     .fit = uniq_fit,
     .encode = uniq_encode,
     .gradient = uniq_gradient,
+    .inject = uniq_inject,
 };

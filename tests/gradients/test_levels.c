@@ -8,7 +8,7 @@
 
 #include "harness.h"
 #include "kernels/math.h"
-#include "quant/uniq.h"
+#include "quant/quantizer.h"
 
 enum { N = 4000, MANY = 100000, GRID = 32639 };
 
@@ -336,7 +336,8 @@ START_TEST(test_noise_is_uniform)
 
     draw(8, MANY, -0.2F, 0.5F, x);
     moments(MANY, x, &mean, &sd);
-    mho_uniq_noise(shape_of(bits, MANY), 0.5, x, (MhoStream){.seed = 3}, noisy, slope);
+    open_policy("uniq gradient=exact");
+    q->inject(params, shape_of(bits, MANY), x, NULL, (MhoStream){.seed = 3}, noisy, slope);
     for (size_t i = 0; i < MANY; i++) {
         const double u = F((double)x[i], mean, sd), e = (F((double)noisy[i], mean, sd) - u) * k + 0.5;
         const double z = ((double)x[i] - mean) / sd, z_n = ((double)noisy[i] - mean) / sd;
@@ -367,11 +368,13 @@ START_TEST(test_noise_of_streams)
 
     draw(9, N, 0.0F, 1.0F, x);
     memcpy(x + N, x, N * sizeof *x);
-    mho_uniq_noise(two, 0.5, x, (MhoStream){.seed = 3, .step = 4}, noisy, NULL);
-    mho_uniq_noise(two, 0.5, x, (MhoStream){.seed = 3, .step = 4}, again, NULL);
+    open_policy("uniq noise=full");
+    q->inject(params, two, x, NULL, (MhoStream){.seed = 3, .step = 4}, wide, NULL);
+    open_policy("uniq");
+    q->inject(params, two, x, NULL, (MhoStream){.seed = 3, .step = 4}, noisy, NULL);
+    q->inject(params, two, x, NULL, (MhoStream){.seed = 3, .step = 4}, again, NULL);
     ck_assert_mem_eq(noisy, again, sizeof noisy);
-    mho_uniq_noise(two, 1.0, x, (MhoStream){.seed = 3, .step = 4}, wide, NULL);
-    mho_uniq_noise(two, 0.5, x, (MhoStream){.seed = 3, .step = 5}, again, NULL);
+    q->inject(params, two, x, NULL, (MhoStream){.seed = 3, .step = 5}, again, NULL);
     for (size_t i = 0; i < N; i++) {
         equal += noisy[i] == again[i] || noisy[i] == noisy[N + i];
         sum += (double)(noisy[i] - x[i]);
@@ -387,7 +390,7 @@ START_TEST(test_noise_of_streams)
     ck_assert_double_eq_tol(squares[1] / squares[0], 4.0, 0.01);
     for (size_t i = 0; i < N; i++)
         x[i] = 0.7F;
-    mho_uniq_noise(shape_of(4, N), 0.5, x, (MhoStream){.seed = 3}, x, again);
+    q->inject(params, shape_of(4, N), x, NULL, (MhoStream){.seed = 3}, x, again);
     ck_assert_double_eq_tol((double)x[17], 0.7, 1e-6);
     ck_assert_float_eq(again[17], 1.0F);
 }

@@ -1,7 +1,7 @@
 /* quantizer.c - values to whole codes on a learned scale; with lower = 0 it is the nonlinearity as well.
  *
  * In training the policy encodes values, with noise of the sum (in output steps) before rounding and noise of the
- * activation after. In evaluation, where the sums behind it are whole numbers, codes = clip(round(fma(sum, a, b))) with
+ * activation after; or values stay clean, or get the policy's own noise (modes of pass.h). In evaluation, where the sums behind it are whole numbers, codes = clip(round(fma(sum, a, b))) with
  * the constants of net/requant.h, so that every executor gives the same codes. The gradient is the policy's surrogate
  * at the value that was rounded (noise of the sum included, as a constant).
  */
@@ -100,6 +100,7 @@ static MhoStatus quantizer_prepare(MhoPass *pass, int node, MhoError *error)
                         pass->net->nodes[node].name);
     q->step = mho_exp((double)q->log_scale) / q->n;
     mho_pass_set_scale(&pass->nodes[node], q->step);
+    q->mode = mho_pass_mode(pass, node, q->policy.quantizer);
     q->folded = !pass->batch_statistics && reads_whole_numbers(pass, node);
     if (!q->folded)
         return MHO_OK;
@@ -119,14 +120,47 @@ static const float *sum_noise(const MhoPass *pass, int node, size_t first, size_
     return buffer;
 }
 
-void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes)
+MHO_CLONES static void add_steps(size_t n, float step, const float *noise, float *x)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = __builtin_fmaf(noise[i], step, x[i]);
+}
+
+/* Values as many steps, not rounded. */
+MHO_CLONES static void divide(size_t n, float step, bool rectified, const float *x, float *codes)
+{
+    for (size_t i = 0; i < n; i++)
+        codes[i] = rectified && x[i] < 0.0F ? 0.0F : x[i] / step;
+}
+
+/* Injected noise of the policy on these elements: noisy values in place of x, slope NULL or (n). */
+static void inject_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *slope)
 {
     const MhoPassQuantizer *q = pass->nodes[node].state;
     MhoQuantShape shape = q->shape;
 
     shape.per_channel = n;
-    q->policy.quantizer->encode(q->policy.params, shape, x, &q->log_scale, sum_noise(pass, node, first, n, buffer),
-                                codes);
+    /* tiles are MHO_ROW_VALUES at least, so every tile has a number of its own */
+    q->policy.quantizer->inject(q->policy.params, shape, x, &q->log_scale,
+                                mho_pass_inject_stream(pass, node, (uint32_t)(first / MHO_ROW_VALUES)), x, slope);
+}
+
+void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes)
+{
+    const MhoPassQuantizer *q = pass->nodes[node].state;
+    const float *noise = sum_noise(pass, node, first, n, buffer);
+    MhoQuantShape shape = q->shape;
+
+    shape.per_channel = n;
+    if (q->mode == MHO_MODE_CODES) {
+        q->policy.quantizer->encode(q->policy.params, shape, x, &q->log_scale, noise, codes);
+    } else {
+        if (noise)
+            add_steps(n, (float)q->step, noise, x);
+        if (q->mode == MHO_MODE_NOISE)
+            inject_tile(pass, node, first, n, x, NULL);
+        divide(n, (float)q->step, q->mode == MHO_MODE_CLEAN && shape.lower == 0, x, codes);
+    }
     mho_pass_activation_noise(pass, node, first, n, codes, buffer);
 }
 
@@ -150,6 +184,20 @@ void mho_quantizer_folded_tile(const MhoPass *pass, int node, size_t first, size
     mho_pass_activation_noise(pass, node, first, n, codes, buffer);
 }
 
+/* Of values that are not rounded; their size does not depend on the scale. */
+static void value_gradient(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *slope,
+                           const float *d_codes, float *d_x)
+{
+    const MhoPassQuantizer *q = pass->nodes[node].state;
+
+    if (q->mode == MHO_MODE_NOISE)
+        inject_tile(pass, node, first, n, x, slope);
+    for (size_t i = 0; i < n; i++)
+        d_x[i] = q->mode == MHO_MODE_NOISE           ? d_codes[i] * slope[i]
+                 : q->shape.lower < 0 || x[i] > 0.0F ? d_codes[i]
+                                                     : 0.0F;
+}
+
 double mho_quantizer_tile_gradient(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
                                    const float *d_codes, float *d_x)
 {
@@ -159,8 +207,12 @@ double mho_quantizer_tile_gradient(const MhoPass *pass, int node, size_t first, 
     float d_log_scale = 0.0F;
 
     shape.per_channel = n;
-    for (size_t i = 0; noise && i < n; i++)
-        x[i] = __builtin_fmaf(noise[i], step, x[i]);
+    if (noise)
+        add_steps(n, step, noise, x);
+    if (q->mode != MHO_MODE_CODES) {
+        value_gradient(pass, node, first, n, x, buffer, d_codes, d_x);
+        return 0.0;
+    }
     q->policy.quantizer->gradient(q->policy.params, shape, x, &q->log_scale, d_codes, d_x, &d_log_scale);
     /* the policy divided by sqrt(n q) of this tile; the whole tensor is meant */
     return (double)d_log_scale * __builtin_sqrt((double)n / (double)pass->nodes[node].n);
