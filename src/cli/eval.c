@@ -154,6 +154,26 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
     return status;
 }
 
+/* What ran. */
+static void print_condition(const Evaluation *at)
+{
+    const MhoSettings *settings = at->study.settings;
+    const MhoStudyParams *study = mho_settings_study(settings);
+    const MhoNoiseParams *on_codes = mho_settings_noise(settings);
+    if (at->prepared.is_noisy) {
+        printf("  (weights %g LSB%s, activations %g LSB, sums %g LSB; no cells, no converter)\n", on_codes->weight,
+               on_codes->weight == 0.0                  ? ""
+               : on_codes->draw == MHO_NOISE_PER_IMAGE ? ", fresh for every image"
+                                                        : ", one draw a chip",
+               on_codes->activation, on_codes->sum);
+        return;
+    }
+    char time[MHO_TEXT_MAX], noise[MHO_TEXT_MAX];
+    mho_settings_format(settings, "chip.time", time, sizeof time);
+    mho_settings_format(settings, "chip.noise", noise, sizeof noise);
+    printf("  (cell %s, ADC %s, noise %s, time %s s)\n", study->cell, study->adc, noise, time);
+}
+
 static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *error)
 {
     uint32_t n_chips = at->prepared.n_chips;
@@ -172,16 +192,12 @@ static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *erro
         mho_progress_step(&progress, chip + 1, "");
     }
     if (status == MHO_OK) {
-        const MhoStudyParams *study = mho_settings_study(at->study.settings);
         MhoInterval interval = mho_student_interval(accuracy, n_chips, 0.95);
-        printf("chip               accuracy %.2f %%", 100.0 * interval.mean);
+        printf("%-18s accuracy %.2f %%", at->prepared.is_noisy ? "noise on codes" : "chip", 100.0 * interval.mean);
         if (n_chips > 1)
             printf("  95 %% interval %.2f to %.2f %% over %u chips", 100.0 * interval.low, 100.0 * interval.high,
                    n_chips);
-        char time[MHO_TEXT_MAX], noise[MHO_TEXT_MAX];
-        mho_settings_format(at->study.settings, "chip.time", time, sizeof time);
-        mho_settings_format(at->study.settings, "chip.noise", noise, sizeof noise);
-        printf("  (cell %s, ADC %s, noise %s, time %s s)\n", study->cell, study->adc, noise, time);
+        print_condition(at);
     }
     free(trial);
     free(accuracy);
@@ -212,6 +228,23 @@ static bool stays_float(const MhoSettings *settings, const MhoNet *net)
     return !mho_net_is_quantized(net) && mho_settings_quant(settings)->weight_bits == 0;
 }
 
+/* Noise on codes takes the place of a chip: its converter goes too unless one was asked for. Layers are not metered and
+ * codes not kept. */
+static MhoStatus choose_no_chip(Evaluation *at, MhoError *error)
+{
+    static const char key[] = "chip.adc.name";
+    const char *on = mho_noise_on(mho_settings_noise(at->study.settings));
+    if (!on)
+        return MHO_OK;
+    if (at->options->layers || at->options->trace >= 0)
+        return mho_fail(error, MHO_USAGE, "--layers and --trace show a chip, and with noise.%s there is none: "
+                        "--set noise.%s=0, or leave them out", on, on);
+    for (size_t i = 0; i < at->options->n_sets; i++)
+        if (strncmp(at->options->sets[i], key, strlen(key)) == 0)
+            return MHO_OK;
+    return mho_settings_set(at->study.settings, key, "ideal", NULL, error);
+}
+
 static MhoStatus run_eval(MhoOptions *options, MhoError *error)
 {
     Evaluation at = {.options = options};
@@ -228,6 +261,8 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
         status = mho_fail(error, MHO_USAGE,
                           "eval prints and writes no file; -o goes with --trace N, and mho sweep makes a result");
     MhoModelOptions model = mho_options_model(options, false);
+    if (status == MHO_OK)
+        status = choose_no_chip(&at, error);
     if (status == MHO_OK)
         status = mho_settings_set(at.study.settings, "model", options->arguments[0], NULL, error);
     if (status == MHO_OK)

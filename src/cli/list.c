@@ -15,7 +15,7 @@ const MhoRegistry *const command_registries[] = {&mho_cell_registry,   &mho_adc_
                                                  &mho_dataset_registry};
 const size_t command_n_registries = sizeof command_registries / sizeof *command_registries;
 
-static const MhoModel *const fixed_tables[] = {&mho_study_model, &mho_chip_model, &mho_quant_model, &mho_train_model};
+static const MhoModel *const fixed_tables[] = {&mho_study_model, &mho_chip_model, &mho_noise_model, &mho_quant_model, &mho_train_model};
 
 enum { N_FIXED = sizeof fixed_tables / sizeof *fixed_tables };
 

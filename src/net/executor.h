@@ -50,6 +50,9 @@ typedef struct MhoNoiseParams {
 } MhoNoiseParams;
 extern const MhoModel mho_noise_model; /* keys relative to "noise." */
 
+/* The first key with noise, without its "noise."; NULL: no noise. */
+const char *mho_noise_on(const MhoNoiseParams *noise);
+
 /* A plan for this program on this configuration, with ADC steps of calibrate = ideal from training images. */
 MhoStatus mho_program_plan(const MhoProgram *program, const MhoChipConfig *config, const uint8_t *images,
                            size_t n_images, int threads, MhoPlan **plan, MhoError *error) MHO_CHECKED;

@@ -41,6 +41,11 @@ const MhoModel mho_noise_model = {
     .n_params = sizeof noise_params / sizeof *noise_params,
 };
 
+const char *mho_noise_on(const MhoNoiseParams *noise)
+{
+    return noise->weight > 0.0 ? "weight" : noise->activation > 0.0 ? "activation" : noise->sum > 0.0 ? "sum" : NULL;
+}
+
 /* One matrix as floats; columns is padded. */
 typedef struct NoisyMatrix {
     const MhoMatrix *matrix;

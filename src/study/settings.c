@@ -89,6 +89,7 @@ static MhoStatus add_all(MhoSettings *settings, MhoError *error)
         const MhoRegistry *registry;
     } tables[] = {
         {"", &mho_study_model, NULL},          {"chip.", &mho_chip_model, NULL},
+        {"noise.", &mho_noise_model, NULL},
         {"quant.", &mho_quant_model, NULL},    {"train.", &mho_train_model, NULL},
         {"chip.cell", NULL, &mho_cell_registry}, {"chip.adc", NULL, &mho_adc_registry},
         {"chip.dac", NULL, &mho_dac_registry}, {"chip.wire", NULL, &mho_wire_registry},
@@ -258,6 +259,11 @@ const MhoQuantParams *mho_settings_quant(const MhoSettings *settings)
     return block_of(settings, &mho_quant_model, "quant.");
 }
 
+const MhoNoiseParams *mho_settings_noise(const MhoSettings *settings)
+{
+    return block_of(settings, &mho_noise_model, "noise.");
+}
+
 const MhoTrainParams *mho_settings_train(const MhoSettings *settings)
 {
     return block_of(settings, &mho_train_model, "train.");
@@ -308,6 +314,23 @@ MhoStatus mho_settings_policies(const MhoSettings *settings, MhoQuantParams *qua
     return status == MHO_OK ? complete_policy(settings, "quant.activation", quant->activation_name, error) : status;
 }
 
+/* Noise on codes stands for a chip: with any other device beside it, one of the two would do nothing. */
+static MhoStatus check_noise(const MhoSettings *settings, MhoError *error)
+{
+    const MhoStudyParams *study = mho_settings_study(settings);
+    const char *on = mho_noise_on(mho_settings_noise(settings));
+    const struct {
+        const char *part, *name, *ideal;
+    } parts[] = {{"cell", study->cell, "ideal"}, {"adc", study->adc, "ideal"}, {"wire", study->wire, "none"}};
+    for (size_t i = 0; on && i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(parts[i].name, parts[i].ideal) != 0)
+            return mho_fail(error, MHO_USAGE,
+                            "noise.%s: noise on codes takes the place of a chip and chip.%s.name is %s: "
+                            "--set chip.%s.name=%s, or --set noise.%s=0",
+                            on, parts[i].part, parts[i].name, parts[i].part, parts[i].ideal, on);
+    return MHO_OK;
+}
+
 MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *config, MhoError *error)
 {
     const MhoStudyParams *study = mho_settings_study(settings);
@@ -322,6 +345,8 @@ MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *c
         status = pick(settings, "chip.wire", &mho_wire_registry, study->wire, &wire, &config->wire_params, error);
     if (status == MHO_OK)
         status = mho_model_check(&mho_chip_model, &config->chip, error);
+    if (status == MHO_OK)
+        status = check_noise(settings, error);
     /* a MhoModel is the first member of every descriptor */
     config->cell = (const MhoCellModel *)cell;
     config->adc = (const MhoAdcModel *)adc;

@@ -1,14 +1,15 @@
 /* settings.h - every key of every parameter table, by its full name, with one value each.
  *
- * Sections join the tables: the study's own keys, "chip.", "quant.", "train.", and one section per registered model
- * ("chip.cell.pcm.", "chip.adc.uniform.", "quant.weight.fqconv."). Settings are one block of bytes, so a grid point is
- * a copy.
+ * Sections join the tables: the study's own keys, "chip.", "noise.", "quant.", "train.", and one section per registered
+ * model ("chip.cell.pcm.", "chip.adc.uniform.", "quant.weight.fqconv."). Settings are one block of bytes, so a grid
+ * point is a copy.
  */
 #ifndef MHO_STUDY_SETTINGS_H
 #define MHO_STUDY_SETTINGS_H
 
 #include "base/model.h"
 #include "crossbar/crossbar.h"
+#include "net/executor.h"
 #include "train/train.h"
 
 enum { MHO_KEY_MAX = 128 };
@@ -62,9 +63,10 @@ const MhoQuantParams *mho_settings_quant(const MhoSettings *settings);
  * stand behind their names ("fqconv gradient=straight"). USAGE for unknown quantizers and texts that are too long. */
 MhoStatus mho_settings_policies(const MhoSettings *settings, MhoQuantParams *quant, MhoError *error) MHO_CHECKED;
 const MhoTrainParams *mho_settings_train(const MhoSettings *settings);
+const MhoNoiseParams *mho_settings_noise(const MhoSettings *settings);
 
 /* Models named by chip.*.name with their parameters; borrowed from settings. USAGE for unknown names or failed checks
- * across parameters. */
+ * across parameters; also for noise on codes beside anything but the ideal chip. */
 MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *config, MhoError *error) MHO_CHECKED;
 
 /* Does the result at these settings depend on key at all? Parameters of models that are not chosen, time for a cell

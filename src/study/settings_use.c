@@ -58,10 +58,25 @@ static bool uses_common(const MhoSettings *settings, const char *key)
     return true;
 }
 
+/* What noise on codes leaves without use: the chip but for the names that must be ideal, and the meters of its layers. */
+static bool is_idle_beside_noise(const char *key)
+{
+    static const char *const names[] = {"chip.cell.name", "chip.adc.name", "chip.wire.name"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(key, names[i]) == 0)
+            return false;
+    return starts_with(key, "chip.") || strcmp(key, "data.measured") == 0;
+}
+
 static bool uses(const MhoSettings *settings, const MhoSection *section, const char *key)
 {
     const MhoStudyParams *study = mho_settings_study(settings);
     const MhoQuantParams *quant = mho_settings_quant(settings);
+    const MhoNoiseParams *noise = mho_settings_noise(settings);
+    if (strcmp(key, "noise.draw") == 0)
+        return noise->weight > 0.0;
+    if (mho_noise_on(noise) && is_idle_beside_noise(key))
+        return false;
     if (starts_with(section->prefix, "chip.cell."))
         return is_of(key, "chip.cell.", study->cell);
     if (starts_with(section->prefix, "chip.adc."))

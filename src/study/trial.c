@@ -210,7 +210,14 @@ MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings
     prepared->batch = bench->options.batch > 0 ? (size_t)bench->options.batch : USUAL_BATCH;
     prepared->calibration = &bench->calibration;
     memcpy(prepared->model_digest, entry->digest, sizeof prepared->model_digest);
-    if (calibrate)
+    const MhoNoiseParams *noise = mho_settings_noise(settings);
+    prepared->is_noisy = mho_noise_on(noise) != NULL;
+    prepared->noise = (MhoCodeNoise){.weight = noise->weight,
+                                     .activation = noise->activation,
+                                     .sum = noise->sum,
+                                     .weight_per_image = noise->draw == MHO_NOISE_PER_IMAGE,
+                                     .seed = prepared->config.seed};
+    if (calibrate && !prepared->is_noisy)
         status = mho_program_plan(entry->program, &prepared->config, bench->calibration.images, bench->calibration.n,
                                   bench->options.threads, &prepared->plan, error);
     else
@@ -219,7 +226,8 @@ MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings
     if (status != MHO_OK)
         return status;
     prepared->measured = (size_t)mho_settings_study(settings)->measured;
-    prepared->n_chips = mho_plan_is_random(prepared->plan) ? (uint32_t)mho_settings_study(settings)->repeat : 1;
+    bool is_random = prepared->is_noisy || mho_plan_is_random(prepared->plan);
+    prepared->n_chips = is_random ? (uint32_t)mho_settings_study(settings)->repeat : 1;
     char *text = NULL;
     if (asprintf(&text, "%s\nmodel %s\nmho %s\n", point_text, entry->digest, mho_version()) < 0)
         return mho_fail(error, MHO_MEMORY, "out of memory for a trial key");
@@ -234,19 +242,32 @@ void mho_prepared_clear(MhoPrepared *prepared)
     *prepared = (MhoPrepared){0};
 }
 
+/* Images first .. first + n - 1, on the chip's state or, without one, with noise on codes. */
+static MhoStatus classify_batch(const MhoPrepared *prepared, const MhoState *state, size_t first, size_t n, int threads,
+                                float *logits, MhoTrial *trial, MhoError *error)
+{
+    const MhoDataset *set = prepared->images;
+    const uint8_t *images = set->images + first * (size_t)set->h * (size_t)set->w * (size_t)set->c;
+    const MhoAnalogOptions options = {.image0 = (uint32_t)first,
+                                      .threads = threads,
+                                      .meters = trial->layers,
+                                      .measured = prepared->measured > first ? prepared->measured - first : 0};
+    MhoCodeNoise noise = prepared->noise;
+    noise.chip = trial->chip;
+    return state ? mho_analog_run(prepared->program, state, images, n, &options, logits, error)
+                 : mho_noisy_run(prepared->program, &noise, images, n, (uint32_t)first, threads, logits, error);
+}
+
 /* Classify in batches, so that a stop request is noticed in time; results do not depend on the batch. */
 static MhoStatus classify(const MhoPrepared *prepared, const MhoState *state, int threads, float *logits,
                           MhoTrial *trial, MhoError *error)
 {
     const MhoDataset *set = prepared->images;
-    size_t image = (size_t)set->h * (size_t)set->w * (size_t)set->c, classes = (size_t)prepared->program->n_classes;
-    size_t measured = (size_t)prepared->measured;
+    size_t classes = (size_t)prepared->program->n_classes;
     for (size_t first = 0; first < set->n; first += prepared->batch) {
         size_t n = set->n - first < prepared->batch ? set->n - first : prepared->batch;
-        MhoAnalogOptions options = {.image0 = (uint32_t)first, .threads = threads, .meters = trial->layers,
-                                    .measured = measured > first ? measured - first : 0};
-        MhoStatus status = mho_analog_run(prepared->program, state, set->images + first * image, n, &options,
-                                          logits + first * classes, error);
+        MhoStatus status =
+            classify_batch(prepared, state, first, n, threads, logits + first * classes, trial, error);
         if (status != MHO_OK)
             return status;
         if (mho_stop_requested())
@@ -270,7 +291,7 @@ MhoStatus mho_trial_run(const MhoPrepared *prepared, uint32_t chip_number, int t
     trial->chip = chip_number;
     trial->n_layers = (uint32_t)prepared->program->n_matrices;
     MhoStatus status = out ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for %zu logits", n_logits);
-    if (status == MHO_OK)
+    if (status == MHO_OK && !prepared->is_noisy)
         status = mho_program_state(prepared->program, prepared->plan, chip_number, at, prepared->calibration->images,
                                    prepared->calibration->n, threads, &chip, &state, error);
     if (status == MHO_OK)

@@ -33,6 +33,8 @@ typedef struct MhoPrepared {
     const MhoDataset *images, *calibration;
     MhoPlan *plan;
     MhoChipConfig config;
+    MhoCodeNoise noise;  /* of every trial but for the chip */
+    bool is_noisy;       /* noise on codes; no chip is made and no layer is metered */
     char model_digest[65];
     uint64_t point;      /* digest of the trial key without the chip */
     size_t measured;     /* images with signal and noise */
