@@ -1,9 +1,9 @@
 /* train.c - mho train. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/command.h"
+#include "study/grid.h"
 
 /* A sweep of the chip is not train's business; a sweep of the recipe would be several models. */
 static MhoStatus check_one_model(const MhoStudy *study, MhoError *error)
@@ -32,22 +32,22 @@ static MhoStatus check_one_model(const MhoStudy *study, MhoError *error)
 static MhoStatus run_train(MhoOptions *options, MhoError *error)
 {
     MhoStudy study;
-    char path[4096], partial[4200];
+    MhoGrid grid = {0};
+    char path[4096];
     MhoStatus status = mho_options_study(options, options->arguments[0], &study, error);
     if (status != MHO_OK)
         return status;
     status = check_one_model(&study, error);
+    if (status == MHO_OK) /* keys that do nothing and names that are not there, said before any training */
+        status = mho_grid_create(&study, &grid, error);
+    mho_grid_destroy(&grid);
     if (status == MHO_OK && options->output)
         status = mho_settings_set(study.settings, "model", options->output, "-o", error);
     if (status == MHO_OK)
         status = mho_model_path(study.settings, path, sizeof path, error);
     if (status == MHO_OK) {
         MhoModelOptions model = mho_options_model(options, true);
-        model.resume = options->resume;
-        snprintf(partial, sizeof partial, "%s.partial", path);
-        if (!options->resume && access(partial, F_OK) == 0)
-            mho_log(&options->log, MHO_LOG_WARNING, "%s holds an unfinished run; --resume would go on with it",
-                    partial);
+        model.resume = options->resume ? MHO_RESUME_ASKED : MHO_RESUME_NONE;
         status = mho_model_train(study.settings, &model, path, error);
     }
     if (status == MHO_OK)
@@ -63,7 +63,8 @@ const Command command_train = {
     .help = "The section train: of the study is the recipe: a ladder of precisions such as\n"
             "  train: {net: allconv, ladder: \"float:6 4/4:2 2/4:4 fq:4\"}\n"
             "trains in float, then with 4-bit and 2-bit (ternary) weights, then without batch norm.\n"
-            "A checkpoint is written after every epoch; --resume goes on from it to the same bytes.\n"
+            "A checkpoint is kept under results/checkpoints/ after every epoch until training is done; --resume goes on\n"
+            "from it to the same bytes, and sweeps that train do so by themselves.\n"
             "`mho describe train` lists every key. Only training images are read.",
     .options = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_RESUME,
     .min_arguments = 1,

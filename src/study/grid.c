@@ -1,10 +1,12 @@
 /* grid.c - combinations of the axes, merged where they are the same point. */
 #include "study/grid.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
+#include "study/train_chip.h"
 
 enum { MAX_COMBINATIONS = 1000000 };
 
@@ -29,8 +31,14 @@ static MhoStatus check_names(const MhoSettings *settings, MhoError *error)
 {
     MhoChipConfig config;
     MhoQuantParams quant;
+    MhoTrainChip chip = {0};
     MhoStatus status = mho_settings_chip_config(settings, &config, error);
-    return status == MHO_OK ? mho_settings_policies(settings, &quant, error) : status;
+    if (status == MHO_OK)
+        status = mho_settings_policies(settings, &quant, error);
+    if (status == MHO_OK && mho_settings_uses(settings, "train.chip"))
+        status = mho_train_chip_create(mho_settings_train(settings)->chip, 0, &chip, error);
+    mho_train_chip_destroy(&chip);
+    return status;
 }
 
 /* Settings, indices and text of combination number `at` (row-major: the last axis runs fastest). */
@@ -101,6 +109,40 @@ static MhoStatus check_axes(const MhoGrid *grid, MhoError *error)
     return MHO_OK;
 }
 
+static bool is_used(const MhoGrid *grid, const char *key)
+{
+    for (size_t p = 0; p < grid->n_points; p++)
+        if (mho_settings_uses(grid->points[p].settings, key))
+            return true;
+    return false;
+}
+
+/* Noise or a chip of training that is asked for, but has no stage. */
+static MhoStatus check_stages(const MhoGrid *grid, MhoError *error)
+{
+    const MhoSettings *settings = grid->study->settings;
+    const MhoSection *sections;
+    MhoSettings *defaults = NULL;
+    size_t n = mho_settings_sections(settings, &sections);
+    MhoStatus status = mho_settings_create(&defaults, error);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t p = 0; p < sections[i].model->n_params && status == MHO_OK; p++) {
+            char key[MHO_KEY_MAX * 2], value[MHO_TEXT_MAX], usual[MHO_TEXT_MAX];
+            snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
+            if (!mho_settings_needs_stage(key))
+                continue;
+            mho_settings_format(settings, key, value, sizeof value);
+            mho_settings_format(defaults, key, usual, sizeof usual);
+            if (strcmp(value, usual) != 0 && !is_used(grid, key))
+                status = mho_fail(error, MHO_USAGE, "%s: no stage of train.ladder (%s) uses it, so it would change "
+                                  "nothing; add such a stage or take the key out", key,
+                                  mho_settings_train(settings)->ladder);
+        }
+    }
+    mho_settings_destroy(defaults);
+    return status;
+}
+
 MhoStatus mho_grid_create(const MhoStudy *study, MhoGrid *grid, MhoError *error)
 {
     *grid = (MhoGrid){.study = study, .n_combinations = 1};
@@ -135,6 +177,8 @@ MhoStatus mho_grid_create(const MhoStudy *study, MhoGrid *grid, MhoError *error)
     free(slots);
     if (status == MHO_OK)
         status = check_axes(grid, error);
+    if (status == MHO_OK)
+        status = check_stages(grid, error);
     if (status != MHO_OK)
         mho_grid_destroy(grid);
     return status;

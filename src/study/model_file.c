@@ -54,86 +54,11 @@ MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoErr
     return status;
 }
 
-typedef struct Checkpoints {
-    const char *path, *partial, *recipe;
-    const MhoSettings *settings;
-} Checkpoints;
-
-/* Checkpoints overwrite path.partial; the last one becomes the model. */
-static MhoStatus save_checkpoint(void *context, const MhoRecord *checkpoint, bool final, MhoError *error)
-{
-    const Checkpoints *at = context;
-    MhoStatus status = mho_store_write(final ? at->path : at->partial, checkpoint, error);
-    if (status == MHO_OK && final)
-        (void)unlink(at->partial);
-    return status;
-}
-
-/* The partial checkpoint of the same recipe, or NULL. */
-static MhoRecord *find_partial(const char *partial, const char *recipe, const MhoLog *log)
-{
-    MhoRecord *record = NULL;
-    MhoError ignored = {0};
-    if (access(partial, R_OK) != 0 || mho_store_read(partial, true, &record, &ignored) != MHO_OK)
-        return NULL;
-    const char *made_by = mho_attribute_string(&record->attributes, "recipe");
-    if (made_by && strcmp(made_by, recipe) == 0)
-        return record;
-    mho_log(log, MHO_LOG_WARNING, "%s is of another recipe and is left alone until it is overwritten", partial);
-    mho_record_destroy(record);
-    return NULL;
-}
-
-MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
-                          MhoError *error)
-{
-    char partial[PATH_MAX_BYTES + 16], recipe[65];
-    MhoDataset kept = {0}, held = {0};
-    MhoNet *net = NULL;
-    MhoRecord *resume = NULL;
-    snprintf(partial, sizeof partial, "%s.partial", path);
-    MhoQuantParams quant;
-    MhoStatus status = mho_recipe_digest(settings, recipe, error);
-    if (status == MHO_OK)
-        status = mho_settings_policies(settings, &quant, error);
-    if (status == MHO_OK)
-        status = mho_make_folders(path, error);
-    if (status == MHO_OK)
-        status = mho_check_writable(path, error);
-    if (status == MHO_OK)
-        status = mho_study_training(settings, options->data, &kept, &held, error);
-    if (status == MHO_OK && options->resume)
-        resume = find_partial(partial, recipe, options->log);
-    if (status == MHO_OK) {
-        Checkpoints checkpoints = {.path = path, .partial = partial, .recipe = recipe, .settings = settings};
-        MhoTrainInput input = {
-            .kept = &kept,
-            .held = &held,
-            .train = mho_settings_train(settings),
-            .quant = &quant,
-            .seed = (uint64_t)mho_settings_study(settings)->seed,
-            .recipe = recipe,
-            .threads = options->threads,
-            .log = options->log,
-            .checkpoint = save_checkpoint,
-            .context = &checkpoints,
-            .resume = resume,
-            .resume_file = partial,
-        };
-        status = mho_train(&input, &net, error);
-    }
-    mho_net_destroy(net);
-    mho_record_destroy(resume);
-    mho_dataset_destroy(&kept);
-    mho_dataset_destroy(&held);
-    return status;
-}
-
 /* Why the model at path has to be trained, or NULL. */
 static const char *reason_to_train(const char *path, const char *recipe, const MhoModelOptions *options, MhoNet **net,
                                    char digest[65], MhoStatus *status, MhoError *error)
 {
-    if (options->retrain)
+    if (options->retrain && !mho_model_was_made(options, path))
         return "--retrain";
     if (access(path, F_OK) != 0)
         return "no such file";

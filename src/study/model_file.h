@@ -7,12 +7,21 @@
 #include "net/net.h"
 #include "study/settings.h"
 
+/* What becomes of a checkpoint that an unfinished run of the same recipe has left. */
+typedef enum MhoResume {
+    MHO_RESUME_NONE,  /* training starts anew, after a warning */
+    MHO_RESUME_FOUND, /* training goes on from it; a damaged one is left behind after a warning */
+    MHO_RESUME_ASKED  /* training goes on from it; a damaged one is an error */
+} MhoResume;
+
 typedef struct MhoModelOptions {
     const char *data;   /* --data; NULL: not given */
     int threads;
     int batch;          /* images classified at once; 0: the usual number */
-    bool retrain;       /* train even when a model of this recipe is there */
-    bool resume;        /* go on from PATH.partial when it is of this recipe */
+    bool retrain;       /* train even when a model of this recipe is there, */
+    char **made;        /* but not what was made since: paths, each between two line ends, the caller frees them. NULL:
+                         * not kept */
+    MhoResume resume;
     bool may_train;     /* the study has a train: section */
     const MhoLog *log;
 } MhoModelOptions;
@@ -26,10 +35,19 @@ MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoErr
 MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *options, MhoNet **net, char digest[65],
                            MhoError *error) MHO_CHECKED;
 
-/* Train by the recipe of settings into path: checkpoints go to path.partial after every epoch; the finished file
- * replaces both. */
+/* Train by the recipe of settings into path. After every epoch a checkpoint is kept, until the model is there. In a
+ * family of models, whose name has {recipe}, the ladder's float stage is trained once for all members into a model of its
+ * own beside them, named float- and 12 digits of the recipe it has alone; every member comes out with the same bytes
+ * as without it. */
 MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
                           MhoError *error) MHO_CHECKED;
+
+/* Was the model at path made since options->made was empty? */
+bool mho_model_was_made(const MhoModelOptions *options, const char *path);
+
+/* results/checkpoints/NAME-RECIPE.h5 below the current folder: the model's name without folder and ending, 12 digits. */
+MhoStatus mho_checkpoint_path(const char *model, const char *recipe, char *path, size_t size,
+                              MhoError *error) MHO_CHECKED;
 
 /* Quantize after training when the net is float and quant.weight.bits and quant.activation.bits are set; ranges come
  * from images (n, h, w, c) of the training set. A quantized net is passed on as it is (asking it for other bits is an

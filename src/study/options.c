@@ -211,7 +211,7 @@ MhoModelOptions mho_options_model(const MhoOptions *options, bool may_train)
                              .threads = options->threads,
                              .batch = options->batch,
                              .retrain = options->retrain,
-                             .resume = true,
+                             .resume = MHO_RESUME_FOUND,
                              .may_train = may_train,
                              .log = &options->log};
 }

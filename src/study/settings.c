@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "study/train_chip.h"
+
 enum { MAX_SECTIONS = 96, ALIGN = 16 };
 
 /* The sections are the same in all settings: a copy (a grid point) shares them. */
@@ -200,9 +202,29 @@ MhoStatus mho_settings_unknown(const MhoSettings *settings, const char *key, con
     return status;
 }
 
+/* "train.chip" is a text; "train.chip.time" one assignment of it, so that a mapping spells the same chip. */
+static bool is_train_chip(const char *key)
+{
+    size_t length = strlen("train.chip");
+    return strncmp(key, "train.chip", length) == 0 && (key[length] == '\0' || key[length] == '.');
+}
+
+static MhoStatus set_train_chip(MhoSettings *settings, const char *key, const char *text, const char *where,
+                                MhoError *error)
+{
+    const MhoSection *section;
+    const MhoParam *param = mho_settings_find(settings, "train.chip", &section);
+    if (!param)
+        return mho_settings_unknown(settings, key, where, error);
+    const char *assigned = key[strlen("train.chip")] ? key + strlen("train.chip.") : NULL;
+    return mho_train_chip_set((char *)settings->block + section->offset + param->offset, assigned, text, where, error);
+}
+
 MhoStatus mho_settings_set(MhoSettings *settings, const char *key, const char *text, const char *where, MhoError *error)
 {
     const MhoSection *section;
+    if (is_train_chip(key))
+        return set_train_chip(settings, key, text, where, error);
     const MhoParam *param = mho_settings_find(settings, key, &section);
     if (!param)
         return mho_settings_unknown(settings, key, where, error);

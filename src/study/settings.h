@@ -70,8 +70,12 @@ const MhoNoiseParams *mho_settings_noise(const MhoSettings *settings);
 MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *config, MhoError *error) MHO_CHECKED;
 
 /* Does the result at these settings depend on key at all? Parameters of models that are not chosen, time for a cell
- * that does not age and the like do not count; nor do train keys here (they act through the model file). */
+ * that does not age and the like do not count; a key of the recipe counts when training by it reads the key. */
 bool mho_settings_uses(const MhoSettings *settings, const char *key);
+
+/* Does key ask for something that only some stages of a ladder do (noise, chips)? It rests at its default, so another
+ * value without such a stage is a mistake. */
+bool mho_settings_needs_stage(const char *key);
 
 /* Canonical text "key=value\n" of every key the result depends on, in section order; the caller frees it. NULL: out of
  * memory. recipe: the keys a trained model depends on (train.*, quant.*, seed, data) instead; bits of quantization

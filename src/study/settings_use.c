@@ -94,10 +94,71 @@ static bool uses(const MhoSettings *settings, const MhoSection *section, const c
     return true;
 }
 
+/* Is there a word NAME:EPOCHS in the ladder? "fq chip:3" is chip, too. */
+static bool has_stage(const char *ladder, const char *name)
+{
+    static const char blanks[] = " \t";
+    size_t length = strlen(name);
+    for (const char *word = ladder + strspn(ladder, blanks); *word; word += strspn(word, blanks)) {
+        size_t n = strcspn(word, " \t");
+        if (strcspn(word, ":@ \t") == length && strncmp(word, name, length) == 0)
+            return true;
+        word += n;
+    }
+    return false;
+}
+
+/* Is there a stage behind float? Only such stages know codes. */
+static bool has_codes(const char *ladder)
+{
+    const char *first = ladder + strspn(ladder, " \t"), *behind = first + strcspn(first, " \t");
+    return !starts_with(first, "float") || behind[strspn(behind, " \t")] != '\0';
+}
+
+static bool injects_noise(const MhoSettings *settings)
+{
+    char name[MHO_TEXT_MAX];
+    const char *policy = mho_settings_quant(settings)->weight_name;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(policy, " "), policy);
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)chosen(&mho_quantizer_registry, name);
+    return quantizer && quantizer->inject;
+}
+
+/* Does training by this recipe read a key of train.* or quant.*? Without stages behind float only what acts on float
+ * nets does, so recipes that begin alike share that net's recipe. */
+static bool trains_with(const MhoSettings *settings, const char *key)
+{
+    const MhoTrainParams *train = mho_settings_train(settings);
+    const char *ladder = train->ladder;
+    bool codes = has_codes(ladder);
+    if (strcmp(key, "quant.weight.bits") == 0 || strcmp(key, "quant.activation.bits") == 0)
+        return false; /* of quantization after training; the ladder names its own */
+    if (strcmp(key, "quant.shift") == 0)
+        return has_stage(ladder, "fq");
+    if (starts_with(key, "quant.") || starts_with(key, "train.noise.") || strcmp(key, "train.quant_rate") == 0 ||
+        strcmp(key, "train.distill") == 0)
+        return codes;
+    if (strcmp(key, "train.distill_temperature") == 0)
+        return codes && train->distill > 0.0;
+    if (strcmp(key, "train.step_epochs") == 0 || strcmp(key, "train.step_factor") == 0)
+        return train->schedule == MHO_SCHEDULE_STEP;
+    if (starts_with(key, "train.staged."))
+        return codes && injects_noise(settings);
+    if (strcmp(key, "train.chip") == 0 || starts_with(key, "train.chip_"))
+        return has_stage(ladder, "chip");
+    return true;
+}
+
 /* Keys that name things or count repetitions: they identify a study but no trial depends on their value. */
 static bool is_identity(const char *key)
 {
     return strcmp(key, "title") == 0 || strcmp(key, "model") == 0 || strcmp(key, "repeat") == 0;
+}
+
+/* Only training reads these; a result depends on them through its model file. */
+static bool acts_through_model(const char *key)
+{
+    return starts_with(key, "train.") || strcmp(key, "quant.shift") == 0;
 }
 
 bool mho_settings_uses(const MhoSettings *settings, const char *key)
@@ -105,7 +166,14 @@ bool mho_settings_uses(const MhoSettings *settings, const char *key)
     const MhoSection *section;
     if (is_identity(key) && strcmp(key, "model") != 0) /* two models are two results */
         return false;
-    return mho_settings_find(settings, key, &section) && uses(settings, section, key);
+    if (!mho_settings_find(settings, key, &section) || !uses(settings, section, key))
+        return false;
+    return !acts_through_model(key) || trains_with(settings, key);
+}
+
+bool mho_settings_needs_stage(const char *key)
+{
+    return starts_with(key, "train.noise.") || starts_with(key, "train.staged.") || starts_with(key, "train.chip");
 }
 
 /* Keys that a trained model depends on. */
@@ -113,15 +181,14 @@ static bool is_recipe(const MhoSettings *settings, const char *key)
 {
     if (strcmp(key, "data.name") == 0) /* the test images only, where training images have a path of their own */
         return mho_settings_study(settings)->data_train[0] == '\0';
-    if (strcmp(key, "quant.weight.bits") == 0 || strcmp(key, "quant.activation.bits") == 0)
-        return false; /* of quantization after training; the ladder names its own */
-    return starts_with(key, "train.") || starts_with(key, "quant.") || strcmp(key, "seed") == 0 ||
-           strcmp(key, "data.train") == 0;
+    if (strcmp(key, "seed") == 0 || strcmp(key, "data.train") == 0)
+        return true;
+    return (acts_through_model(key) || starts_with(key, "quant.")) && trains_with(settings, key);
 }
 
 static bool belongs(const MhoSettings *settings, const char *key, bool recipe)
 {
-    return !is_identity(key) && (recipe ? is_recipe(settings, key) : !starts_with(key, "train."));
+    return !is_identity(key) && (recipe ? is_recipe(settings, key) : !acts_through_model(key));
 }
 
 char *mho_settings_canonical(const MhoSettings *settings, bool recipe)

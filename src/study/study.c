@@ -374,15 +374,31 @@ MhoStatus mho_recipe_digest(const MhoSettings *settings, char hex[65], MhoError 
     return MHO_OK;
 }
 
-MhoStatus mho_model_path(const MhoSettings *settings, char *path, size_t size, MhoError *error)
+static const char recipe_mark[] = "{recipe}";
+
+/* The model's name with `word` for {recipe}. */
+static MhoStatus fill_path(const MhoSettings *settings, const char *word, char *path, size_t size, MhoError *error)
 {
-    static const char mark[] = "{recipe}";
-    const char *given = mho_settings_study(settings)->model, *at = strstr(given, mark);
-    char hex[65] = "";
-    MhoStatus status = at ? mho_recipe_digest(settings, hex, error) : MHO_OK;
-    if (status != MHO_OK)
-        return status;
-    int n = at ? snprintf(path, size, "%.*s%.8s%s", (int)(at - given), given, hex, at + strlen(mark))
+    const char *given = mho_settings_study(settings)->model, *at = strstr(given, recipe_mark);
+    int n = at ? snprintf(path, size, "%.*s%s%s", (int)(at - given), given, word, at + strlen(recipe_mark))
                : snprintf(path, size, "%s", given);
     return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "model: the path is too long");
+}
+
+MhoStatus mho_model_path(const MhoSettings *settings, char *path, size_t size, MhoError *error)
+{
+    char hex[65] = "";
+    MhoStatus status = mho_recipe_digest(settings, hex, error);
+    hex[8] = '\0';
+    return status == MHO_OK ? fill_path(settings, hex, path, size, error) : status;
+}
+
+MhoStatus mho_model_float_path(const MhoSettings *settings, const char *recipe, char *path, size_t size,
+                               MhoError *error)
+{
+    char word[sizeof "float-" + 12];
+    snprintf(word, sizeof word, "float-%.12s", recipe);
+    path[0] = '\0';
+    return strstr(mho_settings_study(settings)->model, recipe_mark) ? fill_path(settings, word, path, size, error)
+                                                                    : MHO_OK;
 }

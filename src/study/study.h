@@ -44,4 +44,9 @@ MhoStatus mho_recipe_digest(const MhoSettings *settings, char hex[65], MhoError 
 /* Model path of settings: relative paths are below the current folder; {recipe} is filled in. */
 MhoStatus mho_model_path(const MhoSettings *settings, char *path, size_t size, MhoError *error) MHO_CHECKED;
 
+/* Where a family of models keeps its float net: of the same name with "float-" and 12 digits of `recipe` for {recipe}.
+ * "" when the name has no {recipe}. */
+MhoStatus mho_model_float_path(const MhoSettings *settings, const char *recipe, char *path, size_t size,
+                               MhoError *error) MHO_CHECKED;
+
 #endif

@@ -21,7 +21,7 @@ struct MhoWorkbench {
     MhoModelOptions options;
     BenchNet nets[MAX_NETS];
     size_t n_nets;
-    char *retrained; /* paths of models that --retrain has made, each between two line ends; NULL: none */
+    char *made; /* of options: models that were trained */
     char *images_key;
     MhoDataset images, calibration;
 };
@@ -32,6 +32,7 @@ MhoStatus mho_workbench_create(const MhoModelOptions *options, MhoWorkbench **be
     if (!*bench)
         return mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study");
     (*bench)->options = *options;
+    (*bench)->options.made = &(*bench)->made;
     return MHO_OK;
 }
 
@@ -50,7 +51,7 @@ void mho_workbench_destroy(MhoWorkbench *bench)
     for (size_t i = 0; i < bench->n_nets; i++)
         net_clear(&bench->nets[i]);
     free(bench->images_key);
-    free(bench->retrained);
+    free(bench->made);
     mho_dataset_destroy(&bench->images);
     mho_dataset_destroy(&bench->calibration);
     free(bench);
@@ -103,34 +104,9 @@ static MhoStatus bench_images(MhoWorkbench *bench, const MhoSettings *settings, 
     return status;
 }
 
-/* Load the net of settings, or make it. --retrain makes each file once, however many points read it. */
-static MhoStatus ensure_model(MhoWorkbench *bench, const MhoSettings *settings, BenchNet *entry, MhoError *error)
-{
-    MhoModelOptions options = bench->options;
-    char path[4096], *line = NULL, *joined = NULL;
-    if (!options.retrain)
-        return mho_model_ensure(settings, &options, &entry->net, entry->digest, error);
-    MhoStatus status = mho_model_path(settings, path, sizeof path, error);
-    if (status == MHO_OK && asprintf(&line, "\n%s\n", path) < 0)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the name of a model");
-    options.retrain = status == MHO_OK && !(bench->retrained && strstr(bench->retrained, line));
-    if (status == MHO_OK)
-        status = mho_model_ensure(settings, &options, &entry->net, entry->digest, error);
-    if (status == MHO_OK && options.retrain) {
-        if (asprintf(&joined, "%s%s", bench->retrained ? bench->retrained : "", line) >= 0) {
-            free(bench->retrained);
-            bench->retrained = joined;
-        } else {
-            status = mho_fail(error, MHO_MEMORY, "out of memory for the name of a model");
-        }
-    }
-    free(line);
-    return status;
-}
-
 static MhoStatus net_load(MhoWorkbench *bench, const MhoSettings *settings, BenchNet *entry, MhoError *error)
 {
-    MhoStatus status = ensure_model(bench, settings, entry, error);
+    MhoStatus status = mho_model_ensure(settings, &bench->options, &entry->net, entry->digest, error);
     if (status == MHO_OK)
         status = mho_model_quantize(settings, &bench->calibration, bench->options.threads, bench->options.log,
                                     &entry->net, error);

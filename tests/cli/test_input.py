@@ -113,7 +113,7 @@ def test_refused_before_training(place):
     def refused(code, words, sweep, *arguments, **keys):
         study = place.study("early.yaml", sweep, **{"model": model, **keys})
         place.refused(code, words, "sweep", study, "-o", "early.h5", *arguments)
-        assert not model.exists() and not place.folder.joinpath("untrained.h5.partial").exists(), "it was trained all the same"
+        assert not model.exists() and not list(place.folder.glob("results/checkpoints/untrained-*")), "it was trained all the same"
 
     refused(2, "{recipe}", "  train.noise.weight: [0, 0.3]\n")
     other = place.folder / "untrained_{recipe}.h5"
@@ -259,15 +259,15 @@ def test_results_are_kept(place):
 
 
 def test_retrain(place):
-    """--retrain makes every model of a sweep once more; the same recipe gives the same bytes, so the result stays."""
+    """--retrain makes every model of a sweep once more, and once what they share; the same recipe gives the same bytes, so the result stays."""
     folder = fresh(place, "retrain")
-    study = place.study("retrain.yaml", "  train.rate: [0.1, 0.2]\n  chip.noise: [0, 1]\n", model=folder / "{recipe}.h5")
+    study = place.study("retrain.yaml", "  train.quant_rate: [0.01, 0.02]\n  chip.noise: [0, 1]\n", model=folder / "{recipe}.h5")
     place.done("sweep", study, "-o", "retrain.h5", "-j", "1", "--quiet")
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert len(before) == 2, before
+    assert len(before) == 3 and sum(path.name.startswith("float-") for path in before) == 1, before
     process = place.run("sweep", study, "-o", "retrain.h5", "-j", "1", "--retrain")
     assert process.returncode == 0 and "nothing to do" in process.stderr, process.stderr
-    assert process.stderr.count("(--retrain)") == 2, process.stderr
+    assert process.stderr.count("(--retrain)") == 2 and process.stderr.count("family share") == 1, process.stderr
     assert all(path.stat().st_mtime_ns > before[path] for path in folder.iterdir()), "a model was not made again"
 
 

@@ -165,42 +165,118 @@ def test_kill(place):
         assert place.digest(result) == expected, f"round {round_}: another digest"
 
 
+def checkpoints(place, stem):
+    """The checkpoints of models with this name."""
+    return list((place.folder / "results" / "checkpoints").glob(f"{stem}-*.h5"))
+
+
+def written(paths):
+    """When the newest of these files was written; 0: there is none."""
+    times = [0]
+    for path in paths:
+        try:
+            times.append(path.stat().st_mtime_ns)
+        except FileNotFoundError:  # training is just done
+            pass
+    return max(times)
+
+
 def test_train_killed(place):
     """Training killed at random moments and resumed leaves the model of an uninterrupted run."""
     dice = random.Random(SEED + 1)
     steady = ["train", place.study("train.yaml"), "-j", "1", "--quiet", "--set", "train.crop=1", "--set", "train.noise.weight=0.1"]
     place.done(*steady, "-o", "steady.h5")
-    model, partial = place.folder / "resumed.h5", place.folder / "resumed.h5.partial"
-    kills = 0
+    model, kills = place.folder / "resumed.h5", 0
     while not model.exists():
-        seen = partial.stat().st_mtime_ns if partial.exists() else 0
+        seen = written(checkpoints(place, "resumed"))
         process = place.popen(*steady, "-o", model, "--resume")
-        wait_for(lambda: process.poll() is not None or (partial.exists() and partial.stat().st_mtime_ns != seen))
+        wait_for(lambda: process.poll() is not None or written(checkpoints(place, "resumed")) not in (0, seen))
         time.sleep(dice.random() * 0.03)
         if kills < 3:
             process.send_signal(signal.SIGKILL)
         kills += process.wait(60) == -signal.SIGKILL
     assert kills >= 1, "training was over before it was killed"
     assert place.digest(model) == place.digest("steady.h5")
-    assert not partial.exists()
+    assert not checkpoints(place, "resumed") and not checkpoints(place, "steady"), "checkpoints are left behind"
 
 
 def test_train_interrupted(place):
     """SIGINT while training: 75, and --resume goes on to the same bytes."""
     command = ["train", place.study("train.yaml"), "-j", "1", "--quiet", "--set", "train.batch=16"]
     place.done(*command, "-o", "calm.h5")
+    model = place.folder / f"{interrupted(place, 'stopped', *command)}.h5"
+    process = place.run(*[word for word in command if word != "--quiet"], "-o", "elsewhere/" + model.name, "--set", "train.batch=8")
+    assert process.returncode == 0 and "unfinished" not in process.stderr, "the checkpoint of another recipe was taken"
+    assert checkpoints(place, model.stem)
+    place.done(*command, "-o", model, "--resume")
+    assert place.digest(model) == place.digest("calm.h5")
+    assert not checkpoints(place, model.stem)
+
+
+def interrupted(place, stem, *command):
+    """Stop a training after its first epoch; the stem of its model, which a checkpoint has."""
     code = 0
-    for attempt in range(5):
-        model = place.folder / f"stopped{attempt}.h5"
-        process = place.popen(*command, "-o", model)
-        wait_for(lambda: process.poll() is not None or pathlib.Path(f"{model}.partial").exists())
+    for attempt in range(5):  # a busy machine may let it finish before the signal
+        name = f"{stem}{attempt}"
+        process = place.popen(*command, "-o", place.folder / f"{name}.h5")
+        wait_for(lambda: process.poll() is not None or checkpoints(place, name))
         process.send_signal(signal.SIGTERM)
         code = process.wait(30)
         if code != 0:
             break
     assert code == 75, f"exit {code}"
-    place.done(*command, "-o", model, "--resume")
-    assert place.digest(model) == place.digest("calm.h5")
+    assert len(checkpoints(place, name)) == 1 and not (place.folder / f"{name}.h5").exists()
+    return name
+
+
+def epochs(process):
+    """Epochs that a run has trained."""
+    return process.stderr.count("images/s  ")
+
+
+def test_train_anew(place):
+    """Without --resume an unfinished run is named and training starts anew; a damaged checkpoint stops --resume."""
+    command = ["train", place.study("train.yaml"), "-j", "1", "--set", "train.batch=16"]
+    place.done(*command, "-o", "calm.h5")
+    name = interrupted(place, "anew", *command, "--quiet")
+    checkpoint = checkpoints(place, name)[0]
+    whole_file = checkpoint.read_bytes()
+    checkpoint.write_bytes(whole_file[:len(whole_file) // 2])
+    place.refused(2, ["results/checkpoints", "without --resume"], *command, "-o", f"{name}.h5", "--resume", "--quiet")
+    checkpoint.write_bytes(whole_file)
+    process = place.run(*command, "-o", f"{name}.h5")
+    assert process.returncode == 0 and epochs(process) == 4, process.stderr
+    assert "unfinished run; --resume would" in process.stderr, process.stderr
+    assert place.digest(f"{name}.h5") == place.digest("calm.h5")
+
+
+def test_sweep_resumes_training(place):
+    """A sweep that is stopped while it trains goes on from the checkpoint by itself; a damaged one costs the epochs, after one line."""
+    folder = fresh(place, "sweeps")
+    study = place.study("trains.yaml", "  chip.noise: [0, 1]\n", model=folder / "sweep.h5")
+    command = ["sweep", study, "-j", "1", "--set", "train.batch=16", "--set", "train.crop=1", "-o", folder / "r.h5"]
+    place.done("train", place.study("train.yaml"), "-j", "1", "--quiet", *command[4:8], "-o", "unstopped.h5")
+    for damage in [False, True]:
+        code = 0
+        for _ in range(5):
+            (folder / "sweep.h5").unlink(missing_ok=True)
+            process = place.popen(*command)
+            wait_for(lambda: process.poll() is not None or checkpoints(place, "sweep"))
+            process.send_signal(signal.SIGINT)
+            code = process.wait(30)
+            if code != 0:
+                break
+        assert code == 75 and len(checkpoints(place, "sweep")) == 1, f"exit {code}"
+        if damage:
+            checkpoint = checkpoints(place, "sweep")[0]
+            checkpoint.write_bytes(checkpoint.read_bytes()[:-2000])
+        process = place.run(*command)
+        assert process.returncode == 0, process.stderr
+        warnings = [line for line in process.stderr.splitlines() if "training starts anew" in line]
+        assert len(warnings) == damage and (epochs(process) == 4 if damage else 0 < epochs(process) < 4), process.stderr
+        assert place.digest(folder / "sweep.h5") == place.digest("unstopped.h5")
+        assert not checkpoints(place, "sweep")
+        (folder / "r.h5").unlink()
 
 
 def test_no_test_images_needed(place):

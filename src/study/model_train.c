@@ -1,0 +1,240 @@
+/* model_train.c - from the recipe of settings to a model file: images, the chip it trains on, a float net that a family of
+ * models shares, and the checkpoint that a stopped run leaves. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/store.h"
+#include "study/model_file.h"
+#include "study/study.h"
+#include "study/train_chip.h"
+
+enum { PATH_BYTES = 4096 };
+
+typedef struct Training {
+    const MhoSettings *settings;
+    const MhoModelOptions *options;
+    const char *path;
+    char recipe[65], checkpoint[PATH_BYTES];
+    MhoQuantParams quant;
+    MhoDataset kept, held;
+    MhoTrainChip chip;
+    MhoRecord *start, *resume;
+} Training;
+
+MhoStatus mho_checkpoint_path(const char *model, const char *recipe, char *path, size_t size, MhoError *error)
+{
+    const char *slash = strrchr(model, '/'), *name = slash ? slash + 1 : model, *dot = strrchr(name, '.');
+    int n = snprintf(path, size, "results/checkpoints/%.*s-%.12s.h5", dot ? (int)(dot - name) : (int)strlen(name), name,
+                     recipe);
+    return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "%s: the path is too long", model);
+}
+
+bool mho_model_was_made(const MhoModelOptions *options, const char *path)
+{
+    size_t length = strlen(path);
+    const char *at = options->made ? *options->made : NULL;
+    while (at && (at = strstr(at, path)) != NULL) {
+        if (at > *options->made && at[-1] == '\n' && at[length] == '\n')
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+static MhoStatus note_made(const MhoModelOptions *options, const char *path, MhoError *error)
+{
+    char *joined;
+    if (!options->made)
+        return MHO_OK;
+    if (asprintf(&joined, "%s\n%s\n", *options->made ? *options->made : "", path) < 0)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the name of a model");
+    free(*options->made);
+    *options->made = joined;
+    return MHO_OK;
+}
+
+/* A checkpoint after every epoch; the last record is the model. */
+static MhoStatus save(void *context, const MhoRecord *record, bool final, MhoError *error)
+{
+    const Training *t = context;
+    MhoStatus status = mho_store_write(final ? t->path : t->checkpoint, record, error);
+    if (status == MHO_OK && final)
+        (void)unlink(t->checkpoint);
+    return status;
+}
+
+static MhoStatus find_places(Training *t, MhoError *error)
+{
+    MhoStatus status = mho_recipe_digest(t->settings, t->recipe, error);
+    if (status == MHO_OK)
+        status = mho_checkpoint_path(t->path, t->recipe, t->checkpoint, sizeof t->checkpoint, error);
+    const char *const paths[] = {t->path, t->checkpoint};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && status == MHO_OK; i++) {
+        status = mho_make_folders(paths[i], error);
+        if (status == MHO_OK)
+            status = mho_check_writable(paths[i], error);
+    }
+    return status;
+}
+
+static MhoStatus open_training(Training *t, MhoError *error)
+{
+    MhoStatus status = mho_settings_policies(t->settings, &t->quant, error);
+    if (status == MHO_OK)
+        status = mho_study_training(t->settings, t->options->data, &t->kept, &t->held, error);
+    if (status == MHO_OK && mho_settings_uses(t->settings, "train.chip"))
+        status = mho_train_chip_create(mho_settings_train(t->settings)->chip,
+                                       (uint64_t)mho_settings_study(t->settings)->seed, &t->chip, error);
+    return status;
+}
+
+static void close_training(Training *t)
+{
+    mho_record_destroy(t->start);
+    mho_record_destroy(t->resume);
+    mho_dataset_destroy(&t->kept);
+    mho_dataset_destroy(&t->held);
+    mho_train_chip_destroy(&t->chip);
+}
+
+static bool is_of_recipe(const MhoRecord *record, const char *recipe)
+{
+    const char *made_by = mho_attribute_string(&record->attributes, "recipe");
+    return made_by && strcmp(made_by, recipe) == 0;
+}
+
+/* A checkpoint that cannot be read: an error when --resume asked for it, else one line and training starts anew. */
+static MhoStatus drop_checkpoint(Training *t, const MhoError *why, MhoError *error)
+{
+    char text[MHO_ERROR_TEXT_MAX / 2];
+    snprintf(text, sizeof text, "%.*s", (int)sizeof text - 1, why->text);
+    mho_record_destroy(t->resume);
+    t->resume = NULL;
+    if (t->options->resume == MHO_RESUME_ASKED)
+        return mho_fail(error, MHO_INPUT, "%s; without --resume training starts anew", text);
+    mho_log(t->options->log, MHO_LOG_WARNING, "%s; training starts anew", text);
+    return MHO_OK;
+}
+
+static MhoStatus find_checkpoint(Training *t, MhoError *error)
+{
+    MhoError why = {0};
+    if (access(t->checkpoint, F_OK) != 0)
+        return MHO_OK;
+    if (t->options->resume == MHO_RESUME_NONE) {
+        mho_log(t->options->log, MHO_LOG_WARNING, "%s holds an unfinished run; --resume would go on with it",
+                t->checkpoint);
+        return MHO_OK;
+    }
+    MhoStatus status = mho_store_read(t->checkpoint, true, &t->resume, &why);
+    if (status == MHO_OK && !is_of_recipe(t->resume, t->recipe))
+        status = mho_fail(&why, MHO_INPUT, "%s is not a checkpoint of this recipe", t->checkpoint);
+    if (status == MHO_INPUT)
+        return drop_checkpoint(t, &why, error);
+    if (status != MHO_OK)
+        return mho_fail(error, status, "%s", why.text);
+    mho_log(t->options->log, MHO_LOG_INFO, "going on from %s", t->checkpoint);
+    return MHO_OK;
+}
+
+/* The finished float net of this recipe at path, or NULL: it has to be trained. */
+static MhoRecord *read_float(const MhoModelOptions *options, const char *path, const char *recipe)
+{
+    MhoRecord *record = NULL;
+    MhoError why = {0};
+    if (access(path, F_OK) != 0 || (options->retrain && !mho_model_was_made(options, path)))
+        return NULL;
+    if (mho_store_read(path, true, &record, &why) == MHO_OK && is_of_recipe(record, recipe))
+        return record;
+    mho_log(options->log, MHO_LOG_WARNING, "%s%s; it is trained again", why.text[0] ? why.text : path,
+            why.text[0] ? "" : " is of another recipe");
+    mho_record_destroy(record);
+    return NULL;
+}
+
+/* Settings whose ladder ends behind its first word; NULL where that is the whole ladder. */
+static MhoStatus float_settings(const MhoSettings *settings, MhoSettings **alone, MhoError *error)
+{
+    char first[MHO_TEXT_MAX];
+    const char *ladder = mho_settings_train(settings)->ladder;
+    *alone = NULL;
+    ladder += strspn(ladder, " \t");
+    size_t length = strcspn(ladder, " \t");
+    if (strncmp(ladder, "float", strlen("float")) != 0 || ladder[length + strspn(ladder + length, " \t")] == '\0')
+        return MHO_OK;
+    snprintf(first, sizeof first, "%.*s", (int)length, ladder);
+    MhoStatus status = mho_settings_copy(settings, alone, error);
+    return status == MHO_OK ? mho_settings_set(*alone, "train.ladder", first, NULL, error) : status;
+}
+
+/* The float net that the members of a family share, made when it is not there. */
+static MhoStatus find_start(Training *t, MhoError *error)
+{
+    char path[PATH_BYTES] = "", recipe[65];
+    MhoSettings *alone = NULL;
+    MhoStatus status = float_settings(t->settings, &alone, error);
+    if (status == MHO_OK && alone)
+        status = mho_recipe_digest(alone, recipe, error);
+    if (status == MHO_OK && alone)
+        status = mho_model_float_path(alone, recipe, path, sizeof path, error);
+    if (status == MHO_OK && path[0] && !(t->start = read_float(t->options, path, recipe))) {
+        mho_log(t->options->log, MHO_LOG_INFO, "training %s, which the models of this family share", path);
+        status = mho_model_train(alone, t->options, path, error);
+        if (status == MHO_OK)
+            status = mho_store_read(path, true, &t->start, error);
+    }
+    mho_settings_destroy(alone);
+    return status;
+}
+
+static MhoStatus train(Training *t, MhoError *error)
+{
+    MhoNet *net = NULL;
+    MhoTrainInput input = {
+        .kept = &t->kept,
+        .held = &t->held,
+        .train = mho_settings_train(t->settings),
+        .quant = &t->quant,
+        .seed = (uint64_t)mho_settings_study(t->settings)->seed,
+        .recipe = t->recipe,
+        .threads = t->options->threads,
+        .log = t->options->log,
+        .checkpoint = save,
+        .context = t,
+        .chip = t->chip.settings ? &t->chip.config : NULL,
+        .start = t->start,
+        .resume = t->resume,
+        .resume_file = t->checkpoint,
+    };
+    MhoStatus status = mho_train(&input, &net, error);
+    mho_net_destroy(net);
+    return status;
+}
+
+MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+                          MhoError *error)
+{
+    Training t = {.settings = settings, .options = options, .path = path};
+    MhoStatus status = find_places(&t, error);
+    if (status == MHO_OK)
+        status = find_start(&t, error);
+    if (status == MHO_OK)
+        status = open_training(&t, error);
+    if (status == MHO_OK)
+        status = find_checkpoint(&t, error);
+    if (status == MHO_OK) {
+        status = train(&t, error);
+        if (status == MHO_INPUT && t.resume && strstr(error->text, t.checkpoint)) { /* whole, but not its content */
+            MhoError why = *error;
+            status = drop_checkpoint(&t, &why, error);
+            if (status == MHO_OK)
+                status = train(&t, error);
+        }
+    }
+    if (status == MHO_OK)
+        status = note_made(options, path, error);
+    close_training(&t);
+    return status;
+}
