@@ -20,6 +20,10 @@ void draw_trained(MhoNet *net);
 /* Built, drawn, quantized, weights fitted, ranges calibrated on images (n), batch norm removed if asked. */
 MhoNet *quantized_net(const QuantizedSetup *setup, const uint8_t *images, size_t n);
 
+/* A net by hand, calibrated on images (n): groups, signed codes, padded pools, a quantizer behind a quantizer. */
+extern const MhoShape grouped_input;
+MhoNet *grouped_net(const uint8_t *images, size_t n);
+
 /* (n, shape) random bytes. */
 uint8_t *random_images(MhoShape shape, size_t n, uint32_t seed);
 

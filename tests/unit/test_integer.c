@@ -138,71 +138,12 @@ START_TEST(test_integer_is_plain_loops)
 }
 END_TEST
 
-/* ---- a net by hand: groups, signed inputs, padded pools, a quantizer behind a quantizer --------------------------------- */
-
-static void add_weighted(MhoNet *net, const char *name, const char *input, MhoConvSettings settings)
-{
-    MhoError error = {0};
-
-    snprintf(settings.policy, sizeof settings.policy, "fqconv");
-    settings.scale = MHO_SCALE_PER_CHANNEL;
-    must(mho_net_add(net, name, settings.kernel ? "conv" : "dense", &settings, sizeof settings, input, NULL, &error), &error);
-}
-
-static void add_codes(MhoNet *net, const char *name, const char *input, int bits, int lower)
-{
-    MhoQuantizerSettings settings = {.bits = bits, .lower = lower, .policy = "fqconv"};
-    MhoError error = {0};
-
-    must(mho_net_add(net, name, "quantizer", &settings, sizeof settings, input, NULL, &error), &error);
-}
-
-static void add_pool(MhoNet *net, const char *name, const char *input, MhoPoolSettings settings)
-{
-    MhoError error = {0};
-
-    must(mho_net_add(net, name, "pool", &settings, sizeof settings, input, NULL, &error), &error);
-}
-
-static const MhoShape odd = {9, 7, 4};
-
-static MhoNet *net_by_hand(const uint8_t *images)
-{
-    MhoInputSettings input = {.h = odd.h, .w = odd.w, .c = odd.c, .divisor = 255.0};
-    MhoError error = {0};
-    MhoNet *net;
-
-    must(mho_net_create("by_hand", &net, &error), &error);
-    must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
-    add_weighted(net, "conv1", "image", (MhoConvSettings){.channels = 6, .kernel = 3, .stride = 1, .pad = 1, .groups = 2, .bits = 4});
-    add_codes(net, "signed1", "conv1", 5, -1);
-    add_pool(net, "maximum", "signed1", (MhoPoolSettings){.kind = MHO_POOL_MAX, .window = 2, .stride = 1});
-    add_pool(net, "average", "maximum", (MhoPoolSettings){.kind = MHO_POOL_AVERAGE, .window = 3, .stride = 2, .pad = 1});
-    add_codes(net, "signed2", "average", 8, -1);
-    add_codes(net, "signed3", "signed2", 3, -1);
-    add_weighted(net, "conv2", "signed3",
-                 (MhoConvSettings){.channels = 51, .kernel = 2, .stride = 1, .pad = 1, .groups = 3, .bits = 8, .bias = true});
-    add_codes(net, "positive", "conv2", 4, 0);
-    add_weighted(net, "logits", "positive", (MhoConvSettings){.channels = 10, .groups = 1, .bits = 2, .bias = true});
-    must(mho_net_finish(net, &error), &error);
-    net->n_classes = 10;
-    must(mho_net_initialize(net, 2, &error), &error);
-    for (size_t i = 0; i < net->n_nodes; i++) {
-        MhoNodeArray *scale = mho_node_array(&net->nodes[i], "log_scale"), *bias = mho_node_array(&net->nodes[i], "bias");
-        for (size_t k = 0; scale && k < scale->n; k++)
-            scale->value[k] = NAN;
-        for (size_t k = 0; bias && k < bias->n; k++)
-            bias->value[k] = 0.02F * (float)k - 0.3F;
-    }
-    must(mho_net_fit_weights(net, &error), &error);
-    must(mho_net_calibrate(net, images, N_IMAGES, 0, &error), &error);
-    return net;
-}
+/* ---- groups, signed inputs, padded pools, weights of two bytes ---------------------------------------------------------- */
 
 START_TEST(test_integer_with_groups_and_signs)
 {
-    uint8_t *images = random_images(odd, N_IMAGES, 4);
-    MhoNet *net = net_by_hand(images);
+    uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
+    MhoNet *net = grouped_net(images, N_IMAGES);
     MhoProgram *program = lowered(net);
     Outputs integer = integer_outputs(program, images, N_IMAGES, 0);
 
@@ -239,8 +180,8 @@ static void widen_codes(MhoProgram *program)
 
 START_TEST(test_integer_with_sixteen_bit_weights)
 {
-    uint8_t *images = random_images(odd, N_IMAGES, 4);
-    MhoNet *net = net_by_hand(images);
+    uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
+    MhoNet *net = grouped_net(images, N_IMAGES);
     MhoProgram *program = lowered(net);
     MhoError error = {0};
     float logits[10];
