@@ -64,29 +64,41 @@ static double decibel(double signal, double noise)
     return noise > 0.0 ? 10.0 * log10(signal / noise) : INFINITY;
 }
 
+/* Bits of a layer's converters as text; "-": they are ideal. */
+static void format_adc_bits(const MhoPrepared *prepared, const MhoMatrix *matrix, char text[16])
+{
+    const MhoAdcModel *adc = prepared->config.adc;
+    snprintf(text, 16, "-");
+    if (adc->set_bits)
+        snprintf(text, 16, "%d", matrix->adc_bits ? matrix->adc_bits : adc->bits(prepared->config.adc_params));
+}
+
 static MhoStatus print_layers(const Evaluation *at, const MhoTrial *trial, MhoError *error)
 {
     double bops = 0.0;
-    printf("%-16s %6s %6s %6s %6s %9s %12s %10s %8s %8s %8s\n", "layer", "rows", "cols", "groups", "tiles", "cells",
-           "conversions", "ADC step", "SNR dB", "clipped", "MBOPs");
+    printf("%-16s %3s %3s %3s %6s %6s %6s %6s %9s %12s %10s %8s %8s %8s\n", "layer", "W", "A", "ADC", "rows", "cols",
+           "groups", "tiles", "cells", "conversions", "ADC step", "SNR dB", "clipped", "MBOPs");
     for (size_t l = 0; l < at->prepared.program->n_matrices; l++) {
         const MhoMatrix *matrix = &at->prepared.program->matrices[l];
         MhoLayerPlan plan = mho_plan_layer(at->prepared.plan, l);
         const MhoLayerMeter *meter = &trial->layers[l];
         MhoBopsLayer layer;
+        char adc_bits[16];
         MhoStatus status =
             mho_net_bops_layer(at->prepared.net, mho_net_find(at->prepared.net, matrix->name), &layer, error);
         if (status != MHO_OK)
             return status;
         bops += mho_bops_layer(layer);
-        printf("%-16s %6zu %6zu %6zu %6zu %9zu %12llu %10.4g %8.1f %7.3f%% %8.3f\n", matrix->name,
-               matrix->rows + plan.shift_rows, matrix->cols, matrix->groups, plan.row_tiles * plan.col_tiles,
-               plan.devices, (unsigned long long)plan.conversions, (double)plan.step,
-               decibel(meter->signal, meter->noise),
+        format_adc_bits(&at->prepared, matrix, adc_bits);
+        printf("%-16s %3.0f %3.0f %3s %6zu %6zu %6zu %6zu %9zu %12llu %10.4g %8.1f %7.3f%% %8.3f\n", matrix->name,
+               layer.weight_bits, layer.activation_bits, adc_bits, matrix->rows + plan.shift_rows, matrix->cols,
+               matrix->groups, plan.row_tiles * plan.col_tiles, plan.devices, (unsigned long long)plan.conversions,
+               (double)plan.step, decibel(meter->signal, meter->noise),
                meter->conversions ? 100.0 * (double)meter->clipped / (double)meter->conversions : 0.0,
                1e-6 * mho_bops_layer(layer));
     }
-    printf("conversions are per image, ADC steps in accumulator units, SNR and clipping of chip 0\n"
+    printf("bits of weights (W), of the codes that a layer reads (A) and of its converters (ADC); conversions are per\n"
+           "image, ADC steps in accumulator units, SNR and clipping of chip 0\n"
            "bit operations per image: %.4g million\n", 1e-6 * bops);
     return MHO_OK;
 }

@@ -27,7 +27,7 @@ static const Option table[] = {
     {MHO_OPTION_RETRAIN, "--retrain", NULL, "train the model again even if it is there"},
     {MHO_OPTION_RESUME, "--resume", NULL, "go on from the last checkpoint of this recipe"},
     {MHO_OPTION_LAYERS, "--layers", NULL,
-     "one line per layer: tiles, conversions, converter step, signal-to-noise, clipping"},
+     "one line per layer: bits, tiles, conversions, converter step, signal-to-noise, clipping, bit operations"},
     {MHO_OPTION_TRACE, "--trace", "N", "write the codes of every layer for image N, ideal and on the chip (-o FILE)"},
     {MHO_OPTION_FROM, "--from", "PATH", "your own copy of the files"},
     {MHO_OPTION_BATCH, "--batch", "N", "images classified at once (else 250); results do not depend on it"},

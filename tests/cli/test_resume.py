@@ -328,6 +328,8 @@ def test_other_commands(place):
     assert "integer network" in text and "95 % interval" in text and "conv1" in text and "SNR dB" in text, text
     table = [line.split() for line in text.splitlines() if "%" in line and line.split()[0] in ("conv1", "conv2", "logits")]
     assert len(table) >= 2 and all(float(row[-1]) > 0 for row in table), text
+    bits = {row[0]: row[1:4] for row in table}
+    assert bits["conv1"] == ["2", "8", "8"] and bits["conv2"] == ["2", "4", "8"], text
     total = float(re.search(r"bit operations per image: (\S+) million", text).group(1))
     assert 0 < sum(float(row[-1]) for row in table) <= 1.001 * total, text
     place.done("eval", place.model, *data, "--set", "chip.cell.name=pcm", "--trace", "3", "-o", "trace.h5")
