@@ -13,13 +13,13 @@ typedef enum MhoFeedback { MHO_FEEDBACK_CODES, MHO_FEEDBACK_CHIP } MhoFeedback;
 
 /* The keys "allocate.*" that all allocators share; table in mho_allocate_model. */
 typedef struct MhoAllocateParams {
-    char name[MHO_TEXT_MAX];       /* allocator */
-    char rungs[MHO_TEXT_MAX];      /* "8 6 4 3 2": bits of weights and activations, falling */
-    char adc_rungs[MHO_TEXT_MAX];  /* bits of converters, falling; "": they do not compete */
-    double size, bops, accuracy;   /* budgets, 0: none: mean bits of a weight; MBOPs an image; points of held-out accuracy
-                                    * below the first net's */
-    int moves;                     /* at most; 0: no limit */
-    int feedback;                  /* MhoFeedback */
+    char name[MHO_TEXT_MAX];      /* allocator */
+    char rungs[MHO_TEXT_MAX];     /* "8 6 4 3 2": bits of weights and activations, falling */
+    char adc_rungs[MHO_TEXT_MAX]; /* bits of converters, falling; "": they do not compete */
+    double size, bops, accuracy; /* budgets, 0: none: mean bits of a weight; MBOPs an image; points of held-out accuracy
+                                  * below the first net's */
+    int moves;                   /* at most; 0: no limit */
+    int feedback;                /* MhoFeedback */
     int probe_images, probe_chips; /* held-out images of a probe; chips of a probe on the chip */
     double recovered;              /* recovery ends at this share of the accuracy before the move */
     int recovery_epochs;           /* at most */
@@ -48,8 +48,8 @@ typedef struct MhoAllocator {
     /* Floats it keeps per competitor from move to move (all 0 before the first). */
     size_t n_state;
     /* Choose who moves. competitors (n), at least one awake; state (n, n_state). move: number from 0; progress 0..1
-     * towards the nearest budget. Draws come from stream only. feedback (n): what each competitor's probe said, NaN where
-     * not asked; share (n): the probability that each was chosen with. Both are logged. */
+     * towards the nearest budget. Draws come from stream only. feedback (n): what each competitor's probe said, NaN
+     * where not asked; share (n): the probability that each was chosen with. Both are logged. */
     MhoStatus (*choose)(const void *params, const MhoCompetitor *competitors, size_t n, const MhoProbe *probe,
                         MhoStream stream, int move, double progress, double *state, double *feedback, double *share,
                         size_t *winner, MhoError *error);
@@ -57,9 +57,9 @@ typedef struct MhoAllocator {
 
 extern const MhoRegistry mho_allocator_registry; /* ccq uniform */
 
-/* The stage "allocate" over an allocator: fills *allocation, whose context is freed by mho_allocation_destroy. Everything
- * is borrowed while it lives. held: images that probes read, of the training set only. chip: for feedback = chip and
- * adc_rungs; NULL: none. USAGE when no budget is set or none can be reached. */
+/* The stage "allocate" over an allocator: fills *allocation, whose context is freed by mho_allocation_destroy.
+ * Everything is borrowed while it lives. held: images that probes read, of the training set only. chip: for feedback =
+ * chip and adc_rungs; NULL: none. USAGE when no budget is set or none can be reached. */
 typedef struct MhoAllocateInput {
     const MhoAllocateParams *params;
     const MhoAllocator *allocator;

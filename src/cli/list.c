@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocate/allocate.h"
 #include "base/yaml.h"
 #include "cli/command.h"
 #include "data/dataset.h"
@@ -12,10 +13,11 @@
 
 const MhoRegistry *const command_registries[] = {&mho_cell_registry,   &mho_adc_registry,       &mho_dac_registry,
                                                  &mho_wire_registry,   &mho_quantizer_registry, &mho_layer_registry,
-                                                 &mho_dataset_registry};
+                                                 &mho_dataset_registry, &mho_allocator_registry};
 const size_t command_n_registries = sizeof command_registries / sizeof *command_registries;
 
-static const MhoModel *const fixed_tables[] = {&mho_study_model, &mho_chip_model, &mho_noise_model, &mho_quant_model, &mho_train_model};
+static const MhoModel *const fixed_tables[] = {&mho_study_model, &mho_chip_model, &mho_noise_model, &mho_quant_model, &mho_train_model,
+                                             &mho_allocate_model};
 
 enum { N_FIXED = sizeof fixed_tables / sizeof *fixed_tables };
 
@@ -116,7 +118,7 @@ static MhoStatus run_list(MhoOptions *options, MhoError *error)
 const Command command_list = {
     .name = "list",
     .usage = "[KIND]",
-    .summary = "models: cell adc dac wire quantizer layer dataset network experiment",
+    .summary = "models: cell adc dac wire quantizer layer dataset allocator network experiment",
     .help = "  mho list cell        memory cells\n"
             "  mho list experiment  studies that come with mho",
     .options = 0,
@@ -157,7 +159,8 @@ static void describe_model(const char *kind, const MhoModel *model)
                   {"adc", "chip.adc."},
                   {"dac", "chip.dac."},
                   {"wire", "chip.wire."},
-                  {"quantizer", "quant.weight."}};
+                  {"quantizer", "quant.weight."},
+                  {"allocator", "allocate."}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(kind, places[i].kind) == 0)
             snprintf(prefix, sizeof prefix, "%s%s.", places[i].prefix, model->name);

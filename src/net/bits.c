@@ -2,8 +2,8 @@
  *
  * Other bits change the unit that a layer's integer sums are counted in,
  *   unit_k = scale_x e^(s_w,k) / n_w,
- * so shifts are multiplied by old unit / new unit and keep their value. A learned converter range covers all channels of
- * a layer: it grows with the largest codes, n_x n_w new / n_x n_w old.
+ * so shifts are multiplied by old unit / new unit and keep their value. A learned converter range covers all channels
+ * of a layer: it grows with the largest codes, n_x n_w new / n_x n_w old.
  */
 #include "net/bits.h"
 
@@ -67,8 +67,8 @@ static MhoStatus fill_units(const MhoNet *net, int *last, MhoBitUnit *units, siz
                             "--set quant.activation.bits=8)",
                             net->nodes[i].name);
         if (conv)
-            units[(*n)++] = (MhoBitUnit){.layer = (int)i,
-                                         .weights = (double)mho_node_array(&net->nodes[i], "weight")->n};
+            units[(*n)++] =
+                (MhoBitUnit){.layer = (int)i, .weights = (double)mho_node_array(&net->nodes[i], "weight")->n};
     }
     find_layers(net, last);
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)

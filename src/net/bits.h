@@ -19,8 +19,8 @@ typedef struct MhoBitUnit {
 MhoStatus mho_net_bit_units(const MhoNet *net, MhoBitUnit **units, size_t *n, MhoError *error) MHO_CHECKED;
 
 /* The same graph and values with other bits: weight and quantizer bits, and converter bits, per node (n_nodes); 0: as
- * they are (a NULL array: all as they are). Weight scales of layers whose bits change are fitted anew; activation ranges
- * stay. USAGE when a policy does not take its bits. */
+ * they are (a NULL array: all as they are). Weight scales of layers whose bits change are fitted anew; activation
+ * ranges stay. USAGE when a policy does not take its bits. */
 MhoStatus mho_net_with_bits(const MhoNet *net, const int *bits, const int *adc_bits, MhoNet **made,
                             MhoError *error) MHO_CHECKED;
 
