@@ -7,7 +7,7 @@
 static MhoStream chip_stream(const MhoChip *chip, size_t l, const Tile *tile, uint32_t slice)
 {
     return (MhoStream){.seed = chip->plan->config.seed,
-                       .place = mho_crossbar_place(chip->plan, l, tile->number, slice),
+                       .place = mho_place((uint32_t)l, tile->number, slice),
                        .chip = chip->number,
                        .noise = (float)chip->plan->config.chip.noise};
 }

@@ -31,9 +31,8 @@ static int amplitude(const MhoPlan *plan, size_t l, double step)
 }
 
 /* Patterns first .. first + P - 1 of a group into the block's codes; the negative phase is idle. */
-static void fill_patterns(const MhoPlan *plan, MhoRun *run, size_t l, size_t first, size_t P, int code)
+static void fill_patterns(const LayerPlan *layer, MhoRun *run, size_t l, size_t first, size_t P, int code)
 {
-    const LayerPlan *layer = &plan->layers[l];
     uint32_t words[2];
 
     for (size_t i = 0; i < P * layer->stride; i++) {
@@ -41,7 +40,7 @@ static void fill_patterns(const MhoPlan *plan, MhoRun *run, size_t l, size_t fir
         run->codes[1][i] = 0;
     }
     for (size_t r = 0; r < layer->rows; r++) {
-        mho_pattern_words(plan, l, r, 1, words);
+        mho_pattern_words(l, r, 1, words);
         for (size_t p = 0; p < P; p++) {
             run->codes[0][p * layer->stride + r] = (uint8_t)(mho_pattern_bit(words, (unsigned)(first + p)) ? code : 0);
         }
@@ -57,7 +56,7 @@ static double reference_read(const MhoState *state, MhoRun *run, size_t l, int c
 
     for (read.group = 0; read.group < layer->matrix.groups; read.group++) {
         for (read.first = 0; read.first < MHO_PATTERNS; read.first += MHO_BLOCK) {
-            fill_patterns(state->chip->plan, run, l, read.first, read.P, code);
+            fill_patterns(layer, run, l, read.first, read.P, code);
             mho_crossbar_read_group(&read);
             for (size_t u = 0; u < layer->col_tiles; u++) {
                 const Tile *tile = mho_crossbar_tile(layer, read.group, 0, u);

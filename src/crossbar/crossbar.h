@@ -56,7 +56,6 @@ typedef struct MhoChipConfig {
     const MhoWireModel *wire;
     const void *cell_params, *adc_params, *dac_params, *wire_params;
     uint64_t seed;
-    uint32_t first_layer; /* number of a plan's first matrix in random counters: 0 where a plan holds a whole network */
 } MhoChipConfig;
 
 /* One analog layer. codes and shift are borrowed while the plan lives. */
@@ -84,6 +83,7 @@ typedef struct MhoLayerPlan {
     uint64_t conversions;                    /* ADC conversions of one image */
     double largest_sum;                      /* largest possible |sum| that a converter meets, accumulator units */
     float step;                              /* ADC step (LSB) in accumulator units; 0 until set */
+    double largest_code;                     /* of its converters */
 } MhoLayerPlan;
 
 /* Plan tiles for n matrices. Widths of the random counters, integer bounds (s32 sums, ADC code sums in 64 bit) and

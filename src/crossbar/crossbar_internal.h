@@ -156,11 +156,6 @@ const Tile *mho_crossbar_tile(const LayerPlan *layer, size_t group, size_t row_t
 /* Weight code of row r (always-on rows included) and column j of a group. */
 int mho_crossbar_code(const LayerPlan *layer, size_t group, size_t r, size_t j);
 double mho_crossbar_largest_code(const MhoPlan *plan, const LayerPlan *layer);
-/* Place of the draws of a tile or row tile, or of one slice of its reads. */
-static inline uint32_t mho_crossbar_place(const MhoPlan *plan, size_t l, uint32_t tile, uint32_t slice)
-{
-    return mho_place(plan->config.first_layer + (uint32_t)l, tile, slice);
-}
 
 /* shift.c: always-on rows that realise every |shift| up to largest; inputs (rows) may be NULL to count only. */
 size_t mho_shift_rows(int64_t largest, int n_weight, int n_input, uint8_t *inputs);
@@ -214,7 +209,7 @@ void mho_noise_add(const Pass *pass, const Tile *tile);  /* to run->y (P, column
 void mho_probe_add(MhoRangeProbe *probe, size_t l, size_t P, size_t stride, size_t n, const float *y);
 
 /* range.c. Reference pattern p of row r: bit p of two words, the same for every chip. */
-void mho_pattern_words(const MhoPlan *plan, size_t l, size_t row0, size_t rows, uint32_t *words); /* (rows, 2) */
+void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words); /* (rows, 2) */
 static inline bool mho_pattern_bit(const uint32_t words[2], unsigned p)
 {
     return words[p / 32] >> p % 32 & 1U;

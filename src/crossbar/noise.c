@@ -25,7 +25,7 @@ static MhoStream read_stream(const Pass *pass, size_t number, int sub)
     const uint32_t slice = (uint32_t)((pass->phase * MHO_DAC_MAX_SLICES + pass->slice) * MHO_POLARITIES + sub);
 
     return (MhoStream){.seed = chip->plan->config.seed,
-                       .place = mho_crossbar_place(chip->plan, pass->read->l, (uint32_t)number, slice),
+                       .place = mho_place((uint32_t)pass->read->l, (uint32_t)number, slice),
                        .chip = chip->number,
                        .image = pass->read->image,
                        .noise = (float)chip->plan->config.chip.noise};

@@ -260,9 +260,8 @@ static MhoStatus check_config(const MhoChipConfig *c, const MhoMatrix *matrices,
     if (!c || !c->cell || !c->adc || !c->dac || !c->wire || !matrices || n == 0) {
         return mho_fail(error, MHO_USAGE, "a plan needs a cell, an ADC, a DAC, a wire model and at least one matrix");
     }
-    if (c->first_layer > 1U << MHO_LAYER_BITS || n > (1U << MHO_LAYER_BITS) - c->first_layer) {
-        return mho_fail(error, MHO_USAGE, "%zu analog layers from number %u on, at most %d", n, c->first_layer,
-                        1 << MHO_LAYER_BITS);
+    if (n > (size_t)1 << MHO_LAYER_BITS) {
+        return mho_fail(error, MHO_USAGE, "%zu analog layers, at most %d", n, 1 << MHO_LAYER_BITS);
     }
     return mho_model_check(&mho_chip_model, &c->chip, error);
 }
@@ -363,7 +362,8 @@ MhoLayerPlan mho_plan_layer(const MhoPlan *plan, size_t l)
                           .devices = layer->devices,
                           .conversions = layer->conversions,
                           .largest_sum = layer->largest_sum,
-                          .step = plan->steps[l]};
+                          .step = plan->steps[l],
+                          .largest_code = mho_crossbar_largest_code(plan, layer)};
 }
 
 bool mho_plan_is_random(const MhoPlan *plan)

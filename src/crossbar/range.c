@@ -7,9 +7,9 @@
  */
 #include "crossbar/crossbar_internal.h"
 
-void mho_pattern_words(const MhoPlan *plan, size_t l, size_t row0, size_t rows, uint32_t *words)
+void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words)
 {
-    const MhoStream stream = {.place = mho_crossbar_place(plan, l, 0, 0)};
+    const MhoStream stream = {.place = mho_place((uint32_t)l, 0, 0)};
 
     mho_random_words(stream, MHO_DRAW_PATTERN, 2 * row0, 2 * rows, words);
 }
@@ -43,11 +43,11 @@ static double largest_sum(const LayerPlan *layer, const Tile *tile, const double
 }
 
 /* Largest |sum| of a reference pattern at input code 1. */
-static double largest_pattern(const MhoPlan *plan, size_t l, const Tile *tile, const double *weights, uint32_t *words)
+static double largest_pattern(size_t l, const Tile *tile, const double *weights, uint32_t *words)
 {
     double largest = 0.0;
 
-    mho_pattern_words(plan, l, tile->row0, tile->rows, words);
+    mho_pattern_words(l, tile->row0, tile->rows, words);
     for (unsigned p = 0; p < MHO_PATTERNS; p++) {
         for (size_t j = 0; j < tile->columns; j++) {
             double sum = 0.0;
@@ -71,7 +71,7 @@ MhoStatus mho_tile_ranges(void *context, size_t l, const Tile *tile, size_t i, T
     plan->tiles[i].largest_sum = largest_sum(&plan->layers[l], tile, scratch->weights);
     if (plan->config.chip.compensation != MHO_COMPENSATE_NONE) {
         plan->tiles[i].largest_pattern =
-            largest_pattern(plan, l, tile, scratch->weights, (uint32_t *)(void *)scratch->narrow);
+            largest_pattern(l, tile, scratch->weights, (uint32_t *)(void *)scratch->narrow);
     }
     return MHO_OK;
 }

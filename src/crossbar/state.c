@@ -89,7 +89,7 @@ static void freeze(const MhoState *state, size_t l, const Tile *tile, int q, con
     const MhoPlan *plan = state->chip->plan;
     const size_t row_tile = tile->group * plan->layers[l].row_tiles + tile->row_tile;
     MhoReadNoise noise = {.linear = scratch->linear[q], .square = scratch->square[q]};
-    MhoStream stream = {.seed = plan->config.seed, .place = mho_crossbar_place(plan, l, tile->number, (uint32_t)q),
+    MhoStream stream = {.seed = plan->config.seed, .place = mho_place((uint32_t)l, tile->number, (uint32_t)q),
                         .chip = state->chip->number, .noise = (float)plan->config.chip.noise};
     float *g = scratch->g[q];
 
@@ -101,7 +101,7 @@ static void freeze(const MhoState *state, size_t l, const Tile *tile, int q, con
     if (noise.row_linear + noise.row_square > 0.0) {
         const float sigma = (float)__builtin_sqrt(noise.row_linear + noise.row_square);
 
-        stream.place = mho_crossbar_place(plan, l, (uint32_t)row_tile, MHO_ROW_SLICE);
+        stream.place = mho_place((uint32_t)l, (uint32_t)row_tile, MHO_ROW_SLICE);
         mho_normal_fill(stream, MHO_DRAW_FROZEN_READ, tile->rows, scratch->linear[q]);
         for (size_t i = 0; i < cells->n; i++) {
             scratch->spare[i] += g[i] * sigma * scratch->linear[q][i / tile->cell_cols[q]];

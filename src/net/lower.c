@@ -95,44 +95,52 @@ static bool any_shift(const int32_t *shift, size_t n)
     return false;
 }
 
-static MhoStatus lower_matrix(Lowering *lowering, size_t i, MhoError *error)
+MhoStatus mho_net_matrix(const MhoNet *net, int i, int16_t *order, int16_t *codes, int32_t *shift, MhoMatrix *matrix,
+                         MhoError *error)
 {
-    MhoProgram *program = lowering->program;
-    MhoNode *node = &lowering->net->nodes[i];
+    const MhoNode *node = &net->nodes[i];
     const MhoConvSettings *conv = mho_node_conv(node);
-    const size_t n = mho_node_array(node, "weight")->n, c = (size_t)node->shape.c;
+    const size_t c = (size_t)node->shape.c;
+    MhoStatus status = mho_net_code_range(net, node->inputs[0], &matrix->n_input, &matrix->signed_input, error);
 
-    if (conv->bits == 0)
-        return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: its weights are float; a chip and the integer "
-                        "executor need codes (--set quant.weight.bits=8 --set quant.activation.bits=8)", node->name);
-    const size_t m = program->n_matrices++;
-    MhoMatrix *matrix = &program->matrices[m];
-    int16_t *layer = mho_arena_take(&program->memory, n, sizeof *layer);
-    int16_t *codes = mho_arena_take(&program->memory, n, sizeof *codes);
-    int32_t *shift = mho_arena_take(&program->memory, c, sizeof *shift);
-    MhoStatus status =
-        mho_net_code_range(lowering->net, node->inputs[0], &matrix->n_input, &matrix->signed_input, error);
     if (status != MHO_OK) {
         mho_fail_context(error, "input of node '%s'", node->name);
         return status;
     }
-    status = mho_net_weight_codes(lowering->net, (int)i, layer, shift, error);
+    status = mho_net_weight_codes(net, i, order, shift, error);
     if (status == MHO_OK)
-        status = mho_net_weight_range(lowering->net, (int)i, &matrix->n_weight, error);
+        status = mho_net_weight_range(net, i, &matrix->n_weight, error);
     if (status != MHO_OK)
         return status;
+    const MhoGather gather = mho_node_gather(net, node);
     snprintf(matrix->name, sizeof matrix->name, "%s", node->name);
     matrix->groups = mho_node_is(node, "dense") ? 1 : (size_t)conv->groups;
     matrix->cols = c / matrix->groups;
-    matrix->rows = n / c;
+    matrix->rows = (size_t)gather.kernel_h * (size_t)gather.kernel_w * (size_t)gather.c_count;
     matrix->codes = codes;
     matrix->shift = any_shift(shift, c) ? shift : NULL;
     matrix->positions = (size_t)node->shape.h * (size_t)node->shape.w;
     matrix->adc_bits = conv->adc_bits;
     matrix->adc_range = conv->adc_range ? mho_exp((double)*mho_node_values(node, "adc_log_range")) : 0.0;
-    turn_codes(matrix, layer, codes);
-    lowering->matrix_of[i] = m;
+    turn_codes(matrix, order, codes);
     return MHO_OK;
+}
+
+static MhoStatus lower_matrix(Lowering *lowering, size_t i, MhoError *error)
+{
+    MhoProgram *program = lowering->program;
+    MhoNode *node = &lowering->net->nodes[i];
+    const size_t n = mho_node_array(node, "weight")->n, c = (size_t)node->shape.c;
+
+    if (mho_node_conv(node)->bits == 0)
+        return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: its weights are float; a chip and the integer "
+                        "executor need codes (--set quant.weight.bits=8 --set quant.activation.bits=8)", node->name);
+    int16_t *order = mho_arena_take(&program->memory, n, sizeof *order);
+    int16_t *codes = mho_arena_take(&program->memory, n, sizeof *codes);
+    int32_t *shift = mho_arena_take(&program->memory, c, sizeof *shift);
+    lowering->matrix_of[i] = program->n_matrices++;
+    return mho_net_matrix(lowering->net, (int)i, order, codes, shift, &program->matrices[lowering->matrix_of[i]],
+                          error);
 }
 
 /* The next step, writing the codes (or logits) of node i. */

@@ -2,7 +2,7 @@
 #ifndef MHO_NET_INTERNAL_H
 #define MHO_NET_INTERNAL_H
 
-#include "kernels/kernels.h"
+#include "crossbar/crossbar.h"
 #include "net/requant.h"
 
 enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and elements of one output */
@@ -33,6 +33,11 @@ int mho_net_readers(const MhoNet *net, int node, int *last);
 
 /* Windows of a convolution, dense layer or pool on its input; for anything else one position at a time. Of group 0. */
 MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node);
+
+/* The matrix of a quantized weighted layer that reads codes: order and codes (weights) as the net and as the array
+ * orders them, shift (k); they are the caller's and codes and shift stay borrowed. */
+MhoStatus mho_net_matrix(const MhoNet *net, int node, int16_t *order, int16_t *codes, int32_t *shift,
+                         MhoMatrix *matrix, MhoError *error) MHO_CHECKED;
 
 /* The policy of a weighted or quantizer node; errors name the node. */
 MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;

@@ -279,6 +279,7 @@ void mho_pass_destroy(MhoPass *pass)
     for (int i = 0; pass->nodes && i < (int)pass->net->n_nodes; i++)
         if (layer_of(pass, i)->destroy)
             layer_of(pass, i)->destroy(pass, i);
+    mho_pass_chip_destroy(pass);
     if (pass->stream)
         dnnl_stream_destroy(pass->stream);
     if (pass->engine)
@@ -346,6 +347,8 @@ MhoStatus mho_pass_forward(MhoPass *pass, const uint8_t *images, bool use_batch_
     pass->images = images;
     pass->batch_statistics = use_batch_statistics;
     pass->forward_done = false;
+    if (status == MHO_OK)
+        status = mho_pass_chip_program(pass, error);
     for (int i = 0; i < (int)pass->net->n_nodes && status == MHO_OK; i++) {
         const struct MhoPassLayer *layer = layer_of(pass, i);
 

@@ -40,12 +40,23 @@ typedef enum MhoNodeMode {
  * element) only. */
 void mho_pass_set_modes(MhoPass *pass, const uint8_t *modes, uint64_t seed, uint32_t step);
 
-/* Hardware-aware training: while batch statistics are in use, sums of quantized layers that read codes are those of a
- * chip programmed anew from (config->seed, step): programming noise, drift to `at`, compensation, read noise, converters
- * as in crossbar.h. The converter's range is the node's adc_log_range. Backward is straight-through: weights and inputs
- * as their clean codes, nothing through a clipped conversion, which moves its range instead. config is borrowed until
- * set again; NULL: none. Joshi et al., Nat. Commun. 11 (2020) 2473. */
+/* Hardware-aware training: while batch statistics are in use, sums of quantized layers that read codes are those of
+ * chip number `step` of config, as the analog executor computes them with the images numbered from 0: programming noise,
+ * drift to `at`, compensation, read noise, converters. Ranges: unit, maximum and fixed as in crossbar.h; learned and
+ * calibrated are the nodes' adc_log_range, which has a gradient where it is learned and is held where calibrated.
+ * Backward is straight-through: weights and inputs as their clean codes, nothing through a clipped conversion, which
+ * moves its range instead. Injected noise on weights or activations beside a chip, and a node without the range it
+ * needs, are USAGE errors of the forward pass. config is borrowed until set again; NULL: none.
+ * Joshi et al., Nat. Commun. 11 (2020) 2473. */
 void mho_pass_set_chip(MhoPass *pass, const MhoChipConfig *config, MhoCondition at, uint32_t step);
+
+/* The configuration on which a net that trains on this one is judged: the same, calibrated ranges as the net has them. */
+MhoChipConfig mho_pass_chip_config(const MhoChipConfig *config);
+
+/* A copy of a quantized net (batch norm may stand) whose quantized layers all have adc_log_range: as it is where there is
+ * one, else the range calibrated on the ideal chip with training images (n). USAGE as lowering and plans say. */
+MhoStatus mho_net_learn_ranges(const MhoNet *net, const MhoChipConfig *config, const uint8_t *images, size_t n,
+                               int threads, MhoNet **made, MhoError *error) MHO_CHECKED;
 
 /* images (batch, h, w, c) u8; logits (batch, classes). use_batch_statistics: training mode of batch norm, which moves
  * its running statistics. false: evaluation; sums of codes are exact (beyond 2^24 by planes of weights; USAGE names

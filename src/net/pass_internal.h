@@ -53,6 +53,10 @@ struct MhoPass {
     const uint8_t *modes; /* (net->n_nodes) MhoNodeMode, NULL: codes everywhere */
     uint64_t modes_seed;
     uint32_t modes_step;
+    const MhoChipConfig *chip_config; /* NULL: none */
+    MhoCondition chip_at;
+    uint32_t chip_step;
+    struct MhoPassChip *chip; /* pass_chip.c; NULL until needed */
     const uint8_t *images; /* during a forward pass */
     MhoArena arena;
     MhoPassNode *nodes; /* (net->n_nodes) */
@@ -198,6 +202,23 @@ MhoStatus mho_weighted_check(const void *settings, MhoError *error) MHO_CHECKED;
 /* Arrays of a layer of k channels and these weights' shape. */
 size_t mho_weighted_arrays(const MhoConvSettings *settings, const size_t weight_shape[4], MhoNodeArray *arrays);
 extern const struct MhoPassLayer mho_weighted_pass;
+
+/* Fit the scale of a quantized layer's levels to its weights where the tensor places them. */
+void mho_weighted_follow(MhoPass *pass, int node);
+
+/* pass_chip.c
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct MhoPassChip MhoPassChip;
+/* The chip of this forward pass, if one is set; before any layer runs. */
+MhoStatus mho_pass_chip_program(MhoPass *pass, MhoError *error) MHO_CHECKED;
+void mho_pass_chip_destroy(MhoPass *pass);
+/* Whether a weighted layer reads codes into this pass's chip. */
+bool mho_pass_on_chip(const MhoPass *pass, int node);
+/* Stored sums, shift included, from the chip. */
+void mho_pass_chip_forward(MhoPass *pass, int node);
+/* Mask the gradient of sums that clipped and give the range its own; nothing for a layer that was not on the chip. */
+void mho_pass_chip_backward(MhoPass *pass, int node);
 
 /* One array of a node's list. */
 void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,

@@ -5,7 +5,7 @@
  *   value_k = m_k (sum + round(shift_k)) + bias_k,  m_k = scale_x e^(s_w,k) / n_w
  * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads
  * them. In training a layer may have clean or noisy values instead of codes (modes of pass.h), as many steps that are
- * not whole. In evaluation, a layer that may pass 2^24 multiplies planes, code = sum_p step^p plane_p, added in double.
+ * not whole, or sums of a chip (pass_chip.c). In evaluation, a layer that may pass 2^24 multiplies planes, code = sum_p step^p plane_p, added in double.
  * Non-uniform levels: a training pass fits e^(s_w) to the weights first. A float layer stores values; the scale of its
  * input is multiplied into its weights.
  * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356. Injected weight noise: sigma in steps of the weight's own grid.
@@ -280,11 +280,13 @@ static MhoStatus choose_planes(const MhoPass *pass, int node, Weighted *w, doubl
                     pass->net->nodes[node].name);
 }
 
-/* The scale of levels that the tensor itself places. */
-static void follow_weights(MhoPass *pass, int node, const Weighted *w)
+void mho_weighted_follow(MhoPass *pass, int node)
 {
+    const Weighted *w = pass->nodes[node].state;
     MhoNode *self = &pass->net->nodes[node];
 
+    if (!w->policy.quantizer->nonuniform)
+        return;
     w->policy.quantizer->fit(w->policy.params, w->shape, mho_node_array(self, "weight")->value,
                              mho_node_array(self, "log_scale")->value);
 }
@@ -320,8 +322,8 @@ static MhoStatus prepare_codes(MhoPass *pass, int node, Weighted *w, MhoError *e
     MhoPassNode *self = &pass->nodes[node];
     const bool exact = self->coded && !pass->batch_statistics && !pass->noisy;
 
-    if (w->policy.quantizer->nonuniform && pass->batch_statistics)
-        follow_weights(pass, node, w);
+    if (pass->batch_statistics)
+        mho_weighted_follow(pass, node);
     for (size_t k = 0; k < w->shape.channels; k++)
         if (!isfinite(log_scale[k]))
             return mho_fail(error, MHO_USAGE, "node '%s': its weight scale is not set; fit the weights first", name);
@@ -457,6 +459,10 @@ static MhoStatus weighted_forward(MhoPass *pass, int node, MhoError *error)
     if (pass->noisy && pass->noise.weight_per_image && pass->noise.weight != 0.0 && w->single)
         return forward_per_image(pass, node, w, error);
     add_weight_noise(pass, node, w, 0);
+    if (w->mode == MHO_MODE_CODES && mho_pass_on_chip(pass, node)) {
+        mho_pass_chip_forward(pass, node);
+        return MHO_OK;
+    }
     MhoStatus status = mho_convolution_set_weights(pass, w->whole, false, error);
     if (status == MHO_OK)
         status = mho_convolution_forward(pass, w->whole, mho_pass_input(pass, node, 0)->stored,
@@ -500,6 +506,8 @@ static MhoStatus weighted_backward(MhoPass *pass, int node, MhoError *error)
     const int source = pass->net->nodes[node].inputs[0];
     Weighted *w = pass->nodes[node].state;
     float *d_source = mho_pass_gradient_begin(pass, source);
+
+    mho_pass_chip_backward(pass, node);
     MhoStatus status = d_source ? mho_convolution_set_weights(pass, w->whole, true, error) : MHO_OK;
 
     if (status == MHO_OK)
