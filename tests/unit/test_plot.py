@@ -72,32 +72,80 @@ def model(path):
         history["stage"] = ["float"] * 8 + ["w8a8"] * 6 + ["w2a4"] * 10
 
 
+def write_table(path, variants, conditions, accuracy, versus=(), difference=None, samples=8, samples_are="chip"):
+    """A result with a comparison: a row per variant and condition. accuracy(variant, row), difference(variant, versus, row):
+    (mean, half of the interval) or None where not compared."""
+    grids = np.meshgrid(*[np.arange(len(v)) for v, _ in conditions.values()], indexing="ij") if conditions else []
+    rows = [{key: values[i] for (key, (values, _)), i in zip(conditions.items(), at)}
+            for at in zip(*(grid.ravel() for grid in grids))] or [{}]
+    rows = [(variant, row) for variant in variants for row in rows]
+    with h5py.File(path, "w") as file:
+        file.attrs["title"] = "Variants of a network on the same chips"
+        file["accuracy"] = np.array([[accuracy(*row)] * 2 for row in rows])
+        table = file.create_group("summary/analysis")
+        table.attrs["samples_are"] = samples_are
+        if conditions:
+            table.attrs["conditions"] = list(conditions)
+        table["variant"] = [variant for variant, _ in rows]
+        table["samples"] = np.full(len(rows), samples)
+        for key, (values, unit) in conditions.items():
+            column = [row[key] for _, row in rows]
+            table[key] = column if isinstance(values[0], str) else np.array(column, float)
+            table[key].attrs["units"] = unit
+        for name, shift in (("mean", 0.0), ("low", -0.004), ("high", 0.004)):
+            table["accuracy_" + name] = np.array([accuracy(*row) for row in rows]) + shift
+        if versus:
+            table["versus"] = list(versus)
+            found = [[difference(variant, other, row) or (np.nan, np.nan) for other in versus] for variant, row in rows]
+            found = np.array(found)
+            for name, sign in (("mean", 0), ("low", -1), ("high", 1)):
+                table["difference_" + name] = found[:, :, 0] + sign * found[:, :, 1]
+
+
+TRAINED = ["plain training", "trained with 0.3 LSB weight noise"]
+
+
 def difference(path):
-    """Trained with 0 and 0.3 LSB of noise, two cells, four levels of noise; the gain is made so that 0.5 shows nothing."""
-    levels, noise = [0.0, 0.3], [0.5, 1.0, 2.0, 4.0]
-    axes = {"chip.cell.name": (["pcm", "nor_flash"], ""), "train.noise.weight": (levels, "LSB"), "chip.noise": (noise, "")}
-    write_result(path, axes, falling)
-    with h5py.File(path, "r+") as file:
-        trained, scale = file["train.noise.weight"][()] > 0, file["chip.noise"][()]
-        analysis = file.create_group("summary/analysis")
-        analysis.attrs["compares"] = "train.noise.weight"
-        mean = np.where(trained, 0.01 * scale - 0.004, 0.0)
-        for name, shift in (("mean", 0.0), ("low", -0.005), ("high", 0.005)):
-            analysis["difference_" + name] = mean + np.where(trained, shift, 0.0)
-        analysis["difference_low"][...] = np.where(scale == 0.5, mean - 0.002, analysis["difference_low"][()])
+    """Two cells, four levels of noise; the gain is made so that 0.5 shows nothing."""
+    conditions = {"chip.cell.name": (["pcm", "nor_flash"], ""), "chip.noise": ([0.5, 1.0, 2.0, 4.0], "")}
+    write_table(path, TRAINED, conditions, lambda variant, row: falling(row) + 0.01 * (variant != TRAINED[0]), TRAINED[:1],
+                lambda variant, other, row: None if variant == other else (0.01 * row["chip.noise"] - 0.004, 0.005))
 
 
-def difference_of_words(path):
-    """No numeric condition: the cells stand side by side."""
-    write_result(path, {"chip.cell.name": (["pcm", "nor_flash"], ""), "train.noise.weight": ([0.0, 0.3], "LSB")}, falling)
+def bits(path):
+    """Three quantizers over bits; each with those before it, over seeds."""
+    names = ["even steps", "k-means", "quantiles"]
+    write_table(path, names, {"quant.weight.bits": ([2.0, 3.0, 4.0, 8.0], "bit")},
+                lambda variant, row: 0.9 - 0.4 * 2.0 ** (1 - row["quant.weight.bits"]) + 0.01 * names.index(variant),
+                names[:2], lambda variant, other, row: (0.01 * (names.index(variant) - names.index(other)), 0.015)
+                if names.index(variant) > names.index(other) else None, 5, "seed")
+
+
+def one_noise(path):
+    """Noise on weights, activations and sums, one at a time; only noise on weights knows how it is drawn."""
+    kinds = ["noise.weight", "noise.weight", "noise.activation", "noise.sum"]
+    conditions = {"k": (list(range(4)), ""), "level": ([0.0, 0.1, 0.3], "LSB")}
+    write_table(path, ["plain", "noise-trained"], conditions,
+                lambda variant, row: 0.9 - row["level"] * (1 + row["k"]) * (0.5 if variant == "plain" else 0.25))
     with h5py.File(path, "r+") as file:
-        analysis = file.create_group("summary/analysis")
-        analysis.attrs["compares"] = "train.noise.weight"
-        for name, value in (("mean", 0.0), ("low", -0.01), ("high", 0.01)):
-            analysis["difference_" + name] = np.full(4, value)
+        table = file["summary/analysis"]
+        kind, level = table["k"][()], table["level"][()]
+        for key in dict.fromkeys(kinds):
+            table[key] = np.where(np.array([kinds[int(k)] == key for k in kind]), level, 0.0)
+            table[key].attrs["units"] = "LSB"
+        table["noise.draw"] = np.where((level == 0) | (kind > 1), b"", np.where(kind == 0, b"image", b"chip"))
+        table.attrs["conditions"] = ["noise.draw"] + list(dict.fromkeys(kinds))
+
+
+def list_only(path):
+    """No numeric condition: a line per variant."""
+    names = ["uniform", "CCQ as published", "accuracy decides, T = 100"]
+    write_table(path, names, {}, lambda variant, row: 0.88 + 0.004 * names.index(variant), names[:1],
+                lambda variant, other, row: None if variant == other else (0.004 * names.index(variant), 0.005), 5, "seed")
 
 
 def load(path):
+    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     spec = importlib.util.spec_from_file_location("plot", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -142,7 +190,7 @@ def check_quickstart(module, folder):
 def check_interval(module, folder):
     """Without a summary in the file the interval is Student's: 8 chips, 2.365 standard errors."""
     with h5py.File(os.path.join(folder, "drift.h5"), "r") as file:
-        result, accuracy = module.Result(file), 100 * file["accuracy"][()]
+        result, accuracy = module.results.Result(file), 100 * file["accuracy"][()]
         figure = module.plot_result(file)
     half = 2.365 * accuracy[2].std(ddof=1) / np.sqrt(8)
     assert abs(result.high[2] - accuracy[2].mean() - half) < 1e-9
@@ -157,7 +205,7 @@ def check_times(module, folder):
     for seconds, words in ((0.0, "0 s"), (1.0, "1 s"), (90.0, "1.5 min"), (3600.0, "1 h"), (86400.0, "1 day"),
                            (2592000.0, "30 days"), (3.15e7, "1 year"), (31536000.0, "1 year"), (3.1536e8, "10 years"),
                            (2.5e-7, "250 ns"), (1e-3, "1 ms"), (3.1536e11, "10000 years")):
-        assert module.duration(seconds) == words, module.duration(seconds)
+        assert module.axes.duration(seconds) == words, module.axes.duration(seconds)
     with h5py.File(os.path.join(folder, "drift.h5"), "r") as file:
         ax = module.plot_result(file).axes[0]
     assert ax.get_xscale() == "log" and ax.get_xlabel() == "time since programming"
@@ -188,45 +236,67 @@ def note_of(figure):
     return " ".join(" ".join(entry.get_text() for entry in figure.texts).split())
 
 
+def legend_of(figure):
+    return [entry.get_text() for entry in figure.legends[0].get_texts()]
+
+
 def check_difference(module, folder):
     """Plain training is not drawn; the bars are the file's intervals; what shows nothing is hollow and named."""
     assert os.path.exists(os.path.join(folder, "difference_difference.png")), "the command did not write the second figure"
     with h5py.File(os.path.join(folder, "difference.h5"), "r") as file:
-        figure = module.plot_difference(file)
-    assert [ax.get_title() for ax in figure.axes] == ["PCM", "NOR flash"]
+        plain, figure = module.plot_table(file), module.plot_difference(file)
+    assert legend_of(plain) == TRAINED and legend_of(figure) == TRAINED[1:]
+    assert [ax.get_title() for ax in figure.axes] == [ax.get_title() for ax in plain.axes] == ["PCM", "NOR flash"]
     for ax in figure.axes:
         bars = ax.containers[0]
-        assert np.allclose(bars.lines[0].get_xdata(), [0.5, 1, 2, 4])
         assert np.allclose(bars.lines[0].get_ydata(), [0.1, 0.6, 1.6, 3.6])
         ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])
-        assert np.allclose(ends, [[-0.1, 0.6], [0.1, 1.1], [1.1, 2.1], [3.1, 4.1]]), ends
+        assert np.allclose(ends, [[-0.4, 0.6], [0.1, 1.1], [1.1, 2.1], [3.1, 4.1]]), ends
         assert any(np.allclose(line.get_ydata(), 0) for line in ax.get_lines()), "no zero line"
         hollow = [line for line in ax.get_lines() if line.get_markerfacecolor() == "white"]
         assert len(hollow) == 1 and np.allclose(hollow[0].get_xdata(), 0.5)
     note = note_of(figure)
-    assert "Trained with 0.3 LSB weight noise minus plain training, paired over 8 chips" in note, note
+    assert "Trained with 0.3 LSB weight noise minus plain training, paired over 8 simulated chips" in note, note
     assert "contains 0 at PCM, noise × 0.5; NOR flash, noise × 0.5 (hollow)" in note, note
-    with h5py.File(os.path.join(folder, "difference_of_words.h5"), "r") as file:
-        figure = module.plot_difference(file)
-    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["PCM", "NOR flash"]
-    assert "contains 0 at PCM; NOR flash (hollow)" in note_of(figure), note_of(figure)
+    assert "mean over 8 simulated chips; bands: 95 % Student interval" in note_of(plain), note_of(plain)
 
 
-def check_levels(module, folder):
-    """Several levels of training noise become curves over the condition; no interval contains 0 and the caption says so."""
-    path = os.path.join(folder, "levels.h5")
-    axes = {"train.noise.weight": ([0.0, 0.1, 0.3], "LSB"), "chip.noise": ([0.5, 1.0], "")}
-    write_result(path, axes, falling)
-    with h5py.File(path, "r+") as file:
-        analysis = file.create_group("summary/analysis")
-        analysis.attrs["compares"] = "train.noise.weight"
-        for name, value in (("mean", 0.02), ("low", 0.01), ("high", 0.03)):
-            analysis["difference_" + name] = np.full(6, value)
-        figure = module.plot_difference(file)
-    assert len(figure.axes[0].containers) == 2
-    assert [entry.get_text() for entry in figure.legends[0].get_texts()] == [
-        "trained with 0.1 LSB weight noise", "trained with 0.3 LSB weight noise"]
-    assert "No interval contains 0." in note_of(figure), note_of(figure)
+def check_bits(module, folder):
+    """A curve per variant over bits; the differences to each of the others in panels of their own, in the same colours."""
+    with h5py.File(os.path.join(folder, "bits.h5"), "r") as file:
+        plain, figure = module.plot_table(file), module.plot_difference(file)
+    ax = plain.axes[0]
+    assert legend_of(plain) == ["even steps", "k-means", "quantiles"] and list(ax.get_xticks()) == [2, 3, 4, 8]
+    assert len(plain.axes) == 1 and len(ax.collections) == 3 and ax.get_ylabel() == "accuracy (%)"
+    assert ax.get_xlabel() == "bits of weights", ax.get_xlabel()
+    assert [ax.get_title() for ax in figure.axes] == ["minus even steps", "minus k-means"]
+    assert [len(ax.containers) for ax in figure.axes] == [2, 1]
+    colour = {line.get_label(): line.get_color() for line in ax.get_lines()}
+    assert figure.axes[1].containers[0].lines[0].get_color() == colour["quantiles"]
+    assert "5 networks of different seeds" in note_of(figure) and "8 of 12 differences" in note_of(figure), note_of(figure)
+
+
+def check_one_noise(module, folder):
+    """A panel per kind of noise and draw, each over its own level; the rows without noise stand in all of them."""
+    with h5py.File(os.path.join(folder, "one_noise.h5"), "r") as file:
+        figure = module.plot_table(file)
+    shown = {(ax.get_title(), ax.get_xlabel()): ax for ax in figure.axes if ax.get_visible()}
+    assert list(shown) == [("fresh for every image", "noise on weights (LSB)"), ("fixed per chip", "noise on weights (LSB)"),
+                           ("", "noise on activations (LSB)"), ("", "noise on sums (LSB)")], list(shown)
+    for k, ax in enumerate(shown.values()):
+        plain = ax.get_lines()[0]
+        assert sorted(set(plain.get_xdata())) == [0, 0.1, 0.3]
+        assert abs(plain.get_ydata()[-1] - (90 - 15 * (1 + k))) < 1e-9, plain.get_ydata()
+
+
+def check_list(module, folder):
+    with h5py.File(os.path.join(folder, "list_only.h5"), "r") as file:
+        plain, figure = module.plot_table(file), module.plot_difference(file)
+    ax, names = plain.axes[0], ["uniform", "CCQ as published", "accuracy decides, T = 100"]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == names and ax.get_xlabel() == "accuracy (%)"
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first variant is not on top"
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == names[1:]
+    assert "CCQ as published minus uniform (hollow)" in note_of(figure), note_of(figure)
 
 
 def check_epochs(module, folder):
@@ -256,11 +326,10 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = sys.argv[2] if len(sys.argv) > 2 else temporary
         checks = [(write.__name__, lambda write=write: draw_twice(plot, write, folder, write.__name__))
-                  for write in (quickstart, drift, heat, names_only, model, difference,
-                                difference_of_words)]
+                  for write in (quickstart, drift, heat, names_only, model, difference, bits, one_noise, list_only)]
         checks += [(check.__name__, lambda check=check: check(module, folder))
-                   for check in (check_quickstart, check_interval, check_times, check_heat, check_difference, check_levels,
-                                 check_epochs)]
+                   for check in (check_quickstart, check_interval, check_times, check_heat, check_difference, check_bits,
+                                 check_one_noise, check_list, check_epochs)]
         checks.append(("refusals", lambda: check_refusals(plot, folder)))
         failed = 0
         print(f"1..{len(checks)}")

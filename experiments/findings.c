@@ -1,0 +1,31 @@
+/* findings.c - tables of comparisons into and out of a result. */
+#include "findings.h"
+
+#include <stdlib.h>
+
+MhoStatus findings_compare(const MhoRecord *result, const MhoComparison *comparison, MhoRecord *analysis,
+                           MhoError *error)
+{
+    MhoPoints points;
+    MhoStatus status = mho_points_read(result, &points, error);
+    return status == MHO_OK ? mho_comparison_add(&points, comparison, analysis, error) : status;
+}
+
+char *findings_print(const MhoRecord *result, const char *headline, void (*more)(const MhoRecord *analysis, FILE *out))
+{
+    char *text = NULL;
+    size_t size = 0;
+    const MhoRecord *analysis = mho_record_find(result, "summary/analysis");
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fprintf(out, "%s\n", headline);
+    if (analysis)
+        mho_comparison_print(analysis, out);
+    if (analysis && more)
+        more(analysis, out);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
