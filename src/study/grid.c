@@ -46,10 +46,16 @@ static MhoStatus point_make(const MhoStudy *study, size_t at, MhoPoint *point, M
 {
     *point = (MhoPoint){0};
     MhoStatus status = mho_settings_copy(study->settings, &point->settings, error);
-    for (size_t i = study->n_axes; i-- > 0 && status == MHO_OK;) {
+    for (size_t i = study->n_axes; i-- > 0;) {
         const MhoAxis *axis = &study->axes[i];
-        point->value[i] = at % axis->n;
+        if (axis->zipped)
+            continue;
+        for (size_t k = 0; k < mho_axes_together(study, i); k++)
+            point->value[i + k] = at % axis->n;
         at /= axis->n;
+    }
+    for (size_t i = 0; i < study->n_axes && status == MHO_OK; i++) {
+        const MhoAxis *axis = &study->axes[i];
         status = mho_settings_set(point->settings, axis->key, axis->values[point->value[i]], NULL, error);
     }
     if (status == MHO_OK)
@@ -146,7 +152,7 @@ static MhoStatus check_stages(const MhoGrid *grid, MhoError *error)
 MhoStatus mho_grid_create(const MhoStudy *study, MhoGrid *grid, MhoError *error)
 {
     *grid = (MhoGrid){.study = study, .n_combinations = 1};
-    for (size_t i = 0; i < study->n_axes; i++) {
+    for (size_t i = 0; i < study->n_axes; i += mho_axes_together(study, i)) {
         if (study->axes[i].n > MAX_COMBINATIONS / grid->n_combinations)
             return mho_fail(error, MHO_USAGE, "sweep: more than %d combinations", MAX_COMBINATIONS);
         grid->n_combinations *= study->axes[i].n;

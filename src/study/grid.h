@@ -1,4 +1,5 @@
-/* grid.h - the points of a sweep: every combination of the axes, each different one once.
+/* grid.h - the points of a sweep: every combination of the axes, each different one once; axes that move together count
+ * as one.
  *
  * Combinations that differ only in keys a point does not use (the noise factor of an ideal cell, another model's
  * parameter) are one point; such a value is stored as not applicable.
@@ -19,7 +20,8 @@ typedef struct MhoGrid {
     const MhoStudy *study;       /* borrowed */
     MhoPoint *points;
     size_t n_points;
-    size_t *point_of;            /* (product of axis lengths) row-major over axes: which point a combination is */
+    size_t *point_of;            /* (product of axis lengths) row-major over axes that are not zipped: which point a
+                                  * combination is */
     size_t n_combinations;
 } MhoGrid;
 

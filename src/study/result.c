@@ -222,11 +222,11 @@ static MhoStatus add_points(Assembly *at, MhoError *error)
     return status;
 }
 
-/* One coordinate array of the grid view. */
-static MhoStatus add_grid_axis(MhoRecord *view, const MhoStudy *study, const MhoAxis *swept, MhoError *error)
+/* The values of one key along an axis of the grid view. */
+static MhoStatus add_grid_key(MhoRecord *view, const MhoStudy *study, const MhoAxis *swept, const char *axis,
+                              MhoError *error)
 {
     const MhoParam *param = mho_settings_find(study->settings, swept->key, NULL);
-    const char *axis = swept->key;
     if (param->type != MHO_REAL && param->type != MHO_INT)
         return mho_record_add(view, swept->key, MHO_STRING, 1, &swept->n, &axis, "", param->help, swept->values, NULL,
                               error);
@@ -238,21 +238,39 @@ static MhoStatus add_grid_axis(MhoRecord *view, const MhoStudy *study, const Mho
     return status;
 }
 
+/* One axis of the grid view: a key with its values; or the numbers of the rows of keys that move together, called
+ * "a+b+c", with the values of each. */
+static MhoStatus add_grid_axis(MhoRecord *view, const MhoStudy *study, size_t first, char *name, size_t size,
+                               MhoError *error)
+{
+    size_t n = mho_axes_together(study, first), length = 0;
+    for (size_t i = first; i < first + n; i++)
+        length += (size_t)snprintf(name + length, size - length, "%s%s", i > first ? "+" : "", study->axes[i].key);
+    MhoStatus status =
+        n == 1 ? MHO_OK : add_axis(view, name, study->axes[first].n, "row of keys that move together", error);
+    for (size_t i = first; i < first + n && status == MHO_OK; i++)
+        status = add_grid_key(view, study, &study->axes[i], name, error);
+    return status;
+}
+
 /* accuracy again with one axis per swept key. A merged point stands at each of its combinations. */
 static MhoStatus add_grid(Assembly *at, MhoError *error)
 {
     const MhoGrid *grid = at->input->grid;
     const MhoStudy *study = grid->study;
-    size_t shape[MHO_MAX_RANK], rank = study->n_axes + 1;
+    size_t shape[MHO_MAX_RANK], rank = 1;
     const char *axes[MHO_MAX_RANK];
-    if (study->n_axes == 0 || rank > MHO_MAX_RANK)
+    char names[MHO_MAX_AXES][MHO_MAX_AXES * MHO_KEY_MAX];
+    for (size_t i = 0; i < study->n_axes; i += mho_axes_together(study, i))
+        rank++;
+    if (rank == 1 || rank > MHO_MAX_RANK)
         return MHO_OK;
     MhoRecord *view;
     MhoStatus status = mho_record_child(at->record, "grid", &view, error);
-    for (size_t i = 0; i < study->n_axes && status == MHO_OK; i++) {
-        shape[i] = study->axes[i].n;
-        axes[i] = study->axes[i].key;
-        status = add_grid_axis(view, study, &study->axes[i], error);
+    for (size_t i = 0, d = 0; i < study->n_axes && status == MHO_OK; i += mho_axes_together(study, i), d++) {
+        shape[d] = study->axes[i].n;
+        axes[d] = names[d];
+        status = add_grid_axis(view, study, i, names[d], sizeof names[d], error);
     }
     shape[rank - 1] = at->n_chips;
     axes[rank - 1] = "chip";

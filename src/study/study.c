@@ -1,186 +1,19 @@
 /* study.c - a study from its YAML file and the command line. */
 #include "study/study.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
 #include "base/yaml.h"
-
-static void axis_clear(MhoAxis *axis)
-{
-    for (size_t i = 0; i < axis->n; i++)
-        free(axis->values[i]);
-    free(axis->values);
-    *axis = (MhoAxis){0};
-}
+#include "study/axes_internal.h"
 
 void mho_study_destroy(MhoStudy *study)
 {
-    for (size_t i = 0; i < study->n_axes; i++)
-        axis_clear(&study->axes[i]);
+    mho_axes_clear(study);
     mho_settings_destroy(study->settings);
     *study = (MhoStudy){0};
-}
-
-/* Check one value against its table by setting it, so that a bad value is refused before anything runs. */
-static MhoStatus axis_push(MhoStudy *study, MhoAxis *axis, const char *text, const char *where, MhoError *error)
-{
-    MhoStatus status = mho_settings_set(study->settings, axis->key, text, where, error);
-    if (status != MHO_OK)
-        return status;
-    char canonical[MHO_TEXT_MAX];
-    mho_settings_format(study->settings, axis->key, canonical, sizeof canonical);
-    for (size_t i = 0; i < axis->n; i++)
-        if (strcmp(axis->values[i], canonical) == 0)
-            return mho_fail(error, MHO_USAGE, "%s%s%s: %s stands twice in the sweep", where ? where : "",
-                            where ? ": " : "", axis->key, canonical);
-    if (axis->n == MHO_MAX_AXIS_VALUES)
-        return mho_fail(error, MHO_USAGE, "%s: more than %d values", axis->key, MHO_MAX_AXIS_VALUES);
-    char **grown = realloc(axis->values, (axis->n + 1) * sizeof *grown);
-    if (!grown)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", axis->key);
-    axis->values = grown;
-    axis->values[axis->n] = strdup(canonical);
-    if (!axis->values[axis->n])
-        return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", axis->key);
-    axis->n++;
-    return MHO_OK;
-}
-
-/* first:last:step with both ends included. */
-static MhoStatus axis_range(MhoStudy *study, MhoAxis *axis, const char *text, const char *where, MhoError *error)
-{
-    double first, last, step;
-    char tail;
-    const char *lead = where ? where : "--set";
-    if (sscanf(text, "%lf:%lf:%lf%c", &first, &last, &step, &tail) != 3 || !isfinite(first) || !isfinite(last) ||
-        !isfinite(step))
-        return mho_fail(error, MHO_USAGE, "%s: %s: '%s' is no range; write first:last:step, as 4:8:2", lead, axis->key,
-                        text);
-    double count = floor((last - first) / step + 1e-9) + 1.0;
-    if (!(count >= 1.0 && count <= MHO_MAX_AXIS_VALUES))
-        return mho_fail(error, MHO_USAGE, "%s: %s: the range %s has no values or more than %d", lead, axis->key, text,
-                        MHO_MAX_AXIS_VALUES);
-    MhoStatus status = MHO_OK;
-    for (size_t i = 0; i < (size_t)count && status == MHO_OK; i++) {
-        char value[64];
-        snprintf(value, sizeof value, "%.12g", first + (double)i * step);
-        status = axis_push(study, axis, value, where, error);
-    }
-    return status;
-}
-
-/* A new axis for key, in place of an older one of the same key. */
-static MhoStatus axis_start(MhoStudy *study, const char *key, const char *where, MhoAxis **axis, MhoError *error)
-{
-    if (!mho_settings_find(study->settings, key, NULL))
-        return mho_settings_unknown(study->settings, key, where, error);
-    size_t at = 0;
-    while (at < study->n_axes && strcmp(study->axes[at].key, key) != 0)
-        at++;
-    if (at == MHO_MAX_AXES)
-        return mho_fail(error, MHO_USAGE, "%s%s%s: a sweep has at most %d axes", where ? where : "", where ? ": " : "",
-                        key, MHO_MAX_AXES);
-    if (at == study->n_axes)
-        study->n_axes++;
-    axis_clear(&study->axes[at]);
-    snprintf(study->axes[at].key, sizeof study->axes[at].key, "%s", key);
-    *axis = &study->axes[at];
-    return MHO_OK;
-}
-
-static void axis_drop(MhoStudy *study, const char *key)
-{
-    for (size_t i = 0; i < study->n_axes; i++) {
-        if (strcmp(study->axes[i].key, key) != 0)
-            continue;
-        axis_clear(&study->axes[i]);
-        study->n_axes--;
-        for (size_t j = i; j < study->n_axes; j++)
-            study->axes[j] = study->axes[j + 1];
-        study->axes[study->n_axes] = (MhoAxis){0};
-        return;
-    }
-}
-
-/* Number-valued keys may be swept with 4,6,8 and 4:8:2 without brackets; texts need brackets. */
-static bool is_number(const MhoSettings *settings, const char *key)
-{
-    const MhoParam *param = mho_settings_find(settings, key, NULL);
-    return param && (param->type == MHO_REAL || param->type == MHO_INT);
-}
-
-/* Write a value so that unescape() reads it back: special characters behind a backslash, line ends as "\\n". */
-static void write_escaped(const char *value, const char *special, FILE *out)
-{
-    for (; *value; value++) {
-        if (*value == '\n') {
-            fputs("\\n", out);
-            continue;
-        }
-        if (*value == '\\' || strchr(special, *value))
-            fputc('\\', out);
-        fputc(*value, out);
-    }
-}
-
-/* In place, up to the first bare `end` ('\0': none) or the text's end; returns what stands behind it, or NULL. */
-static char *unescape(char *text, char end)
-{
-    char *to = text;
-    for (; *text && (*text != end || end == '\0'); text++) {
-        if (*text == '\\' && text[1])
-            *to++ = *++text == 'n' ? '\n' : *text;
-        else
-            *to++ = *text;
-    }
-    char *rest = *text ? text + 1 : NULL;
-    *to = '\0';
-    return rest;
-}
-
-/* Values between commas; a comma of a value stands behind a backslash. */
-static MhoStatus set_list(MhoStudy *study, const char *key, char *list, const char *where, MhoError *error)
-{
-    MhoAxis *axis;
-    MhoStatus status = axis_start(study, key, where, &axis, error);
-    for (char *word = list, *rest; word && status == MHO_OK; word = rest) {
-        word += strspn(word, " ");
-        rest = unescape(word, ',');
-        size_t length = strlen(word);
-        while (length > 0 && word[length - 1] == ' ')
-            word[--length] = '\0';
-        status = axis_push(study, axis, word, where, error);
-    }
-    return status;
-}
-
-/* One scalar text: a value, a list or a range. */
-static MhoStatus set_text(MhoStudy *study, const char *key, const char *text, const char *where, MhoError *error)
-{
-    size_t length = strlen(text);
-    bool number = is_number(study->settings, key);
-    bool bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
-    if (bracketed || (number && strchr(text, ','))) {
-        char *list = strdup(bracketed ? text + 1 : text);
-        if (!list)
-            return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", key);
-        if (bracketed)
-            list[length - 2] = '\0';
-        MhoStatus status = set_list(study, key, list, where, error);
-        free(list);
-        return status;
-    }
-    if (number && strchr(text, ':')) {
-        MhoAxis *axis;
-        MhoStatus status = axis_start(study, key, where, &axis, error);
-        return status == MHO_OK ? axis_range(study, axis, text, where, error) : status;
-    }
-    axis_drop(study, key);
-    return mho_settings_set(study->settings, key, text, where, error);
 }
 
 typedef struct Reader {
@@ -204,20 +37,47 @@ static MhoStatus see_key(Reader *reader, const char *key, const char *where, Mho
     return MHO_OK;
 }
 
-static MhoStatus read_sequence(MhoStudy *study, const char *path, const char *key, const MhoYaml *leaf, MhoError *error)
+/* The keys of a leaf, "a" or "a,b,c"; each is met for the first time. */
+static MhoStatus see_keys(Reader *reader, const char *text, const char *where, MhoKeys *keys, MhoError *error)
+{
+    MhoStatus status = mho_keys_split(text, where, keys, error);
+    for (size_t i = 0; i < keys->n && status == MHO_OK; i++)
+        status = see_key(reader, keys->name[i], where, error);
+    return status;
+}
+
+/* One value of a sweep's list, or a row of them where several keys move together. */
+static MhoStatus read_item(MhoStudy *study, size_t first, const MhoYaml *item, const char *where, MhoError *error)
+{
+    const char *values[MHO_MAX_AXES + 1];
+    size_t n = mho_axes_together(study, first);
+    if (n == 1 && item->kind == MHO_NODE_SCALAR)
+        return mho_axes_push(study, first, (const char *const *)&item->scalar, 1, where, error);
+    if (n == 1)
+        return mho_fail(error, MHO_USAGE, "%s: sweep.%s: values are plain, not nested", where, study->axes[first].key);
+    bool is_row = item->kind == MHO_NODE_LIST;
+    for (size_t k = 0; k < item->n_children && k <= MHO_MAX_AXES && is_row; k++) {
+        is_row = item->children[k]->kind == MHO_NODE_SCALAR;
+        values[k] = item->children[k]->scalar;
+    }
+    if (!is_row)
+        return mho_fail(error, MHO_USAGE, "%s: sweep.%s and the keys behind it move together: rows are lists, as "
+                        "[0.2, 1]", where, study->axes[first].key);
+    n = item->n_children <= MHO_MAX_AXES ? item->n_children : MHO_MAX_AXES + 1;
+    return mho_axes_push(study, first, values, n, where, error);
+}
+
+static MhoStatus read_sequence(Reader *reader, const MhoKeys *keys, const MhoYaml *leaf, MhoError *error)
 {
     char where[4200];
-    snprintf(where, sizeof where, "%s:%d", path, leaf->line);
+    size_t first;
+    snprintf(where, sizeof where, "%s:%d", reader->path, leaf->line);
     if (leaf->n_children == 0)
-        return mho_fail(error, MHO_USAGE, "%s: sweep.%s: an empty list", where, key);
-    MhoAxis *axis;
-    MhoStatus status = axis_start(study, key, where, &axis, error);
+        return mho_fail(error, MHO_USAGE, "%s: sweep.%s: an empty list", where, keys->name[0]);
+    MhoStatus status = mho_axes_start(reader->study, keys, where, &first, error);
     for (size_t i = 0; i < leaf->n_children && status == MHO_OK; i++) {
-        const MhoYaml *item = leaf->children[i];
-        snprintf(where, sizeof where, "%s:%d", path, item->line);
-        status = item->kind == MHO_NODE_SCALAR
-                     ? axis_push(study, axis, item->scalar, where, error)
-                     : mho_fail(error, MHO_USAGE, "%s: sweep.%s: values are plain, not nested", where, key);
+        snprintf(where, sizeof where, "%s:%d", reader->path, leaf->children[i]->line);
+        status = read_item(reader->study, first, leaf->children[i], where, error);
     }
     return status;
 }
@@ -232,14 +92,15 @@ static MhoStatus read_leaf(void *context, const char *key, const MhoYaml *leaf, 
         key += 6;
     if (!swept && strncmp(key, "train.", 6) == 0)
         reader->study->has_train = true;
-    MhoStatus status = see_key(reader, key, where, error);
+    MhoKeys keys;
+    MhoStatus status = see_keys(reader, key, where, &keys, error);
     if (status != MHO_OK)
         return status;
     if (leaf->kind == MHO_NODE_SCALAR)
-        return set_text(reader->study, key, leaf->scalar, where, error);
+        return mho_axes_set(reader->study, key, leaf->scalar, where, error);
     if (!swept)
         return mho_fail(error, MHO_USAGE, "%s: %s: a list belongs under sweep:", where, key);
-    return read_sequence(reader->study, reader->path, key, leaf, error);
+    return read_sequence(reader, &keys, leaf, error);
 }
 
 MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
@@ -274,7 +135,7 @@ static bool acts_without_training(const char *key)
 static MhoStatus assign(MhoStudy *study, const char *assignment, bool any_recipe, MhoError *error)
 {
     const char *equals = strchr(assignment, '=');
-    char key[MHO_KEY_MAX];
+    char key[MHO_MAX_AXES * MHO_KEY_MAX];
     if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof key)
         return mho_fail(error, MHO_USAGE, "--set %s: write --set key=value", assignment);
     snprintf(key, sizeof key, "%.*s", (int)(equals - assignment), assignment);
@@ -282,20 +143,12 @@ static MhoStatus assign(MhoStudy *study, const char *assignment, bool any_recipe
         return mho_fail(
             error, MHO_USAGE,
             "--set %s: the study has no train: section, so nothing is trained and this would change nothing", key);
-    return set_text(study, key, equals + 1, "--set", error);
+    return mho_axes_set(study, key, equals + 1, "--set", error);
 }
 
 MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error)
 {
     return assign(study, assignment, false, error);
-}
-
-static bool is_axis(const MhoStudy *study, const char *key)
-{
-    for (size_t i = 0; i < study->n_axes; i++)
-        if (strcmp(study->axes[i].key, key) == 0)
-            return true;
-    return false;
 }
 
 static void write_changed(const MhoStudy *study, const MhoSettings *defaults, FILE *out)
@@ -308,21 +161,14 @@ static void write_changed(const MhoStudy *study, const MhoSettings *defaults, FI
             snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
             mho_settings_format(study->settings, key, value, sizeof value);
             mho_settings_format(defaults, key, usual, sizeof usual);
-            if (strcmp(value, usual) == 0 || is_axis(study, key))
+            if (strcmp(value, usual) == 0 || mho_is_axis(study, key))
                 continue;
             fprintf(out, "%s=", key);
-            write_escaped(value, "", out);
+            mho_write_escaped(value, "", out);
             fputc('\n', out);
         }
     }
-    for (size_t i = 0; i < study->n_axes; i++) {
-        fprintf(out, "%s=[", study->axes[i].key);
-        for (size_t v = 0; v < study->axes[i].n; v++) {
-            fputs(v ? ", " : "", out);
-            write_escaped(study->axes[i].values[v], ",", out);
-        }
-        fputs("]\n", out);
-    }
+    mho_axes_write(study, out);
 }
 
 char *mho_study_text(const MhoStudy *study)
@@ -353,7 +199,7 @@ MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *stu
         study->has_train |= strncmp(line, "train.", 6) == 0;
         char *value = strchr(line, '=');
         if (value && value[1] != '[') /* a list's values are unescaped one by one */
-            (void)unescape(value + 1, '\0');
+            (void)mho_unescape(value + 1, '\0');
         if (*line)
             status = assign(study, line, true, error);
     }

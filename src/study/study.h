@@ -1,8 +1,8 @@
 /* study.h - a study: settings, the axes that are swept, and where it came from.
  *
  * Read from YAML and then from --set key=value on the command line, which wins. A value that is a list ("[4, 6, 8]",
- * "4,6,8") or a range
- * ("4:8:2", first:last:step; last is a value when a step meets it) makes an axis of any key.
+ * "4,6,8") or a range ("4:8:2", first:last:step; last is a value when a step meets it) makes an axis of any key.
+ * Several keys move together under one name, "a,b,c", by rows of values, "[[0, 0, 0], [0.2, 0.2, 1]]".
  */
 #ifndef MHO_STUDY_STUDY_H
 #define MHO_STUDY_STUDY_H
@@ -15,6 +15,7 @@ typedef struct MhoAxis {
     char key[MHO_KEY_MAX];
     size_t n;
     char **values; /* (n) text, each valid for its key */
+    bool zipped;   /* moves together with the axis before it, which has as many values */
 } MhoAxis;
 
 typedef struct MhoStudy {
@@ -32,6 +33,9 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error) MHO
 /* One "key=value" of the command line. */
 MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error) MHO_CHECKED;
 void mho_study_destroy(MhoStudy *study);
+
+/* Number of axes that move together from axis `first` on, which is not zipped itself: 1 for an axis of its own. */
+size_t mho_axes_together(const MhoStudy *study, size_t first);
 
 /* Text that identifies the study and makes it again: a line "key=value" for every value that is not the default, lists
  * for axes; the caller frees it. NULL: out of memory. */

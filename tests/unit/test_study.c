@@ -113,9 +113,85 @@ START_TEST(axes_from_assignments)
 }
 END_TEST
 
+START_TEST(axes_that_move_together)
+{
+    MhoStudy study = read_text("sweep:\n  seed: [1, 2]\n  \"chip.noise, chip.time,data.name\": [[0, 1, \"a,[b]\"], [0.50, 1, c], "
+                               "[0.5, 2, c]]\n  chip.temperature: [300, 310]\n");
+    MhoError error = {0};
+    ck_assert_uint_eq(study.n_axes, 5);
+    CHECK_AXIS(&study, 1, "chip.noise", "0", "0.5", "0.5");
+    CHECK_AXIS(&study, 2, "chip.time", "1", "1", "2");
+    CHECK_AXIS(&study, 3, "data.name", "a,[b]", "c", "c");
+    for (size_t i = 0; i < study.n_axes; i++)
+        ck_assert_int_eq(study.axes[i].zipped, i == 2 || i == 3);
+    ck_assert_uint_eq(mho_axes_together(&study, 0), 1);
+    ck_assert_uint_eq(mho_axes_together(&study, 1), 3);
+    /* the text makes the same study again */
+    char *text = mho_study_text(&study);
+    ck_assert_ptr_nonnull(strstr(text, "chip.noise,chip.time,data.name=[[0, 1, a\\,[b\\]], [0.5, 1, c], [0.5, 2, c]]\n"));
+    MhoStudy again;
+    must(mho_study_from_text(text, "here", &again, &error), &error);
+    char *second = mho_study_text(&again);
+    ck_assert_str_eq(text, second);
+    CHECK_AXIS(&again, 3, "data.name", "a,[b]", "c", "c");
+    free(text);
+    free(second);
+    mho_study_destroy(&again);
+    /* the same keys anew stand where the old ones stood, with one more and in another order too */
+    must(mho_study_set(&study, "data.name,chip.time,chip.noise,data.limit=[[x, 5, 1, 0],[y, 6, 2, 9]]", &error), &error);
+    ck_assert_uint_eq(study.n_axes, 6);
+    CHECK_AXIS(&study, 1, "data.name", "x", "y");
+    CHECK_AXIS(&study, 4, "data.limit", "0", "9");
+    CHECK_AXIS(&study, 5, "chip.temperature", "300", "310");
+    /* one of them alone would leave rows without a value */
+    must_refuse(mho_study_set(&study, "chip.time=7", &error), &error, MHO_USAGE, "together with data.name");
+    must_refuse(mho_study_set(&study, "chip.time=7,8", &error), &error, MHO_USAGE, "together with data.name");
+    mho_study_destroy(&study);
+}
+END_TEST
+
+static const struct {
+    const char *text, *words;
+} refused_rows[] = {
+    {"sweep: {\"chip.noise,chip.time\": [[0, 1], [1]]}\n", "1 values for 2 keys"},
+    {"sweep: {\"chip.noise,chip.time\": [[0, 1], [1, 2, 3]]}\n", "3 values for 2 keys"},
+    {"sweep: {\"chip.noise,chip.time\": [[0, 1], [0.0, 1]]}\n", "twice in the sweep"},
+    {"sweep: {\"chip.noise,chip.time\": [0, 1]}\n", "rows are lists"},
+    {"sweep: {\"chip.noise,chip.time\": [[0, [1]]]}\n", "rows are lists"},
+    {"sweep: {\"chip.noise,chip.time\": []}\n", "empty list"},
+    {"sweep: {\"chip.noise,chip.time\": 3}\n", "[[0, 0], [0.2, 1]]"},
+    {"sweep: {\"chip.noise,chip.tyme\": [[0, 1]]}\n", "'chip.time'"},
+    {"sweep: {\"chip.noise,chip.noise\": [[0, 1]]}\n", "twice among keys"},
+    {"sweep: {\"chip.noise,\": [[0, 1]]}\n", "no key"},
+    {"sweep: {\"chip.noise,chip.time\": [[0, 1]], chip.time: [1]}\n", "chip.time is given twice"},
+    {"\"chip.noise,chip.time\": [[0, 1]]\n", "belongs under sweep"},
+    {"sweep: {chip.noise: [[0, 1]]}\n", "plain, not nested"},
+    {"sweep: {\"chip.noise,chip.time\": [[0, 1], [11, 1]]}\n", "10"},
+};
+
+START_TEST(refused_row_sweeps)
+{
+    char path[] = "/tmp/mho-study-XXXXXX";
+    const char *text = refused_rows[_i].text;
+    int file = mkstemp(path);
+    MhoError error = {0};
+    MhoStudy study;
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq((int)write(file, text, strlen(text)), (int)strlen(text));
+    close(file);
+    must_refuse(mho_study_read(path, &study, &error), &error, MHO_USAGE, refused_rows[_i].words);
+    unlink(path);
+}
+END_TEST
+
 static const struct {
     const char *assignment, *words;
 } refused[] = {
+    {"chip.noise,chip.time=1", "[[0, 0], [0.2, 1]]"},
+    {"chip.noise,chip.time=[[0, 1], [1, 2]", "[[0, 0], [0.2, 1]]"},
+    {"chip.noise,chip.time=[[0, 1] [1, 2]]", "[[0, 0], [0.2, 1]]"},
+    {"chip.noise,chip.time=[[0, 1],]", "[[0, 0], [0.2, 1]]"},
+    {"chip.noise,chip.time=[]", "[[0, 0], [0.2, 1]]"},
     {"chip.noise", "key=value"},       {"=1", "key=value"},           {"chip.noise=nan", "chip.noise"}, {"chip.noise=0,nan", "chip.noise"},
     {"chip.noise=0,0.0", "twice"},     {"chip.noise=1:2", "range"},   {"chip.noise=1:2:inf", "range"},  {"chip.noise=0:1:0", "no values"},
     {"chip.noise=1:0:1", "no values"}, {"chip.noise=0:9:1e-6", "no values or more"},                   {"chip.noise=0:11:1", "10"},
@@ -159,6 +235,8 @@ START_TEST(recipe_keys_need_training)
     must(mho_study_read(NULL, &study, &error), &error);
     ck_assert_int_eq(mho_study_set(&study, "train.noise.weight=0.3", &error), MHO_USAGE);
     ck_assert_ptr_nonnull(strstr(error.text, "no train: section"));
+    must_refuse(mho_study_set(&study, "quant.shift=[row, none]", &error), &error, MHO_USAGE, "no train: section");
+    must_refuse(mho_study_set(&study, "allocate.size=3", &error), &error, MHO_USAGE, "no train: section");
     must(mho_study_set(&study, "train.held_out=7", &error), &error);
     study.has_train = true;
     must(mho_study_set(&study, "train.noise.weight=0.3", &error), &error);
@@ -244,6 +322,8 @@ static Suite *suite(void)
     tcase_add_test(tcase, settings_keys_are_unique);
     tcase_add_test(tcase, axes_from_yaml);
     tcase_add_test(tcase, axes_from_assignments);
+    tcase_add_test(tcase, axes_that_move_together);
+    tcase_add_loop_test(tcase, refused_row_sweeps, 0, (int)(sizeof refused_rows / sizeof *refused_rows));
     tcase_add_loop_test(tcase, refused_assignments, 0, (int)(sizeof refused / sizeof *refused));
     tcase_add_test(tcase, too_many_axes);
     tcase_add_test(tcase, recipe_keys_need_training);

@@ -89,7 +89,9 @@ static const char *const idle[][3] = {
     {"chip.cell.t_observe=1,2", "chip.cell.name=pcm", "chip.cell.t_observe"},
     {"chip.cell.read=[frozen, per_read]", "chip.cell.name=ideal", "chip.cell.read"},
     {"chip.adc.uniform.bits=4,5", "chip.adc.name=ideal", "chip.adc.uniform.bits"},
-    {"quant.shift=[row, none]", "chip.cell.name=pcm", "no train: section"},
+    {"noise.draw=[chip, image]", "chip.adc.name=ideal", "noise.draw"},
+    {"noise.weight=0,0.2", "chip.adc.name=uniform", "chip.adc.name=ideal"},
+    {"noise.sum=0,0.2", "chip.cell.name=pcm", "noise.sum: noise on codes takes the place of a chip and chip.cell.name"},
     {"repeat=2,4", "chip.cell.name=pcm", "repeat"},
     {"title=[a, b]", "chip.cell.name=pcm", "title"},
     /* the wrong name is the news, not the axis that it makes idle */
@@ -104,6 +106,32 @@ START_TEST(idle_axes)
     MhoGrid grid;
     MhoError error = {0};
     must_refuse(mho_grid_create(&study, &grid, &error), &error, MHO_USAGE, idle[_i][2]);
+    mho_study_destroy(&study);
+}
+END_TEST
+
+/* Keys that move together are one axis of the product; what does not apply is merged key by key. */
+START_TEST(zipped_points)
+{
+    static const char *const expected[][4] = {{"0", "1", "-", "300"}, {"0", "1", "-", "310"}, {"0.5", "0", "image", "300"},
+                                              {"0.5", "0", "image", "310"}, {"0.5", "0", "chip", "300"},
+                                              {"0.5", "0", "chip", "310"}};
+    static const size_t point_of[] = {0, 1, 0, 1, 2, 3, 4, 5};
+    MhoStudy study = STUDY("chip.adc.name=ideal",
+                           "noise.weight,noise.sum,noise.draw=[[0, 1, chip], [0, 1, image], [0.5, 0, image], [0.5, 0, chip]]",
+                           "seed=[300, 310]");
+    MhoGrid grid;
+    MhoError error = {0};
+    must(mho_grid_create(&study, &grid, &error), &error);
+    ck_assert_uint_eq(grid.n_points, 6);
+    ck_assert_uint_eq(grid.n_combinations, 8);
+    for (size_t p = 0; p < 6; p++)
+        for (size_t i = 0; i < 4; i++)
+            ck_assert_msg(strcmp(value_of(&grid, p, i), expected[p][i]) == 0, "point %zu axis %zu: %s", p, i,
+                          value_of(&grid, p, i));
+    for (size_t c = 0; c < 8; c++)
+        ck_assert_uint_eq(grid.point_of[c], point_of[c]);
+    mho_grid_destroy(&grid);
     mho_study_destroy(&study);
 }
 END_TEST
@@ -140,6 +168,7 @@ static Suite *suite(void)
     TCase *tcase = tcase_create("grid");
     tcase_add_test(tcase, full_grid);
     tcase_add_test(tcase, merged_points);
+    tcase_add_test(tcase, zipped_points);
     tcase_add_test(tcase, models_are_points);
     tcase_add_loop_test(tcase, idle_axes, 0, (int)(sizeof idle / sizeof *idle));
     tcase_add_test(tcase, too_many_combinations);
