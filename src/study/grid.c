@@ -32,12 +32,16 @@ static MhoStatus check_names(const MhoSettings *settings, MhoError *error)
     MhoChipConfig config;
     MhoQuantParams quant;
     MhoTrainChip chip = {0};
+    const MhoAllocator *allocator;
+    const void *params;
     MhoStatus status = mho_settings_chip_config(settings, &config, error);
     if (status == MHO_OK)
         status = mho_settings_policies(settings, &quant, error);
     if (status == MHO_OK && mho_settings_uses(settings, "train.chip"))
         status = mho_train_chip_create(mho_settings_train(settings)->chip, 0, &chip, error);
     mho_train_chip_destroy(&chip);
+    if (status == MHO_OK && mho_settings_uses(settings, "allocate.name"))
+        status = mho_settings_allocator(settings, &allocator, &params, error);
     return status;
 }
 
@@ -102,7 +106,7 @@ static MhoStatus check_axes(const MhoGrid *grid, MhoError *error)
 {
     for (size_t i = 0; i < grid->study->n_axes; i++) {
         const char *key = grid->study->axes[i].key;
-        if ((strncmp(key, "train.", 6) == 0 || strcmp(key, "quant.shift") == 0) && !grid->study->has_train)
+        if (mho_settings_through_model(key) && !grid->study->has_train)
             return mho_fail(error, MHO_USAGE, "sweep.%s: the study has no train: section, so no model is trained and "
                             "the sweep would change nothing", key);
         bool used = false;

@@ -18,8 +18,10 @@ typedef struct Training {
     const char *path;
     char recipe[65], checkpoint[PATH_BYTES];
     MhoQuantParams quant;
-    MhoDataset kept, held;
+    MhoDataset kept, held, calibration; /* calibration: of an allocator's chips */
     MhoTrainChip chip;
+    MhoAllocation allocation;
+    char start_file[PATH_BYTES];
     MhoRecord *start, *resume;
 } Training;
 
@@ -79,6 +81,24 @@ static MhoStatus find_places(Training *t, MhoError *error)
     return status;
 }
 
+static MhoStatus open_allocation(Training *t, MhoError *error)
+{
+    const MhoAllocateParams *params = mho_settings_allocate(t->settings);
+    MhoAllocateInput input = {
+        .params = params,
+        .held = &t->held,
+        .calibration = &t->calibration,
+        .chip = t->chip.settings ? &t->chip.config : NULL,
+        .seed = (uint64_t)mho_settings_study(t->settings)->seed,
+        .threads = t->options->threads,
+        .log = t->options->log,
+    };
+    MhoStatus status = mho_settings_allocator(t->settings, &input.allocator, &input.allocator_params, error);
+    if (status == MHO_OK && input.chip && t->calibration.n == 0)
+        status = mho_study_calibration(t->settings, t->options->data, &t->calibration, error);
+    return status == MHO_OK ? mho_allocation_create(&input, &t->allocation, error) : status;
+}
+
 static MhoStatus open_training(Training *t, MhoError *error)
 {
     MhoStatus status = mho_settings_policies(t->settings, &t->quant, error);
@@ -87,6 +107,8 @@ static MhoStatus open_training(Training *t, MhoError *error)
     if (status == MHO_OK && mho_settings_uses(t->settings, "train.chip"))
         status = mho_train_chip_create(mho_settings_train(t->settings)->chip,
                                        (uint64_t)mho_settings_study(t->settings)->seed, &t->chip, error);
+    if (status == MHO_OK && mho_settings_uses(t->settings, "allocate.name"))
+        status = open_allocation(t, error);
     return status;
 }
 
@@ -96,6 +118,8 @@ static void close_training(Training *t)
     mho_record_destroy(t->resume);
     mho_dataset_destroy(&t->kept);
     mho_dataset_destroy(&t->held);
+    mho_dataset_destroy(&t->calibration);
+    mho_allocation_destroy(&t->allocation);
     mho_train_chip_destroy(&t->chip);
 }
 
@@ -172,13 +196,14 @@ static MhoStatus float_settings(const MhoSettings *settings, MhoSettings **alone
 /* The float net that the members of a family share, made when it is not there. */
 static MhoStatus find_start(Training *t, MhoError *error)
 {
-    char path[PATH_BYTES] = "", recipe[65];
+    const char *path = t->start_file;
+    char recipe[65];
     MhoSettings *alone = NULL;
     MhoStatus status = float_settings(t->settings, &alone, error);
     if (status == MHO_OK && alone)
         status = mho_recipe_digest(alone, recipe, error);
     if (status == MHO_OK && alone)
-        status = mho_model_float_path(alone, recipe, path, sizeof path, error);
+        status = mho_model_float_path(alone, recipe, t->start_file, sizeof t->start_file, error);
     if (status == MHO_OK && path[0] && !(t->start = read_float(t->options, path, recipe))) {
         mho_log(t->options->log, MHO_LOG_INFO, "training %s, which the models of this family share", path);
         status = mho_model_train(alone, t->options, path, error);
@@ -204,6 +229,7 @@ static MhoStatus train(Training *t, MhoError *error)
         .checkpoint = save,
         .context = t,
         .chip = t->chip.settings ? &t->chip.config : NULL,
+        .allocation = t->allocation.context ? &t->allocation : NULL,
         .start = t->start,
         .resume = t->resume,
         .resume_file = t->checkpoint,
@@ -213,26 +239,38 @@ static MhoStatus train(Training *t, MhoError *error)
     return status;
 }
 
+/* Train from what is there; where a checkpoint is whole but its content is not, from the start. */
+static MhoStatus train_on(Training *t, MhoError *error)
+{
+    MhoStatus status = find_checkpoint(t, error);
+    if (status == MHO_OK)
+        status = train(t, error);
+    if (status == MHO_INPUT && t->resume && strstr(error->text, t->checkpoint)) {
+        MhoError why = *error;
+        bool allocates = t->allocation.context != NULL;
+        status = drop_checkpoint(t, &why, error);
+        mho_allocation_destroy(&t->allocation); /* it may have taken moves from the checkpoint */
+        if (status == MHO_OK && allocates)
+            status = open_allocation(t, error);
+        if (status == MHO_OK)
+            status = train(t, error);
+    }
+    if (status == MHO_STOPPED && t->options->resume == MHO_RESUME_FOUND)
+        return mho_fail(error, MHO_STOPPED, "training of %s stopped; run the same command again to go on", t->path);
+    return status;
+}
+
 MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
                           MhoError *error)
 {
     Training t = {.settings = settings, .options = options, .path = path};
     MhoStatus status = find_places(&t, error);
     if (status == MHO_OK)
-        status = find_start(&t, error);
-    if (status == MHO_OK)
         status = open_training(&t, error);
     if (status == MHO_OK)
-        status = find_checkpoint(&t, error);
-    if (status == MHO_OK) {
-        status = train(&t, error);
-        if (status == MHO_INPUT && t.resume && strstr(error->text, t.checkpoint)) { /* whole, but not its content */
-            MhoError why = *error;
-            status = drop_checkpoint(&t, &why, error);
-            if (status == MHO_OK)
-                status = train(&t, error);
-        }
-    }
+        status = find_start(&t, error);
+    if (status == MHO_OK)
+        status = train_on(&t, error);
     if (status == MHO_OK)
         status = note_made(options, path, error);
     close_training(&t);

@@ -96,6 +96,7 @@ static MhoStatus add_all(MhoSettings *settings, MhoError *error)
         {"chip.cell", NULL, &mho_cell_registry}, {"chip.adc", NULL, &mho_adc_registry},
         {"chip.dac", NULL, &mho_dac_registry}, {"chip.wire", NULL, &mho_wire_registry},
         {"quant.weight", NULL, &mho_quantizer_registry}, {"quant.activation", NULL, &mho_quantizer_registry},
+        {"allocate.", &mho_allocate_model, NULL}, {"allocate", NULL, &mho_allocator_registry},
     };
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < sizeof tables / sizeof *tables && status == MHO_OK; i++)
@@ -291,6 +292,11 @@ const MhoTrainParams *mho_settings_train(const MhoSettings *settings)
     return block_of(settings, &mho_train_model, "train.");
 }
 
+const MhoAllocateParams *mho_settings_allocate(const MhoSettings *settings)
+{
+    return block_of(settings, &mho_allocate_model, "allocate.");
+}
+
 static MhoStatus pick(const MhoSettings *settings, const char *key, const MhoRegistry *registry, const char *name,
                       const MhoModel **model, const void **params, MhoError *error)
 {
@@ -300,6 +306,16 @@ static MhoStatus pick(const MhoSettings *settings, const char *key, const MhoReg
     *params = block_of(settings, *model, key);
     MhoStatus status = mho_model_check(*model, *params, error);
     return status == MHO_OK ? MHO_OK : mho_fail_context(error, "%s = %s", key, name);
+}
+
+MhoStatus mho_settings_allocator(const MhoSettings *settings, const MhoAllocator **allocator, const void **params,
+                                 MhoError *error)
+{
+    const MhoAllocateParams *common = mho_settings_allocate(settings);
+    const MhoModel *model = NULL;
+    MhoStatus status = pick(settings, "allocate.", &mho_allocator_registry, common->name, &model, params, error);
+    *allocator = (const MhoAllocator *)model; /* a MhoModel is the first member of every descriptor */
+    return status == MHO_OK ? mho_model_check(&mho_allocate_model, common, error) : status;
 }
 
 /* Write the parameters of the quantizer that `policy` names behind the name. prefix: "quant.weight". */

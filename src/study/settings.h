@@ -7,6 +7,7 @@
 #ifndef MHO_STUDY_SETTINGS_H
 #define MHO_STUDY_SETTINGS_H
 
+#include "allocate/allocate.h"
 #include "base/model.h"
 #include "crossbar/crossbar.h"
 #include "net/executor.h"
@@ -63,6 +64,10 @@ const MhoQuantParams *mho_settings_quant(const MhoSettings *settings);
  * stand behind their names ("fqconv gradient=straight"). USAGE for unknown quantizers and texts that are too long. */
 MhoStatus mho_settings_policies(const MhoSettings *settings, MhoQuantParams *quant, MhoError *error) MHO_CHECKED;
 const MhoTrainParams *mho_settings_train(const MhoSettings *settings);
+const MhoAllocateParams *mho_settings_allocate(const MhoSettings *settings);
+/* The allocator of allocate.name with its parameters; borrowed from settings. USAGE for an unknown name or failed checks. */
+MhoStatus mho_settings_allocator(const MhoSettings *settings, const MhoAllocator **allocator, const void **params,
+                                 MhoError *error) MHO_CHECKED;
 const MhoNoiseParams *mho_settings_noise(const MhoSettings *settings);
 
 /* Models named by chip.*.name with their parameters; borrowed from settings. USAGE for unknown names or failed checks
@@ -73,8 +78,11 @@ MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *c
  * that does not age and the like do not count; a key of the recipe counts when training by it reads the key. */
 bool mho_settings_uses(const MhoSettings *settings, const char *key);
 
-/* Does key ask for something that only some stages of a ladder do (noise, chips)? It rests at its default, so another
- * value without such a stage is a mistake. */
+/* Is key read by training alone? A result depends on it through its model file. */
+bool mho_settings_through_model(const char *key);
+
+/* Does key ask for something that only some stages of a ladder do (noise, chips, allocation)? It rests at its default,
+ * so another value without such a stage is a mistake. */
 bool mho_settings_needs_stage(const char *key);
 
 /* Canonical text "key=value\n" of every key the result depends on, in section order; the caller frees it. NULL: out of

@@ -89,6 +89,8 @@ static bool uses(const MhoSettings *settings, const MhoSection *section, const c
         return is_of(key, "quant.weight.", quant->weight_name);
     if (starts_with(section->prefix, "quant.activation."))
         return is_of(key, "quant.activation.", quant->activation_name);
+    if (starts_with(section->prefix, "allocate.") && section->model != &mho_allocate_model)
+        return is_of(key, "allocate.", mho_settings_allocate(settings)->name);
     if (starts_with(key, "chip."))
         return uses_common(settings, key);
     return true;
@@ -124,7 +126,14 @@ static bool injects_noise(const MhoSettings *settings)
     return quantizer && quantizer->inject;
 }
 
-/* Does training by this recipe read a key of train.* or quant.*? Without stages behind float only what acts on float
+static bool allocates_on_chip(const MhoSettings *settings)
+{
+    const MhoAllocateParams *allocate = mho_settings_allocate(settings);
+    return has_stage(mho_settings_train(settings)->ladder, "allocate") &&
+           (allocate->feedback == MHO_FEEDBACK_CHIP || allocate->adc_rungs[0]);
+}
+
+/* Does training by this recipe read a key of train.*, quant.* or allocate.*? Without stages behind float only what acts on float
  * nets does, so recipes that begin alike share that net's recipe. */
 static bool trains_with(const MhoSettings *settings, const char *key)
 {
@@ -144,9 +153,13 @@ static bool trains_with(const MhoSettings *settings, const char *key)
         return train->schedule == MHO_SCHEDULE_STEP;
     if (starts_with(key, "train.staged."))
         return codes && injects_noise(settings);
-    if (strcmp(key, "train.chip") == 0 || starts_with(key, "train.chip_"))
+    if (strcmp(key, "train.chip") == 0)
+        return has_stage(ladder, "chip") || allocates_on_chip(settings);
+    if (starts_with(key, "train.chip_"))
         return has_stage(ladder, "chip");
-    return true;
+    if (strcmp(key, "allocate.probe_chips") == 0)
+        return allocates_on_chip(settings);
+    return !starts_with(key, "allocate.") || has_stage(ladder, "allocate");
 }
 
 /* Keys that name things or count repetitions: they identify a study but no trial depends on their value. */
@@ -155,10 +168,9 @@ static bool is_identity(const char *key)
     return strcmp(key, "title") == 0 || strcmp(key, "model") == 0 || strcmp(key, "repeat") == 0;
 }
 
-/* Only training reads these; a result depends on them through its model file. */
-static bool acts_through_model(const char *key)
+bool mho_settings_through_model(const char *key)
 {
-    return starts_with(key, "train.") || strcmp(key, "quant.shift") == 0;
+    return starts_with(key, "train.") || starts_with(key, "allocate.") || strcmp(key, "quant.shift") == 0;
 }
 
 bool mho_settings_uses(const MhoSettings *settings, const char *key)
@@ -168,12 +180,13 @@ bool mho_settings_uses(const MhoSettings *settings, const char *key)
         return false;
     if (!mho_settings_find(settings, key, &section) || !uses(settings, section, key))
         return false;
-    return !acts_through_model(key) || trains_with(settings, key);
+    return !mho_settings_through_model(key) || trains_with(settings, key);
 }
 
 bool mho_settings_needs_stage(const char *key)
 {
-    return starts_with(key, "train.noise.") || starts_with(key, "train.staged.") || starts_with(key, "train.chip");
+    return starts_with(key, "train.noise.") || starts_with(key, "train.staged.") || starts_with(key, "train.chip") ||
+           starts_with(key, "allocate.");
 }
 
 /* Keys that a trained model depends on. */
@@ -183,12 +196,14 @@ static bool is_recipe(const MhoSettings *settings, const char *key)
         return mho_settings_study(settings)->data_train[0] == '\0';
     if (strcmp(key, "seed") == 0 || strcmp(key, "data.train") == 0)
         return true;
-    return (acts_through_model(key) || starts_with(key, "quant.")) && trains_with(settings, key);
+    if (strcmp(key, "data.calibration") == 0) /* sets converters' ranges of the chips that layers compete on */
+        return allocates_on_chip(settings);
+    return (mho_settings_through_model(key) || starts_with(key, "quant.")) && trains_with(settings, key);
 }
 
 static bool belongs(const MhoSettings *settings, const char *key, bool recipe)
 {
-    return !is_identity(key) && (recipe ? is_recipe(settings, key) : !acts_through_model(key));
+    return !is_identity(key) && (recipe ? is_recipe(settings, key) : !mho_settings_through_model(key));
 }
 
 char *mho_settings_canonical(const MhoSettings *settings, bool recipe)

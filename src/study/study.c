@@ -139,7 +139,7 @@ static MhoStatus assign(MhoStudy *study, const char *assignment, bool any_recipe
     if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof key)
         return mho_fail(error, MHO_USAGE, "--set %s: write --set key=value", assignment);
     snprintf(key, sizeof key, "%.*s", (int)(equals - assignment), assignment);
-    if (!any_recipe && !study->has_train && strncmp(key, "train.", 6) == 0 && !acts_without_training(key))
+    if (!any_recipe && !study->has_train && mho_settings_through_model(key) && !acts_without_training(key))
         return mho_fail(
             error, MHO_USAGE,
             "--set %s: the study has no train: section, so nothing is trained and this would change nothing", key);
