@@ -33,7 +33,8 @@ typedef enum MhoDraw {
     MHO_DRAW_TEST,        /* tests only */
     MHO_DRAW_UNIQ,        /* noise of uniformized weights in training */
     MHO_DRAW_CODE_WEIGHT, MHO_DRAW_CODE_ACTIVATION, MHO_DRAW_CODE_SUM, /* noise on codes in a trial, in LSB */
-    MHO_DRAW_ALLOCATE     /* which layer moves, which is asked */
+    MHO_DRAW_ALLOCATE,    /* which layer moves, which is asked */
+    MHO_DRAW_CURRICULUM   /* time since programming of a training step */
 } MhoDraw;
 
 /* Where in the simulation a draw happens; passed by value. */

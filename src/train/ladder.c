@@ -3,6 +3,8 @@
  *   float:E    the network with float weights, E epochs
  *   W/A:E      W-bit weights, A-bit activations, batch norm stands
  *   fq:E       batch norm removed, bits as they are;  fq W/A:E  other bits as well
+ *   chip:E     bits and batch norm as they are, forward through the device model of train.chip
+ *   allocate   bits layer by layer, as the allocator moves
  *   ...:E@R    with a peak learning rate of its own
  */
 #include <stdio.h>
@@ -12,6 +14,8 @@
 #include "train/train_internal.h"
 
 enum { MIN_BITS = 1, MAX_BITS = 16 };
+
+static const char fq_without_epochs[] = "the word fq before it has no epochs, as in fq:0 chip:3";
 
 static MhoStatus bad(MhoError *error, const char *word, const char *what)
 {
@@ -54,12 +58,44 @@ static bool read_bits(char *text, MhoStage *stage)
     return good;
 }
 
+/* What the text in front of the colon asks for. */
+static MhoStatus read_kind(char *text, bool after_fq, const char *word, MhoStage *stage, MhoError *error)
+{
+    stage->kind = after_fq ? MHO_STAGE_FULL : MHO_STAGE_QUANTIZED;
+    if (read_bits(text, stage))
+        return MHO_OK;
+    if (after_fq && strcmp(text, "chip") == 0)
+        return bad(error, word, fq_without_epochs);
+    if (strcmp(text, "float") == 0 && !after_fq)
+        stage->kind = MHO_STAGE_FLOAT;
+    else if (strcmp(text, "fq") == 0 && !after_fq)
+        stage->kind = MHO_STAGE_FULL;
+    else if (strcmp(text, "chip") == 0)
+        stage->chip = true;
+    else if (strcmp(text, "allocate") == 0)
+        return bad(error, word, "allocate has no epochs and no rate: those of its recoveries are keys allocate.*");
+    else if (strchr(text, '/'))
+        return bad(error, word, "bits of weights and activations are whole numbers from 1 to 16, as in 2/4:3");
+    else
+        return bad(error, word,
+                   "a stage is float:EPOCHS, WEIGHTBITS/ACTIVATIONBITS:EPOCHS, fq:EPOCHS, fq 2/4:EPOCHS, chip:EPOCHS "
+                   "or allocate");
+    return MHO_OK;
+}
+
 /* One word with its epochs. after_fq: the word before was "fq" without epochs. */
 static MhoStatus read_stage(const char *word, bool after_fq, MhoStage *stage, MhoError *error)
 {
     char text[MHO_TEXT_MAX];
 
     snprintf(text, sizeof text, "%s", word);
+    if (strcmp(word, "allocate") == 0 && after_fq)
+        return bad(error, word, fq_without_epochs);
+    if (strcmp(word, "allocate") == 0) {
+        memcpy(stage->name, "allocate", sizeof "allocate");
+        stage->kind = MHO_STAGE_ALLOCATE;
+        return MHO_OK;
+    }
     char *colon = strchr(text, ':');
     if (!colon)
         return bad(error, word, "epochs are missing, as in 2/4:3");
@@ -73,36 +109,41 @@ static MhoStatus read_stage(const char *word, bool after_fq, MhoStage *stage, Mh
     if (!whole(colon + 1, 0, MHO_MAX_STAGE_EPOCHS, &stage->epochs))
         return bad(error, word, "epochs are a whole number from 0 to 100000");
     snprintf(stage->name, sizeof stage->name, "%s%.32s", after_fq ? "fq " : "", text);
-    stage->kind = after_fq ? MHO_STAGE_FULL : MHO_STAGE_QUANTIZED;
-    if (read_bits(text, stage))
-        return MHO_OK;
-    if (strcmp(text, "float") == 0 && !after_fq)
-        stage->kind = MHO_STAGE_FLOAT;
-    else if (strcmp(text, "fq") == 0 && !after_fq)
-        stage->kind = MHO_STAGE_FULL;
-    else if (strchr(text, '/'))
-        return bad(error, word, "bits of weights and activations are whole numbers from 1 to 16, as in 2/4:3");
-    else
-        return bad(error, word,
-                   "a stage is float:EPOCHS, WEIGHTBITS/ACTIVATIONBITS:EPOCHS, fq:EPOCHS or fq 2/4:EPOCHS");
-    return MHO_OK;
+    return read_kind(text, after_fq, word, stage, error);
 }
 
-/* Rules between stages; "fq" takes the bits of the stage before. */
+/* Bits and batch norm as in the stage before, where the word does not say them. */
+static void inherit(const MhoStage *before, MhoStage *stage)
+{
+    if (stage->chip)
+        stage->kind = before->kind == MHO_STAGE_FULL ? MHO_STAGE_FULL : MHO_STAGE_QUANTIZED;
+    stage->weight_bits = before->weight_bits;
+    stage->activation_bits = before->activation_bits;
+    stage->allocated = before->allocated || stage->kind == MHO_STAGE_ALLOCATE;
+}
+
+/* Rules between stages. */
 static MhoStatus follow(const MhoStage *before, MhoStage *stage, const char *word, MhoError *error)
 {
     if (!before)
         return stage->kind == MHO_STAGE_FLOAT ? MHO_OK : bad(error, word, "the first stage is float:EPOCHS");
     if (stage->kind == MHO_STAGE_FLOAT)
         return bad(error, word, "float can only be the first stage");
-    if (before->kind == MHO_STAGE_FULL && stage->kind == MHO_STAGE_QUANTIZED)
-        return bad(error, word, "batch norm is gone after fq; write fq in front of the bits");
+    if (stage->weight_bits > 0 && before->allocated)
+        return bad(error, word, "bits behind allocate are the allocator's; fq:EPOCHS and chip:EPOCHS keep them");
     if (stage->weight_bits > 0)
-        return MHO_OK;
+        return before->kind == MHO_STAGE_FULL && stage->kind == MHO_STAGE_QUANTIZED
+                   ? bad(error, word, "batch norm is gone after fq; write fq in front of the bits")
+                   : MHO_OK;
     if (before->kind == MHO_STAGE_FLOAT)
-        return bad(error, word, "fq behind float needs bits, as in fq 2/4:3");
-    stage->weight_bits = before->weight_bits;
-    stage->activation_bits = before->activation_bits;
+        return bad(error, word,
+                   stage->kind == MHO_STAGE_FULL ? "fq behind float needs bits, as in fq 2/4:3"
+                                                 : "it needs a quantized stage before it, as 4/4:2");
+    if (stage->kind == MHO_STAGE_ALLOCATE && before->allocated)
+        return bad(error, word, "a ladder allocates once");
+    if (stage->kind == MHO_STAGE_ALLOCATE && before->kind == MHO_STAGE_FULL)
+        return bad(error, word, "batch norm is gone after fq, and recoveries need it; write allocate before fq");
+    inherit(before, stage);
     return MHO_OK;
 }
 

@@ -15,7 +15,8 @@ static const MhoParam train_params[] = {
     TRAIN_TEXT("net", net, "allconv", "built-in network: lenet, allconv or resnet20"),
     TRAIN_REAL("width", width, 1.0, 0.01, 100.0, "", "multiplies the channels of the network's layers"),
     TRAIN_TEXT("ladder", ladder, "float:12 2/4:12 fq:0",
-               "stages:epochs[@rate]: float, then weight bits / activation bits, then fq: batch norm removed"),
+               "stages:epochs[@rate]: float, then weight bits / activation bits, then fq: batch norm removed; chip: "
+               "through train.chip; allocate (no epochs): bits layer by layer"),
     TRAIN_INT("batch", batch, 128, 1, 65536, "images", "images a step"),
     TRAIN_REAL("rate", rate, 0.1, 0.0, 100.0, "", "peak learning rate of the float stage"),
     TRAIN_REAL("quant_rate", quant_rate, 0.02, 0.0, 100.0, "", "peak learning rate of the other stages"),
@@ -39,6 +40,21 @@ static const MhoParam train_params[] = {
                "Gaussian noise on sums before rounding, in steps of the output's quantizer"),
     TRAIN_INT("held_out", held_out, 5000, 1, 100000000, "images", "training images kept for validation"),
     TRAIN_INT("limit", limit, 0, 0, 100000000, "images", "first n training images; 0: all"),
+    TRAIN_INT("staged.layers", staged_layers, 1, 0, 4096, "layers",
+              "layers that learn together where the quantizer of weights injects noise, one group after the other; 0: "
+              "all at once"),
+    TRAIN_INT("patience", patience, 0, 0, MHO_MAX_STAGE_EPOCHS, "epochs",
+              "epochs in a row without a better net on held-out images that end a stage; 0: never"),
+    TRAIN_REAL("gradient_clip", gradient_clip, 0.0, 0.0, 1e6, "", "largest norm of all gradients of a step; 0: none"),
+    TRAIN_REAL("weight_clip", weight_clip, 0.0, 0.0, 100.0, "",
+               "weights stay within this many standard deviations of their layer; 0: anywhere"),
+    TRAIN_TEXT("chip", chip, "",
+               "the chip of stages chip: key=value, relative to chip., as \"cell.name=pcm time=86400\""),
+    TRAIN_INT("chip_repeat", chip_repeat, 2, 1, 1000, "chips",
+              "chips that the held-out accuracy of a chip stage is taken over"),
+    {"chip_curriculum", MHO_CHOICE, offsetof(MhoTrainParams, chip_curriculum), MHO_CURRICULUM_FIXED, 0, 2, "",
+     "time since programming of a chip stage's steps: the chip's, log-uniform from 20 s to it, or up to a limit that "
+     "grows to it over the stage", "fixed spread growing", NULL},
 };
 
 static MhoStatus check_train(const void *block, MhoError *error)

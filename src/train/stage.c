@@ -1,4 +1,5 @@
-/* stage.c - the net that a stage starts from: built, quantized, at other bits, or without batch norm.
+/* stage.c - the net that a stage starts from: built, quantized, at other bits, without batch norm, or with ranges of
+ * converters to learn.
  *
  * Scales of activations are inherited where the net has them. Those of weights are fitted anew whenever their bits
  * change: a range that suits 8 bits makes most ternary weights zero.
@@ -34,21 +35,55 @@ static bool has_unset_scales(const MhoNet *net)
     return false;
 }
 
-/* Activation ranges from training images spread over the whole set, which may be sorted by class. */
+MhoStatus mho_spread_images(const MhoDataset *set, size_t most, MhoDataset *spread, MhoError *error)
+{
+    const size_t n = set->n < most ? set->n : most, bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c;
+
+    *spread = *set;
+    spread->n = n;
+    spread->class_names = NULL;
+    spread->images = malloc(n * bytes);
+    spread->labels = malloc(n);
+    if (!spread->images || !spread->labels) {
+        mho_dataset_destroy(spread);
+        return mho_fail(error, MHO_MEMORY, "out of memory for %zu images", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(spread->images + i * bytes, set->images + i * (set->n / n) * bytes, bytes);
+        spread->labels[i] = set->labels[i * (set->n / n)];
+    }
+    return MHO_OK;
+}
+
+/* Activation ranges from training images. */
 static MhoStatus calibrate(const MhoTrainInput *input, MhoNet *net, MhoError *error)
 {
-    const MhoDataset *set = input->kept;
-    const size_t n = set->n < CALIBRATION_IMAGES ? set->n : CALIBRATION_IMAGES;
-    const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c;
-    uint8_t *images = malloc(n * bytes);
+    MhoDataset images;
+    MhoStatus status = mho_spread_images(input->kept, CALIBRATION_IMAGES, &images, error);
 
-    if (!images)
-        return mho_fail(error, MHO_MEMORY, "out of memory for %zu images of calibration", n);
-    for (size_t i = 0; i < n; i++)
-        memcpy(images + i * bytes, set->images + i * (set->n / n) * bytes, bytes);
-    const MhoStatus status = mho_net_calibrate(net, images, n, input->threads, error);
-    free(images);
+    if (status != MHO_OK)
+        return status;
+    status = mho_net_calibrate(net, images.images, images.n, input->threads, error);
+    mho_dataset_destroy(&images);
     return status;
+}
+
+/* Replace *net by itself with ranges of converters, from training images, for the stage to learn. */
+static MhoStatus learn_ranges(const MhoTrainInput *input, MhoNet **net, MhoError *error)
+{
+    MhoDataset images;
+    MhoNet *made = NULL;
+    MhoStatus status = mho_spread_images(input->kept, CALIBRATION_IMAGES, &images, error);
+
+    if (status != MHO_OK)
+        return status;
+    status = mho_net_learn_ranges(*net, input->chip, images.images, images.n, input->threads, &made, error);
+    mho_dataset_destroy(&images);
+    if (status != MHO_OK)
+        return status;
+    mho_net_destroy(*net);
+    *net = made;
+    return MHO_OK;
 }
 
 /* Value of one accumulator unit of channel k. */
@@ -139,6 +174,8 @@ MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const
         status = mho_net_copy(previous, net, error);
     if (status == MHO_OK && stage->kind == MHO_STAGE_FULL && mho_net_has_batchnorm(*net))
         status = remove_batchnorm(input, net, error);
+    if (status == MHO_OK && stage->chip) /* those that are there stay */
+        status = learn_ranges(input, net, error);
     if (status == MHO_OK)
         snprintf((*net)->recipe, sizeof (*net)->recipe, "%s", input->recipe ? input->recipe : "");
     if (status != MHO_OK) {

@@ -17,8 +17,9 @@ typedef struct MhoTrainParams {
     char net[MHO_TEXT_MAX];    /* builder: lenet allconv resnet20 */
     double width;              /* multiplies the builder's channels */
     char ladder[MHO_TEXT_MAX]; /* "float:6 4/4:2 2/4:4 fq:4@0.002": stages "float", "W/A" (bits, batch norm stands),
-                                * "fq" or "fq W/A" (batch norm removed), ":" epochs, "@" a peak rate of its own; the
-                                * epoch best on held-out images goes on */
+                                * "fq" or "fq W/A" (batch norm removed), "chip" (through the device model), ":" epochs,
+                                * "@" a peak rate of its own; "allocate" (an allocator's moves); the epoch best on
+                                * held-out images goes on */
     int batch;
     double rate, quant_rate;   /* peak learning rates of the float stage and of the others */
     double momentum, weight_decay, label_smoothing;
@@ -36,7 +37,7 @@ typedef struct MhoTrainParams {
     int patience;              /* epochs without a better net on held-out images that end a stage; 0: never */
     double gradient_clip;      /* largest norm of all gradients; 0: none */
     double weight_clip;        /* weights stay within +- this many standard deviations of their layer; 0: none */
-    char chip[MHO_TEXT_MAX];   /* settings of the chip of stages "chip", relative to "chip.": "cell.name=pcm time=86400" */
+    char chip[MHO_TEXT_MAX];   /* of stages "chip", settings relative to "chip.": "cell.name=pcm time=86400" */
     int chip_repeat;           /* key chip_repeat: chips that a chip stage's held-out accuracy is taken over */
     int chip_curriculum;       /* MhoCurriculum: time since programming of a chip stage's steps */
 } MhoTrainParams;
@@ -66,8 +67,8 @@ extern const MhoModel mho_quant_model;
  * (without teacher and optimizer state). */
 typedef MhoStatus (*MhoCheckpointFunction)(void *context, const MhoRecord *checkpoint, bool final, MhoError *error);
 
-/* What an allocator does in the stage "allocate" of a ladder: the call that goes up, filled by `study`. Every move starts
- * a recovery, a stage of its own in the history, whose best net on held-out images comes to the next move. */
+/* What an allocator does in the stage "allocate" of a ladder: the call that goes up, filled by `study`. Every move
+ * starts a recovery, a stage of its own in the history, whose best net on held-out images comes to the next move. */
 typedef struct MhoAllocation {
     void *context;
     /* From the net at the end of a stage and its held-out accuracy: the net of the next recovery (the caller's) and its
@@ -93,20 +94,22 @@ typedef struct MhoTrainInput {
     void *context;
     const MhoChipConfig *chip;       /* of stages "chip"; NULL: none is in the ladder */
     const MhoAllocation *allocation; /* of the stage "allocate"; NULL: none is in the ladder */
-    const MhoRecord *start;          /* NULL, or the finished model of the ladder's first stage alone, same seed and images:
-                                      * its net and history stand for that stage; resume has precedence */
+    const MhoRecord *start;          /* NULL, or the finished model of the ladder's first stage alone, same seed and
+                                      * images: its net and history stand for that stage; resume has precedence */
+    const char *start_file;          /* for messages */
     const MhoRecord *resume;         /* NULL, or a checkpoint of the same recipe: goes on to the same bytes */
     const char *resume_file;         /* for messages */
 } MhoTrainInput;
 
-/* Train. *net is the caller's. Group "history" of every checkpoint has arrays per epoch: stage (string), epoch, loss,
- * train_accuracy, held_accuracy, held_loss, rate. Wall times are provenance: they stand in group "provenance" only.
- * FAILED when the loss is not finite, naming stage, epoch and step; STOPPED on a stop request (the last checkpoint
- * stands). */
+/* Train. *net is the caller's. Group "history" of every checkpoint has arrays per epoch: stage (string; in stage
+ * "allocate" the name of the move), epoch, loss, train_accuracy, held_accuracy, held_loss (in chip stages on chips),
+ * rate, gradient_norm. Wall times are provenance: they stand in group "provenance" only.
+ * FAILED when the loss or a gradient is not finite, naming stage, epoch and step; STOPPED on a stop request (the last
+ * checkpoint stands). USAGE when a stage of the ladder lacks its chip or allocator. */
 MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error) MHO_CHECKED;
 
-/* Top-1 accuracy (0..1) and mean loss of a quantized net on chips first .. first + n - 1 of a configuration, at its time
- * and temperature: means over the chips (one where all are the same). calibration: training images for converter ranges
+/* Top-1 accuracy (0..1) and mean loss of a quantized net on chips first .. first + n - 1 of a configuration, at its
+ * time and temperature: means over the chips (one where all are the same). calibration: training images for converter ranges
  * that are calibrated, else NULL. USAGE for sets of other shapes, and as plans say. */
 MhoStatus mho_train_evaluate_chip(const MhoNet *net, const MhoDataset *set, const MhoDataset *calibration,
                                   const MhoChipConfig *config, uint32_t first, uint32_t n, int threads,

@@ -11,12 +11,15 @@
 typedef enum MhoStageKind {
     MHO_STAGE_FLOAT,
     MHO_STAGE_QUANTIZED, /* codes; batch norm stands */
-    MHO_STAGE_FULL       /* codes; batch norm is gone */
+    MHO_STAGE_FULL,      /* codes; batch norm is gone */
+    MHO_STAGE_ALLOCATE   /* codes; batch norm stands; moves of an allocator, each with its recovery */
 } MhoStageKind;
 
 typedef struct MhoStage {
-    char name[MHO_NAME_MAX]; /* as written, without epochs: "float", "2/4", "fq", "fq 2/4" */
+    char name[MHO_NAME_MAX]; /* as written, without epochs: "float", "2/4", "fq", "fq 2/4", "chip", "allocate" */
     MhoStageKind kind;
+    bool chip;      /* forward through the device model */
+    bool allocated; /* the allocator's bits: weight_bits and activation_bits are those it began with */
     int weight_bits, activation_bits; /* of the net in this stage; 0: float */
     int epochs;
     double rate; /* peak learning rate; 0: the recipe's */
@@ -27,10 +30,11 @@ enum { MHO_MAX_STAGES = 32, MHO_MAX_STAGE_EPOCHS = 100000 };
 typedef struct MhoLadder {
     MhoStage stages[MHO_MAX_STAGES];
     size_t n;
-    int epochs; /* of all stages */
+    int epochs; /* of all stages but "allocate" */
 } MhoLadder;
 
-/* "float:6 4/4:2 2/4:4 fq:4@0.002" -> stages. USAGE names the bad word and says what is wrong with it. */
+/* "float:6 4/4:2 2/4:4 allocate fq:4@0.002 chip:2" -> stages. USAGE names the bad word and says what is wrong with it.
+ */
 MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error) MHO_CHECKED;
 
 /* loss.c */
@@ -117,14 +121,26 @@ void mho_staged_modes(const MhoNet *net, double progress, int layers, uint8_t *m
  * before. The caller's. */
 MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before,
                         const MhoNet *previous, MhoNet **net, MhoError *error) MHO_CHECKED;
+/* A copy of at most `most` images, spread evenly over the whole set, which may be sorted by class. */
+MhoStatus mho_spread_images(const MhoDataset *set, size_t most, MhoDataset *spread, MhoError *error) MHO_CHECKED;
 
-/* statistics.c */
+/* curriculum.c */
 
-/* Statistics of batch norm anew: the mean over the first batches of the running epoch, weights as they are. logits
- * (batch, classes) is scratch. Ternary weights that sit on a threshold flip until the last step, and the running
- * average lags behind them (Nagel et al., "Overcoming oscillations in quantization-aware training", ICML 2022). */
-MhoStatus mho_statistics_anew(MhoNet *net, MhoPass *pass, MhoBatches *batches, float *logits,
-                              MhoError *error) MHO_CHECKED;
+/* USAGE when a curriculum has no room: times are spread from 20 s on. */
+MhoStatus mho_curriculum_check(int curriculum, double time, MhoError *error) MHO_CHECKED;
+/* Seconds since programming of a step at `progress` (0..1) of its stage; time: the chip's. */
+double mho_curriculum_time(int curriculum, double time, uint64_t seed, uint32_t step, double progress);
+
+/* gradient.c */
+
+/* What was met on the way through all gradients. */
+typedef struct MhoGradient {
+    double norm;     /* square root of the sum of all squares, before scaling */
+    int node, array; /* the first that is not finite; -1: all are */
+} MhoGradient;
+/* Norm over the learned arrays of nodes that are not frozen (n_nodes; NULL: none is), with respect to what is stored;
+ * gradients are scaled down to a norm of `most` (0: they are not). */
+MhoGradient mho_gradient_watch(const MhoNet *net, MhoPass *pass, const bool *frozen, double most);
 
 /* checkpoint.c */
 
@@ -132,27 +148,80 @@ MhoStatus mho_statistics_anew(MhoNet *net, MhoPass *pass, MhoBatches *batches, f
 typedef struct MhoEpoch {
     char stage[MHO_NAME_MAX];
     double loss, train_accuracy, held_loss, held_accuracy, rate; /* rate: at the end of the epoch */
+    double gradient_norm; /* mean over the steps, before clipping */
     double seconds;
 } MhoEpoch;
 
 /* Where training is. */
 typedef struct MhoCourse {
     MhoLadder ladder;
-    size_t stage;      /* running stage */
-    int stage_epochs;  /* epochs done in it */
-    MhoEpoch *history; /* (ladder.epochs) */
-    size_t n_history;  /* epochs done in all stages */
-    MhoNet *net, *teacher; /* teacher: NULL in the first stage */
-    MhoNet *best;          /* of this stage on the held-out images: what the stage hands on. NULL: none yet */
+    size_t stage;            /* running stage */
+    char name[MHO_NAME_MAX]; /* of the running stage, or of the running recovery of stage "allocate" */
+    int stage_epochs;        /* epochs done in it */
+    int stale_epochs;        /* epochs done since the best */
+    bool over;               /* it ends here: patience, or recovered */
+    MhoEpoch *history;       /* (capacity) */
+    size_t n_history;        /* epochs done in all stages */
+    size_t capacity;
+    MhoNet *net, *teacher;   /* teacher: NULL in the first stage */
+    MhoNet *best;            /* of this stage on the held-out images: what the stage hands on. NULL: none yet */
     double best_accuracy;
     MhoOptimizer optimizer;
-    bool resumed;      /* net and optimizer are those of a checkpoint in this stage */
+    bool resumed;            /* net and optimizer are those of a checkpoint in this stage */
 } MhoCourse;
+
+/* Room in the history for n epochs at least. */
+MhoStatus mho_course_reserve(MhoCourse *course, size_t n, MhoError *error) MHO_CHECKED;
 
 /* Hand the course to the callback as a record; final: without teacher and optimizer. */
 MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoCourse *course, bool final,
                                MhoError *error) MHO_CHECKED;
 /* Fill stage, history, net, teacher and optimizer from input->resume. */
 MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoCourse *course, MhoError *error) MHO_CHECKED;
+/* Fill history and net from input->start: the first stage is done. */
+MhoStatus mho_checkpoint_start(const MhoTrainInput *input, MhoCourse *course, MhoError *error) MHO_CHECKED;
+
+/* One call of mho_train. */
+typedef struct MhoTraining {
+    const MhoTrainInput *input;
+    MhoCourse course;
+    MhoBatches batches;
+    MhoDataset judged; /* held-out images of a chip stage's accuracy */
+    MhoLoss loss;
+    bool injects;                              /* the weight policy learns by injected noise */
+    MhoPass *pass, *teacher;                   /* of the running stage; teacher: NULL when it has no weight */
+    uint8_t *modes;                            /* (n_nodes) of the running stage; NULL: codes everywhere */
+    bool *frozen;                              /* (n_nodes), with modes */
+    float *logits, *teacher_logits, *d_logits; /* (batch, classes) */
+    MhoProgress progress;
+} MhoTraining;
+
+/* course.c */
+
+const MhoStage *mho_training_stage(const MhoTraining *t); /* the running one */
+/* Accuracy and loss of the running net on held-out images: in a chip stage, on chips. */
+MhoStatus mho_training_judge(MhoTraining *t, double *accuracy, double *loss, MhoError *error) MHO_CHECKED;
+/* From the net of a stage or recovery to its best one, epoch by epoch. */
+MhoStatus mho_training_descend(MhoTraining *t, MhoError *error) MHO_CHECKED;
+/* Start to count at the running net, the first one to beat where it is `judged`. */
+MhoStatus mho_training_begin(MhoTraining *t, bool judged, MhoError *error) MHO_CHECKED;
+
+/* allocation.c: the stage "allocate". */
+MhoStatus mho_training_allocate(MhoTraining *t, MhoError *error) MHO_CHECKED;
+
+/* step.c */
+
+/* Forward, loss, backward, update on batch `number` of the running epoch, whose rate and gradient norm it counts. */
+MhoStatus mho_training_step(MhoTraining *t, size_t number, double *loss, size_t *hits, MhoError *error) MHO_CHECKED;
+/* The pass reads batch `number` through a chip of its own, as in chip stages. */
+void mho_training_set_chip(MhoTraining *t, size_t number);
+
+/* statistics.c */
+
+/* Statistics of batch norm anew: the mean over the first batches of the running epoch, weights as they are, every layer
+ * in codes, in chip stages through chips. Ternary weights that sit on a threshold flip until the last step, and the
+ * running average lags behind them (Nagel et al., "Overcoming oscillations in quantization-aware training", ICML 2022).
+ */
+MhoStatus mho_statistics_anew(MhoTraining *t, MhoError *error) MHO_CHECKED;
 
 #endif

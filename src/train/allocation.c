@@ -1,0 +1,57 @@
+/* allocation.c - the stage "allocate": an allocator lowers bits, the whole net recovers, until a budget is met.
+ *
+ * Every move starts a recovery, a stage of its own in the history, at a rate of the allocator's. Its teacher is the net
+ * that the stage began with, and its best net on held-out images, the net as it was moved among them, comes to the next
+ * move. Khan et al., "Learning to quantize deep neural networks: a competitive-collaborative approach", DAC 2020.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "train/train_internal.h"
+
+/* The net of the next recovery, or the last one when *done. */
+static MhoStatus next_move(MhoTraining *t, double accuracy, bool *done, MhoError *error)
+{
+    const MhoAllocation *allocation = t->input->allocation;
+    MhoCourse *course = &t->course;
+    MhoNet *next = NULL;
+    char name[MHO_NAME_MAX] = "";
+    MhoStatus status = allocation->move(allocation->context, course->net, accuracy, &next, name, done, error);
+
+    if (status == MHO_OK && !*done && !next)
+        status = mho_fail(error, MHO_FAILED, "the allocator made no net for its move");
+    if (status != MHO_OK) {
+        mho_net_destroy(next);
+        return mho_fail_context(error, "stage allocate");
+    }
+    if (next) {
+        mho_net_destroy(course->net);
+        course->net = next;
+        snprintf(next->recipe, sizeof next->recipe, "%s", t->input->recipe ? t->input->recipe : "");
+    }
+    if (!*done)
+        snprintf(course->name, sizeof course->name, "%s", name);
+    return MHO_OK;
+}
+
+MhoStatus mho_training_allocate(MhoTraining *t, MhoError *error)
+{
+    MhoCourse *course = &t->course;
+    bool done = false;
+    double accuracy = 0.0, loss;
+    MhoStatus status = course->resumed ? MHO_OK : mho_training_judge(t, &accuracy, &loss, error);
+
+    while (status == MHO_OK && !done) {
+        if (!course->resumed) {
+            status = next_move(t, accuracy, &done, error);
+            if (status != MHO_OK || done)
+                return status;
+            status = mho_training_begin(t, true, error);
+        }
+        course->resumed = false;
+        if (status == MHO_OK)
+            status = mho_training_descend(t, error);
+        accuracy = course->best_accuracy;
+    }
+    return status;
+}
