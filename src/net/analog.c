@@ -72,6 +72,9 @@ static void run_matrix(const Job *job, const MhoWalk *walk, size_t n, size_t s, 
     };
 
     mho_state_forward(job->state, worker->run, &call);
+    if (!step->is_logits)
+        mho_step_look_up(step, (size_t)step->shape.h * (size_t)step->shape.w * (size_t)step->shape.c,
+                         mho_walk_output(walk, s));
 }
 
 static void run_images(const Job *job, size_t n_images, int threads, Worker *workers)

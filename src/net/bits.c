@@ -166,8 +166,10 @@ MhoStatus mho_net_with_bits(const MhoNet *net, const int *bits, const int *adc_b
     if (status == MHO_OK) {
         mho_net_copy_values(net, other);
         memcpy(other->recipe, net->recipe, sizeof other->recipe);
-        status = fit_changed(net, other, error);
+        status = mho_net_keep_deviations(net, other, error);
     }
+    if (status == MHO_OK)
+        status = fit_changed(net, other, error);
     if (status == MHO_OK)
         status = mho_net_keep_sums(net, other, error);
     if (status != MHO_OK) {

@@ -1,7 +1,7 @@
 /* calibrate.c - ranges of activations from training images, for post-training quantization.
  *
  * Every quantizer whose log-scale is NaN gets ln of the range of least mean squared error over all values that it reads
- * (or of the largest of them, where its policy fits that); quantizers that share a scale are fitted together. Values
+ * (or another range of them that its policy asks for); quantizers that share a scale are fitted together. Values
  * come from one run in float (float_net.c), so quantizers that are not set yet do not round what the next ones see.
  * Least squared error: Banner et al., NeurIPS 2019, arXiv 1810.05723.
  */
@@ -48,8 +48,12 @@ static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoValu
     const MhoStatus status = mho_policy_open(&net->nodes[owner], &policy, error);
     if (status != MHO_OK)
         return status;
-    const bool largest = policy.quantizer->fits_largest && policy.quantizer->fits_largest(policy.params);
-    const double range = largest ? mho_counts_largest(users, n_users) : mho_counts_range(users, n_users);
+    const int bits = mho_node_quantizer(&net->nodes[owner])->bits;
+    const MhoRangeFit fit = policy.quantizer->range ? policy.quantizer->range(policy.params, bits)
+                                                    : (MhoRangeFit){.rule = MHO_FIT_LEAST_ERROR};
+    const double range = fit.rule == MHO_FIT_SHARE        ? mho_counts_share(users, n_users, fit.value)
+                         : fit.rule == MHO_FIT_DEVIATIONS ? fit.value * mho_counts_deviation(users, n_users)
+                                                          : mho_counts_range(users, n_users);
     mho_node_array(&net->nodes[owner], "log_scale")->value[0] = (float)mho_ln(range);
     return MHO_OK;
 }

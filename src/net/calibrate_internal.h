@@ -25,8 +25,11 @@ typedef struct MhoCountsUser {
 
 /* The range of least squared error over all users; 1 when all values are 0 (any range encodes zeros). */
 double mho_counts_range(const MhoCountsUser *users, size_t n_users);
-/* The largest value of all users, by its bin: at most 1/64 more; 1 when all values are 0. */
-double mho_counts_largest(const MhoCountsUser *users, size_t n_users);
+/* The smallest range that holds this share of all users' values (1: the largest value), by its bin: at most 1/64 more;
+ * 1 when all values are 0. */
+double mho_counts_share(const MhoCountsUser *users, size_t n_users, double share);
+/* Root of the mean square of all users' values, spread evenly within their bins; 1 when all values are 0. */
+double mho_counts_deviation(const MhoCountsUser *users, size_t n_users);
 
 /* A network as float operations of mho's own kernels. Batch norm is a x + b by running statistics; quantized weights
  * stand as code times step; a quantizer whose scale is set quantizes, one whose scale is not only clips (ReLU) and is
@@ -39,6 +42,8 @@ typedef struct MhoFloatNode {
     bool is_set, is_signed;
     int n;            /* largest code of a quantizer */
     float step, inverse;
+    bool has_table;
+    uint8_t table[MHO_TABLE_SIZE]; /* of a quantizer whose codes are not evenly spaced */
     int counted;      /* number among the counted quantizers, -1: none */
 } MhoFloatNode;
 

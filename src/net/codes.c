@@ -57,6 +57,12 @@ bool mho_walk_reads_first(const MhoProgram *program, size_t s)
     return true;
 }
 
+void mho_step_look_up(const MhoStep *step, size_t n, uint8_t *codes)
+{
+    for (size_t i = 0; i < n && step->table; i++)
+        codes[i] = step->table[codes[i]];
+}
+
 MHO_CLONES static void add_codes(size_t n, const uint8_t *codes, bool is_signed, int64_t *totals)
 {
     if (is_signed)
@@ -128,6 +134,7 @@ static void pool_sum(const MhoStep *step, const uint8_t *codes, bool is_signed, 
             for (size_t x = 0; x < window.cols; x++)
                 add_codes(c, window.first + (y * (size_t)g->w + x) * c, is_signed, totals);
         mho_kernels()->requantize(1, c, totals, step->a, step->b, step->low, step->high, out + p * c);
+        mho_step_look_up(step, c, out + p * c);
     }
 }
 
@@ -147,6 +154,7 @@ static void sum_codes(const MhoWalk *walk, const MhoStep *step, uint8_t *out)
             add_codes(P * c, codes + first * c, is_signed, walk->totals);
         }
         mho_kernels()->requantize(P, c, walk->totals, step->a, step->b, step->low, step->high, out + first * c);
+        mho_step_look_up(step, P * c, out + first * c);
     }
 }
 

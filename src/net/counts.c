@@ -87,11 +87,40 @@ static size_t end_of(const MhoCountsUser *users, size_t n_users)
     return end;
 }
 
-double mho_counts_largest(const MhoCountsUser *users, size_t n_users)
+static double count_of(const MhoCountsUser *users, size_t n_users, size_t bin)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < n_users; i++)
+        count += users[i].counts->count[bin];
+    return (double)count;
+}
+
+double mho_counts_share(const MhoCountsUser *users, size_t n_users, double share)
 {
     const size_t end = end_of(users, n_users);
+    double all = 0.0, inside = 0.0;
+    size_t bin = 0;
 
-    return end > 0 ? bin_edge(end) : 1.0;
+    for (size_t i = 0; i < end; i++)
+        all += count_of(users, n_users, i);
+    while (bin < end && inside < share * all)
+        inside += count_of(users, n_users, bin++);
+    return end > 0 ? bin_edge(bin) : 1.0;
+}
+
+double mho_counts_deviation(const MhoCountsUser *users, size_t n_users)
+{
+    const size_t end = end_of(users, n_users);
+    double all = 0.0, squares = 0.0;
+
+    for (size_t bin = 0; bin < end; bin++) {
+        const double low = bin_edge(bin), high = bin_edge(bin + 1), count = count_of(users, n_users, bin);
+
+        all += count;
+        squares += count * (low * low + low * high + high * high) / 3.0;
+    }
+    return all > 0.0 ? __builtin_sqrt(squares / all) : 1.0;
 }
 
 double mho_counts_range(const MhoCountsUser *users, size_t n_users)

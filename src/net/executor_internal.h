@@ -23,6 +23,9 @@ const uint8_t *mho_walk_input(const MhoWalk *walk, const MhoStep *step, int k, b
 /* Where step s writes its codes; NULL for logits. */
 uint8_t *mho_walk_output(const MhoWalk *walk, size_t s);
 
+/* From steps (n) that a step rounded to, to its codes, in place. */
+void mho_step_look_up(const MhoStep *step, size_t n, uint8_t *codes);
+
 /* Step s, which is no MATRIX: pooling, addition, requantization of codes. */
 void mho_walk_digital(const MhoWalk *walk, size_t s);
 

@@ -132,6 +132,7 @@ static MhoStatus fill_quantizer(MhoFloatNet *made, int i, MhoError *error)
     if (self->is_set) {
         self->step = (float)(mho_exp((double)*log_scale) / self->n);
         self->inverse = (float)(self->n / mho_exp((double)*log_scale));
+        return mho_net_table(net, i, self->table, &self->has_table, error);
     } else {
         self->counted = (int)made->n_counted++;
     }
@@ -271,6 +272,11 @@ MHO_CLONES static void run_quantizer(size_t n, const MhoFloatNode *self, const f
 {
     const float high = (float)self->n, low = self->is_signed ? -high : 0.0F, inverse = self->inverse, step = self->step;
 
+    if (self->has_table) {
+        for (size_t j = 0; j < n; j++)
+            y[j] = step * mho_table_code(self->table, mho_round(mho_clampf(x[j] * inverse, low, high)));
+        return;
+    }
     for (size_t j = 0; j < n; j++)
         y[j] = step * mho_round(mho_clampf(x[j] * inverse, low, high));
 }

@@ -243,6 +243,7 @@ static void write_out(const MhoWalk *walk, size_t s, const PackedMatrix *packed,
         return;
     }
     mho_kernels()->requantize(P, packed->columns, scratch->total, a, b, step->low, step->high, scratch->out);
+    mho_step_look_up(step, P * packed->columns, scratch->out);
     for (size_t p = 0; p < P; p++)
         memcpy(mho_walk_output(walk, s) + (first + p) * channels + k0, scratch->out + p * packed->columns, cols);
 }

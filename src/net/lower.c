@@ -41,6 +41,7 @@ static void plan_program(const MhoNet *net, MhoProgram *program)
             program->n_steps++;
             mho_arena_take(memory, c, sizeof(float)); /* a */
             mho_arena_take(memory, c, sizeof(float)); /* b */
+            mho_arena_take(memory, MHO_TABLE_SIZE, 1);
         }
         if (weight) {
             program->n_matrices++;
@@ -204,6 +205,16 @@ static MhoStepKind kind_of_source(const MhoNode *source)
     return mho_node_is_sum_pool(source) ? MHO_STEP_SUM_POOL : MHO_STEP_REQUANTIZE;
 }
 
+static MhoStatus lower_table(Lowering *lowering, size_t i, MhoStep *step, MhoError *error)
+{
+    uint8_t *table = mho_arena_take(&lowering->program->memory, MHO_TABLE_SIZE, 1);
+    bool has_table;
+    const MhoStatus status = mho_net_table(lowering->net, (int)i, table, &has_table, error);
+
+    step->table = has_table ? table : NULL;
+    return status;
+}
+
 /* A quantizer, or the classifier. */
 static MhoStatus lower_output(Lowering *lowering, size_t i, MhoError *error)
 {
@@ -226,6 +237,9 @@ static MhoStatus lower_output(Lowering *lowering, size_t i, MhoError *error)
     if (requant.high > CODE_MAX || requant.low < -SIGNED_CODE_MAX)
         return mho_fail(error, MHO_USAGE, "node '%s': codes %d..%d do not fit 8 bits (--set quant.activation.bits=8)",
                         step->name, requant.low, requant.high);
+    status = lower_table(lowering, i, step, error);
+    if (status != MHO_OK)
+        return status;
     if (step->kind == MHO_STEP_MATRIX)
         step->matrix = lowering->matrix_of[requant.source];
     if (step->kind == MHO_STEP_REQUANTIZE)

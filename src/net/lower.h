@@ -28,6 +28,7 @@ typedef struct MhoStep {
     MhoShape shape;           /* of the output */
     float *a, *b;             /* (c) requantization: codes = clip(round(fma(sum, a, b))); NULL: MAX_POOL */
     int low, high;            /* code range; low < 0: s8 */
+    uint8_t *table;           /* (256) codes of the rounded steps, which are not evenly spaced; NULL: the steps */
     bool is_logits;           /* last step: logits = fma(sum, a, b), no rounding */
 } MhoStep;
 

@@ -41,6 +41,9 @@ MhoStatus mho_net_matrix(const MhoNet *net, int node, int16_t *order, int16_t *c
 
 /* The policy of a weighted or quantizer node; errors name the node. */
 MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
+/* Memory that the policy asks for to fit and encode this tensor into shape->scratch (NULL: none); free() it. */
+MhoStatus mho_policy_scratch(const MhoNode *node, const MhoQuantizer *quantizer, MhoQuantShape *shape,
+                             MhoError *error) MHO_CHECKED;
 /* Its largest code at these bits, which it must take. */
 MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n, MhoError *error) MHO_CHECKED;
 /* Whether a node's quantizer, if it has one, takes its name, parameters, bits and sign; USAGE names the node. */
@@ -56,6 +59,10 @@ typedef struct MhoRebuild {
 
 /* Add old node i under its own name with its inputs mapped, and these settings (NULL: its own). */
 MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, MhoError *error) MHO_CHECKED;
+
+/* Ranges of activations of a policy that makes them a number of deviations, from the bits of `old` to those of `made`,
+ * which has the same nodes and values. */
+MhoStatus mho_net_keep_deviations(const MhoNet *old, MhoNet *made, MhoError *error) MHO_CHECKED;
 
 /* Copy the values of every array of `old` that `made` has under the same node and array name and of the same size. */
 void mho_net_copy_values(const MhoNet *old, MhoNet *made);

@@ -240,6 +240,8 @@ static void write_out(const Pass *pass, size_t s, size_t first, size_t P, size_t
         if (!step->is_logits)
             requantize(n, sums, step->a + k0, step->b + k0, noise ? noise + at : NULL, (float)step->low,
                        (float)step->high, output_of(pass, (int)s) + at);
+        for (size_t k = 0; k < n && step->table; k++)
+            output_of(pass, (int)s)[at + k] = mho_table_code(step->table, output_of(pass, (int)s)[at + k]);
         for (size_t k = 0; k < n && step->is_logits; k++)
             pass->logits[at + k] =
                 __builtin_fmaf(noise ? sums[k] + noise[at + k] : sums[k], step->a[k0 + k], step->b[k0 + k]);

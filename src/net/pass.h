@@ -41,11 +41,11 @@ typedef enum MhoNodeMode {
 void mho_pass_set_modes(MhoPass *pass, const uint8_t *modes, uint64_t seed, uint32_t step);
 
 /* Hardware-aware training: while batch statistics are in use, sums of quantized layers that read codes are those of
- * chip number `step` of config, as the analog executor computes them with the images numbered from 0: programming noise,
+ * chip number `step` of config, as the analog executor computes them with images numbered from 0: programming noise,
  * drift to `at`, compensation, read noise, converters. Ranges: unit, maximum and fixed as in crossbar.h; learned and
  * calibrated are the nodes' adc_log_range, which has a gradient where it is learned and is held where calibrated.
  * Backward is straight-through: weights and inputs as their clean codes, nothing through a clipped conversion, which
- * moves its range instead. Injected noise on weights or activations beside a chip, and a node without the range it
+ * moves its range instead. Injected noise on weights or activations beside a chip, and a node without the range that it
  * needs, are USAGE errors of the forward pass. config is borrowed until set again; NULL: none.
  * Joshi et al., Nat. Commun. 11 (2020) 2473. */
 void mho_pass_set_chip(MhoPass *pass, const MhoChipConfig *config, MhoCondition at, uint32_t step);
@@ -53,8 +53,8 @@ void mho_pass_set_chip(MhoPass *pass, const MhoChipConfig *config, MhoCondition 
 /* The configuration on which a net that trains on this one is judged: the same, calibrated ranges as the net has them. */
 MhoChipConfig mho_pass_chip_config(const MhoChipConfig *config);
 
-/* A copy of a quantized net (batch norm may stand) whose quantized layers all have adc_log_range: as it is where there is
- * one, else the range calibrated on the ideal chip with training images (n). USAGE as lowering and plans say. */
+/* A copy of a quantized net (batch norm may stand) whose quantized layers all have adc_log_range: as it is where there
+ * is one, else the range calibrated on the ideal chip with training images (n). USAGE as lowering and plans say. */
 MhoStatus mho_net_learn_ranges(const MhoNet *net, const MhoChipConfig *config, const uint8_t *images, size_t n,
                                int threads, MhoNet **made, MhoError *error) MHO_CHECKED;
 

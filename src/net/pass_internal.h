@@ -153,6 +153,8 @@ typedef struct MhoPassQuantizer {
     float log_scale;
     double step;
     MhoNodeMode mode;
+    bool has_table;
+    uint8_t table[MHO_TABLE_SIZE]; /* codes of the rounded steps */
     bool folded; /* this pass applies the constants of net/requant.h to the stored values of requant_source */
     int requant_source;
     float low, high;

@@ -5,9 +5,9 @@
  *   value_k = m_k (sum + round(shift_k)) + bias_k,  m_k = scale_x e^(s_w,k) / n_w
  * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads
  * them. In training a layer may have clean or noisy values instead of codes (modes of pass.h), as many steps that are
- * not whole, or sums of a chip (pass_chip.c). In evaluation, a layer that may pass 2^24 multiplies planes, code = sum_p step^p plane_p, added in double.
- * Non-uniform levels: a training pass fits e^(s_w) to the weights first. A float layer stores values; the scale of its
- * input is multiplied into its weights.
+ * not whole, or sums of a chip (pass_chip.c). In evaluation, a layer that may pass 2^24 multiplies planes, code =
+ * sum_p step^p plane_p, added in double. Non-uniform levels: a training pass fits e^(s_w) to the weights first. A float
+ * layer stores values; the scale of its input is multiplied into its weights.
  * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356. Injected weight noise: sigma in steps of the weight's own grid.
  */
 #include <math.h>
@@ -157,6 +157,7 @@ static void geometry_of(const MhoPass *pass, int node, MhoConvGeometry *g)
 static MhoStatus buffers_create(Weighted *w, size_t n_total, MhoError *error)
 {
     const size_t k = (size_t)w->geometry.k;
+    const size_t scratch = w->policy.quantizer ? w->policy.quantizer->scratch : 0;
     const bool injects = w->policy.quantizer && w->policy.quantizer->inject;
 
     for (int round = 0; round < 2; round++) {
@@ -165,6 +166,7 @@ static MhoStatus buffers_create(Weighted *w, size_t n_total, MhoError *error)
         w->clean = mho_arena_take(&w->arena, w->n_weights, sizeof *w->clean);
         w->shift = mho_arena_take(&w->arena, k, sizeof *w->shift);
         w->left = n_total ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->left) : NULL;
+        w->shape.scratch = scratch ? mho_arena_take(&w->arena, w->shape.per_channel, scratch) : NULL;
         w->slope = w->geometry.training && injects ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->slope) : NULL;
         w->total = n_total ? mho_arena_take(&w->arena, n_total, sizeof *w->total) : NULL;
         w->offset = mho_arena_take(&w->arena, k, sizeof *w->offset);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/math.h"
 #include "net/net_internal.h"
 
 enum { STREAM_BITS_SIGNED = 8, STREAM_BITS_POSITIVE = 7, POOL_BITS = 8 };
@@ -297,6 +298,41 @@ static void unset_new_scales(const MhoNet *old, MhoNet *made)
     }
 }
 
+/* e^s of a quantizer in deviations; 0: its policy has another rule. */
+static MhoStatus range_deviations(const MhoNode *node, double *deviations, MhoError *error)
+{
+    MhoPolicy policy;
+    const MhoStatus status = mho_policy_open(node, &policy, error);
+
+    *deviations = 0.0;
+    if (status != MHO_OK || !policy.quantizer->range)
+        return status;
+    const MhoRangeFit fit = policy.quantizer->range(policy.params, mho_node_quantizer(node)->bits);
+    *deviations = fit.rule == MHO_FIT_DEVIATIONS ? fit.value : 0.0;
+    return MHO_OK;
+}
+
+MhoStatus mho_net_keep_deviations(const MhoNet *old, MhoNet *made, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+
+    for (size_t i = 0; i < made->n_nodes && status == MHO_OK; i++) {
+        MhoNode *node = &made->nodes[i];
+        const int at = mho_net_find(old, node->name);
+        MhoNodeArray *scale = mho_node_quantizer(node) ? mho_node_array(node, "log_scale") : NULL;
+        double before = 0.0, after = 0.0;
+
+        if (!scale || at < 0 || !mho_node_quantizer(&old->nodes[at]))
+            continue;
+        status = range_deviations(&old->nodes[at], &before, error);
+        if (status == MHO_OK)
+            status = range_deviations(node, &after, error);
+        if (status == MHO_OK && before > 0.0 && after > 0.0)
+            scale->value[0] += (float)mho_ln(after / before);
+    }
+    return status;
+}
+
 MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **quantized, MhoError *error)
 {
     MhoNet *made = NULL;
@@ -320,6 +356,11 @@ MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet *
     mho_net_copy_values(net, made);
     unset_new_scales(net, made);
     memcpy(made->recipe, net->recipe, sizeof made->recipe);
+    status = mho_net_keep_deviations(net, made, error);
+    if (status != MHO_OK) {
+        mho_net_destroy(made);
+        return status;
+    }
     *quantized = made;
     return MHO_OK;
 }
@@ -336,12 +377,15 @@ MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error)
         if (!conv || conv->bits == 0 || !unset || !weight)
             continue;
         MhoPolicy policy;
-        const MhoStatus status = mho_policy_open(node, &policy, error);
+        MhoQuantShape shape = {
+            .bits = conv->bits, .lower = -1, .channels = scale->n, .per_channel = weight->n / scale->n};
+        MhoStatus status = mho_policy_open(node, &policy, error);
+        if (status == MHO_OK)
+            status = mho_policy_scratch(node, policy.quantizer, &shape, error);
         if (status != MHO_OK)
             return status;
-        const MhoQuantShape shape = {.bits = conv->bits, .lower = -1, .channels = scale->n,
-                                     .per_channel = weight->n / scale->n};
         policy.quantizer->fit(policy.params, shape, weight->value, scale->value);
+        free(shape.scratch);
     }
     return MHO_OK;
 }

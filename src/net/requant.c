@@ -39,6 +39,14 @@ MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *erro
     return status;
 }
 
+MhoStatus mho_policy_scratch(const MhoNode *node, const MhoQuantizer *quantizer, MhoQuantShape *shape, MhoError *error)
+{
+    shape->scratch = quantizer->scratch > 0 ? calloc(shape->per_channel, quantizer->scratch) : NULL;
+    if (quantizer->scratch > 0 && !shape->scratch)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the codes of '%s'", node->name);
+    return MHO_OK;
+}
+
 MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n, MhoError *error)
 {
     MhoPolicy policy;
@@ -49,12 +57,12 @@ MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n
     if (bits < policy.quantizer->min_bits || bits > policy.quantizer->max_bits)
         return mho_fail(error, MHO_USAGE, "node '%s': quantizer '%s' takes %d to %d bits, not %d", node->name,
                         policy.quantizer->model.name, policy.quantizer->min_bits, policy.quantizer->max_bits, bits);
-    if (policy.quantizer->normalizes_signed && lower < 0 && !mho_node_conv(node))
+    if ((policy.quantizer->normalizes_signed || policy.quantizer->table) && lower < 0 && !mho_node_conv(node))
         return mho_fail(error, MHO_USAGE,
                         "node '%s': quantizer '%s' has no signed activations, only weights and activations behind a "
                         "ReLU",
                          node->name, policy.quantizer->model.name);
-    if (policy.quantizer->nonuniform && !mho_node_conv(node))
+    if (policy.quantizer->nonuniform && !policy.quantizer->table && !mho_node_conv(node))
         return mho_fail(error, MHO_USAGE,
                         "node '%s': quantizer '%s' is for weights; activations take a uniform one "
                         "(--set quant.activation.name=fqconv)",
@@ -105,6 +113,22 @@ MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signe
         return MHO_OK;
     *is_signed = quantizer->lower < 0;
     return mho_policy_full_scale(&net->nodes[source], quantizer->bits, quantizer->lower, n, error);
+}
+
+MhoStatus mho_net_table(const MhoNet *net, int node, uint8_t *table, bool *has_table, MhoError *error)
+{
+    const MhoQuantizerSettings *settings = mho_node_quantizer(&net->nodes[node]);
+    MhoPolicy policy;
+
+    *has_table = false;
+    if (!settings || settings->lower < 0)
+        return MHO_OK;
+    const MhoStatus status = mho_policy_open(&net->nodes[node], &policy, error);
+    if (status != MHO_OK || !policy.quantizer->table)
+        return status;
+    policy.quantizer->table(policy.params, settings->bits, table);
+    *has_table = true;
+    return MHO_OK;
 }
 
 /* e^s / n of a quantizer node. */
@@ -341,14 +365,18 @@ MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t
     if (status != MHO_OK)
         return status;
     const size_t n = weight->n, channels = scale->n;
-    const MhoQuantShape shape = {.bits = conv->bits, .lower = -1, .channels = channels, .per_channel = n / channels};
+    MhoQuantShape shape = {.bits = conv->bits, .lower = -1, .channels = channels, .per_channel = n / channels};
     for (size_t k = 0; k < channels; k++)
         if (!isfinite(scale->value[k]))
             return unset_scale(node, error);
+    status = mho_policy_scratch(node, policy.quantizer, &shape, error);
+    if (status != MHO_OK)
+        return status;
     float *whole = malloc(n * sizeof *whole);
     if (!whole)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the codes of '%s'", node->name);
-    policy.quantizer->encode(policy.params, shape, weight->value, scale->value, NULL, whole);
+        status = mho_fail(error, MHO_MEMORY, "out of memory for the codes of '%s'", node->name);
+    else
+        policy.quantizer->encode(policy.params, shape, weight->value, scale->value, NULL, whole);
     for (size_t r = 0; r < n && status == MHO_OK; r++) {
         if (!(whole[r] >= -(float)n_w && whole[r] <= (float)n_w))
             status = mho_fail(error, MHO_FAILED, "node '%s': a weight has no code within %d", node->name, n_w);
@@ -356,5 +384,6 @@ MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t
             codes[r] = (int16_t)whole[r];
     }
     free(whole);
+    free(shape.scratch);
     return status == MHO_OK && shift ? round_shift(node, shift, error) : status;
 }

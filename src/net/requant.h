@@ -32,6 +32,10 @@ int mho_net_code_source(const MhoNet *net, int node);
 /* Largest code n of a tensor of codes (255 for the image) and whether it has negative codes. */
 MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signed, MhoError *error) MHO_CHECKED;
 
+/* Table (256) of a quantizer node whose codes are not evenly spaced (quant/quantizer.h); *has_table false: it has none.
+ */
+MhoStatus mho_net_table(const MhoNet *net, int quantizer, uint8_t *table, bool *has_table, MhoError *error) MHO_CHECKED;
+
 /* The quantizer node whose log_scale a quantizer node uses: the one it shares, or itself. */
 int mho_net_scale_owner(const MhoNet *net, int quantizer);
 

@@ -35,11 +35,12 @@ static void fqconv_fit(const void *params, MhoQuantShape shape, const float *x, 
     mho_grid_fit(shape, x, p->fit == FIT_MAXIMUM, log_scale);
 }
 
-static bool fqconv_fits_largest(const void *params)
+static MhoRangeFit fqconv_range(const void *params, int bits)
 {
     const FqconvParams *p = params;
 
-    return p->fit == FIT_MAXIMUM;
+    (void)bits;
+    return (MhoRangeFit){.rule = p->fit == FIT_MAXIMUM ? MHO_FIT_SHARE : MHO_FIT_LEAST_ERROR, .value = 1.0};
 }
 
 static const MhoParam fqconv_params[] = {
@@ -65,7 +66,7 @@ const MhoQuantizer mho_quantizer_fqconv = {
     .max_bits = 8,
     .full_scale = mho_grid_full_scale,
     .fit = fqconv_fit,
-    .fits_largest = fqconv_fits_largest,
+    .range = fqconv_range,
     .encode = mho_grid_encode,
     .gradient = fqconv_gradient,
 };

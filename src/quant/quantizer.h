@@ -11,10 +11,25 @@
 #include "base/model.h"
 #include "kernels/random.h"
 
+enum { MHO_TABLE_SIZE = 256 }; /* steps of the grid of codes that are not evenly spaced */
+
 typedef struct MhoQuantShape {
     int bits, lower; /* lower: -1 or 0 */
     size_t channels, per_channel;
+    void *scratch; /* (per_channel * the quantizer's scratch bytes), 8-byte aligned; only where it asks for some */
 } MhoQuantShape;
+
+/* What the range e^s of activations is made of, from counts of the values other than 0 that a quantizer reads (those
+ * above 0 where lower = 0). */
+typedef enum MhoRangeRule {
+    MHO_FIT_LEAST_ERROR, /* range of least squared error */
+    MHO_FIT_SHARE,       /* smallest range that holds this share of the values; 1: the largest value */
+    MHO_FIT_DEVIATIONS   /* so many times the root of the mean square */
+} MhoRangeRule;
+typedef struct MhoRangeFit {
+    MhoRangeRule rule;
+    double value;
+} MhoRangeFit;
 
 typedef struct MhoQuantizer {
     MhoModel model;
@@ -24,20 +39,22 @@ typedef struct MhoQuantizer {
      * batch norm cannot move into their scale. */
     bool normalizes_signed;
 
-    /* Levels are placed by the tensor itself: weights only (lower = -1), and fit() gives the scale anew at every
-     * training pass instead of a learned one. */
+    /* Levels of weights are placed by the tensor itself: fit() gives the scale anew at every training pass instead of a
+     * learned one. Its activations (lower = 0) have a table; without one the policy is for weights only. */
     bool nonuniform;
 
+    /* Bytes of MhoQuantShape.scratch for each of per_channel weights (lower = -1); activations need none. */
+    size_t scratch;
+
     /* Largest code n. Signed: 2^(bits-1) - 1 (bits = 2 is ternary), or 2^bits - 1 where only odd codes occur; unsigned:
-     * 2^bits - 1; non-uniform: 32639, the 16-bit grid. */
+     * 2^bits - 1; non-uniform: 32639, the 16-bit grid; with a table 255. */
     int (*full_scale)(const void *params, int bits, int lower);
 
     /* Starting scales from the tensor itself. */
     void (*fit)(const void *params, MhoQuantShape shape, const float *x, float *log_scale);
 
-    /* Whether fit() takes the largest value, for calibration, which has counts of values instead of the tensor. NULL:
-     * the range of least squared error. */
-    bool (*fits_largest)(const void *params);
+    /* What calibration, which has counts of values instead of the tensor, makes the range of. NULL: least error. */
+    MhoRangeFit (*range)(const void *params, int bits);
 
     /* Codes of x. noise (NULL: none) is added in units of one step, from level to level, before rounding: an error of
      * the sum. */
@@ -52,8 +69,8 @@ typedef struct MhoQuantizer {
 
     /* Staged training: what stands for a tensor while its layer learns, the values with the error of quantization as a
      * random draw, of the law that the policy's file declares. noisy (may be x) and slope d noisy / dx (NULL: not
-     * wanted) as gradient() declares it: 1, or the chain. The draws are items 0.. of the stream. NULL: the policy trains
-     * through encode(). */
+     * wanted) as gradient() declares it: 1, or the chain. The draws are items 0.. of the stream. NULL: the policy
+     * trains through encode(). */
     void (*inject)(const void *params, MhoQuantShape shape, const float *x, const float *log_scale, MhoStream stream,
                    float *noisy, float *slope);
 
@@ -62,6 +79,12 @@ typedef struct MhoQuantizer {
      * are the steps. */
     void (*table)(const void *params, int bits, uint8_t *table);
 } MhoQuantizer;
+
+/* The code of a whole step 0 .. 255; what is no step (NaN) stays. */
+static inline float mho_table_code(const uint8_t *table, float step)
+{
+    return step >= 0.0F && step <= 255.0F ? (float)table[(int)step] : step;
+}
 
 extern const MhoRegistry mho_quantizer_registry;
 

@@ -23,9 +23,12 @@ static void open_policy(const char *text)
     ck_assert_msg(mho_quantizer_open(text, &q, params, sizeof params, &error) == MHO_OK, "%s", error.text);
 }
 
+static double scratch[2 * MANY];
+
 static MhoQuantShape shape_of(int bits, size_t n)
 {
-    return (MhoQuantShape){.bits = bits, .lower = -1, .channels = 1, .per_channel = n};
+    ck_assert_uint_le(n * q->scratch, sizeof scratch);
+    return (MhoQuantShape){.bits = bits, .lower = -1, .channels = 1, .per_channel = n, .scratch = scratch};
 }
 
 static void draw(uint32_t place, size_t n, float mean, float sd, float *x)
@@ -111,7 +114,7 @@ START_TEST(test_codes)
 
     for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) {
         float log_scale[2], mirrored;
-        const MhoQuantShape two = {.bits = bits, .lower = -1, .channels = 2, .per_channel = N};
+        const MhoQuantShape two = {.bits = bits, .lower = -1, .channels = 2, .per_channel = N, .scratch = scratch};
 
         open_policy(policies[p]);
         draw(2, N, 0.1F, 1.0F, x);
@@ -362,7 +365,7 @@ END_TEST
 START_TEST(test_noise_of_streams)
 {
     static float x[2 * N], noisy[2 * N], again[2 * N], wide[2 * N];
-    const MhoQuantShape two = {.bits = 4, .lower = -1, .channels = 2, .per_channel = N};
+    const MhoQuantShape two = {.bits = 4, .lower = -1, .channels = 2, .per_channel = N, .scratch = scratch};
     size_t equal = 0;
     double sum = 0.0, squares[2] = {0};
 

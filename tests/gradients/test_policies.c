@@ -64,7 +64,10 @@ static void open_policy(const char *text)
 
 static MhoQuantShape shape_of(int bits, int lower, size_t n)
 {
-    return (MhoQuantShape){.bits = bits, .lower = lower, .channels = 1, .per_channel = n};
+    static double scratch[2 * N];
+
+    ck_assert_uint_le(n * q->scratch, sizeof scratch);
+    return (MhoQuantShape){.bits = bits, .lower = lower, .channels = 1, .per_channel = n, .scratch = scratch};
 }
 
 START_TEST(test_every_policy_has_a_row)

@@ -56,20 +56,23 @@ void run_quantizer(const MhoModel *model, const void *params, Trace *trace)
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     const MhoStream stream = {.seed = 3, .noise = 1.0F};
     float x[N_VALUES];
+    double scratch[2 * PER_CHANNEL];
 
+    ck_assert_uint_le(quantizer->scratch * PER_CHANNEL, sizeof scratch);
     ck_assert(quantizer->min_bits >= 1 && quantizer->min_bits <= quantizer->max_bits && quantizer->max_bits <= MOST_BITS);
     mho_normal_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
     x[PER_CHANNEL] = 0.0F;
-    if (quantizer->fits_largest != NULL) {
-        trace_add(trace, quantizer->fits_largest(params));
-    }
     for (int bits = quantizer->min_bits; bits <= quantizer->max_bits; bits++) {
-        for (int lower = -1; lower <= (quantizer->nonuniform ? -1 : 0); lower++) {
-            const MhoQuantShape shape = {bits, lower, CHANNELS, PER_CHANNEL};
+        if (quantizer->range != NULL) {
+            trace_add(trace, quantizer->range(params, bits).value);
+        }
+        for (int lower = -1; lower <= (quantizer->nonuniform && !quantizer->table ? -1 : 0); lower++) {
+            const MhoQuantShape shape = {bits, lower, CHANNELS, PER_CHANNEL, scratch};
             float log_scale[CHANNELS];
 
             ck_assert_int_eq(quantizer->full_scale(params, bits, lower),
-                             quantizer->nonuniform                         ? 32639
+                             lower == 0 && quantizer->table                ? 255
+                             : quantizer->nonuniform                       ? 32639
                              : lower < 0 && !quantizer->normalizes_signed ? (1 << (bits - 1)) - 1
                                                                           : (1 << bits) - 1);
             quantizer->fit(params, shape, x, log_scale);

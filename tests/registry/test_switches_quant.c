@@ -248,7 +248,8 @@ static void quantize_cubes(const MhoModel *model, const void *params, double *er
 {
     enum { N_CUBES = 101 };
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
-    const MhoQuantShape shape = {.bits = 3, .lower = -1, .channels = 1, .per_channel = N_CUBES};
+    double scratch[2 * N_CUBES];
+    const MhoQuantShape shape = {.bits = 3, .lower = -1, .channels = 1, .per_channel = N_CUBES, .scratch = scratch};
     float x[N_CUBES], codes[N_CUBES], d_value[N_CUBES], d_x[N_CUBES], log_scale, d_log_scale = 0.0F;
 
     for (int i = 0; i < N_CUBES; i++) {

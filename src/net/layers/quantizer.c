@@ -1,9 +1,10 @@
 /* quantizer.c - values to whole codes on a learned scale; with lower = 0 it is the nonlinearity as well.
  *
  * In training the policy encodes values, with noise of the sum (in output steps) before rounding and noise of the
- * activation after; or values stay clean, or get the policy's own noise (modes of pass.h). In evaluation, where the sums behind it are whole numbers, codes = clip(round(fma(sum, a, b))) with
- * the constants of net/requant.h, so that every executor gives the same codes. The gradient is the policy's surrogate
- * at the value that was rounded (noise of the sum included, as a constant).
+ * activation after; or values stay clean, or get the policy's own noise (modes of pass.h). In evaluation, where the sums
+ * behind it are whole numbers, codes = clip(round(fma(sum, a, b))) with the constants of net/requant.h, and the policy's
+ * table if it has one, so that every executor gives the same codes. The gradient is the policy's surrogate at the value
+ * that was rounded (noise of the sum included, as a constant).
  */
 #include <math.h>
 #include <stddef.h>
@@ -65,7 +66,8 @@ static MhoStatus quantizer_create(MhoPass *pass, int node, MhoError *error)
     q->owner = self->scale_owner;
     q->n = (int)self->largest;
     q->shape = (MhoQuantShape){.bits = s->bits, .lower = s->lower, .channels = 1};
-    return mho_policy_find(s->policy, &q->policy, error);
+    const MhoStatus status = mho_policy_find(s->policy, &q->policy, error);
+    return status == MHO_OK ? mho_net_table(pass->net, node, q->table, &q->has_table, error) : status;
 }
 
 static void quantizer_destroy(MhoPass *pass, int node)
@@ -145,25 +147,6 @@ static void inject_tile(const MhoPass *pass, int node, size_t first, size_t n, f
                                 mho_pass_inject_stream(pass, node, (uint32_t)(first / MHO_ROW_VALUES)), x, slope);
 }
 
-void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes)
-{
-    const MhoPassQuantizer *q = pass->nodes[node].state;
-    const float *noise = sum_noise(pass, node, first, n, buffer);
-    MhoQuantShape shape = q->shape;
-
-    shape.per_channel = n;
-    if (q->mode == MHO_MODE_CODES) {
-        q->policy.quantizer->encode(q->policy.params, shape, x, &q->log_scale, noise, codes);
-    } else {
-        if (noise)
-            add_steps(n, (float)q->step, noise, x);
-        if (q->mode == MHO_MODE_NOISE)
-            inject_tile(pass, node, first, n, x, NULL);
-        divide(n, (float)q->step, q->mode == MHO_MODE_CLEAN && shape.lower == 0, x, codes);
-    }
-    mho_pass_activation_noise(pass, node, first, n, codes, buffer);
-}
-
 MHO_CLONES static void round_codes(size_t n, const float *x, const float *noise, float low, float high, float *codes)
 {
     if (!noise) {
@@ -175,12 +158,43 @@ MHO_CLONES static void round_codes(size_t n, const float *x, const float *noise,
         codes[i] = mho_round(mho_clampf(x[i] + noise[i], low, high));
 }
 
+static void look_up(size_t n, const MhoPassQuantizer *q, float *codes)
+{
+    for (size_t i = 0; i < n; i++)
+        codes[i] = mho_table_code(q->table, codes[i]);
+}
+
+void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes)
+{
+    const MhoPassQuantizer *q = pass->nodes[node].state;
+    const float *noise = sum_noise(pass, node, first, n, buffer);
+    MhoQuantShape shape = q->shape;
+
+    shape.per_channel = n;
+    if (q->mode == MHO_MODE_CODES && q->has_table) { /* encode() would make the table for every tile */
+        divide(n, (float)q->step, false, x, codes);
+        round_codes(n, codes, noise, 0.0F, (float)q->n, codes);
+        look_up(n, q, codes);
+    } else if (q->mode == MHO_MODE_CODES) {
+        q->policy.quantizer->encode(q->policy.params, shape, x, &q->log_scale, noise, codes);
+    } else {
+        if (noise)
+            add_steps(n, (float)q->step, noise, x);
+        if (q->mode == MHO_MODE_NOISE)
+            inject_tile(pass, node, first, n, x, NULL);
+        divide(n, (float)q->step, q->mode == MHO_MODE_CLEAN && shape.lower == 0, x, codes);
+    }
+    mho_pass_activation_noise(pass, node, first, n, codes, buffer);
+}
+
 void mho_quantizer_folded_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
                                float *codes)
 {
     const MhoPassQuantizer *q = pass->nodes[node].state;
 
     round_codes(n, x, sum_noise(pass, node, first, n, buffer), q->low, q->high, codes);
+    if (q->has_table)
+        look_up(n, q, codes);
     mho_pass_activation_noise(pass, node, first, n, codes, buffer);
 }
 
