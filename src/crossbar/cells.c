@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crossbar/crossbar_internal.h"
+#include "kernels/clones.h"
 
 static bool is_offset(const MhoPlan *plan)
 {
@@ -18,26 +19,34 @@ double mho_tile_unit(const MhoPlan *plan, size_t l)
     return (is_offset(plan) ? 2.0 : 1.0) * plan->layers[l].matrix.n_weight;
 }
 
+MHO_CLONES static void differential_row(size_t n, float n_weight, const int16_t *restrict codes, float *restrict plus,
+                                        float *restrict minus)
+{
+    for (size_t j = 0; j < n; j++) {
+        const float g = (float)codes[j] / n_weight;
+
+        plus[j] = g > 0.0F ? g : 0.0F;
+        minus[j] = g < 0.0F ? -g : 0.0F;
+    }
+}
+
 void mho_tile_targets(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES])
 {
     const LayerPlan *layer = &plan->layers[l];
     const float n_weight = (float)layer->matrix.n_weight;
 
     for (size_t r = 0; r < tile->rows; r++) {
-        for (size_t j = 0; j < tile->cols; j++) {
-            const float code = (float)mho_crossbar_code(layer, tile->group, tile->row0 + r, tile->col0 + j);
-            const size_t at = r * tile->cols + j;
+        const int16_t *codes = mho_crossbar_row(layer, tile->group, tile->row0 + r) + tile->col0;
+        const size_t at = r * tile->cols;
 
-            if (is_offset(plan)) {
-                g[0][at] = 0.5F * (code / n_weight + 1.0F);
-            } else {
-                g[0][at] = code > 0.0F ? code / n_weight : 0.0F;
-                g[1][at] = code < 0.0F ? -code / n_weight : 0.0F;
-            }
+        if (!is_offset(plan)) {
+            differential_row(tile->cols, n_weight, codes, g[0] + at, g[1] + at);
+            continue;
         }
-        if (is_offset(plan)) {
-            g[1][r] = 0.5F;
+        for (size_t j = 0; j < tile->cols; j++) {
+            g[0][at + j] = 0.5F * ((float)codes[j] / n_weight + 1.0F);
         }
+        g[1][r] = 0.5F;
     }
 }
 
@@ -86,13 +95,14 @@ void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *
 
 static MhoStatus scratch_create(const MhoPlan *plan, TileScratch *scratch, MhoError *error)
 {
-    size_t cells = 0, weights = 0;
+    size_t cells = 0, weights = 0, columns = 0;
 
     for (size_t i = 0; i < plan->n_tiles; i++) {
         const Tile *tile = &plan->tiles[i];
 
         cells = tile->cells[0] > cells ? tile->cells[0] : cells;
         weights = tile->rows * tile->noise_columns > weights ? tile->rows * tile->noise_columns : weights;
+        columns = tile->columns > columns ? tile->columns : columns;
     }
     memset(scratch, 0, sizeof *scratch);
     for (int round = 0; round < 2; round++) {
@@ -108,6 +118,7 @@ static MhoStatus scratch_create(const MhoPlan *plan, TileScratch *scratch, MhoEr
             scratch->g[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
             scratch->linear[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
             scratch->square[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
+            scratch->sums[q] = mho_arena_take(&scratch->arena, columns, sizeof(double));
         }
         scratch->spare = mho_arena_take(&scratch->arena, cells, sizeof(float));
         scratch->weights = mho_arena_take(&scratch->arena, weights, sizeof(double));

@@ -23,7 +23,13 @@
 typedef enum MhoMapping { MHO_MAP_DIFFERENTIAL, MHO_MAP_OFFSET } MhoMapping;
 typedef enum MhoSubtract { MHO_SUBTRACT_ANALOG, MHO_SUBTRACT_DIGITAL } MhoSubtract;
 typedef enum MhoCalibrate { MHO_CALIBRATE_IDEAL, MHO_CALIBRATE_CHIP, MHO_CALIBRATE_STATE } MhoCalibrate;
-typedef enum MhoRange { MHO_RANGE_CALIBRATED, MHO_RANGE_FIXED, MHO_RANGE_MAXIMUM, MHO_RANGE_UNIT, MHO_RANGE_LEARNED } MhoRange;
+typedef enum MhoRange {
+    MHO_RANGE_CALIBRATED,
+    MHO_RANGE_FIXED,
+    MHO_RANGE_MAXIMUM,
+    MHO_RANGE_UNIT,
+    MHO_RANGE_LEARNED
+} MhoRange;
 typedef enum MhoCompensation { MHO_COMPENSATE_NONE, MHO_COMPENSATE_GLOBAL } MhoCompensation;
 typedef enum MhoReadChoice {
     MHO_READ_DEFAULT,

@@ -126,6 +126,7 @@ struct MhoRun {
     float *cell_normals;                    /* (cells of one array), only for the per-cell draw */
     int64_t *total, *ideal;                 /* (block, total_width) */
     int64_t *lost, *limits;                 /* (block, total_width) digital weights and codes of clipped conversions */
+    uint64_t n_clipped;                     /* of the group's read; without any, lost and limits are not set */
     uint8_t *out;                           /* (block, width) */
     float *a, *b;                           /* (width) */
     MhoArena arena;
@@ -153,8 +154,8 @@ typedef struct Pass {
 
 /* plan.c */
 const Tile *mho_crossbar_tile(const LayerPlan *layer, size_t group, size_t row_tile, size_t col_tile);
-/* Weight code of row r (always-on rows included) and column j of a group. */
-int mho_crossbar_code(const LayerPlan *layer, size_t group, size_t r, size_t j);
+/* Weight codes (cols) of row r of a group, always-on rows included. */
+const int16_t *mho_crossbar_row(const LayerPlan *layer, size_t group, size_t r);
 double mho_crossbar_largest_code(const MhoPlan *plan, const LayerPlan *layer);
 
 /* shift.c: always-on rows that realise every |shift| up to largest; inputs (rows) may be NULL to count only. */
@@ -173,6 +174,7 @@ typedef struct TileScratch {
     float *target[MHO_POLARITIES], *g[MHO_POLARITIES], *linear[MHO_POLARITIES], *square[MHO_POLARITIES]; /* (cells) */
     float *spare;    /* (cells) */
     double *weights; /* (rows, columns) */
+    double *sums[2]; /* (columns) */
     float *variance; /* (rows, noise columns) */
     int8_t *narrow;  /* (2, rows, noise columns) */
     MhoArena arena;

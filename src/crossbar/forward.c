@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crossbar/crossbar_internal.h"
+#include "kernels/clones.h"
 #include "kernels/math.h"
 
 static const float unclipped = 2147483520.0F; /* 2^31 - 128, the largest float that is a 32-bit code */
@@ -118,14 +119,20 @@ static void note_clip(const Pass *pass, const Tile *tile, size_t p, size_t j)
 }
 
 /* Find the clipped conversions of a block: those of currents that round to no code. */
-static void note_clips(const Pass *pass, const Tile *tile)
+static void note_clips(const Pass *pass, const Tile *tile, uint64_t n_clipped)
 {
     const GroupRead *read = pass->read;
     const MhoPlan *plan = read->state->chip->plan;
     const LayerPlan *layer = &plan->layers[read->l];
+    const size_t bytes = MHO_BLOCK * layer->total_width * sizeof *read->run->lost;
     const MhoAdcCodes codes = plan->config.adc->codes(layer->adc_params, layer->signed_converter);
     const float inverse = 1.0F / mho_crossbar_step(read->state, read->l);
 
+    if (read->run->n_clipped == 0) {
+        memset(read->run->lost, 0, bytes);
+        memset(read->run->limits, 0, bytes);
+    }
+    read->run->n_clipped += n_clipped;
     for (size_t p = 0; p < read->P; p++) {
         for (size_t j = 0; j < tile->columns; j++) {
             const float code = mho_round(read->run->y[p * tile->columns + j] * inverse);
@@ -179,8 +186,9 @@ static void read_tile(const Pass *pass, const Tile *tile)
     if (state->noisy) {
         mho_noise_add(pass, tile);
     }
-    if (convert(pass, tile, &state->chip->tiles[i]) > 0 && pass->read->clips) {
-        note_clips(pass, tile);
+    const uint64_t n_clipped = convert(pass, tile, &state->chip->tiles[i]);
+    if (n_clipped > 0 && pass->read->clips) {
+        note_clips(pass, tile, n_clipped);
     }
     add_codes(pass, tile);
 }
@@ -241,10 +249,7 @@ void mho_crossbar_read_group(const GroupRead *read)
     if (read->ideal) {
         ideal_sums(read, layer);
     }
-    if (read->clips) {
-        memset(read->run->lost, 0, MHO_BLOCK * layer->total_width * sizeof *read->run->lost);
-        memset(read->run->limits, 0, MHO_BLOCK * layer->total_width * sizeof *read->run->limits);
-    }
+    read->run->n_clipped = 0;
     for (int phase = 0; phase < layer->phases; phase++) {
         for (int s = 0; s < layer->slices.n; s++) {
             Pass pass = {.read = read, .phase = phase, .slice = s};
@@ -279,6 +284,14 @@ static void measure(const GroupRead *read, const Tile *tile, double factor)
     }
 }
 
+MHO_CLONES static void scale_sums(size_t n, const int64_t *restrict total, const float *restrict a,
+                                  const float *restrict b, float *restrict logits)
+{
+    for (size_t j = 0; j < n; j++) {
+        logits[j] = __builtin_fmaf((float)total[j], a[j], b[j]);
+    }
+}
+
 /* Digital sums of one column tile to codes or logits. */
 static void write_out(const GroupRead *read, const Tile *tile, const MhoOutput *out, double factor)
 {
@@ -300,9 +313,16 @@ static void write_out(const GroupRead *read, const Tile *tile, const MhoOutput *
         if (out->codes) {
             memcpy(out->codes + at, run->out + p * tile->width, tile->cols);
         }
-        for (size_t j = 0; out->logits && j < tile->cols; j++) {
-            out->logits[at + j] = __builtin_fmaf((float)total[p * tile->width + j], run->a[j], run->b[j]);
+        if (out->logits) {
+            scale_sums(tile->cols, total + p * tile->width, run->a, run->b, out->logits + at);
         }
+    }
+}
+
+MHO_CLONES static void scale_counts(size_t n, const int64_t *restrict counts, double factor, float *restrict scaled)
+{
+    for (size_t j = 0; j < n; j++) {
+        scaled[j] = (float)((double)counts[j] * factor);
     }
 }
 
@@ -324,9 +344,12 @@ static void write_clips(const GroupRead *read, const Tile *tile, const MhoOutput
     for (size_t p = 0; p < read->P; p++) {
         const size_t at = (read->first + p) * channels + k0;
 
-        for (size_t j = 0; j < tile->cols; j++) {
-            out->lost[at + j] = (float)((double)lost[p * tile->width + j] / all);
-            out->by_range[at + j] = (float)((double)limits[p * tile->width + j] * factor);
+        if (read->run->n_clipped == 0) {
+            memset(out->lost + at, 0, tile->cols * sizeof *out->lost);
+            memset(out->by_range + at, 0, tile->cols * sizeof *out->by_range);
+        } else {
+            scale_counts(tile->cols, lost + p * tile->width, 1.0 / all, out->lost + at);
+            scale_counts(tile->cols, limits + p * tile->width, factor, out->by_range + at);
         }
     }
 }

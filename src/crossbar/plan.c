@@ -9,12 +9,12 @@ const Tile *mho_crossbar_tile(const LayerPlan *layer, size_t group, size_t row_t
     return &layer->tiles[(group * layer->row_tiles + row_tile) * layer->col_tiles + col_tile];
 }
 
-int mho_crossbar_code(const LayerPlan *layer, size_t group, size_t r, size_t j)
+const int16_t *mho_crossbar_row(const LayerPlan *layer, size_t group, size_t r)
 {
     const MhoMatrix *m = &layer->matrix;
 
-    return r < m->rows ? m->codes[(group * m->rows + r) * m->cols + j]
-                       : layer->shift_codes[(group * layer->shift_rows + r - m->rows) * m->cols + j];
+    return r < m->rows ? m->codes + (group * m->rows + r) * m->cols
+                       : layer->shift_codes + (group * layer->shift_rows + r - m->rows) * m->cols;
 }
 
 double mho_crossbar_largest_code(const MhoPlan *plan, const LayerPlan *layer)
@@ -246,9 +246,10 @@ static MhoStatus tile_fill(void *context, size_t l, const Tile *tile, size_t i, 
 
     memset(scratch->weights, 0, tile->rows * tile->width * sizeof(double));
     for (size_t r = 0; r < tile->rows; r++) {
+        const int16_t *codes = mho_crossbar_row(&plan->layers[l], tile->group, tile->row0 + r) + tile->col0;
+
         for (size_t j = 0; j < tile->cols; j++) {
-            scratch->weights[r * tile->width + j] =
-                mho_crossbar_code(&plan->layers[l], tile->group, tile->row0 + r, tile->col0 + j);
+            scratch->weights[r * tile->width + j] = codes[j];
         }
     }
     mho_planes_pack(tile->rows, tile->width, 0.0, scratch->weights, scratch->narrow, &plan->tiles[i].ideal);

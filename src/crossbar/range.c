@@ -5,7 +5,10 @@
  * A step below one accumulator unit resolves nothing but noise, so a maximum (and a learned or calibrated) step stays
  * at 1 there and codes are exact.
  */
+#include <string.h>
+
 #include "crossbar/crossbar_internal.h"
+#include "kernels/clones.h"
 
 void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words)
 {
@@ -14,49 +17,70 @@ void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words)
     mho_random_words(stream, MHO_DRAW_PATTERN, 2 * row0, 2 * rows, words);
 }
 
-/* Largest possible |sum| of a conversion column: inputs 0..full, or -full..full when bipolar. */
-static double largest_sum(const LayerPlan *layer, const Tile *tile, const double *weights)
+/* Positive and negative weights of a row (columns) into the sums of each. */
+MHO_CLONES static void add_signs(size_t columns, const double *restrict row, double *restrict plus,
+                                 double *restrict minus)
 {
-    double largest = 0.0;
+    for (size_t j = 0; j < columns; j++) {
+        plus[j] += row[j] > 0.0 ? row[j] : 0.0;
+        minus[j] -= row[j] < 0.0 ? row[j] : 0.0;
+    }
+}
+
+MHO_CLONES static void add_row(size_t columns, const double *restrict row, double *restrict sum)
+{
+    for (size_t j = 0; j < columns; j++) {
+        sum[j] += row[j];
+    }
+}
+
+static double largest_size(size_t n, const double *values, double least)
+{
+    double largest = least;
+
+    for (size_t j = 0; j < n; j++) {
+        const double size = values[j] < 0.0 ? -values[j] : values[j];
+
+        largest = size > largest ? size : largest;
+    }
+    return largest;
+}
+
+/* Largest possible |sum| of a conversion column: inputs 0..full, or -full..full when bipolar. */
+static double largest_sum(const LayerPlan *layer, const Tile *tile, const TileScratch *scratch)
+{
+    double *plus = scratch->sums[0], *minus = scratch->sums[1];
     int full = 0;
 
     for (int s = 0; s < layer->slices.n; s++) {
         full = layer->slices.full[s] > full ? layer->slices.full[s] : full;
     }
-    for (size_t j = 0; j < tile->columns; j++) {
-        double plus = 0.0, minus = 0.0;
-
-        for (size_t r = 0; r < tile->rows; r++) {
-            const double w = weights[r * tile->columns + j];
-
-            plus += w > 0.0 ? w : 0.0;
-            minus -= w < 0.0 ? w : 0.0;
-        }
-        if (layer->bipolar) {
-            plus += minus;
-            minus = plus;
-        }
-        largest = plus > largest ? plus : largest;
-        largest = minus > largest ? minus : largest;
+    memset(plus, 0, tile->columns * sizeof *plus);
+    memset(minus, 0, tile->columns * sizeof *minus);
+    for (size_t r = 0; r < tile->rows; r++) {
+        add_signs(tile->columns, scratch->weights + r * tile->columns, plus, minus);
     }
-    return largest * full;
+    if (layer->bipolar) {
+        add_row(tile->columns, minus, plus);
+    }
+    return largest_size(tile->columns, minus, largest_size(tile->columns, plus, 0.0)) * full;
 }
 
 /* Largest |sum| of a reference pattern at input code 1. */
-static double largest_pattern(size_t l, const Tile *tile, const double *weights, uint32_t *words)
+static double largest_pattern(size_t l, const Tile *tile, const TileScratch *scratch)
 {
+    uint32_t *words = (uint32_t *)(void *)scratch->narrow;
     double largest = 0.0;
 
     mho_pattern_words(l, tile->row0, tile->rows, words);
     for (unsigned p = 0; p < MHO_PATTERNS; p++) {
-        for (size_t j = 0; j < tile->columns; j++) {
-            double sum = 0.0;
-
-            for (size_t r = 0; r < tile->rows; r++) {
-                sum += mho_pattern_bit(&words[2 * r], p) ? weights[r * tile->columns + j] : 0.0;
+        memset(scratch->sums[0], 0, tile->columns * sizeof(double));
+        for (size_t r = 0; r < tile->rows; r++) {
+            if (mho_pattern_bit(&words[2 * r], p)) {
+                add_row(tile->columns, scratch->weights + r * tile->columns, scratch->sums[0]);
             }
-            largest = sum > largest ? sum : -sum > largest ? -sum : largest;
         }
+        largest = largest_size(tile->columns, scratch->sums[0], largest);
     }
     return largest;
 }
@@ -68,10 +92,9 @@ MhoStatus mho_tile_ranges(void *context, size_t l, const Tile *tile, size_t i, T
     (void)error;
     mho_tile_targets(plan, l, tile, scratch->target);
     mho_tile_weights(plan, l, tile, scratch->target, scratch->weights);
-    plan->tiles[i].largest_sum = largest_sum(&plan->layers[l], tile, scratch->weights);
+    plan->tiles[i].largest_sum = largest_sum(&plan->layers[l], tile, scratch);
     if (plan->config.chip.compensation != MHO_COMPENSATE_NONE) {
-        plan->tiles[i].largest_pattern =
-            largest_pattern(l, tile, scratch->weights, (uint32_t *)(void *)scratch->narrow);
+        plan->tiles[i].largest_pattern = largest_pattern(l, tile, scratch);
     }
     return MHO_OK;
 }

@@ -50,7 +50,7 @@ void mho_pass_set_modes(MhoPass *pass, const uint8_t *modes, uint64_t seed, uint
  * Joshi et al., Nat. Commun. 11 (2020) 2473. */
 void mho_pass_set_chip(MhoPass *pass, const MhoChipConfig *config, MhoCondition at, uint32_t step);
 
-/* The configuration on which a net that trains on this one is judged: the same, calibrated ranges as the net has them. */
+/* The configuration on which a net that trains on this one is judged: with the net's own ranges for calibrated ones. */
 MhoChipConfig mho_pass_chip_config(const MhoChipConfig *config);
 
 /* A copy of a quantized net (batch norm may stand) whose quantized layers all have adc_log_range: as it is where there
