@@ -109,8 +109,8 @@ typedef struct MhoTrainInput {
 MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error) MHO_CHECKED;
 
 /* Top-1 accuracy (0..1) and mean loss of a quantized net on chips first .. first + n - 1 of a configuration, at its
- * time and temperature: means over the chips (one where all are the same). calibration: training images for converter ranges
- * that are calibrated, else NULL. USAGE for sets of other shapes, and as plans say. */
+ * time and temperature: means over the chips (one where all are the same). calibration: training images for converter
+ * ranges that are calibrated, else NULL. USAGE for sets of other shapes, and as plans say. */
 MhoStatus mho_train_evaluate_chip(const MhoNet *net, const MhoDataset *set, const MhoDataset *calibration,
                                   const MhoChipConfig *config, uint32_t first, uint32_t n, int threads,
                                   double *accuracy, double *loss, MhoError *error) MHO_CHECKED;

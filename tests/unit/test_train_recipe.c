@@ -26,6 +26,34 @@ START_TEST(test_ladder_reads_every_stage)
 }
 END_TEST
 
+START_TEST(test_ladder_inherits)
+{
+    MhoLadder ladder;
+
+    must(mho_ladder_parse("float:1 6/5:1 chip:2@0.01 allocate chip:3 fq:0 chip:4", &ladder, &error), &error);
+    ck_assert_uint_eq(ladder.n, 7);
+    ck_assert_int_eq(ladder.epochs, 11);
+    const struct {
+        const char *name;
+        MhoStageKind kind;
+        bool chip, allocated;
+        int epochs;
+    } expected[] = {{"float", MHO_STAGE_FLOAT, false, false, 1}, {"6/5", MHO_STAGE_QUANTIZED, false, false, 1}, {"chip", MHO_STAGE_QUANTIZED, true, false, 2},
+                    {"allocate", MHO_STAGE_ALLOCATE, false, true, 0}, {"chip", MHO_STAGE_QUANTIZED, true, true, 3}, {"fq", MHO_STAGE_FULL, false, true, 0},
+                    {"chip", MHO_STAGE_FULL, true, true, 4}};
+    for (size_t i = 0; i < 7; i++) {
+        ck_assert_str_eq(ladder.stages[i].name, expected[i].name);
+        ck_assert_int_eq(ladder.stages[i].kind, expected[i].kind);
+        ck_assert_int_eq(ladder.stages[i].chip, expected[i].chip);
+        ck_assert_int_eq(ladder.stages[i].allocated, expected[i].allocated);
+        ck_assert_int_eq(ladder.stages[i].epochs, expected[i].epochs);
+        ck_assert_int_eq(ladder.stages[i].weight_bits, i > 0 ? 6 : 0);
+        ck_assert_int_eq(ladder.stages[i].activation_bits, i > 0 ? 5 : 0);
+    }
+    ck_assert_double_eq(ladder.stages[2].rate, 0.01);
+}
+END_TEST
+
 START_TEST(test_ladder_names_the_bad_word)
 {
     static const struct {
@@ -37,7 +65,14 @@ START_TEST(test_ladder_names_the_bad_word)
         {"float:1 17/4:2", "'17/4:2'"}, {"float:1 4/4/4:2", "'4/4/4:2'"}, {"float:1 folat:2", "'folat:2': a stage is"},
         {"float:1 fq:2", "'fq:2': fq behind float"}, {"float:1 4/4:1 fq", "'fq': epochs are missing"},
         {"float:1 4/4:1 fq:1 2/4:1", "'2/4:1': batch norm is gone"}, {"float:1 4/4:1 fq fq:1", "'fq:1'"}, {"float:1 fq float:1", "'float:1'"},
-        {"float:1 4/4:", "'4/4:'"}, {"float:99999999999999999999", "whole number"},
+        {"float:1 chip:2", "'chip:2': it needs a quantized stage"}, {"float:1 allocate", "'allocate': it needs a quantized stage"},
+        {"float:1 4/4:1 fq chip:2", "'chip:2': the word fq before it"}, {"float:1 4/4:1 fq allocate", "'allocate': the word fq"},
+        {"float:1 4/4:1 chip", "'chip': epochs are missing"}, {"float:1 4/4:1 allocate:3", "'allocate:3': allocate has no epochs"},
+        {"float:1 4/4:1 allocate allocate", "'allocate': a ladder allocates once"},
+        {"float:1 4/4:1 allocate fq:1 allocate", "'allocate': a ladder allocates once"},
+        {"float:1 4/4:1 fq:1 allocate", "'allocate': batch norm is gone"}, {"float:1 4/4:1 fq:1 chip:0 4/4:1", "'4/4:1': batch norm is gone"},
+        {"float:1 4/4:1 allocate 3/4:1", "'3/4:1': bits behind allocate"}, {"float:1 4/4:1 allocate chip:1 fq 4/4:1", "'4/4:1': bits behind"},
+        {"chip:1", "'chip:1': the first"}, {"float:1 4/4:", "'4/4:'"}, {"float:99999999999999999999", "whole number"},
     };
     MhoLadder ladder;
 
@@ -124,6 +159,7 @@ static Suite *recipe_suite(void)
     Suite *suite = suite_create("train_recipe");
     TCase *tcase = tcase_create("train_recipe");
     tcase_add_test(tcase, test_ladder_reads_every_stage);
+    tcase_add_test(tcase, test_ladder_inherits);
     tcase_add_test(tcase, test_ladder_names_the_bad_word);
     tcase_add_test(tcase, test_stage_with_its_own_rate);
     tcase_add_test(tcase, test_tables_check_themselves);

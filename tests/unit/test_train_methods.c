@@ -1,0 +1,479 @@
+/* test_train_methods.c - one trainer for three methods: chips in the forward pass, an allocator's moves, layers that take
+ * turns; early stopping and the watch on gradients; all of them resume to the same bytes. */
+#include "train_methods.h"
+
+static MhoError error;
+
+/* A sample with what every method needs at hand. */
+typedef struct Bench {
+    Sample sample;
+    FakeAllocator fake;
+    MhoAllocation allocation;
+    MhoTrainChip chip;
+} Bench;
+
+typedef void (*BenchChange)(Bench *bench);
+
+static void bench_open(Bench *bench, BenchChange change)
+{
+    memset(bench, 0, sizeof *bench);
+    sample_open(&bench->sample);
+    bench->allocation = fake_allocation(&bench->fake);
+    must(mho_train_chip_create("cell.name=pcm time=86400 adc.range=learned", 1, &bench->chip, &error), &error);
+    bench->sample.input.allocation = &bench->allocation;
+    bench->sample.input.chip = &bench->chip.config;
+    if (change)
+        change(bench);
+}
+
+static void bench_close(Bench *bench)
+{
+    mho_train_chip_destroy(&bench->chip);
+    sample_close(&bench->sample);
+}
+
+static const MhoRecord *last_checkpoint(const Sample *sample)
+{
+    return sample->checkpoints[sample->n_checkpoints - 1];
+}
+
+static double of_history(const Sample *sample, const char *column, size_t epoch)
+{
+    const MhoArray *array = mho_record_array(mho_record_find(last_checkpoint(sample), "history"), column);
+
+    ck_assert_ptr_nonnull(array);
+    ck_assert_uint_lt(epoch, mho_array_count(array));
+    return ((const double *)array->data)[epoch];
+}
+
+static void assert_stages(const Sample *sample, const char *const *stages, size_t n)
+{
+    const MhoArray *array = mho_record_array(last_checkpoint(sample), "history/stage");
+
+    ck_assert_uint_eq(mho_array_count(array), n);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_str_eq(((char **)array->data)[i], stages[i]);
+}
+
+static int bits_of(const MhoNet *net, const char *layer)
+{
+    return mho_node_conv(&net->nodes[mho_net_find(net, layer)])->bits;
+}
+
+/* Methods -----------------------------------------------------------------------------------------------------------
+ */
+
+static void allocates(Bench *b) { strcpy(b->sample.train.ladder, "float:2 4/4:2 allocate fq:1"); }
+static void allocates_staged(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:2 4/4:1 allocate");
+    strcpy(b->sample.quant.weight_name, "uniq");
+}
+static void takes_turns(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:2 4/4:3");
+    strcpy(b->sample.quant.weight_name, "uniq");
+}
+static void through_chips(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:2 4/4:1 chip:2 fq:1 chip:1");
+    b->sample.train.chip_curriculum = MHO_CURRICULUM_SPREAD;
+}
+static void stops_early(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:5 4/4:4 2/4:2 fq:6");
+    b->sample.train.patience = 2;
+    b->sample.train.gradient_clip = 0.5;
+    b->sample.train.weight_clip = 2.0;
+}
+
+static const BenchChange methods[] = {allocates, allocates_staged, takes_turns, through_chips, stops_early};
+enum { N_METHODS = sizeof methods / sizeof *methods };
+
+/* Stopped after a checkpoint and resumed from it: the bytes of a training that was left alone. */
+static void resume_after(BenchChange method, int epoch, int all_epochs, const char *whole)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+
+    bench_open(&bench, method);
+    sample->stop_after = epoch;
+    ck_assert_int_eq(sample_run(sample), MHO_STOPPED);
+    bench.fake = (FakeAllocator){0};
+    sample->stop_after = 0;
+    sample->input.resume = sample->checkpoints[epoch - 1];
+    sample->input.resume_file = "partial.h5";
+    must(sample_run(sample), &sample->error);
+    ck_assert_msg(strcmp(sample->digest, whole) == 0, "other bytes after a stop behind epoch %d", epoch);
+    ck_assert_int_eq(sample->n_checkpoints, all_epochs);
+    bench_close(&bench);
+}
+
+START_TEST(test_every_method_resumes)
+{
+    Bench bench;
+    char whole[65];
+
+    bench_open(&bench, methods[_i]);
+    must(sample_run(&bench.sample), &bench.sample.error);
+    memcpy(whole, bench.sample.digest, sizeof whole);
+    const int epochs = bench.sample.n_checkpoints;
+    bench_close(&bench);
+    ck_assert_int_ge(epochs, 5);
+    for (int epoch = 1; epoch <= epochs; epoch++)
+        resume_after(methods[_i], epoch, epochs, whole);
+}
+END_TEST
+
+START_TEST(test_allocation_recovers_after_every_move)
+{
+    static const char *const stages[] = {"float",      "float",      "4/4",        "4/4",        "allocate 0",
+                                         "allocate 0", "allocate 1", "allocate 2", "allocate 2", "fq"};
+    Bench bench;
+    const Sample *sample = &bench.sample;
+
+    bench_open(&bench, allocates);
+    must(sample_run(&bench.sample), &bench.sample.error);
+    assert_stages(sample, stages, sizeof stages / sizeof *stages);
+    ck_assert_int_eq(bench.fake.questions, 5); /* once an epoch */
+    for (size_t epoch = 4; epoch < 9; epoch++) /* the allocator's rate, at the end of the first or second epoch */
+        ck_assert_double_eq_tol(of_history(sample, "rate", epoch), epoch == 5 || epoch == 8 ? 0.002 : 0.001, 0.0002);
+    ck_assert_int_eq(bits_of(sample->net, "conv1"), 3);
+    ck_assert_int_eq(bits_of(sample->net, "conv2"), 3);
+    ck_assert(!mho_net_has_batchnorm(sample->net)); /* fq behind it keeps the bits */
+    ck_assert_ptr_nonnull(mho_record_find(sample->checkpoints[4], "allocation"));
+    ck_assert_ptr_null(mho_record_find(sample->checkpoints[3], "allocation"));
+    /* Every recovery learns from the net that the stage began with: the best of 4/4. */
+    MhoNet *teacher;
+    must(mho_net_from_record(mho_record_find(sample->checkpoints[8], "training/teacher"), "teacher", &teacher, &error),
+         &error);
+    ck_assert_int_eq(bits_of(teacher, "conv1"), 4);
+    mho_net_destroy(teacher);
+    bench_close(&bench);
+}
+END_TEST
+
+static void ends_with_another(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:1 4/4:1 allocate");
+    b->fake.moves = FAKE_MOVES;
+    b->fake.ends_with_another = true;
+}
+
+START_TEST(test_allocator_has_the_last_word)
+{
+    Bench bench;
+
+    bench_open(&bench, ends_with_another);
+    must(sample_run(&bench.sample), &bench.sample.error);
+    ck_assert_int_eq(bits_of(bench.sample.net, "conv1"), 2);
+    ck_assert_int_eq(bits_of(bench.sample.net, "conv2"), 4);
+    ck_assert_int_eq(bench.sample.n_checkpoints, 2); /* no move, no recovery */
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_methods_need_their_input)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+
+    bench_open(&bench, allocates);
+    sample->input.allocation = NULL;
+    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "allocate.name");
+    through_chips(&bench);
+    sample->input.chip = NULL;
+    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.chip");
+    sample->input.chip = &bench.chip.config;
+    bench.chip.config.chip.time = 20.0;
+    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.chip_curriculum");
+    takes_turns(&bench);
+    sample->train.patience = 1;
+    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.patience: quantizer 'uniq' learns layer after");
+    ck_assert_int_eq(sample->n_checkpoints, 0);
+    bench_close(&bench);
+}
+END_TEST
+
+/* Chips ---------------------------------------------------------------------------------------------------------------
+ */
+
+static void one_epoch_on_chips(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:3 4/4:2 chip:1");
+    b->sample.train.chip_repeat = 3;
+}
+
+/* Held-out accuracy is that of chips which no step trained on, and the net as it came competes. */
+START_TEST(test_chip_stage_is_judged_on_chips)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+    double accuracy, loss, clean, clean_loss;
+    MhoNet *net;
+
+    bench_open(&bench, one_epoch_on_chips);
+    must(sample_run(sample), &sample->error);
+    must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
+    must(mho_train_evaluate_chip(net, &sample->held, NULL, &bench.chip.config, 1U << 31, 3, 1, &accuracy, &loss, &error),
+         &error);
+    must(mho_train_evaluate(net, &sample->held, 16, &clean, &clean_loss, &error), &error);
+    ck_assert_double_eq(of_history(sample, "held_accuracy", 5), accuracy);
+    ck_assert_double_eq(of_history(sample, "held_loss", 5), loss);
+    ck_assert_double_ne(loss, clean_loss);
+    mho_net_destroy(net);
+    bench_close(&bench);
+}
+END_TEST
+
+/* A stage that only harms hands on the net that it got. */
+START_TEST(test_chip_stage_never_hands_on_worse)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+
+    bench_open(&bench, one_epoch_on_chips);
+    strcpy(sample->train.ladder, "float:3 4/4:2 chip:1@30");
+    sample->train.batch = SAMPLE_KEPT; /* one step, far too large */
+    sample->train.warmup = 0.0;
+    sample->train.schedule = MHO_SCHEDULE_CONSTANT;
+    sample->train.gradient_clip = 1.0;
+    must(sample_run(sample), &sample->error);
+    const MhoAttribute *best = mho_attribute_find(&mho_record_find(last_checkpoint(sample), "training")->attributes,
+                                                  "best_accuracy");
+    ck_assert_double_lt(of_history(sample, "held_accuracy", 5), *(const double *)best->data);
+    const int conv = mho_net_find(sample->net, "conv1");
+    const MhoArray *before = mho_record_array(sample->checkpoints[4], "training/best/layers/conv1/weight");
+    const float *weights = mho_node_values(&sample->net->nodes[conv], "weight");
+    ck_assert_mem_eq(weights, before->data, mho_array_count(before) * sizeof *weights);
+    bench_close(&bench);
+}
+END_TEST
+
+/* Log-uniform: a mean of half the logarithm; growing with the stage. */
+START_TEST(test_curriculum)
+{
+    enum { N = 4000 };
+    const double time = 86400.0, span = log(time / 20.0);
+    double spread = 0.0, growing = 0.0;
+
+    for (uint32_t step = 0; step < N; step++) {
+        const double a = log(mho_curriculum_time(MHO_CURRICULUM_SPREAD, time, 3, step, 0.5) / 20.0);
+        const double b = log(mho_curriculum_time(MHO_CURRICULUM_GROWING, time, 3, step, 0.25) / 20.0);
+
+        ck_assert_double_eq(mho_curriculum_time(MHO_CURRICULUM_FIXED, time, 3, step, 0.25), time);
+        ck_assert(a >= 0.0 && a <= span * (1.0 + 1e-9) && b >= 0.0 && b <= 0.25 * span * (1.0 + 1e-9));
+        spread += a / span / N;
+        growing += b / span / N;
+    }
+    ck_assert_double_eq_tol(spread, 0.5, 4.0 * sqrt(1.0 / 12.0 / N));
+    ck_assert_double_eq_tol(growing, 0.125, sqrt(1.0 / 12.0 / N));
+    ck_assert_double_ne(mho_curriculum_time(MHO_CURRICULUM_SPREAD, time, 3, 1, 0.0),
+                        mho_curriculum_time(MHO_CURRICULUM_SPREAD, time, 4, 1, 0.0));
+    ck_assert_double_eq_tol(mho_curriculum_time(MHO_CURRICULUM_GROWING, time, 3, 1, 0.0), 20.0, 1e-9);
+}
+END_TEST
+
+/* Ends, norms, gradients ----------------------------------------------------------------------------------------------
+ */
+
+/* Steps too small to change a code: the net as it came stays the best, and the rate keeps to nine epochs. */
+START_TEST(test_patience)
+{
+    static const char *const stages[] = {"float", "float", "4/4", "fq", "fq"};
+    Bench bench;
+    Sample *sample = &bench.sample;
+
+    bench_open(&bench, NULL);
+    strcpy(sample->train.ladder, "float:2 4/4:1 fq:9@0.0000000001");
+    sample->train.patience = 2;
+    sample->train.warmup = 0.0;
+    must(sample_run(sample), &sample->error);
+    assert_stages(sample, stages, 5);
+    ck_assert_double_eq_tol(of_history(sample, "rate", 4), 0.5e-10 * (1.0 + cos(3.14159265358979 * 2.0 / 9.0)), 1e-16);
+    bench_close(&bench);
+}
+END_TEST
+
+/* Sum of squares of all that a step moved. */
+static double movement(const MhoNet *before, const MhoNet *after)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < after->n_nodes; i++)
+        for (size_t a = 0; a < after->nodes[i].n_arrays; a++) {
+            const MhoNodeArray *x = &before->nodes[i].arrays[a], *y = &after->nodes[i].arrays[a];
+
+            for (size_t k = 0; y->learned && k < y->n; k++)
+                sum += pow((double)y->value[k] - (double)x->value[k], 2.0);
+        }
+    return sum;
+}
+
+/* One plain step moves everything by rate times the gradient, whose norm is at most the bound. */
+START_TEST(test_gradient_norm)
+{
+    static const double bounds[] = {0.0, 0.25, 1000.0};
+    double norm = 0.0;
+
+    for (int i = 0; i < 3; i++) {
+        Sample sample;
+
+        sample_open(&sample);
+        strcpy(sample.train.ladder, "float:1");
+        sample.train.batch = SAMPLE_KEPT;
+        sample.train.momentum = sample.train.weight_decay = sample.train.warmup = 0.0;
+        sample.train.schedule = MHO_SCHEDULE_CONSTANT;
+        sample.train.gradient_clip = bounds[i];
+        MhoNet *start = sample_net_of(&sample, "float:1", 0);
+        must(sample_run(&sample), &sample.error);
+        const double found = of_history(&sample, "gradient_norm", 0);
+        norm = i == 0 ? found : norm;
+        ck_assert_double_gt(norm, 0.5);
+        ck_assert_double_eq(found, norm); /* as it was before the bound */
+        ck_assert_double_eq_tol(sqrt(movement(start, sample.net)) / sample.train.rate, i == 1 ? 0.25 : norm, 1e-4 * norm);
+        mho_net_destroy(start);
+        sample_close(&sample);
+    }
+}
+END_TEST
+
+START_TEST(test_watch_names_what_is_not_finite)
+{
+    Sample sample;
+    MhoPass *pass;
+    float logits[10 * SAMPLE_CLASSES], d_logits[10 * SAMPLE_CLASSES] = {1.0F};
+
+    sample_open(&sample);
+    MhoNet *net = sample_net_of(&sample, "float:0", 0);
+    must(mho_pass_create(net, 10, true, &pass, &error), &error);
+    must(mho_pass_forward(pass, sample.kept.images, true, logits, &error), &error);
+    must(mho_pass_backward(pass, d_logits, &error), &error);
+    bool *frozen = calloc(net->n_nodes, sizeof *frozen);
+    const MhoGradient whole = mho_gradient_watch(net, pass, NULL, 0.0);
+    ck_assert_int_eq(whole.node, -1);
+    double sum = 0.0;
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        for (size_t j = 0; j < net->n_nodes; j++)
+            frozen[j] = j != i;
+        sum += pow(mho_gradient_watch(net, pass, frozen, 0.0).norm, 2.0);
+    }
+    ck_assert_double_gt(whole.norm, 0.0);
+    ck_assert_double_eq_tol(sqrt(sum), whole.norm, 1e-9 * whole.norm);
+    const size_t conv = (size_t)mho_net_find(net, "conv2");
+    ck_assert_str_eq(net->nodes[conv].arrays[0].name, "weight");
+    mho_pass_gradient(pass, conv, 0)[5] = NAN;
+    const MhoGradient bad = mho_gradient_watch(net, pass, NULL, 1.0);
+    ck_assert_int_eq(bad.node, (int)conv);
+    ck_assert_int_eq(bad.array, 0);
+    frozen[conv] = true;
+    ck_assert_int_eq(mho_gradient_watch(net, pass, frozen, 0.0).node, -1);
+    free(frozen);
+    mho_pass_destroy(pass);
+    mho_net_destroy(net);
+    sample_close(&sample);
+}
+END_TEST
+
+static void scale_array(const MhoRecord *record, const char *path, float factor)
+{
+    const MhoArray *array = mho_record_array(record, path);
+
+    ck_assert_ptr_nonnull(array);
+    for (size_t i = 0; i < mho_array_count(array); i++)
+        ((float *)array->data)[i] *= factor;
+}
+
+/* A finite loss with a gradient that overflows: a large gain behind a layer of tiny sums. */
+START_TEST(test_overflowing_gradient_stops)
+{
+    Sample sample;
+
+    sample_open(&sample);
+    strcpy(sample.train.ladder, "float:3");
+    must(sample_run(&sample), &sample.error);
+    MhoRecord *record = sample.checkpoints[0];
+    scale_array(record, "layers/conv2/weight", 1e-20F);
+    scale_array(record, "layers/conv2_norm/gamma", 1e37F);
+    sample.input.resume = record;
+    sample.input.resume_file = "partial.h5";
+    mho_net_destroy(sample.net);
+    sample.net = NULL;
+    must_refuse(sample_run(&sample), &sample.error, MHO_FAILED, "training diverged: the gradient of ");
+    ck_assert_ptr_nonnull(strstr(sample.error.text, "is not finite in stage float, epoch 2, step 1"));
+    sample_close(&sample);
+}
+END_TEST
+
+/* Finished first stages -----------------------------------------------------------------------------------------------
+ */
+
+static MhoStatus keep_final(void *context, const MhoRecord *checkpoint, bool final, MhoError *e)
+{
+    if (final)
+        copy_record(checkpoint, context);
+    (void)e;
+    return MHO_OK;
+}
+
+START_TEST(test_start_stands_for_the_first_stage)
+{
+    Sample sample;
+    MhoRecord *finished;
+    char whole[65];
+
+    sample_digest(NULL, whole);
+    must(mho_record_create(&finished, &error), &error);
+    sample_open(&sample);
+    char ladder[MHO_TEXT_MAX];
+    memcpy(ladder, sample.train.ladder, sizeof ladder);
+    strcpy(sample.train.ladder, "float:3");
+    sample.input.checkpoint = keep_final;
+    sample.input.context = finished;
+    must(mho_train(&sample.input, &sample.net, &error), &error);
+    mho_net_destroy(sample.net);
+    sample.net = NULL;
+    memcpy(sample.train.ladder, ladder, sizeof ladder);
+    sample.input.checkpoint = sample_checkpoint;
+    sample.input.start = finished;
+    sample.input.start_file = "float.h5";
+    must(sample_run(&sample), &sample.error);
+    ck_assert_str_eq(sample.digest, whole);
+    ck_assert_int_eq(sample.n_checkpoints, 6); /* of nine epochs */
+    mho_net_destroy(sample.net);
+    sample.input.start = last_checkpoint(&sample);
+    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "float.h5: not");
+    sample.input.start = finished;
+    strcpy(sample.train.ladder, "float:2 4/4:1");
+    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "another length");
+    mho_record_destroy(finished);
+    sample_close(&sample);
+}
+END_TEST
+
+static Suite *methods_suite(void)
+{
+    Suite *suite = suite_create("train_methods");
+    TCase *resume = tcase_create("resume"), *tcase = tcase_create("methods");
+
+    tcase_add_loop_test(resume, test_every_method_resumes, 0, N_METHODS);
+    suite_add_tcase(suite, resume);
+    tcase_add_test(tcase, test_allocation_recovers_after_every_move);
+    tcase_add_test(tcase, test_allocator_has_the_last_word);
+    tcase_add_test(tcase, test_methods_need_their_input);
+    tcase_add_test(tcase, test_chip_stage_is_judged_on_chips);
+    tcase_add_test(tcase, test_chip_stage_never_hands_on_worse);
+    tcase_add_test(tcase, test_curriculum);
+    tcase_add_test(tcase, test_patience);
+    tcase_add_test(tcase, test_gradient_norm);
+    tcase_add_test(tcase, test_watch_names_what_is_not_finite);
+    tcase_add_test(tcase, test_overflowing_gradient_stops);
+    tcase_add_test(tcase, test_start_stands_for_the_first_stage);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return test_main(methods_suite());
+}
