@@ -35,9 +35,7 @@ MhoStatus mho_training_judge(MhoTraining *t, double *accuracy, double *loss, Mho
 
     if (!mho_training_stage(t)->chip)
         return mho_train_evaluate(t->course.net, input->held, t->batches.batch, accuracy, loss, error);
-    MhoChipConfig config = *input->chip;
-    if (config.chip.range == MHO_RANGE_CALIBRATED)
-        config.chip.range = MHO_RANGE_LEARNED; /* as in the stage's forward pass */
+    const MhoChipConfig config = mho_pass_chip_config(input->chip);
     return mho_train_evaluate_chip(t->course.net, &t->judged, NULL, &config, first_judged_chip,
                                    (uint32_t)input->train->chip_repeat, input->threads, accuracy, loss, error);
 }
