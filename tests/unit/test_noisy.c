@@ -1,4 +1,4 @@
-/* test_noisy.c - noise on codes against plain loops that use the same draws; what draws depend on and what they do not. */
+/* test_noisy.c - noise on codes against plain loops with the same draws; what draws depend on and what they do not. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -194,7 +194,7 @@ START_TEST(test_noise_with_groups_and_signs)
 }
 END_TEST
 
-/* ---- nothing of it: the integer network ------------------------------------------------------------------------------ */
+/* ---- nothing of it: the integer network ---------------------------------------------------------------------- */
 
 /* With noise far below the last bit the float sums themselves are the integers; with none the other executor runs. */
 START_TEST(test_no_noise_is_the_integer_network)
@@ -220,7 +220,7 @@ START_TEST(test_no_noise_is_the_integer_network)
 }
 END_TEST
 
-/* ---- what draws depend on -------------------------------------------------------------------------------------------- */
+/* ---- what draws depend on ------------------------------------------------------------------------------------ */
 
 typedef struct Sample {
     MhoNet *net;
