@@ -112,6 +112,49 @@ static void print_points(const MhoRecord *result)
     }
 }
 
+/* A column over moves of the group, or NULL: a file of another program may have anything there. */
+static const void *column(const MhoRecord *group, const char *name, MhoType type, size_t n)
+{
+    const MhoArray *array = mho_record_array(group, name);
+    return array && array->type == type && array->rank == 1 && array->shape[0] == n ? array->data : NULL;
+}
+
+static double real_attribute(const MhoRecord *group, const char *name)
+{
+    const MhoAttribute *attribute = mho_attribute_find(&group->attributes, name);
+    return attribute && attribute->type == MHO_F64 && attribute->n == 1 ? *(const double *)attribute->data : NAN;
+}
+
+/* The path that an allocator took, move by move. */
+static void print_allocation(const MhoRecord *model)
+{
+    const MhoRecord *group = mho_record_find(model, "allocation");
+    const MhoArray *winners = group ? mho_record_array(group, "winner") : NULL;
+    if (!winners || winners->type != MHO_STRING || winners->rank != 1)
+        return;
+    size_t n = winners->shape[0];
+    const int32_t *from = column(group, "bits_from", MHO_I32, n), *to = column(group, "bits_to", MHO_I32, n),
+                  *converter = column(group, "winner_converter", MHO_I32, n),
+                  *epochs = column(group, "recovery_epochs", MHO_I32, n), *undone = column(group, "undone", MHO_I32, n);
+    const double *size = column(group, "size", MHO_F64, n), *bops = column(group, "bops", MHO_F64, n),
+                 *probe = column(group, "accuracy_probe", MHO_F64, n),
+                 *after = column(group, "accuracy_after", MHO_F64, n);
+    if (!from || !to || !converter || !epochs || !undone || !size || !bops || !probe || !after)
+        return;
+    const char *allocator = mho_attribute_string(&group->attributes, "allocator"),
+               *end = mho_attribute_string(&group->attributes, "end");
+    printf("\nallocation by %s: from %.4g bit a weight, %.4g MBOP an image, %.2f %% held out\n"
+           " move  layer             bits       bit a weight     MBOP   probe %%   after %%  epochs\n",
+           allocator ? allocator : "-", real_attribute(group, "start_size"), real_attribute(group, "start_bops"),
+           100.0 * real_attribute(group, "start_accuracy"));
+    for (size_t i = 0; i < n; i++)
+        printf("%5zu  %-16s %2d to %2d %-3s %12.4f %8.4g %9.2f %9.2f %7d%s\n", i + 1,
+               ((char *const *)winners->data)[i], from[i], to[i], converter[i] ? "ADC" : "", size[i], bops[i],
+               100.0 * probe[i], 100.0 * after[i], epochs[i], undone[i] ? "  taken back" : "");
+    if (end && *end)
+        printf("ended by %s\n", end);
+}
+
 static MhoStatus run_show(MhoOptions *options, MhoError *error)
 {
     MhoRecord *record = NULL;
@@ -120,6 +163,7 @@ static MhoStatus run_show(MhoOptions *options, MhoError *error)
         return status;
     print_record(record, 0);
     print_points(record);
+    print_allocation(record);
     mho_record_destroy(record);
     return MHO_OK;
 }
@@ -129,7 +173,8 @@ const Command command_show = {
     .usage = "FILE.h5",
     .summary = "what is in a result, model or data file",
     .help =
-        "Groups, arrays with axes and units, attributes; for a result also a line per point with its 95 % interval.",
+        "Groups, arrays with axes and units, attributes; for a result also a line per point with its 95 % interval,\n"
+        "for a model whose bits were allocated a line per move: who went down, size and accuracy after it.",
     .options = 0,
     .min_arguments = 1,
     .max_arguments = 1,
