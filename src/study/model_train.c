@@ -231,6 +231,7 @@ static MhoStatus train(Training *t, MhoError *error)
         .chip = t->chip.settings ? &t->chip.config : NULL,
         .allocation = t->allocation.context ? &t->allocation : NULL,
         .start = t->start,
+        .start_file = t->start_file,
         .resume = t->resume,
         .resume_file = t->checkpoint,
     };

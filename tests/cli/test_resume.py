@@ -200,17 +200,34 @@ def test_train_killed(place):
     assert not checkpoints(place, "resumed") and not checkpoints(place, "steady"), "checkpoints are left behind"
 
 
+METHODS = {
+    "ladder": [],
+    "uniq": ["train.ladder=float:1 4/8:2", "quant.weight.name=uniq", "train.staged.layers=2"],
+    "chip": ["train.ladder=float:1 4/4:1 chip:2", "train.chip=cell.name=pcm time=3600", "train.chip_curriculum=growing"],
+    "allocate": ["train.ladder=float:1 8/8:1 allocate", "allocate.rungs=8 4", "allocate.size=5", "allocate.recovery_epochs=1",
+                 "allocate.probe_images=32"],
+}
+
+
 def test_train_interrupted(place):
-    """SIGINT while training: 75, and --resume goes on to the same bytes."""
-    command = ["train", place.study("train.yaml"), "-j", "1", "--quiet", "--set", "train.batch=16"]
-    place.done(*command, "-o", "calm.h5")
-    model = place.folder / f"{interrupted(place, 'stopped', *command)}.h5"
-    process = place.run(*[word for word in command if word != "--quiet"], "-o", "elsewhere/" + model.name, "--set", "train.batch=8")
-    assert process.returncode == 0 and "unfinished" not in process.stderr, "the checkpoint of another recipe was taken"
-    assert checkpoints(place, model.stem)
-    place.done(*command, "-o", model, "--resume")
-    assert place.digest(model) == place.digest("calm.h5")
-    assert not checkpoints(place, model.stem)
+    """SIGTERM while training: 75, and --resume goes on to the same bytes, by every method."""
+    for method, sets in METHODS.items():
+        command = ["train", place.study("train.yaml"), "-j", "1", "--quiet", "--set", "train.batch=16",
+                   *[word for pair in sets for word in ("--set", pair)]]
+        place.done(*command, "-o", f"calm-{method}.h5")
+        model = place.folder / f"{interrupted(place, 'stopped-' + method, *command)}.h5"
+        place.done(*command, "-o", model, "--resume")
+        assert place.digest(model) == place.digest(f"calm-{method}.h5"), f"{method}: other bytes"
+        assert not checkpoints(place, model.stem)
+
+
+def test_checkpoint_of_another_recipe(place):
+    """A checkpoint is named after its recipe: another one of the same model neither takes nor removes it."""
+    command = ["train", place.study("train.yaml"), "-j", "1", "--set", "train.batch=16"]
+    name = interrupted(place, "other", *command, "--quiet")
+    process = place.run(*command, "-o", f"elsewhere/{name}.h5", "--set", "train.batch=8", "--resume")
+    assert process.returncode == 0 and epochs(process) == 4 and "unfinished" not in process.stderr, process.stderr
+    assert checkpoints(place, name)
 
 
 def interrupted(place, stem, *command):

@@ -1,0 +1,98 @@
+"""Models that a study makes: a float net shared by a family, seeds, chips in training, bits by competition. Usage: test_models.py MHO"""
+import re
+import sys
+
+import harness
+from harness import fresh
+
+LADDER = "float:2 fq 2/4:2"  # of the tests' study
+
+
+def trained_epochs(process):
+    """Stages of the epochs that a run has trained, in order."""
+    assert process.returncode == 0, process.stderr
+    return re.findall(r"stage (\S.*?)  epoch \d", process.stderr)
+
+
+def test_shared_float(place):
+    """A family trains its float net once, and every member has the bytes of a straight run."""
+    folder = fresh(place, "family")
+    study = place.study("family.yaml", model=folder / "f_{recipe}.h5")
+    train = ["-j", "1", "--set", "train.crop=1"]
+    for rate in ["0.02", "0.01"]:
+        place.done("train", study, *train, "--set", f"train.quant_rate={rate}", "-o", f"straight{rate}.h5", "--quiet")
+    first = place.run("train", study, *train, "--set", "train.quant_rate=0.02")
+    assert trained_epochs(first) == ["float"] * 2 + ["fq 2/4"] * 2, first.stderr
+    second = place.run("train", study, *train, "--set", "train.quant_rate=0.01")
+    assert trained_epochs(second) == ["fq 2/4"] * 2, second.stderr
+    for process, rate in [(first, "0.02"), (second, "0.01")]:
+        assert place.digest(process.stdout.strip()) == place.digest(f"straight{rate}.h5"), f"quant_rate {rate}: not the straight run's bytes"
+    shared = list(folder.glob("f_float-*.h5"))
+    assert len(shared) == 1 and len(list(folder.iterdir())) == 3, list(folder.iterdir())
+    place.done("train", study, *train, "--set", "train.ladder=float:2", "-o", "float.h5", "--quiet")
+    expected = place.digest("float.h5")
+    assert place.digest(shared[0]) == expected, "the shared net is not the float recipe's"
+    # another seed has another one; a damaged one is made again
+    place.done("train", study, *train, "--set", "seed=4", "--quiet")
+    assert len(list(folder.glob("f_float-*.h5"))) == 2
+    shared[0].write_bytes(shared[0].read_bytes()[:-3000])
+    process = place.run("train", study, *train, "--set", "train.quant_rate=0.03")
+    assert trained_epochs(process)[:2] == ["float"] * 2 and "trained again" in process.stderr, process.stderr
+    assert place.digest(shared[0]) == expected
+
+
+def test_seeds(place):
+    """A sweep over seeds: each is a model of its own, tested on chips of its own."""
+    import h5py
+    folder = fresh(place, "seeds")
+    study = place.study("seeds.yaml", "  chip.noise: [0, 1]\n", model=folder / "{recipe}.h5")
+    place.done("sweep", study, "--set", "seed=1,2", "-j", "1", "-o", folder / "seeds.h5", "--quiet")
+    assert len([path for path in folder.glob("*.h5") if not path.name.startswith(("float-", "seeds"))]) == 2
+    assert len(list(folder.glob("float-*.h5"))) == 2
+    with h5py.File(folder / "seeds.h5") as file:
+        seeds, noise, logits = file["seed"][:], file["chip.noise"][:], file["logits_digest"][:]
+        assert sorted(zip(seeds, noise)) == [(1, 0), (1, 1), (2, 0), (2, 1)]
+        assert len({int(value) for value in logits[noise == 0][:, 0]}) == 2, "two seeds, one model"
+        noisy = logits[noise == 1].ravel()
+        assert len({int(value) for value in noisy}) == len(noisy), "chips of two seeds are the same"
+
+
+def test_chips_in_training(place):
+    """A stage through the device model: the chip of the recipe acts, as text or mapping, and the study's own chip does not."""
+    study = place.study("hardware.yaml")
+    ladder = ["-j", "1", "--quiet", "--set", "train.ladder=float:1 4/4:1 chip:1"]
+    digests = {}
+    for name, sets in {"pcm": ["train.chip=time=3600 cell.name=pcm"], "mapping": ["train.chip.cell.name=pcm", "train.chip.time=3600"],
+                       "fresh": ["train.chip=cell.name=pcm"], "other": ["train.chip=time=3600 cell.name=pcm", "chip.noise=0.5"]}.items():
+        place.done("train", study, *ladder, *[word for pair in sets for word in ("--set", pair)], "-o", f"{name}.h5")
+        digests[name] = place.digest(f"{name}.h5")
+    assert digests["pcm"] == digests["mapping"] == digests["other"] != digests["fresh"], digests
+    place.refused(2, ["train.chip", "train.ladder"], "train", study, "--set", "train.chip=cell.name=pcm", "-o", "none.h5")
+    place.refused(2, ["train.chip", "'chip.cell.name'"], "train", study, *ladder, "--set", "train.chip=cell.nam=pcm", "-o", "none.h5")
+    text = study.read_text().replace("train:\n", "train:\n  chip: {cell: {name: pcm}, time: 3600}\n")
+    study.write_text(text)
+    place.done("train", study, *ladder, "-o", "yaml.h5")
+    assert place.digest("yaml.h5") == digests["pcm"]
+
+
+def test_allocation(place):
+    """Layers compete: the path is told move by move, the net has those bits, and the budget holds."""
+    study = place.study("allocate.yaml")
+    sets = ["train.ladder=float:1 8/8:1 allocate", "allocate.rungs=8 4", "allocate.size=4.5", "allocate.recovery_epochs=1", "allocate.probe_images=64"]
+    command = ["train", study, "-j", "1", "--quiet", *[word for pair in sets for word in ("--set", pair)]]
+    place.done(*command, "-o", "allocated.h5")
+    shown = place.done("show", "allocated.h5")
+    moves = re.findall(r"^ +(\d+)  (\S+) +8 to  4 +([\d.]+) ", shown, re.M)
+    assert len(moves) >= 2 and "allocation by ccq: from 8 bit" in shown and "ended by size" in shown, shown
+    sizes = [float(size) for _, _, size in moves]
+    assert sizes == sorted(sizes, reverse=True) and sizes[-1] <= 4.5 < sizes[-2], sizes
+    data = ["--set", f"data.name={place.test}", "--set", f"data.train={place.train}", "--set", "data.calibration=32", "--quiet"]
+    layers = place.done("eval", "allocated.h5", *data, "--layers")
+    bits = dict(re.findall(r"^(\S+) +(\d+) +\d+ +8 .*%", layers, re.M))
+    assert {name for name, value in bits.items() if value == "4"} == {layer for _, layer, _ in moves}, (bits, moves)
+    place.refused(2, ["allocate.size", "smallest"], *command, "--set", "allocate.size=2", "-o", "none.h5")
+    place.refused(2, ["allocate.size", "train.ladder"], "train", study, "--set", "allocate.size=4", "-o", "none.h5")
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main(sys.modules["__main__"], sys.argv[1]))
