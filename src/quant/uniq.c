@@ -251,7 +251,7 @@ static const MhoParam uniq_params[] = {
      "injected noise reaches half a bin to either side, or a full bin (high noise)", "half full", NULL},
     {"cdf", MHO_CHOICE, offsetof(UniqParams, cdf), CDF_GAUSSIAN, 0, 1, "",
      "distribution of weights: a fitted Gaussian, or their own order", "gaussian empirical", NULL},
-    {"activation_sigma", MHO_REAL, offsetof(UniqParams, activation_sigma), 3.0, 0.1, 10.0, "",
+    {"activation_sigma", MHO_REAL, offsetof(UniqParams, activation_sigma), 3.0, 1.0, 10.0, "",
      "sigma of the half-normal of activation levels, in root mean squares of the activations", NULL, NULL},
 };
 

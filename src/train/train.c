@@ -48,7 +48,7 @@ static MhoStatus check_turns(const MhoTraining *t, MhoError *error)
     return MHO_OK;
 }
 
-/* Said before hours of training: non-uniform levels are of weights, and do not go without batch norm. */
+/* Said before hours of training: some levels are of weights only, and non-uniform weights need batch norm. */
 static MhoStatus check_policies(MhoTraining *t, const MhoStage *stage, MhoError *error)
 {
     MhoPolicy weight, activation;
@@ -56,7 +56,7 @@ static MhoStatus check_policies(MhoTraining *t, const MhoStage *stage, MhoError 
 
     if (status == MHO_OK)
         status = mho_policy_find(t->input->quant->activation_name, &activation, error);
-    if (status == MHO_OK && activation.quantizer->nonuniform)
+    if (status == MHO_OK && activation.quantizer->nonuniform && !activation.quantizer->table)
         status = mho_fail(error, MHO_USAGE, "quant.activation.name: quantizer '%s' is for weights",
                           activation.quantizer->model.name);
     if (status == MHO_OK && weight.quantizer->nonuniform && stage->kind == MHO_STAGE_FULL)
@@ -64,7 +64,7 @@ static MhoStatus check_policies(MhoTraining *t, const MhoStage *stage, MhoError 
                           "batch norm stays with weights of quantizer '%s'; leave fq out of train.ladder",
                           weight.quantizer->model.name);
     if (status == MHO_OK)
-        t->injects = weight.quantizer->inject != NULL;
+        t->injects = weight.quantizer->inject != NULL && t->input->train->staged_noise;
     if (status == MHO_OK)
         status = check_turns(t, error);
     return status == MHO_OK ? MHO_OK : mho_fail_context(error, "stage %s", stage->name);
@@ -91,7 +91,7 @@ static void warn_of_idle_keys(const MhoTraining *t, bool has_chip, bool allocate
     if (params->chip[0] && !has_chip && !allocates)
         mho_log(t->input->log, MHO_LOG_WARNING, "train.chip does nothing: train.ladder has no stage chip:EPOCHS");
     if (params->staged_layers != 1 && !t->injects)
-        mho_log(t->input->log, MHO_LOG_WARNING, "train.staged.layers does nothing: quantizer '%s' injects no noise",
+        mho_log(t->input->log, MHO_LOG_WARNING, "train.staged.layers does nothing: no noise is injected (quantizer '%s')",
                 t->input->quant->weight_name);
 }
 
