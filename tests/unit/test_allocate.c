@@ -1,0 +1,710 @@
+/* test_allocate.c - the competition around an allocator: budgets, undo, recovery, the log and how it is read back.
+ *
+ * Nothing is trained: a test says which held-out accuracy a recovery ended with. Probes run the network.
+ */
+#include <stdio.h>
+
+#include "allocate_sample.h"
+#include "net/bits.h"
+#include "net/library.h"
+#include "unit/train_sample.h"
+
+/* A choice at random among those awake, without questions. */
+static MhoStatus choose_any(const void *params, const MhoCompetitor *competitors, size_t n, const MhoProbe *probe,
+                            MhoStream stream, int move, double progress, double *state, double *feedback, double *share,
+                            size_t *winner, MhoError *error)
+{
+    uint32_t awake = 0, left;
+
+    (void)params, (void)probe, (void)move, (void)state, (void)error;
+    ck_assert(progress >= 0.0 && progress <= 1.0);
+    for (size_t m = 0; m < n; m++) {
+        feedback[m] = NAN;
+        share[m] = 0.0;
+        awake += competitors[m].next_bits > 0;
+    }
+    left = mho_random_below(stream, MHO_DRAW_TEST, 0, awake);
+    for (*winner = 0; competitors[*winner].next_bits == 0 || left-- > 0; ++*winner)
+        continue;
+    return MHO_OK;
+}
+
+static const MhoAllocator any = {.model = {.name = "any", .summary = "chance", .reference = "this test"},
+                                 .choose = choose_any};
+
+/* A stage over a small net, and what it has logged. */
+typedef struct Stage {
+    Sample sample;
+    MhoAllocateParams params;
+    MhoAllocateInput input;
+    MhoAllocation allocation;
+    MhoLog log;
+    int warnings;
+    char last_warning[256];
+    MhoError error;
+} Stage;
+
+static void note(void *context, MhoLogLevel level, const char *text)
+{
+    Stage *stage = context;
+
+    if (level != MHO_LOG_WARNING)
+        return;
+    stage->warnings++;
+    snprintf(stage->last_warning, sizeof stage->last_warning, "%s", text);
+}
+
+static void stage_open(Stage *stage)
+{
+    memset(stage, 0, sizeof *stage);
+    sample_open(&stage->sample);
+    mho_params_default(mho_allocate_model.params, mho_allocate_model.n_params, &stage->params);
+    stage->params.probe_images = 4;
+    stage->params.size = 3.0;
+    stage->log = (MhoLog){.write = note, .context = stage};
+    stage->input = (MhoAllocateInput){.params = &stage->params,
+                                      .allocator = &any,
+                                      .held = &stage->sample.held,
+                                      .calibration = &stage->sample.kept,
+                                      .seed = 5,
+                                      .threads = 1,
+                                      .log = &stage->log};
+}
+
+static void stage_begin(Stage *stage)
+{
+    must(mho_allocation_create(&stage->input, &stage->allocation, &stage->error), &stage->error);
+}
+
+static void stage_close(Stage *stage)
+{
+    mho_allocation_destroy(&stage->allocation);
+    sample_close(&stage->sample);
+}
+
+static MhoNet *net_of(Stage *stage, const char *builder, double width, const char *ladder)
+{
+    snprintf(stage->sample.train.net, sizeof stage->sample.train.net, "%s", builder);
+    stage->sample.train.width = width;
+    return sample_net_of(&stage->sample, ladder, 1);
+}
+
+/* The same, trained for a few epochs, so that its layers differ in what they can do without. */
+static MhoNet *trained_net(Stage *stage)
+{
+    Sample *sample = &stage->sample;
+
+    strcpy(sample->train.ladder, "float:4 8/8:1");
+    strcpy(sample->train.net, "allconv");
+    sample->train.width = 0.2;
+    must(sample_run(sample), &sample->error);
+    MhoNet *net = sample->net;
+    sample->net = NULL;
+    return net;
+}
+
+static double size_of(const MhoNet *net)
+{
+    double weights = 0.0;
+
+    for (size_t i = 0; i < net->n_nodes; i++)
+        if (mho_node_conv(&net->nodes[i]))
+            weights += (double)mho_node_array((MhoNode *)&net->nodes[i], "weight")->n;
+    return mho_net_weight_bits(net) / weights;
+}
+
+static double mbops_of(const MhoNet *net)
+{
+    MhoError error = {0};
+    double bops;
+
+    must(mho_net_bops(net, &bops, &error), &error);
+    return bops * 1e-6;
+}
+
+/* One call of move; *net is replaced by what follows. true: done. */
+static bool step(Stage *stage, MhoNet **net, double accuracy)
+{
+    char name[MHO_NAME_MAX];
+    bool done;
+    MhoNet *next;
+
+    must(stage->allocation.move(stage->allocation.context, *net, accuracy, &next, name, &done, &stage->error),
+         &stage->error);
+    ck_assert(done || (next && name[0]));
+    if (next) {
+        mho_net_destroy(*net);
+        *net = next;
+    }
+    return done;
+}
+
+static MhoRecord *log_of(Stage *stage)
+{
+    MhoRecord *record;
+
+    must(mho_record_create(&record, &stage->error), &stage->error);
+    must(stage->allocation.to_record(stage->allocation.context, record, &stage->error), &stage->error);
+    return record;
+}
+
+static const double *reals(const MhoRecord *record, const char *name, size_t *n)
+{
+    const MhoArray *array = mho_record_array(record, name);
+
+    ck_assert_msg(array && array->type == MHO_F64, "no %s", name);
+    *n = mho_array_count(array);
+    return array->data;
+}
+
+static int64_t whole(const MhoRecord *record, const char *attribute)
+{
+    const MhoAttribute *found = mho_attribute_find(&record->attributes, attribute);
+
+    ck_assert(found && found->type == MHO_I64);
+    return *(const int64_t *)found->data;
+}
+
+static void net_digest(const MhoNet *net, char hex[65])
+{
+    MhoRecord *record;
+    MhoError error = {0};
+
+    must(mho_record_create(&record, &error), &error);
+    must(mho_net_to_record(net, record, &error), &error);
+    must(mho_record_digest(record, hex, &error), &error);
+    mho_record_destroy(record);
+}
+
+/* Random numbers of this test, uniform in low .. high. */
+static double uniform(uint64_t seed, uint32_t place, double low, double high)
+{
+    float u;
+
+    mho_uniform_fill((MhoStream){.seed = seed, .place = place}, MHO_DRAW_TEST, 1, &u);
+    return low + (high - low) * (double)u;
+}
+
+/* Bits are those of rungs, and a layer's activations have the rung of its weights. */
+static void assert_rungs(const MhoNet *net)
+{
+    MhoBitUnit *units;
+    size_t n;
+    MhoError error = {0};
+
+    must(mho_net_bit_units(net, &units, &n, &error), &error);
+    for (size_t u = 0; u < n; u++) {
+        const int bits = mho_node_conv(&net->nodes[units[u].layer])->bits;
+
+        ck_assert(bits == 8 || bits == 6 || bits == 4 || bits == 3 || bits == 2);
+        for (int q = 0; q < units[u].n_quantizers; q++)
+            ck_assert_int_eq(mho_node_quantizer(&net->nodes[units[u].quantizers[q]])->bits, bits);
+    }
+    free(units);
+}
+
+/* Nets of random widths, budgets of size and operations at random places of the way down: the end is at or below every
+ * budget, and without its last move it is not. */
+START_TEST(test_targets_are_met_and_not_overshot)
+{
+    const uint64_t seed = (uint64_t)_i;
+    Stage stage;
+
+    stage_open(&stage);
+    MhoNet *net = net_of(&stage, _i % 6 == 5 ? "resnet20" : "allconv", uniform(seed, 1, 0.1, 0.6), "float:0 8/8:0");
+    MhoNet *low = net_of(&stage, _i % 6 == 5 ? "resnet20" : "allconv", stage.sample.train.width, "float:0 2/2:0");
+    const double most = mbops_of(net), least = mbops_of(low);
+    double size_before = 0.0, bops_before = 0.0;
+    stage.params.size = _i % 3 != 1 ? uniform(seed, 2, 2.0, 8.0) : 0.0;
+    stage.params.bops = _i % 3 != 0 ? uniform(seed, 3, least, most) : 0.0;
+    stage.input.seed = seed;
+    stage_begin(&stage);
+    for (int moves = 0;; moves++) {
+        const double size = size_of(net), bops = mbops_of(net);
+        if (step(&stage, &net, 0.5))
+            break;
+        ck_assert(size_of(net) < size && mbops_of(net) < bops);
+        assert_rungs(net);
+        size_before = size;
+        bops_before = bops;
+    }
+    ck_assert(stage.params.size == 0.0 || size_of(net) <= stage.params.size);
+    ck_assert(stage.params.bops == 0.0 || mbops_of(net) <= stage.params.bops);
+    ck_assert((stage.params.size > 0.0 && size_before > stage.params.size) ||
+              (stage.params.bops > 0.0 && bops_before > stage.params.bops));
+    MhoRecord *log = log_of(&stage);
+    ck_assert_int_eq(whole(log, "reached"), 1);
+    ck_assert_int_eq(stage.warnings, 0);
+    mho_record_destroy(log);
+    mho_net_destroy(net);
+    mho_net_destroy(low);
+    stage_close(&stage);
+}
+END_TEST
+
+/* Accuracies that wander: the end never lost more than the budget; the last move, if it did, is undone to the byte. */
+START_TEST(test_accuracy_budget)
+{
+    const uint64_t seed = (uint64_t)_i;
+    const double budget = uniform(seed, 4, 0.5, 4.0), start = 0.9;
+    Stage stage;
+    char before[65] = "", after[65], given[65];
+    double accuracy = start;
+    int moves = 0;
+
+    stage_open(&stage);
+    MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
+    stage.params.size = 0.0;
+    stage.params.accuracy = budget;
+    stage.input.seed = seed;
+    stage_begin(&stage);
+    for (bool done = false; !done;) {
+        memcpy(after, before, sizeof after);
+        net_digest(net, before);
+        memcpy(given, before, sizeof given);
+        const double told = accuracy;
+        done = step(&stage, &net, told);
+        if (!done)
+            ck_assert_double_le(100.0 * (start - told), budget);
+        else if (100.0 * (start - told) > budget)
+            memcpy(given, after, sizeof given); /* the net before the last move */
+        else
+            ck_assert_double_eq(size_of(net), 2.0);
+        moves += !done;
+        accuracy = start - uniform(seed, 100 + (uint32_t)moves, 0.0, 0.012) * moves * 0.5;
+    }
+    net_digest(net, after);
+    ck_assert_str_eq(after, given);
+    MhoRecord *log = log_of(&stage);
+    const MhoArray *undone = mho_record_array(log, "undone");
+    const int32_t *flags = undone->data;
+    const char *end = mho_attribute_string(&log->attributes, "end");
+    ck_assert_uint_eq(undone->shape[0], (size_t)moves);
+    for (int i = 0; i + 1 < moves; i++)
+        ck_assert_int_eq(flags[i], 0);
+    ck_assert_str_eq(end, flags[moves - 1] ? "accuracy" : "bottom");
+    ck_assert_ptr_null(mho_record_find(log, "accepted"));
+    mho_record_destroy(log);
+    mho_net_destroy(net);
+    stage_close(&stage);
+}
+END_TEST
+
+/* Ended early, by moves or by accuracy: it says that the target is not reached. */
+START_TEST(test_missed_targets_are_said)
+{
+    Stage stage;
+
+    stage_open(&stage);
+    MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
+    stage.params.size = 2.5;
+    stage.params.moves = _i == 0 ? 2 : 0;
+    stage.params.accuracy = _i == 0 ? 0.0 : 1.0;
+    stage_begin(&stage);
+    ck_assert(!step(&stage, &net, 0.9));
+    ck_assert(!step(&stage, &net, 0.9));
+    ck_assert(step(&stage, &net, 0.8));
+    MhoRecord *log = log_of(&stage);
+    ck_assert_int_eq(whole(log, "reached"), 0);
+    ck_assert_str_eq(mho_attribute_string(&log->attributes, "end"), _i == 0 ? "moves" : "accuracy");
+    ck_assert_int_eq(stage.warnings, 1);
+    ck_assert_ptr_nonnull(strstr(stage.last_warning, "allocate.size"));
+    mho_record_destroy(log);
+    mho_net_destroy(net);
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(test_unreachable_targets_are_refused_at_once)
+{
+    Stage stage;
+    char name[MHO_NAME_MAX];
+    bool done;
+    MhoNet *next;
+
+    stage_open(&stage);
+    MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
+    strcpy(stage.params.rungs, "8 5");
+    stage.params.size = _i == 0 ? 4.9 : 0.0;
+    stage.params.bops = _i == 0 ? 0.0 : 1e-6;
+    stage_begin(&stage);
+    must_refuse(stage.allocation.move(stage.allocation.context, net, 0.5, &next, name, &done, &stage.error),
+                &stage.error, MHO_USAGE, _i == 0 ? "the smallest network has 5 bit" : "MBOP an image");
+    ck_assert_ptr_null(next);
+    mho_net_destroy(net);
+    stage_close(&stage);
+}
+END_TEST
+
+/* A net that is there already stays as it is. */
+START_TEST(test_no_move_is_needed)
+{
+    Stage stage;
+    char before[65], after[65];
+
+    stage_open(&stage);
+    MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 2/2:0");
+    net_digest(net, before);
+    stage_begin(&stage);
+    ck_assert(step(&stage, &net, 0.5));
+    net_digest(net, after);
+    ck_assert_str_eq(before, after);
+    MhoRecord *log = log_of(&stage);
+    ck_assert_ptr_null(mho_record_array(log, "winner"));
+    ck_assert_str_eq(mho_attribute_string(&log->attributes, "end"), "size");
+    mho_record_destroy(log);
+    mho_net_destroy(net);
+    stage_close(&stage);
+}
+END_TEST
+
+static void refuse(Stage *stage, const char *words)
+{
+    must_refuse(mho_allocation_create(&stage->input, &stage->allocation, &stage->error), &stage->error, MHO_USAGE,
+                words);
+    ck_assert_ptr_null(stage->allocation.context);
+}
+
+START_TEST(test_refusals)
+{
+    static const struct {
+        const char *rungs, *words;
+    } bad[] = {{"", "no rung"},
+               {"8 6 6", "6 stands behind 6"},
+               {"8 4 6", "6 stands behind 4"},
+               {"8 x", "'x'"},
+               {"17 8", "'17'"},
+               {"8 0", "'0'"},
+               {"8 2.5", "'2.5'"}};
+    Stage stage;
+
+    stage_open(&stage);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        strcpy(stage.params.rungs, bad[i].rungs);
+        refuse(&stage, bad[i].words);
+    }
+    strcpy(stage.params.rungs, "8 4");
+    strcpy(stage.params.adc_rungs, "8 7");
+    refuse(&stage, "allocate.feedback=chip");
+    stage.params.feedback = MHO_FEEDBACK_CHIP;
+    refuse(&stage, "train.chip");
+    strcpy(stage.params.adc_rungs, "");
+    stage.params.feedback = MHO_FEEDBACK_CODES;
+    stage.params.probe_images = SAMPLE_HELD + 1;
+    refuse(&stage, "train.held_out");
+    stage.params.probe_images = SAMPLE_HELD;
+    stage.params.rate_high = 0.001;
+    refuse(&stage, "allocate.rate_high");
+    stage.params.rate_high = 0.02;
+    stage.params.size = 0.0;
+    refuse(&stage, "nothing says where to stop");
+    stage_close(&stage);
+}
+END_TEST
+
+/* A plateau, a kick, half a cosine down, the plateau again: as published, and with other lengths. */
+START_TEST(test_hybrid_rate)
+{
+    Stage stage;
+
+    stage_open(&stage);
+    stage.params.rate_low = 1e-4;
+    stage.params.rate_high = 5e-4;
+    stage.params.plateau = _i == 0 ? 5 : 1;
+    stage.params.kick = _i == 0 ? 10 : 2;
+    stage_begin(&stage);
+    const double first = stage.params.plateau, length = stage.params.kick;
+    for (double e = 0.05; e < 20.0; e += 0.1) {
+        const double at = (e - first) / length;
+        const double expected = at < 0.0 || at >= 1.0 ? 1e-4 : 1e-4 + 2e-4 * (1.0 + cos(acos(-1.0) * at));
+
+        ck_assert_double_eq_tol(stage.allocation.rate(stage.allocation.context, e), expected, 1e-13);
+    }
+    ck_assert_double_eq_tol(stage.allocation.rate(stage.allocation.context, first), 5e-4, 1e-13);
+    stage_close(&stage);
+}
+END_TEST
+
+/* Over at a share of the accuracy before the move, or after so many epochs; the log counts them. */
+START_TEST(test_recovery)
+{
+    Stage stage;
+    size_t n;
+
+    stage_open(&stage);
+    MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
+    stage.params.recovered = 0.99;
+    stage.params.recovery_epochs = 4;
+    stage_begin(&stage);
+    void *context = stage.allocation.context;
+    ck_assert(!step(&stage, &net, 0.8));
+    ck_assert(!stage.allocation.recovered(context, 1, 0.791));
+    ck_assert(stage.allocation.recovered(context, 2, 0.793));
+    ck_assert(!step(&stage, &net, 0.793));
+    ck_assert(!stage.allocation.recovered(context, 3, 0.1));
+    ck_assert(stage.allocation.recovered(context, 4, 0.1));
+    MhoRecord *log = log_of(&stage);
+    const int32_t *epochs = mho_record_array(log, "recovery_epochs")->data;
+    const double *before = reals(log, "accuracy_before", &n), *after = reals(log, "accuracy_after", &n);
+    ck_assert_uint_eq(n, 2);
+    ck_assert(epochs[0] == 2 && epochs[1] == 4);
+    ck_assert(before[0] == 0.8 && before[1] == 0.793 && after[0] == 0.793 && isnan(after[1]));
+    mho_record_destroy(log);
+    mho_net_destroy(net);
+    stage_close(&stage);
+}
+END_TEST
+
+/* Chosen by ccq with its defaults but a temperature at which accuracy counts. */
+static void choose_by_ccq(Stage *stage, Contest *contest, const char *competition)
+{
+    contest_open(contest, "ccq", 1);
+    contest_set(contest, "temperature", "30");
+    contest_set(contest, "cumulative", "true");
+    contest_set(contest, "competition", competition);
+    stage->input.allocator = contest->allocator;
+    stage->input.allocator_params = contest->params;
+    stage->params.probe_images = 24;
+    stage->params.accuracy = 50.0;
+}
+
+/* What is logged of a probe is the accuracy of the net one rung lower, on the first held-out images. */
+START_TEST(test_feedback_is_held_out_accuracy)
+{
+    Stage stage;
+    Contest contest;
+    size_t n, n_units;
+    MhoBitUnit *units;
+
+    stage_open(&stage);
+    MhoNet *net = trained_net(&stage), *first, *lower;
+    choose_by_ccq(&stage, &contest, "hedge");
+    stage_begin(&stage);
+    must(mho_net_copy(net, &first, &stage.error), &stage.error);
+    ck_assert(!step(&stage, &net, 0.5));
+    MhoRecord *log = log_of(&stage);
+    const double *feedback = reals(log, "feedback", &n), *share = reals(log, "share", &n);
+    const double *probe = reals(log, "accuracy_probe", &n_units);
+    const char *winner = *(char *const *)mho_record_array(log, "winner")->data;
+    MhoDataset probed = stage.sample.held;
+    probed.n = 24;
+    must(mho_net_bit_units(first, &units, &n_units, &stage.error), &stage.error);
+    n = n_units;
+    double total = 0.0;
+    bool differ = false;
+    for (size_t u = 0; u < n; u++) {
+        int bits[64] = {0};
+        double accuracy, loss;
+
+        bits[units[u].layer] = 6;
+        for (int q = 0; q < units[u].n_quantizers; q++)
+            bits[units[u].quantizers[q]] = 6;
+        must(mho_net_with_bits(first, bits, NULL, &lower, &stage.error), &stage.error);
+        must(mho_train_evaluate(lower, &probed, 24, &accuracy, &loss, &stage.error), &stage.error);
+        ck_assert_double_eq(feedback[u], accuracy);
+        differ = differ || feedback[u] != feedback[0];
+        if (strcmp(winner, first->nodes[units[u].layer].name) == 0)
+            ck_assert_double_eq(probe[0], accuracy);
+        total += share[u];
+        mho_net_destroy(lower);
+    }
+    ck_assert(differ);
+    ck_assert_double_eq_tol(total, 1.0, 1e-12);
+    free(units);
+    mho_record_destroy(log);
+    mho_net_destroy(first);
+    mho_net_destroy(net);
+    stage_close(&stage);
+}
+END_TEST
+
+static const char *const competitions[] = {"hedge", "exp3"};
+
+/* All moves of a stage by ccq; the digest of the log. */
+static void whole_stage(const char *competition, uint64_t seed, int threads, char digest[65])
+{
+    Stage stage;
+    Contest contest;
+    const int before = mho_net_threads(threads);
+
+    stage_open(&stage);
+    MhoNet *net = trained_net(&stage);
+    choose_by_ccq(&stage, &contest, competition);
+    stage.input.seed = seed;
+    stage.input.threads = threads;
+    stage_begin(&stage);
+    while (!step(&stage, &net, 0.5))
+        continue;
+    MhoRecord *log = log_of(&stage);
+    must(mho_record_digest(log, digest, &stage.error), &stage.error);
+    mho_record_destroy(log);
+    mho_net_destroy(net);
+    stage_close(&stage);
+    (void)mho_net_threads(before);
+}
+
+START_TEST(test_determined_by_the_seed)
+{
+    char first[65], again[65], threads[65], other[65];
+
+    whole_stage(competitions[_i], 1, 1, first);
+    whole_stage(competitions[_i], 1, 1, again);
+    whole_stage(competitions[_i], 1, 3, threads);
+    whole_stage(competitions[_i], 2, 1, other);
+    ck_assert_str_eq(first, again);
+    ck_assert_str_eq(first, threads);
+    ck_assert_str_ne(first, other);
+}
+END_TEST
+
+/* Written and read back after three moves, another stage goes on as the first does: the same moves, the same log, and
+ * the net to go back to. */
+START_TEST(test_record_round_trip)
+{
+    Stage stage, other;
+    Contest contest;
+    MhoNet *net, *twin;
+    char mine[65], its[65];
+
+    stage_open(&stage);
+    net = trained_net(&stage);
+    choose_by_ccq(&stage, &contest, competitions[_i]);
+    stage_begin(&stage);
+    for (int move = 0; move < 3; move++)
+        ck_assert(!step(&stage, &net, 0.8));
+    ck_assert(stage.allocation.recovered(stage.allocation.context, 2, 0.8));
+    stage_open(&other);
+    other.params = stage.params;
+    other.input.allocator = stage.input.allocator;
+    other.input.allocator_params = stage.input.allocator_params;
+    stage_begin(&other);
+    MhoRecord *log = log_of(&stage);
+    must(other.allocation.from_record(other.allocation.context, log, "file", &other.error), &other.error);
+    must(mho_net_copy(net, &twin, &stage.error), &stage.error);
+    mho_record_destroy(log);
+    for (bool done = false; !done;) {
+        MhoRecord *both[2] = {log_of(&stage), log_of(&other)};
+
+        must(mho_record_digest(both[0], mine, &stage.error), &stage.error);
+        must(mho_record_digest(both[1], its, &stage.error), &stage.error);
+        ck_assert_str_eq(mine, its);
+        mho_record_destroy(both[0]);
+        mho_record_destroy(both[1]);
+        const double accuracy = size_of(net) > 4.0 ? 0.8 : 0.2;
+        done = step(&stage, &net, accuracy);
+        ck_assert(step(&other, &twin, accuracy) == done);
+        net_digest(net, mine);
+        net_digest(twin, its);
+        ck_assert_str_eq(mine, its);
+    }
+    log = log_of(&other);
+    ck_assert_str_eq(mho_attribute_string(&log->attributes, "end"), "accuracy");
+    mho_record_destroy(log);
+    mho_net_destroy(net);
+    mho_net_destroy(twin);
+    stage_close(&stage);
+    stage_close(&other);
+}
+END_TEST
+
+/* What is wrong with a record, and what is said of it. */
+static const char *damage(MhoRecord *log, int kind)
+{
+    MhoError error = {0};
+
+    switch (kind) {
+    case 0:
+        ((MhoArray *)mho_record_array(log, "bits_to"))->shape[0]--;
+        return "different lengths";
+    case 1:
+        ((MhoArray *)mho_record_array(log, "share"))->shape[1]--;
+        return "different lengths";
+    case 2:
+        ((MhoArray *)mho_record_array(log, "state"))->type = MHO_I64;
+        return "state";
+    case 3:
+        must(mho_attribute_text(&log->attributes, "reached", "yes", &error), &error);
+        return "whether it has ended";
+    case 4:
+        must(mho_attribute_int(&log->attributes, "start_size", 8, &error), &error);
+        return "start_size";
+    case 5:
+        ((MhoArray *)mho_record_array(log, "winner"))->rank = 0;
+        return "winners";
+    default:
+        must(mho_attribute_text(&log->attributes, "allocator", "any", &error), &error);
+        return "another allocator";
+    }
+}
+enum { DAMAGES = 7 };
+
+/* Records of other recipes and damaged ones are refused; one from before the stage is none. */
+START_TEST(test_records_are_checked)
+{
+    Stage stage;
+    Contest contest;
+    MhoRecord *empty;
+
+    stage_open(&stage);
+    MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
+    choose_by_ccq(&stage, &contest, "hedge");
+    stage_begin(&stage);
+    must(mho_record_create(&empty, &stage.error), &stage.error);
+    must(stage.allocation.from_record(stage.allocation.context, empty, "file", &stage.error), &stage.error);
+    must(stage.allocation.from_record(stage.allocation.context, NULL, "file", &stage.error), &stage.error);
+    ck_assert(!step(&stage, &net, 0.8));
+    MhoRecord *log = log_of(&stage);
+    mho_allocation_destroy(&stage.allocation);
+    stage_begin(&stage);
+    const char *words = damage(log, _i);
+    must_refuse(stage.allocation.from_record(stage.allocation.context, log, "file", &stage.error), &stage.error,
+                MHO_INPUT, words);
+    mho_record_destroy(empty);
+    mho_record_destroy(log);
+    mho_net_destroy(net);
+    stage_close(&stage);
+}
+END_TEST
+
+/* A log of another net does not go on. */
+START_TEST(test_log_of_another_net)
+{
+    Stage stage;
+    MhoNet *next;
+    char name[MHO_NAME_MAX];
+    bool done;
+
+    stage_open(&stage);
+    MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0"),
+           *other = net_of(&stage, "resnet20", 0.2, "float:0 8/8:0");
+    stage_begin(&stage);
+    ck_assert(!step(&stage, &net, 0.8));
+    must_refuse(stage.allocation.move(stage.allocation.context, other, 0.5, &next, name, &done, &stage.error),
+                &stage.error, MHO_FAILED, "compete, but the log has");
+    mho_net_destroy(other);
+    mho_net_destroy(net);
+    stage_close(&stage);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("allocate");
+    TCase *tests = tcase_create("allocate");
+
+    tcase_add_loop_test(tests, test_targets_are_met_and_not_overshot, 0, 18);
+    tcase_add_loop_test(tests, test_accuracy_budget, 0, 8);
+    tcase_add_loop_test(tests, test_missed_targets_are_said, 0, 2);
+    tcase_add_loop_test(tests, test_unreachable_targets_are_refused_at_once, 0, 2);
+    tcase_add_test(tests, test_no_move_is_needed);
+    tcase_add_test(tests, test_refusals);
+    tcase_add_loop_test(tests, test_hybrid_rate, 0, 2);
+    tcase_add_test(tests, test_recovery);
+    tcase_add_test(tests, test_feedback_is_held_out_accuracy);
+    tcase_add_loop_test(tests, test_determined_by_the_seed, 0, 2);
+    tcase_add_loop_test(tests, test_record_round_trip, 0, 2);
+    tcase_add_loop_test(tests, test_records_are_checked, 0, DAMAGES);
+    tcase_add_test(tests, test_log_of_another_net);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}
