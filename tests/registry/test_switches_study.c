@@ -263,6 +263,51 @@ static bool picks_wire(const MhoModel *model, const void *params, double on)
     return picks(params, 3, "none");
 }
 
+/* A trial's logits are those of the executor with this noise, and not those without. */
+static bool adds_noise(const void *params, MhoCodeNoise wanted)
+{
+    MhoSettings *settings = tiny_settings();
+    Tiny tiny;
+    MhoError error = {0};
+    float noisy[TINY_LOGITS], clean[TINY_LOGITS];
+
+    tiny_put(settings, "noise.", &mho_noise_model, params);
+    tiny_run(&tiny, settings);
+    const MhoPrepared *p = &tiny.prepared;
+    wanted.seed = (uint64_t)mho_settings_study(tiny.settings)->seed;
+    must(mho_noisy_run(p->program, &wanted, p->images->images, p->images->n, 0, 1, noisy, &error), &error);
+    must(mho_integer_run(p->program, p->images->images, p->images->n, 1, clean, NULL, &error), &error);
+    const bool holds = memcmp(noisy, tiny.logits, sizeof noisy) == 0 && memcmp(clean, noisy, sizeof noisy) != 0 &&
+                       p->n_chips == (uint32_t)mho_settings_study(tiny.settings)->repeat &&
+                       tiny.trial.layers[0].conversions == 0;
+    tiny_close(&tiny);
+    return holds;
+}
+
+static bool adds_weight_noise(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return adds_noise(params, (MhoCodeNoise){.weight = on});
+}
+
+static bool adds_activation_noise(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return adds_noise(params, (MhoCodeNoise){.activation = on});
+}
+
+static bool adds_sum_noise(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return adds_noise(params, (MhoCodeNoise){.sum = on});
+}
+
+static bool draws_weights(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return adds_noise(params, (MhoCodeNoise){.weight = 0.4, .weight_per_image = on == MHO_NOISE_PER_IMAGE});
+}
+
 #define FILES "model=tiny.h5;data.name=" TINY_TEST_SET ";data.train=" TINY_TRAIN_SET
 #define NOISY FILES ";chip.cell.name=pcm;chip.adc.name=ideal"
 
@@ -283,11 +328,16 @@ static const Switch switches[] = {
     {"study", "chip.adc.name", "uniform", "ideal", picks_adc, FILES},
     {"study", "chip.dac.name", "amplitude", "nonesuch", picks_dac, FILES}, /* the only one */
     {"study", "chip.wire.name", "none", "nonesuch", picks_wire, FILES},    /* the only one */
+    {"noise", "weight", "0.3", "0", adds_weight_noise, NULL},
+    {"noise", "activation", "0.5", "0", adds_activation_noise, NULL},
+    {"noise", "sum", "2", "0", adds_sum_noise, NULL},
+    {"noise", "draw", "chip", "image", draws_weights, "weight=0.4"},
+    {"noise", "draw", "image", "chip", draws_weights, "weight=0.4"},
 };
 
 int main(void)
 {
-    static const MhoModel *const tables[] = {&mho_study_model, NULL};
+    static const MhoModel *const tables[] = {&mho_study_model, &mho_noise_model, NULL};
     const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
     const int code = tiny_enter() ? switches_main("registry/switches_study", &book) : 1;
 

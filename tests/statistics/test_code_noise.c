@@ -215,7 +215,7 @@ static void rounded_law(double x, double sigma, int n, double *mean, double *dev
     *deviation = sqrt(second - first * first);
 }
 
-/* Before rounding, in steps of the codes that the sum becomes: codes near the pixel's value, where the range has them. */
+/* Before rounding, in steps of the codes that the sum becomes, near the pixel. */
 START_TEST(test_sum_noise)
 {
     static const struct {
