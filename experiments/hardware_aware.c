@@ -1,0 +1,54 @@
+/* hardware_aware.c - does training through the device model pay on PCM over a day?
+ *
+ * The study sweeps train.ladder: a plain one, and one whose last epochs are a stage "chip", forward through the device
+ * model of train.chip. Both have as many quantized epochs. They are compared under the same conditions of the chip,
+ * paired over the same chips; where the seed is swept too, over seeds: nets and chips of their own.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "findings.h"
+
+static const char *const keys[] = {"train.ladder", "train.chip", "train.chip_curriculum", "train.noise.weight"};
+static const char *const versus[] = {"plain", "weight noise in training"};
+
+static void name_variant(const MhoPoints *points, size_t p, char *text, size_t size)
+{
+    const char *curriculum = mho_points_word(points, keys[2], p);
+    if (strstr(mho_points_word(points, keys[0], p), "chip:"))
+        snprintf(text, size, "hardware-aware%s%.40s", curriculum[0] ? ", times " : "", curriculum);
+    else
+        snprintf(text, size, "%s", versus[mho_points_number(points, keys[3], p) > 0.0]);
+}
+
+/* Over seeds where the study has several: the stronger claim. */
+static const char *samples(const MhoRecord *result)
+{
+    return mho_record_array(result, "seed") ? "seed" : NULL;
+}
+
+static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError *error)
+{
+    MhoComparison comparison = {.keys = keys,
+                                .n_keys = sizeof keys / sizeof *keys,
+                                .over = samples(result),
+                                .variant = name_variant,
+                                .versus = versus,
+                                .n_versus = sizeof versus / sizeof *versus};
+    return findings_compare(result, &comparison, analysis, error);
+}
+
+static char *finding(const MhoRecord *result)
+{
+    return findings_print(result, "Plain nets and nets trained through the device model, on the same chips", NULL);
+}
+
+const MhoExperiment mho_experiment = {
+    .name = "hardware_aware",
+    .question = "Does training through the device model pay on PCM over a day?",
+    .study = "hardware_aware.yaml",
+    .axis = "train.ladder",
+    .analyse = analyse,
+    .finding = finding,
+};
