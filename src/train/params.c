@@ -43,6 +43,9 @@ static const MhoParam train_params[] = {
     TRAIN_INT("staged.layers", staged_layers, 1, 0, 4096, "layers",
               "layers that learn together where the quantizer of weights injects noise, one group after the other; 0: "
               "all at once"),
+    {"staged.noise", MHO_BOOL, offsetof(MhoTrainParams, staged_noise), 1, 0, 1, "",
+     "off: where the quantizer of weights injects noise, layers learn through their codes instead, all at once", NULL,
+     NULL},
     TRAIN_INT("patience", patience, 0, 0, MHO_MAX_STAGE_EPOCHS, "epochs",
               "epochs in a row without a better net on held-out images that end a stage; 0: never"),
     TRAIN_REAL("gradient_clip", gradient_clip, 0.0, 0.0, 1e6, "", "largest norm of all gradients of a step; 0: none"),

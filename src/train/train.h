@@ -34,6 +34,7 @@ typedef struct MhoTrainParams {
     int limit;                 /* first n training images; 0: all */
     int staged_layers;         /* key staged.layers: layers that learn together where the weight policy injects noise;
                                 * 0: all at once */
+    bool staged_noise;         /* key staged.noise: off, such layers learn through their codes, as others do */
     int patience;              /* epochs without a better net on held-out images that end a stage; 0: never */
     double gradient_clip;      /* largest norm of all gradients; 0: none */
     double weight_clip;        /* weights stay within +- this many standard deviations of their layer; 0: none */

@@ -195,6 +195,28 @@ START_TEST(test_methods_need_their_input)
 }
 END_TEST
 
+/* Without noise there are no turns: any number of layers learns the same, which is not what noise teaches. */
+START_TEST(test_levels_without_noise)
+{
+    char digest[4][65]; /* noise or none, by layers or all at once */
+
+    for (int i = 0; i < 4; i++) {
+        Bench bench;
+
+        bench_open(&bench, takes_turns);
+        bench.sample.train.staged_noise = i < 2;
+        bench.sample.train.staged_layers = i % 2;
+        must(sample_run(&bench.sample), &bench.sample.error);
+        memcpy(digest[i], bench.sample.digest, sizeof digest[i]);
+        bench_close(&bench);
+    }
+    ck_assert_str_eq(digest[2], digest[3]);
+    ck_assert_str_ne(digest[0], digest[2]);
+    ck_assert_str_ne(digest[1], digest[2]);
+    ck_assert_str_ne(digest[0], digest[1]);
+}
+END_TEST
+
 /* Chips ---------------------------------------------------------------------------------------------------------------
  */
 
@@ -461,6 +483,7 @@ static Suite *methods_suite(void)
     tcase_add_test(tcase, test_allocation_recovers_after_every_move);
     tcase_add_test(tcase, test_allocator_has_the_last_word);
     tcase_add_test(tcase, test_methods_need_their_input);
+    tcase_add_test(tcase, test_levels_without_noise);
     tcase_add_test(tcase, test_chip_stage_is_judged_on_chips);
     tcase_add_test(tcase, test_chip_stage_never_hands_on_worse);
     tcase_add_test(tcase, test_curriculum);
