@@ -63,9 +63,10 @@ const Command command_train = {
     .help = "The section train: of the study is the recipe: a ladder of precisions such as\n"
             "  train: {net: allconv, ladder: \"float:6 4/4:2 2/4:4 fq:4\"}\n"
             "trains in float, then with 4-bit and 2-bit (ternary) weights, then without batch norm.\n"
-            "A checkpoint is kept under results/checkpoints/ after every epoch until training is done; --resume goes on\n"
-            "from it to the same bytes, and sweeps that train do so by themselves.\n"
-            "`mho describe train` lists every key. Only training images are read.",
+            "Stages chip train through the device model of train.chip, a stage allocate lets layers compete for bits.\n"
+            "A checkpoint is kept under results/checkpoints/ after every epoch until training is done; --resume goes\n"
+            "on from it to the same bytes, and sweeps that train do so by themselves.\n"
+            "`mho describe train` and `mho describe allocate` list every key. Only training images are read.",
     .options = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_RESUME,
     .min_arguments = 1,
     .max_arguments = 1,

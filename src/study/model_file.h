@@ -36,16 +36,17 @@ MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *o
                            MhoError *error) MHO_CHECKED;
 
 /* Train by the recipe of settings into path. After every epoch a checkpoint is kept, until the model is there. In a
- * family of models, whose name has {recipe}, the ladder's float stage is trained once for all members into a model of its
- * own beside them, named float- and 12 digits of the recipe it has alone; every member comes out with the same bytes
- * as without it. */
+ * family of models, whose name has {recipe}, the ladder's float stage is trained once for all members into a model of
+ * its own beside them, named float- and 12 digits of the recipe it has alone; every member comes out with the same
+ * bytes as without it. */
 MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
                           MhoError *error) MHO_CHECKED;
 
 /* Was the model at path made since options->made was empty? */
 bool mho_model_was_made(const MhoModelOptions *options, const char *path);
 
-/* results/checkpoints/NAME-RECIPE.h5 below the current folder: the model's name without folder and ending, 12 digits. */
+/* results/checkpoints/NAME-RECIPE.h5 below the current folder: NAME is the model's without folder and ending, RECIPE
+ * 12 digits. */
 MhoStatus mho_checkpoint_path(const char *model, const char *recipe, char *path, size_t size,
                               MhoError *error) MHO_CHECKED;
 

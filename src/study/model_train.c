@@ -1,5 +1,5 @@
-/* model_train.c - from the recipe of settings to a model file: images, the chip it trains on, a float net that a family of
- * models shares, and the checkpoint that a stopped run leaves. */
+/* model_train.c - from the recipe of settings to a model file: images, the chip it trains on, a float net that a family
+ * of models shares, and the checkpoint that a stopped run leaves. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -65,7 +65,8 @@ const MhoQuantParams *mho_settings_quant(const MhoSettings *settings);
 MhoStatus mho_settings_policies(const MhoSettings *settings, MhoQuantParams *quant, MhoError *error) MHO_CHECKED;
 const MhoTrainParams *mho_settings_train(const MhoSettings *settings);
 const MhoAllocateParams *mho_settings_allocate(const MhoSettings *settings);
-/* The allocator of allocate.name with its parameters; borrowed from settings. USAGE for an unknown name or failed checks. */
+/* The allocator of allocate.name with its parameters; borrowed from settings. USAGE for an unknown name or failed
+ * checks. */
 MhoStatus mho_settings_allocator(const MhoSettings *settings, const MhoAllocator **allocator, const void **params,
                                  MhoError *error) MHO_CHECKED;
 const MhoNoiseParams *mho_settings_noise(const MhoSettings *settings);

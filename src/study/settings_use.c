@@ -58,7 +58,7 @@ static bool uses_common(const MhoSettings *settings, const char *key)
     return true;
 }
 
-/* What noise on codes leaves without use: the chip but for the names that must be ideal, and the meters of its layers. */
+/* What noise on codes leaves without use: the chip but for the names that must be ideal, and its layers' meters. */
 static bool is_idle_beside_noise(const char *key)
 {
     static const char *const names[] = {"chip.cell.name", "chip.adc.name", "chip.wire.name"};
@@ -133,8 +133,8 @@ static bool allocates_on_chip(const MhoSettings *settings)
            (allocate->feedback == MHO_FEEDBACK_CHIP || allocate->adc_rungs[0]);
 }
 
-/* Does training by this recipe read a key of train.*, quant.* or allocate.*? Without stages behind float only what acts on float
- * nets does, so recipes that begin alike share that net's recipe. */
+/* Does training by this recipe read a key of train.*, quant.* or allocate.*? Without stages behind float only what acts
+ * on float nets does, so recipes that begin alike share that net's recipe. */
 static bool trains_with(const MhoSettings *settings, const char *key)
 {
     const MhoTrainParams *train = mho_settings_train(settings);
@@ -151,6 +151,8 @@ static bool trains_with(const MhoSettings *settings, const char *key)
         return codes && train->distill > 0.0;
     if (strcmp(key, "train.step_epochs") == 0 || strcmp(key, "train.step_factor") == 0)
         return train->schedule == MHO_SCHEDULE_STEP;
+    if (strcmp(key, "train.staged.layers") == 0)
+        return codes && injects_noise(settings) && train->staged_noise;
     if (starts_with(key, "train.staged."))
         return codes && injects_noise(settings);
     if (strcmp(key, "train.chip") == 0)

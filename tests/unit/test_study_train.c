@@ -1,4 +1,4 @@
-/* test_study_train.c - recipes: the chip of train.chip, keys that a ladder does not use, what float nets share, checkpoints. */
+/* test_study_train.c - recipes: the chip of train.chip, keys that a ladder does not use, what float nets share, names. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +114,13 @@ static const struct {
     {"train.staged.layers", {"train.ladder=float:1 4/4:1"}, false},
     {"train.staged.layers", {"train.ladder=float:1 4/4:1", "quant.weight.name=uniq"}, true},
     {"train.staged.layers", {"train.ladder=float:1", "quant.weight.name=uniq"}, false},
+    {"train.staged.layers",
+     {"train.ladder=float:1 4/4:1", "quant.weight.name=uniq", "train.staged.noise=false"},
+     false},
+    {"train.staged.noise",
+     {"train.ladder=float:1 4/4:1", "quant.weight.name=uniq", "train.staged.noise=false"},
+     true},
+    {"train.staged.noise", {"train.ladder=float:1 4/4:1"}, false},
     {"allocate.name", {"train.ladder=float:1 4/4:1"}, false},
     {"allocate.name", {"train.ladder=float:1 4/4:1 allocate fq:1"}, true},
     {"allocate.ccq.temperature", {"train.ladder=float:1 4/4:1 allocate"}, true},
@@ -181,7 +188,8 @@ START_TEST(idle_keys)
     must_refuse(mho_grid_create(&study, &grid, &error), &error, MHO_USAGE, idle[_i][2]);
     mho_study_destroy(&study);
     /* a stage of any point is enough */
-    study = STUDY("model=m_{recipe}.h5", "train.chip=cell.name=pcm", "train.ladder=[float:1 4/4:1, float:1 4/4:1 chip:1]");
+    study = STUDY("model=m_{recipe}.h5", "train.chip=cell.name=pcm",
+                  "train.ladder=[float:1 4/4:1, float:1 4/4:1 chip:1]");
     must(mho_grid_create(&study, &grid, &error), &error);
     ck_assert_uint_eq(grid.n_points, 2);
     mho_grid_destroy(&grid);
