@@ -188,7 +188,7 @@ typedef struct MhoTraining {
     MhoBatches batches;
     MhoDataset judged; /* held-out images of a chip stage's accuracy */
     MhoLoss loss;
-    bool injects;                              /* the weight policy learns by injected noise */
+    bool injects;                              /* weights learn by injected noise */
     MhoPass *pass, *teacher;                   /* of the running stage; teacher: NULL when it has no weight */
     uint8_t *modes;                            /* (n_nodes) of the running stage; NULL: codes everywhere */
     bool *frozen;                              /* (n_nodes), with modes */

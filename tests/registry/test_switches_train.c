@@ -9,17 +9,15 @@
 #include "numbers.h"
 #include "switches.h"
 #include "tiny.h"
-#include "unit/train_sample.h"
+#include "train_effects.h"
 
-/* A sample with these keys. */
-static void open_sample(Sample *sample, const MhoTrainParams *train)
+void open_sample(Sample *sample, const MhoTrainParams *train)
 {
     sample_open(sample);
     sample->train = *train;
 }
 
-/* A column of the history that a training with these keys leaves; returns its number of epochs. */
-static size_t history(const Sample *sample, const char *column, double *values)
+size_t history(const Sample *sample, const char *column, double *values)
 {
     const MhoRecord *last = sample->checkpoints[sample->n_checkpoints - 1];
     const MhoArray *array = mho_record_array(mho_record_find(last, "history"), column);
@@ -56,9 +54,7 @@ static double rate_after(const void *train, size_t epochs)
 /* loss and its step -------------------------------------------------------------------------------------------------
  */
 
-/* Cross entropy and Kullback-Leibler divergence as in the papers, by libm. */
-static double loss_formula(const MhoTrainParams *train, const float *logits, const float *teacher,
-                           const uint8_t *labels)
+double loss_formula(const MhoTrainParams *train, const float *logits, const float *teacher, const uint8_t *labels)
 {
     const double T = train->distill_temperature, w = train->distill, e = train->label_smoothing;
     double sum = 0.0;
@@ -174,10 +170,7 @@ static bool disturbs_sums(const MhoModel *model, const void *params, double on)
     return loss_is(params, &promised);
 }
 
-enum { MAX_WEIGHTS = 4096 };
-
-/* Weights of the first layer after training; returns their number. */
-static size_t weights_after(const MhoTrainParams *train, double *weights)
+size_t weights_after(const MhoTrainParams *train, double *weights)
 {
     Sample sample;
 
@@ -465,6 +458,8 @@ static bool climbs_down(const MhoModel *model, const void *params, double on)
 #define FLOAT_STEP STEP "ladder=float:1"
 #define QUANT_STEP STEP "ladder=float:0 4/4:1"
 #define EPOCHS     STEP "ladder=float:4"
+#define CHIP_STEP  STEP "distill=0;ladder=float:0 4/4:0 chip:1"
+#define TURNS      "width=0.25;batch=10;ladder=float:0 4/4:1"
 
 static const Switch switches[] = {
     {"train", "net", "resnet20", "allconv", builds_resnet, "width=0.1"},
@@ -491,6 +486,17 @@ static const Switch switches[] = {
     {"train", "noise.sum", "1", "0", disturbs_sums, QUANT_STEP},
     {"train", "held_out", "20", "10", holds_out, NULL},
     {"train", "limit", "30", "0", limits, "held_out=10"},
+    {"train", "staged.layers", "1", "0", takes_turns, TURNS},
+    {"train", "staged.layers", "2", "1", takes_turns, TURNS},
+    {"train", "staged.noise", "false", "true", learns_by_codes, TURNS},
+    {"train", "patience", "2", "0", loses_patience, STEP "ladder=float:1 4/4:1 fq:6@0.0000000001"},
+    {"train", "gradient_clip", "0.25", "0", clips_gradients, FLOAT_STEP ";momentum=0;weight_decay=0"},
+    {"train", "weight_clip", "1", "0", clips_weights, STEP "ladder=float:1;rate=0"},
+    {"train", "chip", "cell.name=pcm time=3600", "", trains_on_pcm, NULL},
+    {"train", "chip_repeat", "3", "1", is_judged_on, STEP "ladder=float:1 4/4:1 chip:1"},
+    {"train", "chip_curriculum", "fixed", "spread", ages, CHIP_STEP},
+    {"train", "chip_curriculum", "spread", "growing", ages, CHIP_STEP},
+    {"train", "chip_curriculum", "growing", "fixed", ages, CHIP_STEP},
 };
 
 int main(void)

@@ -217,6 +217,47 @@ START_TEST(test_levels_without_noise)
 }
 END_TEST
 
+/* Whatever layers did in the epoch, batch norm's statistics are those of codes, which everything behind training runs. */
+START_TEST(test_statistics_are_those_of_codes)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+    MhoNet *net, *again;
+    MhoBatches batches;
+    MhoPass *pass;
+    float logits[SAMPLE_KEPT * SAMPLE_CLASSES];
+    size_t n_norms = 0;
+
+    bench_open(&bench, takes_turns);
+    strcpy(sample->train.ladder, "float:2 4/4:1");
+    sample->train.batch = SAMPLE_KEPT;
+    must(sample_run(sample), &sample->error);
+    must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
+    must(mho_net_copy(net, &again, &error), &error);
+    for (size_t i = 0; i < again->n_nodes; i++)
+        if (mho_node_is(&again->nodes[i], "batchnorm"))
+            ((MhoBatchnormSettings *)(void *)again->nodes[i].settings)->momentum = 1.0;
+    must(mho_batches_create(&sample->input, &batches, &error), &error);
+    mho_batches_shuffle(&batches, 2);
+    mho_batches_fill(&batches, 0);
+    must(mho_pass_create(again, SAMPLE_KEPT, true, &pass, &error), &error);
+    must(mho_pass_forward(pass, batches.images, true, logits, &error), &error);
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        const MhoNodeArray *mean = mho_node_array(&net->nodes[i], "mean");
+
+        for (size_t k = 0; mean && k < mean->n; k++)
+            ck_assert_float_eq(mean->value[k], mho_node_values(&again->nodes[i], "mean")[k]);
+        n_norms += mean ? 1 : 0;
+    }
+    ck_assert_uint_gt(n_norms, 2);
+    mho_pass_destroy(pass);
+    mho_batches_destroy(&batches);
+    mho_net_destroy(again);
+    mho_net_destroy(net);
+    bench_close(&bench);
+}
+END_TEST
+
 /* Chips ---------------------------------------------------------------------------------------------------------------
  */
 
@@ -484,6 +525,7 @@ static Suite *methods_suite(void)
     tcase_add_test(tcase, test_allocator_has_the_last_word);
     tcase_add_test(tcase, test_methods_need_their_input);
     tcase_add_test(tcase, test_levels_without_noise);
+    tcase_add_test(tcase, test_statistics_are_those_of_codes);
     tcase_add_test(tcase, test_chip_stage_is_judged_on_chips);
     tcase_add_test(tcase, test_chip_stage_never_hands_on_worse);
     tcase_add_test(tcase, test_curriculum);
