@@ -72,6 +72,7 @@ static double progress_of(const MhoCompeting *c, double size, double bops, doubl
     return of_accuracy > progress ? of_accuracy : progress;
 }
 
+/* Of size the table of parameters knows; bit operations depend on the net. */
 static MhoStatus check_reachable(const MhoCompeting *c, const MhoNet *net, MhoError *error)
 {
     const MhoAllocateParams *params = c->input.params;
@@ -82,20 +83,12 @@ static MhoStatus check_reachable(const MhoCompeting *c, const MhoNet *net, MhoEr
     if (status == MHO_OK)
         status = mho_compete_cost(bottom, &size, &bops, error);
     mho_net_destroy(bottom);
-    if (status != MHO_OK)
-        return status;
-    if (params->size > 0.0 && size > params->size)
-        return mho_fail(
-            error, MHO_USAGE,
-            "allocate.size = %g bit cannot be reached: with allocate.rungs = \"%s\" the smallest network has "
-            "%.6g bit a weight",
-            params->size, params->rungs, size);
-    if (params->bops > 0.0 && bops > params->bops)
-        return mho_fail(error, MHO_USAGE,
-                        "allocate.bops = %g MBOP cannot be reached: with allocate.rungs = \"%s\" the smallest network "
-                        "takes %.6g MBOP an image",
-                        params->bops, params->rungs, bops);
-    return MHO_OK;
+    if (status == MHO_OK && params->bops > 0.0 && bops > params->bops)
+        status = mho_fail(error, MHO_USAGE,
+                          "allocate.bops = %g MBOP cannot be reached: with allocate.rungs = \"%s\" the smallest "
+                          "network takes %.6g MBOP an image",
+                          params->bops, params->rungs, bops);
+    return status;
 }
 
 /* Moves ------------------------------------------------------------------------------------------------------------ */
@@ -288,7 +281,7 @@ static MhoStatus move(void *context, const MhoNet *net, double held_accuracy, Mh
     if (status == MHO_OK)
         status = go_on(c, net, held_accuracy, next, name, done, error);
     mho_net_destroy(first);
-    return status == MHO_OK ? MHO_OK : mho_fail_context(error, "allocate");
+    return status;
 }
 
 static bool recovered(void *context, int epochs, double held_accuracy)

@@ -9,6 +9,9 @@
 #include "kernels/random.h"
 #include "train/train.h"
 
+/* Number of the first chip of a probe: of their own, so that nothing is chosen for the chips of a later trial. */
+#define MHO_PROBE_CHIP UINT32_C(0x40000000)
+
 typedef enum MhoFeedback { MHO_FEEDBACK_CODES, MHO_FEEDBACK_CHIP } MhoFeedback;
 
 /* The keys "allocate.*" that all allocators share; table in mho_allocate_model. */

@@ -14,8 +14,6 @@
 #include "net/lower.h"
 
 enum { PROBE_BATCH = 100 };
-/* Chips of probes have numbers of their own, so that the chips of a later trial have not been chosen for. */
-#define PROBE_CHIP UINT32_C(0x40000000)
 
 MhoStatus mho_compete_cost(const MhoNet *net, double *size, double *bops, MhoError *error)
 {
@@ -221,7 +219,7 @@ MhoStatus mho_compete_accuracy(const MhoCompeting *c, MhoNet *net, double *accur
     if (mho_stop_requested())
         return mho_fail(error, MHO_STOPPED, "stopped while layers compete; --resume goes on from the epoch before");
     if (input->params->feedback == MHO_FEEDBACK_CHIP)
-        return mho_train_evaluate_chip(net, &c->probe_set, input->calibration, input->chip, PROBE_CHIP,
+        return mho_train_evaluate_chip(net, &c->probe_set, input->calibration, input->chip, MHO_PROBE_CHIP,
                                        (uint32_t)input->params->probe_chips, input->threads, accuracy, &loss, error);
     return mho_train_evaluate(net, &c->probe_set, batch, accuracy, &loss, error);
 }

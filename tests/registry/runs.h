@@ -27,5 +27,6 @@ void run_dac(const MhoModel *model, const void *params, Trace *trace);
 void run_wire(const MhoModel *model, const void *params, Trace *trace);
 void run_quantizer(const MhoModel *model, const void *params, Trace *trace);
 void run_layer(const MhoModel *model, const void *params, Trace *trace);
+void run_allocator(const MhoModel *model, const void *params, Trace *trace);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "adc/adc.h"
+#include "allocate/allocate.h"
 #include "cell/cell.h"
 #include "cell_bench.h"
 #include "dac/dac.h"
@@ -27,7 +28,7 @@ static const struct Kind {
     {&mho_cell_registry, run_cell, false},           {&mho_adc_registry, run_adc, false},
     {&mho_dac_registry, run_dac, false},             {&mho_wire_registry, run_wire, false},
     {&mho_quantizer_registry, run_quantizer, false}, {&mho_layer_registry, run_layer, true},
-    {&mho_dataset_registry, NULL, false},
+    {&mho_dataset_registry, NULL, false},            {&mho_allocator_registry, run_allocator, false},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 

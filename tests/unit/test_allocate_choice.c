@@ -1,5 +1,5 @@
 /* test_allocate_choice.c - who moves: the laws of ccq's competitions, and the order of the uniform baseline. */
-#include "allocate_sample.h"
+#include "unit/allocate_sample.h"
 
 /* Accuracies spread over 0.57 .. 0.78 by 54 layers, and sizes of a factor of 100. */
 static void open_published(Contest *contest)

@@ -1,0 +1,422 @@
+/* test_switches_allocate.c - what every key of allocation and every parameter of an allocator does. */
+#include <omp.h>
+
+#include "numbers.h"
+#include "study/train_chip.h"
+#include "switches.h"
+#include "tiny.h"
+#include "unit/allocate_stage.h"
+
+static const char noisy_chip[] = "cell.name=pcm cell.pcm.prog_scale=2 adc.range=maximum";
+enum { PROBED = 5 };
+
+/* the stage ----------------------------------------------------------------------------------------------------------
+ */
+
+/* A stage with these keys over a trained net, on a chip. */
+typedef struct Run {
+    Stage stage;
+    MhoTrainChip chip;
+    MhoNet *net;
+} Run;
+
+static void run_open(Run *run, const void *params)
+{
+    stage_open(&run->stage);
+    memcpy(&run->stage.params, params, sizeof run->stage.params);
+    must(mho_train_chip_create(noisy_chip, 1, &run->chip, &run->stage.error), &run->stage.error);
+    run->stage.input.chip = &run->chip.config;
+    run->net = trained_net(&run->stage);
+    stage_begin(&run->stage);
+}
+
+static void run_close(Run *run)
+{
+    mho_net_destroy(run->net);
+    stage_close(&run->stage);
+    mho_train_chip_destroy(&run->chip);
+}
+
+static bool chooses_allocator(const MhoModel *model, const void *params, double on)
+{
+    MhoSettings *settings = tiny_settings();
+    const MhoAllocator *allocator;
+    const void *of_allocator;
+    MhoError error = {0};
+
+    (void)on;
+    tiny_put(settings, "allocate.", model, params);
+    must(mho_settings_allocator(settings, &allocator, &of_allocator, &error), &error);
+    const bool holds = strcmp(allocator->model.name, "uniform") == 0;
+    mho_settings_destroy(settings);
+    return holds;
+}
+
+/* The first move goes to 5 bits, all moves to 5 or 3. */
+static bool has_rungs(const MhoModel *model, const void *params, double on)
+{
+    Run run;
+    bool holds = true;
+
+    (void)model, (void)on;
+    run_open(&run, params);
+    ck_assert(!step(&run.stage, &run.net, 0.5));
+    for (size_t i = 0; i < run.net->n_nodes; i++)
+        if (mho_node_conv(&run.net->nodes[i])) {
+            const int bits = mho_node_conv(&run.net->nodes[i])->bits;
+
+            holds = holds && (bits == 8 || bits == 5);
+        }
+    run_close(&run);
+    return holds;
+}
+
+/* Twice as many compete; converters start at 7 bits and go to 5. */
+static bool converters_compete(const MhoModel *model, const void *params, double on)
+{
+    Run run;
+    size_t layers = 0;
+    int at_7 = 0, at_5 = 0;
+
+    (void)model, (void)on;
+    run_open(&run, params);
+    ck_assert(!step(&run.stage, &run.net, 0.5));
+    for (size_t i = 0; i < run.net->n_nodes; i++)
+        if (mho_node_conv(&run.net->nodes[i])) {
+            layers++;
+            at_7 += mho_node_conv(&run.net->nodes[i])->adc_bits == 7;
+            at_5 += mho_node_conv(&run.net->nodes[i])->adc_bits == 5;
+        }
+    MhoRecord *log = log_of(&run.stage);
+    const bool converter = *(const int32_t *)mho_record_array(log, "winner_converter")->data != 0;
+    const bool holds = mho_array_count(mho_record_array(log, "competitor")) == 2 * layers && at_5 == converter &&
+                       (size_t)(at_7 + at_5) == layers;
+    mho_record_destroy(log);
+    run_close(&run);
+    return holds;
+}
+
+/* Ends at or below `on`, with a net before the last move that was above. */
+static bool goes_down_to(const void *params, double on, double (*cost)(const MhoNet *))
+{
+    Run run;
+    double before = 0.0, now;
+
+    run_open(&run, params);
+    for (bool done = false; !done;) {
+        now = cost(run.net);
+        done = step(&run.stage, &run.net, 0.5);
+        before = done ? before : now;
+    }
+    const bool holds = cost(run.net) <= on && before > on;
+    run_close(&run);
+    return holds;
+}
+
+static bool reaches_size(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return goes_down_to(params, on, size_of);
+}
+
+static bool reaches_bops(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return goes_down_to(params, on, mbops_of);
+}
+
+/* A loss of less is taken, one of more ends it. */
+static bool ends_at_a_loss(const MhoModel *model, const void *params, double on)
+{
+    Run run;
+
+    (void)model;
+    run_open(&run, params);
+    ck_assert(!step(&run.stage, &run.net, 0.9));
+    const bool goes_on = !step(&run.stage, &run.net, 0.9 - 0.009 * on);
+    const bool holds = goes_on && step(&run.stage, &run.net, 0.9 - 0.011 * on);
+    run_close(&run);
+    return holds;
+}
+
+static bool ends_after_moves(const MhoModel *model, const void *params, double on)
+{
+    Run run;
+    int moves = 0;
+
+    (void)model;
+    run_open(&run, params);
+    while (!step(&run.stage, &run.net, 0.5))
+        moves++;
+    run_close(&run);
+    return moves == (int)on;
+}
+
+/* Accuracy of the net after PROBED moves on the first n held-out images; on so many chips, 0: of its codes. */
+static bool probe_is(const void *params, size_t n, uint32_t chips)
+{
+    Run run;
+    double accuracy, loss;
+    size_t n_moves;
+
+    run_open(&run, params);
+    Stage *stage = &run.stage;
+    MhoDataset probed = stage->sample.held;
+    for (size_t move = 0; move < PROBED; move++)
+        ck_assert(!step(stage, &run.net, 0.5));
+    probed.n = n;
+    if (chips > 0)
+        must(mho_train_evaluate_chip(run.net, &probed, NULL, &run.chip.config, MHO_PROBE_CHIP, chips, 1, &accuracy,
+                                     &loss, &stage->error),
+             &stage->error);
+    else
+        must(mho_train_evaluate(run.net, &probed, n, &accuracy, &loss, &stage->error), &stage->error);
+    MhoRecord *log = log_of(stage);
+    const bool holds = reals(log, "accuracy_probe", &n_moves)[PROBED - 1] == accuracy;
+    mho_record_destroy(log);
+    run_close(&run);
+    return holds;
+}
+
+static bool asks_chip_or_codes(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return probe_is(params, 30, on > 0.5 ? 2 : 0);
+}
+
+static bool asks_on_images(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return probe_is(params, (size_t)on, 0);
+}
+
+static bool asks_on_chips(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return probe_is(params, 30, (uint32_t)on);
+}
+
+static bool recovers_to(const MhoModel *model, const void *params, double on)
+{
+    Run run;
+
+    (void)model;
+    run_open(&run, params);
+    ck_assert(!step(&run.stage, &run.net, 0.8));
+    MhoAllocation *allocation = &run.stage.allocation;
+    const bool holds = allocation->recovered(allocation->context, 1, 0.8 * (on + 0.001)) &&
+                       !allocation->recovered(allocation->context, 1, 0.8 * (on - 0.001));
+    run_close(&run);
+    return holds;
+}
+
+static bool recovers_within(const MhoModel *model, const void *params, double on)
+{
+    Run run;
+
+    (void)model;
+    run_open(&run, params);
+    ck_assert(!step(&run.stage, &run.net, 0.8));
+    MhoAllocation *allocation = &run.stage.allocation;
+    const bool holds = allocation->recovered(allocation->context, (int)on, 0.1) &&
+                       !allocation->recovered(allocation->context, (int)on - 1, 0.1);
+    run_close(&run);
+    return holds;
+}
+
+/* The rate at some epochs, with all four keys: low 0.001, high 0.01, plateau 2, kick 4 but for the one that is `on`. */
+static bool has_rate(const void *params, double low, double high, double plateau, double kick)
+{
+    Run run;
+    bool holds = true;
+
+    run_open(&run, params);
+    for (double e = 0.125; e < 10.0; e += 0.25) {
+        const double at = (e - plateau) / kick, half = 0.5 * (1.0 + cos(acos(-1.0) * at));
+        const double expected = at < 0.0 || at >= 1.0 ? low : low + (high - low) * half;
+
+        holds = holds && is_close(run.stage.allocation.rate(run.stage.allocation.context, e), expected, 1e-9);
+    }
+    run_close(&run);
+    return holds;
+}
+
+static bool rate_is_low(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return has_rate(params, on, 0.01, 2.0, 4.0);
+}
+
+static bool rate_is_high(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return has_rate(params, 0.001, on, 2.0, 4.0);
+}
+
+static bool rate_waits(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return has_rate(params, 0.001, 0.01, on, 4.0);
+}
+
+static bool rate_falls(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return has_rate(params, 0.001, 0.01, 2.0, on);
+}
+
+/* ccq ----------------------------------------------------------------------------------------------------------------
+ */
+
+/* Two layers: the first saves three times as much, the second is 0.2 more accurate. */
+static void open_contest(Contest *contest, const void *params)
+{
+    contest_open(contest, "ccq", 2);
+    memcpy(contest->params, params, contest->allocator->model.params_size);
+    contest->competitors[0].saving = 0.3;
+    contest->competitors[1].saving = 0.1;
+    contest->accuracy[1] = 0.7;
+}
+
+/* Share of the first layer by accuracy exp(T acc), mixed with its 3/4 of the size. */
+static bool share_is(const void *params, int move, double progress, double temperature, double lambda)
+{
+    Contest contest;
+    const double p = 1.0 / (1.0 + exp(0.2 * temperature));
+
+    open_contest(&contest, params);
+    contest_run(&contest, 1, move, progress);
+    return is_close(contest.share[0], (1.0 - lambda) * p + 0.75 * lambda, 1e-9);
+}
+
+static bool competes(const MhoModel *model, const void *params, double on)
+{
+    Contest contest;
+
+    (void)model;
+    open_contest(&contest, params);
+    contest_run(&contest, 1, 0, 0.0);
+    const int asked = contest.asked[0] + contest.asked[1];
+    return asked == (on > 1.5 ? 0 : on > 0.5 ? 5 : 2);
+}
+
+static bool heats(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return share_is(params, 0, 0.0, on, 0.0);
+}
+
+static bool explores(const MhoModel *model, const void *params, double on)
+{
+    Contest contest;
+
+    (void)model;
+    open_contest(&contest, params);
+    contest.state[1] = 300.0;
+    contest_run(&contest, 1, 0, 0.0);
+    return is_close(contest.share[0], 0.5 * on, 1e-9);
+}
+
+static bool remembers(const MhoModel *model, const void *params, double on)
+{
+    Contest contest;
+
+    (void)model, (void)on;
+    open_contest(&contest, params);
+    contest_run(&contest, 1, 0, 0.0);
+    contest_run(&contest, 1, 1, 0.0);
+    return is_close(contest.share[0], 1.0 / (1.0 + exp(0.4)), 1e-9);
+}
+
+static bool begins_with(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return share_is(params, 0, 0.0, 1.0, on) && share_is(params, 1, 1.0, 1.0, 0.4);
+}
+
+static bool ends_with(const MhoModel *model, const void *params, double on)
+{
+    (void)model;
+    return share_is(params, 0, 0.0, 1.0, 1.0) && share_is(params, 1, 1.0, 1.0, on);
+}
+
+static bool alternates(const MhoModel *model, const void *params, double on)
+{
+    (void)model, (void)on;
+    return share_is(params, 0, 0.0, 1.0, 1.0) && share_is(params, 1, 0.0, 1.0, 0.0);
+}
+
+static bool asks_so_often(const MhoModel *model, const void *params, double on)
+{
+    Contest contest;
+
+    (void)model;
+    open_contest(&contest, params);
+    contest_run(&contest, 1, 0, 0.0);
+    return contest.asked[0] + contest.asked[1] == (int)on;
+}
+
+/* Never the smaller share in 40 draws of 1 to 3. */
+static bool takes_the_largest(const MhoModel *model, const void *params, double on)
+{
+    Contest contest;
+    bool holds = true;
+
+    (void)model, (void)on;
+    open_contest(&contest, params);
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        contest_run(&contest, seed, 0, 0.0);
+        holds = holds && contest.winner == 0;
+    }
+    return holds;
+}
+
+#define STAGE "probe_images=30;moves=6;"
+#define ASKED STAGE "rungs=8 2;"
+#define RATE  STAGE "rate_low=0.001;rate_high=0.01;plateau=2;kick=4"
+#define EQUAL "lambda_first=0;lambda_last=0"
+
+static const Switch switches[] = {
+    {"allocate", "name", "uniform", "ccq", chooses_allocator, NULL},
+    {"allocate", "rungs", "5 3", "6 4 2", has_rungs, STAGE},
+    {"allocate", "adc_rungs", "7 5", "", converters_compete, STAGE "feedback=chip"},
+    {"allocate", "size", "5", "4", reaches_size, "probe_images=30"},
+    {"allocate", "bops", "0.35", "0.25", reaches_bops, "probe_images=30"},
+    {"allocate", "accuracy", "5", "8", ends_at_a_loss, "probe_images=30"},
+    {"allocate", "moves", "2", "3", ends_after_moves, "probe_images=30"},
+    {"allocate", "feedback", "chip", "codes", asks_chip_or_codes, ASKED},
+    {"allocate", "feedback", "codes", "chip", asks_chip_or_codes, ASKED},
+    {"allocate", "probe_images", "7", "30", asks_on_images, "moves=6;rungs=8 2"},
+    {"allocate", "probe_chips", "3", "1", asks_on_chips, ASKED "feedback=chip"},
+    {"allocate", "recovered", "0.9", "0.995", recovers_to, STAGE},
+    {"allocate", "recovery_epochs", "2", "3", recovers_within, STAGE},
+    {"allocate", "rate_low", "0.002", "0.001", rate_is_low, RATE},
+    {"allocate", "rate_high", "0.02", "0.01", rate_is_high, RATE},
+    {"allocate", "plateau", "3", "2", rate_waits, RATE},
+    {"allocate", "kick", "6", "4", rate_falls, RATE},
+    {"allocator.ccq", "competition", "hedge", "exp3", competes, "rounds=5"},
+    {"allocator.ccq", "competition", "exp3", "size", competes, "rounds=5"},
+    {"allocator.ccq", "competition", "size", "hedge", competes, "rounds=5"},
+    {"allocator.ccq", "temperature", "8", "1", heats, EQUAL},
+    {"allocator.ccq", "exploration", "0.3", "0.1", explores, EQUAL ";competition=exp3;cumulative=true"},
+    {"allocator.ccq", "cumulative", "true", "false", remembers, EQUAL},
+    {"allocator.ccq", "lambda_first", "0.8", "1", begins_with, NULL},
+    {"allocator.ccq", "lambda_last", "0.2", "0.4", ends_with, NULL},
+    {"allocator.ccq", "alternate", "true", "false", alternates, NULL},
+    {"allocator.ccq", "rounds", "9", "1", asks_so_often, "competition=exp3"},
+    {"allocator.ccq", "draw", "largest", "sample", takes_the_largest, NULL},
+};
+
+int main(void)
+{
+    static const MhoModel *const tables[] = {&mho_allocate_model, NULL};
+    static const MhoRegistry *const registries[] = {&mho_allocator_registry, NULL};
+    const SwitchBook book = {
+        .rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables, .registries = registries};
+
+    omp_set_num_threads(1); /* many small passes: waking threads would take longer than the work */
+    const int code = tiny_enter() ? switches_main("registry/switches_allocate", &book) : 1;
+
+    tiny_leave();
+    return code;
+}
