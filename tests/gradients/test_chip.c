@@ -1,5 +1,5 @@
-/* test_chip.c - training through a chip: equal to the clean step on an ideal chip, to the analog executor on a real one,
- * one chip a step, every switch alive. */
+/* test_chip.c - training through a chip: the clean step on an ideal one, the analog executor's sums on a real one, one
+ * chip a step, every switch alive. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -209,7 +209,7 @@ START_TEST(what_a_chip_cannot_do_is_refused)
 }
 END_TEST
 
-/* ---- switches: what each does to the first layer's sums, and that it is gone when the switch is off --------------- */
+/* ---- switches: what each does to the first layer's sums, and that it is gone when the switch is off ---- */
 
 /* Sums of conv1 on the chip against those without one. */
 typedef struct Effect {

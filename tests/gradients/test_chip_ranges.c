@@ -1,5 +1,5 @@
-/* test_chip_ranges.c - ranges of converters: what clipping does to gradients, where ranges start and where they are kept,
- * and accuracy on chips. */
+/* test_chip_ranges.c - ranges of converters: what clipping does to gradients, where ranges start and where they are
+ * kept, and accuracy on chips. */
 #include <math.h>
 #include <stdlib.h>
 

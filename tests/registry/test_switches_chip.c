@@ -371,9 +371,12 @@ static bool ranges(const MhoModel *model, const void *params, double on)
 
     (void)model;
     open_layer(&bench, "ideal", params, 6);
+    bench.matrix.adc_range = 0.25 * largest_sum(&bench);
     array_make(&bench, 0, 0.0);
     if (on == MHO_RANGE_CALIBRATED) {
         step = calibrated_step(&bench);
+    } else if (on == MHO_RANGE_LEARNED) {
+        step = bench.matrix.adc_range / 31.0;
     } else if (on != MHO_RANGE_UNIT) {
         step = (on == MHO_RANGE_FIXED ? full_scale : 1.0) * largest_sum(&bench) / 31.0;
     }
@@ -536,6 +539,7 @@ static const Switch switches[] = {
     {"chip", "adc.range", "fixed", "maximum", ranges, "adc.full_scale=0.3"},
     {"chip", "adc.range", "maximum", "fixed", ranges, "adc.full_scale=0.3"},
     {"chip", "adc.range", "unit", "maximum", ranges, NULL},
+    {"chip", "adc.range", "learned", "maximum", ranges, NULL},
     {"chip", "adc.full_scale", "0.25", "1", fixes_full_scale, "adc.range=fixed"},
     {"chip", "array.rows", "20", "512", cuts_rows, NULL},
     {"chip", "array.cols", "4", "512", cuts_cols, "array.mapping=offset;array.subtract=digital"},
