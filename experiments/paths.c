@@ -97,6 +97,8 @@ void path_clear(Path *path)
     free(path->size);
     free(path->accuracy);
     free(path->bits);
+    for (size_t l = 0; path->layers && l < path->n_layers; l++)
+        free(path->layers[l]);
     free(path->layers);
     *path = (Path){0};
 }
@@ -109,9 +111,13 @@ static MhoStatus path_fill(const Log *at, Path *path, MhoError *error)
     path->layers = calloc(at->n + 1, sizeof *path->layers);
     if (!path->size || !path->accuracy || !path->bits || !path->layers)
         return mho_fail(error, MHO_MEMORY, "out of memory for a path of %zu moves", at->n_moves);
-    for (size_t m = 0; m < at->n; m++)
-        if (!at->converter[m])
-            path->layers[path->n_layers++] = at->competitor[m];
+    for (size_t m = 0; m < at->n; m++) {
+        if (at->converter[m])
+            continue;
+        if (!(path->layers[path->n_layers] = strdup(at->competitor[m])))
+            return mho_fail(error, MHO_MEMORY, "out of memory for a path of %zu moves", at->n_moves);
+        path->n_layers++;
+    }
     path->reached = NAN;
     for (size_t i = 0; i < at->n_moves; i++) {
         if (at->undone[i])

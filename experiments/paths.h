@@ -9,7 +9,7 @@ typedef struct Path {
     size_t n, n_layers;      /* moves; layers that compete with their weights and activations */
     double *size, *accuracy; /* (n) mean bits of a weight; held-out accuracy after recovery */
     double *bits;            /* (n_layers) at the end */
-    char **layers;           /* (n_layers) names, borrowed from the record */
+    char **layers;           /* (n_layers) names */
     double reached;          /* mean bits of a weight at the end */
     double feedback_range;   /* largest minus smallest accuracy that a move asked for, mean over moves; NaN: none */
     double share_ratio;      /* largest over smallest probability of a move, geometric mean over moves */

@@ -4,8 +4,8 @@
 plot.py FILE.h5 [--output STEM] writes STEM.svg and STEM.png (default: beside FILE). Figures are chosen from the axes:
 one numeric axis gives curves with 95 % bands, two give a curve per value of the shorter one, or a heat map when both have
 more than six values; words (cell names) become panels; points without noise become dashed reference lines. An experiment
-that compares variants gives a curve for each, and STEM_difference: their paired differences. A model whose layers competed
-for bits also gives STEM_allocation: the path that they took.
+that compares variants gives a curve for each, and STEM_difference: their paired differences. Layers that competed for bits
+give their path, too: STEM_allocation from a model file, STEM_paths from a result of many.
 """
 import argparse
 import os
@@ -15,10 +15,11 @@ sys.dont_write_bytecode = True  # the folder may be shared, or not be writable
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import h5py  # noqa: E402 (the path comes first)
 
-from figures import axes, results  # noqa: E402, F401 (for tests)
+from figures import axes, paths, results  # noqa: E402, F401 (for tests)
 from figures.axes import Unusable  # noqa: E402
 from figures.comparisons import plot_difference, plot_table  # noqa: E402
 from figures.models import HISTORIES, plot_history  # noqa: E402
+from figures.paths import plot_allocation, plot_paths  # noqa: E402
 from figures.results import plot_result  # noqa: E402
 
 
@@ -42,9 +43,14 @@ def figures_of(file):
         figures = {"": plot_table(file)}
         if "summary/analysis/versus" in file:
             figures["_difference"] = plot_difference(file)
+        if "summary/analysis/paths" in file:
+            figures["_paths"] = plot_paths(file)
         return figures
     if any(path in file for path in HISTORIES):
-        return {"": plot_history(file)}
+        figures = {"": plot_history(file)}
+        if "winner" in file.get("allocation", {}):
+            figures["_allocation"] = plot_allocation(file)
+        return figures
     raise Unusable("neither /accuracy nor a training history is in it; give a result or a model file of mho")
 
 

@@ -2,7 +2,7 @@
 import numpy as np
 
 from figures.axes import Axis, Unusable, text
-from figures.drawing import COLOURS, draw_bars, draw_curves, finish, new_figure, set_x
+from figures.drawing import COLOURS, draw_curves, finish, new_figure, set_x
 from figures.results import choose, draw_references, independent, panel_masks, references
 
 SAMPLES = {"chip": "simulated chips", "seed": "networks of different seeds"}
@@ -122,7 +122,7 @@ def draw_panel(ax, table, panel, names, label, bars):
     title, x, rows = panel
     ax.set_title(title)
     if x is None:
-        draw_list(ax, table, rows, names, label.replace("\n", " "))
+        draw_list(ax, table, rows, names, label)
         return
     draw_curves(ax, table, x, table.variants, rows, bars)
     draw_references(ax, table, references(table, x), [axis for axis in table.axes if axis.words], table.variants)

@@ -1,23 +1,40 @@
-"""Learning curves and the path of bit allocation of a model file."""
+"""Learning curves of a model file."""
+import re
+
+import h5py
 import matplotlib
 import numpy as np
 
-import h5py
 from figures.axes import Unusable, text
 from figures.drawing import COLOURS, COLUMN, finish, plt
 
+HISTORIES = ("train/history", "history")
+# What is drawn below each other: label, what an array's name holds, factor, and whether decades suit it.
+PARTS = (("accuracy (%)", ("accuracy",), 100, False), ("loss", ("loss",), 1, False),
+         ("rate, norm", ("rate", "gradient_norm"), 1, True))
+
+
 def history_curves(history):
-    """Arrays of train/history over epochs, split into those in percent and losses."""
+    """[(label, {array name: values}, log scale)] of the arrays over epochs that hold anything."""
     curves = {name: item[()] for name, item in history.items()
-              if isinstance(item, h5py.Dataset) and item.ndim == 1 and item.dtype.kind == "f"}
-    accuracy = {k: 100 * v for k, v in curves.items() if "accuracy" in k}
-    return accuracy, {k: v for k, v in curves.items() if "loss" in k}
+              if isinstance(item, h5py.Dataset) and item.ndim == 1 and item.dtype.kind == "f" and np.isfinite(item[()]).any()}
+    parts = []
+    for label, words, factor, log in PARTS:
+        part = {name: factor * values for name, values in curves.items() if any(word in name for word in words)}
+        if part:
+            parts.append((label, part, log and all((values[np.isfinite(values)] > 0).all() for values in part.values())))
+    return parts
 
 
 def series_name(name):
     """train_loss and train_accuracy are one series: the images that they were measured on."""
     words = [word for word in name.split("_") if word not in ("loss", "accuracy")]
-    return {"": "train", "held": "held-out"}.get(" ".join(words), " ".join(words))
+    return {"": "train", "held": "held-out", "rate": "learning rate"}.get(" ".join(words), " ".join(words))
+
+
+def shown_stages(stages):
+    """The moves of an allocator are one stage: there may be dozens."""
+    return ["allocate" if re.match("(move|allocate) [0-9]", name) else name for name in stages]
 
 
 def draw_stages(axes, stages):
@@ -31,30 +48,25 @@ def draw_stages(axes, stages):
                      rotation=30, ha="left", va="bottom")
 
 
-HISTORIES = ("train/history", "history")
-
-
-HISTORIES = ("train/history", "history")
-
-
 def plot_history(file):
     history = next(file[path] for path in HISTORIES if path in file)
-    parts = [(data, label) for data, label in zip(history_curves(history), ("accuracy (%)", "loss")) if data]
-    if not parts:
+    parts = history_curves(history)
+    if not any(label in ("loss", "accuracy (%)") for label, _, _ in parts):
         raise Unusable("its history holds no array of loss or accuracy")
-    figure, axes = plt.subplots(len(parts), 1, figsize=(COLUMN, 1.5 * len(parts) + 0.3), sharex=True, squeeze=False)
+    figure, axes = plt.subplots(len(parts), 1, figsize=(COLUMN, 1.4 * len(parts) + 0.3), sharex=True, squeeze=False)
     axes = list(axes.flat)
-    names = list(dict.fromkeys(series_name(name) for data, _ in parts for name in data))
-    for ax, (data, label) in zip(axes, parts):
+    names = list(dict.fromkeys(series_name(name) for _, data, _ in parts for name in data))
+    for ax, (label, data, log) in zip(axes, parts):
         for name, values in data.items():
             ax.plot(np.arange(1, len(values) + 1), values, label=series_name(name),
                     color=COLOURS[names.index(series_name(name)) % len(COLOURS)])
         ax.set_ylabel(label)
+        ax.set_yscale("log" if log else "linear")
         ax.grid(True, color="#e5e5e5", linewidth=0.5)
     axes[-1].set_xlabel("epoch")
     axes[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     if "stage" in history:
-        draw_stages(axes, [text(v) for v in history["stage"][()]])
+        draw_stages(axes, shown_stages([text(v) for v in history["stage"][()]]))
     note = "Learning curves, one value an epoch; dashed lines: a new stage."
     finish(figure, text(file.attrs.get("title", "")), note, COLUMN)
     return figure

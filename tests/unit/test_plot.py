@@ -144,6 +144,43 @@ def list_only(path):
                 lambda variant, other, row: None if variant == other else (0.004 * names.index(variant), 0.005), 5, "seed")
 
 
+def write_log(group, undone=()):
+    """Two layers and a converter: five moves, the converter's among them."""
+    winners = ["conv1", "logits", "conv1", "conv1", "conv1"]
+    group.attrs["allocator"], group.attrs["end"] = "ccq", "size"
+    group.attrs["start_size"], group.attrs["start_accuracy"] = 8.0, 0.9
+    group["competitor"], group["converter"] = ["conv1", "logits", "conv1"], np.array([0, 0, 1], "u1")
+    group["winner"], group["winner_converter"] = winners, np.array([0, 0, 0, 1, 0], "i4")
+    group["bits_from"] = np.array([8, 8, 6, 7, 4], "i4")
+    group["bits_to"] = np.array([6, 6, 4, 6, 3], "i4")
+    group["undone"] = np.isin(np.arange(5), undone).astype("i4")
+    group["size"] = np.array([6.5, 6.0, 4.4, 4.4, 3.0])
+    group["accuracy_after"] = np.array([0.9, 0.89, 0.885, 0.884, 0.87])
+    group["accuracy_probe"] = np.array([0.88, 0.87, 0.86, 0.87, 0.8])
+
+
+def allocated(path):
+    """A model whose layers competed: its stages are the moves."""
+    with h5py.File(path, "w") as file:
+        history = file.create_group("history")
+        history["stage"] = ["float"] * 3 + [f"move {i} conv1 6" for i in range(1, 6)] + ["fq"]
+        history["loss"] = np.linspace(2, 1, 9)
+        history["rate"], history["gradient_norm"] = np.full(9, 0.1), np.linspace(1, 2, 9)
+        write_log(file.create_group("allocation"), undone=[4])
+
+
+def paths(path):
+    """Two variants of two nets each; one net has fewer moves."""
+    list_only(path)
+    with h5py.File(path, "r+") as file:
+        group = file.create_group("summary/analysis/paths")
+        group["variant"] = ["uniform", "uniform", "CCQ as published", "CCQ as published"]
+        group["size"] = np.array([[7, 5, 3.0], [7, 4, 2.9], [6, 4, 3.0], [5, 3, np.nan]])
+        group["held_accuracy"] = np.where(np.isfinite(group["size"][()]), 0.9 - 0.1 / group["size"][()], np.nan)
+        group["bits"] = np.array([[3, 3, 4.0], [3, 3, 2.0], [2, 3, 6.0], [2, 4, 8.0]])
+        group["layer"] = ["conv1", "conv2", "logits"]
+
+
 def load(path):
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     spec = importlib.util.spec_from_file_location("plot", path)
@@ -299,6 +336,36 @@ def check_list(module, folder):
     assert "CCQ as published minus uniform (hollow)" in note_of(figure), note_of(figure)
 
 
+def check_allocation(module, folder):
+    """Bits after every move; a move that was taken back changes nothing and is hollow; moves are one stage."""
+    assert os.path.exists(os.path.join(folder, "allocated_allocation.png")), "the command did not write the path"
+    with h5py.File(os.path.join(folder, "allocated.h5"), "r") as file:
+        bits, moved, names = module.paths.bits_of_log(file["allocation"])
+        figure, curves = module.plot_allocation(file), module.plot_history(file)
+    assert names == ["conv1", "logits", "conv1 ADC"] and moved == [0, 1, 0, 2, 0]
+    assert bits.tolist() == [[8, 8, 7], [6, 8, 7], [6, 6, 7], [4, 6, 7], [4, 6, 6], [4, 6, 6]], bits
+    dots = [line for line in figure.axes[2].get_lines() if len(line.get_xdata())]
+    assert [list(line.get_xdata()) for line in dots] == [[1, 2, 3, 4], [5]] and dots[1].get_markerfacecolor() == "white"
+    assert list(figure.axes[0].get_lines()[0].get_ydata()) == [90, 90, 89, 88.5, 88.4, 87]
+    assert list(figure.axes[1].get_lines()[0].get_ydata()) == [8, 6.5, 6, 4.4, 4.4, 3]
+    assert "budget of size" in note_of(figure) and "taken back" in note_of(figure), note_of(figure)
+    assert [entry.get_text() for entry in curves.axes[0].texts] == ["float", "allocate", "fq"]
+    assert [ax.get_ylabel() for ax in curves.axes] == ["loss", "rate, norm"] and curves.axes[1].get_yscale() == "log"
+
+
+def check_paths(module, folder):
+    """A line per net against size, its end marked; the ends of the layers are means over nets."""
+    assert os.path.exists(os.path.join(folder, "paths_paths.png"))
+    with h5py.File(os.path.join(folder, "paths.h5"), "r") as file:
+        figure = module.plot_paths(file)
+    ways, ends = figure.axes
+    ends_of_nets = [line.get_xdata()[0] for line in ways.get_lines() if len(line.get_xdata()) == 1]
+    assert ends_of_nets == [3.0, 2.9, 3.0, 3.0] and ways.get_xlim()[0] > ways.get_xlim()[1]
+    assert [list(line.get_ydata()) for line in ends.get_lines()] == [[3, 3, 3], [2, 3.5, 7]]
+    assert [tick.get_text() for tick in ends.get_xticklabels()] == ["conv1", "conv2", "logits"]
+    assert legend_of(figure) == ["uniform", "CCQ as published"]
+
+
 def check_epochs(module, folder):
     path = os.path.join(folder, "epochs.h5")
     for n in (1, 2, 4):
@@ -326,10 +393,11 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = sys.argv[2] if len(sys.argv) > 2 else temporary
         checks = [(write.__name__, lambda write=write: draw_twice(plot, write, folder, write.__name__))
-                  for write in (quickstart, drift, heat, names_only, model, difference, bits, one_noise, list_only)]
+                  for write in (quickstart, drift, heat, names_only, model, difference, bits, one_noise, list_only,
+                                allocated, paths)]
         checks += [(check.__name__, lambda check=check: check(module, folder))
                    for check in (check_quickstart, check_interval, check_times, check_heat, check_difference, check_bits,
-                                 check_one_noise, check_list, check_epochs)]
+                                 check_one_noise, check_list, check_allocation, check_paths, check_epochs)]
         checks.append(("refusals", lambda: check_refusals(plot, folder)))
         failed = 0
         print(f"1..{len(checks)}")
