@@ -59,9 +59,10 @@ static MhoStatus check_allocate(const void *block, MhoError *error)
     if (status == MHO_OK && rungs.n == 0)
         status = mho_fail(error, MHO_USAGE, "allocate.rungs: no rung; write for instance \"8 6 4 3 2\"");
     if (status == MHO_OK && params->size > 0.0 && params->size < rungs.bits[rungs.n - 1])
-        status =
-            mho_fail(error, MHO_USAGE, "allocate.size = %g bit cannot be reached: allocate.rungs = \"%s\" end at %d",
-                     params->size, params->rungs, rungs.bits[rungs.n - 1]);
+        status = mho_fail(error, MHO_USAGE,
+                          "allocate.size = %g bit cannot be reached: with allocate.rungs = \"%s\" the smallest network "
+                          "has %d bit a weight",
+                          params->size, params->rungs, rungs.bits[rungs.n - 1]);
     if (status == MHO_OK)
         status = mho_rungs_parse("allocate.adc_rungs", params->adc_rungs, &rungs, error);
     if (status == MHO_OK && rungs.n > 0 && params->feedback != MHO_FEEDBACK_CHIP)
