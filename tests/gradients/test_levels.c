@@ -10,11 +10,12 @@
 #include "kernels/math.h"
 #include "quant/quantizer.h"
 
-enum { N = 4000, MANY = 100000, GRID = 32639 };
+enum { N = 4096, MANY = 100000, GRID = 32639 };
 
 static const MhoQuantizer *q;
 static _Alignas(8) unsigned char params[64];
-static const char *const policies[] = {"uniq", "uniq gradient=exact", "kmeans", "kmeans iterations=40"};
+static const char *const policies[] = {"uniq",   "uniq gradient=exact",  "uniq cdf=empirical",
+                                       "kmeans", "kmeans iterations=40"};
 
 static void open_policy(const char *text)
 {
@@ -166,6 +167,52 @@ START_TEST(test_bins_stay)
 }
 END_TEST
 
+static int nearest_level(const double *level, int k, double x)
+{
+    int nearest = 0;
+
+    for (int i = 0; i < k; i++) /* a value halfway goes up */
+        nearest = fabs(x - level[i]) <= fabs(x - level[nearest]) ? i : nearest;
+    return nearest;
+}
+
+/* Lloyd's iteration as written down: ten rounds over the weights one by one. */
+START_TEST(test_kmeans_is_lloyd)
+{
+    static float x[N], codes[N];
+    const int bits = _i, k = 1 << bits;
+    double level[256], mean, sd, largest = 0.0;
+    float log_scale;
+
+    open_policy("kmeans");
+    draw(10, N, -0.1F, 0.3F, x);
+    for (size_t i = 0; i < N; i++)
+        x[i] *= fabsf(x[i]); /* far from normal: bins empty and move */
+    moments(N, x, &mean, &sd);
+    for (int i = 0; i < k; i++)
+        level[i] = mean + sd * gsl_cdf_ugaussian_Pinv((i + 0.5) / k);
+    for (int round = 0; round < 10; round++) {
+        double sum[256] = {0}, count[256] = {0};
+
+        for (size_t i = 0; i < N; i++) {
+            const int bin = nearest_level(level, k, (double)x[i]);
+
+            sum[bin] += (double)x[i];
+            count[bin] += 1.0;
+        }
+        for (int i = 0; i < k; i++)
+            level[i] = count[i] > 0.0 ? sum[i] / count[i] : level[i];
+    }
+    for (int i = 0; i < k; i++)
+        largest = fmax(largest, fabs(level[i]));
+    q->fit(params, shape_of(bits, N), x, &log_scale);
+    q->encode(params, shape_of(bits, N), x, &log_scale, NULL, codes);
+    ck_assert_double_eq_tol(exp((double)log_scale), largest, 1e-6 * largest);
+    for (size_t i = 0; i < N; i++)
+        ck_assert_double_eq_tol((double)codes[i], level[nearest_level(level, k, (double)x[i])] / largest * GRID, 0.52);
+}
+END_TEST
+
 /* k-means gives every weight its nearest level, so that a level is its own. */
 START_TEST(test_kmeans_is_nearest)
 {
@@ -193,7 +240,7 @@ END_TEST
 START_TEST(test_edges)
 {
     const float equal[5] = {-0.3F, -0.3F, -0.3F, -0.3F, -0.3F}, zero[5] = {0}, four[4] = {-3.0F, -1.0F, 1.0F, 3.0F};
-    const float noise[4] = {0.0F, 0.0F, -32639.0F, 0.0F}, small = -2.0F;
+    const float noise[4] = {0.0F, 0.0F, -40000.0F, 0.0F}, small = -2.0F;
     float codes[5], log_scale;
 
     for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) {
@@ -209,7 +256,7 @@ START_TEST(test_edges)
         q->fit(params, shape_of(2, 4), four, &log_scale);
         q->encode(params, shape_of(2, 4), four, &log_scale, noise, codes);
         ck_assert_float_eq(codes[3], (float)GRID);
-        ck_assert_float_eq(codes[2], codes[0]); /* 1 - e^s is in the lowest bin */
+        ck_assert_float_eq(codes[2], codes[0]); /* 1 - 1.2 e^s is in the lowest bin */
         q->encode(params, shape_of(2, 4), four, &small, NULL, codes);
         ck_assert_float_eq(codes[0], -(float)GRID);
         ck_assert_float_eq(codes[2], (float)GRID);
@@ -407,6 +454,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, test_uniq_levels, 2, 9);
     tcase_add_loop_test(t, test_codes, 2, 9);
     tcase_add_loop_test(t, test_bins_stay, 2, 6);
+    tcase_add_loop_test(t, test_kmeans_is_lloyd, 2, 9);
     tcase_add_loop_test(t, test_kmeans_is_nearest, 2, 9);
     tcase_add_test(t, test_edges);
     tcase_add_loop_test(t, test_gradients, 2, 9);

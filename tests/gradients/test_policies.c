@@ -47,6 +47,7 @@ typedef struct Row {
 static const Row rows[] = {
     {"fqconv", learned_scale, true, true},   {"lsq", learned_scale, true, true},
     {"uniform", fixed_scale, false, false},  {"uniform range=maximum", fixed_scale, false, false},
+    {"uniform range=percentile", fixed_scale, false, false},
     {"dorefa", through_tanh, false, false},  {"dorefa range=unit", through_tanh, false, false},
     {"pact", through_tanh, false, true},
 };
@@ -257,10 +258,11 @@ START_TEST(test_fit_is_deterministic)
 }
 END_TEST
 
-/* Starting scales: 2 E|x| / sqrt(n) per step, the largest value, 1, and no smaller error on either side. */
+/* Starting scales: 2 E|x| / sqrt(n) per step, the largest value, a percentile of the sizes, 1, and no smaller error on
+ * either side. */
 START_TEST(test_fit_of_each)
 {
-    float x[SAMPLES], log_scale, largest = 0.0F, best;
+    float x[SAMPLES], sizes[SAMPLES], log_scale, largest = 0.0F, best;
     const MhoStream stream = {.seed = 4, .noise = 1.0F};
     double mean = 0.0;
 
@@ -278,6 +280,16 @@ START_TEST(test_fit_of_each)
         q->fit(params, shape_of(4, -1, SAMPLES), x, &log_scale);
         ck_assert_double_eq_tol(exp((double)log_scale), (double)largest, 1e-5);
     }
+    for (size_t i = 0; i < SAMPLES; i++)
+        sizes[i] = x[i] * (i % 4 == 0 ? 0.0F : 1.0F); /* zeros are not counted */
+    open_policy("uniform range=percentile percentile=90");
+    q->fit(params, shape_of(4, -1, SAMPLES), sizes, &log_scale);
+    size_t inside = 0, others = 0;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        others += sizes[i] != 0.0F;
+        inside += sizes[i] != 0.0F && fabs((double)sizes[i]) <= exp((double)log_scale) * (1.0 + 1e-6);
+    }
+    ck_assert_uint_eq(inside, (size_t)ceil(0.9 * (double)others));
     open_policy("dorefa range=unit");
     q->fit(params, shape_of(4, -1, SAMPLES), x, &log_scale);
     ck_assert_float_eq(log_scale, 0.0F);
