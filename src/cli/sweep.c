@@ -24,6 +24,8 @@ const Command command_sweep = {
     .summary = "run every point of a study on every chip",
     .help = "The section sweep: maps keys to lists or ranges; every combination is a point, run on `repeat` chips.\n"
             "  mho sweep study.yaml --set chip.noise=0,0.5,1 --set chip.adc.uniform.bits=4:8:2\n"
+            "Keys that move together stand under one name, with rows of values:\n"
+            "  --set \"noise.weight,noise.sum=[[0, 0], [0.2, 1]]\"\n"
             "Finished trials are kept in RESULT.h5.parts/, epochs of models that it trains in results/checkpoints/: stop\n"
             "it, kill it, start it again.\n"
             "--shard i/n runs one part of n, mho merge joins them.\n"

@@ -138,7 +138,7 @@ void tiny_put(MhoSettings *settings, const char *prefix, const MhoModel *model, 
 
 bool tiny_try(Tiny *tiny, MhoSettings *settings)
 {
-    const MhoModelOptions options = {.threads = 1};
+    const MhoModelOptions options = {.threads = 1, .batch = 17}; /* results do not depend on the batch */
     MhoError error = {0};
 
     memset(tiny, 0, sizeof *tiny);

@@ -136,6 +136,25 @@ START_TEST(zipped_points)
 }
 END_TEST
 
+/* Noise on codes takes the place of a chip: what a chip has and how its layers are metered counts only without it. */
+START_TEST(chips_beside_noise)
+{
+    static const char *const keys[] = {"chip.array.rows=[128, 256]", "data.measured=[3, 4]",
+                                       "chip.adc.range=[unit, maximum]"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        MhoStudy study = STUDY("chip.adc.name=ideal", "noise.sum=[0, 1]", keys[i]);
+        MhoGrid grid;
+        MhoError error = {0};
+        must(mho_grid_create(&study, &grid, &error), &error);
+        ck_assert_msg(grid.n_points == 3, "%s: %zu points", keys[i], grid.n_points);
+        ck_assert_str_eq(value_of(&grid, 2, 0), "1");
+        ck_assert_str_eq(value_of(&grid, 2, 1), "-");
+        mho_grid_destroy(&grid);
+        mho_study_destroy(&study);
+    }
+}
+END_TEST
+
 START_TEST(too_many_combinations)
 {
     MhoStudy study = STUDY("chip.cell.name=pcm", "seed=1:4000:1", "chip.time=1:4000:1");
@@ -169,6 +188,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, full_grid);
     tcase_add_test(tcase, merged_points);
     tcase_add_test(tcase, zipped_points);
+    tcase_add_test(tcase, chips_beside_noise);
     tcase_add_test(tcase, models_are_points);
     tcase_add_loop_test(tcase, idle_axes, 0, (int)(sizeof idle / sizeof *idle));
     tcase_add_test(tcase, too_many_combinations);

@@ -241,23 +241,28 @@ typedef struct Sample {
     MhoTrials trials;
 } Sample;
 
-static void sample_make(Sample *sample)
+static void sample_of(Sample *sample, const char *const sets[3], size_t n_points)
 {
-    static const char *const sets[] = {"chip.cell.name=[ideal, pcm]", "chip.noise=0.5,1", "title=a test"};
     MhoError error = {0};
     *sample = (Sample){0};
     must(mho_study_read(NULL, &sample->study, &error), &error);
     for (size_t i = 0; i < 3; i++)
         must(mho_study_set(&sample->study, sets[i], &error), &error);
     must(mho_grid_create(&sample->study, &sample->grid, &error), &error);
-    ck_assert_uint_eq(sample->grid.n_points, 3);
-    for (uint64_t p = 0; p < 3; p++) {
+    ck_assert_uint_eq(sample->grid.n_points, n_points);
+    for (uint64_t p = 0; p < n_points; p++) {
         sample->points[p] = (MhoPointInfo){.key = 1000 + p, .n_chips = p == 0 ? 1 : 2};
         for (uint32_t chip = 0; chip < sample->points[p].n_chips; chip++) {
             MhoTrial trial = sample_trial(1000 + p, chip);
             must(mho_trials_add(&sample->trials, &trial, &error), &error);
         }
     }
+}
+
+static void sample_make(Sample *sample)
+{
+    static const char *const sets[] = {"chip.cell.name=[ideal, pcm]", "chip.noise=0.5,1", "title=a test"};
+    sample_of(sample, sets, 3);
 }
 
 static MhoRecord *sample_record(const Sample *sample)
@@ -318,6 +323,36 @@ START_TEST(result_content)
     ck_assert_double_eq_tol(mean[1], 0.5005, 1e-15);
     const double *snr = mho_record_array(record, "snr")->data;
     ck_assert(isinf(snr[0]) && snr[(1 * 2 + 1) * LAYERS] == 1e6 / 3.5);
+    mho_record_destroy(record);
+    sample_clear(&sample);
+}
+END_TEST
+
+/* Keys that move together are one axis of the grid view, with the values of each along it. */
+START_TEST(result_of_keys_together)
+{
+    static const char *const sets[] = {"chip.cell.name=pcm", "chip.noise,chip.time=[[0.5, 1], [1, 1], [1, 60]]",
+                                       "seed=7,8"};
+    static const char together[] = "chip.noise+chip.time";
+    Sample sample;
+    sample_of(&sample, sets, 6);
+    ((MhoTrial *)(uintptr_t)mho_trials_find(&sample.trials, 1005, 1))->accuracy = 0.75; /* (1, 60), seed 8, chip 1 */
+    MhoRecord *record = sample_record(&sample);
+    const MhoArray *time = mho_record_array(record, "chip.time"), *accuracy = mho_record_array(record, "grid/accuracy");
+    ck_assert_uint_eq(time->shape[0], 6);
+    ck_assert(((const double *)time->data)[3] == 1.0 && ((const double *)time->data)[4] == 60.0);
+    ck_assert_uint_eq(accuracy->rank, 3);
+    ck_assert(accuracy->shape[0] == 3 && accuracy->shape[1] == 2 && accuracy->shape[2] == 2);
+    ck_assert_str_eq(accuracy->axis[0], together);
+    ck_assert_str_eq(accuracy->axis[1], "seed");
+    ck_assert_double_eq(((const double *)accuracy->data)[(2 * 2 + 1) * 2 + 1], 0.75);
+    for (size_t k = 0; k < 2; k++) {
+        const MhoArray *key = mho_record_array(record, k ? "grid/chip.time" : "grid/chip.noise");
+        ck_assert_uint_eq(key->shape[0], 3);
+        ck_assert_str_eq(key->axis[0], together);
+        ck_assert(((const double *)key->data)[0] == (k ? 1.0 : 0.5) && ((const double *)key->data)[2] == (k ? 60.0 : 1.0));
+    }
+    ck_assert_int_eq(((const int32_t *)mho_record_array(record, "grid/chip.noise+chip.time")->data)[2], 2);
     mho_record_destroy(record);
     sample_clear(&sample);
 }
@@ -405,6 +440,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, contradicting_journals);
     tcase_add_test(tcase, result_and_back);
     tcase_add_test(tcase, result_content);
+    tcase_add_test(tcase, result_of_keys_together);
     tcase_add_test(tcase, results_of_other_shapes);
     tcase_add_test(tcase, student_sleep);
     tcase_add_test(tcase, intervals_without_enough);
