@@ -7,6 +7,7 @@
 
 #include "array_bench.h"
 #include "harness.h"
+#include "net/bits.h"
 #include "net/pass.h"
 #include "quantized_bench.h"
 
@@ -15,17 +16,19 @@
 enum { N_IMAGES = 6, GRID = 32639, MAX_LAYERS = 8 };
 static const MhoShape input = {12, 12, 1};
 
-static MhoQuantPlan plan_of(const char *policy, int bits, int scale)
+static MhoQuantPlan plan_of(const char *policy, const char *activations, int bits, int scale)
 {
-    MhoQuantPlan plan = {.weight_bits = bits, .activation_bits = 4, .scale = scale, .activation_policy = "fqconv"};
+    const bool own = strncmp(activations, "uniq", 4) == 0;
+    MhoQuantPlan plan = {.weight_bits = bits, .activation_bits = own ? bits : 4, .scale = scale};
 
     strcpy(plan.weight_policy, policy);
+    strcpy(plan.activation_policy, activations);
     return plan;
 }
 
-static MhoNet *level_net(const char *policy, int bits, int scale, const uint8_t *images)
+static MhoNet *level_net(const char *policy, const char *activations, int bits, int scale, const uint8_t *images)
 {
-    const MhoQuantPlan plan = plan_of(policy, bits, scale);
+    const MhoQuantPlan plan = plan_of(policy, activations, bits, scale);
     MhoError error = {0};
     MhoNet *net, *made;
 
@@ -103,10 +106,25 @@ static uint8_t *bright_images(void)
     return images;
 }
 
-static void assert_same(const char *policy, int bits, int scale)
+/* A step of a table's policy: codes are the table's, which has all levels. */
+static void assert_table(const MhoStep *step, int bits, size_t n, const uint8_t *codes)
+{
+    bool level[MHO_TABLE_SIZE] = {false};
+    int levels = 0;
+
+    for (int s = 0; s < MHO_TABLE_SIZE; s++) {
+        levels += !level[step->table[s]];
+        level[step->table[s]] = true;
+    }
+    ck_assert_int_ge(levels, bits > 6 ? 100 : 1 << bits);
+    for (size_t i = 0; i < n; i++)
+        ck_assert(level[codes[i]]);
+}
+
+static void assert_same(const char *policy, const char *activations, int bits, int scale)
 {
     uint8_t *images = bright_images();
-    MhoNet *net = level_net(policy, bits, scale, images);
+    MhoNet *net = level_net(policy, activations, bits, scale, images);
     MhoProgram *program = lowered(net);
     double largest;
 
@@ -120,6 +138,17 @@ static void assert_same(const char *policy, int bits, int scale)
         ck_assert_int_eq(program->matrices[l].n_weight, GRID);
     for (size_t s = 0; s + 1 < program->n_steps; s++)
         ck_assert_int_ge(code_spread(program, s, &integer).distinct, 3);
+    for (size_t s = 0; s + 1 < program->n_steps && strncmp(activations, "uniq", 4) == 0; s++) {
+        const MhoStep *step = &program->steps[s];
+        const bool sums = step->kind == MHO_STEP_SUM_POOL;
+
+        if (step->kind == MHO_STEP_MAX_POOL)
+            continue;
+        ck_assert_ptr_nonnull(step->table);
+        for (size_t n = 0; n < N_IMAGES; n++)
+            assert_table(step, sums ? 8 : bits, (size_t)(step->shape.h * step->shape.w * step->shape.c),
+                         integer.codes + n * integer.codes_size + program->codes_offset[s]);
+    }
     outputs_free(&integer);
     outputs_free(&ideal);
     outputs_free(&pass);
@@ -130,9 +159,9 @@ static void assert_same(const char *policy, int bits, int scale)
 
 START_TEST(test_equal_codes)
 {
-    assert_same("uniq", _i, MHO_SCALE_PER_TENSOR);
-    assert_same("uniq", _i, MHO_SCALE_PER_CHANNEL);
-    assert_same("kmeans", _i, MHO_SCALE_PER_TENSOR);
+    assert_same("uniq", "uniq", _i, MHO_SCALE_PER_CHANNEL);
+    assert_same("uniq cdf=empirical", "uniq", _i, MHO_SCALE_PER_TENSOR);
+    assert_same("kmeans", "uniform range=percentile", _i, MHO_SCALE_PER_TENSOR);
 }
 END_TEST
 
@@ -180,7 +209,7 @@ END_TEST
 START_TEST(test_range_follows_training)
 {
     uint8_t *images = random_images(input, N_IMAGES, 3);
-    MhoNet *net = level_net("uniq", 3, MHO_SCALE_PER_TENSOR, images);
+    MhoNet *net = level_net("uniq", "fqconv", 3, MHO_SCALE_PER_TENSOR, images);
     MhoNode *conv = &net->nodes[mho_net_find(net, "conv2")];
     MhoNodeArray *weight = mho_node_array(conv, "weight");
     float *log_scale = mho_node_array(conv, "log_scale")->value, logits[N_IMAGES * 10];
@@ -213,6 +242,42 @@ START_TEST(test_range_follows_training)
 }
 END_TEST
 
+/* The range of activations on a table is the tensor's deviation times 3 times the largest level: other bits keep the
+ * deviation. */
+START_TEST(test_deviation_is_kept)
+{
+    uint8_t *images = random_images(input, N_IMAGES, 3);
+    MhoNet *net = level_net("uniq", "uniq", 8, MHO_SCALE_PER_CHANNEL, images), *made, *units;
+    MhoQuantPlan plan = plan_of("uniq", "uniq", 3, MHO_SCALE_PER_CHANNEL);
+    const double reach[2] = {3.0973, 1.8028}; /* normal quantiles at 1 - 1 / (4 n), n = 255 and 7 */
+    int bits[64] = {0};
+    MhoError error = {0};
+
+    must(mho_net_quantize(net, &plan, &made, &error), &error);
+    for (size_t i = 0; i < net->n_nodes; i++)
+        bits[i] = mho_node_conv(&net->nodes[i]) || mho_node_quantizer(&net->nodes[i]) ? 3 : 0;
+    must(mho_net_with_bits(net, bits, NULL, &units, &error), &error);
+    size_t changed = 0;
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        const float *before = mho_node_values(&net->nodes[i], "log_scale");
+        const MhoQuantizerSettings *quantizer = mho_node_quantizer(&made->nodes[i]);
+
+        if (!quantizer)
+            continue;
+        changed += quantizer->bits == 3;
+        ck_assert_double_eq_tol((double)*mho_node_values(&made->nodes[i], "log_scale") - (double)*before,
+                                quantizer->bits == 3 ? log(reach[1] / reach[0]) : 0.0, 1e-3);
+        ck_assert_double_eq_tol((double)*mho_node_values(&units->nodes[i], "log_scale") - (double)*before,
+                                log(reach[1] / reach[0]), 1e-3);
+    }
+    ck_assert_uint_gt(changed, 2);
+    mho_net_destroy(made);
+    mho_net_destroy(units);
+    mho_net_destroy(net);
+    free(images);
+}
+END_TEST
+
 static void refused(MhoStatus status, const MhoError *error, const char *words)
 {
     ck_assert_int_eq(status, MHO_USAGE);
@@ -222,13 +287,17 @@ static void refused(MhoStatus status, const MhoError *error, const char *words)
 START_TEST(test_refusals)
 {
     uint8_t *images = random_images(input, N_IMAGES, 3);
-    MhoNet *net = level_net("uniq", 4, MHO_SCALE_PER_CHANNEL, images), *made;
-    MhoQuantPlan plan = plan_of("fqconv", 4, MHO_SCALE_PER_CHANNEL);
+    MhoNet *net = level_net("uniq", "fqconv", 4, MHO_SCALE_PER_CHANNEL, images), *made;
+    MhoQuantPlan plan = plan_of("fqconv", "fqconv", 4, MHO_SCALE_PER_CHANNEL);
     MhoError error = {0};
 
     refused(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &made, &error), &error, "batch norm stays");
     strcpy(plan.activation_policy, "kmeans");
     refused(mho_net_quantize(net, &plan, &made, &error), &error, "is for weights");
+    mho_net_destroy(net);
+    must(mho_net_build("resnet20", input, 10, 0.25, 5, &net, &error), &error);
+    strcpy(plan.activation_policy, "uniq");
+    refused(mho_net_quantize(net, &plan, &made, &error), &error, "no signed activations");
     mho_net_destroy(net);
     free(images);
 }
@@ -239,9 +308,11 @@ int main(void)
     Suite *suite = suite_create("level_codes");
     TCase *tests = tcase_create("level_codes");
 
+    tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, test_equal_codes, 2, 9);
     tcase_add_test(tests, test_four_planes);
     tcase_add_test(tests, test_range_follows_training);
+    tcase_add_test(tests, test_deviation_is_kept);
     tcase_add_test(tests, test_refusals);
     suite_add_tcase(suite, tests);
     return test_main(suite);
