@@ -214,13 +214,27 @@ static MhoStatus find_start(Training *t, MhoError *error)
     return status;
 }
 
+/* Keys that the ladder does not use are at rest: what is not in the recipe cannot act on the model. */
+static MhoTrainParams params_in_use(const MhoSettings *settings)
+{
+    MhoTrainParams params = *mho_settings_train(settings);
+    for (size_t p = 0; p < mho_train_model.n_params; p++) {
+        char key[MHO_KEY_MAX];
+        snprintf(key, sizeof key, "train.%s", mho_train_model.params[p].key);
+        if (!mho_settings_uses(settings, key))
+            mho_params_default(&mho_train_model.params[p], 1, &params);
+    }
+    return params;
+}
+
 static MhoStatus train(Training *t, MhoError *error)
 {
+    const MhoTrainParams params = params_in_use(t->settings);
     MhoNet *net = NULL;
     MhoTrainInput input = {
         .kept = &t->kept,
         .held = &t->held,
-        .train = mho_settings_train(t->settings),
+        .train = &params,
         .quant = &t->quant,
         .seed = (uint64_t)mho_settings_study(t->settings)->seed,
         .recipe = t->recipe,
