@@ -169,6 +169,11 @@ START_TEST(only_codes_go_to_the_chip)
     memcpy(clean, bench.logits, sizeof clean);
     chip_step(&bench, STEP);
     ck_assert(memcmp(clean, bench.logits, sizeof clean) == 0);
+    modes[mho_net_find(bench.net, "conv2")] = MHO_MODE_CODES; /* reads a quantizer's values, which are not rounded */
+    chip_step(&bench, -1);
+    memcpy(clean, bench.logits, sizeof clean);
+    chip_step(&bench, STEP);
+    ck_assert(memcmp(clean, bench.logits, sizeof clean) == 0);
     modes[mho_net_find(bench.net, "conv1")] = MHO_MODE_CODES; /* reads the image, which is codes */
     chip_step(&bench, STEP);
     ck_assert(memcmp(clean, bench.logits, sizeof clean) != 0);

@@ -1,4 +1,4 @@
-/* test_crossbar_converters.c - converters of a layer: bits and ranges of its own, and what clipping did to each output. */
+/* test_crossbar_converters.c - converters of a layer: bits and ranges of its own, what clipping did to each output. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -71,8 +71,7 @@ START_TEST(a_learned_range_is_the_layers)
 }
 END_TEST
 
-/* The conversions of one output: one for every row tile and phase, and with digital subtraction for each of two columns.
- */
+/* The conversions of one output: one for every row tile and phase; with digital subtraction for each of two columns. */
 typedef struct Conversion {
     double sum;
     int sign;
@@ -134,13 +133,15 @@ static void read_clips(ArrayBench *bench, float *sums, float *lost, float *by_ra
 
 START_TEST(clipped_conversions_are_told)
 {
-    static const double ranges[KINDS] = {[ANALOG] = 250.0, [TWO_PHASE] = 250.0, [DIGITAL] = 500.0, [REFERENCE] = 1250.0};
+    static const double ranges[KINDS] = {
+        [ANALOG] = 250.0, [TWO_PHASE] = 250.0, [DIGITAL] = 500.0, [REFERENCE] = 1250.0};
     float sums[SUMS], lost[SUMS], by_range[SUMS], plain[SUMS];
     size_t some = 0, none = 0;
     ArrayBench bench;
 
     open_kind(&bench, _i, ranges[_i]);
-    const double largest = mho_plan_layer(bench.plan, 0).largest_code, step = (double)mho_plan_layer(bench.plan, 0).step;
+    const MhoLayerPlan plan = mho_plan_layer(bench.plan, 0);
+    const double largest = plan.largest_code, step = (double)plan.step;
     const double smallest = _i >= DIGITAL ? 0.0 : -largest;
     ck_assert(step > 1.0);
     read_clips(&bench, sums, lost, by_range);
