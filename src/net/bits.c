@@ -211,11 +211,11 @@ static MhoStatus keep_layer_sums(const MhoNet *before, MhoNet *net, size_t i, Mh
     if (status != MHO_OK)
         return status;
     const double codes = (double)unit.n_w / old_unit.n_w, scale_x = old_unit.scale_x / unit.scale_x;
-    const float *old_scale = mho_node_values(&before->nodes[i], "log_scale");
+    const MhoNodeArray *old_scale = mho_node_array(&before->nodes[i], "log_scale");
     const MhoNodeArray *scale = mho_node_array(node, "log_scale");
     for (size_t k = 0; shift && k < shift->n; k++) {
-        const size_t s = scale->n > 1 ? k : 0;
-        const double scale_w = mho_exp((double)old_scale[s] - (double)scale->value[s]);
+        const double log_old = (double)old_scale->value[old_scale->n > 1 ? k : 0];
+        const double scale_w = mho_exp(log_old - (double)scale->value[scale->n > 1 ? k : 0]);
 
         shift->value[k] = (float)((double)shift->value[k] * scale_x * scale_w * codes);
     }

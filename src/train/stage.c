@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/math.h"
+#include "net/bits.h"
 #include "net/executor.h"
-#include "net/requant.h"
 #include "train/train_internal.h"
 
 enum { CALIBRATION_IMAGES = 512 };
@@ -86,42 +85,6 @@ static MhoStatus learn_ranges(const MhoTrainInput *input, MhoNet **net, MhoError
     return MHO_OK;
 }
 
-/* Value of one accumulator unit of channel k. */
-static MhoStatus unit_of(const MhoNet *net, int node, size_t k, double *unit, MhoError *error)
-{
-    const MhoNode *layer = &net->nodes[node];
-    const bool own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;
-    double scale_x = 0.0;
-    int n_weight = 1;
-    MhoStatus status = mho_net_scale(net, layer->inputs[0], &scale_x, error);
-
-    if (status == MHO_OK)
-        status = mho_net_weight_range(net, node, &n_weight, error);
-    *unit = scale_x * mho_exp((double)mho_node_values(layer, "log_scale")[own ? k : 0]) / n_weight;
-    return status;
-}
-
-/* Shifts count accumulator units, which other bits change: keep their values. Both nets have the same nodes. */
-static MhoStatus convert_shifts(const MhoNet *before, MhoNet *net, MhoError *error)
-{
-    MhoStatus status = MHO_OK;
-
-    for (size_t i = 0; i < net->n_nodes; i++) {
-        MhoNodeArray *shift = mho_node_array(&net->nodes[i], "shift");
-
-        for (size_t k = 0; shift && k < shift->n && status == MHO_OK; k++) {
-            double old_unit, unit;
-
-            status = unit_of(before, (int)i, k, &old_unit, error);
-            if (status == MHO_OK)
-                status = unit_of(net, (int)i, k, &unit, error);
-            if (status == MHO_OK)
-                shift->value[k] = (float)((double)shift->value[k] * old_unit / unit);
-        }
-    }
-    return status;
-}
-
 /* Codes at the stage's bits, every scale set. */
 static MhoStatus quantize(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before,
                           const MhoNet *previous, MhoNet **net, MhoError *error)
@@ -140,7 +103,7 @@ static MhoStatus quantize(const MhoTrainInput *input, const MhoStage *stage, con
     if (status == MHO_OK && has_unset_scales(*net))
         status = calibrate(input, *net, error);
     if (status == MHO_OK)
-        status = convert_shifts(previous, *net, error);
+        status = mho_net_keep_sums(previous, *net, error);
     return status;
 }
 

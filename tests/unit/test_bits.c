@@ -243,6 +243,28 @@ START_TEST(test_shifts_keep_their_value)
 }
 END_TEST
 
+/* A learned converter range counts the same units: it shrinks with the largest weight code and with the largest input.
+ */
+START_TEST(test_converter_ranges_keep_their_value)
+{
+    MhoNet *net = sample_quantized("lenet", 8, 8), *made;
+    const int conv = mho_net_find(net, "conv2"), codes = mho_net_find(net, "conv1_codes");
+    int bits[64] = {0};
+    MhoError error = {0};
+
+    ((MhoConvSettings *)(void *)net->nodes[conv].settings)->adc_range = true;
+    must(mho_net_finish(net, &error), &error);
+    mho_node_array(&net->nodes[conv], "adc_log_range")->value[0] = 9.0F;
+    bits[conv] = 3;  /* codes to 3 instead of 127 */
+    bits[codes] = 4; /* to 15 instead of 255 */
+    must(mho_net_with_bits(net, bits, NULL, &made, &error), &error);
+    ck_assert_double_eq_tol((double)mho_node_values(&made->nodes[conv], "adc_log_range")[0],
+                            9.0 + log(3.0 / 127.0 * 15.0 / 255.0), 1e-5);
+    mho_net_destroy(made);
+    mho_net_destroy(net);
+}
+END_TEST
+
 START_TEST(test_costs)
 {
     MhoNet *net = sample_quantized("lenet", 8, 8), *plain = sample_float("lenet"), *made;
@@ -287,6 +309,7 @@ int main(void)
     tcase_add_test(tests, test_other_bits);
     tcase_add_test(tests, test_streams_keep_their_bits);
     tcase_add_loop_test(tests, test_shifts_keep_their_value, 0, 2);
+    tcase_add_test(tests, test_converter_ranges_keep_their_value);
     tcase_add_test(tests, test_costs);
     suite_add_tcase(suite, tests);
     return test_main(suite);
