@@ -61,7 +61,10 @@ def plot_history(file):
             ax.plot(np.arange(1, len(values) + 1), values, label=series_name(name),
                     color=COLOURS[names.index(series_name(name)) % len(COLOURS)])
         ax.set_ylabel(label)
-        ax.set_yscale("log" if log else "linear")
+        if log:  # a rate that a cosine takes to nothing does not stretch the scale
+            ax.set_yscale("log")
+            largest = max(np.nanmax(values) for values in data.values())
+            ax.set_ylim(bottom=max(ax.get_ylim()[0], 1e-6 * largest))
         ax.grid(True, color="#e5e5e5", linewidth=0.5)
     axes[-1].set_xlabel("epoch")
     axes[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))

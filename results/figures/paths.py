@@ -34,10 +34,10 @@ def draw_bits(figure, ax, bits, moved, names, undone):
     colours = matplotlib.colormaps[BITS].resampled(len(levels))
     mesh = ax.pcolormesh(np.arange(-0.5, len(bits)), np.arange(-0.5, len(names)), index.T, cmap=colours, vmin=-0.5,
                          vmax=len(levels) - 0.5, edgecolors="white", linewidth=0.4)
-    for taken_back, face in ((0, "#D55E00"), (1, "white")):
+    for taken_back, face, edge in ((0, COLOURS[1], "white"), (1, "white", COLOURS[1])):
         at = [i for i in range(len(moved)) if bool(undone[i]) == bool(taken_back)]
-        ax.plot([i + 1 for i in at], [moved[i] for i in at], linestyle="none", marker="o", markersize=3, color="#D55E00",
-                markerfacecolor=face, markeredgewidth=0.7)
+        ax.plot([i + 1 for i in at], [moved[i] for i in at], linestyle="none", marker="o", markersize=3.8,
+                markerfacecolor=face, markeredgecolor=edge, markeredgewidth=0.7)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.tick_params(length=0)
@@ -51,8 +51,10 @@ def draw_bits(figure, ax, bits, moved, names, undone):
 
 
 def draw_size(ax, log):
-    """Mean bits of a weight after every move, the start included, as steps."""
-    size = np.concatenate([[log.attrs.get("start_size", np.nan)], log["size"][()]])
+    """Mean bits of a weight after every move, the start included, as steps; what was taken back stays as it was."""
+    size = [log.attrs.get("start_size", np.nan)]
+    for after, undone in zip(log["size"][()], log["undone"][()]):
+        size.append(size[-1] if undone else after)
     ax.step(np.arange(len(size)), size, where="post", color=COLOURS[0])
     ax.set_ylabel("bits a weight,\nmean")
     ax.grid(True, color="#e5e5e5", linewidth=0.5)

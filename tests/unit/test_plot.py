@@ -347,7 +347,7 @@ def check_allocation(module, folder):
     dots = [line for line in figure.axes[2].get_lines() if len(line.get_xdata())]
     assert [list(line.get_xdata()) for line in dots] == [[1, 2, 3, 4], [5]] and dots[1].get_markerfacecolor() == "white"
     assert list(figure.axes[0].get_lines()[0].get_ydata()) == [90, 90, 89, 88.5, 88.4, 87]
-    assert list(figure.axes[1].get_lines()[0].get_ydata()) == [8, 6.5, 6, 4.4, 4.4, 3]
+    assert list(figure.axes[1].get_lines()[0].get_ydata()) == [8, 6.5, 6, 4.4, 4.4, 4.4]
     assert "budget of size" in note_of(figure) and "taken back" in note_of(figure), note_of(figure)
     assert [entry.get_text() for entry in curves.axes[0].texts] == ["float", "allocate", "fq"]
     assert [ax.get_ylabel() for ax in curves.axes] == ["loss", "rate, norm"] and curves.axes[1].get_yscale() == "log"
