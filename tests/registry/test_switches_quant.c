@@ -288,6 +288,95 @@ static bool iterates(const MhoModel *model, const void *params, double on)
     return (error < 0.005) == (on >= 10.0);
 }
 
+/* A tensor of ten sizes 1 .. 10 and zeros: the range that holds 80 % of the sizes is 8. */
+static bool keeps_share(const MhoModel *model, const void *params, double on)
+{
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    double scratch[2 * 20];
+    const MhoQuantShape shape = {.bits = 4, .lower = -1, .channels = 1, .per_channel = 20, .scratch = scratch};
+    float x[20] = {0}, log_scale;
+
+    for (int i = 0; i < 10; i++)
+        x[2 * i] = (i % 2 ? -1.0F : 1.0F) * (float)(10 - i);
+    quantizer->fit(params, shape, x, &log_scale);
+    return is_close(exp((double)log_scale), on / 10.0, 1e-5);
+}
+
+/* Calibration is told to hold 99.9 % of the values. */
+static bool ranges_by_share(const MhoModel *model, const void *params, double on)
+{
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoRangeFit fit = quantizer->range(params, 8);
+
+    (void)on;
+    return fit.rule == MHO_FIT_SHARE && is_close(fit.value, 0.999, 1e-12);
+}
+
+enum { N_NORMALS = 512, NORMAL_BITS = 3 };
+
+static MhoQuantShape normal_shape(double *scratch)
+{
+    return (MhoQuantShape){
+        .bits = NORMAL_BITS, .lower = -1, .channels = 1, .per_channel = N_NORMALS, .scratch = scratch};
+}
+
+/* Noise within half a bin, 1/16 of probability, or beyond. */
+static bool widens_noise(const MhoModel *model, const void *params, double on)
+{
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    static double scratch[N_NORMALS];
+    float x[N_NORMALS], noisy[N_NORMALS];
+    double most = 0.0, mean = 0.0, sd = 0.0;
+
+    mho_normal_fill((MhoStream){.seed = 4, .noise = 1.0F}, MHO_DRAW_TEST, N_NORMALS, x);
+    quantizer->inject(params, normal_shape(scratch), x, NULL, (MhoStream){.seed = 2}, noisy, NULL);
+    for (int i = 0; i < N_NORMALS; i++)
+        mean += (double)x[i] / N_NORMALS;
+    for (int i = 0; i < N_NORMALS; i++)
+        sd += ((double)x[i] - mean) * ((double)x[i] - mean) / (N_NORMALS - 1);
+    sd = sqrt(sd);
+    for (int i = 0; i < N_NORMALS; i++)
+        most = fmax(most, 0.5 * fabs(erf(((double)noisy[i] - mean) / sd * sqrt(0.5)) -
+                                     erf(((double)x[i] - mean) / sd * sqrt(0.5))));
+    return on > 0.5 ? most > 1.8 / 16.0 && most < 2.001 / 16.0 : most < 1.001 / 16.0;
+}
+
+/* Levels of skewed weights are used equally often, or not. */
+static bool follows_order(const MhoModel *model, const void *params, double on)
+{
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    static double scratch[N_NORMALS];
+    float x[N_NORMALS], codes[N_NORMALS], log_scale;
+    bool equal = true;
+
+    mho_normal_fill((MhoStream){.seed = 4, .noise = 1.0F}, MHO_DRAW_TEST, N_NORMALS, x);
+    for (int i = 0; i < N_NORMALS; i++)
+        x[i] = expf(x[i]);
+    quantizer->fit(params, normal_shape(scratch), x, &log_scale);
+    quantizer->encode(params, normal_shape(scratch), x, &log_scale, NULL, codes);
+    for (int i = 0; i < N_NORMALS; i++) {
+        int alike = 0;
+
+        for (int k = 0; k < N_NORMALS; k++)
+            alike += codes[k] == codes[i];
+        equal = equal && alike == N_NORMALS / (1 << NORMAL_BITS);
+    }
+    return equal == (on > 0.5);
+}
+
+/* The largest of 3 levels above zero is the normal quantile at 1 - 1/12 of so many root mean squares. */
+static bool spreads_levels(const MhoModel *model, const void *params, double on)
+{
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoQuantShape shape = {.bits = 2, .lower = 0, .channels = 1, .per_channel = 4};
+    const float x[4] = {-5.0F, 0.0F, 1.0F, 7.0F};
+    float log_scale;
+
+    quantizer->fit(params, shape, x, &log_scale);
+    return is_close(exp((double)log_scale), on * 1.3829941 * 5.0, 1e-5) &&
+           is_close(quantizer->range(params, 2).value, on * 1.3829941, 1e-6);
+}
+
 static bool fits_largest(const MhoModel *model, const void *params, double on)
 {
     MhoSettings *settings = settings_of(model, params);
@@ -354,10 +443,17 @@ static const Switch switches[] = {
     {"quantizer.fqconv", "gradient", "clipped", "straight", passes_gradient, NULL},
     {"quantizer.fqconv", "fit", "maximum", "mse", fits_largest, NULL},
     {"quantizer.uniform", "range", "maximum", "mse", fits_largest, NULL},
+    {"quantizer.uniform", "range", "percentile", "maximum", ranges_by_share, NULL},
+    {"quantizer.uniform", "percentile", "80", "100", keeps_share, "range=percentile"},
     {"quantizer.dorefa", "range", "maximum", "unit", fixes_weight_range, NULL},
     {"quantizer.dorefa", "range", "unit", "maximum", fixes_weight_range, NULL},
     {"quantizer.uniq", "gradient", "exact", "straight", chains_gradient, NULL},
     {"quantizer.uniq", "gradient", "straight", "exact", chains_gradient, NULL},
+    {"quantizer.uniq", "noise", "full", "half", widens_noise, NULL},
+    {"quantizer.uniq", "noise", "half", "full", widens_noise, NULL},
+    {"quantizer.uniq", "cdf", "empirical", "gaussian", follows_order, NULL},
+    {"quantizer.uniq", "cdf", "gaussian", "empirical", follows_order, NULL},
+    {"quantizer.uniq", "activation_sigma", "2", "3", spreads_levels, NULL},
     {"quantizer.kmeans", "iterations", "10", "0", iterates, NULL},
 };
 

@@ -100,6 +100,40 @@ START_TEST(test_range_of_known_laws)
 }
 END_TEST
 
+/* Shares and root mean squares of the values that are counted: by bins of 1/64. */
+START_TEST(test_share_and_deviation)
+{
+    const MhoStream stream = {.seed = 6, .noise = 0.5F};
+    const double shares[] = {0.5, 0.9, 0.999, 1.0};
+    float *x = calloc(N_VALUES, sizeof *x);
+    MhoValueCounts *counts = counts_new();
+    const MhoCountsUser user = {.counts = counts, .n = 15};
+    double squares = 0.0, positive = 0.0;
+
+    ck_assert_ptr_nonnull(x);
+    ck_assert(mho_counts_share(&user, 1, 0.9) == 1.0 && mho_counts_deviation(&user, 1) == 1.0);
+    mho_normal_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
+    for (size_t i = 0; i < N_VALUES; i++) {
+        squares += x[i] > 0.0F ? (double)x[i] * (double)x[i] : 0.0;
+        positive += x[i] > 0.0F ? 1.0 : 0.0;
+    }
+    mho_counts_add(counts, N_VALUES, x, false);
+    ck_assert_double_eq_tol(mho_counts_deviation(&user, 1), sqrt(squares / positive), 1e-3);
+    for (size_t s = 0; s < 4; s++) {
+        const double range = mho_counts_share(&user, 1, shares[s]);
+        double inside = 0.0, tighter = 0.0;
+
+        for (size_t i = 0; i < N_VALUES; i++) {
+            inside += x[i] > 0.0F && (double)x[i] <= range ? 1.0 : 0.0;
+            tighter += x[i] > 0.0F && (double)x[i] <= range / (1.0 + 2.0 / 64.0) ? 1.0 : 0.0;
+        }
+        ck_assert(inside >= shares[s] * positive && tighter < shares[s] * positive);
+    }
+    free(x);
+    free(counts);
+}
+END_TEST
+
 /* Two tensors on one scale: the range of least total error, which is neither's own. */
 START_TEST(test_range_of_two_users)
 {
@@ -172,9 +206,23 @@ START_TEST(test_float_run_is_the_float_executor)
 END_TEST
 
 /* With every scale set the run is the integer executor but for sums that rounding brings to another code. */
+/* The same net with activations on a table, ranges calibrated. */
+static MhoNet *tabled(const MhoNet *net, const uint8_t *images)
+{
+    const MhoQuantPlan plan = {.weight_bits = 4, .activation_bits = 3, .weight_policy = "fqconv", .activation_policy = "uniq"};
+    MhoError error = {0};
+    MhoNet *made;
+
+    must(mho_net_quantize(net, &plan, &made, &error), &error);
+    must(mho_net_fit_weights(made, &error), &error);
+    must(mho_net_calibrate(made, images, N_IMAGES, 1, &error), &error);
+    return made;
+}
+
 START_TEST(test_quantized_run_is_the_integer_executor)
 {
-    QuantizedSetup setup = setups[_i / 2];
+    const bool on_table = _i == 2 * N_SETUPS;
+    QuantizedSetup setup = setups[on_table ? 0 : _i / 2];
     const size_t pixels = (size_t)(setup.input.h * setup.input.w * setup.input.c);
     uint8_t *images = random_images(setup.input, N_IMAGES, 3);
     double error_power = 0.0, power = 0.0;
@@ -185,7 +233,14 @@ START_TEST(test_quantized_run_is_the_integer_executor)
     setup.batchnorm = _i % 2 == 0;
     setup.shift = !setup.batchnorm;
     MhoNet *net = quantized_net(&setup, images, N_IMAGES);
+    if (on_table) {
+        MhoNet *plain = net;
+
+        net = tabled(plain, images);
+        mho_net_destroy(plain);
+    }
     MhoProgram *program = lowered(net);
+    ck_assert((program->steps[0].table != NULL) == on_table);
     Outputs integer = integer_outputs(program, images, N_IMAGES, 1);
     must(mho_float_net_create(net, &values, &error), &error);
     ck_assert_uint_eq(values.n_counted, 0);
@@ -323,9 +378,10 @@ static Suite *calibrate_suite(void)
 
     tcase_add_loop_test(tests, test_range_has_least_error, 0, sizeof code_counts / sizeof *code_counts);
     tcase_add_test(tests, test_range_of_known_laws);
+    tcase_add_test(tests, test_share_and_deviation);
     tcase_add_test(tests, test_range_of_two_users);
     tcase_add_loop_test(tests, test_float_run_is_the_float_executor, 0, N_SETUPS);
-    tcase_add_loop_test(tests, test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS);
+    tcase_add_loop_test(tests, test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS + 1);
     tcase_add_loop_test(tests, test_scales_are_deterministic, 0, N_SETUPS);
     tcase_add_test(tests, test_only_unset_scales_change);
     tcase_add_test(tests, test_refused);
