@@ -210,8 +210,11 @@ static MhoStatus next_move(MhoCompeting *c, const MhoNet *net, double accuracy, 
     c->accepted = NULL;
     if (status == MHO_OK && c->input.params->accuracy > 0.0)
         status = mho_net_copy(net, &c->accepted, error);
-    if (status != MHO_OK)
+    if (status != MHO_OK) {
+        mho_net_destroy(*next);
+        *next = NULL;
         return status;
+    }
     snprintf(name, MHO_NAME_MAX, "move %zu %.24s%s %d", c->n_moves, row->winner, row->converter ? " adc" : "",
              row->bits_to);
     mho_log(c->input.log, MHO_LOG_INFO,

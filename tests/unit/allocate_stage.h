@@ -150,7 +150,7 @@ static inline MhoRecord *log_of(Stage *stage)
     return record;
 }
 
-static const double *reals(const MhoRecord *record, const char *name, size_t *n)
+static inline const double *reals(const MhoRecord *record, const char *name, size_t *n)
 {
     const MhoArray *array = mho_record_array(record, name);
 
