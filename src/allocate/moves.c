@@ -269,6 +269,14 @@ static MhoStatus read_attributes(const Reading *reading, MhoError *error)
     return status == MHO_OK ? read_real(reading, "start_bops", &c->start_bops, error) : status;
 }
 
+/* Name i of a list of strings, which a file may leave empty. */
+static void read_name(const MhoArray *names, size_t i, char name[MHO_NAME_MAX])
+{
+    const char *text = ((char *const *)names->data)[i];
+
+    snprintf(name, MHO_NAME_MAX, "%s", text ? text : "");
+}
+
 /* Names of competitors and their state. */
 static MhoStatus read_competitors(const Reading *reading, MhoError *error)
 {
@@ -295,7 +303,7 @@ static MhoStatus read_competitors(const Reading *reading, MhoError *error)
     if (state)
         memcpy(c->state, state->data, n * n_state * sizeof *c->state);
     for (size_t m = 0; m < n; m++) {
-        snprintf(c->competitors[m].name, sizeof c->competitors[m].name, "%s", ((char *const *)names->data)[m]);
+        read_name(names, m, c->competitors[m].name);
         c->competitors[m].converter = ((const unsigned char *)converter->data)[m] != 0;
     }
     return MHO_OK;
@@ -336,7 +344,7 @@ static MhoStatus read_moves(const Reading *reading, MhoError *error)
     for (size_t i = 0; i < winner->shape[0] && status == MHO_OK; i++) {
         status = mho_moves_add(c, &row, error);
         if (status == MHO_OK)
-            snprintf(row->winner, sizeof row->winner, "%s", ((char *const *)winner->data)[i]);
+            read_name(winner, i, row->winner);
     }
     return status == MHO_OK ? read_columns(reading, winner->shape[0], error) : status;
 }
