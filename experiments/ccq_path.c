@@ -95,9 +95,9 @@ static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError 
 {
     MhoPoints points;
     const char *study = mho_attribute_string(&result->attributes, "study");
-    MhoStatus status = mho_points_read(result, &points, error);
+    MhoStatus status = findings_compare(result, &comparison, analysis, error);
     if (status == MHO_OK)
-        status = mho_comparison_add(&points, &comparison, analysis, error);
+        status = mho_points_read(result, &points, error);
     return status == MHO_OK && study ? add_paths(&points, study, analysis, error) : status;
 }
 

@@ -7,8 +7,11 @@ MhoStatus findings_compare(const MhoRecord *result, const MhoComparison *compari
                            MhoError *error)
 {
     MhoPoints points;
+    MhoComparison used = *comparison;
+    if (used.over && !mho_record_array(result, used.over))
+        used.over = NULL;
     MhoStatus status = mho_points_read(result, &points, error);
-    return status == MHO_OK ? mho_comparison_add(&points, comparison, analysis, error) : status;
+    return status == MHO_OK ? mho_comparison_add(&points, &used, analysis, error) : status;
 }
 
 char *findings_print(const MhoRecord *result, const char *headline, void (*more)(const MhoRecord *analysis, FILE *out))

@@ -37,7 +37,7 @@ static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError 
 {
     const MhoComparison comparison = {.keys = keys,
                                       .n_keys = N_KINDS,
-                                      .over = mho_record_array(result, "seed") ? "seed" : NULL,
+                                      .over = "seed",
                                       .variant = name_variant,
                                       .versus = versus,
                                       .n_versus = 1};

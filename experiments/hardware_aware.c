@@ -22,20 +22,15 @@ static void name_variant(const MhoPoints *points, size_t p, char *text, size_t s
         snprintf(text, size, "%s", versus[mho_points_number(points, keys[3], p) > 0.0]);
 }
 
-/* Over seeds where the study has several: the stronger claim. */
-static const char *samples(const MhoRecord *result)
-{
-    return mho_record_array(result, "seed") ? "seed" : NULL;
-}
+static const MhoComparison comparison = {.keys = keys,
+                                         .n_keys = sizeof keys / sizeof *keys,
+                                         .over = "seed", /* where the study has several: the stronger claim */
+                                         .variant = name_variant,
+                                         .versus = versus,
+                                         .n_versus = sizeof versus / sizeof *versus};
 
 static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError *error)
 {
-    MhoComparison comparison = {.keys = keys,
-                                .n_keys = sizeof keys / sizeof *keys,
-                                .over = samples(result),
-                                .variant = name_variant,
-                                .versus = versus,
-                                .n_versus = sizeof versus / sizeof *versus};
     return findings_compare(result, &comparison, analysis, error);
 }
 
