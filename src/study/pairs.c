@@ -399,7 +399,8 @@ static const double *values_of(const MhoRecord *table, const char *name)
     return array && array->type == MHO_F64 ? array->data : NULL;
 }
 
-static void print_differences(const MhoRecord *table, size_t i, FILE *out)
+/* several: there is more than one sample, so intervals are known. */
+static void print_differences(const MhoRecord *table, size_t i, bool several, FILE *out)
 {
     const MhoArray *versus = mho_record_array(table, "versus");
     const double *mean = values_of(table, "difference_mean"), *low = values_of(table, "difference_low"),
@@ -408,9 +409,11 @@ static void print_differences(const MhoRecord *table, size_t i, FILE *out)
         size_t at = i * versus->shape[0] + v;
         if (isnan(mean[at]))
             continue;
-        fprintf(out, "      minus %s: %+.2f points, 95 %% interval %+.2f to %+.2f%s\n",
-                ((char *const *)versus->data)[v], 100.0 * mean[at], 100.0 * low[at], 100.0 * high[at],
-                low[at] <= 0.0 && high[at] >= 0.0 ? " (contains 0: no difference shown)" : "");
+        fprintf(out, "      minus %s: %+.2f points", ((char *const *)versus->data)[v], 100.0 * mean[at]);
+        if (several)
+            fprintf(out, ", 95 %% interval %+.2f to %+.2f%s", 100.0 * low[at], 100.0 * high[at],
+                    low[at] <= 0.0 && high[at] >= 0.0 ? " (contains 0: no difference shown)" : "");
+        fputc('\n', out);
     }
 }
 
@@ -432,10 +435,14 @@ void mho_comparison_print(const MhoRecord *table, FILE *out)
             if (!same_condition(table, first, i))
                 continue;
             int64_t count = ((const int64_t *)samples->data)[i];
-            fprintf(out, "    %s: %.2f %%, 95 %% interval %.2f to %.2f over %" PRId64 " %s%s\n",
-                    ((char *const *)variant->data)[i], 100.0 * mean[i], 100.0 * low[i], 100.0 * high[i],
-                    count, what ? what : "sample", count == 1 ? "" : "s");
-            print_differences(table, i, out);
+            fprintf(out, "    %s: %.2f %%", ((char *const *)variant->data)[i], 100.0 * mean[i]);
+            if (count > 1)
+                fprintf(out, ", 95 %% interval %.2f to %.2f over %" PRId64 " %ss", 100.0 * low[i], 100.0 * high[i],
+                        count, what ? what : "sample");
+            else
+                fprintf(out, " (one %s)", what ? what : "sample");
+            fputc('\n', out);
+            print_differences(table, i, count > 1, out);
         }
     }
 }

@@ -64,7 +64,8 @@ MhoStatus mho_comparison_add(const MhoPoints *points, const MhoComparison *compa
 MhoStatus mho_comparison_points(const MhoPoints *points, const MhoComparison *comparison, size_t **rows,
                                 size_t *n, MhoError *error) MHO_CHECKED;
 
-/* The table in words, a line per row and one per difference, which says "contains 0" where no difference is shown. */
+/* The table in words, a line per row and one per difference, which says "contains 0" where no difference is shown. No
+ * interval stands behind a single sample. */
 void mho_comparison_print(const MhoRecord *table, FILE *out);
 
 #endif

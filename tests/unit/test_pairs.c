@@ -1,4 +1,5 @@
-/* Points side by side: which agree, intervals and paired differences over chips and over seeds, their table in words. */
+/* Points side by side: which agree, intervals and paired differences over chips and over seeds, their table in words.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -85,7 +86,7 @@ START_TEST(test_over_seeds)
 }
 END_TEST
 
-/* A seed that only one of both has is no pair; a variant that is left out has no row; a key swept beside is compared. */
+/* A seed that only one of both has is no pair; a variant that is left out has no row; what is not swept is refused. */
 START_TEST(test_incomplete)
 {
     static const double accuracy[] = {0.5, 0.6, 0.9, 0.55, 0.63, 0.1};
@@ -109,6 +110,29 @@ START_TEST(test_incomplete)
     mho_record_destroy(result);
     must(mho_record_create(&result, &error), &error);
     ck_assert_int_eq(mho_points_read(result, &points, &error), MHO_USAGE);
+    mho_record_destroy(result);
+}
+END_TEST
+
+/* One sample has a mean, but no interval. */
+START_TEST(test_single)
+{
+    static const double accuracy[] = {0.5, 0.6};
+    static const char *const ladders[] = {"a", "b"};
+    MhoRecord *result = sample_result(2, 1, accuracy), *table = sample_analysis(result);
+    sample_key(result, "train.ladder", MHO_STRING, 2, ladders);
+    MhoError error = {0};
+    MhoPoints points;
+    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = ladder, .versus = versus, .n_versus = 1};
+    must(mho_points_read(result, &points, &error), &error);
+    must(mho_comparison_add(&points, &comparison, table, &error), &error);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    mho_comparison_print(table, out);
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_str_eq(text, "    a: 50.00 % (one chip)\n    b: 60.00 % (one chip)\n      minus a: +10.00 points\n");
+    free(text);
     mho_record_destroy(result);
 }
 END_TEST
@@ -138,6 +162,7 @@ int main(void)
     tcase_add_test(tests, test_over_chips);
     tcase_add_test(tests, test_over_seeds);
     tcase_add_test(tests, test_incomplete);
+    tcase_add_test(tests, test_single);
     tcase_add_test(tests, test_not_applicable);
     suite_add_tcase(suite, tests);
     return test_main(suite);
