@@ -137,7 +137,7 @@ def draw_all(table_of_panel, label, bars, title, note):
     figure, axes, width = new_figure(len(table_of_panel), free_x=True, wide=lists)
     for i, (ax, (table, panel)) in enumerate(zip(axes, table_of_panel)):
         if bars:
-            (ax.axvline if panel[1] is None else ax.axhline)(0, color="black", linewidth=0.8, zorder=1)
+            (ax.axvline if panel[1] is None else ax.axhline)(0, color="black", linewidth=0.8, zorder=1.8)
         draw_panel(ax, table, panel, names, label, bars)
         if panel[1] is not None:
             ax.set_ylabel(label if ax.get_subplotspec().is_first_col() else "")
