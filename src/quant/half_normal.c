@@ -46,16 +46,8 @@ void mho_half_normal_table(int bits, uint8_t *table)
     const double reach = mho_half_normal_reach(bits), step = reach / MHO_HALF_NORMAL_STEPS;
 
     table[0] = 0;
-    for (int first = 1, end; first <= MHO_HALF_NORMAL_STEPS; first = end) {
-        const int i = bin_of(first * step, n);
-
-        for (end = first + 1; end <= MHO_HALF_NORMAL_STEPS && bin_of(end * step, n) == i;)
-            end++;
-        const int nearest = (int)__builtin_rint(level(i, n) / step);
-        const int code = nearest < first ? first : nearest >= end ? end - 1 : nearest;
-        for (int s = first; s < end; s++)
-            table[s] = (uint8_t)code;
-    }
+    for (int s = 1; s <= MHO_HALF_NORMAL_STEPS; s++)
+        table[s] = (uint8_t)__builtin_rint(level(bin_of(s * step, n), n) / step);
 }
 
 void mho_half_normal_fit(MhoQuantShape shape, const float *x, double sigmas, float *log_scale)

@@ -3,7 +3,7 @@
  *   t = 2 Phi(z) - 1,  z = x / sigma,  n = 2^bits - 1:  zero and n levels, bins t in i / n .. (i + 1) / n, level
  *   z_i = Phi^-1(1/2 + (i + 1/2) / (2 n)) sigma;  e^s = the largest level
  * on an even grid of 255 steps: a value is rounded to a step, and a step becomes the step nearest to its bin's level
- * within that bin (so codes are their own; above 6 bits levels near zero are closer than steps and merge).
+ * (which is in that bin, so codes are their own; above 6 bits levels near zero are closer than steps and merge).
  * Source: Baskin et al., UNIQ, arXiv:1804.10969v1, with the mean of the tensor before the ReLU at 0 (ours).
  */
 #ifndef MHO_QUANT_HALF_NORMAL_INTERNAL_H

@@ -1,7 +1,7 @@
 /* test_modes.c - layers in codes, with injected noise, or clean (net/pass.h): values, gradients, draws.
  *
- * A clean net is the float net of the same weights, and its gradients are differences of its own loss. A noisy layer is a
- * clean layer whose weights are the noisy ones, draws held; its weights' gradient is that layer's times the slope.
+ * A clean net is the float net of the same weights, and its gradients are differences of its own loss. A noisy layer is
+ * a clean layer whose weights are the noisy ones, draws held; its weights' gradient is that layer's times the slope.
  */
 #include <omp.h>
 
@@ -68,7 +68,8 @@ static MhoNet *net_of(int bits, const char *weights, const char *activations)
     put_pool(net, "pool", MHO_POOL_GLOBAL, 0, 0, 0, "codes2");
     if (coded)
         put_codes(net, "pooled", 8, 0, "", "pool", "fqconv");
-    put_coded(net, "logits", (Conv){.channels = CLASSES, .bits = bits, .bias = true}, coded ? "pooled" : "pool", weights);
+    put_coded(net, "logits", (Conv){.channels = CLASSES, .bits = bits, .bias = true}, coded ? "pooled" : "pool",
+              weights);
     net_draw(net);
     return net;
 }
@@ -226,7 +227,8 @@ static void check_direction(MhoNet *net, const uint8_t *images, const uint8_t *m
     }
     memcpy(values->value, kept, n * sizeof *kept);
     ck_assert_msg(length > 1e-3, "%s/%s: no slope", node, array);
-    ck_assert_msg(nearest < 0.01 * length, "%s/%s: slope %g, nearest difference off by %g", node, array, length, nearest);
+    ck_assert_msg(nearest < 0.01 * length, "%s/%s: slope %g, nearest difference off by %g", node, array, length,
+                  nearest);
     mho_net_destroy(before);
 }
 
@@ -278,7 +280,8 @@ static void inject(MhoNet *net, const char *name, uint32_t step, float *noisy, f
                              (MhoQuantShape){.bits = s->bits, .lower = -1, .channels = scale->n,
                                              .per_channel = weight->n / scale->n, .scratch = scratch},
                              weight->value, scale->value,
-                             (MhoStream){.seed = 7, .step = step, .place = mho_place((uint32_t)at, 0, 0)}, noisy, slope);
+                             (MhoStream){.seed = 7, .step = step, .place = mho_place((uint32_t)at, 0, 0)}, noisy,
+                             slope);
 }
 
 static void check_noisy_weights(const char *policy)

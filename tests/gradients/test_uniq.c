@@ -46,6 +46,19 @@ static void draw_skewed(uint32_t place, size_t n, float *x)
         x[i] = expf(x[i]) - 1.2F;
 }
 
+/* In loops over many values, where an assertion of the library each would take longer than the work. */
+static void close_to(double value, double expected, double tolerance, const char *what)
+{
+    if (!(fabs(value - expected) <= tolerance))
+        ck_abort_msg("%s: %g, not %g", what, value, expected);
+}
+
+static void holds(bool promise, const char *what, double value)
+{
+    if (!promise)
+        ck_abort_msg("%s: %g", what, value);
+}
+
 static int by_value(const void *a, const void *b)
 {
     const float x = *(const float *)a, y = *(const float *)b;
@@ -104,7 +117,7 @@ START_TEST(test_empirical_levels)
         const int bin = (int)(F(N, (double)x[i]) * k);
 
         count[bin]++;
-        ck_assert_double_eq_tol((double)codes[i], quantile(N, (bin + 0.5) / k) / largest * GRID, 0.52);
+        close_to((double)codes[i], quantile(N, (bin + 0.5) / k) / largest * GRID, 0.52, "code");
     }
     for (int i = 0; i < k; i++)
         ck_assert_uint_eq(count[i], N / (size_t)k);
@@ -127,14 +140,15 @@ START_TEST(test_equal_weights)
         q->fit(params, shape_of(bits, -1, N), x, &log_scale);
         q->encode(params, shape_of(bits, -1, N), x, &log_scale, NULL, codes);
         for (size_t i = 0; i < N; i++) {
-            ck_assert(x[i] != 0.0F || codes[i] == 0.0F);
-            ck_assert(x[i] * codes[i] >= 0.0F);
+            holds(x[i] != 0.0F || codes[i] == 0.0F, "code of 0", (double)codes[i]);
+            holds(x[i] * codes[i] >= 0.0F, "sign of a code", (double)codes[i]);
         }
     }
     q->inject(params, shape_of(3, -1, N), x, &log_scale, (MhoStream){.seed = 1}, noisy, slope);
     for (size_t i = 0; i < N; i++) {
-        ck_assert(x[i] != 0.0F || (noisy[i] == 0.0F && slope[i] == 1.0F)); /* half a bin does not leave the zeros */
-        ck_assert(isfinite(slope[i]) && slope[i] > 0.0F);
+        /* half a bin does not leave the zeros */
+        holds(x[i] != 0.0F || (noisy[i] == 0.0F && slope[i] == 1.0F), "noise of 0", (double)noisy[i]);
+        holds(isfinite(slope[i]) && slope[i] > 0.0F, "slope", (double)slope[i]);
     }
 }
 END_TEST
@@ -172,14 +186,14 @@ START_TEST(test_empirical_noise)
 
             if (u < half || u > 1.0 - half)
                 continue;
-            ck_assert_msg(e > -2e-3 && e < 1.002, "noise of %g half widths", 2.0 * e - 1.0);
+            holds(e > -2e-3 && e < 1.002, "noise in half widths", 2.0 * e - 1.0);
             count[(size_t)(fmin(fmax(e, 0.0), 0.999999) * CELLS)]++;
             if (full)
-                ck_assert_float_eq(slope[i], 1.0F);
+                holds(slope[i] == 1.0F, "straight slope", (double)slope[i]);
             else if (u_n > spread && u_n < 1.0 - spread)
-                ck_assert_double_eq_tol((double)slope[i] * (quantile(MANY, u + spread) - quantile(MANY, u - spread)) /
-                                            (quantile(MANY, u_n + spread) - quantile(MANY, u_n - spread)),
-                                        1.0, 5e-3);
+                close_to((double)slope[i] * (quantile(MANY, u + spread) - quantile(MANY, u - spread)) /
+                             (quantile(MANY, u_n + spread) - quantile(MANY, u_n - spread)),
+                         1.0, 5e-3, "slope over the chain's");
         }
         plausible(CELLS, count, policies[full]);
     }
@@ -207,7 +221,7 @@ START_TEST(test_empirical_gradient)
         const double here = (quantile(N, high) - quantile(N, low)) / (high - low);
         const double there = (quantile(N, u_q + 0.5 / k) - quantile(N, u_q - 0.5 / k)) * k;
 
-        ck_assert_double_eq_tol((double)d_x[i], (double)d_value[i] * there / here, 1e-4 * fabs((double)d_x[i]) + 1e-9);
+        close_to((double)d_x[i], (double)d_value[i] * there / here, 1e-4 * fabs((double)d_x[i]) + 1e-9, "gradient");
     }
 }
 END_TEST
@@ -276,7 +290,7 @@ START_TEST(test_activations_are_equiprobable)
         const double steps = (double)x[i] / exp((double)log_scale) * 255.0;
 
         if (fabs(steps - floor(steps) - 0.5) > 1e-3)
-            ck_assert_float_eq(codes[i], (float)table[(int)fmin(fmax(rint(steps), 0.0), 255.0)]);
+            close_to((double)codes[i], table[(int)fmin(fmax(rint(steps), 0.0), 255.0)], 0.0, "code");
         count[(int)codes[i]]++;
         positive += x[i] > 0.0F;
     }
@@ -307,13 +321,13 @@ START_TEST(test_activation_noise)
         const double t_n = 2.0 * gsl_cdf_ugaussian_P((double)noisy[i] / sigma) - 1.0, e = (t_n - t) * n + 0.5;
 
         negative += x[i] <= 0.0F;
-        ck_assert(x[i] > 0.0F || (noisy[i] == 0.0F && slope[i] == 0.0F));
+        holds(x[i] > 0.0F || (noisy[i] == 0.0F && slope[i] == 0.0F), "below 0", (double)noisy[i]);
         if (t < 1.0 / n || t > 1.0 - 1.0 / n)
             continue;
-        ck_assert_msg(e > -1e-3 && e < 1.001, "noise of %g bins", e - 0.5);
+        holds(e > -1e-3 && e < 1.001, "noise in bins", e - 0.5);
         count[(size_t)(fmin(fmax(e, 0.0), 0.999999) * CELLS)]++;
-        ck_assert_double_eq_tol((double)(moved[i] - noisy[i]) / (1e-3 * sigma), (double)slope[i],
-                                0.01 * (double)slope[i] + 2e-3);
+        close_to((double)(moved[i] - noisy[i]) / (1e-3 * sigma), (double)slope[i], 0.01 * (double)slope[i] + 2e-3,
+                 "difference");
     }
     ck_assert_uint_gt(negative, MANY / 3);
     plausible(CELLS, count, "noise of activations");
@@ -321,7 +335,7 @@ START_TEST(test_activation_noise)
     q->inject(params, shape_of(bits, 0, MANY), x, &log_scale, (MhoStream){.seed = 5}, moved, slope);
     ck_assert_mem_eq(moved, noisy, sizeof noisy);
     for (size_t i = 0; i < MANY; i++)
-        ck_assert_float_eq(slope[i], x[i] > 0.0F ? 1.0F : 0.0F);
+        close_to((double)slope[i], x[i] > 0.0F ? 1.0 : 0.0, 0.0, "straight slope");
 }
 END_TEST
 
@@ -338,7 +352,7 @@ START_TEST(test_activation_gradient)
     q->encode(params, shape_of(3, 0, N), x, &log_scale, NULL, codes);
     q->gradient(params, shape_of(3, 0, N), x, &log_scale, d_value, d_x, &d_log_scale);
     for (size_t i = 0; i < N; i++)
-        ck_assert_float_eq(d_x[i], x[i] > 0.0F ? d_value[i] : 0.0F);
+        close_to((double)d_x[i], x[i] > 0.0F ? (double)d_value[i] : 0.0, 0.0, "straight gradient");
     open_policy("uniq gradient=exact");
     q->gradient(params, shape_of(3, 0, N), x, &log_scale, d_value, d_x, &d_log_scale);
     ck_assert_float_eq(d_log_scale, 0.25F); /* held */
@@ -346,8 +360,8 @@ START_TEST(test_activation_gradient)
         const double z = (double)x[i] / sigma, z_q = (double)codes[i] / 255.0 * reach_of(3);
         const double chain = codes[i] > 0.0F ? gsl_ran_ugaussian_pdf(z) / gsl_ran_ugaussian_pdf(z_q) : 0.0;
 
-        ck_assert_double_eq_tol((double)d_x[i], chain * (double)d_value[i],
-                                1e-5 * fabs((double)d_value[i]) * fmax(chain, 1.0));
+        close_to((double)d_x[i], chain * (double)d_value[i], 1e-5 * fabs((double)d_value[i]) * fmax(chain, 1.0),
+                 "gradient");
     }
 }
 END_TEST
