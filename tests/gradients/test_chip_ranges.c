@@ -130,9 +130,11 @@ START_TEST(ranges_move_to_lower_the_loss)
     chip_step(&bench, 0);
     ck_assert(range_gradient(&bench) > 0.0F);
     bench.arrays.config.chip.range = MHO_RANGE_CALIBRATED; /* held */
+    bench.arrays.config.chip.calibrate = MHO_CALIBRATE_STATE;
     chip_step(&bench, 0);
     ck_assert(memcmp(mho_pass_output(bench.pass, 1), e.sums, sizeof e.sums) == 0 && range_gradient(&bench) == 0.0F);
     bench.arrays.config.chip.range = MHO_RANGE_LEARNED;
+    bench.arrays.config.chip.calibrate = MHO_CALIBRATE_IDEAL;
     mho_node_array(chip_node(&bench, "logits"), "adc_log_range")->value[0] = 0.0F; /* the step is one unit at least */
     chip_step(&bench, 0);
     ck_assert(range_gradient(&bench) == 0.0F);
