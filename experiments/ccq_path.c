@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "findings.h"
-#include "paths.h"
+#include "experiments/findings.h"
+#include "experiments/paths.h"
 #include "study/files.h"
 #include "study/grid.h"
 

@@ -1,5 +1,5 @@
 /* findings.c - tables of comparisons into and out of a result. */
-#include "findings.h"
+#include "experiments/findings.h"
 
 #include <stdlib.h>
 

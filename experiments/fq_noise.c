@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "findings.h"
+#include "experiments/findings.h"
 
 static const char *const keys[] = {"train.noise.weight", "train.noise.activation", "train.noise.sum"};
 static const char *const tests[] = {"noise.weight", "noise.activation", "noise.sum"};

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "findings.h"
+#include "experiments/findings.h"
 
 static const char *const keys[] = {"train.ladder", "train.chip", "train.chip_curriculum", "train.noise.weight"};
 static const char *const versus[] = {"plain", "weight noise in training"};

@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "findings.h"
+#include "experiments/findings.h"
 
 static const char *const keys[] = {"train.noise.weight"};
 static const char *const versus[] = {"plain training"};

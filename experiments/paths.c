@@ -1,5 +1,5 @@
 /* paths.c - logs of bit allocation, read back from model files. */
-#include "paths.h"
+#include "experiments/paths.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "findings.h"
+#include "experiments/findings.h"
 
 static const char bits_key[] = "quant.weight.bits";
 static const char *const keys[] = {"quant.weight.name", "train.staged.noise", "train.staged.layers",
