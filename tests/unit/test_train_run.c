@@ -63,7 +63,7 @@ START_TEST(test_every_policy_learns)
         strcpy(sample.train.ladder, foldable ? "float:3 4/4:2 3/4:2 fq:2" : "float:3 4/4:2 3/4:2");
         snprintf(sample.quant.weight_name, sizeof sample.quant.weight_name, "%s", q->model.name);
         snprintf(sample.quant.activation_name, sizeof sample.quant.activation_name, "%s",
-                 q->nonuniform ? "fqconv" : q->model.name);
+                 q->nonuniform && !q->table ? "fqconv" : q->model.name);
         must(sample_run(&sample), &sample.error);
         must(mho_train_evaluate(sample.net, &sample.held, 16, &accuracy, &loss, &error), &error);
         ck_assert_msg(accuracy >= 0.9, "%s: %g", q->model.name, accuracy);

@@ -8,10 +8,12 @@ static MhoError error;
 
 static MhoNet *quantized(const char *builder)
 {
-    const MhoQuantPlan plan = {.weight_bits = 4, .activation_bits = 4, .weight_policy = "fqconv", .activation_policy = "fqconv"};
+    const MhoQuantPlan plan = {
+        .weight_bits = 4, .activation_bits = 4, .weight_policy = "fqconv", .activation_policy = "fqconv"};
+    const MhoShape input = {SAMPLE_SIDE, SAMPLE_SIDE, 1};
     MhoNet *net, *made;
 
-    must(mho_net_build(builder, (MhoShape){SAMPLE_SIDE, SAMPLE_SIDE, 1}, SAMPLE_CLASSES, 0.25, 3, &net, &error), &error);
+    must(mho_net_build(builder, input, SAMPLE_CLASSES, 0.25, 3, &net, &error), &error);
     must(mho_net_quantize(net, &plan, &made, &error), &error);
     ck_assert_uint_le(made->n_nodes, MAX_NODES);
     mho_net_destroy(net);
