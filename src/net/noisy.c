@@ -3,9 +3,9 @@
  *   x' = x + sigma_x z      codes of the image and of every quantizer, once an image: all readers see the same x'
  *   w' = w + sigma_w z      weight codes, once a chip or once an image
  *   code = clip(round(fma(shift + sum_r w'_r x'_r, a, b) + sigma_s z)),  logits = fma(sum + sigma_s z, a, b)
- * Every sum that becomes codes takes noise, pools and additions too, as in training (net/pass.h). One LSB of a weight is
- * one step of its codes; non-uniform levels stand on the 16-bit grid. Sums are float, each in one fixed order: exact
- * without noise up to 2^24.
+ * Every sum that becomes codes takes noise, pools and additions too, as in training (net/pass.h). One LSB of a weight
+ * is one step of its codes; non-uniform levels stand on the 16-bit grid. Sums are float, each in one fixed order:
+ * exact without noise up to 2^24.
  * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356, for the three places; that sums count LSB of the output is ours.
  */
 #include <omp.h>
@@ -26,7 +26,7 @@ static const char draw_choices[] = "chip image";
 #define NOISE_REAL(key, help) {#key, MHO_REAL, offsetof(MhoNoiseParams, key), 0.0, 0.0, 100.0, "LSB", help, NULL, NULL}
 
 static const MhoParam noise_params[] = {
-    NOISE_REAL(weight, "Gaussian noise on weight codes when images are classified (uniq, kmeans: of their 16-bit grid)"),
+    NOISE_REAL(weight, "Gaussian noise on weight codes in a trial (uniq, kmeans: steps of their 16-bit grid)"),
     NOISE_REAL(activation, "Gaussian noise on the codes of the image and of every quantizer"),
     NOISE_REAL(sum, "Gaussian noise on sums before rounding, in steps of the output's codes"),
     {"draw", MHO_CHOICE, offsetof(MhoNoiseParams, draw), MHO_NOISE_PER_CHIP, 0, 1, "",
