@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True  # the folder may be shared, or not be writable
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import h5py  # noqa: E402 (the path comes first)
 
-from figures import axes, paths, results  # noqa: E402, F401 (for tests)
+from figures import axes, drawing, paths, results  # noqa: E402, F401 (for tests)
 from figures.axes import Unusable  # noqa: E402
 from figures.comparisons import plot_difference, plot_table  # noqa: E402
 from figures.models import HISTORIES, plot_history  # noqa: E402

@@ -2,7 +2,7 @@
 import numpy as np
 
 from figures.axes import Axis, Unusable, text
-from figures.drawing import COLOURS, draw_curves, finish, new_figure, set_x
+from figures.drawing import COLOURS, draw_curves, finish, keep_percent, new_figure, set_x
 from figures.results import choose, draw_references, independent, panel_masks, references
 
 SAMPLES = {"chip": "simulated chips", "seed": "networks of different seeds"}
@@ -141,6 +141,8 @@ def draw_all(table_of_panel, label, bars, title, note):
         draw_panel(ax, table, panel, names, label, bars)
         if panel[1] is not None:
             ax.set_ylabel(label if ax.get_subplotspec().is_first_col() else "")
+    if not bars and not lists:
+        keep_percent(axes)
     finish(figure, title, note, width)
     return figure
 

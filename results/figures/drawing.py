@@ -71,13 +71,18 @@ def are_apart(values):
     return 1 < len(values) <= 8 and np.diff(places(values)).min() >= 0.08
 
 
+def are_crowded(ax, values, labels):
+    """Whether the labels of these ticks would touch."""
+    inches = 0.7 * ax.figure.get_figwidth() / ax.get_subplotspec().get_gridspec().ncols
+    half = 0.027 * np.array([len(label) for label in labels])
+    return (np.diff(places(values)) * inches < half[1:] + half[:-1] + 0.06).any()
+
+
 def set_time_ticks(ax, values):
     """Times in words; slanted where they would touch."""
     labels = [duration(value) for value in values]
-    inches = 0.7 * ax.figure.get_figwidth() / ax.get_subplotspec().get_gridspec().ncols
-    half = 0.027 * np.array([len(label) for label in labels])
-    crowded = (np.diff(places(values)) * inches < half[1:] + half[:-1] + 0.06).any()
-    ax.set_xticks(values, labels, **({"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if crowded else {}))
+    slanted = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if are_crowded(ax, values, labels) else {}
+    ax.set_xticks(values, labels, **slanted)
     ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
 
 
@@ -89,8 +94,20 @@ def set_x(ax, x):
     ax.set_xlabel(x.meaning if times else x.label)
     if times:
         set_time_ticks(ax, x.distinct)
-    elif not is_log(x.distinct) and are_apart(x.distinct):
-        ax.set_xticks(x.distinct, [f"{value:g}" for value in x.distinct])
+    elif not is_log(x.distinct):
+        labels = [f"{value:g}" for value in x.distinct]
+        if are_apart(x.distinct) and not are_crowded(ax, x.distinct, labels):
+            ax.set_xticks(x.distinct, labels)
+        else:
+            ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
+
+
+def keep_percent(axes):
+    """Intervals of few samples reach beyond what an accuracy can be; the axes, once all is drawn, do not."""
+    for ax in axes:
+        low, high = ax.get_ylim()
+        if low < 0 or high > 100:
+            ax.set_ylim(max(low, 0.0), min(high, 100.0))
 
 
 def finish(figure, title, note, width):

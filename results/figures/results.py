@@ -4,7 +4,7 @@ import itertools
 import numpy as np
 
 from figures.axes import Axis, Unusable, is_log, is_swept, text
-from figures.drawing import COLOURS, DASHES, draw_bars, draw_curves, finish, new_figure, set_x
+from figures.drawing import COLOURS, DASHES, draw_bars, draw_curves, finish, keep_percent, new_figure, set_x
 
 HEAT_ABOVE = 6  # values of both axes beyond which curves are too many
 # Two-sided 95 % Student quantiles for 1 to 30 degrees of freedom (table of any textbook), for files without a summary.
@@ -168,6 +168,8 @@ def plot_result(file):
         draw_references(ax, result, reference, words, curves)
         set_x(ax, x)
         ax.set_ylabel("accuracy (%)" if i % 4 == 0 else "")
+    if not heat:
+        keep_percent(axes)
     finish(figure, result.title, caption(result, x.short if reference.any() else "", heat), width)
     if heat:
         figure.colorbar(mesh, ax=axes, label="accuracy (%)")

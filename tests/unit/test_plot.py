@@ -321,9 +321,21 @@ def check_one_noise(module, folder):
     assert list(shown) == [("fresh for every image", "noise on weights (LSB)"), ("fixed per chip", "noise on weights (LSB)"),
                            ("", "noise on activations (LSB)"), ("", "noise on sums (LSB)")], list(shown)
     for k, ax in enumerate(shown.values()):
+        assert ax.get_ylim()[0] >= 0 and ax.get_ylim()[1] <= 100
         plain = ax.get_lines()[0]
         assert sorted(set(plain.get_xdata())) == [0, 0.1, 0.3]
         assert abs(plain.get_ydata()[-1] - (90 - 15 * (1 + k))) < 1e-9, plain.get_ydata()
+
+
+def check_crowded_ticks(module, folder):
+    """In narrow panels values that would touch are left to round ticks."""
+    path = os.path.join(folder, "crowded.h5")
+    levels = [0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4]
+    for cells, own in ((["a"], True), (["a", "b", "c", "d"], False)):
+        write_result(path, {"chip.cell.name": (cells, ""), "noise.weight": (levels, "LSB")}, falling)
+        with h5py.File(path, "r") as file:
+            ticks = [round(tick, 9) for tick in module.plot_result(file).axes[0].get_xticks()]
+        assert (ticks == levels) == own, ticks
 
 
 def check_list(module, folder):
@@ -397,11 +409,13 @@ def main():
                                 allocated, paths)]
         checks += [(check.__name__, lambda check=check: check(module, folder))
                    for check in (check_quickstart, check_interval, check_times, check_heat, check_difference, check_bits,
-                                 check_one_noise, check_list, check_allocation, check_paths, check_epochs)]
+                                 check_one_noise,
+                                 check_crowded_ticks, check_list, check_allocation, check_paths, check_epochs)]
         checks.append(("refusals", lambda: check_refusals(plot, folder)))
         failed = 0
         print(f"1..{len(checks)}")
         for number, (name, check) in enumerate(checks, 1):
+            module.drawing.plt.close("all")
             try:
                 check()
                 print(f"ok {number} - {name}")
