@@ -1,7 +1,7 @@
 /* The analysis of ccq_path on a result made by hand, and the logs of models as paths. */
 #include <stdlib.h>
 
-#include "../../experiments/paths.h"
+#include "experiments/paths.h"
 #include "result_sample.h"
 #include "study/experiment.h"
 
