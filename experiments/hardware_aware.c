@@ -10,16 +10,19 @@
 
 #include "experiments/findings.h"
 
-static const char *const keys[] = {"train.ladder", "train.chip", "train.chip_curriculum", "train.noise.weight"};
-static const char *const versus[] = {"plain", "weight noise in training"};
+static const char *const keys[] = {"train.ladder", "train.chip", "train.chip_curriculum", "train.noise.weight",
+                                   "train.weight_clip"};
+static const char *const versus[] = {"plain", "plain, weights clipped"};
 
 static void name_variant(const MhoPoints *points, size_t p, char *text, size_t size)
 {
     const char *curriculum = mho_points_word(points, keys[2], p);
+    const char *clipped = mho_points_number(points, keys[4], p) > 0.0 ? ", weights clipped" : "";
     if (strstr(mho_points_word(points, keys[0], p), "chip:"))
-        snprintf(text, size, "hardware-aware%s%.40s", curriculum[0] ? ", times " : "", curriculum);
+        snprintf(text, size, "hardware-aware%s%.40s%s", curriculum[0] ? ", times " : "", curriculum, clipped);
     else
-        snprintf(text, size, "%s", versus[mho_points_number(points, keys[3], p) > 0.0]);
+        snprintf(text, size, "%s%s",
+                 mho_points_number(points, keys[3], p) > 0.0 ? "weight noise in training" : versus[0], clipped);
 }
 
 static const MhoComparison comparison = {.keys = keys,

@@ -16,17 +16,19 @@
 
 typedef enum GradientForm { GRADIENT_STRAIGHT, GRADIENT_EXACT } GradientForm;
 typedef enum NoiseForm { NOISE_HALF, NOISE_FULL } NoiseForm;
+typedef enum TailForm { TAILS_FREE, TAILS_LEVELS } TailForm;
 typedef enum CdfForm { CDF_GAUSSIAN, CDF_EMPIRICAL } CdfForm;
 
 typedef struct UniqParams {
     int gradient; /* GradientForm */
     int noise;    /* NoiseForm */
+    int tails;    /* TailForm */
     int cdf;      /* CdfForm */
     double activation_sigma;
 } UniqParams;
 
 enum { WORDS_AT_ONCE = 256 };
-static const double edge = 1e-5; /* noisy values stay off the tails by this probability */
+static const double free_edge = 1e-5; /* noisy values stay off the tails by this probability, as published */
 
 /* The fitted distribution of a channel. */
 typedef struct Law {
@@ -210,7 +212,7 @@ static void inject_channel(const UniqParams *p, MhoQuantShape shape, const float
                            float *noisy, float *slope)
 {
     const Law law = law_of(p, shape, x);
-    const double width = half_width(p) / law.k;
+    const double width = half_width(p) / law.k, edge = p->tails == TAILS_FREE ? free_edge : 0.5 / law.k;
     uint32_t words[WORDS_AT_ONCE];
 
     for (size_t i = 0; i < shape.per_channel; i++) {
@@ -249,6 +251,9 @@ static const MhoParam uniq_params[] = {
      "gradient of a value: passed straight through, or by the chain of uniformization", "straight exact", NULL},
     {"noise", MHO_CHOICE, offsetof(UniqParams, noise), NOISE_HALF, 0, 1, "",
      "injected noise reaches half a bin to either side, or a full bin (high noise)", "half full", NULL},
+    {"tails", MHO_CHOICE, offsetof(UniqParams, tails), TAILS_FREE, 0, 1, "",
+     "noisy weights stay within probabilities 1e-5 and 1 - 1e-5, or within the outermost levels (ours)", "free levels",
+     NULL},
     {"cdf", MHO_CHOICE, offsetof(UniqParams, cdf), CDF_GAUSSIAN, 0, 1, "",
      "distribution of weights: a fitted Gaussian, or their own order", "gaussian empirical", NULL},
     {"activation_sigma", MHO_REAL, offsetof(UniqParams, activation_sigma), 3.0, 1.0, 10.0, "",
