@@ -315,10 +315,11 @@ static MhoStatus read_position(const Source *from, MhoCourse *course, MhoError *
     if (!recipe || strcmp(recipe, from->input->recipe ? from->input->recipe : "") != 0)
         return damaged(from, "it was made by another", error);
     MhoStatus status = read_number(from, "stage", (int64_t)course->ladder.n - 1, &stage, error);
+    if (status != MHO_OK)
+        return status;
     const MhoStage *running = &course->ladder.stages[stage];
     const int most = running->kind == MHO_STAGE_ALLOCATE ? MHO_MAX_STAGE_EPOCHS : running->epochs;
-    if (status == MHO_OK)
-        status = read_number(from, "stage_epochs", most, &epochs, error);
+    status = read_number(from, "stage_epochs", most, &epochs, error);
     if (status == MHO_OK)
         status = read_number(from, "stale_epochs", epochs, &stale, error);
     if (status == MHO_OK)

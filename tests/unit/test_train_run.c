@@ -225,6 +225,26 @@ START_TEST(test_resume_refuses_strangers)
 }
 END_TEST
 
+/* A damaged file's stage is read nowhere. */
+START_TEST(test_resume_refuses_stages_beyond_the_ladder)
+{
+    static const int64_t stages[] = {-1, 4, INT64_C(1) << 40, INT64_MAX, INT64_MIN};
+    Sample sample;
+
+    sample_open(&sample);
+    must(sample_run(&sample), &sample.error);
+    mho_net_destroy(sample.net);
+    sample.input.resume = sample.checkpoints[4];
+    sample.input.resume_file = "partial.h5";
+    MhoRecord *training = (MhoRecord *)(uintptr_t)mho_record_find(sample.checkpoints[4], "training");
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        must(mho_attribute_int(&training->attributes, "stage", stages[i], &error), &error);
+        must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its stage is not in the ladder");
+    }
+    sample_close(&sample);
+}
+END_TEST
+
 START_TEST(test_divergence_is_reported)
 {
     Sample sample;
@@ -335,6 +355,7 @@ static Suite *run_suite(void)
                  {"same_bytes", test_same_bytes_again},
                  {"resume", test_resume},
                  {"strangers", test_resume_refuses_strangers},
+                 {"stages", test_resume_refuses_stages_beyond_the_ladder},
                  {"divergence", test_divergence_is_reported},
                  {"bad_input", test_bad_input},
                  {"other_bits", test_other_bits_without_batchnorm},
