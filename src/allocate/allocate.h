@@ -51,8 +51,9 @@ typedef struct MhoAllocator {
     /* Floats it keeps per competitor from move to move (all 0 before the first). */
     size_t n_state;
     /* Choose who moves. competitors (n), at least one awake; state (n, n_state). move: number from 0; progress 0..1
-     * towards the nearest budget. Draws come from stream only. feedback (n): what each competitor's probe said, NaN
-     * where not asked; share (n): the probability that each was chosen with. Both are logged. */
+     * towards the end: the farther of the targets of size and bit operations, or the limit of moves or of accuracy
+     * where that is nearer. Draws come from stream only. feedback (n): what each competitor's probe said, NaN where not
+     * asked; share (n): the probability that each was chosen with. Both are logged. */
     MhoStatus (*choose)(const void *params, const MhoCompetitor *competitors, size_t n, const MhoProbe *probe,
                         MhoStream stream, int move, double progress, double *state, double *feedback, double *share,
                         size_t *winner, MhoError *error);

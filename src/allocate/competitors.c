@@ -3,8 +3,9 @@
  * Competitors are the weighted layers in the order of the graph, then, with allocate.adc_rungs, their converters.
  *   weights     cost = bits of all weights
  *   converters  cost = conversions of an image 2^bits: a constant energy per conversion step (Walden, IEEE J. Sel.
- * Areas Commun. 17 (1999) 539), so one bit doubles it A saving is a share of the cost of all competitors of its kind. A
- * layer's activations come down to the rung of its weights where they have more bits.
+ *               Areas Commun. 17 (1999) 539), so one bit doubles it
+ * A saving is a share of the cost of all competitors of its kind. A layer's activations come down to the rung of its
+ * weights where they have more bits.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -300,8 +300,11 @@ static MhoStatus read_competitors(const Reading *reading, MhoError *error)
     if (!c->competitors || !c->state)
         return mho_fail(error, MHO_MEMORY, "out of memory for %zu competitors", n);
     c->n = n;
-    if (state)
-        memcpy(c->state, state->data, n * n_state * sizeof *c->state);
+    for (size_t i = 0; state && i < n * n_state; i++) {
+        c->state[i] = ((const double *)state->data)[i];
+        if (!isfinite(c->state[i]))
+            return damaged(reading, "what its allocator keeps is not finite", error);
+    }
     for (size_t m = 0; m < n; m++) {
         read_name(names, m, c->competitors[m].name);
         c->competitors[m].converter = ((const unsigned char *)converter->data)[m] != 0;
@@ -341,6 +344,8 @@ static MhoStatus read_moves(const Reading *reading, MhoError *error)
         return MHO_OK; /* before the first move */
     if (winner->type != MHO_STRING || winner->rank != 1 || winner->shape[0] > MOST_MOVES)
         return damaged(reading, "its winners are no list of names", error);
+    const MhoArray *widest; /* before any memory for as many rows */
+    status = require(reading, "feedback", MHO_F64, winner->shape[0], c->n, &widest, error);
     for (size_t i = 0; i < winner->shape[0] && status == MHO_OK; i++) {
         status = mho_moves_add(c, &row, error);
         if (status == MHO_OK)

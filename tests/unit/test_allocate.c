@@ -466,12 +466,18 @@ static const char *damage(MhoRecord *log, int kind)
     case 5:
         ((MhoArray *)mho_record_array(log, "winner"))->rank = 0;
         return "winners";
+    case 6:
+        ((MhoArray *)mho_record_array(log, "feedback"))->shape[0]++;
+        return "different lengths";
+    case 7:
+        ((double *)mho_record_array(log, "state")->data)[0] = NAN;
+        return "not finite";
     default:
         must(mho_attribute_text(&log->attributes, "allocator", "any", &error), &error);
         return "another allocator";
     }
 }
-enum { DAMAGES = 7 };
+enum { DAMAGES = 9 };
 
 /* Records of other recipes and damaged ones are refused; one from before the stage is none. */
 START_TEST(test_records_are_checked)
