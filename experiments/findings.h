@@ -5,7 +5,8 @@
 #include "study/experiment.h"
 #include "study/pairs.h"
 
-/* The table of a comparison into an experiment's analysis; over chips where the study does not sweep comparison->over. */
+/* The table of a comparison into an experiment's analysis; over chips where the study does not sweep comparison->over.
+ */
 MhoStatus findings_compare(const MhoRecord *result, const MhoComparison *comparison, MhoRecord *analysis,
                            MhoError *error) MHO_CHECKED;
 

@@ -262,6 +262,17 @@ static const float *weights_of(const Pass *pass, size_t l)
     return pass->scratch->weights;
 }
 
+/* sums (P, columns) of a group before any product: 0 or the shift. */
+static void start_sums(size_t P, const NoisyMatrix *noisy, size_t group, float *sums)
+{
+    const MhoMatrix *m = noisy->matrix;
+
+    memset(sums, 0, P * noisy->columns * sizeof *sums);
+    for (size_t p = 0; p < P && m->shift; p++)
+        for (size_t j = 0; j < m->cols; j++)
+            sums[p * noisy->columns + j] = (float)m->shift[group * m->cols + j];
+}
+
 static void run_matrix(const Pass *pass, size_t s)
 {
     const MhoStep *step = &pass->net->program->steps[s];
@@ -275,9 +286,7 @@ static void run_matrix(const Pass *pass, size_t s)
         for (size_t first = 0; first < m->positions; first += MHO_STEP_BLOCK) {
             const size_t left = m->positions - first, P = left < MHO_STEP_BLOCK ? left : MHO_STEP_BLOCK;
 
-            memset(sums, 0, P * noisy->columns * sizeof *sums);
-            for (size_t i = 0; i < P * m->cols && m->shift; i++)
-                sums[i / m->cols * noisy->columns + i % m->cols] = (float)m->shift[g * m->cols + i % m->cols];
+            start_sums(P, noisy, g, sums);
             mho_float_products(&geometry, output_of(pass, step->inputs[0]), first, P,
                                weights + g * m->rows * noisy->columns, m->rows, noisy->columns,
                                pass->scratch->gathered, sums);

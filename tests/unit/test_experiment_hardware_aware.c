@@ -19,7 +19,7 @@ START_TEST(test_over_chips)
     must(mho_experiment.analyse(result, analysis, &error), &error);
     ck_assert_str_eq(word_at(analysis, "variant", 0), "plain");
     ck_assert_str_eq(word_at(analysis, "variant", 3), "hardware-aware, times spread");
-    /* versus plain, and weight noise, which is not there */
+    /* versus plain, and plain with clipped weights, which is not there */
     ck_assert_double_eq_tol(number_at(analysis, "difference_mean", 2 * 2), 0.02, 1e-12);
     ck_assert_double_eq_tol(number_at(analysis, "difference_low", 2 * 2), 0.02 - 12.7062047364 * 0.01, 1e-9);
     ck_assert_double_eq_tol(number_at(analysis, "difference_low", 2 * 3), 0.02, 1e-9);
