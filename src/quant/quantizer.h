@@ -43,7 +43,7 @@ typedef struct MhoQuantizer {
      * learned one. Its activations (lower = 0) have a table; without one the policy is for weights only. */
     bool nonuniform;
 
-    /* Bytes of MhoQuantShape.scratch for each of per_channel weights (lower = -1); activations need none. */
+    /* Bytes of MhoQuantShape.scratch for each of per_channel values. Activations (lower = 0) need it in fit() only. */
     size_t scratch;
 
     /* Largest code n. Signed: 2^(bits-1) - 1 (bits = 2 is ternary), or 2^bits - 1 where only odd codes occur; unsigned:

@@ -32,7 +32,7 @@ static MhoStatus bench_open(const MhoNet *net, ChipBench *bench, MhoError *error
     MhoStatus status = mho_program_create(net, &bench->program, error);
 
     if (status == MHO_OK)
-        status = check_set(bench->program, bench->set, "test", error);
+        status = check_set(bench->program, bench->set, "evaluation", error);
     if (status == MHO_OK && calibration)
         status = check_set(bench->program, calibration, "calibration", error);
     if (status == MHO_OK)
