@@ -15,7 +15,7 @@ VALUES = {"chip.noise": "noise × {}", "chip.time": "after {}", "train.noise.wei
           "train.noise.activation": "trained with {} activation noise", "train.noise.sum": "trained with {} noise of sums"}
 WORDS = {"pcm": "PCM", "nor_flash": "NOR flash", "ideal": "ideal cell", "rram": "RRAM", "sonos": "SONOS"}
 # Words that mean something else under another key.
-WORDS_OF = {"noise.draw": {"chip": "fixed per chip", "image": "fresh for every image"}}
+WORDS_OF = {"noise.draw": {"chip": "weight noise fixed per chip", "image": "weight noise fresh for every image"}}
 TRAINING_NOISE = [key for key in LABELS if key.startswith("train.noise.")]
 PARTS = {"adc": "ADC", "dac": "DAC", "cell": "cell", "wire": "wire"}
 # Times in legends and on axes: the largest unit of which there is nearly one.

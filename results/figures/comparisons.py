@@ -2,7 +2,8 @@
 import numpy as np
 
 from figures.axes import Axis, Unusable, text
-from figures.drawing import COLOURS, draw_curves, finish, keep_percent, new_figure, set_x
+from figures.drawing import COLOURS, draw_curves, finish, keep_percent, name_style, new_figure, set_x
+from figures.panels import Panel, panels_of_groups
 from figures.results import choose, draw_references, independent, panel_masks, references
 
 SAMPLES = {"chip": "simulated chips", "seed": "networks of different seeds"}
@@ -64,40 +65,17 @@ class Difference(Table):
         return np.isfinite(self.mean) & (self.low <= 0) & (self.high >= 0)
 
 
-def one_at_a_time(axes):
-    """Several numeric conditions of which at most one differs from 0 in each row: each is the x of a panel of its own."""
-    numbers = [axis for axis in axes if not axis.words and axis.applies.all() and 0.0 in axis.distinct]
-    if len(numbers) < 2 or (np.sum([axis.values != 0 for axis in numbers], axis=0) > 1).any():
-        return []
-    return numbers
-
-
-def panels_one_at_a_time(table, alone, drawn):
-    """A panel per condition and, where words apply to it, per word; the rows in which all are 0 stand in every panel."""
-    words = [axis for axis in table.axes if axis not in alone]
-    quiet = drawn & np.all([axis.values == 0 for axis in alone], axis=0)
-    panels = []
-    for axis in alone:
-        loud = drawn & (axis.values != 0)
-        kinds = dict.fromkeys(tuple(word.values[row] for word in words) for row in np.flatnonzero(loud))
-        for kind in kinds:
-            of_kind = np.all([word.values == value for word, value in zip(words, kind)], axis=0) if words else loud
-            title = ", ".join(word.name_of(value) for word, value in zip(words, kind) if value != "")
-            panels.append((title, axis, loud & of_kind | quiet))
-    return panels
-
-
 def panels_of(table):
-    """[(title, x, rows)] of every panel; x is None where there is no numeric condition."""
+    """The panels; x is None where there is no numeric condition."""
     drawn = np.isfinite(table.mean)
-    alone = one_at_a_time(table.axes)
-    if alone:
-        return panels_one_at_a_time(table, alone, drawn)
+    groups = panels_of_groups(table, drawn)
+    if groups:
+        return groups
     panels, x, other = choose(table)
-    if x is None:
-        return [(title, None, rows) for title, rows in panel_masks(table, panels, drawn)]
-    panels = panels + [other] if other is not None else panels
-    return [(title, x, rows) for title, rows in panel_masks(table, panels, drawn & ~references(table, x))]
+    if x is not None:
+        panels = panels + [other] if other is not None else panels
+        drawn = drawn & ~references(table, x)
+    return [Panel(title, x, rows, [(0, "", rows)]) for title, rows in panel_masks(table, panels, drawn)]
 
 
 def draw_list(ax, table, rows, names, xlabel):
@@ -118,28 +96,31 @@ def draw_list(ax, table, rows, names, xlabel):
     ax.set_xlabel(xlabel)
 
 
-def draw_panel(ax, table, panel, names, label, bars):
-    title, x, rows = panel
-    ax.set_title(title)
-    if x is None:
-        draw_list(ax, table, rows, names, label)
+def draw_panel(ax, table, panel, names, label, bars, styled):
+    ax.set_title(panel.title)
+    if panel.x is None:
+        draw_list(ax, table, panel.rows, names, label)
         return
-    draw_curves(ax, table, x, table.variants, rows, bars)
-    draw_references(ax, table, references(table, x), [axis for axis in table.axes if axis.words], table.variants)
-    set_x(ax, x)
+    for style, words, rows in panel.lines:
+        draw_curves(ax, table, panel.x, table.variants, rows, bars, (style, len(panel.lines)) if styled else None)
+        if words:
+            name_style(ax, style, words, bars)
+    draw_references(ax, table, references(table, panel.x), [axis for axis in table.axes if axis.words], table.variants)
+    set_x(ax, panel.x)
 
 
 def draw_all(table_of_panel, label, bars, title, note):
     """A figure of panels, each with the table that it shows."""
-    lists = all(panel[1] is None for _, panel in table_of_panel)
-    shown = {name for table, (_, _, rows) in table_of_panel for name in table.variants.values[rows]}
+    lists = all(panel.x is None for _, panel in table_of_panel)
+    styled = any(words for _, panel in table_of_panel for _, words, _ in panel.lines)
+    shown = {name for table, panel in table_of_panel for name in table.variants.values[panel.rows]}
     names = [name for name in table_of_panel[0][0].variants.distinct if name in shown]
     figure, axes, width = new_figure(len(table_of_panel), free_x=True, wide=lists)
     for i, (ax, (table, panel)) in enumerate(zip(axes, table_of_panel)):
         if bars:
-            (ax.axvline if panel[1] is None else ax.axhline)(0, color="black", linewidth=0.8, zorder=1.8)
-        draw_panel(ax, table, panel, names, label, bars)
-        if panel[1] is not None:
+            (ax.axvline if panel.x is None else ax.axhline)(0, color="black", linewidth=0.8, zorder=1.8)
+        draw_panel(ax, table, panel, names, label, bars, styled)
+        if panel.x is not None:
             ax.set_ylabel(label if ax.get_subplotspec().is_first_col() else "")
     if not bars and not lists:
         keep_percent(axes)
@@ -150,7 +131,7 @@ def draw_all(table_of_panel, label, bars, title, note):
 def plot_table(file):
     table = Table(file)
     panels = panels_of(table)
-    lists = all(x is None for _, x, _ in panels)
+    lists = all(panel.x is None for panel in panels)
     note = "One sample of each, so no interval is known." if table.counted is None else \
         f"{'Points' if lists else 'Lines'}: mean over {table.counted}; {'bars' if lists else 'bands'}: 95 % Student " \
         "interval of that mean."
@@ -183,7 +164,7 @@ def plot_difference(file):
         raise Unusable("its analysis holds no finite difference")
     panels = []
     for table in tables:
-        for title, x, rows in panels_of(table):
-            words = [title, f"minus {table.versus}" if len(tables) > 1 else ""]
-            panels.append((table, (", ".join(word for word in words if word), x, rows)))
+        for panel in panels_of(table):
+            words = [panel.title, f"minus {table.versus}" if len(tables) > 1 else ""]
+            panels.append((table, panel._replace(title=", ".join(word for word in words if word))))
     return draw_all(panels, "accuracy difference\n(percentage points)", True, tables[0].title, caption_difference(tables))

@@ -45,19 +45,37 @@ def beside(x, values, i, n):
     return values + step * (max(x.distinct) - min(x.distinct))
 
 
-def draw_curves(ax, result, x, curves, mask, bars=False):
+def line_of(style):
+    return {"linestyle": (0, DASHES[style - 1]) if style else "-"}
+
+
+def name_style(ax, style, words, bars):
+    """What the style of some lines means, in grey, for the legend."""
+    look = {"color": "#777777", "marker": MARKERS[style], "label": words} | line_of(style)
+    if bars:
+        ax.errorbar([], [], yerr=[], **look)
+    else:
+        ax.plot([], [], **look)
+
+
+def draw_curves(ax, result, x, curves, mask, bars=False, line=None):
+    """line: (style number, lines that a curve has here), where styles tell lines of a curve apart; else markers tell
+    curves apart, too."""
     groups = [(None, mask)] if curves is None else [(v, mask & (curves.values == v)) for v in curves.distinct]
     drawn = [i for i, (_, part) in enumerate(groups) if part.any()]
     for i in drawn:
         value, part = groups[i]
         points = np.flatnonzero(part)
-        style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+        style, n = line or (0, 1)
+        look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[(style if line else i) % len(MARKERS)],
+                **line_of(style)}
         label = None if value is None else curves.name_of(value)
         if bars:
             points = points[np.argsort(x.values[points], kind="stable")]
-            draw_bars(ax, result, beside(x, x.values[points], drawn.index(i), len(drawn)), points, style, label)
+            at = beside(x, x.values[points], drawn.index(i) * n + style, len(drawn) * n)
+            draw_bars(ax, result, at, points, look, label)
         else:
-            draw_curve(ax, result, x, points, style, label)
+            draw_curve(ax, result, x, points, look, label)
 
 
 def places(values):
@@ -110,6 +128,15 @@ def keep_percent(axes):
             ax.set_ylim(max(low, 0.0), min(high, 100.0))
 
 
+def legend_columns(labels, width):
+    """As many columns, up to two per column of the page, as do not reach beyond the figure."""
+    for n in range(min(len(labels), int(width / COLUMN * 2)), 1, -1):
+        columns = np.array_split([len(label) for label in labels], n)
+        if sum(0.053 * max(column) + 0.42 for column in columns) <= width:
+            return n
+    return 1
+
+
 def finish(figure, title, note, width):
     """Title above, legend and caption below, sized in lines of text so that nothing overlaps."""
     columns = int(width / COLUMN * 62)
@@ -120,7 +147,7 @@ def finish(figure, title, note, width):
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels()):
             entries.setdefault(label, handle)
-    n_columns = max(1, min(len(entries), int(width / COLUMN * 2)))
+    n_columns = legend_columns(list(entries), width)
     n_rows = -(-len(entries) // n_columns) if entries else 0
     line = 0.135  # inches per line of small text
     bottom = line * (below.count("\n") + 1) + 0.05

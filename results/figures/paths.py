@@ -6,6 +6,7 @@ from figures.axes import Unusable, text
 from figures.comparisons import Table
 from figures.drawing import COLOURS, COLUMN, MARKERS, finish, plt
 
+BASIS = {"chip": " on the chip", "codes": ", codes"}  # what an accuracy of a competition on a chip is of
 BITS = "cividis_r"  # light: few bits; one lightness from end to end, so it prints and suits every eye
 
 
@@ -26,7 +27,7 @@ def bits_of_log(log):
     return bits, moved, [name + (" ADC" if k else "") for name, k in zip(names, converter)]
 
 
-def draw_bits(figure, ax, bits, moved, names, undone):
+def draw_bits(figure, ax, bits, moved, names, converter, undone):
     """Who had how many bits after which move; a dot: who went down, hollow where it was taken back."""
     levels = sorted(set(bits[np.isfinite(bits)]))
     index = np.searchsorted(levels, np.where(np.isfinite(bits), bits, levels[0])).astype(float)
@@ -40,6 +41,8 @@ def draw_bits(figure, ax, bits, moved, names, undone):
                 markerfacecolor=face, markeredgecolor=edge, markeredgewidth=0.7)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
+    for below in np.flatnonzero(np.diff(converter)):  # layers, then their converters
+        ax.axhline(below + 0.5, color="white", linewidth=3)
     ax.tick_params(length=0)
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
@@ -50,24 +53,34 @@ def draw_bits(figure, ax, bits, moved, names, undone):
     bar.outline.set_visible(False)
 
 
-def draw_size(ax, log):
-    """Mean bits of a weight after every move, the start included, as steps; what was taken back stays as it was."""
+def draw_size(ax, log, bits, converter):
+    """Mean bits after every move, the start included, as steps as wide as the cells below; what was taken back stays as
+    it was. Of a weight, and over the layers where their converters compete."""
     size = [log.attrs.get("start_size", np.nan)]
     for after, undone in zip(log["size"][()], log["undone"][()]):
         size.append(size[-1] if undone else after)
-    ax.step(np.arange(len(size)), size, where="post", color=COLOURS[0])
-    ax.set_ylabel("bits a weight,\nmean")
+    edges = np.arange(-0.5, len(size))
+    adc = bits[:, converter].mean(axis=1) if converter.any() else np.array([np.nan])
+    both = np.isfinite(adc).all()
+    ax.stairs(size, edges, baseline=None, color=COLOURS[0], linewidth=1.2, zorder=3,
+              label="bits of a weight" if both else None)
+    if both:
+        ax.stairs(adc, edges, baseline=None, color=COLOURS[2], linewidth=1.2, linestyle="--", zorder=3,
+                  label="bits of a layer's ADC")
+    ax.set_ylabel("bits, mean" if both else "bits a weight,\nmean")
+    ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, steps=[1, 2, 4, 5, 10], integer=True))
     ax.grid(True, color="#e5e5e5", linewidth=0.5)
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.1 * max(size[0], adc[0] if both else 0))
 
 
 def draw_accuracy(ax, log):
-    """Held-out accuracy after recovery, and what the same move cost before it."""
+    """Held-out accuracy after recovery, and what the same move cost before it; each says whether it is of the chip."""
+    held, probed = (BASIS.get(text(log.attrs.get(name, "")), "") for name in ("recovery", "feedback"))
     after = 100 * np.concatenate([[log.attrs.get("start_accuracy", np.nan)], log["accuracy_after"][()]])
     probe = 100 * log["accuracy_probe"][()]
-    ax.plot(np.arange(len(after)), after, color=COLOURS[0], marker="o", label="after recovery, held-out images")
+    ax.plot(np.arange(len(after)), after, color=COLOURS[0], marker="o", label="after recovery, held-out images" + held)
     ax.plot(np.arange(1, len(probe) + 1), probe, color=COLOURS[1], marker="v", linestyle="none",
-            label="just after the move, probe images")
+            label="just after the move, probe images" + probed)
     ax.set_ylabel("accuracy (%)")
     ax.grid(True, color="#e5e5e5", linewidth=0.5)
 
@@ -82,15 +95,17 @@ def plot_allocation(file):
     figure, axes = plt.subplots(3, 1, figsize=(2 * COLUMN, sum(heights) + 0.5), sharex=True,
                                 gridspec_kw={"height_ratios": heights})
     draw_accuracy(axes[0], log)
-    draw_size(axes[1], log)
-    draw_bits(figure, axes[2], bits, moved, names, log["undone"][()])
+    converter = log["converter"][()].astype(bool)
+    draw_size(axes[1], log, bits, converter)
+    draw_bits(figure, axes[2], bits, moved, names, converter, log["undone"][()])
     for ax in axes[:2]:  # as wide as the panel that has the scale of bits
         hidden = figure.colorbar(matplotlib.cm.ScalarMappable(), ax=ax, pad=0.015, fraction=0.04)
         hidden.ax.set_visible(False)
     axes[-1].set_xlabel("move")
     axes[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     end = text(log.attrs.get("end", ""))
-    note = f"Allocator {text(log.attrs.get('allocator', ''))}. Each move takes one layer a rung down (dot); " \
+    note = f"Allocator {text(log.attrs.get('allocator', ''))}. Each move takes one layer{' or its ADC' if converter.any() else ''} " \
+           "a rung down (dot); " \
            "then the whole network recovers." + (f" It ended by its budget of {end}." if end in ("size", "bops", "accuracy")
                                                  else "")
     if log["undone"][()].any():

@@ -121,20 +121,38 @@ def bits(path):
                 if names.index(variant) > names.index(other) else None, 5, "seed")
 
 
-def one_noise(path):
-    """Noise on weights, activations and sums, one at a time; only noise on weights knows how it is drawn."""
-    kinds = ["noise.weight", "noise.weight", "noise.activation", "noise.sum"]
-    conditions = {"k": (list(range(4)), ""), "level": ([0.0, 0.1, 0.3], "LSB")}
-    write_table(path, ["plain", "noise-trained"], conditions,
-                lambda variant, row: 0.9 - row["level"] * (1 + row["k"]) * (0.5 if variant == "plain" else 0.25))
+KINDS = ["noise.weight", "noise.activation", "noise.sum"]
+
+
+def write_noise(path, rows):
+    """Levels of the three kinds, a row each with chips' and images' draws where weights have noise; two variants."""
+    rows = [(levels, draw) for levels in rows for draw in (("chip", "image") if levels[0] else ("",))]
+    write_table(path, ["plain", "noise-trained"], {"row": (list(range(len(rows))), "")},
+                lambda variant, row: 0.9 - cost(variant, *rows[row["row"]]), ["plain"],
+                lambda variant, other, row: None if variant == other else (0.001 * row["row"], 0.005))
     with h5py.File(path, "r+") as file:
         table = file["summary/analysis"]
-        kind, level = table["k"][()], table["level"][()]
-        for key in dict.fromkeys(kinds):
-            table[key] = np.where(np.array([kinds[int(k)] == key for k in kind]), level, 0.0)
+        which = table["row"][()].astype(int)
+        for k, key in enumerate(KINDS):
+            table[key] = np.array([rows[i][0][k] for i in which], float)
             table[key].attrs["units"] = "LSB"
-        table["noise.draw"] = np.where((level == 0) | (kind > 1), b"", np.where(kind == 0, b"image", b"chip"))
-        table.attrs["conditions"] = ["noise.draw"] + list(dict.fromkeys(kinds))
+        table["noise.draw"] = [rows[i][1] for i in which]
+        table.attrs["conditions"] = ["noise.draw"] + KINDS
+
+
+def cost(variant, levels, draw):
+    return (levels[0] * (1.2 if draw == "image" else 1) + levels[1] / 2 + levels[2] / 10) * (1 if variant == "plain" else 0.5)
+
+
+def one_noise(path):
+    """Noise on weights, activations and sums, one at a time; only noise on weights knows how it is drawn."""
+    write_noise(path, [(0, 0, 0), (0.1, 0, 0), (0.3, 0, 0), (0, 0.2, 0), (0, 0.4, 0), (0, 0, 1), (0, 0, 2)])
+
+
+def three_noises(path):
+    """The same, and all at once in a fixed ratio."""
+    write_noise(path, [(0, 0, 0), (0.1, 0, 0), (0.3, 0, 0), (0, 0.2, 0), (0, 0.4, 0), (0, 0, 1), (0, 0, 2),
+                       (0.1, 0.1, 0.5), (0.2, 0.2, 1)])
 
 
 def list_only(path):
@@ -149,6 +167,7 @@ def write_log(group, undone=()):
     winners = ["conv1", "logits", "conv1", "conv1", "conv1"]
     group.attrs["allocator"], group.attrs["end"] = "ccq", "size"
     group.attrs["start_size"], group.attrs["start_accuracy"] = 8.0, 0.9
+    group.attrs["feedback"], group.attrs["recovery"] = "chip", "codes"
     group["competitor"], group["converter"] = ["conv1", "logits", "conv1"], np.array([0, 0, 1], "u1")
     group["winner"], group["winner_converter"] = winners, np.array([0, 0, 0, 1, 0], "i4")
     group["bits_from"] = np.array([8, 8, 6, 7, 4], "i4")
@@ -313,18 +332,62 @@ def check_bits(module, folder):
     assert "5 networks of different seeds" in note_of(figure) and "8 of 12 differences" in note_of(figure), note_of(figure)
 
 
+def curves_of(ax):
+    """{(colour, marker, whether dashed): (x, y)} of what is drawn; entries of the legend are left out."""
+    return {(line.get_color(), line.get_marker(), line.is_dashed()): (list(line.get_xdata()), line.get_ydata())
+            for line in ax.get_lines() if len(line.get_xdata()) > 1}
+
+
 def check_one_noise(module, folder):
-    """A panel per kind of noise and draw, each over its own level; the rows without noise stand in all of them."""
-    with h5py.File(os.path.join(folder, "one_noise.h5"), "r") as file:
-        figure = module.plot_table(file)
-    shown = {(ax.get_title(), ax.get_xlabel()): ax for ax in figure.axes if ax.get_visible()}
-    assert list(shown) == [("fresh for every image", "noise on weights (LSB)"), ("fixed per chip", "noise on weights (LSB)"),
-                           ("", "noise on activations (LSB)"), ("", "noise on sums (LSB)")], list(shown)
-    for k, ax in enumerate(shown.values()):
-        assert ax.get_ylim()[0] >= 0 and ax.get_ylim()[1] <= 100
-        plain = ax.get_lines()[0]
-        assert sorted(set(plain.get_xdata())) == [0, 0.1, 0.3]
-        assert abs(plain.get_ydata()[-1] - (90 - 15 * (1 + k))) < 1e-9, plain.get_ydata()
+    """A panel per kind of noise over its own levels, a line per draw of the weights, dashed where fresh for every image;
+    the row without noise stands in all of them. All three at once get the fourth panel, over the weights' level."""
+    blue, orange = module.drawing.COLOURS[:2]
+    drawn = {("o", False): "chip", ("s", True): "image"}
+    levels = {"noise on weights (LSB)": [0, 0.1, 0.3], "noise on activations (LSB)": [0, 0.2, 0.4],
+              "noise on sums (LSB)": [0, 1, 2]}
+    together = "noise on weights (LSB),\nactivations × 1, sums × 5"
+    for name, n in (("one_noise", 3), ("three_noises", 4)):
+        with h5py.File(os.path.join(folder, name + ".h5"), "r") as file:
+            figure = module.plot_table(file)
+        shown = [ax for ax in figure.axes if ax.get_visible()]
+        assert [ax.get_xlabel() for ax in shown] == [*levels, together][:n], [ax.get_xlabel() for ax in shown]
+        assert [ax.get_title() for ax in shown] == ["", "", "", "all three"][:n]
+        assert legend_of(figure) == ["plain", "noise-trained", "weight noise fixed per chip",
+                                     "weight noise fresh for every image"], legend_of(figure)
+        for k, ax in enumerate(shown):
+            at = levels.get(ax.get_xlabel(), [0, 0.1, 0.2])
+            curves = curves_of(ax)
+            of_draw = drawn if k in (0, 3) else {("o", False): ""}
+            assert set(curves) == {(colour, *look) for colour in (blue, orange) for look in of_draw}, list(curves)
+            assert len(ax.collections) == len(curves), "a line without its band"
+            for (colour, *look), (x, y) in curves.items():
+                noise = [[level * (k == kind) for kind in range(3)] if k < 3 else (level, level, 5 * level) for level in at]
+                variant = "plain" if colour == blue else "noise-trained"
+                expected = [90 - 100 * cost(variant, row, of_draw[tuple(look)]) for row in noise]
+                assert x == at and np.allclose(y, expected), (ax.get_xlabel(), x, y, expected)
+
+
+def check_noise_difference(module, folder):
+    """The difference's bars: a marker per draw, side by side; row 8 of the table is activations at 0.4."""
+    with h5py.File(os.path.join(folder, "three_noises.h5"), "r") as file:
+        figure = module.plot_difference(file)
+    assert [len([bars for bars in ax.containers if len(bars.lines[0].get_xdata())]) for ax in figure.axes] == [2, 1, 1, 2]
+    chip, image = (bars.lines[0] for bars in figure.axes[0].containers if len(bars.lines[0].get_xdata()))
+    assert (chip.get_marker(), image.get_marker()) == ("o", "s") and (chip.get_xdata() < image.get_xdata()).all()
+    assert np.allclose(chip.get_ydata(), [0, 0.1, 0.3]) and np.allclose(image.get_ydata(), [0, 0.2, 0.4])
+    assert np.allclose(figure.axes[1].containers[0].lines[0].get_ydata(), [0, 0.5, 0.6])
+
+
+def check_not_together(module, folder):
+    """Rows without a fixed ratio are a grid and no panel of their own: nothing that is drawn hides a condition."""
+    path = os.path.join(folder, "ratios.h5")
+    for rows, n in (([(0, 0.1, 0.1), (0, 0.2, 0.2)], 2), ([(0, 0.1, 0.1), (0, 0.2, 0.1)], 0), ([(0, 0.1, 0.1)], 0)):
+        write_noise(path, [(0, 0, 0), (0, 0.1, 0)] + rows)
+        with h5py.File(path, "r") as file:
+            shown = sys.modules["figures.panels"].panels_of_groups(sys.modules["figures.comparisons"].Table(file),
+                                                                   np.ones(2 * (2 + len(rows)), bool))
+        assert len(shown) == n, shown
+        assert not n or (shown[1].title, shown[1].x.label) == ("both", "noise on activations (LSB),\nsums × 1"), shown[1]
 
 
 def check_crowded_ticks(module, folder):
@@ -359,8 +422,13 @@ def check_allocation(module, folder):
     dots = [line for line in figure.axes[2].get_lines() if len(line.get_xdata())]
     assert [list(line.get_xdata()) for line in dots] == [[1, 2, 3, 4], [5]] and dots[1].get_markerfacecolor() == "white"
     assert list(figure.axes[0].get_lines()[0].get_ydata()) == [90, 90, 89, 88.5, 88.4, 87]
-    assert list(figure.axes[1].get_lines()[0].get_ydata()) == [8, 6.5, 6, 4.4, 4.4, 4.4]
+    steps = {patch.get_label(): patch.get_data() for patch in figure.axes[1].patches}
+    assert list(steps["bits of a weight"].values) == [8, 6.5, 6, 4.4, 4.4, 4.4], steps
+    assert list(steps["bits of a layer's ADC"].values) == [7, 7, 7, 7, 6, 6], steps
+    assert list(steps["bits of a weight"].edges) == [-0.5, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "steps and cells do not line up"
     assert "budget of size" in note_of(figure) and "taken back" in note_of(figure), note_of(figure)
+    assert [line.get_label() for line in figure.axes[0].get_lines()] == [
+        "after recovery, held-out images, codes", "just after the move, probe images on the chip"]
     assert [entry.get_text() for entry in curves.axes[0].texts] == ["float", "allocate", "fq"]
     assert [ax.get_ylabel() for ax in curves.axes] == ["loss", "rate, norm"] and curves.axes[1].get_yscale() == "log"
 
@@ -405,11 +473,11 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = sys.argv[2] if len(sys.argv) > 2 else temporary
         checks = [(write.__name__, lambda write=write: draw_twice(plot, write, folder, write.__name__))
-                  for write in (quickstart, drift, heat, names_only, model, difference, bits, one_noise, list_only,
-                                allocated, paths)]
+                  for write in (quickstart, drift, heat, names_only, model, difference, bits, one_noise, three_noises,
+                                list_only, allocated, paths)]
         checks += [(check.__name__, lambda check=check: check(module, folder))
                    for check in (check_quickstart, check_interval, check_times, check_heat, check_difference, check_bits,
-                                 check_one_noise,
+                                 check_one_noise, check_noise_difference, check_not_together,
                                  check_crowded_ticks, check_list, check_allocation, check_paths, check_epochs)]
         checks.append(("refusals", lambda: check_refusals(plot, folder)))
         failed = 0
