@@ -1,6 +1,7 @@
 /* uniq.c - k-quantile quantizer by uniformization, and the noise that stands for it in training.
  *
- *   thresholds F^-1(i / k), levels F^-1((i - 1/2) / k), k = 2^bits;  noisy weight F^-1(clip(F(w) + e)), e uniform
+ *   thresholds F^-1(i / k), levels F^-1((i - 1/2) / k), k = 2^bits;  noisy weight F^-1(clip(F(w) + e)), e uniform,
+ * clip to 1 / 2k .. 1 - 1 / 2k, where quantized weights end too (ours), or to 1e-5 of the tails, as published.
  * F: the Gaussian CDF of mean and unbiased sd, or the empirical one, so that bins are equally probable and a level is
  * its bin's median. Nothing is learned; codes = round(32639 level / e^s), e^s = largest |level|. Surrogate: straight
  *   dq/dw = 1;  exact  dq/dw = f(w) / f(q), the chain with F and the error in F constant (empirical f: 1 / k over the
@@ -251,8 +252,9 @@ static const MhoParam uniq_params[] = {
      "gradient of a value: passed straight through, or by the chain of uniformization", "straight exact", NULL},
     {"noise", MHO_CHOICE, offsetof(UniqParams, noise), NOISE_HALF, 0, 1, "",
      "injected noise reaches half a bin to either side, or a full bin (high noise)", "half full", NULL},
-    {"tails", MHO_CHOICE, offsetof(UniqParams, tails), TAILS_FREE, 0, 1, "",
-     "noisy weights stay within probabilities 1e-5 and 1 - 1e-5, or within the outermost levels (ours)", "free levels",
+    {"tails", MHO_CHOICE, offsetof(UniqParams, tails), TAILS_LEVELS, 0, 1, "",
+     "noisy weights stay within probabilities 1e-5 and 1 - 1e-5 as published, or within the outermost levels (ours: "
+     "better on held-out images)", "free levels",
      NULL},
     {"cdf", MHO_CHOICE, offsetof(UniqParams, cdf), CDF_GAUSSIAN, 0, 1, "",
      "distribution of weights: a fitted Gaussian, or their own order", "gaussian empirical", NULL},

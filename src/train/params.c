@@ -41,8 +41,8 @@ static const MhoParam train_params[] = {
     TRAIN_INT("held_out", held_out, 5000, 1, 100000000, "images", "training images kept for validation"),
     TRAIN_INT("limit", limit, 0, 0, 100000000, "images", "first n training images; 0: all"),
     TRAIN_INT("staged.layers", staged_layers, 1, 0, 4096, "layers",
-              "layers that learn together where the quantizer of weights injects noise, one group after the other; 0: "
-              "all at once"),
+              "layers that learn together where the quantizer of weights injects noise, one group after the other, each "
+              "with the whole course of the rate; 0: all at once"),
     {"staged.noise", MHO_BOOL, offsetof(MhoTrainParams, staged_noise), 1, 0, 1, "",
      "off: where the quantizer of weights injects noise, layers learn through their codes instead, all at once", NULL,
      NULL},
@@ -52,12 +52,13 @@ static const MhoParam train_params[] = {
     TRAIN_REAL("weight_clip", weight_clip, 0.0, 0.0, 100.0, "",
                "weights stay within this many standard deviations of their layer; 0: anywhere"),
     TRAIN_TEXT("chip", chip, "",
-               "the chip of stages chip: key=value, relative to chip., as \"cell.name=pcm time=86400\""),
+               "the chip of stages chip, and of layers that compete on a chip: key=value, relative to chip., as "
+               "\"cell.name=pcm time=86400\""),
     TRAIN_INT("chip_repeat", chip_repeat, 2, 1, 1000, "chips",
-              "chips that the held-out accuracy of a chip stage is taken over"),
+              "chips that the held-out accuracy of a chip stage, or of a recovery on the chip, is taken over"),
     {"chip_curriculum", MHO_CHOICE, offsetof(MhoTrainParams, chip_curriculum), MHO_CURRICULUM_FIXED, 0, 2, "",
      "time since programming of a chip stage's steps: the chip's, log-uniform from 20 s to it, or up to a limit that "
-     "grows to it over the stage", "fixed spread growing", NULL},
+     "grows to it over the stage (over each epoch of a recovery)", "fixed spread growing", NULL},
 };
 
 static MhoStatus check_train(const void *block, MhoError *error)

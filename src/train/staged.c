@@ -10,22 +10,27 @@
 /* What joins two layers has the mode of the later one, which is the larger number. */
 _Static_assert(MHO_MODE_CODES < MHO_MODE_NOISE && MHO_MODE_NOISE < MHO_MODE_CLEAN, "modes in the order of progress");
 
-/* The group that learns. */
-static size_t running_group(const MhoNet *net, double progress, size_t layers)
+int mho_staged_turns(const MhoNet *net, int layers)
 {
-    size_t weighted = 0;
+    int weighted = 0;
 
     for (size_t i = 0; i < net->n_nodes; i++)
         weighted += mho_node_conv(&net->nodes[i]) ? 1 : 0;
-    const size_t groups = weighted > 0 ? (weighted + layers - 1) / layers : 1;
-    const double group = progress * (double)groups;
+    return layers > 0 && weighted > 0 ? (weighted + layers - 1) / layers : 1;
+}
 
-    return !(group > 0.0) ? 0 : group < (double)groups ? (size_t)group : groups - 1;
+/* The group that learns. */
+static size_t running_group(const MhoNet *net, double progress, int layers)
+{
+    const int groups = mho_staged_turns(net, layers);
+    const double group = progress * groups;
+
+    return !(group > 0.0) ? 0 : (size_t)(group < groups ? group : groups - 1);
 }
 
 void mho_staged_modes(const MhoNet *net, double progress, int layers, uint8_t *modes, bool *frozen)
 {
-    const size_t size = layers > 0 ? (size_t)layers : net->n_nodes, running = running_group(net, progress, size);
+    const size_t size = layers > 0 ? (size_t)layers : net->n_nodes, running = running_group(net, progress, layers);
     size_t weighted = 0;
 
     for (size_t i = 0; i < net->n_nodes; i++) {

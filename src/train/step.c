@@ -97,10 +97,18 @@ static double rate_of(const MhoTraining *t, size_t number)
     const MhoTrainParams *params = t->input->train;
     const double recipe = stage->kind == MHO_STAGE_FLOAT ? params->rate : params->quant_rate;
     const double done = t->course.stage_epochs + ((double)number + 1.0) / (double)t->batches.n_batches;
+    double turn = done;
 
     if (stage->kind == MHO_STAGE_ALLOCATE)
         return t->input->allocation->rate(t->input->allocation->context, done);
-    return mho_schedule_rate(params, stage->rate > 0.0 ? stage->rate : recipe, done, stage->epochs);
+    if (t->modes) { /* every turn is a training of its own: the whole course of the rate, played faster */
+        const int turns = mho_staged_turns(t->course.net, params->staged_layers);
+        const double before = progress_of(t, number) * turns;
+        const double step = turns / (stage->epochs * (double)t->batches.n_batches);
+
+        turn = fmin(before - floor(before) + step, 1.0) * stage->epochs;
+    }
+    return mho_schedule_rate(params, stage->rate > 0.0 ? stage->rate : recipe, turn, stage->epochs);
 }
 
 MhoStatus mho_training_step(MhoTraining *t, size_t number, double *loss, size_t *hits, MhoError *error)

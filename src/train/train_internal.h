@@ -18,7 +18,7 @@ typedef enum MhoStageKind {
 typedef struct MhoStage {
     char name[MHO_NAME_MAX]; /* as written, without epochs: "float", "2/4", "fq", "fq 2/4", "chip", "allocate" */
     MhoStageKind kind;
-    bool chip;      /* forward through the device model */
+    bool chip;      /* forward through the device model; of "allocate": its recoveries */
     bool allocated; /* the allocator's bits: weight_bits and activation_bits are those it began with */
     int weight_bits, activation_bits; /* of the net in this stage; 0: float */
     int epochs;
@@ -114,6 +114,7 @@ void mho_sgd_update(size_t n, float rate, float momentum, float decay, const flo
  * frozen, groups after it CLEAN; a quantizer goes with the weighted layer before it, the later one where an addition
  * joins two. Only weighted layers are frozen. Baskin et al., UNIQ, arXiv:1804.10969. */
 void mho_staged_modes(const MhoNet *net, double progress, int layers, uint8_t *modes, bool *frozen);
+int mho_staged_turns(const MhoNet *net, int layers); /* groups, each with an equal share of the stage */
 
 /* stage.c */
 
@@ -186,7 +187,7 @@ typedef struct MhoTraining {
     const MhoTrainInput *input;
     MhoCourse course;
     MhoBatches batches;
-    MhoDataset judged; /* held-out images of a chip stage's accuracy */
+    MhoDataset judged; /* held-out images of accuracies on chips */
     MhoLoss loss;
     bool injects;                              /* weights learn by injected noise */
     MhoPass *pass, *teacher;                   /* of the running stage; teacher: NULL when it has no weight */

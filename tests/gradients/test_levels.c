@@ -387,7 +387,7 @@ START_TEST(test_noise_is_uniform)
 
     draw(8, MANY, -0.2F, 0.5F, x);
     moments(MANY, x, &mean, &sd);
-    open_policy("uniq gradient=exact");
+    open_policy("uniq gradient=exact tails=free");
     q->inject(params, shape_of(bits, MANY), x, NULL, (MhoStream){.seed = 3}, noisy, slope);
     for (size_t i = 0; i < MANY; i++) {
         const double u = F((double)x[i], mean, sd), e = (F((double)noisy[i], mean, sd) - u) * k + 0.5;
@@ -421,9 +421,9 @@ START_TEST(test_noise_of_streams)
 
     draw(9, N, 0.0F, 1.0F, x);
     memcpy(x + N, x, N * sizeof *x);
-    open_policy("uniq noise=full");
+    open_policy("uniq noise=full tails=free");
     q->inject(params, two, x, NULL, (MhoStream){.seed = 3, .step = 4}, wide, NULL);
-    open_policy("uniq");
+    open_policy("uniq tails=free");
     q->inject(params, two, x, NULL, (MhoStream){.seed = 3, .step = 4}, noisy, NULL);
     q->inject(params, two, x, NULL, (MhoStream){.seed = 3, .step = 4}, again, NULL);
     ck_assert_mem_eq(noisy, again, sizeof noisy);

@@ -170,21 +170,25 @@ static void plausible(size_t n, const size_t *count, const char *what)
 START_TEST(test_empirical_noise)
 {
     static float x[MANY], noisy[MANY], slope[MANY];
-    const char *const policies[2] = {"uniq cdf=empirical gradient=exact", "uniq cdf=empirical noise=full"};
+    const char *const policies[3] = {"uniq cdf=empirical gradient=exact tails=free",
+                                     "uniq cdf=empirical noise=full tails=free", "uniq cdf=empirical gradient=exact"};
     const int bits = _i, k = 1 << bits;
 
     draw_skewed(3, MANY, x);
     sort(MANY, x);
-    for (int full = 0; full < 2; full++) {
-        const double half = (full ? 1.0 : 0.5) / k, spread = 0.5 / k;
+    for (int form = 0; form < 3; form++) {
+        const bool full = form == 1;
+        const double half = (full ? 1.0 : 0.5) / k, spread = 0.5 / k, end = half + (form == 2 ? spread : 0.0);
         size_t count[CELLS] = {0};
 
-        open_policy(policies[full]);
+        open_policy(policies[form]);
         q->inject(params, shape_of(bits, -1, MANY), x, NULL, (MhoStream){.seed = 3}, noisy, slope);
         for (size_t i = 0; i < MANY; i++) {
             const double u = F(MANY, (double)x[i]), u_n = F(MANY, (double)noisy[i]), e = (u_n - u) / (2.0 * half) + 0.5;
 
-            if (u < half || u > 1.0 - half)
+            if (form == 2)
+                holds(u_n > spread - 1e-3 && u_n < 1.0 - spread + 1e-3, "within the outermost levels", u_n);
+            if (u < end || u > 1.0 - end)
                 continue;
             holds(e > -2e-3 && e < 1.002, "noise in half widths", 2.0 * e - 1.0);
             count[(size_t)(fmin(fmax(e, 0.0), 0.999999) * CELLS)]++;
@@ -195,7 +199,7 @@ START_TEST(test_empirical_noise)
                              (quantile(MANY, u_n + spread) - quantile(MANY, u_n - spread)),
                          1.0, 5e-3, "slope over the chain's");
         }
-        plausible(CELLS, count, policies[full]);
+        plausible(CELLS, count, policies[form]);
     }
 }
 END_TEST

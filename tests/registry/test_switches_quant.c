@@ -341,6 +341,22 @@ static bool widens_noise(const MhoModel *model, const void *params, double on)
     return on > 0.5 ? most > 1.8 / 16.0 && most < 2.001 / 16.0 : most < 1.001 / 16.0;
 }
 
+/* Noisy values of normal weights at 3 bits end where the levels do, or go on. */
+static bool ends_noise(const MhoModel *model, const void *params, double on)
+{
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    static double scratch[N_NORMALS];
+    float x[N_NORMALS], noisy[N_NORMALS], log_scale;
+    double most = 0.0;
+
+    mho_normal_fill((MhoStream){.seed = 4, .noise = 1.0F}, MHO_DRAW_TEST, N_NORMALS, x);
+    quantizer->fit(params, normal_shape(scratch), x, &log_scale);
+    quantizer->inject(params, normal_shape(scratch), x, NULL, (MhoStream){.seed = 2}, noisy, NULL);
+    for (int i = 0; i < N_NORMALS; i++)
+        most = fmax(most, fabs((double)noisy[i]) / exp((double)log_scale));
+    return on > 0.5 ? most < 1.0001 : most > 1.2;
+}
+
 /* Levels of skewed weights are used equally often, or not. */
 static bool follows_order(const MhoModel *model, const void *params, double on)
 {
@@ -451,6 +467,8 @@ static const Switch switches[] = {
     {"quantizer.uniq", "gradient", "straight", "exact", chains_gradient, NULL},
     {"quantizer.uniq", "noise", "full", "half", widens_noise, NULL},
     {"quantizer.uniq", "noise", "half", "full", widens_noise, NULL},
+    {"quantizer.uniq", "tails", "levels", "free", ends_noise, NULL},
+    {"quantizer.uniq", "tails", "free", "levels", ends_noise, NULL},
     {"quantizer.uniq", "cdf", "empirical", "gaussian", follows_order, NULL},
     {"quantizer.uniq", "cdf", "gaussian", "empirical", follows_order, NULL},
     {"quantizer.uniq", "activation_sigma", "2", "3", spreads_levels, NULL},
