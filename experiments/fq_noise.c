@@ -14,7 +14,7 @@
 static const char *const keys[] = {"train.noise.weight", "train.noise.activation", "train.noise.sum"};
 static const char *const tests[] = {"noise.weight", "noise.activation", "noise.sum"};
 static const char *const versus[] = {"plain training"};
-enum { N_KINDS = sizeof tests / sizeof *tests };
+enum { N_KINDS = sizeof tests / sizeof *tests, QUIET = N_KINDS, TOGETHER }; /* a row's noise: one kind or these */
 
 static const double bearable = 0.01; /* a point of accuracy less than the plain net without noise */
 
@@ -62,21 +62,22 @@ static double sigma_of(const Rows *rows, size_t i, size_t kind)
     return rows->sigma[kind] && !isnan(rows->sigma[kind][i]) ? rows->sigma[kind][i] : 0.0;
 }
 
-/* Is this row's noise of one kind only, of this draw where weights are drawn? */
+/* Is this row's noise of this kind only, of this draw where weights are drawn? */
 static bool is_of_kind(const Rows *rows, size_t i, size_t kind, const char *draw)
 {
     for (size_t k = 0; k < N_KINDS; k++)
-        if ((sigma_of(rows, i, k) > 0.0) != (k == kind))
+        if ((sigma_of(rows, i, k) > 0.0) != (k == kind || kind == TOGETHER))
             return false;
-    return kind > 0 || !rows->draw || strcmp(rows->draw[i], draw) == 0;
+    return (kind > 0 && kind != TOGETHER) || !rows->draw || strcmp(rows->draw[i], draw) == 0;
 }
 
 static bool is_quiet(const Rows *rows, size_t i)
 {
-    return is_of_kind(rows, i, N_KINDS, "");
+    return is_of_kind(rows, i, QUIET, "");
 }
 
-/* Largest noise of a kind up to which the variant stays within reach of `reference` at every level tested; 0: none. */
+/* Largest noise of a kind up to which the variant stays within reach of `reference` at every level tested; 0: none.
+ * Together: the weights' noise. */
 static double borne(const Rows *rows, const char *variant, size_t kind, const char *draw, double reference)
 {
     double least_lost = INFINITY, most = 0.0;
@@ -84,7 +85,7 @@ static double borne(const Rows *rows, const char *variant, size_t kind, const ch
         for (size_t i = 0; i < rows->n; i++) {
             if (strcmp(rows->variant[i], variant) != 0 || !is_of_kind(rows, i, kind, draw))
                 continue;
-            const double sigma = sigma_of(rows, i, kind);
+            const double sigma = sigma_of(rows, i, kind == TOGETHER ? 0 : kind);
             if (pass == 0 && rows->mean[i] < reference - bearable && sigma < least_lost)
                 least_lost = sigma;
             if (pass == 1 && sigma < least_lost && sigma > most)
@@ -105,22 +106,26 @@ static void print_borne(const Rows *rows, double reference, FILE *out)
 {
     static const struct {
         size_t kind;
-        const char *draw, *words;
-    } lines[] = {{0, "chip", "weights, one draw a chip"}, {0, "image", "weights, fresh for every image"},
-                 {1, "", "activations"}, {2, "", "sums"}};
+        const char *draw, *words, *drawn, *unit;
+    } lines[] = {{0, "chip", "weights", ", one draw a chip", ""},
+                 {0, "image", "weights", ", fresh for every image", ""},
+                 {1, "", "activations", "", ""},
+                 {2, "", "sums", "", ""},
+                 {TOGETHER, "chip", "all three", ", weights one draw a chip", " of weights"},
+                 {TOGETHER, "image", "all three", ", weights fresh for every image", " of weights"}};
     fprintf(out, "Largest noise tested that leaves at most a point below plain training without noise, %.2f %%\n",
             100.0 * reference);
     for (size_t l = 0; l < sizeof lines / sizeof *lines; l++) {
-        if (!any_of_kind(rows, lines[l].kind, lines[l].draw) || (l == 1 && !rows->draw))
+        if (!any_of_kind(rows, lines[l].kind, lines[l].draw) || (!rows->draw && strcmp(lines[l].draw, "image") == 0))
             continue;
-        fprintf(out, "  %s:", l == 0 && !rows->draw ? "weights" : lines[l].words);
+        fprintf(out, "  %s%s:", lines[l].words, rows->draw ? lines[l].drawn : "");
         for (size_t i = 0, n = 0; i < rows->n; i++) {
             if (!is_quiet(rows, i)) /* every variant has one such row */
                 continue;
             const double most = borne(rows, rows->variant[i], lines[l].kind, lines[l].draw, reference);
             fprintf(out, "%s %s %s", n++ ? ";" : "", rows->variant[i], most > 0.0 ? "" : "none");
             if (most > 0.0)
-                fprintf(out, "%g LSB", most);
+                fprintf(out, "%g LSB%s", most, lines[l].unit);
         }
         fprintf(out, "\n");
     }
