@@ -336,12 +336,25 @@ static MhoStatus read_position(const Source *from, MhoCourse *course, MhoError *
     return MHO_OK;
 }
 
+/* A net that reads these images; everything of a training is sized by them. */
+static MhoStatus make_net(const Source *from, const MhoRecord *record, MhoNet **net, MhoError *error)
+{
+    const MhoDataset *set = from->input->kept;
+    const MhoStatus status = mho_net_from_record(record, from->file, net, error);
+
+    if (status != MHO_OK)
+        return status;
+    const MhoShape shape = (*net)->nodes[0].shape;
+    if (shape.h != set->h || shape.w != set->w || shape.c != set->c || (*net)->n_classes != set->n_classes)
+        return damaged(from, "its net is of other images", error);
+    return MHO_OK;
+}
+
 static MhoStatus read_net(const Source *from, const char *path, MhoNet **net, MhoError *error)
 {
     const MhoRecord *record = mho_record_find(from->record, path);
 
-    return record ? mho_net_from_record(record, from->file, net, error)
-                  : damaged(from, "a net of its stage is missing", error);
+    return record ? make_net(from, record, net, error) : damaged(from, "a net of its stage is missing", error);
 }
 
 static MhoStatus read_allocation(const Source *from, MhoError *error)
@@ -361,7 +374,7 @@ MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoCourse *course, Mho
     if (status == MHO_OK)
         status = read_history(&from, course, error);
     if (status == MHO_OK)
-        status = mho_net_from_record(from.record, from.file, &course->net, error);
+        status = make_net(&from, from.record, &course->net, error);
     if (status == MHO_OK)
         status = read_net(&from, "training/best", &course->best, error);
     if (status == MHO_OK && course->stage > 0)
@@ -376,19 +389,11 @@ MhoStatus mho_checkpoint_start(const MhoTrainInput *input, MhoCourse *course, Mh
 {
     const char *file = input->start_file ? input->start_file : "the first stage's model";
     const Source from = {.input = input, .record = input->start, .file = file};
-    const MhoDataset *set = input->kept;
 
     course->stage = 1;
     MhoStatus status = read_history(&from, course, error);
     for (size_t i = 0; i < course->n_history && status == MHO_OK; i++)
         if (strcmp(course->history[i].stage, course->ladder.stages[0].name) != 0)
             status = damaged(&from, "it was trained beyond the first stage", error);
-    if (status == MHO_OK)
-        status = mho_net_from_record(from.record, from.file, &course->net, error);
-    if (status != MHO_OK)
-        return status;
-    const MhoShape shape = course->net->nodes[0].shape;
-    if (shape.h != set->h || shape.w != set->w || shape.c != set->c || course->net->n_classes != set->n_classes)
-        return damaged(&from, "its net is of other images", error);
-    return MHO_OK;
+    return status == MHO_OK ? make_net(&from, from.record, &course->net, error) : status;
 }

@@ -245,6 +245,41 @@ START_TEST(test_resume_refuses_stages_beyond_the_ladder)
 }
 END_TEST
 
+/* The net, the best one and the teacher of a damaged file are of the images at hand, or training does not go on. */
+START_TEST(test_resume_refuses_nets_of_other_images)
+{
+    static const char *const nets[] = {"best", "teacher"};
+    const MhoShape input = {SAMPLE_SIDE, SAMPLE_SIDE, 1};
+    Sample sample;
+    MhoNet *other;
+
+    sample_open(&sample);
+    must(sample_run(&sample), &sample.error);
+    mho_net_destroy(sample.net);
+    MhoRecord *training = (MhoRecord *)(uintptr_t)mho_record_find(sample.checkpoints[4], "training");
+    sample.input.resume = sample.checkpoints[4];
+    sample.input.resume_file = "partial.h5";
+    must(mho_net_build("allconv", input, SAMPLE_CLASSES + 60, 0.25, 3, &other, &error), &error);
+    for (size_t i = 0; i < 2; i++) {
+        MhoRecord *record, *right = (MhoRecord *)(uintptr_t)mho_record_find(training, nets[i]);
+
+        right->name[0]++; /* out of sight */
+        must(mho_record_child(training, nets[i], &record, &error), &error);
+        must(mho_net_to_record(other, record, &error), &error);
+        must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its net is of other images");
+        record->name[0] = '-';
+        right->name[0]--;
+    }
+    must(sample_run(&sample), &sample.error);
+    mho_net_destroy(sample.net);
+    sample.net = NULL;
+    sample.kept.n_classes++;
+    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its net is of other images");
+    mho_net_destroy(other);
+    sample_close(&sample);
+}
+END_TEST
+
 START_TEST(test_divergence_is_reported)
 {
     Sample sample;
@@ -356,6 +391,7 @@ static Suite *run_suite(void)
                  {"resume", test_resume},
                  {"strangers", test_resume_refuses_strangers},
                  {"stages", test_resume_refuses_stages_beyond_the_ladder},
+                 {"nets", test_resume_refuses_nets_of_other_images},
                  {"divergence", test_divergence_is_reported},
                  {"bad_input", test_bad_input},
                  {"other_bits", test_other_bits_without_batchnorm},
