@@ -354,6 +354,21 @@ static MhoStatus read_moves(const Reading *reading, MhoError *error)
     return status == MHO_OK ? read_columns(reading, winner->shape[0], error) : status;
 }
 
+/* A net that reads the images at hand. */
+static MhoStatus read_accepted(const Reading *reading, const MhoRecord *record, MhoError *error)
+{
+    const MhoDataset *set = reading->c->input.held;
+    const MhoStatus status = mho_net_from_record(record, reading->file, &reading->c->accepted, error);
+
+    if (status != MHO_OK)
+        return status;
+    const MhoShape shape = reading->c->accepted->nodes[0].shape;
+    if (shape.h != set->h || shape.w != set->w || shape.c != set->c ||
+        reading->c->accepted->n_classes != set->n_classes)
+        return damaged(reading, "the net before its last move is of other images", error);
+    return MHO_OK;
+}
+
 MhoStatus mho_moves_from_record(void *context, const MhoRecord *group, const char *file, MhoError *error)
 {
     const Reading reading = {.c = context, .group = group, .file = file};
@@ -366,7 +381,5 @@ MhoStatus mho_moves_from_record(void *context, const MhoRecord *group, const cha
         status = read_competitors(&reading, error);
     if (status == MHO_OK)
         status = read_moves(&reading, error);
-    if (status == MHO_OK && accepted)
-        status = mho_net_from_record(accepted, file, &reading.c->accepted, error);
-    return status;
+    return status == MHO_OK && accepted ? read_accepted(&reading, accepted, error) : status;
 }
