@@ -414,6 +414,12 @@ START_TEST(test_record_round_trip)
     other.input.allocator_params = stage.input.allocator_params;
     stage_begin(&other);
     MhoRecord *log = log_of(&stage);
+    other.sample.held.n_classes++;
+    must_refuse(other.allocation.from_record(other.allocation.context, log, "file", &other.error), &other.error,
+                MHO_INPUT, "is of other images");
+    other.sample.held.n_classes--;
+    mho_allocation_destroy(&other.allocation);
+    stage_begin(&other);
     must(other.allocation.from_record(other.allocation.context, log, "file", &other.error), &other.error);
     must(mho_net_copy(net, &twin, &stage.error), &stage.error);
     mho_record_destroy(log);
