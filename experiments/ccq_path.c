@@ -107,7 +107,10 @@ static double mean_of(const MhoRecord *paths, const char *name, const char *vari
     const MhoArray *names = mho_record_array(paths, "variant"), *array = mho_record_array(paths, name);
     double sum = 0.0;
     size_t n = 0;
-    for (size_t p = 0; names && array && p < names->shape[0]; p++) {
+    if (!names || names->type != MHO_STRING || !array || array->type != MHO_F64 ||
+        mho_array_count(array) != mho_array_count(names)) /* of a file */
+        return NAN;
+    for (size_t p = 0; p < mho_array_count(names); p++) {
         double value = ((const double *)array->data)[p];
         if (strcmp(((char *const *)names->data)[p], variant) != 0 || isnan(value))
             continue;

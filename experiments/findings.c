@@ -23,9 +23,12 @@ char *findings_print(const MhoRecord *result, const char *headline, void (*more)
     if (!out)
         return NULL;
     fprintf(out, "%s\n", headline);
-    if (analysis)
+    const bool readable = analysis && mho_comparison_is_table(analysis);
+    if (!readable)
+        fprintf(out, "  The result holds no table of a comparison.\n");
+    else
         mho_comparison_print(analysis, out);
-    if (analysis && more)
+    if (readable && more)
         more(analysis, out);
     if (fclose(out) == 0)
         return text;

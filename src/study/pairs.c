@@ -417,13 +417,40 @@ static void print_differences(const MhoRecord *table, size_t i, bool several, FI
     }
 }
 
+/* Whether an array other than "versus" has a value for each of n rows, or for each of n rows and n_versus variants. */
+static bool is_column(const MhoArray *array, size_t n, size_t n_versus)
+{
+    bool counts = strcmp(array->name, "samples") == 0, pairs = strncmp(array->name, "difference_", 11) == 0;
+    if (array->rank != (pairs ? 2 : 1) || array->shape[0] != n || (pairs && array->shape[1] != n_versus))
+        return false;
+    if (counts)
+        return array->type == MHO_I64;
+    bool number = pairs || strncmp(array->name, "accuracy_", 9) == 0;
+    return array->type == MHO_F64 || (array->type == MHO_STRING && !number);
+}
+
+bool mho_comparison_is_table(const MhoRecord *record)
+{
+    const MhoArray *variant = mho_record_array(record, "variant"), *versus = mho_record_array(record, "versus");
+    if (!variant || variant->type != MHO_STRING || variant->rank != 1 || !mho_record_array(record, "samples") ||
+        (versus && (versus->type != MHO_STRING || versus->rank != 1)))
+        return false;
+    for (size_t i = 0; i < record->n_arrays; i++)
+        if (record->arrays[i] != versus &&
+            !is_column(record->arrays[i], variant->shape[0], versus ? versus->shape[0] : 0))
+            return false;
+    return true;
+}
+
 void mho_comparison_print(const MhoRecord *table, FILE *out)
 {
-    const MhoArray *variant = mho_record_array(table, "variant"), *samples = mho_record_array(table, "samples");
     const double *mean = values_of(table, "accuracy_mean"), *low = values_of(table, "accuracy_low"),
                  *high = values_of(table, "accuracy_high");
+    if (!mho_comparison_is_table(table) || !mean || !low || !high)
+        return;
+    const MhoArray *variant = mho_record_array(table, "variant"), *samples = mho_record_array(table, "samples");
     const char *what = mho_attribute_string(&table->attributes, "samples_are");
-    size_t n = variant && samples && mean && low && high ? variant->shape[0] : 0;
+    size_t n = variant->shape[0];
     for (size_t first = 0; first < n; first++) {
         size_t before = 0;
         while (before < first && !same_condition(table, before, first))

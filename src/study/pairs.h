@@ -64,8 +64,11 @@ MhoStatus mho_comparison_add(const MhoPoints *points, const MhoComparison *compa
 MhoStatus mho_comparison_points(const MhoPoints *points, const MhoComparison *comparison, size_t **rows,
                                 size_t *n, MhoError *error) MHO_CHECKED;
 
+/* Whether a record, from any file, is such a table: arrays of these types with a value for every row. */
+bool mho_comparison_is_table(const MhoRecord *record);
+
 /* The table in words, a line per row and one per difference, which says "contains 0" where no difference is shown. No
- * interval stands behind a single sample. */
+ * interval stands behind a single sample. Nothing for what is no table. */
 void mho_comparison_print(const MhoRecord *table, FILE *out);
 
 #endif

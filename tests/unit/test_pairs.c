@@ -137,6 +137,42 @@ START_TEST(test_single)
 }
 END_TEST
 
+/* Arrays of a file that are no table, one thing wrong with each, are read by nobody. */
+START_TEST(test_what_is_no_table)
+{
+    static const char *const names[] = {"samples", "accuracy_low", "difference_mean", "difference_mean", "chip.time",
+                                        "variant", "versus", "samples", "accuracy_mean"};
+    static const double accuracy[] = {0.5, 0.6, 0.7, 0.8}, times[] = {25.0, 25.0};
+    static const char *const ladders[] = {"a", "b"};
+    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = ladder, .versus = versus, .n_versus = 1};
+    MhoRecord *result = sample_result(2, 2, accuracy), *table = sample_analysis(result);
+    MhoError error = {0};
+    MhoPoints points;
+    char *text = NULL;
+    size_t size = 0;
+    sample_key(result, "train.ladder", MHO_STRING, 2, ladders);
+    sample_key(result, "chip.time", MHO_F64, 2, times);
+    must(mho_points_read(result, &points, &error), &error);
+    must(mho_comparison_add(&points, &comparison, table, &error), &error);
+    ck_assert(mho_comparison_is_table(table));
+    MhoArray *array = (MhoArray *)(uintptr_t)mho_record_array(table, names[_i]), right = *array;
+    if (_i < 5)
+        array->shape[_i == 3] += 1;
+    else if (_i < 7)
+        array->rank = 2;
+    else
+        array->type = MHO_U8;
+    ck_assert(!mho_comparison_is_table(table));
+    FILE *out = open_memstream(&text, &size);
+    mho_comparison_print(table, out);
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_str_eq(text, "");
+    *array = right;
+    free(text);
+    mho_record_destroy(result);
+}
+END_TEST
+
 /* Where a key does not apply (NaN), points agree in it. */
 START_TEST(test_not_applicable)
 {
@@ -163,6 +199,7 @@ int main(void)
     tcase_add_test(tests, test_over_seeds);
     tcase_add_test(tests, test_incomplete);
     tcase_add_test(tests, test_single);
+    tcase_add_loop_test(tests, test_what_is_no_table, 0, 9);
     tcase_add_test(tests, test_not_applicable);
     suite_add_tcase(suite, tests);
     return test_main(suite);
