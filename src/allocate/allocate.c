@@ -258,11 +258,19 @@ static MhoStatus go_on(MhoCompeting *c, const MhoNet *net, double accuracy, MhoN
     return next_move(c, net, accuracy, progress_of(c, size, bops, accuracy), next, name, error);
 }
 
+/* With converters of their own, where these compete. */
+static MhoStatus begin(void *context, const MhoNet *net, MhoNet **first, MhoError *error)
+{
+    const MhoCompeting *c = context;
+
+    *first = NULL;
+    return c->adc_rungs.n > 0 ? mho_compete_first(c, net, first, error) : MHO_OK;
+}
+
 static MhoStatus move(void *context, const MhoNet *net, double held_accuracy, MhoNet **next, char name[MHO_NAME_MAX],
                       bool *done, MhoError *error)
 {
     MhoCompeting *c = context;
-    MhoNet *first = NULL;
     bool undo = false;
     MhoStatus status = MHO_OK;
 
@@ -277,14 +285,7 @@ static MhoStatus move(void *context, const MhoNet *net, double held_accuracy, Mh
         *done = true;
         return undo_last(c, next, error);
     }
-    if (status == MHO_OK && c->adc_rungs.n > 0 && c->n_moves == 0) {
-        status = mho_compete_first(c, net, &first, error);
-        net = first;
-    }
-    if (status == MHO_OK)
-        status = go_on(c, net, held_accuracy, next, name, done, error);
-    mho_net_destroy(first);
-    return status;
+    return status == MHO_OK ? go_on(c, net, held_accuracy, next, name, done, error) : status;
 }
 
 static bool recovered(void *context, int epochs, double held_accuracy)
@@ -361,6 +362,8 @@ MhoStatus mho_allocation_create(const MhoAllocateInput *input, MhoAllocation *al
     if (status == MHO_OK)
         status = mho_rungs_parse("allocate.adc_rungs", input->params->adc_rungs, &c->adc_rungs, error);
     *allocation = (MhoAllocation){.context = c,
+                                  .chip = mho_allocate_recovers_on_chip(input->params),
+                                  .begin = begin,
                                   .move = move,
                                   .recovered = recovered,
                                   .rate = rate,

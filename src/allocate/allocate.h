@@ -14,6 +14,11 @@
 
 typedef enum MhoFeedback { MHO_FEEDBACK_CODES, MHO_FEEDBACK_CHIP } MhoFeedback;
 
+typedef enum MhoRecovery {
+    MHO_RECOVERY_SAME, /* as the feedback */
+    MHO_RECOVERY_CODES
+} MhoRecovery;
+
 /* The keys "allocate.*" that all allocators share; table in mho_allocate_model. */
 typedef struct MhoAllocateParams {
     char name[MHO_TEXT_MAX];      /* allocator */
@@ -22,7 +27,7 @@ typedef struct MhoAllocateParams {
     double size, bops, accuracy; /* budgets, 0: none: mean bits of a weight; MBOPs an image; points of held-out accuracy
                                   * below the first net's */
     int moves;                   /* at most; 0: no limit */
-    int feedback;                /* MhoFeedback */
+    int feedback, recovery;      /* MhoFeedback, MhoRecovery */
     int probe_images, probe_chips; /* held-out images of a probe; chips of a probe on the chip */
     double recovered;              /* recovery ends at this share of the accuracy before the move */
     int recovery_epochs;           /* at most */
@@ -31,6 +36,10 @@ typedef struct MhoAllocateParams {
 } MhoAllocateParams;
 
 extern const MhoModel mho_allocate_model;
+
+/* Whether recoveries train on the chip and are judged on it. Then probes use the net's own converter ranges; else every
+ * probe calibrates them. */
+bool mho_allocate_recovers_on_chip(const MhoAllocateParams *params);
 
 /* One competitor of a move. */
 typedef struct MhoCompetitor {
@@ -62,8 +71,9 @@ typedef struct MhoAllocator {
 extern const MhoRegistry mho_allocator_registry; /* ccq uniform */
 
 /* The stage "allocate" over an allocator: fills *allocation, whose context is freed by mho_allocation_destroy.
- * Everything is borrowed while it lives. held: images that probes read, of the training set only. chip: for feedback =
- * chip and adc_rungs; NULL: none. USAGE when no budget is set or none can be reached. */
+ * Everything is borrowed while it lives. held: images that probes read, of the training set only. calibration: images
+ * that set ranges of a probe's converters where recoveries are not on the chip. chip: for feedback = chip; NULL: none.
+ * USAGE when no budget is set or none can be reached. */
 typedef struct MhoAllocateInput {
     const MhoAllocateParams *params;
     const MhoAllocator *allocator;

@@ -53,7 +53,7 @@ MhoStatus mho_compete_fill(MhoCompeting *c, const MhoNet *net, MhoError *error) 
 /* The net with competitor m one rung lower, nothing trained. */
 MhoStatus mho_compete_lower(const MhoCompeting *c, const MhoNet *net, size_t m, MhoNet **made,
                             MhoError *error) MHO_CHECKED;
-/* The net with everything at the bottom; with converters at their first rung where they compete and have none. */
+/* The net with the weights at the bottom; with converters at their first rung where they have no bits. */
 MhoStatus mho_compete_bottom(const MhoCompeting *c, const MhoNet *net, MhoNet **made, MhoError *error) MHO_CHECKED;
 MhoStatus mho_compete_first(const MhoCompeting *c, const MhoNet *net, MhoNet **made, MhoError *error) MHO_CHECKED;
 /* Accuracy on the probe images, of codes or of chips as allocate.feedback says. STOPPED on a stop request. */

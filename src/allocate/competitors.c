@@ -13,6 +13,7 @@
 
 #include "allocate/allocate_internal.h"
 #include "net/lower.h"
+#include "net/pass.h"
 
 enum { PROBE_BATCH = 100 };
 
@@ -219,8 +220,10 @@ MhoStatus mho_compete_accuracy(const MhoCompeting *c, MhoNet *net, double *accur
 
     if (mho_stop_requested())
         return mho_fail(error, MHO_STOPPED, "stopped while layers compete; --resume goes on from the epoch before");
-    if (input->params->feedback == MHO_FEEDBACK_CHIP)
-        return mho_train_evaluate_chip(net, &c->probe_set, input->calibration, input->chip, MHO_PROBE_CHIP,
-                                       (uint32_t)input->params->probe_chips, input->threads, accuracy, &loss, error);
-    return mho_train_evaluate(net, &c->probe_set, batch, accuracy, &loss, error);
+    if (input->params->feedback != MHO_FEEDBACK_CHIP)
+        return mho_train_evaluate(net, &c->probe_set, batch, accuracy, &loss, error);
+    const bool learns = mho_allocate_recovers_on_chip(input->params);
+    const MhoChipConfig config = learns ? mho_pass_chip_config(input->chip) : *input->chip;
+    return mho_train_evaluate_chip(net, &c->probe_set, learns ? NULL : input->calibration, &config, MHO_PROBE_CHIP,
+                                   (uint32_t)input->params->probe_chips, input->threads, accuracy, &loss, error);
 }

@@ -1,6 +1,8 @@
 /* moves.c - the log of all moves, as the group "allocation" of a model file and back.
  *
- *   attributes              allocator, start_accuracy, start_size, start_bops, end, reached
+ *   attributes              allocator, start_accuracy, start_size, start_bops, end, reached; where layers compete on a
+ *                           chip, feedback and recovery, "chip" or "codes": what the accuracies of probes and all
+ *                           others are taken on (without them: codes)
  *   competitor, converter   (competitor) name; whether it is the layer's converters
  *   state                   (competitor, value) what the allocator keeps between moves
  *   winner bits_from ...    (move) see `columns`
@@ -126,6 +128,19 @@ static MhoStatus write_attributes(const MhoCompeting *c, MhoAttributes *attribut
     return status == MHO_OK ? mho_attribute_int(attributes, "reached", c->reached, error) : status;
 }
 
+/* What accuracies are of, where any is of the chip. */
+static MhoStatus write_basis(const MhoCompeting *c, MhoAttributes *attributes, MhoError *error)
+{
+    const MhoAllocateParams *params = c->input.params;
+
+    if (params->feedback != MHO_FEEDBACK_CHIP)
+        return MHO_OK;
+    const MhoStatus status = mho_attribute_text(attributes, "feedback", "chip", error);
+    return status == MHO_OK ? mho_attribute_text(attributes, "recovery",
+                                                 mho_allocate_recovers_on_chip(params) ? "chip" : "codes", error)
+                            : status;
+}
+
 static MhoStatus write_competitors(const MhoCompeting *c, MhoRecord *group, MhoError *error)
 {
     const size_t shape[2] = {c->n, c->input.allocator->n_state};
@@ -202,6 +217,8 @@ MhoStatus mho_moves_to_record(const void *context, MhoRecord *group, MhoError *e
     if (c->n == 0)
         return MHO_OK;
     MhoStatus status = write_attributes(c, &group->attributes, error);
+    if (status == MHO_OK)
+        status = write_basis(c, &group->attributes, error);
     if (status == MHO_OK)
         status = write_competitors(c, group, error);
     if (status == MHO_OK && c->n_moves > 0)

@@ -42,6 +42,11 @@ MhoStatus mho_rungs_parse(const char *key, const char *text, MhoRungs *rungs, Mh
     return MHO_OK;
 }
 
+bool mho_allocate_recovers_on_chip(const MhoAllocateParams *params)
+{
+    return params->feedback == MHO_FEEDBACK_CHIP && params->recovery == MHO_RECOVERY_SAME;
+}
+
 int mho_rungs_below(const MhoRungs *rungs, int bits)
 {
     for (int i = 0; i < rungs->n; i++)
@@ -100,6 +105,10 @@ static const MhoParam allocate_params[] = {
     ALLOCATE_INT(moves, 0, 0, 100000, "", "moves at most; 0: no limit"),
     {"feedback", MHO_CHOICE, offsetof(MhoAllocateParams, feedback), MHO_FEEDBACK_CODES, 0, 1, "",
      "accuracy that layers compete with: of the exact codes, or on the chip of train.chip", "codes chip", NULL},
+    {"recovery", MHO_CHOICE, offsetof(MhoAllocateParams, recovery), MHO_RECOVERY_SAME, 0, 1, "",
+     "what recoveries train on and are judged by: the same as the feedback, or codes (faster; no loss on the chip is "
+     "seen)",
+     "same codes", NULL},
     ALLOCATE_INT(probe_images, 1000, 1, 100000000, "images", "first held-out images, that a layer is asked on"),
     ALLOCATE_INT(probe_chips, 2, 1, 10000, "", "chips that a layer is asked on, the same for all; feedback = chip"),
     ALLOCATE_REAL(recovered, 0.995, 0, 1, "", "a recovery ends at this share of the accuracy before the move"),

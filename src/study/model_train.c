@@ -94,7 +94,7 @@ static MhoStatus open_allocation(Training *t, MhoError *error)
         .log = t->options->log,
     };
     MhoStatus status = mho_settings_allocator(t->settings, &input.allocator, &input.allocator_params, error);
-    if (status == MHO_OK && input.chip && t->calibration.n == 0)
+    if (status == MHO_OK && input.chip && !mho_allocate_recovers_on_chip(params) && t->calibration.n == 0)
         status = mho_study_calibration(t->settings, t->options->data, &t->calibration, error);
     return status == MHO_OK ? mho_allocation_create(&input, &t->allocation, error) : status;
 }

@@ -133,6 +133,11 @@ static bool allocates_on_chip(const MhoSettings *settings)
            (allocate->feedback == MHO_FEEDBACK_CHIP || allocate->adc_rungs[0]);
 }
 
+static bool recovers_on_chip(const MhoSettings *settings)
+{
+    return allocates_on_chip(settings) && mho_allocate_recovers_on_chip(mho_settings_allocate(settings));
+}
+
 /* Does training by this recipe read a key of train.*, quant.* or allocate.*? Without stages behind float only what acts
  * on float nets does, so recipes that begin alike share that net's recipe. */
 static bool trains_with(const MhoSettings *settings, const char *key)
@@ -158,8 +163,8 @@ static bool trains_with(const MhoSettings *settings, const char *key)
     if (strcmp(key, "train.chip") == 0)
         return has_stage(ladder, "chip") || allocates_on_chip(settings);
     if (starts_with(key, "train.chip_"))
-        return has_stage(ladder, "chip");
-    if (strcmp(key, "allocate.probe_chips") == 0)
+        return has_stage(ladder, "chip") || recovers_on_chip(settings);
+    if (strcmp(key, "allocate.probe_chips") == 0 || strcmp(key, "allocate.recovery") == 0)
         return allocates_on_chip(settings);
     return !starts_with(key, "allocate.") || has_stage(ladder, "allocate");
 }
@@ -198,8 +203,8 @@ static bool is_recipe(const MhoSettings *settings, const char *key)
         return mho_settings_study(settings)->data_train[0] == '\0';
     if (strcmp(key, "seed") == 0 || strcmp(key, "data.train") == 0)
         return true;
-    if (strcmp(key, "data.calibration") == 0) /* sets converters' ranges of the chips that layers compete on */
-        return allocates_on_chip(settings);
+    if (strcmp(key, "data.calibration") == 0) /* sets converters' ranges of probes, where they are not learned */
+        return allocates_on_chip(settings) && !recovers_on_chip(settings);
     return (mho_settings_through_model(key) || starts_with(key, "quant.")) && trains_with(settings, key);
 }
 

@@ -2,12 +2,40 @@
  *
  * Every move starts a recovery, a stage of its own in the history, at a rate of the allocator's. Its teacher is the net
  * that the stage began with, and its best net on held-out images, the net as it was moved among them, comes to the next
- * move. Khan et al., "Learning to quantize deep neural networks: a competitive-collaborative approach", DAC 2020.
+ * move. On a chip, recoveries are as stages "chip": forward through the device model, judged on chips, with converter
+ * ranges that are calibrated once, at the start of the stage, and from then on go with the net.
+ * Khan et al., "Learning to quantize deep neural networks: a competitive-collaborative approach", DAC 2020.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "train/train_internal.h"
+
+/* The net takes the place of the running one. */
+static void take(MhoTraining *t, MhoNet *net)
+{
+    mho_net_destroy(t->course.net);
+    t->course.net = net;
+    snprintf(net->recipe, sizeof net->recipe, "%s", t->input->recipe ? t->input->recipe : "");
+}
+
+/* The net that layers compete from, and its held-out accuracy. */
+static MhoStatus begin(MhoTraining *t, double *accuracy, MhoError *error)
+{
+    const MhoAllocation *allocation = t->input->allocation;
+    MhoNet *first = NULL;
+    double loss;
+    const MhoStatus status =
+        allocation->begin ? allocation->begin(allocation->context, t->course.net, &first, error) : MHO_OK;
+
+    if (status != MHO_OK) {
+        mho_net_destroy(first);
+        return mho_fail_context(error, "stage allocate");
+    }
+    if (first)
+        take(t, first);
+    return mho_training_judge(t, accuracy, &loss, error);
+}
 
 /* The net of the next recovery, or the last one when *done. */
 static MhoStatus next_move(MhoTraining *t, double accuracy, bool *done, MhoError *error)
@@ -24,11 +52,8 @@ static MhoStatus next_move(MhoTraining *t, double accuracy, bool *done, MhoError
         mho_net_destroy(next);
         return mho_fail_context(error, "stage allocate");
     }
-    if (next) {
-        mho_net_destroy(course->net);
-        course->net = next;
-        snprintf(next->recipe, sizeof next->recipe, "%s", t->input->recipe ? t->input->recipe : "");
-    }
+    if (next)
+        take(t, next);
     if (!*done)
         snprintf(course->name, sizeof course->name, "%s", name);
     return MHO_OK;
@@ -38,8 +63,8 @@ MhoStatus mho_training_allocate(MhoTraining *t, MhoError *error)
 {
     MhoCourse *course = &t->course;
     bool done = false;
-    double accuracy = 0.0, loss;
-    MhoStatus status = course->resumed ? MHO_OK : mho_training_judge(t, &accuracy, &loss, error);
+    double accuracy = 0.0;
+    MhoStatus status = course->resumed ? MHO_OK : begin(t, &accuracy, error);
 
     while (status == MHO_OK && !done) {
         if (!course->resumed) {

@@ -13,8 +13,8 @@
 #include "net/requant.h"
 #include "train/train_internal.h"
 
-/* Held-out images of a chip stage's accuracy: two chips see 2000, which say it within a point, and are done in the time
- * of some hundred training steps. Ours. */
+/* Held-out images of an accuracy on chips: two chips see 2000, which say it within a point, and are done in the time of
+ * some hundred training steps. Ours. */
 enum { JUDGED_IMAGES = 1000 };
 
 static MhoStatus check_input(const MhoTrainInput *input, MhoError *error)
@@ -98,15 +98,21 @@ static void warn_of_idle_keys(const MhoTraining *t, bool has_chip, bool allocate
 static MhoStatus read_ladder(MhoTraining *t, MhoError *error)
 {
     MhoLadder *ladder = &t->course.ladder;
+    const MhoAllocation *allocation = t->input->allocation;
     bool has_chip = false, allocates = false;
     MhoStatus status = mho_ladder_parse(t->input->train->ladder, ladder, error);
 
     for (size_t s = 0; s < ladder->n && status == MHO_OK; s++) {
-        has_chip = has_chip || ladder->stages[s].chip;
-        allocates = allocates || ladder->stages[s].kind == MHO_STAGE_ALLOCATE;
-        status = check_devices(t, &ladder->stages[s], error);
-        if (status == MHO_OK && ladder->stages[s].kind != MHO_STAGE_FLOAT)
-            status = check_policies(t, &ladder->stages[s], error);
+        MhoStage *stage = &ladder->stages[s];
+
+        if (stage->kind == MHO_STAGE_ALLOCATE) {
+            allocates = true;
+            stage->chip = allocation && allocation->chip;
+        }
+        has_chip = has_chip || stage->chip;
+        status = check_devices(t, stage, error);
+        if (status == MHO_OK && stage->kind != MHO_STAGE_FLOAT)
+            status = check_policies(t, stage, error);
     }
     if (status == MHO_OK)
         warn_of_idle_keys(t, has_chip, allocates);

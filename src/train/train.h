@@ -38,8 +38,8 @@ typedef struct MhoTrainParams {
     int patience;              /* epochs without a better net on held-out images that end a stage; 0: never */
     double gradient_clip;      /* largest norm of all gradients; 0: none */
     double weight_clip;        /* weights stay within +- this many standard deviations of their layer; 0: none */
-    char chip[MHO_TEXT_MAX];   /* of stages "chip", settings relative to "chip.": "cell.name=pcm time=86400" */
-    int chip_repeat;           /* key chip_repeat: chips that a chip stage's held-out accuracy is taken over */
+    char chip[MHO_TEXT_MAX];   /* of stages "chip" and of allocators: "cell.name=pcm time=86400", relative to chip. */
+    int chip_repeat;           /* key chip_repeat: chips that a held-out accuracy on chips is taken over */
     int chip_curriculum;       /* MhoCurriculum: time since programming of a chip stage's steps */
 } MhoTrainParams;
 
@@ -72,6 +72,10 @@ typedef MhoStatus (*MhoCheckpointFunction)(void *context, const MhoRecord *check
  * starts a recovery, a stage of its own in the history, whose best net on held-out images comes to the next move. */
 typedef struct MhoAllocation {
     void *context;
+    bool chip; /* recoveries go through the input's chip and are judged on it, as stages "chip" */
+    /* The net that layers compete from, of the net of the stage before. *first is the caller's; NULL: that net as is.
+     * A member that is NULL stands for the latter. */
+    MhoStatus (*begin)(void *context, const MhoNet *net, MhoNet **first, MhoError *error);
     /* From the net at the end of a stage and its held-out accuracy: the net of the next recovery (the caller's) and its
      * name, or *done and the net to end with (NULL: the one given). */
     MhoStatus (*move)(void *context, const MhoNet *net, double held_accuracy, MhoNet **next, char name[MHO_NAME_MAX],
@@ -93,7 +97,7 @@ typedef struct MhoTrainInput {
     const MhoLog *log;
     MhoCheckpointFunction checkpoint;
     void *context;
-    const MhoChipConfig *chip;       /* of stages "chip"; NULL: none is in the ladder */
+    const MhoChipConfig *chip;       /* of stages "chip" and recoveries on a chip; NULL: there are none */
     const MhoAllocation *allocation; /* of the stage "allocate"; NULL: none is in the ladder */
     const MhoRecord *start;          /* NULL, or the finished model of the ladder's first stage alone, same seed and
                                       * images: its net and history stand for that stage; resume has precedence */
@@ -103,8 +107,8 @@ typedef struct MhoTrainInput {
 } MhoTrainInput;
 
 /* Train. *net is the caller's. Group "history" of every checkpoint has arrays per epoch: stage (string; in stage
- * "allocate" the name of the move), epoch, loss, train_accuracy, held_accuracy, held_loss (in chip stages on chips),
- * rate, gradient_norm. Wall times are provenance: they stand in group "provenance" only.
+ * "allocate" the name of the move), epoch, loss, train_accuracy, held_accuracy, held_loss (of chips in stages chip and
+ * recoveries on a chip), rate, gradient_norm. Wall times are provenance: they stand in group "provenance" only.
  * FAILED when the loss or a gradient is not finite, naming stage, epoch and step; STOPPED on a stop request (the last
  * checkpoint stands). USAGE when a stage of the ladder lacks its chip or allocator. */
 MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error) MHO_CHECKED;

@@ -196,6 +196,36 @@ static bool asks_on_chips(const MhoModel *model, const void *params, double on)
     return probe_is(params, 30, (uint32_t)on);
 }
 
+/* The last recovery's accuracy is that of chips which no step trained on, whose ranges the net has, or of codes. */
+static bool recovers_on_chip_or_codes(const MhoModel *model, const void *params, double on)
+{
+    Run run;
+    double accuracy, loss;
+    size_t n_moves;
+
+    (void)model;
+    run_open(&run, params);
+    Sample *sample = &run.stage.sample;
+    mho_net_destroy(sample->net);
+    strcpy(sample->train.ladder, "float:4 8/8:1 allocate");
+    sample->input.chip = &run.chip.config;
+    sample->input.allocation = &run.stage.allocation;
+    must(sample_run(sample), &sample->error);
+    if (on > 0.5)
+        must(mho_train_evaluate(sample->net, &sample->held, 10, &accuracy, &loss, &sample->error), &sample->error);
+    else
+        must(mho_train_evaluate_chip(sample->net, &sample->held, NULL, &run.chip.config, (uint32_t)1 << 31, 2, 1,
+                                     &accuracy, &loss, &sample->error),
+             &sample->error);
+    MhoRecord *log = log_of(&run.stage);
+    const double *after = reals(log, "accuracy_after", &n_moves);
+    const bool learns = mho_node_conv(&sample->net->nodes[mho_net_find(sample->net, "conv1")])->adc_range;
+    const bool holds = after[n_moves - 1] == accuracy && learns == (on < 0.5);
+    mho_record_destroy(log);
+    run_close(&run);
+    return holds;
+}
+
 static bool recovers_to(const MhoModel *model, const void *params, double on)
 {
     Run run;
@@ -373,6 +403,7 @@ static bool takes_the_largest(const MhoModel *model, const void *params, double 
 
 #define STAGE "probe_images=30;moves=6;"
 #define ASKED STAGE "rungs=8 2;"
+#define RECOVERED "probe_images=30;moves=2;rungs=8 2;recovery_epochs=1;feedback=chip"
 #define RATE  STAGE "rate_low=0.001;rate_high=0.01;plateau=2;kick=4"
 #define EQUAL "lambda_first=0;lambda_last=0"
 
@@ -386,6 +417,8 @@ static const Switch switches[] = {
     {"allocate", "moves", "2", "3", ends_after_moves, "probe_images=30"},
     {"allocate", "feedback", "chip", "codes", asks_chip_or_codes, ASKED},
     {"allocate", "feedback", "codes", "chip", asks_chip_or_codes, ASKED},
+    {"allocate", "recovery", "codes", "same", recovers_on_chip_or_codes, RECOVERED},
+    {"allocate", "recovery", "same", "codes", recovers_on_chip_or_codes, RECOVERED},
     {"allocate", "probe_images", "7", "30", asks_on_images, "moves=6;rungs=8 2"},
     {"allocate", "probe_chips", "3", "1", asks_on_chips, ASKED "feedback=chip"},
     {"allocate", "recovered", "0.9", "0.995", recovers_to, STAGE},

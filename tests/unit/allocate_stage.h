@@ -41,6 +41,7 @@ typedef struct Stage {
     MhoAllocateInput input;
     MhoAllocation allocation;
     MhoLog log;
+    bool begun; /* begin was called */
     int warnings;
     char last_warning[256];
     MhoError error;
@@ -124,13 +125,28 @@ static inline double mbops_of(const MhoNet *net)
     return bops * 1e-6;
 }
 
-/* One call of move; *net is replaced by what follows. true: done. */
+/* Where layers start to compete: *net may be replaced. */
+static inline void begin(Stage *stage, MhoNet **net)
+{
+    MhoNet *first;
+
+    must(stage->allocation.begin(stage->allocation.context, *net, &first, &stage->error), &stage->error);
+    stage->begun = true;
+    if (first) {
+        mho_net_destroy(*net);
+        *net = first;
+    }
+}
+
+/* One call of move, the first after begin; *net is replaced by what follows. true: done. */
 static inline bool step(Stage *stage, MhoNet **net, double accuracy)
 {
     char name[MHO_NAME_MAX];
     bool done;
     MhoNet *next;
 
+    if (!stage->begun)
+        begin(stage, net);
     must(stage->allocation.move(stage->allocation.context, *net, accuracy, &next, name, &done, &stage->error),
          &stage->error);
     ck_assert(done || (next && name[0]));

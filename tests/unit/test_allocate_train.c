@@ -1,5 +1,6 @@
 /* test_allocate_train.c - layers compete within a training: by codes, with an accuracy budget, and on the chip where
- * converters compete too; every one of them stopped and resumed to the same bytes.
+ * converters compete too, with recoveries on the chip or beside it; every one of them stopped and resumed to the same
+ * bytes.
  */
 #include "study/train_chip.h"
 #include "unit/allocate_stage.h"
@@ -38,15 +39,37 @@ static void on_a_chip(Course *course)
 {
     MhoError *error = &course->stage.error;
 
-    must(mho_train_chip_create("cell.name=pcm adc.range=maximum", 1, &course->chip, error), error);
+    must(mho_train_chip_create("cell.name=pcm cell.pcm.prog_scale=10 adc.range=learned", 1, &course->chip, error), error);
     course->stage.input.chip = &course->chip.config;
+    course->stage.sample.input.chip = &course->chip.config;
+    course->stage.sample.train.chip_repeat = 3;
     course->stage.params.feedback = MHO_FEEDBACK_CHIP;
-    course->stage.params.moves = 5;
+    course->stage.params.moves = 3;
     course->stage.params.size = 0.0;
-    strcpy(course->stage.params.adc_rungs, "8 6 4");
+    strcpy(course->stage.params.adc_rungs, "4 3 2"); /* no loss of codes, much of the chip */
 }
 
-static const CourseChange changes[] = {by_hedge, by_exp3, until_it_hurts, on_a_chip};
+/* Probes calibrate the chip's converters, recoveries know nothing of it. */
+static void beside_a_chip(Course *course)
+{
+    on_a_chip(course);
+    course->chip.config.chip.range = MHO_RANGE_CALIBRATED;
+    course->stage.params.recovery = MHO_RECOVERY_CODES;
+}
+
+/* Loss on the chip is what the budget is of: 2-bit converters, that codes do not feel. */
+static void until_it_hurts_on_a_chip(Course *course)
+{
+    on_a_chip(course);
+    until_it_hurts(course);
+    course->stage.params.accuracy = 8.0;
+    course->stage.params.rate_low = course->stage.params.rate_high = 0.0; /* else it comes out ahead */
+    course->stage.params.moves = 8;
+}
+
+static const CourseChange changes[] = {by_hedge,  by_exp3,       until_it_hurts,
+                                       on_a_chip, beside_a_chip, until_it_hurts_on_a_chip};
+static bool is_chip(CourseChange change) { return change == on_a_chip || change == until_it_hurts_on_a_chip; }
 enum { N_CHANGES = sizeof changes / sizeof *changes };
 
 static void course_open(Course *course, CourseChange change)
@@ -89,7 +112,7 @@ static void assert_bits(const MhoNet *net, const MhoRecord *log, const char *con
 
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
-        int bits[2] = {8, converters ? 8 : 0};
+        int bits[2] = {8, converters ? 4 : 0};
 
         for (size_t move = 0; conv && move < n; move++)
             if (!undone[move] && strcmp(winner[move], net->nodes[i].name) == 0) {
@@ -124,6 +147,39 @@ static void assert_history(const Sample *sample, const MhoRecord *log, const cha
     ck_assert_uint_eq(epoch, n_epochs);
 }
 
+/* The last net's accuracy is what its recovery was judged by: three chips that no step trained on, or codes. */
+static void assert_judged(Course *course, const MhoRecord *log, bool chip)
+{
+    Sample *sample = &course->stage.sample;
+    const MhoArray *undone = mho_record_array(log, "undone");
+    double codes, chips = 0.0, loss;
+    size_t n;
+    const double *after = reals(log, "accuracy_after", &n);
+    const size_t last = n - 1 - (((const int32_t *)undone->data)[n - 1] ? 1 : 0);
+
+    for (size_t i = 0; i < sample->net->n_nodes; i++)
+        ck_assert(!mho_node_conv(&sample->net->nodes[i]) || mho_node_conv(&sample->net->nodes[i])->adc_range == chip);
+    must(mho_train_evaluate(sample->net, &sample->held, 10, &codes, &loss, &sample->error), &sample->error);
+    if (chip) {
+        must(mho_train_evaluate_chip(sample->net, &sample->held, NULL, &course->chip.config, 1U << 31, 3, 1, &chips,
+                                     &loss, &sample->error),
+             &sample->error);
+        ck_assert_double_ne(chips, codes);
+    }
+    ck_assert_double_eq(last < n ? after[last] : reals(log, "accuracy_before", &n)[0], chip ? chips : codes);
+}
+
+/* What accuracies are of is said where any is of the chip. */
+static void assert_basis(const MhoRecord *log, CourseChange change)
+{
+    const char *feedback = mho_attribute_string(&log->attributes, "feedback"),
+               *recovery = mho_attribute_string(&log->attributes, "recovery");
+
+    ck_assert_int_eq(feedback != NULL, is_chip(change) || change == beside_a_chip);
+    ck_assert(!feedback || strcmp(feedback, "chip") == 0);
+    ck_assert(!feedback || strcmp(recovery, is_chip(change) ? "chip" : "codes") == 0);
+}
+
 /* What all have in common; what each ended with. */
 START_TEST(test_competition_in_training)
 {
@@ -142,8 +198,11 @@ START_TEST(test_competition_in_training)
     assert_history(sample, log, winners->data, n);
     ck_assert(changes[_i] != by_hedge || (strcmp(end, "size") == 0 && size_of(sample->net) <= 4.0));
     ck_assert(changes[_i] != by_exp3 || (strcmp(end, "bops") == 0 && mbops_of(sample->net) <= 0.3));
-    ck_assert(changes[_i] != until_it_hurts || (strcmp(end, "accuracy") == 0 && wholes(log, "undone", n)[n - 1] == 1));
-    ck_assert(changes[_i] != on_a_chip || (strcmp(end, "moves") == 0 && n == 5));
+    ck_assert((changes[_i] != until_it_hurts && changes[_i] != until_it_hurts_on_a_chip) ||
+              (strcmp(end, "accuracy") == 0 && wholes(log, "undone", n)[n - 1] == 1));
+    ck_assert((changes[_i] != on_a_chip && changes[_i] != beside_a_chip) || (strcmp(end, "moves") == 0 && n == 3));
+    assert_judged(&course, log, is_chip(changes[_i]));
+    assert_basis(log, changes[_i]);
     mho_record_destroy(log);
     course_close(&course);
 }

@@ -129,7 +129,15 @@ static const struct {
     {"allocate.probe_chips", {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip"}, true},
     {"train.chip", {"train.ladder=float:1 4/4:1 allocate"}, false},
     {"train.chip", {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip"}, true},
-    {"train.chip_repeat", {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip"}, false},
+    {"train.chip_repeat", {"train.ladder=float:1 4/4:1 allocate"}, false},
+    {"train.chip_repeat", {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip"}, true},
+    {"train.chip_curriculum",
+     {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip", "allocate.recovery=codes"},
+     false},
+    {"allocate.recovery", {"train.ladder=float:1 4/4:1 allocate", "allocate.recovery=codes"}, false},
+    {"allocate.recovery",
+     {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip", "allocate.recovery=codes"},
+     true},
 };
 
 START_TEST(keys_of_a_ladder)
@@ -147,18 +155,21 @@ START_TEST(keys_of_a_ladder)
 }
 END_TEST
 
-/* Calibration images set the ranges of chips that layers compete on, and act on no other recipe. */
+/* Calibration images set the ranges of chips that layers compete on, where recoveries do not learn them, and act on no
+ * other recipe. */
 START_TEST(calibration_of_an_allocator)
 {
-    static const char *const feedback[] = {"allocate.feedback=codes", "allocate.feedback=chip"};
+    static const char *const sets[][2] = {{"allocate.feedback=codes", "allocate.recovery=codes"},
+                                          {"allocate.feedback=chip", "allocate.recovery=same"},
+                                          {"allocate.feedback=chip", "allocate.recovery=codes"}};
     char before[65], after[65];
     MhoError error = {0};
-    for (size_t i = 0; i < 2; i++) {
-        MhoStudy study = STUDY("train.ladder=float:1 8/8:1 allocate", feedback[i]);
+    for (size_t i = 0; i < 3; i++) {
+        MhoStudy study = STUDY("train.ladder=float:1 8/8:1 allocate", sets[i][0], sets[i][1]);
         must(mho_recipe_digest(study.settings, before, &error), &error);
         must(mho_study_set(&study, "data.calibration=9", &error), &error);
         must(mho_recipe_digest(study.settings, after, &error), &error);
-        ck_assert_int_eq(strcmp(before, after) != 0, i == 1);
+        ck_assert_int_eq(strcmp(before, after) != 0, i == 2);
         mho_study_destroy(&study);
     }
 }
