@@ -142,11 +142,13 @@ static void print_allocation(const MhoRecord *model)
     if (!from || !to || !converter || !epochs || !undone || !size || !bops || !probe || !after)
         return;
     const char *allocator = mho_attribute_string(&group->attributes, "allocator"),
-               *end = mho_attribute_string(&group->attributes, "end");
-    printf("\nallocation by %s: from %.4g bit a weight, %.4g MBOP an image, %.2f %% held out\n"
+               *end = mho_attribute_string(&group->attributes, "end"),
+               *recovery = mho_attribute_string(&group->attributes, "recovery");
+    printf("\nallocation by %s: from %.4g bit a weight, %.4g MBOP an image, %.2f %% held out%s\n"
            " move  layer             bits       bit a weight     MBOP   probe %%   after %%  epochs\n",
            allocator ? allocator : "-", real_attribute(group, "start_size"), real_attribute(group, "start_bops"),
-           100.0 * real_attribute(group, "start_accuracy"));
+           100.0 * real_attribute(group, "start_accuracy"),
+           recovery && strcmp(recovery, "chip") == 0 ? " on the chip" : "");
     for (size_t i = 0; i < n; i++)
         printf("%5zu  %-16s %2d to %2d %-3s %12.4f %8.4g %9.2f %9.2f %7d%s\n", i + 1,
                ((char *const *)winners->data)[i], from[i], to[i], converter[i] ? "ADC" : "", size[i], bops[i],

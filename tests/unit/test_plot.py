@@ -419,7 +419,7 @@ def check_allocation(module, folder):
         figure, curves = module.plot_allocation(file), module.plot_history(file)
     assert names == ["conv1", "logits", "conv1 ADC"] and moved == [0, 1, 0, 2, 0]
     assert bits.tolist() == [[8, 8, 7], [6, 8, 7], [6, 6, 7], [4, 6, 7], [4, 6, 6], [4, 6, 6]], bits
-    dots = [line for line in figure.axes[2].get_lines() if len(line.get_xdata())]
+    dots = [line for line in figure.axes[2].get_lines() if len(line.get_xdata()) and line.get_marker() == "o"]
     assert [list(line.get_xdata()) for line in dots] == [[1, 2, 3, 4], [5]] and dots[1].get_markerfacecolor() == "white"
     assert list(figure.axes[0].get_lines()[0].get_ydata()) == [90, 90, 89, 88.5, 88.4, 87]
     steps = {patch.get_label(): patch.get_data() for patch in figure.axes[1].patches}
