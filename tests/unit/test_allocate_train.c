@@ -39,7 +39,8 @@ static void on_a_chip(Course *course)
 {
     MhoError *error = &course->stage.error;
 
-    must(mho_train_chip_create("cell.name=pcm cell.pcm.prog_scale=10 adc.range=learned", 1, &course->chip, error), error);
+    must(mho_train_chip_create("cell.name=pcm cell.pcm.prog_scale=10 adc.range=learned", 1, &course->chip, error),
+         error);
     course->stage.input.chip = &course->chip.config;
     course->stage.sample.input.chip = &course->chip.config;
     course->stage.sample.train.chip_repeat = 3;
