@@ -65,6 +65,7 @@ def main():
             figures = figures_of(file)
         for suffix, figure in figures.items():
             save(figure, stem + suffix)
+            print(f"{stem}{suffix}.svg", f"{stem}{suffix}.png")
     except (Unusable, OSError, KeyError, ValueError) as problem:
         print(f"plot: {options.file}: {' '.join(str(problem).split())}", file=sys.stderr)
         return 1 if isinstance(problem, OSError) and os.path.exists(options.file) else 2

@@ -340,7 +340,8 @@ static MhoStatus check_input(const MhoAllocateInput *input, MhoError *error)
                         "allocate: nothing says where to stop; set allocate.size, .bops, .accuracy or .moves");
     if ((size_t)params->probe_images > input->held->n)
         return mho_fail(error, MHO_USAGE,
-                        "allocate.probe_images = %d, but only %zu images are held out (train.held_out)",
+                        "allocate.probe_images = %d, but only %zu images are held out; lower it or raise "
+                        "train.held_out",
                         params->probe_images, input->held->n);
     return check_chip(input, error);
 }

@@ -16,8 +16,8 @@ const MhoRegistry *const command_registries[] = {&mho_cell_registry,   &mho_adc_
                                                  &mho_dataset_registry, &mho_allocator_registry};
 const size_t command_n_registries = sizeof command_registries / sizeof *command_registries;
 
-static const MhoModel *const fixed_tables[] = {&mho_study_model, &mho_chip_model, &mho_noise_model, &mho_quant_model, &mho_train_model,
-                                             &mho_allocate_model};
+static const MhoModel *const fixed_tables[] = {&mho_study_model, &mho_chip_model,  &mho_noise_model,
+                                               &mho_quant_model, &mho_train_model, &mho_allocate_model};
 
 enum { N_FIXED = sizeof fixed_tables / sizeof *fixed_tables };
 
@@ -167,7 +167,7 @@ static void describe_model(const char *kind, const MhoModel *model)
     if (strcmp(kind, "table") == 0 && model != &mho_study_model)
         snprintf(prefix, sizeof prefix, "%s.", model->name);
     printf("%s %s - %s\n  source: %s\n", kind, model->name, model->summary, model->reference);
-    if (model->ignores)
+    if (model->ignores && strncmp(prefix, "chip.", strlen("chip.")) == 0) /* only devices could */
         printf("  does not use:%s%s%s\n", model->ignores & MHO_IGNORES_TIME ? " chip.time" : "",
                model->ignores & MHO_IGNORES_TEMPERATURE ? " chip.temperature" : "",
                model->ignores & MHO_IGNORES_NOISE ? " chip.noise" : "");

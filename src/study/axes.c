@@ -278,7 +278,13 @@ static MhoStatus push_rows(MhoStudy *study, size_t at, char *text, const char *w
     return status;
 }
 
-/* Number-valued keys may be swept with 4,6,8 and 4:8:2 without brackets; texts need brackets. */
+/* Keys that hold no text may be swept with 4,6,8 without brackets, numbers with 4:8:2; in a text a comma is a comma. */
+static bool is_text(const MhoSettings *settings, const char *key)
+{
+    const MhoParam *param = mho_settings_find(settings, key, NULL);
+    return !param || param->type == MHO_TEXT;
+}
+
 static bool is_number(const MhoSettings *settings, const char *key)
 {
     const MhoParam *param = mho_settings_find(settings, key, NULL);
@@ -288,9 +294,10 @@ static bool is_number(const MhoSettings *settings, const char *key)
 MhoStatus mho_axes_set(MhoStudy *study, const char *key, const char *text, const char *where, MhoError *error)
 {
     size_t length = strlen(text), at;
-    bool number = is_number(study->settings, key), together = strchr(key, ',') != NULL;
+    bool together = strchr(key, ',') != NULL;
     bool bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
-    bool list = bracketed || (number && strchr(text, ',')), range = !list && number && strchr(text, ':');
+    bool list = bracketed || (!is_text(study->settings, key) && strchr(text, ','));
+    bool range = !list && is_number(study->settings, key) && strchr(text, ':');
     MhoKeys keys = {.n = 1};
     if (!together && !list && !range) {
         MhoStatus status = mho_settings_set(study->settings, key, text, where, error);

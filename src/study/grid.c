@@ -127,6 +127,27 @@ static bool is_used(const MhoGrid *grid, const char *key)
     return false;
 }
 
+/* What a key of training that nothing uses is for. */
+static const char *user_of(const char *key)
+{
+    static const struct {
+        const char *lead, *user;
+    } users[] = {
+        {"train.noise.", "a quantized stage"},
+        {"train.staged.layers", "a quantized stage with injected noise (quant.weight.name=uniq, train.staged.noise)"},
+        {"train.staged.", "a quantized stage whose quantizer of weights injects noise (quant.weight.name=uniq)"},
+        {"train.chip", "a stage chip or a stage allocate with allocate.feedback=chip"},
+        {"allocate.probe_chips", "a stage allocate with allocate.feedback=chip"},
+        {"allocate.recovery_", "a stage allocate"},
+        {"allocate.recovery", "a stage allocate with allocate.feedback=chip"},
+    };
+    for (size_t i = 0; i < sizeof users / sizeof *users; i++)
+        if (strncmp(key, users[i].lead, strlen(users[i].lead)) == 0)
+            return users[i].user;
+    bool own = strchr(key + strlen("allocate."), '.') != NULL;
+    return own ? "a stage allocate by this allocator (allocate.name)" : "a stage allocate";
+}
+
 /* Noise or a chip of training that is asked for, but has no stage. */
 static MhoStatus check_stages(const MhoGrid *grid, MhoError *error)
 {
@@ -144,8 +165,8 @@ static MhoStatus check_stages(const MhoGrid *grid, MhoError *error)
             mho_settings_format(settings, key, value, sizeof value);
             mho_settings_format(defaults, key, usual, sizeof usual);
             if (strcmp(value, usual) != 0 && !is_used(grid, key))
-                status = mho_fail(error, MHO_USAGE, "%s: no stage of train.ladder (%s) uses it, so it would change "
-                                  "nothing; add such a stage or take the key out", key,
+                status = mho_fail(error, MHO_USAGE, "%s: only %s uses it, and with train.ladder = %s it would change "
+                                  "nothing; add what is missing or take the key out", key, user_of(key),
                                   mho_settings_train(settings)->ladder);
         }
     }

@@ -99,14 +99,24 @@ static MhoStatus open_allocation(Training *t, MhoError *error)
     return status == MHO_OK ? mho_allocation_create(&input, &t->allocation, error) : status;
 }
 
+/* A study's chip does not act on what it trains, which is easily forgotten. */
+static MhoStatus open_chip(Training *t, MhoError *error)
+{
+    const char *chip = mho_settings_train(t->settings)->chip;
+    if (!chip[0])
+        mho_log(t->options->log, MHO_LOG_WARNING,
+                "train.chip is empty, so training sees the default chip with ideal cells (chip.* is for tests); "
+                "name a chip, as cell.name=pcm time=86400");
+    return mho_train_chip_create(chip, (uint64_t)mho_settings_study(t->settings)->seed, &t->chip, error);
+}
+
 static MhoStatus open_training(Training *t, MhoError *error)
 {
     MhoStatus status = mho_settings_policies(t->settings, &t->quant, error);
     if (status == MHO_OK)
         status = mho_study_training(t->settings, t->options->data, &t->kept, &t->held, error);
     if (status == MHO_OK && mho_settings_uses(t->settings, "train.chip"))
-        status = mho_train_chip_create(mho_settings_train(t->settings)->chip,
-                                       (uint64_t)mho_settings_study(t->settings)->seed, &t->chip, error);
+        status = open_chip(t, error);
     if (status == MHO_OK && mho_settings_uses(t->settings, "allocate.name"))
         status = open_allocation(t, error);
     return status;

@@ -16,7 +16,7 @@ typedef struct Option {
 } Option;
 
 static const Option table[] = {
-    {MHO_OPTION_SET, "--set", "KEY=VALUE", "any key of any table; a list 4,6,8 or a range 4:8:2 makes it a sweep"},
+    {MHO_OPTION_SET, "--set", "KEY=VALUE", "any key of any table; 4,6,8 or 4:8:2 or [pcm, ideal] makes it a sweep"},
     {MHO_OPTION_OUTPUT, "-o", "FILE", "the file to write"},
     {MHO_OPTION_DATA, "--data", "FOLDER",
      "where data sets lie (else $MHO_DATA, ~/.local/share/mho, /usr/share/datasets)"},

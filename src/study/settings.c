@@ -297,15 +297,16 @@ const MhoAllocateParams *mho_settings_allocate(const MhoSettings *settings)
     return block_of(settings, &mho_allocate_model, "allocate.");
 }
 
-static MhoStatus pick(const MhoSettings *settings, const char *key, const MhoRegistry *registry, const char *name,
+/* The model called name, which stands under the key prefix.name, and its parameters. */
+static MhoStatus pick(const MhoSettings *settings, const char *prefix, const MhoRegistry *registry, const char *name,
                       const MhoModel **model, const void **params, MhoError *error)
 {
     *model = mho_registry_find(registry, name, error);
     if (!*model)
-        return mho_fail_context(error, "%s", key);
-    *params = block_of(settings, *model, key);
+        return mho_fail_context(error, "%s.name", prefix);
+    *params = block_of(settings, *model, prefix);
     MhoStatus status = mho_model_check(*model, *params, error);
-    return status == MHO_OK ? MHO_OK : mho_fail_context(error, "%s = %s", key, name);
+    return status == MHO_OK ? MHO_OK : mho_fail_context(error, "%s.name = %s", prefix, name);
 }
 
 MhoStatus mho_settings_allocator(const MhoSettings *settings, const MhoAllocator **allocator, const void **params,
@@ -313,7 +314,7 @@ MhoStatus mho_settings_allocator(const MhoSettings *settings, const MhoAllocator
 {
     const MhoAllocateParams *common = mho_settings_allocate(settings);
     const MhoModel *model = NULL;
-    MhoStatus status = pick(settings, "allocate.", &mho_allocator_registry, common->name, &model, params, error);
+    MhoStatus status = pick(settings, "allocate", &mho_allocator_registry, common->name, &model, params, error);
     *allocator = (const MhoAllocator *)model; /* a MhoModel is the first member of every descriptor */
     return status == MHO_OK ? mho_model_check(&mho_allocate_model, common, error) : status;
 }

@@ -19,7 +19,7 @@ static const char fq_without_epochs[] = "the word fq before it has no epochs, as
 
 static MhoStatus bad(MhoError *error, const char *word, const char *what)
 {
-    return mho_fail(error, MHO_USAGE, "ladder: '%s': %s", word, what);
+    return mho_fail(error, MHO_USAGE, "train.ladder: '%s': %s", word, what);
 }
 
 /* A whole number within bounds that takes all of text. */
@@ -97,8 +97,10 @@ static MhoStatus read_stage(const char *word, bool after_fq, MhoStage *stage, Mh
         return MHO_OK;
     }
     char *colon = strchr(text, ':');
-    if (!colon)
-        return bad(error, word, "epochs are missing, as in 2/4:3");
+    if (!colon) {
+        const MhoStatus known = read_kind(text, after_fq, word, stage, error);
+        return known == MHO_OK ? bad(error, word, "epochs are missing, as in 2/4:3") : known;
+    }
     *colon = '\0';
     char *at = strchr(colon + 1, '@');
     if (at) {
@@ -173,7 +175,7 @@ MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error)
 
     memset(ladder, 0, sizeof *ladder);
     if (strlen(text) >= sizeof copy)
-        return mho_fail(error, MHO_USAGE, "ladder: the text is too long");
+        return mho_fail(error, MHO_USAGE, "train.ladder: the text is too long");
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, " \t", &rest); word && status == MHO_OK; word = strtok_r(NULL, " \t", &rest))
         status = add_word(ladder, word, &after_fq, error);
@@ -182,6 +184,6 @@ MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error)
     if (after_fq)
         return bad(error, "fq", "epochs are missing, as in fq:3");
     if (ladder->n == 0)
-        return mho_fail(error, MHO_USAGE, "ladder: no stage; write for instance float:6 4/4:2 2/4:4 fq:4");
+        return mho_fail(error, MHO_USAGE, "train.ladder: no stage; write for instance float:6 4/4:2 2/4:4 fq:4");
     return MHO_OK;
 }

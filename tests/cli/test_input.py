@@ -122,6 +122,15 @@ def test_refused_before_training(place):
     refused(2, [str(path), "never overwritten"], "  chip.noise: [0, 2]\n", "-o", path)
 
 
+def test_chip_of_training(place):
+    """A chip stage does not see the study's chip: said where no other is named."""
+    study = place.study("chip_stage.yaml")
+    for chip, empty in [("", True), ("cell.name=pcm time=3600", False)]:
+        process = place.run("train", study, "-o", "chip_stage.h5", "-j", "1", "--set", "train.ladder=float:0 4/4:0 chip:1",
+                            "--set", f"train.chip={chip}")
+        assert process.returncode == 0 and ("train.chip is empty" in process.stderr) == empty, process.stderr
+
+
 def test_data(place):
     trained(place)
     folder = fresh(place, "data")

@@ -339,6 +339,8 @@ def test_other_commands(place):
     for kind in ["cell", "adc", "dac", "wire", "quantizer", "layer", "dataset", "network"]:
         assert kind in place.done("list", kind)
     assert "chip.cell.pcm." in place.done("describe", "pcm")
+    assert "does not use: chip.time" in place.done("describe", "cell.ideal")
+    assert "does not use" not in place.done("describe", "ccq"), "keys of chips mean nothing to an allocator"
     assert "train.ladder" in place.done("describe", "train")
     assert place.done("describe").count("source:") > 20
     text = place.done("eval", place.model, *data, "--set", "chip.cell.name=pcm", "--layers")

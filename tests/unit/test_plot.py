@@ -220,6 +220,7 @@ def draw_twice(plot, write, folder, name):
     for _ in range(2):
         done = run(plot, data, "--output", stem)
         assert done.returncode == 0 and done.stderr == "", done.stderr
+        assert done.stdout.splitlines()[0] == f"{stem}.svg {stem}.png", done.stdout
         found.append([open(stem + kind, "rb").read() for kind in (".svg", ".png")])
     assert found[0] == found[1], "two runs differ"
     svg, png = found[0]

@@ -107,6 +107,8 @@ START_TEST(axes_from_assignments)
     ck_assert_double_eq(mho_settings_chip(study.settings)->noise, 2.0);
     must(mho_study_set(&study, "chip.cell.name=[pcm, nor_flash]", &error), &error);
     CHECK_AXIS(&study, 1, "chip.cell.name", "pcm", "nor_flash");
+    must(mho_study_set(&study, "noise.draw=chip, image", &error), &error); /* no word has a comma, a title may */
+    CHECK_AXIS(&study, 2, "noise.draw", "chip", "image");
     must(mho_study_set(&study, "title=a, b: c = d", &error), &error);
     ck_assert_str_eq(mho_settings_study(study.settings)->title, "a, b: c = d");
     mho_study_destroy(&study);

@@ -183,11 +183,12 @@ static const char *const idle[][3] = {
     {"train.ladder=float:1 4/4:1", "train.chip.cell.name=pcm", "train.chip"},
     {"train.ladder=float:1 4/4:1", "train.chip_repeat=4", "train.chip_repeat"},
     {"train.ladder=float:1 4/4:1", "train.chip_repeat=2,4", "train.chip_repeat"},
-    {"train.ladder=float:1 4/4:1", "train.staged.layers=2", "train.staged.layers"},
-    {"train.ladder=float:1 4/4:1 chip:1", "train.chip=cell.name=pcn", "'pcm'"},
+    {"train.ladder=float:1 4/4:1", "train.staged.layers=2", "train.staged.layers: only a quantized stage with injected noise"},
+    {"train.ladder=float:1 4/4:1 chip:1", "train.chip=cell.name=pcn", "train.chip: chip.cell.name: unknown cell 'pcn'; did you mean 'pcm'"},
     {"train.ladder=float:1 4/4:1 chip:1", "train.chip=temperature=300", "does nothing"},
     {"train.ladder=float:1 4/4:1", "allocate.size=4", "allocate.size"},
-    {"train.ladder=float:1 8/8:1 allocate", "allocate.name=cq", "'ccq'"},
+    {"train.ladder=float:1 8/8:1 allocate", "allocate.name=cq", "allocate.name: unknown allocator 'cq'; did you mean 'ccq'"},
+    {"train.ladder=float:1 8/8:1 allocate", "allocate.recovery=codes", "only a stage allocate with allocate.feedback=chip uses"},
     {"train.ladder=float:1 8/8:1 allocate", "allocate.rungs=4 6", "allocate.rungs"},
 };
 
@@ -197,6 +198,10 @@ START_TEST(idle_keys)
     MhoGrid grid;
     MhoError error = {0};
     must_refuse(mho_grid_create(&study, &grid, &error), &error, MHO_USAGE, idle[_i][2]);
+    mho_study_destroy(&study);
+    /* another allocator's keys */
+    study = STUDY("train.ladder=float:1 8/8:1 allocate", "allocate.name=uniform", "allocate.ccq.temperature=2");
+    must_refuse(mho_grid_create(&study, &grid, &error), &error, MHO_USAGE, "by this allocator (allocate.name) uses it");
     mho_study_destroy(&study);
     /* a stage of any point is enough */
     study = STUDY("model=m_{recipe}.h5", "train.chip=cell.name=pcm",

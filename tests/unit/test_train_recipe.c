@@ -72,7 +72,8 @@ START_TEST(test_ladder_names_the_bad_word)
         {"float:1 4/4:1 allocate fq:1 allocate", "'allocate': a ladder allocates once"},
         {"float:1 4/4:1 fq:1 allocate", "'allocate': batch norm is gone"}, {"float:1 4/4:1 fq:1 chip:0 4/4:1", "'4/4:1': batch norm is gone"},
         {"float:1 4/4:1 allocate 3/4:1", "'3/4:1': bits behind allocate"}, {"float:1 4/4:1 allocate chip:1 fq 4/4:1", "'4/4:1': bits behind"},
-        {"chip:1", "'chip:1': the first"}, {"float:1 4/4:", "'4/4:'"}, {"float:99999999999999999999", "whole number"},
+        {"chip:1", "'chip:1': the first"}, {"float:1 4/4:", "'4/4:'"}, {"float:1 4/4:1 alocate", "train.ladder: 'alocate': a stage is"},
+        {"float:1 4/x", "'4/x': bits of weights"}, {"float:1 4/4", "'4/4': epochs are missing"}, {"float:99999999999999999999", "whole number"},
     };
     MhoLadder ladder;
 
