@@ -1,6 +1,7 @@
 /* test_allocate.c - the competition around an allocator: budgets, undo, recovery, the log and how it is read back.
  */
 #include "net/library.h"
+#include "study/train_chip.h"
 #include "unit/allocate_stage.h"
 
 static void net_digest(const MhoNet *net, char hex[65])
@@ -353,6 +354,57 @@ START_TEST(test_feedback_is_held_out_accuracy)
 }
 END_TEST
 
+/* A net whose converters clip nearly everything. */
+static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
+{
+    const MhoDataset *kept = &stage->sample.kept;
+    MhoNet *trained = trained_net(stage), *net;
+
+    must(mho_net_learn_ranges(trained, config, kept->images, kept->n, 1, &net, &stage->error), &stage->error);
+    for (size_t i = 0; i < net->n_nodes; i++)
+        if (mho_node_conv(&net->nodes[i]))
+            mho_node_array(&net->nodes[i], "adc_log_range")->value[0] -= 3.0F;
+    mho_net_destroy(trained);
+    return net;
+}
+
+/* With recoveries on a chip whose ranges are calibrated once, probes convert as they do: with the net's own ranges.
+ * Beside them every probe calibrates. */
+START_TEST(test_ranges_of_probes)
+{
+    Stage stage;
+    MhoTrainChip chip;
+    double own, calibrated, loss;
+    size_t n;
+
+    stage_open(&stage);
+    must(mho_train_chip_create("cell.name=pcm", 1, &chip, &stage.error), &stage.error);
+    stage.input.chip = &chip.config;
+    stage.params.feedback = MHO_FEEDBACK_CHIP;
+    stage.params.recovery = _i;
+    MhoNet *net = narrow_net(&stage, &chip.config);
+    MhoDataset probed = stage.sample.held;
+    stage.params.probe_images = 30;
+    probed.n = 30;
+    stage_begin(&stage);
+    ck_assert(!step(&stage, &net, 0.5));
+    const MhoChipConfig learned = mho_pass_chip_config(&chip.config);
+    must(mho_train_evaluate_chip(net, &probed, NULL, &learned, MHO_PROBE_CHIP, 2, 1, &own, &loss, &stage.error),
+         &stage.error);
+    must(mho_train_evaluate_chip(net, &probed, &stage.sample.kept, &chip.config, MHO_PROBE_CHIP, 2, 1, &calibrated,
+                                 &loss, &stage.error),
+         &stage.error);
+    ck_assert_double_gt(calibrated, own);
+    MhoRecord *log = log_of(&stage);
+    const double expected = _i == MHO_RECOVERY_SAME ? own : calibrated;
+    ck_assert_double_eq(reals(log, "accuracy_probe", &n)[0], expected);
+    mho_record_destroy(log);
+    mho_net_destroy(net);
+    stage_close(&stage);
+    mho_train_chip_destroy(&chip);
+}
+END_TEST
+
 static const char *const competitions[] = {"hedge", "exp3"};
 
 /* All moves of a stage by ccq; the digest of the log. */
@@ -548,6 +600,7 @@ int main(void)
     tcase_add_loop_test(tests, test_hybrid_rate, 0, 2);
     tcase_add_test(tests, test_recovery);
     tcase_add_test(tests, test_feedback_is_held_out_accuracy);
+    tcase_add_loop_test(tests, test_ranges_of_probes, 0, 2);
     tcase_add_loop_test(tests, test_determined_by_the_seed, 0, 2);
     tcase_add_loop_test(tests, test_record_round_trip, 0, 2);
     tcase_add_loop_test(tests, test_records_are_checked, 0, DAMAGES);

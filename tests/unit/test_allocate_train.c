@@ -167,7 +167,8 @@ static void assert_judged(Course *course, const MhoRecord *log, bool chip)
              &sample->error);
         ck_assert_double_ne(chips, codes);
     }
-    ck_assert_double_eq(last < n ? after[last] : reals(log, "accuracy_before", &n)[0], chip ? chips : codes);
+    const double logged = last < n ? after[last] : reals(log, "accuracy_before", &n)[0];
+    ck_assert_double_eq(logged, (chip ? chips : codes));
 }
 
 /* What accuracies are of is said where any is of the chip. */

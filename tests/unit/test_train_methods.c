@@ -87,7 +87,21 @@ static void stops_early(Bench *b)
     b->sample.train.weight_clip = 2.0;
 }
 
-static const BenchChange methods[] = {allocates, allocates_staged, takes_turns, through_chips, stops_early};
+static void allocates_on_a_chip(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:2 4/4:2 allocate");
+    b->sample.train.chip_curriculum = MHO_CURRICULUM_GROWING;
+    b->allocation.chip = true;
+}
+static void allocates_staged_on_a_chip(Bench *b) /* no noise beside that of the chip */
+{
+    allocates_on_a_chip(b);
+    allocates_staged(b);
+}
+
+static const BenchChange methods[] = {allocates,     allocates_staged, takes_turns,
+                                      through_chips, stops_early,      allocates_on_a_chip,
+                                      allocates_staged_on_a_chip};
 enum { N_METHODS = sizeof methods / sizeof *methods };
 
 /* Stopped after a checkpoint and resumed from it: the bytes of a training that was left alone. */
@@ -153,6 +167,40 @@ START_TEST(test_allocation_recovers_after_every_move)
 }
 END_TEST
 
+static float range_of(const MhoNet *net, const char *layer)
+{
+    return *mho_node_values(&net->nodes[mho_net_find(net, layer)], "adc_log_range");
+}
+
+/* Recoveries go forward and backward through the chip: what nothing else moves, converter ranges that learn do;
+ * calibrated ones are held from the layer's own move on. */
+START_TEST(test_recoveries_on_a_chip)
+{
+    static const char *const layers[] = {"conv1", "conv2", "conv3", "conv4", "conv5", "logits"};
+    Bench learned, held, codes;
+    int moved = 0;
+
+    bench_open(&learned, allocates_on_a_chip);
+    must(sample_run(&learned.sample), &error);
+    bench_open(&held, allocates_on_a_chip);
+    held.chip.config.chip.range = MHO_RANGE_CALIBRATED;
+    must(sample_run(&held.sample), &error);
+    bench_open(&codes, allocates_on_a_chip);
+    codes.allocation.chip = false;
+    must(sample_run(&codes.sample), &error);
+    for (size_t l = 0; l < sizeof layers / sizeof *layers; l++)
+        moved += range_of(learned.sample.net, layers[l]) != range_of(held.sample.net, layers[l]);
+    ck_assert_int_gt(moved, 0);
+    const MhoArray *first = mho_record_array(held.sample.checkpoints[4], "layers/conv1/adc_log_range");
+    ck_assert_float_eq(*(const float *)first->data, range_of(held.sample.net, "conv1"));
+    ck_assert_double_eq(of_history(&learned.sample, "loss", 3), of_history(&codes.sample, "loss", 3));
+    ck_assert_double_ne(of_history(&learned.sample, "loss", 4), of_history(&codes.sample, "loss", 4));
+    bench_close(&codes);
+    bench_close(&held);
+    bench_close(&learned);
+}
+END_TEST
+
 static void ends_with_another(Bench *b)
 {
     strcpy(b->sample.train.ladder, "float:1 4/4:1 allocate");
@@ -181,8 +229,11 @@ START_TEST(test_methods_need_their_input)
     bench_open(&bench, allocates);
     sample->input.allocation = NULL;
     must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "allocate.name");
-    through_chips(&bench);
+    sample->input.allocation = &bench.allocation;
+    bench.allocation.chip = true;
     sample->input.chip = NULL;
+    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "stage allocate: there is no chip to train on");
+    through_chips(&bench);
     must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.chip");
     sample->input.chip = &bench.chip.config;
     bench.chip.config.chip.time = 20.0;
@@ -255,6 +306,26 @@ START_TEST(test_statistics_are_those_of_codes)
     mho_net_destroy(again);
     mho_net_destroy(net);
     bench_close(&bench);
+}
+END_TEST
+
+/* Two turns in two epochs: the rate runs its whole course in each, and once where all layers learn together. */
+START_TEST(test_every_turn_has_the_whole_course_of_the_rate)
+{
+    for (int together = 0; together < 2; together++) {
+        Bench bench;
+        const double peak = 0.01;
+
+        bench_open(&bench, takes_turns);
+        strcpy(bench.sample.train.ladder, "float:1 4/4:2@0.01");
+        bench.sample.train.warmup = 0.0;
+        bench.sample.train.schedule = MHO_SCHEDULE_COSINE;
+        bench.sample.train.staged_layers = together ? 0 : 3; /* of six */
+        must(sample_run(&bench.sample), &bench.sample.error);
+        ck_assert_double_eq_tol(of_history(&bench.sample, "rate", 1), together ? 0.5 * peak : 0.0, 1e-6 * peak);
+        ck_assert_double_eq_tol(of_history(&bench.sample, "rate", 2), 0.0, 1e-6 * peak);
+        bench_close(&bench);
+    }
 }
 END_TEST
 
@@ -522,8 +593,10 @@ static Suite *methods_suite(void)
     tcase_add_loop_test(resume, test_every_method_resumes, 0, N_METHODS);
     suite_add_tcase(suite, resume);
     tcase_add_test(tcase, test_allocation_recovers_after_every_move);
+    tcase_add_test(tcase, test_recoveries_on_a_chip);
     tcase_add_test(tcase, test_allocator_has_the_last_word);
     tcase_add_test(tcase, test_methods_need_their_input);
+    tcase_add_test(tcase, test_every_turn_has_the_whole_course_of_the_rate);
     tcase_add_test(tcase, test_levels_without_noise);
     tcase_add_test(tcase, test_statistics_are_those_of_codes);
     tcase_add_test(tcase, test_chip_stage_is_judged_on_chips);
