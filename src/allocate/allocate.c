@@ -258,12 +258,32 @@ static MhoStatus go_on(MhoCompeting *c, const MhoNet *net, double accuracy, MhoN
     return next_move(c, net, accuracy, progress_of(c, size, bops, accuracy), next, name, error);
 }
 
+/* Learned ranges that neither a stage before has learned nor recoveries will. */
+static MhoStatus check_ranges(const MhoCompeting *c, const MhoNet *net, MhoError *error)
+{
+    const MhoAllocateParams *params = c->input.params;
+
+    if (params->feedback != MHO_FEEDBACK_CHIP || mho_allocate_recovers_on_chip(params) ||
+        c->input.chip->chip.range != MHO_RANGE_LEARNED)
+        return MHO_OK;
+    for (size_t i = 0; i < net->n_nodes; i++)
+        if (mho_node_conv(&net->nodes[i]) && !mho_node_conv(&net->nodes[i])->adc_range)
+            return mho_fail(error, MHO_USAGE,
+                            "allocate.recovery = codes: nothing learns the converter range of layer '%s'; set "
+                            "adc.range=calibrated in train.chip, or allocate.recovery = same",
+                            net->nodes[i].name);
+    return MHO_OK;
+}
+
 /* With converters of their own, where these compete. */
 static MhoStatus begin(void *context, const MhoNet *net, MhoNet **first, MhoError *error)
 {
     const MhoCompeting *c = context;
+    const MhoStatus status = check_ranges(c, net, error);
 
     *first = NULL;
+    if (status != MHO_OK)
+        return status;
     return c->adc_rungs.n > 0 ? mho_compete_first(c, net, first, error) : MHO_OK;
 }
 

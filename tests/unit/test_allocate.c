@@ -405,6 +405,32 @@ START_TEST(test_ranges_of_probes)
 }
 END_TEST
 
+/* Learned ranges, when recoveries do not learn them: the net has to bring them. */
+START_TEST(test_nobody_learns_the_ranges)
+{
+    Stage stage;
+    MhoTrainChip chip;
+    MhoNet *first;
+
+    stage_open(&stage);
+    must(mho_train_chip_create("cell.name=pcm adc.range=learned", 1, &chip, &stage.error), &stage.error);
+    stage.input.chip = &chip.config;
+    stage.params.feedback = MHO_FEEDBACK_CHIP;
+    stage.params.recovery = MHO_RECOVERY_CODES;
+    stage_begin(&stage);
+    MhoNet *bare = net_of(&stage, "allconv", 0.2, "float:0 8/8:0"), *ranged = narrow_net(&stage, &chip.config);
+    must_refuse(stage.allocation.begin(stage.allocation.context, bare, &first, &stage.error), &stage.error, MHO_USAGE,
+                "allocate.recovery = codes: nothing learns the converter range of layer 'conv1'");
+    ck_assert_ptr_null(first);
+    must(stage.allocation.begin(stage.allocation.context, ranged, &first, &stage.error), &stage.error);
+    ck_assert_ptr_null(first); /* converters do not compete: the net as it is */
+    mho_net_destroy(bare);
+    mho_net_destroy(ranged);
+    stage_close(&stage);
+    mho_train_chip_destroy(&chip);
+}
+END_TEST
+
 static const char *const competitions[] = {"hedge", "exp3"};
 
 /* All moves of a stage by ccq; the digest of the log. */
@@ -601,6 +627,7 @@ int main(void)
     tcase_add_test(tests, test_recovery);
     tcase_add_test(tests, test_feedback_is_held_out_accuracy);
     tcase_add_loop_test(tests, test_ranges_of_probes, 0, 2);
+    tcase_add_test(tests, test_nobody_learns_the_ranges);
     tcase_add_loop_test(tests, test_determined_by_the_seed, 0, 2);
     tcase_add_loop_test(tests, test_record_round_trip, 0, 2);
     tcase_add_loop_test(tests, test_records_are_checked, 0, DAMAGES);
