@@ -166,6 +166,41 @@ static MhoStatus check_shapes(const MhoWorkbench *bench, const MhoProgram *progr
     return MHO_OK;
 }
 
+/* Where every layer has converter bits of its own, asking for others would do nothing. */
+static MhoStatus check_converters(const MhoProgram *program, const MhoChipConfig *config, MhoError *error)
+{
+    const MhoAdcModel *adc = config->adc;
+    _Alignas(8) unsigned char usual[MHO_LAYER_SETTINGS_MAX];
+    for (size_t l = 0; l < program->n_matrices; l++)
+        if (program->matrices[l].adc_bits == 0)
+            return MHO_OK;
+    if (!adc->set_bits || adc->model.params_size > sizeof usual)
+        return MHO_OK;
+    mho_params_default(adc->model.params, adc->model.n_params, usual);
+    if (adc->bits(config->adc_params) == adc->bits(usual))
+        return MHO_OK;
+    return mho_fail(error, MHO_USAGE,
+                    "chip.adc.%s.bits: all converters of the model have bits of their own (allocate.adc_rungs), so %d "
+                    "bit would change nothing; take the key out",
+                    adc->model.name, adc->bits(config->adc_params));
+}
+
+/* The plan of a chip whose converters nobody asks, beside noise on codes: layers' own converter bits do not matter. */
+static MhoStatus plan_without_converters(const MhoProgram *program, const MhoChipConfig *config, MhoPlan **plan,
+                                         MhoError *error)
+{
+    MhoMatrix *matrices = malloc((program->n_matrices + 1) * sizeof *matrices);
+    if (!matrices)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the layers of a plan");
+    for (size_t l = 0; l < program->n_matrices; l++) {
+        matrices[l] = program->matrices[l];
+        matrices[l].adc_bits = 0;
+    }
+    MhoStatus status = mho_plan_create(config, matrices, program->n_matrices, plan, error);
+    free(matrices);
+    return status;
+}
+
 MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings, const char *point_text,
                                 bool calibrate, MhoPrepared *prepared, MhoError *error)
 {
@@ -178,6 +213,8 @@ MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings
         status = check_shapes(bench, entry->program, error);
     if (status == MHO_OK)
         status = mho_settings_chip_config(settings, &prepared->config, error);
+    if (status == MHO_OK && !mho_noise_on(mho_settings_noise(settings)))
+        status = check_converters(entry->program, &prepared->config, error);
     if (status != MHO_OK)
         return status;
     prepared->net = entry->net;
@@ -193,7 +230,9 @@ MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings
                                      .sum = noise->sum,
                                      .weight_per_image = noise->draw == MHO_NOISE_PER_IMAGE,
                                      .seed = prepared->config.seed};
-    if (calibrate && !prepared->is_noisy)
+    if (prepared->is_noisy)
+        status = plan_without_converters(entry->program, &prepared->config, &prepared->plan, error);
+    else if (calibrate)
         status = mho_program_plan(entry->program, &prepared->config, bench->calibration.images, bench->calibration.n,
                                   bench->options.threads, &prepared->plan, error);
     else

@@ -131,6 +131,19 @@ def test_chip_of_training(place):
         assert process.returncode == 0 and ("train.chip is empty" in process.stderr) == empty, process.stderr
 
 
+def test_converters_of_the_model(place):
+    """Bits of converters that no layer takes are refused, in a sweep too; what the layers have is left alone."""
+    study = place.study("converters.yaml", model="converters.h5")
+    study.write_text(study.read_text().replace('"float:2 fq 2/4:2"', '"float:1 8/8:0 allocate"\n  chip: cell.name=pcm') +
+                     "allocate: {feedback: chip, adc_rungs: 7 5, moves: 1, probe_images: 10, recovery_epochs: 1}\n")
+    place.done("train", study, "-j", "1", "--quiet")
+    place.done("sweep", study, "-o", "converters_default.h5", "--quiet")
+    place.refused(2, ["chip.adc.uniform.bits", "change nothing"], "sweep", study, "-o", "converters_6.h5", "--quiet", "--set",
+                  "chip.adc.uniform.bits=8,6")
+    place.done("sweep", study, "-o", "converters_noise.h5", "--quiet", "--set", "noise.weight=0.1,0.2", "--set",
+               "chip.cell.name=ideal", "--set", "chip.time=0", "--set", "chip.adc.name=ideal")  # no converters, no bits
+
+
 def test_data(place):
     trained(place)
     folder = fresh(place, "data")
