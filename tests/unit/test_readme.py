@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The Python in the READMEs runs: one snippet writes a model, mho sweeps it, the others read the result.
+"""The Python in the READMEs runs: one snippet writes a model, mho sweeps it, the others read the result. The commands that
+train run, too, on a few images.
 
 Usage: test_readme.py MHO SOURCE. TAP on stdout.
 """
@@ -7,6 +8,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -82,12 +84,52 @@ def check_figure(mho, source):
     assert done.returncode == 0 and os.path.exists("results/quickstart.png"), done.stderr
 
 
+# What makes the README's recipe one of seconds, by the command that it is for.
+SMALL = {"train": ["train.net=lenet", "train.held_out=16", "train.batch=16", "data.name=many.h5", "data.train=many.h5"],
+         "allocate": ["allocate.probe_images=16", "allocate.recovery_epochs=1"],
+         "eval": ["data.name=many.h5", "data.train=many.h5", "data.calibration=8"]}
+
+
+def training_commands(source):
+    """The study and the commands of README.md that train, show and evaluate."""
+    text = open(os.path.join(source, "README.md"), encoding="utf-8").read()
+    section = text[text.index("\n## Train for it"):text.index("\n## Read the result")]
+    return re.search(r"```yaml\n(.*?)^```$", section, re.M | re.S)[1], re.findall(r"^    build/src/cli/mho (.*)$", section, re.M)
+
+
+def check_training(mho, source):
+    rng = np.random.default_rng(3)
+    with h5py.File("many.h5", "w") as file:
+        labels = np.arange(64, dtype="u1") % 10
+        file["x"] = np.clip(rng.integers(0, 90, size=(64, 28, 28, 1)) + 16 * labels[:, None, None, None], 0, 255).astype("u1")
+        file["y"] = labels
+        file.attrs["class_names"] = [str(k) for k in range(10)]
+    study, commands = training_commands(source)
+    with open("mine.yaml", "w", encoding="utf-8") as file:
+        file.write(study)
+    printed = {}
+    for command in commands:
+        words = shlex.split(command)
+        small = SMALL.get(words[0], []) + (SMALL["allocate"] if "allocate" in command and words[0] == "train" else [])
+        done = subprocess.run([mho, *words, *[word for pair in small for word in ("--set", pair)]], capture_output=True,
+                              text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        printed[words[0], words[1]] = done.stdout
+    assert len([command for command in commands if command.startswith("train")]) == 4
+    assert "ended by size" in printed["show", "models/ccq.h5"], printed
+    assert "noise on codes" in printed["eval", "models/hardened.h5"], printed
+    with h5py.File("models/uniq.h5", "r") as file:
+        policies = [node.attrs["policy"] for node in file["layers"].values() if "policy" in node.attrs]
+    assert any(policy.startswith("uniq") for policy in map(str, policies)), policies
+
+
 def main():
     mho, source = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     checks = (("src/net/README.md writes a model that mho sweeps", lambda: check_model(mho, source)),
               ("results/README.md reads the result", lambda: check_reading(source, "results/README.md")),
               ("README.md reads the result", lambda: check_reading(source, "README.md")),
-              ("the figure of that result", lambda: check_figure(mho, source)))
+              ("the figure of that result", lambda: check_figure(mho, source)),
+              ("README.md trains", lambda: check_training(mho, source)))
     failed = 0
     print(f"1..{len(checks)}")
     with tempfile.TemporaryDirectory() as folder:
