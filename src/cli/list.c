@@ -49,9 +49,9 @@ static void list_one_study(const char *folder, const char *name)
     snprintf(path, sizeof path, "%s/%s", folder, name);
     if (mho_yaml_read(path, &root, &ignored) == MHO_OK) {
         const MhoYaml *title = mho_yaml_get(root, "title");
-        printf("%-10s %-16s %s (%s)\n", "experiment", name, title && title->scalar ? title->scalar : "", path);
+        printf("%-10s %-20s %s (%s)\n", "experiment", name, title && title->scalar ? title->scalar : "", path);
     } else {
-        printf("%-10s %-16s unreadable: %s\n", "experiment", name, ignored.text);
+        printf("%-10s %-20s unreadable: %s\n", "experiment", name, ignored.text);
     }
     mho_yaml_destroy(root);
 }
