@@ -101,8 +101,8 @@ static const MhoParam allocate_params[] = {
     ALLOCATE_REAL(size, 0, 0, 32, "bit", "target: mean bits of a weight, at most; 0: none"),
     ALLOCATE_REAL(bops, 0, 0, 1e12, "MBOP", "target: bit operations of an image, at most; 0: none"),
     ALLOCATE_REAL(accuracy, 0, 0, 100, "%",
-                  "points that held-out accuracy may fall below the first net's (on a chip: put a stage chip before); a "
-                  "move that costs more is undone and the last; 0: no end"),
+                  "points that held-out accuracy may fall below the first net's (on a chip: put a stage chip before); "
+                  "a move that costs more is undone and the last; 0: no end"),
     ALLOCATE_INT(moves, 0, 0, 100000, "", "moves at most; 0: no limit"),
     {"feedback", MHO_CHOICE, offsetof(MhoAllocateParams, feedback), MHO_FEEDBACK_CODES, 0, 1, "",
      "accuracy that layers compete with: of the exact codes, or on the chip of train.chip", "codes chip", NULL},
