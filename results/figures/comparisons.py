@@ -1,4 +1,6 @@
 """What an experiment compares (summary/analysis): accuracy of every variant, and the differences between variants."""
+import textwrap
+
 import numpy as np
 
 from figures.axes import Axis, Unusable, text
@@ -6,6 +8,7 @@ from figures.drawing import COLOURS, draw_curves, finish, keep_percent, name_sty
 from figures.panels import Panel, panels_of_groups
 from figures.results import choose, draw_references, independent, panel_masks, references
 
+TITLE_CHARACTERS = 96  # over the whole width of a figure
 SAMPLES = {"chip": "simulated chips", "seed": "networks of different seeds"}
 
 
@@ -97,7 +100,6 @@ def draw_list(ax, table, rows, names, xlabel):
 
 
 def draw_panel(ax, table, panel, names, label, bars, styled):
-    ax.set_title(panel.title)
     if panel.x is None:
         draw_list(ax, table, panel.rows, names, label)
         return
@@ -120,6 +122,7 @@ def draw_all(table_of_panel, label, bars, title, note):
         if bars:
             (ax.axvline if panel.x is None else ax.axhline)(0, color="black", linewidth=0.8, zorder=1.8)
         draw_panel(ax, table, panel, names, label, bars, styled)
+        ax.set_title(textwrap.fill(panel.title, TITLE_CHARACTERS // min(len(axes), 4)))
         if panel.x is not None:
             ax.set_ylabel(label if ax.get_subplotspec().is_first_col() else "")
     if not bars and not lists:

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/bits.h"
 #include "net/executor.h"
 #include "store/store.h"
 #include "study/study.h"
@@ -93,23 +94,34 @@ MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *o
     return status == MHO_OK ? mho_model_load(path, net, digest, error) : status;
 }
 
+static MhoStatus refuse_bits(const char *kind, const char *layer, int has, MhoError *error)
+{
+    return mho_fail(error, MHO_USAGE,
+                    "quant.%s.bits: the model is quantized and %s has %d-bit %ss; only a float model takes bits after "
+                    "training: choose them in train.ladder",
+                    kind, layer, has, kind);
+}
+
 /* A quantized net has the bits it was trained with: asking it for others would do nothing. */
 static MhoStatus check_bits(const MhoNet *net, const MhoQuantParams *quant, MhoError *error)
 {
-    bool weights = quant->weight_bits == 0, activations = quant->activation_bits == 0;
-    for (size_t i = 0; i < net->n_nodes; i++) {
-        const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
-        const MhoQuantizerSettings *quantizer = mho_node_quantizer(&net->nodes[i]);
-        weights = weights || (conv && conv->bits == quant->weight_bits);
-        activations = activations || (quantizer && quantizer->bits == quant->activation_bits);
+    MhoBitUnit *units = NULL;
+    size_t n = 0;
+    MhoStatus status = mho_net_bit_units(net, &units, &n, error);
+    for (size_t l = 0; l < n && status == MHO_OK; l++) {
+        const MhoNode *layer = &net->nodes[units[l].layer];
+        const int bits = mho_node_conv(layer)->bits;
+        if (quant->weight_bits != 0 && bits != quant->weight_bits)
+            status = refuse_bits("weight", layer->name, bits, error);
+        for (int k = 0; k < units[l].n_quantizers && status == MHO_OK; k++) {
+            const MhoNode *node = &net->nodes[units[l].quantizers[k]];
+            const int codes = mho_node_quantizer(node)->bits;
+            if (quant->activation_bits != 0 && codes != quant->activation_bits)
+                status = refuse_bits("activation", node->name, codes, error);
+        }
     }
-    if (weights && activations)
-        return MHO_OK;
-    return mho_fail(error, MHO_USAGE,
-                    "quant.%s.bits: the model is quantized and has no %d-bit %s; only a float model takes bits after "
-                    "training: choose them in train.ladder",
-                    weights ? "activation" : "weight", weights ? quant->activation_bits : quant->weight_bits,
-                    weights ? "activations" : "weights");
+    free(units);
+    return status;
 }
 
 MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *calibration, int threads, const MhoLog *log,

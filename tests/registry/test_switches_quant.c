@@ -2,6 +2,7 @@
 #include <omp.h>
 #include <stdio.h>
 
+#include "net/bits.h"
 #include "net/requant.h"
 #include "numbers.h"
 #include "switches.h"
@@ -426,7 +427,16 @@ static bool fixes_weight_range(const MhoModel *model, const void *params, double
     return holds;
 }
 
-/* The tiny model has 2-bit weights: asking for others is refused, as it would do nothing. */
+/* Whether a quantized net is refused these bits. */
+static bool is_refused(const MhoSettings *settings, const MhoDataset *images, MhoNet **net)
+{
+    MhoError error = {0};
+
+    return mho_model_quantize(settings, images, 1, NULL, net, &error) == MHO_USAGE;
+}
+
+/* The tiny model has 2-bit weights: asking for others is refused, as it would do nothing, and so it is when one of its
+ * layers has them. */
 static bool refuses_bits(const MhoModel *model, const void *params, double on)
 {
     MhoSettings *settings = tiny_settings();
@@ -439,7 +449,17 @@ static bool refuses_bits(const MhoModel *model, const void *params, double on)
     tiny_put(settings, "quant.", &mho_quant_model, params);
     must(mho_model_load("tiny.h5", &net, digest, &error), &error);
     must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, 0, &images, &error), &error);
-    const bool refused = mho_model_quantize(settings, &images, 1, NULL, &net, &error) == MHO_USAGE;
+    bool refused = is_refused(settings, &images, &net);
+    MhoNet *mixed;
+    int *bits = calloc(net->n_nodes, sizeof *bits);
+    size_t first = 0;
+    while (!mho_node_conv(&net->nodes[first]))
+        first++;
+    bits[first] = mho_settings_quant(settings)->weight_bits;
+    must(mho_net_with_bits(net, bits, NULL, &mixed, &error), &error);
+    refused = refused && is_refused(settings, &images, &mixed);
+    free(bits);
+    mho_net_destroy(mixed);
     mho_dataset_destroy(&images);
     mho_net_destroy(net);
     mho_settings_destroy(settings);
