@@ -427,42 +427,33 @@ static bool fixes_weight_range(const MhoModel *model, const void *params, double
     return holds;
 }
 
-/* Whether a quantized net is refused these bits. */
-static bool is_refused(const MhoSettings *settings, const MhoDataset *images, MhoNet **net)
-{
-    MhoError error = {0};
-
-    return mho_model_quantize(settings, images, 1, NULL, net, &error) == MHO_USAGE;
-}
-
-/* The tiny model has 2-bit weights: asking for others is refused, as it would do nothing, and so it is when one of its
- * layers has them. */
+/* Bits are refused where nothing would come of them: all layers of a quantized net have others, or one has. */
 static bool refuses_bits(const MhoModel *model, const void *params, double on)
 {
-    MhoSettings *settings = tiny_settings();
-    MhoDataset images;
-    MhoNet *net;
+    MhoSettings *first = tiny_settings(), *asked = tiny_settings();
+    Sample sample;
+    MhoNet *mixed;
     MhoError error = {0};
-    char digest[65];
+    bool refused = true;
 
     (void)model, (void)on;
-    tiny_put(settings, "quant.", &mho_quant_model, params);
-    must(mho_model_load("tiny.h5", &net, digest, &error), &error);
-    must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, 0, &images, &error), &error);
-    bool refused = is_refused(settings, &images, &net);
-    MhoNet *mixed;
+    must(mho_settings_set(first, "quant.weight.bits", "2", NULL, &error), &error);
+    must(mho_settings_set(first, "quant.activation.bits", "4", NULL, &error), &error);
+    tiny_put(asked, "quant.", &mho_quant_model, params);
+    sample_open(&sample);
+    MhoNet *net = quantized_after(&sample, first);
     int *bits = calloc(net->n_nodes, sizeof *bits);
-    size_t first = 0;
-    while (!mho_node_conv(&net->nodes[first]))
-        first++;
-    bits[first] = mho_settings_quant(settings)->weight_bits;
+    ck_assert_ptr_nonnull(bits);
+    bits[mho_net_find(net, "conv1")] = 3;
     must(mho_net_with_bits(net, bits, NULL, &mixed, &error), &error);
-    refused = refused && is_refused(settings, &images, &mixed);
+    MhoNet **const nets[] = {&net, &mixed};
+    for (int i = 0; i < 2; i++)
+        refused = refused && mho_model_quantize(asked, &sample.kept, 1, NULL, nets[i], &error) == MHO_USAGE;
     free(bits);
     mho_net_destroy(mixed);
-    mho_dataset_destroy(&images);
     mho_net_destroy(net);
-    mho_settings_destroy(settings);
+    mho_settings_destroy(asked);
+    sample_close(&sample);
     return refused;
 }
 
