@@ -94,4 +94,57 @@ static inline MhoAllocation fake_allocation(FakeAllocator *fake)
                            .from_record = fake_from_record};
 }
 
+static MhoError error;
+
+/* A sample with what every method needs at hand. */
+typedef struct Bench {
+    Sample sample;
+    FakeAllocator fake;
+    MhoAllocation allocation;
+    MhoTrainChip chip;
+} Bench;
+
+typedef void (*BenchChange)(Bench *bench);
+
+static inline void bench_open(Bench *bench, BenchChange change)
+{
+    memset(bench, 0, sizeof *bench);
+    sample_open(&bench->sample);
+    bench->allocation = fake_allocation(&bench->fake);
+    must(mho_train_chip_create("cell.name=pcm time=86400 adc.range=learned", 1, &bench->chip, &error), &error);
+    bench->sample.input.allocation = &bench->allocation;
+    bench->sample.input.chip = &bench->chip.config;
+    if (change)
+        change(bench);
+}
+
+static inline void bench_close(Bench *bench)
+{
+    mho_train_chip_destroy(&bench->chip);
+    sample_close(&bench->sample);
+}
+
+static inline const MhoRecord *last_checkpoint(const Sample *sample)
+{
+    return sample->checkpoints[sample->n_checkpoints - 1];
+}
+
+static inline double of_history(const Sample *sample, const char *column, size_t epoch)
+{
+    const MhoArray *array = mho_record_array(mho_record_find(last_checkpoint(sample), "history"), column);
+
+    ck_assert_ptr_nonnull(array);
+    ck_assert_uint_lt(epoch, mho_array_count(array));
+    return ((const double *)array->data)[epoch];
+}
+
+static inline void assert_stages(const Sample *sample, const char *const *stages, size_t n)
+{
+    const MhoArray *array = mho_record_array(last_checkpoint(sample), "history/stage");
+
+    ck_assert_uint_eq(mho_array_count(array), n);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_str_eq(((char **)array->data)[i], stages[i]);
+}
+
 #endif
