@@ -26,8 +26,8 @@ const Command command_sweep = {
             "  mho sweep study.yaml --set chip.noise=0,0.5,1 --set chip.adc.uniform.bits=4:8:2\n"
             "Keys that move together stand under one name, with rows of values:\n"
             "  --set \"noise.weight,noise.sum=[[0, 0], [0.2, 1]]\"\n"
-            "Finished trials are kept in RESULT.h5.parts/, epochs of models that it trains in results/checkpoints/: stop\n"
-            "it, kill it, start it again.\n"
+            "Finished trials are kept in RESULT.h5.parts/, epochs of models that it trains in results/checkpoints/:\n"
+            "stop it, kill it, start it again.\n"
             "--shard i/n runs one part of n, mho merge joins them.\n"
             "A finished result of the same study is left as it is; one of another study is never overwritten.",
     .options = MHO_OPTIONS_SWEEP,

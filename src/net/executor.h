@@ -27,10 +27,10 @@ typedef struct MhoAnalogOptions {
 MhoStatus mho_analog_run(const MhoProgram *program, const MhoState *state, const uint8_t *images, size_t n,
                          const MhoAnalogOptions *options, float *logits, MhoError *error) MHO_CHECKED;
 
-/* The network with Gaussian noise on its codes (FQ-Conv, Verhoef et al., arXiv:1912.09356): standard deviations in LSB of
- * the weight codes, of the codes of the image and of every quantizer (after rounding), and of the sums in steps of the
- * codes that they become (before rounding; logits: in steps of the classifier's accumulator). By mho's own float kernels
- * in one fixed order. Draws depend on (seed, chip, image, layer, element) only. */
+/* The network with Gaussian noise on its codes (FQ-Conv, Verhoef et al., arXiv:1912.09356): standard deviations in LSB
+ * of the weight codes, of the codes of the image and of every quantizer (after rounding), and of the sums in steps of
+ * the codes that they become (before rounding; logits: in steps of the classifier's accumulator). By mho's own float
+ * kernels in one fixed order. Draws depend on (seed, chip, image, layer, element) only. */
 typedef struct MhoCodeNoise {
     double weight, activation, sum;
     bool weight_per_image; /* fresh weights for every image; else one draw per chip */

@@ -41,8 +41,8 @@ static const MhoParam train_params[] = {
     TRAIN_INT("held_out", held_out, 5000, 1, 100000000, "images", "training images kept for validation"),
     TRAIN_INT("limit", limit, 0, 0, 100000000, "images", "first n training images; 0: all"),
     TRAIN_INT("staged.layers", staged_layers, 1, 0, 4096, "layers",
-              "layers that learn together where the quantizer of weights injects noise, one group after the other, each "
-              "with the whole course of the rate; 0: all at once"),
+              "layers that learn together where the quantizer of weights injects noise, one group after the other, "
+              "each with the whole course of the rate; 0: all at once"),
     {"staged.noise", MHO_BOOL, offsetof(MhoTrainParams, staged_noise), 1, 0, 1, "",
      "off: where the quantizer of weights injects noise, layers learn through their codes instead, all at once", NULL,
      NULL},

@@ -91,7 +91,8 @@ static void warn_of_idle_keys(const MhoTraining *t, bool has_chip, bool allocate
     if (params->chip[0] && !has_chip && !allocates)
         mho_log(t->input->log, MHO_LOG_WARNING, "train.chip does nothing: train.ladder has no stage chip:EPOCHS");
     if (params->staged_layers != 1 && !t->injects)
-        mho_log(t->input->log, MHO_LOG_WARNING, "train.staged.layers does nothing: no noise is injected (quantizer '%s')",
+        mho_log(t->input->log, MHO_LOG_WARNING,
+                "train.staged.layers does nothing: no noise is injected (quantizer '%s')",
                 t->input->quant->weight_name);
 }
 
