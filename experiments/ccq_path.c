@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "experiments/findings.h"
-#include "experiments/paths.h"
-#include "study/files.h"
-#include "study/grid.h"
+#include "experiments/bit_trajectory.h"
+#include "study/models/record_file.h"
+#include "study/keys/points.h"
 
 static const char *const keys[] = {"allocate.name",           "allocate.ccq.competition",  "allocate.ccq.temperature",
                                    "allocate.ccq.cumulative", "allocate.ccq.lambda_first", "allocate.ccq.lambda_last"};

@@ -2,8 +2,8 @@
 #ifndef MHO_EXPERIMENTS_FINDINGS_H
 #define MHO_EXPERIMENTS_FINDINGS_H
 
-#include "study/experiment.h"
-#include "study/pairs.h"
+#include "study/report/experiment.h"
+#include "study/report/pairs.h"
 
 /* The table of a comparison into an experiment's analysis; over chips where the study does not sweep comparison->over.
  */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "study/experiment.h"
+#include "study/report/experiment.h"
 
 static const double near_reference = 0.005; /* half a point of accuracy counts as no loss */
 

@@ -7,7 +7,7 @@
 #ifndef MHO_DEVICES_ADC_H
 #define MHO_DEVICES_ADC_H
 
-#include "base/model.h"
+#include "base/descriptor.h"
 #include "kernels/random.h"
 
 enum { MHO_ADC_MAX_BITS = 32 };

@@ -9,7 +9,7 @@
 #ifndef MHO_DEVICES_CELL_H
 #define MHO_DEVICES_CELL_H
 
-#include "base/model.h"
+#include "base/descriptor.h"
 #include "kernels/random.h"
 
 enum { MHO_CELL_MAX_STATE = 4 };

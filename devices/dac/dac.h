@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "base/model.h"
+#include "base/descriptor.h"
 
 enum { MHO_DAC_MAX_SLICES = 8 };
 

@@ -2,7 +2,7 @@
 #ifndef MHO_DEVICES_WIRE_H
 #define MHO_DEVICES_WIRE_H
 
-#include "base/model.h"
+#include "base/descriptor.h"
 
 typedef struct MhoWireModel {
     MhoModel model;

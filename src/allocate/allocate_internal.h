@@ -3,7 +3,7 @@
 #define MHO_ALLOCATE_ALLOCATE_INTERNAL_H
 
 #include "allocate/allocate.h"
-#include "net/bits.h"
+#include "net/transform/bits.h"
 
 enum { MHO_MAX_RUNGS = 16 };
 

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/model.h"
+#include "base/descriptor.h"
 
 /* Is the member within its range, finite, a valid choice, a terminated string? `where` NULL: the parameter's key. */
 MhoStatus mho_param_check(const MhoParam *param, const void *block, const char *where, MhoError *error) MHO_CHECKED;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/model.h"
+#include "base/descriptor.h"
 #include "base/status.h"
 
 typedef enum MhoType {

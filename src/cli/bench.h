@@ -2,8 +2,8 @@
 #ifndef MHO_CLI_BENCH_H
 #define MHO_CLI_BENCH_H
 
-#include "net/executor.h"
-#include "study/settings.h"
+#include "net/lowered/executor.h"
+#include "study/keys/settings.h"
 
 /* The networks and images at work: allconv on 28 x 28, with batch norm and fully quantized (ternary weights, 4-bit
  * activations). */

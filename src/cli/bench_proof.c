@@ -13,7 +13,7 @@
 
 #include "cli/bench.h"
 #include "kernels/random.h"
-#include "net/pass.h"
+#include "net/fakequant/fakequant.h"
 
 enum { MAX_TABLES = 8, POSITIONS = 37, PROOF_IMAGES = 4, LEAST_BYTES = 8 };
 

@@ -2,7 +2,7 @@
 #ifndef MHO_CLI_COMMAND_H
 #define MHO_CLI_COMMAND_H
 
-#include "study/options.h"
+#include "app/options.h"
 
 typedef struct Command {
     const char *name, *usage, *summary; /* usage: what follows "mho NAME" */

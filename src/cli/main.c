@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "study/provenance.h"
+#include "study/models/provenance.h"
 
 static const Command *const commands[] = {&command_train,    &command_eval, &command_sweep, &command_merge,
                                           &command_digest,   &command_show, &command_plot,  &command_list,

@@ -14,7 +14,7 @@
 #define MHO_CROSSBAR_CROSSBAR_H
 
 #include "adc/adc.h"
-#include "base/model.h"
+#include "base/descriptor.h"
 #include "cell/cell.h"
 #include "dac/dac.h"
 #include "kernels/kernels.h"

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "base/model.h"
+#include "base/descriptor.h"
 #include "base/record.h"
 
 typedef enum MhoSplit { MHO_SPLIT_TRAIN, MHO_SPLIT_TEST } MhoSplit;

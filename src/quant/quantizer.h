@@ -8,7 +8,7 @@
 #ifndef MHO_QUANT_QUANTIZER_H
 #define MHO_QUANT_QUANTIZER_H
 
-#include "base/model.h"
+#include "base/descriptor.h"
 #include "kernels/random.h"
 
 enum { MHO_TABLE_SIZE = 256 }; /* steps of the grid of codes that are not evenly spaced */

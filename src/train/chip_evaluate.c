@@ -1,7 +1,7 @@
 /* chip_evaluate.c - accuracy and loss of a net on chips: programmed, aged, read, scored, averaged in chip order. */
 #include <stdlib.h>
 
-#include "net/executor.h"
+#include "net/lowered/executor.h"
 #include "train/train.h"
 
 /* What the chips of one evaluation share. */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/executor.h"
+#include "net/lowered/executor.h"
 #include "train/train_internal.h"
 
 /* Logits (n, classes); the last batch is filled up with the set's first images, whose logits are left out. */

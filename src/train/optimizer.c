@@ -5,7 +5,7 @@
 
 #include "kernels/clones.h"
 #include "kernels/math.h"
-#include "net/requant.h"
+#include "net/graph/requant.h"
 #include "train/train_internal.h"
 
 MHO_CLONES void mho_sgd_update(size_t n, float rate, float momentum, float decay, const float *gradient,

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/bits.h"
-#include "net/executor.h"
+#include "net/transform/bits.h"
+#include "net/lowered/executor.h"
 #include "train/train_internal.h"
 
 enum { CALIBRATION_IMAGES = 512 };

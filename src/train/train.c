@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/library.h"
-#include "net/requant.h"
+#include "net/fakequant/onednn.h"
+#include "net/graph/requant.h"
 #include "train/train_internal.h"
 
 /* Held-out images of an accuracy on chips: two chips see 2000, which say it within a point, and are done in the time of

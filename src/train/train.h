@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "crossbar/crossbar.h"
 #include "data/dataset.h"
-#include "net/net.h"
+#include "net/graph/net.h"
 
 /* The keys "train.*" of a study; table in mho_train_model. */
 typedef struct MhoTrainParams {

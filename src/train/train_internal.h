@@ -3,7 +3,7 @@
 #define MHO_TRAIN_TRAIN_INTERNAL_H
 
 #include "base/arena.h"
-#include "net/pass.h"
+#include "net/fakequant/fakequant.h"
 #include "train/train.h"
 
 /* ladder.c */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/lower.h"
+#include "net/lowered/lower.h"
 #include "replay.h"
 
 enum { EDIT = 4, MAX_EDITS = 32, N_EDITS = 8 };

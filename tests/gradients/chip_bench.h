@@ -3,8 +3,8 @@
 #define MHO_TESTS_CHIP_BENCH_H
 
 #include "array_bench.h"
-#include "net/executor.h"
-#include "net/pass.h"
+#include "net/lowered/executor.h"
+#include "net/fakequant/fakequant.h"
 
 enum { CHIP_BATCH = 6, CHIP_CALIBRATION = 20, CHIP_CLASSES = 10 };
 enum { CHIP_DENSE, CHIP_LENET, CHIP_RESNET, CHIP_GROUPED, CHIP_NETS };

@@ -1,4 +1,4 @@
-/* nets.h - small networks built in a few words, with weights, scales and images drawn, for tests of net/pass.h. */
+/* nets.h - small networks built in a few words, with weights, scales and images drawn, for tests of net/fakequant/fakequant.h. */
 #ifndef MHO_TESTS_NETS_H
 #define MHO_TESTS_NETS_H
 
@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "harness.h"
-#include "net/pass.h"
-#include "net/requant.h"
+#include "net/fakequant/fakequant.h"
+#include "net/graph/requant.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 

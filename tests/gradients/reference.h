@@ -1,4 +1,4 @@
-/* reference.h - a second, naive executor in double, on values instead of codes, for tests of net/pass.h.
+/* reference.h - a second, naive executor in double, on values instead of codes, for tests of net/fakequant/fakequant.h.
  *
  * Recorded once at a point, its kinks are frozen: roundings become "u + residue", clips and ReLUs keep their side,
  * maxima their winner. Around that point it is the smooth surrogate whose exact derivatives straight-through gradients
@@ -7,8 +7,8 @@
 #ifndef MHO_TESTS_REFERENCE_H
 #define MHO_TESTS_REFERENCE_H
 
-#include "net/pass.h"
-#include "net/requant.h"
+#include "net/fakequant/fakequant.h"
+#include "net/graph/requant.h"
 
 typedef struct Reference {
     const MhoNet *net;

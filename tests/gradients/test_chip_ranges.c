@@ -6,7 +6,7 @@
 #include "chip_bench.h"
 #include "kernels/math.h"
 #include "must.h"
-#include "net/requant.h"
+#include "net/graph/requant.h"
 #include "numbers.h"
 #include "train/train.h"
 

@@ -1,4 +1,4 @@
-/* test_modes.c - layers in codes, with injected noise, or clean (net/pass.h): values, gradients, draws.
+/* test_modes.c - layers in codes, with injected noise, or clean (net/fakequant/fakequant.h): values, gradients, draws.
  *
  * A clean net is the float net of the same weights, and its gradients are differences of its own loss. A noisy layer is
  * a clean layer whose weights are the noisy ones, draws held; its weights' gradient is that layer's times the slope.

@@ -1,4 +1,4 @@
-/* test_pass.c - evaluation against whole-number arithmetic, injected noise, determinism, refusals of net/pass.h. */
+/* test_pass.c - evaluation against whole-number arithmetic, injected noise, determinism, refusals of net/fakequant/fakequant.h. */
 #include <omp.h>
 
 #include "nets.h"

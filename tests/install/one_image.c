@@ -1,7 +1,7 @@
 /* one_image.c - program a PCM chip with a trained network, let it age a day, classify one image.
  * cc one_image.c $(pkg-config --cflags --libs mho) && ./a.out STUDY.yaml     (the study names model and data) */
 #include <stdio.h>
-#include <study/trial.h>
+#include <study/sweep/trial.h>
 
 int main(int argc, char **argv)
 {

@@ -11,7 +11,7 @@
 #include "array_bench.h"
 #include "data/dataset.h"
 #include "harness.h"
-#include "net/pass.h"
+#include "net/fakequant/fakequant.h"
 #include "quantized_bench.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)

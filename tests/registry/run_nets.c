@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kernels/random.h"
-#include "net/net.h"
+#include "net/graph/net.h"
 #include "runs.h"
 
 enum { CHANNELS = 2, PER_CHANNEL = 21, N_VALUES = CHANNELS * PER_CHANNEL, MOST_BITS = 16 };

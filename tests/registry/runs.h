@@ -5,7 +5,7 @@
 #ifndef MHO_TESTS_RUNS_H
 #define MHO_TESTS_RUNS_H
 
-#include "base/model.h"
+#include "base/descriptor.h"
 
 enum { TRACE_MAX = 4096 };
 

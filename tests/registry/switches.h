@@ -8,7 +8,7 @@
 #ifndef MHO_TESTS_SWITCHES_H
 #define MHO_TESTS_SWITCHES_H
 
-#include "base/model.h"
+#include "base/descriptor.h"
 
 /* Whether the code with these parameters does what `on` predicts. on: the value, the number of a choice, 0 or 1; 0 for
  * texts, whose prediction stands in the function. */

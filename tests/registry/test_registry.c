@@ -15,7 +15,7 @@
 #include "dac/dac.h"
 #include "data/dataset.h"
 #include "harness.h"
-#include "net/net.h"
+#include "net/graph/net.h"
 #include "quant/quantizer.h"
 #include "runs.h"
 #include "wire/wire.h"

@@ -2,7 +2,7 @@
 #include <omp.h>
 
 #include "numbers.h"
-#include "study/train_chip.h"
+#include "study/keys/train_chip.h"
 #include "switches.h"
 #include "tiny.h"
 #include "unit/allocate_stage.h"

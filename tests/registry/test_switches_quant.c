@@ -2,8 +2,8 @@
 #include <omp.h>
 #include <stdio.h>
 
-#include "net/bits.h"
-#include "net/requant.h"
+#include "net/transform/bits.h"
+#include "net/graph/requant.h"
 #include "numbers.h"
 #include "switches.h"
 #include "tiny.h"

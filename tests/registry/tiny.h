@@ -6,8 +6,8 @@
 #ifndef MHO_TESTS_TINY_H
 #define MHO_TESTS_TINY_H
 
-#include "study/study.h"
-#include "study/trial.h"
+#include "study/keys/study.h"
+#include "study/sweep/trial.h"
 
 enum {
     TINY_SIDE = 6,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "numbers.h"
-#include "study/train_chip.h"
+#include "study/keys/train_chip.h"
 
 /* Layers whose weights have no momentum at the end of an epoch of UNIQ, of all. */
 static size_t layers_at_rest(const MhoTrainParams *train, size_t *n_weighted)

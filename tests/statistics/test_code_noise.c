@@ -9,7 +9,7 @@
 
 #include "harness.h"
 #include "must.h"
-#include "net/executor.h"
+#include "net/lowered/executor.h"
 #include "numbers.h"
 
 enum { SIDE = 20, PIXELS = SIDE * SIDE, COLS = 100, N = 200000 };

@@ -2,7 +2,7 @@
 #ifndef MHO_TESTS_QUANTIZED_BENCH_H
 #define MHO_TESTS_QUANTIZED_BENCH_H
 
-#include "net/executor.h"
+#include "net/lowered/executor.h"
 
 /* How a builder's network is quantized. */
 typedef struct QuantizedSetup {

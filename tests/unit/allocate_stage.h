@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "net/bits.h"
+#include "net/transform/bits.h"
 #include "unit/allocate_sample.h"
 #include "unit/train_sample.h"
 

@@ -9,7 +9,7 @@
 #include "harness.h"
 #include "kernels/random.h"
 #include "must.h"
-#include "net/requant.h"
+#include "net/graph/requant.h"
 
 /* (n) uniform values in low .. high. */
 static inline void sample_uniform(uint32_t place, size_t n, float low, float high, float *x)

@@ -1,5 +1,5 @@
 /* test_allocate.c - the competition around an allocator: budgets, undo, recovery. */
-#include "study/train_chip.h"
+#include "study/keys/train_chip.h"
 #include "unit/allocate_stage.h"
 
 /* Random numbers of this test, uniform in low .. high. */

@@ -1,5 +1,5 @@
 /* test_allocate_log.c - the log of a competition: determined by the seed, read back, checked. */
-#include "net/library.h"
+#include "net/fakequant/onednn.h"
 #include "unit/allocate_stage.h"
 
 static const char *const competitions[] = {"hedge", "exp3"};

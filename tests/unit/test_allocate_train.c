@@ -2,7 +2,7 @@
  * converters compete too, with recoveries on the chip or beside it; every one of them stopped and resumed to the same
  * bytes.
  */
-#include "study/train_chip.h"
+#include "study/keys/train_chip.h"
 #include "unit/allocate_stage.h"
 
 /* A stage whose moves are a training's. */

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "kernels/math.h"
-#include "net/bits.h"
-#include "net/bops.h"
+#include "net/transform/bits.h"
+#include "net/graph/bops.h"
 #include "net_sample.h"
 
 static const char *const builders[] = {"lenet", "allconv", "resnet20"};

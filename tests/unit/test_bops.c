@@ -2,7 +2,7 @@
  */
 #include <math.h>
 
-#include "net/bops.h"
+#include "net/graph/bops.h"
 #include "net_sample.h"
 
 /* ResNet-20 on 32 x 32 x 3 with shortcuts without weights (option A of He et al., CVPR 2016): 0.0406 billion

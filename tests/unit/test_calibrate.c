@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "harness.h"
-#include "net/calibrate_internal.h"
-#include "net/pass.h"
+#include "net/calibrate/calibrate_internal.h"
+#include "net/fakequant/fakequant.h"
 #include "quantized_bench.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)

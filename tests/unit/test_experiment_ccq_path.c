@@ -1,9 +1,9 @@
 /* The analysis of ccq_path on a result made by hand, and the logs of models as paths. */
 #include <stdlib.h>
 
-#include "experiments/paths.h"
+#include "experiments/bit_trajectory.h"
 #include "result_sample.h"
-#include "study/experiment.h"
+#include "study/report/experiment.h"
 
 enum { N = 8 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "result_sample.h"
-#include "study/experiment.h"
+#include "study/report/experiment.h"
 
 enum { N_ROWS = 11, N_OF_CHIPS = 8, N_SEEDS = 2, N = 2 * N_ROWS * N_SEEDS };
 

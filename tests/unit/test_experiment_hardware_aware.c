@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "result_sample.h"
-#include "study/experiment.h"
+#include "study/report/experiment.h"
 
 static const char *const plain = "float:12 4/8:6 4/8:3", *const aware = "float:12 4/8:6 chip:3";
 

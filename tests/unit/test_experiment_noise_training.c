@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "result_sample.h"
-#include "study/experiment.h"
+#include "study/report/experiment.h"
 
 START_TEST(test_levels)
 {

@@ -5,7 +5,7 @@
 #include "base/digest.h"
 #include "data/dataset.h"
 #include "data/formats_internal.h"
-#include "data/process_internal.h"
+#include "app/process_internal.h"
 #include "harness.h"
 #include "support/data_files.h"
 

@@ -7,8 +7,8 @@
 
 #include "array_bench.h"
 #include "harness.h"
-#include "net/bits.h"
-#include "net/pass.h"
+#include "net/transform/bits.h"
+#include "net/fakequant/fakequant.h"
 #include "quantized_bench.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)

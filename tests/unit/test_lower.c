@@ -1,7 +1,7 @@
 /* test_lower.c - each builder as steps and matrices; what cannot be lowered is named. */
 #include <stdlib.h>
 
-#include "net/lower.h"
+#include "net/lowered/lower.h"
 #include "net_sample.h"
 
 static MhoProgram *lowered(const MhoNet *net)

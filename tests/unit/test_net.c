@@ -1,5 +1,5 @@
 /* test_net.c - building graphs by hand and by name: shapes, work, initial weights, errors that name the node. */
-#include "net/lower.h"
+#include "net/lowered/lower.h"
 #include "net_sample.h"
 
 START_TEST(test_builders_have_their_work)

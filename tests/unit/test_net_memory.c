@@ -2,7 +2,7 @@
  * time the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches).
  */
 #include "failing_memory.h"
-#include "net/lower.h"
+#include "net/lowered/lower.h"
 #include "net_sample.h"
 
 static MhoStatus walk(MhoError *error)

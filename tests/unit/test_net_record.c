@@ -1,7 +1,7 @@
 /* test_net_record.c - model files: round trips, records of other programs, hostile records. */
 #include <stdlib.h>
 
-#include "net/lower.h"
+#include "net/lowered/lower.h"
 #include "net_sample.h"
 
 static void digest(const MhoNet *net, char hex[65])

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "result_sample.h"
-#include "study/pairs.h"
+#include "study/report/pairs.h"
 
 static const char *const keys[] = {"train.ladder"};
 static const char *const versus[] = {"a"};

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/model.h"
+#include "base/descriptor.h"
 #include "harness.h"
 
 typedef struct Block {

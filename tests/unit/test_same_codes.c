@@ -3,8 +3,8 @@
  */
 #include <stdlib.h>
 
-#include "net/executor.h"
-#include "net/pass.h"
+#include "net/lowered/executor.h"
+#include "net/fakequant/fakequant.h"
 #include "net_sample.h"
 
 enum { IMAGES = 2, CLASSES = 10 };

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "net_sample.h"
-#include "study/grid.h"
-#include "study/study.h"
+#include "study/keys/points.h"
+#include "study/keys/study.h"
 
 /* The text read as a study file. */
 static MhoStatus try_text(const char *text, MhoStudy *study, MhoError *error)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "net_sample.h"
-#include "study/grid.h"
+#include "study/keys/points.h"
 
 static MhoStudy study_of(const char *const *assignments)
 {

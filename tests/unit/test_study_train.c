@@ -6,9 +6,9 @@
 
 #include "harness.h"
 #include "must.h"
-#include "study/grid.h"
-#include "study/model_file.h"
-#include "study/train_chip.h"
+#include "study/keys/points.h"
+#include "study/models/model_file.h"
+#include "study/keys/train_chip.h"
 
 static MhoStudy study_of(const char *const *assignments)
 {

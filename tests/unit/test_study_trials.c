@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "net_sample.h"
-#include "study/result.h"
-#include "study/statistics.h"
+#include "study/sweep/result.h"
+#include "study/report/intervals.h"
 
 enum { LAYERS = 3, RECORD = 48 + 32 * LAYERS + 8 };
 

@@ -1,5 +1,5 @@
 /* test_train_staged.c - which layers are codes, noisy or clean when; frozen layers and clipped weights in a step. */
-#include "net/pass.h"
+#include "net/fakequant/fakequant.h"
 #include "train_sample.h"
 
 enum { MAX_NODES = 128 };

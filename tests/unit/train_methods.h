@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "net/bits.h"
-#include "study/train_chip.h"
+#include "net/transform/bits.h"
+#include "study/keys/train_chip.h"
 #include "train_sample.h"
 
 enum { FAKE_MOVES = 3 };

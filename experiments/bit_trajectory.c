@@ -1,0 +1,261 @@
+/* bit_trajectory.c - logs of bit allocation, read back from model files. */
+#include "experiments/bit_trajectory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The arrays of a log that a path needs. */
+typedef struct Log {
+    size_t n_moves, n; /* competitors, converters too */
+    char *const *competitor, *const *winner;
+    const unsigned char *converter;
+    const int32_t *winner_converter, *bits_from, *bits_to, *undone;
+    const double *size, *after, *feedback, *share;
+} Log;
+
+static const void *need(const MhoRecord *log, const char *name, MhoType type, size_t first, size_t second,
+                        MhoStatus *status, MhoError *error)
+{
+    const MhoArray *array;
+    if (*status != MHO_OK)
+        return NULL;
+    *status = mho_record_require(log, "a model of this result", name, type, second ? 2 : 1, &array, error);
+    if (*status == MHO_OK && (array->shape[0] != first || (second && array->shape[1] != second)))
+        *status = mho_fail(error, MHO_INPUT, "a model of this result: allocation/%s has a wrong length", name);
+    return *status == MHO_OK ? array->data : NULL;
+}
+
+static MhoStatus read_log(const MhoRecord *group, Log *at, MhoError *error)
+{
+    const MhoArray *size = mho_record_array(group, "size"), *names = mho_record_array(group, "competitor");
+    MhoStatus status = MHO_OK;
+    *at = (Log){.n_moves = size ? size->shape[0] : 0, .n = names ? names->shape[0] : 0};
+    at->competitor = need(group, "competitor", MHO_STRING, at->n, 0, &status, error);
+    at->converter = need(group, "converter", MHO_U8, at->n, 0, &status, error);
+    at->winner = need(group, "winner", MHO_STRING, at->n_moves, 0, &status, error);
+    at->winner_converter = need(group, "winner_converter", MHO_I32, at->n_moves, 0, &status, error);
+    at->bits_from = need(group, "bits_from", MHO_I32, at->n_moves, 0, &status, error);
+    at->bits_to = need(group, "bits_to", MHO_I32, at->n_moves, 0, &status, error);
+    at->undone = need(group, "undone", MHO_I32, at->n_moves, 0, &status, error);
+    at->size = need(group, "size", MHO_F64, at->n_moves, 0, &status, error);
+    at->after = need(group, "accuracy_after", MHO_F64, at->n_moves, 0, &status, error);
+    at->feedback = need(group, "feedback", MHO_F64, at->n_moves, at->n, &status, error);
+    at->share = need(group, "share", MHO_F64, at->n_moves, at->n, &status, error);
+    return status;
+}
+
+/* Largest and smallest of row (n), leaving out NaN and what is not above floor; false: none. */
+static bool extremes(const double *row, size_t n, double floor, double *largest, double *smallest)
+{
+    *largest = -INFINITY;
+    *smallest = INFINITY;
+    for (size_t m = 0; m < n; m++) {
+        if (!(row[m] > floor))
+            continue;
+        *largest = row[m] > *largest ? row[m] : *largest;
+        *smallest = row[m] < *smallest ? row[m] : *smallest;
+    }
+    return *largest >= *smallest;
+}
+
+static void summarize(const Log *at, Path *path)
+{
+    double ranges = 0.0, logs = 0.0, largest, smallest;
+    size_t n_ranges = 0, n_logs = 0;
+    for (size_t i = 0; i < at->n_moves; i++) {
+        if (extremes(at->feedback + i * at->n, at->n, -1.0, &largest, &smallest)) {
+            ranges += largest - smallest;
+            n_ranges++;
+        }
+        if (extremes(at->share + i * at->n, at->n, 0.0, &largest, &smallest)) {
+            logs += log(largest / smallest);
+            n_logs++;
+        }
+    }
+    path->feedback_range = n_ranges ? ranges / (double)n_ranges : NAN;
+    path->share_ratio = n_logs ? exp(logs / (double)n_logs) : NAN;
+}
+
+/* Bits of the layers at the end: where they went last, or where all started. */
+static void final_bits(const Log *at, Path *path)
+{
+    double start = 0.0;
+    for (size_t i = 0; i < at->n_moves; i++)
+        if (!at->winner_converter[i] && at->bits_from[i] > start)
+            start = at->bits_from[i];
+    for (size_t l = 0; l < path->n_layers; l++) {
+        path->bits[l] = start;
+        for (size_t i = 0; i < at->n_moves; i++)
+            if (!at->undone[i] && !at->winner_converter[i] && strcmp(at->winner[i], path->layers[l]) == 0)
+                path->bits[l] = at->bits_to[i];
+    }
+}
+
+void path_clear(Path *path)
+{
+    free(path->size);
+    free(path->accuracy);
+    free(path->bits);
+    for (size_t l = 0; path->layers && l < path->n_layers; l++)
+        free(path->layers[l]);
+    free(path->layers);
+    *path = (Path){0};
+}
+
+static MhoStatus path_fill(const Log *at, Path *path, MhoError *error)
+{
+    path->size = calloc(at->n_moves + 1, sizeof *path->size);
+    path->accuracy = calloc(at->n_moves + 1, sizeof *path->accuracy);
+    path->bits = calloc(at->n + 1, sizeof *path->bits);
+    path->layers = calloc(at->n + 1, sizeof *path->layers);
+    if (!path->size || !path->accuracy || !path->bits || !path->layers)
+        return mho_fail(error, MHO_MEMORY, "out of memory for a path of %zu moves", at->n_moves);
+    for (size_t m = 0; m < at->n; m++) {
+        if (at->converter[m])
+            continue;
+        if (!(path->layers[path->n_layers] = strdup(at->competitor[m])))
+            return mho_fail(error, MHO_MEMORY, "out of memory for a path of %zu moves", at->n_moves);
+        path->n_layers++;
+    }
+    path->reached = NAN;
+    for (size_t i = 0; i < at->n_moves; i++) {
+        if (at->undone[i])
+            continue;
+        path->reached = path->size[path->n] = at->size[i];
+        path->accuracy[path->n++] = at->after[i];
+    }
+    final_bits(at, path);
+    summarize(at, path);
+    return MHO_OK;
+}
+
+MhoStatus path_read(const MhoRecord *model, Path *path, MhoError *error)
+{
+    const MhoRecord *group = mho_record_find(model, "allocation");
+    Log at;
+    *path = (Path){.reached = NAN, .feedback_range = NAN, .share_ratio = NAN};
+    if (!group || !mho_record_array(group, "size"))
+        return MHO_OK;
+    MhoStatus status = read_log(group, &at, error);
+    if (status == MHO_OK)
+        status = path_fill(&at, path, error);
+    if (status != MHO_OK)
+        path_clear(path);
+    return status;
+}
+
+static const char *const point_axes[] = {"point", "move"}, *const layer_axes[] = {"point", "layer"};
+
+/* An array of NaN. */
+static MhoStatus add_nan(MhoRecord *group, const char *name, size_t rank, const size_t *shape, const char *const *axes,
+                         const char *unit, const char *help, double **values, MhoError *error)
+{
+    MhoArray *array;
+    MhoStatus status = mho_record_add(group, name, MHO_F64, rank, shape, axes, unit, help, NULL, &array, error);
+    for (size_t i = 0; status == MHO_OK && i < mho_array_count(array); i++)
+        ((double *)array->data)[i] = NAN;
+    *values = status == MHO_OK ? array->data : NULL;
+    return status;
+}
+
+/* What stands once per point. */
+static MhoStatus add_numbers(size_t n, const Path *paths, MhoRecord *group, MhoError *error)
+{
+    const struct {
+        const char *name, *unit, *help;
+        size_t offset;
+    } numbers[] = {
+        {"size_reached", "bit", "mean bits of a weight at the end", offsetof(Path, reached)},
+        {"feedback_range", "", "largest minus smallest accuracy that a move asked for, mean over moves",
+         offsetof(Path, feedback_range)},
+        {"share_ratio", "", "largest over smallest probability to go down, geometric mean over moves",
+         offsetof(Path, share_ratio)},
+    };
+    MhoStatus status = MHO_OK;
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers && status == MHO_OK; k++) {
+        double *values;
+        status = add_nan(group, numbers[k].name, 1, &n, point_axes, numbers[k].unit, numbers[k].help, &values, error);
+        for (size_t p = 0; p < n && status == MHO_OK; p++)
+            if (paths[p].n_layers > 0)
+                memcpy(&values[p], (const unsigned char *)&paths[p] + numbers[k].offset, sizeof *values);
+    }
+    return status;
+}
+
+static MhoStatus add_moves(size_t n, size_t n_moves, const Path *paths, MhoRecord *group, MhoError *error)
+{
+    const size_t shape[] = {n, n_moves};
+    double *size, *accuracy;
+    MhoStatus status = add_nan(group, "size", 2, shape, point_axes, "bit", "mean bits of a weight after a move", &size,
+                               error);
+    if (status == MHO_OK)
+        status = add_nan(group, "held_accuracy", 2, shape, point_axes, "", "top-1 of held-out images after recovery",
+                         &accuracy, error);
+    for (size_t p = 0; p < n && status == MHO_OK; p++)
+        for (size_t i = 0; i < paths[p].n; i++) {
+            size[p * n_moves + i] = paths[p].size[i];
+            accuracy[p * n_moves + i] = paths[p].accuracy[i];
+        }
+    return status;
+}
+
+/* first: a path that knows the layers. */
+static MhoStatus add_bits(size_t n, const Path *paths, const Path *first, MhoRecord *group, MhoError *error)
+{
+    const size_t shape[] = {n, first->n_layers};
+    double *bits;
+    MhoStatus status = mho_record_add(group, "layer", MHO_STRING, 1, &first->n_layers, &layer_axes[1], "",
+                                      "layers in the order of the graph", first->layers, NULL, error);
+    if (status == MHO_OK)
+        status = add_nan(group, "bits", 2, shape, layer_axes, "bit", "bits of a layer's weights at the end", &bits,
+                         error);
+    for (size_t p = 0; p < n && status == MHO_OK; p++) {
+        if (paths[p].n_layers != 0 && paths[p].n_layers != first->n_layers)
+            return mho_fail(error, MHO_INPUT, "the models of this result have different layers");
+        memcpy(bits + p * first->n_layers, paths[p].bits ? paths[p].bits : bits + p * first->n_layers,
+               paths[p].n_layers * sizeof *bits);
+    }
+    return status;
+}
+
+static MhoStatus add_names(const MhoPoints *points,
+                           void (*variant)(const MhoPoints *points, size_t p, char *text, size_t size),
+                           MhoRecord *group, MhoError *error)
+{
+    MhoArray *names;
+    MhoStatus status = mho_record_add(group, "variant", MHO_STRING, 1, &points->n, point_axes, "",
+                                      "as in the table of the analysis", NULL, &names, error);
+    for (size_t p = 0; p < points->n && status == MHO_OK; p++) {
+        char text[MHO_VARIANT_MAX] = "", **place = (char **)names->data + p, *copy;
+        variant(points, p, text, sizeof text);
+        if (!(copy = strdup(text)))
+            return mho_fail(error, MHO_MEMORY, "out of memory for the paths of a result");
+        free(*place);
+        *place = copy;
+    }
+    return status;
+}
+
+MhoStatus paths_add(const MhoPoints *points, const Path *paths,
+                    void (*variant)(const MhoPoints *points, size_t p, char *text, size_t size), MhoRecord *analysis,
+                    MhoError *error)
+{
+    const Path *first = NULL;
+    MhoRecord *group;
+    size_t n_moves = 0;
+    for (size_t p = 0; p < points->n; p++) {
+        n_moves = paths[p].n > n_moves ? paths[p].n : n_moves;
+        first = !first && paths[p].n_layers > 0 ? &paths[p] : first;
+    }
+    if (!first)
+        return MHO_OK;
+    MhoStatus status = mho_record_child(analysis, "paths", &group, error);
+    if (status == MHO_OK)
+        status = add_names(points, variant, group, error);
+    if (status == MHO_OK)
+        status = add_numbers(points->n, paths, group, error);
+    if (status == MHO_OK && n_moves > 0)
+        status = add_moves(points->n, n_moves, paths, group, error);
+    return status == MHO_OK ? add_bits(points->n, paths, first, group, error) : status;
+}

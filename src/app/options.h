@@ -1,0 +1,62 @@
+/* options.h - the command line that `mho` and every experiment share. */
+#ifndef MHO_APP_OPTIONS_H
+#define MHO_APP_OPTIONS_H
+
+#include "base/log.h"
+#include "study/keys/study.h"
+#include "study/sweep/sweep.h"
+
+enum { MHO_MAX_SETS = 128, MHO_MAX_ARGUMENTS = 4096 };
+
+/* Which options a command takes. */
+typedef enum MhoOptionBit {
+    MHO_OPTION_SET = 1 << 0, MHO_OPTION_OUTPUT = 1 << 1, MHO_OPTION_DATA = 1 << 2, MHO_OPTION_THREADS = 1 << 3,
+    MHO_OPTION_CPU = 1 << 4, MHO_OPTION_SHARD = 1 << 5, MHO_OPTION_RETRAIN = 1 << 6, MHO_OPTION_RESUME = 1 << 7,
+    MHO_OPTION_LAYERS = 1 << 8, MHO_OPTION_TRACE = 1 << 9, MHO_OPTION_FROM = 1 << 10, MHO_OPTION_QUIET = 1 << 11,
+    MHO_OPTION_CHECK = 1 << 12, MHO_OPTION_BATCH = 1 << 13
+} MhoOptionBit;
+
+enum {
+    MHO_OPTIONS_RUN = MHO_OPTION_SET | MHO_OPTION_DATA | MHO_OPTION_THREADS | MHO_OPTION_CPU | MHO_OPTION_QUIET,
+    MHO_OPTIONS_SWEEP = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_SHARD | MHO_OPTION_RETRAIN | MHO_OPTION_BATCH
+};
+
+typedef struct MhoOptions {
+    const char *sets[MHO_MAX_SETS]; /* "key=value", in order */
+    size_t n_sets;
+    const char **arguments;         /* what is no option, in order */
+    size_t n_arguments;
+    const char *output, *data, *cpu, *from;
+    int shard, n_shards, threads, trace, batch;
+    bool retrain, resume, layers, quiet, help, check;
+    MhoLog log;
+} MhoOptions;
+
+/* Parse argv[first..]. Unknown options are USAGE errors that name the nearest one. Borrows argv; free with
+ * mho_options_clear. */
+MhoStatus mho_options_parse(int argc, char **argv, int first, unsigned allowed, MhoOptions *options,
+                            MhoError *error) MHO_CHECKED;
+void mho_options_clear(MhoOptions *options);
+
+/* One line per allowed option, for --help; the caller frees it. */
+char *mho_options_help(unsigned allowed);
+
+/* Kernels (--cpu), threads (-j, else SLURM_CPUS_PER_TASK, else OMP_NUM_THREADS, else the cores) and stop signals. */
+MhoStatus mho_options_start(MhoOptions *options, MhoError *error) MHO_CHECKED;
+
+/* The study at path (NULL: defaults) with every --set applied, in order. */
+MhoStatus mho_options_study(const MhoOptions *options, const char *path, MhoStudy *study, MhoError *error) MHO_CHECKED;
+
+/* What the options say of models and of a sweep. */
+MhoModelOptions mho_options_model(const MhoOptions *options, bool may_train);
+MhoSweepOptions mho_options_sweep(const MhoOptions *options, bool may_train);
+
+/* Folder of files that are installed beside the program: "results" or "experiments" of the source tree when run from a
+ * build folder, else share/mho of the installation. */
+MhoStatus mho_shared_file(const char *folder, const char *name, char *path, size_t size, MhoError *error) MHO_CHECKED;
+
+/* Run results/plot.py on a result or model file: writes STEM.svg and STEM.png. stem NULL: the file's name without
+ * ending. */
+MhoStatus mho_plot_file(const char *file, const char *stem, MhoError *error) MHO_CHECKED;
+
+#endif

@@ -1,0 +1,123 @@
+/* process.c - posix_spawn, wait, and the one line that says why a program failed. */
+#include "app/process_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+extern char **environ;
+
+static const char output_name[] = ".output";
+enum { OUTPUT_MAX = 8192, LINE_MAX_SHOWN = 160 };
+
+bool mho_process_on_path(const char *program)
+{
+    const char *path = getenv("PATH");
+    while (path && *path) {
+        size_t length = strcspn(path, ":");
+        char file[4096];
+        int used = snprintf(file, sizeof file, "%.*s/%s", (int)length, path, program);
+        if (length > 0 && used > 0 && (size_t)used < sizeof file && access(file, X_OK) == 0)
+            return true;
+        path += length + (path[length] == ':');
+    }
+    return false;
+}
+
+static int spawn(const char *folder, const char *const *arguments, pid_t *child)
+{
+    posix_spawn_file_actions_t actions;
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed)
+        return failed;
+    failed = posix_spawn_file_actions_addchdir_np(&actions, folder);
+    if (!failed)
+        failed = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (!failed)
+        failed =
+            posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output_name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (!failed)
+        failed = posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+    if (!failed) /* the prototype lacks const for historical reasons; the strings are not changed */
+        failed = posix_spawnp(child, arguments[0], &actions, NULL, (char *const *)(const void *)arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+/* Polls, because a signal may ask mho to stop while the program works on. */
+static MhoStatus wait_for(pid_t child, int *outcome, MhoError *error)
+{
+    bool asked_to_end = false;
+    for (;;) {
+        pid_t ended = waitpid(child, outcome, asked_to_end ? 0 : WNOHANG);
+        if (ended == child)
+            break;
+        if (ended < 0 && errno != EINTR)
+            return mho_fail(error, MHO_FAILED, "cannot wait for a program: %s", strerror(errno));
+        if (!asked_to_end && mho_stop_requested()) {
+            kill(child, SIGTERM);
+            asked_to_end = true;
+        }
+        if (!asked_to_end)
+            nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
+    }
+    return mho_stop_requested() ? mho_fail(error, MHO_STOPPED, "stopped") : MHO_OK;
+}
+
+/* The first line that speaks of an error ("E:" is apt's), else the last line that is not blank. */
+static void find_reason(char *text, char *reason, size_t size)
+{
+    reason[0] = '\0';
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+        line += strspn(line, " \t\r");
+        line[strcspn(line, "\r")] = '\0';
+        if (line[0] == '\0')
+            continue;
+        snprintf(reason, size, "%.*s", LINE_MAX_SHOWN, line);
+        if (strncmp(line, "E:", 2) == 0 || strcasestr(line, "error"))
+            return;
+    }
+}
+
+static void read_reason(const char *folder, char *reason, size_t size)
+{
+    char path[4096], text[OUTPUT_MAX + 1];
+    reason[0] = '\0';
+    snprintf(path, sizeof path, "%s/%s", folder, output_name);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return;
+    size_t n = fread(text, 1, OUTPUT_MAX, file);
+    fclose(file);
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < ' ' && text[i] != '\n')
+            text[i] = ' ';
+    text[n] = '\0';
+    find_reason(text, reason, size);
+}
+
+MhoStatus mho_process_run(const char *folder, const char *const *arguments, MhoError *error)
+{
+    pid_t child;
+    int outcome = 0, failed = spawn(folder, arguments, &child);
+    if (failed)
+        return mho_fail(error, MHO_FAILED, "cannot start %s: %s", arguments[0], strerror(failed));
+    MhoStatus status = wait_for(child, &outcome, error);
+    if (status != MHO_OK || (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0))
+        return status;
+    char reason[LINE_MAX_SHOWN + 1];
+    read_reason(folder, reason, sizeof reason);
+    if (WIFSIGNALED(outcome))
+        return mho_fail(error, MHO_FAILED, "%s was ended by signal %d", arguments[0], WTERMSIG(outcome));
+    const char *what = reason[0] != '\0' ? reason : arguments[0];
+    return mho_fail(error, MHO_FAILED, "%s (exit code %d)", what, WEXITSTATUS(outcome));
+}

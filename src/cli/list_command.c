@@ -1,0 +1,238 @@
+/* list_command.c - mho list and mho describe: every model and every key, from the parameter tables alone. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocate/allocate.h"
+#include "base/yaml.h"
+#include "cli/command.h"
+#include "data/dataset.h"
+#include "net/graph/net.h"
+#include "quant/quantizer.h"
+
+const MhoRegistry *const command_registries[] = {&mho_cell_registry,   &mho_adc_registry,       &mho_dac_registry,
+                                                 &mho_wire_registry,   &mho_quantizer_registry, &mho_layer_registry,
+                                                 &mho_dataset_registry, &mho_allocator_registry};
+const size_t command_n_registries = sizeof command_registries / sizeof *command_registries;
+
+static const MhoModel *const fixed_tables[] = {&mho_study_model, &mho_chip_model,  &mho_noise_model,
+                                               &mho_quant_model, &mho_train_model, &mho_allocate_model};
+
+enum { N_FIXED = sizeof fixed_tables / sizeof *fixed_tables };
+
+static const MhoRegistry *find_kind(const char *kind)
+{
+    for (size_t i = 0; i < command_n_registries; i++)
+        if (strcmp(command_registries[i]->kind, kind) == 0)
+            return command_registries[i];
+    return NULL;
+}
+
+static void list_registry(const MhoRegistry *registry)
+{
+    for (size_t i = 0; i < registry->n; i++)
+        printf("%-10s %-16s %s\n", registry->kind, registry->models[i]->name, registry->models[i]->summary);
+}
+
+static void list_networks(void)
+{
+    for (const char *const *name = mho_net_builders(); *name; name++)
+        printf("%-10s %-16s built-in network, train.net=%s\n", "network", *name, *name);
+}
+
+static void list_one_study(const char *folder, const char *name)
+{
+    char path[4600];
+    MhoYaml *root = NULL;
+    MhoError ignored = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (mho_yaml_read(path, &root, &ignored) == MHO_OK) {
+        const MhoYaml *title = mho_yaml_get(root, "title");
+        printf("%-10s %-20s %s (%s)\n", "experiment", name, title && title->scalar ? title->scalar : "", path);
+    } else {
+        printf("%-10s %-20s unreadable: %s\n", "experiment", name, ignored.text);
+    }
+    mho_yaml_destroy(root);
+}
+
+/* The installed studies: no C code knows the experiments. */
+static MhoStatus list_studies(MhoError *error)
+{
+    char path[4096];
+    MhoStatus status = mho_shared_file("experiments", "quickstart.yaml", path, sizeof path, error);
+    if (status != MHO_OK)
+        return status;
+    *strrchr(path, '/') = '\0';
+    struct dirent **names;
+    int n = scandir(path, &names, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        const char *dot = strrchr(names[i]->d_name, '.');
+        if (dot && strcmp(dot, ".yaml") == 0)
+            list_one_study(path, names[i]->d_name);
+        free(names[i]);
+    }
+    if (n >= 0)
+        free(names);
+    return MHO_OK;
+}
+
+static MhoStatus unknown_kind(const char *kind, MhoError *error)
+{
+    const char *words[16];
+    size_t n = 0;
+    for (size_t i = 0; i < command_n_registries; i++)
+        words[n++] = command_registries[i]->kind;
+    words[n++] = "network";
+    words[n++] = "experiment";
+    int nearest = mho_nearest_word(kind, words, n);
+    if (nearest >= 0)
+        return mho_fail(error, MHO_USAGE, "unknown kind '%s'; did you mean '%s'?", kind, words[nearest]);
+    return mho_fail(error, MHO_USAGE, "unknown kind '%s'; `mho list` shows all", kind);
+}
+
+static MhoStatus run_list(MhoOptions *options, MhoError *error)
+{
+    const char *kind = options->n_arguments ? options->arguments[0] : NULL;
+    const MhoRegistry *registry = kind ? find_kind(kind) : NULL;
+    if (registry) {
+        list_registry(registry);
+        return MHO_OK;
+    }
+    if (kind && strcmp(kind, "network") == 0) {
+        list_networks();
+        return MHO_OK;
+    }
+    if (kind && strcmp(kind, "experiment") == 0)
+        return list_studies(error);
+    if (kind)
+        return unknown_kind(kind, error);
+    for (size_t i = 0; i < command_n_registries; i++)
+        list_registry(command_registries[i]);
+    list_networks();
+    if (list_studies(error) != MHO_OK)
+        printf("%-10s %s\n", "experiment", error->text);
+    return MHO_OK;
+}
+
+const Command command_list = {
+    .name = "list",
+    .usage = "[KIND]",
+    .summary = "models: cell adc dac wire quantizer layer dataset allocator network experiment",
+    .help = "  mho list cell        memory cells\n"
+            "  mho list experiment  studies that come with mho",
+    .options = 0,
+    .max_arguments = 1,
+    .run = run_list,
+};
+
+/* Range, default and unit of one parameter, as one paragraph of text. */
+static void describe_param(const char *prefix, const MhoModel *model, size_t p)
+{
+    const MhoParam *param = &model->params[p];
+    char value[MHO_TEXT_MAX];
+    unsigned char *block = calloc(1, model->params_size);
+    value[0] = '\0';
+    if (block) {
+        mho_params_default(model->params, model->n_params, block);
+        mho_param_format(param, block, value, sizeof value);
+    }
+    free(block);
+    const char *unit = param->unit ? param->unit : "";
+    printf("  %s%s\n      %s\n      default %s%s%s", prefix, param->key, param->help, *value ? value : "(empty)",
+           *unit ? " " : "", unit);
+    if (param->type == MHO_REAL || param->type == MHO_INT)
+        printf(", %g to %g%s%s", param->min, param->max, *unit ? " " : "", unit);
+    else if (param->type == MHO_CHOICE)
+        printf(", one of: %s", param->choices);
+    else if (param->type == MHO_BOOL)
+        printf(", true or false");
+    printf("\n");
+}
+
+static void describe_model(const char *kind, const MhoModel *model)
+{
+    char prefix[MHO_KEY_MAX] = "";
+    static const struct {
+        const char *kind, *prefix;
+    } places[] = {{"cell", "chip.cell."},
+                  {"adc", "chip.adc."},
+                  {"dac", "chip.dac."},
+                  {"wire", "chip.wire."},
+                  {"quantizer", "quant.weight."},
+                  {"allocator", "allocate."}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (strcmp(kind, places[i].kind) == 0)
+            snprintf(prefix, sizeof prefix, "%s%s.", places[i].prefix, model->name);
+    if (strcmp(kind, "table") == 0 && model != &mho_study_model)
+        snprintf(prefix, sizeof prefix, "%s.", model->name);
+    printf("%s %s - %s\n  source: %s\n", kind, model->name, model->summary, model->reference);
+    if (model->ignores && strncmp(prefix, "chip.", strlen("chip.")) == 0) /* only devices could */
+        printf("  does not use:%s%s%s\n", model->ignores & MHO_IGNORES_TIME ? " chip.time" : "",
+               model->ignores & MHO_IGNORES_TEMPERATURE ? " chip.temperature" : "",
+               model->ignores & MHO_IGNORES_NOISE ? " chip.noise" : "");
+    for (size_t p = 0; p < model->n_params; p++)
+        describe_param(prefix, model, p);
+    printf("\n");
+}
+
+/* How often name fits, describing each: [KIND.]NAME. */
+static size_t describe_named(const char *name)
+{
+    const char *dot = strchr(name, '.');
+    const char *plain = dot ? dot + 1 : name;
+    size_t found = 0;
+    for (size_t i = 0; !dot && i < N_FIXED; i++)
+        if (strcmp(fixed_tables[i]->name, plain) == 0 && ++found)
+            describe_model("table", fixed_tables[i]);
+    for (size_t k = 0; k < command_n_registries; k++) {
+        const MhoRegistry *registry = command_registries[k];
+        if (dot && (strncmp(registry->kind, name, (size_t)(dot - name)) != 0 || registry->kind[dot - name] != '\0'))
+            continue;
+        for (size_t i = 0; i < registry->n; i++)
+            if (strcmp(registry->models[i]->name, plain) == 0 && ++found)
+                describe_model(registry->kind, registry->models[i]);
+    }
+    return found;
+}
+
+static MhoStatus unknown_model(const char *name, MhoError *error)
+{
+    const char *words[256];
+    size_t n = 0;
+    for (size_t i = 0; i < N_FIXED; i++)
+        words[n++] = fixed_tables[i]->name;
+    for (size_t k = 0; k < command_n_registries; k++)
+        for (size_t i = 0; i < command_registries[k]->n && n < sizeof words / sizeof *words; i++)
+            words[n++] = command_registries[k]->models[i]->name;
+    const char *dot = strchr(name, '.');
+    int nearest = mho_nearest_word(dot ? dot + 1 : name, words, n);
+    if (nearest >= 0)
+        return mho_fail(error, MHO_USAGE, "unknown model '%s'; did you mean '%s'?", name, words[nearest]);
+    return mho_fail(error, MHO_USAGE, "unknown model '%s'; `mho list` names all", name);
+}
+
+static MhoStatus run_describe(MhoOptions *options, MhoError *error)
+{
+    if (options->n_arguments == 1)
+        return describe_named(options->arguments[0]) ? MHO_OK : unknown_model(options->arguments[0], error);
+    for (size_t i = 0; i < N_FIXED; i++)
+        describe_model("table", fixed_tables[i]);
+    for (size_t k = 0; k < command_n_registries; k++)
+        for (size_t i = 0; i < command_registries[k]->n; i++)
+            describe_model(command_registries[k]->kind, command_registries[k]->models[i]);
+    return MHO_OK;
+}
+
+const Command command_describe = {
+    .name = "describe",
+    .usage = "[[KIND.]NAME]",
+    .summary = "parameters of a model or table: units, ranges, defaults, sources",
+    .help = "  mho describe pcm        the phase-change cell\n"
+            "  mho describe adc.ideal  where one name stands for models of two kinds\n"
+            "  mho describe train      the keys of a study's train: section\n"
+            "Without a name: everything.",
+    .options = 0,
+    .max_arguments = 1,
+    .run = run_describe,
+};

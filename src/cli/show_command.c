@@ -1,0 +1,184 @@
+/* show_command.c - mho show: what is in a file. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "study/models/record_file.h"
+
+enum { NUMBER_WIDTH = 12, WIDTH_MAX = 256 }; /* characters of a column: of any %g; at most */
+
+static void print_lines(const char *text, int indent)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        printf("%*s", indent, "");
+        (void)fwrite(text, 1, length, stdout);
+        (void)putchar('\n');
+        text += length + (text[length] == '\n');
+    }
+}
+
+static void print_attributes(const MhoAttributes *attributes, int indent)
+{
+    for (size_t i = 0; i < attributes->n; i++) {
+        const char *text = mho_attribute_string(attributes, attributes->list[i].name);
+        if (text && strchr(text, '\n')) {
+            printf("%*s%s:\n", indent, "", attributes->list[i].name);
+            print_lines(text, indent + 2);
+        } else if (text) {
+            printf("%*s%s: %s\n", indent, "", attributes->list[i].name, text);
+        } else if (attributes->list[i].n == 1 && attributes->list[i].type == MHO_F64) {
+            printf("%*s%s: %g\n", indent, "", attributes->list[i].name, *(const double *)attributes->list[i].data);
+        } else if (attributes->list[i].n == 1 && attributes->list[i].type == MHO_I64) {
+            printf("%*s%s: %lld\n", indent, "", attributes->list[i].name,
+                   (long long)*(const int64_t *)attributes->list[i].data);
+        }
+    }
+}
+
+static void print_array(const MhoArray *array, int indent)
+{
+    printf("%*s%s %s (", indent, "", array->name, mho_type_name(array->type));
+    for (size_t d = 0; d < array->rank; d++)
+        printf("%s%s %zu", d ? ", " : "", array->axis[d] ? array->axis[d] : array->name, array->shape[d]);
+    printf(")%s%s%s%s\n", array->unit && *array->unit ? " in " : "", array->unit ? array->unit : "",
+           array->help && *array->help ? "  " : "", array->help ? array->help : "");
+}
+
+static void print_record(const MhoRecord *record, int indent)
+{
+    print_attributes(&record->attributes, indent);
+    for (size_t i = 0; i < record->n_arrays; i++)
+        print_array(record->arrays[i], indent);
+    for (size_t i = 0; i < record->n_children; i++) {
+        printf("%*s%s/\n", indent, "", record->children[i]->name);
+        print_record(record->children[i], indent + 2);
+    }
+}
+
+static void print_value(const MhoArray *array, size_t p, int width)
+{
+    if (array->type == MHO_STRING)
+        printf(" %*s", width, ((char *const *)array->data)[p][0] ? ((char *const *)array->data)[p] : "-");
+    else if (array->type == MHO_F64 && isnan(((const double *)array->data)[p]))
+        printf(" %*s", width, "-");
+    else if (array->type == MHO_F64)
+        printf(" %*g", width, ((const double *)array->data)[p]);
+}
+
+/* Swept variables: what lies over point alone and is no bookkeeping. */
+static bool is_variable(const MhoArray *array, size_t n)
+{
+    return array->rank == 1 && array->shape[0] == n && array->axis[0] && strcmp(array->axis[0], "point") == 0 &&
+           (array->type == MHO_F64 || array->type == MHO_STRING);
+}
+
+/* Of its column: the key or the longest value, whichever is longer. */
+static int column_width(const MhoArray *variable)
+{
+    size_t width = strlen(variable->name);
+
+    if (width < NUMBER_WIDTH)
+        width = NUMBER_WIDTH;
+    for (size_t p = 0; variable->type == MHO_STRING && p < variable->shape[0]; p++) {
+        const size_t length = strlen(((char *const *)variable->data)[p]);
+        width = length > width ? length : width;
+    }
+    return width < WIDTH_MAX ? (int)width : WIDTH_MAX;
+}
+
+static void print_points(const MhoRecord *result)
+{
+    const MhoArray *mean = mho_record_array(result, "summary/accuracy_mean"),
+                   *low = mho_record_array(result, "summary/accuracy_low");
+    const MhoArray *high = mho_record_array(result, "summary/accuracy_high");
+    if (!mean || !low || !high || mean->type != MHO_F64 || mean->rank != 1 || low->type != MHO_F64 ||
+        high->type != MHO_F64 || mho_array_count(low) != mho_array_count(mean) ||
+        mho_array_count(high) != mho_array_count(mean))
+        return;
+    size_t n = mho_array_count(mean);
+    printf("\n");
+    for (size_t i = 0; i < result->n_arrays; i++)
+        if (is_variable(result->arrays[i], n))
+            printf(" %*s", column_width(result->arrays[i]), result->arrays[i]->name);
+    printf("   accuracy %%  95 %% interval\n");
+    for (size_t p = 0; p < n; p++) {
+        for (size_t i = 0; i < result->n_arrays; i++)
+            if (is_variable(result->arrays[i], n))
+                print_value(result->arrays[i], p, column_width(result->arrays[i]));
+        printf("   %10.2f  %6.2f to %.2f\n", 100.0 * ((const double *)mean->data)[p],
+               100.0 * ((const double *)low->data)[p], 100.0 * ((const double *)high->data)[p]);
+    }
+}
+
+/* A column over moves of the group, or NULL: a file of another program may have anything there. */
+static const void *column(const MhoRecord *group, const char *name, MhoType type, size_t n)
+{
+    const MhoArray *array = mho_record_array(group, name);
+    return array && array->type == type && array->rank == 1 && array->shape[0] == n ? array->data : NULL;
+}
+
+static double real_attribute(const MhoRecord *group, const char *name)
+{
+    const MhoAttribute *attribute = mho_attribute_find(&group->attributes, name);
+    return attribute && attribute->type == MHO_F64 && attribute->n == 1 ? *(const double *)attribute->data : NAN;
+}
+
+/* The path that an allocator took, move by move. */
+static void print_allocation(const MhoRecord *model)
+{
+    const MhoRecord *group = mho_record_find(model, "allocation");
+    const MhoArray *winners = group ? mho_record_array(group, "winner") : NULL;
+    if (!winners || winners->type != MHO_STRING || winners->rank != 1)
+        return;
+    size_t n = winners->shape[0];
+    const int32_t *from = column(group, "bits_from", MHO_I32, n), *to = column(group, "bits_to", MHO_I32, n),
+                  *converter = column(group, "winner_converter", MHO_I32, n),
+                  *epochs = column(group, "recovery_epochs", MHO_I32, n), *undone = column(group, "undone", MHO_I32, n);
+    const double *size = column(group, "size", MHO_F64, n), *bops = column(group, "bops", MHO_F64, n),
+                 *probe = column(group, "accuracy_probe", MHO_F64, n),
+                 *after = column(group, "accuracy_after", MHO_F64, n);
+    if (!from || !to || !converter || !epochs || !undone || !size || !bops || !probe || !after)
+        return;
+    const char *allocator = mho_attribute_string(&group->attributes, "allocator"),
+               *end = mho_attribute_string(&group->attributes, "end"),
+               *recovery = mho_attribute_string(&group->attributes, "recovery");
+    printf("\nallocation by %s: from %.4g bit a weight, %.4g MBOP an image, %.2f %% held out%s\n"
+           " move  layer             bits       bit a weight     MBOP   probe %%   after %%  epochs\n",
+           allocator ? allocator : "-", real_attribute(group, "start_size"), real_attribute(group, "start_bops"),
+           100.0 * real_attribute(group, "start_accuracy"),
+           recovery && strcmp(recovery, "chip") == 0 ? " on the chip" : "");
+    for (size_t i = 0; i < n; i++)
+        printf("%5zu  %-16s %2d to %2d %-3s %12.4f %8.4g %9.2f %9.2f %7d%s\n", i + 1,
+               ((char *const *)winners->data)[i], from[i], to[i], converter[i] ? "ADC" : "", size[i], bops[i],
+               100.0 * probe[i], 100.0 * after[i], epochs[i], undone[i] ? "  taken back" : "");
+    if (end && *end)
+        printf("ended by %s\n", end);
+}
+
+static MhoStatus run_show(MhoOptions *options, MhoError *error)
+{
+    MhoRecord *record = NULL;
+    MhoStatus status = mho_file_read(options->arguments[0], false, &record, error);
+    if (status != MHO_OK)
+        return status;
+    print_record(record, 0);
+    print_points(record);
+    print_allocation(record);
+    mho_record_destroy(record);
+    return MHO_OK;
+}
+
+const Command command_show = {
+    .name = "show",
+    .usage = "FILE.h5",
+    .summary = "what is in a result, model or data file",
+    .help =
+        "Groups, arrays with axes and units, attributes; for a result also a line per point with its 95 % interval,\n"
+        "for a model whose bits were allocated a line per move: who went down, size and accuracy after it.",
+    .options = 0,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_show,
+};

@@ -1,0 +1,74 @@
+/* train_command.c - mho train. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "study/keys/points.h"
+
+/* A sweep of the chip is not train's business; a sweep of the recipe would be several models. */
+static MhoStatus check_one_model(const MhoStudy *study, MhoError *error)
+{
+    char first[65], other[65];
+    MhoSettings *settings = NULL;
+    MhoStatus status = mho_settings_copy(study->settings, &settings, error);
+    for (size_t i = 0; i < study->n_axes && status == MHO_OK; i++) {
+        const MhoAxis *axis = &study->axes[i];
+        bool differs = strcmp(axis->key, "model") == 0;
+        for (size_t v = 0; v < axis->n && status == MHO_OK; v++) {
+            status = mho_settings_set(settings, axis->key, axis->values[v], NULL, error);
+            if (status == MHO_OK)
+                status = mho_recipe_digest(settings, v == 0 ? first : other, error);
+            differs = differs || (v > 0 && strcmp(first, other) != 0);
+        }
+        if (status == MHO_OK && differs)
+            status =
+                mho_fail(error, MHO_USAGE,
+                         "train makes one model and the study sweeps %s; mho sweep trains what it needs", axis->key);
+    }
+    mho_settings_destroy(settings);
+    return status;
+}
+
+static MhoStatus run_train(MhoOptions *options, MhoError *error)
+{
+    MhoStudy study;
+    MhoGrid grid = {0};
+    char path[4096];
+    MhoStatus status = mho_options_study(options, options->arguments[0], &study, error);
+    if (status != MHO_OK)
+        return status;
+    status = check_one_model(&study, error);
+    if (status == MHO_OK) /* keys that do nothing and names that are not there, said before any training */
+        status = mho_grid_create(&study, &grid, error);
+    mho_grid_destroy(&grid);
+    if (status == MHO_OK && options->output)
+        status = mho_settings_set(study.settings, "model", options->output, "-o", error);
+    if (status == MHO_OK)
+        status = mho_model_path(study.settings, path, sizeof path, error);
+    if (status == MHO_OK) {
+        MhoModelOptions model = mho_options_model(options, true);
+        model.resume = options->resume ? MHO_RESUME_ASKED : MHO_RESUME_NONE;
+        status = mho_model_train(study.settings, &model, path, error);
+    }
+    if (status == MHO_OK)
+        printf("%s\n", path);
+    mho_study_destroy(&study);
+    return status;
+}
+
+const Command command_train = {
+    .name = "train",
+    .usage = "STUDY.yaml [-o MODEL.h5]",
+    .summary = "train the study's model by its recipe",
+    .help = "The section train: of the study is the recipe: a ladder of precisions such as\n"
+            "  train: {net: allconv, ladder: \"float:6 4/4:2 2/4:4 fq:4\"}\n"
+            "trains in float, then with 4-bit and 2-bit (ternary) weights, then without batch norm.\n"
+            "Stages chip train through the device model of train.chip, a stage allocate lets layers compete for bits.\n"
+            "A checkpoint is kept under results/checkpoints/ after every epoch until training is done; --resume goes\n"
+            "on from it to the same bytes, and sweeps that train do so by themselves.\n"
+            "`mho describe train` and `mho describe allocate` list every key. Only training images are read.",
+    .options = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_RESUME,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_train,
+};

@@ -1,0 +1,81 @@
+/* calibrate_internal.h - what calibration is made of: a network run in float, counts of its values, their ranges. */
+#ifndef MHO_NET_CALIBRATE_CALIBRATE_INTERNAL_H
+#define MHO_NET_CALIBRATE_CALIBRATE_INTERNAL_H
+
+#include "base/arena.h"
+#include "net/graph/graph_internal.h"
+
+/* |value| in 64 bins per octave from 2^-32 to 2^32, read from the float's bit pattern; smaller ones are nothing. */
+enum { MHO_COUNT_BITS = 6, MHO_COUNT_OCTAVES = 64, MHO_COUNT_BINS = MHO_COUNT_OCTAVES << MHO_COUNT_BITS };
+
+typedef struct MhoValueCounts {
+    uint64_t count[MHO_COUNT_BINS];
+    uint64_t not_finite;
+} MhoValueCounts;
+
+/* Values (n) that a quantizer reads; values below zero count only if it is signed. */
+void mho_counts_add(MhoValueCounts *counts, size_t n, const float *values, bool is_signed);
+void mho_counts_merge(MhoValueCounts *into, const MhoValueCounts *from);
+
+/* A quantizer of a group that shares one range e^s: its counts and its largest code n. */
+typedef struct MhoCountsUser {
+    const MhoValueCounts *counts;
+    int n;
+} MhoCountsUser;
+
+/* The range of least squared error over all users; 1 when all values are 0 (any range encodes zeros). */
+double mho_counts_range(const MhoCountsUser *users, size_t n_users);
+/* The smallest range that holds this share of all users' values (1: the largest value), by its bin: at most 1/64 more;
+ * 1 when all values are 0. */
+double mho_counts_share(const MhoCountsUser *users, size_t n_users, double share);
+/* Root of the mean square of all users' values, spread evenly within their bins; 1 when all values are 0. */
+double mho_counts_deviation(const MhoCountsUser *users, size_t n_users);
+
+/* A network as float operations of mho's own kernels. Batch norm is a x + b by running statistics; quantized weights
+ * stand as code times step; a quantizer whose scale is set quantizes, one whose scale is not only clips (ReLU) and is
+ * counted. */
+typedef struct MhoFloatNode {
+    size_t value0;    /* place of its output among the values of an image */
+    float *weights;   /* (groups, rows, columns) */
+    size_t groups, rows, columns;
+    float *a, *b;     /* (c) batch norm; b: bias and shift of a weighted node */
+    bool is_set, is_signed;
+    int n;            /* largest code of a quantizer */
+    float step, inverse;
+    bool has_table;
+    uint8_t table[MHO_TABLE_SIZE]; /* of a quantizer whose codes are not evenly spaced */
+    int counted;      /* number among the counted quantizers, -1: none */
+} MhoFloatNode;
+
+typedef struct MhoFloatNet {
+    const MhoNet *net;
+    MhoFloatNode *nodes;
+    size_t n_values, n_rows, n_columns; /* scratch: values of an image, gathered rows, sums */
+    size_t n_counted;
+    MhoArena arena;
+} MhoFloatNet;
+
+MhoStatus mho_float_net_create(const MhoNet *net, MhoFloatNet *made, MhoError *error) MHO_CHECKED;
+void mho_float_net_destroy(MhoFloatNet *net);
+
+/* A thread's scratch. */
+typedef struct MhoFloatRun {
+    float *values, *rows, *sums;
+    MhoValueCounts *counts; /* (n_counted) */
+    MhoArena arena;
+} MhoFloatRun;
+
+MhoStatus mho_float_run_create(const MhoFloatNet *net, MhoFloatRun *run, MhoError *error) MHO_CHECKED;
+void mho_float_run_destroy(MhoFloatRun *run);
+/* Float steps on one image, also those of the executor with noise on codes (noisy.c).
+ * sums (P, columns) += windows first .. first + P - 1 of x, which are gathered into (P, rows), times weights (rows,
+ * columns), each in the order of its rows. */
+void mho_float_products(const MhoGather *geometry, const float *x, size_t first, size_t P, const float *weights,
+                        size_t rows, size_t columns, float *gathered, float *sums);
+/* Maximum or sum of every window and channel, x (h, w, c) to y (out_h, out_w, c); outside the image is nothing. */
+void mho_float_pool(const MhoGather *geometry, bool maximum, const float *x, float *y);
+
+/* One image (h, w, c) through all nodes; values of node i stand at run->values + net->nodes[i].value0. */
+void mho_float_run_image(const MhoFloatNet *net, MhoFloatRun *run, const uint8_t *image);
+
+#endif

@@ -1,0 +1,318 @@
+/* chip_sums.c - hardware-aware training: sums of a forward pass from a chip, straight-through gradients.
+ *
+ * Every forward pass programs chip number `step` anew with the weight codes of the moment; images 0 .. batch - 1 are
+ * read as the analog executor reads them. Backward, with d the gradient of a sum:
+ *   d' = d (1 - share of the sum's conversions that clipped), then through the clean codes as without a chip
+ *   d/d ln range = sum over outputs of d * (sum of what their clipped conversions returned) / sqrt(N n)
+ * N outputs of the batch, n the converter's largest code. A converter whose step is at its least, one unit, does not
+ * change with a smaller range, so its range is only asked to grow.
+ * Sources: Joshi et al., Nat. Commun. 11 (2020) 2473 (devices in the forward pass); Choi et al., PACT, arXiv:1805.06085
+ * (the range's gradient); Esser et al., ICLR 2020 (sqrt(N n)).
+ */
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/clones.h"
+#include "net/graph/graph_internal.h"
+#include "net/fakequant/fakequant_internal.h"
+
+/* One layer on the chip. */
+typedef struct ChipLayer {
+    int node;
+    bool used;                   /* by the last forward pass */
+    int16_t *order, *codes;      /* (weights) as the net orders them, as the array does */
+    int32_t *shift;              /* (k) */
+    float *lost, *by_range;      /* (batch, positions, k) of MhoOutput; training passes only */
+    uint64_t *clipped;           /* (batch) conversions */
+} ChipLayer;
+
+struct MhoPassChip {
+    MhoChipConfig config; /* of the plan */
+    bool learns;          /* ranges have gradients */
+    size_t n;
+    ChipLayer *layers;     /* (n) in node order */
+    MhoMatrix *matrices;   /* (n) */
+    int *layer_of;         /* (n_nodes) -1: none */
+    size_t input_max, k_max;
+    uint8_t *inputs;       /* (threads, input_max) */
+    float *ones, *zeros;   /* (k_max) */
+    double *partial;       /* (batch) */
+    MhoPlan *plan;
+    MhoChip *chip;
+    MhoState *state;
+    MhoRun **runs;         /* (threads) */
+    MhoArena arena;
+};
+
+MhoChipConfig mho_pass_chip_config(const MhoChipConfig *config)
+{
+    MhoChipConfig used = *config;
+
+    if (used.chip.range == MHO_RANGE_CALIBRATED) {
+        used.chip.range = MHO_RANGE_LEARNED;
+        used.chip.calibrate = MHO_CALIBRATE_IDEAL;
+    }
+    return used;
+}
+
+void mho_pass_set_chip(MhoPass *pass, const MhoChipConfig *config, MhoCondition at, uint32_t step)
+{
+    pass->chip_config = config;
+    pass->chip_at = at;
+    pass->chip_step = step;
+}
+
+static bool is_quantized(const MhoPass *pass, int node)
+{
+    const MhoConvSettings *conv = mho_node_conv(&pass->net->nodes[node]);
+
+    return conv && conv->bits > 0 && pass->nodes[node].coded;
+}
+
+static void carve_layer(const MhoPass *pass, MhoPassChip *c, int node)
+{
+    const MhoPassNode *self = &pass->nodes[node], *x = mho_pass_input(pass, node, 0);
+    const size_t n_weights = mho_node_array(&pass->net->nodes[node], "weight")->n;
+    ChipLayer spare, *layer = c->layers ? &c->layers[c->n] : &spare;
+
+    layer->node = node;
+    layer->order = mho_arena_take(&c->arena, n_weights, sizeof *layer->order);
+    layer->codes = mho_arena_take(&c->arena, n_weights, sizeof *layer->codes);
+    layer->shift = mho_arena_take(&c->arena, self->c, sizeof *layer->shift);
+    layer->lost = pass->training ? mho_arena_take(&c->arena, self->n, sizeof *layer->lost) : NULL;
+    layer->by_range = pass->training ? mho_arena_take(&c->arena, self->n, sizeof *layer->by_range) : NULL;
+    layer->clipped = mho_arena_take(&c->arena, pass->batch, sizeof *layer->clipped);
+    if (c->layer_of)
+        c->layer_of[node] = (int)c->n;
+    c->n++;
+    c->input_max = x->n / pass->batch > c->input_max ? x->n / pass->batch : c->input_max;
+    c->k_max = self->c > c->k_max ? self->c : c->k_max;
+}
+
+static void carve(const MhoPass *pass, MhoPassChip *c)
+{
+    const size_t n_nodes = pass->net->n_nodes, threads = (size_t)pass->threads;
+
+    c->n = 0;
+    c->layers = mho_arena_take(&c->arena, n_nodes, sizeof *c->layers);
+    c->matrices = mho_arena_take(&c->arena, n_nodes, sizeof *c->matrices);
+    c->layer_of = mho_arena_take(&c->arena, n_nodes, sizeof *c->layer_of);
+    c->partial = mho_arena_take(&c->arena, pass->batch, sizeof *c->partial);
+    c->runs = mho_arena_take(&c->arena, threads, sizeof(MhoRun *));
+    for (int i = 0; i < (int)n_nodes; i++) {
+        if (c->layer_of)
+            c->layer_of[i] = -1;
+        if (is_quantized(pass, i))
+            carve_layer(pass, c, i);
+    }
+    c->inputs = mho_arena_take(&c->arena, threads * c->input_max, 1);
+    c->ones = mho_arena_take(&c->arena, c->k_max, sizeof *c->ones);
+    c->zeros = mho_arena_take(&c->arena, c->k_max, sizeof *c->zeros);
+}
+
+static MhoStatus chip_create(MhoPass *pass, MhoError *error)
+{
+    MhoPassChip *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return mho_fail(error, MHO_MEMORY, "out of memory for training on a chip");
+    pass->chip = c;
+    carve(pass, c);
+    const MhoStatus status = mho_arena_create(&c->arena, error);
+    if (status != MHO_OK) {
+        free(c);
+        pass->chip = NULL;
+        return status;
+    }
+    carve(pass, c);
+    for (size_t k = 0; k < c->k_max; k++)
+        c->ones[k] = 1.0F;
+    return MHO_OK;
+}
+
+/* What belongs to the last pass's chip. */
+static void forget_chip(const MhoPass *pass, MhoPassChip *c)
+{
+    for (int t = 0; t < pass->threads; t++) {
+        mho_run_destroy(c->runs[t]);
+        c->runs[t] = NULL;
+    }
+    mho_state_destroy(c->state);
+    mho_chip_destroy(c->chip);
+    mho_plan_destroy(c->plan);
+    c->state = NULL;
+    c->chip = NULL;
+    c->plan = NULL;
+    for (size_t m = 0; m < c->n; m++)
+        c->layers[m].used = false;
+}
+
+void mho_pass_chip_destroy(MhoPass *pass)
+{
+    if (!pass->chip)
+        return;
+    forget_chip(pass, pass->chip);
+    mho_arena_destroy(&pass->chip->arena);
+    free(pass->chip);
+}
+
+static MhoStatus check_request(const MhoPass *pass, MhoError *error)
+{
+    if (pass->noisy && (pass->noise.weight != 0.0 || pass->noise.activation != 0.0))
+        return mho_fail(error, MHO_USAGE,
+                        "a chip has noise of its own and takes whole codes only: set train.noise.weight=0 and "
+                        "train.noise.activation=0");
+    return MHO_OK;
+}
+
+/* The matrices of this forward pass. */
+static MhoStatus fill_matrices(MhoPass *pass, MhoPassChip *c, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+
+    for (size_t m = 0; m < c->n && status == MHO_OK; m++) {
+        ChipLayer *layer = &c->layers[m];
+        const MhoNode *node = &pass->net->nodes[layer->node];
+
+        mho_weighted_follow(pass, layer->node);
+        memset(&c->matrices[m], 0, sizeof c->matrices[m]);
+        status = mho_net_matrix(pass->net, layer->node, layer->order, layer->codes, layer->shift, &c->matrices[m],
+                                error);
+        if (status == MHO_OK && c->config.chip.range == MHO_RANGE_LEARNED && !mho_node_conv(node)->adc_range)
+            status = mho_fail(error, MHO_USAGE,
+                              "node '%s' has no converter range to train with: mho_net_learn_ranges makes one, or set "
+                              "chip.adc.range to unit, maximum or fixed",
+                              node->name);
+    }
+    return status;
+}
+
+MhoStatus mho_pass_chip_program(MhoPass *pass, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+
+    if (pass->chip)
+        forget_chip(pass, pass->chip);
+    if (!pass->chip_config || !pass->batch_statistics)
+        return MHO_OK;
+    if (!pass->chip)
+        status = chip_create(pass, error);
+    if (status == MHO_OK)
+        status = check_request(pass, error);
+    if (status != MHO_OK || pass->chip->n == 0)
+        return status;
+    MhoPassChip *c = pass->chip;
+    c->config = mho_pass_chip_config(pass->chip_config);
+    c->learns = pass->chip_config->chip.range == MHO_RANGE_LEARNED;
+    status = fill_matrices(pass, c, error);
+    if (status == MHO_OK)
+        status = mho_plan_create(&c->config, c->matrices, c->n, &c->plan, error);
+    if (status == MHO_OK)
+        status = mho_chip_create(c->plan, pass->chip_step, &c->chip, error);
+    if (status == MHO_OK)
+        status = mho_state_create(c->chip, pass->chip_at, &c->state, error);
+    for (int t = 0; t < pass->threads && status == MHO_OK; t++)
+        status = mho_run_create(c->plan, &c->runs[t], error);
+    return status == MHO_OK ? mho_state_compensate(c->state, c->runs[0], error) : status;
+}
+
+bool mho_pass_on_chip(const MhoPass *pass, int node)
+{
+    const int source = mho_net_code_source(pass->net, pass->net->nodes[node].inputs[0]);
+
+    if (!pass->chip || !pass->chip->state || pass->chip->layer_of[node] < 0 || source < 0)
+        return false;
+    const MhoPassQuantizer *quantizer =
+        mho_node_quantizer(&pass->net->nodes[source]) ? pass->nodes[source].state : NULL;
+    return !quantizer || quantizer->mode == MHO_MODE_CODES;
+}
+
+MHO_CLONES static void narrow_unsigned(size_t n, const float *x, uint8_t *codes)
+{
+    for (size_t i = 0; i < n; i++)
+        codes[i] = (uint8_t)(int)x[i];
+}
+
+MHO_CLONES static void narrow_signed(size_t n, const float *x, int8_t *codes)
+{
+    for (size_t i = 0; i < n; i++)
+        codes[i] = (int8_t)(int)x[i];
+}
+
+/* Image n of the batch through layer m. */
+static void read_image(const MhoPass *pass, size_t m, const MhoGather *gather, size_t n, int thread)
+{
+    const MhoPassChip *c = pass->chip;
+    ChipLayer *layer = &c->layers[m];
+    const MhoPassNode *x = mho_pass_input(pass, layer->node, 0), *self = &pass->nodes[layer->node];
+    const size_t in = x->n / pass->batch, out = self->n / pass->batch;
+    uint8_t *codes = c->inputs + (size_t)thread * c->input_max;
+    MhoLayerMeter meter = {0};
+    const MhoLayerCall call = {.layer = m,
+                               .gather = gather,
+                               .codes = codes,
+                               .image = (uint32_t)n,
+                               .output = {.a = c->ones,
+                                          .b = c->zeros,
+                                          .logits = self->stored + n * out,
+                                          .lost = layer->lost ? layer->lost + n * out : NULL,
+                                          .by_range = layer->lost ? layer->by_range + n * out : NULL},
+                               .meter = &meter};
+
+    if (c->matrices[m].signed_input)
+        narrow_signed(in, x->stored + n * in, (int8_t *)codes);
+    else
+        narrow_unsigned(in, x->stored + n * in, codes);
+    mho_state_forward(c->state, c->runs[thread], &call);
+    layer->clipped[n] = meter.clipped;
+}
+
+void mho_pass_chip_forward(MhoPass *pass, int node)
+{
+    const MhoGather gather = mho_node_gather(pass->net, &pass->net->nodes[node]);
+    const size_t m = (size_t)pass->chip->layer_of[node];
+
+    pass->chip->layers[m].used = true;
+#pragma omp parallel for schedule(dynamic) num_threads(pass->threads)
+    for (size_t n = 0; n < pass->batch; n++)
+        read_image(pass, m, &gather, n, omp_get_thread_num());
+}
+
+/* d (n) is masked; returns the gradient of ln range. */
+static double mask(size_t n, const float *lost, const float *by_range, float *d)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)d[i] * (double)by_range[i];
+        d[i] *= 1.0F - lost[i];
+    }
+    return sum;
+}
+
+void mho_pass_chip_backward(MhoPass *pass, int node)
+{
+    MhoPassChip *c = pass->chip;
+    const MhoPassNode *self = &pass->nodes[node];
+    const size_t n_out = self->n / pass->batch;
+    float *gradient = mho_pass_gradient_of(pass, node, "adc_log_range");
+    double sum = 0.0;
+
+    if (!c || c->layer_of[node] < 0 || !c->layers[c->layer_of[node]].used)
+        return;
+    const size_t m = (size_t)c->layer_of[node];
+    const ChipLayer *layer = &c->layers[m];
+    const MhoLayerPlan plan = mho_plan_layer(c->plan, m);
+#pragma omp parallel for schedule(static) num_threads(pass->threads)
+    for (size_t n = 0; n < pass->batch; n++)
+        c->partial[n] = layer->clipped[n] == 0 ? 0.0
+                                               : mask(n_out, layer->lost + n * n_out, layer->by_range + n * n_out,
+                                                      self->d_stored + n * n_out);
+    for (size_t n = 0; n < pass->batch; n++)
+        sum += c->partial[n];
+    const bool at_least = c->matrices[m].adc_range < plan.largest_code; /* a step of one unit */
+    if (gradient && c->learns && !(at_least && sum > 0.0))
+        gradient[0] = (float)(sum / sqrt((double)self->n * plan.largest_code));
+}

@@ -1,0 +1,415 @@
+/* fakequant.c - float and fake-quant executor: buffers, order of the nodes, noise streams, logits and gradients.
+ *
+ * Whole-tensor layers run one by one; elementwise layers behind them run as epilogues (pass_epilogue.c). In a training
+ * pass an epilogue keeps only its end and backward computes the rest anew; otherwise every node's output is kept.
+ */
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/clones.h"
+#include "kernels/math.h"
+#include "net/fakequant/fakequant_internal.h"
+
+static const struct MhoPassLayer *layer_of(const MhoPass *pass, int node)
+{
+    return pass->net->nodes[node].layer->pass;
+}
+
+int mho_pass_array(const MhoPass *pass, int node, const char *name)
+{
+    const MhoNode *self = &pass->net->nodes[node];
+
+    for (size_t a = 0; a < self->n_arrays; a++)
+        if (strcmp(self->arrays[a].name, name) == 0)
+            return (int)a;
+    return -1;
+}
+
+const float *mho_pass_values(const MhoPass *pass, int node, const char *name)
+{
+    const int a = mho_pass_array(pass, node, name);
+
+    return a < 0 ? NULL : pass->net->nodes[node].arrays[a].value;
+}
+
+float *mho_pass_gradient_of(const MhoPass *pass, int node, const char *name)
+{
+    const int a = mho_pass_array(pass, node, name);
+
+    return a < 0 ? NULL : pass->nodes[node].gradient[a];
+}
+
+void mho_pass_set_scale(MhoPassNode *node, double scale)
+{
+    for (size_t k = 0; k < node->c; k++) {
+        node->scale[k] = (float)scale;
+        node->offset[k] = 0.0F;
+    }
+}
+
+float *mho_pass_gradient_begin(MhoPass *pass, int node)
+{
+    const MhoPassNode *self = &pass->nodes[node];
+
+    if (!self->differentiable)
+        return NULL;
+    return self->d_written ? pass->spare : self->d_stored;
+}
+
+MHO_CLONES static void add_values(size_t n, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+void mho_pass_gradient_end(MhoPass *pass, int node)
+{
+    MhoPassNode *self = &pass->nodes[node];
+    const size_t n = self->n / pass->batch;
+
+    if (self->d_written) {
+#pragma omp parallel for schedule(static) num_threads(pass->threads)
+        for (size_t i = 0; i < pass->batch; i++)
+            add_values(n, pass->spare + i * n, self->d_stored + i * n);
+    }
+    self->d_written = true;
+}
+
+MhoStream mho_pass_stream(const MhoPass *pass, int node, double sigma, uint32_t image)
+{
+    return (MhoStream){.seed = pass->noise.seed,
+                       .step = pass->noise.step,
+                       .place = mho_place((uint32_t)node, 0, 0),
+                       .image = image,
+                       .noise = (float)sigma};
+}
+
+MhoNodeMode mho_pass_mode(const MhoPass *pass, int node, const MhoQuantizer *quantizer)
+{
+    const MhoNodeMode mode =
+        pass->modes && pass->batch_statistics ? (MhoNodeMode)pass->modes[node] : MHO_MODE_CODES;
+
+    return mode == MHO_MODE_NOISE && !quantizer->inject ? MHO_MODE_CODES : mode;
+}
+
+MhoStream mho_pass_inject_stream(const MhoPass *pass, int node, uint32_t part)
+{
+    return (MhoStream){.seed = pass->modes_seed,
+                       .step = pass->modes_step,
+                       .place = mho_place((uint32_t)node, 0, 0),
+                       .image = part};
+}
+
+void mho_pass_activation_noise(const MhoPass *pass, int node, size_t first, size_t n, float *codes, float *buffer)
+{
+    if (!pass->noisy || pass->noise.activation == 0.0)
+        return;
+    mho_normal_fill_at(mho_pass_stream(pass, node, pass->noise.activation, 0), MHO_DRAW_TRAIN_ACTIVATION, first, n,
+                       buffer);
+    add_values(n, buffer, codes);
+}
+
+/* Flags and sizes of every node. */
+static MhoStatus plan_nodes(MhoPass *pass, MhoError *error)
+{
+    for (int i = 0; i < (int)pass->net->n_nodes; i++) {
+        const MhoNode *node = &pass->net->nodes[i];
+        MhoPassNode *self = &pass->nodes[i];
+
+        self->positions = pass->batch * (size_t)node->shape.h * (size_t)node->shape.w;
+        self->c = (size_t)node->shape.c;
+        self->n = self->positions * self->c;
+        self->scale_owner = -1;
+        for (int k = 0; k < node->n_inputs; k++) {
+            self->differentiable = self->differentiable || mho_pass_input(pass, i, k)->differentiable;
+            mho_pass_input(pass, i, k)->n_users++;
+        }
+        const MhoStatus status = layer_of(pass, i)->plan ? layer_of(pass, i)->plan(pass, i, error) : MHO_OK;
+        if (status != MHO_OK)
+            return status;
+    }
+    return MHO_OK;
+}
+
+/* The member of an epilogue for a part. */
+static int *epilogue_slot(MhoEpilogue *e, MhoPassPart part)
+{
+    return part == MHO_PART_BATCHNORM ? &e->batchnorm : part == MHO_PART_RELU ? &e->relu : &e->quantizer;
+}
+
+/* Group elementwise nodes: a training pass lets one join the epilogue that ends right before it. */
+static void find_epilogues(MhoPass *pass)
+{
+    for (int i = 0; i < (int)pass->net->n_nodes; i++) {
+        const MhoPassPart part = layer_of(pass, i)->part;
+
+        pass->epilogue_of[i] = -1;
+        if (part == MHO_PART_TENSOR)
+            continue;
+        const int input = pass->net->nodes[i].inputs[0], before = pass->epilogue_of[input];
+        const bool joins =
+            pass->training && before >= 0 && pass->nodes[input].n_users == 1 && layer_of(pass, input)->part < part;
+        if (joins)
+            pass->epilogue_of[input] = -1;
+        else
+            pass->epilogues[pass->n_epilogues] =
+                (MhoEpilogue){.source = input, .batchnorm = -1, .relu = -1, .quantizer = -1};
+        const int at = joins ? before : (int)pass->n_epilogues++;
+        *epilogue_slot(&pass->epilogues[at], part) = i;
+        pass->epilogues[at].end = i;
+        pass->epilogue_of[i] = at;
+    }
+}
+
+static void take_node(MhoPass *pass, int i, MhoArena *arena, size_t *largest)
+{
+    const MhoNode *node = &pass->net->nodes[i];
+    MhoPassNode *self = &pass->nodes[i];
+    const int e = pass->epilogue_of[i];
+    const bool kept = layer_of(pass, i)->part == MHO_PART_TENSOR || e >= 0;
+    const MhoPassNode *source = e >= 0 ? &pass->nodes[pass->epilogues[e].source] : NULL;
+
+    self->scale = mho_arena_take(arena, self->c, sizeof *self->scale);
+    self->offset = mho_arena_take(arena, self->c, sizeof *self->offset);
+    if (kept)
+        self->stored = mho_arena_take(arena, self->n, sizeof *self->stored);
+    if (!pass->training)
+        return;
+    *largest = self->n > *largest ? self->n : *largest;
+    for (size_t a = 0; a < node->n_arrays; a++)
+        if (node->arrays[a].learned)
+            self->gradient[a] = mho_arena_take(arena, node->arrays[a].n, sizeof(float));
+    if (!kept || !self->differentiable)
+        return;
+    if (source && source->differentiable && source->n_users == 1)
+        self->d_stored = source->d_stored; /* the epilogue turns one gradient into the other in place */
+    else
+        self->d_stored = mho_arena_take(arena, self->n, sizeof *self->d_stored);
+}
+
+static MhoStatus take_buffers(MhoPass *pass, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+
+    for (int round = 0; round < 2 && status == MHO_OK; round++) {
+        size_t largest = 0;
+
+        for (int i = 0; i < (int)pass->net->n_nodes; i++)
+            take_node(pass, i, &pass->arena, &largest);
+        for (size_t e = 0; e < pass->n_epilogues; e++)
+            mho_epilogue_plan(pass, &pass->epilogues[e], &pass->arena);
+        pass->tiles = mho_arena_take(&pass->arena, (size_t)pass->threads * MHO_TILE_BUFFERS * pass->tile_max,
+                                     sizeof *pass->tiles);
+        pass->spare = mho_arena_take(&pass->arena, largest, sizeof *pass->spare);
+        if (round == 0)
+            status = mho_arena_create(&pass->arena, error);
+    }
+    return status;
+}
+
+static MhoStatus create_layers(MhoPass *pass, MhoError *error)
+{
+    if (dnnl_engine_create(&pass->engine, dnnl_cpu, 0) != dnnl_success ||
+        dnnl_stream_create(&pass->stream, pass->engine, dnnl_stream_default_flags) != dnnl_success)
+        return mho_fail(error, MHO_FAILED, "oneDNN has no CPU engine here");
+    for (int i = 0; i < (int)pass->net->n_nodes; i++) {
+        const MhoStatus status = layer_of(pass, i)->create ? layer_of(pass, i)->create(pass, i, error) : MHO_OK;
+
+        if (status != MHO_OK)
+            return status;
+    }
+    pass->scratchpad = aligned_alloc(MHO_ALIGN, (pass->scratchpad_bytes / MHO_ALIGN + 1) * MHO_ALIGN);
+    if (!pass->scratchpad)
+        return mho_fail(error, MHO_MEMORY, "out of memory for oneDNN's scratchpad");
+    return MHO_OK;
+}
+
+static MhoStatus check_request(const MhoNet *net, size_t batch, MhoError *error)
+{
+    if (!net || net->n_nodes == 0 || batch == 0 || batch > INT32_MAX)
+        return mho_fail(error, MHO_USAGE, "a pass needs a network and a batch of at least one image");
+    if (net->n_nodes > (size_t)1 << MHO_LAYER_BITS)
+        return mho_fail(error, MHO_USAGE, "network '%s' has more than %d nodes, the most that noise streams tell apart",
+                        net->name, 1 << MHO_LAYER_BITS);
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        const MhoShape s = net->nodes[i].shape;
+
+        if (!net->nodes[i].layer->pass || (double)batch * s.h * s.w * s.c > 1e12)
+            return mho_fail(error, MHO_USAGE, "node '%s': a batch of %zu is too large", net->nodes[i].name, batch);
+    }
+    return MHO_OK;
+}
+
+MhoStatus mho_pass_create(MhoNet *net, size_t batch, bool training, MhoPass **made, MhoError *error)
+{
+    *made = NULL;
+    MhoStatus status = check_request(net, batch, error);
+    if (status != MHO_OK)
+        return status;
+    MhoPass *pass = calloc(1, sizeof *pass);
+    if (!pass)
+        return mho_fail(error, MHO_MEMORY, "out of memory for a pass");
+    *pass = (MhoPass){.net = net, .batch = batch, .training = training, .threads = omp_get_max_threads()};
+    pass->nodes = calloc(net->n_nodes, sizeof *pass->nodes);
+    pass->epilogues = calloc(net->n_nodes, sizeof *pass->epilogues);
+    pass->epilogue_of = calloc(net->n_nodes, sizeof *pass->epilogue_of);
+    if (!pass->nodes || !pass->epilogues || !pass->epilogue_of)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for a pass");
+    if (status == MHO_OK)
+        status = plan_nodes(pass, error);
+    if (status == MHO_OK) {
+        find_epilogues(pass);
+        status = take_buffers(pass, error);
+    }
+    if (status == MHO_OK)
+        status = create_layers(pass, error);
+    if (status == MHO_OK)
+        *made = pass;
+    else
+        mho_pass_destroy(pass);
+    return status;
+}
+
+void mho_pass_destroy(MhoPass *pass)
+{
+    if (!pass)
+        return;
+    for (int i = 0; pass->nodes && i < (int)pass->net->n_nodes; i++)
+        if (layer_of(pass, i)->destroy)
+            layer_of(pass, i)->destroy(pass, i);
+    mho_pass_chip_destroy(pass);
+    if (pass->stream)
+        dnnl_stream_destroy(pass->stream);
+    if (pass->engine)
+        dnnl_engine_destroy(pass->engine);
+    mho_arena_destroy(&pass->arena);
+    free(pass->scratchpad);
+    free(pass->nodes);
+    free(pass->epilogues);
+    free(pass->epilogue_of);
+    free(pass);
+}
+
+void mho_pass_set_noise(MhoPass *pass, const MhoPassNoise *noise)
+{
+    pass->noise = noise ? *noise : (MhoPassNoise){0};
+    pass->noisy = noise && (noise->weight != 0.0 || noise->activation != 0.0 || noise->sum != 0.0);
+}
+
+void mho_pass_set_modes(MhoPass *pass, const uint8_t *modes, uint64_t seed, uint32_t step)
+{
+    pass->modes = modes;
+    pass->modes_seed = seed;
+    pass->modes_step = step;
+}
+
+static MhoStatus check_noise(const MhoPass *pass, MhoError *error)
+{
+    const double sigma[3] = {pass->noise.weight, pass->noise.activation, pass->noise.sum};
+
+    for (int i = 0; i < 3; i++)
+        if (!(sigma[i] >= 0.0 && sigma[i] <= 1e6))
+            return mho_fail(error, MHO_USAGE, "injected noise of %g LSB is outside 0 to 1e6", sigma[i]);
+    if (pass->training && pass->noise.weight_per_image)
+        return mho_fail(error, MHO_USAGE,
+                        "weight noise per image is for evaluation: create the pass with training = false");
+    return MHO_OK;
+}
+
+/* logits = value of the last node; the classifier of a quantized net in evaluation applies the constants of every
+ * executor. */
+static MhoStatus write_logits(const MhoPass *pass, float *logits, MhoError *error)
+{
+    const int last = (int)pass->net->n_nodes - 1;
+    const MhoPassNode *self = &pass->nodes[last];
+    float *a = self->scale, *b = self->offset;
+    MhoRequant requant;
+
+    if (!pass->batch_statistics && self->coded && mho_node_is(&pass->net->nodes[last], "dense")) {
+        const MhoStatus status = mho_net_requant(pass->net, last, a, b, &requant, error);
+
+        if (status != MHO_OK)
+            return status;
+    }
+    for (size_t i = 0; i < self->positions; i++)
+        for (size_t k = 0; k < self->c; k++)
+            logits[i * self->c + k] = __builtin_fmaf(self->stored[i * self->c + k], a[k], b[k]);
+    return MHO_OK;
+}
+
+MhoStatus mho_pass_forward(MhoPass *pass, const uint8_t *images, bool use_batch_statistics, float *logits,
+                           MhoError *error)
+{
+    MhoStatus status = check_noise(pass, error);
+
+    pass->images = images;
+    pass->batch_statistics = use_batch_statistics;
+    pass->forward_done = false;
+    if (status == MHO_OK)
+        status = mho_pass_chip_program(pass, error);
+    for (int i = 0; i < (int)pass->net->n_nodes && status == MHO_OK; i++) {
+        const struct MhoPassLayer *layer = layer_of(pass, i);
+
+        if (layer->prepare)
+            status = layer->prepare(pass, i, error);
+        if (status == MHO_OK && layer->forward)
+            status = layer->forward(pass, i, error);
+        if (status == MHO_OK && pass->epilogue_of[i] >= 0)
+            status = mho_epilogue_forward(pass, &pass->epilogues[pass->epilogue_of[i]], error);
+    }
+    pass->images = NULL;
+    if (status == MHO_OK)
+        status = write_logits(pass, logits, error);
+    pass->forward_done = status == MHO_OK;
+    return status;
+}
+
+/* Zero what is added to, and the gradient of the last node's stored output. */
+static void start_backward(MhoPass *pass, const float *d_logits)
+{
+    MhoPassNode *last = &pass->nodes[pass->net->n_nodes - 1];
+
+    for (size_t i = 0; i < pass->net->n_nodes; i++) {
+        pass->nodes[i].d_written = false;
+        for (size_t a = 0; a < pass->net->nodes[i].n_arrays; a++)
+            if (pass->nodes[i].gradient[a])
+                memset(pass->nodes[i].gradient[a], 0, pass->net->nodes[i].arrays[a].n * sizeof(float));
+    }
+    for (size_t i = 0; last->d_stored && i < last->positions; i++)
+        for (size_t k = 0; k < last->c; k++)
+            last->d_stored[i * last->c + k] = d_logits[i * last->c + k] * last->scale[k];
+}
+
+MhoStatus mho_pass_backward(MhoPass *pass, const float *d_logits, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+
+    if (!pass->training || !pass->forward_done)
+        return mho_fail(error, MHO_USAGE,
+                        "gradients need a pass created for training and a forward pass before each backward pass");
+    pass->forward_done = false;
+    start_backward(pass, d_logits);
+    for (int i = (int)pass->net->n_nodes - 1; i >= 0 && status == MHO_OK; i--) {
+        if (!pass->nodes[i].differentiable)
+            continue;
+        if (pass->epilogue_of[i] >= 0)
+            mho_epilogue_backward(pass, &pass->epilogues[pass->epilogue_of[i]]);
+        else if (layer_of(pass, i)->backward)
+            status = layer_of(pass, i)->backward(pass, i, error);
+    }
+    return status;
+}
+
+float *mho_pass_gradient(MhoPass *pass, size_t node, size_t array)
+{
+    if (node >= pass->net->n_nodes || array >= pass->net->nodes[node].n_arrays)
+        return NULL;
+    return pass->nodes[node].gradient[array];
+}
+
+const float *mho_pass_output(const MhoPass *pass, size_t node)
+{
+    return node < pass->net->n_nodes ? pass->nodes[node].stored : NULL;
+}

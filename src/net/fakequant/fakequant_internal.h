@@ -1,0 +1,229 @@
+/* fakequant_internal.h - what the files of the float and fake-quant executor share.
+ *
+ * Every stored tensor is (positions, c), NHWC, positions = batch h w; value = scale_k stored + offset_k. Layers that
+ * combine positions or channels (conv, dense, pool, add) run on whole tensors. The elementwise ones behind them (batch
+ * norm, ReLU, quantizer) run together as one epilogue, tile by tile, so that a tensor crosses memory once.
+ */
+#ifndef MHO_NET_FAKEQUANT_FAKEQUANT_INTERNAL_H
+#define MHO_NET_FAKEQUANT_FAKEQUANT_INTERNAL_H
+
+#include <oneapi/dnnl/dnnl.h>
+
+#include "net/fakequant/fakequant.h"
+#include "net/graph/requant.h"
+
+enum { MHO_TILE_VALUES = 2048, MHO_ROW_VALUES = 64, MHO_MAX_CHUNKS = 64, MHO_TILE_BUFFERS = 4 };
+
+/* One node during a pass. */
+typedef struct MhoPassNode {
+    size_t positions, c, n; /* n = positions * c */
+    float *stored;          /* (positions, c); NULL inside an epilogue of a training pass */
+    float *d_stored;        /* (positions, c) gradient; NULL when nothing before it is learned. May be shared with its
+                               epilogue's end */
+    float *scale, *offset;  /* (c) */
+    bool coded;             /* stored values are whole numbers (without noise) */
+    bool per_channel;       /* scale differs between channels */
+    bool has_offset;
+    double largest;  /* coded: largest |stored|, sums of a convolution excepted */
+    int scale_owner; /* quantizer whose log_scale gives the scale, -1: none */
+    int n_users;
+    bool differentiable; /* a learned array stands here or before */
+    bool d_written;      /* some user has stored its gradient in this backward pass */
+    float *gradient[MHO_NODE_MAX_ARRAYS];
+    void *state; /* the layer's own, made by its create() */
+} MhoPassNode;
+
+/* A run of elementwise nodes behind `source`: at most one of each kind, in this order; -1: absent. */
+typedef struct MhoEpilogue {
+    int source, batchnorm, relu, quantizer, end;
+    size_t width, tile; /* c repeated to at least MHO_ROW_VALUES values; whole rows of it per tile */
+    size_t n_tiles, n_chunks;
+    float *a, *b, *p, *q; /* (width) value = a stored + b; gradient = a d + p stored + q */
+    double *partial;      /* (n_chunks, 2 width + 1): two sums per channel and the log-scale's gradient */
+} MhoEpilogue;
+
+struct MhoPass {
+    MhoNet *net;
+    size_t batch;
+    bool training;
+    int threads;
+    bool batch_statistics, forward_done; /* of the last forward pass */
+    bool noisy;
+    MhoPassNoise noise;
+    const uint8_t *modes; /* (net->n_nodes) MhoNodeMode, NULL: codes everywhere */
+    uint64_t modes_seed;
+    uint32_t modes_step;
+    const MhoChipConfig *chip_config; /* NULL: none */
+    MhoCondition chip_at;
+    uint32_t chip_step;
+    struct MhoPassChip *chip; /* pass_chip.c; NULL until needed */
+    const uint8_t *images; /* during a forward pass */
+    MhoArena arena;
+    MhoPassNode *nodes; /* (net->n_nodes) */
+    MhoEpilogue *epilogues;
+    size_t n_epilogues;
+    int *epilogue_of; /* (net->n_nodes) index of the epilogue that ends here, -1: none */
+    float *tiles;     /* (threads, MHO_TILE_BUFFERS, tile_max) */
+    size_t tile_max;
+    float *spare; /* gradient of a second user before it is added */
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    void *scratchpad;
+    size_t scratchpad_bytes;
+};
+
+/* A layer's part in a pass. Elementwise layers have part set and no forward. NULL: nothing to do. */
+typedef enum MhoPassPart { MHO_PART_TENSOR, MHO_PART_BATCHNORM, MHO_PART_RELU, MHO_PART_QUANTIZER } MhoPassPart;
+struct MhoPassLayer {
+    MhoPassPart part;
+    /* Flags of the node (coded, largest, scale_owner ...) from its inputs'; called in node order before buffers exist.
+     */
+    MhoStatus (*plan)(MhoPass *pass, int node, MhoError *error);
+    MhoStatus (*create)(MhoPass *pass, int node, MhoError *error); /* state; buffers exist */
+    void (*destroy)(MhoPass *pass, int node);
+    /* Scale, offset and weight codes of this forward pass; called before forward. */
+    MhoStatus (*prepare)(MhoPass *pass, int node, MhoError *error);
+    MhoStatus (*forward)(MhoPass *pass, int node, MhoError *error);
+    MhoStatus (*backward)(MhoPass *pass, int node, MhoError *error);
+};
+
+/* pass.c -------------------------------------------------------------------------------------------------------------
+ */
+
+static inline const void *mho_pass_settings(const MhoPass *pass, int node)
+{
+    return pass->net->nodes[node].settings;
+}
+
+static inline MhoPassNode *mho_pass_input(const MhoPass *pass, int node, int i)
+{
+    return &pass->nodes[pass->net->nodes[node].inputs[i]];
+}
+
+/* Index of a node's array, -1 when absent; its values; its gradient (NULL when not learned or absent). */
+int mho_pass_array(const MhoPass *pass, int node, const char *name);
+const float *mho_pass_values(const MhoPass *pass, int node, const char *name);
+float *mho_pass_gradient_of(const MhoPass *pass, int node, const char *name);
+
+/* Where a user of `node` writes its gradient (node n values), and the call that ends the writing. NULL: not wanted. */
+float *mho_pass_gradient_begin(MhoPass *pass, int node);
+void mho_pass_gradient_end(MhoPass *pass, int node);
+
+/* Stream of injected noise of sigma LSB at a node. */
+MhoStream mho_pass_stream(const MhoPass *pass, int node, double sigma, uint32_t image);
+/* Add activation noise to values first .. first + n - 1 of a node's codes; buffer (n). */
+void mho_pass_activation_noise(const MhoPass *pass, int node, size_t first, size_t n, float *codes, float *buffer);
+
+/* What a node with this policy does in the running pass: CODES where the policy injects no noise, and in evaluation. */
+MhoNodeMode mho_pass_mode(const MhoPass *pass, int node, const MhoQuantizer *quantizer);
+/* Stream of a policy's injected noise at a node; part: tile of its values. */
+MhoStream mho_pass_inject_stream(const MhoPass *pass, int node, uint32_t part);
+
+/* The same scale for every channel, no offset. */
+void mho_pass_set_scale(MhoPassNode *node, double scale);
+
+/* pass_epilogue.c ----------------------------------------------------------------------------------------------------
+ */
+
+void mho_epilogue_plan(MhoPass *pass, MhoEpilogue *epilogue, MhoArena *arena);
+MhoStatus mho_epilogue_forward(MhoPass *pass, MhoEpilogue *epilogue, MhoError *error) MHO_CHECKED;
+void mho_epilogue_backward(MhoPass *pass, MhoEpilogue *epilogue);
+
+/* layers/: the elementwise arithmetic on one tile of n values, coefficients (width) repeating -------------------------
+ */
+
+/* Two sums per column of width, added to (2, width) doubles: of x and x^2; of d and d x, with a copy of d. */
+void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums);
+void mho_batchnorm_reduce(size_t n, size_t width, const float *x, const float *d, float *kept, double *sums);
+/* Per channel from sums over the batch (c): value = a stored + b; running statistics are updated. */
+void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, float *a,
+                                float *b);
+/* Gradients of gamma and beta, and d_stored = a d + p stored + q, from the reduced sums; unit: value of one unit of d.
+ */
+void mho_batchnorm_gradient(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, double unit,
+                            float *a, float *p, float *q);
+void mho_relu_forward(size_t n, float *x);
+void mho_relu_backward(size_t n, const float *x, float *d);
+
+/* A quantizer node of this pass: policy, step. */
+typedef struct MhoPassQuantizer {
+    MhoPolicy policy;
+    MhoQuantShape shape; /* one channel; per_channel is set per tile */
+    int n, owner;
+    float log_scale;
+    double step;
+    MhoNodeMode mode;
+    bool has_table;
+    uint8_t table[MHO_TABLE_SIZE]; /* codes of the rounded steps */
+    bool folded; /* this pass applies the constants of net/graph/requant.h to the stored values of requant_source */
+    int requant_source;
+    float low, high;
+    float *a, *b; /* (c) */
+} MhoPassQuantizer;
+
+/* Codes of x (n values, first element number `first`), noise as set; buffers (n) each. */
+void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes);
+/* The same from x that counts steps already (folded constants). */
+void mho_quantizer_folded_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
+                               float *codes);
+/* d_codes -> d of x in place of d_x (unit: 1 / step), returns the log-scale's gradient in the same unit. x is
+ * overwritten. */
+double mho_quantizer_tile_gradient(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
+                                   const float *d_codes, float *d_x);
+
+/* pass_convolution.c: oneDNN
+ * ------------------------------------------------------------------------------------------- */
+
+typedef struct MhoConvGeometry {
+    int batch, h, w, c, k, kernel, stride, pad, groups, out_h, out_w;
+    bool bias, training, needs_d_source;
+    float *source, *destination, *d_source, *d_destination; /* buffers of a pass; data handles may be set anew */
+    float *weights, *d_weights;                             /* (k, kernel, kernel, c / groups) */
+    float *offset, *d_offset;                               /* (k) added to the sums; with bias only */
+} MhoConvGeometry;
+
+typedef struct MhoConvolution MhoConvolution;
+MhoStatus mho_convolution_create(MhoPass *pass, const MhoConvGeometry *geometry, MhoConvolution **made,
+                                 MhoError *error) MHO_CHECKED;
+void mho_convolution_destroy(MhoConvolution *convolution);
+/* Bring the weights into the primitives' order; backward: for the gradient of the source too. */
+MhoStatus mho_convolution_set_weights(MhoPass *pass, MhoConvolution *convolution, bool backward,
+                                      MhoError *error) MHO_CHECKED;
+MhoStatus mho_convolution_forward(MhoPass *pass, MhoConvolution *convolution, const float *source, float *destination,
+                                  MhoError *error) MHO_CHECKED;
+/* d_source NULL: not wanted. Weight and offset gradients are overwritten. */
+MhoStatus mho_convolution_backward(MhoPass *pass, MhoConvolution *convolution, float *d_source,
+                                   MhoError *error) MHO_CHECKED;
+
+/* pass_weighted.c: what conv and dense share
+ * ---------------------------------------------------------------------------- */
+
+extern const MhoParam mho_weighted_params[]; /* conv's table; the last MHO_DENSE_PARAMS rows are dense's */
+enum { MHO_CONV_PARAMS = 12, MHO_DENSE_PARAMS = 8 };
+MhoStatus mho_weighted_check(const void *settings, MhoError *error) MHO_CHECKED;
+/* Arrays of a layer of k channels and these weights' shape. */
+size_t mho_weighted_arrays(const MhoConvSettings *settings, const size_t weight_shape[4], MhoNodeArray *arrays);
+extern const struct MhoPassLayer mho_weighted_pass;
+
+/* Fit the scale of a quantized layer's levels to its weights where the tensor places them. */
+void mho_weighted_follow(MhoPass *pass, int node);
+
+/* pass_chip.c
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct MhoPassChip MhoPassChip;
+/* The chip of this forward pass, if one is set; before any layer runs. */
+MhoStatus mho_pass_chip_program(MhoPass *pass, MhoError *error) MHO_CHECKED;
+void mho_pass_chip_destroy(MhoPass *pass);
+/* Whether a weighted layer reads codes into this pass's chip. */
+bool mho_pass_on_chip(const MhoPass *pass, int node);
+/* Stored sums, shift included, from the chip. */
+void mho_pass_chip_forward(MhoPass *pass, int node);
+/* Mask the gradient of sums that clipped and give the range its own; nothing for a layer that was not on the chip. */
+void mho_pass_chip_backward(MhoPass *pass, int node);
+
+/* One array of a node's list. */
+void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
+                     bool decayed);
+
+#endif

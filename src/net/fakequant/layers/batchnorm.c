@@ -1,0 +1,173 @@
+/* batchnorm.c - normalization per channel over batch and positions.
+ *
+ *   y = gamma (z - mean) / sqrt(variance + epsilon) + beta,  z = scale_k stored + offset_k
+ * In training mean and variance (biased) are the batch's, and running statistics follow them: running = (1 - momentum)
+ * running + momentum batch, variance unbiased. In evaluation they are the running ones. Sums are in double, so that a
+ * mean far above the deviation loses nothing. Source: Ioffe and Szegedy, ICML 2015, algorithm 1 and the gradients of
+ * its section 3.
+ */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "kernels/clones.h"
+#include "net/fakequant/fakequant_internal.h"
+
+static MhoStatus batchnorm_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
+{
+    (void)settings;
+    (void)error;
+    *output = inputs[0];
+    return MHO_OK;
+}
+
+static size_t batchnorm_arrays(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays)
+{
+    const size_t c = (size_t)inputs[0].c;
+
+    (void)settings;
+    mho_layer_array(&arrays[0], "gamma", 1, &c, true, false);
+    mho_layer_array(&arrays[1], "beta", 1, &c, true, false);
+    mho_layer_array(&arrays[2], "mean", 1, &c, false, false);
+    mho_layer_array(&arrays[3], "variance", 1, &c, false, false);
+    return 4;
+}
+
+static MhoStatus batchnorm_plan(MhoPass *pass, int node, MhoError *error)
+{
+    (void)error;
+    pass->nodes[node].differentiable = true;
+    return MHO_OK;
+}
+
+static MhoStatus batchnorm_create(MhoPass *pass, int node, MhoError *error)
+{
+    MhoPassNode *self = &pass->nodes[node];
+
+    self->state = calloc(2 * self->c, sizeof(double)); /* mean of stored, slope of the normalized value */
+    return self->state ? MHO_OK
+                       : mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
+}
+
+static void batchnorm_destroy(MhoPass *pass, int node)
+{
+    free(pass->nodes[node].state);
+}
+
+static MhoStatus batchnorm_prepare(MhoPass *pass, int node, MhoError *error)
+{
+    (void)error;
+    mho_pass_set_scale(&pass->nodes[node], 1.0);
+    return MHO_OK;
+}
+
+MHO_CLONES void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums)
+{
+    double *squares = sums + width;
+
+    for (size_t i = 0; i < n; i += width) {
+        const size_t m = n - i < width ? n - i : width;
+
+        for (size_t j = 0; j < m; j++) {
+            const double value = (double)x[i + j];
+
+            sums[j] += value;
+            squares[j] = __builtin_fma(value, value, squares[j]);
+        }
+    }
+}
+
+MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restrict x, const float *restrict d,
+                                     float *restrict kept, double *restrict sums)
+{
+    double *restrict products = sums + width;
+
+    for (size_t i = 0; i < n; i += width) {
+        const size_t m = n - i < width ? n - i : width;
+
+        for (size_t j = 0; j < m; j++) {
+            kept[i + j] = d[i + j];
+            sums[j] += (double)d[i + j];
+            products[j] = __builtin_fma((double)d[i + j], (double)x[i + j], products[j]);
+        }
+    }
+}
+
+void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, float *a,
+                                float *b)
+{
+    const MhoBatchnormSettings *s = mho_pass_settings(pass, node);
+    const size_t c = source->c;
+    const double n = (double)source->positions, momentum = s->momentum;
+    const float *gamma = mho_pass_values(pass, node, "gamma"), *beta = mho_pass_values(pass, node, "beta");
+    MhoNode *self = &pass->net->nodes[node];
+    float *mean = mho_node_array(self, "mean")->value, *variance = mho_node_array(self, "variance")->value;
+    double *centre = pass->nodes[node].state, *slope = centre + c;
+
+    for (size_t k = 0; k < c; k++) {
+        const double scale = (double)source->scale[k], offset = (double)source->offset[k];
+
+        if (pass->batch_statistics) {
+            const double m = sums[k] / n, spread = sums[c + k] / n - m * m;
+            const double var = scale * scale * (spread > 0.0 ? spread : 0.0);
+
+            centre[k] = m;
+            slope[k] = scale / __builtin_sqrt(var + s->epsilon);
+            mean[k] = (float)((1.0 - momentum) * (double)mean[k] + momentum * (scale * m + offset));
+            variance[k] =
+                (float)((1.0 - momentum) * (double)variance[k] + momentum * var * (n > 1.0 ? n / (n - 1.0) : 1.0));
+        } else {
+            slope[k] = scale / __builtin_sqrt((double)variance[k] + s->epsilon);
+            centre[k] = ((double)mean[k] - offset) / scale;
+        }
+        a[k] = (float)((double)gamma[k] * slope[k]);
+        b[k] = (float)((double)beta[k] - (double)gamma[k] * slope[k] * centre[k]);
+    }
+}
+
+void mho_batchnorm_gradient(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, double unit,
+                            float *a, float *p, float *q)
+{
+    const size_t c = source->c;
+    const double n = (double)source->positions;
+    const float *gamma = mho_pass_values(pass, node, "gamma");
+    float *d_gamma = mho_pass_gradient_of(pass, node, "gamma"), *d_beta = mho_pass_gradient_of(pass, node, "beta");
+    const double *centre = pass->nodes[node].state, *slope = centre + c;
+
+    for (size_t k = 0; k < c; k++) {
+        const double sum = unit * sums[k], normalized = slope[k] * (unit * sums[c + k] - centre[k] * sum);
+        const double gain = (double)gamma[k] * slope[k];
+
+        d_gamma[k] += (float)normalized;
+        d_beta[k] += (float)sum;
+        a[k] = (float)(gain * unit);
+        p[k] = pass->batch_statistics ? (float)(-gain * slope[k] * normalized / n) : 0.0F;
+        q[k] = pass->batch_statistics ? (float)(gain * (slope[k] * centre[k] * normalized - sum) / n) : 0.0F;
+    }
+}
+
+static const struct MhoPassLayer batchnorm_pass = {.part = MHO_PART_BATCHNORM,
+                                                   .plan = batchnorm_plan,
+                                                   .create = batchnorm_create,
+                                                   .destroy = batchnorm_destroy,
+                                                   .prepare = batchnorm_prepare};
+
+static const MhoParam batchnorm_params[] = {
+    {"epsilon", MHO_REAL, offsetof(MhoBatchnormSettings, epsilon), 1e-5, 1e-12, 1.0, "", "added to the variance", NULL,
+     NULL},
+    {"momentum", MHO_REAL, offsetof(MhoBatchnormSettings, momentum), 0.1, 0.0, 1.0, "",
+     "weight of the batch in running statistics", NULL, NULL},
+};
+
+extern const MhoLayer mho_layer_batchnorm;
+const MhoLayer mho_layer_batchnorm = {
+    .model = {.name = "batchnorm",
+              .summary = "normalization per channel",
+              .reference = "Ioffe and Szegedy, ICML 2015, algorithm 1",
+              .params_size = sizeof(MhoBatchnormSettings),
+              .params = batchnorm_params,
+              .n_params = sizeof batchnorm_params / sizeof *batchnorm_params},
+    .n_inputs = 1,
+    .shape = batchnorm_shape,
+    .arrays = batchnorm_arrays,
+    .pass = &batchnorm_pass,
+};

@@ -1,0 +1,263 @@
+/* fake_quant.c - values to whole codes on a learned scale; with lower = 0 it is the nonlinearity as well.
+ *
+ * In training the policy encodes values, with noise of the sum (in output steps) before rounding and noise of the
+ * activation after; or values stay clean, or get the policy's own noise (modes of pass.h). In evaluation, where the sums
+ * behind it are whole numbers, codes = clip(round(fma(sum, a, b))) with the constants of net/graph/requant.h, and the policy's
+ * table if it has one, so that every executor gives the same codes. The gradient is the policy's surrogate at the value
+ * that was rounded (noise of the sum included, as a constant).
+ */
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "kernels/clones.h"
+#include "kernels/math.h"
+#include "net/fakequant/fakequant_internal.h"
+
+static MhoStatus quantizer_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
+{
+    (void)settings;
+    (void)error;
+    *output = inputs[0];
+    return MHO_OK;
+}
+
+static size_t quantizer_arrays(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays)
+{
+    const MhoQuantizerSettings *s = settings;
+    const size_t one = 1;
+
+    (void)inputs;
+    if (s->share[0])
+        return 0;
+    mho_layer_array(&arrays[0], "log_scale", 1, &one, true, false);
+    return 1;
+}
+
+static MhoStatus quantizer_plan(MhoPass *pass, int node, MhoError *error)
+{
+    MhoPassNode *self = &pass->nodes[node];
+    int n;
+    bool is_signed;
+    const MhoStatus status = mho_net_code_range(pass->net, node, &n, &is_signed, error);
+
+    if (status != MHO_OK)
+        return status;
+    self->coded = true;
+    self->largest = (double)n;
+    self->scale_owner = mho_net_scale_owner(pass->net, node);
+    self->differentiable = true;
+    return MHO_OK;
+}
+
+static MhoStatus quantizer_create(MhoPass *pass, int node, MhoError *error)
+{
+    const MhoQuantizerSettings *s = mho_pass_settings(pass, node);
+    MhoPassNode *self = &pass->nodes[node];
+    MhoPassQuantizer *q = calloc(1, sizeof *q);
+
+    self->state = q;
+    if (!q)
+        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
+    q->a = calloc(self->c, sizeof *q->a);
+    q->b = calloc(self->c, sizeof *q->b);
+    if (!q->a || !q->b)
+        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
+    q->owner = self->scale_owner;
+    q->n = (int)self->largest;
+    q->shape = (MhoQuantShape){.bits = s->bits, .lower = s->lower, .channels = 1};
+    const MhoStatus status = mho_policy_find(s->policy, &q->policy, error);
+    return status == MHO_OK ? mho_net_table(pass->net, node, q->table, &q->has_table, error) : status;
+}
+
+static void quantizer_destroy(MhoPass *pass, int node)
+{
+    MhoPassQuantizer *q = pass->nodes[node].state;
+
+    if (!q)
+        return;
+    free(q->a);
+    free(q->b);
+    free(q);
+}
+
+/* Do stored whole numbers stand behind this node, with nothing but batch norm and ReLU in between? */
+static bool reads_whole_numbers(const MhoPass *pass, int node)
+{
+    do
+        node = pass->net->nodes[node].inputs[0];
+    while (pass->net->nodes[node].layer->pass->part == MHO_PART_BATCHNORM ||
+           pass->net->nodes[node].layer->pass->part == MHO_PART_RELU);
+    return pass->nodes[node].coded;
+}
+
+static MhoStatus quantizer_prepare(MhoPass *pass, int node, MhoError *error)
+{
+    MhoPassQuantizer *q = pass->nodes[node].state;
+    MhoRequant requant;
+
+    q->log_scale = *mho_pass_values(pass, q->owner, "log_scale");
+    if (!isfinite(q->log_scale))
+        return mho_fail(error, MHO_USAGE, "node '%s': its scale is not set; calibrate or train the network first",
+                        pass->net->nodes[node].name);
+    q->step = mho_exp((double)q->log_scale) / q->n;
+    mho_pass_set_scale(&pass->nodes[node], q->step);
+    q->mode = mho_pass_mode(pass, node, q->policy.quantizer);
+    q->folded = !pass->batch_statistics && reads_whole_numbers(pass, node);
+    if (!q->folded)
+        return MHO_OK;
+    const MhoStatus status = mho_net_requant(pass->net, node, q->a, q->b, &requant, error);
+    q->requant_source = requant.source;
+    q->low = (float)requant.low;
+    q->high = (float)requant.high;
+    return status;
+}
+
+/* Noise of the sum for these elements into buffer, or NULL. */
+static const float *sum_noise(const MhoPass *pass, int node, size_t first, size_t n, float *buffer)
+{
+    if (!pass->noisy || pass->noise.sum == 0.0)
+        return NULL;
+    mho_normal_fill_at(mho_pass_stream(pass, node, pass->noise.sum, 0), MHO_DRAW_TRAIN_SUM, first, n, buffer);
+    return buffer;
+}
+
+MHO_CLONES static void add_steps(size_t n, float step, const float *noise, float *x)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = __builtin_fmaf(noise[i], step, x[i]);
+}
+
+/* Values as many steps, not rounded. */
+MHO_CLONES static void divide(size_t n, float step, bool rectified, const float *x, float *codes)
+{
+    for (size_t i = 0; i < n; i++)
+        codes[i] = rectified && x[i] < 0.0F ? 0.0F : x[i] / step;
+}
+
+/* Injected noise of the policy on these elements: noisy values in place of x, slope NULL or (n). */
+static void inject_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *slope)
+{
+    const MhoPassQuantizer *q = pass->nodes[node].state;
+    MhoQuantShape shape = q->shape;
+
+    shape.per_channel = n;
+    /* tiles are MHO_ROW_VALUES at least, so every tile has a number of its own */
+    q->policy.quantizer->inject(q->policy.params, shape, x, &q->log_scale,
+                                mho_pass_inject_stream(pass, node, (uint32_t)(first / MHO_ROW_VALUES)), x, slope);
+}
+
+MHO_CLONES static void round_codes(size_t n, const float *x, const float *noise, float low, float high, float *codes)
+{
+    if (!noise) {
+        for (size_t i = 0; i < n; i++)
+            codes[i] = mho_round(mho_clampf(x[i], low, high));
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        codes[i] = mho_round(mho_clampf(x[i] + noise[i], low, high));
+}
+
+static void look_up(size_t n, const MhoPassQuantizer *q, float *codes)
+{
+    for (size_t i = 0; i < n; i++)
+        codes[i] = mho_table_code(q->table, codes[i]);
+}
+
+void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes)
+{
+    const MhoPassQuantizer *q = pass->nodes[node].state;
+    const float *noise = sum_noise(pass, node, first, n, buffer);
+    MhoQuantShape shape = q->shape;
+
+    shape.per_channel = n;
+    if (q->mode == MHO_MODE_CODES && q->has_table) { /* encode() would make the table for every tile */
+        divide(n, (float)q->step, false, x, codes);
+        round_codes(n, codes, noise, 0.0F, (float)q->n, codes);
+        look_up(n, q, codes);
+    } else if (q->mode == MHO_MODE_CODES) {
+        q->policy.quantizer->encode(q->policy.params, shape, x, &q->log_scale, noise, codes);
+    } else {
+        if (noise)
+            add_steps(n, (float)q->step, noise, x);
+        if (q->mode == MHO_MODE_NOISE)
+            inject_tile(pass, node, first, n, x, NULL);
+        divide(n, (float)q->step, q->mode == MHO_MODE_CLEAN && shape.lower == 0, x, codes);
+    }
+    mho_pass_activation_noise(pass, node, first, n, codes, buffer);
+}
+
+void mho_quantizer_folded_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
+                               float *codes)
+{
+    const MhoPassQuantizer *q = pass->nodes[node].state;
+
+    round_codes(n, x, sum_noise(pass, node, first, n, buffer), q->low, q->high, codes);
+    if (q->has_table)
+        look_up(n, q, codes);
+    mho_pass_activation_noise(pass, node, first, n, codes, buffer);
+}
+
+/* Of values that are not rounded; their size does not depend on the scale. */
+static void value_gradient(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *slope,
+                           const float *d_codes, float *d_x)
+{
+    const MhoPassQuantizer *q = pass->nodes[node].state;
+
+    if (q->mode == MHO_MODE_NOISE)
+        inject_tile(pass, node, first, n, x, slope);
+    for (size_t i = 0; i < n; i++)
+        d_x[i] = q->mode == MHO_MODE_NOISE           ? d_codes[i] * slope[i]
+                 : q->shape.lower < 0 || x[i] > 0.0F ? d_codes[i]
+                                                     : 0.0F;
+}
+
+double mho_quantizer_tile_gradient(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
+                                   const float *d_codes, float *d_x)
+{
+    const MhoPassQuantizer *q = pass->nodes[node].state;
+    const float *noise = sum_noise(pass, node, first, n, buffer), step = (float)q->step;
+    MhoQuantShape shape = q->shape;
+    float d_log_scale = 0.0F;
+
+    shape.per_channel = n;
+    if (noise)
+        add_steps(n, step, noise, x);
+    if (q->mode != MHO_MODE_CODES) {
+        value_gradient(pass, node, first, n, x, buffer, d_codes, d_x);
+        return 0.0;
+    }
+    q->policy.quantizer->gradient(q->policy.params, shape, x, &q->log_scale, d_codes, d_x, &d_log_scale);
+    /* the policy divided by sqrt(n q) of this tile; the whole tensor is meant */
+    return (double)d_log_scale * __builtin_sqrt((double)n / (double)pass->nodes[node].n);
+}
+
+static const struct MhoPassLayer quantizer_pass = {.part = MHO_PART_QUANTIZER,
+                                                   .plan = quantizer_plan,
+                                                   .create = quantizer_create,
+                                                   .destroy = quantizer_destroy,
+                                                   .prepare = quantizer_prepare};
+
+static const MhoParam quantizer_params[] = {
+    {"bits", MHO_INT, offsetof(MhoQuantizerSettings, bits), 8, 1, 16, "bit", "bits of a code", NULL, NULL},
+    {"lower", MHO_INT, offsetof(MhoQuantizerSettings, lower), 0, -1, 0, "",
+     "-1: signed codes; 0: negative values become 0", NULL, NULL},
+    {"policy", MHO_TEXT, offsetof(MhoQuantizerSettings, policy), 0, 0, 0, "", "quantizer of the activations", NULL,
+     "fqconv"},
+    {"share", MHO_TEXT, offsetof(MhoQuantizerSettings, share), 0, 0, 0, "",
+     "quantizer node whose log_scale this one uses", NULL, ""},
+};
+
+extern const MhoLayer mho_layer_fake_quant;
+const MhoLayer mho_layer_fake_quant = {
+    .model = {.name = "quantizer",
+              .summary = "values to codes on a learned scale",
+              .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
+              .params_size = sizeof(MhoQuantizerSettings),
+              .params = quantizer_params,
+              .n_params = sizeof quantizer_params / sizeof *quantizer_params},
+    .n_inputs = 1,
+    .shape = quantizer_shape,
+    .arrays = quantizer_arrays,
+    .pass = &quantizer_pass,
+};

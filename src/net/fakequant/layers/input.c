@@ -1,0 +1,82 @@
+/* input.c - the image: 8-bit pixel codes, value = code / divisor. Padding of a first convolution is code 0. */
+#include <stddef.h>
+
+#include "kernels/clones.h"
+#include "net/fakequant/fakequant_internal.h"
+
+static MhoStatus input_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
+{
+    const MhoInputSettings *s = settings;
+
+    (void)inputs;
+    (void)error;
+    *output = (MhoShape){s->h, s->w, s->c};
+    return MHO_OK;
+}
+
+static MhoStatus input_plan(MhoPass *pass, int node, MhoError *error)
+{
+    MhoPassNode *self = &pass->nodes[node];
+
+    (void)error;
+    self->coded = true;
+    self->largest = 255.0;
+    return MHO_OK;
+}
+
+static MhoStatus input_prepare(MhoPass *pass, int node, MhoError *error)
+{
+    const MhoInputSettings *s = mho_pass_settings(pass, node);
+
+    (void)error;
+    mho_pass_set_scale(&pass->nodes[node], 1.0 / s->divisor);
+    return MHO_OK;
+}
+
+MHO_CLONES static void convert(size_t n, const uint8_t *pixels, float *codes)
+{
+    for (size_t i = 0; i < n; i++)
+        codes[i] = (float)pixels[i];
+}
+
+static MhoStatus input_forward(MhoPass *pass, int node, MhoError *error)
+{
+    const MhoPassNode *self = &pass->nodes[node];
+    const size_t n_tiles = (self->n + MHO_TILE_VALUES - 1) / MHO_TILE_VALUES;
+
+    (void)error;
+#pragma omp parallel for schedule(static) num_threads(pass->threads)
+    for (size_t i = 0; i < n_tiles; i++) {
+        float buffer[MHO_TILE_VALUES];
+        const size_t first = i * MHO_TILE_VALUES;
+        const size_t n = self->n - first < MHO_TILE_VALUES ? self->n - first : MHO_TILE_VALUES;
+
+        convert(n, pass->images + first, self->stored + first);
+        mho_pass_activation_noise(pass, node, first, n, self->stored + first, buffer);
+    }
+    return MHO_OK;
+}
+
+static const struct MhoPassLayer input_pass = {
+    .part = MHO_PART_TENSOR, .plan = input_plan, .prepare = input_prepare, .forward = input_forward};
+
+static const MhoParam input_params[] = {
+    {"h", MHO_INT, offsetof(MhoInputSettings, h), 28, 1, 4096, "", "height of the image", NULL, NULL},
+    {"w", MHO_INT, offsetof(MhoInputSettings, w), 28, 1, 4096, "", "width of the image", NULL, NULL},
+    {"c", MHO_INT, offsetof(MhoInputSettings, c), 1, 1, 4096, "", "channels of the image", NULL, NULL},
+    {"divisor", MHO_REAL, offsetof(MhoInputSettings, divisor), 255.0, 1e-6, 1e6, "", "value = pixel code / divisor",
+     NULL, NULL},
+};
+
+extern const MhoLayer mho_layer_input;
+const MhoLayer mho_layer_input = {
+    .model = {.name = "input",
+              .summary = "8-bit pixel codes of the image",
+              .reference = "by definition: value = code / divisor",
+              .params_size = sizeof(MhoInputSettings),
+              .params = input_params,
+              .n_params = sizeof input_params / sizeof *input_params},
+    .n_inputs = 0,
+    .shape = input_shape,
+    .pass = &input_pass,
+};

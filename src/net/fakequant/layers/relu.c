@@ -1,0 +1,40 @@
+/* relu.c - max(x, 0). Its gradient at 0 is 0. */
+#include "kernels/clones.h"
+#include "net/fakequant/fakequant_internal.h"
+
+static MhoStatus relu_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
+{
+    (void)settings;
+    (void)error;
+    *output = inputs[0];
+    return MHO_OK;
+}
+
+static MhoStatus relu_prepare(MhoPass *pass, int node, MhoError *error)
+{
+    (void)error;
+    mho_pass_set_scale(&pass->nodes[node], 1.0);
+    return MHO_OK;
+}
+
+MHO_CLONES void mho_relu_forward(size_t n, float *x)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = x[i] > 0.0F ? x[i] : 0.0F;
+}
+
+MHO_CLONES void mho_relu_backward(size_t n, const float *x, float *d)
+{
+    for (size_t i = 0; i < n; i++)
+        d[i] = x[i] > 0.0F ? d[i] : 0.0F;
+}
+
+static const struct MhoPassLayer relu_pass = {.part = MHO_PART_RELU, .prepare = relu_prepare};
+
+extern const MhoLayer mho_layer_relu;
+const MhoLayer mho_layer_relu = {
+    .model = {.name = "relu", .summary = "rectifier", .reference = "Nair and Hinton, ICML 2010"},
+    .n_inputs = 1,
+    .shape = relu_shape,
+    .pass = &relu_pass,
+};

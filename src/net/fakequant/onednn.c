@@ -1,0 +1,22 @@
+/* onednn.c - version and threads of oneDNN, asked from outside the float executor. */
+#include "net/fakequant/onednn.h"
+
+#include <oneapi/dnnl/dnnl.h>
+#include <omp.h>
+#include <stdio.h>
+
+const char *mho_net_library(void)
+{
+    static char text[64];
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(text, sizeof text, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+    return text;
+}
+
+int mho_net_threads(int threads)
+{
+    const int before = omp_get_max_threads();
+    if (threads > 0)
+        omp_set_num_threads(threads); /* Debian's oneDNN runs on OpenMP */
+    return before;
+}

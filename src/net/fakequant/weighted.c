@@ -1,0 +1,533 @@
+/* weighted.c - what convolution and dense layers share: settings, arrays, weight codes, scales, forward and
+ * backward.
+ *
+ * A quantized layer multiplies stored codes by weight codes; sums are exact below 2^24 and
+ *   value_k = m_k (sum + round(shift_k)) + bias_k,  m_k = scale_x e^(s_w,k) / n_w
+ * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads
+ * them. In training a layer may have clean or noisy values instead of codes (modes of pass.h), as many steps that are
+ * not whole, or sums of a chip (pass_chip.c). In evaluation, a layer that may pass 2^24 multiplies planes, code =
+ * sum_p step^p plane_p, added in double. Non-uniform levels: a training pass fits e^(s_w) to the weights first. A float
+ * layer stores values; the scale of its input is multiplied into its weights.
+ * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356. Injected weight noise: sigma in steps of the weight's own grid.
+ */
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/clones.h"
+#include "kernels/math.h"
+#include "net/graph/graph_internal.h"
+#include "net/fakequant/fakequant_internal.h"
+
+static const double exact_limit = 16777216.0; /* 2^24: whole numbers below are exact in float */
+
+/* Codes as whole numbers in base `step`, fewest planes first; digits are within -step / 2 .. step / 2. */
+typedef struct Planes {
+    int n, largest; /* planes; largest code */
+    float step;
+} Planes;
+static const Planes ways[] = {{2, 127, 16.0F}, {2, 32639, 256.0F}, {4, 32639, 16.0F}};
+
+typedef struct Weighted {
+    MhoConvolution *whole, *single; /* the batch; one image (fresh weight noise per image) */
+    MhoConvGeometry geometry;
+    size_t n_weights, rows;
+    MhoPolicy policy;
+    MhoQuantShape shape; /* of the weights; channels 1: per tensor */
+    int n_w;
+    double *unit; /* (k) e^s / n_w, or the input's scale for float weights */
+    MhoNodeMode mode; /* of this pass */
+    float *weights, *clean, *d_weights;
+    float *slope;             /* (weights) of injected noise; NULL: the policy has none, or nothing is learned */
+    float *left;              /* (weights) codes without the digits taken; NULL as total */
+    float *shift;             /* (k) what is added to the stored sums: rounded shift, or the bias of a float layer */
+    float *offset, *d_offset; /* (k) the primitive's own */
+    double *total;            /* (batch, out_h, out_w, k) sums over planes; NULL where 2^24 is out of reach */
+    const Planes *planes;     /* in this pass; NULL: codes as they are */
+    MhoArena arena;
+} Weighted;
+
+const MhoParam mho_weighted_params[] = {
+    {"kernel", MHO_INT, offsetof(MhoConvSettings, kernel), 3, 1, 64, "", "height and width of the window", NULL, NULL},
+    {"stride", MHO_INT, offsetof(MhoConvSettings, stride), 1, 1, 64, "", "step of the window", NULL, NULL},
+    {"pad", MHO_INT, offsetof(MhoConvSettings, pad), 0, 0, 63, "", "rows and columns of code 0 around the image", NULL,
+     NULL},
+    {"groups", MHO_INT, offsetof(MhoConvSettings, groups), 1, 1, 65536, "", "independent groups of channels", NULL,
+     NULL},
+    {"channels", MHO_INT, offsetof(MhoConvSettings, channels), 16, 1, 65536, "", "output channels", NULL, NULL},
+    {"bias", MHO_BOOL, offsetof(MhoConvSettings, bias), 0, 0, 1, "", "a float bias per output channel", NULL, NULL},
+    {"bits", MHO_INT, offsetof(MhoConvSettings, bits), 0, 0, 16, "bit", "weight bits, 0: float", NULL, NULL},
+    {"scale", MHO_CHOICE, offsetof(MhoConvSettings, scale), MHO_SCALE_PER_CHANNEL, 0, 1, "",
+     "one weight scale per tensor or per output channel", "per_tensor per_channel", NULL},
+    {"shift", MHO_BOOL, offsetof(MhoConvSettings, shift), 0, 0, 1, "",
+     "a learned whole-number shift of each channel's sum", NULL, NULL},
+    {"policy", MHO_TEXT, offsetof(MhoConvSettings, policy), 0, 0, 0, "", "quantizer of the weights", NULL, "fqconv"},
+    {"adc_bits", MHO_INT, offsetof(MhoConvSettings, adc_bits), 0, 0, MHO_ADC_MAX_BITS, "bit",
+     "resolution of this layer's converters, 0: the chip's", NULL, NULL},
+    {"adc_range", MHO_BOOL, offsetof(MhoConvSettings, adc_range), 0, 0, 1, "",
+     "a learned range of this layer's converters", NULL, NULL},
+};
+_Static_assert(sizeof mho_weighted_params / sizeof *mho_weighted_params == MHO_CONV_PARAMS, "rows of the table");
+
+MhoStatus mho_weighted_check(const void *settings, MhoError *error)
+{
+    const MhoConvSettings *s = settings;
+
+    if (s->shift && !s->bits)
+        return mho_fail(error, MHO_USAGE, "shift counts steps of quantized sums; it needs weight bits");
+    if (s->adc_range && !s->bits)
+        return mho_fail(error, MHO_USAGE, "adc_range counts units of quantized sums; it needs weight bits");
+    return MHO_OK;
+}
+
+void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
+                     bool decayed)
+{
+    memset(array, 0, sizeof *array);
+    snprintf(array->name, sizeof array->name, "%s", name);
+    array->rank = rank;
+    array->n = 1;
+    for (size_t i = 0; i < rank; i++) {
+        array->shape[i] = shape[i];
+        array->n *= shape[i];
+    }
+    array->learned = learned;
+    array->decayed = decayed;
+}
+
+size_t mho_weighted_arrays(const MhoConvSettings *s, const size_t weight_shape[4], MhoNodeArray *arrays)
+{
+    const size_t one = 1, k = weight_shape[0];
+    size_t n = 0;
+
+    mho_layer_array(&arrays[n++], "weight", 4, weight_shape, true, true);
+    if (s->bias)
+        mho_layer_array(&arrays[n++], "bias", 1, &k, true, false);
+    if (s->bits)
+        mho_layer_array(&arrays[n++], "log_scale", 1, s->scale == MHO_SCALE_PER_CHANNEL ? &k : &one, true, false);
+    if (s->shift)
+        mho_layer_array(&arrays[n++], "shift", 1, &k, true, false);
+    if (s->adc_range)
+        mho_layer_array(&arrays[n++], "adc_log_range", 1, &one, true, false);
+    return n;
+}
+
+static MhoStatus weighted_plan(MhoPass *pass, int node, MhoError *error)
+{
+    const MhoConvSettings *s = mho_pass_settings(pass, node);
+    const MhoPassNode *x = mho_pass_input(pass, node, 0);
+    MhoPassNode *self = &pass->nodes[node];
+
+    if (x->per_channel || x->has_offset)
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': its input has a scale per channel or a bias left to apply; put a relu, batchnorm "
+                        "or quantizer in front",
+                        pass->net->nodes[node].name);
+    self->coded = s->bits && x->coded;
+    self->per_channel = s->bits && s->scale == MHO_SCALE_PER_CHANNEL;
+    self->has_offset = s->bits && s->bias;
+    self->differentiable = true;
+    return MHO_OK;
+}
+
+static void geometry_of(const MhoPass *pass, int node, MhoConvGeometry *g)
+{
+    const MhoConvSettings *s = mho_pass_settings(pass, node);
+    const MhoShape in = pass->net->nodes[pass->net->nodes[node].inputs[0]].shape, out = pass->net->nodes[node].shape;
+    const bool dense = mho_node_is(&pass->net->nodes[node], "dense"); /* one position that sees everything */
+
+    *g = (MhoConvGeometry){.batch = (int)pass->batch,
+                           .h = dense ? 1 : in.h,
+                           .w = dense ? 1 : in.w,
+                           .c = dense ? in.h * in.w * in.c : in.c,
+                           .k = s->channels,
+                           .kernel = dense ? 1 : s->kernel,
+                           .stride = dense ? 1 : s->stride,
+                           .pad = dense ? 0 : s->pad,
+                           .groups = dense ? 1 : s->groups,
+                           .out_h = out.h,
+                           .out_w = out.w,
+                           .bias = s->bias || s->shift,
+                           .training = pass->training};
+}
+
+/* n_total: values of the planes' sums, 0: none. */
+static MhoStatus buffers_create(Weighted *w, size_t n_total, MhoError *error)
+{
+    const size_t k = (size_t)w->geometry.k;
+    const size_t scratch = w->policy.quantizer ? w->policy.quantizer->scratch : 0;
+    const bool injects = w->policy.quantizer && w->policy.quantizer->inject;
+
+    for (int round = 0; round < 2; round++) {
+        w->unit = mho_arena_take(&w->arena, k, sizeof *w->unit);
+        w->weights = mho_arena_take(&w->arena, w->n_weights, sizeof *w->weights);
+        w->clean = mho_arena_take(&w->arena, w->n_weights, sizeof *w->clean);
+        w->shift = mho_arena_take(&w->arena, k, sizeof *w->shift);
+        w->left = n_total ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->left) : NULL;
+        w->shape.scratch = scratch ? mho_arena_take(&w->arena, w->shape.per_channel, scratch) : NULL;
+        w->slope = w->geometry.training && injects ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->slope) : NULL;
+        w->total = n_total ? mho_arena_take(&w->arena, n_total, sizeof *w->total) : NULL;
+        w->offset = mho_arena_take(&w->arena, k, sizeof *w->offset);
+        w->d_offset = mho_arena_take(&w->arena, k, sizeof *w->d_offset);
+        w->d_weights = mho_arena_take(&w->arena, w->geometry.training ? w->n_weights : 1, sizeof *w->d_weights);
+        if (round == 0) {
+            const MhoStatus status = mho_arena_create(&w->arena, error);
+
+            if (status != MHO_OK)
+                return status;
+        }
+    }
+    return MHO_OK;
+}
+
+static MhoStatus policy_open(Weighted *w, const MhoNode *node, const MhoConvSettings *s, MhoError *error)
+{
+    MhoStatus status = mho_policy_full_scale(node, s->bits, -1, &w->n_w, error);
+
+    if (status == MHO_OK)
+        status = mho_policy_find(s->policy, &w->policy, error);
+    if (status != MHO_OK)
+        return status;
+    w->shape = (MhoQuantShape){.bits = s->bits, .lower = -1, .channels = 1, .per_channel = w->n_weights};
+    if (s->scale == MHO_SCALE_PER_CHANNEL) {
+        w->shape.channels = (size_t)s->channels;
+        w->shape.per_channel = w->rows;
+    }
+    return MHO_OK;
+}
+
+static MhoStatus weighted_create(MhoPass *pass, int node, MhoError *error)
+{
+    const MhoConvSettings *s = mho_pass_settings(pass, node);
+    const MhoPassNode *x = mho_pass_input(pass, node, 0);
+    MhoPassNode *self = &pass->nodes[node];
+    Weighted *w = calloc(1, sizeof *w);
+
+    self->state = w;
+    if (!w)
+        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
+    MhoConvGeometry *g = &w->geometry;
+    geometry_of(pass, node, g);
+    w->rows = (size_t)g->kernel * (size_t)g->kernel * (size_t)(g->c / g->groups);
+    w->n_weights = w->rows * (size_t)g->k;
+    MhoStatus status = s->bits ? policy_open(w, &pass->net->nodes[node], s, error) : MHO_OK;
+    const bool large = self->coded && (double)w->rows * w->n_w * x->largest >= exact_limit;
+    if (status == MHO_OK)
+        status = buffers_create(w, large ? self->n : 0, error);
+    if (status != MHO_OK)
+        return status;
+    g->needs_d_source = x->differentiable;
+    g->source = x->stored;
+    g->d_source = x->d_stored;
+    g->destination = self->stored;
+    g->d_destination = self->d_stored;
+    g->weights = w->weights;
+    g->d_weights = w->d_weights;
+    g->offset = w->offset;
+    g->d_offset = w->d_offset;
+    status = mho_convolution_create(pass, g, &w->whole, error);
+    if (status != MHO_OK || pass->training)
+        return status;
+    MhoConvGeometry one = *g;
+    one.batch = 1;
+    return mho_convolution_create(pass, &one, &w->single, error);
+}
+
+static void weighted_destroy(MhoPass *pass, int node)
+{
+    Weighted *w = pass->nodes[node].state;
+
+    if (!w)
+        return;
+    mho_convolution_destroy(w->whole);
+    mho_convolution_destroy(w->single);
+    mho_arena_destroy(&w->arena);
+    free(w);
+}
+
+/* Largest sum |w_code| n_x + |shift| of a channel: below 2^24 float sums are exact in any order. */
+static double largest_sum(const Weighted *w, const float *codes, double n_x)
+{
+    double largest = 0.0;
+
+    for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
+        double sum = 0.0;
+
+        for (size_t r = 0; r < w->rows; r++)
+            sum += __builtin_fabs((double)codes[k * w->rows + r]);
+        sum = sum * n_x + __builtin_fabs((double)w->shift[k]);
+        largest = sum > largest ? sum : largest;
+    }
+    return largest;
+}
+
+/* Planes where codes as they are do not add exactly; refuses what no planes can add. */
+static MhoStatus choose_planes(const MhoPass *pass, int node, Weighted *w, double n_x, MhoError *error)
+{
+    w->planes = NULL;
+    if (largest_sum(w, w->clean, n_x) < exact_limit)
+        return MHO_OK;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways && w->total; i++) {
+        const double plane = (double)w->rows * (double)ways[i].step / 2.0 * n_x;
+
+        if (w->n_w > ways[i].largest || !(plane < exact_limit))
+            continue;
+        w->planes = &ways[i];
+        return MHO_OK;
+    }
+    return mho_fail(error, MHO_USAGE,
+                    "node '%s': its sums can pass 2^24 and would not be exact; use fewer bits or a smaller window",
+                    pass->net->nodes[node].name);
+}
+
+void mho_weighted_follow(MhoPass *pass, int node)
+{
+    const Weighted *w = pass->nodes[node].state;
+    MhoNode *self = &pass->net->nodes[node];
+
+    if (!w->policy.quantizer->nonuniform)
+        return;
+    w->policy.quantizer->fit(w->policy.params, w->shape, mho_node_array(self, "weight")->value,
+                             mho_node_array(self, "log_scale")->value);
+}
+
+/* w->clean: codes, or clean or noisy weights as many steps. */
+static void fill_codes(MhoPass *pass, int node, Weighted *w, const float *log_scale)
+{
+    const MhoQuantizer *quantizer = w->policy.quantizer;
+    const float *weight = mho_pass_values(pass, node, "weight");
+
+    w->mode = mho_pass_mode(pass, node, quantizer);
+    if (w->mode == MHO_MODE_CODES) {
+        quantizer->encode(w->policy.params, w->shape, weight, log_scale, NULL, w->clean);
+        return;
+    }
+    if (w->mode == MHO_MODE_NOISE)
+        quantizer->inject(w->policy.params, w->shape, weight, log_scale, mho_pass_inject_stream(pass, node, 0),
+                          w->clean, w->slope);
+    else
+        memcpy(w->clean, weight, w->n_weights * sizeof *w->clean);
+    for (size_t k = 0; k < (size_t)w->geometry.k; k++)
+        for (size_t r = k * w->rows; r < (k + 1) * w->rows; r++)
+            w->clean[r] = (float)((double)w->clean[r] / w->unit[k]);
+}
+
+/* Codes, steps and stored offset of a quantized layer. */
+static MhoStatus prepare_codes(MhoPass *pass, int node, Weighted *w, MhoError *error)
+{
+    const char *name = pass->net->nodes[node].name;
+    const float *log_scale = mho_pass_values(pass, node, "log_scale"), *shift = mho_pass_values(pass, node, "shift");
+    const float *bias = mho_pass_values(pass, node, "bias");
+    const MhoPassNode *x = mho_pass_input(pass, node, 0);
+    MhoPassNode *self = &pass->nodes[node];
+    const bool exact = self->coded && !pass->batch_statistics && !pass->noisy;
+
+    if (pass->batch_statistics)
+        mho_weighted_follow(pass, node);
+    for (size_t k = 0; k < w->shape.channels; k++)
+        if (!isfinite(log_scale[k]))
+            return mho_fail(error, MHO_USAGE, "node '%s': its weight scale is not set; fit the weights first", name);
+    for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
+        w->unit[k] = mho_exp((double)log_scale[w->shape.channels > 1 ? k : 0]) / w->n_w;
+        self->scale[k] = (float)((double)x->scale[0] * w->unit[k]);
+        self->offset[k] = bias ? bias[k] : 0.0F;
+        w->shift[k] = shift ? mho_round(shift[k]) : 0.0F;
+    }
+    fill_codes(pass, node, w, log_scale);
+    w->planes = NULL;
+    return exact ? choose_planes(pass, node, w, x->largest, error) : MHO_OK;
+}
+
+static void prepare_float(MhoPass *pass, int node, Weighted *w)
+{
+    const float *weight = mho_pass_values(pass, node, "weight"), *bias = mho_pass_values(pass, node, "bias");
+    const float scale = mho_pass_input(pass, node, 0)->scale[0];
+
+    for (size_t i = 0; i < w->n_weights; i++)
+        w->clean[i] = weight[i] * scale;
+    for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
+        w->unit[k] = (double)scale;
+        w->shift[k] = bias ? bias[k] : 0.0F;
+    }
+    mho_pass_set_scale(&pass->nodes[node], 1.0);
+}
+
+/* weights = clean codes plus this image's noise. */
+static void add_weight_noise(MhoPass *pass, int node, Weighted *w, uint32_t image)
+{
+    const MhoConvSettings *s = mho_pass_settings(pass, node);
+
+    if (!s->bits || !pass->noisy || pass->noise.weight == 0.0) {
+        memcpy(w->weights, w->clean, w->n_weights * sizeof *w->weights);
+        return;
+    }
+    mho_normal_fill(mho_pass_stream(pass, node, pass->noise.weight, image), MHO_DRAW_TRAIN_WEIGHT, w->n_weights,
+                    w->weights);
+    for (size_t i = 0; i < w->n_weights; i++)
+        w->weights[i] += w->clean[i];
+}
+
+static MhoStatus weighted_prepare(MhoPass *pass, int node, MhoError *error)
+{
+    const MhoConvSettings *s = mho_pass_settings(pass, node);
+    Weighted *w = pass->nodes[node].state;
+    MhoStatus status = MHO_OK;
+
+    if (s->bits)
+        status = prepare_codes(pass, node, w, error);
+    else
+        prepare_float(pass, node, w);
+    return status;
+}
+
+/* total = step total + sum (first: sum). */
+MHO_CLONES static void add_plane(size_t n, double step, bool first, const float *sum, double *total)
+{
+    for (size_t i = 0; i < n; i++)
+        total[i] = (first ? 0.0 : step * total[i]) + (double)sum[i];
+}
+
+/* The whole number with its channel's shift, rounded to float once. */
+MHO_CLONES static void round_totals(size_t positions, size_t k, const double *total, const float *shift, float *stored)
+{
+    for (size_t p = 0; p < positions; p++)
+        for (size_t j = 0; j < k; j++)
+            stored[p * k + j] = (float)(total[p * k + j] + (double)shift[j]);
+}
+
+/* weights = digit p of what is left of the codes, which loses it. */
+static void take_digit(size_t n, float place, float *left, float *weights)
+{
+    for (size_t i = 0; i < n; i++) {
+        weights[i] = mho_round(left[i] / place);
+        left[i] -= place * weights[i];
+    }
+}
+
+/* Sums beyond 2^24: (float) of the exact whole number, as the integer executor gives. */
+static MhoStatus forward_planes(MhoPass *pass, int node, Weighted *w, MhoError *error)
+{
+    const float *x = mho_pass_input(pass, node, 0)->stored;
+    float *stored = pass->nodes[node].stored, place = 1.0F;
+    const size_t k = (size_t)w->geometry.k, n = pass->nodes[node].n / pass->batch;
+    MhoStatus status = MHO_OK;
+
+    for (int p = 1; p < w->planes->n; p++)
+        place *= w->planes->step;
+    memcpy(w->left, w->clean, w->n_weights * sizeof *w->left);
+    memset(w->offset, 0, k * sizeof *w->offset);
+    for (int p = 0; p < w->planes->n && status == MHO_OK; p++, place /= w->planes->step) {
+        take_digit(w->n_weights, place, w->left, w->weights);
+        status = mho_convolution_set_weights(pass, w->whole, false, error);
+        if (status == MHO_OK)
+            status = mho_convolution_forward(pass, w->whole, x, stored, error);
+#pragma omp parallel for schedule(static) num_threads(pass->threads)
+        for (size_t i = 0; i < pass->batch; i++)
+            add_plane(n, (double)w->planes->step, p == 0, stored + i * n, w->total + i * n);
+    }
+#pragma omp parallel for schedule(static) num_threads(pass->threads)
+    for (size_t i = 0; i < pass->batch; i++)
+        round_totals(n / k, k, w->total + i * n, w->shift, stored + i * n);
+    memcpy(w->weights, w->clean, w->n_weights * sizeof *w->weights); /* a backward pass reads them */
+    return status;
+}
+
+/* One image at a time, each with weights of its own. */
+static MhoStatus forward_per_image(MhoPass *pass, int node, Weighted *w, MhoError *error)
+{
+    const MhoPassNode *x = mho_pass_input(pass, node, 0);
+    const MhoPassNode *self = &pass->nodes[node];
+    const size_t in = x->n / pass->batch, out = self->n / pass->batch;
+    MhoStatus status = MHO_OK;
+
+    for (size_t n = 0; n < pass->batch && status == MHO_OK; n++) {
+        add_weight_noise(pass, node, w, (uint32_t)n);
+        status = mho_convolution_set_weights(pass, w->single, false, error);
+        if (status == MHO_OK)
+            status = mho_convolution_forward(pass, w->single, x->stored + n * in, self->stored + n * out, error);
+    }
+    return status;
+}
+
+static MhoStatus weighted_forward(MhoPass *pass, int node, MhoError *error)
+{
+    Weighted *w = pass->nodes[node].state;
+
+    if (w->planes)
+        return forward_planes(pass, node, w, error);
+    memcpy(w->offset, w->shift, (size_t)w->geometry.k * sizeof *w->offset);
+    if (pass->noisy && pass->noise.weight_per_image && pass->noise.weight != 0.0 && w->single)
+        return forward_per_image(pass, node, w, error);
+    add_weight_noise(pass, node, w, 0);
+    if (w->mode == MHO_MODE_CODES && mho_pass_on_chip(pass, node)) {
+        mho_pass_chip_forward(pass, node);
+        return MHO_OK;
+    }
+    MhoStatus status = mho_convolution_set_weights(pass, w->whole, false, error);
+    if (status == MHO_OK)
+        status = mho_convolution_forward(pass, w->whole, mho_pass_input(pass, node, 0)->stored,
+                                         pass->nodes[node].stored, error);
+    return status;
+}
+
+/* From the gradients of stored weights and stored offset to those of the arrays. */
+static void distribute(MhoPass *pass, int node, Weighted *w)
+{
+    const MhoConvSettings *s = mho_pass_settings(pass, node);
+    float *d_weight = mho_pass_gradient_of(pass, node, "weight"), *d_bias = mho_pass_gradient_of(pass, node, "bias");
+    float *d_shift = mho_pass_gradient_of(pass, node, "shift");
+    const float *scale = pass->nodes[node].scale;
+
+    for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
+        const float factor =
+            (float)(s->bits ? 1.0 / w->unit[k] : w->unit[k]); /* stored = value / unit, or value * scale_x */
+        float *row = w->d_weights + k * w->rows;
+
+        for (size_t r = 0; r < w->rows; r++)
+            row[r] *= factor;
+        if (d_bias)
+            d_bias[k] = s->bits ? w->d_offset[k] / scale[k] : w->d_offset[k];
+        if (d_shift)
+            d_shift[k] = w->d_offset[k];
+    }
+    if (s->bits && w->mode == MHO_MODE_CODES)
+        w->policy.quantizer->gradient(w->policy.params, w->shape, mho_pass_values(pass, node, "weight"),
+                                      mho_pass_values(pass, node, "log_scale"), w->d_weights, d_weight,
+                                      mho_pass_gradient_of(pass, node, "log_scale"));
+    else
+        memcpy(d_weight, w->d_weights, w->n_weights * sizeof *d_weight);
+    if (s->bits && w->mode == MHO_MODE_NOISE)
+        for (size_t r = 0; r < w->n_weights; r++)
+            d_weight[r] *= w->slope[r];
+}
+
+static MhoStatus weighted_backward(MhoPass *pass, int node, MhoError *error)
+{
+    const int source = pass->net->nodes[node].inputs[0];
+    Weighted *w = pass->nodes[node].state;
+    float *d_source = mho_pass_gradient_begin(pass, source);
+
+    mho_pass_chip_backward(pass, node);
+    MhoStatus status = d_source ? mho_convolution_set_weights(pass, w->whole, true, error) : MHO_OK;
+
+    if (status == MHO_OK)
+        status = mho_convolution_backward(pass, w->whole, d_source, error);
+    if (status != MHO_OK)
+        return status;
+    if (d_source)
+        mho_pass_gradient_end(pass, source);
+    distribute(pass, node, w);
+    return MHO_OK;
+}
+
+const struct MhoPassLayer mho_weighted_pass = {
+    .part = MHO_PART_TENSOR,
+    .plan = weighted_plan,
+    .create = weighted_create,
+    .destroy = weighted_destroy,
+    .prepare = weighted_prepare,
+    .forward = weighted_forward,
+    .backward = weighted_backward,
+};

@@ -1,0 +1,70 @@
+/* graph_internal.h - what the files of net share about the graph. */
+#ifndef MHO_NET_GRAPH_GRAPH_INTERNAL_H
+#define MHO_NET_GRAPH_GRAPH_INTERNAL_H
+
+#include "crossbar/crossbar.h"
+#include "net/graph/requant.h"
+
+enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and elements of one output */
+
+/* mho_net_finish in two halves, so that a file's arrays can be compared with the graph before memory is taken for them:
+ * shapes and arrays of every node (kept values keep their memory, new ones are NULL), then memory. */
+MhoStatus mho_net_infer(MhoNet *net, MhoError *error) MHO_CHECKED;
+MhoStatus mho_net_allocate(MhoNet *net, MhoError *error) MHO_CHECKED;
+
+/* Pools that take one of their codes, and pools that store sums of codes. */
+static inline bool mho_node_is_max_pool(const MhoNode *node)
+{
+    const MhoPoolSettings *pool = mho_node_pool(node);
+
+    return pool && pool->kind == MHO_POOL_MAX;
+}
+
+static inline bool mho_node_is_sum_pool(const MhoNode *node)
+{
+    return mho_node_pool(node) && !mho_node_is_max_pool(node);
+}
+
+/* Whether a quantizer shares its scale with others: a stream of a residual stage. */
+bool mho_node_in_stage(const MhoNet *net, size_t quantizer);
+
+/* Nodes that read `node`; *last is the last of them, -1 when there is none. */
+int mho_net_readers(const MhoNet *net, int node, int *last);
+
+/* Windows of a convolution, dense layer or pool on its input; for anything else one position at a time. Of group 0. */
+MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node);
+
+/* The matrix of a quantized weighted layer that reads codes: order and codes (weights) as the net and as the array
+ * orders them, shift (k); they are the caller's and codes and shift stay borrowed. */
+MhoStatus mho_net_matrix(const MhoNet *net, int node, int16_t *order, int16_t *codes, int32_t *shift,
+                         MhoMatrix *matrix, MhoError *error) MHO_CHECKED;
+
+/* The policy of a weighted or quantizer node; errors name the node. */
+MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
+/* Memory that the policy asks for to fit and encode this tensor into shape->scratch (NULL: none); free() it. */
+MhoStatus mho_policy_scratch(const MhoNode *node, const MhoQuantizer *quantizer, MhoQuantShape *shape,
+                             MhoError *error) MHO_CHECKED;
+/* Its largest code at these bits, which it must take. */
+MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n, MhoError *error) MHO_CHECKED;
+/* Whether a node's quantizer, if it has one, takes its name, parameters, bits and sign; USAGE names the node. */
+MhoStatus mho_policy_check(const MhoNode *node, MhoError *error) MHO_CHECKED;
+
+/* What a change of the graph does to one node: add what replaces it to `made`. map (n_nodes of the old net) says which
+ * node of the new net gives the output of an old one; -1 until known. */
+typedef struct MhoRebuild {
+    const MhoNet *old;
+    MhoNet *made;
+    int *map;
+} MhoRebuild;
+
+/* Add old node i under its own name with its inputs mapped, and these settings (NULL: its own). */
+MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, MhoError *error) MHO_CHECKED;
+
+/* Ranges of activations of a policy that makes them a number of deviations, from the bits of `old` to those of `made`,
+ * which has the same nodes and values. */
+MhoStatus mho_net_keep_deviations(const MhoNet *old, MhoNet *made, MhoError *error) MHO_CHECKED;
+
+/* Copy the values of every array of `old` that `made` has under the same node and array name and of the same size. */
+void mho_net_copy_values(const MhoNet *old, MhoNet *made);
+
+#endif

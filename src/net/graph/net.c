@@ -1,0 +1,421 @@
+/* net.c - the graph itself: nodes in topological order, their shapes and their arrays. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/graph/graph_internal.h"
+#include "net/graph/requant.h"
+
+MhoStatus mho_net_create(const char *name, MhoNet **net, MhoError *error)
+{
+    *net = NULL;
+    if (!name || !*name || strlen(name) >= MHO_NAME_MAX)
+        return mho_fail(error, MHO_USAGE, "a network needs a name of 1 to %d characters", MHO_NAME_MAX - 1);
+    *net = calloc(1, sizeof **net);
+    if (!*net)
+        return mho_fail(error, MHO_MEMORY, "out of memory for network '%s'", name);
+    snprintf((*net)->name, sizeof (*net)->name, "%s", name);
+    return MHO_OK;
+}
+
+void mho_net_destroy(MhoNet *net)
+{
+    if (!net)
+        return;
+    for (size_t i = 0; i < net->n_nodes; i++)
+        for (size_t a = 0; a < net->nodes[i].n_arrays; a++)
+            free(net->nodes[i].arrays[a].value);
+    free(net->nodes);
+    free(net);
+}
+
+int mho_net_find(const MhoNet *net, const char *name)
+{
+    for (size_t i = 0; i < net->n_nodes; i++)
+        if (strcmp(net->nodes[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+MhoNodeArray *mho_node_array(MhoNode *node, const char *name)
+{
+    for (size_t a = 0; a < node->n_arrays; a++)
+        if (strcmp(node->arrays[a].name, name) == 0)
+            return &node->arrays[a];
+    return NULL;
+}
+
+const float *mho_node_values(const MhoNode *node, const char *name)
+{
+    for (size_t a = 0; a < node->n_arrays; a++)
+        if (strcmp(node->arrays[a].name, name) == 0)
+            return node->arrays[a].value;
+    return NULL;
+}
+
+bool mho_node_is(const MhoNode *node, const char *kind)
+{
+    return strcmp(node->layer->model.name, kind) == 0;
+}
+
+const MhoConvSettings *mho_node_conv(const MhoNode *node)
+{
+    return mho_node_is(node, "conv") || mho_node_is(node, "dense") ? (const void *)node->settings : NULL;
+}
+
+const MhoPoolSettings *mho_node_pool(const MhoNode *node)
+{
+    return mho_node_is(node, "pool") ? (const void *)node->settings : NULL;
+}
+
+const MhoQuantizerSettings *mho_node_quantizer(const MhoNode *node)
+{
+    return mho_node_is(node, "quantizer") ? (const void *)node->settings : NULL;
+}
+
+/* Room for one more node; the list grows at powers of two. */
+static MhoStatus nodes_grow(MhoNet *net, MhoError *error)
+{
+    const size_t n = net->n_nodes;
+
+    if (n >= MHO_NET_MAX_NODES)
+        return mho_fail(error, MHO_USAGE, "network '%s': more than %d nodes", net->name, MHO_NET_MAX_NODES);
+    if (n > 0 && (n & (n - 1)) != 0)
+        return MHO_OK;
+    MhoNode *nodes = realloc(net->nodes, (n ? 2 * n : 1) * sizeof *nodes);
+    if (!nodes)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the nodes of network '%s'", net->name);
+    net->nodes = nodes;
+    return MHO_OK;
+}
+
+/* Indices of the named inputs; "" and NULL stand for none. */
+static MhoStatus find_inputs(const MhoNet *net, const char *name, const char *const names[MHO_NODE_MAX_INPUTS],
+                             int inputs[MHO_NODE_MAX_INPUTS], int *n, MhoError *error)
+{
+    *n = 0;
+    for (int k = 0; k < MHO_NODE_MAX_INPUTS; k++) {
+        if (!names[k] || !*names[k])
+            continue;
+        inputs[*n] = mho_net_find(net, names[k]);
+        if (inputs[(*n)++] < 0)
+            return mho_fail(error, MHO_USAGE,
+                            "node '%s' reads '%s', which no earlier node is called; nodes stand after what they read",
+                            name, names[k]);
+    }
+    return MHO_OK;
+}
+
+static MhoStatus node_settings(MhoNode *node, const void *settings, size_t size, MhoError *error)
+{
+    const MhoModel *model = &node->layer->model;
+
+    if (model->params_size > sizeof node->settings || (settings && size != model->params_size))
+        return mho_fail(error, MHO_FAILED, "node '%s': %zu bytes of settings do not fit a %s layer", node->name, size,
+                        model->name);
+    if (settings)
+        memcpy(node->settings, settings, size);
+    else
+        mho_params_default(model->params, model->n_params, node->settings);
+    const MhoStatus status = mho_model_check(model, node->settings, error);
+    if (status != MHO_OK)
+        mho_fail_context(error, "node '%s'", node->name);
+    return status;
+}
+
+MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const void *settings, size_t settings_size,
+                      const char *input_a, const char *input_b, MhoError *error)
+{
+    if (!name || !*name || strlen(name) >= MHO_NAME_MAX || strchr(name, '/'))
+        return mho_fail(error, MHO_USAGE, "'%.60s' is no name for a node: 1 to %d characters, no '/'", name ? name : "",
+                        MHO_NAME_MAX - 1);
+    if (mho_net_find(net, name) >= 0)
+        return mho_fail(error, MHO_USAGE, "two nodes are called '%s'", name);
+    int inputs[MHO_NODE_MAX_INPUTS] = {-1, -1}, n_inputs;
+    MhoStatus status = find_inputs(net, name, (const char *const[]){input_a, input_b}, inputs, &n_inputs, error);
+    if (status == MHO_OK)
+        status = nodes_grow(net, error);
+    if (status != MHO_OK)
+        return status;
+    MhoNode *node = &net->nodes[net->n_nodes];
+    memset(node, 0, sizeof *node);
+    snprintf(node->name, sizeof node->name, "%s", name);
+    memcpy(node->inputs, inputs, sizeof inputs);
+    node->n_inputs = n_inputs;
+    const MhoModel *model = mho_registry_find(&mho_layer_registry, layer, error);
+    if (!model)
+        return mho_fail_context(error, "node '%s'", name);
+    node->layer = (const MhoLayer *)(const void *)model; /* the model is the descriptor's first member */
+    status = node_settings(node, settings, settings_size, error);
+    if (status != MHO_OK)
+        return status;
+    if (n_inputs != node->layer->n_inputs)
+        return mho_fail(error, MHO_USAGE, "node '%s' has %d inputs; a %s layer reads %d", name, n_inputs, layer,
+                        node->layer->n_inputs);
+    net->n_nodes++;
+    return MHO_OK;
+}
+
+/* Elements of a shape into *n; false when a side is not positive or the product is above the limit. */
+static bool bounded_product(size_t rank, const size_t *shape, size_t *n)
+{
+    *n = 1;
+    for (size_t i = 0; i < rank; i++)
+        if (shape[i] == 0 || __builtin_mul_overflow(*n, shape[i], n) || *n > MHO_NET_MAX_VALUES)
+            return false;
+    return true;
+}
+
+static MhoStatus infer_shape(MhoNet *net, MhoNode *node, MhoShape *inputs, MhoError *error)
+{
+    for (int i = 0; i < node->n_inputs; i++)
+        inputs[i] = net->nodes[node->inputs[i]].shape;
+    const MhoStatus status = node->layer->shape(node->settings, inputs, &node->shape, error);
+    if (status != MHO_OK) {
+        mho_fail_context(error, "node '%s'", node->name);
+        return status;
+    }
+    const MhoShape s = node->shape;
+    const size_t sides[3] = {(size_t)(s.h > 0 ? s.h : 0), (size_t)(s.w > 0 ? s.w : 0), (size_t)(s.c > 0 ? s.c : 0)};
+    size_t n;
+    if (!bounded_product(3, sides, &n))
+        return mho_fail(error, MHO_USAGE, "node '%s': an output of %d x %d x %d is empty or too large", node->name, s.h,
+                        s.w, s.c);
+    return MHO_OK;
+}
+
+/* The node's arrays as its settings now ask for them; memory of arrays that keep name and size is kept. */
+static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *total, MhoError *error)
+{
+    MhoNodeArray fresh[MHO_NODE_MAX_ARRAYS];
+    memset(fresh, 0, sizeof fresh);
+    const size_t n_fresh = node->layer->arrays ? node->layer->arrays(node->settings, inputs, fresh) : 0;
+
+    for (size_t a = 0; a < n_fresh; a++) {
+        if (!bounded_product(fresh[a].rank, fresh[a].shape, &fresh[a].n) ||
+            (*total += fresh[a].n) > MHO_NET_MAX_VALUES)
+            return mho_fail(error, MHO_USAGE, "node '%s': array '%s' makes the network larger than %d values",
+                            node->name, fresh[a].name, MHO_NET_MAX_VALUES);
+        fresh[a].value = NULL;
+    }
+    for (size_t a = 0; a < n_fresh; a++) {
+        MhoNodeArray *old = mho_node_array(node, fresh[a].name);
+        if (old && old->n == fresh[a].n) {
+            fresh[a].value = old->value;
+            old->value = NULL;
+        }
+    }
+    for (size_t a = 0; a < node->n_arrays; a++)
+        free(node->arrays[a].value);
+    memcpy(node->arrays, fresh, sizeof fresh);
+    node->n_arrays = n_fresh;
+    return MHO_OK;
+}
+
+static MhoStatus check_share(const MhoNet *net, int i, MhoError *error)
+{
+    const MhoQuantizerSettings *quantizer = mho_node_quantizer(&net->nodes[i]);
+
+    if (!quantizer || !quantizer->share[0])
+        return MHO_OK;
+    const int owner = mho_net_find(net, quantizer->share);
+    const MhoQuantizerSettings *shared = owner >= 0 && owner < i ? mho_node_quantizer(&net->nodes[owner]) : NULL;
+    if (!shared || shared->share[0])
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': share = '%s' must name an earlier quantizer that has a scale of its own",
+                        net->nodes[i].name, quantizer->share);
+    return MHO_OK;
+}
+
+static bool quantizer_codes(const MhoNet *net, int node, int *source)
+{
+    *source = mho_net_code_source(net, node);
+    return *source >= 0 && mho_node_quantizer(&net->nodes[*source]);
+}
+
+/* Codes can be added only when one step of both means the same. */
+static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
+{
+    const MhoNode *node = &net->nodes[i];
+    int source[2], n[2] = {0, 0};
+    bool is_signed, codes[2];
+
+    if (!mho_node_is(node, "add"))
+        return MHO_OK;
+    for (int k = 0; k < 2; k++)
+        codes[k] = quantizer_codes(net, node->inputs[k], &source[k]);
+    if (!codes[0] && !codes[1])
+        return MHO_OK;
+    for (int k = 0; k < 2 && codes[0] && codes[1]; k++) {
+        const MhoStatus status = mho_net_code_range(net, source[k], &n[k], &is_signed, error);
+        if (status != MHO_OK)
+            return status;
+    }
+    if (codes[0] != codes[1] || n[0] != n[1] ||
+        mho_net_scale_owner(net, source[0]) != mho_net_scale_owner(net, source[1]))
+        return mho_fail(error, MHO_USAGE, "node '%s' adds '%s' and '%s', whose codes have different steps; let their "
+                        "quantizers share one scale (share) and have as many codes", node->name,
+                        net->nodes[node->inputs[0]].name, net->nodes[node->inputs[1]].name);
+    return MHO_OK;
+}
+
+int mho_net_readers(const MhoNet *net, int node, int *last)
+{
+    int readers = 0;
+
+    *last = -1;
+    for (size_t i = 0; i < net->n_nodes; i++)
+        for (int k = 0; k < net->nodes[i].n_inputs; k++)
+            if (net->nodes[i].inputs[k] == node) {
+                readers++;
+                *last = (int)i;
+            }
+    return readers;
+}
+
+/* One image goes in at the first node, one row of logits comes out at the last, nothing is computed for nobody. */
+static MhoStatus check_ends(const MhoNet *net, MhoError *error)
+{
+    int last;
+
+    if (net->n_nodes < 2 || !mho_node_is(&net->nodes[0], "input"))
+        return mho_fail(error, MHO_USAGE, "network '%s': the first node must be the input, followed by layers",
+                        net->name);
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        if (i > 0 && net->nodes[i].n_inputs == 0)
+            return mho_fail(error, MHO_USAGE, "node '%s': a network has one input, its first node", net->nodes[i].name);
+        if (i + 1 < net->n_nodes && mho_net_readers(net, (int)i, &last) == 0)
+            return mho_fail(error, MHO_USAGE, "node '%s': no node reads its output", net->nodes[i].name);
+    }
+    return MHO_OK;
+}
+
+MhoStatus mho_net_infer(MhoNet *net, MhoError *error)
+{
+    size_t total = 0;
+    MhoStatus status = check_ends(net, error);
+
+    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++) {
+        MhoShape inputs[MHO_NODE_MAX_INPUTS];
+        MhoNode *node = &net->nodes[i];
+        status = infer_shape(net, node, inputs, error);
+        if (status == MHO_OK)
+            status = infer_arrays(node, inputs, &total, error);
+        if (status == MHO_OK)
+            status = check_share(net, (int)i, error);
+        if (status == MHO_OK)
+            status = check_addition(net, (int)i, error);
+    }
+    if (status != MHO_OK)
+        return status;
+    const MhoShape out = net->nodes[net->n_nodes - 1].shape;
+    if (out.h != 1 || out.w != 1)
+        return mho_fail(error, MHO_USAGE, "node '%s': the last node must give one value per class, not %d x %d x %d",
+                        net->nodes[net->n_nodes - 1].name, out.h, out.w, out.c);
+    net->n_classes = out.c;
+    return MHO_OK;
+}
+
+MhoStatus mho_net_allocate(MhoNet *net, MhoError *error)
+{
+    for (size_t i = 0; i < net->n_nodes; i++)
+        for (size_t a = 0; a < net->nodes[i].n_arrays; a++) {
+            MhoNodeArray *array = &net->nodes[i].arrays[a];
+            if (array->value)
+                continue;
+            array->value = calloc(array->n, sizeof *array->value);
+            if (!array->value)
+                return mho_fail(error, MHO_MEMORY, "out of memory for '%s/%s'", net->nodes[i].name, array->name);
+        }
+    return MHO_OK;
+}
+
+MhoStatus mho_net_finish(MhoNet *net, MhoError *error)
+{
+    const MhoStatus status = mho_net_infer(net, error);
+
+    return status == MHO_OK ? mho_net_allocate(net, error) : status;
+}
+
+void mho_net_copy_values(const MhoNet *old, MhoNet *made)
+{
+    for (size_t i = 0; i < old->n_nodes; i++) {
+        const int at = mho_net_find(made, old->nodes[i].name);
+        for (size_t a = 0; at >= 0 && a < old->nodes[i].n_arrays; a++) {
+            const MhoNodeArray *from = &old->nodes[i].arrays[a];
+            MhoNodeArray *to = mho_node_array(&made->nodes[at], from->name);
+            if (to && to->n == from->n)
+                memcpy(to->value, from->value, from->n * sizeof *from->value);
+        }
+    }
+}
+
+MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, MhoError *error)
+{
+    const MhoNode *node = &rebuild->old->nodes[i];
+    const char *inputs[MHO_NODE_MAX_INPUTS] = {NULL, NULL};
+
+    for (int k = 0; k < node->n_inputs; k++)
+        inputs[k] = rebuild->made->nodes[rebuild->map[node->inputs[k]]].name;
+    const MhoStatus status =
+        mho_net_add(rebuild->made, node->name, node->layer->model.name, settings ? settings : node->settings,
+                    node->layer->model.params_size, inputs[0], inputs[1], error);
+    if (status == MHO_OK)
+        rebuild->map[i] = (int)rebuild->made->n_nodes - 1;
+    return status;
+}
+
+MhoStatus mho_net_copy(const MhoNet *net, MhoNet **copy, MhoError *error)
+{
+    MhoStatus status = mho_net_create(net->name, copy, error);
+    MhoRebuild rebuild = {.old = net, .made = *copy, .map = calloc(net->n_nodes + 1, sizeof(int))};
+
+    if (status == MHO_OK && !rebuild.map)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for a copy of network '%s'", net->name);
+    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
+        status = mho_rebuild_keep(&rebuild, (int)i, NULL, error);
+    free(rebuild.map);
+    if (status == MHO_OK)
+        status = mho_net_finish(*copy, error);
+    if (status == MHO_OK) {
+        mho_net_copy_values(net, *copy);
+        memcpy((*copy)->recipe, net->recipe, sizeof net->recipe);
+        return MHO_OK;
+    }
+    mho_net_destroy(*copy);
+    *copy = NULL;
+    return status;
+}
+
+double mho_net_macs(const MhoNet *net)
+{
+    double macs = 0.0;
+
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        const MhoNodeArray *weight = mho_node_array(&net->nodes[i], "weight");
+        if (weight)
+            macs += (double)weight->n * net->nodes[i].shape.h * net->nodes[i].shape.w;
+    }
+    return macs;
+}
+
+bool mho_net_is_quantized(const MhoNet *net)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
+        if (conv && conv->bits == 0)
+            return false;
+        any = any || conv;
+    }
+    return any;
+}
+
+bool mho_net_has_batchnorm(const MhoNet *net)
+{
+    for (size_t i = 0; i < net->n_nodes; i++)
+        if (mho_node_is(&net->nodes[i], "batchnorm"))
+            return true;
+    return false;
+}

@@ -1,0 +1,140 @@
+/* net.h - a network as a directed acyclic graph of layers, with its trained arrays.
+ *
+ * Nodes are stored in topological order. Arrays are NHWC; convolution weights are (k, kernel_h, kernel_w, c / groups),
+ * so a row index of the analog array is r = (ky * kernel_w + kx) * c_count + c.
+ *
+ * Every node's output is a stored tensor and a scale: value = scale * stored (scale per tensor, or per channel). Float
+ * layers store values (scale 1); quantizers store whole codes; a convolution of codes stores exact integer sums.
+ * Gradients are with respect to what is stored.
+ */
+#ifndef MHO_NET_GRAPH_NET_H
+#define MHO_NET_GRAPH_NET_H
+
+#include "base/arena.h"
+#include "base/descriptor.h"
+#include "base/record.h"
+#include "quant/quantizer.h"
+
+enum { MHO_NODE_MAX_INPUTS = 2, MHO_NODE_MAX_ARRAYS = 6, MHO_LAYER_SETTINGS_MAX = 640, MHO_NET_MAX_NODES = 4096 };
+
+typedef struct MhoShape {
+    int h, w, c;
+} MhoShape;
+
+/* One array of a node: a weight, a running mean, a log-scale. */
+typedef struct MhoNodeArray {
+    char name[MHO_NAME_MAX]; /* "weight", "bias", "log_scale", "shift", "adc_log_range", "gamma" ... */
+    size_t rank, shape[4], n;
+    float *value;    /* (n), owned by the net */
+    bool learned;    /* has a gradient; running statistics have none */
+    bool decayed;    /* weight decay applies */
+} MhoNodeArray;
+
+struct MhoLayer;
+
+typedef struct MhoNode {
+    char name[MHO_NAME_MAX];
+    const struct MhoLayer *layer;
+    int inputs[MHO_NODE_MAX_INPUTS]; /* node indices, all smaller than this node's */
+    int n_inputs;
+    _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX]; /* the layer's parameter struct */
+    MhoShape shape; /* of the output */
+    MhoNodeArray arrays[MHO_NODE_MAX_ARRAYS];
+    size_t n_arrays;
+} MhoNode;
+
+typedef struct MhoNet {
+    char name[MHO_NAME_MAX];
+    MhoNode *nodes;
+    size_t n_nodes;
+    int n_classes;
+    char recipe[65]; /* digest of the recipe that made it, "" when unknown */
+} MhoNet;
+
+/* A layer kind: geometry and arrays. Its float forward and backward are in net/fakequant/fakequant.h, its form on codes in
+ * net/lowered/lower.h. */
+typedef struct MhoLayer {
+    MhoModel model; /* settings table */
+    int n_inputs;
+    MhoStatus (*shape)(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error);
+    /* Fill names, shapes and flags of the node's arrays (value stays NULL); inputs' shapes given. NULL: none. */
+    size_t (*arrays)(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays);
+    const struct MhoPassLayer *pass; /* float / fake-quant forward and backward */
+} MhoLayer;
+
+extern const MhoRegistry mho_layer_registry; /* input conv dense pool add batchnorm relu quantizer */
+
+/* Settings of the layer kinds (parameter structs). */
+typedef struct MhoInputSettings { int h, w, c; double divisor; } MhoInputSettings; /* value = code / divisor (255) */
+typedef enum MhoWeightScale { MHO_SCALE_PER_TENSOR, MHO_SCALE_PER_CHANNEL } MhoWeightScale;
+typedef struct MhoConvSettings {
+    int channels, kernel, stride, pad, groups; /* dense: kernel = 0, the whole input is one position */
+    bool bias;
+    int bits;            /* weight bits; 0: float */
+    int scale;           /* MhoWeightScale */
+    bool shift;          /* learned shift per channel in accumulator units, after batch norm is gone */
+    char policy[MHO_TEXT_MAX]; /* quantizer name, "fqconv" */
+    int adc_bits;        /* of this layer's converters; 0: the chip's */
+    bool adc_range;      /* has the array adc_log_range: ln of the largest |sum| that a converter of it can return, in
+                          * accumulator units; learned by hardware-aware training */
+} MhoConvSettings;
+typedef enum MhoPoolKind { MHO_POOL_MAX, MHO_POOL_AVERAGE, MHO_POOL_GLOBAL } MhoPoolKind;
+typedef struct MhoPoolSettings { int kind, window, stride, pad; } MhoPoolSettings;
+typedef struct MhoBatchnormSettings { double epsilon; double momentum; } MhoBatchnormSettings;
+typedef struct MhoQuantizerSettings {
+    int bits, lower;                /* lower: -1 signed, 0 with built-in ReLU */
+    char policy[MHO_TEXT_MAX];
+    char share[MHO_TEXT_MAX];       /* name of the quantizer whose log_scale this one uses; "": its own */
+} MhoQuantizerSettings;
+
+/* Build by hand: create, add nodes in order (inputs by name), finish. Errors name the node. */
+MhoStatus mho_net_create(const char *name, MhoNet **net, MhoError *error) MHO_CHECKED;
+MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const void *settings, size_t settings_size,
+                      const char *input_a, const char *input_b, MhoError *error) MHO_CHECKED;
+/* Check, infer shapes and allocate arrays (zeroed; existing arrays of unchanged size are kept). */
+MhoStatus mho_net_finish(MhoNet *net, MhoError *error) MHO_CHECKED;
+MhoStatus mho_net_copy(const MhoNet *net, MhoNet **copy, MhoError *error) MHO_CHECKED;
+void mho_net_destroy(MhoNet *net);
+int mho_net_find(const MhoNet *net, const char *name); /* node index or -1 */
+MhoNodeArray *mho_node_array(MhoNode *node, const char *name); /* NULL when absent */
+const float *mho_node_values(const MhoNode *node, const char *name); /* (n) of that array, NULL when absent */
+bool mho_node_is(const MhoNode *node, const char *kind);
+/* Settings of a conv or dense node, of a pool, of a quantizer; NULL for other kinds. */
+const MhoConvSettings *mho_node_conv(const MhoNode *node);
+const MhoPoolSettings *mho_node_pool(const MhoNode *node);
+const MhoQuantizerSettings *mho_node_quantizer(const MhoNode *node);
+
+/* Named builders: lenet, allconv (small, 3x3 all-convolutional), resnet20. Float nets with batch norm and ReLU, weights
+ * drawn (He) from seed. */
+MhoStatus mho_net_build(const char *builder, MhoShape input, int n_classes, double width, uint64_t seed, MhoNet **net,
+                        MhoError *error) MHO_CHECKED;
+const char *const *mho_net_builders(void); /* NULL-terminated */
+/* Weights drawn as N(0, 2 / fan_in) (He et al., ICCV 2015), gamma and variance 1, everything else 0. */
+MhoStatus mho_net_initialize(MhoNet *net, uint64_t seed, MhoError *error) MHO_CHECKED;
+double mho_net_macs(const MhoNet *net);    /* multiply-accumulates of one image */
+
+/* Graph transformations of gradual quantization (fqconv.c and others read them from train). */
+typedef struct MhoQuantPlan {
+    int weight_bits, activation_bits; /* of all layers; the residual stream has 8 */
+    int scale;                        /* MhoWeightScale */
+    char weight_policy[MHO_TEXT_MAX], activation_policy[MHO_TEXT_MAX];
+} MhoQuantPlan;
+/* Replace ReLUs by quantizers, put signed 8-bit shared-scale quantizers on residual branches, one after average
+ * pooling; on a net that is quantized already change its bits. New scales are unset (NaN) until fitted:
+ * mho_net_fit_weights, and ranges of activations. */
+MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **quantized,
+                           MhoError *error) MHO_CHECKED;
+MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error) MHO_CHECKED; /* log-scales that are NaN */
+/* Fold and remove batch norm (design: FQ-Conv). shift: keep it as an integer shift per channel; else drop it (the
+ * paper's form). */
+MhoStatus mho_net_remove_batchnorm(const MhoNet *net, int scale, bool shift, MhoNet **removed,
+                                   MhoError *error) MHO_CHECKED;
+bool mho_net_is_quantized(const MhoNet *net);   /* every weighted layer has bits */
+bool mho_net_has_batchnorm(const MhoNet *net);
+
+/* The model file's content: group "graph" (names, kinds, inputs, settings), group "layers/<node>" (arrays, codes),
+ * attributes. */
+MhoStatus mho_net_to_record(const MhoNet *net, MhoRecord *record, MhoError *error) MHO_CHECKED;
+MhoStatus mho_net_from_record(const MhoRecord *record, const char *file, MhoNet **net, MhoError *error) MHO_CHECKED;
+
+#endif

@@ -1,0 +1,394 @@
+/* code_noise_executor.c - the network with Gaussian noise on its codes: weights, activations and sums, in LSB of each.
+ *
+ *   x' = x + sigma_x z      codes of the image and of every quantizer, once an image: all readers see the same x'
+ *   w' = w + sigma_w z      weight codes, once a chip or once an image
+ *   code = clip(round(fma(shift + sum_r w'_r x'_r, a, b) + sigma_s z)),  logits = fma(sum + sigma_s z, a, b)
+ * Every sum that becomes codes takes noise, pools and additions too, as in training (net/fakequant/fakequant.h). One LSB of a weight
+ * is one step of its codes; non-uniform levels stand on the 16-bit grid. Sums are float, each in one fixed order:
+ * exact without noise up to 2^24.
+ * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356, for the three places; that sums count LSB of the output is ours.
+ */
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/clones.h"
+#include "kernels/math.h"
+#include "net/calibrate/calibrate_internal.h"
+#include "net/lowered/executor_internal.h"
+
+enum { IMAGE_LAYER = 0, FIRST_STEP_LAYER = 1 }; /* layer numbers of the streams: the image, then the steps */
+
+static const double largest_sigma = 1e6; /* LSB */
+
+static const char draw_choices[] = "chip image";
+
+#define NOISE_REAL(key, help) {#key, MHO_REAL, offsetof(MhoNoiseParams, key), 0.0, 0.0, 100.0, "LSB", help, NULL, NULL}
+
+static const MhoParam noise_params[] = {
+    NOISE_REAL(weight, "Gaussian noise on weight codes in a trial (uniq, kmeans: steps of their 16-bit grid)"),
+    NOISE_REAL(activation, "Gaussian noise on the codes of the image and of every quantizer"),
+    NOISE_REAL(sum, "Gaussian noise on sums before rounding, in steps of the output's codes"),
+    {"draw", MHO_CHOICE, offsetof(MhoNoiseParams, draw), MHO_NOISE_PER_CHIP, 0, 1, "",
+     "weight noise: one draw that a chip keeps, or a fresh one for every image", draw_choices, NULL},
+};
+
+const MhoModel mho_noise_model = {
+    .name = "noise",
+    .summary = "noise on codes instead of a chip",
+    .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356",
+    .params_size = sizeof(MhoNoiseParams),
+    .params = noise_params,
+    .n_params = sizeof noise_params / sizeof *noise_params,
+};
+
+const char *mho_noise_on(const MhoNoiseParams *noise)
+{
+    return noise->weight > 0.0 ? "weight" : noise->activation > 0.0 ? "activation" : noise->sum > 0.0 ? "sum" : NULL;
+}
+
+/* One matrix as floats; columns is padded. */
+typedef struct NoisyMatrix {
+    const MhoMatrix *matrix;
+    size_t rows, columns; /* rows of all groups */
+    float *weights;       /* (rows, columns) with the chip's noise */
+} NoisyMatrix;
+
+typedef struct NoisyNet {
+    const MhoProgram *program;
+    const MhoCodeNoise *noise;
+    NoisyMatrix *matrices;
+    size_t n_gathered, n_sums, n_weights, n_outputs, n_normals; /* largest of all layers */
+    size_t pixels;
+    uint32_t image0;
+    MhoArena arena;
+} NoisyNet;
+
+/* What a thread owns. */
+typedef struct Scratch {
+    float *values;   /* (pixels + codes_size) the image, then the codes of every step */
+    float *gathered; /* (block, rows) */
+    float *sums;     /* (block, columns) */
+    float *totals;   /* (outputs) of a step without a matrix */
+    float *weights;  /* (rows, columns) of one matrix with an image's noise */
+    float *normals;
+    MhoArena arena;
+} Scratch;
+
+static size_t largest(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t shape_size(MhoShape shape)
+{
+    return (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
+}
+
+static MhoStream noise_stream(const MhoCodeNoise *noise, size_t layer, double sigma, uint32_t image)
+{
+    return (MhoStream){.seed = noise->seed,
+                       .place = mho_place((uint32_t)layer, 0, 0),
+                       .chip = noise->chip,
+                       .image = image,
+                       .noise = (float)sigma};
+}
+
+MHO_CLONES static void add(size_t n, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+/* noisy (rows, columns) += the noise of matrix l; normals (rows, cols) is scratch. */
+static void add_weight_noise(const NoisyNet *net, size_t l, uint32_t image, float *normals, float *noisy)
+{
+    const NoisyMatrix *m = &net->matrices[l];
+    const size_t cols = m->matrix->cols;
+
+    mho_normal_fill(noise_stream(net->noise, l, net->noise->weight, image), MHO_DRAW_CODE_WEIGHT, m->rows * cols,
+                    normals);
+    for (size_t r = 0; r < m->rows; r++)
+        add(cols, normals + r * cols, noisy + r * m->columns);
+}
+
+static void carve_net(NoisyNet *net)
+{
+    const MhoProgram *program = net->program;
+
+    net->matrices = mho_arena_take(&net->arena, program->n_matrices, sizeof *net->matrices);
+    net->n_normals = net->pixels = shape_size(program->input);
+    for (size_t l = 0; l < program->n_matrices; l++) {
+        const MhoMatrix *m = &program->matrices[l];
+        NoisyMatrix made = {.matrix = m, .rows = m->groups * m->rows, .columns = mho_pad(m->cols, MHO_LANES)};
+        const size_t n = made.rows * made.columns;
+
+        made.weights = mho_arena_take(&net->arena, n, sizeof *made.weights);
+        net->n_gathered = largest(net->n_gathered, MHO_STEP_BLOCK * m->rows);
+        net->n_sums = largest(net->n_sums, MHO_STEP_BLOCK * made.columns);
+        net->n_weights = largest(net->n_weights, n);
+        net->n_normals = largest(net->n_normals, n);
+        if (net->matrices)
+            net->matrices[l] = made;
+    }
+    for (size_t s = 0; s < program->n_steps; s++)
+        net->n_outputs = largest(net->n_outputs, shape_size(program->steps[s].shape));
+    net->n_normals = largest(net->n_normals, net->n_outputs);
+}
+
+static MhoStatus net_prepare(NoisyNet *net, MhoError *error)
+{
+    carve_net(net);
+    const MhoStatus status = mho_arena_create(&net->arena, error);
+
+    if (status != MHO_OK)
+        return status;
+    carve_net(net);
+    for (size_t l = 0; l < net->program->n_matrices; l++) {
+        const NoisyMatrix *m = &net->matrices[l];
+
+        for (size_t r = 0; r < m->rows; r++)
+            for (size_t j = 0; j < m->matrix->cols; j++)
+                m->weights[r * m->columns + j] = m->matrix->codes[r * m->matrix->cols + j];
+    }
+    return MHO_OK;
+}
+
+static void carve_scratch(const NoisyNet *net, Scratch *scratch)
+{
+    const bool own_weights = net->noise->weight > 0.0 && net->noise->weight_per_image;
+    MhoArena *arena = &scratch->arena;
+
+    scratch->values = mho_arena_take(arena, net->pixels + net->program->codes_size, sizeof *scratch->values);
+    scratch->gathered = mho_arena_take(arena, net->n_gathered, sizeof *scratch->gathered);
+    scratch->sums = mho_arena_take(arena, net->n_sums, sizeof *scratch->sums);
+    scratch->totals = mho_arena_take(arena, net->n_outputs, sizeof *scratch->totals);
+    scratch->weights = mho_arena_take(arena, own_weights ? net->n_weights : 0, sizeof *scratch->weights);
+    scratch->normals = mho_arena_take(arena, net->n_normals, sizeof *scratch->normals);
+}
+
+static MhoStatus scratch_create(const NoisyNet *net, Scratch *scratch, MhoError *error)
+{
+    carve_scratch(net, scratch);
+    const MhoStatus status = mho_arena_create(&scratch->arena, error);
+
+    if (status == MHO_OK)
+        carve_scratch(net, scratch);
+    return status;
+}
+
+/* One image on its way. */
+typedef struct Pass {
+    const NoisyNet *net;
+    Scratch *scratch;
+    uint32_t image;
+    float *logits;
+} Pass;
+
+static float *output_of(const Pass *pass, int s)
+{
+    const NoisyNet *net = pass->net;
+
+    return s < 0 ? pass->scratch->values : pass->scratch->values + net->pixels + net->program->codes_offset[s];
+}
+
+/* Codes that every reader of this layer sees. */
+static void add_activation_noise(const Pass *pass, size_t layer, size_t n, float *codes)
+{
+    const MhoCodeNoise *noise = pass->net->noise;
+
+    if (noise->activation == 0.0)
+        return;
+    mho_normal_fill(noise_stream(noise, layer, noise->activation, pass->image), MHO_DRAW_CODE_ACTIVATION, n,
+                    pass->scratch->normals);
+    add(n, pass->scratch->normals, codes);
+}
+
+/* Noise of a step's sums, (positions, channels), or NULL. */
+static const float *sum_noise(const Pass *pass, size_t s)
+{
+    const MhoCodeNoise *noise = pass->net->noise;
+
+    if (noise->sum == 0.0)
+        return NULL;
+    mho_normal_fill(noise_stream(noise, FIRST_STEP_LAYER + s, noise->sum, pass->image), MHO_DRAW_CODE_SUM,
+                    shape_size(pass->net->program->steps[s].shape), pass->scratch->normals);
+    return pass->scratch->normals;
+}
+
+/* n channels of one position. */
+MHO_CLONES static void requantize(size_t n, const float *restrict sum, const float *restrict a, const float *restrict b,
+                                  const float *restrict noise, float low, float high, float *restrict out)
+{
+    if (!noise) {
+        for (size_t k = 0; k < n; k++)
+            out[k] = mho_clampf(mho_round(__builtin_fmaf(sum[k], a[k], b[k])), low, high);
+        return;
+    }
+    for (size_t k = 0; k < n; k++)
+        out[k] = mho_clampf(mho_round(__builtin_fmaf(sum[k], a[k], b[k]) + noise[k]), low, high);
+}
+
+/* What leaves P positions of a step from sums (P, stride): channels k0 .. k0 + n - 1. noise as sum_noise(). */
+static void write_out(const Pass *pass, size_t s, size_t first, size_t P, size_t k0, size_t n, const float *sums,
+                      size_t stride, const float *noise)
+{
+    const MhoStep *step = &pass->net->program->steps[s];
+
+    for (size_t p = 0; p < P; p++, sums += stride) {
+        const size_t at = (first + p) * (size_t)step->shape.c + k0;
+
+        if (!step->is_logits)
+            requantize(n, sums, step->a + k0, step->b + k0, noise ? noise + at : NULL, (float)step->low,
+                       (float)step->high, output_of(pass, (int)s) + at);
+        for (size_t k = 0; k < n && step->table; k++)
+            output_of(pass, (int)s)[at + k] = mho_table_code(step->table, output_of(pass, (int)s)[at + k]);
+        for (size_t k = 0; k < n && step->is_logits; k++)
+            pass->logits[at + k] =
+                __builtin_fmaf(noise ? sums[k] + noise[at + k] : sums[k], step->a[k0 + k], step->b[k0 + k]);
+    }
+}
+
+/* The weights of matrix l that this image meets. */
+static const float *weights_of(const Pass *pass, size_t l)
+{
+    const NoisyNet *net = pass->net;
+    const NoisyMatrix *m = &net->matrices[l];
+
+    if (net->noise->weight == 0.0 || !net->noise->weight_per_image)
+        return m->weights;
+    memcpy(pass->scratch->weights, m->weights, m->rows * m->columns * sizeof *m->weights);
+    add_weight_noise(net, l, pass->image, pass->scratch->normals, pass->scratch->weights);
+    return pass->scratch->weights;
+}
+
+/* sums (P, columns) of a group before any product: 0 or the shift. */
+static void start_sums(size_t P, const NoisyMatrix *noisy, size_t group, float *sums)
+{
+    const MhoMatrix *m = noisy->matrix;
+
+    memset(sums, 0, P * noisy->columns * sizeof *sums);
+    for (size_t p = 0; p < P && m->shift; p++)
+        for (size_t j = 0; j < m->cols; j++)
+            sums[p * noisy->columns + j] = (float)m->shift[group * m->cols + j];
+}
+
+static void run_matrix(const Pass *pass, size_t s)
+{
+    const MhoStep *step = &pass->net->program->steps[s];
+    const NoisyMatrix *noisy = &pass->net->matrices[step->matrix];
+    const MhoMatrix *m = noisy->matrix;
+    const float *weights = weights_of(pass, step->matrix), *noise = sum_noise(pass, s);
+    float *sums = pass->scratch->sums;
+    MhoGather geometry = step->gather;
+
+    for (size_t g = 0; g < m->groups; g++, geometry.c_first += geometry.c_count)
+        for (size_t first = 0; first < m->positions; first += MHO_STEP_BLOCK) {
+            const size_t left = m->positions - first, P = left < MHO_STEP_BLOCK ? left : MHO_STEP_BLOCK;
+
+            start_sums(P, noisy, g, sums);
+            mho_float_products(&geometry, output_of(pass, step->inputs[0]), first, P,
+                               weights + g * m->rows * noisy->columns, m->rows, noisy->columns,
+                               pass->scratch->gathered, sums);
+            write_out(pass, s, first, P, g * m->cols, m->cols, sums, noisy->columns, noise);
+        }
+}
+
+/* Sums of windows or of two tensors, position by position. */
+static void run_digital(const Pass *pass, size_t s)
+{
+    const MhoStep *step = &pass->net->program->steps[s];
+    const size_t c = (size_t)step->shape.c, n = shape_size(step->shape);
+    float *totals = pass->scratch->totals;
+
+    if (step->kind == MHO_STEP_SUM_POOL) {
+        mho_float_pool(&step->gather, false, output_of(pass, step->inputs[0]), totals);
+    } else {
+        memcpy(totals, output_of(pass, step->inputs[0]), n * sizeof *totals);
+        for (int k = 1; k < step->n_inputs; k++)
+            add(n, output_of(pass, step->inputs[k]), totals);
+    }
+    write_out(pass, s, 0, n / c, 0, c, totals, c, sum_noise(pass, s));
+}
+
+static void run_step(const Pass *pass, size_t s)
+{
+    const MhoStep *step = &pass->net->program->steps[s];
+
+    if (step->kind == MHO_STEP_MAX_POOL) { /* of codes that have their noise already */
+        mho_float_pool(&step->gather, true, output_of(pass, step->inputs[0]), output_of(pass, (int)s));
+        return;
+    }
+    if (step->kind == MHO_STEP_MATRIX)
+        run_matrix(pass, s);
+    else
+        run_digital(pass, s);
+    if (!step->is_logits)
+        add_activation_noise(pass, FIRST_STEP_LAYER + s, shape_size(step->shape), output_of(pass, (int)s));
+}
+
+static void run_images(const NoisyNet *net, const uint8_t *images, size_t n_images, int threads, float *logits,
+                       Scratch *scratch)
+{
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (size_t n = 0; n < n_images; n++) {
+        const Pass pass = {.net = net,
+                           .scratch = &scratch[omp_get_thread_num()],
+                           .image = net->image0 + (uint32_t)n,
+                           .logits = logits + n * (size_t)net->program->n_classes};
+
+        for (size_t i = 0; i < net->pixels; i++)
+            pass.scratch->values[i] = images[n * net->pixels + i];
+        add_activation_noise(&pass, IMAGE_LAYER, net->pixels, pass.scratch->values);
+        for (size_t s = 0; s < net->program->n_steps; s++)
+            run_step(&pass, s);
+    }
+}
+
+static MhoStatus check(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
+                       uint32_t image0, MhoError *error)
+{
+    const double sigma[] = {noise->weight, noise->activation, noise->sum};
+    const MhoStatus status = mho_walk_check(program, images, n, error);
+
+    if (status != MHO_OK)
+        return status;
+    for (size_t i = 0; i < sizeof sigma / sizeof *sigma; i++)
+        if (!(sigma[i] >= 0.0 && sigma[i] <= largest_sigma))
+            return mho_fail(error, MHO_USAGE, "noise on codes of %g LSB is outside 0 to %g", sigma[i], largest_sigma);
+    if (n > UINT32_MAX - image0)
+        return mho_fail(error, MHO_USAGE, "%zu images from number %u on: image numbers have 32 bits", n, image0);
+    if (program->n_steps >= 1U << MHO_LAYER_BITS)
+        return mho_fail(error, MHO_USAGE, "%zu steps: noise on codes tells apart %u at most", program->n_steps,
+                        (1U << MHO_LAYER_BITS) - 1);
+    return MHO_OK;
+}
+
+MhoStatus mho_noisy_run(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
+                        uint32_t image0, int threads, float *logits, MhoError *error)
+{
+    MhoStatus status = check(program, noise, images, n, image0, error);
+
+    if (status != MHO_OK || n == 0)
+        return status;
+    if (noise->weight == 0.0 && noise->activation == 0.0 && noise->sum == 0.0)
+        return mho_integer_run(program, images, n, threads, logits, NULL, error);
+    const int n_threads = mho_walk_threads(threads, n);
+    Scratch *scratch = calloc((size_t)n_threads, sizeof *scratch);
+    NoisyNet net = {.program = program, .noise = noise, .image0 = image0};
+    if (!scratch)
+        return mho_fail(error, MHO_MEMORY, "out of memory for %d threads", n_threads);
+    status = net_prepare(&net, error);
+    for (int t = 0; t < n_threads && status == MHO_OK; t++)
+        status = scratch_create(&net, &scratch[t], error);
+    if (status == MHO_OK) {
+        for (size_t l = 0; l < program->n_matrices && noise->weight > 0.0 && !noise->weight_per_image; l++)
+            add_weight_noise(&net, l, 0, scratch[0].normals, net.matrices[l].weights);
+        run_images(&net, images, n, n_threads, logits, scratch);
+    }
+    for (int t = 0; t < n_threads; t++)
+        mho_arena_destroy(&scratch[t].arena);
+    mho_arena_destroy(&net.arena);
+    free(scratch);
+    return status;
+}

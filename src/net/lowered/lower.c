@@ -1,0 +1,317 @@
+/* lower.c - a quantized graph as integer matrices and the few steps between them.
+ *
+ * Every weighted layer is one matrix, in the order of the graph. Every quantizer is one step: the kind of what stands
+ * before it (over ReLU and batch norm) says what the step does. Maximum pools act on codes; the classifier writes
+ * logits. A layer that feeds two quantizers gives two steps that read the same matrix with the same random numbers.
+ */
+#include "net/lowered/lower.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "kernels/math.h"
+#include "net/graph/graph_internal.h"
+
+enum { STEP_IMAGE = -1, STEP_NONE = -2, CODE_MAX = 255, SIGNED_CODE_MAX = 127 };
+
+/* Where the outputs of the nodes stand in the program that is being made. */
+typedef struct Lowering {
+    const MhoNet *net;
+    MhoProgram *program;
+    int *step_of;      /* (n_nodes) step that writes the node's codes, STEP_IMAGE or STEP_NONE */
+    size_t *matrix_of; /* (n_nodes) of weighted nodes */
+} Lowering;
+
+static bool writes_step(const MhoNet *net, size_t i)
+{
+    const MhoNode *node = &net->nodes[i];
+
+    return mho_node_quantizer(node) || mho_node_is_max_pool(node) || (mho_node_conv(node) && i + 1 == net->n_nodes);
+}
+
+/* Count steps and matrices and plan every array of the program. */
+static void plan_program(const MhoNet *net, MhoProgram *program)
+{
+    MhoArena *memory = &program->memory;
+
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        const MhoNodeArray *weight = mho_node_array(&net->nodes[i], "weight");
+        const size_t c = (size_t)net->nodes[i].shape.c;
+        if (writes_step(net, i)) {
+            program->n_steps++;
+            mho_arena_take(memory, c, sizeof(float)); /* a */
+            mho_arena_take(memory, c, sizeof(float)); /* b */
+            mho_arena_take(memory, MHO_TABLE_SIZE, 1);
+        }
+        if (weight) {
+            program->n_matrices++;
+            mho_arena_take(memory, weight->n, sizeof(int16_t));
+            mho_arena_take(memory, weight->n, sizeof(int16_t)); /* codes of one layer before they are turned */
+            mho_arena_take(memory, c, sizeof(int32_t));
+        }
+    }
+    mho_arena_take(memory, program->n_steps, sizeof *program->steps);
+    mho_arena_take(memory, program->n_steps, sizeof *program->codes_offset);
+    mho_arena_take(memory, program->n_matrices, sizeof *program->matrices);
+}
+
+MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node)
+{
+    const MhoShape in = net->nodes[node->inputs[0]].shape;
+    const MhoConvSettings *conv = mho_node_conv(node);
+    const MhoPoolSettings *pool = mho_node_pool(node);
+    MhoGather gather = {.h = in.h, .w = in.w, .c = in.c, .c_count = in.c, .kernel_h = 1, .kernel_w = 1, .stride = 1,
+                        .out_h = node->shape.h, .out_w = node->shape.w};
+
+    if (mho_node_is(node, "dense") || (pool && pool->kind == MHO_POOL_GLOBAL)) {
+        gather.kernel_h = in.h;
+        gather.kernel_w = in.w;
+    } else if (conv) {
+        gather.kernel_h = gather.kernel_w = conv->kernel;
+        gather.stride = conv->stride;
+        gather.pad = conv->pad;
+        gather.c_count = in.c / conv->groups;
+    } else if (pool) {
+        gather.kernel_h = gather.kernel_w = pool->window;
+        gather.stride = pool->stride;
+        gather.pad = pool->pad;
+    }
+    return gather;
+}
+
+/* Codes (groups, rows, cols) from those of the layer, (k, rows) with k = group * cols + j. */
+static void turn_codes(const MhoMatrix *matrix, const int16_t *layer, int16_t *codes)
+{
+    for (size_t g = 0; g < matrix->groups; g++)
+        for (size_t r = 0; r < matrix->rows; r++)
+            for (size_t j = 0; j < matrix->cols; j++)
+                codes[(g * matrix->rows + r) * matrix->cols + j] = layer[(g * matrix->cols + j) * matrix->rows + r];
+}
+
+static bool any_shift(const int32_t *shift, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        if (shift[k] != 0)
+            return true;
+    return false;
+}
+
+MhoStatus mho_net_matrix(const MhoNet *net, int i, int16_t *order, int16_t *codes, int32_t *shift, MhoMatrix *matrix,
+                         MhoError *error)
+{
+    const MhoNode *node = &net->nodes[i];
+    const MhoConvSettings *conv = mho_node_conv(node);
+    const size_t c = (size_t)node->shape.c;
+    MhoStatus status = mho_net_code_range(net, node->inputs[0], &matrix->n_input, &matrix->signed_input, error);
+
+    if (status != MHO_OK) {
+        mho_fail_context(error, "input of node '%s'", node->name);
+        return status;
+    }
+    status = mho_net_weight_codes(net, i, order, shift, error);
+    if (status == MHO_OK)
+        status = mho_net_weight_range(net, i, &matrix->n_weight, error);
+    if (status != MHO_OK)
+        return status;
+    const MhoGather gather = mho_node_gather(net, node);
+    snprintf(matrix->name, sizeof matrix->name, "%s", node->name);
+    matrix->groups = mho_node_is(node, "dense") ? 1 : (size_t)conv->groups;
+    matrix->cols = c / matrix->groups;
+    matrix->rows = (size_t)gather.kernel_h * (size_t)gather.kernel_w * (size_t)gather.c_count;
+    matrix->codes = codes;
+    matrix->shift = any_shift(shift, c) ? shift : NULL;
+    matrix->positions = (size_t)node->shape.h * (size_t)node->shape.w;
+    matrix->adc_bits = conv->adc_bits;
+    matrix->adc_range = conv->adc_range ? mho_exp((double)*mho_node_values(node, "adc_log_range")) : 0.0;
+    turn_codes(matrix, order, codes);
+    return MHO_OK;
+}
+
+static MhoStatus lower_matrix(Lowering *lowering, size_t i, MhoError *error)
+{
+    MhoProgram *program = lowering->program;
+    MhoNode *node = &lowering->net->nodes[i];
+    const size_t n = mho_node_array(node, "weight")->n, c = (size_t)node->shape.c;
+
+    if (mho_node_conv(node)->bits == 0)
+        return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: its weights are float; a chip and the integer "
+                        "executor need codes (--set quant.weight.bits=8 --set quant.activation.bits=8)", node->name);
+    int16_t *order = mho_arena_take(&program->memory, n, sizeof *order);
+    int16_t *codes = mho_arena_take(&program->memory, n, sizeof *codes);
+    int32_t *shift = mho_arena_take(&program->memory, c, sizeof *shift);
+    lowering->matrix_of[i] = program->n_matrices++;
+    return mho_net_matrix(lowering->net, (int)i, order, codes, shift, &program->matrices[lowering->matrix_of[i]],
+                          error);
+}
+
+/* The next step, writing the codes (or logits) of node i. */
+static MhoStep *next_step(Lowering *lowering, size_t i, MhoStepKind kind, size_t geometry)
+{
+    MhoProgram *program = lowering->program;
+    const MhoNode *node = &lowering->net->nodes[i], *source = &lowering->net->nodes[geometry];
+    MhoStep *step = &program->steps[program->n_steps];
+
+    step->kind = kind;
+    step->shape = node->shape;
+    snprintf(step->name, sizeof step->name, "%s", node->name);
+    if (source->n_inputs > 0)
+        step->gather = mho_node_gather(lowering->net, source);
+    program->codes_offset[program->n_steps] = program->codes_size;
+    lowering->step_of[i] = (int)program->n_steps++;
+    return step;
+}
+
+static MhoStatus step_input(const Lowering *lowering, MhoStep *step, int node, MhoError *error)
+{
+    const int from = lowering->step_of[node];
+
+    if (from == STEP_NONE)
+        return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: '%s' needs its codes (--set "
+                        "quant.activation.bits=8)", lowering->net->nodes[node].name, step->name);
+    step->inputs[step->n_inputs++] = from;
+    return MHO_OK;
+}
+
+static void count_codes(MhoProgram *program, const MhoStep *step)
+{
+    program->codes_size += (size_t)step->shape.h * (size_t)step->shape.w * (size_t)step->shape.c;
+}
+
+static MhoStatus lower_max_pool(Lowering *lowering, size_t i, MhoError *error)
+{
+    const MhoNode *node = &lowering->net->nodes[i];
+    MhoStep *step = next_step(lowering, i, MHO_STEP_MAX_POOL, i);
+    bool is_signed;
+    MhoStatus status = mho_net_code_range(lowering->net, (int)i, &step->high, &is_signed, error);
+
+    if (status == MHO_OK)
+        status = step_input(lowering, step, node->inputs[0], error);
+    if (status != MHO_OK)
+        return status;
+    if (is_signed && step->gather.pad > 0) /* outside the image is code 0, which would win over negative codes */
+        return mho_fail(error, MHO_USAGE, "node '%s': a padded maximum pool of signed codes is not supported",
+                        node->name);
+    step->low = is_signed ? -step->high : 0;
+    count_codes(lowering->program, step);
+    return MHO_OK;
+}
+
+static MhoStepKind kind_of_source(const MhoNode *source)
+{
+    if (mho_node_conv(source))
+        return MHO_STEP_MATRIX;
+    if (mho_node_is(source, "add"))
+        return MHO_STEP_ADD;
+    return mho_node_is_sum_pool(source) ? MHO_STEP_SUM_POOL : MHO_STEP_REQUANTIZE;
+}
+
+static MhoStatus lower_table(Lowering *lowering, size_t i, MhoStep *step, MhoError *error)
+{
+    uint8_t *table = mho_arena_take(&lowering->program->memory, MHO_TABLE_SIZE, 1);
+    bool has_table;
+    const MhoStatus status = mho_net_table(lowering->net, (int)i, table, &has_table, error);
+
+    step->table = has_table ? table : NULL;
+    return status;
+}
+
+/* A quantizer, or the classifier. */
+static MhoStatus lower_output(Lowering *lowering, size_t i, MhoError *error)
+{
+    const MhoNet *net = lowering->net;
+    MhoRequant requant;
+    MhoStatus status = mho_net_requant(net, (int)i, NULL, NULL, &requant, error);
+
+    if (status != MHO_OK)
+        return status;
+    const MhoNode *from = &net->nodes[requant.source];
+    MhoStep *step = next_step(lowering, i, kind_of_source(from), (size_t)requant.source);
+    step->a = mho_arena_take(&lowering->program->memory, (size_t)step->shape.c, sizeof *step->a);
+    step->b = mho_arena_take(&lowering->program->memory, (size_t)step->shape.c, sizeof *step->b);
+    status = mho_net_requant(net, (int)i, step->a, step->b, &requant, error);
+    if (status != MHO_OK)
+        return status;
+    step->low = requant.low;
+    step->high = requant.high;
+    step->is_logits = requant.is_logits;
+    if (requant.high > CODE_MAX || requant.low < -SIGNED_CODE_MAX)
+        return mho_fail(error, MHO_USAGE, "node '%s': codes %d..%d do not fit 8 bits (--set quant.activation.bits=8)",
+                        step->name, requant.low, requant.high);
+    status = lower_table(lowering, i, step, error);
+    if (status != MHO_OK)
+        return status;
+    if (step->kind == MHO_STEP_MATRIX)
+        step->matrix = lowering->matrix_of[requant.source];
+    if (step->kind == MHO_STEP_REQUANTIZE)
+        status = step_input(lowering, step, requant.source, error);
+    for (int k = 0; k < from->n_inputs && step->kind != MHO_STEP_REQUANTIZE && status == MHO_OK; k++)
+        status = step_input(lowering, step, from->inputs[k], error);
+    if (!step->is_logits)
+        count_codes(lowering->program, step);
+    return status;
+}
+
+static MhoStatus lower_node(Lowering *lowering, size_t i, MhoError *error)
+{
+    const MhoNode *node = &lowering->net->nodes[i];
+    const bool last = i + 1 == lowering->net->n_nodes;
+    MhoStatus status = MHO_OK;
+
+    lowering->step_of[i] = mho_node_is(node, "input") ? STEP_IMAGE : STEP_NONE;
+    if (last && !mho_node_is(node, "dense"))
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': the last node must be a dense classifier, whose sums are the logits", node->name);
+    if (mho_node_conv(node))
+        status = lower_matrix(lowering, i, error);
+    if (status != MHO_OK || !writes_step(lowering->net, i))
+        return status;
+    return mho_node_pool(node) ? lower_max_pool(lowering, i, error) : lower_output(lowering, i, error);
+}
+
+static MhoStatus lower_net(const MhoNet *net, MhoProgram *program, MhoError *error)
+{
+    Lowering lowering = {.net = net, .program = program, .step_of = calloc(net->n_nodes, sizeof(int)),
+                         .matrix_of = calloc(net->n_nodes, sizeof(size_t))};
+    MhoStatus status = MHO_OK;
+
+    if (!lowering.step_of || !lowering.matrix_of)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for the steps of network '%s'", net->name);
+    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
+        status = lower_node(&lowering, i, error);
+    free(lowering.step_of);
+    free(lowering.matrix_of);
+    return status;
+}
+
+MhoStatus mho_program_create(const MhoNet *net, MhoProgram **program, MhoError *error)
+{
+    MhoProgram *made = calloc(1, sizeof *made);
+
+    *program = NULL;
+    if (!made)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the steps of network '%s'", net->name);
+    plan_program(net, made);
+    MhoStatus status = mho_arena_create(&made->memory, error);
+    if (status == MHO_OK) {
+        made->steps = mho_arena_take(&made->memory, made->n_steps, sizeof *made->steps);
+        made->codes_offset = mho_arena_take(&made->memory, made->n_steps, sizeof *made->codes_offset);
+        made->matrices = mho_arena_take(&made->memory, made->n_matrices, sizeof *made->matrices);
+        made->n_steps = made->n_matrices = 0;
+        made->input = net->nodes[0].shape;
+        made->n_classes = net->n_classes;
+        status = lower_net(net, made, error);
+    }
+    if (status == MHO_OK)
+        *program = made;
+    else
+        mho_program_destroy(made);
+    return status;
+}
+
+void mho_program_destroy(MhoProgram *program)
+{
+    if (!program)
+        return;
+    mho_arena_destroy(&program->memory);
+    free(program);
+}

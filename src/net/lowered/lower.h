@@ -1,0 +1,52 @@
+/* lower.h - a quantized network as the short list of integer steps that hardware runs.
+ *
+ * Convolutions become integer matrices with a requantization; batch norm, ReLU and the quantizer behind them vanish
+ * into its constants. Pooling and residual additions act on codes. The integer and the analog executor walk the same
+ * list.
+ */
+#ifndef MHO_NET_LOWERED_LOWER_H
+#define MHO_NET_LOWERED_LOWER_H
+
+#include "crossbar/crossbar.h"
+#include "net/graph/net.h"
+
+typedef enum MhoStepKind {
+    MHO_STEP_MATRIX,
+    MHO_STEP_MAX_POOL,
+    MHO_STEP_SUM_POOL,
+    MHO_STEP_ADD,
+    MHO_STEP_REQUANTIZE
+} MhoStepKind;
+
+typedef struct MhoStep {
+    MhoStepKind kind;
+    char name[MHO_NAME_MAX];  /* of the node whose codes this step writes (the quantizer; the dense layer for logits) */
+    int inputs[MHO_NODE_MAX_INPUTS]; /* steps, -1: the image */
+    int n_inputs;
+    size_t matrix;            /* MATRIX: index of the matrix; = analog layer number */
+    MhoGather gather;         /* geometry of MATRIX and pools; outside the image is code 0 */
+    MhoShape shape;           /* of the output */
+    float *a, *b;             /* (c) requantization: codes = clip(round(fma(sum, a, b))); NULL: MAX_POOL */
+    int low, high;            /* code range; low < 0: s8 */
+    uint8_t *table;           /* (256) codes of the rounded steps, which are not evenly spaced; NULL: the steps */
+    bool is_logits;           /* last step: logits = fma(sum, a, b), no rounding */
+} MhoStep;
+
+typedef struct MhoProgram {
+    MhoStep *steps;
+    size_t n_steps;
+    MhoMatrix *matrices;
+    size_t n_matrices;
+    MhoShape input;
+    int n_classes;
+    size_t codes_size;        /* bytes of all steps' outputs for one image; step s writes at codes_offset[s] */
+    size_t *codes_offset;
+    MhoArena memory;          /* everything above */
+} MhoProgram;
+
+/* Lower a quantized net; owns everything in it. USAGE error names the first node that is not quantized, with the remedy
+ * (--set quant.weight.bits=8 ...). */
+MhoStatus mho_program_create(const MhoNet *net, MhoProgram **program, MhoError *error) MHO_CHECKED;
+void mho_program_destroy(MhoProgram *program);
+
+#endif

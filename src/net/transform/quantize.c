@@ -1,0 +1,391 @@
+/* quantize.c - from a float graph to a graph of codes, and from one bit plan to the next.
+ *
+ * Weighted layers get weight bits; every tensor that they read becomes codes by a quantizer, which takes the place of
+ * the ReLU: image -> conv -> batchnorm -> quantizer -> conv ... Sums of average pools are quantized with at least 8
+ * bits.
+ *
+ * Residual sums. Tensors that meet in additions, and what additions give, form a stage with ONE scale e^s and step e^s
+ * / 127: branches are signed 8-bit codes (-127..127), ReLU outputs the non-negative half of the same codes, which is a
+ * 7-bit unsigned quantizer (0..127): same step, no further rule. All quantizers of a stage share the scale of the
+ * first. An addition adds codes; one quantizer behind it makes the next stream, which the identity shortcut of the next
+ * block uses as it is. Weighted layers read the stream through a further quantizer at their own bits; pools read the
+ * stream. Where the stage changes, the shortcut's 1 x 1 convolution makes the new stage's signed branch.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/math.h"
+#include "net/graph/graph_internal.h"
+
+enum { STREAM_BITS_SIGNED = 8, STREAM_BITS_POSITIVE = 7, POOL_BITS = 8 };
+
+/* A rebuild of the graph; all arrays (n_nodes of the old net), nodes of the new net are -1 until made. */
+typedef struct Quantizing {
+    MhoRebuild rebuild; /* map: the value as stored before any quantizer; over ReLU that of its input */
+    const MhoQuantPlan *plan;
+    int *stage;     /* union-find parent: old nodes whose values share a stage */
+    bool *in_stage; /* value of this node stands in a residual stage */
+    int *owner;     /* of a stage's root: first quantizer of the stage */
+    int *stream;    /* value as codes of its stage */
+    int *codes;     /* value as codes that weighted layers read */
+    bool *positive; /* no value is below zero */
+} Quantizing;
+
+static int stage_root(const Quantizing *q, int i)
+{
+    while (q->stage[i] != i)
+        i = q->stage[i];
+    return i;
+}
+
+static void join(Quantizing *q, int i, int k)
+{
+    q->in_stage[i] = q->in_stage[k] = true;
+    q->stage[stage_root(q, i)] = stage_root(q, k);
+}
+
+/* Stages: what an addition reads, and its output with or without ReLU. */
+static void find_stages(Quantizing *q)
+{
+    const MhoNet *old = q->rebuild.old;
+
+    for (int i = 0; i < (int)old->n_nodes; i++) {
+        const MhoNode *source = &old->nodes[i];
+        while (mho_node_is(source, "relu"))
+            source = &old->nodes[source->inputs[0]];
+        if (!mho_node_is(source, "add"))
+            continue;
+        join(q, source->inputs[0], source->inputs[1]);
+        join(q, i, source->inputs[0]);
+    }
+}
+
+/* "<stem>_<suffix>", unique in both nets; the stem is the node's name without "_relu" or "_norm". */
+static void new_name(const Quantizing *q, int i, const char *suffix, char name[MHO_NAME_MAX])
+{
+    const char *old = q->rebuild.old->nodes[i].name;
+    size_t stem = strlen(old);
+
+    if (stem > 5 && (strcmp(old + stem - 5, "_relu") == 0 || strcmp(old + stem - 5, "_norm") == 0))
+        stem -= 5;
+    if (stem > MHO_NAME_MAX - 16)
+        stem = MHO_NAME_MAX - 16;
+    snprintf(name, MHO_NAME_MAX, "%.*s_%s", (int)stem, old, suffix);
+    for (int k = 2; mho_net_find(q->rebuild.old, name) >= 0 || mho_net_find(q->rebuild.made, name) >= 0; k++)
+        snprintf(name, MHO_NAME_MAX, "%.*s_%s%d", (int)stem, old, suffix, k);
+}
+
+/* A quantizer behind node `input` of the new net, for the value of old node i. */
+static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suffix, int bits, int lower, int owner,
+                               int *made, MhoError *error)
+{
+    MhoNet *net = q->rebuild.made;
+    MhoQuantizerSettings settings;
+    char name[MHO_NAME_MAX], from[MHO_NAME_MAX];
+
+    memset(&settings, 0, sizeof settings);
+    settings.bits = bits;
+    settings.lower = lower;
+    memcpy(settings.policy, q->plan->activation_policy, sizeof settings.policy);
+    if (owner >= 0)
+        snprintf(settings.share, sizeof settings.share, "%s", net->nodes[owner].name);
+    new_name(q, i, suffix, name);
+    memcpy(from, net->nodes[input].name, sizeof from);
+    const MhoStatus status = mho_net_add(net, name, "quantizer", &settings, sizeof settings, from, NULL, error);
+    *made = (int)net->n_nodes - 1;
+    return status;
+}
+
+/* The value of old node i as codes of its stage. */
+static MhoStatus need_stream(Quantizing *q, int i, MhoError *error)
+{
+    if (q->stream[i] >= 0)
+        return MHO_OK;
+    int *owner = &q->owner[stage_root(q, i)];
+    const bool positive = q->positive[i];
+    const MhoStatus status =
+        add_quantizer(q, i, q->rebuild.map[i], "stream", positive ? STREAM_BITS_POSITIVE : STREAM_BITS_SIGNED,
+                      positive ? 0 : -1, *owner, &q->stream[i], error);
+    if (*owner < 0)
+        *owner = q->stream[i];
+    return status;
+}
+
+/* The value of old node i as codes at the activation bits. */
+static MhoStatus need_codes(Quantizing *q, int i, MhoError *error)
+{
+    const MhoNode *node = &q->rebuild.old->nodes[i];
+    int input = q->rebuild.map[i], bits = q->plan->activation_bits;
+
+    if (q->codes[i] >= 0)
+        return MHO_OK;
+    if (q->in_stage[i]) {
+        const MhoStatus status = need_stream(q, i, error);
+        if (status != MHO_OK)
+            return status;
+        input = q->stream[i];
+    } else if (mho_node_is_sum_pool(node) && bits < POOL_BITS) {
+        bits = POOL_BITS;
+    }
+    return add_quantizer(q, i, input, "codes", bits, q->positive[i] ? 0 : -1, -1, &q->codes[i], error);
+}
+
+/* What old node i reads from `from`: node of the new net into map[from] for the time of adding i. */
+static MhoStatus choose_input(Quantizing *q, const MhoNode *node, int from, int *chosen, MhoError *error)
+{
+    const bool relu = mho_node_is(&q->rebuild.old->nodes[from], "relu");
+    MhoStatus status = MHO_OK;
+
+    if (mho_node_is(node, "add") || (mho_node_is(node, "pool") && q->in_stage[from])) {
+        status = need_stream(q, from, error);
+        *chosen = q->stream[from];
+    } else if (mho_node_conv(node) || mho_node_is(node, "pool") || relu) {
+        status = need_codes(q, from, error);
+        *chosen = q->codes[from];
+    } else {
+        *chosen = q->rebuild.map[from];
+    }
+    return status;
+}
+
+static MhoStatus quantize_node(Quantizing *q, int i, MhoError *error)
+{
+    const MhoNode *node = &q->rebuild.old->nodes[i];
+    int chosen[MHO_NODE_MAX_INPUTS] = {-1, -1}, kept[MHO_NODE_MAX_INPUTS];
+    _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
+    MhoStatus status = MHO_OK;
+
+    if (mho_node_is(node, "relu")) {
+        q->rebuild.map[i] = q->rebuild.map[node->inputs[0]];
+        q->positive[i] = true;
+        return MHO_OK;
+    }
+    q->positive[i] = node->n_inputs == 0 || mho_node_is(node, "pool") || mho_node_is(node, "add");
+    for (int k = 0; k < node->n_inputs && status == MHO_OK; k++) {
+        q->positive[i] = q->positive[i] && q->positive[node->inputs[k]];
+        status = choose_input(q, node, node->inputs[k], &chosen[k], error);
+    }
+    if (status != MHO_OK)
+        return status;
+    memcpy(settings, node->settings, sizeof settings);
+    if (mho_node_conv(node)) {
+        MhoConvSettings *conv = (MhoConvSettings *)(void *)settings;
+        conv->bits = q->plan->weight_bits;
+        conv->scale = q->plan->scale;
+        memcpy(conv->policy, q->plan->weight_policy, sizeof conv->policy);
+    }
+    for (int k = 0; k < node->n_inputs; k++) {
+        kept[k] = q->rebuild.map[node->inputs[k]];
+        q->rebuild.map[node->inputs[k]] = chosen[k];
+    }
+    status = mho_rebuild_keep(&q->rebuild, i, settings, error);
+    for (int k = node->n_inputs - 1; k >= 0; k--)
+        q->rebuild.map[node->inputs[k]] = kept[k];
+    if (node->n_inputs == 0 || mho_node_is_max_pool(node))
+        q->codes[i] = q->rebuild.map[i];
+    return status;
+}
+
+static MhoStatus quantize_float(const MhoNet *net, const MhoQuantPlan *plan, MhoNet *made, MhoError *error)
+{
+    const size_t n = net->n_nodes;
+    int *numbers = calloc(5 * n, sizeof *numbers);
+    bool *flags = calloc(2 * n, sizeof *flags);
+    MhoStatus status = MHO_OK;
+    Quantizing q = {.rebuild = {.old = net, .made = made}, .plan = plan};
+
+    if (!numbers || !flags) {
+        status = mho_fail(error, MHO_MEMORY, "out of memory for quantizing network '%s'", net->name);
+    } else {
+        for (size_t i = 0; i < 5 * n; i++)
+            numbers[i] = i < n ? (int)i : -1;
+        q.stage = numbers;
+        q.owner = numbers + n;
+        q.stream = numbers + 2 * n;
+        q.codes = numbers + 3 * n;
+        q.rebuild.map = numbers + 4 * n;
+        q.in_stage = flags;
+        q.positive = flags + n;
+        find_stages(&q);
+    }
+    for (size_t i = 0; i < n && status == MHO_OK; i++)
+        status = quantize_node(&q, (int)i, error);
+    free(numbers);
+    free(flags);
+    return status;
+}
+
+bool mho_node_in_stage(const MhoNet *net, size_t i)
+{
+    const MhoQuantizerSettings *own = mho_node_quantizer(&net->nodes[i]);
+
+    if (own->share[0])
+        return true;
+    for (size_t k = 0; k < net->n_nodes; k++) {
+        const MhoQuantizerSettings *other = mho_node_quantizer(&net->nodes[k]);
+        if (other && strcmp(other->share, net->nodes[i].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The same graph at other bits. */
+static MhoStatus change_bits(const MhoNet *net, const MhoQuantPlan *plan, MhoNet *made, MhoError *error)
+{
+    MhoRebuild rebuild = {.old = net, .made = made, .map = calloc(net->n_nodes, sizeof(int))};
+    MhoStatus status = MHO_OK;
+
+    if (!rebuild.map)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for quantizing network '%s'", net->name);
+    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++) {
+        const MhoNode *node = &net->nodes[i];
+        _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
+        memcpy(settings, node->settings, sizeof settings);
+        if (mho_node_conv(node)) {
+            MhoConvSettings *conv = (MhoConvSettings *)(void *)settings;
+            conv->bits = plan->weight_bits;
+            conv->scale = plan->scale;
+            conv->adc_range = false; /* counts units of other sums */
+            memcpy(conv->policy, plan->weight_policy, sizeof conv->policy);
+        } else if (mho_node_quantizer(node)) {
+            MhoQuantizerSettings *quantizer = (MhoQuantizerSettings *)(void *)settings;
+            const bool sums = mho_node_is_sum_pool(&net->nodes[node->inputs[0]]);
+            if (!mho_node_in_stage(net, i))
+                quantizer->bits = sums && plan->activation_bits < POOL_BITS ? POOL_BITS : plan->activation_bits;
+            memcpy(quantizer->policy, plan->activation_policy, sizeof quantizer->policy);
+        }
+        status = mho_rebuild_keep(&rebuild, (int)i, settings, error);
+    }
+    free(rebuild.map);
+    return status;
+}
+
+static bool has_codes(const MhoNet *net)
+{
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
+        if (mho_node_quantizer(&net->nodes[i]) || (conv && conv->bits > 0))
+            return true;
+    }
+    return false;
+}
+
+static const char *node_policy(const MhoNode *node)
+{
+    const MhoConvSettings *conv = mho_node_conv(node);
+
+    return conv ? conv->policy : mho_node_quantizer(node)->policy;
+}
+
+/* Scales that the old net does not have, or has for another policy, are unset. */
+static void unset_new_scales(const MhoNet *old, MhoNet *made)
+{
+    for (size_t i = 0; i < made->n_nodes; i++) {
+        MhoNode *node = &made->nodes[i];
+        MhoNodeArray *scale = mho_node_array(node, "log_scale");
+        if (!scale)
+            continue;
+        const int at = mho_net_find(old, node->name);
+        const MhoNodeArray *before = at >= 0 ? mho_node_array(&old->nodes[at], "log_scale") : NULL;
+        const char *policy = node_policy(node);
+        const bool kept = before && before->n == scale->n &&
+                          strcspn(policy, " ") == strcspn(node_policy(&old->nodes[at]), " ") &&
+                          strncmp(policy, node_policy(&old->nodes[at]), strcspn(policy, " ")) == 0;
+        for (size_t k = 0; !kept && k < scale->n; k++)
+            scale->value[k] = NAN;
+    }
+}
+
+/* e^s of a quantizer in deviations; 0: its policy has another rule. */
+static MhoStatus range_deviations(const MhoNode *node, double *deviations, MhoError *error)
+{
+    MhoPolicy policy;
+    const MhoStatus status = mho_policy_open(node, &policy, error);
+
+    *deviations = 0.0;
+    if (status != MHO_OK || !policy.quantizer->range)
+        return status;
+    const MhoRangeFit fit = policy.quantizer->range(policy.params, mho_node_quantizer(node)->bits);
+    *deviations = fit.rule == MHO_FIT_DEVIATIONS ? fit.value : 0.0;
+    return MHO_OK;
+}
+
+MhoStatus mho_net_keep_deviations(const MhoNet *old, MhoNet *made, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+
+    for (size_t i = 0; i < made->n_nodes && status == MHO_OK; i++) {
+        MhoNode *node = &made->nodes[i];
+        const int at = mho_net_find(old, node->name);
+        MhoNodeArray *scale = mho_node_quantizer(node) ? mho_node_array(node, "log_scale") : NULL;
+        double before = 0.0, after = 0.0;
+
+        if (!scale || at < 0 || !mho_node_quantizer(&old->nodes[at]))
+            continue;
+        status = range_deviations(&old->nodes[at], &before, error);
+        if (status == MHO_OK)
+            status = range_deviations(node, &after, error);
+        if (status == MHO_OK && before > 0.0 && after > 0.0)
+            scale->value[0] += (float)mho_ln(after / before);
+    }
+    return status;
+}
+
+MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **quantized, MhoError *error)
+{
+    MhoNet *made = NULL;
+
+    *quantized = NULL;
+    if (plan->weight_bits < 1 || plan->activation_bits < 1)
+        return mho_fail(error, MHO_USAGE,
+                        "network '%s': a quantized network needs weight and activation bits, not %d and %d", net->name,
+                        plan->weight_bits, plan->activation_bits);
+    MhoStatus status = mho_net_create(net->name, &made, error);
+    if (status == MHO_OK)
+        status = has_codes(net) ? change_bits(net, plan, made, error) : quantize_float(net, plan, made, error);
+    if (status == MHO_OK)
+        status = mho_net_finish(made, error);
+    for (size_t i = 0; status == MHO_OK && i < made->n_nodes; i++)
+        status = mho_policy_check(&made->nodes[i], error);
+    if (status != MHO_OK) {
+        mho_net_destroy(made);
+        return status;
+    }
+    mho_net_copy_values(net, made);
+    unset_new_scales(net, made);
+    memcpy(made->recipe, net->recipe, sizeof made->recipe);
+    status = mho_net_keep_deviations(net, made, error);
+    if (status != MHO_OK) {
+        mho_net_destroy(made);
+        return status;
+    }
+    *quantized = made;
+    return MHO_OK;
+}
+
+MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error)
+{
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        MhoNode *node = &net->nodes[i];
+        const MhoConvSettings *conv = mho_node_conv(node);
+        MhoNodeArray *scale = mho_node_array(node, "log_scale"), *weight = mho_node_array(node, "weight");
+        bool unset = false;
+        for (size_t k = 0; scale && k < scale->n; k++)
+            unset = unset || isnan(scale->value[k]);
+        if (!conv || conv->bits == 0 || !unset || !weight)
+            continue;
+        MhoPolicy policy;
+        MhoQuantShape shape = {
+            .bits = conv->bits, .lower = -1, .channels = scale->n, .per_channel = weight->n / scale->n};
+        MhoStatus status = mho_policy_open(node, &policy, error);
+        if (status == MHO_OK)
+            status = mho_policy_scratch(node, policy.quantizer, &shape, error);
+        if (status != MHO_OK)
+            return status;
+        policy.quantizer->fit(policy.params, shape, weight->value, scale->value);
+        free(shape.scratch);
+    }
+    return MHO_OK;
+}

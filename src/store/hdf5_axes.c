@@ -1,0 +1,272 @@
+/* hdf5_axes.c - where the dimensions of a record's axes are defined in a netCDF-4 file.
+ *
+ * netCDF-4 looks a dimension up by name in the variable's group, then in the parents. So an axis with one length in the
+ * whole file belongs to the root and is shared; one whose length differs between groups belongs to each group.
+ */
+#include "store/axes_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An axis and its length, counted over the whole file. */
+typedef struct Use {
+    const char *axis;
+    size_t length;
+    bool several; /* lengths */
+} Use;
+
+typedef struct Uses {
+    Use *list;
+    size_t n, capacity;
+} Uses;
+
+/* The groups from the root down to the one being looked at. */
+typedef struct Trail {
+    const struct Trail *parent;
+    const MhoRecord *group;
+} Trail;
+
+static const char *axis_name(const MhoArray *array, size_t i)
+{
+    if (array->axis[i] != NULL && array->axis[i][0] != '\0') {
+        return array->axis[i];
+    }
+    return array->rank == 1 ? array->name : NULL;
+}
+
+static bool is_coordinate(const MhoArray *array)
+{
+    return array->rank == 1 && strcmp(axis_name(array, 0), array->name) == 0;
+}
+
+static const MhoArray *find_array(const MhoRecord *group, const char *name)
+{
+    for (size_t i = 0; i < group->n_arrays; i++) {
+        if (strcmp(group->arrays[i]->name, name) == 0) {
+            return group->arrays[i];
+        }
+    }
+    return NULL;
+}
+
+static bool name_taken(const MhoScope *scope, const char *name)
+{
+    const MhoRecord *group = scope->group;
+
+    for (size_t i = 0; i < group->n_children; i++) {
+        if (strcmp(group->children[i]->name, name) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < scope->n; i++) {
+        if (strcmp(scope->list[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return find_array(group, name) != NULL;
+}
+
+/* The name in the file: the axis' own when free, else with the length, else with underscores. NULL: out of memory. */
+static char *free_name(const MhoScope *scope, const char *wanted, size_t length)
+{
+    const size_t room = strlen(wanted) + 64;
+    char *name = malloc(room);
+    int padding = 0;
+
+    if (name == NULL) {
+        return NULL;
+    }
+    (void)snprintf(name, room, "%s", wanted);
+    while (name_taken(scope, name) && padding < 32) {
+        (void)snprintf(name, room, "%s_%zu%.*s", wanted, length, padding, "________________________________");
+        padding++;
+    }
+    return name;
+}
+
+static MhoStatus scope_add(MhoScope *scope, MhoDimension dimension, const char *wanted, MhoError *error)
+{
+    MhoDimension *grown;
+
+    dimension.name = dimension.coordinate != NULL ? strdup(wanted) : free_name(scope, wanted, dimension.length);
+    grown = realloc(scope->list, (scope->n + 1) * sizeof *grown);
+    if (grown != NULL) {
+        scope->list = grown;
+    }
+    if (grown == NULL || dimension.name == NULL) {
+        free(dimension.name);
+        return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
+    }
+    scope->list[scope->n++] = dimension;
+    return MHO_OK;
+}
+
+/* A named dimension of that length as seen from scope, unless a nearer one hides its name. */
+static const MhoDimension *find_named(const MhoScope *scope, const char *axis, size_t length)
+{
+    const MhoDimension *found = NULL;
+    const MhoScope *at = scope;
+
+    for (; at != NULL && found == NULL; at = at->parent) {
+        for (size_t i = 0; i < at->n && found == NULL; i++) {
+            const MhoDimension *d = &at->list[i];
+            if (d->axis != NULL && strcmp(d->axis, axis) == 0 && d->length == length) {
+                found = d;
+            }
+        }
+        if (found != NULL) {
+            break;
+        }
+    }
+    for (const MhoScope *near = scope; found != NULL && near != at; near = near->parent) {
+        for (size_t i = 0; i < near->n; i++) {
+            if (strcmp(near->list[i].name, found->name) == 0) {
+                return NULL;
+            }
+        }
+    }
+    return found;
+}
+
+const MhoDimension *mho_scope_find(const MhoScope *scope, const MhoArray *array, size_t i)
+{
+    const char *axis = axis_name(array, i);
+
+    if (axis != NULL) {
+        return find_named(scope, axis, array->shape[i]);
+    }
+    for (size_t k = 0; k < scope->n; k++) {
+        if (scope->list[k].owner == array && scope->list[k].index == i) {
+            return &scope->list[k];
+        }
+    }
+    return NULL;
+}
+
+static bool has_coordinate(const Trail *trail, const char *axis, size_t length)
+{
+    for (; trail != NULL; trail = trail->parent) {
+        const MhoArray *array = find_array(trail->group, axis);
+        if (array != NULL && is_coordinate(array) && array->shape[0] == length) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static MhoStatus count_use(Uses *uses, const char *axis, size_t length, MhoError *error)
+{
+    for (size_t i = 0; i < uses->n; i++) {
+        if (strcmp(uses->list[i].axis, axis) == 0) {
+            uses->list[i].several = uses->list[i].several || uses->list[i].length != length;
+            return MHO_OK;
+        }
+    }
+    if (uses->n == uses->capacity) {
+        const size_t capacity = 2 * uses->capacity + 16;
+        Use *grown = realloc(uses->list, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
+        }
+        uses->list = grown;
+        uses->capacity = capacity;
+    }
+    uses->list[uses->n++] = (Use){.axis = axis, .length = length};
+    return MHO_OK;
+}
+
+/* Count every named axis below group that has no coordinate in its group or a parent. */
+static MhoStatus count_uses(const MhoRecord *group, const Trail *parent, Uses *uses, MhoError *error)
+{
+    const Trail trail = {parent, group};
+    MhoStatus status = MHO_OK;
+
+    for (size_t k = 0; k < group->n_arrays && status == MHO_OK; k++) {
+        const MhoArray *array = group->arrays[k];
+        for (size_t i = 0; i < array->rank && status == MHO_OK; i++) {
+            const char *axis = axis_name(array, i);
+            if (axis != NULL && !has_coordinate(&trail, axis, array->shape[i])) {
+                status = count_use(uses, axis, array->shape[i], error);
+            }
+        }
+    }
+    for (size_t i = 0; i < group->n_children && status == MHO_OK; i++) {
+        status = count_uses(group->children[i], &trail, uses, error);
+    }
+    return status;
+}
+
+static MhoStatus add_shared(MhoScope *root, MhoError *error)
+{
+    Uses uses = {0};
+    MhoStatus status = count_uses(root->group, NULL, &uses, error);
+
+    for (size_t i = 0; i < uses.n && status == MHO_OK; i++) {
+        const Use *use = &uses.list[i];
+        if (!use->several && !name_taken(root, use->axis)) {
+            status = scope_add(root, (MhoDimension){.axis = use->axis, .length = use->length}, use->axis, error);
+        }
+    }
+    free(uses.list);
+    return status;
+}
+
+static MhoStatus add_local(MhoScope *scope, const MhoArray *array, size_t i, MhoError *error)
+{
+    MhoDimension dimension = {.axis = axis_name(array, i), .length = array->shape[i]};
+    char *wanted;
+    size_t room;
+    MhoStatus status;
+
+    if (dimension.axis != NULL) {
+        return scope_add(scope, dimension, dimension.axis, error);
+    }
+    dimension.owner = array;
+    dimension.index = i;
+    room = strlen(array->name) + 24;
+    wanted = malloc(room);
+    if (wanted == NULL) {
+        return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
+    }
+    (void)snprintf(wanted, room, "%s_%zu", array->name, i);
+    status = scope_add(scope, dimension, wanted, error);
+    free(wanted);
+    return status;
+}
+
+MhoStatus mho_scope_create(MhoScope *scope, const MhoScope *parent, const MhoRecord *group, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+
+    *scope = (MhoScope){.parent = parent, .group = group};
+    for (size_t k = 0; k < group->n_arrays && status == MHO_OK; k++) {
+        const MhoArray *array = group->arrays[k];
+        if (is_coordinate(array)) {
+            status =
+                scope_add(scope, (MhoDimension){.axis = array->name, .coordinate = array, .length = array->shape[0]},
+                          array->name, error);
+        }
+    }
+    if (status == MHO_OK && parent == NULL) {
+        status = add_shared(scope, error);
+    }
+    for (size_t k = 0; k < group->n_arrays && status == MHO_OK; k++) {
+        const MhoArray *array = group->arrays[k];
+        for (size_t i = 0; i < array->rank && status == MHO_OK; i++) {
+            if (mho_scope_find(scope, array, i) == NULL) {
+                status = add_local(scope, array, i, error);
+            }
+        }
+    }
+    return status;
+}
+
+void mho_scope_release(MhoScope *scope)
+{
+    for (size_t i = 0; i < scope->n; i++) {
+        free(scope->list[i].name);
+    }
+    free(scope->list);
+    *scope = (MhoScope){0};
+}

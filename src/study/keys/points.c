@@ -1,0 +1,216 @@
+/* points.c - combinations of the axes, merged where they are the same point. */
+#include "study/keys/points.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "study/keys/train_chip.h"
+
+enum { MAX_COMBINATIONS = 1000000 };
+
+static void point_clear(MhoPoint *point)
+{
+    mho_settings_destroy(point->settings);
+    free(point->text);
+    *point = (MhoPoint){0};
+}
+
+void mho_grid_destroy(MhoGrid *grid)
+{
+    for (size_t i = 0; i < grid->n_points; i++)
+        point_clear(&grid->points[i]);
+    free(grid->points);
+    free(grid->point_of);
+    *grid = (MhoGrid){0};
+}
+
+/* Are all models there, and do their parameters fit each other? Asked of every point before any runs. */
+static MhoStatus check_names(const MhoSettings *settings, MhoError *error)
+{
+    MhoChipConfig config;
+    MhoQuantParams quant;
+    MhoTrainChip chip = {0};
+    const MhoAllocator *allocator;
+    const void *params;
+    MhoStatus status = mho_settings_chip_config(settings, &config, error);
+    if (status == MHO_OK)
+        status = mho_settings_policies(settings, &quant, error);
+    if (status == MHO_OK && mho_settings_uses(settings, "train.chip"))
+        status = mho_train_chip_create(mho_settings_train(settings)->chip, 0, &chip, error);
+    mho_train_chip_destroy(&chip);
+    if (status == MHO_OK && mho_settings_uses(settings, "allocate.name"))
+        status = mho_settings_allocator(settings, &allocator, &params, error);
+    return status;
+}
+
+/* Settings, indices and text of combination number `at` (row-major: the last axis runs fastest). */
+static MhoStatus point_make(const MhoStudy *study, size_t at, MhoPoint *point, MhoError *error)
+{
+    *point = (MhoPoint){0};
+    MhoStatus status = mho_settings_copy(study->settings, &point->settings, error);
+    for (size_t i = study->n_axes; i-- > 0;) {
+        const MhoAxis *axis = &study->axes[i];
+        if (axis->zipped)
+            continue;
+        for (size_t k = 0; k < mho_axes_together(study, i); k++)
+            point->value[i + k] = at % axis->n;
+        at /= axis->n;
+    }
+    for (size_t i = 0; i < study->n_axes && status == MHO_OK; i++) {
+        const MhoAxis *axis = &study->axes[i];
+        status = mho_settings_set(point->settings, axis->key, axis->values[point->value[i]], NULL, error);
+    }
+    if (status == MHO_OK)
+        status = check_names(point->settings, error);
+    for (size_t i = 0; i < study->n_axes && status == MHO_OK; i++)
+        point->applies[i] = mho_settings_uses(point->settings, study->axes[i].key);
+    if (status == MHO_OK) {
+        char *results = mho_settings_canonical(point->settings, false);
+        char *recipe = mho_settings_canonical(point->settings, true);
+        size_t size = results && recipe ? strlen(results) + strlen(recipe) + 2 : 0;
+        point->text = size ? malloc(size) : NULL;
+        if (point->text) {
+            /* a swept recipe makes another model, a swept model file too */
+            memcpy(point->text, results, strlen(results) + 1);
+            strcat(point->text, "\n");
+            strcat(point->text, recipe);
+        } else {
+            status = mho_fail(error, MHO_MEMORY, "out of memory for the grid");
+        }
+        free(results);
+        free(recipe);
+    }
+    if (status != MHO_OK)
+        point_clear(point);
+    return status;
+}
+
+static bool same_point(const MhoPoint *a, const MhoPoint *b)
+{
+    return strcmp(a->text, b->text) == 0 &&
+           strcmp(mho_settings_study(a->settings)->model, mho_settings_study(b->settings)->model) == 0;
+}
+
+/* Where a point stands in slots (open addressing: index + 1 into points, 0: free), or the free slot where it would. */
+static size_t *slot_of(const MhoGrid *grid, size_t *slots, size_t n_slots, const MhoPoint *point)
+{
+    size_t at = mho_digest64(point->text, strlen(point->text)) & (n_slots - 1);
+    while (slots[at] && !same_point(point, &grid->points[slots[at] - 1]))
+        at = (at + 1) & (n_slots - 1);
+    return &slots[at];
+}
+
+static MhoStatus check_axes(const MhoGrid *grid, MhoError *error)
+{
+    for (size_t i = 0; i < grid->study->n_axes; i++) {
+        const char *key = grid->study->axes[i].key;
+        if (mho_settings_through_model(key) && !grid->study->has_train)
+            return mho_fail(error, MHO_USAGE, "sweep.%s: the study has no train: section, so no model is trained and "
+                            "the sweep would change nothing", key);
+        bool used = false;
+        for (size_t p = 0; p < grid->n_points && !used; p++)
+            used = grid->points[p].applies[i];
+        if (!used)
+            return mho_fail(error, MHO_USAGE, "sweep.%s: no point of this study uses it, so the sweep would change "
+                            "nothing; choose a model that does or take the axis out", key);
+    }
+    return MHO_OK;
+}
+
+static bool is_used(const MhoGrid *grid, const char *key)
+{
+    for (size_t p = 0; p < grid->n_points; p++)
+        if (mho_settings_uses(grid->points[p].settings, key))
+            return true;
+    return false;
+}
+
+/* What a key of training that nothing uses is for. */
+static const char *user_of(const char *key)
+{
+    static const struct {
+        const char *lead, *user;
+    } users[] = {
+        {"train.noise.", "a quantized stage"},
+        {"train.staged.layers", "a quantized stage with injected noise (quant.weight.name=uniq, train.staged.noise)"},
+        {"train.staged.", "a quantized stage whose quantizer of weights injects noise (quant.weight.name=uniq)"},
+        {"train.chip", "a stage chip or a stage allocate with allocate.feedback=chip"},
+        {"allocate.probe_chips", "a stage allocate with allocate.feedback=chip"},
+        {"allocate.recovery_", "a stage allocate"},
+        {"allocate.recovery", "a stage allocate with allocate.feedback=chip"},
+    };
+    for (size_t i = 0; i < sizeof users / sizeof *users; i++)
+        if (strncmp(key, users[i].lead, strlen(users[i].lead)) == 0)
+            return users[i].user;
+    bool own = strchr(key + strlen("allocate."), '.') != NULL;
+    return own ? "a stage allocate by this allocator (allocate.name)" : "a stage allocate";
+}
+
+/* Noise or a chip of training that is asked for, but has no stage. */
+static MhoStatus check_stages(const MhoGrid *grid, MhoError *error)
+{
+    const MhoSettings *settings = grid->study->settings;
+    const MhoSection *sections;
+    MhoSettings *defaults = NULL;
+    size_t n = mho_settings_sections(settings, &sections);
+    MhoStatus status = mho_settings_create(&defaults, error);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t p = 0; p < sections[i].model->n_params && status == MHO_OK; p++) {
+            char key[MHO_KEY_MAX * 2], value[MHO_TEXT_MAX], usual[MHO_TEXT_MAX];
+            snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
+            if (!mho_settings_needs_stage(key))
+                continue;
+            mho_settings_format(settings, key, value, sizeof value);
+            mho_settings_format(defaults, key, usual, sizeof usual);
+            if (strcmp(value, usual) != 0 && !is_used(grid, key))
+                status = mho_fail(error, MHO_USAGE, "%s: only %s uses it, and with train.ladder = %s it would change "
+                                  "nothing; add what is missing or take the key out", key, user_of(key),
+                                  mho_settings_train(settings)->ladder);
+        }
+    }
+    mho_settings_destroy(defaults);
+    return status;
+}
+
+MhoStatus mho_grid_create(const MhoStudy *study, MhoGrid *grid, MhoError *error)
+{
+    *grid = (MhoGrid){.study = study, .n_combinations = 1};
+    for (size_t i = 0; i < study->n_axes; i += mho_axes_together(study, i)) {
+        if (study->axes[i].n > MAX_COMBINATIONS / grid->n_combinations)
+            return mho_fail(error, MHO_USAGE, "sweep: more than %d combinations", MAX_COMBINATIONS);
+        grid->n_combinations *= study->axes[i].n;
+    }
+    size_t n_slots = 2;
+    while (n_slots < 2 * grid->n_combinations)
+        n_slots *= 2;
+    size_t *slots = calloc(n_slots, sizeof *slots);
+    grid->points = calloc(grid->n_combinations, sizeof *grid->points);
+    grid->point_of = calloc(grid->n_combinations, sizeof *grid->point_of);
+    MhoStatus status = MHO_OK;
+    if (!slots || !grid->points || !grid->point_of)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for the grid");
+    for (size_t at = 0; at < grid->n_combinations && status == MHO_OK; at++) {
+        MhoPoint point;
+        status = point_make(study, at, &point, error);
+        if (status != MHO_OK)
+            break;
+        size_t *slot = slot_of(grid, slots, n_slots, &point);
+        if (*slot) {
+            point_clear(&point);
+        } else {
+            grid->points[grid->n_points++] = point;
+            *slot = grid->n_points;
+        }
+        grid->point_of[at] = *slot - 1;
+    }
+    free(slots);
+    if (status == MHO_OK)
+        status = check_axes(grid, error);
+    if (status == MHO_OK)
+        status = check_stages(grid, error);
+    if (status != MHO_OK)
+        mho_grid_destroy(grid);
+    return status;
+}

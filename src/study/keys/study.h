@@ -1,0 +1,56 @@
+/* study.h - a study: settings, the axes that are swept, and where it came from.
+ *
+ * Read from YAML and then from --set key=value on the command line, which wins. A value that is a list ("[4, 6, 8]",
+ * "4,6,8") or a range ("4:8:2", first:last:step; last is a value when a step meets it) makes an axis of any key.
+ * Several keys move together under one name, "a,b,c", by rows of values, "[[0, 0, 0], [0.2, 0.2, 1]]".
+ */
+#ifndef MHO_STUDY_KEYS_STUDY_H
+#define MHO_STUDY_KEYS_STUDY_H
+
+#include "study/keys/settings.h"
+
+enum { MHO_MAX_AXES = 8, MHO_MAX_AXIS_VALUES = 4096 };
+
+typedef struct MhoAxis {
+    char key[MHO_KEY_MAX];
+    size_t n;
+    char **values; /* (n) text, each valid for its key */
+    bool zipped;   /* moves together with the axis before it, which has as many values */
+} MhoAxis;
+
+typedef struct MhoStudy {
+    char path[4096];      /* of the YAML file; "" when there is none */
+    MhoSettings *settings;
+    MhoAxis axes[MHO_MAX_AXES];
+    size_t n_axes;
+    bool has_train;       /* the file has a train: section, so a missing model can be made */
+} MhoStudy;
+
+/* path NULL: defaults only. Unknown, duplicate, misspelt, out-of-range and non-finite values are USAGE errors with
+ * file, line, key and the nearest known key. */
+MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error) MHO_CHECKED;
+
+/* One "key=value" of the command line. */
+MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error) MHO_CHECKED;
+void mho_study_destroy(MhoStudy *study);
+
+/* Number of axes that move together from axis `first` on, which is not zipped itself: 1 for an axis of its own. */
+size_t mho_axes_together(const MhoStudy *study, size_t first);
+
+/* Text that identifies the study and makes it again: a line "key=value" for every value that is not the default, lists
+ * for axes; the caller frees it. NULL: out of memory. */
+char *mho_study_text(const MhoStudy *study);
+MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *study, MhoError *error) MHO_CHECKED;
+
+/* The recipe's digest (64 hex digits) for settings: what a model file made by `train:` must carry. */
+MhoStatus mho_recipe_digest(const MhoSettings *settings, char hex[65], MhoError *error) MHO_CHECKED;
+
+/* Model path of settings: relative paths are below the current folder; {recipe} is filled in. */
+MhoStatus mho_model_path(const MhoSettings *settings, char *path, size_t size, MhoError *error) MHO_CHECKED;
+
+/* Where a family of models keeps its float net: of the same name with "float-" and 12 digits of `recipe` for {recipe}.
+ * "" when the name has no {recipe}. */
+MhoStatus mho_model_float_path(const MhoSettings *settings, const char *recipe, char *path, size_t size,
+                               MhoError *error) MHO_CHECKED;
+
+#endif

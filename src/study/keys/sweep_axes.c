@@ -1,0 +1,341 @@
+/* sweep_axes.c - the axes of a study: one key with a list or range of values, or several keys that move together, each row of
+ * whose list gives a value to every key. */
+#include "study/keys/sweep_axes_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void axis_clear(MhoAxis *axis)
+{
+    for (size_t i = 0; i < axis->n; i++)
+        free(axis->values[i]);
+    free(axis->values);
+    *axis = (MhoAxis){0};
+}
+
+void mho_axes_clear(MhoStudy *study)
+{
+    for (size_t i = 0; i < study->n_axes; i++)
+        axis_clear(&study->axes[i]);
+    study->n_axes = 0;
+}
+
+size_t mho_axes_together(const MhoStudy *study, size_t first)
+{
+    size_t n = 1;
+    while (first + n < study->n_axes && study->axes[first + n].zipped)
+        n++;
+    return n;
+}
+
+bool mho_is_axis(const MhoStudy *study, const char *key)
+{
+    for (size_t i = 0; i < study->n_axes; i++)
+        if (strcmp(study->axes[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+static bool has_key(const MhoKeys *keys, const char *key)
+{
+    for (size_t i = 0; i < keys->n; i++)
+        if (strcmp(keys->name[i], key) == 0)
+            return true;
+    return false;
+}
+
+MhoStatus mho_keys_split(const char *text, const char *where, MhoKeys *keys, MhoError *error)
+{
+    const char *lead = where ? where : "", *colon = where ? ": " : "";
+    *keys = (MhoKeys){0};
+    for (bool more = true; more;) {
+        size_t length = strcspn(text, ","), end = length;
+        size_t start = strspn(text, " ");
+        while (end > start && text[end - 1] == ' ')
+            end--;
+        if (keys->n == MHO_MAX_AXES)
+            return mho_fail(error, MHO_USAGE, "%s%s%s: a sweep has at most %d axes", lead, colon, keys->name[0],
+                            MHO_MAX_AXES);
+        char key[MHO_KEY_MAX] = "";
+        int n = end > start ? snprintf(key, sizeof key, "%.*s", (int)(end - start), text + start) : 0;
+        if (n <= 0 || (size_t)n >= sizeof key)
+            return mho_fail(error, MHO_USAGE, "%s%s'%s' is no key", lead, colon, key);
+        if (has_key(keys, key))
+            return mho_fail(error, MHO_USAGE, "%s%s%s: stands twice among keys that move together", lead, colon, key);
+        memcpy(keys->name[keys->n++], key, sizeof key);
+        more = text[length] == ',';
+        text += length + more;
+    }
+    return MHO_OK;
+}
+
+/* Remove the axes of these keys; *at: where the first of them stood, or the end. */
+static MhoStatus remove_axes(MhoStudy *study, const MhoKeys *keys, const char *where, size_t *at, MhoError *error)
+{
+    *at = study->n_axes;
+    for (size_t first = 0, n; first < study->n_axes; first += n) {
+        size_t named = 0;
+        n = mho_axes_together(study, first);
+        for (size_t i = first; i < first + n; i++)
+            named += has_key(keys, study->axes[i].key);
+        if (named == 0)
+            continue;
+        for (size_t i = first; i < first + n; i++)
+            if (!has_key(keys, study->axes[i].key))
+                return mho_fail(error, MHO_USAGE,
+                                "%s%s%s: is swept together with %s; give both anew, as "
+                                "'%s,%s=[[first, first], [second, second]]'",
+                                where ? where : "", where ? ": " : "", keys->name[0], study->axes[i].key,
+                                keys->name[0], study->axes[i].key);
+        *at = first < *at ? first : *at;
+        for (size_t i = first; i < first + n; i++)
+            axis_clear(&study->axes[i]);
+        memmove(study->axes + first, study->axes + first + n, (study->n_axes - first - n) * sizeof *study->axes);
+        study->n_axes -= n;
+        n = 0;
+    }
+    *at = *at < study->n_axes ? *at : study->n_axes;
+    return MHO_OK;
+}
+
+MhoStatus mho_axes_start(MhoStudy *study, const MhoKeys *keys, const char *where, size_t *first, MhoError *error)
+{
+    for (size_t k = 0; k < keys->n; k++)
+        if (!mho_settings_find(study->settings, keys->name[k], NULL))
+            return mho_settings_unknown(study->settings, keys->name[k], where, error);
+    MhoStatus status = remove_axes(study, keys, where, first, error);
+    if (status != MHO_OK)
+        return status;
+    if (study->n_axes + keys->n > MHO_MAX_AXES)
+        return mho_fail(error, MHO_USAGE, "%s%s%s: a sweep has at most %d axes", where ? where : "", where ? ": " : "",
+                        keys->name[0], MHO_MAX_AXES);
+    memmove(study->axes + *first + keys->n, study->axes + *first, (study->n_axes - *first) * sizeof *study->axes);
+    study->n_axes += keys->n;
+    for (size_t k = 0; k < keys->n; k++) {
+        MhoAxis *axis = &study->axes[*first + k];
+        *axis = (MhoAxis){.zipped = k > 0};
+        memcpy(axis->key, keys->name[k], sizeof axis->key);
+    }
+    return MHO_OK;
+}
+
+static MhoStatus add_value(MhoAxis *axis, const char *value, MhoError *error)
+{
+    char **grown = realloc(axis->values, (axis->n + 1) * sizeof *grown);
+    if (grown)
+        axis->values = grown;
+    if (!grown || !(grown[axis->n] = strdup(value)))
+        return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", axis->key);
+    axis->n++;
+    return MHO_OK;
+}
+
+static bool is_row(const MhoAxis *axes, size_t n, size_t at, char (*row)[MHO_TEXT_MAX])
+{
+    for (size_t k = 0; k < n; k++)
+        if (strcmp(axes[k].values[at], row[k]) != 0)
+            return false;
+    return true;
+}
+
+/* Values are checked against their tables by setting them, so that a bad one is refused before anything runs. */
+MhoStatus mho_axes_push(MhoStudy *study, size_t first, const char *const *values, size_t n, const char *where,
+                        MhoError *error)
+{
+    MhoAxis *axes = &study->axes[first];
+    const char *lead = where ? where : "", *colon = where ? ": " : "";
+    char row[MHO_MAX_AXES][MHO_TEXT_MAX];
+    if (n != mho_axes_together(study, first))
+        return mho_fail(error, MHO_USAGE, "%s%s%s and the keys behind it move together: %zu values for %zu keys", lead,
+                        colon, axes->key, n, mho_axes_together(study, first));
+    MhoStatus status = MHO_OK;
+    for (size_t k = 0; k < n && status == MHO_OK; k++) {
+        status = mho_settings_set(study->settings, axes[k].key, values[k], where, error);
+        mho_settings_format(study->settings, axes[k].key, row[k], sizeof row[k]);
+    }
+    if (status != MHO_OK)
+        return status;
+    for (size_t i = 0; i < axes->n; i++)
+        if (is_row(axes, n, i, row))
+            return mho_fail(error, MHO_USAGE, "%s%s%s: %s%s stands twice in the sweep", lead, colon, axes->key, row[0],
+                            n > 1 ? " with the same others" : "");
+    if (axes->n == MHO_MAX_AXIS_VALUES)
+        return mho_fail(error, MHO_USAGE, "%s: more than %d values", axes->key, MHO_MAX_AXIS_VALUES);
+    for (size_t k = 0; k < n && status == MHO_OK; k++)
+        status = add_value(&axes[k], row[k], error);
+    return status;
+}
+
+/* first:last:step with both ends included. */
+static MhoStatus push_range(MhoStudy *study, size_t at, const char *text, const char *where, MhoError *error)
+{
+    double first, last, step;
+    char tail;
+    const char *lead = where ? where : "--set", *key = study->axes[at].key;
+    if (sscanf(text, "%lf:%lf:%lf%c", &first, &last, &step, &tail) != 3 || !isfinite(first) || !isfinite(last) ||
+        !isfinite(step))
+        return mho_fail(error, MHO_USAGE, "%s: %s: '%s' is no range; write first:last:step, as 4:8:2", lead, key, text);
+    double count = floor((last - first) / step + 1e-9) + 1.0;
+    if (!(count >= 1.0 && count <= MHO_MAX_AXIS_VALUES))
+        return mho_fail(error, MHO_USAGE, "%s: %s: the range %s has no values or more than %d", lead, key, text,
+                        MHO_MAX_AXIS_VALUES);
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < (size_t)count && status == MHO_OK; i++) {
+        char value[64];
+        const char *values[] = {value};
+        snprintf(value, sizeof value, "%.12g", first + (double)i * step);
+        status = mho_axes_push(study, at, values, 1, where, error);
+    }
+    return status;
+}
+
+void mho_write_escaped(const char *value, const char *special, FILE *out)
+{
+    for (; *value; value++) {
+        if (*value == '\n') {
+            fputs("\\n", out);
+            continue;
+        }
+        if (*value == '\\' || strchr(special, *value))
+            fputc('\\', out);
+        fputc(*value, out);
+    }
+}
+
+char *mho_unescape(char *text, char end)
+{
+    char *to = text;
+    for (; *text && (*text != end || end == '\0'); text++) {
+        if (*text == '\\' && text[1])
+            *to++ = *++text == 'n' ? '\n' : *text;
+        else
+            *to++ = *text;
+    }
+    char *rest = *text ? text + 1 : NULL;
+    *to = '\0';
+    return rest;
+}
+
+/* The next value of a list between commas, without the blanks around it; a comma of a value stands behind a backslash.
+ * *list moves on, to NULL at the end. */
+static char *next_word(char **list)
+{
+    char *word = *list + strspn(*list, " ");
+    *list = mho_unescape(word, ',');
+    size_t length = strlen(word);
+    while (length > 0 && word[length - 1] == ' ')
+        word[--length] = '\0';
+    return word;
+}
+
+static MhoStatus push_list(MhoStudy *study, size_t at, char *list, const char *where, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+    while (list && status == MHO_OK) {
+        const char *const values[] = {next_word(&list)};
+        status = mho_axes_push(study, at, values, 1, where, error);
+    }
+    return status;
+}
+
+static MhoStatus push_row(MhoStudy *study, size_t at, char *row, const char *where, MhoError *error)
+{
+    const char *values[MHO_MAX_AXES + 1];
+    size_t n = 0;
+    while (row && n <= MHO_MAX_AXES)
+        values[n++] = next_word(&row);
+    return mho_axes_push(study, at, values, n, where, error);
+}
+
+/* The first bare `end` from text on, or NULL. */
+static char *find_bare(char *text, char end)
+{
+    for (; *text && *text != end; text++)
+        text += *text == '\\' && text[1];
+    return *text ? text : NULL;
+}
+
+/* "[[a, b], [c, d]]": rows of values. */
+static MhoStatus push_rows(MhoStudy *study, size_t at, char *text, const char *where, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+    bool more = text[0] == '[';
+    while (more && status == MHO_OK) {
+        char *row = text + 1 + strspn(text + 1, " "), *end = *row == '[' ? find_bare(row, ']') : NULL;
+        if (!end)
+            break;
+        *end = '\0';
+        status = push_row(study, at, row + 1, where, error);
+        text = end + 1 + strspn(end + 1, " ");
+        more = *text == ',';
+    }
+    if (status == MHO_OK && (more || strcmp(text, "]") != 0))
+        return mho_fail(error, MHO_USAGE,
+                        "%s%s%s and the keys behind it move together: write rows with a value for each, as "
+                        "[[0, 0], [0.2, 1]]",
+                        where ? where : "", where ? ": " : "", study->axes[at].key);
+    return status;
+}
+
+/* Keys that hold no text may be swept with 4,6,8 without brackets, numbers with 4:8:2; in a text a comma is a comma. */
+static bool is_text(const MhoSettings *settings, const char *key)
+{
+    const MhoParam *param = mho_settings_find(settings, key, NULL);
+    return !param || param->type == MHO_TEXT;
+}
+
+static bool is_number(const MhoSettings *settings, const char *key)
+{
+    const MhoParam *param = mho_settings_find(settings, key, NULL);
+    return param && (param->type == MHO_REAL || param->type == MHO_INT);
+}
+
+MhoStatus mho_axes_set(MhoStudy *study, const char *key, const char *text, const char *where, MhoError *error)
+{
+    size_t length = strlen(text), at;
+    bool together = strchr(key, ',') != NULL;
+    bool bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
+    bool list = bracketed || (!is_text(study->settings, key) && strchr(text, ','));
+    bool range = !list && is_number(study->settings, key) && strchr(text, ':');
+    MhoKeys keys = {.n = 1};
+    if (!together && !list && !range) {
+        MhoStatus status = mho_settings_set(study->settings, key, text, where, error);
+        snprintf(keys.name[0], sizeof keys.name[0], "%s", key);
+        return status == MHO_OK ? remove_axes(study, &keys, where, &at, error) : status;
+    }
+    MhoStatus status = mho_keys_split(key, where, &keys, error);
+    if (status == MHO_OK)
+        status = mho_axes_start(study, &keys, where, &at, error);
+    if (status != MHO_OK || range)
+        return status == MHO_OK ? push_range(study, at, text, where, error) : status;
+    char *copy = strdup(bracketed && !together ? text + 1 : text);
+    if (!copy)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", key);
+    if (bracketed && !together)
+        copy[length - 2] = '\0';
+    status = together ? push_rows(study, at, copy, where, error) : push_list(study, at, copy, where, error);
+    free(copy);
+    return status;
+}
+
+void mho_axes_write(const MhoStudy *study, FILE *out)
+{
+    for (size_t first = 0, n; first < study->n_axes; first += n) {
+        const MhoAxis *axes = &study->axes[first];
+        n = mho_axes_together(study, first);
+        for (size_t k = 0; k < n; k++)
+            fprintf(out, "%s%s", k ? "," : "", axes[k].key);
+        fputs("=[", out);
+        for (size_t v = 0; v < axes->n; v++) {
+            fputs(v ? ", " : "", out);
+            fputs(n > 1 ? "[" : "", out);
+            for (size_t k = 0; k < n; k++) {
+                fputs(k ? ", " : "", out);
+                mho_write_escaped(axes[k].values[v], n > 1 ? ",]" : ",", out);
+            }
+            fputs(n > 1 ? "]" : "", out);
+        }
+        fputs("]\n", out);
+    }
+}

@@ -1,0 +1,75 @@
+/* model_file.h - trained networks as files, and training one when a study needs it. */
+#ifndef MHO_STUDY_MODELS_MODEL_FILE_H
+#define MHO_STUDY_MODELS_MODEL_FILE_H
+
+#include "base/log.h"
+#include "data/dataset.h"
+#include "net/graph/net.h"
+#include "study/keys/settings.h"
+
+/* What becomes of a checkpoint that an unfinished run of the same recipe has left. */
+typedef enum MhoResume {
+    MHO_RESUME_NONE,  /* training starts anew, after a warning */
+    MHO_RESUME_FOUND, /* training goes on from it; a damaged one is left behind after a warning */
+    MHO_RESUME_ASKED  /* training goes on from it; a damaged one is an error */
+} MhoResume;
+
+typedef struct MhoModelOptions {
+    const char *data;   /* --data; NULL: not given */
+    int threads;
+    int batch;          /* images classified at once; 0: the usual number */
+    bool retrain;       /* train even when a model of this recipe is there, */
+    char **made;        /* but not what was made since: paths, each between two line ends, the caller frees them. NULL:
+                         * not kept */
+    MhoResume resume;
+    bool may_train;     /* the study has a train: section */
+    const MhoLog *log;
+} MhoModelOptions;
+
+/* Load a model file (mho's own or written by another program to the documented schema). digest: 64 hex digits over its
+ * payload. */
+MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoError *error) MHO_CHECKED;
+
+/* The net of settings: loaded from its file; trained first when the file is missing or of another recipe and the study
+ * has a train: section, else an INPUT error with the remedy. */
+MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *options, MhoNet **net, char digest[65],
+                           MhoError *error) MHO_CHECKED;
+
+/* Train by the recipe of settings into path. After every epoch a checkpoint is kept, until the model is there. In a
+ * family of models, whose name has {recipe}, the ladder's float stage is trained once for all members into a model of
+ * its own beside them, named float- and 12 digits of the recipe it has alone; every member comes out with the same
+ * bytes as without it. */
+MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+                          MhoError *error) MHO_CHECKED;
+
+/* Was the model at path made since options->made was empty? */
+bool mho_model_was_made(const MhoModelOptions *options, const char *path);
+
+/* results/checkpoints/NAME-RECIPE.h5 below the current folder: NAME is the model's without folder and ending, RECIPE
+ * 12 digits. */
+MhoStatus mho_checkpoint_path(const char *model, const char *recipe, char *path, size_t size,
+                              MhoError *error) MHO_CHECKED;
+
+/* Quantize after training when the net is float and quant.weight.bits and quant.activation.bits are set; ranges come
+ * from images (n, h, w, c) of the training set. A quantized net is passed on as it is (asking it for other bits is an
+ * error). *net may be replaced. */
+MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *calibration, int threads, const MhoLog *log,
+                             MhoNet **net, MhoError *error) MHO_CHECKED;
+
+/* Images of settings: the split they are classified on, and the first `calibration` training images. HDF5 sets go
+ * through store. */
+MhoStatus mho_study_images(const MhoSettings *settings, const char *data_option, MhoDataset *set,
+                           MhoError *error) MHO_CHECKED;
+MhoStatus mho_study_calibration(const MhoSettings *settings, const char *data_option, MhoDataset *set,
+                                MhoError *error) MHO_CHECKED;
+/* Halves of the training set: what is trained on and what validates. */
+MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *kept, MhoDataset *held,
+                             MhoError *error) MHO_CHECKED;
+
+/* Create every folder on the way to path. */
+MhoStatus mho_make_folders(const char *path, MhoError *error) MHO_CHECKED;
+
+/* IO error when no file can be made in the folder of path: known before hours of work, not after. */
+MhoStatus mho_check_writable(const char *path, MhoError *error) MHO_CHECKED;
+
+#endif

@@ -1,0 +1,303 @@
+/* model_train.c - from the recipe of settings to a model file: images, the chip it trains on, a float net that a family
+ * of models shares, and the checkpoint that a stopped run leaves. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/store.h"
+#include "study/models/model_file.h"
+#include "study/keys/study.h"
+#include "study/keys/train_chip.h"
+
+enum { PATH_BYTES = 4096 };
+
+typedef struct Training {
+    const MhoSettings *settings;
+    const MhoModelOptions *options;
+    const char *path;
+    char recipe[65], checkpoint[PATH_BYTES];
+    MhoQuantParams quant;
+    MhoDataset kept, held, calibration; /* calibration: of an allocator's chips */
+    MhoTrainChip chip;
+    MhoAllocation allocation;
+    char start_file[PATH_BYTES];
+    MhoRecord *start, *resume;
+} Training;
+
+MhoStatus mho_checkpoint_path(const char *model, const char *recipe, char *path, size_t size, MhoError *error)
+{
+    const char *slash = strrchr(model, '/'), *name = slash ? slash + 1 : model, *dot = strrchr(name, '.');
+    int n = snprintf(path, size, "results/checkpoints/%.*s-%.12s.h5", dot ? (int)(dot - name) : (int)strlen(name), name,
+                     recipe);
+    return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "%s: the path is too long", model);
+}
+
+bool mho_model_was_made(const MhoModelOptions *options, const char *path)
+{
+    size_t length = strlen(path);
+    const char *at = options->made ? *options->made : NULL;
+    while (at && (at = strstr(at, path)) != NULL) {
+        if (at > *options->made && at[-1] == '\n' && at[length] == '\n')
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+static MhoStatus note_made(const MhoModelOptions *options, const char *path, MhoError *error)
+{
+    char *joined;
+    if (!options->made)
+        return MHO_OK;
+    if (asprintf(&joined, "%s\n%s\n", *options->made ? *options->made : "", path) < 0)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the name of a model");
+    free(*options->made);
+    *options->made = joined;
+    return MHO_OK;
+}
+
+/* A checkpoint after every epoch; the last record is the model. */
+static MhoStatus save(void *context, const MhoRecord *record, bool final, MhoError *error)
+{
+    const Training *t = context;
+    MhoStatus status = mho_store_write(final ? t->path : t->checkpoint, record, error);
+    if (status == MHO_OK && final)
+        (void)unlink(t->checkpoint);
+    return status;
+}
+
+static MhoStatus find_places(Training *t, MhoError *error)
+{
+    MhoStatus status = mho_recipe_digest(t->settings, t->recipe, error);
+    if (status == MHO_OK)
+        status = mho_checkpoint_path(t->path, t->recipe, t->checkpoint, sizeof t->checkpoint, error);
+    const char *const paths[] = {t->path, t->checkpoint};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && status == MHO_OK; i++) {
+        status = mho_make_folders(paths[i], error);
+        if (status == MHO_OK)
+            status = mho_check_writable(paths[i], error);
+    }
+    return status;
+}
+
+static MhoStatus open_allocation(Training *t, MhoError *error)
+{
+    const MhoAllocateParams *params = mho_settings_allocate(t->settings);
+    MhoAllocateInput input = {
+        .params = params,
+        .held = &t->held,
+        .calibration = &t->calibration,
+        .chip = t->chip.settings ? &t->chip.config : NULL,
+        .seed = (uint64_t)mho_settings_study(t->settings)->seed,
+        .threads = t->options->threads,
+        .log = t->options->log,
+    };
+    MhoStatus status = mho_settings_allocator(t->settings, &input.allocator, &input.allocator_params, error);
+    if (status == MHO_OK && input.chip && !mho_allocate_recovers_on_chip(params) && t->calibration.n == 0)
+        status = mho_study_calibration(t->settings, t->options->data, &t->calibration, error);
+    return status == MHO_OK ? mho_allocation_create(&input, &t->allocation, error) : status;
+}
+
+/* A study's chip does not act on what it trains, which is easily forgotten. */
+static MhoStatus open_chip(Training *t, MhoError *error)
+{
+    const char *chip = mho_settings_train(t->settings)->chip;
+    if (!chip[0])
+        mho_log(t->options->log, MHO_LOG_WARNING,
+                "train.chip is empty, so training sees the default chip with ideal cells (chip.* is for tests); "
+                "name a chip, as cell.name=pcm time=86400");
+    return mho_train_chip_create(chip, (uint64_t)mho_settings_study(t->settings)->seed, &t->chip, error);
+}
+
+static MhoStatus open_training(Training *t, MhoError *error)
+{
+    MhoStatus status = mho_settings_policies(t->settings, &t->quant, error);
+    if (status == MHO_OK)
+        status = mho_study_training(t->settings, t->options->data, &t->kept, &t->held, error);
+    if (status == MHO_OK && mho_settings_uses(t->settings, "train.chip"))
+        status = open_chip(t, error);
+    if (status == MHO_OK && mho_settings_uses(t->settings, "allocate.name"))
+        status = open_allocation(t, error);
+    return status;
+}
+
+static void close_training(Training *t)
+{
+    mho_record_destroy(t->start);
+    mho_record_destroy(t->resume);
+    mho_dataset_destroy(&t->kept);
+    mho_dataset_destroy(&t->held);
+    mho_dataset_destroy(&t->calibration);
+    mho_allocation_destroy(&t->allocation);
+    mho_train_chip_destroy(&t->chip);
+}
+
+static bool is_of_recipe(const MhoRecord *record, const char *recipe)
+{
+    const char *made_by = mho_attribute_string(&record->attributes, "recipe");
+    return made_by && strcmp(made_by, recipe) == 0;
+}
+
+/* A checkpoint that cannot be read: an error when --resume asked for it, else one line and training starts anew. */
+static MhoStatus drop_checkpoint(Training *t, const MhoError *why, MhoError *error)
+{
+    char text[MHO_ERROR_TEXT_MAX / 2];
+    snprintf(text, sizeof text, "%.*s", (int)sizeof text - 1, why->text);
+    mho_record_destroy(t->resume);
+    t->resume = NULL;
+    if (t->options->resume == MHO_RESUME_ASKED)
+        return mho_fail(error, MHO_INPUT, "%s; without --resume training starts anew", text);
+    mho_log(t->options->log, MHO_LOG_WARNING, "%s; training starts anew", text);
+    return MHO_OK;
+}
+
+static MhoStatus find_checkpoint(Training *t, MhoError *error)
+{
+    MhoError why = {0};
+    if (access(t->checkpoint, F_OK) != 0)
+        return MHO_OK;
+    if (t->options->resume == MHO_RESUME_NONE) {
+        mho_log(t->options->log, MHO_LOG_WARNING, "%s holds an unfinished run; --resume would go on with it",
+                t->checkpoint);
+        return MHO_OK;
+    }
+    MhoStatus status = mho_store_read(t->checkpoint, true, &t->resume, &why);
+    if (status == MHO_OK && !is_of_recipe(t->resume, t->recipe))
+        status = mho_fail(&why, MHO_INPUT, "%s is not a checkpoint of this recipe", t->checkpoint);
+    if (status == MHO_INPUT)
+        return drop_checkpoint(t, &why, error);
+    if (status != MHO_OK)
+        return mho_fail(error, status, "%s", why.text);
+    mho_log(t->options->log, MHO_LOG_INFO, "going on from %s", t->checkpoint);
+    return MHO_OK;
+}
+
+/* The finished float net of this recipe at path, or NULL: it has to be trained. */
+static MhoRecord *read_float(const MhoModelOptions *options, const char *path, const char *recipe)
+{
+    MhoRecord *record = NULL;
+    MhoError why = {0};
+    if (access(path, F_OK) != 0 || (options->retrain && !mho_model_was_made(options, path)))
+        return NULL;
+    if (mho_store_read(path, true, &record, &why) == MHO_OK && is_of_recipe(record, recipe))
+        return record;
+    mho_log(options->log, MHO_LOG_WARNING, "%s%s; it is trained again", why.text[0] ? why.text : path,
+            why.text[0] ? "" : " is of another recipe");
+    mho_record_destroy(record);
+    return NULL;
+}
+
+/* Settings whose ladder ends behind its first word; NULL where that is the whole ladder. */
+static MhoStatus float_settings(const MhoSettings *settings, MhoSettings **alone, MhoError *error)
+{
+    char first[MHO_TEXT_MAX];
+    const char *ladder = mho_settings_train(settings)->ladder;
+    *alone = NULL;
+    ladder += strspn(ladder, " \t");
+    size_t length = strcspn(ladder, " \t");
+    if (strncmp(ladder, "float", strlen("float")) != 0 || ladder[length + strspn(ladder + length, " \t")] == '\0')
+        return MHO_OK;
+    snprintf(first, sizeof first, "%.*s", (int)length, ladder);
+    MhoStatus status = mho_settings_copy(settings, alone, error);
+    return status == MHO_OK ? mho_settings_set(*alone, "train.ladder", first, NULL, error) : status;
+}
+
+/* The float net that the members of a family share, made when it is not there. */
+static MhoStatus find_start(Training *t, MhoError *error)
+{
+    const char *path = t->start_file;
+    char recipe[65];
+    MhoSettings *alone = NULL;
+    MhoStatus status = float_settings(t->settings, &alone, error);
+    if (status == MHO_OK && alone)
+        status = mho_recipe_digest(alone, recipe, error);
+    if (status == MHO_OK && alone)
+        status = mho_model_float_path(alone, recipe, t->start_file, sizeof t->start_file, error);
+    if (status == MHO_OK && path[0] && !(t->start = read_float(t->options, path, recipe))) {
+        mho_log(t->options->log, MHO_LOG_INFO, "training %s, which the models of this family share", path);
+        status = mho_model_train(alone, t->options, path, error);
+        if (status == MHO_OK)
+            status = mho_store_read(path, true, &t->start, error);
+    }
+    mho_settings_destroy(alone);
+    return status;
+}
+
+/* Keys that the ladder does not use are at rest: what is not in the recipe cannot act on the model. */
+static MhoTrainParams params_in_use(const MhoSettings *settings)
+{
+    MhoTrainParams params = *mho_settings_train(settings);
+    for (size_t p = 0; p < mho_train_model.n_params; p++) {
+        char key[MHO_KEY_MAX];
+        snprintf(key, sizeof key, "train.%s", mho_train_model.params[p].key);
+        if (!mho_settings_uses(settings, key))
+            mho_params_default(&mho_train_model.params[p], 1, &params);
+    }
+    return params;
+}
+
+static MhoStatus train(Training *t, MhoError *error)
+{
+    const MhoTrainParams params = params_in_use(t->settings);
+    MhoNet *net = NULL;
+    MhoTrainInput input = {
+        .kept = &t->kept,
+        .held = &t->held,
+        .train = &params,
+        .quant = &t->quant,
+        .seed = (uint64_t)mho_settings_study(t->settings)->seed,
+        .recipe = t->recipe,
+        .threads = t->options->threads,
+        .log = t->options->log,
+        .checkpoint = save,
+        .context = t,
+        .chip = t->chip.settings ? &t->chip.config : NULL,
+        .allocation = t->allocation.context ? &t->allocation : NULL,
+        .start = t->start,
+        .start_file = t->start_file,
+        .resume = t->resume,
+        .resume_file = t->checkpoint,
+    };
+    MhoStatus status = mho_train(&input, &net, error);
+    mho_net_destroy(net);
+    return status;
+}
+
+/* Train from what is there; where a checkpoint is whole but its content is not, from the start. */
+static MhoStatus train_on(Training *t, MhoError *error)
+{
+    MhoStatus status = find_checkpoint(t, error);
+    if (status == MHO_OK)
+        status = train(t, error);
+    if (status == MHO_INPUT && t->resume && strstr(error->text, t->checkpoint)) {
+        MhoError why = *error;
+        bool allocates = t->allocation.context != NULL;
+        status = drop_checkpoint(t, &why, error);
+        mho_allocation_destroy(&t->allocation); /* it may have taken moves from the checkpoint */
+        if (status == MHO_OK && allocates)
+            status = open_allocation(t, error);
+        if (status == MHO_OK)
+            status = train(t, error);
+    }
+    if (status == MHO_STOPPED && t->options->resume == MHO_RESUME_FOUND)
+        return mho_fail(error, MHO_STOPPED, "training of %s stopped; run the same command again to go on", t->path);
+    return status;
+}
+
+MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+                          MhoError *error)
+{
+    Training t = {.settings = settings, .options = options, .path = path};
+    MhoStatus status = find_places(&t, error);
+    if (status == MHO_OK)
+        status = open_training(&t, error);
+    if (status == MHO_OK)
+        status = find_start(&t, error);
+    if (status == MHO_OK)
+        status = train_on(&t, error);
+    if (status == MHO_OK)
+        status = note_made(options, path, error);
+    close_training(&t);
+    return status;
+}

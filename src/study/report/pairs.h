@@ -1,0 +1,74 @@
+/* pairs.h - points of a result side by side: variants of one thing under the same conditions, sample by sample.
+ *
+ * A sample is a chip (the same silicon at every point) or, over a swept key such as the seed, one of its values: a
+ * model of its own, on chips of its own. Differences are between the same samples, so what they share drops out.
+ */
+#ifndef MHO_STUDY_REPORT_PAIRS_H
+#define MHO_STUDY_REPORT_PAIRS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/record.h"
+#include "study/report/intervals.h"
+
+enum { MHO_VARIANT_MAX = 96 };
+
+typedef struct MhoPoints {
+    const MhoRecord *result; /* borrowed */
+    size_t n, n_chips;
+    const double *accuracy; /* (n, n_chips), NaN where no trial was run */
+} MhoPoints;
+
+/* USAGE error when the record is no result. */
+MhoStatus mho_points_read(const MhoRecord *result, MhoPoints *points, MhoError *error) MHO_CHECKED;
+
+/* The value of a swept key at point p: NaN or "" where it does not apply, is of the other type or is not swept. */
+double mho_points_number(const MhoPoints *points, const char *key, size_t p);
+const char *mho_points_word(const MhoPoints *points, const char *key, size_t p);
+
+/* Do p and q agree in every swept key but those of except (n_except)? */
+bool mho_points_same(const MhoPoints *points, size_t p, size_t q, const char *const *except, size_t n_except);
+
+/* 95 % Student interval of the mean accuracy at p, and of the paired difference p minus q: over the chips of a point
+ * (over NULL), or over the values of the swept key `over`, each with the mean of its chips. */
+MhoStatus mho_points_interval(const MhoPoints *points, size_t p, const char *over, MhoInterval *interval,
+                              MhoError *error) MHO_CHECKED;
+MhoStatus mho_points_difference(const MhoPoints *points, size_t p, size_t q, const char *over, MhoInterval *interval,
+                                MhoError *error) MHO_CHECKED;
+
+/* What an experiment compares. */
+typedef struct MhoComparison {
+    const char *const *keys; /* (n_keys) swept keys that make the variants */
+    size_t n_keys;
+    const char *over; /* as above; NULL: chips */
+    /* The variant of point p as the reader shall see it, written to text; "": the point is left out. */
+    void (*variant)(const MhoPoints *points, size_t p, char *text, size_t size);
+    /* (n_versus) variants that others are compared with, plainest first. Each variant is compared with every one of
+     * these before itself in the list. */
+    const char *const *versus;
+    size_t n_versus;
+} MhoComparison;
+
+/* The table of a comparison into record: a row per variant and condition, with the axes
+ *   condition: variant (words), every swept key that is neither compared nor sampled, samples,
+ *              accuracy_mean, _low, _high: 95 % Student interval over the samples
+ *   condition, versus: difference_mean, _low, _high: accuracy minus that of the variant `versus` under the same
+ *              condition, paired; NaN where not compared
+ * and the attributes samples_are ("chip" or the key), confidence and conditions (the keys of its conditions). */
+MhoStatus mho_comparison_add(const MhoPoints *points, const MhoComparison *comparison, MhoRecord *record,
+                             MhoError *error) MHO_CHECKED;
+
+/* The points that the rows of a comparison's table stand for: the first sample of each, (*n) in a block that the caller
+ * frees. */
+MhoStatus mho_comparison_points(const MhoPoints *points, const MhoComparison *comparison, size_t **rows,
+                                size_t *n, MhoError *error) MHO_CHECKED;
+
+/* Whether a record, from any file, is such a table: arrays of these types with a value for every row. */
+bool mho_comparison_is_table(const MhoRecord *record);
+
+/* The table in words, a line per row and one per difference, which says "contains 0" where no difference is shown. No
+ * interval stands behind a single sample. Nothing for what is no table. */
+void mho_comparison_print(const MhoRecord *table, FILE *out);
+
+#endif

@@ -1,0 +1,362 @@
+/* sweep.c - points, chips, journal, result. */
+#include "study/models/provenance.h"
+#include "study/sweep/sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "store/store.h"
+
+typedef struct Sweep {
+    const MhoStudy *study;
+    const MhoSweepOptions *options;
+    const char *path;
+    MhoGrid grid;
+    MhoWorkbench *bench;
+    MhoPointInfo *points;
+    MhoTrials trials;
+    char *models;        /* "path digest\n" of every model */
+    char digest[65];
+    MhoRecord *existing; /* what stands at path; NULL: nothing */
+    char (*layers)[MHO_NAME_MAX]; /* (n_layers) names of the analog layers; NULL when points have different ones */
+    size_t n_layers;
+} Sweep;
+
+MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
+                          MhoError *error)
+{
+    int n;
+    if (options->output) {
+        n = snprintf(path, size, "%s", options->output);
+    } else {
+        const char *base = strrchr(study->path, '/');
+        base = base ? base + 1 : study->path;
+        const char *dot = strrchr(base, '.');
+        int length = *base ? (int)(dot ? (size_t)(dot - base) : strlen(base)) : 5;
+        n = options->n_shards > 1 ? snprintf(path, size, "results/%.*s.shard-%d-of-%d.h5", length,
+                                             *base ? base : "sweep", options->shard, options->n_shards)
+                                  : snprintf(path, size, "results/%.*s.h5", length, *base ? base : "sweep");
+    }
+    enum { JOURNAL_NAME = 256 }; /* journals lie in a folder below this path */
+    return n >= 0 && (size_t)n + JOURNAL_NAME < size ? MHO_OK
+                                                     : mho_fail(error, MHO_USAGE, "the path of the result is too long");
+}
+
+/* Remember "path digest" of a point's model once. */
+static MhoStatus note_model(Sweep *sweep, const MhoSettings *settings, const char *digest, MhoError *error)
+{
+    char path[4096], *line = NULL, *joined = NULL;
+    MhoStatus status = mho_model_path(settings, path, sizeof path, error);
+    if (status != MHO_OK)
+        return status;
+    if (asprintf(&line, "%s %s\n", path, digest) < 0)
+        return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    if (sweep->models && strstr(sweep->models, line)) {
+        free(line);
+        return MHO_OK;
+    }
+    int made = asprintf(&joined, "%s%s", sweep->models ? sweep->models : "", line);
+    free(line);
+    if (made < 0)
+        return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    free(sweep->models);
+    sweep->models = joined;
+    return MHO_OK;
+}
+
+/* Take a point's layer names; forget all when they are not those of the points before. */
+static MhoStatus note_layers(Sweep *sweep, size_t p, const MhoProgram *program, MhoError *error)
+{
+    bool same = p == 0 || (sweep->layers && sweep->n_layers == program->n_matrices);
+    if (p == 0) {
+        sweep->n_layers = program->n_matrices;
+        sweep->layers = calloc(program->n_matrices ? program->n_matrices : 1, sizeof *sweep->layers);
+        if (!sweep->layers)
+            return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+        for (size_t l = 0; l < program->n_matrices; l++)
+            snprintf(sweep->layers[l], sizeof sweep->layers[l], "%s", program->matrices[l].name);
+    }
+    for (size_t l = 0; same && l < program->n_matrices; l++)
+        same = strcmp(sweep->layers[l], program->matrices[l].name) == 0;
+    if (!same) {
+        free(sweep->layers);
+        sweep->layers = NULL;
+    }
+    return MHO_OK;
+}
+
+typedef struct ModelFile {
+    char path[4096], recipe[65];
+} ModelFile;
+
+/* Take a point's model into the list; USAGE when its file is to hold another one already. */
+static MhoStatus add_model(const MhoSettings *settings, ModelFile **list, size_t *n, MhoError *error)
+{
+    ModelFile model;
+    MhoStatus status = mho_model_path(settings, model.path, sizeof model.path, error);
+    if (status == MHO_OK)
+        status = mho_recipe_digest(settings, model.recipe, error);
+    for (size_t i = 0; i < *n && status == MHO_OK; i++) {
+        if (strcmp((*list)[i].path, model.path) != 0)
+            continue;
+        if (strcmp((*list)[i].recipe, model.recipe) == 0)
+            return MHO_OK;
+        return mho_fail(error, MHO_USAGE,
+                        "model: %s is one file and the sweep needs a model for each of several recipes; "
+                        "write {recipe} in its name, as models/name_{recipe}.h5",
+                        model.path);
+    }
+    ModelFile *grown = status == MHO_OK ? realloc(*list, (*n + 1) * sizeof *grown) : NULL;
+    if (!grown)
+        return status == MHO_OK ? mho_fail(error, MHO_MEMORY, "out of memory for a sweep") : status;
+    *list = grown;
+    grown[(*n)++] = model;
+    return MHO_OK;
+}
+
+/* A model file holds one model: points that ask for different ones need different paths. */
+static MhoStatus check_models(const MhoGrid *grid, MhoError *error)
+{
+    ModelFile *list = NULL;
+    size_t n = 0;
+    MhoStatus status = MHO_OK;
+    for (size_t p = 0; p < grid->n_points && status == MHO_OK; p++)
+        status = add_model(grid->points[p].settings, &list, &n, error);
+    free(list);
+    return status;
+}
+
+/* Keys, chips and models of every point; trains what is missing. */
+static MhoStatus survey(Sweep *sweep, MhoError *error)
+{
+    sweep->points = calloc(sweep->grid.n_points, sizeof *sweep->points);
+    MhoStatus status = sweep->points ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
+        const MhoPoint *point = &sweep->grid.points[p];
+        MhoPrepared prepared = {0};
+        status = mho_workbench_prepare(sweep->bench, point->settings, point->text, false, &prepared, error);
+        if (status == MHO_OK)
+            status = note_model(sweep, point->settings, prepared.model_digest, error);
+        sweep->points[p] = (MhoPointInfo){.key = prepared.point, .n_chips = prepared.n_chips};
+        if (status == MHO_OK)
+            status = note_layers(sweep, p, prepared.program, error);
+        mho_prepared_clear(&prepared);
+    }
+    char *text = status == MHO_OK ? mho_study_text(sweep->study) : NULL, *all = NULL;
+    if (status == MHO_OK && (!text || asprintf(&all, "%s\n%s", text, sweep->models) < 0))
+        status = mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    if (status == MHO_OK)
+        mho_sha256(all, strlen(all), sweep->digest);
+    free(text);
+    free(all);
+    return status;
+}
+
+/* "i/n", or "" for the whole sweep. */
+static void shard_name(const MhoSweepOptions *options, char *name, size_t size)
+{
+    if (options->n_shards > 1)
+        snprintf(name, size, "%d/%d", options->shard, options->n_shards);
+    else
+        name[0] = '\0';
+}
+
+static MhoStatus another_study(const Sweep *sweep, MhoError *error)
+{
+    return mho_fail(error, MHO_USAGE,
+                    "%s is the result of another study or model and is never overwritten; name another with -o or "
+                    "move it away",
+                    sweep->path);
+}
+
+/* Read the result if it is there. What can be refused before a model is trained is refused now. */
+static MhoStatus open_existing(Sweep *sweep, MhoError *error)
+{
+    if (access(sweep->path, F_OK) != 0)
+        return mho_check_writable(sweep->path, error);
+    MhoStatus status = mho_store_read(sweep->path, true, &sweep->existing, error);
+    if (status != MHO_OK)
+        return mho_fail_context(error, "the result is there and cannot be read; move it away or name another with -o");
+    char *text = mho_study_text(sweep->study);
+    const char *theirs = mho_attribute_string(&sweep->existing->attributes, "study");
+    if (!text)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    else if (!theirs || strcmp(theirs, text) != 0)
+        status = another_study(sweep, error);
+    free(text);
+    return status;
+}
+
+/* Is the result that is there this one? USAGE when it is of other models, or another part. */
+/* The result stands, but changed code might give another. */
+static void warn_other_build(const Sweep *sweep)
+{
+    const MhoRecord *provenance = mho_record_find(sweep->existing, "provenance");
+    const char *commit = provenance ? mho_attribute_string(&provenance->attributes, "git_commit") : NULL;
+    if (commit && strcmp(commit, mho_commit()) != 0)
+        mho_log(sweep->options->model.log, MHO_LOG_WARNING,
+                "%s was made by commit %s and this is %s; move it away to run again", sweep->path, commit,
+                mho_commit());
+}
+
+static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *error)
+{
+    *finished = false;
+    if (!sweep->existing)
+        return MHO_OK;
+    char mine[32] = "";
+    shard_name(sweep->options, mine, sizeof mine);
+    const char *digest = mho_attribute_string(&sweep->existing->attributes, "study_digest");
+    const char *shard = mho_attribute_string(&sweep->existing->attributes, "shard");
+    if (!digest || strcmp(digest, sweep->digest) != 0)
+        return another_study(sweep, error);
+    *finished = strcmp(shard ? shard : "", mine) == 0;
+    if (*finished) {
+        warn_other_build(sweep);
+        return MHO_OK;
+    }
+    return mho_fail(error, MHO_USAGE,
+                    "%s is another part of this sweep and is never overwritten; name another file with -o",
+                    sweep->path);
+}
+
+static bool is_mine(const Sweep *sweep, size_t trial)
+{
+    int n = sweep->options->n_shards;
+    return n <= 1 || trial % (size_t)n == (size_t)(sweep->options->shard - 1);
+}
+
+/* Chips of point p that this process still has to run. first: number of the point's first trial in the whole study. */
+static size_t count_missing(const Sweep *sweep, size_t p, size_t first)
+{
+    size_t missing = 0;
+    for (uint32_t chip = 0; chip < sweep->points[p].n_chips; chip++)
+        missing += is_mine(sweep, first + chip) && !mho_trials_find(&sweep->trials, sweep->points[p].key, chip);
+    return missing;
+}
+
+static MhoStatus run_point(Sweep *sweep, size_t p, size_t first, MhoJournal *journal, MhoProgress *progress,
+                           MhoError *error)
+{
+    const MhoPoint *point = &sweep->grid.points[p];
+    MhoPrepared prepared;
+    MhoTrial *trial = malloc(sizeof *trial);
+    MhoStatus status = mho_workbench_prepare(sweep->bench, point->settings, point->text, true, &prepared, error);
+    if (status == MHO_OK && !trial)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for a trial");
+    for (uint32_t chip = 0; status == MHO_OK && chip < sweep->points[p].n_chips; chip++) {
+        if (!is_mine(sweep, first + chip) || mho_trials_find(&sweep->trials, sweep->points[p].key, chip))
+            continue;
+        status = mho_trial_run(&prepared, chip, sweep->options->model.threads, NULL, trial, error);
+        if (status == MHO_OK)
+            status = mho_journal_append(journal, trial, error);
+        if (status == MHO_OK)
+            status = mho_trials_add(&sweep->trials, trial, error);
+        if (status == MHO_OK) {
+            char note[64];
+            snprintf(note, sizeof note, "accuracy %.2f %%", 100.0 * trial->accuracy);
+            mho_progress_step(progress, progress->done + 1, note);
+        }
+    }
+    free(trial);
+    mho_prepared_clear(&prepared);
+    return status;
+}
+
+static MhoStatus run_missing(Sweep *sweep, MhoError *error)
+{
+    size_t total = 0, missing = 0, first = 0;
+    for (size_t p = 0; p < sweep->grid.n_points; p++) {
+        for (uint32_t chip = 0; chip < sweep->points[p].n_chips; chip++)
+            total += is_mine(sweep, first + chip);
+        missing += count_missing(sweep, p, first);
+        first += sweep->points[p].n_chips;
+    }
+    if (missing == 0)
+        return MHO_OK;
+    MhoJournal journal;
+    MhoProgress progress;
+    MhoStatus status = mho_journal_open(sweep->path, &journal, error);
+    mho_progress_start(&progress, sweep->options->model.log, "sweep", "trials", total, total - missing);
+    first = 0;
+    for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
+        if (count_missing(sweep, p, first) > 0)
+            status = run_point(sweep, p, first, &journal, &progress, error);
+        first += sweep->points[p].n_chips;
+    }
+    mho_journal_close(&journal);
+    return status;
+}
+
+static MhoStatus write_result(Sweep *sweep, double started, MhoError *error)
+{
+    char shard[32];
+    shard_name(sweep->options, shard, sizeof shard);
+    const char *layers[MHO_TRIAL_MAX_LAYERS];
+    for (size_t l = 0; sweep->layers && l < sweep->n_layers; l++)
+        layers[l] = sweep->layers[l];
+    MhoResultInput input = {.study = sweep->study,
+                            .grid = &sweep->grid,
+                            .points = sweep->points,
+                            .trials = &sweep->trials,
+                            .layers = sweep->layers ? layers : NULL,
+                            .digest = sweep->digest,
+                            .models = sweep->models,
+                            .shard = *shard ? shard : NULL,
+                            .seconds = mho_clock() - started};
+    MhoRecord *record = NULL;
+    MhoStatus status = mho_result_create(&input, &record, error);
+    if (status == MHO_OK)
+        status = mho_store_write(sweep->path, record, error);
+    mho_record_destroy(record);
+    if (status == MHO_OK)
+        mho_journal_remove(sweep->path);
+    return status;
+}
+
+MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size, MhoError *error)
+{
+    Sweep sweep = {.study = study, .options = options, .path = path};
+    double started = mho_clock();
+    bool finished = false;
+    MhoStatus status = mho_result_path(study, options, path, size, error);
+    if (status == MHO_OK)
+        status = mho_make_folders(path, error);
+    if (status == MHO_OK)
+        status = mho_grid_create(study, &sweep.grid, error);
+    if (status == MHO_OK && study->has_train)
+        status = check_models(&sweep.grid, error);
+    if (status == MHO_OK)
+        status = open_existing(&sweep, error);
+    if (status == MHO_OK)
+        status = mho_workbench_create(&options->model, &sweep.bench, error);
+    if (status == MHO_OK)
+        status = survey(&sweep, error);
+    if (status == MHO_OK)
+        status = check_existing(&sweep, &finished, error);
+    if (status == MHO_OK && finished) {
+        mho_log(options->model.log, MHO_LOG_INFO, "%s is the finished result of this study; nothing to do", path);
+        mho_journal_remove(path); /* of a process that was killed just after it wrote the result */
+    } else if (status == MHO_OK) {
+        size_t others = mho_journal_other_builds(path);
+        if (others > 0)
+            mho_log(options->model.log, MHO_LOG_WARNING,
+                    "%zu journals of %s are of another build of mho; their trials run again", others, path);
+        status = mho_journal_read(path, &sweep.trials, error);
+        if (status == MHO_OK)
+            status = run_missing(&sweep, error);
+        if (status == MHO_OK)
+            status = write_result(&sweep, started, error);
+    }
+    mho_trials_clear(&sweep.trials);
+    mho_record_destroy(sweep.existing);
+    free(sweep.points);
+    free(sweep.layers);
+    free(sweep.models);
+    mho_workbench_destroy(sweep.bench);
+    mho_grid_destroy(&sweep.grid);
+    return status;
+}

@@ -1,0 +1,28 @@
+/* sweep.h - the engine: every trial of a study, safe to stop, start again and split. */
+#ifndef MHO_STUDY_SWEEP_SWEEP_H
+#define MHO_STUDY_SWEEP_SWEEP_H
+
+#include "study/models/model_file.h"
+#include "study/sweep/result.h"
+
+typedef struct MhoSweepOptions {
+    MhoModelOptions model;
+    const char *output;     /* result file; NULL: results/<name of the study>.h5 */
+    int shard, n_shards;    /* 1 of 1: whole */
+} MhoSweepOptions;
+
+/* Run what is missing and write the result. A finished result of the same study is left as it is; one of another study
+ * is never overwritten (USAGE with the remedy). path (size bytes): where the result is. STOPPED on a stop request;
+ * finished trials are kept. */
+MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
+                    MhoError *error) MHO_CHECKED;
+
+/* Join shards into one result: complete and each trial exactly once, or FAILED naming what is missing. */
+MhoStatus mho_merge(const char *const *shards, size_t n, const char *output, const MhoLog *log,
+                    MhoError *error) MHO_CHECKED;
+
+/* Default result path of a study, "results/<stem>.h5" or "results/<stem>.shard-i-of-n.h5". */
+MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
+                          MhoError *error) MHO_CHECKED;
+
+#endif

@@ -1,0 +1,189 @@
+/* stages.c - the text of a training ladder, "float:6 4/4:2 2/4:4 fq:4", as stages.
+ *
+ *   float:E    the network with float weights, E epochs
+ *   W/A:E      W-bit weights, A-bit activations, batch norm stands
+ *   fq:E       batch norm removed, bits as they are;  fq W/A:E  other bits as well
+ *   chip:E     bits and batch norm as they are, forward through the device model of train.chip
+ *   allocate   bits layer by layer, as the allocator moves
+ *   ...:E@R    with a peak learning rate of its own
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/train_internal.h"
+
+enum { MIN_BITS = 1, MAX_BITS = 16 };
+
+static const char fq_without_epochs[] = "the word fq before it has no epochs, as in fq:0 chip:3";
+
+static MhoStatus bad(MhoError *error, const char *word, const char *what)
+{
+    return mho_fail(error, MHO_USAGE, "train.ladder: '%s': %s", word, what);
+}
+
+/* A whole number within bounds that takes all of text. */
+static bool whole(const char *text, int min, int max, int *number)
+{
+    char *end;
+
+    if (*text < '0' || *text > '9')
+        return false;
+    const long value = strtol(text, &end, 10);
+    *number = (int)value;
+    return *end == '\0' && value >= min && value <= max;
+}
+
+static bool positive(const char *text, double *number)
+{
+    char *end;
+
+    if ((*text < '0' || *text > '9') && *text != '.')
+        return false;
+    *number = strtod(text, &end);
+    return *end == '\0' && *number > 0.0 && *number <= 100.0;
+}
+
+/* "W/A" into the stage. */
+static bool read_bits(char *text, MhoStage *stage)
+{
+    char *slash = strchr(text, '/');
+
+    if (!slash)
+        return false;
+    *slash = '\0';
+    const bool good = whole(text, MIN_BITS, MAX_BITS, &stage->weight_bits) &&
+                      whole(slash + 1, MIN_BITS, MAX_BITS, &stage->activation_bits);
+    *slash = '/';
+    return good;
+}
+
+/* What the text in front of the colon asks for. */
+static MhoStatus read_kind(char *text, bool after_fq, const char *word, MhoStage *stage, MhoError *error)
+{
+    stage->kind = after_fq ? MHO_STAGE_FULL : MHO_STAGE_QUANTIZED;
+    if (read_bits(text, stage))
+        return MHO_OK;
+    if (after_fq && strcmp(text, "chip") == 0)
+        return bad(error, word, fq_without_epochs);
+    if (strcmp(text, "float") == 0 && !after_fq)
+        stage->kind = MHO_STAGE_FLOAT;
+    else if (strcmp(text, "fq") == 0 && !after_fq)
+        stage->kind = MHO_STAGE_FULL;
+    else if (strcmp(text, "chip") == 0)
+        stage->chip = true;
+    else if (strcmp(text, "allocate") == 0)
+        return bad(error, word, "allocate has no epochs and no rate: those of its recoveries are keys allocate.*");
+    else if (strchr(text, '/'))
+        return bad(error, word, "bits of weights and activations are whole numbers from 1 to 16, as in 2/4:3");
+    else
+        return bad(error, word,
+                   "a stage is float:EPOCHS, WEIGHTBITS/ACTIVATIONBITS:EPOCHS, fq:EPOCHS, fq 2/4:EPOCHS, chip:EPOCHS "
+                   "or allocate");
+    return MHO_OK;
+}
+
+/* One word with its epochs. after_fq: the word before was "fq" without epochs. */
+static MhoStatus read_stage(const char *word, bool after_fq, MhoStage *stage, MhoError *error)
+{
+    char text[MHO_TEXT_MAX];
+
+    snprintf(text, sizeof text, "%s", word);
+    if (strcmp(word, "allocate") == 0 && after_fq)
+        return bad(error, word, fq_without_epochs);
+    if (strcmp(word, "allocate") == 0) {
+        memcpy(stage->name, "allocate", sizeof "allocate");
+        stage->kind = MHO_STAGE_ALLOCATE;
+        return MHO_OK;
+    }
+    char *colon = strchr(text, ':');
+    if (!colon) {
+        const MhoStatus known = read_kind(text, after_fq, word, stage, error);
+        return known == MHO_OK ? bad(error, word, "epochs are missing, as in 2/4:3") : known;
+    }
+    *colon = '\0';
+    char *at = strchr(colon + 1, '@');
+    if (at) {
+        *at = '\0';
+        if (!positive(at + 1, &stage->rate))
+            return bad(error, word, "a learning rate is a number above 0 up to 100, as in fq:3@0.002");
+    }
+    if (!whole(colon + 1, 0, MHO_MAX_STAGE_EPOCHS, &stage->epochs))
+        return bad(error, word, "epochs are a whole number from 0 to 100000");
+    snprintf(stage->name, sizeof stage->name, "%s%.32s", after_fq ? "fq " : "", text);
+    return read_kind(text, after_fq, word, stage, error);
+}
+
+/* Bits and batch norm as in the stage before, where the word does not say them. */
+static void inherit(const MhoStage *before, MhoStage *stage)
+{
+    if (stage->chip)
+        stage->kind = before->kind == MHO_STAGE_FULL ? MHO_STAGE_FULL : MHO_STAGE_QUANTIZED;
+    stage->weight_bits = before->weight_bits;
+    stage->activation_bits = before->activation_bits;
+    stage->allocated = before->allocated || stage->kind == MHO_STAGE_ALLOCATE;
+}
+
+/* Rules between stages. */
+static MhoStatus follow(const MhoStage *before, MhoStage *stage, const char *word, MhoError *error)
+{
+    if (!before)
+        return stage->kind == MHO_STAGE_FLOAT ? MHO_OK : bad(error, word, "the first stage is float:EPOCHS");
+    if (stage->kind == MHO_STAGE_FLOAT)
+        return bad(error, word, "float can only be the first stage");
+    if (stage->weight_bits > 0 && before->allocated)
+        return bad(error, word, "bits behind allocate are the allocator's; fq:EPOCHS and chip:EPOCHS keep them");
+    if (stage->weight_bits > 0)
+        return before->kind == MHO_STAGE_FULL && stage->kind == MHO_STAGE_QUANTIZED
+                   ? bad(error, word, "batch norm is gone after fq; write fq in front of the bits")
+                   : MHO_OK;
+    if (before->kind == MHO_STAGE_FLOAT)
+        return bad(error, word,
+                   stage->kind == MHO_STAGE_FULL ? "fq behind float needs bits, as in fq 2/4:3"
+                                                 : "it needs a quantized stage before it, as 4/4:2");
+    if (stage->kind == MHO_STAGE_ALLOCATE && before->allocated)
+        return bad(error, word, "a ladder allocates once");
+    if (stage->kind == MHO_STAGE_ALLOCATE && before->kind == MHO_STAGE_FULL)
+        return bad(error, word, "batch norm is gone after fq, and recoveries need it; write allocate before fq");
+    inherit(before, stage);
+    return MHO_OK;
+}
+
+static MhoStatus add_word(MhoLadder *ladder, const char *word, bool *after_fq, MhoError *error)
+{
+    if (ladder->n == MHO_MAX_STAGES)
+        return bad(error, word, "a ladder has at most 32 stages");
+    if (strcmp(word, "fq") == 0 && !*after_fq) {
+        *after_fq = true;
+        return MHO_OK;
+    }
+    MhoStage *stage = &ladder->stages[ladder->n];
+    MhoStatus status = read_stage(word, *after_fq, stage, error);
+    *after_fq = false;
+    if (status == MHO_OK)
+        status = follow(ladder->n > 0 ? stage - 1 : NULL, stage, word, error);
+    ladder->epochs += stage->epochs;
+    ladder->n++;
+    return status;
+}
+
+MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error)
+{
+    char copy[MHO_TEXT_MAX], *rest = NULL;
+    bool after_fq = false;
+    MhoStatus status = MHO_OK;
+
+    memset(ladder, 0, sizeof *ladder);
+    if (strlen(text) >= sizeof copy)
+        return mho_fail(error, MHO_USAGE, "train.ladder: the text is too long");
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *word = strtok_r(copy, " \t", &rest); word && status == MHO_OK; word = strtok_r(NULL, " \t", &rest))
+        status = add_word(ladder, word, &after_fq, error);
+    if (status != MHO_OK)
+        return status;
+    if (after_fq)
+        return bad(error, "fq", "epochs are missing, as in fq:3");
+    if (ladder->n == 0)
+        return mho_fail(error, MHO_USAGE, "train.ladder: no stage; write for instance float:6 4/4:2 2/4:4 fq:4");
+    return MHO_OK;
+}
