@@ -4,7 +4,7 @@
  * last step is a rename). Whatever lies there under a wanted name is verified by SHA-256 and only then moved to its
  * place.
  */
-#include "data/formats_internal.h"
+#include "app/fetch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "app/process_internal.h"
+#include "data/data_files.h"
 
 enum { MAX_FILES = 16, MAX_DEPTH = 8, REASON_MAX = 160 };
 

@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/store.h"
 #include "app/options.h"
+#include "study/models/record_file.h"
 
 enum { UP_MAX = 6, PATH_BYTES = 4096 };
 
@@ -48,7 +48,7 @@ MhoStatus mho_plot_file(const char *file, const char *stem, MhoError *error)
 {
     char script[PATH_BYTES], output[PATH_BYTES];
     MhoRecord *record = NULL; /* a damaged file gets one line, not Python's many */
-    MhoStatus status = mho_store_read(file, false, &record, error);
+    MhoStatus status = mho_file_read(file, false, &record, error);
     mho_record_destroy(record);
     if (status == MHO_OK)
         status = mho_shared_file("results", "plot.py", script, sizeof script, error);

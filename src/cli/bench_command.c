@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "kernels/random.h"
+#include "net/transform/transform.h"
 
 enum { SIDE = 28, CLASSES = 10, IMAGES = 64, TRAINING = 2560, REPETITIONS = 5, WEIGHT_BITS = 2, ACTIVATION_BITS = 4 };
 static const double least_seconds = 0.25; /* of one repetition */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/fetch.h"
 #include "cli/command.h"
 #include "data/dataset.h"
 

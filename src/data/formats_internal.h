@@ -5,9 +5,9 @@
 #ifndef MHO_DATA_FORMATS_INTERNAL_H
 #define MHO_DATA_FORMATS_INTERNAL_H
 
-#include "data/dataset.h"
+#include "data/data_files.h"
 
-enum { MHO_PATH_MAX = 4096, MHO_IDX_MAX_RANK = 4 };
+enum { MHO_IDX_MAX_RANK = 4 };
 
 typedef struct MhoBytes {
     uint8_t *data; /* owned */
@@ -51,15 +51,6 @@ MhoStatus mho_idx_load(const MhoDatasetModel *model, const char *folder, MhoSpli
                        MhoError *error);
 MhoStatus mho_cifar_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
                          MhoError *error);
-
-/* Path of a set's file in folder, plain or with ".gz", into path (MHO_PATH_MAX); false when it is not there. */
-bool mho_data_file_path(const char *folder, const char *name, char *path);
-
-/* SHA-256 of a file's content without gzip, compared with the descriptor's. INPUT when it differs or cannot be read. */
-MhoStatus mho_data_file_verify(const MhoDataFile *file, const char *path, MhoError *error) MHO_CHECKED;
-
-/* The data folder that fetch writes to: $MHO_DATA, else ~/.local/share/mho. */
-MhoStatus mho_data_home(char *folder, size_t size, MhoError *error) MHO_CHECKED;
 
 enum { MHO_WANT_TRAIN = 1 << MHO_SPLIT_TRAIN, MHO_WANT_TEST = 1 << MHO_SPLIT_TEST };
 /* mho_dataset_locate for the files of some splits only (bits MHO_WANT_*). */

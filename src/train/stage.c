@@ -11,6 +11,7 @@
 
 #include "net/transform/bits.h"
 #include "net/lowered/executor.h"
+#include "net/transform/transform.h"
 #include "train/train_internal.h"
 
 enum { CALIBRATION_IMAGES = 512 };
@@ -76,7 +77,7 @@ static MhoStatus learn_ranges(const MhoTrainInput *input, MhoNet **net, MhoError
 
     if (status != MHO_OK)
         return status;
-    status = mho_net_learn_ranges(*net, input->chip, images.images, images.n, input->threads, &made, error);
+    status = mho_net_calibrate_adc_ranges(*net, input->chip, images.images, images.n, input->threads, &made, error);
     mho_dataset_destroy(&images);
     if (status != MHO_OK)
         return status;

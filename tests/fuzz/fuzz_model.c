@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "net/lowered/lower.h"
+#include "net/transform/transform.h"
 #include "replay.h"
 
 enum { EDIT = 4, MAX_EDITS = 32, N_EDITS = 8 };

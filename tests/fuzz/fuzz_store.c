@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 #ifndef MHO_LIBFUZZER
 #include <sys/stat.h>
 
-#include "store_sample.h"
+#include "support/store_sample.h"
 
 enum { TRAILER = 76 };
 

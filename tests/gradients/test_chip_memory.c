@@ -19,7 +19,7 @@ static MhoStatus make_ranges(ChipBench *bench, MhoError *error)
 {
     MhoNet *made;
     const MhoStatus status =
-        mho_net_learn_ranges(bench->net, &bench->arrays.config, bench->images, CHIP_CALIBRATION, 1, &made, error);
+        mho_net_calibrate_adc_ranges(bench->net, &bench->arrays.config, bench->images, CHIP_CALIBRATION, 1, &made, error);
 
     mho_net_destroy(made);
     return status;

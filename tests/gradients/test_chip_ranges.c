@@ -163,7 +163,7 @@ START_TEST(ranges_start_where_calibration_puts_them)
     must(mho_program_create(net, &program, &error), &error);
     must(mho_program_plan(program, &arrays.config, images, CHIP_CALIBRATION, 1, &plan, &error), &error);
     arrays.config.chip.range = MHO_RANGE_UNIT; /* does not matter */
-    must(mho_net_learn_ranges(net, &arrays.config, images, CHIP_CALIBRATION, 2, &made, &error), &error);
+    must(mho_net_calibrate_adc_ranges(net, &arrays.config, images, CHIP_CALIBRATION, 2, &made, &error), &error);
     for (size_t m = 0; m < program->n_matrices; m++) {
         const MhoNode *node = &made->nodes[mho_net_find(made, program->matrices[m].name)];
         const double largest = mho_node_conv(node)->adc_bits == 4 ? 7.0 : 127.0;
@@ -179,10 +179,10 @@ START_TEST(ranges_start_where_calibration_puts_them)
                              net->nodes[i].arrays[a].n * sizeof(float)) == 0);
     const int last = (int)made->n_nodes - 1;
     mho_node_array(&made->nodes[last], "adc_log_range")->value[0] = 2.5F; /* what is there stays, images or not */
-    must(mho_net_learn_ranges(made, &arrays.config, NULL, 0, 1, &kept, &error), &error);
+    must(mho_net_calibrate_adc_ranges(made, &arrays.config, NULL, 0, 1, &kept, &error), &error);
     ck_assert(*mho_node_values(&kept->nodes[last], "adc_log_range") == 2.5F);
     mho_net_destroy(kept);
-    must_refuse(mho_net_learn_ranges(net, &arrays.config, NULL, 0, 1, &kept, &error), &error, MHO_USAGE,
+    must_refuse(mho_net_calibrate_adc_ranges(net, &arrays.config, NULL, 0, 1, &kept, &error), &error, MHO_USAGE,
                 "training images");
     mho_plan_destroy(plan);
     mho_program_destroy(program);

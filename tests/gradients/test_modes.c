@@ -6,6 +6,7 @@
 #include <omp.h>
 
 #include "nets.h"
+#include "net/transform/transform.h"
 
 enum { BATCH = 3, CLASSES = 4, N_LOGITS = BATCH * CLASSES, MAX_VALUES = 4096 };
 

@@ -5,7 +5,7 @@
 #include "study/keys/train_chip.h"
 #include "switches.h"
 #include "tiny.h"
-#include "unit/allocate_stage.h"
+#include "support/allocate_stage.h"
 
 static const char noisy_chip[] = "cell.name=pcm cell.pcm.prog_scale=2 adc.range=maximum";
 enum { PROBED = 5 };

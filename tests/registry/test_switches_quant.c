@@ -7,7 +7,7 @@
 #include "numbers.h"
 #include "switches.h"
 #include "tiny.h"
-#include "unit/train_sample.h"
+#include "support/train_sample.h"
 
 /* ln of the largest |weight| of every channel of conv1. */
 static bool weight_ranges_are_largest(MhoNet *net)

@@ -2,7 +2,7 @@
 #ifndef MHO_TESTS_TRAIN_EFFECTS_H
 #define MHO_TESTS_TRAIN_EFFECTS_H
 
-#include "unit/train_sample.h"
+#include "support/train_sample.h"
 
 enum { MAX_WEIGHTS = 4096 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernels/random.h"
+#include "net/transform/transform.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 

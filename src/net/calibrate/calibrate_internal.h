@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "net/graph/graph_internal.h"
+#include "net/lowered/float_ops_internal.h"
 
 /* |value| in 64 bins per octave from 2^-32 to 2^32, read from the float's bit pattern; smaller ones are nothing. */
 enum { MHO_COUNT_BITS = 6, MHO_COUNT_OCTAVES = 64, MHO_COUNT_BINS = MHO_COUNT_OCTAVES << MHO_COUNT_BITS };
@@ -67,14 +68,6 @@ typedef struct MhoFloatRun {
 
 MhoStatus mho_float_run_create(const MhoFloatNet *net, MhoFloatRun *run, MhoError *error) MHO_CHECKED;
 void mho_float_run_destroy(MhoFloatRun *run);
-/* Float steps on one image, also those of the executor with noise on codes (noisy.c).
- * sums (P, columns) += windows first .. first + P - 1 of x, which are gathered into (P, rows), times weights (rows,
- * columns), each in the order of its rows. */
-void mho_float_products(const MhoGather *geometry, const float *x, size_t first, size_t P, const float *weights,
-                        size_t rows, size_t columns, float *gathered, float *sums);
-/* Maximum or sum of every window and channel, x (h, w, c) to y (out_h, out_w, c); outside the image is nothing. */
-void mho_float_pool(const MhoGather *geometry, bool maximum, const float *x, float *y);
-
 /* One image (h, w, c) through all nodes; values of node i stand at run->values + net->nodes[i].value0. */
 void mho_float_run_image(const MhoFloatNet *net, MhoFloatRun *run, const uint8_t *image);
 

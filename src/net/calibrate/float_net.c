@@ -202,13 +202,6 @@ void mho_float_run_destroy(MhoFloatRun *run)
     mho_arena_destroy(&run->arena);
 }
 
-void mho_float_products(const MhoGather *geometry, const float *x, size_t first, size_t P, const float *weights,
-                        size_t rows, size_t columns, float *gathered, float *sums)
-{
-    mho_gather_f32(geometry, x, 0.0F, first, P, gathered, rows);
-    mho_kernels()->mvm_f32(P, rows, columns, gathered, rows, weights, sums);
-}
-
 static void run_weighted(const MhoFloatNet *net, MhoFloatRun *run, size_t i, const float *x, float *y)
 {
     const MhoNode *node = &net->net->nodes[i];
@@ -227,25 +220,6 @@ static void run_weighted(const MhoFloatNet *net, MhoFloatRun *run, size_t i, con
                 for (size_t j = 0; j < cols; j++)
                     y[(first + p) * c + g * cols + j] = run->sums[p * self->columns + j] + self->b[g * cols + j];
         }
-}
-
-void mho_float_pool(const MhoGather *g, bool maximum, const float *x, float *y)
-{
-    const size_t c = (size_t)g->c;
-
-    for (int p = 0; p < g->out_h * g->out_w; p++, y += c) {
-        const int y0 = p / g->out_w * g->stride - g->pad, x0 = p % g->out_w * g->stride - g->pad;
-        for (size_t k = 0; k < c; k++)
-            y[k] = maximum ? -INFINITY : 0.0F;
-        for (int w = 0; w < g->kernel_h * g->kernel_w; w++) {
-            const int at_y = y0 + w / g->kernel_w, at_x = x0 + w % g->kernel_w;
-            if (at_y < 0 || at_y >= g->h || at_x < 0 || at_x >= g->w)
-                continue;
-            const float *at = x + (size_t)(at_y * g->w + at_x) * c;
-            for (size_t k = 0; k < c; k++)
-                y[k] = !maximum ? y[k] + at[k] : at[k] > y[k] ? at[k] : y[k];
-        }
-    }
 }
 
 /* Averages count positions outside the image as 0. */

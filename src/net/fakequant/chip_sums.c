@@ -182,7 +182,7 @@ static MhoStatus fill_matrices(MhoPass *pass, MhoPassChip *c, MhoError *error)
                                 error);
         if (status == MHO_OK && c->config.chip.range == MHO_RANGE_LEARNED && !mho_node_conv(node)->adc_range)
             status = mho_fail(error, MHO_USAGE,
-                              "node '%s' has no converter range to train with: mho_net_learn_ranges makes one, or set "
+                              "node '%s' has no converter range to train with: mho_net_calibrate_adc_ranges makes one, or set "
                               "chip.adc.range to unit, maximum or fixed",
                               node->name);
     }

@@ -53,11 +53,6 @@ void mho_pass_set_chip(MhoPass *pass, const MhoChipConfig *config, MhoCondition 
 /* The configuration on which a net that trains on this one is judged: with the net's own ranges for calibrated ones. */
 MhoChipConfig mho_pass_chip_config(const MhoChipConfig *config);
 
-/* A copy of a quantized net (batch norm may stand) whose quantized layers all have adc_log_range: as it is where there
- * is one, else the range calibrated on the ideal chip with training images (n). USAGE as lowering and plans say. */
-MhoStatus mho_net_learn_ranges(const MhoNet *net, const MhoChipConfig *config, const uint8_t *images, size_t n,
-                               int threads, MhoNet **made, MhoError *error) MHO_CHECKED;
-
 /* images (batch, h, w, c) u8; logits (batch, classes). use_batch_statistics: training mode of batch norm, which moves
  * its running statistics. false: evaluation; sums of codes are exact (beyond 2^24 by planes of weights; USAGE names
  * a layer where even these are not), codes those of every executor. USAGE also names a node whose scale is not set

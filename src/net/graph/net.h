@@ -113,22 +113,6 @@ const char *const *mho_net_builders(void); /* NULL-terminated */
 MhoStatus mho_net_initialize(MhoNet *net, uint64_t seed, MhoError *error) MHO_CHECKED;
 double mho_net_macs(const MhoNet *net);    /* multiply-accumulates of one image */
 
-/* Graph transformations of gradual quantization (fqconv.c and others read them from train). */
-typedef struct MhoQuantPlan {
-    int weight_bits, activation_bits; /* of all layers; the residual stream has 8 */
-    int scale;                        /* MhoWeightScale */
-    char weight_policy[MHO_TEXT_MAX], activation_policy[MHO_TEXT_MAX];
-} MhoQuantPlan;
-/* Replace ReLUs by quantizers, put signed 8-bit shared-scale quantizers on residual branches, one after average
- * pooling; on a net that is quantized already change its bits. New scales are unset (NaN) until fitted:
- * mho_net_fit_weights, and ranges of activations. */
-MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **quantized,
-                           MhoError *error) MHO_CHECKED;
-MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error) MHO_CHECKED; /* log-scales that are NaN */
-/* Fold and remove batch norm (design: FQ-Conv). shift: keep it as an integer shift per channel; else drop it (the
- * paper's form). */
-MhoStatus mho_net_remove_batchnorm(const MhoNet *net, int scale, bool shift, MhoNet **removed,
-                                   MhoError *error) MHO_CHECKED;
 bool mho_net_is_quantized(const MhoNet *net);   /* every weighted layer has bits */
 bool mho_net_has_batchnorm(const MhoNet *net);
 

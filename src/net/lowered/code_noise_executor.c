@@ -14,7 +14,7 @@
 
 #include "kernels/clones.h"
 #include "kernels/math.h"
-#include "net/calibrate/calibrate_internal.h"
+#include "net/lowered/float_ops_internal.h"
 #include "net/lowered/executor_internal.h"
 
 enum { IMAGE_LAYER = 0, FIRST_STEP_LAYER = 1 }; /* layer numbers of the streams: the image, then the steps */

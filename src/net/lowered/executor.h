@@ -62,6 +62,11 @@ MhoStatus mho_program_state(const MhoProgram *program, const MhoPlan *plan, uint
                             const uint8_t *images, size_t n_images, int threads, MhoChip **chip, MhoState **state,
                             MhoError *error) MHO_CHECKED;
 
+/* A copy of a quantized net (batch norm may stand) whose quantized layers all have adc_log_range: as it is where there
+ * is one, else the range calibrated on the ideal chip with training images (n). USAGE as lowering and plans say. */
+MhoStatus mho_net_calibrate_adc_ranges(const MhoNet *net, const MhoChipConfig *config, const uint8_t *images, size_t n,
+                               int threads, MhoNet **made, MhoError *error) MHO_CHECKED;
+
 /* Post-training quantization: activation scales of a quantized net whose log-scales are NaN, from training images
  * through mho's own float kernels in one fixed order; the caller logs it. USAGE without images, FAILED (naming the
  * node) for values that are not finite. */

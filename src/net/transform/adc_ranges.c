@@ -1,30 +1,21 @@
-/* adc_ranges.c - converter ranges of a net's layers, for training on a chip and for chip.adc.range = learned.
- *
- * They start where calibration on the ideal chip puts them: range = step * largest code.
- */
-#include <stdlib.h>
+/* adc_ranges.c - gives every quantized layer an array for its converter range. */
+#include "net/transform/transform.h"
 
-#include "kernels/math.h"
-#include "net/lowered/executor.h"
-#include "net/graph/graph_internal.h"
-#include "net/fakequant/fakequant.h"
-
-static bool lacks_range(const MhoNode *node)
+bool mho_node_lacks_adc_range(const MhoNode *node)
 {
     const MhoConvSettings *conv = mho_node_conv(node);
 
     return conv && conv->bits > 0 && !conv->adc_range;
 }
 
-/* The same net, every quantized layer with a range; new ones are 0. */
-static MhoStatus add_ranges(const MhoNet *net, MhoNet **made, MhoError *error)
+MhoStatus mho_net_add_adc_ranges(const MhoNet *net, MhoNet **made, MhoError *error)
 {
     MhoStatus status = mho_net_copy(net, made, error);
 
     if (status != MHO_OK)
         return status;
     for (size_t i = 0; i < net->n_nodes; i++)
-        if (lacks_range(&(*made)->nodes[i]))
+        if (mho_node_lacks_adc_range(&(*made)->nodes[i]))
             ((MhoConvSettings *)(void *)(*made)->nodes[i].settings)->adc_range = true;
     status = mho_net_finish(*made, error);
     if (status != MHO_OK) {
@@ -32,50 +23,4 @@ static MhoStatus add_ranges(const MhoNet *net, MhoNet **made, MhoError *error)
         *made = NULL;
     }
     return status;
-}
-
-/* Ranges of `made` that `net` does not have. */
-static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config, const uint8_t *images, size_t n,
-                                  int threads, MhoNet *made, MhoError *error)
-{
-    MhoChipConfig calibrated = *config;
-    MhoProgram *program = NULL;
-    MhoPlan *plan = NULL;
-    MhoStatus status = mho_program_create(net, &program, error);
-
-    calibrated.chip.range = MHO_RANGE_CALIBRATED;
-    calibrated.chip.calibrate = MHO_CALIBRATE_IDEAL;
-    if (status == MHO_OK)
-        status = mho_program_plan(program, &calibrated, images, n, threads, &plan, error);
-    for (size_t m = 0; status == MHO_OK && m < program->n_matrices; m++) {
-        const int node = mho_net_find(net, program->matrices[m].name);
-        const MhoLayerPlan layer = mho_plan_layer(plan, m);
-
-        if (node >= 0 && lacks_range(&net->nodes[node]))
-            *mho_node_array(&made->nodes[node], "adc_log_range")->value =
-                (float)mho_ln((double)layer.step * layer.largest_code);
-    }
-    mho_plan_destroy(plan);
-    mho_program_destroy(program);
-    return status;
-}
-
-MhoStatus mho_net_learn_ranges(const MhoNet *net, const MhoChipConfig *config, const uint8_t *images, size_t n,
-                               int threads, MhoNet **made, MhoError *error)
-{
-    MhoNet *with = NULL;
-    bool any = false;
-    MhoStatus status = add_ranges(net, &with, error);
-
-    *made = NULL;
-    for (size_t i = 0; i < net->n_nodes; i++)
-        any = any || lacks_range(&net->nodes[i]);
-    if (status == MHO_OK && any)
-        status = calibrate_ranges(net, config, images, n, threads, with, error);
-    if (status != MHO_OK) {
-        mho_net_destroy(with);
-        return status;
-    }
-    *made = with;
-    return MHO_OK;
 }

@@ -14,6 +14,7 @@
 #include "kernels/math.h"
 #include "net/graph/bops.h"
 #include "net/graph/graph_internal.h"
+#include "net/transform/transform.h"
 
 enum { FLOAT_BITS = 32 };
 

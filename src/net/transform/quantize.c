@@ -18,6 +18,7 @@
 
 #include "kernels/math.h"
 #include "net/graph/graph_internal.h"
+#include "net/transform/transform.h"
 
 enum { STREAM_BITS_SIGNED = 8, STREAM_BITS_POSITIVE = 7, POOL_BITS = 8 };
 

@@ -10,6 +10,7 @@
 
 #include "net/transform/bits.h"
 #include "net/lowered/executor.h"
+#include "net/transform/transform.h"
 #include "store/store.h"
 #include "study/keys/study.h"
 

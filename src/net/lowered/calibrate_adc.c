@@ -1,0 +1,53 @@
+/* calibrate_adc.c - first values of the converter ranges that hardware-aware training learns.
+ *
+ * A range starts where calibration on the ideal chip puts it: range = step * largest code.
+ */
+#include "kernels/math.h"
+#include "net/lowered/executor.h"
+#include "net/transform/transform.h"
+
+/* Ranges of `made` that `net` does not have. */
+static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config, const uint8_t *images, size_t n,
+                                  int threads, MhoNet *made, MhoError *error)
+{
+    MhoChipConfig calibrated = *config;
+    MhoProgram *program = NULL;
+    MhoPlan *plan = NULL;
+    MhoStatus status = mho_program_create(net, &program, error);
+
+    calibrated.chip.range = MHO_RANGE_CALIBRATED;
+    calibrated.chip.calibrate = MHO_CALIBRATE_IDEAL;
+    if (status == MHO_OK)
+        status = mho_program_plan(program, &calibrated, images, n, threads, &plan, error);
+    for (size_t m = 0; status == MHO_OK && m < program->n_matrices; m++) {
+        const int node = mho_net_find(net, program->matrices[m].name);
+        const MhoLayerPlan layer = mho_plan_layer(plan, m);
+
+        if (node >= 0 && mho_node_lacks_adc_range(&net->nodes[node]))
+            *mho_node_array(&made->nodes[node], "adc_log_range")->value =
+                (float)mho_ln((double)layer.step * layer.largest_code);
+    }
+    mho_plan_destroy(plan);
+    mho_program_destroy(program);
+    return status;
+}
+
+MhoStatus mho_net_calibrate_adc_ranges(const MhoNet *net, const MhoChipConfig *config, const uint8_t *images, size_t n,
+                               int threads, MhoNet **made, MhoError *error)
+{
+    MhoNet *with = NULL;
+    bool any = false;
+    MhoStatus status = mho_net_add_adc_ranges(net, &with, error);
+
+    *made = NULL;
+    for (size_t i = 0; i < net->n_nodes; i++)
+        any = any || mho_node_lacks_adc_range(&net->nodes[i]);
+    if (status == MHO_OK && any)
+        status = calibrate_ranges(net, config, images, n, threads, with, error);
+    if (status != MHO_OK) {
+        mho_net_destroy(with);
+        return status;
+    }
+    *made = with;
+    return MHO_OK;
+}

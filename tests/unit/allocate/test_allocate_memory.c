@@ -1,0 +1,71 @@
+/* test_allocate_memory.c - every allocation of a move, of its log and of reading that back fails once, in turn; each
+ * time the caller gets MHO_MEMORY and no net, and nothing leaks (the sanitizer build watches).
+ */
+#include "failing_memory.h"
+#include "support/allocate_stage.h"
+
+/* A move by the uniform baseline, its log, and the log read by another stage. */
+static MhoStatus walk(Stage *stage, const MhoNet *net, MhoError *error)
+{
+    MhoAllocation allocation, other = {0};
+    MhoRecord *record = NULL;
+    MhoNet *next = NULL;
+    char name[MHO_NAME_MAX];
+    bool done;
+    MhoStatus status = mho_allocation_create(&stage->input, &allocation, error);
+
+    if (status == MHO_OK) {
+        status = allocation.move(allocation.context, net, 0.5, &next, name, &done, error);
+        if (status != MHO_OK && next)
+            status = MHO_FAILED; /* nobody would free it */
+    }
+    status = status == MHO_OK ? mho_record_create(&record, error) : status;
+    status = status == MHO_OK ? allocation.to_record(allocation.context, record, error) : status;
+    status = status == MHO_OK ? mho_allocation_create(&stage->input, &other, error) : status;
+    status = status == MHO_OK ? other.from_record(other.context, record, "m.h5", error) : status;
+    mho_net_destroy(next);
+    mho_record_destroy(record);
+    mho_allocation_destroy(&allocation);
+    mho_allocation_destroy(&other);
+    return status;
+}
+
+START_TEST(every_failed_allocation_is_reported)
+{
+    Stage stage;
+    Contest contest;
+    int failures = 0;
+
+    stage_open(&stage);
+    contest_open(&contest, "uniform", 1);
+    stage.input.allocator = contest.allocator;
+    stage.params.accuracy = 1.0; /* the net before the move is kept */
+    stage.params.probe_images = 2;
+    MhoNet *net = net_of(&stage, "allconv", 0.05, "float:0 8/8:0");
+    for (int at = 0;; at++) {
+        MhoError error = {0};
+        memory_fail_after(at);
+        const MhoStatus status = walk(&stage, net, &error);
+        if (!memory_has_failed()) {
+            must(status, &error);
+            break;
+        }
+        ck_assert_msg(status == MHO_MEMORY && error.text[0], "allocation %d: %s '%s'", at, mho_status_name(status),
+                      error.text);
+        failures++;
+    }
+    ck_assert_int_gt(failures, 500);
+    mho_net_destroy(net);
+    stage_close(&stage);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("allocate_memory");
+    TCase *tests = tcase_create("allocate_memory");
+
+    tcase_add_test(tests, every_failed_allocation_is_reported);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}

@@ -1,0 +1,366 @@
+/* test_code_noise.c - noise on codes against plain loops with the same draws; what draws depend on and what they do not. */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/executors_sample.h"
+#include "kernels/random.h"
+
+static const MhoCodeNoise usual = {.weight = 0.2, .activation = 0.3, .sum = 0.7, .seed = 9, .chip = 2};
+
+static size_t shape_size(MhoShape shape)
+{
+    return (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
+}
+
+static float *noisy_logits(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
+                           uint32_t image0, int threads)
+{
+    float *logits = calloc(n * (size_t)program->n_classes, sizeof *logits);
+    MhoError error = {0};
+
+    ck_assert_ptr_nonnull(logits);
+    must(mho_noisy_run(program, noise, images, n, image0, threads, logits, &error), &error);
+    return logits;
+}
+
+static bool same_logits(const MhoProgram *program, const float *a, const float *b, size_t n)
+{
+    return memcmp(a, b, n * (size_t)program->n_classes * sizeof *a) == 0;
+}
+
+/* ---- plain loops ------------------------------------------------------------------------------------------------- */
+
+/* Element i of a draw, one at a time. */
+static float draw(const MhoCodeNoise *noise, MhoDraw what, size_t layer, double sigma, uint32_t image, size_t i)
+{
+    const MhoStream stream = {.seed = noise->seed, .place = mho_place((uint32_t)layer, 0, 0), .chip = noise->chip,
+                              .image = image, .noise = (float)sigma};
+    float z;
+
+    mho_normal_fill_at(stream, what, i, 1, &z);
+    return z;
+}
+
+/* One image: values of the image and of every step, with their noise. */
+typedef struct Naive {
+    const MhoProgram *program;
+    const MhoCodeNoise *noise;
+    uint32_t image;
+    float *pixels, *values;
+} Naive;
+
+static float value_at(const Naive *at, const MhoStep *step, int k, int y, int x, int c, float outside)
+{
+    const int from = step->inputs[k];
+    const MhoShape shape = from < 0 ? at->program->input : at->program->steps[from].shape;
+    const float *values = from < 0 ? at->pixels : at->values + at->program->codes_offset[from];
+
+    return y < 0 || y >= shape.h || x < 0 || x >= shape.w ? outside : values[(y * shape.w + x) * shape.c + c];
+}
+
+static float matrix_sum(const Naive *at, const MhoStep *step, int oy, int ox, int k)
+{
+    const MhoGather *g = &step->gather;
+    const MhoMatrix *m = &at->program->matrices[step->matrix];
+    const int group = k / (int)m->cols, j = k % (int)m->cols;
+    float sum = m->shift ? (float)m->shift[k] : 0.0F;
+
+    for (int r = 0; r < (int)m->rows; r++) {
+        const int window = r / g->c_count, c = group * g->c_count + r % g->c_count;
+        const float x = value_at(at, step, 0, oy * g->stride - g->pad + window / g->kernel_w,
+                                 ox * g->stride - g->pad + window % g->kernel_w, c, 0.0F);
+        const size_t i = ((size_t)group * m->rows + (size_t)r) * m->cols + (size_t)j;
+        const float z = draw(at->noise, MHO_DRAW_CODE_WEIGHT, step->matrix, at->noise->weight,
+                             at->noise->weight_per_image ? at->image : 0, i);
+
+        sum = fmaf(x, (float)m->codes[i] + z, sum);
+    }
+    return sum;
+}
+
+static float pool(const Naive *at, const MhoStep *step, int oy, int ox, int k)
+{
+    const MhoGather *g = &step->gather;
+    const bool maximum = step->kind == MHO_STEP_MAX_POOL;
+    float value = maximum ? -FLT_MAX : 0.0F;
+
+    for (int w = 0; w < g->kernel_h * g->kernel_w; w++) {
+        const float x = value_at(at, step, 0, oy * g->stride - g->pad + w / g->kernel_w,
+                                 ox * g->stride - g->pad + w % g->kernel_w, k, maximum ? -FLT_MAX : 0.0F);
+
+        value = maximum ? fmaxf(value, x) : value + x;
+    }
+    return value;
+}
+
+static float total(const Naive *at, const MhoStep *step, int y, int x, int k)
+{
+    float sum = 0.0F;
+
+    if (step->kind == MHO_STEP_MATRIX)
+        return matrix_sum(at, step, y, x, k);
+    if (step->kind == MHO_STEP_MAX_POOL || step->kind == MHO_STEP_SUM_POOL)
+        return pool(at, step, y, x, k);
+    for (int i = 0; i < step->n_inputs; i++)
+        sum += value_at(at, step, i, y, x, k, NAN);
+    return sum;
+}
+
+static void naive_step(const Naive *at, size_t s, float *logits)
+{
+    const MhoStep *step = &at->program->steps[s];
+    const MhoShape shape = step->shape;
+
+    for (size_t i = 0; i < shape_size(shape); i++) {
+        const int k = (int)i % shape.c, y = (int)i / shape.c / shape.w, x = (int)i / shape.c % shape.w;
+        const float sum = total(at, step, y, x, k);
+        const float z = draw(at->noise, MHO_DRAW_CODE_SUM, 1 + s, at->noise->sum, at->image, i);
+
+        if (step->is_logits) {
+            logits[i] = fmaf(sum + z, step->a[k], step->b[k]);
+            continue;
+        }
+        float *value = &at->values[at->program->codes_offset[s] + i];
+        *value = sum;
+        if (step->kind == MHO_STEP_MAX_POOL)
+            continue;
+        *value = rintf(fminf(fmaxf(fmaf(sum, step->a[k], step->b[k]) + z, (float)step->low), (float)step->high));
+        *value += draw(at->noise, MHO_DRAW_CODE_ACTIVATION, 1 + s, at->noise->activation, at->image, i);
+    }
+}
+
+static void naive_image(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *image, uint32_t number,
+                        float *logits)
+{
+    const size_t pixels = shape_size(program->input);
+    Naive at = {.program = program, .noise = noise, .image = number, .pixels = calloc(pixels, sizeof(float)),
+                .values = calloc(program->codes_size, sizeof(float))};
+
+    ck_assert(at.pixels && at.values);
+    for (size_t i = 0; i < pixels; i++)
+        at.pixels[i] = image[i] + draw(noise, MHO_DRAW_CODE_ACTIVATION, 0, noise->activation, number, i);
+    for (size_t s = 0; s < program->n_steps; s++)
+        naive_step(&at, s, logits);
+    free(at.pixels);
+    free(at.values);
+}
+
+enum { NAIVE_IMAGES = 2 };
+
+static void assert_naive(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *images)
+{
+    const size_t n_classes = (size_t)program->n_classes, pixels = shape_size(program->input);
+    float *logits = noisy_logits(program, noise, images, NAIVE_IMAGES, 5, 0), expected[64];
+
+    ck_assert_uint_le(n_classes, sizeof expected / sizeof *expected);
+    for (size_t n = 0; n < NAIVE_IMAGES; n++) {
+        naive_image(program, noise, images + n * pixels, 5 + (uint32_t)n, expected);
+        ck_assert_mem_eq(logits + n * n_classes, expected, n_classes * sizeof *logits);
+    }
+    free(logits);
+}
+
+START_TEST(test_noise_is_plain_loops)
+{
+    const QuantizedSetup *setup = &setups[_i];
+    uint8_t *images = random_images(setup->input, N_IMAGES, 3);
+    MhoNet *net = quantized_net(setup, images, N_IMAGES);
+    MhoProgram *program = lowered(net);
+    MhoCodeNoise noise = usual;
+
+    noise.weight_per_image = _i % 2 == 1;
+    assert_naive(program, &noise, images);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+    free(images);
+}
+END_TEST
+
+START_TEST(test_noise_with_groups_and_signs)
+{
+    uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
+    MhoNet *net = grouped_net(images, N_IMAGES);
+    MhoProgram *program = lowered(net);
+    MhoCodeNoise noise = usual;
+
+    assert_naive(program, &noise, images);
+    noise.weight_per_image = true;
+    assert_naive(program, &noise, images);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+    free(images);
+}
+END_TEST
+
+/* ---- nothing of it: the integer network ---------------------------------------------------------------------- */
+
+/* With noise far below the last bit the float sums themselves are the integers; with none the other executor runs. */
+START_TEST(test_no_noise_is_the_integer_network)
+{
+    static const double sigmas[] = {0.0, 1e-30};
+    const QuantizedSetup *setup = &setups[_i];
+    uint8_t *images = random_images(setup->input, N_IMAGES, 3);
+    MhoNet *net = quantized_net(setup, images, N_IMAGES);
+    MhoProgram *program = lowered(net);
+    Outputs integer = integer_outputs(program, images, N_IMAGES, 0);
+
+    for (size_t i = 0; i < sizeof sigmas / sizeof *sigmas; i++) {
+        const MhoCodeNoise none = {.weight = sigmas[i], .activation = sigmas[i], .sum = sigmas[i], .seed = 1};
+        float *logits = noisy_logits(program, &none, images, N_IMAGES, 0, 0);
+
+        ck_assert_msg(same_logits(program, logits, integer.logits, N_IMAGES), "%g LSB", sigmas[i]);
+        free(logits);
+    }
+    outputs_free(&integer);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+    free(images);
+}
+END_TEST
+
+/* ---- what draws depend on ------------------------------------------------------------------------------------ */
+
+typedef struct Sample {
+    MhoNet *net;
+    MhoProgram *program;
+    uint8_t *images;
+    size_t pixels;
+} Sample;
+
+static Sample sample_open(void)
+{
+    const QuantizedSetup *setup = &setups[6]; /* a residual net */
+    Sample sample = {.images = random_images(setup->input, N_IMAGES, 3), .pixels = shape_size(setup->input)};
+
+    sample.net = quantized_net(setup, sample.images, N_IMAGES);
+    sample.program = lowered(sample.net);
+    return sample;
+}
+
+static void sample_close(Sample *sample)
+{
+    mho_program_destroy(sample->program);
+    mho_net_destroy(sample->net);
+    free(sample->images);
+}
+
+START_TEST(test_threads_batches_and_instructions_change_nothing)
+{
+    Sample at = sample_open();
+    const MhoKernels *tables[8];
+    const size_t n_tables = mho_kernels_available(tables, 8), classes = (size_t)at.program->n_classes;
+    MhoCodeNoise noise = usual;
+    MhoError error = {0};
+
+    noise.weight_per_image = _i == 1;
+    float *whole = noisy_logits(at.program, &noise, at.images, N_IMAGES, 0, 1);
+    for (size_t t = 0; t < n_tables; t++)
+        for (int threads = 1; threads <= 3; threads += 2) {
+            must(mho_kernels_force(tables[t]->name, &error), &error);
+            float *again = noisy_logits(at.program, &noise, at.images, N_IMAGES, 0, threads);
+            ck_assert_msg(same_logits(at.program, whole, again, N_IMAGES), "%s, %d threads", tables[t]->name, threads);
+            free(again);
+        }
+    must(mho_kernels_force("auto", &error), &error);
+    for (uint32_t first = 0; first < N_IMAGES; first += 5) {
+        const size_t n = N_IMAGES - first < 5 ? N_IMAGES - first : 5;
+        float *part = noisy_logits(at.program, &noise, at.images + first * at.pixels, n, first, 2);
+        ck_assert_msg(same_logits(at.program, whole + first * classes, part, n), "images %u on", first);
+        free(part);
+    }
+    free(whole);
+    sample_close(&at);
+}
+END_TEST
+
+/* The same image twice, with noise of one kind: are its logits the same? */
+static bool repeats(const Sample *at, const MhoCodeNoise *noise)
+{
+    uint8_t *twice = malloc(2 * at->pixels);
+    ck_assert_ptr_nonnull(twice);
+    memcpy(twice, at->images, at->pixels);
+    memcpy(twice + at->pixels, at->images, at->pixels);
+    float *logits = noisy_logits(at->program, noise, twice, 2, 0, 1);
+    const bool same = same_logits(at->program, logits, logits + at->program->n_classes, 1);
+    free(twice);
+    free(logits);
+    return same;
+}
+
+START_TEST(test_draws_of_chips_and_images)
+{
+    Sample at = sample_open();
+
+    ck_assert(repeats(&at, &(MhoCodeNoise){.weight = 0.5, .seed = 1}));
+    ck_assert(!repeats(&at, &(MhoCodeNoise){.weight = 0.5, .weight_per_image = true, .seed = 1}));
+    ck_assert(!repeats(&at, &(MhoCodeNoise){.activation = 0.5, .seed = 1}));
+    ck_assert(!repeats(&at, &(MhoCodeNoise){.sum = 0.5, .seed = 1}));
+    sample_close(&at);
+}
+END_TEST
+
+/* Each kind of noise reaches the logits, and every field of its stream changes them. */
+START_TEST(test_seeds_and_chips)
+{
+    static const MhoCodeNoise kinds[] = {{.weight = 0.5, .seed = 1, .chip = 1},
+                                         {.weight = 0.5, .weight_per_image = true, .seed = 1, .chip = 1},
+                                         {.activation = 0.5, .seed = 1, .chip = 1},
+                                         {.sum = 0.5, .seed = 1, .chip = 1}};
+    Sample at = sample_open();
+    Outputs integer = integer_outputs(at.program, at.images, N_IMAGES, 0);
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        MhoCodeNoise other_seed = kinds[i], other_chip = kinds[i];
+        other_seed.seed = 2;
+        other_chip.chip = 2;
+        float *logits = noisy_logits(at.program, &kinds[i], at.images, N_IMAGES, 0, 0);
+        float *seed = noisy_logits(at.program, &other_seed, at.images, N_IMAGES, 0, 0);
+        float *chip = noisy_logits(at.program, &other_chip, at.images, N_IMAGES, 0, 0);
+        ck_assert(!same_logits(at.program, logits, integer.logits, N_IMAGES));
+        ck_assert(!same_logits(at.program, logits, seed, N_IMAGES));
+        ck_assert(!same_logits(at.program, logits, chip, N_IMAGES));
+        free(logits);
+        free(seed);
+        free(chip);
+    }
+    outputs_free(&integer);
+    sample_close(&at);
+}
+END_TEST
+
+START_TEST(test_refusals)
+{
+    static const MhoCodeNoise wrong[] = {{.weight = -0.1}, {.activation = NAN}, {.sum = INFINITY}, {.weight = 2e6}};
+    Sample at = sample_open();
+    MhoError error = {0};
+    float logits[64];
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_assert_int_eq(mho_noisy_run(at.program, &wrong[i], at.images, 1, 0, 1, logits, &error), MHO_USAGE);
+        ck_assert_msg(strstr(error.text, "LSB"), "%s", error.text);
+    }
+    ck_assert_int_eq(mho_noisy_run(at.program, &usual, at.images, 2, UINT32_MAX, 1, logits, &error), MHO_USAGE);
+    ck_assert_msg(strstr(error.text, "32 bits"), "%s", error.text);
+    ck_assert_int_eq(mho_noisy_run(NULL, &usual, at.images, 1, 0, 1, logits, &error), MHO_USAGE);
+    must(mho_noisy_run(at.program, &usual, NULL, 0, 0, 1, logits, &error), &error);
+    sample_close(&at);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("noisy");
+    TCase *tests = tcase_create("noisy");
+
+    tcase_add_loop_test(tests, test_noise_is_plain_loops, 0, N_SETUPS);
+    tcase_add_test(tests, test_noise_with_groups_and_signs);
+    tcase_add_loop_test(tests, test_no_noise_is_the_integer_network, 0, N_SETUPS);
+    tcase_add_loop_test(tests, test_threads_batches_and_instructions_change_nothing, 0, 2);
+    tcase_add_test(tests, test_draws_of_chips_and_images);
+    tcase_add_test(tests, test_seeds_and_chips);
+    tcase_add_test(tests, test_refusals);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}

@@ -1,0 +1,342 @@
+/* test_executors.c - the analog executor against the integer one, both against themselves for any threads, batch and instruction
+ * set; plans and states made from training images; the score of logits. The integer one against plain loops: test_integer.c.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/executors_sample.h"
+
+/* ---- threads, batches, instruction sets ------------------------------------------------------------------------------- */
+
+/* A program with a chip of PCM: every read is noisy, every converter calibrated. */
+typedef struct Noisy {
+    ArrayBench bench; /* of its configuration only */
+    uint8_t *images;
+    MhoNet *net;
+    MhoProgram *program;
+    MhoPlan *plan;
+    MhoChip *chip;
+    MhoState *state;
+} Noisy;
+
+static void noisy_open(Noisy *noisy, const QuantizedSetup *setup)
+{
+    const MhoCondition at = {.t = 3600.0, .temperature = 310.0};
+    MhoError error = {0};
+
+    memset(noisy, 0, sizeof *noisy);
+    noisy->images = random_images(setup->input, N_IMAGES + 35, 8);
+    noisy->net = quantized_net(setup, noisy->images, N_IMAGES);
+    noisy->program = lowered(noisy->net);
+    array_open(&noisy->bench, "pcm", "uniform");
+    noisy->bench.config.chip.range = MHO_RANGE_CALIBRATED;
+    noisy->bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    noisy->bench.config.chip.rows = 40;
+    must(mho_program_plan(noisy->program, &noisy->bench.config, noisy->images, N_IMAGES, 2, &noisy->plan, &error), &error);
+    must(mho_program_state(noisy->program, noisy->plan, 3, at, noisy->images, N_IMAGES, 2, &noisy->chip, &noisy->state, &error), &error);
+}
+
+static void noisy_close(Noisy *noisy)
+{
+    mho_state_destroy(noisy->state);
+    mho_chip_destroy(noisy->chip);
+    mho_plan_destroy(noisy->plan);
+    mho_program_destroy(noisy->program);
+    mho_net_destroy(noisy->net);
+    array_close(&noisy->bench);
+    free(noisy->images);
+}
+
+/* All images in batches, as `mho eval` runs them. */
+static Outputs in_batches(const Noisy *noisy, size_t n, size_t batch, int threads, MhoLayerMeter *meters)
+{
+    const MhoShape in = noisy->program->input;
+    const size_t pixels = (size_t)(in.h * in.w * in.c);
+    Outputs o = outputs_new(noisy->program, n);
+    MhoError error = {0};
+
+    memset(meters, 0, noisy->program->n_matrices * sizeof *meters);
+    for (size_t first = 0; first < n; first += batch) {
+        const MhoAnalogOptions options = {.image0 = (uint32_t)first, .measured = n / 2 > first ? n / 2 - first : 0, .threads = threads,
+                                          .meters = meters, .codes = o.codes + first * o.codes_size};
+
+        must(mho_analog_run(noisy->program, noisy->state, noisy->images + first * pixels, n - first < batch ? n - first : batch, &options,
+                            o.logits + first * o.n_logits, &error),
+             &error);
+    }
+    return o;
+}
+
+START_TEST(test_threads_and_batches_change_nothing)
+{
+    static const struct {
+        int threads;
+        size_t batch;
+    } ways[] = {{2, 47}, {1, 1}, {2, 7}, {3, 32}};
+    const size_t n = 47;
+    MhoLayerMeter expected[MAX_LAYERS], meters[MAX_LAYERS];
+    Noisy noisy;
+
+    noisy_open(&noisy, &setups[6]);
+    ck_assert_uint_le(noisy.program->n_matrices, MAX_LAYERS);
+    Outputs reference = in_batches(&noisy, n, n, 1, expected);
+    Outputs integer = integer_outputs(noisy.program, noisy.images, n, 1), again = integer_outputs(noisy.program, noisy.images, n, 2);
+    ck_assert(outputs_equal(&integer, &again));
+    ck_assert(!outputs_equal(&reference, &integer)); /* noise is on */
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        Outputs o = in_batches(&noisy, n, ways[i].batch, ways[i].threads, meters);
+
+        ck_assert(outputs_equal(&reference, &o));
+        ck_assert(memcmp(expected, meters, noisy.program->n_matrices * sizeof *meters) == 0);
+        outputs_free(&o);
+    }
+    for (size_t l = 0; l < noisy.program->n_matrices; l++)
+        ck_assert(expected[l].signal > 0.0 && expected[l].noise > 0.0 && expected[l].noise < expected[l].signal);
+    outputs_free(&reference);
+    outputs_free(&integer);
+    outputs_free(&again);
+    noisy_close(&noisy);
+}
+END_TEST
+
+/* Everything from the calibration on, with one table of kernels. */
+static Outputs with_kernels(const char *name, const QuantizedSetup *setup, Outputs *integer)
+{
+    MhoLayerMeter meters[MAX_LAYERS];
+    MhoError error = {0};
+    Noisy noisy;
+
+    must(mho_kernels_force(name, &error), &error);
+    noisy_open(&noisy, setup);
+    Outputs o = in_batches(&noisy, N_IMAGES, N_IMAGES, 2, meters);
+    *integer = integer_outputs(noisy.program, noisy.images, N_IMAGES, 2);
+    noisy_close(&noisy);
+    return o;
+}
+
+START_TEST(test_instruction_sets_change_nothing)
+{
+    const MhoKernels *tables[8];
+    const size_t n = mho_kernels_available(tables, 8);
+    Outputs integer, reference = with_kernels("scalar", &setups[_i], &integer);
+
+    for (size_t i = 0; i < n; i++) {
+        Outputs other_integer, other = with_kernels(tables[i]->name, &setups[_i], &other_integer);
+
+        ck_assert_msg(outputs_equal(&integer, &other_integer), "integer: %s", tables[i]->name);
+        ck_assert_msg(outputs_equal(&reference, &other), "analog: %s", tables[i]->name);
+        outputs_free(&other_integer);
+        outputs_free(&other);
+    }
+    outputs_free(&integer);
+    outputs_free(&reference);
+}
+END_TEST
+
+/* ---- ideal cells ---------------------------------------------------------------------------------------------------- */
+
+/* Codes and conversions of an ideal chip with unit steps in one array configuration. */
+static void assert_ideal(const MhoProgram *program, const uint8_t *images, ArrayBench *bench)
+{
+    const MhoCondition at = {.t = 0.0, .temperature = 298.15};
+    MhoLayerMeter meters[MAX_LAYERS] = {{0}};
+    MhoError error = {0};
+    MhoPlan *plan;
+    MhoChip *chip = NULL;
+    MhoState *state;
+
+    ck_assert_uint_le(program->n_matrices, MAX_LAYERS);
+    must(mho_program_plan(program, &bench->config, NULL, 0, 2, &plan, &error), &error);
+    must(mho_program_state(program, plan, 0, at, NULL, 0, 2, &chip, &state, &error), &error);
+    Outputs integer = integer_outputs(program, images, N_IMAGES, 2);
+    Outputs analog = analog_outputs(program, state, images, N_IMAGES, 2, meters);
+    ck_assert(outputs_equal(&integer, &analog));
+    for (size_t l = 0; l < program->n_matrices; l++) {
+        ck_assert_uint_eq(meters[l].conversions, N_IMAGES * mho_plan_layer(plan, l).conversions);
+        ck_assert_uint_eq(meters[l].clipped, 0);
+        ck_assert(meters[l].noise == 0.0 && meters[l].signal > 0.0);
+    }
+    outputs_free(&integer);
+    outputs_free(&analog);
+    mho_state_destroy(state);
+    mho_chip_destroy(chip);
+    mho_plan_destroy(plan);
+}
+
+START_TEST(test_ideal_chip_is_integer)
+{
+    static const int rows[] = {512, 37}, cols[] = {512, 5};
+    const QuantizedSetup *setup = &setups[_i];
+    uint8_t *images = random_images(setup->input, N_IMAGES, 3);
+    MhoNet *net = quantized_net(setup, images, N_IMAGES);
+    MhoProgram *program = lowered(net);
+
+    for (int way = 0; way < 8; way++) {
+        ArrayBench bench;
+
+        array_open(&bench, "ideal", "uniform");
+        array_adc(&bench, "bits", 26.0);
+        bench.config.chip.mapping = way & 1 ? MHO_MAP_OFFSET : MHO_MAP_DIFFERENTIAL;
+        bench.config.chip.subtract = way & 2 ? MHO_SUBTRACT_DIGITAL : MHO_SUBTRACT_ANALOG;
+        bench.config.chip.rows = rows[way >> 2];
+        bench.config.chip.cols = cols[way >> 2];
+        assert_ideal(program, images, &bench);
+        array_close(&bench);
+    }
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+    free(images);
+}
+END_TEST
+
+/* ---- plans and states ------------------------------------------------------------------------------------------------ */
+
+START_TEST(test_calibration_needs_images)
+{
+    Noisy noisy;
+    MhoPlan *plan;
+    MhoError error = {0};
+
+    noisy_open(&noisy, &setups[0]);
+    for (size_t l = 0; l < noisy.program->n_matrices; l++)
+        ck_assert(mho_plan_layer(noisy.plan, l).step >= 1.0F);
+    ck_assert_int_eq(mho_program_plan(noisy.program, &noisy.bench.config, NULL, 0, 1, &plan, &error), MHO_USAGE);
+    ck_assert_msg(strstr(error.text, "training images"), "%s", error.text);
+    ck_assert_ptr_null(plan);
+    noisy_close(&noisy);
+}
+END_TEST
+
+/* Sums that fit the converter keep a step of one unit, so a calibrated ideal chip of many bits is the integer executor. */
+START_TEST(test_calibrated_ideal_chip_of_many_bits)
+{
+    const MhoCondition at = {.t = 0.0, .temperature = 298.15};
+    uint8_t *images = random_images(setups[1].input, N_IMAGES, 3);
+    MhoNet *net = quantized_net(&setups[1], images, N_IMAGES);
+    MhoProgram *program = lowered(net);
+    MhoError error = {0};
+    ArrayBench bench;
+    MhoPlan *plan;
+    MhoChip *chip = NULL;
+    MhoState *state;
+    bool equal[2];
+
+    for (int few = 0; few < 2; few++) {
+        array_open(&bench, "ideal", "uniform");
+        array_adc(&bench, "bits", few ? 3.0 : 20.0);
+        bench.config.chip.range = MHO_RANGE_CALIBRATED;
+        must(mho_program_plan(program, &bench.config, images, N_IMAGES, 2, &plan, &error), &error);
+        must(mho_program_state(program, plan, 0, at, NULL, 0, 2, &chip, &state, &error), &error);
+        Outputs integer = integer_outputs(program, images, N_IMAGES, 2), analog = analog_outputs(program, state, images, N_IMAGES, 2, NULL);
+        equal[few] = outputs_equal(&integer, &analog);
+        ck_assert_int_eq(mho_plan_layer(plan, 1).step > 1.0F, few);
+        outputs_free(&integer);
+        outputs_free(&analog);
+        mho_state_destroy(state);
+        mho_chip_destroy(chip);
+        chip = NULL;
+        mho_plan_destroy(plan);
+        array_close(&bench);
+    }
+    ck_assert(equal[0] && !equal[1]);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+    free(images);
+}
+END_TEST
+
+/* The chip is made once and kept; where it is calibrated decides what ages with it. */
+START_TEST(test_states_of_one_chip)
+{
+    const MhoCondition young = {.t = 0.0, .temperature = 298.15}, old = {.t = 1e7, .temperature = 298.15};
+    Noisy noisy;
+    MhoError error = {0};
+    MhoState *states[2];
+
+    noisy_open(&noisy, &setups[0]);
+    for (int calibrate = MHO_CALIBRATE_CHIP; calibrate <= MHO_CALIBRATE_STATE; calibrate++) {
+        MhoPlan *plan;
+        MhoChip *chip = NULL, *kept;
+
+        noisy.bench.config.chip.calibrate = calibrate;
+        noisy.bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
+        must(mho_program_plan(noisy.program, &noisy.bench.config, NULL, 0, 2, &plan, &error), &error);
+        must(mho_program_state(noisy.program, plan, 1, young, noisy.images, N_IMAGES, 2, &chip, &states[0], &error), &error);
+        kept = chip;
+        /* the chip has its ranges; a state needs images again */
+        const MhoStatus status = mho_program_state(noisy.program, plan, 1, old, NULL, 0, 2, &chip, &states[1], &error);
+        ck_assert_int_eq(status, calibrate == MHO_CALIBRATE_CHIP ? MHO_OK : MHO_USAGE);
+        if (calibrate == MHO_CALIBRATE_STATE)
+            must(mho_program_state(noisy.program, plan, 1, old, noisy.images, N_IMAGES, 1, &chip, &states[1], &error), &error);
+        ck_assert_ptr_eq(chip, kept);
+        for (size_t l = 0; l < noisy.program->n_matrices; l++) {
+            ck_assert(fabs(mho_state_compensation(states[0], l) - 1.0) < 0.1);
+            ck_assert(mho_state_compensation(states[1], l) > 1.5); /* PCM loses half of its conductance and more in 4 months */
+        }
+        mho_state_destroy(states[0]);
+        mho_state_destroy(states[1]);
+        mho_chip_destroy(chip);
+        mho_plan_destroy(plan);
+    }
+    noisy_close(&noisy);
+}
+END_TEST
+
+START_TEST(test_image_numbers_end)
+{
+    Noisy noisy;
+    MhoError error = {0};
+    const MhoAnalogOptions options = {.image0 = UINT32_MAX};
+    float logits[20];
+
+    noisy_open(&noisy, &setups[0]);
+    ck_assert_int_eq(mho_analog_run(noisy.program, noisy.state, noisy.images, 2, &options, logits, &error), MHO_USAGE);
+    must(mho_analog_run(noisy.program, noisy.state, noisy.images, 0, &options, logits, &error), &error);
+    must(mho_integer_run(noisy.program, noisy.images, 0, 1, logits, NULL, &error), &error);
+    noisy_close(&noisy);
+}
+END_TEST
+
+/* ---- score ---------------------------------------------------------------------------------------------------------- */
+
+START_TEST(test_score)
+{
+    static const float logits[] = {1.0F, 3.0F, 2.0F, /* hit */ 0.0F, 0.0F, 0.0F, /* first of equals */ -500.0F, 500.0F, 0.0F /* miss */};
+    static const uint8_t labels[] = {1, 0, 2};
+    size_t hits;
+    double loss;
+    const double first = log(exp(-2.0) + 1.0 + exp(-1.0)), second = log(3.0), third = 500.0;
+
+    mho_logits_score(logits, labels, 3, 3, &hits, &loss);
+    ck_assert_uint_eq(hits, 2);
+    ck_assert(fabs(loss - (first + second + third) / 3.0) < 1e-12 * loss);
+    mho_logits_score(logits, labels, 0, 3, &hits, &loss);
+    ck_assert(hits == 0 && loss == 0.0);
+    mho_logits_score(logits, (const uint8_t[]){3}, 1, 3, &hits, &loss);
+    ck_assert(hits == 0 && isinf(loss));
+}
+END_TEST
+
+static Suite *executors_suite(void)
+{
+    Suite *suite = suite_create("executors");
+    TCase *tests = tcase_create("executors");
+
+    tcase_add_test(tests, test_threads_and_batches_change_nothing);
+    tcase_add_loop_test(tests, test_instruction_sets_change_nothing, 4, 7);
+    tcase_add_loop_test(tests, test_ideal_chip_is_integer, 0, N_SETUPS);
+    tcase_add_test(tests, test_calibration_needs_images);
+    tcase_add_test(tests, test_calibrated_ideal_chip_of_many_bits);
+    tcase_add_test(tests, test_states_of_one_chip);
+    tcase_add_test(tests, test_image_numbers_end);
+    tcase_add_test(tests, test_score);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+int main(void)
+{
+    return test_main(executors_suite());
+}

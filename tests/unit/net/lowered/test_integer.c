@@ -1,0 +1,213 @@
+/* test_integer.c - the integer executor against plain loops: groups, signs, pools, weights of 16 bits. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/executors_sample.h"
+
+/* ---- plain loops ----------------------------------------------------------------------------------------------------- */
+
+/* Code at (y, x, c) that step reads as its k-th input; 0 outside the image. */
+static int naive_input(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int k, int y,
+                       int x, int c)
+{
+    const int from = step->inputs[k];
+    const MhoShape shape = from < 0 ? program->input : program->steps[from].shape;
+    const uint8_t *at = from < 0 ? image : codes + program->codes_offset[from];
+
+    if (y < 0 || y >= shape.h || x < 0 || x >= shape.w)
+        return 0;
+    at += (y * shape.w + x) * shape.c + c;
+    return from >= 0 && program->steps[from].low < 0 ? *(const int8_t *)at : *at;
+}
+
+static int64_t naive_sum(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int oy, int ox, int k)
+{
+    const MhoGather *g = &step->gather;
+    const MhoMatrix *m = &program->matrices[step->matrix];
+    const int group = k / (int)m->cols, j = k % (int)m->cols;
+    int64_t sum = m->shift ? m->shift[k] : 0;
+
+    for (int ky = 0; ky < g->kernel_h; ky++)
+        for (int kx = 0; kx < g->kernel_w; kx++)
+            for (int c = 0; c < g->c_count; c++) {
+                const int r = (ky * g->kernel_w + kx) * g->c_count + c;
+                const int x = naive_input(program, image, codes, step, 0, oy * g->stride - g->pad + ky, ox * g->stride - g->pad + kx,
+                                          group * g->c_count + c);
+
+                sum += (int64_t)x * m->codes[((size_t)group * m->rows + (size_t)r) * m->cols + (size_t)j];
+            }
+    return sum;
+}
+
+static int64_t naive_pool(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int oy, int ox, int k)
+{
+    const MhoGather *g = &step->gather;
+    int64_t sum = 0, most = -1000;
+
+    for (int ky = 0; ky < g->kernel_h; ky++)
+        for (int kx = 0; kx < g->kernel_w; kx++) {
+            const int x = naive_input(program, image, codes, step, 0, oy * g->stride - g->pad + ky, ox * g->stride - g->pad + kx, k);
+
+            sum += x;
+            most = x > most ? x : most;
+        }
+    return step->kind == MHO_STEP_MAX_POOL ? most : sum;
+}
+
+static int64_t naive_total(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int y, int x, int k)
+{
+    int64_t sum = 0;
+
+    if (step->kind == MHO_STEP_MATRIX)
+        return naive_sum(program, image, codes, step, y, x, k);
+    if (step->kind == MHO_STEP_MAX_POOL || step->kind == MHO_STEP_SUM_POOL)
+        return naive_pool(program, image, codes, step, y, x, k);
+    for (int i = 0; i < step->n_inputs; i++)
+        sum += naive_input(program, image, codes, step, i, y, x, k);
+    return sum;
+}
+
+static void naive_image(const MhoProgram *program, const uint8_t *image, uint8_t *codes, float *logits)
+{
+    for (size_t s = 0; s < program->n_steps; s++) {
+        const MhoStep *step = &program->steps[s];
+        const MhoShape shape = step->shape;
+
+        for (int i = 0; i < shape.h * shape.w * shape.c; i++) {
+            const int k = i % shape.c, y = i / shape.c / shape.w, x = i / shape.c % shape.w;
+            const int64_t total = naive_total(program, image, codes, step, y, x, k);
+            const float real = step->kind == MHO_STEP_MAX_POOL ? (float)total : fmaf((float)total, step->a[k], step->b[k]);
+            const float code = fminf(fmaxf(rintf(real), (float)step->low), (float)step->high);
+
+            if (step->is_logits)
+                logits[i] = real;
+            else
+                codes[program->codes_offset[s] + (size_t)i] = (uint8_t)(int)code;
+        }
+    }
+}
+
+static Outputs naive_outputs(const MhoProgram *program, const uint8_t *images, size_t n_images)
+{
+    Outputs o = outputs_new(program, n_images);
+    const size_t pixels = (size_t)(program->input.h * program->input.w * program->input.c);
+
+    for (size_t n = 0; n < n_images; n++)
+        naive_image(program, images + n * pixels, o.codes + n * o.codes_size, o.logits + n * o.n_logits);
+    return o;
+}
+
+/* Equal codes mean nothing if all are alike: most steps show several. */
+static void assert_spread(const MhoProgram *program, const Outputs *outputs)
+{
+    for (size_t s = 0; s < program->n_steps; s++) {
+        const CodeSpread spread = program->steps[s].is_logits ? (CodeSpread){3, 0.0} : code_spread(program, s, outputs);
+
+        ck_assert_msg(spread.distinct >= 3 && spread.largest_share < 0.95, "step %s: %d codes, one of them %.1f %%", program->steps[s].name,
+                      spread.distinct, 100.0 * spread.largest_share);
+    }
+}
+
+static void assert_naive(const MhoProgram *program, const uint8_t *images)
+{
+    Outputs naive = naive_outputs(program, images, N_IMAGES), integer = integer_outputs(program, images, N_IMAGES, 0);
+
+    ck_assert(outputs_equal(&naive, &integer));
+    outputs_free(&naive);
+    outputs_free(&integer);
+}
+
+START_TEST(test_integer_is_plain_loops)
+{
+    const QuantizedSetup *setup = &setups[_i];
+    uint8_t *images = random_images(setup->input, N_IMAGES, 3);
+    MhoNet *net = quantized_net(setup, images, N_IMAGES);
+    MhoProgram *program = lowered(net);
+    Outputs integer = integer_outputs(program, images, N_IMAGES, 0);
+
+    assert_naive(program, images);
+    if (setup->batchnorm || setup->shift) /* the paper's form starts from chance */
+        assert_spread(program, &integer);
+    ck_assert(!setup->shift || program->matrices[1].shift != NULL);
+    outputs_free(&integer);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+    free(images);
+}
+END_TEST
+
+/* ---- groups, signed inputs, padded pools, weights of two bytes ---------------------------------------------------------- */
+
+START_TEST(test_integer_with_groups_and_signs)
+{
+    uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
+    MhoNet *net = grouped_net(images, N_IMAGES);
+    MhoProgram *program = lowered(net);
+    Outputs integer = integer_outputs(program, images, N_IMAGES, 0);
+
+    ck_assert(program->matrices[1].signed_input);
+    ck_assert_uint_eq(program->matrices[1].groups, 3);
+    assert_naive(program, images);
+    assert_spread(program, &integer);
+    outputs_free(&integer);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+    free(images);
+}
+END_TEST
+
+/* Weight codes of two bytes; the constants shrink by as much as the codes grow. */
+static void widen_codes(MhoProgram *program)
+{
+    for (size_t l = 0; l < program->n_matrices; l++) {
+        MhoMatrix *m = &program->matrices[l];
+        int16_t *codes = (int16_t *)(uintptr_t)m->codes;
+        const int factor = 32639 / m->n_weight;
+
+        for (size_t i = 0; i < m->groups * m->rows * m->cols; i++)
+            codes[i] = (int16_t)(codes[i] * factor + (codes[i] != 0 ? random_int(6, i, -factor / 4, factor / 4) : 0));
+        for (size_t i = 0; i < m->groups * m->rows * m->cols; i++)
+            codes[i] = codes[i] > 32639 ? 32639 : codes[i] < -32639 ? -32639 : codes[i];
+        for (size_t s = 0; s < program->n_steps; s++)
+            if (program->steps[s].kind == MHO_STEP_MATRIX && program->steps[s].matrix == l)
+                for (int k = 0; k < program->steps[s].shape.c; k++)
+                    program->steps[s].a[k] /= (float)factor;
+        m->n_weight = 32639;
+    }
+}
+
+START_TEST(test_integer_with_sixteen_bit_weights)
+{
+    uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
+    MhoNet *net = grouped_net(images, N_IMAGES);
+    MhoProgram *program = lowered(net);
+    MhoError error = {0};
+    float logits[10];
+
+    widen_codes(program);
+    Outputs integer = integer_outputs(program, images, N_IMAGES, 0);
+    assert_naive(program, images);
+    assert_spread(program, &integer);
+    program->matrices[0].n_weight = 32640;
+    ck_assert_int_eq(mho_integer_run(program, images, 1, 1, logits, NULL, &error), MHO_USAGE);
+    ck_assert_msg(strstr(error.text, "conv1") && strstr(error.text, "quant.weight.bits"), "%s", error.text);
+    outputs_free(&integer);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+    free(images);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("integer");
+    TCase *tests = tcase_create("integer");
+
+    tcase_add_loop_test(tests, test_integer_is_plain_loops, 0, N_SETUPS);
+    tcase_add_test(tests, test_integer_with_groups_and_signs);
+    tcase_add_test(tests, test_integer_with_sixteen_bit_weights);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}

@@ -1,0 +1,296 @@
+/* test_lower.c - each builder as steps and matrices; what cannot be lowered is named. */
+#include <stdlib.h>
+
+#include "net/lowered/lower.h"
+#include "net/transform/transform.h"
+#include "support/net_sample.h"
+
+static MhoProgram *lowered(const MhoNet *net)
+{
+    MhoError error = {0};
+    MhoProgram *program;
+    must(mho_program_create(net, &program, &error), &error);
+    return program;
+}
+
+static size_t count(const MhoProgram *program, MhoStepKind kind)
+{
+    size_t n = 0;
+    for (size_t s = 0; s < program->n_steps; s++)
+        n += program->steps[s].kind == kind;
+    return n;
+}
+
+static const MhoStep *step_at(const MhoProgram *program, const char *name)
+{
+    for (size_t s = 0; s < program->n_steps; s++)
+        if (strcmp(program->steps[s].name, name) == 0)
+            return &program->steps[s];
+    ck_abort_msg("no step %s", name);
+    return NULL;
+}
+
+static const char *input_name(const MhoProgram *program, const MhoStep *step, int k)
+{
+    ck_assert_int_lt(k, step->n_inputs);
+    return step->inputs[k] < 0 ? "image" : program->steps[step->inputs[k]].name;
+}
+
+/* What every program promises. */
+static void check_program(const MhoProgram *program)
+{
+    size_t bytes = 0;
+    for (size_t s = 0; s < program->n_steps; s++) {
+        const MhoStep *step = &program->steps[s];
+        ck_assert_uint_eq(program->codes_offset[s], bytes);
+        ck_assert_int_eq(step->is_logits, s + 1 == program->n_steps);
+        bytes += step->is_logits ? 0 : (size_t)(step->shape.h * step->shape.w * step->shape.c);
+        ck_assert_int_eq(step->n_inputs, step->kind == MHO_STEP_ADD ? 2 : 1);
+        for (int k = 0; k < step->n_inputs; k++)
+            ck_assert_int_lt(step->inputs[k], (int)s);
+        ck_assert(step->kind == MHO_STEP_MAX_POOL || (step->a && step->b));
+        ck_assert(step->is_logits || (step->high > 0 && step->high <= 255 && step->low >= -127));
+        if (step->kind == MHO_STEP_MATRIX) {
+            const MhoMatrix *matrix = &program->matrices[step->matrix];
+            ck_assert_uint_eq(matrix->positions, (size_t)(step->gather.out_h * step->gather.out_w));
+            ck_assert_uint_eq(matrix->rows, (size_t)(step->gather.kernel_h * step->gather.kernel_w * step->gather.c_count));
+            ck_assert_uint_eq(matrix->cols * matrix->groups, (size_t)step->shape.c);
+        }
+    }
+    ck_assert_uint_eq(program->codes_size, bytes);
+}
+
+START_TEST(test_lenet)
+{
+    MhoNet *net = sample_quantized("lenet", 4, 3);
+    MhoProgram *program = lowered(net);
+    const char *order[] = {"conv1_codes", "pool1", "conv2_codes", "pool2", "dense1_codes", "dense2_codes", "logits"};
+    check_program(program);
+    ck_assert_uint_eq(program->n_steps, 7);
+    for (size_t s = 0; s < 7; s++) {
+        ck_assert_str_eq(program->steps[s].name, order[s]);
+        ck_assert_int_eq(program->steps[s].inputs[0], (int)s - 1); /* -1: the image */
+    }
+    ck_assert_uint_eq(program->n_matrices, 5);
+    ck_assert_uint_eq(count(program, MHO_STEP_MAX_POOL), 2);
+    const MhoMatrix *conv2 = &program->matrices[1], *dense1 = &program->matrices[2];
+    ck_assert_str_eq(conv2->name, "conv2");
+    ck_assert_uint_eq(conv2->rows, 150);
+    ck_assert_uint_eq(conv2->cols, 16);
+    ck_assert_uint_eq(conv2->positions, 100);
+    ck_assert_int_eq(conv2->n_weight, 7);
+    ck_assert_int_eq(conv2->n_input, 7); /* over the maximum pool */
+    ck_assert_int_eq(program->matrices[0].n_input, 255);
+    ck_assert_ptr_null(conv2->shift);
+    ck_assert_uint_eq(dense1->rows, 400);
+    const MhoGather *all = &program->steps[4].gather;
+    ck_assert_int_eq(all->kernel_h, 5);
+    ck_assert_int_eq(all->out_h, 1);
+    ck_assert_int_eq(all->c_count, 16);
+    ck_assert_int_eq(program->steps[1].gather.kernel_h, 2);
+    ck_assert_int_eq(program->n_classes, 10);
+    ck_assert_int_eq(program->input.h, 28);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+}
+END_TEST
+
+START_TEST(test_allconv)
+{
+    MhoNet *net = sample_quantized("allconv", 2, 2);
+    MhoProgram *program = lowered(net);
+    check_program(program);
+    ck_assert_uint_eq(program->n_steps, 7);
+    ck_assert_uint_eq(program->n_matrices, 6);
+    ck_assert_uint_eq(count(program, MHO_STEP_SUM_POOL), 1);
+    const MhoStep *pool = step_at(program, "pool_codes");
+    ck_assert_int_eq(pool->gather.kernel_h, 4);
+    ck_assert_int_eq(pool->gather.kernel_w, 4);
+    ck_assert_int_eq(pool->gather.out_h, 1);
+    ck_assert_int_eq(pool->high, 255);
+    ck_assert_int_eq(program->matrices[5].n_input, 255);
+    ck_assert_int_eq(program->matrices[2].n_weight, 1);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+}
+END_TEST
+
+START_TEST(test_resnet20)
+{
+    MhoNet *net = sample_quantized("resnet20", 4, 4);
+    MhoProgram *program = lowered(net);
+    check_program(program);
+    ck_assert_uint_eq(program->n_matrices, 22); /* 19 convolutions, 2 shortcuts, 1 dense */
+    ck_assert_uint_eq(count(program, MHO_STEP_MATRIX), 22);
+    ck_assert_uint_eq(count(program, MHO_STEP_ADD), 9);
+    ck_assert_uint_eq(count(program, MHO_STEP_SUM_POOL), 1);
+    ck_assert_uint_eq(count(program, MHO_STEP_REQUANTIZE), 9); /* streams that convolutions read */
+    const MhoStep *stem = step_at(program, "conv1_stream"), *codes = step_at(program, "conv1_codes");
+    ck_assert_int_eq(stem->kind, MHO_STEP_MATRIX);
+    ck_assert_int_eq(stem->high, 127);
+    ck_assert_int_eq(stem->low, 0);
+    ck_assert_int_eq(codes->kind, MHO_STEP_REQUANTIZE);
+    ck_assert_str_eq(input_name(program, codes, 0), "conv1_stream");
+    const MhoStep *sum = step_at(program, "block1a_stream");
+    ck_assert_int_eq(sum->kind, MHO_STEP_ADD);
+    ck_assert_str_eq(input_name(program, sum, 0), "block1a_conv2_stream");
+    ck_assert_str_eq(input_name(program, sum, 1), "conv1_stream");
+    ck_assert_float_eq(sum->a[0], 1.0F);
+    const MhoStep *branch = step_at(program, "block1a_conv2_stream");
+    ck_assert_int_eq(branch->low, -127);
+    ck_assert_int_eq(program->matrices[branch->matrix].signed_input, 0);
+    const MhoStep *shortcut = step_at(program, "block2a_short_stream");
+    ck_assert_str_eq(input_name(program, shortcut, 0), "block1c_codes");
+    ck_assert_int_eq(shortcut->gather.stride, 2);
+    ck_assert_int_eq(shortcut->gather.kernel_h, 1);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+}
+END_TEST
+
+START_TEST(test_without_batchnorm_the_steps_are_the_same)
+{
+    MhoNet *with = sample_quantized("resnet20", 4, 4), *without;
+    MhoError error = {0};
+    must(mho_net_remove_batchnorm(with, MHO_SCALE_PER_CHANNEL, true, &without, &error), &error);
+    MhoProgram *first = lowered(with), *second = lowered(without);
+    check_program(second);
+    ck_assert_uint_eq(first->n_steps, second->n_steps);
+    for (size_t s = 0; s < first->n_steps; s++) {
+        ck_assert_int_eq(first->steps[s].kind, second->steps[s].kind);
+        ck_assert_str_eq(first->steps[s].name, second->steps[s].name);
+    }
+    ck_assert_ptr_null(first->matrices[3].shift);
+    ck_assert_ptr_nonnull(second->matrices[3].shift);
+    const float *master = mho_node_values(&without->nodes[mho_net_find(without, second->matrices[3].name)], "shift");
+    for (size_t k = 0; k < second->matrices[3].cols; k++)
+        ck_assert_int_eq(second->matrices[3].shift[k], (int32_t)rintf(master[k]));
+    mho_program_destroy(first);
+    mho_program_destroy(second);
+    mho_net_destroy(with);
+    mho_net_destroy(without);
+}
+END_TEST
+
+/* image -> conv (groups) -> codes -> dense, by hand; second NULL or a second quantizer behind the same convolution. */
+static MhoNet *small_net(int groups, int bits, int lower, bool second)
+{
+    const MhoInputSettings input = {.h = 5, .w = 6, .c = 4, .divisor = 255.0};
+    const MhoConvSettings conv = {.channels = 6, .kernel = 3, .stride = 2, .pad = 1, .groups = groups, .bits = 5,
+                                  .scale = MHO_SCALE_PER_TENSOR, .policy = "fqconv"};
+    const MhoConvSettings dense = {.channels = 3, .bits = 4, .scale = MHO_SCALE_PER_TENSOR, .policy = "fqconv"};
+    const MhoQuantizerSettings codes = {.bits = bits, .lower = lower, .policy = "fqconv"};
+    MhoQuantizerSettings shared = codes;
+    MhoError error = {0};
+    MhoNet *net;
+    strcpy(shared.share, "codes");
+    must(mho_net_create("small", &net, &error), &error);
+    must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
+    must(mho_net_add(net, "conv", "conv", &conv, sizeof conv, "image", NULL, &error), &error);
+    must(mho_net_add(net, "codes", "quantizer", &codes, sizeof codes, "conv", NULL, &error), &error);
+    if (second) {
+        must(mho_net_add(net, "codes2", "quantizer", &shared, sizeof shared, "conv", NULL, &error), &error);
+        must(mho_net_add(net, "sum", "add", NULL, 0, "codes", "codes2", &error), &error);
+        must(mho_net_add(net, "sum_codes", "quantizer", &shared, sizeof shared, "sum", NULL, &error), &error);
+    }
+    must(mho_net_add(net, "out", "dense", &dense, sizeof dense, second ? "sum_codes" : "codes", NULL, &error), &error);
+    must(mho_net_finish(net, &error), &error);
+    must(mho_net_initialize(net, 5, &error), &error);
+    return net;
+}
+
+START_TEST(test_matrix_of_a_grouped_convolution)
+{
+    MhoNet *net = small_net(2, 8, -1, false);
+    MhoProgram *program = lowered(net);
+    MhoError error = {0};
+    const MhoMatrix *matrix = &program->matrices[0];
+    int16_t codes[6 * 3 * 3 * 2];
+    check_program(program);
+    ck_assert_uint_eq(matrix->groups, 2);
+    ck_assert_uint_eq(matrix->rows, 18);
+    ck_assert_uint_eq(matrix->cols, 3);
+    ck_assert_int_eq(program->steps[0].gather.c_count, 2);
+    ck_assert_int_eq(program->steps[0].gather.c_first, 0);
+    must(mho_net_weight_codes(net, 1, codes, NULL, &error), &error);
+    bool any = false;
+    for (size_t k = 0; k < 6; k++)
+        for (size_t r = 0; r < 18; r++) {
+            ck_assert_int_eq(matrix->codes[((k / 3) * 18 + r) * 3 + k % 3], codes[k * 18 + r]);
+            any = any || codes[k * 18 + r] != 0;
+        }
+    ck_assert(any);
+    ck_assert(program->matrices[1].signed_input); /* signed codes go in: two phases */
+    ck_assert_int_eq(program->matrices[1].n_input, 127);
+    ck_assert_int_eq(program->steps[0].low, -127);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+}
+END_TEST
+
+START_TEST(test_two_quantizers_behind_one_convolution)
+{
+    MhoNet *net = small_net(1, 8, -1, true);
+    MhoProgram *program = lowered(net);
+    check_program(program);
+    ck_assert_uint_eq(program->n_matrices, 2);
+    ck_assert_uint_eq(program->n_steps, 4);
+    ck_assert_uint_eq(program->steps[0].matrix, program->steps[1].matrix);
+    ck_assert_int_eq(program->steps[2].kind, MHO_STEP_ADD);
+    ck_assert_int_eq(program->steps[2].inputs[0], 0);
+    ck_assert_int_eq(program->steps[2].inputs[1], 1);
+    mho_program_destroy(program);
+    mho_net_destroy(net);
+}
+END_TEST
+
+START_TEST(test_what_cannot_be_lowered_is_named)
+{
+    MhoError error = {0};
+    MhoProgram *none;
+    MhoNet *net = sample_float("allconv");
+    must_refuse(mho_program_create(net, &none, &error), &error, MHO_USAGE, "node 'conv1' is not quantized");
+    ck_assert_ptr_null(none);
+    ck_assert_ptr_nonnull(strstr(error.text, "--set quant.weight.bits=8"));
+    mho_net_destroy(net);
+    net = sample_quantized("allconv", 4, 4);
+    ((MhoConvSettings *)(void *)net->nodes[mho_net_find(net, "conv4")].settings)->bits = 0; /* a mixed net */
+    must_refuse(mho_program_create(net, &none, &error), &error, MHO_USAGE, "node 'conv4' is not quantized");
+    mho_net_destroy(net);
+    net = sample_quantized("allconv", 4, 4); /* a layer that reads sums */
+    net->nodes[mho_net_find(net, "conv3")].inputs[0] = mho_net_find(net, "conv2_norm");
+    must_refuse(mho_program_create(net, &none, &error), &error, MHO_USAGE, "'conv2_norm' is not quantized");
+    ck_assert_ptr_nonnull(strstr(error.text, "'conv3'"));
+    mho_net_destroy(net);
+    net = sample_quantized("allconv", 4, 4);
+    mho_node_array(&net->nodes[mho_net_find(net, "conv2_codes")], "log_scale")->value[0] = NAN;
+    must_refuse(mho_program_create(net, &none, &error), &error, MHO_USAGE, "node 'conv2_codes': its scale is not set");
+    mho_net_destroy(net);
+    net = sample_quantized("allconv", 4, 4);
+    net->n_nodes--; /* codes at the end */
+    must_refuse(mho_program_create(net, &none, &error), &error, MHO_USAGE, "node 'pool_codes': the last node");
+    net->n_nodes++;
+    mho_net_destroy(net);
+    mho_program_destroy(NULL);
+}
+END_TEST
+
+static Suite *lower_suite(void)
+{
+    Suite *suite = suite_create("lower");
+    TCase *tcase = tcase_create("lower");
+    tcase_add_test(tcase, test_lenet);
+    tcase_add_test(tcase, test_allconv);
+    tcase_add_test(tcase, test_resnet20);
+    tcase_add_test(tcase, test_without_batchnorm_the_steps_are_the_same);
+    tcase_add_test(tcase, test_matrix_of_a_grouped_convolution);
+    tcase_add_test(tcase, test_two_quantizers_behind_one_convolution);
+    tcase_add_test(tcase, test_what_cannot_be_lowered_is_named);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return test_main(lower_suite());
+}

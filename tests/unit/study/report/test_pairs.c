@@ -1,0 +1,206 @@
+/* Points side by side: which agree, intervals and paired differences over chips and over seeds, their table in words.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "support/result_sample.h"
+#include "study/report/pairs.h"
+
+static const char *const keys[] = {"train.ladder"};
+static const char *const versus[] = {"a"};
+
+/* The ladder is the variant; "left out" is none. */
+static void ladder(const MhoPoints *points, size_t p, char *text, size_t size)
+{
+    const char *word = mho_points_word(points, "train.ladder", p);
+    snprintf(text, size, "%s", strcmp(word, "left out") == 0 ? "" : word);
+}
+
+/* 95 % Student quantiles of 1 and 2 degrees of freedom. */
+static const double t1 = 12.7062047364, t2 = 4.3026527297;
+
+/* Two ladders at two times, three chips; b gains exactly 0.01, 0.02, 0.03 at time 1 and -0.01, 0, 0.01 at time 2. */
+START_TEST(test_over_chips)
+{
+    static const double accuracy[] = {0.5, 0.9, 0.7, 0.4, 0.8, 0.6, 0.51, 0.92, 0.73, 0.39, 0.8, 0.61};
+    static const char *const ladders[] = {"a", "a", "b", "b"};
+    static const double times[] = {1, 2, 1, 2};
+    MhoRecord *result = sample_result(4, 3, accuracy), *table = sample_analysis(result);
+    sample_key(result, "train.ladder", MHO_STRING, 4, ladders);
+    sample_key(result, "chip.time", MHO_F64, 4, times);
+    MhoError error = {0};
+    MhoPoints points;
+    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = ladder, .versus = versus, .n_versus = 1};
+    must(mho_points_read(result, &points, &error), &error);
+    ck_assert(mho_points_same(&points, 0, 2, keys, 1));
+    ck_assert(!mho_points_same(&points, 0, 1, keys, 1));
+    ck_assert(!mho_points_same(&points, 0, 2, NULL, 0));
+    must(mho_comparison_add(&points, &comparison, table, &error), &error);
+    ck_assert(isnan(number_at(table, "difference_mean", 0)));
+    ck_assert_double_eq_tol(number_at(table, "difference_mean", 2), 0.02, 1e-12);
+    ck_assert_double_eq_tol(number_at(table, "difference_low", 2), 0.02 - t2 * 0.01 / sqrt(3.0), 1e-9);
+    ck_assert_double_eq_tol(number_at(table, "difference_high", 2), 0.02 + t2 * 0.01 / sqrt(3.0), 1e-9);
+    ck_assert_double_eq_tol(number_at(table, "difference_mean", 3), 0.0, 1e-12);
+    ck_assert_double_eq_tol(number_at(table, "accuracy_mean", 1), 0.6, 1e-12);
+    ck_assert_double_eq_tol(number_at(table, "accuracy_high", 1), 0.6 + t2 * 0.2 / sqrt(3.0), 1e-9);
+    ck_assert_double_eq(number_at(table, "chip.time", 3), 2.0);
+    ck_assert_str_eq(mho_attribute_string(&table->attributes, "samples_are"), "chip");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    mho_comparison_print(table, out);
+    ck_assert_int_eq(fclose(out), 0);
+    /* one line a condition, its variants below; only the second difference contains 0 */
+    ck_assert_ptr_nonnull(strstr(text, "chip.time 1\n    a: 70.00 %"));
+    ck_assert_ptr_nonnull(strstr(text, "minus a: +2.00 points, 95 % interval -0.48 to +4.48 (contains 0"));
+    ck_assert_ptr_null(strstr(strstr(text, "chip.time 2"), "chip.time 1"));
+    free(text);
+    mho_record_destroy(result);
+}
+END_TEST
+
+/* Three seeds, each the mean of two chips (one of them not run); over seeds, whatever order the points have. */
+START_TEST(test_over_seeds)
+{
+    static const double accuracy[] = {0.50, 0.52, 0.60, 0.62, 0.70, NAN, 0.74, 0.72, 0.63, 0.63, 0.52, 0.52};
+    static const char *const ladders[] = {"a", "a", "a", "b", "b", "b"};
+    static const double seeds[] = {1, 2, 3, 3, 2, 1};
+    MhoRecord *result = sample_result(6, 2, accuracy), *table = sample_analysis(result);
+    sample_key(result, "train.ladder", MHO_STRING, 6, ladders);
+    sample_key(result, "seed", MHO_F64, 6, seeds);
+    MhoError error = {0};
+    MhoPoints points;
+    const MhoComparison comparison = {
+        .keys = keys, .n_keys = 1, .over = "seed", .variant = ladder, .versus = versus, .n_versus = 1};
+    must(mho_points_read(result, &points, &error), &error);
+    must(mho_comparison_add(&points, &comparison, table, &error), &error);
+    const MhoArray *variants = mho_record_array(table, "variant"), *samples = mho_record_array(table, "samples");
+    ck_assert_uint_eq(variants->shape[0], 2); /* a row per ladder, not per seed */
+    ck_assert_int_eq(((const int64_t *)samples->data)[1], 3);
+    ck_assert_double_eq_tol(number_at(table, "accuracy_mean", 0), (0.51 + 0.61 + 0.70) / 3.0, 1e-12);
+    /* pairs 0.52 - 0.51, 0.63 - 0.61, 0.73 - 0.70 */
+    ck_assert_double_eq_tol(number_at(table, "difference_mean", 1), 0.02, 1e-12);
+    ck_assert_double_eq_tol(number_at(table, "difference_low", 1), 0.02 - t2 * 0.01 / sqrt(3.0), 1e-9);
+    ck_assert_ptr_null(mho_record_array(table, "seed"));
+    mho_record_destroy(result);
+}
+END_TEST
+
+/* A seed that only one of both has is no pair; a variant that is left out has no row; what is not swept is refused. */
+START_TEST(test_incomplete)
+{
+    static const double accuracy[] = {0.5, 0.6, 0.9, 0.55, 0.63, 0.1};
+    static const char *const ladders[] = {"a", "a", "a", "b", "b", "left out"};
+    static const double seeds[] = {1, 2, 3, 1, 2, 1};
+    MhoRecord *result = sample_result(6, 1, accuracy), *table = sample_analysis(result);
+    sample_key(result, "train.ladder", MHO_STRING, 6, ladders);
+    sample_key(result, "seed", MHO_F64, 6, seeds);
+    MhoError error = {0};
+    MhoPoints points;
+    MhoComparison comparison = {
+        .keys = keys, .n_keys = 1, .over = "seed", .variant = ladder, .versus = versus, .n_versus = 1};
+    must(mho_points_read(result, &points, &error), &error);
+    must(mho_comparison_add(&points, &comparison, table, &error), &error);
+    ck_assert_uint_eq(mho_record_array(table, "variant")->shape[0], 2);
+    ck_assert_double_eq_tol(number_at(table, "difference_mean", 1), 0.04, 1e-12);
+    ck_assert_double_eq_tol(number_at(table, "difference_high", 1), 0.04 + t1 * 0.01, 1e-9);
+    MhoInterval interval;
+    ck_assert_int_eq(mho_points_interval(&points, 0, "chip.time", &interval, &error), MHO_USAGE);
+    ck_assert_ptr_nonnull(strstr(error.text, "chip.time"));
+    mho_record_destroy(result);
+    must(mho_record_create(&result, &error), &error);
+    ck_assert_int_eq(mho_points_read(result, &points, &error), MHO_USAGE);
+    mho_record_destroy(result);
+}
+END_TEST
+
+/* One sample has a mean, but no interval. */
+START_TEST(test_single)
+{
+    static const double accuracy[] = {0.5, 0.6};
+    static const char *const ladders[] = {"a", "b"};
+    MhoRecord *result = sample_result(2, 1, accuracy), *table = sample_analysis(result);
+    sample_key(result, "train.ladder", MHO_STRING, 2, ladders);
+    MhoError error = {0};
+    MhoPoints points;
+    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = ladder, .versus = versus, .n_versus = 1};
+    must(mho_points_read(result, &points, &error), &error);
+    must(mho_comparison_add(&points, &comparison, table, &error), &error);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    mho_comparison_print(table, out);
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_str_eq(text, "    a: 50.00 % (one chip)\n    b: 60.00 % (one chip)\n      minus a: +10.00 points\n");
+    free(text);
+    mho_record_destroy(result);
+}
+END_TEST
+
+/* Arrays of a file that are no table, one thing wrong with each, are read by nobody. */
+START_TEST(test_what_is_no_table)
+{
+    static const char *const names[] = {"samples", "accuracy_low", "difference_mean", "difference_mean", "chip.time",
+                                        "variant", "versus", "samples", "accuracy_mean"};
+    static const double accuracy[] = {0.5, 0.6, 0.7, 0.8}, times[] = {25.0, 25.0};
+    static const char *const ladders[] = {"a", "b"};
+    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = ladder, .versus = versus, .n_versus = 1};
+    MhoRecord *result = sample_result(2, 2, accuracy), *table = sample_analysis(result);
+    MhoError error = {0};
+    MhoPoints points;
+    char *text = NULL;
+    size_t size = 0;
+    sample_key(result, "train.ladder", MHO_STRING, 2, ladders);
+    sample_key(result, "chip.time", MHO_F64, 2, times);
+    must(mho_points_read(result, &points, &error), &error);
+    must(mho_comparison_add(&points, &comparison, table, &error), &error);
+    ck_assert(mho_comparison_is_table(table));
+    MhoArray *array = (MhoArray *)(uintptr_t)mho_record_array(table, names[_i]), right = *array;
+    if (_i < 5)
+        array->shape[_i == 3] += 1;
+    else if (_i < 7)
+        array->rank = 2;
+    else
+        array->type = MHO_U8;
+    ck_assert(!mho_comparison_is_table(table));
+    FILE *out = open_memstream(&text, &size);
+    mho_comparison_print(table, out);
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_str_eq(text, "");
+    *array = right;
+    free(text);
+    mho_record_destroy(result);
+}
+END_TEST
+
+/* Where a key does not apply (NaN), points agree in it. */
+START_TEST(test_not_applicable)
+{
+    static const double accuracy[] = {0.5, 0.6}, noise[] = {NAN, NAN}, other[] = {NAN, 1.0};
+    MhoRecord *result = sample_result(2, 1, accuracy);
+    sample_key(result, "chip.noise", MHO_F64, 2, noise);
+    MhoError error = {0};
+    MhoPoints points;
+    must(mho_points_read(result, &points, &error), &error);
+    ck_assert(mho_points_same(&points, 0, 1, NULL, 0));
+    sample_key(result, "chip.time", MHO_F64, 2, other);
+    ck_assert(!mho_points_same(&points, 0, 1, NULL, 0));
+    ck_assert(isnan(mho_points_number(&points, "chip.noise", 0)) && isnan(mho_points_number(&points, "x", 0)));
+    ck_assert_str_eq(mho_points_word(&points, "chip.noise", 0), "");
+    mho_record_destroy(result);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pairs");
+    TCase *tests = tcase_create("pairs");
+    tcase_add_test(tests, test_over_chips);
+    tcase_add_test(tests, test_over_seeds);
+    tcase_add_test(tests, test_incomplete);
+    tcase_add_test(tests, test_single);
+    tcase_add_loop_test(tests, test_what_is_no_table, 0, 9);
+    tcase_add_test(tests, test_not_applicable);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}

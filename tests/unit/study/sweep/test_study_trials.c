@@ -1,0 +1,454 @@
+/* test_study_trials.c - trials by key, journals cut and damaged at every byte, results as records and back, intervals. */
+#include <dirent.h>
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_statistics_double.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/net_sample.h"
+#include "study/sweep/result.h"
+#include "study/report/intervals.h"
+
+enum { LAYERS = 3, RECORD = 48 + 32 * LAYERS + 8 };
+
+static MhoTrial sample_trial(uint64_t point, uint32_t chip)
+{
+    MhoTrial trial = {.point = point, .chip = chip, .n_layers = LAYERS, .accuracy = 0.5 + 0.001 * chip, .loss = 1.0 / (1.0 + chip),
+                      .logits = point * 31 + chip};
+    for (size_t l = 0; l < LAYERS; l++)
+        trial.layers[l] = (MhoLayerMeter){.conversions = 100 + l, .clipped = l, .signal = 1e6 + (double)l, .noise = 3.5 * (double)chip};
+    return trial;
+}
+
+static void check_equal(const MhoTrial *trial, const MhoTrial *expected)
+{
+    ck_assert_ptr_nonnull(trial);
+    ck_assert_mem_eq(trial, expected, offsetof(MhoTrial, layers) + expected->n_layers * sizeof *expected->layers);
+}
+
+START_TEST(many_trials)
+{
+    enum { POINTS = 10000, CHIPS = 10 };
+    MhoTrials trials = {0};
+    MhoError error = {0};
+    ck_assert_ptr_null(mho_trials_find(&trials, 1, 0));
+    for (uint64_t p = 0; p < POINTS; p++)
+        for (uint32_t chip = 0; chip < CHIPS; chip++) {
+            MhoTrial trial = sample_trial(p << 40 | p, chip); /* keys that differ in few bits too */
+            must(mho_trials_add(&trials, &trial, &error), &error);
+        }
+    ck_assert_uint_eq(trials.n, POINTS * CHIPS);
+    for (uint64_t p = 0; p < POINTS; p += 7) {
+        MhoTrial expected = sample_trial(p << 40 | p, CHIPS - 1);
+        check_equal(mho_trials_find(&trials, p << 40 | p, CHIPS - 1), &expected);
+        ck_assert_ptr_null(mho_trials_find(&trials, p << 40 | p, CHIPS));
+    }
+    mho_trials_clear(&trials);
+    ck_assert_ptr_null(mho_trials_find(&trials, 0, 0));
+}
+END_TEST
+
+START_TEST(equal_and_different_twins)
+{
+    MhoTrials trials = {0};
+    MhoError error = {0};
+    MhoTrial trial = sample_trial(7, 1);
+    trial.accuracy = NAN;
+    must(mho_trials_add(&trials, &trial, &error), &error);
+    must(mho_trials_add(&trials, &trial, &error), &error);
+    ck_assert_uint_eq(trials.n, 1);
+    trial.logits++;
+    must_refuse(mho_trials_add(&trials, &trial, &error), &error, MHO_INPUT, "two different results");
+    mho_trials_clear(&trials);
+}
+END_TEST
+
+/* A folder of its own for a result's journals. */
+static char folder[] = "/tmp/mho-journal-XXXXXX", result[64];
+
+static void make_folder(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(result, sizeof result, "%s/r.h5", folder);
+}
+
+static void remove_folder(void)
+{
+    mho_journal_remove(result);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+/* Write n trials into a new journal; its path. */
+static void write_journal(uint64_t point, uint32_t n, char path[4096])
+{
+    MhoJournal journal;
+    MhoError error = {0};
+    must(mho_journal_open(result, &journal, &error), &error);
+    for (uint32_t chip = 0; chip < n; chip++) {
+        MhoTrial trial = sample_trial(point, chip);
+        must(mho_journal_append(&journal, &trial, &error), &error);
+    }
+    snprintf(path, 4096, "%s", journal.path);
+    mho_journal_close(&journal);
+}
+
+static size_t read_file(const char *path, unsigned char *bytes, size_t size)
+{
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    size_t n = fread(bytes, 1, size, file);
+    fclose(file);
+    return n;
+}
+
+static void write_file(const char *path, const void *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, n, file), n);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static size_t count_trials(void)
+{
+    MhoTrials trials = {0};
+    MhoError error = {0};
+    must(mho_journal_read(result, &trials, &error), &error);
+    size_t n = trials.n;
+    for (size_t i = 0; i < n; i++) {
+        MhoTrial expected = sample_trial(trials.list[i]->point, trials.list[i]->chip);
+        check_equal(trials.list[i], &expected);
+    }
+    mho_trials_clear(&trials);
+    return n;
+}
+
+/* Trials of another build may differ: they are counted, left out, and cleared away with the rest. */
+START_TEST(journals_of_another_build)
+{
+    char path[4096], other[5000];
+    make_folder();
+    write_journal(1, 4, path);
+    snprintf(other, sizeof other, "%.*s/host.1.0.0123456.journal", (int)(strrchr(path, '/') - path), path);
+    ck_assert_uint_eq(mho_journal_other_builds(result), 0);
+    ck_assert_int_eq(rename(path, other), 0);
+    ck_assert_uint_eq(count_trials(), 0);
+    ck_assert_uint_eq(mho_journal_other_builds(result), 1);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(journals_of_several_processes)
+{
+    char path[4096], other[4096];
+    make_folder();
+    ck_assert_uint_eq(count_trials(), 0);
+    write_journal(1, 4, path);
+    write_journal(2, 3, other);
+    ck_assert_str_ne(path, other);
+    ck_assert_uint_eq(count_trials(), 7);
+    write_journal(2, 5, other); /* the same trials again, as after a lost node */
+    ck_assert_uint_eq(count_trials(), 9);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(torn_at_every_byte)
+{
+    char path[4096];
+    unsigned char bytes[4 * RECORD];
+    make_folder();
+    write_journal(1, 3, path);
+    size_t n = read_file(path, bytes, sizeof bytes);
+    ck_assert_uint_eq(n, 3 * RECORD);
+    for (size_t length = 0; length <= n; length++) {
+        write_file(path, bytes, length);
+        ck_assert_uint_eq(count_trials(), length / RECORD);
+    }
+    remove_folder();
+}
+END_TEST
+
+/* One changed byte ends the journal at its record: nothing false is ever read. */
+START_TEST(damaged_at_every_byte)
+{
+    char path[4096];
+    unsigned char bytes[4 * RECORD];
+    make_folder();
+    write_journal(1, 3, path);
+    size_t n = read_file(path, bytes, sizeof bytes);
+    for (size_t at = 0; at < n; at++) {
+        bytes[at] ^= 0x40;
+        write_file(path, bytes, n);
+        ck_assert_uint_eq(count_trials(), at / RECORD);
+        bytes[at] ^= 0x40;
+    }
+    remove_folder();
+}
+END_TEST
+
+START_TEST(foreign_files)
+{
+    char path[4096], other[4200];
+    unsigned char garbage[3000];
+    make_folder();
+    write_journal(1, 2, path);
+    for (size_t i = 0; i < sizeof garbage; i++)
+        garbage[i] = (unsigned char)(i * 37 + i / 9);
+    snprintf(other, sizeof other, "%s.parts/notes.txt", result);
+    write_file(other, garbage, sizeof garbage);
+    ck_assert_uint_eq(count_trials(), 2);
+    mho_journal_remove(result);
+    ck_assert_int_eq(access(other, F_OK), 0); /* not ours: it stays */
+    ck_assert_int_eq(unlink(other), 0);
+    write_journal(1, 2, path);
+    snprintf(other, sizeof other, "%s.parts/garbage.journal", result);
+    write_file(other, garbage, sizeof garbage);
+    ck_assert_uint_eq(count_trials(), 2);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(contradicting_journals)
+{
+    char path[4096];
+    MhoJournal journal;
+    MhoTrials trials = {0};
+    MhoTrial trial = sample_trial(1, 0);
+    MhoError error = {0};
+    make_folder();
+    write_journal(1, 1, path);
+    must(mho_journal_open(result, &journal, &error), &error);
+    trial.accuracy = 0.9;
+    must(mho_journal_append(&journal, &trial, &error), &error);
+    mho_journal_close(&journal);
+    must_refuse(mho_journal_read(result, &trials, &error), &error, MHO_INPUT, ".journal");
+    mho_trials_clear(&trials);
+    remove_folder();
+}
+END_TEST
+
+/* ---- results ---- */
+
+typedef struct Sample {
+    MhoStudy study;
+    MhoGrid grid;
+    MhoPointInfo points[8];
+    MhoTrials trials;
+} Sample;
+
+static void sample_of(Sample *sample, const char *const sets[3], size_t n_points)
+{
+    MhoError error = {0};
+    *sample = (Sample){0};
+    must(mho_study_read(NULL, &sample->study, &error), &error);
+    for (size_t i = 0; i < 3; i++)
+        must(mho_study_set(&sample->study, sets[i], &error), &error);
+    must(mho_grid_create(&sample->study, &sample->grid, &error), &error);
+    ck_assert_uint_eq(sample->grid.n_points, n_points);
+    for (uint64_t p = 0; p < n_points; p++) {
+        sample->points[p] = (MhoPointInfo){.key = 1000 + p, .n_chips = p == 0 ? 1 : 2};
+        for (uint32_t chip = 0; chip < sample->points[p].n_chips; chip++) {
+            MhoTrial trial = sample_trial(1000 + p, chip);
+            must(mho_trials_add(&sample->trials, &trial, &error), &error);
+        }
+    }
+}
+
+static void sample_make(Sample *sample)
+{
+    static const char *const sets[] = {"chip.cell.name=[ideal, pcm]", "chip.noise=0.5,1", "title=a test"};
+    sample_of(sample, sets, 3);
+}
+
+static MhoRecord *sample_record(const Sample *sample)
+{
+    static const char *const layers[LAYERS] = {"conv1", "conv2", "dense"};
+    MhoResultInput input = {.study = &sample->study, .grid = &sample->grid, .points = sample->points, .trials = &sample->trials,
+                            .layers = layers, .digest = "d", .models = "m.h5 0\n", .seconds = 1.5};
+    MhoRecord *record;
+    MhoError error = {0};
+    must(mho_result_create(&input, &record, &error), &error);
+    return record;
+}
+
+static void sample_clear(Sample *sample)
+{
+    mho_trials_clear(&sample->trials);
+    mho_grid_destroy(&sample->grid);
+    mho_study_destroy(&sample->study);
+}
+
+START_TEST(result_and_back)
+{
+    Sample sample;
+    MhoTrials back = {0};
+    MhoPointInfo *points;
+    size_t n;
+    MhoError error = {0};
+    sample_make(&sample);
+    MhoRecord *record = sample_record(&sample);
+    must(mho_result_trials(record, "r.h5", &back, &error), &error);
+    ck_assert_uint_eq(back.n, sample.trials.n);
+    for (size_t i = 0; i < back.n; i++)
+        check_equal(mho_trials_find(&back, sample.trials.list[i]->point, sample.trials.list[i]->chip), sample.trials.list[i]);
+    must(mho_result_points(record, "r.h5", &points, &n, &error), &error);
+    ck_assert_uint_eq(n, 3);
+    for (size_t p = 0; p < n; p++) {
+        ck_assert_uint_eq(points[p].key, sample.points[p].key);
+        ck_assert_uint_eq(points[p].n_chips, sample.points[p].n_chips);
+    }
+    free(points);
+    mho_trials_clear(&back);
+    mho_record_destroy(record);
+    sample_clear(&sample);
+}
+END_TEST
+
+START_TEST(result_content)
+{
+    Sample sample;
+    sample_make(&sample);
+    MhoRecord *record = sample_record(&sample);
+    const double *noise = mho_record_array(record, "chip.noise")->data, *accuracy = mho_record_array(record, "accuracy")->data;
+    const double *view = mho_record_array(record, "grid/accuracy")->data, *mean = mho_record_array(record, "summary/accuracy_mean")->data;
+    ck_assert(isnan(noise[0]) && noise[1] == 0.5 && noise[2] == 1.0);
+    ck_assert(accuracy[0] == 0.5 && isnan(accuracy[1]) && accuracy[3] == 0.501);
+    /* (cell, noise, chip): the ideal point stands at both values of noise */
+    ck_assert(view[0] == 0.5 && view[2] == 0.5 && isnan(view[1]) && view[7] == 0.501);
+    ck_assert_double_eq_tol(mean[1], 0.5005, 1e-15);
+    const double *snr = mho_record_array(record, "snr")->data;
+    ck_assert(isinf(snr[0]) && snr[(1 * 2 + 1) * LAYERS] == 1e6 / 3.5);
+    mho_record_destroy(record);
+    sample_clear(&sample);
+}
+END_TEST
+
+/* Keys that move together are one axis of the grid view, with the values of each along it. */
+START_TEST(result_of_keys_together)
+{
+    static const char *const sets[] = {"chip.cell.name=pcm", "chip.noise,chip.time=[[0.5, 1], [1, 1], [1, 60]]",
+                                       "seed=7,8"};
+    static const char together[] = "chip.noise+chip.time";
+    Sample sample;
+    sample_of(&sample, sets, 6);
+    ((MhoTrial *)(uintptr_t)mho_trials_find(&sample.trials, 1005, 1))->accuracy = 0.75; /* (1, 60), seed 8, chip 1 */
+    MhoRecord *record = sample_record(&sample);
+    const MhoArray *time = mho_record_array(record, "chip.time"), *accuracy = mho_record_array(record, "grid/accuracy");
+    ck_assert_uint_eq(time->shape[0], 6);
+    ck_assert(((const double *)time->data)[3] == 1.0 && ((const double *)time->data)[4] == 60.0);
+    ck_assert_uint_eq(accuracy->rank, 3);
+    ck_assert(accuracy->shape[0] == 3 && accuracy->shape[1] == 2 && accuracy->shape[2] == 2);
+    ck_assert_str_eq(accuracy->axis[0], together);
+    ck_assert_str_eq(accuracy->axis[1], "seed");
+    ck_assert_double_eq(((const double *)accuracy->data)[(2 * 2 + 1) * 2 + 1], 0.75);
+    for (size_t k = 0; k < 2; k++) {
+        const MhoArray *key = mho_record_array(record, k ? "grid/chip.time" : "grid/chip.noise");
+        ck_assert_uint_eq(key->shape[0], 3);
+        ck_assert_str_eq(key->axis[0], together);
+        ck_assert(((const double *)key->data)[0] == (k ? 1.0 : 0.5) && ((const double *)key->data)[2] == (k ? 60.0 : 1.0));
+    }
+    ck_assert_int_eq(((const int32_t *)mho_record_array(record, "grid/chip.noise+chip.time")->data)[2], 2);
+    mho_record_destroy(record);
+    sample_clear(&sample);
+}
+END_TEST
+
+START_TEST(results_of_other_shapes)
+{
+    static const char *const broken[] = {"loss", "signal", "n_chips", "clipped", "point_key"};
+    MhoError error = {0};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        Sample sample;
+        MhoTrials back = {0};
+        sample_make(&sample);
+        MhoRecord *record = sample_record(&sample);
+        MhoArray *array = (MhoArray *)(uintptr_t)mho_record_array(record, broken[i]);
+        array->shape[0]--;
+        must_refuse(mho_result_trials(record, "r.h5", &back, &error), &error, MHO_INPUT, broken[i]);
+        array->shape[0]++;
+        mho_trials_clear(&back);
+        mho_record_destroy(record);
+        sample_clear(&sample);
+    }
+    Sample sample;
+    MhoPointInfo *points;
+    size_t n;
+    sample_make(&sample);
+    MhoRecord *record = sample_record(&sample);
+    ((int32_t *)mho_record_array(record, "n_chips")->data)[1] = 3;
+    must_refuse(mho_result_points(record, "r.h5", &points, &n, &error), &error, MHO_INPUT, "n_chips of point 1");
+    mho_record_destroy(record);
+    sample_clear(&sample);
+}
+END_TEST
+
+/* ---- intervals ---- */
+
+/* Student 1908, table of additional hours of sleep: mean difference 1.58, sd 1.23, n = 10; t(0.975, 9) = 2.262 from printed tables. */
+START_TEST(student_sleep)
+{
+    static const double dextro[] = {0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0};
+    static const double laevo[] = {1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4};
+    MhoInterval paired = mho_student_paired(laevo, dextro, 10, 0.95);
+    ck_assert_uint_eq(paired.n, 10);
+    ck_assert_double_eq_tol(paired.mean, 1.58, 1e-12);
+    ck_assert_double_eq_tol(paired.high - paired.mean, 2.262 * 1.2300 / sqrt(10.0), 1e-3);
+    double difference[10];
+    for (size_t i = 0; i < 10; i++)
+        difference[i] = laevo[i] - dextro[i];
+    MhoInterval plain = mho_student_interval(difference, 10, 0.95);
+    ck_assert_double_eq(plain.low, paired.low);
+    double half = gsl_cdf_tdist_Pinv(0.975, 9.0) * gsl_stats_sd(difference, 1, 10) / sqrt(10.0);
+    ck_assert_double_eq_tol(plain.low, gsl_stats_mean(difference, 1, 10) - half, 1e-12);
+    ck_assert_double_eq_tol(plain.high, gsl_stats_mean(difference, 1, 10) + half, 1e-12);
+}
+END_TEST
+
+START_TEST(intervals_without_enough)
+{
+    static const double with_gap[] = {1.0, NAN, 3.0}, none[] = {NAN, NAN}, one[] = {NAN, 4.0}, same[] = {0.25, 0.25, 0.25};
+    MhoInterval gap = mho_student_interval(with_gap, 3, 0.95), empty = mho_student_interval(none, 2, 0.95),
+                single = mho_student_interval(one, 2, 0.95), flat = mho_student_interval(same, 3, 0.95);
+    ck_assert_uint_eq(gap.n, 2);
+    ck_assert_double_eq(gap.mean, 2.0);
+    ck_assert_double_eq_tol(gap.high - gap.mean, 12.706, 1e-3); /* t(0.975, 1), sd sqrt 2 over sqrt 2 */
+    ck_assert(empty.n == 0 && isnan(empty.mean) && isnan(empty.low) && isnan(empty.high));
+    ck_assert(single.n == 1 && single.mean == 4.0 && single.low == 4.0 && single.high == 4.0);
+    ck_assert(flat.low == 0.25 && flat.high == 0.25);
+    static const double other[] = {0.5, 1.0, NAN};
+    MhoInterval paired = mho_student_paired(with_gap, other, 3, 0.95);
+    ck_assert(paired.n == 1 && paired.mean == 0.5);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *suite = suite_create("study_trials");
+    TCase *tcase = tcase_create("trials");
+    tcase_add_test(tcase, many_trials);
+    tcase_add_test(tcase, equal_and_different_twins);
+    tcase_add_test(tcase, journals_of_another_build);
+    tcase_add_test(tcase, journals_of_several_processes);
+    tcase_add_test(tcase, torn_at_every_byte);
+    tcase_add_test(tcase, damaged_at_every_byte);
+    tcase_add_test(tcase, foreign_files);
+    tcase_add_test(tcase, contradicting_journals);
+    tcase_add_test(tcase, result_and_back);
+    tcase_add_test(tcase, result_content);
+    tcase_add_test(tcase, result_of_keys_together);
+    tcase_add_test(tcase, results_of_other_shapes);
+    tcase_add_test(tcase, student_sleep);
+    tcase_add_test(tcase, intervals_without_enough);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return test_main(suite());
+}

@@ -1,0 +1,429 @@
+/* test_train_methods.c - one trainer for three methods: chips in the forward pass, an allocator's moves, layers that take
+ * turns; all of them resume to the same bytes. */
+#include "support/train_methods.h"
+
+static int bits_of(const MhoNet *net, const char *layer)
+{
+    return mho_node_conv(&net->nodes[mho_net_find(net, layer)])->bits;
+}
+
+/* Methods -----------------------------------------------------------------------------------------------------------
+ */
+
+static void allocates(Bench *b) { strcpy(b->sample.train.ladder, "float:2 4/4:2 allocate fq:1"); }
+static void allocates_staged(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:2 4/4:1 allocate");
+    strcpy(b->sample.quant.weight_name, "uniq");
+}
+static void takes_turns(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:2 4/4:3");
+    strcpy(b->sample.quant.weight_name, "uniq");
+}
+static void through_chips(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:2 4/4:1 chip:2 fq:1 chip:1");
+    b->sample.train.chip_curriculum = MHO_CURRICULUM_SPREAD;
+}
+static void stops_early(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:5 4/4:4 2/4:2 fq:6");
+    b->sample.train.patience = 2;
+    b->sample.train.gradient_clip = 0.5;
+    b->sample.train.weight_clip = 2.0;
+}
+
+static void allocates_on_a_chip(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:2 4/4:2 allocate");
+    b->sample.train.chip_curriculum = MHO_CURRICULUM_GROWING;
+    b->allocation.chip = true;
+}
+static void allocates_staged_on_a_chip(Bench *b) /* no noise beside that of the chip */
+{
+    allocates_on_a_chip(b);
+    allocates_staged(b);
+}
+
+static const BenchChange methods[] = {allocates,     allocates_staged, takes_turns,
+                                      through_chips, stops_early,      allocates_on_a_chip,
+                                      allocates_staged_on_a_chip};
+enum { N_METHODS = sizeof methods / sizeof *methods };
+
+/* Stopped after a checkpoint and resumed from it: the bytes of a training that was left alone. */
+static void resume_after(BenchChange method, int epoch, int all_epochs, const char *whole)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+
+    bench_open(&bench, method);
+    sample->stop_after = epoch;
+    ck_assert_int_eq(sample_run(sample), MHO_STOPPED);
+    bench.fake = (FakeAllocator){0};
+    sample->stop_after = 0;
+    sample->input.resume = sample->checkpoints[epoch - 1];
+    sample->input.resume_file = "partial.h5";
+    must(sample_run(sample), &sample->error);
+    ck_assert_msg(strcmp(sample->digest, whole) == 0, "other bytes after a stop behind epoch %d", epoch);
+    ck_assert_int_eq(sample->n_checkpoints, all_epochs);
+    bench_close(&bench);
+}
+
+START_TEST(test_every_method_resumes)
+{
+    Bench bench;
+    char whole[65];
+
+    bench_open(&bench, methods[_i]);
+    must(sample_run(&bench.sample), &bench.sample.error);
+    memcpy(whole, bench.sample.digest, sizeof whole);
+    const int epochs = bench.sample.n_checkpoints;
+    bench_close(&bench);
+    ck_assert_int_ge(epochs, 5);
+    for (int epoch = 1; epoch <= epochs; epoch++)
+        resume_after(methods[_i], epoch, epochs, whole);
+}
+END_TEST
+
+START_TEST(test_allocation_recovers_after_every_move)
+{
+    static const char *const stages[] = {"float",      "float",      "4/4",        "4/4",        "allocate 0",
+                                         "allocate 0", "allocate 1", "allocate 2", "allocate 2", "fq"};
+    Bench bench;
+    const Sample *sample = &bench.sample;
+
+    bench_open(&bench, allocates);
+    must(sample_run(&bench.sample), &bench.sample.error);
+    assert_stages(sample, stages, sizeof stages / sizeof *stages);
+    ck_assert_int_eq(bench.fake.questions, 5); /* once an epoch */
+    for (size_t epoch = 4; epoch < 9; epoch++) /* the allocator's rate, at the end of the first or second epoch */
+        ck_assert_double_eq_tol(of_history(sample, "rate", epoch), epoch == 5 || epoch == 8 ? 0.002 : 0.001, 0.0002);
+    ck_assert_int_eq(bits_of(sample->net, "conv1"), 3);
+    ck_assert_int_eq(bits_of(sample->net, "conv2"), 3);
+    ck_assert(!mho_net_has_batchnorm(sample->net)); /* fq behind it keeps the bits */
+    ck_assert_ptr_nonnull(mho_record_find(sample->checkpoints[4], "allocation"));
+    ck_assert_ptr_null(mho_record_find(sample->checkpoints[3], "allocation"));
+    /* Every recovery learns from the net that the stage began with: the best of 4/4. */
+    MhoNet *teacher;
+    must(mho_net_from_record(mho_record_find(sample->checkpoints[8], "training/teacher"), "teacher", &teacher, &error),
+         &error);
+    ck_assert_int_eq(bits_of(teacher, "conv1"), 4);
+    mho_net_destroy(teacher);
+    bench_close(&bench);
+}
+END_TEST
+
+static float range_of(const MhoNet *net, const char *layer)
+{
+    return *mho_node_values(&net->nodes[mho_net_find(net, layer)], "adc_log_range");
+}
+
+/* Recoveries go forward and backward through the chip: what nothing else moves, converter ranges that learn do;
+ * calibrated ones are held from the layer's own move on. */
+START_TEST(test_recoveries_on_a_chip)
+{
+    static const char *const layers[] = {"conv1", "conv2", "conv3", "conv4", "conv5", "logits"};
+    Bench learned, held, codes;
+    int moved = 0;
+
+    bench_open(&learned, allocates_on_a_chip);
+    must(sample_run(&learned.sample), &error);
+    bench_open(&held, allocates_on_a_chip);
+    held.chip.config.chip.range = MHO_RANGE_CALIBRATED;
+    must(sample_run(&held.sample), &error);
+    bench_open(&codes, allocates_on_a_chip);
+    codes.allocation.chip = false;
+    must(sample_run(&codes.sample), &error);
+    for (size_t l = 0; l < sizeof layers / sizeof *layers; l++)
+        moved += range_of(learned.sample.net, layers[l]) != range_of(held.sample.net, layers[l]);
+    ck_assert_int_gt(moved, 0);
+    const MhoArray *first = mho_record_array(held.sample.checkpoints[4], "layers/conv1/adc_log_range");
+    ck_assert_float_eq(*(const float *)first->data, range_of(held.sample.net, "conv1"));
+    ck_assert_double_eq(of_history(&learned.sample, "loss", 3), of_history(&codes.sample, "loss", 3));
+    ck_assert_double_ne(of_history(&learned.sample, "loss", 4), of_history(&codes.sample, "loss", 4));
+    bench_close(&codes);
+    bench_close(&held);
+    bench_close(&learned);
+}
+END_TEST
+
+static void ends_with_another(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:1 4/4:1 allocate");
+    b->fake.moves = FAKE_MOVES;
+    b->fake.ends_with_another = true;
+}
+
+START_TEST(test_allocator_has_the_last_word)
+{
+    Bench bench;
+
+    bench_open(&bench, ends_with_another);
+    must(sample_run(&bench.sample), &bench.sample.error);
+    ck_assert_int_eq(bits_of(bench.sample.net, "conv1"), 2);
+    ck_assert_int_eq(bits_of(bench.sample.net, "conv2"), 4);
+    ck_assert_int_eq(bench.sample.n_checkpoints, 2); /* no move, no recovery */
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_methods_need_their_input)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+
+    bench_open(&bench, allocates);
+    sample->input.allocation = NULL;
+    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "allocate.name");
+    sample->input.allocation = &bench.allocation;
+    bench.allocation.chip = true;
+    sample->input.chip = NULL;
+    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "stage allocate: there is no chip to train on");
+    through_chips(&bench);
+    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.chip");
+    sample->input.chip = &bench.chip.config;
+    bench.chip.config.chip.time = 20.0;
+    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.chip_curriculum");
+    takes_turns(&bench);
+    sample->train.patience = 1;
+    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.patience: quantizer 'uniq' learns layer after");
+    ck_assert_int_eq(sample->n_checkpoints, 0);
+    bench_close(&bench);
+}
+END_TEST
+
+/* Without noise there are no turns: any number of layers learns the same, which is not what noise teaches. */
+START_TEST(test_levels_without_noise)
+{
+    char digest[4][65]; /* noise or none, by layers or all at once */
+
+    for (int i = 0; i < 4; i++) {
+        Bench bench;
+
+        bench_open(&bench, takes_turns);
+        bench.sample.train.staged_noise = i < 2;
+        bench.sample.train.staged_layers = i % 2;
+        must(sample_run(&bench.sample), &bench.sample.error);
+        memcpy(digest[i], bench.sample.digest, sizeof digest[i]);
+        bench_close(&bench);
+    }
+    ck_assert_str_eq(digest[2], digest[3]);
+    ck_assert_str_ne(digest[0], digest[2]);
+    ck_assert_str_ne(digest[1], digest[2]);
+    ck_assert_str_ne(digest[0], digest[1]);
+}
+END_TEST
+
+/* Whatever layers did in the epoch, batch norm's statistics are those of codes, which everything behind training runs. */
+START_TEST(test_statistics_are_those_of_codes)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+    MhoNet *net, *again;
+    MhoBatches batches;
+    MhoPass *pass;
+    float logits[SAMPLE_KEPT * SAMPLE_CLASSES];
+    size_t n_norms = 0;
+
+    bench_open(&bench, takes_turns);
+    strcpy(sample->train.ladder, "float:2 4/4:1");
+    sample->train.batch = SAMPLE_KEPT;
+    must(sample_run(sample), &sample->error);
+    must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
+    must(mho_net_copy(net, &again, &error), &error);
+    for (size_t i = 0; i < again->n_nodes; i++)
+        if (mho_node_is(&again->nodes[i], "batchnorm"))
+            ((MhoBatchnormSettings *)(void *)again->nodes[i].settings)->momentum = 1.0;
+    must(mho_batches_create(&sample->input, &batches, &error), &error);
+    mho_batches_shuffle(&batches, 2);
+    mho_batches_fill(&batches, 0);
+    must(mho_pass_create(again, SAMPLE_KEPT, true, &pass, &error), &error);
+    must(mho_pass_forward(pass, batches.images, true, logits, &error), &error);
+    for (size_t i = 0; i < net->n_nodes; i++) {
+        const MhoNodeArray *mean = mho_node_array(&net->nodes[i], "mean");
+
+        for (size_t k = 0; mean && k < mean->n; k++)
+            ck_assert_float_eq(mean->value[k], mho_node_values(&again->nodes[i], "mean")[k]);
+        n_norms += mean ? 1 : 0;
+    }
+    ck_assert_uint_gt(n_norms, 2);
+    mho_pass_destroy(pass);
+    mho_batches_destroy(&batches);
+    mho_net_destroy(again);
+    mho_net_destroy(net);
+    bench_close(&bench);
+}
+END_TEST
+
+/* Two turns in two epochs: the rate runs its whole course in each, and once where all layers learn together. */
+START_TEST(test_every_turn_has_the_whole_course_of_the_rate)
+{
+    for (int together = 0; together < 2; together++) {
+        Bench bench;
+        const double peak = 0.01;
+
+        bench_open(&bench, takes_turns);
+        strcpy(bench.sample.train.ladder, "float:1 4/4:2@0.01");
+        bench.sample.train.warmup = 0.0;
+        bench.sample.train.schedule = MHO_SCHEDULE_COSINE;
+        bench.sample.train.staged_layers = together ? 0 : 3; /* of six */
+        must(sample_run(&bench.sample), &bench.sample.error);
+        ck_assert_double_eq_tol(of_history(&bench.sample, "rate", 1), together ? 0.5 * peak : 0.0, 1e-6 * peak);
+        ck_assert_double_eq_tol(of_history(&bench.sample, "rate", 2), 0.0, 1e-6 * peak);
+        bench_close(&bench);
+    }
+}
+END_TEST
+
+/* Chips ---------------------------------------------------------------------------------------------------------------
+ */
+
+static void one_epoch_on_chips(Bench *b)
+{
+    strcpy(b->sample.train.ladder, "float:3 4/4:2 chip:1");
+    b->sample.train.chip_repeat = 3;
+}
+
+/* Held-out accuracy is that of chips which no step trained on, and the net as it came competes. */
+START_TEST(test_chip_stage_is_judged_on_chips)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+    double accuracy, loss, clean, clean_loss;
+    MhoNet *net;
+
+    bench_open(&bench, one_epoch_on_chips);
+    must(sample_run(sample), &sample->error);
+    must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
+    must(mho_train_evaluate_chip(net, &sample->held, NULL, &bench.chip.config, 1U << 31, 3, 1, &accuracy, &loss, &error),
+         &error);
+    must(mho_train_evaluate(net, &sample->held, 16, &clean, &clean_loss, &error), &error);
+    ck_assert_double_eq(of_history(sample, "held_accuracy", 5), accuracy);
+    ck_assert_double_eq(of_history(sample, "held_loss", 5), loss);
+    ck_assert_double_ne(loss, clean_loss);
+    mho_net_destroy(net);
+    bench_close(&bench);
+}
+END_TEST
+
+/* A stage that only harms hands on the net that it got. */
+START_TEST(test_chip_stage_never_hands_on_worse)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+
+    bench_open(&bench, one_epoch_on_chips);
+    strcpy(sample->train.ladder, "float:3 4/4:2 chip:1@30");
+    sample->train.batch = SAMPLE_KEPT; /* one step, far too large */
+    sample->train.warmup = 0.0;
+    sample->train.schedule = MHO_SCHEDULE_CONSTANT;
+    sample->train.gradient_clip = 1.0;
+    must(sample_run(sample), &sample->error);
+    const MhoAttribute *best = mho_attribute_find(&mho_record_find(last_checkpoint(sample), "training")->attributes,
+                                                  "best_accuracy");
+    ck_assert_double_lt(of_history(sample, "held_accuracy", 5), *(const double *)best->data);
+    const int conv = mho_net_find(sample->net, "conv1");
+    const MhoArray *before = mho_record_array(sample->checkpoints[4], "training/best/layers/conv1/weight");
+    const float *weights = mho_node_values(&sample->net->nodes[conv], "weight");
+    ck_assert_mem_eq(weights, before->data, mho_array_count(before) * sizeof *weights);
+    bench_close(&bench);
+}
+END_TEST
+
+/* Log-uniform: a mean of half the logarithm; growing with the stage. */
+START_TEST(test_curriculum)
+{
+    enum { N = 4000 };
+    const double time = 86400.0, span = log(time / 20.0);
+    double spread = 0.0, growing = 0.0;
+
+    for (uint32_t step = 0; step < N; step++) {
+        const double a = log(mho_curriculum_time(MHO_CURRICULUM_SPREAD, time, 3, step, 0.5) / 20.0);
+        const double b = log(mho_curriculum_time(MHO_CURRICULUM_GROWING, time, 3, step, 0.25) / 20.0);
+
+        ck_assert_double_eq(mho_curriculum_time(MHO_CURRICULUM_FIXED, time, 3, step, 0.25), time);
+        ck_assert(a >= 0.0 && a <= span * (1.0 + 1e-9) && b >= 0.0 && b <= 0.25 * span * (1.0 + 1e-9));
+        spread += a / span / N;
+        growing += b / span / N;
+    }
+    ck_assert_double_eq_tol(spread, 0.5, 4.0 * sqrt(1.0 / 12.0 / N));
+    ck_assert_double_eq_tol(growing, 0.125, sqrt(1.0 / 12.0 / N));
+    ck_assert_double_ne(mho_curriculum_time(MHO_CURRICULUM_SPREAD, time, 3, 1, 0.0),
+                        mho_curriculum_time(MHO_CURRICULUM_SPREAD, time, 4, 1, 0.0));
+    ck_assert_double_eq_tol(mho_curriculum_time(MHO_CURRICULUM_GROWING, time, 3, 1, 0.0), 20.0, 1e-9);
+}
+END_TEST
+
+/* Finished first stages -----------------------------------------------------------------------------------------------
+ */
+
+static MhoStatus keep_final(void *context, const MhoRecord *checkpoint, bool final, MhoError *e)
+{
+    if (final)
+        copy_record(checkpoint, context);
+    (void)e;
+    return MHO_OK;
+}
+
+START_TEST(test_start_stands_for_the_first_stage)
+{
+    Sample sample;
+    MhoRecord *finished;
+    char whole[65];
+
+    sample_digest(NULL, whole);
+    must(mho_record_create(&finished, &error), &error);
+    sample_open(&sample);
+    char ladder[MHO_TEXT_MAX];
+    memcpy(ladder, sample.train.ladder, sizeof ladder);
+    strcpy(sample.train.ladder, "float:3");
+    sample.input.checkpoint = keep_final;
+    sample.input.context = finished;
+    must(mho_train(&sample.input, &sample.net, &error), &error);
+    mho_net_destroy(sample.net);
+    sample.net = NULL;
+    memcpy(sample.train.ladder, ladder, sizeof ladder);
+    sample.input.checkpoint = sample_checkpoint;
+    sample.input.start = finished;
+    sample.input.start_file = "float.h5";
+    must(sample_run(&sample), &sample.error);
+    ck_assert_str_eq(sample.digest, whole);
+    ck_assert_int_eq(sample.n_checkpoints, 6); /* of nine epochs */
+    mho_net_destroy(sample.net);
+    sample.input.start = last_checkpoint(&sample);
+    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "float.h5: not");
+    sample.input.start = finished;
+    strcpy(sample.train.ladder, "float:2 4/4:1");
+    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "another length");
+    mho_record_destroy(finished);
+    sample_close(&sample);
+}
+END_TEST
+
+static Suite *methods_suite(void)
+{
+    Suite *suite = suite_create("train_methods");
+    TCase *resume = tcase_create("resume"), *tcase = tcase_create("methods");
+
+    tcase_add_loop_test(resume, test_every_method_resumes, 0, N_METHODS);
+    suite_add_tcase(suite, resume);
+    tcase_add_test(tcase, test_allocation_recovers_after_every_move);
+    tcase_add_test(tcase, test_recoveries_on_a_chip);
+    tcase_add_test(tcase, test_allocator_has_the_last_word);
+    tcase_add_test(tcase, test_methods_need_their_input);
+    tcase_add_test(tcase, test_every_turn_has_the_whole_course_of_the_rate);
+    tcase_add_test(tcase, test_levels_without_noise);
+    tcase_add_test(tcase, test_statistics_are_those_of_codes);
+    tcase_add_test(tcase, test_chip_stage_is_judged_on_chips);
+    tcase_add_test(tcase, test_chip_stage_never_hands_on_worse);
+    tcase_add_test(tcase, test_curriculum);
+    tcase_add_test(tcase, test_start_stands_for_the_first_stage);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return test_main(methods_suite());
+}
