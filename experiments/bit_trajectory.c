@@ -190,7 +190,7 @@ static MhoStatus add_moves(size_t n, size_t n_moves, const Path *paths, MhoRecor
     MhoStatus status = add_nan(group, "size", 2, shape, point_axes, "bit", "mean bits of a weight after a move", &size,
                                error);
     if (status == MHO_OK)
-        status = add_nan(group, "held_accuracy", 2, shape, point_axes, "", "top-1 of held-out images after recovery",
+        status = add_nan(group, "validation_accuracy", 2, shape, point_axes, "", "top-1 of validation images after recovery",
                          &accuracy, error);
     for (size_t p = 0; p < n && status == MHO_OK; p++)
         for (size_t i = 0; i < paths[p].n; i++) {
@@ -219,8 +219,8 @@ static MhoStatus add_bits(size_t n, const Path *paths, const Path *first, MhoRec
     return status;
 }
 
-static MhoStatus add_names(const MhoPoints *points,
-                           void (*variant)(const MhoPoints *points, size_t p, char *text, size_t size),
+static MhoStatus add_names(const MhoResultPoints *points,
+                           void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size),
                            MhoRecord *group, MhoError *error)
 {
     MhoArray *names;
@@ -237,8 +237,8 @@ static MhoStatus add_names(const MhoPoints *points,
     return status;
 }
 
-MhoStatus paths_add(const MhoPoints *points, const Path *paths,
-                    void (*variant)(const MhoPoints *points, size_t p, char *text, size_t size), MhoRecord *analysis,
+MhoStatus paths_add(const MhoResultPoints *points, const Path *paths,
+                    void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size), MhoRecord *analysis,
                     MhoError *error)
 {
     const Path *first = NULL;

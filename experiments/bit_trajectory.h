@@ -7,7 +7,7 @@
 /* One model's group "allocation" in numbers. Moves that were taken back do not count. */
 typedef struct Path {
     size_t n, n_layers;      /* moves; layers that compete with their weights and activations */
-    double *size, *accuracy; /* (n) mean bits of a weight; held-out accuracy after recovery */
+    double *size, *accuracy; /* (n) mean bits of a weight; validation accuracy after recovery */
     double *bits;            /* (n_layers) at the end */
     char **layers;           /* (n_layers) names */
     double reached;          /* mean bits of a weight at the end */
@@ -20,8 +20,8 @@ MhoStatus path_read(const MhoRecord *model, Path *path, MhoError *error) MHO_CHE
 void path_clear(Path *path);
 
 /* The group "paths" of an analysis: axes point, move and layer. paths (points->n); those without a log are NaN. */
-MhoStatus paths_add(const MhoPoints *points, const Path *paths,
-                    void (*variant)(const MhoPoints *points, size_t p, char *text, size_t size), MhoRecord *analysis,
+MhoStatus paths_add(const MhoResultPoints *points, const Path *paths,
+                    void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size), MhoRecord *analysis,
                     MhoError *error) MHO_CHECKED;
 
 #endif

@@ -20,14 +20,14 @@ static const char *const keys[] = {"allocate.name",           "allocate.ccq.comp
 enum { KEY_NAME, KEY_COMPETITION, KEY_TEMPERATURE, KEY_CUMULATIVE, KEY_FIRST, KEY_LAST };
 static const char *const versus[] = {"uniform", "size decides", "CCQ as published"};
 
-static void name_variant(const MhoPoints *points, size_t p, char *text, size_t size)
+static void name_variant(const MhoResultPoints *points, size_t p, char *text, size_t size)
 {
-    const bool kept = strcmp(mho_points_word(points, keys[KEY_CUMULATIVE], p), "true") == 0;
-    double t = mho_points_number(points, keys[KEY_TEMPERATURE], p);
-    double first = mho_points_number(points, keys[KEY_FIRST], p), last = mho_points_number(points, keys[KEY_LAST], p);
-    if (strcmp(mho_points_word(points, keys[KEY_NAME], p), "uniform") == 0)
+    const bool kept = strcmp(mho_result_points_word(points, keys[KEY_CUMULATIVE], p), "true") == 0;
+    double t = mho_result_points_number(points, keys[KEY_TEMPERATURE], p);
+    double first = mho_result_points_number(points, keys[KEY_FIRST], p), last = mho_result_points_number(points, keys[KEY_LAST], p);
+    if (strcmp(mho_result_points_word(points, keys[KEY_NAME], p), "uniform") == 0)
         snprintf(text, size, "%s", versus[0]);
-    else if (strcmp(mho_points_word(points, keys[KEY_COMPETITION], p), "size") == 0)
+    else if (strcmp(mho_result_points_word(points, keys[KEY_COMPETITION], p), "size") == 0)
         snprintf(text, size, "%s", versus[1]);
     else if (t == 1.0 && first == 1.0 && last == 0.4 && !kept)
         snprintf(text, size, "%s", versus[2]);
@@ -60,19 +60,19 @@ static MhoStatus read_path(const MhoSettings *settings, Path *path, MhoError *er
 }
 
 /* paths (points->n), through the study that the result holds. */
-static MhoStatus read_paths(const MhoPoints *points, const MhoStudy *study, Path *paths, MhoError *error)
+static MhoStatus read_paths(const MhoResultPoints *points, const MhoStudy *study, Path *paths, MhoError *error)
 {
-    MhoGrid grid;
-    MhoStatus status = mho_grid_create(study, &grid, error);
+    MhoPointList grid;
+    MhoStatus status = mho_points_create(study, &grid, error);
     if (status == MHO_OK && grid.n_points != points->n)
         status = mho_fail(error, MHO_INPUT, "the result has other points than its study");
     for (size_t p = 0; p < points->n && status == MHO_OK; p++)
         status = read_path(grid.points[p].settings, &paths[p], error);
-    mho_grid_destroy(&grid);
+    mho_points_destroy(&grid);
     return status;
 }
 
-static MhoStatus add_paths(const MhoPoints *points, const char *study_text, MhoRecord *analysis, MhoError *error)
+static MhoStatus add_paths(const MhoResultPoints *points, const char *study_text, MhoRecord *analysis, MhoError *error)
 {
     MhoStudy study;
     Path *paths = calloc(points->n + 1, sizeof *paths);
@@ -93,11 +93,11 @@ static MhoStatus add_paths(const MhoPoints *points, const char *study_text, MhoR
 
 static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError *error)
 {
-    MhoPoints points;
+    MhoResultPoints points;
     const char *study = mho_attribute_string(&result->attributes, "study");
     MhoStatus status = findings_compare(result, &comparison, analysis, error);
     if (status == MHO_OK)
-        status = mho_points_read(result, &points, error);
+        status = mho_result_points_read(result, &points, error);
     return status == MHO_OK && study ? add_paths(&points, study, analysis, error) : status;
 }
 

@@ -6,11 +6,11 @@
 MhoStatus findings_compare(const MhoRecord *result, const MhoComparison *comparison, MhoRecord *analysis,
                            MhoError *error)
 {
-    MhoPoints points;
+    MhoResultPoints points;
     MhoComparison used = *comparison;
     if (used.over && !mho_record_array(result, used.over))
         used.over = NULL;
-    MhoStatus status = mho_points_read(result, &points, error);
+    MhoStatus status = mho_result_points_read(result, &points, error);
     return status == MHO_OK ? mho_comparison_add(&points, &used, analysis, error) : status;
 }
 

@@ -18,12 +18,12 @@ enum { N_KINDS = sizeof tests / sizeof *tests, QUIET = N_KINDS, TOGETHER }; /* a
 
 static const double bearable = 0.01; /* a point of accuracy less than the plain net without noise */
 
-static void name_variant(const MhoPoints *points, size_t p, char *text, size_t size)
+static void name_variant(const MhoResultPoints *points, size_t p, char *text, size_t size)
 {
     double level[N_KINDS];
     bool plain = true;
     for (size_t k = 0; k < N_KINDS; k++) {
-        level[k] = mho_points_number(points, keys[k], p);
+        level[k] = mho_result_points_number(points, keys[k], p);
         level[k] = isnan(level[k]) ? 0.0 : level[k]; /* not swept */
         plain = plain && level[k] == 0.0;
     }

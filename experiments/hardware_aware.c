@@ -1,6 +1,6 @@
 /* hardware_aware.c - does training through the device model pay on PCM over a day?
  *
- * The study sweeps train.ladder: a plain one, and one whose last epochs are a stage "chip", forward through the device
+ * The study sweeps train.stages: a plain one, and one whose last epochs are a stage "chip", forward through the device
  * model of train.chip. Both have as many quantized epochs. They are compared under the same conditions of the chip,
  * paired over the same chips; where the seed is swept too, over seeds: nets and chips of their own.
  */
@@ -10,19 +10,19 @@
 
 #include "experiments/findings.h"
 
-static const char *const keys[] = {"train.ladder", "train.chip", "train.chip_curriculum", "train.noise.weight",
+static const char *const keys[] = {"train.stages", "train.chip", "train.chip_curriculum", "train.noise.weight",
                                    "train.weight_clip"};
 static const char *const versus[] = {"plain", "plain, weights clipped"};
 
-static void name_variant(const MhoPoints *points, size_t p, char *text, size_t size)
+static void name_variant(const MhoResultPoints *points, size_t p, char *text, size_t size)
 {
-    const char *curriculum = mho_points_word(points, keys[2], p);
-    const char *clipped = mho_points_number(points, keys[4], p) > 0.0 ? ", weights clipped" : "";
-    if (strstr(mho_points_word(points, keys[0], p), "chip:"))
+    const char *curriculum = mho_result_points_word(points, keys[2], p);
+    const char *clipped = mho_result_points_number(points, keys[4], p) > 0.0 ? ", weights clipped" : "";
+    if (strstr(mho_result_points_word(points, keys[0], p), "chip:"))
         snprintf(text, size, "hardware-aware%s%.40s%s", curriculum[0] ? ", times " : "", curriculum, clipped);
     else
         snprintf(text, size, "%s%s",
-                 mho_points_number(points, keys[3], p) > 0.0 ? "weight noise in training" : versus[0], clipped);
+                 mho_result_points_number(points, keys[3], p) > 0.0 ? "weight noise in training" : versus[0], clipped);
 }
 
 static const MhoComparison comparison = {.keys = keys,
@@ -46,7 +46,7 @@ const MhoExperiment mho_experiment = {
     .name = "hardware_aware",
     .question = "Does training through the device model pay on PCM over a day?",
     .study = "hardware_aware.yaml",
-    .axis = "train.ladder",
+    .axis = "train.stages",
     .analyse = analyse,
     .finding = finding,
 };

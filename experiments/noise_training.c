@@ -11,9 +11,9 @@
 static const char *const keys[] = {"train.noise.weight"};
 static const char *const versus[] = {"plain training"};
 
-static void name_variant(const MhoPoints *points, size_t p, char *text, size_t size)
+static void name_variant(const MhoResultPoints *points, size_t p, char *text, size_t size)
 {
-    double level = mho_points_number(points, keys[0], p);
+    double level = mho_result_points_number(points, keys[0], p);
     if (level == 0.0)
         snprintf(text, size, "%s", versus[0]);
     else

@@ -1,6 +1,6 @@
 /* uniq_bits.c - which levels keep accuracy at few bits: quantiles, k-means or even steps?
  *
- * The study sweeps quant.weight.name, the bits of weights (quant.weight.bits, swept together with the train.ladder that
+ * The study sweeps quant.weight.name, the bits of weights (quant.weight.bits, swept together with the train.stages that
  * makes them) and the seed: every value is a net of its own. On an ideal chip, so that nothing but the levels and their
  * training differs. Accuracies and paired differences carry 95 % Student intervals over the seeds.
  */
@@ -11,22 +11,22 @@
 #include "experiments/findings.h"
 
 static const char bits_key[] = "quant.weight.bits";
-static const char *const keys[] = {"quant.weight.name", "train.staged.noise", "train.staged.layers",
-                                   "train.ladder"};
+static const char *const keys[] = {"quant.weight.name", "train.gradual.noise", "train.gradual.layers",
+                                   "train.stages"};
 static const char *const versus[] = {"even steps", "k-means", "quantiles, straight"};
 static const double near_best = 0.005; /* half a point of accuracy counts as no loss */
 
-static void name_variant(const MhoPoints *points, size_t p, char *text, size_t size)
+static void name_variant(const MhoResultPoints *points, size_t p, char *text, size_t size)
 {
-    const char *name = mho_points_word(points, keys[0], p), *label = name;
+    const char *name = mho_result_points_word(points, keys[0], p), *label = name;
     if (strcmp(name, "uniform") == 0)
         label = versus[0];
     else if (strcmp(name, "kmeans") == 0)
         label = versus[1];
-    else if (strcmp(name, "uniq") == 0 && strcmp(mho_points_word(points, keys[1], p), "false") == 0)
+    else if (strcmp(name, "uniq") == 0 && strcmp(mho_result_points_word(points, keys[1], p), "false") == 0)
         label = versus[2];
     else if (strcmp(name, "uniq") == 0)
-        label = mho_points_number(points, keys[2], p) == 0.0 ? "quantiles, noise in all layers at once"
+        label = mho_result_points_number(points, keys[2], p) == 0.0 ? "quantiles, noise in all layers at once"
                                                              : "quantiles, noise layer by layer (UNIQ)";
     snprintf(text, size, "%s", label);
 }

@@ -18,7 +18,7 @@ typedef struct MhoAdcCodes {
 } MhoAdcCodes;
 
 typedef struct MhoAdcModel {
-    MhoModel model;
+    MhoDescriptor descriptor;
     size_t n_state; /* floats a converter keeps for life (offsets, mismatch), per column */
 
     int (*bits)(const void *params);

@@ -32,7 +32,7 @@ static uint64_t ideal_convert(const void *params, const float *state, bool is_si
 
 extern const MhoAdcModel mho_adc_ideal;
 const MhoAdcModel mho_adc_ideal = {
-    .model = {
+    .descriptor = {
         .name = "ideal",
         .summary = "rounds to the nearest code and never clips",
         .reference = "by definition: code = round(y / LSB)",

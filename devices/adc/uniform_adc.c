@@ -60,7 +60,7 @@ static const MhoParam uniform_params[] = {
 
 extern const MhoAdcModel mho_adc_uniform;
 const MhoAdcModel mho_adc_uniform = {
-    .model = {
+    .descriptor = {
         .name = "uniform",
         .summary = "equal steps, clipping at both ends of the range",
         .reference = "Bennett, Bell Syst. Tech. J. 27 (1948) 446; IEEE Std 1241-2010 (mid-tread)",

@@ -48,7 +48,7 @@ typedef struct MhoReadNoise {
 } MhoReadNoise;
 
 typedef struct MhoCellModel {
-    MhoModel model;  /* name, reference, parameter table: first in every descriptor */
+    MhoDescriptor descriptor;  /* name, reference, parameter table: first in every descriptor */
     size_t n_state;
     MhoReadMode default_read;
     bool ohmic;      /* current proportional to voltage: takes bipolar inputs */

@@ -18,7 +18,7 @@ static void ideal_program(const void *params, MhoCells *cells, MhoStream stream)
 
 extern const MhoCellModel mho_cell_ideal;
 const MhoCellModel mho_cell_ideal = {
-    .model = {
+    .descriptor = {
         .name = "ideal",
         .summary = "a cell without error, drift or noise",
         .reference = "by definition: g = g_target",

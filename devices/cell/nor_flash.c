@@ -114,7 +114,7 @@ static const MhoParam nor_params[] = {
 
 extern const MhoCellModel mho_cell_nor_flash;
 const MhoCellModel mho_cell_nor_flash = {
-    .model = {
+    .descriptor = {
         .name = "nor_flash",
         .summary = "floating-gate NOR flash in subthreshold: tuning error, shot and flicker noise, temperature",
         .reference = "textbook subthreshold law; sigma_tune: Guo et al., CICC 2017 (arXiv:1611.03379); w_min: "

@@ -103,7 +103,7 @@ static const MhoParam pcm_params[] = {
 
 extern const MhoCellModel mho_cell_pcm;
 const MhoCellModel mho_cell_pcm = {
-    .model = {
+    .descriptor = {
         .name = "pcm",
         .summary = "phase-change memory with programming error, drift and 1/f read noise",
         .reference = "Joshi et al., Nat. Commun. 11 (2020) 2473; Nandakumar et al., ICECS 2019",

@@ -61,7 +61,7 @@ static const MhoParam amplitude_params[] = {
 
 extern const MhoDacModel mho_dac_amplitude;
 const MhoDacModel mho_dac_amplitude = {
-    .model = {
+    .descriptor = {
         .name = "amplitude",
         .summary = "one analog level per input code, one slice",
         .reference = "Xiao et al., Appl. Phys. Rev. 7 (2020) 031301",

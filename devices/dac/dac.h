@@ -20,7 +20,7 @@ typedef struct MhoDacSlices {
 } MhoDacSlices;
 
 typedef struct MhoDacModel {
-    MhoModel model;
+    MhoDescriptor descriptor;
     /* The slices for codes 0..n_input (n_input <= 255); USAGE when the converter cannot represent them. */
     MhoStatus (*plan)(const void *params, int n_input, MhoDacSlices *slices, MhoError *error);
     /* Slice codes (n) of codes (n) for slice s. */

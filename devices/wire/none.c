@@ -6,7 +6,7 @@
 
 extern const MhoWireModel mho_wire_none;
 const MhoWireModel mho_wire_none = {
-    .model = {
+    .descriptor = {
         .name = "none",
         .summary = "ideal wires",
         .reference = "by definition: g_effective = g",

@@ -5,7 +5,7 @@
 #include "base/descriptor.h"
 
 typedef struct MhoWireModel {
-    MhoModel model;
+    MhoDescriptor descriptor;
     /* Effective conductance (rows, cols) of cells behind the wires, from their own conductance. NULL: ideal wires. */
     MhoStatus (*effective)(const void *params, size_t rows, size_t cols, const float *g, float *g_effective,
                            MhoError *error);

@@ -29,7 +29,7 @@ def history_curves(history):
 def series_name(name):
     """train_loss and train_accuracy are one series: the images that they were measured on."""
     words = [word for word in name.split("_") if word not in ("loss", "accuracy")]
-    return {"": "train", "held": "held-out", "rate": "learning rate"}.get(" ".join(words), " ".join(words))
+    return {"": "train", "held": "validation", "rate": "learning rate"}.get(" ".join(words), " ".join(words))
 
 
 def shown_stages(stages):

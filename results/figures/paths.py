@@ -74,11 +74,11 @@ def draw_size(ax, log, bits, converter):
 
 
 def draw_accuracy(ax, log):
-    """Held-out accuracy after recovery, and what the same move cost before it; each says whether it is of the chip."""
+    """Validation accuracy after recovery, and what the same move cost before it; each says whether it is of the chip."""
     held, probed = (BASIS.get(text(log.attrs.get(name, "")), "") for name in ("recovery", "feedback"))
     after = 100 * np.concatenate([[log.attrs.get("start_accuracy", np.nan)], log["accuracy_after"][()]])
     probe = 100 * log["accuracy_probe"][()]
-    ax.plot(np.arange(len(after)), after, color=COLOURS[0], marker="o", label="after recovery, held-out images" + held)
+    ax.plot(np.arange(len(after)), after, color=COLOURS[0], marker="o", label="after recovery, validation images" + held)
     ax.plot(np.arange(1, len(probe) + 1), probe, color=COLOURS[1], marker="v", linestyle="none",
             label="just after the move, probe images" + probed)
     ax.set_ylabel("accuracy (%)")
@@ -105,7 +105,7 @@ def plot_allocation(file):
     axes[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     end = text(log.attrs.get("end", ""))
     note = f"Allocator {text(log.attrs.get('allocator', ''))}. Each move takes one layer{' or its ADC' if converter.any() else ''} " \
-           "a rung down (dot); " \
+           "a bit_width down (dot); " \
            "then the whole network recovers." + (f" It ended by its budget of {end}." if end in ("size", "bops", "accuracy")
                                                  else "")
     if log["undone"][()].any():
@@ -115,8 +115,8 @@ def plot_allocation(file):
 
 
 def draw_ways(ax, paths, table):
-    """Held-out accuracy against size, a thin line per net; its end is marked."""
-    size, accuracy = paths["size"][()], 100 * paths["held_accuracy"][()]
+    """Validation accuracy against size, a thin line per net; its end is marked."""
+    size, accuracy = paths["size"][()], 100 * paths["validation_accuracy"][()]
     for p, name in enumerate(text(v) for v in paths["variant"][()]):
         known = np.isfinite(size[p]) & np.isfinite(accuracy[p])
         if not known.any():
@@ -128,7 +128,7 @@ def draw_ways(ax, paths, table):
                 marker=MARKERS[index % len(MARKERS)], label=name)
     ax.invert_xaxis()
     ax.set_xlabel("mean bits of a weight")
-    ax.set_ylabel("held-out accuracy (%)")
+    ax.set_ylabel("validation accuracy (%)")
     ax.grid(True, color="#e5e5e5", linewidth=0.5)
 
 

@@ -1,9 +1,9 @@
-/* allocate.c - the competition: one layer goes down a rung, the whole network recovers, until a budget is met.
+/* allocate.c - the competition: one layer goes down a bit width, the whole network recovers, until a budget is met.
  *
  * Targets of size and bit operations: moves go on until the net is at or below both. An accuracy budget and a limit of
  * moves end it early: a recovered net that lost more than the budget is undone, the net before it is the result; where
- * targets are not met then, a warning and the attribute "reached" say so. A target below what the last rungs give is
- * refused before the first move. Recovery has a hybrid rate: a plateau, a kick up, and a cosine down again.
+ * targets are not met then, a warning and the attribute "reached" say so. A target below what the last bit_widths give is
+ * refused before the first move. Recovery has a hybrid rate: a plateau, a restart up, and a cosine down again.
  * Source: Khan et al., DAC 2020, and its published code.
  */
 #include <math.h>
@@ -15,7 +15,7 @@
 
 /* What allocators ask with: the net at hand, and what was answered in this move (n; NaN: not asked). */
 typedef struct Probing {
-    const MhoCompeting *c;
+    const MhoAllocationStage *c;
     const MhoNet *net;
     double *answers;
 } Probing;
@@ -27,9 +27,9 @@ static MhoStatus answer(void *context, size_t m, double *accuracy, MhoError *err
     MhoStatus status = MHO_OK;
 
     if (isnan(probing->answers[m])) {
-        status = mho_compete_lower(probing->c, probing->net, m, &lower, error);
+        status = mho_candidates_lower(probing->c, probing->net, m, &lower, error);
         if (status == MHO_OK)
-            status = mho_compete_accuracy(probing->c, lower, &probing->answers[m], error);
+            status = mho_candidates_accuracy(probing->c, lower, &probing->answers[m], error);
         mho_net_destroy(lower);
     }
     *accuracy = probing->answers[m];
@@ -57,7 +57,7 @@ static double way(double start, double now, double target)
 }
 
 /* Towards the end: the farther target, or what may end it sooner. */
-static double progress_of(const MhoCompeting *c, double size, double bops, double accuracy)
+static double progress_of(const MhoAllocationStage *c, double size, double bops, double accuracy)
 {
     const MhoAllocateParams *params = c->input.params;
     const double of_size = params->size > 0.0 ? way(c->start_size, size, params->size) : 1.0;
@@ -73,40 +73,40 @@ static double progress_of(const MhoCompeting *c, double size, double bops, doubl
 }
 
 /* Of size the table of parameters knows; bit operations depend on the net. */
-static MhoStatus check_reachable(const MhoCompeting *c, const MhoNet *net, MhoError *error)
+static MhoStatus check_reachable(const MhoAllocationStage *c, const MhoNet *net, MhoError *error)
 {
     const MhoAllocateParams *params = c->input.params;
     MhoNet *bottom = NULL;
     double size = 0.0, bops = 0.0;
-    MhoStatus status = mho_compete_bottom(c, net, &bottom, error);
+    MhoStatus status = mho_candidates_lowest_net(c, net, &bottom, error);
 
     if (status == MHO_OK)
-        status = mho_compete_cost(bottom, &size, &bops, error);
+        status = mho_candidates_cost(bottom, &size, &bops, error);
     mho_net_destroy(bottom);
     if (status == MHO_OK && params->bops > 0.0 && bops > params->bops)
         status = mho_fail(error, MHO_USAGE,
-                          "allocate.bops = %g MBOP cannot be reached: with allocate.rungs = \"%s\" the smallest "
+                          "allocate.bops = %g MBOP cannot be reached: with allocate.bit_widths = \"%s\" the smallest "
                           "network takes %.6g MBOP an image",
-                          params->bops, params->rungs, bops);
+                          params->bops, params->bit_widths, bops);
     return status;
 }
 
 /* Moves ------------------------------------------------------------------------------------------------------------ */
 
-static MhoStatus start(MhoCompeting *c, const MhoNet *net, double accuracy, MhoError *error)
+static MhoStatus start(MhoAllocationStage *c, const MhoNet *net, double accuracy, MhoError *error)
 {
     MhoStatus status = check_reachable(c, net, error);
 
     if (status == MHO_OK)
-        status = mho_compete_cost(net, &c->start_size, &c->start_bops, error);
+        status = mho_candidates_cost(net, &c->start_size, &c->start_bops, error);
     if (status == MHO_OK)
-        status = mho_compete_fill(c, net, error);
+        status = mho_candidates_fill(c, net, error);
     c->start_accuracy = accuracy;
     return status;
 }
 
 /* It is over. Says so where targets were missed. */
-static void finish(MhoCompeting *c, const char *why, double size, double bops)
+static void finish(MhoAllocationStage *c, const char *why, double size, double bops)
 {
     const MhoAllocateParams *params = c->input.params;
 
@@ -120,7 +120,7 @@ static void finish(MhoCompeting *c, const char *why, double size, double bops)
 }
 
 /* What became of the move before. *undo: it cost more than the accuracy budget. */
-static void settle(MhoCompeting *c, double accuracy, bool *undo)
+static void settle(MhoAllocationStage *c, double accuracy, bool *undo)
 {
     MhoMove *last = &c->moves[c->n_moves - 1];
     const double budget = c->input.params->accuracy;
@@ -131,13 +131,13 @@ static void settle(MhoCompeting *c, double accuracy, bool *undo)
 }
 
 /* The net before the last move takes its place. */
-static MhoStatus undo_last(MhoCompeting *c, MhoNet **net, MhoError *error)
+static MhoStatus undo_last(MhoAllocationStage *c, MhoNet **net, MhoError *error)
 {
     double size, bops;
 
     if (!c->accepted)
         return mho_fail(error, MHO_FAILED, "allocate: the net before the last move is not at hand");
-    const MhoStatus status = mho_compete_cost(c->accepted, &size, &bops, error);
+    const MhoStatus status = mho_candidates_cost(c->accepted, &size, &bops, error);
     if (status != MHO_OK)
         return status;
     *net = c->accepted;
@@ -149,7 +149,7 @@ static MhoStatus undo_last(MhoCompeting *c, MhoNet **net, MhoError *error)
 }
 
 /* Let the allocator choose; the row of the log has everything of before the move. */
-static MhoStatus compete(MhoCompeting *c, const MhoNet *net, double progress, MhoMove *row, size_t *winner,
+static MhoStatus compete(MhoAllocationStage *c, const MhoNet *net, double progress, MhoMove *row, size_t *winner,
                          MhoError *error)
 {
     const MhoAllocator *allocator = c->input.allocator;
@@ -164,36 +164,36 @@ static MhoStatus compete(MhoCompeting *c, const MhoNet *net, double progress, Mh
         answers[m] = NAN;
     }
     Probing probing = {.c = c, .net = net, .answers = answers};
-    const MhoProbe probe = {.context = &probing, .accuracy = answer};
+    const MhoTrialMove probe = {.context = &probing, .accuracy = answer};
     MhoStatus status = allocator->choose(c->input.allocator_params, c->competitors, c->n, &probe, stream, number,
                                          progress, c->state, row->feedback, row->share, winner, error);
     if (status == MHO_OK && (*winner >= c->n || !row->awake[*winner]))
-        status = mho_fail(error, MHO_FAILED, "allocator '%s' chose nobody who can go down", allocator->model.name);
+        status = mho_fail(error, MHO_FAILED, "allocator '%s' chose nobody who can go down", allocator->descriptor.name);
     if (status == MHO_OK)
         row->probe = answers[*winner];
     free(answers);
     return status;
 }
 
-/* The winner one rung lower, with its row of the log. */
-static MhoStatus go_down(MhoCompeting *c, const MhoNet *net, size_t winner, MhoMove *row, MhoNet **next,
+/* The winner one bit width lower, with its row of the log. */
+static MhoStatus go_down(MhoAllocationStage *c, const MhoNet *net, size_t winner, MhoMove *row, MhoNet **next,
                          MhoError *error)
 {
-    const MhoCompetitor *self = &c->competitors[winner];
+    const MhoCandidate *self = &c->competitors[winner];
 
     memcpy(row->winner, self->name, sizeof row->winner);
     row->converter = self->converter;
     row->bits_from = self->bits;
     row->bits_to = self->next_bits;
-    MhoStatus status = mho_compete_lower(c, net, winner, next, error);
+    MhoStatus status = mho_candidates_lower(c, net, winner, next, error);
     if (status == MHO_OK)
-        status = mho_compete_cost(*next, &row->size, &row->bops, error);
+        status = mho_candidates_cost(*next, &row->size, &row->bops, error);
     if (status == MHO_OK && isnan(row->probe))
-        status = mho_compete_accuracy(c, *next, &row->probe, error);
+        status = mho_candidates_accuracy(c, *next, &row->probe, error);
     return status;
 }
 
-static MhoStatus next_move(MhoCompeting *c, const MhoNet *net, double accuracy, double progress, MhoNet **next,
+static MhoStatus next_move(MhoAllocationStage *c, const MhoNet *net, double accuracy, double progress, MhoNet **next,
                            char name[MHO_NAME_MAX], MhoError *error)
 {
     MhoMove *row;
@@ -224,7 +224,7 @@ static MhoStatus next_move(MhoCompeting *c, const MhoNet *net, double accuracy, 
     return MHO_OK;
 }
 
-static bool anyone_awake(const MhoCompeting *c)
+static bool anyone_awake(const MhoAllocationStage *c)
 {
     for (size_t m = 0; m < c->n; m++)
         if (c->competitors[m].next_bits > 0)
@@ -233,15 +233,15 @@ static bool anyone_awake(const MhoCompeting *c)
 }
 
 /* The next move from this net, or the end. */
-static MhoStatus go_on(MhoCompeting *c, const MhoNet *net, double accuracy, MhoNet **next, char name[MHO_NAME_MAX],
+static MhoStatus go_on(MhoAllocationStage *c, const MhoNet *net, double accuracy, MhoNet **next, char name[MHO_NAME_MAX],
                        bool *done, MhoError *error)
 {
     const MhoAllocateParams *params = c->input.params;
     double size, bops;
-    MhoStatus status = mho_compete_cost(net, &size, &bops, error);
+    MhoStatus status = mho_candidates_cost(net, &size, &bops, error);
 
     if (status == MHO_OK)
-        status = mho_compete_fill(c, net, error);
+        status = mho_candidates_fill(c, net, error);
     if (status != MHO_OK)
         return status;
     *done = true;
@@ -259,7 +259,7 @@ static MhoStatus go_on(MhoCompeting *c, const MhoNet *net, double accuracy, MhoN
 }
 
 /* Learned ranges that neither a stage before has learned nor recoveries will. */
-static MhoStatus check_ranges(const MhoCompeting *c, const MhoNet *net, MhoError *error)
+static MhoStatus check_ranges(const MhoAllocationStage *c, const MhoNet *net, MhoError *error)
 {
     const MhoAllocateParams *params = c->input.params;
 
@@ -278,19 +278,19 @@ static MhoStatus check_ranges(const MhoCompeting *c, const MhoNet *net, MhoError
 /* With converters of their own, where these compete. */
 static MhoStatus begin(void *context, const MhoNet *net, MhoNet **first, MhoError *error)
 {
-    const MhoCompeting *c = context;
+    const MhoAllocationStage *c = context;
     const MhoStatus status = check_ranges(c, net, error);
 
     *first = NULL;
     if (status != MHO_OK)
         return status;
-    return c->adc_rungs.n > 0 ? mho_compete_first(c, net, first, error) : MHO_OK;
+    return c->adc_bit_widths.n > 0 ? mho_candidates_first_net(c, net, first, error) : MHO_OK;
 }
 
-static MhoStatus move(void *context, const MhoNet *net, double held_accuracy, MhoNet **next, char name[MHO_NAME_MAX],
+static MhoStatus move(void *context, const MhoNet *net, double validation_accuracy, MhoNet **next, char name[MHO_NAME_MAX],
                       bool *done, MhoError *error)
 {
-    MhoCompeting *c = context;
+    MhoAllocationStage *c = context;
     bool undo = false;
     MhoStatus status = MHO_OK;
 
@@ -298,36 +298,36 @@ static MhoStatus move(void *context, const MhoNet *net, double held_accuracy, Mh
     *done = false;
     name[0] = '\0';
     if (c->n == 0)
-        status = start(c, net, held_accuracy, error);
+        status = start(c, net, validation_accuracy, error);
     else if (c->n_moves > 0)
-        settle(c, held_accuracy, &undo);
+        settle(c, validation_accuracy, &undo);
     if (status == MHO_OK && undo) {
         *done = true;
         return undo_last(c, next, error);
     }
-    return status == MHO_OK ? go_on(c, net, held_accuracy, next, name, done, error) : status;
+    return status == MHO_OK ? go_on(c, net, validation_accuracy, next, name, done, error) : status;
 }
 
-static bool recovered(void *context, int epochs, double held_accuracy)
+static bool recovered(void *context, int epochs, double validation_accuracy)
 {
-    MhoCompeting *c = context;
+    MhoAllocationStage *c = context;
     const MhoAllocateParams *params = c->input.params;
 
     if (c->n_moves == 0)
         return true;
     MhoMove *last = &c->moves[c->n_moves - 1];
     last->epochs = epochs;
-    return epochs >= params->recovery_epochs || held_accuracy >= params->recovered * last->before;
+    return epochs >= params->recovery_epochs || validation_accuracy >= params->recovery_share * last->before;
 }
 
 static double rate(const void *context, double epochs)
 {
-    const MhoAllocateParams *params = ((const MhoCompeting *)context)->input.params;
-    const double kicked = epochs - params->plateau;
+    const MhoAllocateParams *params = ((const MhoAllocationStage *)context)->input.params;
+    const double kicked = epochs - params->plateau_epochs;
 
-    if (kicked < 0.0 || kicked >= params->kick)
-        return params->rate_low;
-    return params->rate_low + (params->rate_high - params->rate_low) * mho_schedule_half_cosine(kicked / params->kick);
+    if (kicked < 0.0 || kicked >= params->restart_epochs)
+        return params->learning_rate_low;
+    return params->learning_rate_low + (params->learning_rate_high - params->learning_rate_low) * mho_schedule_half_cosine(kicked / params->restart_epochs);
 }
 
 /* The stage -------------------------------------------------------------------------------------------------------- */
@@ -338,38 +338,38 @@ static MhoStatus check_chip(const MhoAllocateInput *input, MhoError *error)
 
     if (params->feedback == MHO_FEEDBACK_CHIP && !input->chip)
         return mho_fail(error, MHO_USAGE, "allocate.feedback = chip needs a chip; set train.chip");
-    if (*params->adc_rungs && !input->chip->adc->set_bits)
+    if (*params->adc_bit_widths && !input->chip->adc->set_bits)
         return mho_fail(
             error, MHO_USAGE,
-            "allocate.adc_rungs: converter '%s' has no bits; choose another (adc.name=uniform in train.chip)",
-            input->chip->adc->model.name);
+            "allocate.adc_bit_widths: converter '%s' has no bits; choose another (adc.name=uniform in train.chip)",
+            input->chip->adc->descriptor.name);
     return MHO_OK;
 }
 
 static MhoStatus check_input(const MhoAllocateInput *input, MhoError *error)
 {
     const MhoAllocateParams *params = input->params;
-    MhoStatus status = mho_model_check(&mho_allocate_model, params, error);
+    MhoStatus status = mho_descriptor_check(&mho_allocate_descriptor, params, error);
 
-    if (status == MHO_OK && input->allocator->model.params_size > 0)
-        status = mho_model_check(&input->allocator->model, input->allocator_params, error);
+    if (status == MHO_OK && input->allocator->descriptor.params_size > 0)
+        status = mho_descriptor_check(&input->allocator->descriptor, input->allocator_params, error);
     if (status != MHO_OK)
         return status;
     if (!has_target(params) && params->accuracy <= 0.0 && params->moves == 0)
         return mho_fail(error, MHO_USAGE,
                         "allocate: nothing says where to stop; set allocate.size, .bops, .accuracy or .moves");
-    if ((size_t)params->probe_images > input->held->n)
+    if ((size_t)params->trial_images > input->validation->n)
         return mho_fail(error, MHO_USAGE,
-                        "allocate.probe_images = %d, but only %zu images are held out; lower it or raise "
-                        "train.held_out",
-                        params->probe_images, input->held->n);
+                        "allocate.trial_images = %d, but only %zu images are validation; lower it or raise "
+                        "train.validation",
+                        params->trial_images, input->validation->n);
     return check_chip(input, error);
 }
 
 MhoStatus mho_allocation_create(const MhoAllocateInput *input, MhoAllocation *allocation, MhoError *error)
 {
     MhoStatus status = check_input(input, error);
-    MhoCompeting *c = status == MHO_OK ? calloc(1, sizeof *c) : NULL;
+    MhoAllocationStage *c = status == MHO_OK ? calloc(1, sizeof *c) : NULL;
 
     memset(allocation, 0, sizeof *allocation);
     if (status != MHO_OK)
@@ -377,11 +377,11 @@ MhoStatus mho_allocation_create(const MhoAllocateInput *input, MhoAllocation *al
     if (!c)
         return mho_fail(error, MHO_MEMORY, "out of memory for the competition of layers");
     c->input = *input;
-    c->probe_set = *input->held;
-    c->probe_set.n = (size_t)input->params->probe_images;
-    status = mho_rungs_parse("allocate.rungs", input->params->rungs, &c->rungs, error);
+    c->probe_set = *input->validation;
+    c->probe_set.n = (size_t)input->params->trial_images;
+    status = mho_bit_widths_parse("allocate.bit_widths", input->params->bit_widths, &c->bit_widths, error);
     if (status == MHO_OK)
-        status = mho_rungs_parse("allocate.adc_rungs", input->params->adc_rungs, &c->adc_rungs, error);
+        status = mho_bit_widths_parse("allocate.adc_bit_widths", input->params->adc_bit_widths, &c->adc_bit_widths, error);
     *allocation = (MhoAllocation){.context = c,
                                   .chip = mho_allocate_recovers_on_chip(input->params),
                                   .begin = begin,
@@ -397,7 +397,7 @@ MhoStatus mho_allocation_create(const MhoAllocateInput *input, MhoAllocation *al
 
 void mho_allocation_destroy(MhoAllocation *allocation)
 {
-    MhoCompeting *c = allocation->context;
+    MhoAllocationStage *c = allocation->context;
 
     if (!c)
         return;

@@ -1,4 +1,4 @@
-/* allocate_params.c - the table behind the keys allocate.* of a study, and the rungs in them. */
+/* allocate_params.c - the table behind the keys allocate.* of a study, and the bit_widths in them. */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +20,11 @@ static bool whole(const char *word, int *bits)
     return *end == '\0' && value <= MOST_BITS;
 }
 
-MhoStatus mho_rungs_parse(const char *key, const char *text, MhoRungs *rungs, MhoError *error)
+MhoStatus mho_bit_widths_parse(const char *key, const char *text, MhoBitWidths *bit_widths, MhoError *error)
 {
     char copy[MHO_TEXT_MAX], *rest = NULL;
 
-    rungs->n = 0;
+    bit_widths->n = 0;
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
         int bits;
@@ -32,12 +32,12 @@ MhoStatus mho_rungs_parse(const char *key, const char *text, MhoRungs *rungs, Mh
         if (!whole(word, &bits))
             return mho_fail(error, MHO_USAGE, "%s: '%s' is no number of bits from 1 to %d, as in \"8 6 4 3 2\"", key,
                             word, MOST_BITS);
-        if (rungs->n > 0 && bits >= rungs->bits[rungs->n - 1])
-            return mho_fail(error, MHO_USAGE, "%s: bits fall from rung to rung; %d stands behind %d", key, bits,
-                            rungs->bits[rungs->n - 1]);
-        if (rungs->n == MHO_MAX_RUNGS)
-            return mho_fail(error, MHO_USAGE, "%s: at most %d rungs", key, MHO_MAX_RUNGS);
-        rungs->bits[rungs->n++] = bits;
+        if (bit_widths->n > 0 && bits >= bit_widths->bits[bit_widths->n - 1])
+            return mho_fail(error, MHO_USAGE, "%s: bits fall from bit width to bit width; %d stands behind %d", key, bits,
+                            bit_widths->bits[bit_widths->n - 1]);
+        if (bit_widths->n == MHO_MAX_BIT_WIDTHS)
+            return mho_fail(error, MHO_USAGE, "%s: at most %d bit_widths", key, MHO_MAX_BIT_WIDTHS);
+        bit_widths->bits[bit_widths->n++] = bits;
     }
     return MHO_OK;
 }
@@ -47,36 +47,36 @@ bool mho_allocate_recovers_on_chip(const MhoAllocateParams *params)
     return params->feedback == MHO_FEEDBACK_CHIP && params->recovery == MHO_RECOVERY_SAME;
 }
 
-int mho_rungs_below(const MhoRungs *rungs, int bits)
+int mho_bit_widths_below(const MhoBitWidths *bit_widths, int bits)
 {
-    for (int i = 0; i < rungs->n; i++)
-        if (rungs->bits[i] < bits)
-            return rungs->bits[i];
+    for (int i = 0; i < bit_widths->n; i++)
+        if (bit_widths->bits[i] < bits)
+            return bit_widths->bits[i];
     return 0;
 }
 
 static MhoStatus check_allocate(const void *block, MhoError *error)
 {
     const MhoAllocateParams *params = block;
-    MhoRungs rungs;
-    MhoStatus status = mho_rungs_parse("allocate.rungs", params->rungs, &rungs, error);
+    MhoBitWidths bit_widths;
+    MhoStatus status = mho_bit_widths_parse("allocate.bit_widths", params->bit_widths, &bit_widths, error);
 
-    if (status == MHO_OK && rungs.n == 0)
-        status = mho_fail(error, MHO_USAGE, "allocate.rungs: no rung; write for instance \"8 6 4 3 2\"");
-    if (status == MHO_OK && params->size > 0.0 && params->size < rungs.bits[rungs.n - 1])
+    if (status == MHO_OK && bit_widths.n == 0)
+        status = mho_fail(error, MHO_USAGE, "allocate.bit_widths: no bit width; write for instance \"8 6 4 3 2\"");
+    if (status == MHO_OK && params->size > 0.0 && params->size < bit_widths.bits[bit_widths.n - 1])
         status = mho_fail(error, MHO_USAGE,
-                          "allocate.size = %g bit cannot be reached: with allocate.rungs = \"%s\" the smallest network "
+                          "allocate.size = %g bit cannot be reached: with allocate.bit_widths = \"%s\" the smallest network "
                           "has %d bit a weight",
-                          params->size, params->rungs, rungs.bits[rungs.n - 1]);
+                          params->size, params->bit_widths, bit_widths.bits[bit_widths.n - 1]);
     if (status == MHO_OK)
-        status = mho_rungs_parse("allocate.adc_rungs", params->adc_rungs, &rungs, error);
-    if (status == MHO_OK && rungs.n > 0 && params->feedback != MHO_FEEDBACK_CHIP)
+        status = mho_bit_widths_parse("allocate.adc_bit_widths", params->adc_bit_widths, &bit_widths, error);
+    if (status == MHO_OK && bit_widths.n > 0 && params->feedback != MHO_FEEDBACK_CHIP)
         status = mho_fail(error, MHO_USAGE,
-                          "allocate.adc_rungs: converters are seen on a chip only; set allocate.feedback=chip");
-    if (status == MHO_OK && params->rate_high < params->rate_low)
+                          "allocate.adc_bit_widths: converters are seen on a chip only; set allocate.feedback=chip");
+    if (status == MHO_OK && params->learning_rate_high < params->learning_rate_low)
         status =
-            mho_fail(error, MHO_USAGE, "allocate.rate_high = %g is below allocate.rate_low = %g; the rate is kicked up",
-                     params->rate_high, params->rate_low);
+            mho_fail(error, MHO_USAGE, "allocate.learning_rate_high = %g is below allocate.learning_rate_low = %g; the rate is kicked up",
+                     params->learning_rate_high, params->learning_rate_low);
     return status;
 }
 
@@ -95,13 +95,13 @@ static MhoStatus check_allocate(const void *block, MhoError *error)
 
 static const MhoParam allocate_params[] = {
     ALLOCATE_TEXT(name, "ccq", "who chooses the layer that goes down next; `mho list allocator`"),
-    ALLOCATE_TEXT(rungs, "8 6 4 3 2", "bits of a layer's weights and of the activations behind it, falling"),
-    ALLOCATE_TEXT(adc_rungs, "",
+    ALLOCATE_TEXT(bit_widths, "8 6 4 3 2", "bits of a layer's weights and of the activations behind it, falling"),
+    ALLOCATE_TEXT(adc_bit_widths, "",
                   "bits of a layer's converters, falling, from the first on; empty: they do not compete"),
     ALLOCATE_REAL(size, 0, 0, 32, "bit", "target: mean bits of a weight, at most; 0: none"),
     ALLOCATE_REAL(bops, 0, 0, 1e12, "MBOP", "target: bit operations of an image, at most; 0: none"),
     ALLOCATE_REAL(accuracy, 0, 0, 100, "%",
-                  "points that held-out accuracy may fall below the first net's (on a chip: put a stage chip before); "
+                  "points that validation accuracy may fall below the first net's (on a chip: put a stage chip before); "
                   "a move that costs more is undone and the last; 0: no end"),
     ALLOCATE_INT(moves, 0, 0, 100000, "", "moves at most; 0: no limit"),
     {"feedback", MHO_CHOICE, offsetof(MhoAllocateParams, feedback), MHO_FEEDBACK_CODES, 0, 1, "",
@@ -110,17 +110,17 @@ static const MhoParam allocate_params[] = {
      "what recoveries train on and are judged by: the same as the feedback, or codes (faster; no loss on the chip is "
      "seen)",
      "same codes", NULL},
-    ALLOCATE_INT(probe_images, 1000, 1, 100000000, "images", "first held-out images, that a layer is asked on"),
-    ALLOCATE_INT(probe_chips, 2, 1, 10000, "", "chips that a layer is asked on, the same for all; feedback = chip"),
-    ALLOCATE_REAL(recovered, 0.995, 0, 1, "", "a recovery ends at this share of the accuracy before the move"),
+    ALLOCATE_INT(trial_images, 1000, 1, 100000000, "images", "first validation images, that a layer is asked on"),
+    ALLOCATE_INT(trial_chips, 2, 1, 10000, "", "chips that a layer is asked on, the same for all; feedback = chip"),
+    ALLOCATE_REAL(recovery_share, 0.995, 0, 1, "", "a recovery ends at this share of the accuracy before the move"),
     ALLOCATE_INT(recovery_epochs, 3, 1, 100000, "epochs", "of a recovery, at most"),
-    ALLOCATE_REAL(rate_low, 0.005, 0, 100, "", "learning rate of a recovery outside the kick"),
-    ALLOCATE_REAL(rate_high, 0.02, 0, 100, "", "learning rate at the start of the kick, down to rate_low as a cosine"),
-    ALLOCATE_INT(plateau, 1, 0, 100000, "epochs", "of a recovery before the kick; published for ImageNet: 5"),
-    ALLOCATE_INT(kick, 2, 0, 100000, "epochs", "length of the kick; published for ImageNet: 10"),
+    ALLOCATE_REAL(learning_rate_low, 0.005, 0, 100, "", "learning rate of a recovery outside the restart"),
+    ALLOCATE_REAL(learning_rate_high, 0.02, 0, 100, "", "learning rate at the start of the restart, down to learning_rate_low as a cosine"),
+    ALLOCATE_INT(plateau_epochs, 1, 0, 100000, "epochs", "of a recovery before the restart; published for ImageNet: 5"),
+    ALLOCATE_INT(restart_epochs, 2, 0, 100000, "epochs", "length of the restart; published for ImageNet: 10"),
 };
 
-const MhoModel mho_allocate_model = {
+const MhoDescriptor mho_allocate_descriptor = {
     .name = "allocate",
     .summary = "layers go down in bits one at a time, each followed by recovery of the whole network",
     .reference = "Khan et al., Learning to Quantize Deep Neural Networks: A Competitive-Collaborative Approach, "

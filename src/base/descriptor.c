@@ -6,15 +6,15 @@
 
 #include "base/params_internal.h"
 
-const MhoModel *mho_registry_find(const MhoRegistry *registry, const char *name, MhoError *error)
+const MhoDescriptor *mho_registry_find(const MhoRegistry *registry, const char *name, MhoError *error)
 {
     for (size_t i = 0; i < registry->n; i++)
-        if (strcmp(registry->models[i]->name, name) == 0)
-            return registry->models[i];
+        if (strcmp(registry->descriptors[i]->name, name) == 0)
+            return registry->descriptors[i];
     const char *nearest = NULL;
     int distance = 0;
     for (size_t i = 0; i < registry->n; i++)
-        mho_nearest_step(name, registry->models[i]->name, &nearest, &distance);
+        mho_nearest_step(name, registry->descriptors[i]->name, &nearest, &distance);
     if (nearest)
         mho_fail(error, MHO_USAGE, "unknown %s '%s'; did you mean '%s'?", registry->kind, name, nearest);
     else
@@ -57,7 +57,7 @@ const MhoParam *mho_params_find(const MhoParam *params, size_t n, const char *ke
     return NULL;
 }
 
-MhoStatus mho_model_check(const MhoModel *model, const void *block, MhoError *error)
+MhoStatus mho_descriptor_check(const MhoDescriptor *model, const void *block, MhoError *error)
 {
     for (size_t i = 0; i < model->n_params; i++) {
         MhoStatus status = mho_param_check(&model->params[i], block, NULL, error);

@@ -32,24 +32,24 @@ typedef struct MhoParam {
 enum { MHO_IGNORES_TIME = 1, MHO_IGNORES_TEMPERATURE = 2, MHO_IGNORES_NOISE = 4 };
 
 /* First member of every descriptor. All pointers are to static storage. */
-typedef struct MhoModel {
+typedef struct MhoDescriptor {
     const char *name, *summary, *reference; /* reference: paper, table or figure; never empty */
     size_t params_size;                     /* bytes of the parameter struct; 0 when there is none */
     const MhoParam *params;
     size_t n_params;
     unsigned ignores;
     MhoStatus (*check)(const void *params, MhoError *error); /* rules across parameters; NULL: none */
-} MhoModel;
+} MhoDescriptor;
 
 /* All models of one kind, generated from the list of words in their folder's meson.build. */
 typedef struct MhoRegistry {
     const char *kind; /* "cell" */
-    const MhoModel *const *models;
+    const MhoDescriptor *const *descriptors;
     size_t n;
 } MhoRegistry;
 
 /* The model called name, or NULL with an error that names the nearest one. */
-const MhoModel *mho_registry_find(const MhoRegistry *registry, const char *name, MhoError *error) MHO_CHECKED;
+const MhoDescriptor *mho_registry_find(const MhoRegistry *registry, const char *name, MhoError *error) MHO_CHECKED;
 
 /* Set every parameter of a table to its default. block is the parameter struct. */
 void mho_params_default(const MhoParam *params, size_t n, void *block);
@@ -66,7 +66,7 @@ MhoStatus mho_param_set(const MhoParam *param, void *block, const char *text, co
 size_t mho_param_format(const MhoParam *param, const void *block, char *text, size_t size);
 
 /* Range check of a whole block (for structs filled by C callers) and then the model's own check. */
-MhoStatus mho_model_check(const MhoModel *model, const void *block, MhoError *error) MHO_CHECKED;
+MhoStatus mho_descriptor_check(const MhoDescriptor *descriptor, const void *block, MhoError *error) MHO_CHECKED;
 
 /* The i-th word of a MHO_CHOICE list into text (size MHO_NAME_MAX), or NULL past the end. */
 const char *mho_choice_name(const char *choices, int index, char *text);

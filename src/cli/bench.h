@@ -9,7 +9,7 @@
  * activations). */
 typedef struct BenchSubject {
     MhoNet *with_norm, *net;
-    MhoProgram *program; /* of net */
+    MhoLoweredNet *program; /* of net */
     uint8_t *images;     /* (n, h, w, c) */
     uint8_t *labels;     /* (n) */
     size_t n;
@@ -21,7 +21,7 @@ typedef struct BenchChip {
     MhoSettings *settings;
     MhoPlan *plan;
     MhoChip *chip;
-    MhoState *state;
+    MhoChipState *state;
 } BenchChip;
 
 /* sets: "key", "value", ... NULL. */

@@ -28,12 +28,12 @@ MhoStatus bench_chip_create(const BenchSubject *subject, const char *const *sets
     if (status == MHO_OK)
         status = mho_settings_chip_config(chip->settings, &config, error);
     if (status == MHO_OK)
-        status = mho_program_plan(subject->program, &config, subject->images, subject->n, subject->threads, &chip->plan,
+        status = mho_lowered_net_plan(subject->program, &config, subject->images, subject->n, subject->threads, &chip->plan,
                                   error);
     MhoCondition when = {.t = status == MHO_OK ? config.chip.time : 0.0,
                          .temperature = status == MHO_OK ? config.chip.temperature : 0.0};
     if (status == MHO_OK)
-        status = mho_program_state(subject->program, chip->plan, 0, when, subject->images, subject->n, subject->threads,
+        status = mho_lowered_net_state(subject->program, chip->plan, 0, when, subject->images, subject->n, subject->threads,
                                    &chip->chip, &chip->state, error);
     if (status != MHO_OK)
         bench_chip_clear(chip);
@@ -42,7 +42,7 @@ MhoStatus bench_chip_create(const BenchSubject *subject, const char *const *sets
 
 void bench_chip_clear(BenchChip *chip)
 {
-    mho_state_destroy(chip->state);
+    mho_chip_state_destroy(chip->state);
     mho_chip_destroy(chip->chip);
     mho_plan_destroy(chip->plan);
     mho_settings_destroy(chip->settings);
@@ -71,7 +71,7 @@ static void draw_images(size_t n, uint8_t *images, uint8_t *labels)
 
 static void subject_clear(BenchSubject *subject)
 {
-    mho_program_destroy(subject->program);
+    mho_lowered_net_destroy(subject->program);
     mho_net_destroy(subject->net);
     mho_net_destroy(subject->with_norm);
     free(subject->images);
@@ -100,7 +100,7 @@ static MhoStatus subject_create(int threads, BenchSubject *subject, MhoError *er
     if (status == MHO_OK)
         status = mho_net_remove_batchnorm(quantized, MHO_SCALE_PER_CHANNEL, true, &subject->net, error);
     if (status == MHO_OK)
-        status = mho_program_create(subject->net, &subject->program, error);
+        status = mho_lowered_net_create(subject->net, &subject->program, error);
     mho_net_destroy(quantized);
     return status;
 }
@@ -182,32 +182,32 @@ static MhoStatus note_epoch(void *context, const MhoRecord *checkpoint, bool fin
     return MHO_OK;
 }
 
-/* Whole training as `mho train` does it: batches, augmentation, loss, gradients, optimizer, one held-out batch after
+/* Whole training as `mho train` does it: batches, augmentation, loss, gradients, optimizer, one validation-out batch after
  * every epoch. The first epoch of each stage makes buffers and is not counted. */
 static MhoStatus time_training(const BenchSubject *subject, MhoError *error)
 {
     enum { HELD = 1 };
-    MhoDataset kept = {.n = TRAINING, .h = SIDE, .w = SIDE, .c = 1, .n_classes = CLASSES}, held = kept;
+    MhoDataset training = {.n = TRAINING, .h = SIDE, .w = SIDE, .c = 1, .n_classes = CLASSES}, validation = training;
     MhoTrainParams train;
     MhoQuantParams quant;
     Epochs epochs = {0};
     MhoNet *net = NULL;
-    mho_params_default(mho_train_model.params, mho_train_model.n_params, &train);
-    mho_params_default(mho_quant_model.params, mho_quant_model.n_params, &quant);
+    mho_params_default(mho_train_descriptor.params, mho_train_descriptor.n_params, &train);
+    mho_params_default(mho_quant_descriptor.params, mho_quant_descriptor.n_params, &quant);
     snprintf(train.net, sizeof train.net, "allconv");
-    snprintf(train.ladder, sizeof train.ladder, "float:%d %d/%d:%d", REPETITIONS + 1, WEIGHT_BITS, ACTIVATION_BITS,
+    snprintf(train.stages, sizeof train.stages, "float:%d %d/%d:%d", REPETITIONS + 1, WEIGHT_BITS, ACTIVATION_BITS,
              REPETITIONS + 1);
-    kept.images = malloc((size_t)TRAINING * SIDE * SIDE);
-    kept.labels = malloc(TRAINING);
-    if (!kept.images || !kept.labels) {
-        mho_dataset_destroy(&kept);
+    training.images = malloc((size_t)TRAINING * SIDE * SIDE);
+    training.labels = malloc(TRAINING);
+    if (!training.images || !training.labels) {
+        mho_dataset_destroy(&training);
         return mho_fail(error, MHO_MEMORY, "out of memory for images");
     }
-    draw_images(TRAINING, kept.images, kept.labels);
-    held.n = HELD;
-    held.images = kept.images;
-    held.labels = kept.labels;
-    MhoTrainInput input = {.kept = &kept, .held = &held, .train = &train, .quant = &quant, .seed = 1, .recipe = "",
+    draw_images(TRAINING, training.images, training.labels);
+    validation.n = HELD;
+    validation.images = training.images;
+    validation.labels = training.labels;
+    MhoTrainInput input = {.training = &training, .validation = &validation, .train = &train, .quant = &quant, .seed = 1, .recipe = "",
                            .threads = subject->threads, .checkpoint = note_epoch, .context = &epochs};
     MhoStatus status = mho_train(&input, &net, error);
     for (size_t stage = 0; stage < 2 && status == MHO_OK; stage++) {
@@ -219,7 +219,7 @@ static MhoStatus time_training(const BenchSubject *subject, MhoError *error)
         print_rate(stage == 0 ? "training, float" : "training, 2-bit weights, 4-bit activations", rates, REPETITIONS);
     }
     mho_net_destroy(net);
-    mho_dataset_destroy(&kept);
+    mho_dataset_destroy(&training);
     return status;
 }
 

@@ -135,7 +135,7 @@ static MhoStatus prove_kernels(const BenchSubject *subject, MhoError *error)
 /* ---- integer ---- */
 
 /* Code of step input k at (y, x, c); outside the image 0. */
-static int code_at(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, int from, int y, int x, int c)
+static int code_at(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, int from, int y, int x, int c)
 {
     MhoShape shape = from < 0 ? program->input : program->steps[from].shape;
     if (y < 0 || x < 0 || y >= shape.h || x >= shape.w)
@@ -146,7 +146,7 @@ static int code_at(const MhoProgram *program, const uint8_t *image, const uint8_
 }
 
 /* The integer sum of one output value: a row of a matrix, or a pooling window. */
-static int64_t plain_sum(const MhoProgram *program, const MhoStep *step, const uint8_t *image, const uint8_t *codes,
+static int64_t plain_sum(const MhoLoweredNet *program, const MhoStep *step, const uint8_t *image, const uint8_t *codes,
                          int y, int x, int k)
 {
     const MhoGather *g = &step->gather;
@@ -164,7 +164,7 @@ static int64_t plain_sum(const MhoProgram *program, const MhoStep *step, const u
     return sum;
 }
 
-static MhoStatus plain_step(const MhoProgram *program, size_t s, const uint8_t *image, const uint8_t *codes,
+static MhoStatus plain_step(const MhoLoweredNet *program, size_t s, const uint8_t *image, const uint8_t *codes,
                             const float *logits, MhoError *error)
 {
     const MhoStep *step = &program->steps[s];
@@ -191,7 +191,7 @@ static MhoStatus plain_step(const MhoProgram *program, size_t s, const uint8_t *
 /* Codes and logits of the first images by the integer executor; the caller frees both. */
 static MhoStatus integer_outputs(const BenchSubject *subject, uint8_t **codes, float **logits, MhoError *error)
 {
-    const MhoProgram *program = subject->program;
+    const MhoLoweredNet *program = subject->program;
     *codes = calloc(PROOF_IMAGES, program->codes_size);
     *logits = calloc(PROOF_IMAGES * (size_t)program->n_classes, sizeof **logits);
     if (!*codes || !*logits)
@@ -201,7 +201,7 @@ static MhoStatus integer_outputs(const BenchSubject *subject, uint8_t **codes, f
 
 static MhoStatus prove_integer(const BenchSubject *subject, MhoError *error)
 {
-    const MhoProgram *program = subject->program;
+    const MhoLoweredNet *program = subject->program;
     size_t image = (size_t)program->input.h * (size_t)program->input.w * (size_t)program->input.c;
     uint8_t *codes;
     float *logits;
@@ -221,7 +221,7 @@ static MhoStatus prove_analog(const BenchSubject *subject, MhoError *error)
 {
     static const char *const sets[] = {
         "chip.cell.name", "ideal", "chip.adc.range", "unit", "chip.adc.uniform.bits", "32", NULL};
-    const MhoProgram *program = subject->program;
+    const MhoLoweredNet *program = subject->program;
     size_t n_logits = PROOF_IMAGES * (size_t)program->n_classes;
     uint8_t *codes, *own = calloc(PROOF_IMAGES, program->codes_size);
     float *logits, *own_logits = calloc(n_logits, sizeof *own_logits);
@@ -286,14 +286,14 @@ static MhoStatus prove_noisy(const BenchSubject *subject, MhoError *error)
 
 /* ---- training ---- */
 
-static MhoStatus compare_codes(const BenchSubject *subject, const MhoPass *pass, const uint8_t *codes, MhoError *error)
+static MhoStatus compare_codes(const BenchSubject *subject, const MhoFakeQuant *pass, const uint8_t *codes, MhoError *error)
 {
-    const MhoProgram *program = subject->program;
+    const MhoLoweredNet *program = subject->program;
     for (size_t s = 0; s < program->n_steps; s++) {
         const MhoStep *step = &program->steps[s];
         size_t size = (size_t)step->shape.h * (size_t)step->shape.w * (size_t)step->shape.c;
         int node = mho_net_find(subject->net, step->name);
-        const float *stored = node >= 0 && !step->is_logits ? mho_pass_output(pass, (size_t)node) : NULL;
+        const float *stored = node >= 0 && !step->is_logits ? mho_fakequant_output(pass, (size_t)node) : NULL;
         for (size_t i = 0; stored && i < PROOF_IMAGES * size; i++) {
             uint8_t code = codes[i / size * program->codes_size + program->codes_offset[s] + i % size];
             if (stored[i] != (step->low < 0 ? (float)(int8_t)code : (float)code))
@@ -311,19 +311,19 @@ static MhoStatus prove_codes(const BenchSubject *subject, MhoError *error)
     size_t n_logits = PROOF_IMAGES * (size_t)subject->program->n_classes;
     uint8_t *codes;
     float *logits, *own = calloc(n_logits, sizeof *own);
-    MhoPass *pass = NULL;
+    MhoFakeQuant *pass = NULL;
     MhoStatus status = integer_outputs(subject, &codes, &logits, error);
     if (status == MHO_OK && !own)
         status = no_memory(error);
     if (status == MHO_OK)
-        status = mho_pass_create(subject->net, PROOF_IMAGES, false, &pass, error);
+        status = mho_fakequant_create(subject->net, PROOF_IMAGES, false, &pass, error);
     if (status == MHO_OK)
-        status = mho_pass_forward(pass, subject->images, false, own, error);
+        status = mho_fakequant_forward(pass, subject->images, false, own, error);
     if (status == MHO_OK)
         status = compare_codes(subject, pass, codes, error);
     if (status == MHO_OK && memcmp(logits, own, n_logits * sizeof *own) != 0)
         status = mho_fail(error, MHO_FAILED, "the training pass and the integer network give different logits");
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     free(own);
     free(codes);
     free(logits);
@@ -349,7 +349,7 @@ static double cross_entropy(size_t n, int classes, const float *logits, const ui
 }
 
 /* A step along an array's own gradient changes the loss by its length: a slope from two evaluations. */
-static MhoStatus compare_slope(const BenchSubject *subject, MhoPass *pass, MhoNodeArray *array, const float *gradient,
+static MhoStatus compare_slope(const BenchSubject *subject, MhoFakeQuant *pass, MhoNodeArray *array, const float *gradient,
                                const char *name, float *logits, MhoError *error)
 {
     static const double move = 2e-3, tolerance = 0.03; /* float32 losses and kinks of ReLU allow no less */
@@ -368,7 +368,7 @@ static MhoStatus compare_slope(const BenchSubject *subject, MhoPass *pass, MhoNo
         double step = (side ? move : -move) / length;
         for (size_t i = 0; i < array->n; i++)
             array->value[i] = (float)(kept[i] + step * gradient[i]);
-        status = mho_pass_forward(pass, subject->images, true, logits, error);
+        status = mho_fakequant_forward(pass, subject->images, true, logits, error);
         losses[side] = cross_entropy(subject->n, subject->with_norm->n_classes, logits, subject->labels, NULL);
     }
     memcpy(array->value, kept, array->n * sizeof *kept);
@@ -380,18 +380,18 @@ static MhoStatus compare_slope(const BenchSubject *subject, MhoPass *pass, MhoNo
     return status;
 }
 
-static MhoStatus compare_slopes(const BenchSubject *subject, MhoNet *net, MhoPass *pass, float *logits, float *d_logits,
+static MhoStatus compare_slopes(const BenchSubject *subject, MhoNet *net, MhoFakeQuant *pass, float *logits, float *d_logits,
                                 MhoError *error)
 {
-    MhoStatus status = mho_pass_forward(pass, subject->images, true, logits, error);
+    MhoStatus status = mho_fakequant_forward(pass, subject->images, true, logits, error);
     if (status != MHO_OK)
         return status;
     (void)cross_entropy(subject->n, net->n_classes, logits, subject->labels, d_logits);
-    status = mho_pass_backward(pass, d_logits, error);
+    status = mho_fakequant_backward(pass, d_logits, error);
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
             MhoNodeArray *array = &net->nodes[i].arrays[a];
-            const float *gradient = mho_pass_gradient(pass, i, a);
+            const float *gradient = mho_fakequant_gradient(pass, i, a);
             if (array->learned && !gradient)
                 status = mho_fail(error, MHO_FAILED, "%s.%s: no gradient", net->nodes[i].name, array->name);
             else if (array->learned)
@@ -403,15 +403,15 @@ static MhoStatus compare_slopes(const BenchSubject *subject, MhoNet *net, MhoPas
 static MhoStatus prove_gradients(const BenchSubject *subject, MhoError *error)
 {
     MhoNet *net = NULL;
-    MhoPass *pass = NULL;
+    MhoFakeQuant *pass = NULL;
     size_t n = subject->n * (size_t)subject->with_norm->n_classes;
     float *logits = calloc(n, sizeof *logits), *d_logits = calloc(n, sizeof *d_logits);
     MhoStatus status = logits && d_logits ? mho_net_copy(subject->with_norm, &net, error) : no_memory(error);
     if (status == MHO_OK)
-        status = mho_pass_create(net, subject->n, true, &pass, error);
+        status = mho_fakequant_create(net, subject->n, true, &pass, error);
     if (status == MHO_OK)
         status = compare_slopes(subject, net, pass, logits, d_logits, error);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     mho_net_destroy(net);
     free(logits);
     free(d_logits);

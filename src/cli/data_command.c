@@ -9,11 +9,11 @@
 static MhoStatus list_sets(const MhoOptions *options)
 {
     for (size_t i = 0; i < mho_dataset_registry.n; i++) {
-        const MhoDatasetModel *model = (const MhoDatasetModel *)mho_dataset_registry.models[i];
+        const MhoDatasetDescriptor *model = (const MhoDatasetDescriptor *)mho_dataset_registry.descriptors[i];
         char folder[4096];
         MhoError missing = {0};
         MhoStatus status = mho_dataset_locate(model, options->data, folder, sizeof folder, &missing);
-        printf("%-14s %2d x %2d x %d, %2d classes  %s\n", model->model.name, model->h, model->w, model->c,
+        printf("%-14s %2d x %2d x %d, %2d classes  %s\n", model->descriptor.name, model->h, model->w, model->c,
                model->n_classes, status == MHO_OK ? folder : "not here");
     }
     return MHO_OK;
@@ -28,10 +28,10 @@ static MhoStatus run_data(MhoOptions *options, MhoError *error)
     if ((!fetch && strcmp(verb, "check") != 0) || options->n_arguments != 2)
         return mho_fail(error, MHO_USAGE,
                         "usage: mho data list | mho data fetch NAME [--from PATH] | mho data check NAME");
-    const MhoModel *found = mho_registry_find(&mho_dataset_registry, options->arguments[1], error);
+    const MhoDescriptor *found = mho_registry_find(&mho_dataset_registry, options->arguments[1], error);
     if (!found)
         return error->status;
-    const MhoDatasetModel *model = (const MhoDatasetModel *)found;
+    const MhoDatasetDescriptor *model = (const MhoDatasetDescriptor *)found;
     char folder[4096];
     MhoStatus status = fetch ? mho_dataset_fetch(model, options->data, options->from, &options->log, error) : MHO_OK;
     if (status == MHO_OK)

@@ -14,8 +14,8 @@
 typedef struct Evaluation {
     const MhoOptions *options;
     MhoStudy study;
-    MhoWorkbench *bench;
-    MhoPrepared prepared;
+    MhoTrialCache *bench;
+    MhoPointSetup prepared;
 } Evaluation;
 
 /* Float accuracy of a model that is not quantized and is not asked to be. */
@@ -39,7 +39,7 @@ static MhoStatus evaluate_float(const Evaluation *at, MhoNet *net, MhoError *err
 
 static MhoStatus print_integer(const Evaluation *at, MhoError *error)
 {
-    const MhoProgram *program = at->prepared.program;
+    const MhoLoweredNet *program = at->prepared.program;
     const MhoDataset *images = at->prepared.images;
     float *logits = malloc((images->n ? images->n : 1) * (size_t)program->n_classes * sizeof *logits);
     if (!logits)
@@ -65,7 +65,7 @@ static double decibel(double signal, double noise)
 }
 
 /* Bits of a layer's converters as text; "-": they are ideal. */
-static void format_adc_bits(const MhoPrepared *prepared, const MhoMatrix *matrix, char text[16])
+static void format_adc_bits(const MhoPointSetup *prepared, const MhoMatrix *matrix, char text[16])
 {
     const MhoAdcModel *adc = prepared->config.adc;
     snprintf(text, 16, "-");
@@ -103,7 +103,7 @@ static MhoStatus print_layers(const Evaluation *at, const MhoTrial *trial, MhoEr
     return MHO_OK;
 }
 
-static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoProgram *program, const uint8_t *codes,
+static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoLoweredNet *program, const uint8_t *codes,
                            MhoError *error)
 {
     MhoRecord *group;
@@ -126,7 +126,7 @@ static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoP
 /* Codes of every layer for one image: of the integer network and of the chip. */
 static MhoStatus write_trace(const Evaluation *at, MhoError *error)
 {
-    const MhoProgram *program = at->prepared.program;
+    const MhoLoweredNet *program = at->prepared.program;
     const MhoDataset *images = at->prepared.images;
     size_t n = (size_t)at->options->trace, size = (size_t)images->h * (size_t)images->w * (size_t)images->c;
     if (n >= images->n)
@@ -135,7 +135,7 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
     float *logits = malloc((size_t)program->n_classes * sizeof *logits);
     uint8_t *codes = calloc(program->codes_size ? program->codes_size : 1, 1);
     MhoChip *chip = NULL;
-    MhoState *state = NULL;
+    MhoChipState *state = NULL;
     MhoRecord *record = NULL;
     MhoCondition when = {.t = at->prepared.config.chip.time, .temperature = at->prepared.config.chip.temperature};
     MhoStatus status =
@@ -147,7 +147,7 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
     if (status == MHO_OK)
         status = add_codes(record, "integer", program, codes, error);
     if (status == MHO_OK)
-        status = mho_program_state(program, at->prepared.plan, 0, when, at->prepared.calibration->images,
+        status = mho_lowered_net_state(program, at->prepared.plan, 0, when, at->prepared.calibration->images,
                                    at->prepared.calibration->n, at->options->threads, &chip, &state, error);
     MhoAnalogOptions analog = {.image0 = (uint32_t)n, .threads = 1, .codes = codes};
     if (status == MHO_OK)
@@ -158,7 +158,7 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
         status = mho_file_write(path, record, error);
     if (status == MHO_OK)
         printf("%s holds the codes of image %zu, groups integer and chip\n", path, n);
-    mho_state_destroy(state);
+    mho_chip_state_destroy(state);
     mho_chip_destroy(chip);
     mho_record_destroy(record);
     free(codes);
@@ -175,7 +175,7 @@ static void print_condition(const Evaluation *at)
     if (at->prepared.is_noisy) {
         printf("  (weights %g LSB%s, activations %g LSB, sums %g LSB; no cells, no converter)\n", on_codes->weight,
                on_codes->weight == 0.0                  ? ""
-               : on_codes->draw == MHO_NOISE_PER_IMAGE ? ", fresh for every image"
+               : on_codes->draw == MHO_CODE_NOISE_PER_IMAGE ? ", fresh for every image"
                                                         : ", one draw a chip",
                on_codes->activation, on_codes->sum);
         return;
@@ -219,7 +219,7 @@ static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *erro
 static MhoStatus evaluate_chip(Evaluation *at, MhoError *error)
 {
     MhoTrial *first = malloc(sizeof *first);
-    MhoStatus status = mho_workbench_prepare(at->bench, at->study.settings, "eval", true, &at->prepared, error);
+    MhoStatus status = mho_trial_cache_prepare(at->bench, at->study.settings, "eval", true, &at->prepared, error);
     if (status == MHO_OK && !first)
         status = mho_fail(error, MHO_MEMORY, "out of memory for trials");
     if (status == MHO_OK && at->options->trace >= 0)
@@ -245,7 +245,7 @@ static bool stays_float(const MhoSettings *settings, const MhoNet *net)
 static MhoStatus choose_no_chip(Evaluation *at, MhoError *error)
 {
     static const char key[] = "chip.adc.name";
-    const char *on = mho_noise_on(mho_settings_noise(at->study.settings));
+    const char *on = mho_code_noise_key(mho_settings_noise(at->study.settings));
     if (!on)
         return MHO_OK;
     if (at->options->layers || at->options->trace >= 0)
@@ -280,11 +280,11 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
     if (status == MHO_OK)
         status = mho_model_load(options->arguments[0], &net, digest, error);
     if (status == MHO_OK)
-        status = mho_workbench_create(&model, &at.bench, error);
+        status = mho_trial_cache_create(&model, &at.bench, error);
     if (status == MHO_OK)
         status = stays_float(at.study.settings, net) ? evaluate_float(&at, net, error) : evaluate_chip(&at, error);
-    mho_prepared_clear(&at.prepared);
-    mho_workbench_destroy(at.bench);
+    mho_point_setup_clear(&at.prepared);
+    mho_trial_cache_destroy(at.bench);
     mho_net_destroy(net);
     mho_study_destroy(&at.study);
     return status;

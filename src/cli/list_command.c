@@ -16,8 +16,8 @@ const MhoRegistry *const command_registries[] = {&mho_cell_registry,   &mho_adc_
                                                  &mho_dataset_registry, &mho_allocator_registry};
 const size_t command_n_registries = sizeof command_registries / sizeof *command_registries;
 
-static const MhoModel *const fixed_tables[] = {&mho_study_model, &mho_chip_model,  &mho_noise_model,
-                                               &mho_quant_model, &mho_train_model, &mho_allocate_model};
+static const MhoDescriptor *const fixed_tables[] = {&mho_study_descriptor, &mho_chip_descriptor,  &mho_noise_descriptor,
+                                               &mho_quant_descriptor, &mho_train_descriptor, &mho_allocate_descriptor};
 
 enum { N_FIXED = sizeof fixed_tables / sizeof *fixed_tables };
 
@@ -32,7 +32,7 @@ static const MhoRegistry *find_kind(const char *kind)
 static void list_registry(const MhoRegistry *registry)
 {
     for (size_t i = 0; i < registry->n; i++)
-        printf("%-10s %-16s %s\n", registry->kind, registry->models[i]->name, registry->models[i]->summary);
+        printf("%-10s %-16s %s\n", registry->kind, registry->descriptors[i]->name, registry->descriptors[i]->summary);
 }
 
 static void list_networks(void)
@@ -127,7 +127,7 @@ const Command command_list = {
 };
 
 /* Range, default and unit of one parameter, as one paragraph of text. */
-static void describe_param(const char *prefix, const MhoModel *model, size_t p)
+static void describe_param(const char *prefix, const MhoDescriptor *model, size_t p)
 {
     const MhoParam *param = &model->params[p];
     char value[MHO_TEXT_MAX];
@@ -150,7 +150,7 @@ static void describe_param(const char *prefix, const MhoModel *model, size_t p)
     printf("\n");
 }
 
-static void describe_model(const char *kind, const MhoModel *model)
+static void describe_model(const char *kind, const MhoDescriptor *model)
 {
     char prefix[MHO_KEY_MAX] = "";
     static const struct {
@@ -164,7 +164,7 @@ static void describe_model(const char *kind, const MhoModel *model)
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(kind, places[i].kind) == 0)
             snprintf(prefix, sizeof prefix, "%s%s.", places[i].prefix, model->name);
-    if (strcmp(kind, "table") == 0 && model != &mho_study_model)
+    if (strcmp(kind, "table") == 0 && model != &mho_study_descriptor)
         snprintf(prefix, sizeof prefix, "%s.", model->name);
     printf("%s %s - %s\n  source: %s\n", kind, model->name, model->summary, model->reference);
     if (model->ignores && strncmp(prefix, "chip.", strlen("chip.")) == 0) /* only devices could */
@@ -190,8 +190,8 @@ static size_t describe_named(const char *name)
         if (dot && (strncmp(registry->kind, name, (size_t)(dot - name)) != 0 || registry->kind[dot - name] != '\0'))
             continue;
         for (size_t i = 0; i < registry->n; i++)
-            if (strcmp(registry->models[i]->name, plain) == 0 && ++found)
-                describe_model(registry->kind, registry->models[i]);
+            if (strcmp(registry->descriptors[i]->name, plain) == 0 && ++found)
+                describe_model(registry->kind, registry->descriptors[i]);
     }
     return found;
 }
@@ -204,7 +204,7 @@ static MhoStatus unknown_model(const char *name, MhoError *error)
         words[n++] = fixed_tables[i]->name;
     for (size_t k = 0; k < command_n_registries; k++)
         for (size_t i = 0; i < command_registries[k]->n && n < sizeof words / sizeof *words; i++)
-            words[n++] = command_registries[k]->models[i]->name;
+            words[n++] = command_registries[k]->descriptors[i]->name;
     const char *dot = strchr(name, '.');
     int nearest = mho_nearest_word(dot ? dot + 1 : name, words, n);
     if (nearest >= 0)
@@ -220,7 +220,7 @@ static MhoStatus run_describe(MhoOptions *options, MhoError *error)
         describe_model("table", fixed_tables[i]);
     for (size_t k = 0; k < command_n_registries; k++)
         for (size_t i = 0; i < command_registries[k]->n; i++)
-            describe_model(command_registries[k]->kind, command_registries[k]->models[i]);
+            describe_model(command_registries[k]->kind, command_registries[k]->descriptors[i]);
     return MHO_OK;
 }
 

@@ -144,7 +144,7 @@ static void print_allocation(const MhoRecord *model)
     const char *allocator = mho_attribute_string(&group->attributes, "allocator"),
                *end = mho_attribute_string(&group->attributes, "end"),
                *recovery = mho_attribute_string(&group->attributes, "recovery");
-    printf("\nallocation by %s: from %.4g bit a weight, %.4g MBOP an image, %.2f %% held out%s\n"
+    printf("\nallocation by %s: from %.4g bit a weight, %.4g MBOP an image, %.2f %% validation%s\n"
            " move  layer             bits       bit a weight     MBOP   probe %%   after %%  epochs\n",
            allocator ? allocator : "-", real_attribute(group, "start_size"), real_attribute(group, "start_bops"),
            100.0 * real_attribute(group, "start_accuracy"),

@@ -32,15 +32,15 @@ static MhoStatus check_one_model(const MhoStudy *study, MhoError *error)
 static MhoStatus run_train(MhoOptions *options, MhoError *error)
 {
     MhoStudy study;
-    MhoGrid grid = {0};
+    MhoPointList grid = {0};
     char path[4096];
     MhoStatus status = mho_options_study(options, options->arguments[0], &study, error);
     if (status != MHO_OK)
         return status;
     status = check_one_model(&study, error);
     if (status == MHO_OK) /* keys that do nothing and names that are not there, said before any training */
-        status = mho_grid_create(&study, &grid, error);
-    mho_grid_destroy(&grid);
+        status = mho_points_create(&study, &grid, error);
+    mho_points_destroy(&grid);
     if (status == MHO_OK && options->output)
         status = mho_settings_set(study.settings, "model", options->output, "-o", error);
     if (status == MHO_OK)
@@ -60,8 +60,8 @@ const Command command_train = {
     .name = "train",
     .usage = "STUDY.yaml [-o MODEL.h5]",
     .summary = "train the study's model by its recipe",
-    .help = "The section train: of the study is the recipe: a ladder of precisions such as\n"
-            "  train: {net: allconv, ladder: \"float:6 4/4:2 2/4:4 fq:4\"}\n"
+    .help = "The section train: of the study is the recipe: a list of stages of precisions such as\n"
+            "  train: {net: allconv, stages: \"float:6 4/4:2 2/4:4 fq:4\"}\n"
             "trains in float, then with 4-bit and 2-bit (ternary) weights, then without batch norm.\n"
             "Stages chip train through the device model of train.chip, a stage allocate lets layers compete for bits.\n"
             "A checkpoint is kept under results/checkpoints/ after every epoch until training is done; --resume goes\n"

@@ -15,7 +15,7 @@ static const MhoParam chip_params[] = {
          "default frozen per_read split"),
     CHIP("cell.t_observe", MHO_REAL, t_observe, 1e-3, 1e-9, 1e9, "s",
          "read = split: noise slower than this is frozen, faster noise is fresh at every read", NULL),
-    CHIP("cell.draw", MHO_CHOICE, draw, MHO_DRAW_PER_COLUMN, MHO_DRAW_PER_COLUMN, MHO_DRAW_PER_CELL, "",
+    CHIP("cell.draw", MHO_CHOICE, draw, MHO_NOISE_FORM_PER_COLUMN, MHO_NOISE_FORM_PER_COLUMN, MHO_NOISE_FORM_PER_CELL, "",
          "fresh read noise: one draw per column (exact) or one per cell (the slow reference form)",
          "per_column per_cell"),
     CHIP("adc.calibrate", MHO_CHOICE, calibrate, MHO_CALIBRATE_IDEAL, MHO_CALIBRATE_IDEAL, MHO_CALIBRATE_STATE, "",
@@ -52,7 +52,7 @@ static MhoStatus chip_check(const void *params, MhoError *error)
             "chip.adc.calibrate: only a calibrated range is measured on chips: set chip.adc.range=calibrated or "
             "chip.adc.calibrate=ideal");
     }
-    if (p->draw == MHO_DRAW_PER_CELL && p->read == MHO_READ_CHOOSE_FROZEN) {
+    if (p->draw == MHO_NOISE_FORM_PER_CELL && p->read == MHO_READ_CHOOSE_FROZEN) {
         return mho_fail(
             error, MHO_USAGE,
             "chip.cell.draw: frozen read noise is never drawn at a read: set chip.cell.read=per_read or split, or "
@@ -61,7 +61,7 @@ static MhoStatus chip_check(const void *params, MhoError *error)
     return MHO_OK;
 }
 
-const MhoModel mho_chip_model = {
+const MhoDescriptor mho_chip_descriptor = {
     .name = "chip",
     .summary = "common keys of a chip: array, reads, converter range, time and temperature",
     .reference =

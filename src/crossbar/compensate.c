@@ -31,7 +31,7 @@ static int amplitude(const MhoPlan *plan, size_t l, double step)
 }
 
 /* Patterns first .. first + P - 1 of a group into the block's codes; the negative phase is idle. */
-static void fill_patterns(const LayerPlan *layer, MhoRun *run, size_t l, size_t first, size_t P, int code)
+static void fill_patterns(const LayerPlan *layer, MhoWorkspace *run, size_t l, size_t first, size_t P, int code)
 {
     uint32_t words[2];
 
@@ -48,7 +48,7 @@ static void fill_patterns(const LayerPlan *layer, MhoRun *run, size_t l, size_t 
 }
 
 /* Sum over patterns and columns of |code sum|. */
-static double reference_read(const MhoState *state, MhoRun *run, size_t l, int code, uint32_t image)
+static double reference_read(const MhoChipState *state, MhoWorkspace *run, size_t l, int code, uint32_t image)
 {
     const LayerPlan *layer = &state->chip->plan->layers[l];
     GroupRead read = {.state = state, .run = run, .l = l, .image = image, .P = MHO_BLOCK};
@@ -73,17 +73,17 @@ static double reference_read(const MhoState *state, MhoRun *run, size_t l, int c
     return sum;
 }
 
-MhoStatus mho_state_compensate(MhoState *state, MhoRun *run, MhoError *error)
+MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *run, MhoError *error)
 {
     const MhoPlan *plan = state->chip->plan;
-    MhoState *fresh;
+    MhoChipState *fresh;
     MhoStatus status;
 
     if (plan->config.chip.compensation == MHO_COMPENSATE_NONE) {
         return MHO_OK;
     }
     status =
-        mho_state_create(state->chip, (MhoCondition){.t = 0.0, .temperature = state->at.temperature}, &fresh, error);
+        mho_chip_state_create(state->chip, (MhoCondition){.t = 0.0, .temperature = state->at.temperature}, &fresh, error);
     if (status != MHO_OK) {
         return status;
     }
@@ -97,6 +97,6 @@ MhoStatus mho_state_compensate(MhoState *state, MhoRun *run, MhoError *error)
         now = reference_read(state, run, l, code, MHO_REFERENCE_IMAGE);
         state->compensation[l] = before > 0.0 && now > 0.0 ? before / now : 1.0;
     }
-    mho_state_destroy(fresh);
+    mho_chip_state_destroy(fresh);
     return MHO_OK;
 }

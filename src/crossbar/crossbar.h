@@ -2,8 +2,8 @@
  *
  *   MhoPlan   one set of matrices on one chip configuration: tiles, arena sizes, ADC steps      shared by its chips
  *   MhoChip   one fabricated and programmed chip                                               (seed, chip number)
- *   MhoState  that chip at a time and a temperature: drifted, packed for the kernels           the same devices
- *   MhoRun    a thread's scratch; holds no counter that reaches a result and no random state
+ *   MhoChipState  that chip at a time and a temperature: drifted, packed for the kernels           the same devices
+ *   MhoWorkspace    a thread's scratch; holds no counter that reaches a result and no random state
  *
  * A matrix holds integer weight codes -n_weight..n_weight; full-scale codes map to g_max (x = |code| / n_weight). A
  * read sums x_r * g over the rows of one tile; one accumulator unit is one weight code times one input code. Every row
@@ -37,21 +37,21 @@ typedef enum MhoReadChoice {
     MHO_READ_CHOOSE_PER_READ,
     MHO_READ_CHOOSE_SPLIT
 } MhoReadChoice;
-typedef enum MhoDrawForm { MHO_DRAW_PER_COLUMN, MHO_DRAW_PER_CELL } MhoDrawForm; /* exact short form; reference */
+typedef enum MhoReadNoiseForm { MHO_NOISE_FORM_PER_COLUMN, MHO_NOISE_FORM_PER_CELL } MhoReadNoiseForm; /* exact short form; reference */
 
-/* The common keys "chip.*" of a study; parameter table in mho_chip_model. */
+/* The common keys "chip.*" of a study; parameter table in mho_chip_descriptor. */
 typedef struct MhoChipParams {
     double time, temperature, noise;     /* s; K; factor on every standard normal */
     int read;                            /* MhoReadChoice, key cell.read */
     double t_observe;                    /* s, key cell.t_observe */
-    int draw;                            /* MhoDrawForm, key cell.draw */
+    int draw;                            /* MhoReadNoiseForm, key cell.draw */
     int calibrate, range;                /* keys adc.calibrate, adc.range */
     double full_scale;                   /* key adc.full_scale: range = fixed, part of the largest possible sum */
     int rows, cols, mapping, subtract;   /* keys array.* */
     int compensation;
 } MhoChipParams;
 
-extern const MhoModel mho_chip_model; /* name "chip": the table of MhoChipParams, keys relative to "chip." */
+extern const MhoDescriptor mho_chip_descriptor; /* name "chip": the table of MhoChipParams, keys relative to "chip." */
 
 /* One chip configuration. Borrowed pointers, valid while plans made from it live. */
 typedef struct MhoChipConfig {
@@ -79,8 +79,8 @@ typedef struct MhoMatrix {
 
 typedef struct MhoPlan MhoPlan;
 typedef struct MhoChip MhoChip;
-typedef struct MhoState MhoState;
-typedef struct MhoRun MhoRun;
+typedef struct MhoChipState MhoChipState;
+typedef struct MhoWorkspace MhoWorkspace;
 
 /* What a plan says of one layer: for tests, --layers and energy. */
 typedef struct MhoLayerPlan {
@@ -104,19 +104,19 @@ MhoCalibrate mho_plan_calibrate_when(const MhoPlan *plan);
 bool mho_plan_is_random(const MhoPlan *plan);          /* false: every chip is the same, one is enough */
 
 /* |tile sum| histograms of calibration: 64 bins per octave, integer counts, so threads and order do not matter. */
-typedef struct MhoRangeProbe MhoRangeProbe;
-MhoStatus mho_range_probe_create(size_t n_layers, MhoRangeProbe **probe, MhoError *error) MHO_CHECKED;
-void mho_range_probe_destroy(MhoRangeProbe *probe);
-void mho_range_probe_merge(MhoRangeProbe *into, const MhoRangeProbe *from);
-double mho_range_probe_largest(const MhoRangeProbe *probe, size_t l); /* largest |tile sum| met, accumulator units */
+typedef struct MhoRangeObserver MhoRangeObserver;
+MhoStatus mho_range_observer_create(size_t n_layers, MhoRangeObserver **probe, MhoError *error) MHO_CHECKED;
+void mho_range_observer_destroy(MhoRangeObserver *probe);
+void mho_range_observer_merge(MhoRangeObserver *into, const MhoRangeObserver *from);
+double mho_range_observer_largest(const MhoRangeObserver *probe, size_t l); /* largest |tile sum| met, accumulator units */
 
 /* Steps that minimise the mean squared error of quantizing and clipping the sums seen. For calibrate = ideal into the
  * plan (before chips are made), for chip and state into the chip or state. A step is never below one accumulator unit;
  * where the codes hold the largest sum it is one, so codes are exact. Ranges that are known already stay. USAGE when
  * the probe has another number of layers. */
-MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
-MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
-MhoStatus mho_state_calibrate(MhoState *state, const MhoRangeProbe *probe, MhoError *error) MHO_CHECKED;
+MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeObserver *probe, MhoError *error) MHO_CHECKED;
+MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeObserver *probe, MhoError *error) MHO_CHECKED;
+MhoStatus mho_chip_state_calibrate(MhoChipState *state, const MhoRangeObserver *probe, MhoError *error) MHO_CHECKED;
 
 /* Program chip number `number`: every device of every tile, from (seed, number) alone. */
 MhoStatus mho_chip_create(const MhoPlan *plan, uint32_t number, MhoChip **chip, MhoError *error) MHO_CHECKED;
@@ -125,28 +125,28 @@ MhoStatus mho_chip_create_ideal(const MhoPlan *plan, MhoChip **chip, MhoError *e
 void mho_chip_destroy(MhoChip *chip);
 
 /* The chip under a condition: drifted and frozen-noise conductances, wires, packed planes. Compensation is measured
- * with mho_state_compensate() once steps are set. */
-MhoStatus mho_state_create(const MhoChip *chip, MhoCondition at, MhoState **state, MhoError *error) MHO_CHECKED;
-void mho_state_destroy(MhoState *state);
-const MhoPlan *mho_state_plan(const MhoState *state); /* borrowed: the plan its chip was made from */
+ * with mho_chip_state_compensate() once steps are set. */
+MhoStatus mho_chip_state_create(const MhoChip *chip, MhoCondition at, MhoChipState **state, MhoError *error) MHO_CHECKED;
+void mho_chip_state_destroy(MhoChipState *state);
+const MhoPlan *mho_chip_state_plan(const MhoChipState *state); /* borrowed: the plan its chip was made from */
 /* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just
  * after programming (at the same temperature); their ratio multiplies the layer's outputs. No-op when the plan asks for
  * none. MEMORY, or what wires report.
  * Source: Joshi et al., Nat. Commun. 11 (2020) 2473. */
-MhoStatus mho_state_compensate(MhoState *state, MhoRun *run, MhoError *error) MHO_CHECKED;
-double mho_state_compensation(const MhoState *state, size_t l); /* 1 when there is none */
+MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *run, MhoError *error) MHO_CHECKED;
+double mho_chip_state_compensation(const MhoChipState *state, size_t l); /* 1 when there is none */
 
 /* Effective weights (rows incl. always-on rows, cols) of one group in weight codes, as the packed planes hold them: for
  * tests. */
-MhoStatus mho_state_weights(const MhoState *state, size_t l, size_t group, size_t n, float *weights,
+MhoStatus mho_chip_state_weights(const MhoChipState *state, size_t l, size_t group, size_t n, float *weights,
                             MhoError *error) MHO_CHECKED;
 /* Variance (cols) in accumulator units^2 of the per-read noise of one group for one input row vector (codes): for
  * tests. */
-MhoStatus mho_state_variance(const MhoState *state, size_t l, size_t group, const uint8_t *codes, double *variance,
+MhoStatus mho_chip_state_variance(const MhoChipState *state, size_t l, size_t group, const uint8_t *codes, double *variance,
                              MhoError *error) MHO_CHECKED;
 
-MhoStatus mho_run_create(const MhoPlan *plan, MhoRun **run, MhoError *error) MHO_CHECKED;
-void mho_run_destroy(MhoRun *run);
+MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **run, MhoError *error) MHO_CHECKED;
+void mho_workspace_destroy(MhoWorkspace *run);
 
 /* How codes leave the layer: out = clip(round(fma(sum, a, b))) as u8 (s8 with low < 0), or logits = fma(sum, a, b) as
  * float. The sum is in accumulator units; the ADC step and the compensation are folded into a by the call (a unit step
@@ -174,7 +174,7 @@ typedef struct MhoLayerCall {
     uint32_t image;          /* number of the image in its set: enters the random counter */
     MhoOutput output;
     bool measure;            /* also compute the ideal sums for the meter's signal and noise */
-    MhoRangeProbe *probe;    /* not NULL: calibration; sums go into the probe and pass unconverted to the output */
+    MhoRangeObserver *probe;    /* not NULL: calibration; sums go into the probe and pass unconverted to the output */
     MhoLayerMeter *meter;    /* may be NULL */
 } MhoLayerCall;
 
@@ -182,6 +182,6 @@ typedef struct MhoLayerCall {
  * step in use is the state's, else the chip's, else the plan's; 1 when none is set. Sums are exact while |tile sum| <=
  * 2^24, beyond that rounded to float. state is shared by threads, run is one thread's; both belong to the same plan.
  * Image numbers from 0xFFFFFF00 on are reserved. */
-void mho_state_forward(const MhoState *state, MhoRun *run, const MhoLayerCall *call);
+void mho_chip_state_forward(const MhoChipState *state, MhoWorkspace *run, const MhoLayerCall *call);
 
 #endif

@@ -103,7 +103,7 @@ typedef struct StateTile {
     float *cell_square[MHO_POLARITIES];
 } StateTile;
 
-struct MhoState {
+struct MhoChipState {
     const MhoChip *chip;
     MhoCondition at;
     StateTile *tiles;      /* (tiles of all layers) */
@@ -115,7 +115,7 @@ struct MhoState {
 };
 
 /* Buffers of one block; each as large as the layer that needs most. */
-struct MhoRun {
+struct MhoWorkspace {
     const MhoPlan *plan;
     uint8_t *codes[2], *sliced[2];          /* (block, stride) positive and negative part */
     uint8_t *magnitude;                     /* (block, stride) their sum */
@@ -134,14 +134,14 @@ struct MhoRun {
 
 /* A block of positions of one image through one group. Codes are in run->codes; digital sums go to run->total. */
 typedef struct GroupRead {
-    const MhoState *state;
-    MhoRun *run;
+    const MhoChipState *state;
+    MhoWorkspace *run;
     size_t l, group;
     size_t first, P; /* positions */
     uint32_t image;
     bool ideal;      /* exact sums into run->ideal too */
     bool clips;      /* clipped conversions into run->lost and ->limits too */
-    MhoRangeProbe *probe;
+    MhoRangeObserver *probe;
     MhoLayerMeter *meter;
 } GroupRead;
 
@@ -197,8 +197,8 @@ double mho_tile_unit(const MhoPlan *plan, size_t l);
 /* forward.c */
 void mho_crossbar_read_group(const GroupRead *read);
 void mho_crossbar_drive(const GroupRead *read, Pass *pass); /* a phase and slice of run->codes into pass's inputs */
-void mho_crossbar_fill_tail(const LayerPlan *layer, MhoRun *run, size_t P);
-float mho_crossbar_step(const MhoState *state, size_t l); /* in use, accumulator units; 1 when none is set */
+void mho_crossbar_fill_tail(const LayerPlan *layer, MhoWorkspace *run, size_t P);
+float mho_crossbar_step(const MhoChipState *state, size_t l); /* in use, accumulator units; 1 when none is set */
 
 /* noise.c */
 void mho_noise_squares(const Pass *pass);
@@ -208,7 +208,7 @@ void mho_noise_rows(const Pass *pass, const Tile *tile); /* draws run->row_noise
 void mho_noise_add(const Pass *pass, const Tile *tile);  /* to run->y (P, columns) */
 
 /* probe.c: |y| of n columns of P rows of y (P, stride). */
-void mho_probe_add(MhoRangeProbe *probe, size_t l, size_t P, size_t stride, size_t n, const float *y);
+void mho_range_observer_add(MhoRangeObserver *probe, size_t l, size_t P, size_t stride, size_t n, const float *y);
 
 /* range.c. Reference pattern p of row r: bit p of two words, the same for every chip. */
 void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words); /* (rows, 2) */

@@ -12,7 +12,7 @@
 
 static const float unclipped = 2147483520.0F; /* 2^31 - 128, the largest float that is a 32-bit code */
 
-float mho_crossbar_step(const MhoState *state, size_t l)
+float mho_crossbar_step(const MhoChipState *state, size_t l)
 {
     const MhoChip *chip = state->chip;
     const float step = state->steps[l] > 0.0F  ? state->steps[l]
@@ -23,7 +23,7 @@ float mho_crossbar_step(const MhoState *state, size_t l)
 }
 
 /* Behind the gathered rows: codes of always-on rows, then zeros. */
-void mho_crossbar_fill_tail(const LayerPlan *layer, MhoRun *run, size_t P)
+void mho_crossbar_fill_tail(const LayerPlan *layer, MhoWorkspace *run, size_t P)
 {
     const size_t own = layer->matrix.rows;
 
@@ -60,7 +60,7 @@ static void read_currents(const Pass *pass, const Tile *tile, const Planes *w)
     const GroupRead *read = pass->read;
     const size_t stride = read->state->chip->plan->layers[read->l].stride, n = read->P * tile->columns;
     const uint8_t *plus = pass->plus + tile->row0, *minus = pass->minus ? pass->minus + tile->row0 : NULL;
-    MhoRun *run = read->run;
+    MhoWorkspace *run = read->run;
 
     if (!w->low) {
         memset(run->y, 0, n * sizeof *run->y);
@@ -79,14 +79,14 @@ static uint64_t convert(const Pass *pass, const Tile *tile, const ChipTile *cell
     const GroupRead *read = pass->read;
     const MhoPlan *plan = read->state->chip->plan;
     const size_t n = read->P * tile->columns;
-    MhoRun *run = read->run;
+    MhoWorkspace *run = read->run;
     uint64_t clipped = 0;
 
     if (read->probe) {
         const size_t second = tile->converters - tile->cols; /* columns behind the padding of the first ones */
 
-        mho_probe_add(read->probe, read->l, read->P, tile->columns, tile->cols, run->y);
-        mho_probe_add(read->probe, read->l, read->P, tile->columns, second, run->y + tile->width);
+        mho_range_observer_add(read->probe, read->l, read->P, tile->columns, tile->cols, run->y);
+        mho_range_observer_add(read->probe, read->l, read->P, tile->columns, second, run->y + tile->width);
         (void)mho_kernels()->convert(n, run->y, 1.0F, -unclipped, unclipped, run->converted);
     } else {
         const LayerPlan *layer = &plan->layers[read->l];
@@ -174,9 +174,9 @@ static void add_codes(const Pass *pass, const Tile *tile)
 
 static void read_tile(const Pass *pass, const Tile *tile)
 {
-    const MhoState *state = pass->read->state;
+    const MhoChipState *state = pass->read->state;
     const size_t i = (size_t)(tile - state->chip->plan->tiles);
-    MhoRun *run = pass->read->run;
+    MhoWorkspace *run = pass->read->run;
 
     read_currents(pass, tile, &state->tiles[i].weights);
     if (state->row_noisy) {
@@ -200,7 +200,7 @@ void mho_crossbar_drive(const GroupRead *read, Pass *pass)
     const MhoChipConfig *c = &plan->config;
     const LayerPlan *layer = &plan->layers[read->l];
     const size_t n = read->P * layer->stride;
-    MhoRun *run = read->run;
+    MhoWorkspace *run = read->run;
 
     c->dac->slice(c->dac_params, &layer->slices, pass->slice, n, run->codes[pass->phase], run->sliced[0]);
     pass->plus = run->sliced[0];
@@ -222,7 +222,7 @@ void mho_crossbar_drive(const GroupRead *read, Pass *pass)
 /* Exact sums (P, width) of every column tile into run->ideal. */
 static void ideal_sums(const GroupRead *read, const LayerPlan *layer)
 {
-    MhoRun *run = read->run;
+    MhoWorkspace *run = read->run;
     const uint8_t *minus = layer->matrix.signed_input ? run->codes[1] : NULL;
 
     memset(run->ideal, 0, MHO_BLOCK * layer->total_width * sizeof *run->ideal);
@@ -298,7 +298,7 @@ static void write_out(const GroupRead *read, const Tile *tile, const MhoOutput *
     const MhoMatrix *m = &read->state->chip->plan->layers[read->l].matrix;
     const size_t channels = m->groups * m->cols, k0 = read->group * m->cols + tile->col0;
     const int64_t *total = read->run->total + MHO_BLOCK * tile->total0;
-    MhoRun *run = read->run;
+    MhoWorkspace *run = read->run;
 
     for (size_t j = 0; j < tile->width; j++) {
         run->a[j] = j < tile->cols ? (float)((double)out->a[k0 + j] * factor) : 0.0F;
@@ -357,7 +357,7 @@ static void write_clips(const GroupRead *read, const Tile *tile, const MhoOutput
 static void gather(const MhoLayerCall *call, const LayerPlan *layer, const GroupRead *read)
 {
     MhoGather geometry = *call->gather;
-    MhoRun *run = read->run;
+    MhoWorkspace *run = read->run;
 
     geometry.c_first += (int)read->group * geometry.c_count;
     if (layer->matrix.signed_input) {
@@ -369,7 +369,7 @@ static void gather(const MhoLayerCall *call, const LayerPlan *layer, const Group
     mho_crossbar_fill_tail(layer, run, read->P);
 }
 
-void mho_state_forward(const MhoState *state, MhoRun *run, const MhoLayerCall *call)
+void mho_chip_state_forward(const MhoChipState *state, MhoWorkspace *run, const MhoLayerCall *call)
 {
     const LayerPlan *layer = &state->chip->plan->layers[call->layer];
     const double factor =

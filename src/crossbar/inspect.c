@@ -3,7 +3,7 @@
 
 #include "crossbar/crossbar_internal.h"
 
-static MhoStatus check_group(const MhoState *state, size_t l, size_t group, MhoError *error)
+static MhoStatus check_group(const MhoChipState *state, size_t l, size_t group, MhoError *error)
 {
     const MhoPlan *plan = state->chip->plan;
 
@@ -14,7 +14,7 @@ static MhoStatus check_group(const MhoState *state, size_t l, size_t group, MhoE
 }
 
 /* Weight of row r and column j of a tile after subtraction. */
-static double weight_of(const MhoState *state, const Tile *tile, size_t r, size_t j)
+static double weight_of(const MhoChipState *state, const Tile *tile, size_t r, size_t j)
 {
     const Planes *planes = &state->tiles[tile - state->chip->plan->tiles].weights;
     double w = mho_planes_weight(planes, tile->rows, r, j);
@@ -25,7 +25,7 @@ static double weight_of(const MhoState *state, const Tile *tile, size_t r, size_
     return w;
 }
 
-MhoStatus mho_state_weights(const MhoState *state, size_t l, size_t group, size_t n, float *weights, MhoError *error)
+MhoStatus mho_chip_state_weights(const MhoChipState *state, size_t l, size_t group, size_t n, float *weights, MhoError *error)
 {
     const MhoStatus status = check_group(state, l, group, error);
     const LayerPlan *layer = &state->chip->plan->layers[l];
@@ -52,7 +52,7 @@ MhoStatus mho_state_weights(const MhoState *state, size_t l, size_t group, size_
 /* Variance (cols) of one tile's read, added to variance with the square of the slice's digital weight. */
 static void tile_variance(const Pass *pass, const Tile *tile, double *variance)
 {
-    const MhoState *state = pass->read->state;
+    const MhoChipState *state = pass->read->state;
     const LayerPlan *layer = &state->chip->plan->layers[pass->read->l];
     const double weight = layer->slices.weight[pass->slice], full = layer->slices.full[pass->slice];
     const bool cells = state->noisy && mho_noise_variance(pass, tile);
@@ -73,17 +73,17 @@ static void tile_variance(const Pass *pass, const Tile *tile, double *variance)
     }
 }
 
-MhoStatus mho_state_variance(const MhoState *state, size_t l, size_t group, const uint8_t *codes, double *variance,
+MhoStatus mho_chip_state_variance(const MhoChipState *state, size_t l, size_t group, const uint8_t *codes, double *variance,
                              MhoError *error)
 {
     MhoStatus status = check_group(state, l, group, error);
     const LayerPlan *layer = &state->chip->plan->layers[l];
-    MhoRun *run;
+    MhoWorkspace *run;
 
     if (status != MHO_OK) {
         return status;
     }
-    status = mho_run_create(state->chip->plan, &run, error);
+    status = mho_workspace_create(state->chip->plan, &run, error);
     if (status != MHO_OK) {
         return status;
     }
@@ -99,6 +99,6 @@ MhoStatus mho_state_variance(const MhoState *state, size_t l, size_t group, cons
             tile_variance(&pass, mho_crossbar_tile(layer, group, i / layer->col_tiles, i % layer->col_tiles), variance);
         }
     }
-    mho_run_destroy(run);
+    mho_workspace_destroy(run);
     return MHO_OK;
 }

@@ -43,7 +43,7 @@ MHO_CLONES static void square_bytes(size_t n, const uint8_t *restrict x, uint8_t
 
 void mho_noise_squares(const Pass *pass)
 {
-    MhoRun *run = pass->read->run;
+    MhoWorkspace *run = pass->read->run;
 
     square_bytes(pass->read->P * layer_of(pass)->stride, pass->magnitude, run->square_high, run->square_low);
 }
@@ -75,11 +75,11 @@ static void plane_sum(const Pass *pass, const Tile *tile, const VariancePlane *p
 
 bool mho_noise_variance(const Pass *pass, const Tile *tile)
 {
-    const MhoState *state = pass->read->state;
+    const MhoChipState *state = pass->read->state;
     const StateTile *cells = &state->tiles[tile - state->chip->plan->tiles];
     const size_t n = pass->read->P * tile->noise_columns;
     const int full = full_input(pass);
-    MhoRun *run = pass->read->run;
+    MhoWorkspace *run = pass->read->run;
 
     if (cells->linear.values) {
         float *into = cells->square.values ? run->linear : run->variance;
@@ -112,7 +112,7 @@ MHO_CLONES static void scale_rows(size_t n, const float *restrict sigma, const u
 
 void mho_noise_rows(const Pass *pass, const Tile *tile)
 {
-    const MhoState *state = pass->read->state;
+    const MhoChipState *state = pass->read->state;
     const LayerPlan *layer = layer_of(pass);
     const size_t number = tile->group * layer->row_tiles + tile->row_tile;
     const MhoStream stream = read_stream(pass, number, 0);
@@ -175,12 +175,12 @@ static void draw_cells(const Pass *pass, const Tile *tile, int q, float *e)
 
 void mho_noise_add(const Pass *pass, const Tile *tile)
 {
-    const MhoState *state = pass->read->state;
+    const MhoChipState *state = pass->read->state;
     const size_t P = pass->read->P, C = tile->noise_columns;
-    MhoRun *run = pass->read->run;
+    MhoWorkspace *run = pass->read->run;
     float *e = run->linear;
 
-    if (state->chip->plan->config.chip.draw == MHO_DRAW_PER_CELL) {
+    if (state->chip->plan->config.chip.draw == MHO_NOISE_FORM_PER_CELL) {
         for (size_t i = 0; i < P * C; i++) {
             e[i] = 0.0F;
         }

@@ -99,7 +99,7 @@ static MhoStatus plan_converter(MhoPlan *plan, size_t l, MhoError *error)
 {
     const MhoAdcModel *adc = plan->config.adc;
     const MhoMatrix *m = &plan->layers[l].matrix;
-    unsigned char *own = plan->adc_params + l * adc->model.params_size;
+    unsigned char *own = plan->adc_params + l * adc->descriptor.params_size;
 
     plan->layers[l].adc_params = plan->config.adc_params;
     if (m->adc_bits == 0) {
@@ -108,12 +108,12 @@ static MhoStatus plan_converter(MhoPlan *plan, size_t l, MhoError *error)
     if (!adc->set_bits || !plan->config.adc_params) {
         return mho_fail(error, MHO_USAGE,
                         "layer %s has converters of %d bit, but %s converters have no bits: set chip.adc.name=uniform",
-                        m->name, m->adc_bits, adc->model.name);
+                        m->name, m->adc_bits, adc->descriptor.name);
     }
-    memcpy(own, plan->config.adc_params, adc->model.params_size);
+    memcpy(own, plan->config.adc_params, adc->descriptor.params_size);
     adc->set_bits(own, m->adc_bits);
     plan->layers[l].adc_params = own;
-    if (mho_model_check(&adc->model, own, error) != MHO_OK) {
+    if (mho_descriptor_check(&adc->descriptor, own, error) != MHO_OK) {
         return mho_fail_context(error, "layer %s", m->name);
     }
     return MHO_OK;
@@ -133,7 +133,7 @@ static MhoStatus plan_inputs(const MhoPlan *plan, LayerPlan *layer, MhoError *er
         return mho_fail(error, MHO_USAGE,
                         "layer %s: cell %s takes no bipolar inputs, its current has one direction: "
                         "set chip.dac.%s.signed=two_phase",
-                        m->name, c->cell->model.name, c->dac->model.name);
+                        m->name, c->cell->descriptor.name, c->dac->descriptor.name);
     }
     layer->phases = m->signed_input && !layer->bipolar ? 2 : 1;
     layer->signed_converter = c->chip.subtract == MHO_SUBTRACT_ANALOG || layer->bipolar;
@@ -142,7 +142,7 @@ static MhoStatus plan_inputs(const MhoPlan *plan, LayerPlan *layer, MhoError *er
                         "layer %s: a signed converter of %d bit has no code but 0: raise %s%s.bits to 2 or set "
                         "chip.array.subtract=digital",
                         m->name, c->adc->bits(layer->adc_params), m->adc_bits ? "its own " : "chip.adc.",
-                        c->adc->model.name);
+                        c->adc->descriptor.name);
     }
     return MHO_OK;
 }
@@ -185,7 +185,7 @@ static MhoStatus plan_rows(const MhoPlan *plan, LayerPlan *layer, MhoError *erro
                         m->name, layer->n_tiles, 1 << MHO_TILE_BITS);
     }
     if (m->positions >
-        items / (plan->config.chip.draw == MHO_DRAW_PER_CELL ? most_cells : 2 * array_cols + array_rows + 64)) {
+        items / (plan->config.chip.draw == MHO_NOISE_FORM_PER_CELL ? most_cells : 2 * array_cols + array_rows + 64)) {
         return mho_fail(error, MHO_USAGE,
                         "layer %s: %zu positions need more than 2^34 random numbers a read: lower chip.array.rows "
                         "and chip.array.cols",
@@ -264,7 +264,7 @@ static MhoStatus check_config(const MhoChipConfig *c, const MhoMatrix *matrices,
     if (n > (size_t)1 << MHO_LAYER_BITS) {
         return mho_fail(error, MHO_USAGE, "%zu analog layers, at most %d", n, 1 << MHO_LAYER_BITS);
     }
-    return mho_model_check(&mho_chip_model, &c->chip, error);
+    return mho_descriptor_check(&mho_chip_descriptor, &c->chip, error);
 }
 
 static MhoStatus plan_fill(MhoPlan *plan, const MhoMatrix *matrices, MhoError *error)
@@ -323,7 +323,7 @@ MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices
     p = calloc(1, sizeof *p);
     if (p) {
         p->layers = calloc(n, sizeof *p->layers);
-        p->adc_params = calloc(n, config->adc->model.params_size + 1);
+        p->adc_params = calloc(n, config->adc->descriptor.params_size + 1);
     }
     if (!p || !p->layers || !p->adc_params) {
         mho_plan_destroy(p);
@@ -370,7 +370,7 @@ MhoLayerPlan mho_plan_layer(const MhoPlan *plan, size_t l)
 bool mho_plan_is_random(const MhoPlan *plan)
 {
     const MhoChipConfig *c = &plan->config;
-    const bool cells = !(c->cell->model.ignores & MHO_IGNORES_NOISE) && c->chip.noise > 0.0;
+    const bool cells = !(c->cell->descriptor.ignores & MHO_IGNORES_NOISE) && c->chip.noise > 0.0;
 
-    return cells || (c->adc->fabricate && !(c->adc->model.ignores & MHO_IGNORES_NOISE) && c->chip.noise > 0.0);
+    return cells || (c->adc->fabricate && !(c->adc->descriptor.ignores & MHO_IGNORES_NOISE) && c->chip.noise > 0.0);
 }

@@ -18,7 +18,7 @@ typedef struct LayerProbe {
     float largest;
 } LayerProbe;
 
-struct MhoRangeProbe {
+struct MhoRangeObserver {
     size_t n;
     LayerProbe layers[];
 };
@@ -28,7 +28,7 @@ typedef union FloatBits {
     uint32_t u;
 } FloatBits;
 
-MhoStatus mho_range_probe_create(size_t n_layers, MhoRangeProbe **probe, MhoError *error)
+MhoStatus mho_range_observer_create(size_t n_layers, MhoRangeObserver **probe, MhoError *error)
 {
     *probe = n_layers > (size_t)1 << MHO_LAYER_BITS ? NULL : calloc(1, sizeof **probe + n_layers * sizeof(LayerProbe));
     if (!*probe) {
@@ -38,12 +38,12 @@ MhoStatus mho_range_probe_create(size_t n_layers, MhoRangeProbe **probe, MhoErro
     return MHO_OK;
 }
 
-void mho_range_probe_destroy(MhoRangeProbe *probe)
+void mho_range_observer_destroy(MhoRangeObserver *probe)
 {
     free(probe);
 }
 
-void mho_range_probe_merge(MhoRangeProbe *into, const MhoRangeProbe *from)
+void mho_range_observer_merge(MhoRangeObserver *into, const MhoRangeObserver *from)
 {
     for (size_t l = 0; l < into->n && l < from->n; l++) {
         LayerProbe *a = &into->layers[l];
@@ -56,12 +56,12 @@ void mho_range_probe_merge(MhoRangeProbe *into, const MhoRangeProbe *from)
     }
 }
 
-double mho_range_probe_largest(const MhoRangeProbe *probe, size_t l)
+double mho_range_observer_largest(const MhoRangeObserver *probe, size_t l)
 {
     return (double)probe->layers[l].largest;
 }
 
-void mho_probe_add(MhoRangeProbe *probe, size_t l, size_t P, size_t stride, size_t n, const float *y)
+void mho_range_observer_add(MhoRangeObserver *probe, size_t l, size_t P, size_t stride, size_t n, const float *y)
 {
     LayerProbe *layer = &probe->layers[l];
 
@@ -129,7 +129,7 @@ MhoCalibrate mho_plan_calibrate_when(const MhoPlan *plan)
 }
 
 /* Steps (n) of all layers of a plan; ranges that are known already stay. */
-static MhoStatus find_steps(const MhoPlan *plan, const MhoRangeProbe *probe, float *steps, MhoError *error)
+static MhoStatus find_steps(const MhoPlan *plan, const MhoRangeObserver *probe, float *steps, MhoError *error)
 {
     if (probe->n != plan->n) {
         return mho_fail(error, MHO_USAGE, "calibration of %zu layers for a plan of %zu", probe->n, plan->n);
@@ -140,17 +140,17 @@ static MhoStatus find_steps(const MhoPlan *plan, const MhoRangeProbe *probe, flo
     return MHO_OK;
 }
 
-MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeProbe *probe, MhoError *error)
+MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeObserver *probe, MhoError *error)
 {
     return find_steps(plan, probe, plan->steps, error);
 }
 
-MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeProbe *probe, MhoError *error)
+MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeObserver *probe, MhoError *error)
 {
     return find_steps(chip->plan, probe, chip->steps, error);
 }
 
-MhoStatus mho_state_calibrate(MhoState *state, const MhoRangeProbe *probe, MhoError *error)
+MhoStatus mho_chip_state_calibrate(MhoChipState *state, const MhoRangeObserver *probe, MhoError *error)
 {
     return find_steps(state->chip->plan, probe, state->steps, error);
 }

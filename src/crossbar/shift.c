@@ -1,12 +1,12 @@
 /* shift.c - an integer shift as always-on rows: sum_i x_i w_ij = shift_j exactly.
  *
  * Inputs x_i are shared by all columns: rows at full input, then powers of two down to 1. Each column divides greedily,
- * w_i = clamp(trunc(rest / x_i), -n_weight, n_weight). A ladder p, p/2 .. 1 leaves nothing of any rest up to
+ * w_i = clamp(trunc(rest / x_i), -n_weight, n_weight). A stages p, p/2 .. 1 leaves nothing of any rest up to
  * n_weight (2 p - 1): a clamped step leaves at most n_weight (p - 1), another one less than p.
  */
 #include "crossbar/crossbar_internal.h"
 
-/* The largest |shift| that a ladder starting at p realises. */
+/* The largest |shift| that a list of stages starting at p realises. */
 static int64_t ladder_reach(int p, int n_weight)
 {
     return (int64_t)n_weight * (2 * p - 1);

@@ -38,10 +38,10 @@ static MhoBand read_band(const MhoPlan *plan)
     return (MhoBand){.from = 0.0, .to = plan->read == MHO_READ_SPLIT ? plan->config.chip.t_observe : forever};
 }
 
-static void carve(MhoState *state)
+static void carve(MhoChipState *state)
 {
     const MhoPlan *plan = state->chip->plan;
-    const bool per_cell = plan->config.chip.draw == MHO_DRAW_PER_CELL;
+    const bool per_cell = plan->config.chip.draw == MHO_NOISE_FORM_PER_CELL;
     StateTile spare;
 
     state->steps = mho_arena_take(&state->arena, plan->n, sizeof *state->steps);
@@ -68,7 +68,7 @@ static void carve(MhoState *state)
 }
 
 /* The law of one read over a band; linear and square are zeroed first. */
-static void read_law(const MhoState *state, const MhoCells *cells, MhoBand band, const float *g, MhoReadNoise *noise)
+static void read_law(const MhoChipState *state, const MhoCells *cells, MhoBand band, const float *g, MhoReadNoise *noise)
 {
     const MhoChipConfig *c = &state->chip->plan->config;
 
@@ -83,7 +83,7 @@ static void read_law(const MhoState *state, const MhoCells *cells, MhoBand band,
 
 /* Noise kept for life, at this condition's sigma, into g. Row draws belong to the row tile, so all its arrays share
  * them. */
-static void freeze(const MhoState *state, size_t l, const Tile *tile, int q, const MhoCells *cells,
+static void freeze(const MhoChipState *state, size_t l, const Tile *tile, int q, const MhoCells *cells,
                    TileScratch *scratch)
 {
     const MhoPlan *plan = state->chip->plan;
@@ -135,7 +135,7 @@ static MhoStatus attenuate(const MhoPlan *plan, const Tile *tile, int q, bool no
 }
 
 /* One array of a tile under the condition: conductance and law of a read into scratch. */
-static MhoStatus age_array(const MhoState *state, size_t l, const Tile *tile, int q, TileScratch *scratch,
+static MhoStatus age_array(const MhoChipState *state, size_t l, const Tile *tile, int q, TileScratch *scratch,
                            MhoError *error)
 {
     const MhoChip *chip = state->chip;
@@ -160,7 +160,7 @@ static MhoStatus age_array(const MhoState *state, size_t l, const Tile *tile, in
     return c->wire->effective ? attenuate(chip->plan, tile, q, state->noisy, scratch, error) : MHO_OK;
 }
 
-static void pack_noise(const MhoState *state, size_t l, const Tile *tile, StateTile *packed, TileScratch *scratch)
+static void pack_noise(const MhoChipState *state, size_t l, const Tile *tile, StateTile *packed, TileScratch *scratch)
 {
     const MhoPlan *plan = state->chip->plan;
     const double unit = mho_tile_unit(plan, l);
@@ -180,7 +180,7 @@ static void pack_noise(const MhoState *state, size_t l, const Tile *tile, StateT
 
 static MhoStatus age_tile(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error)
 {
-    MhoState *state = context;
+    MhoChipState *state = context;
     const MhoPlan *plan = state->chip->plan;
     const double tolerance = mho_tile_unit(plan, l) * 0x1p-22; /* of a float conductance */
     StateTile *packed = &state->tiles[i];
@@ -205,7 +205,7 @@ static MhoStatus age_tile(void *context, size_t l, const Tile *tile, size_t i, T
 }
 
 /* Row branches are the same for every cell: ask an array without cells. */
-static void find_noise(MhoState *state)
+static void find_noise(MhoChipState *state)
 {
     const MhoCells none = {0};
     MhoReadNoise noise = {0};
@@ -219,9 +219,9 @@ static void find_noise(MhoState *state)
     state->row_noisy = noise.row_linear > 0.0 || noise.row_square > 0.0;
 }
 
-MhoStatus mho_state_create(const MhoChip *chip, MhoCondition at, MhoState **state, MhoError *error)
+MhoStatus mho_chip_state_create(const MhoChip *chip, MhoCondition at, MhoChipState **state, MhoError *error)
 {
-    MhoState *s;
+    MhoChipState *s;
     MhoStatus status;
 
     *state = NULL;
@@ -246,14 +246,14 @@ MhoStatus mho_state_create(const MhoChip *chip, MhoCondition at, MhoState **stat
         status = mho_crossbar_each_tile(chip->plan, age_tile, s, error);
     }
     if (status != MHO_OK) {
-        mho_state_destroy(s);
+        mho_chip_state_destroy(s);
         return status;
     }
     *state = s;
     return MHO_OK;
 }
 
-void mho_state_destroy(MhoState *state)
+void mho_chip_state_destroy(MhoChipState *state)
 {
     if (state) {
         mho_arena_destroy(&state->arena);
@@ -261,12 +261,12 @@ void mho_state_destroy(MhoState *state)
     }
 }
 
-const MhoPlan *mho_state_plan(const MhoState *state)
+const MhoPlan *mho_chip_state_plan(const MhoChipState *state)
 {
     return state->chip->plan;
 }
 
-double mho_state_compensation(const MhoState *state, size_t l)
+double mho_chip_state_compensation(const MhoChipState *state, size_t l)
 {
     return state->compensation[l];
 }

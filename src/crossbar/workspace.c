@@ -28,11 +28,11 @@ static Needs find_needs(const MhoPlan *plan)
         n.width = larger(n.width, t->width);
         n.cells = larger(n.cells, larger(t->cells[0], t->cells[1]));
     }
-    n.cells = plan->config.chip.draw == MHO_DRAW_PER_CELL ? n.cells : 0;
+    n.cells = plan->config.chip.draw == MHO_NOISE_FORM_PER_CELL ? n.cells : 0;
     return n;
 }
 
-static void carve(MhoRun *run, const Needs *n)
+static void carve(MhoWorkspace *run, const Needs *n)
 {
     MhoArena *a = &run->arena;
     const size_t inputs = MHO_BLOCK * n->stride, outputs = MHO_BLOCK * n->columns;
@@ -62,10 +62,10 @@ static void carve(MhoRun *run, const Needs *n)
     run->b = mho_arena_take(a, n->width, sizeof(float));
 }
 
-MhoStatus mho_run_create(const MhoPlan *plan, MhoRun **run, MhoError *error)
+MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **run, MhoError *error)
 {
     const Needs needs = find_needs(plan);
-    MhoRun *r = calloc(1, sizeof *r);
+    MhoWorkspace *r = calloc(1, sizeof *r);
     MhoStatus status;
 
     *run = NULL;
@@ -84,7 +84,7 @@ MhoStatus mho_run_create(const MhoPlan *plan, MhoRun **run, MhoError *error)
     return MHO_OK;
 }
 
-void mho_run_destroy(MhoRun *run)
+void mho_workspace_destroy(MhoWorkspace *run)
 {
     if (run) {
         mho_arena_destroy(&run->arena);

@@ -17,9 +17,9 @@ static const MhoDataFile files[] = {
 static const char *const class_names[] = {"airplane", "automobile", "bird",  "cat",  "deer",
                                           "dog",      "frog",       "horse", "ship", "truck"};
 
-extern const MhoDatasetModel mho_dataset_cifar10;
-const MhoDatasetModel mho_dataset_cifar10 = {
-    .model = {.name = "cifar10",
+extern const MhoDatasetDescriptor mho_dataset_cifar10;
+const MhoDatasetDescriptor mho_dataset_cifar10 = {
+    .descriptor = {.name = "cifar10",
               .summary = "objects and animals, 32 x 32 colour, 10 classes, 50,000 training and 10,000 test images",
               .reference = "Krizhevsky, technical report, University of Toronto (2009), chapter 3"},
     .files = files,

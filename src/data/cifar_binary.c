@@ -75,7 +75,7 @@ MhoStatus mho_cifar_load_files(const char *const *paths, size_t n_paths, int n_c
     return status;
 }
 
-MhoStatus mho_cifar_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
+MhoStatus mho_cifar_load(const MhoDatasetDescriptor *model, const char *folder, MhoSplit split, MhoDataset *set,
                          MhoError *error)
 {
     enum { MAX_FILES = 8 };

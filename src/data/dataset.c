@@ -1,4 +1,4 @@
-/* dataset.c - one split of a set, by name, by path or from a record; the held-out split. */
+/* dataset.c - one split of a set, by name, by path or from a record; the validation-out split. */
 #include "data/dataset.h"
 
 #include <stdio.h>
@@ -90,7 +90,7 @@ static void apply_limit(MhoDataset *set, size_t limit)
 static MhoStatus load_registered(const char *name, const char *data_option, MhoSplit split, MhoDataset *set,
                                  MhoError *error)
 {
-    const MhoDatasetModel *model = mho_dataset_find(name, error);
+    const MhoDatasetDescriptor *model = mho_dataset_find(name, error);
     if (!model)
         return mho_fail_context(error, "data.name");
     char folder[MHO_PATH_MAX];
@@ -289,8 +289,8 @@ MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, siz
     return MHO_OK;
 }
 
-/* The images n with held[n] == wanted, in order. */
-static MhoStatus copy_part(const MhoDataset *set, const uint8_t *held, uint8_t wanted, size_t count, MhoDataset *part,
+/* The images n with in_validation[n] == wanted, in order. */
+static MhoStatus copy_part(const MhoDataset *set, const uint8_t *in_validation, uint8_t wanted, size_t count, MhoDataset *part,
                            MhoError *error)
 {
     *part = (MhoDataset){.n = count, .h = set->h, .w = set->w, .c = set->c, .n_classes = set->n_classes};
@@ -300,7 +300,7 @@ static MhoStatus copy_part(const MhoDataset *set, const uint8_t *held, uint8_t w
         return status;
     size_t size = image_size(set), to = 0;
     for (size_t n = 0; n < set->n; n++) {
-        if (held[n] != wanted)
+        if (in_validation[n] != wanted)
             continue;
         memcpy(part->images + to * size, set->images + n * size, size);
         part->labels[to++] = set->labels[n];
@@ -310,32 +310,32 @@ static MhoStatus copy_part(const MhoDataset *set, const uint8_t *held, uint8_t w
     return set_class_names(part, (const char *const *)set->class_names, (size_t)set->n_classes, set->name, error);
 }
 
-MhoStatus mho_dataset_split(const MhoDataset *set, size_t held_out, uint64_t seed, MhoDataset *kept, MhoDataset *held,
+MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t seed, MhoDataset *training, MhoDataset *validation,
                             MhoError *error)
 {
-    *kept = *held = (MhoDataset){0};
-    if (held_out >= set->n || set->n > UINT32_MAX)
-        return mho_fail(error, MHO_USAGE, "cannot hold out %zu of the %zu images of %s", held_out, set->n, set->name);
+    *training = *validation = (MhoDataset){0};
+    if (n_validation >= set->n || set->n > UINT32_MAX)
+        return mho_fail(error, MHO_USAGE, "%s has %zu images, too few for %zu validation images", set->name, set->n, n_validation);
     uint32_t *order = malloc(set->n * sizeof *order);
-    uint8_t *is_held = calloc(set->n, 1);
+    uint8_t *is_validation = calloc(set->n, 1);
     MhoStatus status = MHO_OK;
-    if (!order || !is_held) {
+    if (!order || !is_validation) {
         status = mho_fail(error, MHO_MEMORY, "no memory to split %s", set->name);
     } else {
         for (size_t n = 0; n < set->n; n++)
             order[n] = (uint32_t)n;
         mho_random_shuffle((MhoStream){.seed = seed, .noise = 1.0f}, MHO_DRAW_SPLIT, set->n, order);
-        for (size_t i = 0; i < held_out; i++)
-            is_held[order[i]] = 1;
-        status = copy_part(set, is_held, 0, set->n - held_out, kept, error);
+        for (size_t i = 0; i < n_validation; i++)
+            is_validation[order[i]] = 1;
+        status = copy_part(set, is_validation, 0, set->n - n_validation, training, error);
         if (status == MHO_OK)
-            status = copy_part(set, is_held, 1, held_out, held, error);
+            status = copy_part(set, is_validation, 1, n_validation, validation, error);
     }
     free(order);
-    free(is_held);
+    free(is_validation);
     if (status != MHO_OK) {
-        mho_dataset_destroy(kept);
-        mho_dataset_destroy(held);
+        mho_dataset_destroy(training);
+        mho_dataset_destroy(validation);
     }
     return status;
 }

@@ -32,9 +32,9 @@ typedef struct MhoDataFile {
 } MhoDataFile;
 
 /* A dataset known by name. Its files lie in a folder of that name below one of the data folders. */
-typedef struct MhoDatasetModel MhoDatasetModel;
-struct MhoDatasetModel {
-    MhoModel model;           /* no parameters */
+typedef struct MhoDatasetDescriptor MhoDatasetDescriptor;
+struct MhoDatasetDescriptor {
+    MhoDescriptor descriptor;           /* no parameters */
     const MhoDataFile *files; /* IDX: images before labels in each split */
     size_t n_files;
     const char *address; /* official address: a folder ("/" at the end) of name.gz files, or one tar.gz; NULL: none */
@@ -43,14 +43,14 @@ struct MhoDatasetModel {
     const char *const *class_names; /* (n_classes) */
     int n_classes, h, w, c;
     /* Read one split from the folder that holds the files; name and class names are filled in by the caller. */
-    MhoStatus (*load)(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
+    MhoStatus (*load)(const MhoDatasetDescriptor *model, const char *folder, MhoSplit split, MhoDataset *set,
                       MhoError *error);
 };
 
 extern const MhoRegistry mho_dataset_registry;
 
 /* The registered set called name, or NULL with an error that names the nearest one. */
-const MhoDatasetModel *mho_dataset_find(const char *name, MhoError *error) MHO_CHECKED;
+const MhoDatasetDescriptor *mho_dataset_find(const char *name, MhoError *error) MHO_CHECKED;
 
 /* Load one split of a set, first `limit` images (0: all).
  *
@@ -71,19 +71,19 @@ MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, siz
 /* Free what a set owns and zero it. */
 void mho_dataset_destroy(MhoDataset *set);
 
-/* Held-out split by seed: `held_out` images (fewer than n; 0 allowed) of a seeded shuffle go to `held`, the rest to
- * `kept`, both in the order of the set. The two own copies. */
-MhoStatus mho_dataset_split(const MhoDataset *set, size_t held_out, uint64_t seed, MhoDataset *kept, MhoDataset *held,
+/* Validation split by seed: `n_validation` images (fewer than n; 0 allowed) of a seeded shuffle go to `validation`, the rest to
+ * `training`, both in the order of the set. The two own copies. */
+MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t seed, MhoDataset *training, MhoDataset *validation,
                             MhoError *error) MHO_CHECKED;
 
 /* The folder (into size bytes) that holds every file of the set, by name; search order as mho_dataset_load. INPUT when
  * none. */
-MhoStatus mho_dataset_locate(const MhoDatasetModel *model, const char *data_option, char *folder, size_t size,
+MhoStatus mho_dataset_locate(const MhoDatasetDescriptor *model, const char *data_option, char *folder, size_t size,
                              MhoError *error) MHO_CHECKED;
 
 /* Verify the SHA-256 of every file of an installed set and load both splits. folder (size bytes) says where it was
  * found. */
-MhoStatus mho_dataset_check(const MhoDatasetModel *model, const char *data_option, char *folder, size_t size,
+MhoStatus mho_dataset_check(const MhoDatasetDescriptor *model, const char *data_option, char *folder, size_t size,
                             MhoError *error) MHO_CHECKED;
 
 #endif

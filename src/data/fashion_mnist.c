@@ -15,9 +15,9 @@ static const MhoDataFile files[] = {
 static const char *const class_names[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                           "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
-extern const MhoDatasetModel mho_dataset_fashion_mnist;
-const MhoDatasetModel mho_dataset_fashion_mnist = {
-    .model = {.name = "fashion-mnist",
+extern const MhoDatasetDescriptor mho_dataset_fashion_mnist;
+const MhoDatasetDescriptor mho_dataset_fashion_mnist = {
+    .descriptor = {.name = "fashion-mnist",
               .summary = "clothing, 28 x 28 grey, 10 classes, 60,000 training and 10,000 test images",
               .reference = "Xiao, Rasul, Vollgraf, arXiv:1708.07747 (2017)"},
     .files = files,

@@ -47,14 +47,14 @@ MhoStatus mho_cifar_parse(const MhoBytes *bytes, const char *path, int n_classes
 size_t mho_cifar_records(size_t n_bytes); /* 0 when n_bytes is not a whole number of records */
 
 /* The load callbacks of registered sets. */
-MhoStatus mho_idx_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
+MhoStatus mho_idx_load(const MhoDatasetDescriptor *model, const char *folder, MhoSplit split, MhoDataset *set,
                        MhoError *error);
-MhoStatus mho_cifar_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
+MhoStatus mho_cifar_load(const MhoDatasetDescriptor *model, const char *folder, MhoSplit split, MhoDataset *set,
                          MhoError *error);
 
 enum { MHO_WANT_TRAIN = 1 << MHO_SPLIT_TRAIN, MHO_WANT_TEST = 1 << MHO_SPLIT_TEST };
 /* mho_dataset_locate for the files of some splits only (bits MHO_WANT_*). */
-MhoStatus mho_dataset_locate_splits(const MhoDatasetModel *model, const char *data_option, unsigned want, char *folder,
+MhoStatus mho_dataset_locate_splits(const MhoDatasetDescriptor *model, const char *data_option, unsigned want, char *folder,
                                     size_t size, MhoError *error) MHO_CHECKED;
 
 /* Allocate images and labels of a set whose n, h, w, c are filled in. */

@@ -137,7 +137,7 @@ MhoStatus mho_idx_load_pair(const char *images, const char *labels, MhoDataset *
     return status;
 }
 
-MhoStatus mho_idx_load(const MhoDatasetModel *model, const char *folder, MhoSplit split, MhoDataset *set,
+MhoStatus mho_idx_load(const MhoDatasetDescriptor *model, const char *folder, MhoSplit split, MhoDataset *set,
                        MhoError *error)
 {
     char path[2][MHO_PATH_MAX] = {"", ""}; /* images, labels */
@@ -149,7 +149,7 @@ MhoStatus mho_idx_load(const MhoDatasetModel *model, const char *folder, MhoSpli
         return status;
     if (set->h != model->h || set->w != model->w || set->c != model->c)
         status = mho_fail(error, MHO_INPUT, "%s: images of (%d, %d, %d), %s has (%d, %d, %d)", path[0], set->h, set->w,
-                          set->c, model->model.name, model->h, model->w, model->c);
+                          set->c, model->descriptor.name, model->h, model->w, model->c);
     else
         status = mho_labels_check(set->labels, set->n, model->n_classes, path[1], error);
     if (status != MHO_OK)

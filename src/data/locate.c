@@ -15,9 +15,9 @@ typedef struct Places {
     size_t n;
 } Places;
 
-const MhoDatasetModel *mho_dataset_find(const char *name, MhoError *error)
+const MhoDatasetDescriptor *mho_dataset_find(const char *name, MhoError *error)
 {
-    return (const MhoDatasetModel *)(const void *)mho_registry_find(&mho_dataset_registry, name, error);
+    return (const MhoDatasetDescriptor *)(const void *)mho_registry_find(&mho_dataset_registry, name, error);
 }
 
 static void add_place(Places *places, const char *base, const char *below, const char *name)
@@ -30,7 +30,7 @@ static void add_place(Places *places, const char *base, const char *below, const
 }
 
 /* The file of the wanted splits that folder lacks, or NULL. */
-static const char *first_missing(const MhoDatasetModel *model, const char *folder, unsigned want)
+static const char *first_missing(const MhoDatasetDescriptor *model, const char *folder, unsigned want)
 {
     char path[MHO_PATH_MAX];
     for (size_t i = 0; i < model->n_files; i++)
@@ -39,7 +39,7 @@ static const char *first_missing(const MhoDatasetModel *model, const char *folde
     return NULL;
 }
 
-static MhoStatus fail_missing(const MhoDatasetModel *model, const Places *places, unsigned want, MhoError *error)
+static MhoStatus fail_missing(const MhoDatasetDescriptor *model, const Places *places, unsigned want, MhoError *error)
 {
     char list[MHO_ERROR_TEXT_MAX] = "";
     for (size_t i = 0, used = 0; i < places->n && used < sizeof list; i++) {
@@ -47,16 +47,16 @@ static MhoStatus fail_missing(const MhoDatasetModel *model, const Places *places
                               first_missing(model, places->folder[i], want));
         used += length > 0 ? (size_t)length : 0;
     }
-    const char *name = model->model.name;
+    const char *name = model->descriptor.name;
     return mho_fail(error, MHO_INPUT, "dataset %s is missing; `mho data fetch %s` gets it. Looked in %s", name, name,
                     list);
 }
 
-MhoStatus mho_dataset_locate_splits(const MhoDatasetModel *model, const char *data_option, unsigned want, char *folder,
+MhoStatus mho_dataset_locate_splits(const MhoDatasetDescriptor *model, const char *data_option, unsigned want, char *folder,
                                     size_t size, MhoError *error)
 {
     Places places = {.n = 0};
-    const char *name = model->model.name;
+    const char *name = model->descriptor.name;
     add_place(&places, data_option, "", name);
     add_place(&places, getenv("MHO_DATA"), "", name);
     add_place(&places, getenv("HOME"), "/.local/share/mho", name);
@@ -72,13 +72,13 @@ MhoStatus mho_dataset_locate_splits(const MhoDatasetModel *model, const char *da
     return fail_missing(model, &places, want, error);
 }
 
-MhoStatus mho_dataset_locate(const MhoDatasetModel *model, const char *data_option, char *folder, size_t size,
+MhoStatus mho_dataset_locate(const MhoDatasetDescriptor *model, const char *data_option, char *folder, size_t size,
                              MhoError *error)
 {
     return mho_dataset_locate_splits(model, data_option, MHO_WANT_TRAIN | MHO_WANT_TEST, folder, size, error);
 }
 
-MhoStatus mho_dataset_check(const MhoDatasetModel *model, const char *data_option, char *folder, size_t size,
+MhoStatus mho_dataset_check(const MhoDatasetDescriptor *model, const char *data_option, char *folder, size_t size,
                             MhoError *error)
 {
     MhoStatus status = mho_dataset_locate(model, data_option, folder, size, error);

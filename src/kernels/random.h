@@ -25,7 +25,7 @@ typedef enum MhoDraw {
     MHO_DRAW_ROW,         /* noise of a row's shared input branch */
     MHO_DRAW_ADC,         /* converter offsets and mismatch */
     MHO_DRAW_PATTERN,     /* compensation's 0/1 reference inputs (seed 0) */
-    MHO_DRAW_SPLIT,       /* held-out split of a training set */
+    MHO_DRAW_SPLIT,       /* validation split of a training set */
     MHO_DRAW_SHUFFLE,     /* order of training images */
     MHO_DRAW_AUGMENT,     /* crops and flips */
     MHO_DRAW_INIT,        /* weight initialisation */

@@ -56,7 +56,7 @@ static const MhoParam dorefa_params[] = {
 
 extern const MhoQuantizer mho_quantizer_dorefa;
 const MhoQuantizer mho_quantizer_dorefa = {
-    .model =
+    .descriptor =
         {
             .name = "dorefa",
             .summary = "weights through tanh to levels without zero, activations clipped to a fixed range",

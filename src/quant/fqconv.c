@@ -40,7 +40,7 @@ static MhoRangeFit fqconv_range(const void *params, int bits)
     const FqconvParams *p = params;
 
     (void)bits;
-    return (MhoRangeFit){.rule = p->fit == FIT_MAXIMUM ? MHO_FIT_SHARE : MHO_FIT_LEAST_ERROR, .value = 1.0};
+    return (MhoRangeFit){.rule = p->fit == FIT_MAXIMUM ? MHO_FIT_PERCENTILE : MHO_FIT_MSE, .value = 1.0};
 }
 
 static const MhoParam fqconv_params[] = {
@@ -52,7 +52,7 @@ static const MhoParam fqconv_params[] = {
 
 extern const MhoQuantizer mho_quantizer_fqconv;
 const MhoQuantizer mho_quantizer_fqconv = {
-    .model =
+    .descriptor =
         {
             .name = "fqconv",
             .summary = "uniform levels with one learned scale per tensor or channel",

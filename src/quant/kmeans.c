@@ -130,7 +130,7 @@ static const MhoParam kmeans_params[] = {
 
 extern const MhoQuantizer mho_quantizer_kmeans;
 const MhoQuantizer mho_quantizer_kmeans = {
-    .model =
+    .descriptor =
         {
             .name = "kmeans",
             .summary = "weights on levels of least squared error",

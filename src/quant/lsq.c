@@ -36,7 +36,7 @@ static void lsq_gradient(const void *params, MhoQuantShape shape, const float *x
 
 extern const MhoQuantizer mho_quantizer_lsq;
 const MhoQuantizer mho_quantizer_lsq = {
-    .model =
+    .descriptor =
         {
             .name = "lsq",
             .summary = "uniform levels with a learned step that starts from the mean size",

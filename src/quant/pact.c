@@ -52,7 +52,7 @@ static void pact_gradient(const void *params, MhoQuantShape shape, const float *
 
 extern const MhoQuantizer mho_quantizer_pact;
 const MhoQuantizer mho_quantizer_pact = {
-    .model =
+    .descriptor =
         {
             .name = "pact",
             .summary = "activations clipped to a learned range, weights through tanh to levels without zero",

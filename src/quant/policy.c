@@ -5,7 +5,7 @@
 #include "quant/quantizer.h"
 
 /* One "key=value" word into the parameter block. */
-static MhoStatus set_word(const MhoModel *model, char *word, void *params, MhoError *error)
+static MhoStatus set_word(const MhoDescriptor *model, char *word, void *params, MhoError *error)
 {
     char *equals = strchr(word, '=');
 
@@ -27,7 +27,7 @@ MhoStatus mho_quantizer_open(const char *policy, const MhoQuantizer **quantizer,
         return mho_fail(error, MHO_USAGE, "a quantizer's name and parameters take at most %d characters",
                         MHO_TEXT_MAX - 1);
     const char *name = strtok_r(text, " ", &rest);
-    const MhoModel *model = mho_registry_find(&mho_quantizer_registry, name ? name : "", error);
+    const MhoDescriptor *model = mho_registry_find(&mho_quantizer_registry, name ? name : "", error);
     if (!model)
         return MHO_USAGE;
     if (model->params_size > params_size)
@@ -41,5 +41,5 @@ MhoStatus mho_quantizer_open(const char *policy, const MhoQuantizer **quantizer,
             return status;
     }
     *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
-    return mho_model_check(model, params, error);
+    return mho_descriptor_check(model, params, error);
 }

@@ -22,9 +22,9 @@ typedef struct MhoQuantShape {
 /* What the range e^s of activations is made of, from counts of the values other than 0 that a quantizer reads (those
  * above 0 where lower = 0). */
 typedef enum MhoRangeRule {
-    MHO_FIT_LEAST_ERROR, /* range of least squared error */
-    MHO_FIT_SHARE,       /* smallest range that holds this share of the values; 1: the largest value */
-    MHO_FIT_DEVIATIONS   /* so many times the root of the mean square */
+    MHO_FIT_MSE, /* range of least squared error */
+    MHO_FIT_PERCENTILE,       /* smallest range that holds this share of the values; 1: the largest value */
+    MHO_FIT_SIGMA   /* so many times the root of the mean square */
 } MhoRangeRule;
 typedef struct MhoRangeFit {
     MhoRangeRule rule;
@@ -32,7 +32,7 @@ typedef struct MhoRangeFit {
 } MhoRangeFit;
 
 typedef struct MhoQuantizer {
-    MhoModel model;
+    MhoDescriptor descriptor;
     int min_bits, max_bits;
 
     /* Codes of a signed tensor depend on its largest element. So only weights, which stand whole, can be signed, and

@@ -25,7 +25,7 @@ static MhoRangeFit uniform_range(const void *params, int bits)
     const UniformParams *p = params;
 
     (void)bits;
-    return (MhoRangeFit){.rule = p->range == RANGE_MSE ? MHO_FIT_LEAST_ERROR : MHO_FIT_SHARE,
+    return (MhoRangeFit){.rule = p->range == RANGE_MSE ? MHO_FIT_MSE : MHO_FIT_PERCENTILE,
                          .value = p->range == RANGE_PERCENTILE ? p->percentile / 100.0 : 1.0};
 }
 
@@ -76,7 +76,7 @@ static const MhoParam uniform_params[] = {
 
 extern const MhoQuantizer mho_quantizer_uniform;
 const MhoQuantizer mho_quantizer_uniform = {
-    .model =
+    .descriptor =
         {
             .name = "uniform",
             .summary = "uniform levels on a fixed scale fitted from the tensor",

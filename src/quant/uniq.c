@@ -133,7 +133,7 @@ static MhoRangeFit uniq_range(const void *params, int bits)
 {
     const UniqParams *p = params;
 
-    return (MhoRangeFit){.rule = MHO_FIT_DEVIATIONS, .value = p->activation_sigma * mho_half_normal_reach(bits)};
+    return (MhoRangeFit){.rule = MHO_FIT_SIGMA, .value = p->activation_sigma * mho_half_normal_reach(bits)};
 }
 
 static int uniq_full_scale(const void *params, int bits, int lower)
@@ -254,7 +254,7 @@ static const MhoParam uniq_params[] = {
      "injected noise reaches half a bin to either side, or a full bin (high noise)", "half full", NULL},
     {"tails", MHO_CHOICE, offsetof(UniqParams, tails), TAILS_LEVELS, 0, 1, "",
      "noisy weights stay within probabilities 1e-5 and 1 - 1e-5 as published, or within the outermost levels (ours: "
-     "better on held-out images)", "free levels",
+     "better on validation images)", "free levels",
      NULL},
     {"cdf", MHO_CHOICE, offsetof(UniqParams, cdf), CDF_GAUSSIAN, 0, 1, "",
      "distribution of weights: a fitted Gaussian, or their own order", "gaussian empirical", NULL},
@@ -264,7 +264,7 @@ static const MhoParam uniq_params[] = {
 
 extern const MhoQuantizer mho_quantizer_uniq;
 const MhoQuantizer mho_quantizer_uniq = {
-    .model =
+    .descriptor =
         {
             .name = "uniq",
             .summary = "levels on quantiles of a fitted distribution",

@@ -7,7 +7,7 @@
 
 MhoStatus mho_batches_create(const MhoTrainInput *input, MhoBatches *batches, MhoError *error)
 {
-    const MhoDataset *set = input->kept;
+    const MhoDataset *set = input->training;
     const size_t batch = (size_t)input->train->batch;
 
     *batches = (MhoBatches){.set = set,

@@ -17,23 +17,23 @@ static void set_momentum(MhoNet *net, double momentum, double *kept)
     }
 }
 
-MhoStatus mho_statistics_anew(MhoTraining *t, MhoError *error)
+MhoStatus mho_batchnorm_reestimate(MhoTraining *t, MhoError *error)
 {
     const size_t most = t->batches.n_batches, n = most < STATISTICS_BATCHES ? most : STATISTICS_BATCHES;
-    MhoNet *net = t->course.net;
+    MhoNet *net = t->state.net;
     double momentum = 0.0;
     MhoStatus status = MHO_OK;
 
     if (!mho_net_has_batchnorm(net))
         return MHO_OK;
-    mho_pass_set_noise(t->pass, NULL);
-    mho_pass_set_modes(t->pass, NULL, 0, 0);
+    mho_fakequant_set_noise(t->pass, NULL);
+    mho_fakequant_set_modes(t->pass, NULL, 0, 0);
     for (size_t i = 0; i < n && status == MHO_OK; i++) {
         set_momentum(net, 1.0 / (double)(i + 1), i == 0 ? &momentum : NULL);
         mho_batches_fill(&t->batches, i);
         if (mho_training_stage(t)->chip)
             mho_training_set_chip(t, i);
-        status = mho_pass_forward(t->pass, t->batches.images, true, t->logits, error);
+        status = mho_fakequant_forward(t->pass, t->batches.images, true, t->logits, error);
     }
     set_momentum(net, momentum, NULL);
     return status;

@@ -9,12 +9,12 @@ typedef struct ChipBench {
     const MhoDataset *set, *calibration; /* calibration NULL: none */
     const MhoChipConfig *config;
     int threads;
-    MhoProgram *program;
+    MhoLoweredNet *program;
     MhoPlan *plan;
     float *logits; /* (set->n, classes) */
 } ChipBench;
 
-static MhoStatus check_set(const MhoProgram *program, const MhoDataset *set, const char *what, MhoError *error)
+static MhoStatus check_set(const MhoLoweredNet *program, const MhoDataset *set, const char *what, MhoError *error)
 {
     const MhoShape in = program->input;
 
@@ -29,14 +29,14 @@ static MhoStatus check_set(const MhoProgram *program, const MhoDataset *set, con
 static MhoStatus bench_open(const MhoNet *net, ChipBench *bench, MhoError *error)
 {
     const MhoDataset *calibration = bench->calibration;
-    MhoStatus status = mho_program_create(net, &bench->program, error);
+    MhoStatus status = mho_lowered_net_create(net, &bench->program, error);
 
     if (status == MHO_OK)
         status = check_set(bench->program, bench->set, "evaluation", error);
     if (status == MHO_OK && calibration)
         status = check_set(bench->program, calibration, "calibration", error);
     if (status == MHO_OK)
-        status = mho_program_plan(bench->program, bench->config, calibration ? calibration->images : NULL,
+        status = mho_lowered_net_plan(bench->program, bench->config, calibration ? calibration->images : NULL,
                                   calibration ? calibration->n : 0, bench->threads, &bench->plan, error);
     if (status != MHO_OK)
         return status;
@@ -50,7 +50,7 @@ static void bench_close(ChipBench *bench)
 {
     free(bench->logits);
     mho_plan_destroy(bench->plan);
-    mho_program_destroy(bench->program);
+    mho_lowered_net_destroy(bench->program);
 }
 
 /* One chip at the configuration's time and temperature. */
@@ -60,8 +60,8 @@ static MhoStatus score_chip(const ChipBench *bench, uint32_t number, double *acc
     const MhoAnalogOptions options = {.threads = bench->threads};
     const MhoDataset *set = bench->set, *calibration = bench->calibration;
     MhoChip *chip = NULL;
-    MhoState *state = NULL;
-    MhoStatus status = mho_program_state(bench->program, bench->plan, number, at,
+    MhoChipState *state = NULL;
+    MhoStatus status = mho_lowered_net_state(bench->program, bench->plan, number, at,
                                          calibration ? calibration->images : NULL, calibration ? calibration->n : 0,
                                          bench->threads, &chip, &state, error);
 
@@ -73,7 +73,7 @@ static MhoStatus score_chip(const ChipBench *bench, uint32_t number, double *acc
         mho_logits_score(bench->logits, set->labels, set->n, bench->program->n_classes, &hits, loss);
         *accuracy = (double)hits / (double)set->n;
     }
-    mho_state_destroy(state);
+    mho_chip_state_destroy(state);
     mho_chip_destroy(chip);
     return status;
 }

@@ -1,4 +1,4 @@
-/* epochs.c - the course of a stage: its epochs, their accuracy on held-out images, the best of them.
+/* epochs.c - the state of a stage: its epochs, their accuracy on validation images, the best of them.
  *
  * A stage ends after its epochs, or after train.patience epochs in a row without a better net (the learning rate keeps
  * to its whole length). A recovery of an allocator ends when the allocator says so.
@@ -9,131 +9,131 @@
 
 #include "train/train_internal.h"
 
-/* Chips of held-out images; those of training steps are numbered by the step. */
+/* Chips of validation images; those of training steps are numbered by the step. */
 static const uint32_t first_judged_chip = (uint32_t)1 << 31;
 
 const MhoStage *mho_training_stage(const MhoTraining *t)
 {
-    return &t->course.ladder.stages[t->course.stage];
+    return &t->state.stages.stages[t->state.stage];
 }
 
-MhoStatus mho_course_reserve(MhoCourse *course, size_t n, MhoError *error)
+MhoStatus mho_history_reserve(MhoTrainingState *state, size_t n, MhoError *error)
 {
-    if (n <= course->capacity)
+    if (n <= state->capacity)
         return MHO_OK;
-    MhoEpoch *history = realloc(course->history, 2 * n * sizeof *history);
+    MhoEpoch *history = realloc(state->history, 2 * n * sizeof *history);
     if (!history)
         return mho_fail(error, MHO_MEMORY, "out of memory for the history of %zu epochs", 2 * n);
-    course->history = history;
-    course->capacity = 2 * n;
+    state->history = history;
+    state->capacity = 2 * n;
     return MHO_OK;
 }
 
-MhoStatus mho_training_judge(MhoTraining *t, double *accuracy, double *loss, MhoError *error)
+MhoStatus mho_training_validate(MhoTraining *t, double *accuracy, double *loss, MhoError *error)
 {
     const MhoTrainInput *input = t->input;
 
     if (!mho_training_stage(t)->chip)
-        return mho_train_evaluate(t->course.net, input->held, t->batches.batch, accuracy, loss, error);
-    const MhoChipConfig config = mho_pass_chip_config(input->chip);
-    return mho_train_evaluate_chip(t->course.net, &t->judged, NULL, &config, first_judged_chip,
-                                   (uint32_t)input->train->chip_repeat, input->threads, accuracy, loss, error);
+        return mho_train_evaluate(t->state.net, input->validation, t->batches.batch, accuracy, loss, error);
+    const MhoChipConfig config = mho_chip_sums_config(input->chip);
+    return mho_train_evaluate_chip(t->state.net, &t->judged, NULL, &config, first_judged_chip,
+                                   (uint32_t)input->train->validation_chips, input->threads, accuracy, loss, error);
 }
 
 /* Keep a copy of the net when it is the best of its stage. */
-static MhoStatus keep_best(MhoCourse *course, double accuracy, MhoError *error)
+static MhoStatus keep_best(MhoTrainingState *state, double accuracy, MhoError *error)
 {
-    if (course->best && accuracy <= course->best_accuracy) {
-        course->stale_epochs++;
+    if (state->best && accuracy <= state->best_accuracy) {
+        state->stale_epochs++;
         return MHO_OK;
     }
-    mho_net_destroy(course->best);
-    course->best = NULL;
-    course->best_accuracy = accuracy;
-    course->stale_epochs = 0;
-    return mho_net_copy(course->net, &course->best, error);
+    mho_net_destroy(state->best);
+    state->best = NULL;
+    state->best_accuracy = accuracy;
+    state->stale_epochs = 0;
+    return mho_net_copy(state->net, &state->best, error);
 }
 
 MhoStatus mho_training_begin(MhoTraining *t, bool judged, MhoError *error)
 {
-    MhoCourse *course = &t->course;
+    MhoTrainingState *state = &t->state;
     double accuracy, loss;
 
-    course->stage_epochs = course->stale_epochs = 0;
-    course->over = false;
-    MhoStatus status = mho_optimizer_create(course->net, t->input->train, &course->optimizer, error);
+    state->stage_epochs = state->stale_epochs = 0;
+    state->over = false;
+    MhoStatus status = mho_optimizer_create(state->net, t->input->train, &state->optimizer, error);
     if (status != MHO_OK || !judged)
         return status;
-    status = mho_training_judge(t, &accuracy, &loss, error);
+    status = mho_training_validate(t, &accuracy, &loss, error);
     if (status == MHO_OK)
-        status = keep_best(course, accuracy, error);
+        status = keep_best(state, accuracy, error);
     if (status == MHO_OK)
-        mho_log(t->input->log, MHO_LOG_INFO, "stage %s  starts  held out %.2f %%", course->name, 100.0 * accuracy);
+        mho_log(t->input->log, MHO_LOG_INFO, "stage %s  starts  validation %.2f %%", state->name, 100.0 * accuracy);
     return status;
 }
 
 static void close_passes(MhoTraining *t)
 {
-    mho_pass_destroy(t->pass);
-    mho_pass_destroy(t->teacher);
+    mho_fakequant_destroy(t->pass);
+    mho_fakequant_destroy(t->teacher);
     t->pass = t->teacher = NULL;
     free(t->modes);
     free(t->frozen);
     t->modes = NULL;
     t->frozen = NULL;
-    t->course.optimizer.frozen = NULL;
+    t->state.optimizer.frozen = NULL;
 }
 
 static MhoStatus open_passes(MhoTraining *t, MhoError *error)
 {
-    const size_t batch = t->batches.batch, n = t->course.net->n_nodes;
+    const size_t batch = t->batches.batch, n = t->state.net->n_nodes;
     const MhoStage *stage = mho_training_stage(t);
-    MhoStatus status = mho_pass_create(t->course.net, batch, true, &t->pass, error);
+    MhoStatus status = mho_fakequant_create(t->state.net, batch, true, &t->pass, error);
 
-    t->loss.distill = t->course.teacher ? t->input->train->distill : 0.0;
+    t->loss.distill = t->state.teacher ? t->input->train->distill : 0.0;
     if (status == MHO_OK && t->loss.distill > 0.0)
-        status = mho_pass_create(t->course.teacher, batch, false, &t->teacher, error);
+        status = mho_fakequant_create(t->state.teacher, batch, false, &t->teacher, error);
     if (status != MHO_OK || !t->injects || stage->chip || stage->kind == MHO_STAGE_FLOAT)
         return status;
     t->modes = calloc(n, sizeof *t->modes);
     t->frozen = calloc(n, sizeof *t->frozen);
-    t->course.optimizer.frozen = t->frozen;
+    t->state.optimizer.frozen = t->frozen;
     return t->modes && t->frozen ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for the modes of %zu nodes", n);
 }
 
 static void report_step(MhoTraining *t, size_t number, double loss)
 {
-    const MhoCourse *course = &t->course;
-    const size_t before = course->n_history;
+    const MhoTrainingState *state = &t->state;
+    const size_t before = state->n_history;
     char note[200], of[16] = "";
 
     if (mho_training_stage(t)->epochs > 0)
         snprintf(of, sizeof of, "/%d", mho_training_stage(t)->epochs);
     const int n =
-        snprintf(note, sizeof note, "%s epoch %d%s  loss %.4f", course->name, course->stage_epochs + 1, of, loss);
+        snprintf(note, sizeof note, "%s epoch %d%s  loss %.4f", state->name, state->stage_epochs + 1, of, loss);
     if (before > 0 && n > 0 && (size_t)n < sizeof note)
         snprintf(note + n, sizeof note - (size_t)n, "  held %.2f %%",
-                 100.0 * course->history[before - 1].held_accuracy);
+                 100.0 * state->history[before - 1].validation_accuracy);
     mho_progress_step(&t->progress, (before * t->batches.n_batches + number + 1) * t->batches.batch, note);
 }
 
 /* Stages may end early, and recoveries have no length: of these the running epoch is counted. */
 static void count_epochs_left(MhoTraining *t)
 {
-    const MhoCourse *course = &t->course;
-    const int running = mho_training_stage(t)->epochs - course->stage_epochs;
+    const MhoTrainingState *state = &t->state;
+    const int running = mho_training_stage(t)->epochs - state->stage_epochs;
     size_t left = running > 1 ? (size_t)running : 1;
 
-    for (size_t s = course->stage + 1; s < course->ladder.n; s++)
-        left += (size_t)course->ladder.stages[s].epochs;
-    t->progress.total = (course->n_history + left) * t->batches.n_batches * t->batches.batch;
+    for (size_t s = state->stage + 1; s < state->stages.n; s++)
+        left += (size_t)state->stages.stages[s].epochs;
+    t->progress.total = (state->n_history + left) * t->batches.n_batches * t->batches.batch;
 }
 
 static MhoStatus stop(const MhoTraining *t, MhoError *error)
 {
-    return mho_fail(error, MHO_STOPPED, "training stopped in stage %s, epoch %d; %s", t->course.name,
-                    t->course.stage_epochs + 1,
-                    t->course.n_history > 0 ? "--resume goes on from the epoch before" : "no epoch was finished");
+    return mho_fail(error, MHO_STOPPED, "training stopped in stage %s, epoch %d; %s", t->state.name,
+                    t->state.stage_epochs + 1,
+                    t->state.n_history > 0 ? "--resume goes on from the epoch before" : "no epoch was finished");
 }
 
 static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
@@ -142,15 +142,15 @@ static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
     const size_t n = t->batches.n_batches;
     double sum = 0.0;
     size_t all_hits = 0;
-    MhoStatus status = mho_course_reserve(&t->course, t->course.n_history + 1, error);
+    MhoStatus status = mho_history_reserve(&t->state, t->state.n_history + 1, error);
 
     if (status != MHO_OK)
         return status;
-    MhoEpoch *epoch = &t->course.history[t->course.n_history];
+    MhoEpoch *epoch = &t->state.history[t->state.n_history];
     *epoch = (MhoEpoch){0};
-    memcpy(epoch->stage, t->course.name, sizeof epoch->stage);
+    memcpy(epoch->stage, t->state.name, sizeof epoch->stage);
     count_epochs_left(t);
-    mho_batches_shuffle(&t->batches, (uint32_t)t->course.n_history);
+    mho_batches_shuffle(&t->batches, (uint32_t)t->state.n_history);
     for (size_t number = 0; number < n; number++) {
         double loss = 0.0;
         size_t hits = 0;
@@ -165,9 +165,9 @@ static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
     epoch->loss = sum / (double)n;
     epoch->train_accuracy = (double)all_hits / (double)(n * t->batches.batch);
     if (mho_training_stage(t)->kind == MHO_STAGE_QUANTIZED || mho_training_stage(t)->kind == MHO_STAGE_ALLOCATE)
-        status = mho_statistics_anew(t, error);
+        status = mho_batchnorm_reestimate(t, error);
     if (status == MHO_OK)
-        status = mho_training_judge(t, &epoch->held_accuracy, &epoch->held_loss, error);
+        status = mho_training_validate(t, &epoch->validation_accuracy, &epoch->validation_loss, error);
     epoch->seconds = mho_clock() - started;
     return status;
 }
@@ -175,62 +175,62 @@ static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
 /* Asked once an epoch: an allocator may keep what it hears. */
 static bool ends_here(const MhoTraining *t)
 {
-    const MhoCourse *course = &t->course;
+    const MhoTrainingState *state = &t->state;
     const MhoAllocation *allocation = t->input->allocation;
     const int patience = t->input->train->patience;
 
     if (mho_training_stage(t)->kind == MHO_STAGE_ALLOCATE)
-        return allocation->recovered(allocation->context, course->stage_epochs, course->best_accuracy);
-    return course->stage_epochs >= mho_training_stage(t)->epochs || (patience > 0 && course->stale_epochs >= patience);
+        return allocation->recovered(allocation->context, state->stage_epochs, state->best_accuracy);
+    return state->stage_epochs >= mho_training_stage(t)->epochs || (patience > 0 && state->stale_epochs >= patience);
 }
 
 /* Count the finished epoch, say so, keep it. */
 static MhoStatus end_epoch(MhoTraining *t, MhoError *error)
 {
-    MhoCourse *course = &t->course;
-    const MhoEpoch *epoch = &course->history[course->n_history++];
+    MhoTrainingState *state = &t->state;
+    const MhoEpoch *epoch = &state->history[state->n_history++];
     const MhoStage *stage = mho_training_stage(t);
     char of[16] = "";
 
-    course->stage_epochs++;
-    const MhoStatus status = keep_best(course, epoch->held_accuracy, error);
+    state->stage_epochs++;
+    const MhoStatus status = keep_best(state, epoch->validation_accuracy, error);
     if (status != MHO_OK)
         return status;
-    course->over = ends_here(t);
+    state->over = ends_here(t);
     if (stage->epochs > 0)
         snprintf(of, sizeof of, "/%d", stage->epochs);
     mho_log(t->input->log, MHO_LOG_INFO,
-            "stage %s  epoch %d%s  loss %.4f  train %.2f %%  held out %.2f %%  %.0f images/s  %.1f s", epoch->stage,
-            course->stage_epochs, of, epoch->loss, 100.0 * epoch->train_accuracy, 100.0 * epoch->held_accuracy,
+            "stage %s  epoch %d%s  loss %.4f  train %.2f %%  validation %.2f %%  %.0f images/s  %.1f s", epoch->stage,
+            state->stage_epochs, of, epoch->loss, 100.0 * epoch->train_accuracy, 100.0 * epoch->validation_accuracy,
             (double)(t->batches.n_batches * t->batches.batch) / epoch->seconds, epoch->seconds);
-    if (course->over && course->stage_epochs < stage->epochs)
+    if (state->over && state->stage_epochs < stage->epochs)
         mho_log(t->input->log, MHO_LOG_INFO, "stage %s  ends: no better net for %d epochs", epoch->stage,
-                course->stale_epochs);
-    return mho_checkpoint_write(t->input, course, false, error);
+                state->stale_epochs);
+    return mho_checkpoint_write(t->input, state, false, error);
 }
 
 /* The stage's best net takes the place of its last one. */
-static void end_stage(MhoCourse *course)
+static void end_stage(MhoTrainingState *state)
 {
-    mho_optimizer_destroy(&course->optimizer);
-    mho_net_destroy(course->net);
-    course->net = course->best;
-    course->best = NULL;
+    mho_optimizer_destroy(&state->optimizer);
+    mho_net_destroy(state->net);
+    state->net = state->best;
+    state->best = NULL;
 }
 
-MhoStatus mho_training_descend(MhoTraining *t, MhoError *error)
+MhoStatus mho_training_run_epochs(MhoTraining *t, MhoError *error)
 {
     const MhoStage *stage = mho_training_stage(t);
     const bool has_epochs = stage->kind == MHO_STAGE_ALLOCATE || stage->epochs > 0;
     MhoStatus status = open_passes(t, error);
 
-    while (status == MHO_OK && has_epochs && !t->course.over) {
+    while (status == MHO_OK && has_epochs && !t->state.over) {
         status = run_epoch(t, error);
         if (status == MHO_OK)
             status = end_epoch(t, error);
     }
     close_passes(t);
     if (status == MHO_OK)
-        end_stage(&t->course);
+        end_stage(&t->state);
     return status;
 }

@@ -6,7 +6,7 @@
 #include "train/train_internal.h"
 
 /* Logits (n, classes); the last batch is filled up with the set's first images, whose logits are left out. */
-static MhoStatus all_logits(MhoPass *pass, const MhoDataset *set, size_t batch, int classes, uint8_t *images,
+static MhoStatus all_logits(MhoFakeQuant *pass, const MhoDataset *set, size_t batch, int classes, uint8_t *images,
                             float *part, float *logits, MhoError *error)
 {
     const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c, width = (size_t)classes;
@@ -18,7 +18,7 @@ static MhoStatus all_logits(MhoPass *pass, const MhoDataset *set, size_t batch, 
         memcpy(images, set->images + first * bytes, n * bytes);
         for (size_t i = n; i < batch; i++)
             memcpy(images + i * bytes, set->images + (i - n) % set->n * bytes, bytes);
-        status = mho_pass_forward(pass, images, false, part, error);
+        status = mho_fakequant_forward(pass, images, false, part, error);
         memcpy(logits + first * width, part, n * width * sizeof *logits);
     }
     return status;
@@ -28,7 +28,7 @@ MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, d
                              MhoError *error)
 {
     const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c, width = (size_t)net->n_classes;
-    MhoPass *pass = NULL;
+    MhoFakeQuant *pass = NULL;
 
     *accuracy = *loss = 0.0;
     if (set->n == 0 || batch == 0)
@@ -39,7 +39,7 @@ MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, d
     if (!images || !part || !logits)
         status = mho_fail(error, MHO_MEMORY, "out of memory for classifying %zu images", set->n);
     if (status == MHO_OK)
-        status = mho_pass_create(net, batch, false, &pass, error);
+        status = mho_fakequant_create(net, batch, false, &pass, error);
     if (status == MHO_OK)
         status = all_logits(pass, set, batch, net->n_classes, images, part, logits, error);
     if (status == MHO_OK) {
@@ -48,7 +48,7 @@ MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, d
         mho_logits_score(logits, set->labels, set->n, net->n_classes, &hits, loss);
         *accuracy = (double)hits / (double)set->n;
     }
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     free(images);
     free(part);
     free(logits);

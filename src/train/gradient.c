@@ -33,14 +33,14 @@ MHO_CLONES static void scale_by(size_t n, float factor, float *x)
 }
 
 /* The gradient that a step follows, or NULL. */
-static float *followed(const MhoNet *net, MhoPass *pass, const bool *frozen, size_t node, size_t array)
+static float *followed(const MhoNet *net, MhoFakeQuant *pass, const bool *frozen, size_t node, size_t array)
 {
     if (!net->nodes[node].arrays[array].learned || (frozen && frozen[node]))
         return NULL;
-    return mho_pass_gradient(pass, node, array);
+    return mho_fakequant_gradient(pass, node, array);
 }
 
-static void scale_all(const MhoNet *net, MhoPass *pass, const bool *frozen, float factor)
+static void scale_all(const MhoNet *net, MhoFakeQuant *pass, const bool *frozen, float factor)
 {
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays; a++) {
@@ -51,7 +51,7 @@ static void scale_all(const MhoNet *net, MhoPass *pass, const bool *frozen, floa
         }
 }
 
-MhoGradient mho_gradient_watch(const MhoNet *net, MhoPass *pass, const bool *frozen, double most)
+MhoGradient mho_gradient_watch(const MhoNet *net, MhoFakeQuant *pass, const bool *frozen, double most)
 {
     MhoGradient all = {.node = -1, .array = -1};
     double sum = 0.0;

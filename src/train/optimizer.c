@@ -112,7 +112,7 @@ static MhoStatus update_array(const MhoOptimizer *optimizer, size_t node, size_t
     return status;
 }
 
-MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoPass *pass, double rate, MhoError *error)
+MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoFakeQuant *pass, double rate, MhoError *error)
 {
     MhoNet *net = optimizer->net;
     MhoStatus status = MHO_OK;
@@ -122,7 +122,7 @@ MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoPass *pass, double rate
         MhoNodeArray *weight = mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "weight") : NULL;
 
         for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
-            float *gradient = mho_pass_gradient(pass, i, a), *velocity = mho_optimizer_velocity(optimizer, i, a);
+            float *gradient = mho_fakequant_gradient(pass, i, a), *velocity = mho_optimizer_velocity(optimizer, i, a);
 
             if (!net->nodes[i].arrays[a].learned || !gradient)
                 continue;

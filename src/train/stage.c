@@ -29,7 +29,7 @@ static void unset_weight_scales(MhoNet *net)
 static bool has_unset_scales(const MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++)
-        if (mho_node_quantizer(&net->nodes[i]) && !mho_node_quantizer(&net->nodes[i])->share[0] &&
+        if (mho_node_fake_quant(&net->nodes[i]) && !mho_node_fake_quant(&net->nodes[i])->share[0] &&
             isnan(*mho_node_values(&net->nodes[i], "log_scale")))
             return true;
     return false;
@@ -59,7 +59,7 @@ MhoStatus mho_spread_images(const MhoDataset *set, size_t most, MhoDataset *spre
 static MhoStatus calibrate(const MhoTrainInput *input, MhoNet *net, MhoError *error)
 {
     MhoDataset images;
-    MhoStatus status = mho_spread_images(input->kept, CALIBRATION_IMAGES, &images, error);
+    MhoStatus status = mho_spread_images(input->training, CALIBRATION_IMAGES, &images, error);
 
     if (status != MHO_OK)
         return status;
@@ -73,7 +73,7 @@ static MhoStatus learn_ranges(const MhoTrainInput *input, MhoNet **net, MhoError
 {
     MhoDataset images;
     MhoNet *made = NULL;
-    MhoStatus status = mho_spread_images(input->kept, CALIBRATION_IMAGES, &images, error);
+    MhoStatus status = mho_spread_images(input->training, CALIBRATION_IMAGES, &images, error);
 
     if (status != MHO_OK)
         return status;
@@ -104,7 +104,7 @@ static MhoStatus quantize(const MhoTrainInput *input, const MhoStage *stage, con
     if (status == MHO_OK && has_unset_scales(*net))
         status = calibrate(input, *net, error);
     if (status == MHO_OK)
-        status = mho_net_keep_sums(previous, *net, error);
+        status = mho_net_rescale_sum_units(previous, *net, error);
     return status;
 }
 
@@ -125,7 +125,7 @@ static MhoStatus remove_batchnorm(const MhoTrainInput *input, MhoNet **net, MhoE
 MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before,
                         const MhoNet *previous, MhoNet **net, MhoError *error)
 {
-    const MhoDataset *set = input->kept;
+    const MhoDataset *set = input->training;
     MhoStatus status;
 
     *net = NULL;

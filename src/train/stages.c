@@ -1,4 +1,4 @@
-/* stages.c - the text of a training ladder, "float:6 4/4:2 2/4:4 fq:4", as stages.
+/* stages.c - the text of the stages of training, "float:6 4/4:2 2/4:4 fq:4", as stages.
  *
  *   float:E    the network with float weights, E epochs
  *   W/A:E      W-bit weights, A-bit activations, batch norm stands
@@ -19,7 +19,7 @@ static const char fq_without_epochs[] = "the word fq before it has no epochs, as
 
 static MhoStatus bad(MhoError *error, const char *word, const char *what)
 {
-    return mho_fail(error, MHO_USAGE, "train.ladder: '%s': %s", word, what);
+    return mho_fail(error, MHO_USAGE, "train.stages: '%s': %s", word, what);
 }
 
 /* A whole number within bounds that takes all of text. */
@@ -142,48 +142,48 @@ static MhoStatus follow(const MhoStage *before, MhoStage *stage, const char *wor
                    stage->kind == MHO_STAGE_FULL ? "fq behind float needs bits, as in fq 2/4:3"
                                                  : "it needs a quantized stage before it, as 4/4:2");
     if (stage->kind == MHO_STAGE_ALLOCATE && before->allocated)
-        return bad(error, word, "a ladder allocates once");
+        return bad(error, word, "a list of stages allocates once");
     if (stage->kind == MHO_STAGE_ALLOCATE && before->kind == MHO_STAGE_FULL)
         return bad(error, word, "batch norm is gone after fq, and recoveries need it; write allocate before fq");
     inherit(before, stage);
     return MHO_OK;
 }
 
-static MhoStatus add_word(MhoLadder *ladder, const char *word, bool *after_fq, MhoError *error)
+static MhoStatus add_word(MhoStages *stages, const char *word, bool *after_fq, MhoError *error)
 {
-    if (ladder->n == MHO_MAX_STAGES)
-        return bad(error, word, "a ladder has at most 32 stages");
+    if (stages->n == MHO_MAX_STAGES)
+        return bad(error, word, "a list of stages has at most 32 stages");
     if (strcmp(word, "fq") == 0 && !*after_fq) {
         *after_fq = true;
         return MHO_OK;
     }
-    MhoStage *stage = &ladder->stages[ladder->n];
+    MhoStage *stage = &stages->stages[stages->n];
     MhoStatus status = read_stage(word, *after_fq, stage, error);
     *after_fq = false;
     if (status == MHO_OK)
-        status = follow(ladder->n > 0 ? stage - 1 : NULL, stage, word, error);
-    ladder->epochs += stage->epochs;
-    ladder->n++;
+        status = follow(stages->n > 0 ? stage - 1 : NULL, stage, word, error);
+    stages->epochs += stage->epochs;
+    stages->n++;
     return status;
 }
 
-MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error)
+MhoStatus mho_stages_parse(const char *text, MhoStages *stages, MhoError *error)
 {
     char copy[MHO_TEXT_MAX], *rest = NULL;
     bool after_fq = false;
     MhoStatus status = MHO_OK;
 
-    memset(ladder, 0, sizeof *ladder);
+    memset(stages, 0, sizeof *stages);
     if (strlen(text) >= sizeof copy)
-        return mho_fail(error, MHO_USAGE, "train.ladder: the text is too long");
+        return mho_fail(error, MHO_USAGE, "train.stages: the text is too long");
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, " \t", &rest); word && status == MHO_OK; word = strtok_r(NULL, " \t", &rest))
-        status = add_word(ladder, word, &after_fq, error);
+        status = add_word(stages, word, &after_fq, error);
     if (status != MHO_OK)
         return status;
     if (after_fq)
         return bad(error, "fq", "epochs are missing, as in fq:3");
-    if (ladder->n == 0)
-        return mho_fail(error, MHO_USAGE, "train.ladder: no stage; write for instance float:6 4/4:2 2/4:4 fq:4");
+    if (stages->n == 0)
+        return mho_fail(error, MHO_USAGE, "train.stages: no stage; write for instance float:6 4/4:2 2/4:4 fq:4");
     return MHO_OK;
 }

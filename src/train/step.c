@@ -7,7 +7,7 @@
 /* Training steps are numbered over all stages. */
 static uint32_t step_number(const MhoTraining *t, size_t number)
 {
-    return (uint32_t)(t->course.n_history * t->batches.n_batches + number);
+    return (uint32_t)(t->state.n_history * t->batches.n_batches + number);
 }
 
 /* How far the running stage is before batch `number`, 0..1. A recovery has no length of its own: its epochs are alike.
@@ -17,7 +17,7 @@ static double progress_of(const MhoTraining *t, size_t number)
     const MhoStage *stage = mho_training_stage(t);
     const double epoch = (double)number / (double)t->batches.n_batches;
 
-    return stage->kind == MHO_STAGE_ALLOCATE ? epoch : (t->course.stage_epochs + epoch) / stage->epochs;
+    return stage->kind == MHO_STAGE_ALLOCATE ? epoch : (t->state.stage_epochs + epoch) / stage->epochs;
 }
 
 void mho_training_set_chip(MhoTraining *t, size_t number)
@@ -28,7 +28,7 @@ void mho_training_set_chip(MhoTraining *t, size_t number)
                                                          t->input->seed, step, progress_of(t, number)),
                              .temperature = config->chip.temperature};
 
-    mho_pass_set_chip(t->pass, config, at, step);
+    mho_fakequant_set_chip(t->pass, config, at, step);
 }
 
 /* Injected noise of quantized stages, the layers' turns, or a chip. */
@@ -36,18 +36,18 @@ static void disturb(MhoTraining *t, size_t number)
 {
     const MhoTrainParams *params = t->input->train;
     const MhoStage *stage = mho_training_stage(t);
-    const MhoPassNoise noise = {.weight = params->noise_weight,
+    const MhoFakeQuantNoise noise = {.weight = params->noise_weight,
                                 .activation = params->noise_activation,
                                 .sum = params->noise_sum,
                                 .seed = t->input->seed,
                                 .step = step_number(t, number)};
 
-    mho_pass_set_noise(t->pass, stage->kind == MHO_STAGE_FLOAT || stage->chip ? NULL : &noise);
+    mho_fakequant_set_noise(t->pass, stage->kind == MHO_STAGE_FLOAT || stage->chip ? NULL : &noise);
     if (stage->chip)
         mho_training_set_chip(t, number);
     if (t->modes) {
-        mho_staged_modes(t->course.net, progress_of(t, number), params->staged_layers, t->modes, t->frozen);
-        mho_pass_set_modes(t->pass, t->modes, t->input->seed, noise.step);
+        mho_staged_modes(t->state.net, progress_of(t, number), params->gradual_layers, t->modes, t->frozen);
+        mho_fakequant_set_modes(t->pass, t->modes, t->input->seed, noise.step);
     }
 }
 
@@ -63,21 +63,21 @@ static bool is_finite(const MhoNet *net)
 
 static MhoStatus diverged(const MhoTraining *t, size_t number, const char *what, MhoError *error)
 {
-    static const char *const rates[] = {[MHO_STAGE_FLOAT] = "train.rate",
-                                        [MHO_STAGE_QUANTIZED] = "train.quant_rate",
-                                        [MHO_STAGE_FULL] = "train.quant_rate",
-                                        [MHO_STAGE_ALLOCATE] = "allocate.rate_high"};
+    static const char *const rates[] = {[MHO_STAGE_FLOAT] = "train.learning_rate",
+                                        [MHO_STAGE_QUANTIZED] = "train.quant_learning_rate",
+                                        [MHO_STAGE_FULL] = "train.quant_learning_rate",
+                                        [MHO_STAGE_ALLOCATE] = "allocate.learning_rate_high"};
 
     return mho_fail(error, MHO_FAILED,
                     "training diverged: %s is not finite in stage %s, epoch %d, step %zu; a lower %s may help, or "
                     "train.gradient_clip",
-                    what, t->course.name, t->course.stage_epochs + 1, number + 1,
+                    what, t->state.name, t->state.stage_epochs + 1, number + 1,
                     rates[mho_training_stage(t)->kind]);
 }
 
 static MhoStatus watch(MhoTraining *t, size_t number, MhoError *error)
 {
-    const MhoNet *net = t->course.net;
+    const MhoNet *net = t->state.net;
     const MhoGradient gradient = mho_gradient_watch(net, t->pass, t->frozen, t->input->train->gradient_clip);
     char what[3 * MHO_NAME_MAX];
 
@@ -87,7 +87,7 @@ static MhoStatus watch(MhoTraining *t, size_t number, MhoError *error)
         snprintf(what, sizeof what, "the gradient of %s/%s", node->name, node->arrays[gradient.array].name);
         return diverged(t, number, what, error);
     }
-    t->course.history[t->course.n_history].gradient_norm += gradient.norm / (double)t->batches.n_batches;
+    t->state.history[t->state.n_history].gradient_norm += gradient.norm / (double)t->batches.n_batches;
     return MHO_OK;
 }
 
@@ -95,14 +95,14 @@ static double rate_of(const MhoTraining *t, size_t number)
 {
     const MhoStage *stage = mho_training_stage(t);
     const MhoTrainParams *params = t->input->train;
-    const double recipe = stage->kind == MHO_STAGE_FLOAT ? params->rate : params->quant_rate;
-    const double done = t->course.stage_epochs + ((double)number + 1.0) / (double)t->batches.n_batches;
+    const double recipe = stage->kind == MHO_STAGE_FLOAT ? params->learning_rate : params->quant_learning_rate;
+    const double done = t->state.stage_epochs + ((double)number + 1.0) / (double)t->batches.n_batches;
     double turn = done;
 
     if (stage->kind == MHO_STAGE_ALLOCATE)
         return t->input->allocation->rate(t->input->allocation->context, done);
-    if (t->modes) { /* every turn is a training of its own: the whole course of the rate, played faster */
-        const int turns = mho_staged_turns(t->course.net, params->staged_layers);
+    if (t->modes) { /* every turn is a training of its own: the whole state of the rate, played faster */
+        const int turns = mho_staged_turns(t->state.net, params->gradual_layers);
         const double before = progress_of(t, number) * turns;
         const double step = turns / (stage->epochs * (double)t->batches.n_batches);
 
@@ -113,24 +113,24 @@ static double rate_of(const MhoTraining *t, size_t number)
 
 MhoStatus mho_training_step(MhoTraining *t, size_t number, double *loss, size_t *hits, MhoError *error)
 {
-    MhoEpoch *epoch = &t->course.history[t->course.n_history];
+    MhoEpoch *epoch = &t->state.history[t->state.n_history];
     MhoStatus status = MHO_OK;
 
     mho_batches_fill(&t->batches, number);
     disturb(t, number);
     if (t->teacher)
-        status = mho_pass_forward(t->teacher, t->batches.images, false, t->teacher_logits, error);
+        status = mho_fakequant_forward(t->teacher, t->batches.images, false, t->teacher_logits, error);
     if (status == MHO_OK)
-        status = mho_pass_forward(t->pass, t->batches.images, true, t->logits, error);
+        status = mho_fakequant_forward(t->pass, t->batches.images, true, t->logits, error);
     if (status != MHO_OK)
-        return is_finite(t->course.net) ? status : diverged(t, number, "a weight or scale", error);
-    *loss = mho_loss(&t->loss, t->batches.batch, t->course.net->n_classes, t->logits, t->batches.labels,
+        return is_finite(t->state.net) ? status : diverged(t, number, "a weight or scale", error);
+    *loss = mho_loss(&t->loss, t->batches.batch, t->state.net->n_classes, t->logits, t->batches.labels,
                      t->teacher_logits, t->d_logits, hits);
     if (!isfinite(*loss))
         return diverged(t, number, "the loss", error);
-    epoch->rate = rate_of(t, number);
-    status = mho_pass_backward(t->pass, t->d_logits, error);
+    epoch->learning_rate = rate_of(t, number);
+    status = mho_fakequant_backward(t->pass, t->d_logits, error);
     if (status == MHO_OK)
         status = watch(t, number, error);
-    return status == MHO_OK ? mho_optimizer_step(&t->course.optimizer, t->pass, epoch->rate, error) : status;
+    return status == MHO_OK ? mho_optimizer_step(&t->state.optimizer, t->pass, epoch->learning_rate, error) : status;
 }

@@ -6,7 +6,7 @@
 #include "net/fakequant/fakequant.h"
 #include "train/train.h"
 
-/* ladder.c */
+/* stages.c */
 
 typedef enum MhoStageKind {
     MHO_STAGE_FLOAT,
@@ -27,15 +27,15 @@ typedef struct MhoStage {
 
 enum { MHO_MAX_STAGES = 32, MHO_MAX_STAGE_EPOCHS = 100000 };
 
-typedef struct MhoLadder {
+typedef struct MhoStages {
     MhoStage stages[MHO_MAX_STAGES];
     size_t n;
     int epochs; /* of all stages but "allocate" */
-} MhoLadder;
+} MhoStages;
 
 /* "float:6 4/4:2 2/4:4 allocate fq:4@0.002 chip:2" -> stages. USAGE names the bad word and says what is wrong with it.
  */
-MhoStatus mho_ladder_parse(const char *text, MhoLadder *ladder, MhoError *error) MHO_CHECKED;
+MhoStatus mho_stages_parse(const char *text, MhoStages *stages, MhoError *error) MHO_CHECKED;
 
 /* loss.c */
 
@@ -103,7 +103,7 @@ MhoStatus mho_optimizer_create(MhoNet *net, const MhoTrainParams *params, MhoOpt
                                MhoError *error) MHO_CHECKED;
 void mho_optimizer_destroy(MhoOptimizer *optimizer);
 float *mho_optimizer_velocity(const MhoOptimizer *optimizer, size_t node, size_t array); /* (n) or NULL */
-MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoPass *pass, double rate, MhoError *error) MHO_CHECKED;
+MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoFakeQuant *pass, double rate, MhoError *error) MHO_CHECKED;
 void mho_sgd_update(size_t n, float rate, float momentum, float decay, const float *gradient, float *velocity,
                     float *value);
 
@@ -141,21 +141,21 @@ typedef struct MhoGradient {
 } MhoGradient;
 /* Norm over the learned arrays of nodes that are not frozen (n_nodes; NULL: none is), with respect to what is stored;
  * gradients are scaled down to a norm of `most` (0: they are not). */
-MhoGradient mho_gradient_watch(const MhoNet *net, MhoPass *pass, const bool *frozen, double most);
+MhoGradient mho_gradient_watch(const MhoNet *net, MhoFakeQuant *pass, const bool *frozen, double most);
 
 /* checkpoint.c */
 
 /* One finished epoch. */
 typedef struct MhoEpoch {
     char stage[MHO_NAME_MAX];
-    double loss, train_accuracy, held_loss, held_accuracy, rate; /* rate: at the end of the epoch */
+    double loss, train_accuracy, validation_loss, validation_accuracy, learning_rate; /* learning_rate: at the end of the epoch */
     double gradient_norm; /* mean over the steps, before clipping */
     double seconds;
 } MhoEpoch;
 
 /* Where training is. */
-typedef struct MhoCourse {
-    MhoLadder ladder;
+typedef struct MhoTrainingState {
+    MhoStages stages;
     size_t stage;            /* running stage */
     char name[MHO_NAME_MAX]; /* of the running stage, or of the running recovery of stage "allocate" */
     int stage_epochs;        /* epochs done in it */
@@ -165,45 +165,45 @@ typedef struct MhoCourse {
     size_t n_history;        /* epochs done in all stages */
     size_t capacity;
     MhoNet *net, *teacher;   /* teacher: NULL in the first stage */
-    MhoNet *best;            /* of this stage on the held-out images: what the stage hands on. NULL: none yet */
+    MhoNet *best;            /* of this stage on the validation images: what the stage hands on. NULL: none yet */
     double best_accuracy;
     MhoOptimizer optimizer;
     bool resumed;            /* net and optimizer are those of a checkpoint in this stage */
-} MhoCourse;
+} MhoTrainingState;
 
 /* Room in the history for n epochs at least. */
-MhoStatus mho_course_reserve(MhoCourse *course, size_t n, MhoError *error) MHO_CHECKED;
+MhoStatus mho_history_reserve(MhoTrainingState *state, size_t n, MhoError *error) MHO_CHECKED;
 
-/* Hand the course to the callback as a record; final: without teacher and optimizer. */
-MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoCourse *course, bool final,
+/* Hand the state to the callback as a record; final: without teacher and optimizer. */
+MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoTrainingState *state, bool final,
                                MhoError *error) MHO_CHECKED;
 /* Fill stage, history, net, teacher and optimizer from input->resume. */
-MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoCourse *course, MhoError *error) MHO_CHECKED;
+MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoTrainingState *state, MhoError *error) MHO_CHECKED;
 /* Fill history and net from input->start: the first stage is done. */
-MhoStatus mho_checkpoint_start(const MhoTrainInput *input, MhoCourse *course, MhoError *error) MHO_CHECKED;
+MhoStatus mho_checkpoint_start(const MhoTrainInput *input, MhoTrainingState *state, MhoError *error) MHO_CHECKED;
 
 /* One call of mho_train. */
 typedef struct MhoTraining {
     const MhoTrainInput *input;
-    MhoCourse course;
+    MhoTrainingState state;
     MhoBatches batches;
-    MhoDataset judged; /* held-out images of accuracies on chips */
+    MhoDataset judged; /* validation images of accuracies on chips */
     MhoLoss loss;
     bool injects;                              /* weights learn by injected noise */
-    MhoPass *pass, *teacher;                   /* of the running stage; teacher: NULL when it has no weight */
+    MhoFakeQuant *pass, *teacher;                   /* of the running stage; teacher: NULL when it has no weight */
     uint8_t *modes;                            /* (n_nodes) of the running stage; NULL: codes everywhere */
     bool *frozen;                              /* (n_nodes), with modes */
     float *logits, *teacher_logits, *d_logits; /* (batch, classes) */
     MhoProgress progress;
 } MhoTraining;
 
-/* course.c */
+/* state.c */
 
 const MhoStage *mho_training_stage(const MhoTraining *t); /* the running one */
-/* Accuracy and loss of the running net on held-out images: in a chip stage, on chips. */
-MhoStatus mho_training_judge(MhoTraining *t, double *accuracy, double *loss, MhoError *error) MHO_CHECKED;
+/* Accuracy and loss of the running net on validation images: in a chip stage, on chips. */
+MhoStatus mho_training_validate(MhoTraining *t, double *accuracy, double *loss, MhoError *error) MHO_CHECKED;
 /* From the net of a stage or recovery to its best one, epoch by epoch. */
-MhoStatus mho_training_descend(MhoTraining *t, MhoError *error) MHO_CHECKED;
+MhoStatus mho_training_run_epochs(MhoTraining *t, MhoError *error) MHO_CHECKED;
 /* Start to count at the running net, the first one to beat where it is `judged`. */
 MhoStatus mho_training_begin(MhoTraining *t, bool judged, MhoError *error) MHO_CHECKED;
 
@@ -223,6 +223,6 @@ void mho_training_set_chip(MhoTraining *t, size_t number);
  * in codes, in chip stages through chips. Ternary weights that sit on a threshold flip until the last step, and the
  * running average lags behind them (Nagel et al., "Overcoming oscillations in quantization-aware training", ICML 2022).
  */
-MhoStatus mho_statistics_anew(MhoTraining *t, MhoError *error) MHO_CHECKED;
+MhoStatus mho_batchnorm_reestimate(MhoTraining *t, MhoError *error) MHO_CHECKED;
 
 #endif

@@ -14,17 +14,17 @@
 static const MhoParam train_params[] = {
     TRAIN_TEXT("net", net, "allconv", "built-in network: lenet, allconv or resnet20"),
     TRAIN_REAL("width", width, 1.0, 0.01, 100.0, "", "multiplies the channels of the network's layers"),
-    TRAIN_TEXT("ladder", ladder, "float:12 2/4:12 fq:0",
+    TRAIN_TEXT("stages", stages, "float:12 2/4:12 fq:0",
                "stages:epochs[@rate]: float, then weight bits / activation bits, then fq: batch norm removed; chip: "
                "through train.chip; allocate (no epochs): bits layer by layer"),
     TRAIN_INT("batch", batch, 128, 1, 65536, "images", "images a step"),
-    TRAIN_REAL("rate", rate, 0.1, 0.0, 100.0, "", "peak learning rate of the float stage"),
-    TRAIN_REAL("quant_rate", quant_rate, 0.02, 0.0, 100.0, "", "peak learning rate of the other stages"),
+    TRAIN_REAL("learning_rate", learning_rate, 0.1, 0.0, 100.0, "", "peak learning rate of the float stage"),
+    TRAIN_REAL("quant_learning_rate", quant_learning_rate, 0.02, 0.0, 100.0, "", "peak learning rate of the other stages"),
     TRAIN_REAL("momentum", momentum, 0.9, 0.0, 0.9999, "", "of Nesterov's gradient descent"),
     TRAIN_REAL("weight_decay", weight_decay, 5e-4, 0.0, 1.0, "", "on weights; never on scales, shifts and batch norm"),
     TRAIN_REAL("label_smoothing", label_smoothing, 0.0, 0.0, 0.9, "", "share of the target spread over all classes"),
     {"schedule", MHO_CHOICE, offsetof(MhoTrainParams, schedule), MHO_SCHEDULE_COSINE, 0, 2, "",
-     "course of the rate in a stage: to zero as a cosine, in steps, or constant", "cosine step constant", NULL},
+     "state of the rate in a stage: to zero as a cosine, in steps, or constant", "cosine step constant", NULL},
     TRAIN_REAL("warmup", warmup, 0.5, 0.0, 1e5, "epochs", "the rate rises from zero at the start of every stage"),
     TRAIN_REAL("step_epochs", step_epochs, 30.0, 0.001, 1e5, "epochs", "length of a step of schedule = step"),
     TRAIN_REAL("step_factor", step_factor, 0.1, 0.0, 1.0, "", "the rate's factor after each step of schedule = step"),
@@ -38,24 +38,24 @@ static const MhoParam train_params[] = {
                "Gaussian noise on activations in quantized stages"),
     TRAIN_REAL("noise.sum", noise_sum, 0.0, 0.0, 100.0, "LSB",
                "Gaussian noise on sums before rounding, in steps of the output's quantizer"),
-    TRAIN_INT("held_out", held_out, 5000, 1, 100000000, "images", "training images kept for validation"),
+    TRAIN_INT("validation", validation, 5000, 1, 100000000, "images", "training images kept for validation"),
     TRAIN_INT("limit", limit, 0, 0, 100000000, "images", "first n training images; 0: all"),
-    TRAIN_INT("staged.layers", staged_layers, 1, 0, 4096, "layers",
+    TRAIN_INT("staged.layers", gradual_layers, 1, 0, 4096, "layers",
               "layers that learn together where the quantizer of weights injects noise, one group after the other, "
-              "each with the whole course of the rate; 0: all at once"),
-    {"staged.noise", MHO_BOOL, offsetof(MhoTrainParams, staged_noise), 1, 0, 1, "",
+              "each with the whole state of the rate; 0: all at once"),
+    {"staged.noise", MHO_BOOL, offsetof(MhoTrainParams, gradual_noise), 1, 0, 1, "",
      "off: where the quantizer of weights injects noise, layers learn through their codes instead, all at once", NULL,
      NULL},
     TRAIN_INT("patience", patience, 0, 0, MHO_MAX_STAGE_EPOCHS, "epochs",
-              "epochs in a row without a better net on held-out images that end a stage; 0: never"),
+              "epochs in a row without a better net on validation images that end a stage; 0: never"),
     TRAIN_REAL("gradient_clip", gradient_clip, 0.0, 0.0, 1e6, "", "largest norm of all gradients of a step; 0: none"),
     TRAIN_REAL("weight_clip", weight_clip, 0.0, 0.0, 100.0, "",
                "weights stay within this many standard deviations of their layer; 0: anywhere"),
     TRAIN_TEXT("chip", chip, "",
                "the chip of stages chip, and of layers that compete on a chip: key=value, relative to chip., as "
                "\"cell.name=pcm time=86400\""),
-    TRAIN_INT("chip_repeat", chip_repeat, 2, 1, 1000, "chips",
-              "chips that the held-out accuracy of a chip stage, or of a recovery on the chip, is taken over"),
+    TRAIN_INT("validation_chips", validation_chips, 2, 1, 1000, "chips",
+              "chips that the validation accuracy of a chip stage, or of a recovery on the chip, is taken over"),
     {"chip_curriculum", MHO_CHOICE, offsetof(MhoTrainParams, chip_curriculum), MHO_CURRICULUM_FIXED, 0, 2, "",
      "time since programming of a chip stage's steps: the chip's, log-uniform from 20 s to it, or up to a limit that "
      "grows to it over the stage (over each epoch of a recovery)", "fixed spread growing", NULL},
@@ -64,14 +64,14 @@ static const MhoParam train_params[] = {
 static MhoStatus check_train(const void *block, MhoError *error)
 {
     const MhoTrainParams *params = block;
-    MhoLadder ladder;
+    MhoStages stages;
 
-    return mho_ladder_parse(params->ladder, &ladder, error);
+    return mho_stages_parse(params->stages, &stages, error);
 }
 
-const MhoModel mho_train_model = {
+const MhoDescriptor mho_train_descriptor = {
     .name = "train",
-    .summary = "the recipe that makes a network: float, then down a ladder of precisions, then without batch norm",
+    .summary = "the recipe that makes a network: float, then down a list of stages of precisions, then without batch norm",
     .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
     .params_size = sizeof(MhoTrainParams),
     .params = train_params,
@@ -97,7 +97,7 @@ static const MhoParam quant_params[] = {
      "when batch norm is removed, its shift becomes always-on array rows, or is dropped", "row none", NULL},
 };
 
-const MhoModel mho_quant_model = {
+const MhoDescriptor mho_quant_descriptor = {
     .name = "quant",
     .summary = "how weights and activations become codes",
     .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",

@@ -47,9 +47,9 @@ data:
 train:
   net: allconv
   width: 0.25
-  ladder: "float:2 fq 2/4:2"
+  stages: "float:2 fq 2/4:2"
   batch: 32
-  held_out: 64
+  validation: 64
 chip:
   cell: {{name: pcm}}
   time: 3600

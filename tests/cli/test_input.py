@@ -85,7 +85,7 @@ def test_set(place):
     place.refused(2, ["--set", "chip.noise"], "sweep", study, "--set", "chip.noise=0,,1")
     place.refused(2, ["eval", "several"], "eval", trained(place), "--set", "chip.noise=0,1")
     place.refused(2, ["-o", "--trace"], "eval", trained(place), "-o", "nothing.h5")
-    place.done("train", place.study("float.yaml", model="float.h5"), "--set", "train.ladder=float:1", "--quiet")
+    place.done("train", place.study("float.yaml", model="float.h5"), "--set", "train.stages=float:1", "--quiet")
     place.refused(2, ["--layers", "quant.weight.bits=8"], "eval", "float.h5", "--layers", "--set", f"data.name={place.test}")
     place.refused(2, ["quant.weight.bits", "quantized"], "eval", trained(place), "--set", "quant.weight.bits=7", "--set",
                   f"data.name={place.test}", "--set", f"data.train={place.train}")
@@ -117,7 +117,7 @@ def test_refused_before_training(place):
 
     refused(2, "{recipe}", "  train.noise.weight: [0, 0.3]\n")
     other = place.folder / "untrained_{recipe}.h5"
-    refused(2, "{recipe}", "  train.rate: [0.1, 0.2]\n", "--set", f"model=[{other}, {model}]")
+    refused(2, "{recipe}", "  train.learning_rate: [0.1, 0.2]\n", "--set", f"model=[{other}, {model}]")
     refused(2, ["pcn", "'pcm'"], "  chip.cell.name: [pcm, pcn]\n")
     refused(2, [str(path), "never overwritten"], "  chip.noise: [0, 2]\n", "-o", path)
 
@@ -126,7 +126,7 @@ def test_chip_of_training(place):
     """A chip stage does not see the study's chip: said where no other is named."""
     study = place.study("chip_stage.yaml")
     for chip, empty in [("", True), ("cell.name=pcm time=3600", False)]:
-        process = place.run("train", study, "-o", "chip_stage.h5", "-j", "1", "--set", "train.ladder=float:0 4/4:0 chip:1",
+        process = place.run("train", study, "-o", "chip_stage.h5", "-j", "1", "--set", "train.stages=float:0 4/4:0 chip:1",
                             "--set", f"train.chip={chip}")
         assert process.returncode == 0 and ("train.chip is empty" in process.stderr) == empty, process.stderr
 
@@ -135,7 +135,7 @@ def test_converters_of_the_model(place):
     """Bits of converters that no layer takes are refused, in a sweep too; what the layers have is left alone."""
     study = place.study("converters.yaml", model="converters.h5")
     study.write_text(study.read_text().replace('"float:2 fq 2/4:2"', '"float:1 8/8:0 allocate"\n  chip: cell.name=pcm') +
-                     "allocate: {feedback: chip, adc_rungs: 7 5, moves: 1, probe_images: 10, recovery_epochs: 1}\n")
+                     "allocate: {feedback: chip, adc_bit_widths: 7 5, moves: 1, trial_images: 10, recovery_epochs: 1}\n")
     place.done("train", study, "-j", "1", "--quiet")
     place.done("sweep", study, "-o", "converters_default.h5", "--quiet")
     place.refused(2, ["chip.adc.uniform.bits", "change nothing"], "sweep", study, "-o", "converters_6.h5", "--quiet", "--set",
@@ -283,7 +283,7 @@ def test_results_are_kept(place):
 def test_retrain(place):
     """--retrain makes every model of a sweep once more, and once what they share; the same recipe gives the same bytes, so the result stays."""
     folder = fresh(place, "retrain")
-    study = place.study("retrain.yaml", "  train.quant_rate: [0.01, 0.02]\n  chip.noise: [0, 1]\n", model=folder / "{recipe}.h5")
+    study = place.study("retrain.yaml", "  train.quant_learning_rate: [0.01, 0.02]\n  chip.noise: [0, 1]\n", model=folder / "{recipe}.h5")
     place.done("sweep", study, "-o", "retrain.h5", "-j", "1", "--quiet")
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert len(before) == 3 and sum(path.name.startswith("float-") for path in before) == 1, before
@@ -299,8 +299,8 @@ def test_train_makes_one_model(place):
     chip = place.study("chips.yaml", "  chip.noise: [0, 1]\n  chip.cell.name: [ideal, pcm]\n", model=folder / "one.h5")
     place.done("train", chip, "-j", "1", "--quiet")
     assert (folder / "one.h5").exists()
-    several = place.study("recipes.yaml", "  train.rate: [0.1, 0.2]\n", model=folder / "{recipe}.h5")
-    place.refused(2, ["train.rate", "mho sweep"], "train", several)
+    several = place.study("recipes.yaml", "  train.learning_rate: [0.1, 0.2]\n", model=folder / "{recipe}.h5")
+    place.refused(2, ["train.learning_rate", "mho sweep"], "train", several)
 
 
 def test_experiment_needs_its_axis(place):

@@ -20,23 +20,23 @@ def test_shared_float(place):
     study = place.study("family.yaml", model=folder / "f_{recipe}.h5")
     train = ["-j", "1", "--set", "train.crop=1"]
     for rate in ["0.02", "0.01"]:
-        place.done("train", study, *train, "--set", f"train.quant_rate={rate}", "-o", f"straight{rate}.h5", "--quiet")
-    first = place.run("train", study, *train, "--set", "train.quant_rate=0.02")
+        place.done("train", study, *train, "--set", f"train.quant_learning_rate={rate}", "-o", f"straight{rate}.h5", "--quiet")
+    first = place.run("train", study, *train, "--set", "train.quant_learning_rate=0.02")
     assert trained_epochs(first) == ["float"] * 2 + ["fq 2/4"] * 2, first.stderr
-    second = place.run("train", study, *train, "--set", "train.quant_rate=0.01")
+    second = place.run("train", study, *train, "--set", "train.quant_learning_rate=0.01")
     assert trained_epochs(second) == ["fq 2/4"] * 2, second.stderr
     for process, rate in [(first, "0.02"), (second, "0.01")]:
-        assert place.digest(process.stdout.strip()) == place.digest(f"straight{rate}.h5"), f"quant_rate {rate}: not the straight run's bytes"
+        assert place.digest(process.stdout.strip()) == place.digest(f"straight{rate}.h5"), f"quant_learning_rate {rate}: not the straight run's bytes"
     shared = list(folder.glob("f_float-*.h5"))
     assert len(shared) == 1 and len(list(folder.iterdir())) == 3, list(folder.iterdir())
-    place.done("train", study, *train, "--set", "train.ladder=float:2", "-o", "float.h5", "--quiet")
+    place.done("train", study, *train, "--set", "train.stages=float:2", "-o", "float.h5", "--quiet")
     expected = place.digest("float.h5")
     assert place.digest(shared[0]) == expected, "the shared net is not the float recipe's"
     # another seed has another one; a damaged one is made again
     place.done("train", study, *train, "--set", "seed=4", "--quiet")
     assert len(list(folder.glob("f_float-*.h5"))) == 2
     shared[0].write_bytes(shared[0].read_bytes()[:-3000])
-    process = place.run("train", study, *train, "--set", "train.quant_rate=0.03")
+    process = place.run("train", study, *train, "--set", "train.quant_learning_rate=0.03")
     assert trained_epochs(process)[:2] == ["float"] * 2 and "trained again" in process.stderr, process.stderr
     assert place.digest(shared[0]) == expected
 
@@ -60,25 +60,25 @@ def test_seeds(place):
 def test_chips_in_training(place):
     """A stage through the device model: the chip of the recipe acts, as text or mapping, and the study's own chip does not."""
     study = place.study("hardware.yaml")
-    ladder = ["-j", "1", "--quiet", "--set", "train.ladder=float:1 4/4:1 chip:1"]
+    stages = ["-j", "1", "--quiet", "--set", "train.stages=float:1 4/4:1 chip:1"]
     digests = {}
     for name, sets in {"pcm": ["train.chip=time=3600 cell.name=pcm"], "mapping": ["train.chip.cell.name=pcm", "train.chip.time=3600"],
                        "fresh": ["train.chip=cell.name=pcm"], "other": ["train.chip=time=3600 cell.name=pcm", "chip.noise=0.5"]}.items():
-        place.done("train", study, *ladder, *[word for pair in sets for word in ("--set", pair)], "-o", f"{name}.h5")
+        place.done("train", study, *stages, *[word for pair in sets for word in ("--set", pair)], "-o", f"{name}.h5")
         digests[name] = place.digest(f"{name}.h5")
     assert digests["pcm"] == digests["mapping"] == digests["other"] != digests["fresh"], digests
-    place.refused(2, ["train.chip", "train.ladder"], "train", study, "--set", "train.chip=cell.name=pcm", "-o", "none.h5")
-    place.refused(2, ["train.chip", "'chip.cell.name'"], "train", study, *ladder, "--set", "train.chip=cell.nam=pcm", "-o", "none.h5")
+    place.refused(2, ["train.chip", "train.stages"], "train", study, "--set", "train.chip=cell.name=pcm", "-o", "none.h5")
+    place.refused(2, ["train.chip", "'chip.cell.name'"], "train", study, *stages, "--set", "train.chip=cell.nam=pcm", "-o", "none.h5")
     text = study.read_text().replace("train:\n", "train:\n  chip: {cell: {name: pcm}, time: 3600}\n")
     study.write_text(text)
-    place.done("train", study, *ladder, "-o", "yaml.h5")
+    place.done("train", study, *stages, "-o", "yaml.h5")
     assert place.digest("yaml.h5") == digests["pcm"]
 
 
 def test_allocation(place):
     """Layers compete: the path is told move by move, the net has those bits, and the budget holds."""
     study = place.study("allocate.yaml")
-    sets = ["train.ladder=float:1 8/8:1 allocate", "allocate.rungs=8 4", "allocate.size=4.5", "allocate.recovery_epochs=1", "allocate.probe_images=64"]
+    sets = ["train.stages=float:1 8/8:1 allocate", "allocate.bit_widths=8 4", "allocate.size=4.5", "allocate.recovery_epochs=1", "allocate.trial_images=64"]
     command = ["train", study, "-j", "1", "--quiet", *[word for pair in sets for word in ("--set", pair)]]
     place.done(*command, "-o", "allocated.h5")
     shown = place.done("show", "allocated.h5")
@@ -91,7 +91,7 @@ def test_allocation(place):
     bits = dict(re.findall(r"^(\S+) +(\d+) +\d+ +8 .*%", layers, re.M))
     assert {name for name, value in bits.items() if value == "4"} == {layer for _, layer, _ in moves}, (bits, moves)
     place.refused(2, ["allocate.size", "smallest"], *command, "--set", "allocate.size=2", "-o", "none.h5")
-    place.refused(2, ["allocate.size", "train.ladder"], "train", study, "--set", "allocate.size=4", "-o", "none.h5")
+    place.refused(2, ["allocate.size", "train.stages"], "train", study, "--set", "allocate.size=4", "-o", "none.h5")
 
 
 if __name__ == "__main__":

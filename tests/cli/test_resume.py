@@ -201,11 +201,11 @@ def test_train_killed(place):
 
 
 METHODS = {
-    "ladder": [],
-    "uniq": ["train.ladder=float:1 4/8:2", "quant.weight.name=uniq", "train.staged.layers=2"],
-    "chip": ["train.ladder=float:1 4/4:1 chip:2", "train.chip=cell.name=pcm time=3600", "train.chip_curriculum=growing"],
-    "allocate": ["train.ladder=float:1 8/8:1 allocate", "allocate.rungs=8 4", "allocate.size=5", "allocate.recovery_epochs=1",
-                 "allocate.probe_images=32"],
+    "stages": [],
+    "uniq": ["train.stages=float:1 4/8:2", "quant.weight.name=uniq", "train.gradual.layers=2"],
+    "chip": ["train.stages=float:1 4/4:1 chip:2", "train.chip=cell.name=pcm time=3600", "train.chip_curriculum=growing"],
+    "allocate": ["train.stages=float:1 8/8:1 allocate", "allocate.bit_widths=8 4", "allocate.size=5", "allocate.recovery_epochs=1",
+                 "allocate.trial_images=32"],
 }
 
 
@@ -300,10 +300,10 @@ def test_no_test_images_needed(place):
     """Training, calibration and quantization never open the test files: they succeed without them."""
     folder = fresh(place, "no_test")
     study = place.study("held.yaml", "  chip.noise: [0, 1]\n", test=f"idx:{folder}/none,{folder}/none", model=folder / "model.h5")
-    place.done("sweep", study, "-o", folder / "held.h5", "--set", "data.split=held", "--quiet")
+    place.done("sweep", study, "-o", folder / "held.h5", "--set", "data.split=validation", "--quiet")
     place.refused(2, "none", "sweep", study, "-o", folder / "test.h5")
-    floats = ["--set", "train.ladder=float:1", "--set", "quant.weight.bits=8", "--set", "quant.activation.bits=8"]
-    place.done("sweep", study, "-o", folder / "quantized.h5", "--set", "data.split=held", "--set", f"model={folder}/float.h5", *floats, "--quiet")
+    floats = ["--set", "train.stages=float:1", "--set", "quant.weight.bits=8", "--set", "quant.activation.bits=8"]
+    place.done("sweep", study, "-o", folder / "quantized.h5", "--set", "data.split=validation", "--set", f"model={folder}/float.h5", *floats, "--quiet")
 
 
 def test_no_test_images_of_a_named_set(place):
@@ -341,7 +341,7 @@ def test_other_commands(place):
     assert "chip.cell.pcm." in place.done("describe", "pcm")
     assert "does not use: chip.time" in place.done("describe", "cell.ideal")
     assert "does not use" not in place.done("describe", "ccq"), "keys of chips mean nothing to an allocator"
-    assert "train.ladder" in place.done("describe", "train")
+    assert "train.stages" in place.done("describe", "train")
     assert place.done("describe").count("source:") > 20
     text = place.done("eval", place.model, *data, "--set", "chip.cell.name=pcm", "--layers")
     assert "integer network" in text and "95 % interval" in text and "conv1" in text and "SNR dB" in text, text

@@ -137,7 +137,7 @@ static const MhoNet *sound_net(void)
     require(mho_net_quantize(net, &plan, &quantized, NULL) == MHO_OK && mho_net_fit_weights(quantized, NULL) == MHO_OK);
     for (size_t i = 0; i < quantized->n_nodes; i++) {
         MhoNodeArray *scale = mho_node_array(&quantized->nodes[i], "log_scale");
-        if (mho_node_quantizer(&quantized->nodes[i]) != NULL && scale != NULL)
+        if (mho_node_fake_quant(&quantized->nodes[i]) != NULL && scale != NULL)
             scale->value[0] = 0.7F;
     }
     require(mho_net_remove_batchnorm(quantized, MHO_SCALE_PER_CHANNEL, true, &sound, NULL) == MHO_OK);
@@ -151,14 +151,14 @@ static void use_net(MhoNet *net)
 {
     MhoRecord *record = NULL;
     MhoNet *again = NULL;
-    MhoProgram *program = NULL;
+    MhoLoweredNet *program = NULL;
     MhoError error = {.text = ""};
 
     require(mho_record_create(&record, NULL) == MHO_OK && mho_net_to_record(net, record, NULL) == MHO_OK);
     require(mho_net_from_record(record, "fuzz.h5", &again, NULL) == MHO_OK && again->n_nodes == net->n_nodes);
-    if (mho_program_create(net, &program, &error) != MHO_OK)
+    if (mho_lowered_net_create(net, &program, &error) != MHO_OK)
         require((error.status == MHO_USAGE || error.status == MHO_FAILED) && error.text[0] != '\0');
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(again);
     mho_record_destroy(record);
 }

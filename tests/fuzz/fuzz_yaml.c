@@ -58,7 +58,7 @@ static const char study[] =
     "sweep:\n  chip.cell.name: [ideal, pcm, nor_flash]\n  chip.noise: {from: 0, to: 2, n: 5}\n"
     "  chip.adc.uniform.bits:\n    - 4\n    - 5\n    - \"8\"\n";
 static const char recipe[] =
-    "train:\n  ladder:\n    - {weight: 8, activation: 8, epochs: 2}\n    - {weight: 2, activation: 4, epochs: 10}\n"
+    "train:\n  stages:\n    - {weight: 8, activation: 8, epochs: 2}\n    - {weight: 2, activation: 4, epochs: 10}\n"
     "  schedule: 'cosine'\n  text: |\n    several\n    lines\n  folded: >-\n    in\n    one\n? long key\n: value\n";
 static const char nested[] =
     "a: [[[[[[1, 2], [3]]]]]]\nb: {c: {d: {e: {f: 1}}}}\nc.d.e: ~\nempty:\n\"quoted \\n \\u00e9 key\": 'it''s'\n";

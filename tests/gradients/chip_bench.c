@@ -68,14 +68,14 @@ void chip_threads(ChipBench *bench, int threads)
 {
     MhoError error = {0};
 
-    mho_pass_destroy(bench->pass);
+    mho_fakequant_destroy(bench->pass);
     omp_set_num_threads(threads);
-    must(mho_pass_create(bench->net, CHIP_BATCH, true, &bench->pass, &error), &error);
+    must(mho_fakequant_create(bench->net, CHIP_BATCH, true, &bench->pass, &error), &error);
 }
 
 void chip_close(ChipBench *bench)
 {
-    mho_pass_destroy(bench->pass);
+    mho_fakequant_destroy(bench->pass);
     mho_net_destroy(bench->net);
     free(bench->images);
     array_close(&bench->arrays);
@@ -85,9 +85,9 @@ void chip_step(ChipBench *bench, int step)
 {
     MhoError error = {0};
 
-    mho_pass_set_chip(bench->pass, step < 0 ? NULL : &bench->arrays.config, bench->at, (uint32_t)step);
-    must(mho_pass_forward(bench->pass, bench->images, true, bench->logits, &error), &error);
-    must(mho_pass_backward(bench->pass, bench->d_logits, &error), &error);
+    mho_fakequant_set_chip(bench->pass, step < 0 ? NULL : &bench->arrays.config, bench->at, (uint32_t)step);
+    must(mho_fakequant_forward(bench->pass, bench->images, true, bench->logits, &error), &error);
+    must(mho_fakequant_backward(bench->pass, bench->d_logits, &error), &error);
 }
 
 float *chip_gradients(const ChipBench *bench, size_t *n)
@@ -100,7 +100,7 @@ float *chip_gradients(const ChipBench *bench, size_t *n)
 
         for (size_t i = 0; i < bench->net->n_nodes; i++)
             for (size_t a = 0; a < bench->net->nodes[i].n_arrays; a++) {
-                const float *gradient = mho_pass_gradient(bench->pass, i, a);
+                const float *gradient = mho_fakequant_gradient(bench->pass, i, a);
                 const size_t count = gradient ? bench->net->nodes[i].arrays[a].n : 0;
 
                 if (all && count > 0)
@@ -125,7 +125,7 @@ MhoNode *chip_node(const ChipBench *bench, const char *name)
 const float *chip_sums(const ChipBench *bench, const char *name, size_t *n)
 {
     const MhoNode *node = chip_node(bench, name);
-    const float *sums = mho_pass_output(bench->pass, (size_t)(node - bench->net->nodes));
+    const float *sums = mho_fakequant_output(bench->pass, (size_t)(node - bench->net->nodes));
 
     ck_assert_ptr_nonnull(sums);
     *n = CHIP_BATCH * (size_t)(node->shape.h * node->shape.w * node->shape.c);

@@ -14,7 +14,7 @@ typedef struct ChipBench {
     ArrayBench arrays; /* of its configuration only: learned ranges */
     MhoNet *net;       /* with converter ranges of that configuration */
     uint8_t *images;   /* (CHIP_CALIBRATION) */
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     MhoCondition at;
     float logits[CHIP_BATCH * CHIP_CLASSES], d_logits[CHIP_BATCH * CHIP_CLASSES];
 } ChipBench;

@@ -79,7 +79,7 @@ static inline void put_relu(MhoNet *net, const char *name, const char *input)
 static inline void put_quantizer(MhoNet *net, const char *name, int bits, int lower, const char *share,
                                  const char *input)
 {
-    MhoQuantizerSettings s = {.bits = bits, .lower = lower, .policy = "fqconv"};
+    MhoFakeQuantSettings s = {.bits = bits, .lower = lower, .policy = "fqconv"};
 
     snprintf(s.share, sizeof s.share, "%s", share);
     net_put(net, name, "quantizer", &s, sizeof s, input, NULL);

@@ -66,7 +66,7 @@ void reference_load(Reference *r)
         for (size_t a = 0; a < node->n_arrays; a++)
             for (size_t j = 0; j < node->arrays[a].n; j++)
                 r->parameter[a][i][j] = (double)node->arrays[a].value[j];
-        if (mho_node_quantizer(node))
+        if (mho_node_fake_quant(node))
             r->log_scale[i] =
                 (double)mho_node_values(&r->net->nodes[mho_net_scale_owner(r->net, (int)i)], "log_scale")[0];
     }
@@ -146,7 +146,7 @@ static double sum_step(const Reference *r, size_t i, size_t k)
     bool is_signed;
     double step = 1.0 / 255.0;
 
-    if (mho_node_quantizer(&r->net->nodes[input])) {
+    if (mho_node_fake_quant(&r->net->nodes[input])) {
         if (mho_net_code_range(r->net, input, &n, &is_signed, NULL) != MHO_OK)
             abort();
         step = exp(r->log_scale[input]) / n;
@@ -252,7 +252,7 @@ static void run_pool(Reference *r, size_t i)
 static void run_elementwise(Reference *r, size_t i)
 {
     const MhoNode *node = &r->net->nodes[i];
-    const MhoQuantizerSettings *q = mho_node_quantizer(node);
+    const MhoFakeQuantSettings *q = mho_node_fake_quant(node);
     const double *x = r->value[node->inputs[0]];
 
     for (size_t j = 0; j < node_size(r, i); j++) {

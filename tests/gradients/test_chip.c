@@ -40,11 +40,11 @@ END_TEST
 
 /* One state of the analog executor and the sums that it makes of the pass's own codes. */
 typedef struct Executor {
-    MhoProgram *program;
+    MhoLoweredNet *program;
     MhoPlan *plan;
     MhoChip *chip;
-    MhoState *state;
-    MhoRun *run;
+    MhoChipState *state;
+    MhoWorkspace *run;
 } Executor;
 
 static void executor_open(const ChipBench *bench, uint32_t number, Executor *e)
@@ -52,19 +52,19 @@ static void executor_open(const ChipBench *bench, uint32_t number, Executor *e)
     MhoError error = {0};
 
     memset(e, 0, sizeof *e);
-    must(mho_program_create(bench->net, &e->program, &error), &error);
-    must(mho_program_plan(e->program, &bench->arrays.config, NULL, 0, 1, &e->plan, &error), &error);
-    must(mho_program_state(e->program, e->plan, number, bench->at, NULL, 0, 1, &e->chip, &e->state, &error), &error);
-    must(mho_run_create(e->plan, &e->run, &error), &error);
+    must(mho_lowered_net_create(bench->net, &e->program, &error), &error);
+    must(mho_lowered_net_plan(e->program, &bench->arrays.config, NULL, 0, 1, &e->plan, &error), &error);
+    must(mho_lowered_net_state(e->program, e->plan, number, bench->at, NULL, 0, 1, &e->chip, &e->state, &error), &error);
+    must(mho_workspace_create(e->plan, &e->run, &error), &error);
 }
 
 static void executor_close(Executor *e)
 {
-    mho_run_destroy(e->run);
-    mho_state_destroy(e->state);
+    mho_workspace_destroy(e->run);
+    mho_chip_state_destroy(e->state);
     mho_chip_destroy(e->chip);
     mho_plan_destroy(e->plan);
-    mho_program_destroy(e->program);
+    mho_lowered_net_destroy(e->program);
 }
 
 /* Whether matrix m on the executor's chip gives the sums that the pass stored. */
@@ -73,7 +73,7 @@ static bool sums_equal(const ChipBench *bench, const Executor *e, const MhoStep 
     const MhoMatrix *m = &e->program->matrices[step->matrix];
     const MhoNode *node = chip_node(bench, m->name);
     const size_t k = m->groups * m->cols, in = (size_t)(step->gather.h * step->gather.w * step->gather.c);
-    const float *x = mho_pass_output(bench->pass, (size_t)node->inputs[0]);
+    const float *x = mho_fakequant_output(bench->pass, (size_t)node->inputs[0]);
     float *ones = calloc(2 * k, sizeof *ones), *sums = calloc(m->positions * k, sizeof *sums);
     uint8_t *codes = calloc(in, 1);
     bool equal = true;
@@ -89,7 +89,7 @@ static bool sums_equal(const ChipBench *bench, const Executor *e, const MhoStep 
 
         for (size_t i = 0; i < in; i++)
             codes[i] = (uint8_t)(int8_t)(int)(x[n * in + i] > 127.0F ? x[n * in + i] - 256.0F : x[n * in + i]);
-        mho_state_forward(e->state, e->run, &call);
+        mho_chip_state_forward(e->state, e->run, &call);
         equal = equal && memcmp(sums, stored + n * m->positions * k, m->positions * k * sizeof *sums) == 0;
     }
     free(ones);
@@ -164,7 +164,7 @@ START_TEST(only_codes_go_to_the_chip)
     uint8_t *modes = calloc(bench.net->n_nodes, 1);
     ck_assert_ptr_nonnull(modes);
     memset(modes, MHO_MODE_CLEAN, bench.net->n_nodes);
-    mho_pass_set_modes(bench.pass, modes, 1, 1);
+    mho_fakequant_set_modes(bench.pass, modes, 1, 1);
     chip_step(&bench, -1);
     memcpy(clean, bench.logits, sizeof clean);
     chip_step(&bench, STEP);
@@ -177,11 +177,11 @@ START_TEST(only_codes_go_to_the_chip)
     modes[mho_net_find(bench.net, "conv1")] = MHO_MODE_CODES; /* reads the image, which is codes */
     chip_step(&bench, STEP);
     ck_assert(memcmp(clean, bench.logits, sizeof clean) != 0);
-    mho_pass_set_modes(bench.pass, NULL, 0, 0);
-    mho_pass_set_chip(bench.pass, NULL, bench.at, 0);
-    must(mho_pass_forward(bench.pass, bench.images, false, clean, &error), &error);
-    mho_pass_set_chip(bench.pass, &bench.arrays.config, bench.at, STEP);
-    must(mho_pass_forward(bench.pass, bench.images, false, bench.logits, &error), &error);
+    mho_fakequant_set_modes(bench.pass, NULL, 0, 0);
+    mho_fakequant_set_chip(bench.pass, NULL, bench.at, 0);
+    must(mho_fakequant_forward(bench.pass, bench.images, false, clean, &error), &error);
+    mho_fakequant_set_chip(bench.pass, &bench.arrays.config, bench.at, STEP);
+    must(mho_fakequant_forward(bench.pass, bench.images, false, bench.logits, &error), &error);
     ck_assert(memcmp(clean, bench.logits, sizeof clean) == 0);
     free(modes);
     chip_close(&bench);
@@ -190,26 +190,26 @@ END_TEST
 
 START_TEST(what_a_chip_cannot_do_is_refused)
 {
-    const MhoPassNoise weight = {.weight = 0.1}, activation = {.activation = 0.1}, sum = {.sum = 0.1};
+    const MhoFakeQuantNoise weight = {.weight = 0.1}, activation = {.activation = 0.1}, sum = {.sum = 0.1};
     MhoError error = {0};
     ChipBench bench;
 
     chip_open(&bench, CHIP_DENSE, "pcm", "uniform");
-    mho_pass_set_chip(bench.pass, &bench.arrays.config, bench.at, 0);
-    mho_pass_set_noise(bench.pass, &weight);
-    must_refuse(mho_pass_forward(bench.pass, bench.images, true, bench.logits, &error), &error, MHO_USAGE,
+    mho_fakequant_set_chip(bench.pass, &bench.arrays.config, bench.at, 0);
+    mho_fakequant_set_noise(bench.pass, &weight);
+    must_refuse(mho_fakequant_forward(bench.pass, bench.images, true, bench.logits, &error), &error, MHO_USAGE,
                 "train.noise.weight=0");
-    mho_pass_set_noise(bench.pass, &activation);
-    must_refuse(mho_pass_forward(bench.pass, bench.images, true, bench.logits, &error), &error, MHO_USAGE,
+    mho_fakequant_set_noise(bench.pass, &activation);
+    must_refuse(mho_fakequant_forward(bench.pass, bench.images, true, bench.logits, &error), &error, MHO_USAGE,
                 "train.noise.activation=0");
-    mho_pass_set_noise(bench.pass, &sum);
-    must(mho_pass_forward(bench.pass, bench.images, true, bench.logits, &error), &error);
-    mho_pass_set_noise(bench.pass, NULL);
+    mho_fakequant_set_noise(bench.pass, &sum);
+    must(mho_fakequant_forward(bench.pass, bench.images, true, bench.logits, &error), &error);
+    mho_fakequant_set_noise(bench.pass, NULL);
     ((MhoConvSettings *)(void *)chip_node(&bench, "logits")->settings)->adc_range = false;
-    must_refuse(mho_pass_forward(bench.pass, bench.images, true, bench.logits, &error), &error, MHO_USAGE,
+    must_refuse(mho_fakequant_forward(bench.pass, bench.images, true, bench.logits, &error), &error, MHO_USAGE,
                 "'logits' has no converter range");
     bench.arrays.config.chip.range = MHO_RANGE_MAXIMUM; /* needs none */
-    must(mho_pass_forward(bench.pass, bench.images, true, bench.logits, &error), &error);
+    must(mho_fakequant_forward(bench.pass, bench.images, true, bench.logits, &error), &error);
     chip_close(&bench);
 }
 END_TEST

@@ -10,9 +10,9 @@ static MhoStatus train_step(ChipBench *bench, MhoError *error)
 {
     MhoStatus status;
 
-    mho_pass_set_chip(bench->pass, &bench->arrays.config, bench->at, 1);
-    status = mho_pass_forward(bench->pass, bench->images, true, bench->logits, error);
-    return status == MHO_OK ? mho_pass_backward(bench->pass, bench->d_logits, error) : status;
+    mho_fakequant_set_chip(bench->pass, &bench->arrays.config, bench->at, 1);
+    status = mho_fakequant_forward(bench->pass, bench->images, true, bench->logits, error);
+    return status == MHO_OK ? mho_fakequant_backward(bench->pass, bench->d_logits, error) : status;
 }
 
 static MhoStatus make_ranges(ChipBench *bench, MhoError *error)

@@ -27,7 +27,7 @@ static float range_gradient(const ChipBench *bench)
 
     for (size_t a = 0; a < node->n_arrays; a++)
         if (strcmp(node->arrays[a].name, "adc_log_range") == 0)
-            return *mho_pass_gradient(bench->pass, (size_t)(node - bench->net->nodes), a);
+            return *mho_fakequant_gradient(bench->pass, (size_t)(node - bench->net->nodes), a);
     ck_abort_msg("no gradient of a range");
     return 0.0F;
 }
@@ -132,7 +132,7 @@ START_TEST(ranges_move_to_lower_the_loss)
     bench.arrays.config.chip.range = MHO_RANGE_CALIBRATED; /* held */
     bench.arrays.config.chip.calibrate = MHO_CALIBRATE_STATE;
     chip_step(&bench, 0);
-    ck_assert(memcmp(mho_pass_output(bench.pass, 1), e.sums, sizeof e.sums) == 0 && range_gradient(&bench) == 0.0F);
+    ck_assert(memcmp(mho_fakequant_output(bench.pass, 1), e.sums, sizeof e.sums) == 0 && range_gradient(&bench) == 0.0F);
     bench.arrays.config.chip.range = MHO_RANGE_LEARNED;
     bench.arrays.config.chip.calibrate = MHO_CALIBRATE_IDEAL;
     mho_node_array(chip_node(&bench, "logits"), "adc_log_range")->value[0] = 0.0F; /* the step is one unit at least */
@@ -150,7 +150,7 @@ START_TEST(ranges_start_where_calibration_puts_them)
 {
     uint8_t *images;
     MhoNet *net = chip_net(_i, &images), *made, *kept;
-    MhoProgram *program;
+    MhoLoweredNet *program;
     MhoPlan *plan;
     MhoError error = {0};
     ArrayBench arrays;
@@ -160,8 +160,8 @@ START_TEST(ranges_start_where_calibration_puts_them)
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i]) && i % 2 == 0)
             ((MhoConvSettings *)(void *)net->nodes[i].settings)->adc_bits = 4;
-    must(mho_program_create(net, &program, &error), &error);
-    must(mho_program_plan(program, &arrays.config, images, CHIP_CALIBRATION, 1, &plan, &error), &error);
+    must(mho_lowered_net_create(net, &program, &error), &error);
+    must(mho_lowered_net_plan(program, &arrays.config, images, CHIP_CALIBRATION, 1, &plan, &error), &error);
     arrays.config.chip.range = MHO_RANGE_UNIT; /* does not matter */
     must(mho_net_calibrate_adc_ranges(net, &arrays.config, images, CHIP_CALIBRATION, 2, &made, &error), &error);
     for (size_t m = 0; m < program->n_matrices; m++) {
@@ -185,7 +185,7 @@ START_TEST(ranges_start_where_calibration_puts_them)
     must_refuse(mho_net_calibrate_adc_ranges(net, &arrays.config, NULL, 0, 1, &kept, &error), &error, MHO_USAGE,
                 "training images");
     mho_plan_destroy(plan);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(made);
     mho_net_destroy(net);
     free(images);
@@ -198,7 +198,7 @@ START_TEST(files_and_matrices_have_ranges)
 {
     MhoError error = {0};
     MhoRecord *record;
-    MhoProgram *program;
+    MhoLoweredNet *program;
     ChipBench bench;
     MhoNet *back;
 
@@ -207,7 +207,7 @@ START_TEST(files_and_matrices_have_ranges)
     must(mho_record_create(&record, &error), &error);
     must(mho_net_to_record(bench.net, record, &error), &error);
     must(mho_net_from_record(record, "m.h5", &back, &error), &error);
-    must(mho_program_create(back, &program, &error), &error);
+    must(mho_lowered_net_create(back, &program, &error), &error);
     ck_assert_uint_gt(program->n_matrices, 2);
     for (size_t m = 0; m < program->n_matrices; m++) {
         const MhoMatrix *matrix = &program->matrices[m];
@@ -216,7 +216,7 @@ START_TEST(files_and_matrices_have_ranges)
         ck_assert(matrix->adc_range ==
                   mho_exp((double)*mho_node_values(chip_node(&bench, matrix->name), "adc_log_range")));
     }
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(back);
     mho_record_destroy(record);
     chip_close(&bench);
@@ -231,7 +231,7 @@ START_TEST(accuracy_is_the_mean_over_chips)
     float logits[CHIP_CALIBRATION * CHIP_CLASSES];
     double accuracy, loss, sum = 0.0, sum_loss = 0.0, first = 0.0;
     MhoError error = {0};
-    MhoProgram *program;
+    MhoLoweredNet *program;
     MhoPlan *plan;
     ChipBench bench;
 
@@ -244,22 +244,22 @@ START_TEST(accuracy_is_the_mean_over_chips)
     const MhoDataset set = {.n = CHIP_CALIBRATION, .h = DENSE_SIDE, .w = DENSE_SIDE, .c = DENSE_CHANNELS,
                             .n_classes = CHIP_CLASSES, .images = bench.images, .labels = labels};
     const MhoDataset *calibration = _i == 0 ? NULL : &set;
-    must(mho_program_create(bench.net, &program, &error), &error);
-    must(mho_program_plan(program, &bench.arrays.config, set.images, set.n, 1, &plan, &error), &error);
+    must(mho_lowered_net_create(bench.net, &program, &error), &error);
+    must(mho_lowered_net_plan(program, &bench.arrays.config, set.images, set.n, 1, &plan, &error), &error);
     for (uint32_t number = FIRST; number < FIRST + CHIPS; number++) {
         const MhoAnalogOptions options = {.threads = 1};
         const MhoCondition at = {.t = 86400.0, .temperature = 298.15};
         MhoChip *chip = NULL;
-        MhoState *state;
+        MhoChipState *state;
         size_t hits;
 
-        must(mho_program_state(program, plan, number, at, set.images, set.n, 1, &chip, &state, &error), &error);
+        must(mho_lowered_net_state(program, plan, number, at, set.images, set.n, 1, &chip, &state, &error), &error);
         must(mho_analog_run(program, state, set.images, set.n, &options, logits, &error), &error);
         mho_logits_score(logits, labels, set.n, CHIP_CLASSES, &hits, &loss);
         sum += (double)hits / CHIP_CALIBRATION / CHIPS;
         sum_loss += loss / CHIPS;
         first = number == FIRST ? loss : first;
-        mho_state_destroy(state);
+        mho_chip_state_destroy(state);
         mho_chip_destroy(chip);
     }
     must(mho_train_evaluate_chip(bench.net, &set, calibration, &bench.arrays.config, FIRST, CHIPS, 2, &accuracy, &loss,
@@ -267,7 +267,7 @@ START_TEST(accuracy_is_the_mean_over_chips)
          &error);
     ck_assert(is_close(accuracy, sum, 1e-12) && is_close(loss, sum_loss, 1e-12) && !is_close(loss, first, 1e-6));
     mho_plan_destroy(plan);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     chip_close(&bench);
 }
 END_TEST

@@ -25,7 +25,7 @@ static double loss_of(const double *logits, size_t n)
 
 typedef struct Case {
     MhoNet *net;
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     Reference *reference;
     uint8_t *images;
     float *logits;
@@ -38,7 +38,7 @@ static Case case_create(MhoNet *net, bool batch_statistics, bool straight)
     Case c = {.net = net};
 
     net_draw(net);
-    must(mho_pass_create(net, BATCH, true, &c.pass, &error), &error);
+    must(mho_fakequant_create(net, BATCH, true, &c.pass, &error), &error);
     c.reference = reference_create(net, BATCH);
     c.reference->batch_statistics = batch_statistics;
     c.reference->straight = straight;
@@ -50,7 +50,7 @@ static Case case_create(MhoNet *net, bool batch_statistics, bool straight)
 
 static void case_destroy(Case *c)
 {
-    mho_pass_destroy(c->pass);
+    mho_fakequant_destroy(c->pass);
     reference_destroy(c->reference);
     mho_net_destroy(c->net);
     free(c->images);
@@ -61,8 +61,8 @@ static void case_destroy(Case *c)
 static void compare_outputs(const Case *c)
 {
     for (size_t i = 1; i < c->net->n_nodes; i++) {
-        const float *stored = mho_pass_output(c->pass, i);
-        const MhoQuantizerSettings *q = mho_node_quantizer(&c->net->nodes[i]);
+        const float *stored = mho_fakequant_output(c->pass, i);
+        const MhoFakeQuantSettings *q = mho_node_fake_quant(&c->net->nodes[i]);
         const MhoShape s = c->net->nodes[i].shape;
         const size_t n = BATCH * (size_t)(s.h * s.w * s.c);
 
@@ -89,14 +89,14 @@ static void run_case(Case *c)
 
     c->reference->frozen = false;
     const double *expected = reference_run(c->reference, c->images); /* before running statistics move */
-    must(mho_pass_forward(c->pass, c->images, c->reference->batch_statistics, c->logits, &error), &error);
+    must(mho_fakequant_forward(c->pass, c->images, c->reference->batch_statistics, c->logits, &error), &error);
     for (size_t i = 0; i < c->n_logits; i++) {
         ck_assert_msg(fabs((double)c->logits[i] - expected[i]) < 2e-5 * (1.0 + fabs(expected[i])),
                       "logit %zu: %g, not %g", i, (double)c->logits[i], expected[i]);
         d_logits[i] = (float)(target(i) + 0.5 * (double)c->logits[i]);
     }
     compare_outputs(c);
-    must(mho_pass_backward(c->pass, d_logits, &error), &error);
+    must(mho_fakequant_backward(c->pass, d_logits, &error), &error);
     c->reference->frozen = true;
     free(d_logits);
 }
@@ -120,7 +120,7 @@ static double activation_scale_difference(Case *c, int owner)
     double sum = 0.0;
 
     for (size_t i = 0; i < c->net->n_nodes; i++) {
-        const MhoQuantizerSettings *q = mho_node_quantizer(&c->net->nodes[i]);
+        const MhoFakeQuantSettings *q = mho_node_fake_quant(&c->net->nodes[i]);
         const MhoShape s = c->net->nodes[i].shape;
 
         if (!q || mho_net_scale_owner(c->net, (int)i) != owner)
@@ -150,7 +150,7 @@ static void check_gradients(Case *c)
     for (size_t i = 0; i < c->net->n_nodes; i++)
         for (size_t a = 0; a < c->net->nodes[i].n_arrays; a++) {
             const MhoNodeArray *array = &c->net->nodes[i].arrays[a];
-            const float *gradient = mho_pass_gradient(c->pass, i, a);
+            const float *gradient = mho_fakequant_gradient(c->pass, i, a);
             const size_t stride = array->n > PER_ARRAY ? array->n / PER_ARRAY : 1;
             double size = 0.0;
 
@@ -330,7 +330,7 @@ static double pass_loss(Case *c)
     MhoError error = {0};
     double *logits = calloc(c->n_logits, sizeof *logits);
 
-    must(mho_pass_forward(c->pass, c->images, true, c->logits, &error), &error);
+    must(mho_fakequant_forward(c->pass, c->images, true, c->logits, &error), &error);
     for (size_t i = 0; i < c->n_logits; i++)
         logits[i] = (double)c->logits[i];
     const double loss = loss_of(logits, c->n_logits);
@@ -348,7 +348,7 @@ static double direction_of(Case *c, size_t i, float *direction)
 
     for (size_t a = 0; a < node->n_arrays; a++)
         for (size_t j = 0; node->arrays[a].learned && j < node->arrays[a].n; j++, at++) {
-            const float g = mho_pass_gradient(c->pass, i, a)[j];
+            const float g = mho_fakequant_gradient(c->pass, i, a)[j];
 
             draw((uint32_t)(1000 * i + at), 1, 0.5F, 1.5F, &direction[at]);
             direction[at] *= g;

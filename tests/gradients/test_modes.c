@@ -21,7 +21,7 @@ static void set_policy(MhoNet *net, const char *policy)
     if (mho_node_conv(node))
         snprintf(((MhoConvSettings *)(void *)node->settings)->policy, MHO_TEXT_MAX, "%s", policy);
     else
-        snprintf(((MhoQuantizerSettings *)(void *)node->settings)->policy, MHO_TEXT_MAX, "%s", policy);
+        snprintf(((MhoFakeQuantSettings *)(void *)node->settings)->policy, MHO_TEXT_MAX, "%s", policy);
 }
 
 static void put_coded(MhoNet *net, const char *name, Conv c, const char *input, const char *policy)
@@ -92,7 +92,7 @@ static void copy_arrays(const MhoNet *from, MhoNet *to)
 }
 
 typedef struct Run {
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     float logits[N_LOGITS];
 } Run;
 
@@ -102,12 +102,12 @@ static void run_step(Run *run, MhoNet *net, const uint8_t *images, const uint8_t
     float d_logits[N_LOGITS];
     MhoError error = {0};
 
-    must(mho_pass_create(net, BATCH, true, &run->pass, &error), &error);
-    mho_pass_set_modes(run->pass, modes, 7, step);
-    must(mho_pass_forward(run->pass, images, true, run->logits, &error), &error);
+    must(mho_fakequant_create(net, BATCH, true, &run->pass, &error), &error);
+    mho_fakequant_set_modes(run->pass, modes, 7, step);
+    must(mho_fakequant_forward(run->pass, images, true, run->logits, &error), &error);
     for (int i = 0; i < N_LOGITS; i++)
         d_logits[i] = (float)(i * 5 % 7 - 3) + 0.5F * run->logits[i];
-    must(mho_pass_backward(run->pass, d_logits, &error), &error);
+    must(mho_fakequant_backward(run->pass, d_logits, &error), &error);
 }
 
 static const float *gradient(const Run *run, const MhoNet *net, const char *node, const char *array, size_t *n)
@@ -117,7 +117,7 @@ static const float *gradient(const Run *run, const MhoNet *net, const char *node
     for (size_t a = 0; a < net->nodes[at].n_arrays; a++)
         if (strcmp(net->nodes[at].arrays[a].name, array) == 0) {
             *n = net->nodes[at].arrays[a].n;
-            return mho_pass_gradient(run->pass, (size_t)at, a);
+            return mho_fakequant_gradient(run->pass, (size_t)at, a);
         }
     ck_abort_msg("%s has no %s", node, array);
     return NULL;
@@ -172,8 +172,8 @@ START_TEST(test_clean_is_float)
         if (own >= 0 && mho_node_array(&net->nodes[own], "log_scale"))
             ck_assert_float_eq(*gradient(&clean, net, names[k], "log_scale", &n), 0.0F);
     }
-    mho_pass_destroy(clean.pass);
-    mho_pass_destroy(other.pass);
+    mho_fakequant_destroy(clean.pass);
+    mho_fakequant_destroy(other.pass);
     mho_net_destroy(net);
     mho_net_destroy(twin);
     free(images);
@@ -185,14 +185,14 @@ static double loss_of(MhoNet *net, const uint8_t *images, const uint8_t *modes)
     float logits[N_LOGITS];
     double loss = 0.0;
     MhoError error = {0};
-    MhoPass *pass;
+    MhoFakeQuant *pass;
 
-    must(mho_pass_create(net, BATCH, true, &pass, &error), &error);
-    mho_pass_set_modes(pass, modes, 7, 3);
-    must(mho_pass_forward(pass, images, true, logits, &error), &error);
+    must(mho_fakequant_create(net, BATCH, true, &pass, &error), &error);
+    mho_fakequant_set_modes(pass, modes, 7, 3);
+    must(mho_fakequant_forward(pass, images, true, logits, &error), &error);
     for (int i = 0; i < N_LOGITS; i++)
         loss += (i * 5 % 7 - 3) * (double)logits[i] + 0.25 * (double)logits[i] * (double)logits[i];
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     return loss;
 }
 
@@ -211,7 +211,7 @@ static void check_direction(MhoNet *net, const uint8_t *images, const uint8_t *m
     must(mho_net_copy(net, &before, &error), &error);
     run_step(&run, net, images, modes, 3);
     memcpy(direction, gradient(&run, net, node, array, &n), values->n * sizeof *direction);
-    mho_pass_destroy(run.pass);
+    mho_fakequant_destroy(run.pass);
     for (size_t i = 0; i < n; i++)
         length += (double)(direction[i] * direction[i]);
     length = sqrt(length);
@@ -310,8 +310,8 @@ static void check_noisy_weights(const char *policy)
 
         close_arrays(n, gradient(&noisy, net, layers[l], "weight", &n), expected, slope[l], layers[l]);
     }
-    mho_pass_destroy(noisy.pass);
-    mho_pass_destroy(clean.pass);
+    mho_fakequant_destroy(noisy.pass);
+    mho_fakequant_destroy(clean.pass);
     mho_net_destroy(net);
     mho_net_destroy(moved);
     free(images);
@@ -332,20 +332,20 @@ START_TEST(test_where_modes_do_nothing)
     uint8_t *images = draw_images(net, BATCH);
     float logits[2][N_LOGITS];
     MhoError error = {0};
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     Run runs[2];
 
-    must(mho_pass_create(net, BATCH, true, &pass, &error), &error);
+    must(mho_fakequant_create(net, BATCH, true, &pass, &error), &error);
     must(mho_net_fit_weights(net, &error), &error);
     for (int i = 0; i < 2; i++) {
-        mho_pass_set_modes(pass, i ? all(MHO_MODE_NOISE) : NULL, 7, 1);
-        must(mho_pass_forward(pass, images, false, logits[i], &error), &error);
+        mho_fakequant_set_modes(pass, i ? all(MHO_MODE_NOISE) : NULL, 7, 1);
+        must(mho_fakequant_forward(pass, images, false, logits[i], &error), &error);
     }
     ck_assert_mem_eq(logits[0], logits[1], sizeof logits[0]);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     for (int i = 0; i < 2; i++) {
         run_step(&runs[i], plain, images, i ? all(MHO_MODE_NOISE) : NULL, 1);
-        mho_pass_destroy(runs[i].pass);
+        mho_fakequant_destroy(runs[i].pass);
     }
     ck_assert_mem_eq(runs[0].logits, runs[1].logits, sizeof runs[0].logits);
     mho_net_destroy(net);
@@ -370,7 +370,7 @@ START_TEST(test_draws)
         run_step(&runs[i], net, images, all(MHO_MODE_NOISE), steps[i]);
         const float *of_weight = gradient(&runs[i], net, "conv2", "weight", &n);
         memcpy(weight[i], of_weight, n * sizeof(float));
-        mho_pass_destroy(runs[i].pass);
+        mho_fakequant_destroy(runs[i].pass);
     }
     ck_assert_mem_eq(runs[0].logits, runs[1].logits, sizeof runs[0].logits);
     ck_assert_mem_eq(weight[0], weight[1], n * sizeof(float));
@@ -381,8 +381,8 @@ START_TEST(test_draws)
     for (int threads = 1; threads <= 3; threads++) {
         omp_set_num_threads(threads);
         run_step(&runs[0], net, images, all(MHO_MODE_NOISE), 2);
-        memcpy(codes[threads], mho_pass_output(runs[0].pass, (size_t)at), n * sizeof(float));
-        mho_pass_destroy(runs[0].pass);
+        memcpy(codes[threads], mho_fakequant_output(runs[0].pass, (size_t)at), n * sizeof(float));
+        mho_fakequant_destroy(runs[0].pass);
         close_arrays(n, codes[threads], codes[1], NULL, "noisy activations");
     }
     mho_net_destroy(net);

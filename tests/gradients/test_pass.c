@@ -4,7 +4,7 @@
 #include "nets.h"
 
 /* Exact sums of one weighted node from the codes that its input stores. */
-static void check_sums(const MhoNet *net, const MhoPass *pass, int node, size_t batch)
+static void check_sums(const MhoNet *net, const MhoFakeQuant *pass, int node, size_t batch)
 {
     MhoError error = {0};
     const MhoNode *self = &net->nodes[node];
@@ -16,7 +16,7 @@ static void check_sums(const MhoNet *net, const MhoPass *pass, int node, size_t 
     const size_t rows = (size_t)(kernel_h * kernel_w * c);
     int16_t *codes = calloc(rows * (size_t)out.c, sizeof *codes);
     int32_t *shift = calloc((size_t)out.c, sizeof *shift);
-    const float *x = mho_pass_output(pass, (size_t)self->inputs[0]), *sums = mho_pass_output(pass, (size_t)node);
+    const float *x = mho_fakequant_output(pass, (size_t)self->inputs[0]), *sums = mho_fakequant_output(pass, (size_t)node);
 
     must(mho_net_weight_codes(net, node, codes, shift, &error), &error);
     for (size_t n = 0; n < batch; n++)
@@ -44,7 +44,7 @@ static void check_sums(const MhoNet *net, const MhoPass *pass, int node, size_t 
 }
 
 /* Codes of a quantizer from its source's sums and the constants of every executor. */
-static void check_codes(const MhoNet *net, const MhoPass *pass, int node, size_t batch)
+static void check_codes(const MhoNet *net, const MhoFakeQuant *pass, int node, size_t batch)
 {
     MhoError error = {0};
     MhoRequant requant;
@@ -53,7 +53,7 @@ static void check_codes(const MhoNet *net, const MhoPass *pass, int node, size_t
     float *a = calloc(c, sizeof *a), *b = calloc(c, sizeof *b);
 
     must(mho_net_requant(net, node, a, b, &requant, &error), &error);
-    const float *sums = mho_pass_output(pass, (size_t)requant.source), *codes = mho_pass_output(pass, (size_t)node);
+    const float *sums = mho_fakequant_output(pass, (size_t)requant.source), *codes = mho_fakequant_output(pass, (size_t)node);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < c; k++) {
             const float code = rintf(fmaf(sums[i * c + k], a[k], b[k]));
@@ -98,28 +98,28 @@ START_TEST(test_evaluation_is_whole_number_arithmetic)
     MhoNet *net = quantized_net();
     uint8_t *images = draw_images(net, BATCH);
     float logits[BATCH * 7], training_logits[BATCH * 7], a[7], b[7];
-    MhoPass *pass, *training;
+    MhoFakeQuant *pass, *training;
     MhoRequant requant;
     const int last = (int)net->n_nodes - 1;
 
-    must(mho_pass_create(net, BATCH, false, &pass, &error), &error);
-    must(mho_pass_forward(pass, images, false, logits, &error), &error);
+    must(mho_fakequant_create(net, BATCH, false, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, images, false, logits, &error), &error);
     for (int i = 1; i <= last; i++) {
         if (mho_node_conv(&net->nodes[i]))
             check_sums(net, pass, i, BATCH);
-        if (mho_node_quantizer(&net->nodes[i]))
+        if (mho_node_fake_quant(&net->nodes[i]))
             check_codes(net, pass, i, BATCH);
     }
     must(mho_net_requant(net, last, a, b, &requant, &error), &error);
-    const float *sums = mho_pass_output(pass, (size_t)last);
+    const float *sums = mho_fakequant_output(pass, (size_t)last);
     for (size_t i = 0; i < BATCH * 7; i++)
         ck_assert_float_eq(logits[i], fmaf(sums[i], a[i % 7], b[i % 7]));
     /* a training pass evaluates to the same bytes */
-    must(mho_pass_create(net, BATCH, true, &training, &error), &error);
-    must(mho_pass_forward(training, images, false, training_logits, &error), &error);
+    must(mho_fakequant_create(net, BATCH, true, &training, &error), &error);
+    must(mho_fakequant_forward(training, images, false, training_logits, &error), &error);
     ck_assert_mem_eq(logits, training_logits, sizeof logits);
-    mho_pass_destroy(training);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(training);
+    mho_fakequant_destroy(pass);
     mho_net_destroy(net);
     free(images);
 }
@@ -130,7 +130,7 @@ START_TEST(test_sums_beyond_float)
 {
     MhoError error = {0};
     MhoNet *net = net_start(20, 20, 2);
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     float logits[2 * 3];
     bool beyond = false;
 
@@ -141,13 +141,13 @@ START_TEST(test_sums_beyond_float)
     uint8_t *images = draw_images(net, 2);
     for (size_t i = 0; i < 1600; i++)
         images[i] |= 0xc1;
-    must(mho_pass_create(net, 2, false, &pass, &error), &error);
-    must(mho_pass_forward(pass, images, false, logits, &error), &error);
+    must(mho_fakequant_create(net, 2, false, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, images, false, logits, &error), &error);
     check_sums(net, pass, 1, 2);
     for (size_t i = 0; i < 6; i++)
-        beyond = beyond || mho_pass_output(pass, 1)[i] > 0x1p24F;
+        beyond = beyond || mho_fakequant_output(pass, 1)[i] > 0x1p24F;
     ck_assert(beyond);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     mho_net_destroy(net);
     free(images);
 }
@@ -159,7 +159,7 @@ START_TEST(test_float_evaluation_is_folded)
     enum { BATCH = 2 };
     MhoError error = {0};
     MhoNet *net = net_start(5, 5, 3), *folded = net_start(5, 5, 3);
-    MhoPass *pass, *folded_pass;
+    MhoFakeQuant *pass, *folded_pass;
     float logits[BATCH * 4], folded_logits[BATCH * 4];
 
     put_conv(net, "conv", (Conv){.channels = 4, .kernel = 5}, "image");
@@ -179,14 +179,14 @@ START_TEST(test_float_evaluation_is_folded)
         folded->nodes[1].arrays[1].value[k] = (float)((double)mho_node_values(&net->nodes[2], "beta")[k] -
                                                       gain * (double)mho_node_values(&net->nodes[2], "mean")[k]);
     }
-    must(mho_pass_create(net, BATCH, false, &pass, &error), &error);
-    must(mho_pass_create(folded, BATCH, false, &folded_pass, &error), &error);
-    must(mho_pass_forward(pass, images, false, logits, &error), &error);
-    must(mho_pass_forward(folded_pass, images, false, folded_logits, &error), &error);
+    must(mho_fakequant_create(net, BATCH, false, &pass, &error), &error);
+    must(mho_fakequant_create(folded, BATCH, false, &folded_pass, &error), &error);
+    must(mho_fakequant_forward(pass, images, false, logits, &error), &error);
+    must(mho_fakequant_forward(folded_pass, images, false, folded_logits, &error), &error);
     for (size_t i = 0; i < BATCH * 4; i++)
         ck_assert_double_eq_tol((double)logits[i], (double)folded_logits[i], 2e-6);
-    mho_pass_destroy(pass);
-    mho_pass_destroy(folded_pass);
+    mho_fakequant_destroy(pass);
+    mho_fakequant_destroy(folded_pass);
     mho_net_destroy(net);
     mho_net_destroy(folded);
     free(images);
@@ -200,7 +200,7 @@ START_TEST(test_running_statistics)
     enum { BATCH = 4, POSITIONS = 36 * BATCH };
     MhoError error = {0};
     MhoNet *net = net_start(6, 6, 1);
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     float logits[BATCH];
 
     put_conv(net, "conv", (Conv){.channels = 1, .kernel = 1, .bias = true}, "image");
@@ -217,13 +217,13 @@ START_TEST(test_running_statistics)
         spread += (images[i] - mean) * (images[i] - mean) / (POSITIONS - 1.0);
     const double old_mean = (double)mho_node_values(&net->nodes[2], "mean")[0];
     const double old_variance = (double)mho_node_values(&net->nodes[2], "variance")[0];
-    must(mho_pass_create(net, BATCH, true, &pass, &error), &error);
-    must(mho_pass_forward(pass, images, true, logits, &error), &error);
+    must(mho_fakequant_create(net, BATCH, true, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, images, true, logits, &error), &error);
     ck_assert_double_eq_tol((double)mho_node_values(&net->nodes[2], "mean")[0], 0.9 * old_mean + 0.1 * (mean + 30000.0),
                             1e-3);
     ck_assert_double_eq_tol((double)mho_node_values(&net->nodes[2], "variance")[0], 0.9 * old_variance + 0.1 * spread,
                             1e-6 * spread);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     mho_net_destroy(net);
     free(images);
 }
@@ -251,20 +251,20 @@ START_TEST(test_weight_noise)
         for (int per_image = 0; per_image < 2; per_image++) {
             MhoError error = {0};
             MhoNet *net = net_start(1, 1, 1);
-            MhoPass *pass;
-            MhoPassNoise noise = {.weight = 0.3, .seed = 4, .step = (uint32_t)bits, .weight_per_image = per_image};
+            MhoFakeQuant *pass;
+            MhoFakeQuantNoise noise = {.weight = 0.3, .seed = 4, .step = (uint32_t)bits, .weight_per_image = per_image};
 
             put_dense(net, "logits", (Conv){.channels = K, .bits = bits}, "image");
             net_draw(net);
-            must(mho_pass_create(net, 2, !per_image, &pass, &error), &error);
-            must(mho_pass_forward(pass, images, !per_image, noisy, &error), &error);
-            memcpy(clean, mho_pass_output(pass, 1), sizeof clean);
-            mho_pass_set_noise(pass, &noise);
-            must(mho_pass_forward(pass, images, !per_image, noisy, &error), &error);
-            memcpy(noisy, mho_pass_output(pass, 1), sizeof noisy);
+            must(mho_fakequant_create(net, 2, !per_image, &pass, &error), &error);
+            must(mho_fakequant_forward(pass, images, !per_image, noisy, &error), &error);
+            memcpy(clean, mho_fakequant_output(pass, 1), sizeof clean);
+            mho_fakequant_set_noise(pass, &noise);
+            must(mho_fakequant_forward(pass, images, !per_image, noisy, &error), &error);
+            memcpy(noisy, mho_fakequant_output(pass, 1), sizeof noisy);
             ck_assert_double_eq_tol(deviation(K, noisy, clean), 0.3, 0.003);
             ck_assert_int_eq(memcmp(noisy, noisy + K, K * sizeof *noisy) == 0, !per_image);
-            mho_pass_destroy(pass);
+            mho_fakequant_destroy(pass);
             mho_net_destroy(net);
         }
 }
@@ -273,11 +273,11 @@ END_TEST
 enum { SIDE = 200, NOISE_BATCH = 3, NOISE_N = SIDE * SIDE * NOISE_BATCH };
 
 /* image -> quantizer whose code 1 is pixel 100 -> logits, without and with noise; codes into (NOISE_N) each. */
-static void run_noise(int bits, uint8_t pixel, bool training, const MhoPassNoise *noise, float *clean, float *noisy)
+static void run_noise(int bits, uint8_t pixel, bool training, const MhoFakeQuantNoise *noise, float *clean, float *noisy)
 {
     MhoError error = {0};
     MhoNet *net = net_start(SIDE, SIDE, 1);
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     float logits[NOISE_BATCH];
     uint8_t *images = malloc(NOISE_N);
 
@@ -286,13 +286,13 @@ static void run_noise(int bits, uint8_t pixel, bool training, const MhoPassNoise
     put_pool(net, "pool", MHO_POOL_GLOBAL, 0, 0, 0, "codes");
     net_draw(net);
     net->nodes[1].arrays[0].value[0] = logf(100.0F / 255.0F * (float)((1 << bits) - 1));
-    must(mho_pass_create(net, NOISE_BATCH, training, &pass, &error), &error);
-    must(mho_pass_forward(pass, images, training, logits, &error), &error);
-    memcpy(clean, mho_pass_output(pass, 1), NOISE_N * sizeof *clean);
-    mho_pass_set_noise(pass, noise);
-    must(mho_pass_forward(pass, images, training, logits, &error), &error);
-    memcpy(noisy, mho_pass_output(pass, 1), NOISE_N * sizeof *noisy);
-    mho_pass_destroy(pass);
+    must(mho_fakequant_create(net, NOISE_BATCH, training, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, images, training, logits, &error), &error);
+    memcpy(clean, mho_fakequant_output(pass, 1), NOISE_N * sizeof *clean);
+    mho_fakequant_set_noise(pass, noise);
+    must(mho_fakequant_forward(pass, images, training, logits, &error), &error);
+    memcpy(noisy, mho_fakequant_output(pass, 1), NOISE_N * sizeof *noisy);
+    mho_fakequant_destroy(pass);
     mho_net_destroy(net);
     free(images);
 }
@@ -303,7 +303,7 @@ START_TEST(test_activation_noise)
 
     for (int bits = 2; bits <= 8; bits++)
         for (int training = 0; training < 2; training++) {
-            const MhoPassNoise noise = {.activation = 0.2, .seed = 8, .step = (uint32_t)bits};
+            const MhoFakeQuantNoise noise = {.activation = 0.2, .seed = 8, .step = (uint32_t)bits};
 
             run_noise(bits, 100, training, &noise, clean,
                       noisy); /* the image's own 0.2 LSB do not reach a rounding edge */
@@ -320,7 +320,7 @@ START_TEST(test_sum_noise)
 
     for (int bits = 2; bits <= 8; bits++)
         for (int training = 0; training < 2; training++) {
-            const MhoPassNoise noise = {.sum = 0.4, .seed = 8, .step = (uint32_t)bits};
+            const MhoFakeQuantNoise noise = {.sum = 0.4, .seed = 8, .step = (uint32_t)bits};
             double low = 0.1, high = 2.0, kept = 0.0;
             int fractions = 0;
 
@@ -344,23 +344,23 @@ END_TEST
 static void noisy_step(MhoNet *net, const uint8_t *images, int threads, uint32_t step, float *logits, float *gradient)
 {
     MhoError error = {0};
-    MhoPass *pass;
-    const MhoPassNoise noise = {.weight = 0.1, .activation = 0.1, .sum = 0.3, .seed = 1, .step = step};
+    MhoFakeQuant *pass;
+    const MhoFakeQuantNoise noise = {.weight = 0.1, .activation = 0.1, .sum = 0.3, .seed = 1, .step = step};
     float *at = gradient;
 
     omp_set_num_threads(threads);
-    must(mho_pass_create(net, 4, true, &pass, &error), &error);
-    mho_pass_set_noise(pass, &noise);
-    must(mho_pass_forward(pass, images, true, logits, &error), &error);
-    must(mho_pass_backward(pass, logits, &error), &error);
+    must(mho_fakequant_create(net, 4, true, &pass, &error), &error);
+    mho_fakequant_set_noise(pass, &noise);
+    must(mho_fakequant_forward(pass, images, true, logits, &error), &error);
+    must(mho_fakequant_backward(pass, logits, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays; a++)
-            if (mho_pass_gradient(pass, i, a)) {
-                memcpy(at, mho_pass_gradient(pass, i, a), net->nodes[i].arrays[a].n * sizeof *at);
+            if (mho_fakequant_gradient(pass, i, a)) {
+                memcpy(at, mho_fakequant_gradient(pass, i, a), net->nodes[i].arrays[a].n * sizeof *at);
                 at += net->nodes[i].arrays[a].n;
             }
     ck_assert_int_lt(at - gradient, 20000);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
 }
 
 START_TEST(test_same_bytes)
@@ -382,22 +382,22 @@ START_TEST(test_same_bytes)
 }
 END_TEST
 
-static void refuses(MhoNet *net, bool training, const MhoPassNoise *noise, const char *words)
+static void refuses(MhoNet *net, bool training, const MhoFakeQuantNoise *noise, const char *words)
 {
     MhoError error = {0};
-    MhoPass *pass = NULL;
+    MhoFakeQuant *pass = NULL;
     const MhoShape out = net->nodes[net->n_nodes - 1].shape;
     float *logits = calloc(2 * (size_t)out.c, sizeof *logits);
     uint8_t *images = draw_images(net, 2);
-    MhoStatus status = mho_pass_create(net, 2, training, &pass, &error);
+    MhoStatus status = mho_fakequant_create(net, 2, training, &pass, &error);
 
     if (status == MHO_OK) {
-        mho_pass_set_noise(pass, noise);
-        status = mho_pass_forward(pass, images, training, logits, &error);
+        mho_fakequant_set_noise(pass, noise);
+        status = mho_fakequant_forward(pass, images, training, logits, &error);
     }
     ck_assert_int_eq(status, MHO_USAGE);
     ck_assert_msg(strstr(error.text, words) != NULL, "'%s' does not say '%s'", error.text, words);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     free(logits);
     free(images);
 }
@@ -405,17 +405,17 @@ static void refuses(MhoNet *net, bool training, const MhoPassNoise *noise, const
 START_TEST(test_refusals)
 {
     MhoError error = {0};
-    MhoPass *pass;
-    const MhoPassNoise per_image = {.weight = 0.1, .weight_per_image = true}, negative = {.sum = -1.0};
+    MhoFakeQuant *pass;
+    const MhoFakeQuantNoise per_image = {.weight = 0.1, .weight_per_image = true}, negative = {.sum = -1.0};
     const float d_logits[14] = {0};
     MhoNet *net = quantized_net(), *wide = net_start(100, 100, 1), *chained = net_start(4, 4, 1);
 
     refuses(net, true, &per_image, "evaluation");
     refuses(net, false, &negative, "LSB");
-    must(mho_pass_create(net, 2, true, &pass, &error), &error);
-    ck_assert_int_eq(mho_pass_backward(pass, d_logits, &error), MHO_USAGE);
-    mho_pass_destroy(pass);
-    ck_assert_int_eq(mho_pass_create(net, 0, true, &pass, &error), MHO_USAGE);
+    must(mho_fakequant_create(net, 2, true, &pass, &error), &error);
+    ck_assert_int_eq(mho_fakequant_backward(pass, d_logits, &error), MHO_USAGE);
+    mho_fakequant_destroy(pass);
+    ck_assert_int_eq(mho_fakequant_create(net, 0, true, &pass, &error), MHO_USAGE);
     mho_node_array(&net->nodes[mho_net_find(net, "codes2")], "log_scale")->value[0] = NAN;
     refuses(net, true, NULL, "codes2");
     mho_node_array(&net->nodes[mho_net_find(net, "conv2")], "log_scale")->value[1] = NAN;

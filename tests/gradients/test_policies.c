@@ -74,9 +74,9 @@ static MhoQuantShape shape_of(int bits, int lower, size_t n)
 START_TEST(test_every_policy_has_a_row)
 {
     for (size_t m = 0; m < mho_quantizer_registry.n; m++) {
-        const char *name = mho_quantizer_registry.models[m]->name;
+        const char *name = mho_quantizer_registry.descriptors[m]->name;
         /* levels that the tensor places: test_levels.c */
-        bool found = ((const MhoQuantizer *)(const void *)mho_quantizer_registry.models[m])->nonuniform;
+        bool found = ((const MhoQuantizer *)(const void *)mho_quantizer_registry.descriptors[m])->nonuniform;
 
         for (size_t r = 0; r < N_ROWS; r++)
             found = found || (strcspn(rows[r].policy, " ") == strlen(name) &&

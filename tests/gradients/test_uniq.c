@@ -288,7 +288,7 @@ START_TEST(test_activations_are_equiprobable)
     log_scale = (float)log(0.7 * reach_of(bits));
     ck_assert_double_eq_tol((double)fitted, (double)log_scale, 0.02);
     ck_assert_double_eq_tol(q->range(params, bits).value, reach_of(bits), 1e-9);
-    ck_assert_int_eq(q->range(params, bits).rule, MHO_FIT_DEVIATIONS);
+    ck_assert_int_eq(q->range(params, bits).rule, MHO_FIT_SIGMA);
     q->encode(params, shape_of(bits, 0, MANY), x, &log_scale, NULL, codes);
     for (size_t i = 0; i < MANY; i++) {
         const double steps = (double)x[i] / exp((double)log_scale) * 255.0;

@@ -7,10 +7,10 @@
 #include "dac/dac.h"
 #include "numbers.h"
 
-static const MhoModel *find(const MhoRegistry *registry, const char *name)
+static const MhoDescriptor *find(const MhoRegistry *registry, const char *name)
 {
     MhoError error = {0};
-    const MhoModel *model = mho_registry_find(registry, name, &error);
+    const MhoDescriptor *model = mho_registry_find(registry, name, &error);
 
     ck_assert_msg(model != NULL, "%s", error.text);
     return model;
@@ -20,13 +20,13 @@ static const MhoModel *find(const MhoRegistry *registry, const char *name)
 START_TEST(code_ranges)
 {
     const MhoAdcModel *adc = (const MhoAdcModel *)find(&mho_adc_registry, "uniform");
-    void *params = params_new(&adc->model);
+    void *params = params_new(&adc->descriptor);
 
     for (int b = 1; b <= MHO_ADC_MAX_BITS; b++) {
         MhoAdcCodes plus, both;
         double relative;
 
-        param_put(&adc->model, params, "bits", b);
+        param_put(&adc->descriptor, params, "bits", b);
         ck_assert_int_eq(adc->bits(params), b);
         plus = adc->codes(params, false);
         both = adc->codes(params, true);
@@ -47,14 +47,14 @@ START_TEST(rounds_half_to_even_and_counts_clips)
     static const int32_t expected_signed[12] = {0, 0, 2, 2, 0, -2, 7, 7, -7, -7, 7, -7};
     static const int32_t expected_unsigned[12] = {0, 0, 2, 2, 0, 0, 7, 8, 0, 0, 15, 0};
     const MhoAdcModel *adc = (const MhoAdcModel *)find(&mho_adc_registry, "uniform");
-    void *params = params_new(&adc->model);
+    void *params = params_new(&adc->descriptor);
     float twice[12];
     int32_t code[12];
 
     for (size_t i = 0; i < 12; i++) {
         twice[i] = 2.0F * y[i];
     }
-    param_put(&adc->model, params, "bits", 4);
+    param_put(&adc->descriptor, params, "bits", 4);
     ck_assert_uint_eq(adc->convert(params, NULL, true, 3, 4, twice, 0.5F, code), 4);
     ck_assert_mem_eq(code, expected_signed, sizeof code);
     ck_assert_uint_eq(adc->convert(params, NULL, false, 4, 3, twice, 0.5F, code), 5);
@@ -82,7 +82,7 @@ START_TEST(amplitude_has_one_slice)
 {
     static const uint8_t codes[4] = {0, 1, 14, 15};
     const MhoDacModel *dac = (const MhoDacModel *)find(&mho_dac_registry, "amplitude");
-    void *params = params_new(&dac->model);
+    void *params = params_new(&dac->descriptor);
     MhoDacSlices slices;
     MhoError error = {0};
     uint8_t out[4] = {9, 9, 9, 9};

@@ -34,7 +34,7 @@ enum { N_NETS = sizeof nets / sizeof *nets };
 typedef struct Bench {
     MhoDataset test;
     MhoNet *net;
-    MhoProgram *program;
+    MhoLoweredNet *program;
     ArrayBench arrays; /* of its configuration only */
     Outputs integer;
 } Bench;
@@ -64,7 +64,7 @@ static void bench_close(Bench *bench)
 {
     outputs_free(&bench->integer);
     array_close(&bench->arrays);
-    mho_program_destroy(bench->program);
+    mho_lowered_net_destroy(bench->program);
     mho_net_destroy(bench->net);
     mho_dataset_destroy(&bench->test);
 }
@@ -72,7 +72,7 @@ static void bench_close(Bench *bench)
 /* ---- fake-quant = integer -------------------------------------------------------------------------------------------- */
 
 /* Codes of a batch of the pass into outputs (images first..), step by step. */
-static void take_codes(const Bench *bench, const MhoPass *pass, size_t first, Outputs *outputs)
+static void take_codes(const Bench *bench, const MhoFakeQuant *pass, size_t first, Outputs *outputs)
 {
     for (size_t s = 0; s < bench->program->n_steps; s++) {
         const MhoStep *step = &bench->program->steps[s];
@@ -81,7 +81,7 @@ static void take_codes(const Bench *bench, const MhoPass *pass, size_t first, Ou
         bool whole = true;
 
         ck_assert_int_ge(node, 0);
-        const float *stored = mho_pass_output(pass, (size_t)node);
+        const float *stored = mho_fakequant_output(pass, (size_t)node);
         ck_assert_ptr_nonnull(stored);
         for (size_t i = 0; i < BATCH * size && !step->is_logits; i++) {
             const float code = stored[i];
@@ -98,14 +98,14 @@ static Outputs fake_quant_outputs(const Bench *bench)
     const size_t pixels = 28 * 28;
     Outputs o = outputs_new(bench->program, N_TEST);
     MhoError error = {0};
-    MhoPass *pass;
+    MhoFakeQuant *pass;
 
-    must(mho_pass_create(bench->net, BATCH, false, &pass, &error), &error);
+    must(mho_fakequant_create(bench->net, BATCH, false, &pass, &error), &error);
     for (size_t first = 0; first < N_TEST; first += BATCH) {
-        must(mho_pass_forward(pass, bench->test.images + first * pixels, false, o.logits + first * o.n_logits, &error), &error);
+        must(mho_fakequant_forward(pass, bench->test.images + first * pixels, false, o.logits + first * o.n_logits, &error), &error);
         take_codes(bench, pass, first, &o);
     }
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     return o;
 }
 
@@ -148,7 +148,7 @@ START_TEST(test_integer_is_fake_quant)
 END_TEST
 
 /* One weight code of layer l changed by 1, in the middle of the array. */
-static void change_code(MhoProgram *program, size_t l)
+static void change_code(MhoLoweredNet *program, size_t l)
 {
     const MhoMatrix *m = &program->matrices[l];
     int16_t *codes = (int16_t *)(uintptr_t)m->codes, *code = &codes[m->rows / 2 * m->cols + m->cols / 2];
@@ -167,14 +167,14 @@ START_TEST(test_a_changed_weight_is_seen)
     Outputs intact = integer_outputs(bench.program, bench.test.images, N_CHANGED, 0);
     ck_assert(memcmp(intact.codes, bench.integer.codes, N_CHANGED * intact.codes_size) == 0);
     for (size_t l = 0; l < bench.program->n_matrices; l++) {
-        MhoProgram *changed = lowered(bench.net);
+        MhoLoweredNet *changed = lowered(bench.net);
 
         change_code(changed, l);
         Outputs integer = integer_outputs(changed, bench.test.images, N_CHANGED, 0);
         ck_assert_msg(!outputs_equal(&integer, &intact), "layer %s", changed->matrices[l].name);
         ck_assert(l + 1 == bench.program->n_matrices || !codes_equal(&integer, &intact)); /* the classifier has logits only */
         outputs_free(&integer);
-        mho_program_destroy(changed);
+        mho_lowered_net_destroy(changed);
     }
     outputs_free(&intact);
     bench_close(&bench);
@@ -193,27 +193,27 @@ static double largest_sum(const Bench *bench)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     MhoError error = {0};
-    MhoRangeProbe *probe;
+    MhoRangeObserver *probe;
     MhoAnalogOptions options = {0};
     MhoPlan *plan;
     MhoChip *chip = NULL;
-    MhoState *state;
+    MhoChipState *state;
     Outputs o = outputs_new(bench->program, N_TEST);
     double largest = 0.0;
 
-    must(mho_range_probe_create(bench->program->n_matrices, &probe, &error), &error);
-    must(mho_program_plan(bench->program, &bench->arrays.config, NULL, 0, 0, &plan, &error), &error);
-    must(mho_program_state(bench->program, plan, 0, at, NULL, 0, 0, &chip, &state, &error), &error);
+    must(mho_range_observer_create(bench->program->n_matrices, &probe, &error), &error);
+    must(mho_lowered_net_plan(bench->program, &bench->arrays.config, NULL, 0, 0, &plan, &error), &error);
+    must(mho_lowered_net_state(bench->program, plan, 0, at, NULL, 0, 0, &chip, &state, &error), &error);
     options.probe = probe;
     must(mho_analog_run(bench->program, state, bench->test.images, N_TEST, &options, o.logits, &error), &error);
     for (size_t l = 0; l < bench->program->n_matrices; l++) {
-        ck_assert(mho_range_probe_largest(probe, l) <= mho_plan_layer(plan, l).largest_sum);
-        largest = fmax(largest, mho_range_probe_largest(probe, l));
+        ck_assert(mho_range_observer_largest(probe, l) <= mho_plan_layer(plan, l).largest_sum);
+        largest = fmax(largest, mho_range_observer_largest(probe, l));
     }
-    mho_state_destroy(state);
+    mho_chip_state_destroy(state);
     mho_chip_destroy(chip);
     mho_plan_destroy(plan);
-    mho_range_probe_destroy(probe);
+    mho_range_observer_destroy(probe);
     outputs_free(&o);
     return largest;
 }
@@ -224,7 +224,7 @@ typedef struct Read {
     uint64_t conversions, predicted, clipped;
 } Read;
 
-static Read read_ideal(Bench *bench, const MhoProgram *program, int bits)
+static Read read_ideal(Bench *bench, const MhoLoweredNet *program, int bits)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
@@ -232,18 +232,18 @@ static Read read_ideal(Bench *bench, const MhoProgram *program, int bits)
     Read read = {0};
     MhoPlan *plan;
     MhoChip *chip = NULL;
-    MhoState *state;
+    MhoChipState *state;
 
     array_adc(&bench->arrays, "bits", bits);
-    must(mho_program_plan(program, &bench->arrays.config, NULL, 0, 0, &plan, &error), &error);
-    must(mho_program_state(program, plan, 0, at, NULL, 0, 0, &chip, &state, &error), &error);
+    must(mho_lowered_net_plan(program, &bench->arrays.config, NULL, 0, 0, &plan, &error), &error);
+    must(mho_lowered_net_state(program, plan, 0, at, NULL, 0, 0, &chip, &state, &error), &error);
     read.outputs = analog_outputs(program, state, bench->test.images, N_TEST, 0, meters);
     for (size_t l = 0; l < program->n_matrices; l++) {
         read.conversions += meters[l].conversions;
         read.clipped += meters[l].clipped;
         read.predicted += N_TEST * mho_plan_layer(plan, l).conversions;
     }
-    mho_state_destroy(state);
+    mho_chip_state_destroy(state);
     mho_chip_destroy(chip);
     mho_plan_destroy(plan);
     return read;
@@ -282,12 +282,12 @@ START_TEST(test_analog_is_integer)
     ck_assert(fewer.conversions == fewer.predicted);
     outputs_free(&enough.outputs);
     outputs_free(&fewer.outputs);
-    MhoProgram *changed = lowered(bench.net);
+    MhoLoweredNet *changed = lowered(bench.net);
     change_code(changed, changed->n_matrices / 2);
     Read other = read_ideal(&bench, changed, bits);
     ck_assert(!codes_equal(&other.outputs, &bench.integer));
     outputs_free(&other.outputs);
-    mho_program_destroy(changed);
+    mho_lowered_net_destroy(changed);
     bench_close(&bench);
 }
 END_TEST

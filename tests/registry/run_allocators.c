@@ -33,17 +33,17 @@ static void check_choice(const double *feedback, const double *share, size_t win
     trace_add(trace, (double)winner);
 }
 
-void run_allocator(const MhoModel *model, const void *params, Trace *trace)
+void run_allocator(const MhoDescriptor *model, const void *params, Trace *trace)
 {
     const MhoAllocator *allocator = (const MhoAllocator *)(const void *)model; /* its first member */
-    const MhoProbe probe = {.accuracy = answer};
-    MhoCompetitor competitors[LAYERS];
+    const MhoTrialMove probe = {.accuracy = answer};
+    MhoCandidate competitors[LAYERS];
     double state[LAYERS * MOST_STATE] = {0}, feedback[LAYERS], share[LAYERS];
     MhoError error = {0};
 
     ck_assert_uint_le(allocator->n_state, MOST_STATE);
     for (size_t m = 0; m < LAYERS; m++)
-        competitors[m] = (MhoCompetitor){.converter = m == 4,
+        competitors[m] = (MhoCandidate){.converter = m == 4,
                                          .bits = 8,
                                          .next_bits = m == ASLEEP ? 0 : 6,
                                          .saving = m == ASLEEP ? 0.0 : 0.01 * (double)(m + 1)};

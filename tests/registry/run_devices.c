@@ -38,7 +38,7 @@ static void read_cells(Bench *bench, double t, double from, double to, Trace *tr
     trace_add(trace, bench->noise.row_square);
 }
 
-void run_cell(const MhoModel *model, const void *params, Trace *trace)
+void run_cell(const MhoDescriptor *model, const void *params, Trace *trace)
 {
     static const double times[] = {0.0, 1.0, 3e7}, temperatures[] = {250.0, 298.15, 400.0};
     const MhoCellModel *cell = (const MhoCellModel *)model;
@@ -73,7 +73,7 @@ void run_cell(const MhoModel *model, const void *params, Trace *trace)
     bench_close(&bench);
 }
 
-void run_adc(const MhoModel *model, const void *params, Trace *trace)
+void run_adc(const MhoDescriptor *model, const void *params, Trace *trace)
 {
     const MhoAdcModel *adc = (const MhoAdcModel *)model;
     const MhoStream stream = bench_stream(1, 1.0F);
@@ -105,7 +105,7 @@ void run_adc(const MhoModel *model, const void *params, Trace *trace)
 }
 
 /* The slices of every code add up to the code again, or the model refuses with a reason. */
-void run_dac(const MhoModel *model, const void *params, Trace *trace)
+void run_dac(const MhoDescriptor *model, const void *params, Trace *trace)
 {
     static const int full_inputs[] = {1, 3, 15, 255};
     const MhoDacModel *dac = (const MhoDacModel *)model;
@@ -143,7 +143,7 @@ void run_dac(const MhoModel *model, const void *params, Trace *trace)
     ck_assert_int_ge(n_planned, 1); /* two codes are within reach of every converter */
 }
 
-void run_wire(const MhoModel *model, const void *params, Trace *trace)
+void run_wire(const MhoDescriptor *model, const void *params, Trace *trace)
 {
     const MhoWireModel *wire = (const MhoWireModel *)model;
     float g[N_ROWS * N_COLS], effective[N_ROWS * N_COLS];

@@ -51,7 +51,7 @@ static void differentiate(const MhoQuantizer *quantizer, const void *params, Mho
     trace_add_floats(trace, shape.channels, once);
 }
 
-void run_quantizer(const MhoModel *model, const void *params, Trace *trace)
+void run_quantizer(const MhoDescriptor *model, const void *params, Trace *trace)
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     const MhoStream stream = {.seed = 3, .noise = 1.0F};
@@ -106,7 +106,7 @@ static void check_arrays(const MhoNodeArray *arrays, size_t n, Trace *trace)
 }
 
 /* Shapes that a layer takes are traced; a refusal has a reason. One at least fits every setting that is allowed. */
-void run_layer(const MhoModel *model, const void *params, Trace *trace)
+void run_layer(const MhoDescriptor *model, const void *params, Trace *trace)
 {
     static const MhoShape shapes[] = {{1, 1, 1}, {5, 4, 6}, {8, 8, 65536}, {4096, 4096, 1}};
     const MhoLayer *layer = (const MhoLayer *)(const void *)model; /* its first member */

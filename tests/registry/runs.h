@@ -19,14 +19,14 @@ void trace_add(Trace *trace, double value);
 void trace_add_floats(Trace *trace, size_t n, const float *value);
 
 /* Exercise every callback of a model with these parameters; a failure fails the test. */
-typedef void (*Run)(const MhoModel *model, const void *params, Trace *trace);
+typedef void (*Run)(const MhoDescriptor *model, const void *params, Trace *trace);
 
-void run_cell(const MhoModel *model, const void *params, Trace *trace);
-void run_adc(const MhoModel *model, const void *params, Trace *trace);
-void run_dac(const MhoModel *model, const void *params, Trace *trace);
-void run_wire(const MhoModel *model, const void *params, Trace *trace);
-void run_quantizer(const MhoModel *model, const void *params, Trace *trace);
-void run_layer(const MhoModel *model, const void *params, Trace *trace);
-void run_allocator(const MhoModel *model, const void *params, Trace *trace);
+void run_cell(const MhoDescriptor *model, const void *params, Trace *trace);
+void run_adc(const MhoDescriptor *model, const void *params, Trace *trace);
+void run_dac(const MhoDescriptor *model, const void *params, Trace *trace);
+void run_wire(const MhoDescriptor *model, const void *params, Trace *trace);
+void run_quantizer(const MhoDescriptor *model, const void *params, Trace *trace);
+void run_layer(const MhoDescriptor *model, const void *params, Trace *trace);
+void run_allocator(const MhoDescriptor *model, const void *params, Trace *trace);
 
 #endif

@@ -10,7 +10,7 @@
 
 static const SwitchBook *book;
 
-static bool is_registered(const char *table, const MhoRegistry *registry, const MhoModel *model)
+static bool is_registered(const char *table, const MhoRegistry *registry, const MhoDescriptor *model)
 {
     const size_t length = strlen(registry->kind);
 
@@ -18,7 +18,7 @@ static bool is_registered(const char *table, const MhoRegistry *registry, const 
            strcmp(table + length + 1, model->name) == 0;
 }
 
-static const MhoModel *find_table(const char *table)
+static const MhoDescriptor *find_table(const char *table)
 {
     for (size_t i = 0; book->tables && book->tables[i]; i++) {
         if (strcmp(book->tables[i]->name, table) == 0) {
@@ -27,15 +27,15 @@ static const MhoModel *find_table(const char *table)
     }
     for (size_t i = 0; book->registries && book->registries[i]; i++) {
         for (size_t m = 0; m < book->registries[i]->n; m++) {
-            if (is_registered(table, book->registries[i], book->registries[i]->models[m])) {
-                return book->registries[i]->models[m];
+            if (is_registered(table, book->registries[i], book->registries[i]->descriptors[m])) {
+                return book->registries[i]->descriptors[m];
             }
         }
     }
     return NULL;
 }
 
-static const MhoParam *put(const MhoModel *model, void *params, const char *key, const char *value)
+static const MhoParam *put(const MhoDescriptor *model, void *params, const char *key, const char *value)
 {
     const MhoParam *param = mho_params_find(model->params, model->n_params, key);
     MhoError error = {0};
@@ -45,7 +45,7 @@ static const MhoParam *put(const MhoModel *model, void *params, const char *key,
     return param;
 }
 
-static void put_all(const MhoModel *model, void *params, const char *with)
+static void put_all(const MhoDescriptor *model, void *params, const char *with)
 {
     char text[512], *rest = NULL;
 
@@ -83,17 +83,17 @@ static double number_of(const MhoParam *param, const void *params)
     return real;
 }
 
-static void check_rules(const MhoModel *model, const void *params)
+static void check_rules(const MhoDescriptor *model, const void *params)
 {
     MhoError error = {0};
 
-    ck_assert_msg(mho_model_check(model, params, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_descriptor_check(model, params, &error) == MHO_OK, "%s", error.text);
 }
 
 START_TEST(prediction_holds_and_notices_the_switch)
 {
     const Switch *s = &book->rows[_i];
-    const MhoModel *model = find_table(s->table);
+    const MhoDescriptor *model = find_table(s->table);
 
     ck_assert_msg(model != NULL, "there is no table %s", s->table);
     void *params = params_new(model);
@@ -109,7 +109,7 @@ START_TEST(prediction_holds_and_notices_the_switch)
 }
 END_TEST
 
-static void assert_predicted(const MhoModel *model, const char *table)
+static void assert_predicted(const MhoDescriptor *model, const char *table)
 {
     for (size_t p = 0; p < model->n_params; p++) {
         bool found = false;
@@ -131,8 +131,8 @@ START_TEST(every_key_is_predicted)
         for (size_t m = 0; m < book->registries[i]->n; m++) {
             char table[2 * MHO_NAME_MAX];
 
-            snprintf(table, sizeof table, "%s.%s", book->registries[i]->kind, book->registries[i]->models[m]->name);
-            assert_predicted(book->registries[i]->models[m], table);
+            snprintf(table, sizeof table, "%s.%s", book->registries[i]->kind, book->registries[i]->descriptors[m]->name);
+            assert_predicted(book->registries[i]->descriptors[m], table);
         }
     }
 }

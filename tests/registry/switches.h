@@ -12,7 +12,7 @@
 
 /* Whether the code with these parameters does what `on` predicts. on: the value, the number of a choice, 0 or 1; 0 for
  * texts, whose prediction stands in the function. */
-typedef bool (*Effect)(const MhoModel *model, const void *params, double on);
+typedef bool (*Effect)(const MhoDescriptor *model, const void *params, double on);
 
 typedef struct Switch {
     const char *table; /* "chip", or "cell.pcm" for a registered model */
@@ -25,7 +25,7 @@ typedef struct SwitchBook {
     const Switch *rows;
     size_t n_rows;
     const MhoRegistry *const *registries; /* NULL at the end; NULL: none */
-    const MhoModel *const *tables;        /* NULL at the end; NULL: none */
+    const MhoDescriptor *const *tables;        /* NULL at the end; NULL: none */
 } SwitchBook;
 
 /* Run the book as one suite; the exit code. */

@@ -33,12 +33,12 @@ static const struct Kind {
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 /* Two runs with the same parameters give the same numbers. */
-static void run_twice(Run run, const MhoModel *model, const void *params)
+static void run_twice(Run run, const MhoDescriptor *model, const void *params)
 {
     static Trace first, second;
     MhoError error = {0};
 
-    ck_assert_msg(mho_model_check(model, params, &error) == MHO_OK, "%s: %s", model->name, error.text);
+    ck_assert_msg(mho_descriptor_check(model, params, &error) == MHO_OK, "%s: %s", model->name, error.text);
     if (run == NULL) {
         return;
     }
@@ -57,7 +57,7 @@ START_TEST(models_are_described)
     ck_assert_uint_gt(registry->n, 0);
     ck_assert(registry->kind[0] != '\0');
     for (size_t m = 0; m < registry->n; m++) {
-        const MhoModel *model = registry->models[m];
+        const MhoDescriptor *model = registry->descriptors[m];
 
         ck_assert(model->name[0] != '\0' && strlen(model->name) < MHO_NAME_MAX);
         ck_assert_msg(model->summary != NULL && model->summary[0] != '\0', "%s has no summary", model->name);
@@ -65,7 +65,7 @@ START_TEST(models_are_described)
         ck_assert((model->n_params == 0) == (model->params_size == 0));
         ck_assert_ptr_eq(mho_registry_find(registry, model->name, NULL), model);
         for (size_t other = 0; other < m; other++) {
-            ck_assert_str_ne(registry->models[other]->name, model->name);
+            ck_assert_str_ne(registry->descriptors[other]->name, model->name);
         }
     }
 }
@@ -77,13 +77,13 @@ START_TEST(misspelt_name_is_explained)
     char name[MHO_NAME_MAX + 1];
     MhoError error = {0};
 
-    snprintf(name, sizeof name, "%sx", registry->models[0]->name);
+    snprintf(name, sizeof name, "%sx", registry->descriptors[0]->name);
     ck_assert_ptr_null(mho_registry_find(registry, name, &error));
-    ck_assert_ptr_nonnull(strstr(error.text, registry->models[0]->name));
+    ck_assert_ptr_nonnull(strstr(error.text, registry->descriptors[0]->name));
 }
 END_TEST
 
-static void check_param(const MhoModel *model, const MhoParam *param)
+static void check_param(const MhoDescriptor *model, const MhoParam *param)
 {
     ck_assert_msg(param->help != NULL && param->help[0] != '\0', "%s.%s has no help", model->name, param->key);
     ck_assert_msg(param->unit != NULL, "%s.%s has no unit", model->name, param->key);
@@ -97,7 +97,7 @@ static void check_param(const MhoModel *model, const MhoParam *param)
 }
 
 /* Nothing but a value in range is taken, and a refusal leaves the parameter as it was. */
-static void check_refusals(const MhoModel *model, const MhoParam *param)
+static void check_refusals(const MhoDescriptor *model, const MhoParam *param)
 {
     char outside[2][MHO_TEXT_MAX];
     const char *const bad[] = {"nan", "NaN", "inf", "-inf", "", "1x", "nonesuch", outside[0], outside[1]};
@@ -122,7 +122,7 @@ START_TEST(parameters_are_sound)
     const MhoRegistry *registry = kinds[_i].registry;
 
     for (size_t m = 0; m < registry->n; m++) {
-        const MhoModel *model = registry->models[m];
+        const MhoDescriptor *model = registry->descriptors[m];
 
         for (size_t p = 0; p < model->n_params; p++) {
             const MhoParam *param = &model->params[p];
@@ -137,7 +137,7 @@ START_TEST(parameters_are_sound)
 END_TEST
 
 /* The printed form of a parameter reads back to the same value. */
-static void check_format(const MhoModel *model, const MhoParam *param, const void *params)
+static void check_format(const MhoDescriptor *model, const MhoParam *param, const void *params)
 {
     void *again = params_new(model);
     char text[2 * MHO_TEXT_MAX], text_again[2 * MHO_TEXT_MAX];
@@ -151,11 +151,11 @@ static void check_format(const MhoModel *model, const MhoParam *param, const voi
 }
 
 /* Whether the model's own rules refuse these parameters, each of which is in its range. */
-static bool refused_together(const MhoModel *model, const void *params)
+static bool refused_together(const MhoDescriptor *model, const void *params)
 {
     MhoError error = {0};
 
-    if (model->check == NULL || mho_model_check(model, params, &error) == MHO_OK) {
+    if (model->check == NULL || mho_descriptor_check(model, params, &error) == MHO_OK) {
         return false;
     }
     ck_assert(error.status == MHO_USAGE && error.text[0] != '\0');
@@ -168,7 +168,7 @@ START_TEST(models_run_at_both_ends_of_every_range)
     size_t n_ends = 0, n_refused = 0;
 
     for (size_t m = 0; m < kind->registry->n; m++) {
-        const MhoModel *model = kind->registry->models[m];
+        const MhoDescriptor *model = kind->registry->descriptors[m];
         void *params = params_new(model);
 
         run_twice(kind->run, model, params);

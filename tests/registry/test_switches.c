@@ -13,7 +13,7 @@ enum { N_CELLS = 64 };
 static const double kelvin = 298.15;
 
 /* A bench of N_CELLS cells with given parameters, all with target x, programmed at a noise factor. */
-static void open_at(Bench *bench, const MhoModel *model, const void *params, float x, float noise)
+static void open_at(Bench *bench, const MhoDescriptor *model, const void *params, float x, float noise)
 {
     bench_open(bench, model->name, N_CELLS);
     memcpy(bench->params, params, model->params_size);
@@ -23,7 +23,7 @@ static void open_at(Bench *bench, const MhoModel *model, const void *params, flo
     bench_read(bench, 0.0, 0.0, INFINITY);
 }
 
-static MhoReadNoise read_of_cell(const MhoModel *model, const void *params, float x, double t, double *linear,
+static MhoReadNoise read_of_cell(const MhoDescriptor *model, const void *params, float x, double t, double *linear,
                                  double *square)
 {
     MhoReadNoise row;
@@ -42,7 +42,7 @@ static MhoReadNoise read_of_cell(const MhoModel *model, const void *params, floa
 }
 
 /* g = x + on sigma(x) N of the device's own normal. */
-static bool pcm_programs(const MhoModel *model, const void *params, double on)
+static bool pcm_programs(const MhoDescriptor *model, const void *params, double on)
 {
     const double x = 0.6;
     float z[N_CELLS];
@@ -58,7 +58,7 @@ static bool pcm_programs(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-static bool pcm_drifts(const MhoModel *model, const void *params, double on)
+static bool pcm_drifts(const MhoDescriptor *model, const void *params, double on)
 {
     bool holds;
     Bench bench;
@@ -71,7 +71,7 @@ static bool pcm_drifts(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-static bool pcm_reads(const MhoModel *model, const void *params, double on)
+static bool pcm_reads(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
 
@@ -79,7 +79,7 @@ static bool pcm_reads(const MhoModel *model, const void *params, double on)
     return is_close(square, pow(on * 0.0088 * law_pcm_log_factor(0.0, 250e-9), 2.0), 1e-5);
 }
 
-static bool pcm_integrates(const MhoModel *model, const void *params, double on)
+static bool pcm_integrates(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
 
@@ -88,7 +88,7 @@ static bool pcm_integrates(const MhoModel *model, const void *params, double on)
 }
 
 /* ln(g / x) = sigma N for the device's own normal. */
-static bool log_error_is(const MhoModel *model, const void *params, double sigma)
+static bool log_error_is(const MhoDescriptor *model, const void *params, double sigma)
 {
     float z[N_CELLS];
     bool holds = true;
@@ -109,22 +109,22 @@ static double swing(double n, double temperature)
 }
 
 /* with sigma_vth = 5 mV and the default tuning error of 1 % */
-static bool nor_slope(const MhoModel *model, const void *params, double on)
+static bool nor_slope(const MhoDescriptor *model, const void *params, double on)
 {
     return log_error_is(model, params, hypot(0.01, 5e-3 / swing(on, kelvin)));
 }
 
-static bool nor_threshold(const MhoModel *model, const void *params, double on)
+static bool nor_threshold(const MhoDescriptor *model, const void *params, double on)
 {
     return log_error_is(model, params, hypot(0.01, on / swing(1.5, kelvin)));
 }
 
-static bool nor_tuning(const MhoModel *model, const void *params, double on)
+static bool nor_tuning(const MhoDescriptor *model, const void *params, double on)
 {
     return log_error_is(model, params, on);
 }
 
-static bool nor_floor(const MhoModel *model, const void *params, double on)
+static bool nor_floor(const MhoDescriptor *model, const void *params, double on)
 {
     bool holds;
     Bench bench;
@@ -135,7 +135,7 @@ static bool nor_floor(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-static bool nor_temperature(const MhoModel *model, const void *params, double on)
+static bool nor_temperature(const MhoDescriptor *model, const void *params, double on)
 {
     bool holds;
     Bench bench;
@@ -147,7 +147,7 @@ static bool nor_temperature(const MhoModel *model, const void *params, double on
     return holds;
 }
 
-static bool nor_current(const MhoModel *model, const void *params, double on)
+static bool nor_current(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
 
@@ -156,7 +156,7 @@ static bool nor_current(const MhoModel *model, const void *params, double on)
 }
 
 /* Shot noise in proportion; one more octave of flicker for each doubling. */
-static bool nor_bandwidth(const MhoModel *model, const void *params, double on)
+static bool nor_bandwidth(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
 
@@ -164,7 +164,7 @@ static bool nor_bandwidth(const MhoModel *model, const void *params, double on)
     return is_close(linear, 0.5 * law_shot(10e-9, on), 1e-5) && is_close(square, 0.25e-6 * log(on), 1e-5);
 }
 
-static bool nor_flicker(const MhoModel *model, const void *params, double on)
+static bool nor_flicker(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
 
@@ -172,7 +172,7 @@ static bool nor_flicker(const MhoModel *model, const void *params, double on)
     return is_close(square, 0.25 * on * log(1e6), 1e-5);
 }
 
-static bool nor_slowest(const MhoModel *model, const void *params, double on)
+static bool nor_slowest(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
 
@@ -180,7 +180,7 @@ static bool nor_slowest(const MhoModel *model, const void *params, double on)
     return is_close(square, 0.25e-6 * log(1e6 * on), 1e-5);
 }
 
-static bool nor_mirror(const MhoModel *model, const void *params, double on)
+static bool nor_mirror(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
     const MhoReadNoise row = read_of_cell(model, params, 0.5F, 0.0, &linear, &square);
@@ -190,7 +190,7 @@ static bool nor_mirror(const MhoModel *model, const void *params, double on)
 }
 
 /* 2^b - 1 signed codes: a sum far out of range comes back as the largest. */
-static bool adc_clips(const MhoModel *model, const void *params, double on)
+static bool adc_clips(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoAdcModel *adc = (const MhoAdcModel *)model;
     const float y[2] = {1e4F, -1e4F};
@@ -201,7 +201,7 @@ static bool adc_clips(const MhoModel *model, const void *params, double on)
 }
 
 /* 2^b - 1 is the largest input code that is taken. */
-static bool dac_refuses(const MhoModel *model, const void *params, double on)
+static bool dac_refuses(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoDacModel *dac = (const MhoDacModel *)model;
     const int largest = (1 << (int)on) - 1;
@@ -211,7 +211,7 @@ static bool dac_refuses(const MhoModel *model, const void *params, double on)
            dac->plan(params, largest + 1, &slices, NULL) == MHO_USAGE;
 }
 
-static bool dac_is_bipolar(const MhoModel *model, const void *params, double on)
+static bool dac_is_bipolar(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoDacModel *dac = (const MhoDacModel *)model;
 

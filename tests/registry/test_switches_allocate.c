@@ -37,7 +37,7 @@ static void run_close(Run *run)
     mho_train_chip_destroy(&run->chip);
 }
 
-static bool chooses_allocator(const MhoModel *model, const void *params, double on)
+static bool chooses_allocator(const MhoDescriptor *model, const void *params, double on)
 {
     MhoSettings *settings = tiny_settings();
     const MhoAllocator *allocator;
@@ -47,13 +47,13 @@ static bool chooses_allocator(const MhoModel *model, const void *params, double 
     (void)on;
     tiny_put(settings, "allocate.", model, params);
     must(mho_settings_allocator(settings, &allocator, &of_allocator, &error), &error);
-    const bool holds = strcmp(allocator->model.name, "uniform") == 0;
+    const bool holds = strcmp(allocator->descriptor.name, "uniform") == 0;
     mho_settings_destroy(settings);
     return holds;
 }
 
 /* The first move goes to 5 bits, all moves to 5 or 3. */
-static bool has_rungs(const MhoModel *model, const void *params, double on)
+static bool has_rungs(const MhoDescriptor *model, const void *params, double on)
 {
     Run run;
     bool holds = true;
@@ -72,7 +72,7 @@ static bool has_rungs(const MhoModel *model, const void *params, double on)
 }
 
 /* Twice as many compete; converters start at 7 bits and go to 5. */
-static bool converters_compete(const MhoModel *model, const void *params, double on)
+static bool converters_compete(const MhoDescriptor *model, const void *params, double on)
 {
     Run run;
     size_t layers = 0;
@@ -113,20 +113,20 @@ static bool goes_down_to(const void *params, double on, double (*cost)(const Mho
     return holds;
 }
 
-static bool reaches_size(const MhoModel *model, const void *params, double on)
+static bool reaches_size(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return goes_down_to(params, on, size_of);
 }
 
-static bool reaches_bops(const MhoModel *model, const void *params, double on)
+static bool reaches_bops(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return goes_down_to(params, on, mbops_of);
 }
 
 /* A loss of less is taken, one of more ends it. */
-static bool ends_at_a_loss(const MhoModel *model, const void *params, double on)
+static bool ends_at_a_loss(const MhoDescriptor *model, const void *params, double on)
 {
     Run run;
 
@@ -139,7 +139,7 @@ static bool ends_at_a_loss(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-static bool ends_after_moves(const MhoModel *model, const void *params, double on)
+static bool ends_after_moves(const MhoDescriptor *model, const void *params, double on)
 {
     Run run;
     int moves = 0;
@@ -152,7 +152,7 @@ static bool ends_after_moves(const MhoModel *model, const void *params, double o
     return moves == (int)on;
 }
 
-/* Accuracy of the net after PROBED moves on the first n held-out images; on so many chips, 0: of its codes. */
+/* Accuracy of the net after PROBED moves on the first n validation images; on so many chips, 0: of its codes. */
 static bool probe_is(const void *params, size_t n, uint32_t chips)
 {
     Run run;
@@ -166,7 +166,7 @@ static bool probe_is(const void *params, size_t n, uint32_t chips)
         ck_assert(!step(stage, &run.net, 0.5));
     probed.n = n;
     if (chips > 0)
-        must(mho_train_evaluate_chip(run.net, &probed, NULL, &run.chip.config, MHO_PROBE_CHIP, chips, 1, &accuracy,
+        must(mho_train_evaluate_chip(run.net, &probed, NULL, &run.chip.config, MHO_TRIAL_MOVE_CHIP, chips, 1, &accuracy,
                                      &loss, &stage->error),
              &stage->error);
     else
@@ -178,26 +178,26 @@ static bool probe_is(const void *params, size_t n, uint32_t chips)
     return holds;
 }
 
-static bool asks_chip_or_codes(const MhoModel *model, const void *params, double on)
+static bool asks_chip_or_codes(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return probe_is(params, 30, on > 0.5 ? 2 : 0);
 }
 
-static bool asks_on_images(const MhoModel *model, const void *params, double on)
+static bool asks_on_images(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return probe_is(params, (size_t)on, 0);
 }
 
-static bool asks_on_chips(const MhoModel *model, const void *params, double on)
+static bool asks_on_chips(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return probe_is(params, 30, (uint32_t)on);
 }
 
 /* The last recovery's accuracy is that of chips which no step trained on, whose ranges the net has, or of codes. */
-static bool recovers_on_chip_or_codes(const MhoModel *model, const void *params, double on)
+static bool recovers_on_chip_or_codes(const MhoDescriptor *model, const void *params, double on)
 {
     Run run;
     double accuracy, loss;
@@ -207,7 +207,7 @@ static bool recovers_on_chip_or_codes(const MhoModel *model, const void *params,
     run_open(&run, params);
     Sample *sample = &run.stage.sample;
     mho_net_destroy(sample->net);
-    strcpy(sample->train.ladder, "float:4 8/8:1 allocate");
+    strcpy(sample->train.stages, "float:4 8/8:1 allocate");
     sample->input.chip = &run.chip.config;
     sample->input.allocation = &run.stage.allocation;
     must(sample_run(sample), &sample->error);
@@ -226,7 +226,7 @@ static bool recovers_on_chip_or_codes(const MhoModel *model, const void *params,
     return holds;
 }
 
-static bool recovers_to(const MhoModel *model, const void *params, double on)
+static bool recovers_to(const MhoDescriptor *model, const void *params, double on)
 {
     Run run;
 
@@ -240,7 +240,7 @@ static bool recovers_to(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-static bool recovers_within(const MhoModel *model, const void *params, double on)
+static bool recovers_within(const MhoDescriptor *model, const void *params, double on)
 {
     Run run;
 
@@ -254,15 +254,15 @@ static bool recovers_within(const MhoModel *model, const void *params, double on
     return holds;
 }
 
-/* The rate at some epochs, with all four keys: low 0.001, high 0.01, plateau 2, kick 4 but for the one that is `on`. */
-static bool has_rate(const void *params, double low, double high, double plateau, double kick)
+/* The rate at some epochs, with all four keys: low 0.001, high 0.01, plateau 2, restart 4 but for the one that is `on`. */
+static bool has_rate(const void *params, double low, double high, double plateau_epochs, double restart_epochs)
 {
     Run run;
     bool holds = true;
 
     run_open(&run, params);
     for (double e = 0.125; e < 10.0; e += 0.25) {
-        const double at = (e - plateau) / kick, half = 0.5 * (1.0 + cos(acos(-1.0) * at));
+        const double at = (e - plateau_epochs) / restart_epochs, half = 0.5 * (1.0 + cos(acos(-1.0) * at));
         const double expected = at < 0.0 || at >= 1.0 ? low : low + (high - low) * half;
 
         holds = holds && is_close(run.stage.allocation.rate(run.stage.allocation.context, e), expected, 1e-9);
@@ -271,25 +271,25 @@ static bool has_rate(const void *params, double low, double high, double plateau
     return holds;
 }
 
-static bool rate_is_low(const MhoModel *model, const void *params, double on)
+static bool rate_is_low(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return has_rate(params, on, 0.01, 2.0, 4.0);
 }
 
-static bool rate_is_high(const MhoModel *model, const void *params, double on)
+static bool rate_is_high(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return has_rate(params, 0.001, on, 2.0, 4.0);
 }
 
-static bool rate_waits(const MhoModel *model, const void *params, double on)
+static bool rate_waits(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return has_rate(params, 0.001, 0.01, on, 4.0);
 }
 
-static bool rate_falls(const MhoModel *model, const void *params, double on)
+static bool rate_falls(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return has_rate(params, 0.001, 0.01, 2.0, on);
@@ -302,7 +302,7 @@ static bool rate_falls(const MhoModel *model, const void *params, double on)
 static void open_contest(Contest *contest, const void *params)
 {
     contest_open(contest, "ccq", 2);
-    memcpy(contest->params, params, contest->allocator->model.params_size);
+    memcpy(contest->params, params, contest->allocator->descriptor.params_size);
     contest->competitors[0].saving = 0.3;
     contest->competitors[1].saving = 0.1;
     contest->accuracy[1] = 0.7;
@@ -319,7 +319,7 @@ static bool share_is(const void *params, int move, double progress, double tempe
     return is_close(contest.share[0], (1.0 - lambda) * p + 0.75 * lambda, 1e-9);
 }
 
-static bool competes(const MhoModel *model, const void *params, double on)
+static bool competes(const MhoDescriptor *model, const void *params, double on)
 {
     Contest contest;
 
@@ -330,13 +330,13 @@ static bool competes(const MhoModel *model, const void *params, double on)
     return asked == (on > 1.5 ? 0 : on > 0.5 ? 5 : 2);
 }
 
-static bool heats(const MhoModel *model, const void *params, double on)
+static bool heats(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return share_is(params, 0, 0.0, on, 0.0);
 }
 
-static bool explores(const MhoModel *model, const void *params, double on)
+static bool explores(const MhoDescriptor *model, const void *params, double on)
 {
     Contest contest;
 
@@ -347,7 +347,7 @@ static bool explores(const MhoModel *model, const void *params, double on)
     return is_close(contest.share[0], 0.5 * on, 1e-9);
 }
 
-static bool remembers(const MhoModel *model, const void *params, double on)
+static bool remembers(const MhoDescriptor *model, const void *params, double on)
 {
     Contest contest;
 
@@ -358,25 +358,25 @@ static bool remembers(const MhoModel *model, const void *params, double on)
     return is_close(contest.share[0], 1.0 / (1.0 + exp(0.4)), 1e-9);
 }
 
-static bool begins_with(const MhoModel *model, const void *params, double on)
+static bool begins_with(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return share_is(params, 0, 0.0, 1.0, on) && share_is(params, 1, 1.0, 1.0, 0.4);
 }
 
-static bool ends_with(const MhoModel *model, const void *params, double on)
+static bool ends_with(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return share_is(params, 0, 0.0, 1.0, 1.0) && share_is(params, 1, 1.0, 1.0, on);
 }
 
-static bool alternates(const MhoModel *model, const void *params, double on)
+static bool alternates(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model, (void)on;
     return share_is(params, 0, 0.0, 1.0, 1.0) && share_is(params, 1, 0.0, 1.0, 0.0);
 }
 
-static bool asks_so_often(const MhoModel *model, const void *params, double on)
+static bool asks_so_often(const MhoDescriptor *model, const void *params, double on)
 {
     Contest contest;
 
@@ -387,7 +387,7 @@ static bool asks_so_often(const MhoModel *model, const void *params, double on)
 }
 
 /* Never the smaller share in 40 draws of 1 to 3. */
-static bool takes_the_largest(const MhoModel *model, const void *params, double on)
+static bool takes_the_largest(const MhoDescriptor *model, const void *params, double on)
 {
     Contest contest;
     bool holds = true;
@@ -401,32 +401,32 @@ static bool takes_the_largest(const MhoModel *model, const void *params, double 
     return holds;
 }
 
-#define STAGE "probe_images=30;moves=6;"
-#define ASKED STAGE "rungs=8 2;"
-#define RECOVERED "probe_images=30;moves=2;rungs=8 2;recovery_epochs=1;feedback=chip"
-#define RATE  STAGE "rate_low=0.001;rate_high=0.01;plateau=2;kick=4"
+#define STAGE "trial_images=30;moves=6;"
+#define ASKED STAGE "bit_widths=8 2;"
+#define RECOVERED "trial_images=30;moves=2;bit_widths=8 2;recovery_epochs=1;feedback=chip"
+#define RATE  STAGE "learning_rate_low=0.001;learning_rate_high=0.01;plateau_epochs=2;restart_epochs=4"
 #define EQUAL "lambda_first=0;lambda_last=0"
 
 static const Switch switches[] = {
     {"allocate", "name", "uniform", "ccq", chooses_allocator, NULL},
-    {"allocate", "rungs", "5 3", "6 4 2", has_rungs, STAGE},
-    {"allocate", "adc_rungs", "7 5", "", converters_compete, STAGE "feedback=chip"},
-    {"allocate", "size", "5", "4", reaches_size, "probe_images=30"},
-    {"allocate", "bops", "0.35", "0.25", reaches_bops, "probe_images=30"},
-    {"allocate", "accuracy", "5", "8", ends_at_a_loss, "probe_images=30"},
-    {"allocate", "moves", "2", "3", ends_after_moves, "probe_images=30"},
+    {"allocate", "bit_widths", "5 3", "6 4 2", has_rungs, STAGE},
+    {"allocate", "adc_bit_widths", "7 5", "", converters_compete, STAGE "feedback=chip"},
+    {"allocate", "size", "5", "4", reaches_size, "trial_images=30"},
+    {"allocate", "bops", "0.35", "0.25", reaches_bops, "trial_images=30"},
+    {"allocate", "accuracy", "5", "8", ends_at_a_loss, "trial_images=30"},
+    {"allocate", "moves", "2", "3", ends_after_moves, "trial_images=30"},
     {"allocate", "feedback", "chip", "codes", asks_chip_or_codes, ASKED},
     {"allocate", "feedback", "codes", "chip", asks_chip_or_codes, ASKED},
     {"allocate", "recovery", "codes", "same", recovers_on_chip_or_codes, RECOVERED},
     {"allocate", "recovery", "same", "codes", recovers_on_chip_or_codes, RECOVERED},
-    {"allocate", "probe_images", "7", "30", asks_on_images, "moves=6;rungs=8 2"},
-    {"allocate", "probe_chips", "3", "1", asks_on_chips, ASKED "feedback=chip"},
-    {"allocate", "recovered", "0.9", "0.995", recovers_to, STAGE},
+    {"allocate", "trial_images", "7", "30", asks_on_images, "moves=6;bit_widths=8 2"},
+    {"allocate", "trial_chips", "3", "1", asks_on_chips, ASKED "feedback=chip"},
+    {"allocate", "recovery_share", "0.9", "0.995", recovers_to, STAGE},
     {"allocate", "recovery_epochs", "2", "3", recovers_within, STAGE},
-    {"allocate", "rate_low", "0.002", "0.001", rate_is_low, RATE},
-    {"allocate", "rate_high", "0.02", "0.01", rate_is_high, RATE},
-    {"allocate", "plateau", "3", "2", rate_waits, RATE},
-    {"allocate", "kick", "6", "4", rate_falls, RATE},
+    {"allocate", "learning_rate_low", "0.002", "0.001", rate_is_low, RATE},
+    {"allocate", "learning_rate_high", "0.02", "0.01", rate_is_high, RATE},
+    {"allocate", "plateau_epochs", "3", "2", rate_waits, RATE},
+    {"allocate", "restart_epochs", "6", "4", rate_falls, RATE},
     {"allocator.ccq", "competition", "hedge", "exp3", competes, "rounds=5"},
     {"allocator.ccq", "competition", "exp3", "size", competes, "rounds=5"},
     {"allocator.ccq", "competition", "size", "hedge", competes, "rounds=5"},
@@ -442,7 +442,7 @@ static const Switch switches[] = {
 
 int main(void)
 {
-    static const MhoModel *const tables[] = {&mho_allocate_model, NULL};
+    static const MhoDescriptor *const tables[] = {&mho_allocate_descriptor, NULL};
     static const MhoRegistry *const registries[] = {&mho_allocator_registry, NULL};
     const SwitchBook book = {
         .rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables, .registries = registries};

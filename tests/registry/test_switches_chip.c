@@ -35,7 +35,7 @@ static void weights_of(const ArrayBench *bench, float *weights)
 {
     MhoError error = {0};
 
-    ck_assert_msg(mho_state_weights(bench->state, 0, 0, WEIGHTS, weights, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_chip_state_weights(bench->state, 0, 0, WEIGHTS, weights, &error) == MHO_OK, "%s", error.text);
 }
 
 /* Logits of a study with these keys and one cell model. */
@@ -43,7 +43,7 @@ static void run_study(Tiny *tiny, const void *params, const char *cell, const ch
 {
     MhoSettings *settings = tiny_settings();
 
-    tiny_put(settings, "chip.", &mho_chip_model, params);
+    tiny_put(settings, "chip.", &mho_chip_descriptor, params);
     tiny_set(settings, "chip.cell.name", cell);
     tiny_set(settings, "chip.adc.name", adc);
     tiny_set(settings, "chip.cell.nor_flash.w_min", "0.02");
@@ -57,7 +57,7 @@ static bool sums_are_scaled(const void *params, const char *cell, double gain)
     Tiny ideal, tiny;
     bool holds = true;
 
-    mho_params_default(mho_chip_model.params, mho_chip_model.n_params, &plain);
+    mho_params_default(mho_chip_descriptor.params, mho_chip_descriptor.n_params, &plain);
     run_study(&ideal, &plain, "ideal", "ideal");
     run_study(&tiny, params, cell, "ideal");
     for (size_t i = 0; i < TINY_LOGITS; i++) {
@@ -71,21 +71,21 @@ static bool sums_are_scaled(const void *params, const char *cell, double gain)
 }
 
 /* Ternary weights on noiseless PCM drift all alike: ((t + 20 s) / 20 s)^-nu(1). */
-static bool drifts(const MhoModel *model, const void *params, double on)
+static bool drifts(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return sums_are_scaled(params, "pcm", law_pcm_drift(law_pcm_nu_mean(1.0), on));
 }
 
 /* NOR cells at w keep w^(T0 / T): the difference of a full cell and an empty one is 1 - w_min^(T0 / T). */
-static bool warms(const MhoModel *model, const void *params, double on)
+static bool warms(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return sums_are_scaled(params, "nor_flash", 1.0 - pow(0.02, 298.15 / on));
 }
 
 /* Programming errors of full-scale and empty PCM cells are proportional to the factor. */
-static bool scales_noise(const MhoModel *model, const void *params, double on)
+static bool scales_noise(const MhoDescriptor *model, const void *params, double on)
 {
     float given[WEIGHTS], single[WEIGHTS];
     ArrayBench bench;
@@ -122,7 +122,7 @@ static void read_twice(const void *params, float *first, float *second, float *w
     array_close(&bench);
 }
 
-static bool read_freezes(const MhoModel *model, const void *params, double on)
+static bool read_freezes(const MhoDescriptor *model, const void *params, double on)
 {
     float first[SUMS], second[SUMS], weights[WEIGHTS];
 
@@ -132,7 +132,7 @@ static bool read_freezes(const MhoModel *model, const void *params, double on)
 }
 
 /* Another current at every read, from devices that no read noise moved. */
-static bool read_is_fresh(const MhoModel *model, const void *params, double on)
+static bool read_is_fresh(const MhoDescriptor *model, const void *params, double on)
 {
     MhoChipParams quiet = *(const MhoChipParams *)params;
     float first[SUMS], second[SUMS], weights[WEIGHTS], programmed[WEIGHTS];
@@ -159,7 +159,7 @@ static double fresh_variance(const void *params, int read)
     keys.read = read;
     open_layer(&bench, "pcm", &keys, 14);
     array_make(&bench, 0, LAW_HOUR);
-    ck_assert_msg(mho_state_variance(bench.state, 0, 0, bench.input, variance, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_chip_state_variance(bench.state, 0, 0, bench.input, variance, &error) == MHO_OK, "%s", error.text);
     array_close(&bench);
     for (size_t j = 0; j < COLS; j++) {
         sum += variance[j];
@@ -177,13 +177,13 @@ static bool splits_at(const void *params, double t_observe)
     return is_close(fresh_variance(params, read) / fresh_variance(params, MHO_READ_CHOOSE_PER_READ), octaves, 0.1);
 }
 
-static bool read_splits(const MhoModel *model, const void *params, double on)
+static bool read_splits(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model, (void)on;
     return splits_at(params, ((const MhoChipParams *)params)->t_observe);
 }
 
-static bool observes(const MhoModel *model, const void *params, double on)
+static bool observes(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return splits_at(params, on);
@@ -207,7 +207,7 @@ static void sample_reads(const void *params, double *sample, double *mean, doubl
     for (size_t r = 0; r < ROWS; r++) {
         *mean += bench.input[r] * (double)weights[r * COLS];
     }
-    ck_assert_msg(mho_state_variance(bench.state, 0, 0, bench.input, all, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_chip_state_variance(bench.state, 0, 0, bench.input, all, &error) == MHO_OK, "%s", error.text);
     *variance = all[0];
     for (uint32_t image = 0; image < IMAGES; image++) {
         array_read(&bench, image, sums, NULL, NULL);
@@ -219,7 +219,7 @@ static void sample_reads(const void *params, double *sample, double *mean, doubl
 }
 
 /* One draw per cell: the same law as one per column (mean and variance), but not the same numbers. */
-static bool draws_in_law(const MhoModel *model, const void *params, double on)
+static bool draws_in_law(const MhoDescriptor *model, const void *params, double on)
 {
     enum { N = IMAGES * POSITIONS };
     static double cells[N], columns[N];
@@ -228,7 +228,7 @@ static bool draws_in_law(const MhoModel *model, const void *params, double on)
     size_t equal = 0;
 
     (void)model, (void)on;
-    usual.draw = MHO_DRAW_PER_COLUMN;
+    usual.draw = MHO_NOISE_FORM_PER_COLUMN;
     sample_reads(params, cells, &mean, &variance);
     sample_reads(&usual, columns, &same_mean, &same_variance);
     for (size_t i = 0; i < N; i++) {
@@ -254,7 +254,7 @@ static double step_in_use(const Tiny *tiny)
 }
 
 /* The step of least error for the sums of training images on a chip: as designed, just programmed, or as it is now. */
-static double step_of(const MhoPrepared *p, MhoCalibrate when)
+static double step_of(const MhoPointSetup *p, MhoCalibrate when)
 {
     const MhoCondition fresh = {.temperature = 298.15},
                        now = {.t = p->config.chip.time, .temperature = p->config.chip.temperature};
@@ -262,28 +262,28 @@ static double step_of(const MhoPrepared *p, MhoCalibrate when)
     float logits[TINY_TRAIN * TINY_CLASSES];
     MhoPlan *plan;
     MhoChip *chip;
-    MhoState *state;
-    MhoRangeProbe *probe;
+    MhoChipState *state;
+    MhoRangeObserver *probe;
     MhoError error = {0};
 
     ck_assert(mho_plan_create(&config, p->program->matrices, 1, &plan, &error) == MHO_OK);
     ck_assert((when == MHO_CALIBRATE_IDEAL ? mho_chip_create_ideal(plan, &chip, &error)
                                            : mho_chip_create(plan, 0, &chip, &error)) == MHO_OK);
-    ck_assert(mho_state_create(chip, when == MHO_CALIBRATE_STATE ? now : fresh, &state, &error) == MHO_OK);
-    ck_assert(mho_range_probe_create(1, &probe, &error) == MHO_OK);
+    ck_assert(mho_chip_state_create(chip, when == MHO_CALIBRATE_STATE ? now : fresh, &state, &error) == MHO_OK);
+    ck_assert(mho_range_observer_create(1, &probe, &error) == MHO_OK);
     const MhoAnalogOptions options = {.threads = 1, .probe = probe};
     ck_assert(mho_analog_run(p->program, state, p->calibration->images, p->calibration->n, &options, logits, &error) ==
               MHO_OK);
     ck_assert(mho_plan_calibrate(plan, probe, &error) == MHO_OK);
     const double step = (double)mho_plan_layer(plan, 0).step;
-    mho_range_probe_destroy(probe);
-    mho_state_destroy(state);
+    mho_range_observer_destroy(probe);
+    mho_chip_state_destroy(state);
     mho_chip_destroy(chip);
     mho_plan_destroy(plan);
     return step;
 }
 
-static bool calibrates(const MhoModel *model, const void *params, double on)
+static bool calibrates(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
 
@@ -346,14 +346,14 @@ static double calibrated_step(ArrayBench *bench)
 {
     const double most = largest_sum(bench) / 31.0;
     float sums[SUMS];
-    MhoRangeProbe *probe;
+    MhoRangeObserver *probe;
     MhoError error = {0};
     double least = INFINITY;
 
-    ck_assert(mho_range_probe_create(1, &probe, &error) == MHO_OK);
+    ck_assert(mho_range_observer_create(1, &probe, &error) == MHO_OK);
     array_read(bench, 0, sums, NULL, probe);
     ck_assert(mho_plan_calibrate(bench->plan, probe, &error) == MHO_OK);
-    mho_range_probe_destroy(probe);
+    mho_range_observer_destroy(probe);
     for (int i = 1; i <= 200; i++) {
         least = fmin(least, conversion_error(bench, most * i / 200.0));
     }
@@ -362,7 +362,7 @@ static double calibrated_step(ArrayBench *bench)
 }
 
 /* 6 bits: codes -31..31. */
-static bool ranges(const MhoModel *model, const void *params, double on)
+static bool ranges(const MhoDescriptor *model, const void *params, double on)
 {
     const double full_scale = ((const MhoChipParams *)params)->full_scale;
     float sums[SUMS];
@@ -386,7 +386,7 @@ static bool ranges(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-static bool fixes_full_scale(const MhoModel *model, const void *params, double on)
+static bool fixes_full_scale(const MhoDescriptor *model, const void *params, double on)
 {
     float sums[SUMS];
     ArrayBench bench;
@@ -416,7 +416,7 @@ static void count(const void *params, uint64_t *conversions, size_t *devices)
 }
 
 /* Every row tile converts every column. */
-static bool cuts_rows(const MhoModel *model, const void *params, double on)
+static bool cuts_rows(const MhoDescriptor *model, const void *params, double on)
 {
     uint64_t conversions;
     size_t devices;
@@ -427,7 +427,7 @@ static bool cuts_rows(const MhoModel *model, const void *params, double on)
 }
 
 /* Every column tile has a reference column of its own, converted too. */
-static bool cuts_cols(const MhoModel *model, const void *params, double on)
+static bool cuts_cols(const MhoDescriptor *model, const void *params, double on)
 {
     const uint64_t tiles = (uint64_t)ceil(COLS / on);
     uint64_t conversions;
@@ -444,7 +444,7 @@ static double drifted(double x)
 }
 
 /* A day on noiseless PCM, where faint cells drift faster: a pair of cells, or one against half of g_max. */
-static bool maps(const MhoModel *model, const void *params, double on)
+static bool maps(const MhoDescriptor *model, const void *params, double on)
 {
     float weights[WEIGHTS];
     ArrayBench bench;
@@ -466,7 +466,7 @@ static bool maps(const MhoModel *model, const void *params, double on)
 }
 
 /* Currents are subtracted and rounded once, or both are rounded (0..63) and the codes subtracted. */
-static bool subtracts(const MhoModel *model, const void *params, double on)
+static bool subtracts(const MhoDescriptor *model, const void *params, double on)
 {
     float sums[SUMS];
     ArrayBench bench;
@@ -495,7 +495,7 @@ static bool subtracts(const MhoModel *model, const void *params, double on)
 }
 
 /* A day of drift of ternary weights is one factor, which the reference reads give back. */
-static bool compensates(const MhoModel *model, const void *params, double on)
+static bool compensates(const MhoDescriptor *model, const void *params, double on)
 {
     float sums[SUMS];
     MhoError error = {0};
@@ -506,7 +506,7 @@ static bool compensates(const MhoModel *model, const void *params, double on)
     open_layer(&bench, "pcm", params, 14);
     array_fill(&bench, 5, 1, INPUT, false, 0);
     array_make(&bench, 0, LAW_DAY);
-    ck_assert_msg(mho_state_compensate(bench.state, bench.run, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_chip_state_compensate(bench.state, bench.run, &error) == MHO_OK, "%s", error.text);
     array_read(&bench, 0, sums, NULL, NULL);
     for (size_t i = 0; i < SUMS; i++) {
         const double exact = (double)array_exact(&bench, i / COLS, i % COLS);
@@ -552,7 +552,7 @@ static const Switch switches[] = {
 
 int main(void)
 {
-    static const MhoModel *const tables[] = {&mho_chip_model, NULL};
+    static const MhoDescriptor *const tables[] = {&mho_chip_descriptor, NULL};
     const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
     const int code = tiny_enter() ? switches_main("registry/switches_chip", &book) : 1;
 

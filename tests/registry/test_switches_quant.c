@@ -32,19 +32,19 @@ static bool weight_ranges_are_largest(MhoNet *net)
 static float *output_of(const Sample *sample, MhoNet *net, const char *node, size_t *n)
 {
     float logits[SAMPLE_KEPT * SAMPLE_CLASSES];
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     MhoError error = {0};
     const int at = mho_net_find(net, node);
 
     ck_assert_int_ge(at, 0);
     const MhoShape shape = net->nodes[at].shape;
-    must(mho_pass_create(net, SAMPLE_KEPT, false, &pass, &error), &error);
-    must(mho_pass_forward(pass, sample->kept.images, false, logits, &error), &error);
+    must(mho_fakequant_create(net, SAMPLE_KEPT, false, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, sample->kept.images, false, logits, &error), &error);
     *n = SAMPLE_KEPT * (size_t)(shape.h * shape.w * shape.c);
     float *copy = malloc(*n * sizeof *copy);
     ck_assert_ptr_nonnull(copy);
-    memcpy(copy, mho_pass_output(pass, (size_t)at), *n * sizeof *copy);
-    mho_pass_destroy(pass);
+    memcpy(copy, mho_fakequant_output(pass, (size_t)at), *n * sizeof *copy);
+    mho_fakequant_destroy(pass);
     return copy;
 }
 
@@ -88,7 +88,7 @@ static MhoNet *quantized_by(Sample *sample, const void *params)
     return sample_net_of(sample, "float:0 8/8:0", 1);
 }
 
-static bool names_weight_policy(const MhoModel *model, const void *params, double on)
+static bool names_weight_policy(const MhoDescriptor *model, const void *params, double on)
 {
     Sample sample;
 
@@ -100,7 +100,7 @@ static bool names_weight_policy(const MhoModel *model, const void *params, doubl
     return holds;
 }
 
-static bool names_activation_policy(const MhoModel *model, const void *params, double on)
+static bool names_activation_policy(const MhoDescriptor *model, const void *params, double on)
 {
     Sample sample;
 
@@ -112,7 +112,7 @@ static bool names_activation_policy(const MhoModel *model, const void *params, d
     return holds;
 }
 
-static bool scales_weights(const MhoModel *model, const void *params, double on)
+static bool scales_weights(const MhoDescriptor *model, const void *params, double on)
 {
     Sample sample;
 
@@ -146,7 +146,7 @@ static double largest_code(const void *params, bool of_weights)
     double most = 0.0;
 
     sample_open(&sample);
-    tiny_put(settings, "quant.", &mho_quant_model, params);
+    tiny_put(settings, "quant.", &mho_quant_descriptor, params);
     MhoNet *net = quantized_after(&sample, settings);
     if (of_weights) {
         const int conv = mho_net_find(net, "conv1");
@@ -167,13 +167,13 @@ static double largest_code(const void *params, bool of_weights)
     return most;
 }
 
-static bool codes_weights(const MhoModel *model, const void *params, double on)
+static bool codes_weights(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return largest_code(params, true) == exp2(on - 1.0) - 1.0;
 }
 
-static bool codes_activations(const MhoModel *model, const void *params, double on)
+static bool codes_activations(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return largest_code(params, false) == exp2(on) - 1.0;
@@ -181,21 +181,21 @@ static bool codes_activations(const MhoModel *model, const void *params, double 
 
 /* Without batch norm the logits stay, but for the rounding of shifts, when its shift becomes rows; without it they do
  * not. */
-static bool keeps_shift(const MhoModel *model, const void *params, double on)
+static bool keeps_shift(const MhoDescriptor *model, const void *params, double on)
 {
     Sample sample;
-    MhoLadder ladder;
+    MhoStages stages;
     MhoNet *removed;
     size_t n;
     double error = 0.0, size = 0.0;
 
     (void)model, (void)on;
     sample_open(&sample);
-    strcpy(sample.train.ladder, "float:2 4/4:1");
+    strcpy(sample.train.stages, "float:2 4/4:1");
     must(sample_run(&sample), &sample.error);
     sample.quant = *(const MhoQuantParams *)params;
-    must(mho_ladder_parse("float:2 4/4:1 fq:1", &ladder, &sample.error), &sample.error);
-    must(mho_stage_net(&sample.input, &ladder.stages[2], &ladder.stages[1], sample.net, &removed, &sample.error),
+    must(mho_stages_parse("float:2 4/4:1 fq:1", &stages, &sample.error), &sample.error);
+    must(mho_stage_net(&sample.input, &stages.stages[2], &stages.stages[1], sample.net, &removed, &sample.error),
          &sample.error);
     float *before = output_of(&sample, sample.net, "logits", &n), *after = output_of(&sample, removed, "logits", &n);
     for (size_t i = 0; i < n; i++) {
@@ -210,7 +210,7 @@ static bool keeps_shift(const MhoModel *model, const void *params, double on)
 }
 
 /* Settings whose quantizers have these parameters. */
-static MhoSettings *settings_of(const MhoModel *model, const void *params)
+static MhoSettings *settings_of(const MhoDescriptor *model, const void *params)
 {
     MhoSettings *settings = tiny_settings();
     char prefix[2 * MHO_NAME_MAX];
@@ -227,7 +227,7 @@ static MhoSettings *settings_of(const MhoModel *model, const void *params)
 }
 
 /* Beyond its range a weight has the gradient 0, or that of its value. */
-static bool passes_gradient(const MhoModel *model, const void *params, double on)
+static bool passes_gradient(const MhoDescriptor *model, const void *params, double on)
 {
     const float x[2] = {0.5F, 2.0F}, log_scale = 0.0F, d_value[2] = {3.0F, 5.0F};
     const MhoQuantShape shape = {.bits = 4, .lower = -1, .channels = 1, .per_channel = 2};
@@ -245,7 +245,7 @@ static bool passes_gradient(const MhoModel *model, const void *params, double on
 }
 
 /* Mean of squared errors of a ramp's cubes as weights, and the gradient of the steepest. */
-static void quantize_cubes(const MhoModel *model, const void *params, double *error, double *gradient)
+static void quantize_cubes(const MhoDescriptor *model, const void *params, double *error, double *gradient)
 {
     enum { N_CUBES = 101 };
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
@@ -272,7 +272,7 @@ static void quantize_cubes(const MhoModel *model, const void *params, double *er
 }
 
 /* The outermost weight is less probable than its level: the chain makes its gradient less. */
-static bool chains_gradient(const MhoModel *model, const void *params, double on)
+static bool chains_gradient(const MhoDescriptor *model, const void *params, double on)
 {
     double error, gradient;
 
@@ -281,7 +281,7 @@ static bool chains_gradient(const MhoModel *model, const void *params, double on
 }
 
 /* Lloyd lowers the error: 0.0114 at the quantiles, 0.0041 after ten iterations. */
-static bool iterates(const MhoModel *model, const void *params, double on)
+static bool iterates(const MhoDescriptor *model, const void *params, double on)
 {
     double error, gradient;
 
@@ -290,7 +290,7 @@ static bool iterates(const MhoModel *model, const void *params, double on)
 }
 
 /* A tensor of ten sizes 1 .. 10 and zeros: the range that holds 80 % of the sizes is 8. */
-static bool keeps_share(const MhoModel *model, const void *params, double on)
+static bool keeps_share(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     double scratch[2 * 20];
@@ -304,13 +304,13 @@ static bool keeps_share(const MhoModel *model, const void *params, double on)
 }
 
 /* Calibration is told to hold 99.9 % of the values. */
-static bool ranges_by_share(const MhoModel *model, const void *params, double on)
+static bool ranges_by_share(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     const MhoRangeFit fit = quantizer->range(params, 8);
 
     (void)on;
-    return fit.rule == MHO_FIT_SHARE && is_close(fit.value, 0.999, 1e-12);
+    return fit.rule == MHO_FIT_PERCENTILE && is_close(fit.value, 0.999, 1e-12);
 }
 
 enum { N_NORMALS = 512, NORMAL_BITS = 3 };
@@ -322,7 +322,7 @@ static MhoQuantShape normal_shape(double *scratch)
 }
 
 /* Noise within half a bin, 1/16 of probability, or beyond. */
-static bool widens_noise(const MhoModel *model, const void *params, double on)
+static bool widens_noise(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     static double scratch[N_NORMALS];
@@ -343,7 +343,7 @@ static bool widens_noise(const MhoModel *model, const void *params, double on)
 }
 
 /* Noisy values of normal weights at 3 bits end where the levels do, or go on. */
-static bool ends_noise(const MhoModel *model, const void *params, double on)
+static bool ends_noise(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     static double scratch[N_NORMALS];
@@ -359,7 +359,7 @@ static bool ends_noise(const MhoModel *model, const void *params, double on)
 }
 
 /* Levels of skewed weights are used equally often, or not. */
-static bool follows_order(const MhoModel *model, const void *params, double on)
+static bool follows_order(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     static double scratch[N_NORMALS];
@@ -382,7 +382,7 @@ static bool follows_order(const MhoModel *model, const void *params, double on)
 }
 
 /* The largest of 3 levels above zero is the normal quantile at 1 - 1/12 of so many root mean squares. */
-static bool spreads_levels(const MhoModel *model, const void *params, double on)
+static bool spreads_levels(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     const MhoQuantShape shape = {.bits = 2, .lower = 0, .channels = 1, .per_channel = 4};
@@ -394,7 +394,7 @@ static bool spreads_levels(const MhoModel *model, const void *params, double on)
            is_close(quantizer->range(params, 2).value, on * 1.3829941, 1e-6);
 }
 
-static bool fits_largest(const MhoModel *model, const void *params, double on)
+static bool fits_largest(const MhoDescriptor *model, const void *params, double on)
 {
     MhoSettings *settings = settings_of(model, params);
     Sample sample;
@@ -410,7 +410,7 @@ static bool fits_largest(const MhoModel *model, const void *params, double on)
 }
 
 /* Weights start on the range of their largest value, or on 1. */
-static bool fixes_weight_range(const MhoModel *model, const void *params, double on)
+static bool fixes_weight_range(const MhoDescriptor *model, const void *params, double on)
 {
     MhoSettings *settings = settings_of(model, params);
     Sample sample;
@@ -428,7 +428,7 @@ static bool fixes_weight_range(const MhoModel *model, const void *params, double
 }
 
 /* Bits are refused where nothing would come of them: all layers of a quantized net have others, or one has. */
-static bool refuses_bits(const MhoModel *model, const void *params, double on)
+static bool refuses_bits(const MhoDescriptor *model, const void *params, double on)
 {
     MhoSettings *first = tiny_settings(), *asked = tiny_settings();
     Sample sample;
@@ -439,7 +439,7 @@ static bool refuses_bits(const MhoModel *model, const void *params, double on)
     (void)model, (void)on;
     must(mho_settings_set(first, "quant.weight.bits", "2", NULL, &error), &error);
     must(mho_settings_set(first, "quant.activation.bits", "4", NULL, &error), &error);
-    tiny_put(asked, "quant.", &mho_quant_model, params);
+    tiny_put(asked, "quant.", &mho_quant_descriptor, params);
     sample_open(&sample);
     MhoNet *net = quantized_after(&sample, first);
     int *bits = calloc(net->n_nodes, sizeof *bits);
@@ -488,7 +488,7 @@ static const Switch switches[] = {
 
 int main(void)
 {
-    static const MhoModel *const tables[] = {&mho_quant_model, NULL};
+    static const MhoDescriptor *const tables[] = {&mho_quant_descriptor, NULL};
     static const MhoRegistry *const registries[] = {&mho_quantizer_registry, NULL};
     const SwitchBook book = {
         .rows = switches, .n_rows = sizeof switches / sizeof *switches, .registries = registries, .tables = tables};

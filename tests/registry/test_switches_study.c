@@ -14,7 +14,7 @@ static void run_study(Tiny *tiny, const void *params)
 {
     MhoSettings *settings = tiny_settings();
 
-    tiny_put(settings, "", &mho_study_model, params);
+    tiny_put(settings, "", &mho_study_descriptor, params);
     tiny_run(tiny, settings);
 }
 
@@ -37,35 +37,35 @@ static bool is_set(const MhoDataset *set, const char *name, size_t limit)
 }
 
 /* Logits of the same chip, made by hand from its configuration with another seed. */
-static bool seeds_chip(const MhoModel *model, const void *params, double on)
+static bool seeds_chip(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
     MhoError error = {0};
     MhoPlan *plan;
     MhoChip *chip = NULL;
-    MhoState *state;
+    MhoChipState *state;
     float logits[TINY_LOGITS];
 
     (void)model;
     run_study(&tiny, params);
-    const MhoPrepared *p = &tiny.prepared;
+    const MhoPointSetup *p = &tiny.prepared;
     const MhoAnalogOptions options = {.threads = 1};
     MhoChipConfig config = p->config;
     config.seed = (uint64_t)on;
-    must(mho_program_plan(p->program, &config, p->calibration->images, p->calibration->n, 1, &plan, &error), &error);
-    must(mho_program_state(p->program, plan, 0, (MhoCondition){.temperature = 298.15}, NULL, 0, 1, &chip, &state,
+    must(mho_lowered_net_plan(p->program, &config, p->calibration->images, p->calibration->n, 1, &plan, &error), &error);
+    must(mho_lowered_net_state(p->program, plan, 0, (MhoCondition){.temperature = 298.15}, NULL, 0, 1, &chip, &state,
                            &error),
          &error);
     must(mho_analog_run(p->program, state, p->images->images, p->images->n, &options, logits, &error), &error);
     const bool same = memcmp(logits, tiny.logits, sizeof logits) == 0;
-    mho_state_destroy(state);
+    mho_chip_state_destroy(state);
     mho_chip_destroy(chip);
     mho_plan_destroy(plan);
     tiny_close(&tiny);
     return same;
 }
 
-static bool repeats_chips(const MhoModel *model, const void *params, double on)
+static bool repeats_chips(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
 
@@ -77,7 +77,7 @@ static bool repeats_chips(const MhoModel *model, const void *params, double on)
 }
 
 /* Accuracy over the first `on` images of the files, from the logits of the trial. */
-static bool limits_images(const MhoModel *model, const void *params, double on)
+static bool limits_images(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
     MhoDataset all;
@@ -96,8 +96,8 @@ static bool limits_images(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-/* test: the test files; train: the training files; held: the held-out part of these, which the seed chooses. */
-static bool chooses_split(const MhoModel *model, const void *params, double on)
+/* test: the test files; train: the training files; held: the validation part of these, which the seed chooses. */
+static bool chooses_split(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
     MhoDataset all, kept, held;
@@ -119,7 +119,7 @@ static bool chooses_split(const MhoModel *model, const void *params, double on)
 }
 
 /* The converter's step is that of the first `on` training images. */
-static bool calibrates_with(const MhoModel *model, const void *params, double on)
+static bool calibrates_with(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
     MhoPlan *plan;
@@ -128,9 +128,9 @@ static bool calibrates_with(const MhoModel *model, const void *params, double on
 
     (void)model;
     run_study(&tiny, params);
-    const MhoPrepared *p = &tiny.prepared;
+    const MhoPointSetup *p = &tiny.prepared;
     must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, (size_t)on, &first, &error), &error);
-    must(mho_program_plan(p->program, &p->config, first.images, first.n, 1, &plan, &error), &error);
+    must(mho_lowered_net_plan(p->program, &p->config, first.images, first.n, 1, &plan, &error), &error);
     const bool holds = p->calibration->n == (size_t)on && mho_plan_layer(plan, 0).step > 1.0F &&
                        mho_plan_layer(plan, 0).step == mho_plan_layer(p->plan, 0).step;
     mho_plan_destroy(plan);
@@ -140,7 +140,7 @@ static bool calibrates_with(const MhoModel *model, const void *params, double on
 }
 
 /* Signal of the first `on` images: a logit of an ideal chip is a * sum. */
-static bool measures_images(const MhoModel *model, const void *params, double on)
+static bool measures_images(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
     double signal = 0.0;
@@ -158,14 +158,14 @@ static bool measures_images(const MhoModel *model, const void *params, double on
 }
 
 /* A study's text, by which results name and repeat it. */
-static bool is_titled(const MhoModel *model, const void *params, double on)
+static bool is_titled(const MhoDescriptor *model, const void *params, double on)
 {
     MhoStudy study;
     MhoError error = {0};
 
     (void)model, (void)on;
     must(mho_study_read(NULL, &study, &error), &error);
-    tiny_put(study.settings, "", &mho_study_model, params);
+    tiny_put(study.settings, "", &mho_study_descriptor, params);
     char *text = mho_study_text(&study);
     ck_assert_ptr_nonnull(text);
     const bool holds = strstr(text, "title=Why\n") != NULL;
@@ -174,7 +174,7 @@ static bool is_titled(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-static bool loads_other_model(const MhoModel *model, const void *params, double on)
+static bool loads_other_model(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
     MhoNet *net;
@@ -190,7 +190,7 @@ static bool loads_other_model(const MhoModel *model, const void *params, double 
     return holds;
 }
 
-static bool names_images(const MhoModel *model, const void *params, double on)
+static bool names_images(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
 
@@ -201,7 +201,7 @@ static bool names_images(const MhoModel *model, const void *params, double on)
     return holds;
 }
 
-static bool names_training(const MhoModel *model, const void *params, double on)
+static bool names_training(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
 
@@ -213,17 +213,17 @@ static bool names_training(const MhoModel *model, const void *params, double on)
 }
 
 /* A model of the chip's configuration. */
-static const MhoModel *part_of(const MhoChipConfig *config, int part)
+static const MhoDescriptor *part_of(const MhoChipConfig *config, int part)
 {
     switch (part) {
     case 0:
-        return &config->cell->model;
+        return &config->cell->descriptor;
     case 1:
-        return &config->adc->model;
+        return &config->adc->descriptor;
     case 2:
-        return &config->dac->model;
+        return &config->dac->descriptor;
     default:
-        return &config->wire->model;
+        return &config->wire->descriptor;
     }
 }
 
@@ -233,31 +233,31 @@ static bool picks(const void *params, int part, const char *name)
     MhoSettings *settings = tiny_settings();
     Tiny tiny;
 
-    tiny_put(settings, "", &mho_study_model, params);
+    tiny_put(settings, "", &mho_study_descriptor, params);
     const bool holds = tiny_try(&tiny, settings) && strcmp(part_of(&tiny.prepared.config, part)->name, name) == 0;
     tiny_close(&tiny);
     return holds;
 }
 
-static bool picks_cell(const MhoModel *model, const void *params, double on)
+static bool picks_cell(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model, (void)on;
     return picks(params, 0, "pcm");
 }
 
-static bool picks_adc(const MhoModel *model, const void *params, double on)
+static bool picks_adc(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model, (void)on;
     return picks(params, 1, "uniform");
 }
 
-static bool picks_dac(const MhoModel *model, const void *params, double on)
+static bool picks_dac(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model, (void)on;
     return picks(params, 2, "amplitude");
 }
 
-static bool picks_wire(const MhoModel *model, const void *params, double on)
+static bool picks_wire(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model, (void)on;
     return picks(params, 3, "none");
@@ -271,11 +271,11 @@ static bool adds_noise(const void *params, MhoCodeNoise wanted)
     MhoError error = {0};
     float noisy[TINY_LOGITS], clean[TINY_LOGITS];
 
-    tiny_put(settings, "noise.", &mho_noise_model, params);
+    tiny_put(settings, "noise.", &mho_noise_descriptor, params);
     tiny_run(&tiny, settings);
-    const MhoPrepared *p = &tiny.prepared;
+    const MhoPointSetup *p = &tiny.prepared;
     wanted.seed = (uint64_t)mho_settings_study(tiny.settings)->seed;
-    must(mho_noisy_run(p->program, &wanted, p->images->images, p->images->n, 0, 1, noisy, &error), &error);
+    must(mho_code_noise_run(p->program, &wanted, p->images->images, p->images->n, 0, 1, noisy, &error), &error);
     must(mho_integer_run(p->program, p->images->images, p->images->n, 1, clean, NULL, &error), &error);
     const bool holds = memcmp(noisy, tiny.logits, sizeof noisy) == 0 && memcmp(clean, noisy, sizeof noisy) != 0 &&
                        p->n_chips == (uint32_t)mho_settings_study(tiny.settings)->repeat &&
@@ -284,28 +284,28 @@ static bool adds_noise(const void *params, MhoCodeNoise wanted)
     return holds;
 }
 
-static bool adds_weight_noise(const MhoModel *model, const void *params, double on)
+static bool adds_weight_noise(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return adds_noise(params, (MhoCodeNoise){.weight = on});
 }
 
-static bool adds_activation_noise(const MhoModel *model, const void *params, double on)
+static bool adds_activation_noise(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return adds_noise(params, (MhoCodeNoise){.activation = on});
 }
 
-static bool adds_sum_noise(const MhoModel *model, const void *params, double on)
+static bool adds_sum_noise(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return adds_noise(params, (MhoCodeNoise){.sum = on});
 }
 
-static bool draws_weights(const MhoModel *model, const void *params, double on)
+static bool draws_weights(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
-    return adds_noise(params, (MhoCodeNoise){.weight = 0.4, .weight_per_image = on == MHO_NOISE_PER_IMAGE});
+    return adds_noise(params, (MhoCodeNoise){.weight = 0.4, .weight_per_image = on == MHO_CODE_NOISE_PER_IMAGE});
 }
 
 #define FILES "model=tiny.h5;data.name=" TINY_TEST_SET ";data.train=" TINY_TRAIN_SET
@@ -337,7 +337,7 @@ static const Switch switches[] = {
 
 int main(void)
 {
-    static const MhoModel *const tables[] = {&mho_study_model, &mho_noise_model, NULL};
+    static const MhoDescriptor *const tables[] = {&mho_study_descriptor, &mho_noise_descriptor, NULL};
     const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
     const int code = tiny_enter() ? switches_main("registry/switches_study", &book) : 1;
 

@@ -84,26 +84,26 @@ static double promised_loss(const MhoTrainParams *train)
     static float logits[SAMPLE_KEPT * SAMPLE_CLASSES], soft[SAMPLE_KEPT * SAMPLE_CLASSES];
     Sample sample;
     MhoBatches batches;
-    MhoPass *pass, *teacher_pass;
+    MhoFakeQuant *pass, *teacher_pass;
 
     open_sample(&sample, train);
     MhoError *error = &sample.error;
-    MhoNet *teacher = sample_net_of(&sample, train->ladder, 0), *net = sample_net_of(&sample, train->ladder, 1);
-    const MhoPassNoise noise = {.weight = train->noise_weight,
+    MhoNet *teacher = sample_net_of(&sample, train->stages, 0), *net = sample_net_of(&sample, train->stages, 1);
+    const MhoFakeQuantNoise noise = {.weight = train->noise_weight,
                                 .activation = train->noise_activation,
                                 .sum = train->noise_sum,
                                 .seed = sample.input.seed};
     must(mho_batches_create(&sample.input, &batches, error), error);
     mho_batches_shuffle(&batches, 0);
     mho_batches_fill(&batches, 0);
-    must(mho_pass_create(teacher, SAMPLE_KEPT, false, &teacher_pass, error), error);
-    must(mho_pass_create(net, SAMPLE_KEPT, true, &pass, error), error);
-    mho_pass_set_noise(pass, &noise);
-    must(mho_pass_forward(teacher_pass, batches.images, false, soft, error), error);
-    must(mho_pass_forward(pass, batches.images, true, logits, error), error);
+    must(mho_fakequant_create(teacher, SAMPLE_KEPT, false, &teacher_pass, error), error);
+    must(mho_fakequant_create(net, SAMPLE_KEPT, true, &pass, error), error);
+    mho_fakequant_set_noise(pass, &noise);
+    must(mho_fakequant_forward(teacher_pass, batches.images, false, soft, error), error);
+    must(mho_fakequant_forward(pass, batches.images, true, logits, error), error);
     const double loss = loss_formula(train, logits, soft, batches.labels);
-    mho_pass_destroy(pass);
-    mho_pass_destroy(teacher_pass);
+    mho_fakequant_destroy(pass);
+    mho_fakequant_destroy(teacher_pass);
     mho_batches_destroy(&batches);
     mho_net_destroy(teacher);
     mho_net_destroy(net);
@@ -116,7 +116,7 @@ static bool loss_is(const void *params, const MhoTrainParams *promised)
     return is_close(first_loss(params), promised_loss(promised), 1e-5);
 }
 
-static bool smooths(const MhoModel *model, const void *params, double on)
+static bool smooths(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
 
@@ -125,7 +125,7 @@ static bool smooths(const MhoModel *model, const void *params, double on)
     return loss_is(params, &promised);
 }
 
-static bool distills(const MhoModel *model, const void *params, double on)
+static bool distills(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
 
@@ -134,7 +134,7 @@ static bool distills(const MhoModel *model, const void *params, double on)
     return loss_is(params, &promised);
 }
 
-static bool softens(const MhoModel *model, const void *params, double on)
+static bool softens(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
 
@@ -143,7 +143,7 @@ static bool softens(const MhoModel *model, const void *params, double on)
     return loss_is(params, &promised);
 }
 
-static bool disturbs_weights(const MhoModel *model, const void *params, double on)
+static bool disturbs_weights(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
 
@@ -152,7 +152,7 @@ static bool disturbs_weights(const MhoModel *model, const void *params, double o
     return loss_is(params, &promised);
 }
 
-static bool disturbs_activations(const MhoModel *model, const void *params, double on)
+static bool disturbs_activations(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
 
@@ -161,7 +161,7 @@ static bool disturbs_activations(const MhoModel *model, const void *params, doub
     return loss_is(params, &promised);
 }
 
-static bool disturbs_sums(const MhoModel *model, const void *params, double on)
+static bool disturbs_sums(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
 
@@ -193,7 +193,7 @@ static bool moves_like(const void *params, const MhoTrainParams *other, double g
     MhoTrainParams still = *other;
     double error = 0.0, size = 0.0;
 
-    still.rate = still.quant_rate = 0.0;
+    still.learning_rate = still.quant_learning_rate = 0.0;
     const size_t n = weights_after(&still, start);
     ck_assert_uint_eq(weights_after(params, given), n);
     ck_assert_uint_eq(weights_after(other, reference), n);
@@ -207,26 +207,26 @@ static bool moves_like(const void *params, const MhoTrainParams *other, double g
 }
 
 /* One step is proportional to the rate. */
-static bool steps_by_rate(const MhoModel *model, const void *params, double on)
+static bool steps_by_rate(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams other = *(const MhoTrainParams *)params;
 
     (void)model;
-    other.rate = 0.02;
+    other.learning_rate = 0.02;
     return moves_like(params, &other, on / 0.02, 0.0);
 }
 
-static bool steps_by_quant_rate(const MhoModel *model, const void *params, double on)
+static bool steps_by_quant_rate(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams other = *(const MhoTrainParams *)params;
 
     (void)model;
-    other.quant_rate = 0.02;
+    other.quant_learning_rate = 0.02;
     return moves_like(params, &other, on / 0.02, 0.0);
 }
 
 /* Nesterov's first step is 1 + m times the plain one. */
-static bool accelerates(const MhoModel *model, const void *params, double on)
+static bool accelerates(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams other = *(const MhoTrainParams *)params;
 
@@ -236,53 +236,53 @@ static bool accelerates(const MhoModel *model, const void *params, double on)
 }
 
 /* rate (1 + m) d w more. */
-static bool decays(const MhoModel *model, const void *params, double on)
+static bool decays(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams other = *(const MhoTrainParams *)params;
 
     (void)model;
     other.weight_decay = 0.0;
-    return moves_like(params, &other, 1.0, other.rate * (1.0 + other.momentum) * on);
+    return moves_like(params, &other, 1.0, other.learning_rate * (1.0 + other.momentum) * on);
 }
 
 /* schedule ----------------------------------------------------------------------------------------------------------
  */
 
 /* After half of two epochs: (1 + cos(pi / 2)) / 2, one step down, or as it was. */
-static bool schedules(const MhoModel *model, const void *params, double on)
+static bool schedules(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoTrainParams *train = params;
     const double factors[] = {
         [MHO_SCHEDULE_COSINE] = 0.5, [MHO_SCHEDULE_STEP] = train->step_factor, [MHO_SCHEDULE_CONSTANT] = 1.0};
 
     (void)model;
-    return is_close(rate_after(params, 1), train->rate * factors[(int)on], 1e-9);
+    return is_close(rate_after(params, 1), train->learning_rate * factors[(int)on], 1e-9);
 }
 
-static bool warms_up(const MhoModel *model, const void *params, double on)
+static bool warms_up(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
-    return is_close(rate_after(params, 1), ((const MhoTrainParams *)params)->rate / on, 1e-9);
+    return is_close(rate_after(params, 1), ((const MhoTrainParams *)params)->learning_rate / on, 1e-9);
 }
 
-static bool steps_every(const MhoModel *model, const void *params, double on)
+static bool steps_every(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoTrainParams *train = params;
 
     (void)model;
-    return is_close(rate_after(params, 3), train->rate * pow(train->step_factor, floor(3.0 / on)), 1e-9);
+    return is_close(rate_after(params, 3), train->learning_rate * pow(train->step_factor, floor(3.0 / on)), 1e-9);
 }
 
-static bool steps_down_by(const MhoModel *model, const void *params, double on)
+static bool steps_down_by(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
-    return is_close(rate_after(params, 2), ((const MhoTrainParams *)params)->rate * on * on, 1e-9);
+    return is_close(rate_after(params, 2), ((const MhoTrainParams *)params)->learning_rate * on * on, 1e-9);
 }
 
 /* images ------------------------------------------------------------------------------------------------------------
  */
 
-static bool cuts_batches(const MhoModel *model, const void *params, double on)
+static bool cuts_batches(const MhoDescriptor *model, const void *params, double on)
 {
     Sample sample;
     MhoBatches batches;
@@ -348,7 +348,7 @@ static void look_at_batch(const void *params, int *largest, int *n_mirrored)
 }
 
 /* The farthest of 100 moves, each coordinate of -crop..crop, is crop. */
-static bool crops(const MhoModel *model, const void *params, double on)
+static bool crops(const MhoDescriptor *model, const void *params, double on)
 {
     int largest, n_mirrored;
 
@@ -358,7 +358,7 @@ static bool crops(const MhoModel *model, const void *params, double on)
 }
 
 /* Half of 100 within 4 sigma. */
-static bool flips(const MhoModel *model, const void *params, double on)
+static bool flips(const MhoDescriptor *model, const void *params, double on)
 {
     int largest, n_mirrored;
 
@@ -373,7 +373,7 @@ static bool splits(const void *params, size_t held, size_t all)
     MhoDataset kept, left;
     MhoError error = {0};
 
-    tiny_put(settings, "train.", &mho_train_model, params);
+    tiny_put(settings, "train.", &mho_train_descriptor, params);
     must(mho_study_training(settings, NULL, &kept, &left, &error), &error);
     const bool holds = left.n == held && kept.n == all - held;
     mho_dataset_destroy(&kept);
@@ -382,23 +382,23 @@ static bool splits(const void *params, size_t held, size_t all)
     return holds;
 }
 
-static bool holds_out(const MhoModel *model, const void *params, double on)
+static bool holds_out(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
     return splits(params, (size_t)on, TINY_TRAIN);
 }
 
-static bool limits(const MhoModel *model, const void *params, double on)
+static bool limits(const MhoDescriptor *model, const void *params, double on)
 {
     (void)model;
-    return splits(params, (size_t)((const MhoTrainParams *)params)->held_out, (size_t)on);
+    return splits(params, (size_t)((const MhoTrainParams *)params)->validation, (size_t)on);
 }
 
 /* nets and stages ---------------------------------------------------------------------------------------------------
  */
 
 /* ResNet-20 has nine residual sums. */
-static bool builds_resnet(const MhoModel *model, const void *params, double on)
+static bool builds_resnet(const MhoDescriptor *model, const void *params, double on)
 {
     Sample sample;
     size_t n_adds = 0;
@@ -426,7 +426,7 @@ static int channels_of(const MhoTrainParams *train)
     return channels;
 }
 
-static bool widens(const MhoModel *model, const void *params, double on)
+static bool widens(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams plain = *(const MhoTrainParams *)params;
 
@@ -435,7 +435,7 @@ static bool widens(const MhoModel *model, const void *params, double on)
     return channels_of(params) == (int)(on * channels_of(&plain) + 0.5);
 }
 
-static bool climbs_down(const MhoModel *model, const void *params, double on)
+static bool climbs_down(const MhoDescriptor *model, const void *params, double on)
 {
     static const char *const wanted[] = {"float", "4/4", "4/4", "fq 2/4"};
     Sample sample;
@@ -454,26 +454,26 @@ static bool climbs_down(const MhoModel *model, const void *params, double on)
 }
 
 /* One step from the start of a stage. */
-#define STEP       "width=0.25;batch=100;warmup=0;schedule=constant;rate=0.05;quant_rate=0.05;"
-#define FLOAT_STEP STEP "ladder=float:1"
-#define QUANT_STEP STEP "ladder=float:0 4/4:1"
-#define EPOCHS     STEP "ladder=float:4"
-#define CHIP_STEP  STEP "distill=0;ladder=float:0 4/4:0 chip:1"
-#define TURNS      "width=0.25;batch=10;ladder=float:0 4/4:1"
+#define STEP       "width=0.25;batch=100;warmup=0;schedule=constant;rate=0.05;quant_learning_rate=0.05;"
+#define FLOAT_STEP STEP "stages=float:1"
+#define QUANT_STEP STEP "stages=float:0 4/4:1"
+#define EPOCHS     STEP "stages=float:4"
+#define CHIP_STEP  STEP "distill=0;stages=float:0 4/4:0 chip:1"
+#define TURNS      "width=0.25;batch=10;stages=float:0 4/4:1"
 
 static const Switch switches[] = {
     {"train", "net", "resnet20", "allconv", builds_resnet, "width=0.1"},
     {"train", "width", "0.5", "0.25", widens, NULL},
-    {"train", "ladder", "float:1 4/4:2 fq 2/4:1", "float:4", climbs_down, STEP},
+    {"train", "stages", "float:1 4/4:2 fq 2/4:1", "float:4", climbs_down, STEP},
     {"train", "batch", "30", "50", cuts_batches, NULL},
     {"train", "rate", "0.1", "0.05", steps_by_rate, FLOAT_STEP},
-    {"train", "quant_rate", "0.1", "0.05", steps_by_quant_rate, QUANT_STEP},
+    {"train", "quant_learning_rate", "0.1", "0.05", steps_by_quant_rate, QUANT_STEP},
     {"train", "momentum", "0.8", "0", accelerates, FLOAT_STEP},
     {"train", "weight_decay", "0.1", "0", decays, FLOAT_STEP},
     {"train", "label_smoothing", "0.2", "0", smooths, QUANT_STEP},
-    {"train", "schedule", "cosine", "constant", schedules, STEP "ladder=float:2"},
-    {"train", "schedule", "step", "cosine", schedules, STEP "ladder=float:2;step_epochs=1"},
-    {"train", "schedule", "constant", "step", schedules, STEP "ladder=float:2;step_epochs=1"},
+    {"train", "schedule", "cosine", "constant", schedules, STEP "stages=float:2"},
+    {"train", "schedule", "step", "cosine", schedules, STEP "stages=float:2;step_epochs=1"},
+    {"train", "schedule", "constant", "step", schedules, STEP "stages=float:2;step_epochs=1"},
     {"train", "warmup", "3", "0", warms_up, EPOCHS},
     {"train", "step_epochs", "1", "2", steps_every, EPOCHS ";schedule=step"},
     {"train", "step_factor", "0.5", "0.1", steps_down_by, EPOCHS ";schedule=step;step_epochs=1"},
@@ -484,16 +484,16 @@ static const Switch switches[] = {
     {"train", "noise.weight", "0.5", "0", disturbs_weights, QUANT_STEP},
     {"train", "noise.activation", "0.5", "0", disturbs_activations, QUANT_STEP},
     {"train", "noise.sum", "1", "0", disturbs_sums, QUANT_STEP},
-    {"train", "held_out", "20", "10", holds_out, NULL},
-    {"train", "limit", "30", "0", limits, "held_out=10"},
+    {"train", "validation", "20", "10", holds_out, NULL},
+    {"train", "limit", "30", "0", limits, "validation=10"},
     {"train", "staged.layers", "1", "0", takes_turns, TURNS},
     {"train", "staged.layers", "2", "1", takes_turns, TURNS},
     {"train", "staged.noise", "false", "true", learns_by_codes, TURNS},
-    {"train", "patience", "2", "0", loses_patience, STEP "ladder=float:1 4/4:1 fq:6@0.0000000001"},
+    {"train", "patience", "2", "0", loses_patience, STEP "stages=float:1 4/4:1 fq:6@0.0000000001"},
     {"train", "gradient_clip", "0.25", "0", clips_gradients, FLOAT_STEP ";momentum=0;weight_decay=0"},
-    {"train", "weight_clip", "1", "0", clips_weights, STEP "ladder=float:1;rate=0"},
+    {"train", "weight_clip", "1", "0", clips_weights, STEP "stages=float:1;rate=0"},
     {"train", "chip", "cell.name=pcm time=3600", "", trains_on_pcm, NULL},
-    {"train", "chip_repeat", "3", "1", is_judged_on, STEP "ladder=float:1 4/4:1 chip:1"},
+    {"train", "validation_chips", "3", "1", is_judged_on, STEP "stages=float:1 4/4:1 chip:1"},
     {"train", "chip_curriculum", "fixed", "spread", ages, CHIP_STEP},
     {"train", "chip_curriculum", "spread", "growing", ages, CHIP_STEP},
     {"train", "chip_curriculum", "growing", "fixed", ages, CHIP_STEP},
@@ -501,7 +501,7 @@ static const Switch switches[] = {
 
 int main(void)
 {
-    static const MhoModel *const tables[] = {&mho_train_model, NULL};
+    static const MhoDescriptor *const tables[] = {&mho_train_descriptor, NULL};
     const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
 
     omp_set_num_threads(1); /* many small passes: waking threads would take longer than the work */

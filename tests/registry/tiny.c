@@ -120,12 +120,12 @@ MhoSettings *tiny_settings(void)
     tiny_set(settings, "model", "tiny.h5");
     tiny_set(settings, "data.name", TINY_TEST_SET);
     tiny_set(settings, "data.train", TINY_TRAIN_SET);
-    tiny_set(settings, "train.held_out", "10");
+    tiny_set(settings, "train.validation", "10");
     tiny_set(settings, "chip.adc.name", "ideal");
     return settings;
 }
 
-void tiny_put(MhoSettings *settings, const char *prefix, const MhoModel *model, const void *params)
+void tiny_put(MhoSettings *settings, const char *prefix, const MhoDescriptor *model, const void *params)
 {
     for (size_t p = 0; p < model->n_params; p++) {
         char key[MHO_KEY_MAX], value[MHO_TEXT_MAX];
@@ -143,8 +143,8 @@ bool tiny_try(Tiny *tiny, MhoSettings *settings)
 
     memset(tiny, 0, sizeof *tiny);
     tiny->settings = settings;
-    must(mho_workbench_create(&options, &tiny->workbench, &error), &error);
-    return mho_workbench_prepare(tiny->workbench, settings, "", true, &tiny->prepared, &error) == MHO_OK &&
+    must(mho_trial_cache_create(&options, &tiny->workbench, &error), &error);
+    return mho_trial_cache_prepare(tiny->workbench, settings, "", true, &tiny->prepared, &error) == MHO_OK &&
            mho_trial_run(&tiny->prepared, 0, 1, tiny->logits, &tiny->trial, &error) == MHO_OK;
 }
 
@@ -155,7 +155,7 @@ void tiny_run(Tiny *tiny, MhoSettings *settings)
 
 void tiny_close(Tiny *tiny)
 {
-    mho_prepared_clear(&tiny->prepared);
-    mho_workbench_destroy(tiny->workbench);
+    mho_point_setup_clear(&tiny->prepared);
+    mho_trial_cache_destroy(tiny->workbench);
     mho_settings_destroy(tiny->settings);
 }

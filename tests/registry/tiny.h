@@ -27,17 +27,17 @@ enum {
 bool tiny_enter(void);
 void tiny_leave(void);
 
-/* Defaults on the tiny files: model tiny.h5 (other.h5 has other weights), an ideal converter, one held-out split. */
+/* Defaults on the tiny files: model tiny.h5 (other.h5 has other weights), an ideal converter, one validation split. */
 MhoSettings *tiny_settings(void);
 void tiny_set(MhoSettings *settings, const char *key, const char *value);
 /* Every key of a table, from its parameter block. */
-void tiny_put(MhoSettings *settings, const char *prefix, const MhoModel *model, const void *params);
+void tiny_put(MhoSettings *settings, const char *prefix, const MhoDescriptor *model, const void *params);
 
 /* One trial and what it was made of. */
 typedef struct Tiny {
     MhoSettings *settings; /* owned */
-    MhoWorkbench *workbench;
-    MhoPrepared prepared;
+    MhoTrialCache *workbench;
+    MhoPointSetup prepared;
     MhoTrial trial;
     float logits[TINY_TRAIN * TINY_CLASSES];
 } Tiny;

@@ -36,7 +36,7 @@ static size_t layers_at_rest(const MhoTrainParams *train, size_t *n_weighted)
 }
 
 /* At the end of an epoch all groups but the last stand still. */
-bool takes_turns(const MhoModel *model, const void *params, double on)
+bool takes_turns(const MhoDescriptor *model, const void *params, double on)
 {
     const size_t group = (size_t)on;
     size_t n_weighted;
@@ -47,7 +47,7 @@ bool takes_turns(const MhoModel *model, const void *params, double on)
 }
 
 /* Off, there are no turns. */
-bool learns_by_codes(const MhoModel *model, const void *params, double on)
+bool learns_by_codes(const MhoDescriptor *model, const void *params, double on)
 {
     size_t n_weighted;
 
@@ -56,7 +56,7 @@ bool learns_by_codes(const MhoModel *model, const void *params, double on)
 }
 
 /* Steps of stage fq that change no code: nothing is better than the net as it came. */
-bool loses_patience(const MhoModel *model, const void *params, double on)
+bool loses_patience(const MhoDescriptor *model, const void *params, double on)
 {
     Sample sample;
 
@@ -69,14 +69,14 @@ bool loses_patience(const MhoModel *model, const void *params, double on)
 }
 
 /* A plain step moves all that is learned by rate * bound. */
-bool clips_gradients(const MhoModel *model, const void *params, double on)
+bool clips_gradients(const MhoDescriptor *model, const void *params, double on)
 {
     double sum = 0.0;
     Sample sample;
 
     (void)model;
     open_sample(&sample, params);
-    MhoNet *start = sample_net_of(&sample, sample.train.ladder, 0);
+    MhoNet *start = sample_net_of(&sample, sample.train.stages, 0);
     must(sample_run(&sample), &sample.error);
     for (size_t i = 0; i < start->n_nodes; i++) {
         for (size_t a = 0; a < start->nodes[i].n_arrays; a++) {
@@ -87,14 +87,14 @@ bool clips_gradients(const MhoModel *model, const void *params, double on)
             }
         }
     }
-    const double rate = sample.train.rate;
+    const double rate = sample.train.learning_rate;
     mho_net_destroy(start);
     sample_close(&sample);
     return is_close(sqrt(sum), rate * on, 1e-4);
 }
 
 /* At rate 0: the largest weight of the first layer is now so many of its standard deviations. */
-bool clips_weights(const MhoModel *model, const void *params, double on)
+bool clips_weights(const MhoDescriptor *model, const void *params, double on)
 {
     static double weights[MAX_WEIGHTS], clipped[MAX_WEIGHTS];
     MhoTrainParams free_ones = *(const MhoTrainParams *)params;
@@ -117,14 +117,14 @@ bool clips_weights(const MhoModel *model, const void *params, double on)
 /* chips -------------------------------------------------------------------------------------------------------------
  */
 
-bool trains_on_pcm(const MhoModel *model, const void *params, double on)
+bool trains_on_pcm(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainChip chip;
     MhoError error = {0};
 
     (void)model, (void)on;
     must(mho_train_chip_create(((const MhoTrainParams *)params)->chip, 1, &chip, &error), &error);
-    const bool holds = strcmp(chip.config.cell->model.name, "pcm") == 0 && chip.config.chip.time == 3600.0;
+    const bool holds = strcmp(chip.config.cell->descriptor.name, "pcm") == 0 && chip.config.chip.time == 3600.0;
     mho_train_chip_destroy(&chip);
     return holds;
 }
@@ -137,7 +137,7 @@ static void open_chip_sample(Sample *sample, MhoTrainChip *chip, const MhoTrainP
 }
 
 /* Mean over chips that no step of training read. */
-bool is_judged_on(const MhoModel *model, const void *params, double on)
+bool is_judged_on(const MhoDescriptor *model, const void *params, double on)
 {
     double losses[SAMPLE_MAX_CHECKPOINTS], accuracy, loss;
     Sample sample;
@@ -147,7 +147,7 @@ bool is_judged_on(const MhoModel *model, const void *params, double on)
     (void)model;
     open_chip_sample(&sample, &chip, params);
     must(sample_run(&sample), &sample.error);
-    const size_t n = history(&sample, "held_loss", losses);
+    const size_t n = history(&sample, "validation_loss", losses);
     must(mho_net_from_record(sample.checkpoints[n - 1], "checkpoint", &net, &sample.error), &sample.error);
     must(mho_train_evaluate_chip(net, &sample.held, NULL, &chip.config, 1U << 31, (uint32_t)on, 1, &accuracy, &loss,
                                  &sample.error),
@@ -165,11 +165,11 @@ static double loss_on_chip(const MhoTrainParams *train, int curriculum)
     Sample sample;
     MhoTrainChip chip;
     MhoBatches batches;
-    MhoPass *pass;
+    MhoFakeQuant *pass;
 
     open_chip_sample(&sample, &chip, train);
     MhoError *error = &sample.error;
-    MhoNet *net = sample_net_of(&sample, train->ladder, 2);
+    MhoNet *net = sample_net_of(&sample, train->stages, 2);
     const MhoStream stream = {.seed = sample.input.seed};
     float u;
     mho_uniform_fill(stream, MHO_DRAW_CURRICULUM, 1, &u);
@@ -179,12 +179,12 @@ static double loss_on_chip(const MhoTrainParams *train, int curriculum)
     must(mho_batches_create(&sample.input, &batches, error), error);
     mho_batches_shuffle(&batches, 0);
     mho_batches_fill(&batches, 0);
-    must(mho_pass_create(net, SAMPLE_KEPT, true, &pass, error), error);
+    must(mho_fakequant_create(net, SAMPLE_KEPT, true, &pass, error), error);
     const MhoCondition at = {.t = times[curriculum], .temperature = chip.config.chip.temperature};
-    mho_pass_set_chip(pass, &chip.config, at, 0);
-    must(mho_pass_forward(pass, batches.images, true, logits, error), error);
+    mho_fakequant_set_chip(pass, &chip.config, at, 0);
+    must(mho_fakequant_forward(pass, batches.images, true, logits, error), error);
     const double loss = loss_formula(train, logits, logits, batches.labels);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     mho_batches_destroy(&batches);
     mho_net_destroy(net);
     sample_close(&sample);
@@ -192,7 +192,7 @@ static double loss_on_chip(const MhoTrainParams *train, int curriculum)
     return loss;
 }
 
-bool ages(const MhoModel *model, const void *params, double on)
+bool ages(const MhoDescriptor *model, const void *params, double on)
 {
     double loss[SAMPLE_MAX_CHECKPOINTS];
     Sample sample;

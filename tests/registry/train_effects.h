@@ -16,13 +16,13 @@ double loss_formula(const MhoTrainParams *train, const float *logits, const floa
 size_t weights_after(const MhoTrainParams *train, double *weights);
 
 /* Effects of train_effects.c. */
-bool takes_turns(const MhoModel *model, const void *params, double on);
-bool learns_by_codes(const MhoModel *model, const void *params, double on);
-bool loses_patience(const MhoModel *model, const void *params, double on);
-bool clips_gradients(const MhoModel *model, const void *params, double on);
-bool clips_weights(const MhoModel *model, const void *params, double on);
-bool trains_on_pcm(const MhoModel *model, const void *params, double on);
-bool is_judged_on(const MhoModel *model, const void *params, double on);
-bool ages(const MhoModel *model, const void *params, double on);
+bool takes_turns(const MhoDescriptor *model, const void *params, double on);
+bool learns_by_codes(const MhoDescriptor *model, const void *params, double on);
+bool loses_patience(const MhoDescriptor *model, const void *params, double on);
+bool clips_gradients(const MhoDescriptor *model, const void *params, double on);
+bool clips_weights(const MhoDescriptor *model, const void *params, double on);
+bool trains_on_pcm(const MhoDescriptor *model, const void *params, double on);
+bool is_judged_on(const MhoDescriptor *model, const void *params, double on);
+bool ages(const MhoDescriptor *model, const void *params, double on);
 
 #endif

@@ -46,7 +46,7 @@ static float *values_of(MhoNet *net, const char *name, const char *array)
 /* image [-> conv of weight 1 -> quantizer of this range] -> dense; quantizer_bits 0: without the part between. */
 static MhoNet *lab_net(int quantizer_bits, double range, int cols, int weight_bits)
 {
-    const MhoQuantizerSettings codes = {.bits = quantizer_bits, .lower = 0, .policy = "fqconv"};
+    const MhoFakeQuantSettings codes = {.bits = quantizer_bits, .lower = 0, .policy = "fqconv"};
     MhoError error = {0};
     MhoNet *net = start();
 
@@ -75,20 +75,20 @@ static void set_identity(MhoNet *net)
         weight[k * PIXELS + k] = 1.0F;
 }
 
-static MhoProgram *lower(MhoNet *net)
+static MhoLoweredNet *lower(MhoNet *net)
 {
-    MhoProgram *program;
+    MhoLoweredNet *program;
     MhoError error = {0};
 
-    must(mho_program_create(net, &program, &error), &error);
+    must(mho_lowered_net_create(net, &program, &error), &error);
     return program;
 }
 
-static void run(const MhoProgram *program, MhoCodeNoise noise, size_t n)
+static void run(const MhoLoweredNet *program, MhoCodeNoise noise, size_t n)
 {
     MhoError error = {0};
 
-    must(mho_noisy_run(program, &noise, images, n, 0, 1, logits, &error), &error);
+    must(mho_code_noise_run(program, &noise, images, n, 0, 1, logits, &error), &error);
 }
 
 /* Image n has a one at pixel n. */
@@ -116,7 +116,7 @@ START_TEST(test_weight_noise)
     for (size_t i = 0; i < (size_t)PIXELS * COLS; i++)
         weight[i] = 2.0F * weight[i] - 1.0F;
     values_of(net, "logits", "log_scale")[0] = (float)log(0.7);
-    MhoProgram *program = lower(net);
+    MhoLoweredNet *program = lower(net);
     draw_pixels();
     float *clean = calloc((size_t)PIXELS * COLS, sizeof *clean);
     ck_assert_ptr_nonnull(clean);
@@ -128,7 +128,7 @@ START_TEST(test_weight_noise)
     }
     assert_moments(N, sample, 0.0, sigma);
     free(clean);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
 END_TEST
@@ -138,7 +138,7 @@ START_TEST(test_weight_noise_over_images)
 {
     const size_t n = N / COLS;
     MhoNet *net = lab_net(0, 0.0, COLS, 2);
-    MhoProgram *program = lower(net);
+    MhoLoweredNet *program = lower(net);
     double products = 0.0;
 
     memset(images, 0, sizeof images);
@@ -154,7 +154,7 @@ START_TEST(test_weight_noise_over_images)
     }
     assert_moments(N, sample, 0.0, 0.3);
     ck_assert_double_le(fabs(products / (N - COLS)), 5.0 * 0.09 / sqrt(N - COLS));
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
 END_TEST
@@ -166,14 +166,14 @@ START_TEST(test_image_noise)
     MhoNet *net = lab_net(0, 0.0, PIXELS, 2);
 
     set_identity(net);
-    MhoProgram *program = lower(net);
+    MhoLoweredNet *program = lower(net);
     for (size_t i = 0; i < N; i++)
         images[i] = (uint8_t)(i * 7);
     run(program, (MhoCodeNoise){.activation = 0.4, .seed = 2}, N / PIXELS);
     for (size_t i = 0; i < N; i++)
         sample[i] = (double)logits[i] - images[i];
     assert_moments(N, sample, 0.0, 0.4);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
 END_TEST
@@ -186,13 +186,13 @@ START_TEST(test_activation_noise)
     MhoNet *net = lab_net(bits[_i], range, PIXELS, 2);
 
     set_identity(net);
-    MhoProgram *program = lower(net);
+    MhoLoweredNet *program = lower(net);
     memset(images, 200, sizeof images);
     run(program, (MhoCodeNoise){.activation = sigma, .seed = 3}, N / PIXELS);
     for (size_t i = 0; i < N; i++)
         sample[i] = ((double)logits[i] - range) / step;
     assert_moments(N, sample, 0.0, sigma);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
 END_TEST
@@ -229,7 +229,7 @@ START_TEST(test_sum_noise)
 
     set_identity(net);
     values_of(net, "conv", "log_scale")[0] = (float)log(step); /* a pixel is a step of the codes */
-    MhoProgram *program = lower(net);
+    MhoLoweredNet *program = lower(net);
     memset(images, cases[_i].pixel, sizeof images);
     /* the classifier's accumulator has the same step, and noise of its own */
     run(program, (MhoCodeNoise){.sum = cases[_i].sigma, .seed = 3}, N / PIXELS);
@@ -244,7 +244,7 @@ START_TEST(test_sum_noise)
         rounded_law(cases[_i].pixel, sigma, n, &mean, &deviation);
         ck_assert(!moments_agree(N, sample, mean, hypot(deviation, sigma)));
     }
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
 END_TEST

@@ -191,7 +191,7 @@ START_TEST(packed_weights_keep_their_law)
     }
     array_make(&bench, 0, 0.0);
     ck_assert_uint_eq(mho_plan_layer(bench.plan, 0).devices, 1000000);
-    ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, TALL * WIDE, weights, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, TALL * WIDE, weights, &error), MHO_OK);
     for (size_t i = 0; i < TALL * WIDE; i++) {
         w[i] = (double)weights[i];
         above += w[i] > mean;

@@ -17,7 +17,7 @@ typedef struct Contest {
     const MhoAllocator *allocator;
     _Alignas(8) unsigned char params[512];
     size_t n;
-    MhoCompetitor competitors[MOST_COMPETITORS];
+    MhoCandidate competitors[MOST_COMPETITORS];
     double accuracy[MOST_COMPETITORS];
     int asked[MOST_COMPETITORS];
     double state[MOST_COMPETITORS], feedback[MOST_COMPETITORS], share[MOST_COMPETITORS];
@@ -38,7 +38,7 @@ static inline MhoStatus contest_answer(void *context, size_t m, double *accuracy
 
 static inline void contest_set(Contest *contest, const char *key, const char *value)
 {
-    const MhoModel *model = &contest->allocator->model;
+    const MhoDescriptor *model = &contest->allocator->descriptor;
     const MhoParam *param = mho_params_find(model->params, model->n_params, key);
     MhoError error = {0};
 
@@ -49,7 +49,7 @@ static inline void contest_set(Contest *contest, const char *key, const char *va
 /* n layers, equal in all. */
 static inline void contest_open(Contest *contest, const char *allocator, size_t n)
 {
-    const MhoModel *model = mho_registry_find(&mho_allocator_registry, allocator, NULL);
+    const MhoDescriptor *model = mho_registry_find(&mho_allocator_registry, allocator, NULL);
 
     memset(contest, 0, sizeof *contest);
     ck_assert_ptr_nonnull(model);
@@ -59,14 +59,14 @@ static inline void contest_open(Contest *contest, const char *allocator, size_t 
     mho_params_default(model->params, model->n_params, contest->params);
     contest->n = n;
     for (size_t m = 0; m < n; m++) {
-        contest->competitors[m] = (MhoCompetitor){.bits = 8, .next_bits = 6, .saving = 0.25 / (double)n};
+        contest->competitors[m] = (MhoCandidate){.bits = 8, .next_bits = 6, .saving = 0.25 / (double)n};
         contest->accuracy[m] = 0.5;
     }
 }
 
 static inline void contest_run(Contest *contest, uint64_t seed, int move, double progress)
 {
-    const MhoProbe probe = {.context = contest, .accuracy = contest_answer};
+    const MhoTrialMove probe = {.context = contest, .accuracy = contest_answer};
     const MhoStream stream = {.seed = seed, .step = (uint32_t)move, .noise = 1.0F};
     MhoError error = {0};
 

@@ -1,5 +1,5 @@
 /* allocate_stage.h - the stage "allocate" around a small net, as a test drives it: nothing is trained between moves,
- * the test says which held-out accuracy a recovery ended with.
+ * the test says which validation accuracy a recovery ended with.
  */
 #ifndef MHO_TESTS_ALLOCATE_STAGE_H
 #define MHO_TESTS_ALLOCATE_STAGE_H
@@ -11,8 +11,8 @@
 #include "support/train_sample.h"
 
 /* A choice at random among those awake, without questions. */
-static inline MhoStatus choose_any(const void *params, const MhoCompetitor *competitors, size_t n,
-                                   const MhoProbe *probe, MhoStream stream, int move, double progress, double *state,
+static inline MhoStatus choose_any(const void *params, const MhoCandidate *competitors, size_t n,
+                                   const MhoTrialMove *probe, MhoStream stream, int move, double progress, double *state,
                                    double *feedback, double *share, size_t *winner, MhoError *error)
 {
     uint32_t awake = 0, left;
@@ -31,7 +31,7 @@ static inline MhoStatus choose_any(const void *params, const MhoCompetitor *comp
     return MHO_OK;
 }
 
-static const MhoAllocator any_allocator = {.model = {.name = "any", .summary = "chance", .reference = "this test"},
+static const MhoAllocator any_allocator = {.descriptor = {.name = "any", .summary = "chance", .reference = "this test"},
                                            .choose = choose_any};
 
 /* A stage over a small net, and what it has logged. */
@@ -61,13 +61,13 @@ static inline void stage_open(Stage *stage)
 {
     memset(stage, 0, sizeof *stage);
     sample_open(&stage->sample);
-    mho_params_default(mho_allocate_model.params, mho_allocate_model.n_params, &stage->params);
-    stage->params.probe_images = 4;
+    mho_params_default(mho_allocate_descriptor.params, mho_allocate_descriptor.n_params, &stage->params);
+    stage->params.trial_images = 4;
     stage->params.size = 3.0;
     stage->log = (MhoLog){.write = note, .context = stage};
     stage->input = (MhoAllocateInput){.params = &stage->params,
                                       .allocator = &any_allocator,
-                                      .held = &stage->sample.held,
+                                      .validation = &stage->sample.held,
                                       .calibration = &stage->sample.kept,
                                       .seed = 5,
                                       .threads = 1,
@@ -85,11 +85,11 @@ static inline void stage_close(Stage *stage)
     sample_close(&stage->sample);
 }
 
-static inline MhoNet *net_of(Stage *stage, const char *builder, double width, const char *ladder)
+static inline MhoNet *net_of(Stage *stage, const char *builder, double width, const char *stages)
 {
     snprintf(stage->sample.train.net, sizeof stage->sample.train.net, "%s", builder);
     stage->sample.train.width = width;
-    return sample_net_of(&stage->sample, ladder, 1);
+    return sample_net_of(&stage->sample, stages, 1);
 }
 
 /* The same, trained for a few epochs, so that its layers differ in what they can do without. */
@@ -97,7 +97,7 @@ static inline MhoNet *trained_net(Stage *stage)
 {
     Sample *sample = &stage->sample;
 
-    strcpy(sample->train.ladder, "float:4 8/8:1");
+    strcpy(sample->train.stages, "float:4 8/8:1");
     strcpy(sample->train.net, "allconv");
     sample->train.width = 0.2;
     must(sample_run(sample), &sample->error);
@@ -192,9 +192,9 @@ static inline void choose_by_ccq(Stage *stage, Contest *contest, const char *com
     contest_set(contest, "competition", competition);
     stage->input.allocator = contest->allocator;
     stage->input.allocator_params = contest->params;
-    stage->params.probe_images = 24;
+    stage->params.trial_images = 24;
     stage->params.accuracy = 50.0;
-    strcpy(stage->params.rungs, "8 2"); /* a long way down, so that answers differ */
+    strcpy(stage->params.bit_widths, "8 2"); /* a long way down, so that answers differ */
 }
 
 static inline void net_digest(const MhoNet *net, char hex[65])

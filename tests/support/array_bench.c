@@ -15,10 +15,10 @@ static void *room(size_t n, size_t size)
     return p;
 }
 
-static const MhoModel *model_called(const MhoRegistry *registry, const char *name)
+static const MhoDescriptor *model_called(const MhoRegistry *registry, const char *name)
 {
     MhoError error = {0};
-    const MhoModel *model = mho_registry_find(registry, name, &error);
+    const MhoDescriptor *model = mho_registry_find(registry, name, &error);
 
     ck_assert_msg(model != NULL, "%s", error.text);
     return model;
@@ -45,20 +45,20 @@ void array_open(ArrayBench *bench, const char *cell, const char *adc)
     c->adc = (const MhoAdcModel *)model_called(&mho_adc_registry, adc);
     c->dac = (const MhoDacModel *)model_called(&mho_dac_registry, "amplitude");
     c->wire = (const MhoWireModel *)model_called(&mho_wire_registry, "none");
-    c->cell_params = bench->params[0] = params_new(&c->cell->model);
-    c->adc_params = bench->params[1] = params_new(&c->adc->model);
-    c->dac_params = bench->params[2] = params_new(&c->dac->model);
-    c->wire_params = bench->params[3] = params_new(&c->wire->model);
+    c->cell_params = bench->params[0] = params_new(&c->cell->descriptor);
+    c->adc_params = bench->params[1] = params_new(&c->adc->descriptor);
+    c->dac_params = bench->params[2] = params_new(&c->dac->descriptor);
+    c->wire_params = bench->params[3] = params_new(&c->wire->descriptor);
     c->seed = 20;
-    mho_params_default(mho_chip_model.params, mho_chip_model.n_params, &c->chip);
+    mho_params_default(mho_chip_descriptor.params, mho_chip_descriptor.n_params, &c->chip);
     c->chip.range = MHO_RANGE_UNIT;
 }
 
 static void close_chip(ArrayBench *bench)
 {
-    mho_state_destroy(bench->state);
+    mho_chip_state_destroy(bench->state);
     mho_chip_destroy(bench->chip);
-    mho_run_destroy(bench->run);
+    mho_workspace_destroy(bench->run);
     mho_plan_destroy(bench->plan);
     bench->state = NULL;
     bench->chip = NULL;
@@ -86,17 +86,17 @@ void array_close(ArrayBench *bench)
 
 void array_cell(ArrayBench *bench, const char *key, double value)
 {
-    param_put(&bench->config.cell->model, bench->params[0], key, value);
+    param_put(&bench->config.cell->descriptor, bench->params[0], key, value);
 }
 
 void array_adc(ArrayBench *bench, const char *key, double value)
 {
-    param_put(&bench->config.adc->model, bench->params[1], key, value);
+    param_put(&bench->config.adc->descriptor, bench->params[1], key, value);
 }
 
 void array_dac(ArrayBench *bench, const char *key, double value)
 {
-    param_put(&bench->config.dac->model, bench->params[2], key, value);
+    param_put(&bench->config.dac->descriptor, bench->params[2], key, value);
 }
 
 void array_shape(ArrayBench *bench, size_t groups, size_t rows, size_t cols, size_t positions)
@@ -147,14 +147,14 @@ void array_plan(ArrayBench *bench)
     MhoError error = {0};
 
     assert_done(array_try_plan(bench, &error), &error);
-    assert_done(mho_run_create(bench->plan, &bench->run, &error), &error);
+    assert_done(mho_workspace_create(bench->plan, &bench->run, &error), &error);
 }
 
 void array_chip(ArrayBench *bench, uint32_t number)
 {
     MhoError error = {0};
 
-    mho_state_destroy(bench->state);
+    mho_chip_state_destroy(bench->state);
     bench->state = NULL;
     mho_chip_destroy(bench->chip);
     assert_done(mho_chip_create(bench->plan, number, &bench->chip, &error), &error);
@@ -165,8 +165,8 @@ void array_state(ArrayBench *bench, double t)
     const MhoCondition at = {.t = t, .temperature = bench->config.chip.temperature};
     MhoError error = {0};
 
-    mho_state_destroy(bench->state);
-    assert_done(mho_state_create(bench->chip, at, &bench->state, &error), &error);
+    mho_chip_state_destroy(bench->state);
+    assert_done(mho_chip_state_create(bench->chip, at, &bench->state, &error), &error);
 }
 
 void array_make(ArrayBench *bench, uint32_t number, double t)
@@ -178,7 +178,7 @@ void array_make(ArrayBench *bench, uint32_t number, double t)
     array_state(bench, t);
 }
 
-void array_read(ArrayBench *bench, uint32_t image, float *logits, MhoLayerMeter *meter, MhoRangeProbe *probe)
+void array_read(ArrayBench *bench, uint32_t image, float *logits, MhoLayerMeter *meter, MhoRangeObserver *probe)
 {
     const MhoMatrix *m = &bench->matrix;
     const int positions = (int)m->positions, rows = (int)m->rows;
@@ -187,7 +187,7 @@ void array_read(ArrayBench *bench, uint32_t image, float *logits, MhoLayerMeter 
     const MhoLayerCall call = {.gather = &gather, .codes = bench->input, .image = image, .measure = meter != NULL,
                                .output = {.a = bench->a, .b = bench->b, .logits = logits}, .probe = probe, .meter = meter};
 
-    mho_state_forward(bench->state, bench->run, &call);
+    mho_chip_state_forward(bench->state, bench->run, &call);
 }
 
 int64_t array_exact(const ArrayBench *bench, size_t p, size_t k)

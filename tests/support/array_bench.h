@@ -19,8 +19,8 @@ typedef struct ArrayBench {
     size_t channels;
     MhoPlan *plan;
     MhoChip *chip;
-    MhoState *state;
-    MhoRun *run;
+    MhoChipState *state;
+    MhoWorkspace *run;
 } ArrayBench;
 
 /* A whole number in low..high from item of a test stream. */
@@ -44,7 +44,7 @@ void array_state(ArrayBench *bench, double t);
 void array_make(ArrayBench *bench, uint32_t number, double t); /* plan (if none), chip and state */
 
 /* One image: logits (positions, channels) = sum in accumulator units. meter and probe may be NULL. */
-void array_read(ArrayBench *bench, uint32_t image, float *logits, MhoLayerMeter *meter, MhoRangeProbe *probe);
+void array_read(ArrayBench *bench, uint32_t image, float *logits, MhoLayerMeter *meter, MhoRangeObserver *probe);
 
 /* The exact integer sum with shift. */
 int64_t array_exact(const ArrayBench *bench, size_t p, size_t k);

@@ -27,7 +27,7 @@ const char *param_text(const MhoParam *param, double value, char *text)
     return text;
 }
 
-void param_put(const MhoModel *model, void *params, const char *key, double value)
+void param_put(const MhoDescriptor *model, void *params, const char *key, double value)
 {
     const MhoParam *param = mho_params_find(model->params, model->n_params, key);
     char text[MHO_TEXT_MAX];
@@ -38,7 +38,7 @@ void param_put(const MhoModel *model, void *params, const char *key, double valu
                   error.text);
 }
 
-void *params_new(const MhoModel *model)
+void *params_new(const MhoDescriptor *model)
 {
     void *params = calloc(1, model->params_size > 0 ? model->params_size : 1);
 
@@ -50,7 +50,7 @@ void *params_new(const MhoModel *model)
 void bench_open(Bench *bench, const char *name, size_t n)
 {
     MhoError error = {0};
-    const MhoModel *model = mho_registry_find(&mho_cell_registry, name, &error);
+    const MhoDescriptor *model = mho_registry_find(&mho_cell_registry, name, &error);
 
     ck_assert_msg(model != NULL, "%s", error.text);
     *bench = (Bench){.model = (const MhoCellModel *)model, .params = params_new(model)};
@@ -79,7 +79,7 @@ void bench_close(Bench *bench)
 
 void bench_set(Bench *bench, const char *key, double value)
 {
-    param_put(&bench->model->model, bench->params, key, value);
+    param_put(&bench->model->descriptor, bench->params, key, value);
 }
 
 void bench_target(Bench *bench, float x)

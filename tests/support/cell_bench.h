@@ -17,10 +17,10 @@ typedef struct Bench {
 const char *param_text(const MhoParam *param, double value, char *text);
 
 /* Set a parameter by key; fails the test when it is unknown or refused. */
-void param_put(const MhoModel *model, void *params, const char *key, double value);
+void param_put(const MhoDescriptor *model, void *params, const char *key, double value);
 
 /* A parameter block at its defaults, from malloc. */
-void *params_new(const MhoModel *model);
+void *params_new(const MhoDescriptor *model);
 
 /* n cells of the model called name, parameters at their defaults, targets 0. Every failure fails the test. */
 void bench_open(Bench *bench, const char *name, size_t n);

@@ -25,7 +25,7 @@ static void law_read_noise(const void *params, const MhoCells *cells, MhoConditi
 }
 
 const MhoCellModel law_cell = {
-    .model = {.name = "law", .summary = "a test's own noise law", .reference = "by definition"},
+    .descriptor = {.name = "law", .summary = "a test's own noise law", .reference = "by definition"},
     .default_read = MHO_READ_PER_READ,
     .ohmic = true,
     .noise_scales = "",

@@ -43,7 +43,7 @@ static inline void sample_norms(MhoNet *net)
 static inline void sample_ranges(MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
-        MhoNodeArray *scale = mho_node_quantizer(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "log_scale") : NULL;
+        MhoNodeArray *scale = mho_node_fake_quant(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "log_scale") : NULL;
         if (scale)
             scale->value[0] = logf(2.0F + 0.1F * (float)i);
     }

@@ -81,7 +81,7 @@ static void add_weighted(MhoNet *net, const char *name, const char *input, MhoCo
 
 static void add_codes(MhoNet *net, const char *name, const char *input, int bits, int lower)
 {
-    MhoQuantizerSettings settings = {.bits = bits, .lower = lower, .policy = "fqconv"};
+    MhoFakeQuantSettings settings = {.bits = bits, .lower = lower, .policy = "fqconv"};
     MhoError error = {0};
 
     must(mho_net_add(net, name, "quantizer", &settings, sizeof settings, input, NULL, &error), &error);
@@ -143,16 +143,16 @@ uint8_t *random_images(MhoShape shape, size_t n, uint32_t seed)
     return images;
 }
 
-MhoProgram *lowered(const MhoNet *net)
+MhoLoweredNet *lowered(const MhoNet *net)
 {
-    MhoProgram *program;
+    MhoLoweredNet *program;
     MhoError error = {0};
 
-    must(mho_program_create(net, &program, &error), &error);
+    must(mho_lowered_net_create(net, &program, &error), &error);
     return program;
 }
 
-Outputs outputs_new(const MhoProgram *program, size_t n)
+Outputs outputs_new(const MhoLoweredNet *program, size_t n)
 {
     Outputs o = {.n = n, .n_logits = (size_t)program->n_classes, .codes_size = program->codes_size};
 
@@ -175,7 +175,7 @@ bool outputs_equal(const Outputs *a, const Outputs *b)
            memcmp(a->logits, b->logits, a->n * a->n_logits * sizeof *a->logits) == 0;
 }
 
-Outputs integer_outputs(const MhoProgram *program, const uint8_t *images, size_t n, int threads)
+Outputs integer_outputs(const MhoLoweredNet *program, const uint8_t *images, size_t n, int threads)
 {
     Outputs o = outputs_new(program, n);
     MhoError error = {0};
@@ -184,7 +184,7 @@ Outputs integer_outputs(const MhoProgram *program, const uint8_t *images, size_t
     return o;
 }
 
-Outputs analog_outputs(const MhoProgram *program, const MhoState *state, const uint8_t *images, size_t n, int threads,
+Outputs analog_outputs(const MhoLoweredNet *program, const MhoChipState *state, const uint8_t *images, size_t n, int threads,
                        MhoLayerMeter *meters)
 {
     Outputs o = outputs_new(program, n);
@@ -195,7 +195,7 @@ Outputs analog_outputs(const MhoProgram *program, const MhoState *state, const u
     return o;
 }
 
-CodeSpread code_spread(const MhoProgram *program, size_t step, const Outputs *outputs)
+CodeSpread code_spread(const MhoLoweredNet *program, size_t step, const Outputs *outputs)
 {
     const MhoShape shape = program->steps[step].shape;
     const size_t size = (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;

@@ -10,7 +10,7 @@
 
 enum { FAKE_MOVES = 3 };
 
-/* Lowers layer after layer to 3-bit weights; recovered after one epoch, every second time after two. Its sum of all that
+/* Lowers layer after layer to 3-bit weights; recovery_share after one epoch, every second time after two. Its sum of all that
  * it heard enters its rate, so that training feels every question that is forgotten or asked twice. */
 typedef struct FakeAllocator {
     int moves, questions;
@@ -34,12 +34,12 @@ static inline MhoStatus fake_lower(const MhoNet *net, int layer, int bits, MhoNe
     return status;
 }
 
-static inline MhoStatus fake_move(void *context, const MhoNet *net, double held_accuracy, MhoNet **next,
+static inline MhoStatus fake_move(void *context, const MhoNet *net, double validation_accuracy, MhoNet **next,
                                   char name[MHO_NAME_MAX], bool *done, MhoError *error)
 {
     FakeAllocator *fake = context;
 
-    fake->heard += held_accuracy;
+    fake->heard += validation_accuracy;
     *done = fake->moves == FAKE_MOVES;
     if (*done)
         return fake->ends_with_another ? fake_lower(net, 0, 2, next, error) : MHO_OK;
@@ -48,12 +48,12 @@ static inline MhoStatus fake_move(void *context, const MhoNet *net, double held_
     return status;
 }
 
-static inline bool fake_recovered(void *context, int epochs, double held_accuracy)
+static inline bool fake_recovered(void *context, int epochs, double validation_accuracy)
 {
     FakeAllocator *fake = context;
 
     fake->questions++;
-    fake->heard += held_accuracy;
+    fake->heard += validation_accuracy;
     return epochs >= 1 + fake->moves % 2;
 }
 

@@ -92,17 +92,17 @@ static inline void sample_open(Sample *sample)
     memset(sample, 0, sizeof *sample);
     sample_set(&sample->kept, SAMPLE_KEPT, 1);
     sample_set(&sample->held, SAMPLE_HELD, 2);
-    mho_params_default(mho_train_model.params, mho_train_model.n_params, &sample->train);
-    mho_params_default(mho_quant_model.params, mho_quant_model.n_params, &sample->quant);
-    strcpy(sample->train.ladder, "float:3 4/4:2 2/4:2 fq:2");
+    mho_params_default(mho_train_descriptor.params, mho_train_descriptor.n_params, &sample->train);
+    mho_params_default(mho_quant_descriptor.params, mho_quant_descriptor.n_params, &sample->quant);
+    strcpy(sample->train.stages, "float:3 4/4:2 2/4:2 fq:2");
     sample->train.width = 0.25;
     sample->train.batch = 10;
-    sample->train.rate = 0.05;
-    sample->train.quant_rate = 0.01;
+    sample->train.learning_rate = 0.05;
+    sample->train.quant_learning_rate = 0.01;
     sample->train.distill = 0.5;
     sample->train.crop = 0;
     sample->train.flip = false;
-    sample->input = (MhoTrainInput){.kept = &sample->kept, .held = &sample->held, .train = &sample->train, .quant = &sample->quant,
+    sample->input = (MhoTrainInput){.training = &sample->kept, .validation = &sample->held, .train = &sample->train, .quant = &sample->quant,
                                     .seed = 11, .recipe = "", .threads = 1, .checkpoint = sample_checkpoint};
 }
 
@@ -121,13 +121,13 @@ static inline void sample_close(Sample *sample)
     mho_dataset_destroy(&sample->held);
 }
 
-/* The net that a stage of this ladder starts from, without any training. */
-static inline MhoNet *sample_net_of(Sample *sample, const char *ladder, size_t stage)
+/* The net that a stage of this stages starts from, without any training. */
+static inline MhoNet *sample_net_of(Sample *sample, const char *text, size_t stage)
 {
-    MhoLadder stages;
+    MhoStages stages;
     MhoNet *net = NULL;
 
-    must(mho_ladder_parse(ladder, &stages, &sample->error), &sample->error);
+    must(mho_stages_parse(text, &stages, &sample->error), &sample->error);
     for (size_t i = 0; i <= stage; i++) {
         const MhoStage *before = i > 0 ? &stages.stages[i - 1] : NULL;
         MhoNet *previous = net;

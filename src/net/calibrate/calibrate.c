@@ -13,22 +13,22 @@
 #include "net/calibrate/calibrate_internal.h"
 #include "net/lowered/executor_internal.h"
 
-static void count_images(const MhoFloatNet *net, const uint8_t *images, size_t n_images, int threads, MhoFloatRun *runs)
+static void count_images(const MhoFloatNet *net, const uint8_t *images, size_t n_images, int threads, MhoFloatWorkspace *runs)
 {
     const MhoShape in = net->net->nodes[0].shape;
     const size_t pixels = (size_t)in.h * (size_t)in.w * (size_t)in.c;
 
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t n = 0; n < n_images; n++)
-        mho_float_run_image(net, &runs[omp_get_thread_num()], images + n * pixels);
+        mho_float_net_run_image(net, &runs[omp_get_thread_num()], images + n * pixels);
     for (int t = 1; t < threads; t++)
         for (size_t q = 0; q < net->n_counted; q++)
-            mho_counts_merge(&runs[0].counts[q], &runs[t].counts[q]);
+            mho_histogram_merge(&runs[0].counts[q], &runs[t].counts[q]);
 }
 
 /* The log-scale of one owner from the counts of all quantizers that use it. */
-static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoValueCounts *counts, int owner,
-                           MhoCountsUser *users, MhoError *error)
+static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoHistogram *counts, int owner,
+                           MhoHistogramUser *users, MhoError *error)
 {
     size_t n_users = 0;
 
@@ -42,25 +42,25 @@ static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoValu
                             "node '%s': it reads values that are not finite; the network is damaged or diverged in "
                             "training",
                             net->nodes[i].name);
-        users[n_users++] = (MhoCountsUser){.counts = &counts[node->counted], .n = node->n};
+        users[n_users++] = (MhoHistogramUser){.counts = &counts[node->counted], .n = node->n};
     }
     MhoPolicy policy;
     const MhoStatus status = mho_policy_open(&net->nodes[owner], &policy, error);
     if (status != MHO_OK)
         return status;
-    const int bits = mho_node_quantizer(&net->nodes[owner])->bits;
+    const int bits = mho_node_fake_quant(&net->nodes[owner])->bits;
     const MhoRangeFit fit = policy.quantizer->range ? policy.quantizer->range(policy.params, bits)
-                                                    : (MhoRangeFit){.rule = MHO_FIT_LEAST_ERROR};
-    const double range = fit.rule == MHO_FIT_SHARE        ? mho_counts_share(users, n_users, fit.value)
-                         : fit.rule == MHO_FIT_DEVIATIONS ? fit.value * mho_counts_deviation(users, n_users)
-                                                          : mho_counts_range(users, n_users);
+                                                    : (MhoRangeFit){.rule = MHO_FIT_MSE};
+    const double range = fit.rule == MHO_FIT_PERCENTILE        ? mho_histogram_percentile(users, n_users, fit.value)
+                         : fit.rule == MHO_FIT_SIGMA ? fit.value * mho_histogram_rms(users, n_users)
+                                                          : mho_histogram_mse_range(users, n_users);
     mho_node_array(&net->nodes[owner], "log_scale")->value[0] = (float)mho_ln(range);
     return MHO_OK;
 }
 
-static MhoStatus fit_scales(MhoNet *net, const MhoFloatNet *values, const MhoValueCounts *counts, MhoError *error)
+static MhoStatus fit_scales(MhoNet *net, const MhoFloatNet *values, const MhoHistogram *counts, MhoError *error)
 {
-    MhoCountsUser *users = calloc(net->n_nodes, sizeof *users);
+    MhoHistogramUser *users = calloc(net->n_nodes, sizeof *users);
     MhoStatus status =
         users ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for calibrating network '%s'", net->name);
 
@@ -80,20 +80,20 @@ MhoStatus mho_net_calibrate(MhoNet *net, const uint8_t *images, size_t n, int th
         mho_float_net_destroy(&values);
         return status;
     }
-    const int n_threads = mho_walk_threads(threads, n);
-    MhoFloatRun *runs = calloc((size_t)n_threads, sizeof *runs);
+    const int n_threads = mho_image_threads(threads, n);
+    MhoFloatWorkspace *runs = calloc((size_t)n_threads, sizeof *runs);
     if (!runs)
         status = mho_fail(error, MHO_MEMORY, "out of memory for %d threads", n_threads);
     else if (!images || n == 0)
         status = mho_fail(error, MHO_USAGE, "network '%s': ranges of activations need training images", net->name);
     for (int t = 0; t < n_threads && status == MHO_OK; t++)
-        status = mho_float_run_create(&values, &runs[t], error);
+        status = mho_float_workspace_create(&values, &runs[t], error);
     if (status == MHO_OK) {
         count_images(&values, images, n, n_threads, runs);
         status = fit_scales(net, &values, runs[0].counts, error);
     }
     for (int t = 0; t < n_threads && runs; t++)
-        mho_float_run_destroy(&runs[t]);
+        mho_float_workspace_destroy(&runs[t]);
     free(runs);
     mho_float_net_destroy(&values);
     return status;

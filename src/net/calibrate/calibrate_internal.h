@@ -7,30 +7,30 @@
 #include "net/lowered/float_ops_internal.h"
 
 /* |value| in 64 bins per octave from 2^-32 to 2^32, read from the float's bit pattern; smaller ones are nothing. */
-enum { MHO_COUNT_BITS = 6, MHO_COUNT_OCTAVES = 64, MHO_COUNT_BINS = MHO_COUNT_OCTAVES << MHO_COUNT_BITS };
+enum { MHO_HISTOGRAM_BITS = 6, MHO_HISTOGRAM_OCTAVES = 64, MHO_HISTOGRAM_BINS = MHO_HISTOGRAM_OCTAVES << MHO_HISTOGRAM_BITS };
 
-typedef struct MhoValueCounts {
-    uint64_t count[MHO_COUNT_BINS];
+typedef struct MhoHistogram {
+    uint64_t count[MHO_HISTOGRAM_BINS];
     uint64_t not_finite;
-} MhoValueCounts;
+} MhoHistogram;
 
 /* Values (n) that a quantizer reads; values below zero count only if it is signed. */
-void mho_counts_add(MhoValueCounts *counts, size_t n, const float *values, bool is_signed);
-void mho_counts_merge(MhoValueCounts *into, const MhoValueCounts *from);
+void mho_histogram_add(MhoHistogram *counts, size_t n, const float *values, bool is_signed);
+void mho_histogram_merge(MhoHistogram *into, const MhoHistogram *from);
 
 /* A quantizer of a group that shares one range e^s: its counts and its largest code n. */
-typedef struct MhoCountsUser {
-    const MhoValueCounts *counts;
+typedef struct MhoHistogramUser {
+    const MhoHistogram *counts;
     int n;
-} MhoCountsUser;
+} MhoHistogramUser;
 
 /* The range of least squared error over all users; 1 when all values are 0 (any range encodes zeros). */
-double mho_counts_range(const MhoCountsUser *users, size_t n_users);
+double mho_histogram_mse_range(const MhoHistogramUser *users, size_t n_users);
 /* The smallest range that holds this share of all users' values (1: the largest value), by its bin: at most 1/64 more;
  * 1 when all values are 0. */
-double mho_counts_share(const MhoCountsUser *users, size_t n_users, double share);
+double mho_histogram_percentile(const MhoHistogramUser *users, size_t n_users, double share);
 /* Root of the mean square of all users' values, spread evenly within their bins; 1 when all values are 0. */
-double mho_counts_deviation(const MhoCountsUser *users, size_t n_users);
+double mho_histogram_rms(const MhoHistogramUser *users, size_t n_users);
 
 /* A network as float operations of mho's own kernels. Batch norm is a x + b by running statistics; quantized weights
  * stand as code times step; a quantizer whose scale is set quantizes, one whose scale is not only clips (ReLU) and is
@@ -60,15 +60,15 @@ MhoStatus mho_float_net_create(const MhoNet *net, MhoFloatNet *made, MhoError *e
 void mho_float_net_destroy(MhoFloatNet *net);
 
 /* A thread's scratch. */
-typedef struct MhoFloatRun {
+typedef struct MhoFloatWorkspace {
     float *values, *rows, *sums;
-    MhoValueCounts *counts; /* (n_counted) */
+    MhoHistogram *counts; /* (n_counted) */
     MhoArena arena;
-} MhoFloatRun;
+} MhoFloatWorkspace;
 
-MhoStatus mho_float_run_create(const MhoFloatNet *net, MhoFloatRun *run, MhoError *error) MHO_CHECKED;
-void mho_float_run_destroy(MhoFloatRun *run);
+MhoStatus mho_float_workspace_create(const MhoFloatNet *net, MhoFloatWorkspace *run, MhoError *error) MHO_CHECKED;
+void mho_float_workspace_destroy(MhoFloatWorkspace *run);
 /* One image (h, w, c) through all nodes; values of node i stand at run->values + net->nodes[i].value0. */
-void mho_float_run_image(const MhoFloatNet *net, MhoFloatRun *run, const uint8_t *image);
+void mho_float_net_run_image(const MhoFloatNet *net, MhoFloatWorkspace *run, const uint8_t *image);
 
 #endif

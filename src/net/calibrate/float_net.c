@@ -145,7 +145,7 @@ static MhoStatus fill_node(MhoFloatNet *made, int i, MhoError *error)
     const MhoConvSettings *conv = mho_node_conv(node);
     const float *bias = mho_node_values(node, "bias");
 
-    if (mho_node_quantizer(node))
+    if (mho_node_fake_quant(node))
         return fill_quantizer(made, i, error);
     if (mho_node_is(node, "batchnorm"))
         fill_batchnorm(node, &made->nodes[i]);
@@ -178,7 +178,7 @@ void mho_float_net_destroy(MhoFloatNet *net)
     mho_arena_destroy(&net->arena);
 }
 
-static void carve_run(const MhoFloatNet *net, MhoFloatRun *run)
+static void carve_run(const MhoFloatNet *net, MhoFloatWorkspace *run)
 {
     run->values = mho_arena_take(&run->arena, net->n_values, sizeof *run->values);
     run->rows = mho_arena_take(&run->arena, BLOCK * net->n_rows, sizeof *run->rows);
@@ -186,9 +186,9 @@ static void carve_run(const MhoFloatNet *net, MhoFloatRun *run)
     run->counts = mho_arena_take(&run->arena, net->n_counted, sizeof *run->counts);
 }
 
-MhoStatus mho_float_run_create(const MhoFloatNet *net, MhoFloatRun *run, MhoError *error)
+MhoStatus mho_float_workspace_create(const MhoFloatNet *net, MhoFloatWorkspace *run, MhoError *error)
 {
-    *run = (MhoFloatRun){0};
+    *run = (MhoFloatWorkspace){0};
     carve_run(net, run);
     const MhoStatus status = mho_arena_create(&run->arena, error);
 
@@ -197,12 +197,12 @@ MhoStatus mho_float_run_create(const MhoFloatNet *net, MhoFloatRun *run, MhoErro
     return status;
 }
 
-void mho_float_run_destroy(MhoFloatRun *run)
+void mho_float_workspace_destroy(MhoFloatWorkspace *run)
 {
     mho_arena_destroy(&run->arena);
 }
 
-static void run_weighted(const MhoFloatNet *net, MhoFloatRun *run, size_t i, const float *x, float *y)
+static void run_weighted(const MhoFloatNet *net, MhoFloatWorkspace *run, size_t i, const float *x, float *y)
 {
     const MhoNode *node = &net->net->nodes[i];
     const MhoFloatNode *self = &net->nodes[i];
@@ -261,16 +261,16 @@ MHO_CLONES static void run_relu(size_t n, const float *x, float *y)
         y[j] = x[j] > 0.0F ? x[j] : 0.0F;
 }
 
-static void run_uncalibrated(MhoFloatRun *run, const MhoFloatNode *self, size_t n, const float *x, float *y)
+static void run_uncalibrated(MhoFloatWorkspace *run, const MhoFloatNode *self, size_t n, const float *x, float *y)
 {
-    mho_counts_add(&run->counts[self->counted], n, x, self->is_signed);
+    mho_histogram_add(&run->counts[self->counted], n, x, self->is_signed);
     if (self->is_signed)
         memcpy(y, x, n * sizeof *y);
     else
         run_relu(n, x, y);
 }
 
-static void run_node(const MhoFloatNet *net, MhoFloatRun *run, size_t i, const uint8_t *image)
+static void run_node(const MhoFloatNet *net, MhoFloatWorkspace *run, size_t i, const uint8_t *image)
 {
     const MhoNode *node = &net->net->nodes[i];
     const MhoFloatNode *self = &net->nodes[i];
@@ -286,7 +286,7 @@ static void run_node(const MhoFloatNet *net, MhoFloatRun *run, size_t i, const u
         run_weighted(net, run, i, x, y);
     } else if (mho_node_is(node, "batchnorm")) {
         run_batchnorm(n, (size_t)node->shape.c, self->a, self->b, x, y);
-    } else if (mho_node_quantizer(node)) {
+    } else if (mho_node_fake_quant(node)) {
         if (self->is_set)
             run_quantizer(n, self, x, y);
         else
@@ -302,7 +302,7 @@ static void run_node(const MhoFloatNet *net, MhoFloatRun *run, size_t i, const u
     }
 }
 
-void mho_float_run_image(const MhoFloatNet *net, MhoFloatRun *run, const uint8_t *image)
+void mho_float_net_run_image(const MhoFloatNet *net, MhoFloatWorkspace *run, const uint8_t *image)
 {
     for (size_t i = 0; i < net->net->n_nodes; i++)
         run_node(net, run, i, image);

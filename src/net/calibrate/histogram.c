@@ -9,15 +9,15 @@
 #include "kernels/math.h"
 #include "net/calibrate/calibrate_internal.h"
 
-enum { BIN_SHIFT = 23 - MHO_COUNT_BITS, FIRST_BIN = (127 - MHO_COUNT_OCTAVES / 2) << MHO_COUNT_BITS,
-       FIRST_NOT_FINITE = 255 << MHO_COUNT_BITS, BINS_TRIED = 8 << MHO_COUNT_BITS };
+enum { BIN_SHIFT = 23 - MHO_HISTOGRAM_BITS, FIRST_BIN = (127 - MHO_HISTOGRAM_OCTAVES / 2) << MHO_HISTOGRAM_BITS,
+       FIRST_NOT_FINITE = 255 << MHO_HISTOGRAM_BITS, BINS_TRIED = 8 << MHO_HISTOGRAM_BITS };
 
 typedef union FloatBits {
     float f;
     uint32_t u;
 } FloatBits;
 
-void mho_counts_add(MhoValueCounts *counts, size_t n, const float *values, bool is_signed)
+void mho_histogram_add(MhoHistogram *counts, size_t n, const float *values, bool is_signed)
 {
     for (size_t i = 0; i < n; i++) {
         const FloatBits size = {.f = __builtin_fabsf(values[i])};
@@ -26,13 +26,13 @@ void mho_counts_add(MhoValueCounts *counts, size_t n, const float *values, bool 
         if (top >= FIRST_NOT_FINITE)
             counts->not_finite++;
         else if (top >= FIRST_BIN && (is_signed || values[i] > 0.0F))
-            counts->count[top - FIRST_BIN < MHO_COUNT_BINS ? top - FIRST_BIN : MHO_COUNT_BINS - 1]++;
+            counts->count[top - FIRST_BIN < MHO_HISTOGRAM_BINS ? top - FIRST_BIN : MHO_HISTOGRAM_BINS - 1]++;
     }
 }
 
-void mho_counts_merge(MhoValueCounts *into, const MhoValueCounts *from)
+void mho_histogram_merge(MhoHistogram *into, const MhoHistogram *from)
 {
-    for (size_t i = 0; i < MHO_COUNT_BINS; i++)
+    for (size_t i = 0; i < MHO_HISTOGRAM_BINS; i++)
         into->count[i] += from->count[i];
     into->not_finite += from->not_finite;
 }
@@ -53,7 +53,7 @@ static double squared_error(double u, double n)
 }
 
 /* Squared error of all values of one user at range E. */
-static double user_error(const MhoCountsUser *user, size_t first, size_t end, double E)
+static double user_error(const MhoHistogramUser *user, size_t first, size_t end, double E)
 {
     const double per_value = user->n / E, step = E / user->n;
     double error = 0.0;
@@ -69,7 +69,7 @@ static double user_error(const MhoCountsUser *user, size_t first, size_t end, do
     return error;
 }
 
-static bool has_values(const MhoCountsUser *users, size_t n_users, size_t bin)
+static bool has_values(const MhoHistogramUser *users, size_t n_users, size_t bin)
 {
     for (size_t i = 0; i < n_users; i++)
         if (users[i].counts->count[bin] > 0)
@@ -78,16 +78,16 @@ static bool has_values(const MhoCountsUser *users, size_t n_users, size_t bin)
 }
 
 /* One behind the last bin that holds values. */
-static size_t end_of(const MhoCountsUser *users, size_t n_users)
+static size_t end_of(const MhoHistogramUser *users, size_t n_users)
 {
-    size_t end = MHO_COUNT_BINS;
+    size_t end = MHO_HISTOGRAM_BINS;
 
     while (end > 0 && !has_values(users, n_users, end - 1))
         end--;
     return end;
 }
 
-static double count_of(const MhoCountsUser *users, size_t n_users, size_t bin)
+static double count_of(const MhoHistogramUser *users, size_t n_users, size_t bin)
 {
     uint64_t count = 0;
 
@@ -96,7 +96,7 @@ static double count_of(const MhoCountsUser *users, size_t n_users, size_t bin)
     return (double)count;
 }
 
-double mho_counts_share(const MhoCountsUser *users, size_t n_users, double share)
+double mho_histogram_percentile(const MhoHistogramUser *users, size_t n_users, double share)
 {
     const size_t end = end_of(users, n_users);
     double all = 0.0, inside = 0.0;
@@ -109,7 +109,7 @@ double mho_counts_share(const MhoCountsUser *users, size_t n_users, double share
     return end > 0 ? bin_edge(bin) : 1.0;
 }
 
-double mho_counts_deviation(const MhoCountsUser *users, size_t n_users)
+double mho_histogram_rms(const MhoHistogramUser *users, size_t n_users)
 {
     const size_t end = end_of(users, n_users);
     double all = 0.0, squares = 0.0;
@@ -123,7 +123,7 @@ double mho_counts_deviation(const MhoCountsUser *users, size_t n_users)
     return all > 0.0 ? __builtin_sqrt(squares / all) : 1.0;
 }
 
-double mho_counts_range(const MhoCountsUser *users, size_t n_users)
+double mho_histogram_mse_range(const MhoHistogramUser *users, size_t n_users)
 {
     const size_t end = end_of(users, n_users);
     size_t first = 0;

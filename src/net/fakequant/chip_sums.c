@@ -28,7 +28,7 @@ typedef struct ChipLayer {
     uint64_t *clipped;           /* (batch) conversions */
 } ChipLayer;
 
-struct MhoPassChip {
+struct MhoChipSums {
     MhoChipConfig config; /* of the plan */
     bool learns;          /* ranges have gradients */
     size_t n;
@@ -41,12 +41,12 @@ struct MhoPassChip {
     double *partial;       /* (batch) */
     MhoPlan *plan;
     MhoChip *chip;
-    MhoState *state;
-    MhoRun **runs;         /* (threads) */
+    MhoChipState *state;
+    MhoWorkspace **runs;         /* (threads) */
     MhoArena arena;
 };
 
-MhoChipConfig mho_pass_chip_config(const MhoChipConfig *config)
+MhoChipConfig mho_chip_sums_config(const MhoChipConfig *config)
 {
     MhoChipConfig used = *config;
 
@@ -57,23 +57,23 @@ MhoChipConfig mho_pass_chip_config(const MhoChipConfig *config)
     return used;
 }
 
-void mho_pass_set_chip(MhoPass *pass, const MhoChipConfig *config, MhoCondition at, uint32_t step)
+void mho_fakequant_set_chip(MhoFakeQuant *pass, const MhoChipConfig *config, MhoCondition at, uint32_t step)
 {
     pass->chip_config = config;
     pass->chip_at = at;
     pass->chip_step = step;
 }
 
-static bool is_quantized(const MhoPass *pass, int node)
+static bool is_quantized(const MhoFakeQuant *pass, int node)
 {
     const MhoConvSettings *conv = mho_node_conv(&pass->net->nodes[node]);
 
     return conv && conv->bits > 0 && pass->nodes[node].coded;
 }
 
-static void carve_layer(const MhoPass *pass, MhoPassChip *c, int node)
+static void carve_layer(const MhoFakeQuant *pass, MhoChipSums *c, int node)
 {
-    const MhoPassNode *self = &pass->nodes[node], *x = mho_pass_input(pass, node, 0);
+    const MhoFakeQuantNode *self = &pass->nodes[node], *x = mho_fakequant_input(pass, node, 0);
     const size_t n_weights = mho_node_array(&pass->net->nodes[node], "weight")->n;
     ChipLayer spare, *layer = c->layers ? &c->layers[c->n] : &spare;
 
@@ -91,7 +91,7 @@ static void carve_layer(const MhoPass *pass, MhoPassChip *c, int node)
     c->k_max = self->c > c->k_max ? self->c : c->k_max;
 }
 
-static void carve(const MhoPass *pass, MhoPassChip *c)
+static void carve(const MhoFakeQuant *pass, MhoChipSums *c)
 {
     const size_t n_nodes = pass->net->n_nodes, threads = (size_t)pass->threads;
 
@@ -100,7 +100,7 @@ static void carve(const MhoPass *pass, MhoPassChip *c)
     c->matrices = mho_arena_take(&c->arena, n_nodes, sizeof *c->matrices);
     c->layer_of = mho_arena_take(&c->arena, n_nodes, sizeof *c->layer_of);
     c->partial = mho_arena_take(&c->arena, pass->batch, sizeof *c->partial);
-    c->runs = mho_arena_take(&c->arena, threads, sizeof(MhoRun *));
+    c->runs = mho_arena_take(&c->arena, threads, sizeof(MhoWorkspace *));
     for (int i = 0; i < (int)n_nodes; i++) {
         if (c->layer_of)
             c->layer_of[i] = -1;
@@ -112,9 +112,9 @@ static void carve(const MhoPass *pass, MhoPassChip *c)
     c->zeros = mho_arena_take(&c->arena, c->k_max, sizeof *c->zeros);
 }
 
-static MhoStatus chip_create(MhoPass *pass, MhoError *error)
+static MhoStatus chip_create(MhoFakeQuant *pass, MhoError *error)
 {
-    MhoPassChip *c = calloc(1, sizeof *c);
+    MhoChipSums *c = calloc(1, sizeof *c);
 
     if (!c)
         return mho_fail(error, MHO_MEMORY, "out of memory for training on a chip");
@@ -133,13 +133,13 @@ static MhoStatus chip_create(MhoPass *pass, MhoError *error)
 }
 
 /* What belongs to the last pass's chip. */
-static void forget_chip(const MhoPass *pass, MhoPassChip *c)
+static void forget_chip(const MhoFakeQuant *pass, MhoChipSums *c)
 {
     for (int t = 0; t < pass->threads; t++) {
-        mho_run_destroy(c->runs[t]);
+        mho_workspace_destroy(c->runs[t]);
         c->runs[t] = NULL;
     }
-    mho_state_destroy(c->state);
+    mho_chip_state_destroy(c->state);
     mho_chip_destroy(c->chip);
     mho_plan_destroy(c->plan);
     c->state = NULL;
@@ -149,7 +149,7 @@ static void forget_chip(const MhoPass *pass, MhoPassChip *c)
         c->layers[m].used = false;
 }
 
-void mho_pass_chip_destroy(MhoPass *pass)
+void mho_chip_sums_destroy(MhoFakeQuant *pass)
 {
     if (!pass->chip)
         return;
@@ -158,7 +158,7 @@ void mho_pass_chip_destroy(MhoPass *pass)
     free(pass->chip);
 }
 
-static MhoStatus check_request(const MhoPass *pass, MhoError *error)
+static MhoStatus check_request(const MhoFakeQuant *pass, MhoError *error)
 {
     if (pass->noisy && (pass->noise.weight != 0.0 || pass->noise.activation != 0.0))
         return mho_fail(error, MHO_USAGE,
@@ -168,7 +168,7 @@ static MhoStatus check_request(const MhoPass *pass, MhoError *error)
 }
 
 /* The matrices of this forward pass. */
-static MhoStatus fill_matrices(MhoPass *pass, MhoPassChip *c, MhoError *error)
+static MhoStatus fill_matrices(MhoFakeQuant *pass, MhoChipSums *c, MhoError *error)
 {
     MhoStatus status = MHO_OK;
 
@@ -176,7 +176,7 @@ static MhoStatus fill_matrices(MhoPass *pass, MhoPassChip *c, MhoError *error)
         ChipLayer *layer = &c->layers[m];
         const MhoNode *node = &pass->net->nodes[layer->node];
 
-        mho_weighted_follow(pass, layer->node);
+        mho_weighted_refit_scale(pass, layer->node);
         memset(&c->matrices[m], 0, sizeof c->matrices[m]);
         status = mho_net_matrix(pass->net, layer->node, layer->order, layer->codes, layer->shift, &c->matrices[m],
                                 error);
@@ -189,7 +189,7 @@ static MhoStatus fill_matrices(MhoPass *pass, MhoPassChip *c, MhoError *error)
     return status;
 }
 
-MhoStatus mho_pass_chip_program(MhoPass *pass, MhoError *error)
+MhoStatus mho_chip_sums_program(MhoFakeQuant *pass, MhoError *error)
 {
     MhoStatus status = MHO_OK;
 
@@ -203,8 +203,8 @@ MhoStatus mho_pass_chip_program(MhoPass *pass, MhoError *error)
         status = check_request(pass, error);
     if (status != MHO_OK || pass->chip->n == 0)
         return status;
-    MhoPassChip *c = pass->chip;
-    c->config = mho_pass_chip_config(pass->chip_config);
+    MhoChipSums *c = pass->chip;
+    c->config = mho_chip_sums_config(pass->chip_config);
     c->learns = pass->chip_config->chip.range == MHO_RANGE_LEARNED;
     status = fill_matrices(pass, c, error);
     if (status == MHO_OK)
@@ -212,20 +212,20 @@ MhoStatus mho_pass_chip_program(MhoPass *pass, MhoError *error)
     if (status == MHO_OK)
         status = mho_chip_create(c->plan, pass->chip_step, &c->chip, error);
     if (status == MHO_OK)
-        status = mho_state_create(c->chip, pass->chip_at, &c->state, error);
+        status = mho_chip_state_create(c->chip, pass->chip_at, &c->state, error);
     for (int t = 0; t < pass->threads && status == MHO_OK; t++)
-        status = mho_run_create(c->plan, &c->runs[t], error);
-    return status == MHO_OK ? mho_state_compensate(c->state, c->runs[0], error) : status;
+        status = mho_workspace_create(c->plan, &c->runs[t], error);
+    return status == MHO_OK ? mho_chip_state_compensate(c->state, c->runs[0], error) : status;
 }
 
-bool mho_pass_on_chip(const MhoPass *pass, int node)
+bool mho_fakequant_on_chip(const MhoFakeQuant *pass, int node)
 {
     const int source = mho_net_code_source(pass->net, pass->net->nodes[node].inputs[0]);
 
     if (!pass->chip || !pass->chip->state || pass->chip->layer_of[node] < 0 || source < 0)
         return false;
-    const MhoPassQuantizer *quantizer =
-        mho_node_quantizer(&pass->net->nodes[source]) ? pass->nodes[source].state : NULL;
+    const MhoFakeQuantizer *quantizer =
+        mho_node_fake_quant(&pass->net->nodes[source]) ? pass->nodes[source].state : NULL;
     return !quantizer || quantizer->mode == MHO_MODE_CODES;
 }
 
@@ -242,11 +242,11 @@ MHO_CLONES static void narrow_signed(size_t n, const float *x, int8_t *codes)
 }
 
 /* Image n of the batch through layer m. */
-static void read_image(const MhoPass *pass, size_t m, const MhoGather *gather, size_t n, int thread)
+static void read_image(const MhoFakeQuant *pass, size_t m, const MhoGather *gather, size_t n, int thread)
 {
-    const MhoPassChip *c = pass->chip;
+    const MhoChipSums *c = pass->chip;
     ChipLayer *layer = &c->layers[m];
-    const MhoPassNode *x = mho_pass_input(pass, layer->node, 0), *self = &pass->nodes[layer->node];
+    const MhoFakeQuantNode *x = mho_fakequant_input(pass, layer->node, 0), *self = &pass->nodes[layer->node];
     const size_t in = x->n / pass->batch, out = self->n / pass->batch;
     uint8_t *codes = c->inputs + (size_t)thread * c->input_max;
     MhoLayerMeter meter = {0};
@@ -265,11 +265,11 @@ static void read_image(const MhoPass *pass, size_t m, const MhoGather *gather, s
         narrow_signed(in, x->stored + n * in, (int8_t *)codes);
     else
         narrow_unsigned(in, x->stored + n * in, codes);
-    mho_state_forward(c->state, c->runs[thread], &call);
+    mho_chip_state_forward(c->state, c->runs[thread], &call);
     layer->clipped[n] = meter.clipped;
 }
 
-void mho_pass_chip_forward(MhoPass *pass, int node)
+void mho_chip_sums_forward(MhoFakeQuant *pass, int node)
 {
     const MhoGather gather = mho_node_gather(pass->net, &pass->net->nodes[node]);
     const size_t m = (size_t)pass->chip->layer_of[node];
@@ -292,12 +292,12 @@ static double mask(size_t n, const float *lost, const float *by_range, float *d)
     return sum;
 }
 
-void mho_pass_chip_backward(MhoPass *pass, int node)
+void mho_chip_sums_backward(MhoFakeQuant *pass, int node)
 {
-    MhoPassChip *c = pass->chip;
-    const MhoPassNode *self = &pass->nodes[node];
+    MhoChipSums *c = pass->chip;
+    const MhoFakeQuantNode *self = &pass->nodes[node];
     const size_t n_out = self->n / pass->batch;
-    float *gradient = mho_pass_gradient_of(pass, node, "adc_log_range");
+    float *gradient = mho_fakequant_gradient_of(pass, node, "adc_log_range");
     double sum = 0.0;
 
     if (!c || c->layer_of[node] < 0 || !c->layers[c->layer_of[node]].used)

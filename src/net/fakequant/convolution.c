@@ -61,7 +61,7 @@ static MhoStatus describe(const MhoConvGeometry *g, Descriptors *d, MhoError *er
 }
 
 /* Make the primitive of an operation; keeps its scratch memory and raises the pass's scratchpad size. */
-static MhoStatus make_primitive(MhoPass *pass, const void *operation, dnnl_primitive_desc_t hint,
+static MhoStatus make_primitive(MhoFakeQuant *pass, const void *operation, dnnl_primitive_desc_t hint,
                                 dnnl_primitive_t *primitive, dnnl_primitive_desc_t *kept, dnnl_memory_t *scratch,
                                 MhoError *error)
 {
@@ -87,7 +87,7 @@ static MhoStatus make_primitive(MhoPass *pass, const void *operation, dnnl_primi
     return check(status, "a convolution", error);
 }
 
-static MhoStatus make_memory(MhoPass *pass, const dnnl_memory_desc_t *descriptor, void *data, dnnl_memory_t *memory,
+static MhoStatus make_memory(MhoFakeQuant *pass, const dnnl_memory_desc_t *descriptor, void *data, dnnl_memory_t *memory,
                              MhoError *error)
 {
     return check(dnnl_memory_create(memory, descriptor, pass->engine, data ? data : DNNL_MEMORY_ALLOCATE), "a buffer",
@@ -95,7 +95,7 @@ static MhoStatus make_memory(MhoPass *pass, const dnnl_memory_desc_t *descriptor
 }
 
 /* Primitive that copies between two orders of the same array. */
-static MhoStatus make_reorder(MhoPass *pass, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+static MhoStatus make_reorder(MhoFakeQuant *pass, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
                               dnnl_primitive_t *reorder, MhoError *error)
 {
     dnnl_primitive_desc_t description = NULL;
@@ -107,7 +107,7 @@ static MhoStatus make_reorder(MhoPass *pass, const dnnl_memory_desc_t *from, con
     return check(status, "a reorder of weights", error);
 }
 
-static MhoStatus create_forward(MhoPass *pass, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
+static MhoStatus create_forward(MhoFakeQuant *pass, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
                                 dnnl_primitive_desc_t *kept, MhoError *error)
 {
     dnnl_convolution_desc_t operation;
@@ -127,7 +127,7 @@ static MhoStatus create_forward(MhoPass *pass, MhoConvolution *c, const MhoConvG
     return status;
 }
 
-static MhoStatus create_backward_data(MhoPass *pass, MhoConvolution *c, const Descriptors *d,
+static MhoStatus create_backward_data(MhoFakeQuant *pass, MhoConvolution *c, const Descriptors *d,
                                       dnnl_primitive_desc_t hint, MhoError *error)
 {
     dnnl_convolution_desc_t operation;
@@ -150,7 +150,7 @@ static MhoStatus create_backward_data(MhoPass *pass, MhoConvolution *c, const De
     return status;
 }
 
-static MhoStatus create_backward_weights(MhoPass *pass, MhoConvolution *c, const MhoConvGeometry *g,
+static MhoStatus create_backward_weights(MhoFakeQuant *pass, MhoConvolution *c, const MhoConvGeometry *g,
                                          const Descriptors *d, dnnl_primitive_desc_t hint, MhoError *error)
 {
     dnnl_convolution_desc_t operation;
@@ -173,7 +173,7 @@ static MhoStatus create_backward_weights(MhoPass *pass, MhoConvolution *c, const
     return status;
 }
 
-static MhoStatus create_buffers(MhoPass *pass, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
+static MhoStatus create_buffers(MhoFakeQuant *pass, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
                                 MhoError *error)
 {
     MhoStatus status = make_memory(pass, &d->source, g->source, &c->source, error);
@@ -197,7 +197,7 @@ static MhoStatus create_buffers(MhoPass *pass, MhoConvolution *c, const MhoConvG
     return status;
 }
 
-MhoStatus mho_convolution_create(MhoPass *pass, const MhoConvGeometry *geometry, MhoConvolution **made, MhoError *error)
+MhoStatus mho_convolution_create(MhoFakeQuant *pass, const MhoConvGeometry *geometry, MhoConvolution **made, MhoError *error)
 {
     Descriptors d;
     dnnl_primitive_desc_t forward = NULL;
@@ -239,7 +239,7 @@ void mho_convolution_destroy(MhoConvolution *c)
     free(c);
 }
 
-static MhoStatus reorder(MhoPass *pass, dnnl_primitive_t primitive, dnnl_memory_t from, dnnl_memory_t to,
+static MhoStatus reorder(MhoFakeQuant *pass, dnnl_primitive_t primitive, dnnl_memory_t from, dnnl_memory_t to,
                          MhoError *error)
 {
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
@@ -247,7 +247,7 @@ static MhoStatus reorder(MhoPass *pass, dnnl_primitive_t primitive, dnnl_memory_
     return check(dnnl_primitive_execute(primitive, pass->stream, 2, arguments), "a reorder of weights", error);
 }
 
-MhoStatus mho_convolution_set_weights(MhoPass *pass, MhoConvolution *c, bool backward, MhoError *error)
+MhoStatus mho_convolution_set_weights(MhoFakeQuant *pass, MhoConvolution *c, bool backward, MhoError *error)
 {
     if (backward)
         return c->order_backward ? reorder(pass, c->order_backward, c->plain, c->weights_backward, error) : MHO_OK;
@@ -255,7 +255,7 @@ MhoStatus mho_convolution_set_weights(MhoPass *pass, MhoConvolution *c, bool bac
 }
 
 /* Execute with the pass's scratchpad as the last argument. */
-static MhoStatus execute(MhoPass *pass, dnnl_primitive_t primitive, dnnl_memory_t scratch, int n,
+static MhoStatus execute(MhoFakeQuant *pass, dnnl_primitive_t primitive, dnnl_memory_t scratch, int n,
                          dnnl_exec_arg_t *arguments, MhoError *error)
 {
     dnnl_status_t status = dnnl_memory_set_data_handle(scratch, pass->scratchpad);
@@ -268,7 +268,7 @@ static MhoStatus execute(MhoPass *pass, dnnl_primitive_t primitive, dnnl_memory_
     return check(status, "a convolution", error);
 }
 
-MhoStatus mho_convolution_forward(MhoPass *pass, MhoConvolution *c, const float *source, float *destination,
+MhoStatus mho_convolution_forward(MhoFakeQuant *pass, MhoConvolution *c, const float *source, float *destination,
                                   MhoError *error)
 {
     dnnl_exec_arg_t arguments[5] = {{DNNL_ARG_SRC, c->source},
@@ -284,7 +284,7 @@ MhoStatus mho_convolution_forward(MhoPass *pass, MhoConvolution *c, const float 
     return execute(pass, c->forward, c->scratch[0], c->has_offset ? 4 : 3, arguments, error);
 }
 
-MhoStatus mho_convolution_backward(MhoPass *pass, MhoConvolution *c, float *d_source, MhoError *error)
+MhoStatus mho_convolution_backward(MhoFakeQuant *pass, MhoConvolution *c, float *d_source, MhoError *error)
 {
     dnnl_exec_arg_t weights[5] = {{DNNL_ARG_SRC, c->source},
                                   {DNNL_ARG_DIFF_DST, c->d_destination},

@@ -43,7 +43,7 @@ MHO_CLONES static void scale_tile(size_t n, size_t width, const float *a, const 
     }
 }
 
-void mho_epilogue_plan(MhoPass *pass, MhoEpilogue *e, MhoArena *arena)
+void mho_epilogue_plan(MhoFakeQuant *pass, MhoEpilogue *e, MhoArena *arena)
 {
     const size_t c = pass->nodes[e->source].c, n = pass->nodes[e->source].n;
     const size_t repeat = c < MHO_ROW_VALUES ? (MHO_ROW_VALUES + c - 1) / c : 1;
@@ -93,14 +93,14 @@ static inline size_t tile_size(const MhoEpilogue *e, size_t n, size_t i)
     return n - i * e->tile < e->tile ? n - i * e->tile : e->tile;
 }
 
-static inline float *thread_buffers(const MhoPass *pass)
+static inline float *thread_buffers(const MhoFakeQuant *pass)
 {
     return pass->tiles + (size_t)omp_get_thread_num() * MHO_TILE_BUFFERS * pass->tile_max;
 }
 
-static void gather_statistics(const MhoPass *pass, const MhoEpilogue *e)
+static void gather_statistics(const MhoFakeQuant *pass, const MhoEpilogue *e)
 {
-    const MhoPassNode *source = &pass->nodes[e->source];
+    const MhoFakeQuantNode *source = &pass->nodes[e->source];
     const size_t stride = 2 * e->width + 1;
 
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
@@ -117,29 +117,29 @@ static void gather_statistics(const MhoPass *pass, const MhoEpilogue *e)
 }
 
 /* One tile of values (a stored + b, rectified) to what the end node stores. */
-static void forward_tile(const MhoPass *pass, const MhoEpilogue *e, const float *stored, size_t first, size_t n,
+static void forward_tile(const MhoFakeQuant *pass, const MhoEpilogue *e, const float *stored, size_t first, size_t n,
                          float *out)
 {
     float *value = thread_buffers(pass), *buffer = value + pass->tile_max;
-    const bool folded = e->quantizer >= 0 && ((const MhoPassQuantizer *)pass->nodes[e->quantizer].state)->folded;
+    const bool folded = e->quantizer >= 0 && ((const MhoFakeQuantizer *)pass->nodes[e->quantizer].state)->folded;
     float *to = e->quantizer >= 0 ? value : out;
 
     affine_tile(n, e->width, e->a, e->b, stored, to);
     if (folded) {
-        mho_quantizer_folded_tile(pass, e->quantizer, first, n, value, buffer, out);
+        mho_fake_quantizer_folded_tile(pass, e->quantizer, first, n, value, buffer, out);
         return;
     }
     if (e->relu >= 0)
         mho_relu_forward(n, to);
     if (e->quantizer >= 0)
-        mho_quantizer_tile(pass, e->quantizer, first, n, value, buffer, out);
+        mho_fake_quantizer_tile(pass, e->quantizer, first, n, value, buffer, out);
 }
 
 /* Coefficients a, b of this pass; *from is the node whose stored values they apply to. */
-static void forward_coefficients(MhoPass *pass, MhoEpilogue *e, int *from)
+static void forward_coefficients(MhoFakeQuant *pass, MhoEpilogue *e, int *from)
 {
-    const MhoPassNode *source = &pass->nodes[e->source];
-    const MhoPassQuantizer *q = e->quantizer >= 0 ? pass->nodes[e->quantizer].state : NULL;
+    const MhoFakeQuantNode *source = &pass->nodes[e->source];
+    const MhoFakeQuantizer *q = e->quantizer >= 0 ? pass->nodes[e->quantizer].state : NULL;
     const float *a = source->scale, *b = source->offset;
 
     *from = e->source;
@@ -161,7 +161,7 @@ static void forward_coefficients(MhoPass *pass, MhoEpilogue *e, int *from)
     repeat_row(source->c, e->width, e->b);
 }
 
-MhoStatus mho_epilogue_forward(MhoPass *pass, MhoEpilogue *e, MhoError *error)
+MhoStatus mho_epilogue_forward(MhoFakeQuant *pass, MhoEpilogue *e, MhoError *error)
 {
     int from;
 
@@ -179,7 +179,7 @@ MhoStatus mho_epilogue_forward(MhoPass *pass, MhoEpilogue *e, MhoError *error)
 }
 
 /* Gradient of one tile down to what batch norm (or the bare affine) gave, into d; returns the log-scale's share. */
-static double backward_tile(const MhoPass *pass, const MhoEpilogue *e, size_t first, size_t n, const float *d_end,
+static double backward_tile(const MhoFakeQuant *pass, const MhoEpilogue *e, size_t first, size_t n, const float *d_end,
                             float *d)
 {
     float *value = thread_buffers(pass), *work = value + pass->tile_max, *buffer = work + pass->tile_max;
@@ -192,7 +192,7 @@ static double backward_tile(const MhoPass *pass, const MhoEpilogue *e, size_t fi
 
         if (e->relu >= 0)
             mho_relu_forward(n, rectified);
-        d_log_scale = mho_quantizer_tile_gradient(pass, e->quantizer, first, n, rectified, buffer, d_end, d);
+        d_log_scale = mho_fake_quantizer_tile_gradient(pass, e->quantizer, first, n, rectified, buffer, d_end, d);
     } else {
         memcpy(d, d_end, n * sizeof *d);
     }
@@ -203,9 +203,9 @@ static double backward_tile(const MhoPass *pass, const MhoEpilogue *e, size_t fi
 
 /* First sweep: gradients before batch norm's own, its two sums, the log-scale's gradient. Without batch norm d is
  * final. */
-static void backward_reduce(const MhoPass *pass, const MhoEpilogue *e, float *d_source)
+static void backward_reduce(const MhoFakeQuant *pass, const MhoEpilogue *e, float *d_source)
 {
-    const MhoPassNode *source = &pass->nodes[e->source], *end = &pass->nodes[e->end];
+    const MhoFakeQuantNode *source = &pass->nodes[e->source], *end = &pass->nodes[e->end];
     const size_t stride = 2 * e->width + 1;
 
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
@@ -227,9 +227,9 @@ static void backward_reduce(const MhoPass *pass, const MhoEpilogue *e, float *d_
 }
 
 /* Second sweep: d_source = a d + p stored + q. */
-static void backward_combine(const MhoPass *pass, const MhoEpilogue *e, float *d_source)
+static void backward_combine(const MhoFakeQuant *pass, const MhoEpilogue *e, float *d_source)
 {
-    const MhoPassNode *source = &pass->nodes[e->source];
+    const MhoFakeQuantNode *source = &pass->nodes[e->source];
 
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t i = 0; i < e->n_tiles; i++) {
@@ -240,10 +240,10 @@ static void backward_combine(const MhoPass *pass, const MhoEpilogue *e, float *d
 }
 
 /* a, b as in the unfolded forward pass, whose values the surrogate gradient is taken at. */
-static void backward_coefficients(MhoPass *pass, MhoEpilogue *e, double unit)
+static void backward_coefficients(MhoFakeQuant *pass, MhoEpilogue *e, double unit)
 {
-    const MhoPassNode *source = &pass->nodes[e->source];
-    const MhoPassQuantizer *q = e->quantizer >= 0 ? pass->nodes[e->quantizer].state : NULL;
+    const MhoFakeQuantNode *source = &pass->nodes[e->source];
+    const MhoFakeQuantizer *q = e->quantizer >= 0 ? pass->nodes[e->quantizer].state : NULL;
 
     if (q && q->folded) {
         memcpy(e->a, source->scale, source->c * sizeof *e->a);
@@ -258,12 +258,12 @@ static void backward_coefficients(MhoPass *pass, MhoEpilogue *e, double unit)
     repeat_row(source->c, e->width, e->p);
 }
 
-void mho_epilogue_backward(MhoPass *pass, MhoEpilogue *e)
+void mho_epilogue_backward(MhoFakeQuant *pass, MhoEpilogue *e)
 {
-    const MhoPassNode *source = &pass->nodes[e->source];
-    const MhoPassQuantizer *q = e->quantizer >= 0 ? pass->nodes[e->quantizer].state : NULL;
+    const MhoFakeQuantNode *source = &pass->nodes[e->source];
+    const MhoFakeQuantizer *q = e->quantizer >= 0 ? pass->nodes[e->quantizer].state : NULL;
     const double unit = q ? 1.0 / q->step : 1.0; /* d of codes counts value * step */
-    float *d_source = mho_pass_gradient_begin(pass, e->source);
+    float *d_source = mho_fakequant_gradient_begin(pass, e->source);
 
     if (e->batchnorm >= 0 && !d_source)
         d_source = pass->spare; /* the sums of gamma and beta need the gradient all the same */
@@ -271,7 +271,7 @@ void mho_epilogue_backward(MhoPass *pass, MhoEpilogue *e)
     backward_reduce(pass, e, d_source);
     fold_sums(e, source->c);
     if (q)
-        *mho_pass_gradient_of(pass, q->owner, "log_scale") += (float)(unit * e->partial[2 * e->width]);
+        *mho_fakequant_gradient_of(pass, q->owner, "log_scale") += (float)(unit * e->partial[2 * e->width]);
     if (e->batchnorm >= 0) {
         mho_batchnorm_gradient(pass, e->batchnorm, source, e->partial, unit, e->a, e->p, e->q);
         repeat_row(source->c, e->width, e->a);
@@ -280,5 +280,5 @@ void mho_epilogue_backward(MhoPass *pass, MhoEpilogue *e)
         backward_combine(pass, e, d_source);
     }
     if (source->differentiable)
-        mho_pass_gradient_end(pass, e->source);
+        mho_fakequant_gradient_end(pass, e->source);
 }

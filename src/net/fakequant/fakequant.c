@@ -12,12 +12,12 @@
 #include "kernels/math.h"
 #include "net/fakequant/fakequant_internal.h"
 
-static const struct MhoPassLayer *layer_of(const MhoPass *pass, int node)
+static const struct MhoFakeQuantLayer *layer_of(const MhoFakeQuant *pass, int node)
 {
     return pass->net->nodes[node].layer->pass;
 }
 
-int mho_pass_array(const MhoPass *pass, int node, const char *name)
+int mho_fakequant_array(const MhoFakeQuant *pass, int node, const char *name)
 {
     const MhoNode *self = &pass->net->nodes[node];
 
@@ -27,21 +27,21 @@ int mho_pass_array(const MhoPass *pass, int node, const char *name)
     return -1;
 }
 
-const float *mho_pass_values(const MhoPass *pass, int node, const char *name)
+const float *mho_fakequant_values(const MhoFakeQuant *pass, int node, const char *name)
 {
-    const int a = mho_pass_array(pass, node, name);
+    const int a = mho_fakequant_array(pass, node, name);
 
     return a < 0 ? NULL : pass->net->nodes[node].arrays[a].value;
 }
 
-float *mho_pass_gradient_of(const MhoPass *pass, int node, const char *name)
+float *mho_fakequant_gradient_of(const MhoFakeQuant *pass, int node, const char *name)
 {
-    const int a = mho_pass_array(pass, node, name);
+    const int a = mho_fakequant_array(pass, node, name);
 
     return a < 0 ? NULL : pass->nodes[node].gradient[a];
 }
 
-void mho_pass_set_scale(MhoPassNode *node, double scale)
+void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale)
 {
     for (size_t k = 0; k < node->c; k++) {
         node->scale[k] = (float)scale;
@@ -49,9 +49,9 @@ void mho_pass_set_scale(MhoPassNode *node, double scale)
     }
 }
 
-float *mho_pass_gradient_begin(MhoPass *pass, int node)
+float *mho_fakequant_gradient_begin(MhoFakeQuant *pass, int node)
 {
-    const MhoPassNode *self = &pass->nodes[node];
+    const MhoFakeQuantNode *self = &pass->nodes[node];
 
     if (!self->differentiable)
         return NULL;
@@ -64,9 +64,9 @@ MHO_CLONES static void add_values(size_t n, const float *x, float *y)
         y[i] += x[i];
 }
 
-void mho_pass_gradient_end(MhoPass *pass, int node)
+void mho_fakequant_gradient_end(MhoFakeQuant *pass, int node)
 {
-    MhoPassNode *self = &pass->nodes[node];
+    MhoFakeQuantNode *self = &pass->nodes[node];
     const size_t n = self->n / pass->batch;
 
     if (self->d_written) {
@@ -77,7 +77,7 @@ void mho_pass_gradient_end(MhoPass *pass, int node)
     self->d_written = true;
 }
 
-MhoStream mho_pass_stream(const MhoPass *pass, int node, double sigma, uint32_t image)
+MhoStream mho_fakequant_stream(const MhoFakeQuant *pass, int node, double sigma, uint32_t image)
 {
     return (MhoStream){.seed = pass->noise.seed,
                        .step = pass->noise.step,
@@ -86,7 +86,7 @@ MhoStream mho_pass_stream(const MhoPass *pass, int node, double sigma, uint32_t 
                        .noise = (float)sigma};
 }
 
-MhoNodeMode mho_pass_mode(const MhoPass *pass, int node, const MhoQuantizer *quantizer)
+MhoNodeMode mho_fakequant_mode(const MhoFakeQuant *pass, int node, const MhoQuantizer *quantizer)
 {
     const MhoNodeMode mode =
         pass->modes && pass->batch_statistics ? (MhoNodeMode)pass->modes[node] : MHO_MODE_CODES;
@@ -94,7 +94,7 @@ MhoNodeMode mho_pass_mode(const MhoPass *pass, int node, const MhoQuantizer *qua
     return mode == MHO_MODE_NOISE && !quantizer->inject ? MHO_MODE_CODES : mode;
 }
 
-MhoStream mho_pass_inject_stream(const MhoPass *pass, int node, uint32_t part)
+MhoStream mho_fakequant_inject_stream(const MhoFakeQuant *pass, int node, uint32_t part)
 {
     return (MhoStream){.seed = pass->modes_seed,
                        .step = pass->modes_step,
@@ -102,29 +102,29 @@ MhoStream mho_pass_inject_stream(const MhoPass *pass, int node, uint32_t part)
                        .image = part};
 }
 
-void mho_pass_activation_noise(const MhoPass *pass, int node, size_t first, size_t n, float *codes, float *buffer)
+void mho_fakequant_activation_noise(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *codes, float *buffer)
 {
     if (!pass->noisy || pass->noise.activation == 0.0)
         return;
-    mho_normal_fill_at(mho_pass_stream(pass, node, pass->noise.activation, 0), MHO_DRAW_TRAIN_ACTIVATION, first, n,
+    mho_normal_fill_at(mho_fakequant_stream(pass, node, pass->noise.activation, 0), MHO_DRAW_TRAIN_ACTIVATION, first, n,
                        buffer);
     add_values(n, buffer, codes);
 }
 
 /* Flags and sizes of every node. */
-static MhoStatus plan_nodes(MhoPass *pass, MhoError *error)
+static MhoStatus plan_nodes(MhoFakeQuant *pass, MhoError *error)
 {
     for (int i = 0; i < (int)pass->net->n_nodes; i++) {
         const MhoNode *node = &pass->net->nodes[i];
-        MhoPassNode *self = &pass->nodes[i];
+        MhoFakeQuantNode *self = &pass->nodes[i];
 
         self->positions = pass->batch * (size_t)node->shape.h * (size_t)node->shape.w;
         self->c = (size_t)node->shape.c;
         self->n = self->positions * self->c;
         self->scale_owner = -1;
         for (int k = 0; k < node->n_inputs; k++) {
-            self->differentiable = self->differentiable || mho_pass_input(pass, i, k)->differentiable;
-            mho_pass_input(pass, i, k)->n_users++;
+            self->differentiable = self->differentiable || mho_fakequant_input(pass, i, k)->differentiable;
+            mho_fakequant_input(pass, i, k)->n_users++;
         }
         const MhoStatus status = layer_of(pass, i)->plan ? layer_of(pass, i)->plan(pass, i, error) : MHO_OK;
         if (status != MHO_OK)
@@ -134,16 +134,16 @@ static MhoStatus plan_nodes(MhoPass *pass, MhoError *error)
 }
 
 /* The member of an epilogue for a part. */
-static int *epilogue_slot(MhoEpilogue *e, MhoPassPart part)
+static int *epilogue_slot(MhoEpilogue *e, MhoFakeQuantPart part)
 {
     return part == MHO_PART_BATCHNORM ? &e->batchnorm : part == MHO_PART_RELU ? &e->relu : &e->quantizer;
 }
 
 /* Group elementwise nodes: a training pass lets one join the epilogue that ends right before it. */
-static void find_epilogues(MhoPass *pass)
+static void find_epilogues(MhoFakeQuant *pass)
 {
     for (int i = 0; i < (int)pass->net->n_nodes; i++) {
-        const MhoPassPart part = layer_of(pass, i)->part;
+        const MhoFakeQuantPart part = layer_of(pass, i)->part;
 
         pass->epilogue_of[i] = -1;
         if (part == MHO_PART_TENSOR)
@@ -163,13 +163,13 @@ static void find_epilogues(MhoPass *pass)
     }
 }
 
-static void take_node(MhoPass *pass, int i, MhoArena *arena, size_t *largest)
+static void take_node(MhoFakeQuant *pass, int i, MhoArena *arena, size_t *largest)
 {
     const MhoNode *node = &pass->net->nodes[i];
-    MhoPassNode *self = &pass->nodes[i];
+    MhoFakeQuantNode *self = &pass->nodes[i];
     const int e = pass->epilogue_of[i];
     const bool kept = layer_of(pass, i)->part == MHO_PART_TENSOR || e >= 0;
-    const MhoPassNode *source = e >= 0 ? &pass->nodes[pass->epilogues[e].source] : NULL;
+    const MhoFakeQuantNode *source = e >= 0 ? &pass->nodes[pass->epilogues[e].source] : NULL;
 
     self->scale = mho_arena_take(arena, self->c, sizeof *self->scale);
     self->offset = mho_arena_take(arena, self->c, sizeof *self->offset);
@@ -189,7 +189,7 @@ static void take_node(MhoPass *pass, int i, MhoArena *arena, size_t *largest)
         self->d_stored = mho_arena_take(arena, self->n, sizeof *self->d_stored);
 }
 
-static MhoStatus take_buffers(MhoPass *pass, MhoError *error)
+static MhoStatus take_buffers(MhoFakeQuant *pass, MhoError *error)
 {
     MhoStatus status = MHO_OK;
 
@@ -209,7 +209,7 @@ static MhoStatus take_buffers(MhoPass *pass, MhoError *error)
     return status;
 }
 
-static MhoStatus create_layers(MhoPass *pass, MhoError *error)
+static MhoStatus create_layers(MhoFakeQuant *pass, MhoError *error)
 {
     if (dnnl_engine_create(&pass->engine, dnnl_cpu, 0) != dnnl_success ||
         dnnl_stream_create(&pass->stream, pass->engine, dnnl_stream_default_flags) != dnnl_success)
@@ -242,16 +242,16 @@ static MhoStatus check_request(const MhoNet *net, size_t batch, MhoError *error)
     return MHO_OK;
 }
 
-MhoStatus mho_pass_create(MhoNet *net, size_t batch, bool training, MhoPass **made, MhoError *error)
+MhoStatus mho_fakequant_create(MhoNet *net, size_t batch, bool training, MhoFakeQuant **made, MhoError *error)
 {
     *made = NULL;
     MhoStatus status = check_request(net, batch, error);
     if (status != MHO_OK)
         return status;
-    MhoPass *pass = calloc(1, sizeof *pass);
+    MhoFakeQuant *pass = calloc(1, sizeof *pass);
     if (!pass)
         return mho_fail(error, MHO_MEMORY, "out of memory for a pass");
-    *pass = (MhoPass){.net = net, .batch = batch, .training = training, .threads = omp_get_max_threads()};
+    *pass = (MhoFakeQuant){.net = net, .batch = batch, .training = training, .threads = omp_get_max_threads()};
     pass->nodes = calloc(net->n_nodes, sizeof *pass->nodes);
     pass->epilogues = calloc(net->n_nodes, sizeof *pass->epilogues);
     pass->epilogue_of = calloc(net->n_nodes, sizeof *pass->epilogue_of);
@@ -268,18 +268,18 @@ MhoStatus mho_pass_create(MhoNet *net, size_t batch, bool training, MhoPass **ma
     if (status == MHO_OK)
         *made = pass;
     else
-        mho_pass_destroy(pass);
+        mho_fakequant_destroy(pass);
     return status;
 }
 
-void mho_pass_destroy(MhoPass *pass)
+void mho_fakequant_destroy(MhoFakeQuant *pass)
 {
     if (!pass)
         return;
     for (int i = 0; pass->nodes && i < (int)pass->net->n_nodes; i++)
         if (layer_of(pass, i)->destroy)
             layer_of(pass, i)->destroy(pass, i);
-    mho_pass_chip_destroy(pass);
+    mho_chip_sums_destroy(pass);
     if (pass->stream)
         dnnl_stream_destroy(pass->stream);
     if (pass->engine)
@@ -292,20 +292,20 @@ void mho_pass_destroy(MhoPass *pass)
     free(pass);
 }
 
-void mho_pass_set_noise(MhoPass *pass, const MhoPassNoise *noise)
+void mho_fakequant_set_noise(MhoFakeQuant *pass, const MhoFakeQuantNoise *noise)
 {
-    pass->noise = noise ? *noise : (MhoPassNoise){0};
+    pass->noise = noise ? *noise : (MhoFakeQuantNoise){0};
     pass->noisy = noise && (noise->weight != 0.0 || noise->activation != 0.0 || noise->sum != 0.0);
 }
 
-void mho_pass_set_modes(MhoPass *pass, const uint8_t *modes, uint64_t seed, uint32_t step)
+void mho_fakequant_set_modes(MhoFakeQuant *pass, const uint8_t *modes, uint64_t seed, uint32_t step)
 {
     pass->modes = modes;
     pass->modes_seed = seed;
     pass->modes_step = step;
 }
 
-static MhoStatus check_noise(const MhoPass *pass, MhoError *error)
+static MhoStatus check_noise(const MhoFakeQuant *pass, MhoError *error)
 {
     const double sigma[3] = {pass->noise.weight, pass->noise.activation, pass->noise.sum};
 
@@ -320,10 +320,10 @@ static MhoStatus check_noise(const MhoPass *pass, MhoError *error)
 
 /* logits = value of the last node; the classifier of a quantized net in evaluation applies the constants of every
  * executor. */
-static MhoStatus write_logits(const MhoPass *pass, float *logits, MhoError *error)
+static MhoStatus write_logits(const MhoFakeQuant *pass, float *logits, MhoError *error)
 {
     const int last = (int)pass->net->n_nodes - 1;
-    const MhoPassNode *self = &pass->nodes[last];
+    const MhoFakeQuantNode *self = &pass->nodes[last];
     float *a = self->scale, *b = self->offset;
     MhoRequant requant;
 
@@ -339,7 +339,7 @@ static MhoStatus write_logits(const MhoPass *pass, float *logits, MhoError *erro
     return MHO_OK;
 }
 
-MhoStatus mho_pass_forward(MhoPass *pass, const uint8_t *images, bool use_batch_statistics, float *logits,
+MhoStatus mho_fakequant_forward(MhoFakeQuant *pass, const uint8_t *images, bool use_batch_statistics, float *logits,
                            MhoError *error)
 {
     MhoStatus status = check_noise(pass, error);
@@ -348,9 +348,9 @@ MhoStatus mho_pass_forward(MhoPass *pass, const uint8_t *images, bool use_batch_
     pass->batch_statistics = use_batch_statistics;
     pass->forward_done = false;
     if (status == MHO_OK)
-        status = mho_pass_chip_program(pass, error);
+        status = mho_chip_sums_program(pass, error);
     for (int i = 0; i < (int)pass->net->n_nodes && status == MHO_OK; i++) {
-        const struct MhoPassLayer *layer = layer_of(pass, i);
+        const struct MhoFakeQuantLayer *layer = layer_of(pass, i);
 
         if (layer->prepare)
             status = layer->prepare(pass, i, error);
@@ -367,9 +367,9 @@ MhoStatus mho_pass_forward(MhoPass *pass, const uint8_t *images, bool use_batch_
 }
 
 /* Zero what is added to, and the gradient of the last node's stored output. */
-static void start_backward(MhoPass *pass, const float *d_logits)
+static void start_backward(MhoFakeQuant *pass, const float *d_logits)
 {
-    MhoPassNode *last = &pass->nodes[pass->net->n_nodes - 1];
+    MhoFakeQuantNode *last = &pass->nodes[pass->net->n_nodes - 1];
 
     for (size_t i = 0; i < pass->net->n_nodes; i++) {
         pass->nodes[i].d_written = false;
@@ -382,7 +382,7 @@ static void start_backward(MhoPass *pass, const float *d_logits)
             last->d_stored[i * last->c + k] = d_logits[i * last->c + k] * last->scale[k];
 }
 
-MhoStatus mho_pass_backward(MhoPass *pass, const float *d_logits, MhoError *error)
+MhoStatus mho_fakequant_backward(MhoFakeQuant *pass, const float *d_logits, MhoError *error)
 {
     MhoStatus status = MHO_OK;
 
@@ -402,14 +402,14 @@ MhoStatus mho_pass_backward(MhoPass *pass, const float *d_logits, MhoError *erro
     return status;
 }
 
-float *mho_pass_gradient(MhoPass *pass, size_t node, size_t array)
+float *mho_fakequant_gradient(MhoFakeQuant *pass, size_t node, size_t array)
 {
     if (node >= pass->net->n_nodes || array >= pass->net->nodes[node].n_arrays)
         return NULL;
     return pass->nodes[node].gradient[array];
 }
 
-const float *mho_pass_output(const MhoPass *pass, size_t node)
+const float *mho_fakequant_output(const MhoFakeQuant *pass, size_t node)
 {
     return node < pass->net->n_nodes ? pass->nodes[node].stored : NULL;
 }

@@ -15,7 +15,7 @@
 enum { MHO_TILE_VALUES = 2048, MHO_ROW_VALUES = 64, MHO_MAX_CHUNKS = 64, MHO_TILE_BUFFERS = 4 };
 
 /* One node during a pass. */
-typedef struct MhoPassNode {
+typedef struct MhoFakeQuantNode {
     size_t positions, c, n; /* n = positions * c */
     float *stored;          /* (positions, c); NULL inside an epilogue of a training pass */
     float *d_stored;        /* (positions, c) gradient; NULL when nothing before it is learned. May be shared with its
@@ -31,7 +31,7 @@ typedef struct MhoPassNode {
     bool d_written;      /* some user has stored its gradient in this backward pass */
     float *gradient[MHO_NODE_MAX_ARRAYS];
     void *state; /* the layer's own, made by its create() */
-} MhoPassNode;
+} MhoFakeQuantNode;
 
 /* A run of elementwise nodes behind `source`: at most one of each kind, in this order; -1: absent. */
 typedef struct MhoEpilogue {
@@ -42,24 +42,24 @@ typedef struct MhoEpilogue {
     double *partial;      /* (n_chunks, 2 width + 1): two sums per channel and the log-scale's gradient */
 } MhoEpilogue;
 
-struct MhoPass {
+struct MhoFakeQuant {
     MhoNet *net;
     size_t batch;
     bool training;
     int threads;
     bool batch_statistics, forward_done; /* of the last forward pass */
     bool noisy;
-    MhoPassNoise noise;
+    MhoFakeQuantNoise noise;
     const uint8_t *modes; /* (net->n_nodes) MhoNodeMode, NULL: codes everywhere */
     uint64_t modes_seed;
     uint32_t modes_step;
     const MhoChipConfig *chip_config; /* NULL: none */
     MhoCondition chip_at;
     uint32_t chip_step;
-    struct MhoPassChip *chip; /* pass_chip.c; NULL until needed */
+    struct MhoChipSums *chip; /* pass_chip.c; NULL until needed */
     const uint8_t *images; /* during a forward pass */
     MhoArena arena;
-    MhoPassNode *nodes; /* (net->n_nodes) */
+    MhoFakeQuantNode *nodes; /* (net->n_nodes) */
     MhoEpilogue *epilogues;
     size_t n_epilogues;
     int *epilogue_of; /* (net->n_nodes) index of the epilogue that ends here, -1: none */
@@ -73,61 +73,61 @@ struct MhoPass {
 };
 
 /* A layer's part in a pass. Elementwise layers have part set and no forward. NULL: nothing to do. */
-typedef enum MhoPassPart { MHO_PART_TENSOR, MHO_PART_BATCHNORM, MHO_PART_RELU, MHO_PART_QUANTIZER } MhoPassPart;
-struct MhoPassLayer {
-    MhoPassPart part;
+typedef enum MhoFakeQuantPart { MHO_PART_TENSOR, MHO_PART_BATCHNORM, MHO_PART_RELU, MHO_PART_FAKE_QUANT } MhoFakeQuantPart;
+struct MhoFakeQuantLayer {
+    MhoFakeQuantPart part;
     /* Flags of the node (coded, largest, scale_owner ...) from its inputs'; called in node order before buffers exist.
      */
-    MhoStatus (*plan)(MhoPass *pass, int node, MhoError *error);
-    MhoStatus (*create)(MhoPass *pass, int node, MhoError *error); /* state; buffers exist */
-    void (*destroy)(MhoPass *pass, int node);
+    MhoStatus (*plan)(MhoFakeQuant *pass, int node, MhoError *error);
+    MhoStatus (*create)(MhoFakeQuant *pass, int node, MhoError *error); /* state; buffers exist */
+    void (*destroy)(MhoFakeQuant *pass, int node);
     /* Scale, offset and weight codes of this forward pass; called before forward. */
-    MhoStatus (*prepare)(MhoPass *pass, int node, MhoError *error);
-    MhoStatus (*forward)(MhoPass *pass, int node, MhoError *error);
-    MhoStatus (*backward)(MhoPass *pass, int node, MhoError *error);
+    MhoStatus (*prepare)(MhoFakeQuant *pass, int node, MhoError *error);
+    MhoStatus (*forward)(MhoFakeQuant *pass, int node, MhoError *error);
+    MhoStatus (*backward)(MhoFakeQuant *pass, int node, MhoError *error);
 };
 
 /* pass.c -------------------------------------------------------------------------------------------------------------
  */
 
-static inline const void *mho_pass_settings(const MhoPass *pass, int node)
+static inline const void *mho_fakequant_settings(const MhoFakeQuant *pass, int node)
 {
     return pass->net->nodes[node].settings;
 }
 
-static inline MhoPassNode *mho_pass_input(const MhoPass *pass, int node, int i)
+static inline MhoFakeQuantNode *mho_fakequant_input(const MhoFakeQuant *pass, int node, int i)
 {
     return &pass->nodes[pass->net->nodes[node].inputs[i]];
 }
 
 /* Index of a node's array, -1 when absent; its values; its gradient (NULL when not learned or absent). */
-int mho_pass_array(const MhoPass *pass, int node, const char *name);
-const float *mho_pass_values(const MhoPass *pass, int node, const char *name);
-float *mho_pass_gradient_of(const MhoPass *pass, int node, const char *name);
+int mho_fakequant_array(const MhoFakeQuant *pass, int node, const char *name);
+const float *mho_fakequant_values(const MhoFakeQuant *pass, int node, const char *name);
+float *mho_fakequant_gradient_of(const MhoFakeQuant *pass, int node, const char *name);
 
 /* Where a user of `node` writes its gradient (node n values), and the call that ends the writing. NULL: not wanted. */
-float *mho_pass_gradient_begin(MhoPass *pass, int node);
-void mho_pass_gradient_end(MhoPass *pass, int node);
+float *mho_fakequant_gradient_begin(MhoFakeQuant *pass, int node);
+void mho_fakequant_gradient_end(MhoFakeQuant *pass, int node);
 
 /* Stream of injected noise of sigma LSB at a node. */
-MhoStream mho_pass_stream(const MhoPass *pass, int node, double sigma, uint32_t image);
+MhoStream mho_fakequant_stream(const MhoFakeQuant *pass, int node, double sigma, uint32_t image);
 /* Add activation noise to values first .. first + n - 1 of a node's codes; buffer (n). */
-void mho_pass_activation_noise(const MhoPass *pass, int node, size_t first, size_t n, float *codes, float *buffer);
+void mho_fakequant_activation_noise(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *codes, float *buffer);
 
 /* What a node with this policy does in the running pass: CODES where the policy injects no noise, and in evaluation. */
-MhoNodeMode mho_pass_mode(const MhoPass *pass, int node, const MhoQuantizer *quantizer);
+MhoNodeMode mho_fakequant_mode(const MhoFakeQuant *pass, int node, const MhoQuantizer *quantizer);
 /* Stream of a policy's injected noise at a node; part: tile of its values. */
-MhoStream mho_pass_inject_stream(const MhoPass *pass, int node, uint32_t part);
+MhoStream mho_fakequant_inject_stream(const MhoFakeQuant *pass, int node, uint32_t part);
 
 /* The same scale for every channel, no offset. */
-void mho_pass_set_scale(MhoPassNode *node, double scale);
+void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale);
 
 /* pass_epilogue.c ----------------------------------------------------------------------------------------------------
  */
 
-void mho_epilogue_plan(MhoPass *pass, MhoEpilogue *epilogue, MhoArena *arena);
-MhoStatus mho_epilogue_forward(MhoPass *pass, MhoEpilogue *epilogue, MhoError *error) MHO_CHECKED;
-void mho_epilogue_backward(MhoPass *pass, MhoEpilogue *epilogue);
+void mho_epilogue_plan(MhoFakeQuant *pass, MhoEpilogue *epilogue, MhoArena *arena);
+MhoStatus mho_epilogue_forward(MhoFakeQuant *pass, MhoEpilogue *epilogue, MhoError *error) MHO_CHECKED;
+void mho_epilogue_backward(MhoFakeQuant *pass, MhoEpilogue *epilogue);
 
 /* layers/: the elementwise arithmetic on one tile of n values, coefficients (width) repeating -------------------------
  */
@@ -136,17 +136,17 @@ void mho_epilogue_backward(MhoPass *pass, MhoEpilogue *epilogue);
 void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums);
 void mho_batchnorm_reduce(size_t n, size_t width, const float *x, const float *d, float *kept, double *sums);
 /* Per channel from sums over the batch (c): value = a stored + b; running statistics are updated. */
-void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, float *a,
+void mho_batchnorm_coefficients(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums, float *a,
                                 float *b);
 /* Gradients of gamma and beta, and d_stored = a d + p stored + q, from the reduced sums; unit: value of one unit of d.
  */
-void mho_batchnorm_gradient(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, double unit,
+void mho_batchnorm_gradient(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums, double unit,
                             float *a, float *p, float *q);
 void mho_relu_forward(size_t n, float *x);
 void mho_relu_backward(size_t n, const float *x, float *d);
 
 /* A quantizer node of this pass: policy, step. */
-typedef struct MhoPassQuantizer {
+typedef struct MhoFakeQuantizer {
     MhoPolicy policy;
     MhoQuantShape shape; /* one channel; per_channel is set per tile */
     int n, owner;
@@ -159,16 +159,16 @@ typedef struct MhoPassQuantizer {
     int requant_source;
     float low, high;
     float *a, *b; /* (c) */
-} MhoPassQuantizer;
+} MhoFakeQuantizer;
 
 /* Codes of x (n values, first element number `first`), noise as set; buffers (n) each. */
-void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes);
+void mho_fake_quantizer_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes);
 /* The same from x that counts steps already (folded constants). */
-void mho_quantizer_folded_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
+void mho_fake_quantizer_folded_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
                                float *codes);
 /* d_codes -> d of x in place of d_x (unit: 1 / step), returns the log-scale's gradient in the same unit. x is
  * overwritten. */
-double mho_quantizer_tile_gradient(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
+double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
                                    const float *d_codes, float *d_x);
 
 /* pass_convolution.c: oneDNN
@@ -183,16 +183,16 @@ typedef struct MhoConvGeometry {
 } MhoConvGeometry;
 
 typedef struct MhoConvolution MhoConvolution;
-MhoStatus mho_convolution_create(MhoPass *pass, const MhoConvGeometry *geometry, MhoConvolution **made,
+MhoStatus mho_convolution_create(MhoFakeQuant *pass, const MhoConvGeometry *geometry, MhoConvolution **made,
                                  MhoError *error) MHO_CHECKED;
 void mho_convolution_destroy(MhoConvolution *convolution);
 /* Bring the weights into the primitives' order; backward: for the gradient of the source too. */
-MhoStatus mho_convolution_set_weights(MhoPass *pass, MhoConvolution *convolution, bool backward,
+MhoStatus mho_convolution_set_weights(MhoFakeQuant *pass, MhoConvolution *convolution, bool backward,
                                       MhoError *error) MHO_CHECKED;
-MhoStatus mho_convolution_forward(MhoPass *pass, MhoConvolution *convolution, const float *source, float *destination,
+MhoStatus mho_convolution_forward(MhoFakeQuant *pass, MhoConvolution *convolution, const float *source, float *destination,
                                   MhoError *error) MHO_CHECKED;
 /* d_source NULL: not wanted. Weight and offset gradients are overwritten. */
-MhoStatus mho_convolution_backward(MhoPass *pass, MhoConvolution *convolution, float *d_source,
+MhoStatus mho_convolution_backward(MhoFakeQuant *pass, MhoConvolution *convolution, float *d_source,
                                    MhoError *error) MHO_CHECKED;
 
 /* pass_weighted.c: what conv and dense share
@@ -203,24 +203,24 @@ enum { MHO_CONV_PARAMS = 12, MHO_DENSE_PARAMS = 8 };
 MhoStatus mho_weighted_check(const void *settings, MhoError *error) MHO_CHECKED;
 /* Arrays of a layer of k channels and these weights' shape. */
 size_t mho_weighted_arrays(const MhoConvSettings *settings, const size_t weight_shape[4], MhoNodeArray *arrays);
-extern const struct MhoPassLayer mho_weighted_pass;
+extern const struct MhoFakeQuantLayer mho_weighted_pass;
 
 /* Fit the scale of a quantized layer's levels to its weights where the tensor places them. */
-void mho_weighted_follow(MhoPass *pass, int node);
+void mho_weighted_refit_scale(MhoFakeQuant *pass, int node);
 
 /* pass_chip.c
  * ------------------------------------------------------------------------------------------------------------------ */
 
-typedef struct MhoPassChip MhoPassChip;
+typedef struct MhoChipSums MhoChipSums;
 /* The chip of this forward pass, if one is set; before any layer runs. */
-MhoStatus mho_pass_chip_program(MhoPass *pass, MhoError *error) MHO_CHECKED;
-void mho_pass_chip_destroy(MhoPass *pass);
+MhoStatus mho_chip_sums_program(MhoFakeQuant *pass, MhoError *error) MHO_CHECKED;
+void mho_chip_sums_destroy(MhoFakeQuant *pass);
 /* Whether a weighted layer reads codes into this pass's chip. */
-bool mho_pass_on_chip(const MhoPass *pass, int node);
+bool mho_fakequant_on_chip(const MhoFakeQuant *pass, int node);
 /* Stored sums, shift included, from the chip. */
-void mho_pass_chip_forward(MhoPass *pass, int node);
+void mho_chip_sums_forward(MhoFakeQuant *pass, int node);
 /* Mask the gradient of sums that clipped and give the range its own; nothing for a layer that was not on the chip. */
-void mho_pass_chip_backward(MhoPass *pass, int node);
+void mho_chip_sums_backward(MhoFakeQuant *pass, int node);
 
 /* One array of a node's list. */
 void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,

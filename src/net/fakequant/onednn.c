@@ -5,7 +5,7 @@
 #include <omp.h>
 #include <stdio.h>
 
-const char *mho_net_library(void)
+const char *mho_onednn_version(void)
 {
     static char text[64];
     const dnnl_version_t *version = dnnl_version();
@@ -13,7 +13,7 @@ const char *mho_net_library(void)
     return text;
 }
 
-int mho_net_threads(int threads)
+int mho_onednn_set_threads(int threads)
 {
     const int before = omp_get_max_threads();
     if (threads > 0)

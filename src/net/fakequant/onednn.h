@@ -3,9 +3,9 @@
 #define MHO_NET_FAKEQUANT_ONEDNN_H
 
 /* "oneDNN 2.6.3" */
-const char *mho_net_library(void);
+const char *mho_onednn_version(void);
 
 /* Threads of passes started from this thread, oneDNN's among them; <= 0 changes nothing. Returns how many were. */
-int mho_net_threads(int threads);
+int mho_onednn_set_threads(int threads);
 
 #endif

@@ -114,11 +114,11 @@ size_t mho_weighted_arrays(const MhoConvSettings *s, const size_t weight_shape[4
     return n;
 }
 
-static MhoStatus weighted_plan(MhoPass *pass, int node, MhoError *error)
+static MhoStatus weighted_plan(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoConvSettings *s = mho_pass_settings(pass, node);
-    const MhoPassNode *x = mho_pass_input(pass, node, 0);
-    MhoPassNode *self = &pass->nodes[node];
+    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
+    MhoFakeQuantNode *self = &pass->nodes[node];
 
     if (x->per_channel || x->has_offset)
         return mho_fail(error, MHO_USAGE,
@@ -132,9 +132,9 @@ static MhoStatus weighted_plan(MhoPass *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-static void geometry_of(const MhoPass *pass, int node, MhoConvGeometry *g)
+static void geometry_of(const MhoFakeQuant *pass, int node, MhoConvGeometry *g)
 {
-    const MhoConvSettings *s = mho_pass_settings(pass, node);
+    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
     const MhoShape in = pass->net->nodes[pass->net->nodes[node].inputs[0]].shape, out = pass->net->nodes[node].shape;
     const bool dense = mho_node_is(&pass->net->nodes[node], "dense"); /* one position that sees everything */
 
@@ -198,11 +198,11 @@ static MhoStatus policy_open(Weighted *w, const MhoNode *node, const MhoConvSett
     return MHO_OK;
 }
 
-static MhoStatus weighted_create(MhoPass *pass, int node, MhoError *error)
+static MhoStatus weighted_create(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoConvSettings *s = mho_pass_settings(pass, node);
-    const MhoPassNode *x = mho_pass_input(pass, node, 0);
-    MhoPassNode *self = &pass->nodes[node];
+    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
+    MhoFakeQuantNode *self = &pass->nodes[node];
     Weighted *w = calloc(1, sizeof *w);
 
     self->state = w;
@@ -235,7 +235,7 @@ static MhoStatus weighted_create(MhoPass *pass, int node, MhoError *error)
     return mho_convolution_create(pass, &one, &w->single, error);
 }
 
-static void weighted_destroy(MhoPass *pass, int node)
+static void weighted_destroy(MhoFakeQuant *pass, int node)
 {
     Weighted *w = pass->nodes[node].state;
 
@@ -264,7 +264,7 @@ static double largest_sum(const Weighted *w, const float *codes, double n_x)
 }
 
 /* Planes where codes as they are do not add exactly; refuses what no planes can add. */
-static MhoStatus choose_planes(const MhoPass *pass, int node, Weighted *w, double n_x, MhoError *error)
+static MhoStatus choose_planes(const MhoFakeQuant *pass, int node, Weighted *w, double n_x, MhoError *error)
 {
     w->planes = NULL;
     if (largest_sum(w, w->clean, n_x) < exact_limit)
@@ -282,7 +282,7 @@ static MhoStatus choose_planes(const MhoPass *pass, int node, Weighted *w, doubl
                     pass->net->nodes[node].name);
 }
 
-void mho_weighted_follow(MhoPass *pass, int node)
+void mho_weighted_refit_scale(MhoFakeQuant *pass, int node)
 {
     const Weighted *w = pass->nodes[node].state;
     MhoNode *self = &pass->net->nodes[node];
@@ -294,18 +294,18 @@ void mho_weighted_follow(MhoPass *pass, int node)
 }
 
 /* w->clean: codes, or clean or noisy weights as many steps. */
-static void fill_codes(MhoPass *pass, int node, Weighted *w, const float *log_scale)
+static void fill_codes(MhoFakeQuant *pass, int node, Weighted *w, const float *log_scale)
 {
     const MhoQuantizer *quantizer = w->policy.quantizer;
-    const float *weight = mho_pass_values(pass, node, "weight");
+    const float *weight = mho_fakequant_values(pass, node, "weight");
 
-    w->mode = mho_pass_mode(pass, node, quantizer);
+    w->mode = mho_fakequant_mode(pass, node, quantizer);
     if (w->mode == MHO_MODE_CODES) {
         quantizer->encode(w->policy.params, w->shape, weight, log_scale, NULL, w->clean);
         return;
     }
     if (w->mode == MHO_MODE_NOISE)
-        quantizer->inject(w->policy.params, w->shape, weight, log_scale, mho_pass_inject_stream(pass, node, 0),
+        quantizer->inject(w->policy.params, w->shape, weight, log_scale, mho_fakequant_inject_stream(pass, node, 0),
                           w->clean, w->slope);
     else
         memcpy(w->clean, weight, w->n_weights * sizeof *w->clean);
@@ -315,17 +315,17 @@ static void fill_codes(MhoPass *pass, int node, Weighted *w, const float *log_sc
 }
 
 /* Codes, steps and stored offset of a quantized layer. */
-static MhoStatus prepare_codes(MhoPass *pass, int node, Weighted *w, MhoError *error)
+static MhoStatus prepare_codes(MhoFakeQuant *pass, int node, Weighted *w, MhoError *error)
 {
     const char *name = pass->net->nodes[node].name;
-    const float *log_scale = mho_pass_values(pass, node, "log_scale"), *shift = mho_pass_values(pass, node, "shift");
-    const float *bias = mho_pass_values(pass, node, "bias");
-    const MhoPassNode *x = mho_pass_input(pass, node, 0);
-    MhoPassNode *self = &pass->nodes[node];
+    const float *log_scale = mho_fakequant_values(pass, node, "log_scale"), *shift = mho_fakequant_values(pass, node, "shift");
+    const float *bias = mho_fakequant_values(pass, node, "bias");
+    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
+    MhoFakeQuantNode *self = &pass->nodes[node];
     const bool exact = self->coded && !pass->batch_statistics && !pass->noisy;
 
     if (pass->batch_statistics)
-        mho_weighted_follow(pass, node);
+        mho_weighted_refit_scale(pass, node);
     for (size_t k = 0; k < w->shape.channels; k++)
         if (!isfinite(log_scale[k]))
             return mho_fail(error, MHO_USAGE, "node '%s': its weight scale is not set; fit the weights first", name);
@@ -340,10 +340,10 @@ static MhoStatus prepare_codes(MhoPass *pass, int node, Weighted *w, MhoError *e
     return exact ? choose_planes(pass, node, w, x->largest, error) : MHO_OK;
 }
 
-static void prepare_float(MhoPass *pass, int node, Weighted *w)
+static void prepare_float(MhoFakeQuant *pass, int node, Weighted *w)
 {
-    const float *weight = mho_pass_values(pass, node, "weight"), *bias = mho_pass_values(pass, node, "bias");
-    const float scale = mho_pass_input(pass, node, 0)->scale[0];
+    const float *weight = mho_fakequant_values(pass, node, "weight"), *bias = mho_fakequant_values(pass, node, "bias");
+    const float scale = mho_fakequant_input(pass, node, 0)->scale[0];
 
     for (size_t i = 0; i < w->n_weights; i++)
         w->clean[i] = weight[i] * scale;
@@ -351,27 +351,27 @@ static void prepare_float(MhoPass *pass, int node, Weighted *w)
         w->unit[k] = (double)scale;
         w->shift[k] = bias ? bias[k] : 0.0F;
     }
-    mho_pass_set_scale(&pass->nodes[node], 1.0);
+    mho_fakequant_set_scale(&pass->nodes[node], 1.0);
 }
 
 /* weights = clean codes plus this image's noise. */
-static void add_weight_noise(MhoPass *pass, int node, Weighted *w, uint32_t image)
+static void add_weight_noise(MhoFakeQuant *pass, int node, Weighted *w, uint32_t image)
 {
-    const MhoConvSettings *s = mho_pass_settings(pass, node);
+    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
 
     if (!s->bits || !pass->noisy || pass->noise.weight == 0.0) {
         memcpy(w->weights, w->clean, w->n_weights * sizeof *w->weights);
         return;
     }
-    mho_normal_fill(mho_pass_stream(pass, node, pass->noise.weight, image), MHO_DRAW_TRAIN_WEIGHT, w->n_weights,
+    mho_normal_fill(mho_fakequant_stream(pass, node, pass->noise.weight, image), MHO_DRAW_TRAIN_WEIGHT, w->n_weights,
                     w->weights);
     for (size_t i = 0; i < w->n_weights; i++)
         w->weights[i] += w->clean[i];
 }
 
-static MhoStatus weighted_prepare(MhoPass *pass, int node, MhoError *error)
+static MhoStatus weighted_prepare(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoConvSettings *s = mho_pass_settings(pass, node);
+    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
     Weighted *w = pass->nodes[node].state;
     MhoStatus status = MHO_OK;
 
@@ -407,9 +407,9 @@ static void take_digit(size_t n, float place, float *left, float *weights)
 }
 
 /* Sums beyond 2^24: (float) of the exact whole number, as the integer executor gives. */
-static MhoStatus forward_planes(MhoPass *pass, int node, Weighted *w, MhoError *error)
+static MhoStatus forward_planes(MhoFakeQuant *pass, int node, Weighted *w, MhoError *error)
 {
-    const float *x = mho_pass_input(pass, node, 0)->stored;
+    const float *x = mho_fakequant_input(pass, node, 0)->stored;
     float *stored = pass->nodes[node].stored, place = 1.0F;
     const size_t k = (size_t)w->geometry.k, n = pass->nodes[node].n / pass->batch;
     MhoStatus status = MHO_OK;
@@ -435,10 +435,10 @@ static MhoStatus forward_planes(MhoPass *pass, int node, Weighted *w, MhoError *
 }
 
 /* One image at a time, each with weights of its own. */
-static MhoStatus forward_per_image(MhoPass *pass, int node, Weighted *w, MhoError *error)
+static MhoStatus forward_per_image(MhoFakeQuant *pass, int node, Weighted *w, MhoError *error)
 {
-    const MhoPassNode *x = mho_pass_input(pass, node, 0);
-    const MhoPassNode *self = &pass->nodes[node];
+    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
+    const MhoFakeQuantNode *self = &pass->nodes[node];
     const size_t in = x->n / pass->batch, out = self->n / pass->batch;
     MhoStatus status = MHO_OK;
 
@@ -451,7 +451,7 @@ static MhoStatus forward_per_image(MhoPass *pass, int node, Weighted *w, MhoErro
     return status;
 }
 
-static MhoStatus weighted_forward(MhoPass *pass, int node, MhoError *error)
+static MhoStatus weighted_forward(MhoFakeQuant *pass, int node, MhoError *error)
 {
     Weighted *w = pass->nodes[node].state;
 
@@ -461,23 +461,23 @@ static MhoStatus weighted_forward(MhoPass *pass, int node, MhoError *error)
     if (pass->noisy && pass->noise.weight_per_image && pass->noise.weight != 0.0 && w->single)
         return forward_per_image(pass, node, w, error);
     add_weight_noise(pass, node, w, 0);
-    if (w->mode == MHO_MODE_CODES && mho_pass_on_chip(pass, node)) {
-        mho_pass_chip_forward(pass, node);
+    if (w->mode == MHO_MODE_CODES && mho_fakequant_on_chip(pass, node)) {
+        mho_chip_sums_forward(pass, node);
         return MHO_OK;
     }
     MhoStatus status = mho_convolution_set_weights(pass, w->whole, false, error);
     if (status == MHO_OK)
-        status = mho_convolution_forward(pass, w->whole, mho_pass_input(pass, node, 0)->stored,
+        status = mho_convolution_forward(pass, w->whole, mho_fakequant_input(pass, node, 0)->stored,
                                          pass->nodes[node].stored, error);
     return status;
 }
 
 /* From the gradients of stored weights and stored offset to those of the arrays. */
-static void distribute(MhoPass *pass, int node, Weighted *w)
+static void distribute(MhoFakeQuant *pass, int node, Weighted *w)
 {
-    const MhoConvSettings *s = mho_pass_settings(pass, node);
-    float *d_weight = mho_pass_gradient_of(pass, node, "weight"), *d_bias = mho_pass_gradient_of(pass, node, "bias");
-    float *d_shift = mho_pass_gradient_of(pass, node, "shift");
+    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
+    float *d_weight = mho_fakequant_gradient_of(pass, node, "weight"), *d_bias = mho_fakequant_gradient_of(pass, node, "bias");
+    float *d_shift = mho_fakequant_gradient_of(pass, node, "shift");
     const float *scale = pass->nodes[node].scale;
 
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
@@ -493,9 +493,9 @@ static void distribute(MhoPass *pass, int node, Weighted *w)
             d_shift[k] = w->d_offset[k];
     }
     if (s->bits && w->mode == MHO_MODE_CODES)
-        w->policy.quantizer->gradient(w->policy.params, w->shape, mho_pass_values(pass, node, "weight"),
-                                      mho_pass_values(pass, node, "log_scale"), w->d_weights, d_weight,
-                                      mho_pass_gradient_of(pass, node, "log_scale"));
+        w->policy.quantizer->gradient(w->policy.params, w->shape, mho_fakequant_values(pass, node, "weight"),
+                                      mho_fakequant_values(pass, node, "log_scale"), w->d_weights, d_weight,
+                                      mho_fakequant_gradient_of(pass, node, "log_scale"));
     else
         memcpy(d_weight, w->d_weights, w->n_weights * sizeof *d_weight);
     if (s->bits && w->mode == MHO_MODE_NOISE)
@@ -503,13 +503,13 @@ static void distribute(MhoPass *pass, int node, Weighted *w)
             d_weight[r] *= w->slope[r];
 }
 
-static MhoStatus weighted_backward(MhoPass *pass, int node, MhoError *error)
+static MhoStatus weighted_backward(MhoFakeQuant *pass, int node, MhoError *error)
 {
     const int source = pass->net->nodes[node].inputs[0];
     Weighted *w = pass->nodes[node].state;
-    float *d_source = mho_pass_gradient_begin(pass, source);
+    float *d_source = mho_fakequant_gradient_begin(pass, source);
 
-    mho_pass_chip_backward(pass, node);
+    mho_chip_sums_backward(pass, node);
     MhoStatus status = d_source ? mho_convolution_set_weights(pass, w->whole, true, error) : MHO_OK;
 
     if (status == MHO_OK)
@@ -517,12 +517,12 @@ static MhoStatus weighted_backward(MhoPass *pass, int node, MhoError *error)
     if (status != MHO_OK)
         return status;
     if (d_source)
-        mho_pass_gradient_end(pass, source);
+        mho_fakequant_gradient_end(pass, source);
     distribute(pass, node, w);
     return MHO_OK;
 }
 
-const struct MhoPassLayer mho_weighted_pass = {
+const struct MhoFakeQuantLayer mho_weighted_pass = {
     .part = MHO_PART_TENSOR,
     .plan = weighted_plan,
     .create = weighted_create,

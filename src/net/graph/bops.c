@@ -23,7 +23,7 @@ MhoStatus mho_net_bops_layer(const MhoNet *net, int node, MhoBopsLayer *layer, M
     if (!weight)
         return mho_fail(error, MHO_USAGE, "node '%s' has no weights, so no bit operations are counted", self->name);
     const int source = mho_net_code_source(net, self->inputs[0]);
-    const MhoQuantizerSettings *quantizer = source >= 0 ? mho_node_quantizer(&net->nodes[source]) : NULL;
+    const MhoFakeQuantSettings *quantizer = source >= 0 ? mho_node_fake_quant(&net->nodes[source]) : NULL;
     *layer = (MhoBopsLayer){.outputs = self->shape.c,
                             .fan_in = (double)weight->n / self->shape.c,
                             .positions = (double)self->shape.h * self->shape.w,

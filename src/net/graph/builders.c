@@ -52,7 +52,7 @@ static MhoConvSettings conv_defaults(Builder *builder, const char *layer)
 {
     MhoConvSettings settings;
     memset(&settings, 0, sizeof settings);
-    const MhoModel *model = mho_registry_find(&mho_layer_registry, layer, builder->error);
+    const MhoDescriptor *model = mho_registry_find(&mho_layer_registry, layer, builder->error);
 
     if (model && model->params_size == sizeof settings)
         mho_params_default(model->params, model->n_params, &settings);

@@ -62,7 +62,7 @@ MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, Mho
 
 /* Ranges of activations of a policy that makes them a number of deviations, from the bits of `old` to those of `made`,
  * which has the same nodes and values. */
-MhoStatus mho_net_keep_deviations(const MhoNet *old, MhoNet *made, MhoError *error) MHO_CHECKED;
+MhoStatus mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made, MhoError *error) MHO_CHECKED;
 
 /* Copy the values of every array of `old` that `made` has under the same node and array name and of the same size. */
 void mho_net_copy_values(const MhoNet *old, MhoNet *made);

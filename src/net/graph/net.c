@@ -55,7 +55,7 @@ const float *mho_node_values(const MhoNode *node, const char *name)
 
 bool mho_node_is(const MhoNode *node, const char *kind)
 {
-    return strcmp(node->layer->model.name, kind) == 0;
+    return strcmp(node->layer->descriptor.name, kind) == 0;
 }
 
 const MhoConvSettings *mho_node_conv(const MhoNode *node)
@@ -68,7 +68,7 @@ const MhoPoolSettings *mho_node_pool(const MhoNode *node)
     return mho_node_is(node, "pool") ? (const void *)node->settings : NULL;
 }
 
-const MhoQuantizerSettings *mho_node_quantizer(const MhoNode *node)
+const MhoFakeQuantSettings *mho_node_fake_quant(const MhoNode *node)
 {
     return mho_node_is(node, "quantizer") ? (const void *)node->settings : NULL;
 }
@@ -108,7 +108,7 @@ static MhoStatus find_inputs(const MhoNet *net, const char *name, const char *co
 
 static MhoStatus node_settings(MhoNode *node, const void *settings, size_t size, MhoError *error)
 {
-    const MhoModel *model = &node->layer->model;
+    const MhoDescriptor *model = &node->layer->descriptor;
 
     if (model->params_size > sizeof node->settings || (settings && size != model->params_size))
         return mho_fail(error, MHO_FAILED, "node '%s': %zu bytes of settings do not fit a %s layer", node->name, size,
@@ -117,7 +117,7 @@ static MhoStatus node_settings(MhoNode *node, const void *settings, size_t size,
         memcpy(node->settings, settings, size);
     else
         mho_params_default(model->params, model->n_params, node->settings);
-    const MhoStatus status = mho_model_check(model, node->settings, error);
+    const MhoStatus status = mho_descriptor_check(model, node->settings, error);
     if (status != MHO_OK)
         mho_fail_context(error, "node '%s'", node->name);
     return status;
@@ -142,7 +142,7 @@ MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const vo
     snprintf(node->name, sizeof node->name, "%s", name);
     memcpy(node->inputs, inputs, sizeof inputs);
     node->n_inputs = n_inputs;
-    const MhoModel *model = mho_registry_find(&mho_layer_registry, layer, error);
+    const MhoDescriptor *model = mho_registry_find(&mho_layer_registry, layer, error);
     if (!model)
         return mho_fail_context(error, "node '%s'", name);
     node->layer = (const MhoLayer *)(const void *)model; /* the model is the descriptor's first member */
@@ -214,12 +214,12 @@ static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *tot
 
 static MhoStatus check_share(const MhoNet *net, int i, MhoError *error)
 {
-    const MhoQuantizerSettings *quantizer = mho_node_quantizer(&net->nodes[i]);
+    const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(&net->nodes[i]);
 
     if (!quantizer || !quantizer->share[0])
         return MHO_OK;
     const int owner = mho_net_find(net, quantizer->share);
-    const MhoQuantizerSettings *shared = owner >= 0 && owner < i ? mho_node_quantizer(&net->nodes[owner]) : NULL;
+    const MhoFakeQuantSettings *shared = owner >= 0 && owner < i ? mho_node_fake_quant(&net->nodes[owner]) : NULL;
     if (!shared || shared->share[0])
         return mho_fail(error, MHO_USAGE,
                         "node '%s': share = '%s' must name an earlier quantizer that has a scale of its own",
@@ -230,7 +230,7 @@ static MhoStatus check_share(const MhoNet *net, int i, MhoError *error)
 static bool quantizer_codes(const MhoNet *net, int node, int *source)
 {
     *source = mho_net_code_source(net, node);
-    return *source >= 0 && mho_node_quantizer(&net->nodes[*source]);
+    return *source >= 0 && mho_node_fake_quant(&net->nodes[*source]);
 }
 
 /* Codes can be added only when one step of both means the same. */
@@ -358,8 +358,8 @@ MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, Mho
     for (int k = 0; k < node->n_inputs; k++)
         inputs[k] = rebuild->made->nodes[rebuild->map[node->inputs[k]]].name;
     const MhoStatus status =
-        mho_net_add(rebuild->made, node->name, node->layer->model.name, settings ? settings : node->settings,
-                    node->layer->model.params_size, inputs[0], inputs[1], error);
+        mho_net_add(rebuild->made, node->name, node->layer->descriptor.name, settings ? settings : node->settings,
+                    node->layer->descriptor.params_size, inputs[0], inputs[1], error);
     if (status == MHO_OK)
         rebuild->map[i] = (int)rebuild->made->n_nodes - 1;
     return status;

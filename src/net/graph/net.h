@@ -54,12 +54,12 @@ typedef struct MhoNet {
 /* A layer kind: geometry and arrays. Its float forward and backward are in net/fakequant/fakequant.h, its form on codes in
  * net/lowered/lower.h. */
 typedef struct MhoLayer {
-    MhoModel model; /* settings table */
+    MhoDescriptor descriptor; /* settings table */
     int n_inputs;
     MhoStatus (*shape)(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error);
     /* Fill names, shapes and flags of the node's arrays (value stays NULL); inputs' shapes given. NULL: none. */
     size_t (*arrays)(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays);
-    const struct MhoPassLayer *pass; /* float / fake-quant forward and backward */
+    const struct MhoFakeQuantLayer *pass; /* float / fake-quant forward and backward */
 } MhoLayer;
 
 extern const MhoRegistry mho_layer_registry; /* input conv dense pool add batchnorm relu quantizer */
@@ -81,11 +81,11 @@ typedef struct MhoConvSettings {
 typedef enum MhoPoolKind { MHO_POOL_MAX, MHO_POOL_AVERAGE, MHO_POOL_GLOBAL } MhoPoolKind;
 typedef struct MhoPoolSettings { int kind, window, stride, pad; } MhoPoolSettings;
 typedef struct MhoBatchnormSettings { double epsilon; double momentum; } MhoBatchnormSettings;
-typedef struct MhoQuantizerSettings {
+typedef struct MhoFakeQuantSettings {
     int bits, lower;                /* lower: -1 signed, 0 with built-in ReLU */
     char policy[MHO_TEXT_MAX];
     char share[MHO_TEXT_MAX];       /* name of the quantizer whose log_scale this one uses; "": its own */
-} MhoQuantizerSettings;
+} MhoFakeQuantSettings;
 
 /* Build by hand: create, add nodes in order (inputs by name), finish. Errors name the node. */
 MhoStatus mho_net_create(const char *name, MhoNet **net, MhoError *error) MHO_CHECKED;
@@ -102,7 +102,7 @@ bool mho_node_is(const MhoNode *node, const char *kind);
 /* Settings of a conv or dense node, of a pool, of a quantizer; NULL for other kinds. */
 const MhoConvSettings *mho_node_conv(const MhoNode *node);
 const MhoPoolSettings *mho_node_pool(const MhoNode *node);
-const MhoQuantizerSettings *mho_node_quantizer(const MhoNode *node);
+const MhoFakeQuantSettings *mho_node_fake_quant(const MhoNode *node);
 
 /* Named builders: lenet, allconv (small, 3x3 all-convolutional), resnet20. Float nets with batch norm and ReLU, weights
  * drawn (He) from seed. */

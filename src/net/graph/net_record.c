@@ -49,7 +49,7 @@ static const char *node_text(const MhoNet *net, const MhoNode *node, int column)
     if (column == 0)
         return node->name;
     if (column == 1)
-        return node->layer->model.name;
+        return node->layer->descriptor.name;
     return column - 2 < node->n_inputs ? net->nodes[node->inputs[column - 2]].name : "";
 }
 
@@ -134,7 +134,7 @@ static MhoStatus write_codes(const MhoNet *net, int i, MhoRecord *layer, MhoErro
 static MhoStatus write_layer(const MhoNet *net, int i, MhoRecord *layers, MhoError *error)
 {
     const MhoNode *node = &net->nodes[i];
-    const MhoModel *model = &node->layer->model;
+    const MhoDescriptor *model = &node->layer->descriptor;
     MhoRecord *layer;
     MhoStatus status = mho_record_child(layers, node->name, &layer, error);
 
@@ -249,7 +249,7 @@ static bool attribute_as_text(const MhoAttribute *attribute, const MhoParam *par
 }
 
 /* Settings from the layer's attributes; what a file does not say keeps its default. */
-static MhoStatus read_settings(const Reading *reading, const char *node, const MhoModel *model, const MhoRecord *layer,
+static MhoStatus read_settings(const Reading *reading, const char *node, const MhoDescriptor *model, const MhoRecord *layer,
                                void *settings, MhoError *error)
 {
     mho_params_default(model->params, model->n_params, settings);
@@ -300,7 +300,7 @@ static MhoStatus read_node(Reading *reading, size_t row, MhoError *error)
 {
     const char *name = cell(reading, 0, row), *kind = cell(reading, 1, row);
     _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
-    const MhoModel *model = mho_registry_find(&mho_layer_registry, kind, error);
+    const MhoDescriptor *model = mho_registry_find(&mho_layer_registry, kind, error);
 
     if (!model) {
         mho_fail_context(error, "node '%.47s'", name);
@@ -357,7 +357,7 @@ static MhoStatus check_arrays(const Reading *reading, MhoNode *node, MhoError *e
         const char *name = layer->arrays[i]->name;
         if (strcmp(name, "codes") != 0 && !mho_node_array(node, name))
             return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%.60s' is no array of this %s layer", reading->file,
-                            node->name, name, node->layer->model.name);
+                            node->name, name, node->layer->descriptor.name);
     }
     return MHO_OK;
 }

@@ -32,7 +32,7 @@ MhoStatus mho_policy_find(const char *name, MhoPolicy *policy, MhoError *error)
 MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error)
 {
     const MhoConvSettings *conv = mho_node_conv(node);
-    const MhoStatus status = mho_policy_find(conv ? conv->policy : mho_node_quantizer(node)->policy, policy, error);
+    const MhoStatus status = mho_policy_find(conv ? conv->policy : mho_node_fake_quant(node)->policy, policy, error);
 
     if (status != MHO_OK)
         mho_fail_context(error, "node '%s'", node->name);
@@ -56,17 +56,17 @@ MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n
         return status;
     if (bits < policy.quantizer->min_bits || bits > policy.quantizer->max_bits)
         return mho_fail(error, MHO_USAGE, "node '%s': quantizer '%s' takes %d to %d bits, not %d", node->name,
-                        policy.quantizer->model.name, policy.quantizer->min_bits, policy.quantizer->max_bits, bits);
+                        policy.quantizer->descriptor.name, policy.quantizer->min_bits, policy.quantizer->max_bits, bits);
     if ((policy.quantizer->normalizes_signed || policy.quantizer->table) && lower < 0 && !mho_node_conv(node))
         return mho_fail(error, MHO_USAGE,
                         "node '%s': quantizer '%s' has no signed activations, only weights and activations behind a "
                         "ReLU",
-                         node->name, policy.quantizer->model.name);
+                         node->name, policy.quantizer->descriptor.name);
     if (policy.quantizer->nonuniform && !policy.quantizer->table && !mho_node_conv(node))
         return mho_fail(error, MHO_USAGE,
                         "node '%s': quantizer '%s' is for weights; activations take a uniform one "
                         "(--set quant.activation.name=fqconv)",
-                        node->name, policy.quantizer->model.name);
+                        node->name, policy.quantizer->descriptor.name);
     *n = policy.quantizer->full_scale(policy.params, bits, lower);
     return MHO_OK;
 }
@@ -74,7 +74,7 @@ MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n
 MhoStatus mho_policy_check(const MhoNode *node, MhoError *error)
 {
     const MhoConvSettings *conv = mho_node_conv(node);
-    const MhoQuantizerSettings *quantizer = mho_node_quantizer(node);
+    const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(node);
     int n;
 
     if (conv && conv->bits > 0)
@@ -87,12 +87,12 @@ int mho_net_code_source(const MhoNet *net, int node)
     while (mho_node_is_max_pool(&net->nodes[node]))
         node = net->nodes[node].inputs[0];
     const MhoNode *source = &net->nodes[node];
-    return mho_node_is(source, "input") || mho_node_quantizer(source) ? node : -1;
+    return mho_node_is(source, "input") || mho_node_fake_quant(source) ? node : -1;
 }
 
 int mho_net_scale_owner(const MhoNet *net, int quantizer)
 {
-    const MhoQuantizerSettings *settings = mho_node_quantizer(&net->nodes[quantizer]);
+    const MhoFakeQuantSettings *settings = mho_node_fake_quant(&net->nodes[quantizer]);
 
     return settings && settings->share[0] ? mho_net_find(net, settings->share) : quantizer;
 }
@@ -108,7 +108,7 @@ MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signe
                         "node '%s' is not quantized: its output is no codes; quantize the network first "
                         "(--set quant.weight.bits=8 --set quant.activation.bits=8)",
                         net->nodes[node].name);
-    const MhoQuantizerSettings *quantizer = mho_node_quantizer(&net->nodes[source]);
+    const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(&net->nodes[source]);
     if (!quantizer)
         return MHO_OK;
     *is_signed = quantizer->lower < 0;
@@ -117,7 +117,7 @@ MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signe
 
 MhoStatus mho_net_table(const MhoNet *net, int node, uint8_t *table, bool *has_table, MhoError *error)
 {
-    const MhoQuantizerSettings *settings = mho_node_quantizer(&net->nodes[node]);
+    const MhoFakeQuantSettings *settings = mho_node_fake_quant(&net->nodes[node]);
     MhoPolicy policy;
 
     *has_table = false;
@@ -173,7 +173,7 @@ MhoStatus mho_net_scale(const MhoNet *net, int node, double *scale, MhoError *er
         *scale = 1.0 / ((const MhoInputSettings *)(const void *)source->settings)->divisor / windows;
         return MHO_OK;
     }
-    if (!mho_node_quantizer(source))
+    if (!mho_node_fake_quant(source))
         return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: its output has no scale", source->name);
     const MhoStatus status = quantizer_step(net, node, scale, error);
     *scale /= windows;
@@ -223,7 +223,7 @@ static MhoStatus source_affine(const MhoNet *net, int source, Affine *affine, Mh
     if (mho_node_conv(node))
         return weighted_affine(net, source, affine, error);
     /* additions and pools store sums of codes: what they read must be codes */
-    for (int k = 0; k < node->n_inputs && !mho_node_quantizer(node); k++)
+    for (int k = 0; k < node->n_inputs && !mho_node_fake_quant(node); k++)
         if (mho_net_code_source(net, node->inputs[k]) < 0)
             return mho_fail(error, MHO_USAGE, "node '%s' reads '%s', which is not quantized "
                             "(--set quant.activation.bits=8)", node->name, net->nodes[node->inputs[k]].name);
@@ -275,7 +275,7 @@ static MhoStatus target_step(const MhoNet *net, int target, bool relu, double *s
     int n;
 
     *step = 1.0;
-    requant->is_logits = !mho_node_quantizer(&net->nodes[target]);
+    requant->is_logits = !mho_node_fake_quant(&net->nodes[target]);
     requant->low = requant->high = 0;
     if (requant->is_logits)
         return MHO_OK;
@@ -298,7 +298,7 @@ MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, Mho
     MhoStatus status = MHO_OK;
 
     requant->source = target;
-    if (mho_node_quantizer(node))
+    if (mho_node_fake_quant(node))
         status = find_source(net, node->inputs[0], &requant->source, &batchnorm, &relu, error);
     else if (!mho_node_is(node, "dense"))
         return mho_fail(error, MHO_USAGE, "node '%s': neither a quantizer nor the classifier", node->name);

@@ -11,14 +11,14 @@ static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config
                                   int threads, MhoNet *made, MhoError *error)
 {
     MhoChipConfig calibrated = *config;
-    MhoProgram *program = NULL;
+    MhoLoweredNet *program = NULL;
     MhoPlan *plan = NULL;
-    MhoStatus status = mho_program_create(net, &program, error);
+    MhoStatus status = mho_lowered_net_create(net, &program, error);
 
     calibrated.chip.range = MHO_RANGE_CALIBRATED;
     calibrated.chip.calibrate = MHO_CALIBRATE_IDEAL;
     if (status == MHO_OK)
-        status = mho_program_plan(program, &calibrated, images, n, threads, &plan, error);
+        status = mho_lowered_net_plan(program, &calibrated, images, n, threads, &plan, error);
     for (size_t m = 0; status == MHO_OK && m < program->n_matrices; m++) {
         const int node = mho_net_find(net, program->matrices[m].name);
         const MhoLayerPlan layer = mho_plan_layer(plan, m);
@@ -28,7 +28,7 @@ static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config
                 (float)mho_ln((double)layer.step * layer.largest_code);
     }
     mho_plan_destroy(plan);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     return status;
 }
 

@@ -29,11 +29,11 @@ static const MhoParam noise_params[] = {
     NOISE_REAL(weight, "Gaussian noise on weight codes in a trial (uniq, kmeans: steps of their 16-bit grid)"),
     NOISE_REAL(activation, "Gaussian noise on the codes of the image and of every quantizer"),
     NOISE_REAL(sum, "Gaussian noise on sums before rounding, in steps of the output's codes"),
-    {"draw", MHO_CHOICE, offsetof(MhoNoiseParams, draw), MHO_NOISE_PER_CHIP, 0, 1, "",
+    {"draw", MHO_CHOICE, offsetof(MhoNoiseParams, draw), MHO_CODE_NOISE_PER_CHIP, 0, 1, "",
      "weight noise: one draw that a chip keeps, or a fresh one for every image", draw_choices, NULL},
 };
 
-const MhoModel mho_noise_model = {
+const MhoDescriptor mho_noise_descriptor = {
     .name = "noise",
     .summary = "noise on codes instead of a chip",
     .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356",
@@ -42,7 +42,7 @@ const MhoModel mho_noise_model = {
     .n_params = sizeof noise_params / sizeof *noise_params,
 };
 
-const char *mho_noise_on(const MhoNoiseParams *noise)
+const char *mho_code_noise_key(const MhoNoiseParams *noise)
 {
     return noise->weight > 0.0 ? "weight" : noise->activation > 0.0 ? "activation" : noise->sum > 0.0 ? "sum" : NULL;
 }
@@ -55,7 +55,7 @@ typedef struct NoisyMatrix {
 } NoisyMatrix;
 
 typedef struct NoisyNet {
-    const MhoProgram *program;
+    const MhoLoweredNet *program;
     const MhoCodeNoise *noise;
     NoisyMatrix *matrices;
     size_t n_gathered, n_sums, n_weights, n_outputs, n_normals; /* largest of all layers */
@@ -114,7 +114,7 @@ static void add_weight_noise(const NoisyNet *net, size_t l, uint32_t image, floa
 
 static void carve_net(NoisyNet *net)
 {
-    const MhoProgram *program = net->program;
+    const MhoLoweredNet *program = net->program;
 
     net->matrices = mho_arena_take(&net->arena, program->n_matrices, sizeof *net->matrices);
     net->n_normals = net->pixels = shape_size(program->input);
@@ -345,11 +345,11 @@ static void run_images(const NoisyNet *net, const uint8_t *images, size_t n_imag
     }
 }
 
-static MhoStatus check(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
+static MhoStatus check(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
                        uint32_t image0, MhoError *error)
 {
     const double sigma[] = {noise->weight, noise->activation, noise->sum};
-    const MhoStatus status = mho_walk_check(program, images, n, error);
+    const MhoStatus status = mho_lowered_net_check(program, images, n, error);
 
     if (status != MHO_OK)
         return status;
@@ -364,7 +364,7 @@ static MhoStatus check(const MhoProgram *program, const MhoCodeNoise *noise, con
     return MHO_OK;
 }
 
-MhoStatus mho_noisy_run(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
+MhoStatus mho_code_noise_run(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
                         uint32_t image0, int threads, float *logits, MhoError *error)
 {
     MhoStatus status = check(program, noise, images, n, image0, error);
@@ -373,7 +373,7 @@ MhoStatus mho_noisy_run(const MhoProgram *program, const MhoCodeNoise *noise, co
         return status;
     if (noise->weight == 0.0 && noise->activation == 0.0 && noise->sum == 0.0)
         return mho_integer_run(program, images, n, threads, logits, NULL, error);
-    const int n_threads = mho_walk_threads(threads, n);
+    const int n_threads = mho_image_threads(threads, n);
     Scratch *scratch = calloc((size_t)n_threads, sizeof *scratch);
     NoisyNet net = {.program = program, .noise = noise, .image0 = image0};
     if (!scratch)

@@ -10,7 +10,7 @@
 #include "kernels/clones.h"
 #include "net/lowered/executor_internal.h"
 
-size_t mho_walk_totals(const MhoProgram *program)
+size_t mho_step_totals(const MhoLoweredNet *program)
 {
     size_t widest = 0;
 
@@ -22,7 +22,7 @@ size_t mho_walk_totals(const MhoProgram *program)
     return MHO_STEP_BLOCK * widest;
 }
 
-const uint8_t *mho_walk_input(const MhoWalk *walk, const MhoStep *step, int k, bool *is_signed)
+const uint8_t *mho_step_input(const MhoImageRun *walk, const MhoStep *step, int k, bool *is_signed)
 {
     const int from = step->inputs[k];
 
@@ -30,26 +30,26 @@ const uint8_t *mho_walk_input(const MhoWalk *walk, const MhoStep *step, int k, b
     return from < 0 ? walk->image : walk->codes + walk->program->codes_offset[from];
 }
 
-uint8_t *mho_walk_output(const MhoWalk *walk, size_t s)
+uint8_t *mho_step_output(const MhoImageRun *walk, size_t s)
 {
     return walk->program->steps[s].is_logits ? NULL : walk->codes + walk->program->codes_offset[s];
 }
 
-int mho_walk_threads(int threads, size_t n_images)
+int mho_image_threads(int threads, size_t n_images)
 {
     const int wanted = threads > 0 ? threads : omp_get_max_threads();
 
     return n_images < (size_t)wanted ? (n_images > 0 ? (int)n_images : 1) : wanted;
 }
 
-MhoStatus mho_walk_check(const MhoProgram *program, const uint8_t *images, size_t n, MhoError *error)
+MhoStatus mho_lowered_net_check(const MhoLoweredNet *program, const uint8_t *images, size_t n, MhoError *error)
 {
     if (!program || program->n_steps == 0 || (!images && n > 0))
         return mho_fail(error, MHO_USAGE, "a network cannot run without steps and images");
     return MHO_OK;
 }
 
-bool mho_walk_reads_first(const MhoProgram *program, size_t s)
+bool mho_step_reads_matrix_first(const MhoLoweredNet *program, size_t s)
 {
     for (size_t before = 0; before < s; before++)
         if (program->steps[before].kind == MHO_STEP_MATRIX && program->steps[before].matrix == program->steps[s].matrix)
@@ -139,7 +139,7 @@ static void pool_sum(const MhoStep *step, const uint8_t *codes, bool is_signed, 
 }
 
 /* Sum of one or two tensors of codes, position by position. */
-static void sum_codes(const MhoWalk *walk, const MhoStep *step, uint8_t *out)
+static void sum_codes(const MhoImageRun *walk, const MhoStep *step, uint8_t *out)
 {
     const size_t c = (size_t)step->shape.c, positions = (size_t)step->shape.h * (size_t)step->shape.w;
 
@@ -149,7 +149,7 @@ static void sum_codes(const MhoWalk *walk, const MhoStep *step, uint8_t *out)
         memset(walk->totals, 0, P * c * sizeof *walk->totals);
         for (int k = 0; k < step->n_inputs; k++) {
             bool is_signed;
-            const uint8_t *codes = mho_walk_input(walk, step, k, &is_signed);
+            const uint8_t *codes = mho_step_input(walk, step, k, &is_signed);
 
             add_codes(P * c, codes + first * c, is_signed, walk->totals);
         }
@@ -158,12 +158,12 @@ static void sum_codes(const MhoWalk *walk, const MhoStep *step, uint8_t *out)
     }
 }
 
-void mho_walk_digital(const MhoWalk *walk, size_t s)
+void mho_run_digital_step(const MhoImageRun *walk, size_t s)
 {
     const MhoStep *step = &walk->program->steps[s];
-    uint8_t *out = mho_walk_output(walk, s);
+    uint8_t *out = mho_step_output(walk, s);
     bool is_signed;
-    const uint8_t *codes = mho_walk_input(walk, step, 0, &is_signed);
+    const uint8_t *codes = mho_step_input(walk, step, 0, &is_signed);
 
     if (step->kind == MHO_STEP_MAX_POOL)
         pool_maximum(step, codes, is_signed, out);

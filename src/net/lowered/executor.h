@@ -10,7 +10,7 @@
 
 /* images (n, h, w, c) u8 -> logits (n, classes). codes: NULL, or (n, program->codes_size). threads <= 0: OpenMP's
  * default. */
-MhoStatus mho_integer_run(const MhoProgram *program, const uint8_t *images, size_t n, int threads, float *logits,
+MhoStatus mho_integer_run(const MhoLoweredNet *program, const uint8_t *images, size_t n, int threads, float *logits,
                           uint8_t *codes, MhoError *error) MHO_CHECKED;
 
 /* The same on a chip's state. image0: number of the first image in its set. meters: NULL or (n_matrices), added in
@@ -20,11 +20,11 @@ typedef struct MhoAnalogOptions {
     uint32_t image0;
     size_t measured;
     int threads;
-    MhoRangeProbe *probe;
+    MhoRangeObserver *probe;
     MhoLayerMeter *meters;
     uint8_t *codes;
 } MhoAnalogOptions;
-MhoStatus mho_analog_run(const MhoProgram *program, const MhoState *state, const uint8_t *images, size_t n,
+MhoStatus mho_analog_run(const MhoLoweredNet *program, const MhoChipState *state, const uint8_t *images, size_t n,
                          const MhoAnalogOptions *options, float *logits, MhoError *error) MHO_CHECKED;
 
 /* The network with Gaussian noise on its codes (FQ-Conv, Verhoef et al., arXiv:1912.09356): standard deviations in LSB
@@ -39,27 +39,27 @@ typedef struct MhoCodeNoise {
 } MhoCodeNoise;
 /* image0: number of the first image in its set. Without any noise: the integer executor's logits. USAGE for a standard
  * deviation outside 0 to 1e6. */
-MhoStatus mho_noisy_run(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
+MhoStatus mho_code_noise_run(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
                         uint32_t image0, int threads, float *logits, MhoError *error) MHO_CHECKED;
 
 /* The keys "noise.*" of a study. */
-typedef enum MhoNoiseDraw { MHO_NOISE_PER_CHIP, MHO_NOISE_PER_IMAGE } MhoNoiseDraw;
+typedef enum MhoCodeNoiseDraw { MHO_CODE_NOISE_PER_CHIP, MHO_CODE_NOISE_PER_IMAGE } MhoCodeNoiseDraw;
 typedef struct MhoNoiseParams {
     double weight, activation, sum; /* LSB */
-    int draw;                       /* MhoNoiseDraw: of the weights */
+    int draw;                       /* MhoCodeNoiseDraw: of the weights */
 } MhoNoiseParams;
-extern const MhoModel mho_noise_model; /* keys relative to "noise." */
+extern const MhoDescriptor mho_noise_descriptor; /* keys relative to "noise." */
 
 /* The first key with noise, without its "noise."; NULL: no noise. */
-const char *mho_noise_on(const MhoNoiseParams *noise);
+const char *mho_code_noise_key(const MhoNoiseParams *noise);
 
 /* A plan for this program on this configuration, with ADC steps of calibrate = ideal from training images. */
-MhoStatus mho_program_plan(const MhoProgram *program, const MhoChipConfig *config, const uint8_t *images,
+MhoStatus mho_lowered_net_plan(const MhoLoweredNet *program, const MhoChipConfig *config, const uint8_t *images,
                            size_t n_images, int threads, MhoPlan **plan, MhoError *error) MHO_CHECKED;
 /* Chip `number` in condition, calibrated (chip, state) and compensated as the plan asks. chip_cache: *chip is made when
  * NULL and kept. */
-MhoStatus mho_program_state(const MhoProgram *program, const MhoPlan *plan, uint32_t number, MhoCondition at,
-                            const uint8_t *images, size_t n_images, int threads, MhoChip **chip, MhoState **state,
+MhoStatus mho_lowered_net_state(const MhoLoweredNet *program, const MhoPlan *plan, uint32_t number, MhoCondition at,
+                            const uint8_t *images, size_t n_images, int threads, MhoChip **chip, MhoChipState **state,
                             MhoError *error) MHO_CHECKED;
 
 /* A copy of a quantized net (batch norm may stand) whose quantized layers all have adc_log_range: as it is where there

@@ -21,7 +21,7 @@ typedef struct PackedMatrix {
 } PackedMatrix;
 
 typedef struct IntegerNet {
-    const MhoProgram *program;
+    const MhoLoweredNet *program;
     PackedMatrix *matrices;
     float **a, **b; /* (steps) (groups, columns) of MATRIX steps */
     MhoArena arena;
@@ -55,7 +55,7 @@ static bool has_high(const MhoMatrix *m)
 
 static void carve_net(IntegerNet *net)
 {
-    const MhoProgram *program = net->program;
+    const MhoLoweredNet *program = net->program;
 
     net->matrices = mho_arena_take(&net->arena, program->n_matrices, sizeof *net->matrices);
     net->a = mho_arena_take(&net->arena, program->n_steps, sizeof *net->a);
@@ -123,7 +123,7 @@ static void spread_constants(const IntegerNet *net, size_t s)
     }
 }
 
-static MhoStatus net_prepare(const MhoProgram *program, IntegerNet *net, MhoError *error)
+static MhoStatus net_prepare(const MhoLoweredNet *program, IntegerNet *net, MhoError *error)
 {
     size_t largest = 0;
     MhoStatus status = MHO_OK;
@@ -154,7 +154,7 @@ static MhoStatus net_prepare(const MhoProgram *program, IntegerNet *net, MhoErro
     return status;
 }
 
-static void carve_scratch(const MhoProgram *program, bool own_codes, Scratch *scratch)
+static void carve_scratch(const MhoLoweredNet *program, bool own_codes, Scratch *scratch)
 {
     size_t rows = 0, columns = 0;
 
@@ -170,11 +170,11 @@ static void carve_scratch(const MhoProgram *program, bool own_codes, Scratch *sc
     scratch->sum = mho_arena_take(&scratch->arena, MHO_STEP_BLOCK * columns, sizeof *scratch->sum);
     scratch->total = mho_arena_take(&scratch->arena, MHO_STEP_BLOCK * columns, sizeof *scratch->total);
     scratch->out = mho_arena_take(&scratch->arena, MHO_STEP_BLOCK * columns, 1);
-    scratch->walk_totals = mho_arena_take(&scratch->arena, mho_walk_totals(program), sizeof *scratch->walk_totals);
+    scratch->walk_totals = mho_arena_take(&scratch->arena, mho_step_totals(program), sizeof *scratch->walk_totals);
     scratch->codes = mho_arena_take(&scratch->arena, own_codes ? program->codes_size : 0, 1);
 }
 
-static MhoStatus scratch_create(const MhoProgram *program, bool own_codes, Scratch *scratch, MhoError *error)
+static MhoStatus scratch_create(const MhoLoweredNet *program, bool own_codes, Scratch *scratch, MhoError *error)
 {
     *scratch = (Scratch){0};
     carve_scratch(program, own_codes, scratch);
@@ -227,7 +227,7 @@ static void multiply(const PackedMatrix *packed, size_t group, size_t P, Scratch
 }
 
 /* Totals of P positions of one group to codes or logits; k0: its first channel. */
-static void write_out(const MhoWalk *walk, size_t s, const PackedMatrix *packed, const float *a, const float *b,
+static void write_out(const MhoImageRun *walk, size_t s, const PackedMatrix *packed, const float *a, const float *b,
                       size_t first, size_t P, size_t k0, Scratch *scratch)
 {
     const MhoStep *step = &walk->program->steps[s];
@@ -245,15 +245,15 @@ static void write_out(const MhoWalk *walk, size_t s, const PackedMatrix *packed,
     mho_kernels()->requantize(P, packed->columns, scratch->total, a, b, step->low, step->high, scratch->out);
     mho_step_look_up(step, P * packed->columns, scratch->out);
     for (size_t p = 0; p < P; p++)
-        memcpy(mho_walk_output(walk, s) + (first + p) * channels + k0, scratch->out + p * packed->columns, cols);
+        memcpy(mho_step_output(walk, s) + (first + p) * channels + k0, scratch->out + p * packed->columns, cols);
 }
 
-static void run_matrix(const IntegerNet *net, const MhoWalk *walk, size_t s, Scratch *scratch)
+static void run_matrix(const IntegerNet *net, const MhoImageRun *walk, size_t s, Scratch *scratch)
 {
     const MhoStep *step = &net->program->steps[s];
     const PackedMatrix *packed = &net->matrices[step->matrix];
     bool is_signed;
-    const uint8_t *codes = mho_walk_input(walk, step, 0, &is_signed);
+    const uint8_t *codes = mho_step_input(walk, step, 0, &is_signed);
     MhoGather geometry = step->gather;
 
     for (size_t g = 0; g < packed->matrix->groups; g++, geometry.c_first += geometry.c_count)
@@ -267,26 +267,26 @@ static void run_matrix(const IntegerNet *net, const MhoWalk *walk, size_t s, Scr
         }
 }
 
-static void run_image(const IntegerNet *net, const MhoWalk *walk, Scratch *scratch)
+static void run_image(const IntegerNet *net, const MhoImageRun *walk, Scratch *scratch)
 {
     for (size_t s = 0; s < net->program->n_steps; s++) {
         if (net->program->steps[s].kind == MHO_STEP_MATRIX)
             run_matrix(net, walk, s, scratch);
         else
-            mho_walk_digital(walk, s);
+            mho_run_digital_step(walk, s);
     }
 }
 
 static void run_images(const IntegerNet *net, const uint8_t *images, size_t n_images, int threads, float *logits,
                        uint8_t *codes, Scratch *scratch)
 {
-    const MhoProgram *program = net->program;
+    const MhoLoweredNet *program = net->program;
     const size_t pixels = (size_t)program->input.h * (size_t)program->input.w * (size_t)program->input.c;
 
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t n = 0; n < n_images; n++) {
         Scratch *own = &scratch[omp_get_thread_num()];
-        const MhoWalk walk = {.program = program,
+        const MhoImageRun walk = {.program = program,
                               .image = images + n * pixels,
                               .codes = codes ? codes + n * program->codes_size : own->codes,
                               .logits = logits + n * (size_t)program->n_classes,
@@ -296,14 +296,14 @@ static void run_images(const IntegerNet *net, const uint8_t *images, size_t n_im
     }
 }
 
-MhoStatus mho_integer_run(const MhoProgram *program, const uint8_t *images, size_t n, int threads, float *logits,
+MhoStatus mho_integer_run(const MhoLoweredNet *program, const uint8_t *images, size_t n, int threads, float *logits,
                           uint8_t *codes, MhoError *error)
 {
-    MhoStatus status = mho_walk_check(program, images, n, error);
+    MhoStatus status = mho_lowered_net_check(program, images, n, error);
 
     if (status != MHO_OK || n == 0)
         return status;
-    const int n_threads = mho_walk_threads(threads, n);
+    const int n_threads = mho_image_threads(threads, n);
     Scratch *scratch = calloc((size_t)n_threads, sizeof *scratch);
     IntegerNet net = {.program = program};
     if (!scratch)

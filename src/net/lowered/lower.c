@@ -17,7 +17,7 @@ enum { STEP_IMAGE = -1, STEP_NONE = -2, CODE_MAX = 255, SIGNED_CODE_MAX = 127 };
 /* Where the outputs of the nodes stand in the program that is being made. */
 typedef struct Lowering {
     const MhoNet *net;
-    MhoProgram *program;
+    MhoLoweredNet *program;
     int *step_of;      /* (n_nodes) step that writes the node's codes, STEP_IMAGE or STEP_NONE */
     size_t *matrix_of; /* (n_nodes) of weighted nodes */
 } Lowering;
@@ -26,11 +26,11 @@ static bool writes_step(const MhoNet *net, size_t i)
 {
     const MhoNode *node = &net->nodes[i];
 
-    return mho_node_quantizer(node) || mho_node_is_max_pool(node) || (mho_node_conv(node) && i + 1 == net->n_nodes);
+    return mho_node_fake_quant(node) || mho_node_is_max_pool(node) || (mho_node_conv(node) && i + 1 == net->n_nodes);
 }
 
 /* Count steps and matrices and plan every array of the program. */
-static void plan_program(const MhoNet *net, MhoProgram *program)
+static void plan_program(const MhoNet *net, MhoLoweredNet *program)
 {
     MhoArena *memory = &program->memory;
 
@@ -129,7 +129,7 @@ MhoStatus mho_net_matrix(const MhoNet *net, int i, int16_t *order, int16_t *code
 
 static MhoStatus lower_matrix(Lowering *lowering, size_t i, MhoError *error)
 {
-    MhoProgram *program = lowering->program;
+    MhoLoweredNet *program = lowering->program;
     MhoNode *node = &lowering->net->nodes[i];
     const size_t n = mho_node_array(node, "weight")->n, c = (size_t)node->shape.c;
 
@@ -147,7 +147,7 @@ static MhoStatus lower_matrix(Lowering *lowering, size_t i, MhoError *error)
 /* The next step, writing the codes (or logits) of node i. */
 static MhoStep *next_step(Lowering *lowering, size_t i, MhoStepKind kind, size_t geometry)
 {
-    MhoProgram *program = lowering->program;
+    MhoLoweredNet *program = lowering->program;
     const MhoNode *node = &lowering->net->nodes[i], *source = &lowering->net->nodes[geometry];
     MhoStep *step = &program->steps[program->n_steps];
 
@@ -172,7 +172,7 @@ static MhoStatus step_input(const Lowering *lowering, MhoStep *step, int node, M
     return MHO_OK;
 }
 
-static void count_codes(MhoProgram *program, const MhoStep *step)
+static void count_codes(MhoLoweredNet *program, const MhoStep *step)
 {
     program->codes_size += (size_t)step->shape.h * (size_t)step->shape.w * (size_t)step->shape.c;
 }
@@ -268,7 +268,7 @@ static MhoStatus lower_node(Lowering *lowering, size_t i, MhoError *error)
     return mho_node_pool(node) ? lower_max_pool(lowering, i, error) : lower_output(lowering, i, error);
 }
 
-static MhoStatus lower_net(const MhoNet *net, MhoProgram *program, MhoError *error)
+static MhoStatus lower_net(const MhoNet *net, MhoLoweredNet *program, MhoError *error)
 {
     Lowering lowering = {.net = net, .program = program, .step_of = calloc(net->n_nodes, sizeof(int)),
                          .matrix_of = calloc(net->n_nodes, sizeof(size_t))};
@@ -283,9 +283,9 @@ static MhoStatus lower_net(const MhoNet *net, MhoProgram *program, MhoError *err
     return status;
 }
 
-MhoStatus mho_program_create(const MhoNet *net, MhoProgram **program, MhoError *error)
+MhoStatus mho_lowered_net_create(const MhoNet *net, MhoLoweredNet **program, MhoError *error)
 {
-    MhoProgram *made = calloc(1, sizeof *made);
+    MhoLoweredNet *made = calloc(1, sizeof *made);
 
     *program = NULL;
     if (!made)
@@ -304,11 +304,11 @@ MhoStatus mho_program_create(const MhoNet *net, MhoProgram **program, MhoError *
     if (status == MHO_OK)
         *program = made;
     else
-        mho_program_destroy(made);
+        mho_lowered_net_destroy(made);
     return status;
 }
 
-void mho_program_destroy(MhoProgram *program)
+void mho_lowered_net_destroy(MhoLoweredNet *program)
 {
     if (!program)
         return;

@@ -32,7 +32,7 @@ typedef struct MhoStep {
     bool is_logits;           /* last step: logits = fma(sum, a, b), no rounding */
 } MhoStep;
 
-typedef struct MhoProgram {
+typedef struct MhoLoweredNet {
     MhoStep *steps;
     size_t n_steps;
     MhoMatrix *matrices;
@@ -42,11 +42,11 @@ typedef struct MhoProgram {
     size_t codes_size;        /* bytes of all steps' outputs for one image; step s writes at codes_offset[s] */
     size_t *codes_offset;
     MhoArena memory;          /* everything above */
-} MhoProgram;
+} MhoLoweredNet;
 
 /* Lower a quantized net; owns everything in it. USAGE error names the first node that is not quantized, with the remedy
  * (--set quant.weight.bits=8 ...). */
-MhoStatus mho_program_create(const MhoNet *net, MhoProgram **program, MhoError *error) MHO_CHECKED;
-void mho_program_destroy(MhoProgram *program);
+MhoStatus mho_lowered_net_create(const MhoNet *net, MhoLoweredNet **program, MhoError *error) MHO_CHECKED;
+void mho_lowered_net_destroy(MhoLoweredNet *program);
 
 #endif

@@ -13,8 +13,8 @@ static const MhoCondition fresh = {.t = 0.0, .temperature = 298.15};
 #define CALIBRATION_IMAGE UINT32_C(0x80000000) /* test images are numbered from 0 */
 
 /* Record the sums of training images on a state. */
-static MhoStatus probe_state(const MhoProgram *program, const MhoState *state, const uint8_t *images, size_t n,
-                             int threads, MhoRangeProbe *probe, MhoError *error)
+static MhoStatus probe_state(const MhoLoweredNet *program, const MhoChipState *state, const uint8_t *images, size_t n,
+                             int threads, MhoRangeObserver *probe, MhoError *error)
 {
     const MhoAnalogOptions options = {.image0 = CALIBRATION_IMAGE, .threads = threads, .probe = probe};
 
@@ -30,37 +30,37 @@ static MhoStatus probe_state(const MhoProgram *program, const MhoState *state, c
 }
 
 /* A new probe with the sums of a fresh chip. */
-static MhoStatus probe_chip(const MhoProgram *program, const MhoChip *chip, const uint8_t *images, size_t n,
-                            int threads, MhoRangeProbe **probe, MhoError *error)
+static MhoStatus probe_chip(const MhoLoweredNet *program, const MhoChip *chip, const uint8_t *images, size_t n,
+                            int threads, MhoRangeObserver **probe, MhoError *error)
 {
-    MhoState *state = NULL;
-    MhoStatus status = mho_range_probe_create(program->n_matrices, probe, error);
+    MhoChipState *state = NULL;
+    MhoStatus status = mho_range_observer_create(program->n_matrices, probe, error);
 
     if (status == MHO_OK)
-        status = mho_state_create(chip, fresh, &state, error);
+        status = mho_chip_state_create(chip, fresh, &state, error);
     if (status == MHO_OK)
         status = probe_state(program, state, images, n, threads, *probe, error);
-    mho_state_destroy(state);
+    mho_chip_state_destroy(state);
     return status;
 }
 
-static MhoStatus calibrate_plan(const MhoProgram *program, MhoPlan *plan, const uint8_t *images, size_t n, int threads,
+static MhoStatus calibrate_plan(const MhoLoweredNet *program, MhoPlan *plan, const uint8_t *images, size_t n, int threads,
                                 MhoError *error)
 {
     MhoChip *ideal = NULL;
-    MhoRangeProbe *probe = NULL;
+    MhoRangeObserver *probe = NULL;
     MhoStatus status = mho_chip_create_ideal(plan, &ideal, error);
 
     if (status == MHO_OK)
         status = probe_chip(program, ideal, images, n, threads, &probe, error);
     if (status == MHO_OK)
         status = mho_plan_calibrate(plan, probe, error);
-    mho_range_probe_destroy(probe);
+    mho_range_observer_destroy(probe);
     mho_chip_destroy(ideal);
     return status;
 }
 
-MhoStatus mho_program_plan(const MhoProgram *program, const MhoChipConfig *config, const uint8_t *images,
+MhoStatus mho_lowered_net_plan(const MhoLoweredNet *program, const MhoChipConfig *config, const uint8_t *images,
                            size_t n_images, int threads, MhoPlan **plan, MhoError *error)
 {
     MhoPlan *made = NULL;
@@ -78,10 +78,10 @@ MhoStatus mho_program_plan(const MhoProgram *program, const MhoChipConfig *confi
 }
 
 /* A chip, calibrated just after programming where the plan asks for that. */
-static MhoStatus make_chip(const MhoProgram *program, const MhoPlan *plan, uint32_t number, const uint8_t *images,
+static MhoStatus make_chip(const MhoLoweredNet *program, const MhoPlan *plan, uint32_t number, const uint8_t *images,
                            size_t n, int threads, MhoChip **chip, MhoError *error)
 {
-    MhoRangeProbe *probe = NULL;
+    MhoRangeObserver *probe = NULL;
     MhoChip *made = NULL;
     MhoStatus status = mho_chip_create(plan, number, &made, error);
 
@@ -90,7 +90,7 @@ static MhoStatus make_chip(const MhoProgram *program, const MhoPlan *plan, uint3
         if (status == MHO_OK)
             status = mho_chip_calibrate(made, probe, error);
     }
-    mho_range_probe_destroy(probe);
+    mho_range_observer_destroy(probe);
     if (status == MHO_OK)
         *chip = made;
     else
@@ -98,43 +98,43 @@ static MhoStatus make_chip(const MhoProgram *program, const MhoPlan *plan, uint3
     return status;
 }
 
-static MhoStatus calibrate_state(const MhoProgram *program, MhoState *state, const uint8_t *images, size_t n,
+static MhoStatus calibrate_state(const MhoLoweredNet *program, MhoChipState *state, const uint8_t *images, size_t n,
                                  int threads, MhoError *error)
 {
-    MhoRangeProbe *probe = NULL;
-    MhoStatus status = mho_range_probe_create(program->n_matrices, &probe, error);
+    MhoRangeObserver *probe = NULL;
+    MhoStatus status = mho_range_observer_create(program->n_matrices, &probe, error);
 
     if (status == MHO_OK)
         status = probe_state(program, state, images, n, threads, probe, error);
     if (status == MHO_OK)
-        status = mho_state_calibrate(state, probe, error);
-    mho_range_probe_destroy(probe);
+        status = mho_chip_state_calibrate(state, probe, error);
+    mho_range_observer_destroy(probe);
     return status;
 }
 
-static MhoStatus compensate(const MhoPlan *plan, MhoState *state, MhoError *error)
+static MhoStatus compensate(const MhoPlan *plan, MhoChipState *state, MhoError *error)
 {
-    MhoRun *run = NULL;
-    MhoStatus status = mho_run_create(plan, &run, error);
+    MhoWorkspace *run = NULL;
+    MhoStatus status = mho_workspace_create(plan, &run, error);
 
     if (status == MHO_OK)
-        status = mho_state_compensate(state, run, error);
-    mho_run_destroy(run);
+        status = mho_chip_state_compensate(state, run, error);
+    mho_workspace_destroy(run);
     return status;
 }
 
-MhoStatus mho_program_state(const MhoProgram *program, const MhoPlan *plan, uint32_t number, MhoCondition at,
-                            const uint8_t *images, size_t n_images, int threads, MhoChip **chip, MhoState **state,
+MhoStatus mho_lowered_net_state(const MhoLoweredNet *program, const MhoPlan *plan, uint32_t number, MhoCondition at,
+                            const uint8_t *images, size_t n_images, int threads, MhoChip **chip, MhoChipState **state,
                             MhoError *error)
 {
-    MhoState *made = NULL;
+    MhoChipState *made = NULL;
     MhoStatus status = MHO_OK;
 
     *state = NULL;
     if (!*chip)
         status = make_chip(program, plan, number, images, n_images, threads, chip, error);
     if (status == MHO_OK)
-        status = mho_state_create(*chip, at, &made, error);
+        status = mho_chip_state_create(*chip, at, &made, error);
     if (status == MHO_OK && mho_plan_needs_calibration(plan) && mho_plan_calibrate_when(plan) == MHO_CALIBRATE_STATE)
         status = calibrate_state(program, made, images, n_images, threads, error);
     if (status == MHO_OK)
@@ -142,6 +142,6 @@ MhoStatus mho_program_state(const MhoProgram *program, const MhoPlan *plan, uint
     if (status == MHO_OK)
         *state = made;
     else
-        mho_state_destroy(made);
+        mho_chip_state_destroy(made);
     return status;
 }

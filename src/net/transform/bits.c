@@ -23,7 +23,7 @@ static bool has_own_bits(const MhoNet *net, size_t i)
 {
     const MhoNode *node = &net->nodes[i];
 
-    return mho_node_quantizer(node) && !mho_node_in_stage(net, i) &&
+    return mho_node_fake_quant(node) && !mho_node_in_stage(net, i) &&
            !mho_node_is_sum_pool(&net->nodes[node->inputs[0]]);
 }
 
@@ -105,7 +105,7 @@ static MhoStatus change_node(const MhoNet *net, size_t i, int bits, int adc_bits
 {
     const MhoNode *node = &net->nodes[i];
     MhoConvSettings *conv = mho_node_conv(node) ? settings : NULL;
-    MhoQuantizerSettings *quantizer = mho_node_quantizer(node) ? settings : NULL;
+    MhoFakeQuantSettings *quantizer = mho_node_fake_quant(node) ? settings : NULL;
 
     if (adc_bits > 0 && !conv)
         return mho_fail(error, MHO_USAGE, "node '%s' has no weights, so it has no converters", node->name);
@@ -167,12 +167,12 @@ MhoStatus mho_net_with_bits(const MhoNet *net, const int *bits, const int *adc_b
     if (status == MHO_OK) {
         mho_net_copy_values(net, other);
         memcpy(other->recipe, net->recipe, sizeof other->recipe);
-        status = mho_net_keep_deviations(net, other, error);
+        status = mho_net_rescale_sigma_ranges(net, other, error);
     }
     if (status == MHO_OK)
         status = fit_changed(net, other, error);
     if (status == MHO_OK)
-        status = mho_net_keep_sums(net, other, error);
+        status = mho_net_rescale_sum_units(net, other, error);
     if (status != MHO_OK) {
         mho_net_destroy(other);
         return status;
@@ -225,7 +225,7 @@ static MhoStatus keep_layer_sums(const MhoNet *before, MhoNet *net, size_t i, Mh
     return MHO_OK;
 }
 
-MhoStatus mho_net_keep_sums(const MhoNet *before, MhoNet *net, MhoError *error)
+MhoStatus mho_net_rescale_sum_units(const MhoNet *before, MhoNet *net, MhoError *error)
 {
     MhoStatus status = MHO_OK;
 

@@ -26,7 +26,7 @@ MhoStatus mho_net_with_bits(const MhoNet *net, const int *bits, const int *adc_b
 
 /* Shifts and learned converter ranges count units of a layer's sum, which other bits and scales change: those of net,
  * copied from `before` (the same nodes), keep their value. Scales of both are set. */
-MhoStatus mho_net_keep_sums(const MhoNet *before, MhoNet *net, MhoError *error) MHO_CHECKED;
+MhoStatus mho_net_rescale_sum_units(const MhoNet *before, MhoNet *net, MhoError *error) MHO_CHECKED;
 
 double mho_net_weight_bits(const MhoNet *net); /* of all weights, summed; 32 for a float */
 /* Bit operations of one image: the sum over weighted layers (net/graph/bops.h). */

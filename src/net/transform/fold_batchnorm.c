@@ -70,8 +70,8 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
         if (policy.quantizer->nonuniform)
             return mho_fail(error, MHO_USAGE,
                             "node '%s': batch norm stays with weights of quantizer '%s', as its shift has no exact "
-                            "sum on their 16-bit grid; leave fq out of train.ladder",
-                            node->name, policy.quantizer->model.name);
+                            "sum on their 16-bit grid; leave fq out of train.stages",
+                            node->name, policy.quantizer->descriptor.name);
     }
     if (!mho_node_is(node, "batchnorm"))
         return MHO_OK;
@@ -235,7 +235,7 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': batch norm cannot move into weights of quantizer '%s', whose codes depend on the "
                         "largest weight; leave out fq stages or use another quantizer", layer->name,
-                        policy.quantizer->model.name);
+                        policy.quantizer->descriptor.name);
     fold->n = (size_t)layer->shape.c;
     fold->per_channel = n / fold->n;
     fold->channels = calloc(fold->n, sizeof *fold->channels);

@@ -83,7 +83,7 @@ static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suff
                                int *made, MhoError *error)
 {
     MhoNet *net = q->rebuild.made;
-    MhoQuantizerSettings settings;
+    MhoFakeQuantSettings settings;
     char name[MHO_NAME_MAX], from[MHO_NAME_MAX];
 
     memset(&settings, 0, sizeof settings);
@@ -220,12 +220,12 @@ static MhoStatus quantize_float(const MhoNet *net, const MhoQuantPlan *plan, Mho
 
 bool mho_node_in_stage(const MhoNet *net, size_t i)
 {
-    const MhoQuantizerSettings *own = mho_node_quantizer(&net->nodes[i]);
+    const MhoFakeQuantSettings *own = mho_node_fake_quant(&net->nodes[i]);
 
     if (own->share[0])
         return true;
     for (size_t k = 0; k < net->n_nodes; k++) {
-        const MhoQuantizerSettings *other = mho_node_quantizer(&net->nodes[k]);
+        const MhoFakeQuantSettings *other = mho_node_fake_quant(&net->nodes[k]);
         if (other && strcmp(other->share, net->nodes[i].name) == 0)
             return true;
     }
@@ -250,8 +250,8 @@ static MhoStatus change_bits(const MhoNet *net, const MhoQuantPlan *plan, MhoNet
             conv->scale = plan->scale;
             conv->adc_range = false; /* counts units of other sums */
             memcpy(conv->policy, plan->weight_policy, sizeof conv->policy);
-        } else if (mho_node_quantizer(node)) {
-            MhoQuantizerSettings *quantizer = (MhoQuantizerSettings *)(void *)settings;
+        } else if (mho_node_fake_quant(node)) {
+            MhoFakeQuantSettings *quantizer = (MhoFakeQuantSettings *)(void *)settings;
             const bool sums = mho_node_is_sum_pool(&net->nodes[node->inputs[0]]);
             if (!mho_node_in_stage(net, i))
                 quantizer->bits = sums && plan->activation_bits < POOL_BITS ? POOL_BITS : plan->activation_bits;
@@ -267,7 +267,7 @@ static bool has_codes(const MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
-        if (mho_node_quantizer(&net->nodes[i]) || (conv && conv->bits > 0))
+        if (mho_node_fake_quant(&net->nodes[i]) || (conv && conv->bits > 0))
             return true;
     }
     return false;
@@ -277,7 +277,7 @@ static const char *node_policy(const MhoNode *node)
 {
     const MhoConvSettings *conv = mho_node_conv(node);
 
-    return conv ? conv->policy : mho_node_quantizer(node)->policy;
+    return conv ? conv->policy : mho_node_fake_quant(node)->policy;
 }
 
 /* Scales that the old net does not have, or has for another policy, are unset. */
@@ -308,22 +308,22 @@ static MhoStatus range_deviations(const MhoNode *node, double *deviations, MhoEr
     *deviations = 0.0;
     if (status != MHO_OK || !policy.quantizer->range)
         return status;
-    const MhoRangeFit fit = policy.quantizer->range(policy.params, mho_node_quantizer(node)->bits);
-    *deviations = fit.rule == MHO_FIT_DEVIATIONS ? fit.value : 0.0;
+    const MhoRangeFit fit = policy.quantizer->range(policy.params, mho_node_fake_quant(node)->bits);
+    *deviations = fit.rule == MHO_FIT_SIGMA ? fit.value : 0.0;
     return MHO_OK;
 }
 
-MhoStatus mho_net_keep_deviations(const MhoNet *old, MhoNet *made, MhoError *error)
+MhoStatus mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made, MhoError *error)
 {
     MhoStatus status = MHO_OK;
 
     for (size_t i = 0; i < made->n_nodes && status == MHO_OK; i++) {
         MhoNode *node = &made->nodes[i];
         const int at = mho_net_find(old, node->name);
-        MhoNodeArray *scale = mho_node_quantizer(node) ? mho_node_array(node, "log_scale") : NULL;
+        MhoNodeArray *scale = mho_node_fake_quant(node) ? mho_node_array(node, "log_scale") : NULL;
         double before = 0.0, after = 0.0;
 
-        if (!scale || at < 0 || !mho_node_quantizer(&old->nodes[at]))
+        if (!scale || at < 0 || !mho_node_fake_quant(&old->nodes[at]))
             continue;
         status = range_deviations(&old->nodes[at], &before, error);
         if (status == MHO_OK)
@@ -357,7 +357,7 @@ MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet *
     mho_net_copy_values(net, made);
     unset_new_scales(net, made);
     memcpy(made->recipe, net->recipe, sizeof made->recipe);
-    status = mho_net_keep_deviations(net, made, error);
+    status = mho_net_rescale_sigma_ranges(net, made, error);
     if (status != MHO_OK) {
         mho_net_destroy(made);
         return status;

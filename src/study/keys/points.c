@@ -17,13 +17,13 @@ static void point_clear(MhoPoint *point)
     *point = (MhoPoint){0};
 }
 
-void mho_grid_destroy(MhoGrid *grid)
+void mho_points_destroy(MhoPointList *grid)
 {
     for (size_t i = 0; i < grid->n_points; i++)
         point_clear(&grid->points[i]);
     free(grid->points);
     free(grid->point_of);
-    *grid = (MhoGrid){0};
+    *grid = (MhoPointList){0};
 }
 
 /* Are all models there, and do their parameters fit each other? Asked of every point before any runs. */
@@ -94,7 +94,7 @@ static bool same_point(const MhoPoint *a, const MhoPoint *b)
 }
 
 /* Where a point stands in slots (open addressing: index + 1 into points, 0: free), or the free slot where it would. */
-static size_t *slot_of(const MhoGrid *grid, size_t *slots, size_t n_slots, const MhoPoint *point)
+static size_t *slot_of(const MhoPointList *grid, size_t *slots, size_t n_slots, const MhoPoint *point)
 {
     size_t at = mho_digest64(point->text, strlen(point->text)) & (n_slots - 1);
     while (slots[at] && !same_point(point, &grid->points[slots[at] - 1]))
@@ -102,7 +102,7 @@ static size_t *slot_of(const MhoGrid *grid, size_t *slots, size_t n_slots, const
     return &slots[at];
 }
 
-static MhoStatus check_axes(const MhoGrid *grid, MhoError *error)
+static MhoStatus check_axes(const MhoPointList *grid, MhoError *error)
 {
     for (size_t i = 0; i < grid->study->n_axes; i++) {
         const char *key = grid->study->axes[i].key;
@@ -119,7 +119,7 @@ static MhoStatus check_axes(const MhoGrid *grid, MhoError *error)
     return MHO_OK;
 }
 
-static bool is_used(const MhoGrid *grid, const char *key)
+static bool is_used(const MhoPointList *grid, const char *key)
 {
     for (size_t p = 0; p < grid->n_points; p++)
         if (mho_settings_uses(grid->points[p].settings, key))
@@ -134,10 +134,10 @@ static const char *user_of(const char *key)
         const char *lead, *user;
     } users[] = {
         {"train.noise.", "a quantized stage"},
-        {"train.staged.layers", "a quantized stage with injected noise (quant.weight.name=uniq, train.staged.noise)"},
+        {"train.gradual.layers", "a quantized stage with injected noise (quant.weight.name=uniq, train.gradual.noise)"},
         {"train.staged.", "a quantized stage whose quantizer of weights injects noise (quant.weight.name=uniq)"},
         {"train.chip", "a stage chip or a stage allocate with allocate.feedback=chip"},
-        {"allocate.probe_chips", "a stage allocate with allocate.feedback=chip"},
+        {"allocate.trial_chips", "a stage allocate with allocate.feedback=chip"},
         {"allocate.recovery_", "a stage allocate"},
         {"allocate.recovery", "a stage allocate with allocate.feedback=chip"},
     };
@@ -149,7 +149,7 @@ static const char *user_of(const char *key)
 }
 
 /* Noise or a chip of training that is asked for, but has no stage. */
-static MhoStatus check_stages(const MhoGrid *grid, MhoError *error)
+static MhoStatus check_stages(const MhoPointList *grid, MhoError *error)
 {
     const MhoSettings *settings = grid->study->settings;
     const MhoSection *sections;
@@ -165,18 +165,18 @@ static MhoStatus check_stages(const MhoGrid *grid, MhoError *error)
             mho_settings_format(settings, key, value, sizeof value);
             mho_settings_format(defaults, key, usual, sizeof usual);
             if (strcmp(value, usual) != 0 && !is_used(grid, key))
-                status = mho_fail(error, MHO_USAGE, "%s: only %s uses it, and with train.ladder = %s it would change "
+                status = mho_fail(error, MHO_USAGE, "%s: only %s uses it, and with train.stages = %s it would change "
                                   "nothing; add what is missing or take the key out", key, user_of(key),
-                                  mho_settings_train(settings)->ladder);
+                                  mho_settings_train(settings)->stages);
         }
     }
     mho_settings_destroy(defaults);
     return status;
 }
 
-MhoStatus mho_grid_create(const MhoStudy *study, MhoGrid *grid, MhoError *error)
+MhoStatus mho_points_create(const MhoStudy *study, MhoPointList *grid, MhoError *error)
 {
-    *grid = (MhoGrid){.study = study, .n_combinations = 1};
+    *grid = (MhoPointList){.study = study, .n_combinations = 1};
     for (size_t i = 0; i < study->n_axes; i += mho_axes_together(study, i)) {
         if (study->axes[i].n > MAX_COMBINATIONS / grid->n_combinations)
             return mho_fail(error, MHO_USAGE, "sweep: more than %d combinations", MAX_COMBINATIONS);
@@ -211,6 +211,6 @@ MhoStatus mho_grid_create(const MhoStudy *study, MhoGrid *grid, MhoError *error)
     if (status == MHO_OK)
         status = check_stages(grid, error);
     if (status != MHO_OK)
-        mho_grid_destroy(grid);
+        mho_points_destroy(grid);
     return status;
 }

@@ -16,17 +16,17 @@ typedef struct MhoPoint {
     bool applies[MHO_MAX_AXES];  /* false: not applicable at this point */
 } MhoPoint;
 
-typedef struct MhoGrid {
+typedef struct MhoPointList {
     const MhoStudy *study;       /* borrowed */
     MhoPoint *points;
     size_t n_points;
     size_t *point_of;            /* (product of axis lengths) row-major over axes that are not zipped: which point a
                                   * combination is */
     size_t n_combinations;
-} MhoGrid;
+} MhoPointList;
 
 /* USAGE error when an axis is used by no point: a switch that would do nothing. Limit: 10^6 combinations. */
-MhoStatus mho_grid_create(const MhoStudy *study, MhoGrid *grid, MhoError *error) MHO_CHECKED;
-void mho_grid_destroy(MhoGrid *grid);
+MhoStatus mho_points_create(const MhoStudy *study, MhoPointList *grid, MhoError *error) MHO_CHECKED;
+void mho_points_destroy(MhoPointList *grid);
 
 #endif

@@ -21,7 +21,7 @@ struct MhoSettings {
     size_t size;
 };
 
-static const char split_choices[] = "test held train";
+static const char split_choices[] = "test validation train";
 
 #define STUDY_TEXT(key, member, text, help) \
     {key, MHO_TEXT, offsetof(MhoStudyParams, member), 0, 0, 0, "", help, NULL, text}
@@ -38,7 +38,7 @@ static const MhoParam study_params[] = {
                "data set: a registered name, idx:IMAGES,LABELS, cifar:FILE,... or an HDF5 file"),
     STUDY_TEXT("data.train", data_train, "", "training images where data.name is a path; empty: those of data.name"),
     {"data.split", MHO_CHOICE, offsetof(MhoStudyParams, split), MHO_DATA_TEST, 0, 2, "",
-     "images that are classified; held: the held-out part of the training set", split_choices, NULL},
+     "images that are classified; validation: the validation part of the training set", split_choices, NULL},
     STUDY_INT("data.limit", limit, 0, 0, 100000000, "", "first n images; 0: all"),
     STUDY_INT("data.calibration", calibration, 256, 1, 1000000, "",
               "training images that set converter and activation ranges"),
@@ -50,7 +50,7 @@ static const MhoParam study_params[] = {
     STUDY_TEXT("chip.wire.name", wire, "none", "wires of the array; `mho list wire`"),
 };
 
-const MhoModel mho_study_model = {
+const MhoDescriptor mho_study_descriptor = {
     .name = "study",
     .summary = "the keys of a study that belong to no model",
     .reference = "mho study file, format 1",
@@ -59,7 +59,7 @@ const MhoModel mho_study_model = {
     .n_params = sizeof study_params / sizeof *study_params,
 };
 
-static MhoStatus add_section(MhoSettings *settings, const char *prefix, const MhoModel *model, MhoError *error)
+static MhoStatus add_section(MhoSettings *settings, const char *prefix, const MhoDescriptor *model, MhoError *error)
 {
     if (settings->sections->n == MAX_SECTIONS)
         return mho_fail(error, MHO_FAILED, "more than %d parameter tables", MAX_SECTIONS);
@@ -75,8 +75,8 @@ static MhoStatus add_registry(MhoSettings *settings, const char *prefix, const M
 {
     for (size_t i = 0; i < registry->n; i++) {
         char path[MHO_KEY_MAX];
-        snprintf(path, sizeof path, "%s.%s.", prefix, registry->models[i]->name);
-        MhoStatus status = add_section(settings, path, registry->models[i], error);
+        snprintf(path, sizeof path, "%s.%s.", prefix, registry->descriptors[i]->name);
+        MhoStatus status = add_section(settings, path, registry->descriptors[i], error);
         if (status != MHO_OK)
             return status;
     }
@@ -87,16 +87,16 @@ static MhoStatus add_all(MhoSettings *settings, MhoError *error)
 {
     const struct {
         const char *prefix;
-        const MhoModel *model;
+        const MhoDescriptor *model;
         const MhoRegistry *registry;
     } tables[] = {
-        {"", &mho_study_model, NULL},          {"chip.", &mho_chip_model, NULL},
-        {"noise.", &mho_noise_model, NULL},
-        {"quant.", &mho_quant_model, NULL},    {"train.", &mho_train_model, NULL},
+        {"", &mho_study_descriptor, NULL},          {"chip.", &mho_chip_descriptor, NULL},
+        {"noise.", &mho_noise_descriptor, NULL},
+        {"quant.", &mho_quant_descriptor, NULL},    {"train.", &mho_train_descriptor, NULL},
         {"chip.cell", NULL, &mho_cell_registry}, {"chip.adc", NULL, &mho_adc_registry},
         {"chip.dac", NULL, &mho_dac_registry}, {"chip.wire", NULL, &mho_wire_registry},
         {"quant.weight", NULL, &mho_quantizer_registry}, {"quant.activation", NULL, &mho_quantizer_registry},
-        {"allocate.", &mho_allocate_model, NULL}, {"allocate", NULL, &mho_allocator_registry},
+        {"allocate.", &mho_allocate_descriptor, NULL}, {"allocate", NULL, &mho_allocator_registry},
     };
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < sizeof tables / sizeof *tables && status == MHO_OK; i++)
@@ -257,7 +257,7 @@ const void *mho_settings_values(const MhoSettings *settings, const MhoSection *s
 }
 
 /* The parameter struct of a section, by its model: the fixed sections come first and exist always. */
-static const void *block_of(const MhoSettings *settings, const MhoModel *model, const char *prefix)
+static const void *block_of(const MhoSettings *settings, const MhoDescriptor *model, const char *prefix)
 {
     for (size_t i = 0; i < settings->sections->n; i++) {
         const MhoSection *at = &settings->sections->list[i];
@@ -269,43 +269,43 @@ static const void *block_of(const MhoSettings *settings, const MhoModel *model, 
 
 const MhoStudyParams *mho_settings_study(const MhoSettings *settings)
 {
-    return block_of(settings, &mho_study_model, "");
+    return block_of(settings, &mho_study_descriptor, "");
 }
 
 const MhoChipParams *mho_settings_chip(const MhoSettings *settings)
 {
-    return block_of(settings, &mho_chip_model, "chip.");
+    return block_of(settings, &mho_chip_descriptor, "chip.");
 }
 
 const MhoQuantParams *mho_settings_quant(const MhoSettings *settings)
 {
-    return block_of(settings, &mho_quant_model, "quant.");
+    return block_of(settings, &mho_quant_descriptor, "quant.");
 }
 
 const MhoNoiseParams *mho_settings_noise(const MhoSettings *settings)
 {
-    return block_of(settings, &mho_noise_model, "noise.");
+    return block_of(settings, &mho_noise_descriptor, "noise.");
 }
 
 const MhoTrainParams *mho_settings_train(const MhoSettings *settings)
 {
-    return block_of(settings, &mho_train_model, "train.");
+    return block_of(settings, &mho_train_descriptor, "train.");
 }
 
 const MhoAllocateParams *mho_settings_allocate(const MhoSettings *settings)
 {
-    return block_of(settings, &mho_allocate_model, "allocate.");
+    return block_of(settings, &mho_allocate_descriptor, "allocate.");
 }
 
 /* The model called name, which stands under the key prefix.name, and its parameters. */
 static MhoStatus pick(const MhoSettings *settings, const char *prefix, const MhoRegistry *registry, const char *name,
-                      const MhoModel **model, const void **params, MhoError *error)
+                      const MhoDescriptor **model, const void **params, MhoError *error)
 {
     *model = mho_registry_find(registry, name, error);
     if (!*model)
         return mho_fail_context(error, "%s.name", prefix);
     *params = block_of(settings, *model, prefix);
-    MhoStatus status = mho_model_check(*model, *params, error);
+    MhoStatus status = mho_descriptor_check(*model, *params, error);
     return status == MHO_OK ? MHO_OK : mho_fail_context(error, "%s.name = %s", prefix, name);
 }
 
@@ -313,10 +313,10 @@ MhoStatus mho_settings_allocator(const MhoSettings *settings, const MhoAllocator
                                  MhoError *error)
 {
     const MhoAllocateParams *common = mho_settings_allocate(settings);
-    const MhoModel *model = NULL;
+    const MhoDescriptor *model = NULL;
     MhoStatus status = pick(settings, "allocate", &mho_allocator_registry, common->name, &model, params, error);
-    *allocator = (const MhoAllocator *)model; /* a MhoModel is the first member of every descriptor */
-    return status == MHO_OK ? mho_model_check(&mho_allocate_model, common, error) : status;
+    *allocator = (const MhoAllocator *)model; /* a MhoDescriptor is the first member of every descriptor */
+    return status == MHO_OK ? mho_descriptor_check(&mho_allocate_descriptor, common, error) : status;
 }
 
 /* Write the parameters of the quantizer that `policy` names behind the name. prefix: "quant.weight". */
@@ -325,7 +325,7 @@ static MhoStatus complete_policy(const MhoSettings *settings, const char *prefix
 {
     char name[MHO_TEXT_MAX];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(policy, " "), policy);
-    const MhoModel *model = mho_registry_find(&mho_quantizer_registry, name, error);
+    const MhoDescriptor *model = mho_registry_find(&mho_quantizer_registry, name, error);
     if (!model)
         return mho_fail_context(error, "%s.name", prefix);
     const void *values = block_of(settings, model, prefix);
@@ -357,7 +357,7 @@ MhoStatus mho_settings_policies(const MhoSettings *settings, MhoQuantParams *qua
 static MhoStatus check_noise(const MhoSettings *settings, MhoError *error)
 {
     const MhoStudyParams *study = mho_settings_study(settings);
-    const char *on = mho_noise_on(mho_settings_noise(settings));
+    const char *on = mho_code_noise_key(mho_settings_noise(settings));
     const struct {
         const char *part, *name, *ideal;
     } parts[] = {{"cell", study->cell, "ideal"}, {"adc", study->adc, "ideal"}, {"wire", study->wire, "none"}};
@@ -373,7 +373,7 @@ static MhoStatus check_noise(const MhoSettings *settings, MhoError *error)
 MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *config, MhoError *error)
 {
     const MhoStudyParams *study = mho_settings_study(settings);
-    const MhoModel *cell = NULL, *adc = NULL, *dac = NULL, *wire = NULL;
+    const MhoDescriptor *cell = NULL, *adc = NULL, *dac = NULL, *wire = NULL;
     *config = (MhoChipConfig){.chip = *mho_settings_chip(settings), .seed = (uint64_t)study->seed};
     MhoStatus status = pick(settings, "chip.cell", &mho_cell_registry, study->cell, &cell, &config->cell_params, error);
     if (status == MHO_OK)
@@ -383,10 +383,10 @@ MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *c
     if (status == MHO_OK)
         status = pick(settings, "chip.wire", &mho_wire_registry, study->wire, &wire, &config->wire_params, error);
     if (status == MHO_OK)
-        status = mho_model_check(&mho_chip_model, &config->chip, error);
+        status = mho_descriptor_check(&mho_chip_descriptor, &config->chip, error);
     if (status == MHO_OK)
         status = check_noise(settings, error);
-    /* a MhoModel is the first member of every descriptor */
+    /* a MhoDescriptor is the first member of every descriptor */
     config->cell = (const MhoCellModel *)cell;
     config->adc = (const MhoAdcModel *)adc;
     config->dac = (const MhoDacModel *)dac;

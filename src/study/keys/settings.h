@@ -15,7 +15,7 @@
 
 enum { MHO_KEY_MAX = 128 };
 
-typedef enum MhoDataSplit { MHO_DATA_TEST, MHO_DATA_HELD, MHO_DATA_TRAIN } MhoDataSplit;
+typedef enum MhoDataSplit { MHO_DATA_TEST, MHO_DATA_VALIDATION, MHO_DATA_TRAIN } MhoDataSplit;
 
 /* The study's own keys. */
 typedef struct MhoStudyParams {
@@ -28,11 +28,11 @@ typedef struct MhoStudyParams {
     char cell[MHO_TEXT_MAX], adc[MHO_TEXT_MAX], dac[MHO_TEXT_MAX], wire[MHO_TEXT_MAX];
 } MhoStudyParams;
 
-extern const MhoModel mho_study_model;
+extern const MhoDescriptor mho_study_descriptor;
 
 typedef struct MhoSection {
     char prefix[MHO_KEY_MAX]; /* "" or ends with '.' */
-    const MhoModel *model;
+    const MhoDescriptor *model;
     size_t offset;            /* of the parameter struct in the block */
 } MhoSection;
 
@@ -82,13 +82,13 @@ bool mho_settings_uses(const MhoSettings *settings, const char *key);
 /* Is key read by training alone? A result depends on it through its model file. */
 bool mho_settings_through_model(const char *key);
 
-/* Does key ask for something that only some stages of a ladder do (noise, chips, allocation)? It rests at its default,
+/* Does key ask for something that only some stages of a list of stages do (noise, chips, allocation)? It rests at its default,
  * so another value without such a stage is a mistake. */
 bool mho_settings_needs_stage(const char *key);
 
 /* Canonical text "key=value\n" of every key the result depends on, in section order; the caller frees it. NULL: out of
  * memory. recipe: the keys a trained model depends on (train.*, quant.*, seed, data) instead; bits of quantization
- * after training are not among them: the ladder names its own. */
+ * after training are not among them: the stages names its own. */
 char *mho_settings_canonical(const MhoSettings *settings, bool recipe);
 
 #endif

@@ -19,11 +19,11 @@ static bool is_of(const char *key, const char *kind, const char *name)
     return starts_with(key, kind) && strncmp(key + length, name, name_length) == 0 && key[length + name_length] == '.';
 }
 
-static const MhoModel *chosen(const MhoRegistry *registry, const char *name)
+static const MhoDescriptor *chosen(const MhoRegistry *registry, const char *name)
 {
     for (size_t i = 0; i < registry->n; i++)
-        if (strcmp(registry->models[i]->name, name) == 0)
-            return registry->models[i];
+        if (strcmp(registry->descriptors[i]->name, name) == 0)
+            return registry->descriptors[i];
     return NULL;
 }
 
@@ -32,7 +32,7 @@ static bool uses_common(const MhoSettings *settings, const char *key)
 {
     const MhoStudyParams *study = mho_settings_study(settings);
     const MhoChipParams *chip = mho_settings_chip(settings);
-    const MhoModel *models[] = {chosen(&mho_cell_registry, study->cell), chosen(&mho_adc_registry, study->adc),
+    const MhoDescriptor *models[] = {chosen(&mho_cell_registry, study->cell), chosen(&mho_adc_registry, study->adc),
                                 chosen(&mho_dac_registry, study->dac), chosen(&mho_wire_registry, study->wire)};
     const MhoCellModel *cell = (const MhoCellModel *)models[0];
     unsigned ignored = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE;
@@ -75,7 +75,7 @@ static bool uses(const MhoSettings *settings, const MhoSection *section, const c
     const MhoNoiseParams *noise = mho_settings_noise(settings);
     if (strcmp(key, "noise.draw") == 0)
         return noise->weight > 0.0;
-    if (mho_noise_on(noise) && is_idle_beside_noise(key))
+    if (mho_code_noise_key(noise) && is_idle_beside_noise(key))
         return false;
     if (starts_with(section->prefix, "chip.cell."))
         return is_of(key, "chip.cell.", study->cell);
@@ -89,19 +89,19 @@ static bool uses(const MhoSettings *settings, const MhoSection *section, const c
         return is_of(key, "quant.weight.", quant->weight_name);
     if (starts_with(section->prefix, "quant.activation."))
         return is_of(key, "quant.activation.", quant->activation_name);
-    if (starts_with(section->prefix, "allocate.") && section->model != &mho_allocate_model)
+    if (starts_with(section->prefix, "allocate.") && section->model != &mho_allocate_descriptor)
         return is_of(key, "allocate.", mho_settings_allocate(settings)->name);
     if (starts_with(key, "chip."))
         return uses_common(settings, key);
     return true;
 }
 
-/* Is there a word NAME:EPOCHS in the ladder? "fq chip:3" is chip, too. */
-static bool has_stage(const char *ladder, const char *name)
+/* Is there a word NAME:EPOCHS in the stages? "fq chip:3" is chip, too. */
+static bool has_stage(const char *stages, const char *name)
 {
     static const char blanks[] = " \t";
     size_t length = strlen(name);
-    for (const char *word = ladder + strspn(ladder, blanks); *word; word += strspn(word, blanks)) {
+    for (const char *word = stages + strspn(stages, blanks); *word; word += strspn(word, blanks)) {
         size_t n = strcspn(word, " \t");
         if (strcspn(word, ":@ \t") == length && strncmp(word, name, length) == 0)
             return true;
@@ -111,9 +111,9 @@ static bool has_stage(const char *ladder, const char *name)
 }
 
 /* Is there a stage behind float? Only such stages know codes. */
-static bool has_codes(const char *ladder)
+static bool has_codes(const char *stages)
 {
-    const char *first = ladder + strspn(ladder, " \t"), *behind = first + strcspn(first, " \t");
+    const char *first = stages + strspn(stages, " \t"), *behind = first + strcspn(first, " \t");
     return !starts_with(first, "float") || behind[strspn(behind, " \t")] != '\0';
 }
 
@@ -129,8 +129,8 @@ static bool injects_noise(const MhoSettings *settings)
 static bool allocates_on_chip(const MhoSettings *settings)
 {
     const MhoAllocateParams *allocate = mho_settings_allocate(settings);
-    return has_stage(mho_settings_train(settings)->ladder, "allocate") &&
-           (allocate->feedback == MHO_FEEDBACK_CHIP || allocate->adc_rungs[0]);
+    return has_stage(mho_settings_train(settings)->stages, "allocate") &&
+           (allocate->feedback == MHO_FEEDBACK_CHIP || allocate->adc_bit_widths[0]);
 }
 
 static bool recovers_on_chip(const MhoSettings *settings)
@@ -143,30 +143,30 @@ static bool recovers_on_chip(const MhoSettings *settings)
 static bool trains_with(const MhoSettings *settings, const char *key)
 {
     const MhoTrainParams *train = mho_settings_train(settings);
-    const char *ladder = train->ladder;
-    bool codes = has_codes(ladder);
+    const char *stages = train->stages;
+    bool codes = has_codes(stages);
     if (strcmp(key, "quant.weight.bits") == 0 || strcmp(key, "quant.activation.bits") == 0)
-        return false; /* of quantization after training; the ladder names its own */
+        return false; /* of quantization after training; the stages names its own */
     if (strcmp(key, "quant.shift") == 0)
-        return has_stage(ladder, "fq");
-    if (starts_with(key, "quant.") || starts_with(key, "train.noise.") || strcmp(key, "train.quant_rate") == 0 ||
+        return has_stage(stages, "fq");
+    if (starts_with(key, "quant.") || starts_with(key, "train.noise.") || strcmp(key, "train.quant_learning_rate") == 0 ||
         strcmp(key, "train.distill") == 0)
         return codes;
     if (strcmp(key, "train.distill_temperature") == 0)
         return codes && train->distill > 0.0;
     if (strcmp(key, "train.step_epochs") == 0 || strcmp(key, "train.step_factor") == 0)
         return train->schedule == MHO_SCHEDULE_STEP;
-    if (strcmp(key, "train.staged.layers") == 0)
-        return codes && injects_noise(settings) && train->staged_noise;
+    if (strcmp(key, "train.gradual.layers") == 0)
+        return codes && injects_noise(settings) && train->gradual_noise;
     if (starts_with(key, "train.staged."))
         return codes && injects_noise(settings);
     if (strcmp(key, "train.chip") == 0)
-        return has_stage(ladder, "chip") || allocates_on_chip(settings);
+        return has_stage(stages, "chip") || allocates_on_chip(settings);
     if (starts_with(key, "train.chip_"))
-        return has_stage(ladder, "chip") || recovers_on_chip(settings);
-    if (strcmp(key, "allocate.probe_chips") == 0 || strcmp(key, "allocate.recovery") == 0)
+        return has_stage(stages, "chip") || recovers_on_chip(settings);
+    if (strcmp(key, "allocate.trial_chips") == 0 || strcmp(key, "allocate.recovery") == 0)
         return allocates_on_chip(settings);
-    return !starts_with(key, "allocate.") || has_stage(ladder, "allocate");
+    return !starts_with(key, "allocate.") || has_stage(stages, "allocate");
 }
 
 /* Keys that name things or count repetitions: they identify a study but no trial depends on their value. */
@@ -223,7 +223,7 @@ char *mho_settings_canonical(const MhoSettings *settings, bool recipe)
     const MhoSection *sections;
     size_t n = mho_settings_sections(settings, &sections);
     for (size_t i = 0; i < n; i++) {
-        const MhoModel *model = sections[i].model;
+        const MhoDescriptor *model = sections[i].model;
         for (size_t p = 0; p < model->n_params; p++) {
             char key[MHO_KEY_MAX * 2], value[MHO_TEXT_MAX];
             snprintf(key, sizeof key, "%s%s", sections[i].prefix, model->params[p].key);

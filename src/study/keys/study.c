@@ -126,10 +126,10 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
     return status;
 }
 
-/* Split the held-out images off: what eval and sweeps ask of the recipe without training. */
+/* Split the validation images off: what eval and sweeps ask of the recipe without training. */
 static bool acts_without_training(const char *key)
 {
-    return strcmp(key, "train.held_out") == 0 || strcmp(key, "train.limit") == 0;
+    return strcmp(key, "train.validation") == 0 || strcmp(key, "train.limit") == 0;
 }
 
 static MhoStatus assign(MhoStudy *study, const char *assignment, bool any_recipe, MhoError *error)

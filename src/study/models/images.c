@@ -41,7 +41,7 @@ static MhoStatus check_training(const MhoStudyParams *study, MhoError *error)
     return MHO_OK;
 }
 
-MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *kept, MhoDataset *held,
+MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *training, MhoDataset *validation,
                              MhoError *error)
 {
     const MhoStudyParams *study = mho_settings_study(settings);
@@ -50,11 +50,11 @@ MhoStatus mho_study_training(const MhoSettings *settings, const char *data_optio
     MhoStatus status = check_training(study, error);
     if (status == MHO_OK)
         status = load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)train->limit, &all, error);
-    if (status == MHO_OK && (size_t)train->held_out >= all.n)
-        status = mho_fail(error, MHO_USAGE, "train.held_out: %d of %zu training images leaves none to train on",
-                          train->held_out, all.n);
+    if (status == MHO_OK && (size_t)train->validation >= all.n)
+        status = mho_fail(error, MHO_USAGE, "train.validation: %d of %zu training images leaves none to train on",
+                          train->validation, all.n);
     if (status == MHO_OK)
-        status = mho_dataset_split(&all, (size_t)train->held_out, (uint64_t)study->seed, kept, held, error);
+        status = mho_dataset_split(&all, (size_t)train->validation, (uint64_t)study->seed, training, validation, error);
     mho_dataset_destroy(&all);
     return status;
 }
@@ -75,9 +75,9 @@ MhoStatus mho_study_images(const MhoSettings *settings, const char *data_option,
         return load(study->data_name, data_option, MHO_SPLIT_TEST, (size_t)study->limit, set, error);
     if (study->split == MHO_DATA_TRAIN)
         return load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)study->limit, set, error);
-    MhoDataset kept = {0};
-    MhoStatus status = mho_study_training(settings, data_option, &kept, set, error);
-    mho_dataset_destroy(&kept);
+    MhoDataset training = {0};
+    MhoStatus status = mho_study_training(settings, data_option, &training, set, error);
+    mho_dataset_destroy(&training);
     if (status == MHO_OK && study->limit > 0 && (size_t)study->limit < set->n)
         set->n = (size_t)study->limit; /* the rest stays allocated until destroy */
     return status;

@@ -99,7 +99,7 @@ static MhoStatus refuse_bits(const char *kind, const char *layer, int has, MhoEr
 {
     return mho_fail(error, MHO_USAGE,
                     "quant.%s.bits: the model is quantized and %s has %d-bit %ss; only a float model takes bits after "
-                    "training: choose them in train.ladder",
+                    "training: choose them in train.stages",
                     kind, layer, has, kind);
 }
 
@@ -116,7 +116,7 @@ static MhoStatus check_bits(const MhoNet *net, const MhoQuantParams *quant, MhoE
             status = refuse_bits("weight", layer->name, bits, error);
         for (int k = 0; k < units[l].n_quantizers && status == MHO_OK; k++) {
             const MhoNode *node = &net->nodes[units[l].quantizers[k]];
-            const int codes = mho_node_quantizer(node)->bits;
+            const int codes = mho_node_fake_quant(node)->bits;
             if (quant->activation_bits != 0 && codes != quant->activation_bits)
                 status = refuse_bits("activation", node->name, codes, error);
         }
@@ -136,7 +136,7 @@ MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *cali
         return check_bits(*net, &quant, error);
     if (quant.weight_bits == 0 || quant.activation_bits == 0)
         return mho_fail(error, MHO_USAGE, "the model is float; a chip needs codes: --set quant.weight.bits=8 --set "
-                        "quant.activation.bits=8 quantizes it after training, or train one with a ladder");
+                        "quant.activation.bits=8 quantizes it after training, or train one with a stages");
     MhoQuantPlan plan = {
         .weight_bits = quant.weight_bits, .activation_bits = quant.activation_bits, .scale = quant.scale};
     memcpy(plan.weight_policy, quant.weight_name, sizeof plan.weight_policy);

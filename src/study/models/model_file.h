@@ -20,7 +20,7 @@ typedef struct MhoModelOptions {
     int batch;          /* images classified at once; 0: the usual number */
     bool retrain;       /* train even when a model of this recipe is there, */
     char **made;        /* but not what was made since: paths, each between two line ends, the caller frees them. NULL:
-                         * not kept */
+                         * not training */
     MhoResume resume;
     bool may_train;     /* the study has a train: section */
     const MhoLog *log;
@@ -35,8 +35,8 @@ MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoErr
 MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *options, MhoNet **net, char digest[65],
                            MhoError *error) MHO_CHECKED;
 
-/* Train by the recipe of settings into path. After every epoch a checkpoint is kept, until the model is there. In a
- * family of models, whose name has {recipe}, the ladder's float stage is trained once for all members into a model of
+/* Train by the recipe of settings into path. After every epoch a checkpoint is training, until the model is there. In a
+ * family of models, whose name has {recipe}, the stages' float stage is trained once for all members into a model of
  * its own beside them, named float- and 12 digits of the recipe it has alone; every member comes out with the same
  * bytes as without it. */
 MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
@@ -63,7 +63,7 @@ MhoStatus mho_study_images(const MhoSettings *settings, const char *data_option,
 MhoStatus mho_study_calibration(const MhoSettings *settings, const char *data_option, MhoDataset *set,
                                 MhoError *error) MHO_CHECKED;
 /* Halves of the training set: what is trained on and what validates. */
-MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *kept, MhoDataset *held,
+MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *training, MhoDataset *validation,
                              MhoError *error) MHO_CHECKED;
 
 /* Create every folder on the way to path. */

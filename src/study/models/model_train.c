@@ -18,7 +18,7 @@ typedef struct Training {
     const char *path;
     char recipe[65], checkpoint[PATH_BYTES];
     MhoQuantParams quant;
-    MhoDataset kept, held, calibration; /* calibration: of an allocator's chips */
+    MhoDataset training, validation, calibration; /* calibration: of an allocator's chips */
     MhoTrainChip chip;
     MhoAllocation allocation;
     char start_file[PATH_BYTES];
@@ -86,7 +86,7 @@ static MhoStatus open_allocation(Training *t, MhoError *error)
     const MhoAllocateParams *params = mho_settings_allocate(t->settings);
     MhoAllocateInput input = {
         .params = params,
-        .held = &t->held,
+        .validation = &t->validation,
         .calibration = &t->calibration,
         .chip = t->chip.settings ? &t->chip.config : NULL,
         .seed = (uint64_t)mho_settings_study(t->settings)->seed,
@@ -114,7 +114,7 @@ static MhoStatus open_training(Training *t, MhoError *error)
 {
     MhoStatus status = mho_settings_policies(t->settings, &t->quant, error);
     if (status == MHO_OK)
-        status = mho_study_training(t->settings, t->options->data, &t->kept, &t->held, error);
+        status = mho_study_training(t->settings, t->options->data, &t->training, &t->validation, error);
     if (status == MHO_OK && mho_settings_uses(t->settings, "train.chip"))
         status = open_chip(t, error);
     if (status == MHO_OK && mho_settings_uses(t->settings, "allocate.name"))
@@ -126,8 +126,8 @@ static void close_training(Training *t)
 {
     mho_record_destroy(t->start);
     mho_record_destroy(t->resume);
-    mho_dataset_destroy(&t->kept);
-    mho_dataset_destroy(&t->held);
+    mho_dataset_destroy(&t->training);
+    mho_dataset_destroy(&t->validation);
     mho_dataset_destroy(&t->calibration);
     mho_allocation_destroy(&t->allocation);
     mho_train_chip_destroy(&t->chip);
@@ -188,19 +188,19 @@ static MhoRecord *read_float(const MhoModelOptions *options, const char *path, c
     return NULL;
 }
 
-/* Settings whose ladder ends behind its first word; NULL where that is the whole ladder. */
+/* Settings whose stages ends behind its first word; NULL where that is the whole stages. */
 static MhoStatus float_settings(const MhoSettings *settings, MhoSettings **alone, MhoError *error)
 {
     char first[MHO_TEXT_MAX];
-    const char *ladder = mho_settings_train(settings)->ladder;
+    const char *stages = mho_settings_train(settings)->stages;
     *alone = NULL;
-    ladder += strspn(ladder, " \t");
-    size_t length = strcspn(ladder, " \t");
-    if (strncmp(ladder, "float", strlen("float")) != 0 || ladder[length + strspn(ladder + length, " \t")] == '\0')
+    stages += strspn(stages, " \t");
+    size_t length = strcspn(stages, " \t");
+    if (strncmp(stages, "float", strlen("float")) != 0 || stages[length + strspn(stages + length, " \t")] == '\0')
         return MHO_OK;
-    snprintf(first, sizeof first, "%.*s", (int)length, ladder);
+    snprintf(first, sizeof first, "%.*s", (int)length, stages);
     MhoStatus status = mho_settings_copy(settings, alone, error);
-    return status == MHO_OK ? mho_settings_set(*alone, "train.ladder", first, NULL, error) : status;
+    return status == MHO_OK ? mho_settings_set(*alone, "train.stages", first, NULL, error) : status;
 }
 
 /* The float net that the members of a family share, made when it is not there. */
@@ -224,15 +224,15 @@ static MhoStatus find_start(Training *t, MhoError *error)
     return status;
 }
 
-/* Keys that the ladder does not use are at rest: what is not in the recipe cannot act on the model. */
+/* Keys that the stages does not use are at rest: what is not in the recipe cannot act on the model. */
 static MhoTrainParams params_in_use(const MhoSettings *settings)
 {
     MhoTrainParams params = *mho_settings_train(settings);
-    for (size_t p = 0; p < mho_train_model.n_params; p++) {
+    for (size_t p = 0; p < mho_train_descriptor.n_params; p++) {
         char key[MHO_KEY_MAX];
-        snprintf(key, sizeof key, "train.%s", mho_train_model.params[p].key);
+        snprintf(key, sizeof key, "train.%s", mho_train_descriptor.params[p].key);
         if (!mho_settings_uses(settings, key))
-            mho_params_default(&mho_train_model.params[p], 1, &params);
+            mho_params_default(&mho_train_descriptor.params[p], 1, &params);
     }
     return params;
 }
@@ -242,8 +242,8 @@ static MhoStatus train(Training *t, MhoError *error)
     const MhoTrainParams params = params_in_use(t->settings);
     MhoNet *net = NULL;
     MhoTrainInput input = {
-        .kept = &t->kept,
-        .held = &t->held,
+        .training = &t->training,
+        .validation = &t->validation,
         .train = &params,
         .quant = &t->quant,
         .seed = (uint64_t)mho_settings_study(t->settings)->seed,

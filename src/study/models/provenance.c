@@ -56,7 +56,7 @@ char *mho_version_text(void)
                         "kernels    %s\n"
                         "processor  %s\n",
                         MHO_VERSION, MHO_COMMIT, MHO_COMPILER, MHO_BUILDTYPE, mho_store_library(), gsl_version,
-                        mho_net_library(), mho_kernels()->name, cpu);
+                        mho_onednn_version(), mho_kernels()->name, cpu);
     return made < 0 ? NULL : text;
 }
 
@@ -81,7 +81,7 @@ static MhoStatus add_versions(MhoAttributes *attributes, MhoError *error)
         const char *name, *text;
     } versions[] = {
         {"mho_version", MHO_VERSION}, {"git_commit", MHO_COMMIT},         {"compiler", MHO_COMPILER},
-        {"hdf5", mho_store_library()}, {"gsl", gsl_version}, {"dnnl", mho_net_library()},
+        {"hdf5", mho_store_library()}, {"gsl", gsl_version}, {"dnnl", mho_onednn_version()},
     };
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < sizeof versions / sizeof *versions && status == MHO_OK; i++)

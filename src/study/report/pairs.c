@@ -8,35 +8,35 @@
 
 static const double confidence = 0.95;
 
-MhoStatus mho_points_read(const MhoRecord *result, MhoPoints *points, MhoError *error)
+MhoStatus mho_result_points_read(const MhoRecord *result, MhoResultPoints *points, MhoError *error)
 {
     const MhoArray *accuracy = mho_record_array(result, "accuracy");
     if (!accuracy || accuracy->rank != 2 || accuracy->type != MHO_F64)
         return mho_fail(error, MHO_USAGE, "the record is no result: it has no accuracy over point and chip");
-    *points = (MhoPoints){result, accuracy->shape[0], accuracy->shape[1], accuracy->data};
+    *points = (MhoResultPoints){result, accuracy->shape[0], accuracy->shape[1], accuracy->data};
     return MHO_OK;
 }
 
 /* A swept key: numbers or words over the points. */
-static bool is_swept(const MhoPoints *points, const MhoArray *array)
+static bool is_swept(const MhoResultPoints *points, const MhoArray *array)
 {
     return (array->type == MHO_F64 || array->type == MHO_STRING) && array->rank == 1 && array->shape[0] == points->n &&
            array->axis[0] && strcmp(array->axis[0], "point") == 0;
 }
 
-static const MhoArray *column(const MhoPoints *points, const char *key, MhoType type)
+static const MhoArray *column(const MhoResultPoints *points, const char *key, MhoType type)
 {
     const MhoArray *array = mho_record_array(points->result, key);
     return array && array->type == type && is_swept(points, array) ? array : NULL;
 }
 
-double mho_points_number(const MhoPoints *points, const char *key, size_t p)
+double mho_result_points_number(const MhoResultPoints *points, const char *key, size_t p)
 {
     const MhoArray *array = column(points, key, MHO_F64);
     return array ? ((const double *)array->data)[p] : NAN;
 }
 
-const char *mho_points_word(const MhoPoints *points, const char *key, size_t p)
+const char *mho_result_points_word(const MhoResultPoints *points, const char *key, size_t p)
 {
     const MhoArray *array = column(points, key, MHO_STRING);
     return array ? ((char *const *)array->data)[p] : "";
@@ -58,7 +58,7 @@ static bool is_in(const char *word, const char *const *list, size_t n)
     return false;
 }
 
-bool mho_points_same(const MhoPoints *points, size_t p, size_t q, const char *const *except, size_t n_except)
+bool mho_result_points_same(const MhoResultPoints *points, size_t p, size_t q, const char *const *except, size_t n_except)
 {
     for (size_t i = 0; i < points->result->n_arrays; i++) {
         const MhoArray *array = points->result->arrays[i];
@@ -69,30 +69,30 @@ bool mho_points_same(const MhoPoints *points, size_t p, size_t q, const char *co
 }
 
 /* A swept key that is neither compared nor sampled. */
-static bool is_condition(const MhoPoints *points, const MhoComparison *comparison, const MhoArray *array)
+static bool is_condition(const MhoResultPoints *points, const MhoComparison *comparison, const MhoArray *array)
 {
     return is_swept(points, array) && !is_in(array->name, comparison->keys, comparison->n_keys) &&
            !is_in(array->name, &comparison->over, 1);
 }
 
 /* Mean over the chips that were run; NaN: none. */
-static double mean_of_chips(const MhoPoints *points, size_t p)
+static double mean_of_chips(const MhoResultPoints *points, size_t p)
 {
     return mho_student_interval(points->accuracy + p * points->n_chips, points->n_chips, confidence).mean;
 }
 
 /* Point of the same sample as i (same value of over) in the group of q; n: none. */
-static size_t sample_of(const MhoPoints *points, const MhoArray *over, size_t i, size_t q)
+static size_t sample_of(const MhoResultPoints *points, const MhoArray *over, size_t i, size_t q)
 {
     const char *const except[] = {over->name};
     for (size_t j = 0; j < points->n; j++)
-        if (same_value(over, i, j) && mho_points_same(points, q, j, except, 1))
+        if (same_value(over, i, j) && mho_result_points_same(points, q, j, except, 1))
             return j;
     return points->n;
 }
 
 /* q = points->n: no second group. */
-static MhoStatus over_key(const MhoPoints *points, size_t p, size_t q, const char *key, MhoInterval *interval,
+static MhoStatus over_key(const MhoResultPoints *points, size_t p, size_t q, const char *key, MhoInterval *interval,
                           MhoError *error)
 {
     const MhoArray *over = mho_record_array(points->result, key);
@@ -103,7 +103,7 @@ static MhoStatus over_key(const MhoPoints *points, size_t p, size_t q, const cha
         return mho_fail(error, MHO_MEMORY, "out of memory for %zu samples", points->n);
     size_t n = 0;
     for (size_t i = 0; i < points->n; i++) {
-        if (!mho_points_same(points, p, i, &key, 1))
+        if (!mho_result_points_same(points, p, i, &key, 1))
             continue;
         double other = 0.0;
         if (q < points->n) {
@@ -117,7 +117,7 @@ static MhoStatus over_key(const MhoPoints *points, size_t p, size_t q, const cha
     return MHO_OK;
 }
 
-MhoStatus mho_points_interval(const MhoPoints *points, size_t p, const char *over, MhoInterval *interval,
+MhoStatus mho_result_points_interval(const MhoResultPoints *points, size_t p, const char *over, MhoInterval *interval,
                               MhoError *error)
 {
     if (over)
@@ -126,7 +126,7 @@ MhoStatus mho_points_interval(const MhoPoints *points, size_t p, const char *ove
     return MHO_OK;
 }
 
-MhoStatus mho_points_difference(const MhoPoints *points, size_t p, size_t q, const char *over, MhoInterval *interval,
+MhoStatus mho_result_points_difference(const MhoResultPoints *points, size_t p, size_t q, const char *over, MhoInterval *interval,
                                 MhoError *error)
 {
     if (over)
@@ -137,7 +137,7 @@ MhoStatus mho_points_difference(const MhoPoints *points, size_t p, size_t q, con
 }
 
 /* Of how the comparison names point p. */
-static bool is_variant(const MhoPoints *points, const MhoComparison *comparison, size_t p, const char *name)
+static bool is_variant(const MhoResultPoints *points, const MhoComparison *comparison, size_t p, const char *name)
 {
     char text[MHO_VARIANT_MAX] = "";
     comparison->variant(points, p, text, sizeof text);
@@ -145,15 +145,15 @@ static bool is_variant(const MhoPoints *points, const MhoComparison *comparison,
 }
 
 /* Is p the first of the points that are its samples? */
-static bool is_first(const MhoPoints *points, size_t p, const char *over)
+static bool is_first(const MhoResultPoints *points, size_t p, const char *over)
 {
     for (size_t q = 0; over && q < p; q++)
-        if (mho_points_same(points, p, q, &over, 1))
+        if (mho_result_points_same(points, p, q, &over, 1))
             return false;
     return true;
 }
 
-MhoStatus mho_comparison_points(const MhoPoints *points, const MhoComparison *comparison, size_t **rows, size_t *n,
+MhoStatus mho_comparison_points(const MhoResultPoints *points, const MhoComparison *comparison, size_t **rows, size_t *n,
                                 MhoError *error)
 {
     *n = 0;
@@ -167,7 +167,7 @@ MhoStatus mho_comparison_points(const MhoPoints *points, const MhoComparison *co
 }
 
 /* The first point of the variant called name under the conditions of p; points->n: none. */
-static size_t rival_of(const MhoPoints *points, const MhoComparison *comparison, size_t p, const char *name)
+static size_t rival_of(const MhoResultPoints *points, const MhoComparison *comparison, size_t p, const char *name)
 {
     for (size_t q = 0; q < points->n; q++) {
         bool same = true;
@@ -182,7 +182,7 @@ static size_t rival_of(const MhoPoints *points, const MhoComparison *comparison,
 
 /* What the functions below share. */
 typedef struct Table {
-    const MhoPoints *points;
+    const MhoResultPoints *points;
     const MhoComparison *comparison;
     MhoRecord *record;
     size_t *rows, n;
@@ -284,7 +284,7 @@ static MhoStatus add_accuracies(const Table *table, MhoError *error)
         status = add_interval(table->record, "accuracy", 1, &table->n, &row_axis, "top-1 accuracy", values, error);
     for (size_t i = 0; i < table->n && status == MHO_OK; i++) {
         MhoInterval interval;
-        status = mho_points_interval(table->points, table->rows[i], table->comparison->over, &interval, error);
+        status = mho_result_points_interval(table->points, table->rows[i], table->comparison->over, &interval, error);
         if (status != MHO_OK)
             return status;
         ((int64_t *)samples->data)[i] = (int64_t)interval.n;
@@ -318,7 +318,7 @@ static MhoStatus add_differences(const Table *table, MhoError *error)
             size_t q = rival_of(table->points, comparison, table->rows[i], comparison->versus[v]);
             if (q == table->points->n || !is_compared(comparison, variant, v))
                 continue;
-            status = mho_points_difference(table->points, table->rows[i], q, comparison->over, &interval, error);
+            status = mho_result_points_difference(table->points, table->rows[i], q, comparison->over, &interval, error);
             if (status == MHO_OK)
                 put_interval(values, i * comparison->n_versus + v, interval);
         }
@@ -326,7 +326,7 @@ static MhoStatus add_differences(const Table *table, MhoError *error)
     return status;
 }
 
-MhoStatus mho_comparison_add(const MhoPoints *points, const MhoComparison *comparison, MhoRecord *record,
+MhoStatus mho_comparison_add(const MhoResultPoints *points, const MhoComparison *comparison, MhoRecord *record,
                              MhoError *error)
 {
     Table table = {.points = points, .comparison = comparison, .record = record};

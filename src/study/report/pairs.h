@@ -14,27 +14,27 @@
 
 enum { MHO_VARIANT_MAX = 96 };
 
-typedef struct MhoPoints {
+typedef struct MhoResultPoints {
     const MhoRecord *result; /* borrowed */
     size_t n, n_chips;
     const double *accuracy; /* (n, n_chips), NaN where no trial was run */
-} MhoPoints;
+} MhoResultPoints;
 
 /* USAGE error when the record is no result. */
-MhoStatus mho_points_read(const MhoRecord *result, MhoPoints *points, MhoError *error) MHO_CHECKED;
+MhoStatus mho_result_points_read(const MhoRecord *result, MhoResultPoints *points, MhoError *error) MHO_CHECKED;
 
 /* The value of a swept key at point p: NaN or "" where it does not apply, is of the other type or is not swept. */
-double mho_points_number(const MhoPoints *points, const char *key, size_t p);
-const char *mho_points_word(const MhoPoints *points, const char *key, size_t p);
+double mho_result_points_number(const MhoResultPoints *points, const char *key, size_t p);
+const char *mho_result_points_word(const MhoResultPoints *points, const char *key, size_t p);
 
 /* Do p and q agree in every swept key but those of except (n_except)? */
-bool mho_points_same(const MhoPoints *points, size_t p, size_t q, const char *const *except, size_t n_except);
+bool mho_result_points_same(const MhoResultPoints *points, size_t p, size_t q, const char *const *except, size_t n_except);
 
 /* 95 % Student interval of the mean accuracy at p, and of the paired difference p minus q: over the chips of a point
  * (over NULL), or over the values of the swept key `over`, each with the mean of its chips. */
-MhoStatus mho_points_interval(const MhoPoints *points, size_t p, const char *over, MhoInterval *interval,
+MhoStatus mho_result_points_interval(const MhoResultPoints *points, size_t p, const char *over, MhoInterval *interval,
                               MhoError *error) MHO_CHECKED;
-MhoStatus mho_points_difference(const MhoPoints *points, size_t p, size_t q, const char *over, MhoInterval *interval,
+MhoStatus mho_result_points_difference(const MhoResultPoints *points, size_t p, size_t q, const char *over, MhoInterval *interval,
                                 MhoError *error) MHO_CHECKED;
 
 /* What an experiment compares. */
@@ -43,7 +43,7 @@ typedef struct MhoComparison {
     size_t n_keys;
     const char *over; /* as above; NULL: chips */
     /* The variant of point p as the reader shall see it, written to text; "": the point is left out. */
-    void (*variant)(const MhoPoints *points, size_t p, char *text, size_t size);
+    void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size);
     /* (n_versus) variants that others are compared with, plainest first. Each variant is compared with every one of
      * these before itself in the list. */
     const char *const *versus;
@@ -56,12 +56,12 @@ typedef struct MhoComparison {
  *   condition, versus: difference_mean, _low, _high: accuracy minus that of the variant `versus` under the same
  *              condition, paired; NaN where not compared
  * and the attributes samples_are ("chip" or the key), confidence and conditions (the keys of its conditions). */
-MhoStatus mho_comparison_add(const MhoPoints *points, const MhoComparison *comparison, MhoRecord *record,
+MhoStatus mho_comparison_add(const MhoResultPoints *points, const MhoComparison *comparison, MhoRecord *record,
                              MhoError *error) MHO_CHECKED;
 
 /* The points that the rows of a comparison's table stand for: the first sample of each, (*n) in a block that the caller
  * frees. */
-MhoStatus mho_comparison_points(const MhoPoints *points, const MhoComparison *comparison, size_t **rows,
+MhoStatus mho_comparison_points(const MhoResultPoints *points, const MhoComparison *comparison, size_t **rows,
                                 size_t *n, MhoError *error) MHO_CHECKED;
 
 /* Whether a record, from any file, is such a table: arrays of these types with a value for every row. */

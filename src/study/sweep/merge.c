@@ -12,7 +12,7 @@ typedef struct Merge {
     const char *kept_path;
     MhoTrials trials;
     MhoStudy study;
-    MhoGrid grid;
+    MhoPointList grid;
     MhoPointInfo *points;
     size_t n_points;
 } Merge;
@@ -74,7 +74,7 @@ static MhoStatus rebuild(Merge *merge, MhoError *error)
 {
     MhoStatus status = mho_study_from_text(text_of(merge->kept, "study"), merge->kept_path, &merge->study, error);
     if (status == MHO_OK)
-        status = mho_grid_create(&merge->study, &merge->grid, error);
+        status = mho_points_create(&merge->study, &merge->grid, error);
     if (status == MHO_OK)
         status = mho_result_points(merge->kept, merge->kept_path, &merge->points, &merge->n_points, error);
     if (status == MHO_OK && merge->n_points != merge->grid.n_points)
@@ -133,7 +133,7 @@ MhoStatus mho_merge(const char *const *shards, size_t n, const char *output, con
         mho_log(log, MHO_LOG_INFO, "%s: %zu trials of %zu shards", output, merge.trials.n, n);
     mho_trials_clear(&merge.trials);
     free(merge.points);
-    mho_grid_destroy(&merge.grid);
+    mho_points_destroy(&merge.grid);
     mho_study_destroy(&merge.study);
     mho_record_destroy(merge.kept);
     return status;

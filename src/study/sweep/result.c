@@ -176,7 +176,7 @@ static MhoStatus add_layers(Assembly *at, MhoError *error)
 static MhoStatus add_variable(Assembly *at, size_t i, MhoError *error)
 {
     static const char *const axis = "point";
-    const MhoGrid *grid = at->input->grid;
+    const MhoPointList *grid = at->input->grid;
     const MhoAxis *swept = &grid->study->axes[i];
     const MhoParam *param = mho_settings_find(grid->study->settings, swept->key, NULL);
     bool number = param->type == MHO_REAL || param->type == MHO_INT;
@@ -256,7 +256,7 @@ static MhoStatus add_grid_axis(MhoRecord *view, const MhoStudy *study, size_t fi
 /* accuracy again with one axis per swept key. A merged point stands at each of its combinations. */
 static MhoStatus add_grid(Assembly *at, MhoError *error)
 {
-    const MhoGrid *grid = at->input->grid;
+    const MhoPointList *grid = at->input->grid;
     const MhoStudy *study = grid->study;
     size_t shape[MHO_MAX_RANK], rank = 1;
     const char *axes[MHO_MAX_RANK];

@@ -18,7 +18,7 @@ typedef struct MhoPointInfo {
 
 typedef struct MhoResultInput {
     const MhoStudy *study;
-    const MhoGrid *grid;
+    const MhoPointList *grid;
     const MhoPointInfo *points;  /* (grid->n_points) */
     const MhoTrials *trials;
     const char *const *layers;   /* names of the analog layers; NULL when points have different networks */

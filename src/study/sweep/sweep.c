@@ -14,8 +14,8 @@ typedef struct Sweep {
     const MhoStudy *study;
     const MhoSweepOptions *options;
     const char *path;
-    MhoGrid grid;
-    MhoWorkbench *bench;
+    MhoPointList grid;
+    MhoTrialCache *bench;
     MhoPointInfo *points;
     MhoTrials trials;
     char *models;        /* "path digest\n" of every model */
@@ -68,7 +68,7 @@ static MhoStatus note_model(Sweep *sweep, const MhoSettings *settings, const cha
 }
 
 /* Take a point's layer names; forget all when they are not those of the points before. */
-static MhoStatus note_layers(Sweep *sweep, size_t p, const MhoProgram *program, MhoError *error)
+static MhoStatus note_layers(Sweep *sweep, size_t p, const MhoLoweredNet *program, MhoError *error)
 {
     bool same = p == 0 || (sweep->layers && sweep->n_layers == program->n_matrices);
     if (p == 0) {
@@ -118,7 +118,7 @@ static MhoStatus add_model(const MhoSettings *settings, ModelFile **list, size_t
 }
 
 /* A model file holds one model: points that ask for different ones need different paths. */
-static MhoStatus check_models(const MhoGrid *grid, MhoError *error)
+static MhoStatus check_models(const MhoPointList *grid, MhoError *error)
 {
     ModelFile *list = NULL;
     size_t n = 0;
@@ -136,14 +136,14 @@ static MhoStatus survey(Sweep *sweep, MhoError *error)
     MhoStatus status = sweep->points ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
     for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
         const MhoPoint *point = &sweep->grid.points[p];
-        MhoPrepared prepared = {0};
-        status = mho_workbench_prepare(sweep->bench, point->settings, point->text, false, &prepared, error);
+        MhoPointSetup prepared = {0};
+        status = mho_trial_cache_prepare(sweep->bench, point->settings, point->text, false, &prepared, error);
         if (status == MHO_OK)
             status = note_model(sweep, point->settings, prepared.model_digest, error);
         sweep->points[p] = (MhoPointInfo){.key = prepared.point, .n_chips = prepared.n_chips};
         if (status == MHO_OK)
             status = note_layers(sweep, p, prepared.program, error);
-        mho_prepared_clear(&prepared);
+        mho_point_setup_clear(&prepared);
     }
     char *text = status == MHO_OK ? mho_study_text(sweep->study) : NULL, *all = NULL;
     if (status == MHO_OK && (!text || asprintf(&all, "%s\n%s", text, sweep->models) < 0))
@@ -242,9 +242,9 @@ static MhoStatus run_point(Sweep *sweep, size_t p, size_t first, MhoJournal *jou
                            MhoError *error)
 {
     const MhoPoint *point = &sweep->grid.points[p];
-    MhoPrepared prepared;
+    MhoPointSetup prepared;
     MhoTrial *trial = malloc(sizeof *trial);
-    MhoStatus status = mho_workbench_prepare(sweep->bench, point->settings, point->text, true, &prepared, error);
+    MhoStatus status = mho_trial_cache_prepare(sweep->bench, point->settings, point->text, true, &prepared, error);
     if (status == MHO_OK && !trial)
         status = mho_fail(error, MHO_MEMORY, "out of memory for a trial");
     for (uint32_t chip = 0; status == MHO_OK && chip < sweep->points[p].n_chips; chip++) {
@@ -262,7 +262,7 @@ static MhoStatus run_point(Sweep *sweep, size_t p, size_t first, MhoJournal *jou
         }
     }
     free(trial);
-    mho_prepared_clear(&prepared);
+    mho_point_setup_clear(&prepared);
     return status;
 }
 
@@ -326,13 +326,13 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
     if (status == MHO_OK)
         status = mho_make_folders(path, error);
     if (status == MHO_OK)
-        status = mho_grid_create(study, &sweep.grid, error);
+        status = mho_points_create(study, &sweep.grid, error);
     if (status == MHO_OK && study->has_train)
         status = check_models(&sweep.grid, error);
     if (status == MHO_OK)
         status = open_existing(&sweep, error);
     if (status == MHO_OK)
-        status = mho_workbench_create(&options->model, &sweep.bench, error);
+        status = mho_trial_cache_create(&options->model, &sweep.bench, error);
     if (status == MHO_OK)
         status = survey(&sweep, error);
     if (status == MHO_OK)
@@ -356,7 +356,7 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
     free(sweep.points);
     free(sweep.layers);
     free(sweep.models);
-    mho_workbench_destroy(sweep.bench);
-    mho_grid_destroy(&sweep.grid);
+    mho_trial_cache_destroy(sweep.bench);
+    mho_points_destroy(&sweep.grid);
     return status;
 }

@@ -13,11 +13,11 @@ enum { MAX_NETS = 64, USUAL_BATCH = 250 };
 typedef struct BenchNet {
     char *key; /* model path and quantization */
     MhoNet *net;
-    MhoProgram *program;
+    MhoLoweredNet *program;
     char digest[65];
 } BenchNet;
 
-struct MhoWorkbench {
+struct MhoTrialCache {
     MhoModelOptions options;
     BenchNet nets[MAX_NETS];
     size_t n_nets;
@@ -26,7 +26,7 @@ struct MhoWorkbench {
     MhoDataset images, calibration;
 };
 
-MhoStatus mho_workbench_create(const MhoModelOptions *options, MhoWorkbench **bench, MhoError *error)
+MhoStatus mho_trial_cache_create(const MhoModelOptions *options, MhoTrialCache **bench, MhoError *error)
 {
     *bench = calloc(1, sizeof **bench);
     if (!*bench)
@@ -40,11 +40,11 @@ static void net_clear(BenchNet *entry)
 {
     free(entry->key);
     mho_net_destroy(entry->net);
-    mho_program_destroy(entry->program);
+    mho_lowered_net_destroy(entry->program);
     *entry = (BenchNet){0};
 }
 
-void mho_workbench_destroy(MhoWorkbench *bench)
+void mho_trial_cache_destroy(MhoTrialCache *bench)
 {
     if (!bench)
         return;
@@ -78,10 +78,10 @@ static char *key_text(const MhoSettings *settings, const char *const *keys, size
 }
 
 /* Images of these settings; loaded again only when the data keys change. */
-static MhoStatus bench_images(MhoWorkbench *bench, const MhoSettings *settings, MhoError *error)
+static MhoStatus bench_images(MhoTrialCache *bench, const MhoSettings *settings, MhoError *error)
 {
     static const char *const keys[] = {"data.name",        "data.train",     "data.split",  "data.limit",
-                                       "data.calibration", "train.held_out", "train.limit", "seed"};
+                                       "data.calibration", "train.validation", "train.limit", "seed"};
     char *key = key_text(settings, keys, sizeof keys / sizeof *keys, "");
     if (!key)
         return mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study");
@@ -104,21 +104,21 @@ static MhoStatus bench_images(MhoWorkbench *bench, const MhoSettings *settings, 
     return status;
 }
 
-static MhoStatus net_load(MhoWorkbench *bench, const MhoSettings *settings, BenchNet *entry, MhoError *error)
+static MhoStatus net_load(MhoTrialCache *bench, const MhoSettings *settings, BenchNet *entry, MhoError *error)
 {
     MhoStatus status = mho_model_ensure(settings, &bench->options, &entry->net, entry->digest, error);
     if (status == MHO_OK)
         status = mho_model_quantize(settings, &bench->calibration, bench->options.threads, bench->options.log,
                                     &entry->net, error);
     if (status == MHO_OK)
-        status = mho_program_create(entry->net, &entry->program, error);
+        status = mho_lowered_net_create(entry->net, &entry->program, error);
     if (status == MHO_OK && entry->program->n_matrices > MHO_TRIAL_MAX_LAYERS)
         status = mho_fail(error, MHO_USAGE, "the network has %zu analog layers; at most %d", entry->program->n_matrices,
                           MHO_TRIAL_MAX_LAYERS);
     return status;
 }
 
-static MhoStatus bench_net(MhoWorkbench *bench, const MhoSettings *settings, const BenchNet **found, MhoError *error)
+static MhoStatus bench_net(MhoTrialCache *bench, const MhoSettings *settings, const BenchNet **found, MhoError *error)
 {
     char path[4096], more[sizeof path + 2 * MHO_TEXT_MAX];
     MhoQuantParams quant;
@@ -154,7 +154,7 @@ static MhoStatus bench_net(MhoWorkbench *bench, const MhoSettings *settings, con
     return MHO_OK;
 }
 
-static MhoStatus check_shapes(const MhoWorkbench *bench, const MhoProgram *program, MhoError *error)
+static MhoStatus check_shapes(const MhoTrialCache *bench, const MhoLoweredNet *program, MhoError *error)
 {
     const MhoDataset *set = &bench->images;
     if (set->h != program->input.h || set->w != program->input.w || set->c != program->input.c)
@@ -167,26 +167,26 @@ static MhoStatus check_shapes(const MhoWorkbench *bench, const MhoProgram *progr
 }
 
 /* Where every layer has converter bits of its own, asking for others would do nothing. */
-static MhoStatus check_converters(const MhoProgram *program, const MhoChipConfig *config, MhoError *error)
+static MhoStatus check_converters(const MhoLoweredNet *program, const MhoChipConfig *config, MhoError *error)
 {
     const MhoAdcModel *adc = config->adc;
     _Alignas(8) unsigned char usual[MHO_LAYER_SETTINGS_MAX];
     for (size_t l = 0; l < program->n_matrices; l++)
         if (program->matrices[l].adc_bits == 0)
             return MHO_OK;
-    if (!adc->set_bits || adc->model.params_size > sizeof usual)
+    if (!adc->set_bits || adc->descriptor.params_size > sizeof usual)
         return MHO_OK;
-    mho_params_default(adc->model.params, adc->model.n_params, usual);
+    mho_params_default(adc->descriptor.params, adc->descriptor.n_params, usual);
     if (adc->bits(config->adc_params) == adc->bits(usual))
         return MHO_OK;
     return mho_fail(error, MHO_USAGE,
-                    "chip.adc.%s.bits: all converters of the model have bits of their own (allocate.adc_rungs), so %d "
+                    "chip.adc.%s.bits: all converters of the model have bits of their own (allocate.adc_bit_widths), so %d "
                     "bit would change nothing; take the key out",
-                    adc->model.name, adc->bits(config->adc_params));
+                    adc->descriptor.name, adc->bits(config->adc_params));
 }
 
 /* The plan of a chip whose converters nobody asks, beside noise on codes: layers' own converter bits do not matter. */
-static MhoStatus plan_without_converters(const MhoProgram *program, const MhoChipConfig *config, MhoPlan **plan,
+static MhoStatus plan_without_converters(const MhoLoweredNet *program, const MhoChipConfig *config, MhoPlan **plan,
                                          MhoError *error)
 {
     MhoMatrix *matrices = malloc((program->n_matrices + 1) * sizeof *matrices);
@@ -201,11 +201,11 @@ static MhoStatus plan_without_converters(const MhoProgram *program, const MhoChi
     return status;
 }
 
-MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings, const char *point_text,
-                                bool calibrate, MhoPrepared *prepared, MhoError *error)
+MhoStatus mho_trial_cache_prepare(MhoTrialCache *bench, const MhoSettings *settings, const char *point_text,
+                                bool calibrate, MhoPointSetup *prepared, MhoError *error)
 {
     const BenchNet *entry = NULL;
-    *prepared = (MhoPrepared){0};
+    *prepared = (MhoPointSetup){0};
     MhoStatus status = bench_images(bench, settings, error);
     if (status == MHO_OK)
         status = bench_net(bench, settings, &entry, error);
@@ -213,7 +213,7 @@ MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings
         status = check_shapes(bench, entry->program, error);
     if (status == MHO_OK)
         status = mho_settings_chip_config(settings, &prepared->config, error);
-    if (status == MHO_OK && !mho_noise_on(mho_settings_noise(settings)))
+    if (status == MHO_OK && !mho_code_noise_key(mho_settings_noise(settings)))
         status = check_converters(entry->program, &prepared->config, error);
     if (status != MHO_OK)
         return status;
@@ -224,16 +224,16 @@ MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings
     prepared->calibration = &bench->calibration;
     memcpy(prepared->model_digest, entry->digest, sizeof prepared->model_digest);
     const MhoNoiseParams *noise = mho_settings_noise(settings);
-    prepared->is_noisy = mho_noise_on(noise) != NULL;
+    prepared->is_noisy = mho_code_noise_key(noise) != NULL;
     prepared->noise = (MhoCodeNoise){.weight = noise->weight,
                                      .activation = noise->activation,
                                      .sum = noise->sum,
-                                     .weight_per_image = noise->draw == MHO_NOISE_PER_IMAGE,
+                                     .weight_per_image = noise->draw == MHO_CODE_NOISE_PER_IMAGE,
                                      .seed = prepared->config.seed};
     if (prepared->is_noisy)
         status = plan_without_converters(entry->program, &prepared->config, &prepared->plan, error);
     else if (calibrate)
-        status = mho_program_plan(entry->program, &prepared->config, bench->calibration.images, bench->calibration.n,
+        status = mho_lowered_net_plan(entry->program, &prepared->config, bench->calibration.images, bench->calibration.n,
                                   bench->options.threads, &prepared->plan, error);
     else
         status = mho_plan_create(&prepared->config, entry->program->matrices, entry->program->n_matrices,
@@ -251,14 +251,14 @@ MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings
     return MHO_OK;
 }
 
-void mho_prepared_clear(MhoPrepared *prepared)
+void mho_point_setup_clear(MhoPointSetup *prepared)
 {
     mho_plan_destroy(prepared->plan);
-    *prepared = (MhoPrepared){0};
+    *prepared = (MhoPointSetup){0};
 }
 
 /* Images first .. first + n - 1, on the chip's state or, without one, with noise on codes. */
-static MhoStatus classify_batch(const MhoPrepared *prepared, const MhoState *state, size_t first, size_t n, int threads,
+static MhoStatus classify_batch(const MhoPointSetup *prepared, const MhoChipState *state, size_t first, size_t n, int threads,
                                 float *logits, MhoTrial *trial, MhoError *error)
 {
     const MhoDataset *set = prepared->images;
@@ -270,11 +270,11 @@ static MhoStatus classify_batch(const MhoPrepared *prepared, const MhoState *sta
     MhoCodeNoise noise = prepared->noise;
     noise.chip = trial->chip;
     return state ? mho_analog_run(prepared->program, state, images, n, &options, logits, error)
-                 : mho_noisy_run(prepared->program, &noise, images, n, (uint32_t)first, threads, logits, error);
+                 : mho_code_noise_run(prepared->program, &noise, images, n, (uint32_t)first, threads, logits, error);
 }
 
 /* Classify in batches, so that a stop request is noticed in time; results do not depend on the batch. */
-static MhoStatus classify(const MhoPrepared *prepared, const MhoState *state, int threads, float *logits,
+static MhoStatus classify(const MhoPointSetup *prepared, const MhoChipState *state, int threads, float *logits,
                           MhoTrial *trial, MhoError *error)
 {
     const MhoDataset *set = prepared->images;
@@ -291,14 +291,14 @@ static MhoStatus classify(const MhoPrepared *prepared, const MhoState *state, in
     return MHO_OK;
 }
 
-MhoStatus mho_trial_run(const MhoPrepared *prepared, uint32_t chip_number, int threads, float *logits, MhoTrial *trial,
+MhoStatus mho_trial_run(const MhoPointSetup *prepared, uint32_t chip_number, int threads, float *logits, MhoTrial *trial,
                         MhoError *error)
 {
     const MhoDataset *set = prepared->images;
     size_t classes = (size_t)prepared->program->n_classes, n_logits = set->n * classes;
     MhoCondition at = {.t = prepared->config.chip.time, .temperature = prepared->config.chip.temperature};
     MhoChip *chip = NULL;
-    MhoState *state = NULL;
+    MhoChipState *state = NULL;
     float *own = logits ? NULL : malloc((n_logits ? n_logits : 1) * sizeof *own);
     float *out = logits ? logits : own;
     memset(trial, 0, sizeof *trial);
@@ -307,7 +307,7 @@ MhoStatus mho_trial_run(const MhoPrepared *prepared, uint32_t chip_number, int t
     trial->n_layers = (uint32_t)prepared->program->n_matrices;
     MhoStatus status = out ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for %zu logits", n_logits);
     if (status == MHO_OK && !prepared->is_noisy)
-        status = mho_program_state(prepared->program, prepared->plan, chip_number, at, prepared->calibration->images,
+        status = mho_lowered_net_state(prepared->program, prepared->plan, chip_number, at, prepared->calibration->images,
                                    prepared->calibration->n, threads, &chip, &state, error);
     if (status == MHO_OK)
         status = classify(prepared, state, threads, out, trial, error);
@@ -317,7 +317,7 @@ MhoStatus mho_trial_run(const MhoPrepared *prepared, uint32_t chip_number, int t
         trial->accuracy = (double)hits / (double)set->n;
         trial->logits = mho_digest64(out, n_logits * sizeof *out);
     }
-    mho_state_destroy(state);
+    mho_chip_state_destroy(state);
     mho_chip_destroy(chip);
     free(own);
     return status;

@@ -20,16 +20,16 @@ typedef struct MhoTrial {
     MhoLayerMeter layers[MHO_TRIAL_MAX_LAYERS];
 } MhoTrial;
 
-typedef struct MhoWorkbench MhoWorkbench;
+typedef struct MhoTrialCache MhoTrialCache;
 
 /* options->retrain: every model is trained once more, the first time a point needs it. */
-MhoStatus mho_workbench_create(const MhoModelOptions *options, MhoWorkbench **bench, MhoError *error) MHO_CHECKED;
-void mho_workbench_destroy(MhoWorkbench *bench);
+MhoStatus mho_trial_cache_create(const MhoModelOptions *options, MhoTrialCache **bench, MhoError *error) MHO_CHECKED;
+void mho_trial_cache_destroy(MhoTrialCache *bench);
 
 /* A point ready to run: its program, plan, images. Borrowed from the workbench until the next call. */
-typedef struct MhoPrepared {
+typedef struct MhoPointSetup {
     const MhoNet *net; /* quantized */
-    const MhoProgram *program;
+    const MhoLoweredNet *program;
     const MhoDataset *images, *calibration;
     MhoPlan *plan;
     MhoChipConfig config;
@@ -40,15 +40,15 @@ typedef struct MhoPrepared {
     size_t measured;     /* images with signal and noise */
     size_t batch;        /* images classified at once */
     uint32_t n_chips;    /* repeat, or 1 for a point without a random term */
-} MhoPrepared;
+} MhoPointSetup;
 
 /* Load (or train) the model, quantize and lower it, plan the chip. calibrate false: only for n_chips and the key. */
-MhoStatus mho_workbench_prepare(MhoWorkbench *bench, const MhoSettings *settings, const char *point_text,
-                                bool calibrate, MhoPrepared *prepared, MhoError *error) MHO_CHECKED;
-void mho_prepared_clear(MhoPrepared *prepared);
+MhoStatus mho_trial_cache_prepare(MhoTrialCache *bench, const MhoSettings *settings, const char *point_text,
+                                bool calibrate, MhoPointSetup *prepared, MhoError *error) MHO_CHECKED;
+void mho_point_setup_clear(MhoPointSetup *prepared);
 
 /* Run chip number `chip`. logits: NULL, or (images->n, classes). */
-MhoStatus mho_trial_run(const MhoPrepared *prepared, uint32_t chip, int threads, float *logits, MhoTrial *trial,
+MhoStatus mho_trial_run(const MhoPointSetup *prepared, uint32_t chip, int threads, float *logits, MhoTrial *trial,
                         MhoError *error) MHO_CHECKED;
 
 #endif

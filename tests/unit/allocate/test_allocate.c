@@ -11,7 +11,7 @@ static double uniform(uint64_t seed, uint32_t place, double low, double high)
     return low + (high - low) * (double)u;
 }
 
-/* Bits are those of rungs, and a layer's activations have the rung of its weights. */
+/* Bits are those of bit_widths, and a layer's activations have the bit_width of its weights. */
 static void assert_rungs(const MhoNet *net)
 {
     MhoBitUnit *units;
@@ -24,7 +24,7 @@ static void assert_rungs(const MhoNet *net)
 
         ck_assert(bits == 8 || bits == 6 || bits == 4 || bits == 3 || bits == 2);
         for (int q = 0; q < units[u].n_quantizers; q++)
-            ck_assert_int_eq(mho_node_quantizer(&net->nodes[units[u].quantizers[q]])->bits, bits);
+            ck_assert_int_eq(mho_node_fake_quant(&net->nodes[units[u].quantizers[q]])->bits, bits);
     }
     free(units);
 }
@@ -152,7 +152,7 @@ START_TEST(test_unreachable_operations_are_refused_at_once)
     stage_open(&stage);
     MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0"),
            *low = net_of(&stage, "allconv", 0.2, "float:0 5/5:0");
-    strcpy(stage.params.rungs, "8 5");
+    strcpy(stage.params.bit_widths, "8 5");
     stage.params.size = 0.0;
     stage.params.bops = 0.9999 * mbops_of(low);
     stage_begin(&stage);
@@ -202,8 +202,8 @@ static void refuse(Stage *stage, const char *words)
 START_TEST(test_refusals)
 {
     static const struct {
-        const char *rungs, *words;
-    } bad[] = {{"", "no rung"},
+        const char *bit_widths, *words;
+    } bad[] = {{"", "no bit_width"},
                {"8 6 6", "6 stands behind 6"},
                {"8 4 6", "6 stands behind 4"},
                {"8 x", "'x'"},
@@ -214,42 +214,42 @@ START_TEST(test_refusals)
 
     stage_open(&stage);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        strcpy(stage.params.rungs, bad[i].rungs);
+        strcpy(stage.params.bit_widths, bad[i].bit_widths);
         refuse(&stage, bad[i].words);
     }
-    strcpy(stage.params.rungs, "8 4");
+    strcpy(stage.params.bit_widths, "8 4");
     refuse(&stage, "allocate.size = 3 bit cannot be reached");
     stage.params.size = 4.5;
-    strcpy(stage.params.adc_rungs, "8 7");
+    strcpy(stage.params.adc_bit_widths, "8 7");
     refuse(&stage, "allocate.feedback=chip");
     stage.params.feedback = MHO_FEEDBACK_CHIP;
     refuse(&stage, "train.chip");
-    strcpy(stage.params.adc_rungs, "");
+    strcpy(stage.params.adc_bit_widths, "");
     stage.params.feedback = MHO_FEEDBACK_CODES;
-    stage.params.probe_images = SAMPLE_HELD + 1;
-    refuse(&stage, "train.held_out");
-    stage.params.probe_images = SAMPLE_HELD;
-    stage.params.rate_high = 0.001;
-    refuse(&stage, "allocate.rate_high");
-    stage.params.rate_high = 0.02;
+    stage.params.trial_images = SAMPLE_HELD + 1;
+    refuse(&stage, "train.validation");
+    stage.params.trial_images = SAMPLE_HELD;
+    stage.params.learning_rate_high = 0.001;
+    refuse(&stage, "allocate.learning_rate_high");
+    stage.params.learning_rate_high = 0.02;
     stage.params.size = 0.0;
     refuse(&stage, "nothing says where to stop");
     stage_close(&stage);
 }
 END_TEST
 
-/* A plateau, a kick, half a cosine down, the plateau again: as published, and with other lengths. */
+/* A plateau_epochs, a restart, half a cosine down, the plateau again: as published, and with other lengths. */
 START_TEST(test_hybrid_rate)
 {
     Stage stage;
 
     stage_open(&stage);
-    stage.params.rate_low = 1e-4;
-    stage.params.rate_high = 5e-4;
-    stage.params.plateau = _i == 0 ? 5 : 1;
-    stage.params.kick = _i == 0 ? 10 : 2;
+    stage.params.learning_rate_low = 1e-4;
+    stage.params.learning_rate_high = 5e-4;
+    stage.params.plateau_epochs = _i == 0 ? 5 : 1;
+    stage.params.restart_epochs = _i == 0 ? 10 : 2;
     stage_begin(&stage);
-    const double first = stage.params.plateau, length = stage.params.kick;
+    const double first = stage.params.plateau_epochs, length = stage.params.restart_epochs;
     for (double e = 0.05; e < 20.0; e += 0.1) {
         const double at = (e - first) / length;
         const double expected = at < 0.0 || at >= 1.0 ? 1e-4 : 1e-4 + 2e-4 * (1.0 + cos(acos(-1.0) * at));
@@ -269,7 +269,7 @@ START_TEST(test_recovery)
 
     stage_open(&stage);
     MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
-    stage.params.recovered = 0.99;
+    stage.params.recovery_share = 0.99;
     stage.params.recovery_epochs = 4;
     stage_begin(&stage);
     void *context = stage.allocation.context;
@@ -291,7 +291,7 @@ START_TEST(test_recovery)
 }
 END_TEST
 
-/* What is logged of a probe is the accuracy of the net one rung lower, on the first held-out images. */
+/* What is logged of a probe is the accuracy of the net one bit_width lower, on the first validation images. */
 START_TEST(test_feedback_is_held_out_accuracy)
 {
     Stage stage;
@@ -371,14 +371,14 @@ START_TEST(test_ranges_of_probes)
     stage.params.recovery = _i;
     MhoNet *net = narrow_net(&stage, &chip.config);
     MhoDataset probed = stage.sample.held;
-    stage.params.probe_images = 30;
+    stage.params.trial_images = 30;
     probed.n = 30;
     stage_begin(&stage);
     ck_assert(!step(&stage, &net, 0.5));
-    const MhoChipConfig learned = mho_pass_chip_config(&chip.config);
-    must(mho_train_evaluate_chip(net, &probed, NULL, &learned, MHO_PROBE_CHIP, 2, 1, &own, &loss, &stage.error),
+    const MhoChipConfig learned = mho_chip_sums_config(&chip.config);
+    must(mho_train_evaluate_chip(net, &probed, NULL, &learned, MHO_TRIAL_MOVE_CHIP, 2, 1, &own, &loss, &stage.error),
          &stage.error);
-    must(mho_train_evaluate_chip(net, &probed, &stage.sample.kept, &chip.config, MHO_PROBE_CHIP, 2, 1, &calibrated,
+    must(mho_train_evaluate_chip(net, &probed, &stage.sample.kept, &chip.config, MHO_TRIAL_MOVE_CHIP, 2, 1, &calibrated,
                                  &loss, &stage.error),
          &stage.error);
     ck_assert_double_gt(calibrated, own);

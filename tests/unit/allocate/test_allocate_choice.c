@@ -273,20 +273,20 @@ END_TEST
 
 START_TEST(test_uniform_goes_rung_by_rung)
 {
-    static const int rungs[] = {8, 6, 4, 0};
+    static const int bit_widths[] = {8, 6, 4, 0};
     Contest contest;
-    int rung[4] = {0};
+    int bit_width[4] = {0};
 
     contest_open(&contest, "uniform", 4);
     for (int move = 0; move < 8; move++) {
         for (size_t m = 0; m < 4; m++)
-            contest.competitors[m].next_bits = rungs[rung[m] + 1];
+            contest.competitors[m].next_bits = bit_widths[bit_width[m] + 1];
         contest_run(&contest, 1, move, 0.0);
         ck_assert_uint_eq(contest.winner, (size_t)move % 4);
         ck_assert_double_eq(contest.share[contest.winner], 1.0);
         ck_assert_double_eq(sum_of_shares(&contest), 1.0);
         ck_assert(isnan(contest.feedback[0]) && contest.asked[contest.winner] == 0);
-        rung[contest.winner]++;
+        bit_width[contest.winner]++;
     }
 }
 END_TEST

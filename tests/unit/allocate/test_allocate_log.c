@@ -9,7 +9,7 @@ static void whole_stage(const char *competition, uint64_t seed, int threads, cha
 {
     Stage stage;
     Contest contest;
-    const int before = mho_net_threads(threads);
+    const int before = mho_onednn_set_threads(threads);
 
     stage_open(&stage);
     MhoNet *net = trained_net(&stage);
@@ -24,7 +24,7 @@ static void whole_stage(const char *competition, uint64_t seed, int threads, cha
     mho_record_destroy(log);
     mho_net_destroy(net);
     stage_close(&stage);
-    (void)mho_net_threads(before);
+    (void)mho_onednn_set_threads(before);
 }
 
 START_TEST(test_determined_by_the_seed)

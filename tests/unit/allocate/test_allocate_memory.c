@@ -40,7 +40,7 @@ START_TEST(every_failed_allocation_is_reported)
     contest_open(&contest, "uniform", 1);
     stage.input.allocator = contest.allocator;
     stage.params.accuracy = 1.0; /* the net before the move is kept */
-    stage.params.probe_images = 2;
+    stage.params.trial_images = 2;
     MhoNet *net = net_of(&stage, "allconv", 0.05, "float:0 8/8:0");
     for (int at = 0;; at++) {
         MhoError error = {0};

@@ -43,11 +43,11 @@ static void on_a_chip(Course *course)
          error);
     course->stage.input.chip = &course->chip.config;
     course->stage.sample.input.chip = &course->chip.config;
-    course->stage.sample.train.chip_repeat = 3;
+    course->stage.sample.train.validation_chips = 3;
     course->stage.params.feedback = MHO_FEEDBACK_CHIP;
     course->stage.params.moves = 3;
     course->stage.params.size = 0.0;
-    strcpy(course->stage.params.adc_rungs, "4 3 2"); /* no loss of codes, much of the chip */
+    strcpy(course->stage.params.adc_bit_widths, "4 3 2"); /* no loss of codes, much of the chip */
 }
 
 /* Probes calibrate the chip's converters, recoveries know nothing of it. */
@@ -64,7 +64,7 @@ static void until_it_hurts_on_a_chip(Course *course)
     on_a_chip(course);
     until_it_hurts(course);
     course->stage.params.accuracy = 8.0;
-    course->stage.params.rate_low = course->stage.params.rate_high = 0.0; /* else it comes out ahead */
+    course->stage.params.learning_rate_low = course->stage.params.learning_rate_high = 0.0; /* else it comes out ahead */
     course->stage.params.moves = 8;
 }
 
@@ -83,7 +83,7 @@ static void course_open(Course *course, CourseChange change)
     stage->params.accuracy = 0.0;
     stage->params.recovery_epochs = 2;
     change(course);
-    strcpy(stage->sample.train.ladder, "float:3 8/8:1 allocate");
+    strcpy(stage->sample.train.stages, "float:3 8/8:1 allocate");
     stage->sample.train.width = 0.2;
     stage_begin(stage);
     stage->sample.input.allocation = &stage->allocation;
@@ -131,7 +131,7 @@ static void assert_history(const Sample *sample, const MhoRecord *log, const cha
     const char *const *stage = mho_record_array(history, "stage")->data;
     const int32_t *epochs = wholes(log, "recovery_epochs", n);
     size_t n_epochs, n_moves, epoch = 4;
-    const double *held = reals(history, "held_accuracy", &n_epochs), *after = reals(log, "accuracy_after", &n_moves),
+    const double *held = reals(history, "validation_accuracy", &n_epochs), *after = reals(log, "accuracy_after", &n_moves),
                  *before = reals(log, "accuracy_before", &n_moves);
 
     for (size_t move = 0; move < n; move++) {

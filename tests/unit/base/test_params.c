@@ -36,9 +36,9 @@ static MhoStatus refuse_zero_any(const void *params, MhoError *error)
     return block->any == 0.0 ? mho_fail(error, MHO_USAGE, "any must not be zero") : MHO_OK;
 }
 
-static const MhoModel pcm = {"pcm", "phase change", "none", sizeof(Block), table, N_TABLE, 0, refuse_zero_any};
-static const MhoModel nor_flash = {"nor_flash", "NOR flash", "none", 0, NULL, 0, 0, NULL};
-static const MhoModel *const models[] = {&pcm, &nor_flash};
+static const MhoDescriptor pcm = {"pcm", "phase change", "none", sizeof(Block), table, N_TABLE, 0, refuse_zero_any};
+static const MhoDescriptor nor_flash = {"nor_flash", "NOR flash", "none", 0, NULL, 0, 0, NULL};
+static const MhoDescriptor *const models[] = {&pcm, &nor_flash};
 static const MhoRegistry registry = {"cell", models, 2};
 
 static Block defaults(void)
@@ -271,26 +271,26 @@ START_TEST(test_model_check)
 {
     Block block = defaults();
     MhoError error = {0};
-    ck_assert_int_eq(mho_model_check(&pcm, &block, &error), MHO_OK);
-    ck_assert_int_eq(mho_model_check(&nor_flash, NULL, &error), MHO_OK);
+    ck_assert_int_eq(mho_descriptor_check(&pcm, &block, &error), MHO_OK);
+    ck_assert_int_eq(mho_descriptor_check(&nor_flash, NULL, &error), MHO_OK);
     block.g_max = NAN;
-    ck_assert_int_eq(mho_model_check(&pcm, &block, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_descriptor_check(&pcm, &block, &error), MHO_USAGE);
     ck_assert_str_eq(error.text, "pcm: g_max: nan is outside 1e-9 to 0.001 S");
     block = defaults();
     block.any = INFINITY;
-    ck_assert_int_eq(mho_model_check(&pcm, &block, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_descriptor_check(&pcm, &block, &error), MHO_USAGE);
     block = defaults();
     block.bits = 0;
-    ck_assert_int_eq(mho_model_check(&pcm, &block, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_descriptor_check(&pcm, &block, &error), MHO_USAGE);
     block = defaults();
     block.read = 3;
-    ck_assert_int_eq(mho_model_check(&pcm, &block, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_descriptor_check(&pcm, &block, &error), MHO_USAGE);
     block = defaults();
     memset(block.path, 'x', sizeof block.path);
-    ck_assert_int_eq(mho_model_check(&pcm, &block, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_descriptor_check(&pcm, &block, &error), MHO_USAGE);
     block = defaults();
     block.any = 0.0;
-    ck_assert_int_eq(mho_model_check(&pcm, &block, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_descriptor_check(&pcm, &block, &error), MHO_USAGE);
     ck_assert_str_eq(error.text, "any must not be zero");
 }
 END_TEST

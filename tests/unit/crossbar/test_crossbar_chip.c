@@ -27,7 +27,7 @@ static void weights_of(const ArrayBench *bench, float *weights)
 {
     MhoError error = {0};
 
-    ck_assert_int_eq(mho_state_weights(bench->state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_weights(bench->state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
 }
 
 START_TEST(a_chip_number_is_one_chip)
@@ -66,7 +66,7 @@ START_TEST(threads_make_the_same_chip)
         omp_set_num_threads(i == 0 ? 1 : 3);
         array_plan(&bench);
         array_make(&bench, 4, hour);
-        ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, TALL * WIDE, i == 0 ? one : three, &error), MHO_OK);
+        ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, TALL * WIDE, i == 0 ? one : three, &error), MHO_OK);
     }
     ck_assert(memcmp(one, three, sizeof one) == 0);
     array_close(&bench);
@@ -186,13 +186,13 @@ START_TEST(split_cuts_the_noise_at_t_observe)
     bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
     array_make(&bench, 0, hour);
     weights_of(&bench, frozen);
-    ck_assert_int_eq(mho_state_variance(bench.state, 0, 0, bench.input, whole, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, whole, &error), MHO_OK);
     bench.config.chip.read = MHO_READ_CHOOSE_SPLIT;
     bench.config.chip.t_observe = t_observe;
     array_plan(&bench);
     array_make(&bench, 0, hour);
     weights_of(&bench, split);
-    ck_assert_int_eq(mho_state_variance(bench.state, 0, 0, bench.input, fast, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, fast, &error), MHO_OK);
     ck_assert(memcmp(frozen, split, sizeof frozen) != 0);
     for (size_t j = 0; j < COLS; j++) {
         const double ratio = log(t_observe / (2.0 * t_read)) / log((hour + 20.0 + t_read) / (2.0 * t_read));
@@ -224,7 +224,7 @@ START_TEST(variance_planes_hold_their_bound)
         const double bound = unit * (1.2 * law.linear * full * x + 1.4 * law.square * x * x) / 510.0;
 
         codes[row] = (uint8_t)x;
-        ck_assert_int_eq(mho_state_variance(bench.state, 0, 0, codes, variance, &error), MHO_OK);
+        ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, codes, variance, &error), MHO_OK);
         codes[row] = 0;
         for (size_t j = 0; j < COLS; j++) {
             const double g = fabs(bench.codes[row * COLS + j] / 7.0);
@@ -293,10 +293,10 @@ START_TEST(compensation_restores_the_mean)
 
         array_make(&bench, chip, day);
         before += gain(&bench) / CHIPS;
-        ck_assert(mho_state_compensation(bench.state, 0) == 1.0);
-        ck_assert_int_eq(mho_state_compensate(bench.state, bench.run, &error), MHO_OK);
+        ck_assert(mho_chip_state_compensation(bench.state, 0) == 1.0);
+        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
         after += gain(&bench) / CHIPS;
-        alpha = mho_state_compensation(bench.state, 0);
+        alpha = mho_chip_state_compensation(bench.state, 0);
         lowest = alpha < lowest ? alpha : lowest;
         highest = alpha > highest ? alpha : highest;
     }
@@ -321,8 +321,8 @@ START_TEST(reference_patterns_do_not_clip)
         bench.config.chip.full_scale = 0.05;
         array_plan(&bench);
         array_make(&bench, 0, day);
-        ck_assert_int_eq(mho_state_compensate(bench.state, bench.run, &error), MHO_OK);
-        alpha[i] = mho_state_compensation(bench.state, 0);
+        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+        alpha[i] = mho_chip_state_compensation(bench.state, 0);
     }
     ck_assert_msg(alpha[0] > 1.3 && fabs(alpha[1] / alpha[0] - 1.0) < 0.02, "%g and %g", alpha[0], alpha[1]);
     array_close(&bench);
@@ -341,8 +341,8 @@ START_TEST(compensation_reads_are_noisy)
     bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
     for (uint32_t chip = 0; chip < 2; chip++) {
         array_make(&bench, chip, 0.0);
-        ck_assert_int_eq(mho_state_compensate(bench.state, bench.run, &error), MHO_OK);
-        alpha[chip] = mho_state_compensation(bench.state, 0);
+        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+        alpha[chip] = mho_chip_state_compensation(bench.state, 0);
         ck_assert(alpha[chip] != 1.0 && fabs(alpha[chip] - 1.0) < 0.02);
     }
     ck_assert(alpha[0] != alpha[1]);
@@ -361,8 +361,8 @@ START_TEST(compensation_at_time_zero_is_one)
     bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
     bench.config.chip.range = MHO_RANGE_MAXIMUM;
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_state_compensate(bench.state, bench.run, &error), MHO_OK);
-    ck_assert(mho_state_compensation(bench.state, 0) == 1.0);
+    ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+    ck_assert(mho_chip_state_compensation(bench.state, 0) == 1.0);
     array_close(&bench);
 }
 END_TEST
@@ -456,19 +456,19 @@ START_TEST(wires_attenuate_currents_and_their_noise)
     const MhoWireModel half = {.effective = half_effective}, broken = {.effective = broken_effective};
     double ideal[COLS], behind[COLS];
     float weights[WEIGHTS], halved[WEIGHTS];
-    MhoState *state;
+    MhoChipState *state;
     MhoError error = {0};
     ArrayBench bench;
 
     open_chip(&bench, "nor_flash");
     array_make(&bench, 0, 0.0);
     weights_of(&bench, weights);
-    ck_assert_int_eq(mho_state_variance(bench.state, 0, 0, bench.input, ideal, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, ideal, &error), MHO_OK);
     bench.config.wire = &half;
     array_plan(&bench);
     array_make(&bench, 0, 0.0);
     weights_of(&bench, halved);
-    ck_assert_int_eq(mho_state_variance(bench.state, 0, 0, bench.input, behind, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, behind, &error), MHO_OK);
     for (size_t j = 0; j < COLS; j++) {
         assert_close(behind[j], 0.25 * ideal[j], 1e-5, "variance");
     }
@@ -478,7 +478,7 @@ START_TEST(wires_attenuate_currents_and_their_noise)
     bench.config.wire = &broken;
     array_plan(&bench);
     array_chip(&bench, 0);
-    ck_assert_int_eq(mho_state_create(bench.chip, (MhoCondition){0.0, 300.0}, &state, &error), MHO_FAILED);
+    ck_assert_int_eq(mho_chip_state_create(bench.chip, (MhoCondition){0.0, 300.0}, &state, &error), MHO_FAILED);
     ck_assert_ptr_null(state);
     ck_assert(strstr(error.text, "no solution") != NULL);
     array_close(&bench);
@@ -488,14 +488,14 @@ END_TEST
 START_TEST(bad_conditions_are_refused)
 {
     ArrayBench bench;
-    MhoState *state;
+    MhoChipState *state;
     MhoError error = {0};
 
     open_chip(&bench, "pcm");
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_state_create(bench.chip, (MhoCondition){-1.0, 300.0}, &state, &error), MHO_USAGE);
-    ck_assert_int_eq(mho_state_create(bench.chip, (MhoCondition){0.0, 0.0}, &state, &error), MHO_USAGE);
-    ck_assert_int_eq(mho_state_create(bench.chip, (MhoCondition){NAN, 300.0}, &state, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_chip_state_create(bench.chip, (MhoCondition){-1.0, 300.0}, &state, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_chip_state_create(bench.chip, (MhoCondition){0.0, 0.0}, &state, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_chip_state_create(bench.chip, (MhoCondition){NAN, 300.0}, &state, &error), MHO_USAGE);
     array_close(&bench);
 }
 END_TEST

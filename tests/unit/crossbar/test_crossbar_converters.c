@@ -128,7 +128,7 @@ static void read_clips(ArrayBench *bench, float *sums, float *lost, float *by_ra
                                .output = {.a = bench->a, .b = bench->b, .logits = sums, .lost = lost,
                                           .by_range = by_range}};
 
-    mho_state_forward(bench->state, bench->run, &call);
+    mho_chip_state_forward(bench->state, bench->run, &call);
 }
 
 START_TEST(clipped_conversions_are_told)

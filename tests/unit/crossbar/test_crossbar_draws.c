@@ -114,14 +114,14 @@ START_TEST(layers_are_apart)
     array_fill(&bench, 9, 127, 127, false, 0);
     const MhoMatrix twice[LAYERS] = {bench.matrix, bench.matrix};
     ck_assert_int_eq(mho_plan_create(&bench.config, twice, LAYERS, &bench.plan, &error), MHO_OK);
-    ck_assert_int_eq(mho_run_create(bench.plan, &bench.run, &error), MHO_OK);
+    ck_assert_int_eq(mho_workspace_create(bench.plan, &bench.run, &error), MHO_OK);
     array_make(&bench, 0, 0.0);
     for (size_t l = 0; l < LAYERS; l++) {
         const MhoLayerCall call = {.layer = l, .gather = &gather, .codes = bench.input,
                                    .output = {.a = bench.a, .b = bench.b, .logits = sums[l]}};
 
-        mho_state_forward(bench.state, bench.run, &call);
-        ck_assert_int_eq(mho_state_weights(bench.state, l, 0, WEIGHTS, weights[l], &error), MHO_OK);
+        mho_chip_state_forward(bench.state, bench.run, &call);
+        ck_assert_int_eq(mho_chip_state_weights(bench.state, l, 0, WEIGHTS, weights[l], &error), MHO_OK);
     }
     assert_apart(SUMS, sums[0], sums[1], "reads of two layers");
     if (_i < 2) {
@@ -152,7 +152,7 @@ START_TEST(tiles_are_apart)
         bench.codes[i] = 5;
     }
     array_make(&bench, 0, 3600.0);
-    ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
     for (size_t i = 0; i < WEIGHTS; i++) {
         const size_t r = i / COLS, j = i % COLS, t = r / (ROWS / 2) * 2 + j / (COLS / 2);
 
@@ -178,7 +178,7 @@ START_TEST(frozen_noise_is_clipped_at_zero)
     bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
     memset(bench.codes, 0, WEIGHTS * sizeof *bench.codes);
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
     for (size_t i = 0; i < WEIGHTS; i++) {
         zeros += weights[i] == 0.0F;
     }
@@ -202,13 +202,13 @@ START_TEST(split_ends_in_the_other_modes)
     bench.config.chip.read = MHO_READ_CHOOSE_SPLIT;
     bench.config.chip.t_observe = _i == 0 ? 1e9 : 1e-9;
     array_make(&bench, 0, 3600.0);
-    ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, WEIGHTS, split, &error), MHO_OK);
-    ck_assert_int_eq(mho_state_variance(bench.state, 0, 0, bench.input, variance, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, split, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, variance, &error), MHO_OK);
     ck_assert_msg((variance[0] > 0.0) == (_i == 0), "variance of a read is %g", variance[0]);
     bench.config.chip.read = wanted;
     array_plan(&bench);
     array_make(&bench, 0, 3600.0);
-    ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, WEIGHTS, pure, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, pure, &error), MHO_OK);
     ck_assert(memcmp(split, pure, sizeof split) == 0);
     array_close(&bench);
 }
@@ -218,7 +218,7 @@ END_TEST
 START_TEST(compensation_compares_like_with_like)
 {
     float sums[SUMS];
-    MhoRangeProbe *probe;
+    MhoRangeObserver *probe;
     MhoError error = {0};
     ArrayBench bench;
 
@@ -232,12 +232,12 @@ START_TEST(compensation_compares_like_with_like)
     array_shape(&bench, 1, ROWS, COLS, POSITIONS);
     array_fill(&bench, 9, 127, 127, false, 0);
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_range_probe_create(1, &probe, &error), MHO_OK);
+    ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
     array_read(&bench, 0, sums, NULL, probe);
-    ck_assert_int_eq(mho_state_calibrate(bench.state, probe, &error), MHO_OK);
-    ck_assert_int_eq(mho_state_compensate(bench.state, bench.run, &error), MHO_OK);
-    ck_assert_msg(mho_state_compensation(bench.state, 0) == 1.0, "factor %g", mho_state_compensation(bench.state, 0));
-    mho_range_probe_destroy(probe);
+    ck_assert_int_eq(mho_chip_state_calibrate(bench.state, probe, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+    ck_assert_msg(mho_chip_state_compensation(bench.state, 0) == 1.0, "factor %g", mho_chip_state_compensation(bench.state, 0));
+    mho_range_observer_destroy(probe);
     array_close(&bench);
 }
 END_TEST

@@ -142,7 +142,7 @@ START_TEST(one_bit_fewer_clips)
 {
     ArrayBench bench;
     MhoLayerMeter meter = {0};
-    MhoRangeProbe *probe;
+    MhoRangeObserver *probe;
     MhoError error;
     double signal = 0.0, noise = 0.0;
     float *logits;
@@ -154,11 +154,11 @@ START_TEST(one_bit_fewer_clips)
     array_fill(&bench, (uint32_t)_i + 50, 3, 15, false, 90);
     array_make(&bench, 0, 0.0);
     logits = logits_new(&bench);
-    ck_assert_int_eq(mho_range_probe_create(1, &probe, &error), MHO_OK);
+    ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
     array_read(&bench, 0, logits, NULL, probe);
     ck_assert_uint_eq(count_wrong(&bench, logits), 0); /* a probe passes the sums on */
-    bits = bits_for(mho_range_probe_largest(probe, 0));
-    mho_range_probe_destroy(probe);
+    bits = bits_for(mho_range_observer_largest(probe, 0));
+    mho_range_observer_destroy(probe);
 
     array_adc(&bench, "bits", bits);
     array_read(&bench, 0, logits, &meter, NULL);
@@ -222,7 +222,7 @@ START_TEST(codes_are_requantized_sums)
     }
     call.codes = bench.input;
     call.output = (MhoOutput){.a = bench.a, .b = bench.b, .low = low, .high = high, .codes = codes};
-    mho_state_forward(bench.state, bench.run, &call);
+    mho_chip_state_forward(bench.state, bench.run, &call);
     for (size_t i = 0; i < sizeof codes; i++) {
         const size_t k = i % bench.channels;
         const float z = __builtin_rintf(__builtin_fmaf((float)array_exact(&bench, i / bench.channels, k), bench.a[k], bench.b[k]));
@@ -249,15 +249,15 @@ START_TEST(planes_hold_the_codes)
     array_shape(&bench, 1, 50, 21, 1);
     array_fill(&bench, 11, largest[_i % 4], 1, false, 0);
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, 50 * 21, weights, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, 50 * 21, weights, &error), MHO_OK);
     for (size_t i = 0; i < 50 * 21; i++) {
         const float rounding = _i == 15 ? 2.0F : 0.0F; /* digital offset, 2 n_weight > 32639: the one case that rounds */
         const float error_of_code = weights[i] - (float)bench.codes[i];
 
         ck_assert(error_of_code <= rounding && error_of_code >= -rounding);
     }
-    ck_assert_int_eq(mho_state_weights(bench.state, 0, 0, 50, weights, &error), MHO_USAGE);
-    ck_assert_int_eq(mho_state_weights(bench.state, 0, 1, 50 * 21, weights, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, 50, weights, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 1, 50 * 21, weights, &error), MHO_USAGE);
     array_close(&bench);
 }
 END_TEST

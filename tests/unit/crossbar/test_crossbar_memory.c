@@ -11,20 +11,20 @@ static MhoStatus build(const ArrayBench *bench, MhoError *error)
 {
     MhoPlan *plan = NULL;
     MhoChip *chip = NULL;
-    MhoState *state = NULL;
-    MhoRun *run = NULL;
-    MhoRangeProbe *probe = NULL;
+    MhoChipState *state = NULL;
+    MhoWorkspace *run = NULL;
+    MhoRangeObserver *probe = NULL;
     MhoStatus status = mho_plan_create(&bench->config, &bench->matrix, 1, &plan, error);
 
-    status = status == MHO_OK ? mho_range_probe_create(1, &probe, error) : status;
+    status = status == MHO_OK ? mho_range_observer_create(1, &probe, error) : status;
     status = status == MHO_OK ? mho_chip_create(plan, 1, &chip, error) : status;
-    status = status == MHO_OK ? mho_state_create(chip, (MhoCondition){60.0, 300.0}, &state, error) : status;
-    status = status == MHO_OK ? mho_run_create(plan, &run, error) : status;
-    status = status == MHO_OK ? mho_state_compensate(state, run, error) : status;
-    mho_run_destroy(run);
-    mho_state_destroy(state);
+    status = status == MHO_OK ? mho_chip_state_create(chip, (MhoCondition){60.0, 300.0}, &state, error) : status;
+    status = status == MHO_OK ? mho_workspace_create(plan, &run, error) : status;
+    status = status == MHO_OK ? mho_chip_state_compensate(state, run, error) : status;
+    mho_workspace_destroy(run);
+    mho_chip_state_destroy(state);
     mho_chip_destroy(chip);
-    mho_range_probe_destroy(probe);
+    mho_range_observer_destroy(probe);
     mho_plan_destroy(plan);
     return status;
 }

@@ -81,7 +81,7 @@ START_TEST(bad_combinations_are_refused)
     assert_refused(&bench, "chip.adc.calibrate", "chip.adc.range=calibrated");
     bench.config.chip.calibrate = MHO_CALIBRATE_IDEAL;
     bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
-    bench.config.chip.draw = MHO_DRAW_PER_CELL;
+    bench.config.chip.draw = MHO_NOISE_FORM_PER_CELL;
     assert_refused(&bench, "chip.cell.draw", "chip.cell.read=per_read");
     bench.config.adc = NULL;
     assert_refused(&bench, "a plan needs", "ADC");
@@ -172,7 +172,7 @@ START_TEST(calibration_sees_the_reference_column)
 {
     float logits[60 * 10];
     double largest = 0.0;
-    MhoRangeProbe *probe;
+    MhoRangeObserver *probe;
     MhoError error = {0};
     ArrayBench bench;
 
@@ -183,7 +183,7 @@ START_TEST(calibration_sees_the_reference_column)
         bench.codes[i] = -7;
     }
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_range_probe_create(1, &probe, &error), MHO_OK);
+    ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
     array_read(&bench, 0, logits, NULL, probe);
     for (size_t p = 0; p < 60; p++) {
         double sum = 0.0;
@@ -193,8 +193,8 @@ START_TEST(calibration_sees_the_reference_column)
         }
         largest = fmax(largest, sum);
     }
-    ck_assert(mho_range_probe_largest(probe, 0) == largest);
-    mho_range_probe_destroy(probe);
+    ck_assert(mho_range_observer_largest(probe, 0) == largest);
+    mho_range_observer_destroy(probe);
     array_close(&bench);
 }
 END_TEST
@@ -221,7 +221,7 @@ START_TEST(calibrated_step_has_the_least_error)
     const double code = (1 << (bits - 1)) - 1;
     float *sums = malloc(N * sizeof *sums);
     double least = INFINITY, step;
-    MhoRangeProbe *probe, *half;
+    MhoRangeObserver *probe, *half;
     MhoError error = {0};
     ArrayBench bench;
 
@@ -232,10 +232,10 @@ START_TEST(calibrated_step_has_the_least_error)
     array_shape(&bench, 1, ROWS, COLS, MANY);
     array_fill(&bench, 9, 127, 255, false, 0);
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_range_probe_create(1, &probe, &error), MHO_OK);
-    ck_assert_int_eq(mho_range_probe_create(1, &half, &error), MHO_OK);
+    ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
+    ck_assert_int_eq(mho_range_observer_create(1, &half, &error), MHO_OK);
     array_read(&bench, 0, sums, NULL, half);
-    mho_range_probe_merge(probe, half);
+    mho_range_observer_merge(probe, half);
     ck_assert_int_eq(mho_plan_calibrate(bench.plan, probe, &error), MHO_OK);
     step = (double)mho_plan_layer(bench.plan, 0).step;
     for (double tried = step / 3.0; tried < 3.0 * step; tried *= 1.01) {
@@ -244,8 +244,8 @@ START_TEST(calibrated_step_has_the_least_error)
     assert_close(quantization_error(N, sums, step, code), least, 0.01, "error of the calibrated step");
     ck_assert(quantization_error(N, sums, 1.2 * step, code) > 1.05 * least);
     ck_assert(quantization_error(N, sums, step / 1.2, code) > 1.05 * least);
-    mho_range_probe_destroy(probe);
-    mho_range_probe_destroy(half);
+    mho_range_observer_destroy(probe);
+    mho_range_observer_destroy(half);
     free(sums);
     array_close(&bench);
 }
@@ -255,7 +255,7 @@ START_TEST(enough_bits_give_a_unit_step)
 {
     float logits[60 * 10];
     ArrayBench bench;
-    MhoRangeProbe *probe, *two;
+    MhoRangeObserver *probe, *two;
     MhoError error;
 
     open_small(&bench);
@@ -263,17 +263,17 @@ START_TEST(enough_bits_give_a_unit_step)
     bench.config.chip.calibrate = MHO_CALIBRATE_CHIP;
     array_adc(&bench, "bits", 12);
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_range_probe_create(1, &probe, &error), MHO_OK);
+    ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
     array_read(&bench, 0, logits, NULL, probe);
     ck_assert_int_eq(mho_chip_calibrate(bench.chip, probe, &error), MHO_OK);
     array_read(&bench, 0, logits, NULL, NULL);
     for (size_t i = 0; i < 600; i++) {
         ck_assert((double)logits[i] == (double)array_exact(&bench, i / 10, i % 10));
     }
-    ck_assert_int_eq(mho_range_probe_create(2, &two, &error), MHO_OK);
-    ck_assert_int_eq(mho_state_calibrate(bench.state, two, &error), MHO_USAGE);
-    mho_range_probe_destroy(probe);
-    mho_range_probe_destroy(two);
+    ck_assert_int_eq(mho_range_observer_create(2, &two, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_calibrate(bench.state, two, &error), MHO_USAGE);
+    mho_range_observer_destroy(probe);
+    mho_range_observer_destroy(two);
     array_close(&bench);
 }
 END_TEST

@@ -1,4 +1,4 @@
-/* test_data.c - readers of IDX and CIFAR files, damaged files, search folders, records, limit and held-out split. */
+/* test_data.c - readers of IDX and CIFAR files, damaged files, search folders, records, limit and validation split. */
 #include <unistd.h>
 
 #include "data/dataset.h"
@@ -379,7 +379,7 @@ START_TEST(test_registered_set_checks_labels_shape_and_digest)
     ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "a"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, "(3, 4, 1), mnist has (28, 28, 1)"));
     write_mnist(in(folder, "a"), "t10k", 1);
-    const MhoDatasetModel *mnist = mho_dataset_find("mnist", &error);
+    const MhoDatasetDescriptor *mnist = mho_dataset_find("mnist", &error);
     ck_assert_ptr_nonnull(mnist);
     ck_assert_int_eq(mho_dataset_check(mnist, in(folder, "a"), found, sizeof found, &error), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, "train-images-idx3-ubyte: SHA-256"));
@@ -393,7 +393,7 @@ START_TEST(test_real_fashion_mnist)
         return;
     }
     char found[MHO_PATH_MAX];
-    const MhoDatasetModel *model = mho_dataset_find("fashion-mnist", &error);
+    const MhoDatasetDescriptor *model = mho_dataset_find("fashion-mnist", &error);
     ck_assert_ptr_nonnull(model);
     ck_assert_int_eq(mho_dataset_check(model, NULL, found, sizeof found, &error), MHO_OK);
     ck_assert_str_eq(found, "/usr/share/datasets/fashion-mnist");
@@ -460,7 +460,7 @@ START_TEST(test_record_bad)
 }
 END_TEST
 
-/* ---- held-out split ---- */
+/* ---- validation split ---- */
 
 enum { SPLIT_N = 200, SPLIT_HELD = 60 };
 

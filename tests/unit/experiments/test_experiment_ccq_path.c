@@ -124,9 +124,9 @@ START_TEST(test_variants)
 }
 END_TEST
 
-static void name_row(const MhoPoints *points, size_t p, char *text, size_t size)
+static void name_row(const MhoResultPoints *points, size_t p, char *text, size_t size)
 {
-    snprintf(text, size, "%s", mho_points_word(points, "allocate.name", p));
+    snprintf(text, size, "%s", mho_result_points_word(points, "allocate.name", p));
 }
 
 /* Paths of two points of three: padded with NaN, told in the finding. */
@@ -135,10 +135,10 @@ START_TEST(test_paths)
     static const double accuracy[] = {0.8, 0.9, 0.7};
     static const char *const names[] = {"uniform", "ccq", "ccq"};
     MhoRecord *result = sample_result(3, 1, accuracy), *analysis = sample_analysis(result), *model = sample_model();
-    MhoPoints points;
+    MhoResultPoints points;
     Path paths[3] = {0};
     sample_key(result, "allocate.name", MHO_STRING, 3, names);
-    must(mho_points_read(result, &points, &error), &error);
+    must(mho_result_points_read(result, &points, &error), &error);
     must(path_read(model, &paths[1], &error), &error);
     must(path_read(model, &paths[2], &error), &error);
     paths[2].n = 2;

@@ -13,7 +13,7 @@ START_TEST(test_over_chips)
     const char *ladders[] = {plain, plain, aware, aware}, *curricula[] = {"", "", "spread", "spread"};
     MhoRecord *result = sample_result(4, 2, accuracy), *analysis = sample_analysis(result);
     MhoError error = {0};
-    sample_key(result, "train.ladder", MHO_STRING, 4, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 4, ladders);
     sample_key(result, "train.chip_curriculum", MHO_STRING, 4, curricula);
     sample_key(result, "chip.time", MHO_F64, 4, times);
     must(mho_experiment.analyse(result, analysis, &error), &error);
@@ -39,7 +39,7 @@ START_TEST(test_over_seeds)
     const char *ladders[] = {plain, plain, aware, aware};
     MhoRecord *result = sample_result(4, 2, accuracy), *analysis = sample_analysis(result);
     MhoError error = {0};
-    sample_key(result, "train.ladder", MHO_STRING, 4, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 4, ladders);
     sample_key(result, "seed", MHO_F64, 4, seeds);
     must(mho_experiment.analyse(result, analysis, &error), &error);
     ck_assert_uint_eq(mho_record_array(analysis, "variant")->shape[0], 2);

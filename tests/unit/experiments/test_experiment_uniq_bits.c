@@ -27,10 +27,10 @@ START_TEST(test_levels)
     MhoRecord *result = sample_result(N, 1, accuracy), *analysis = sample_analysis(result);
     MhoError error = {0};
     sample_key(result, "quant.weight.name", MHO_STRING, N, names);
-    sample_key(result, "train.staged.layers", MHO_F64, N, layers);
-    sample_key(result, "train.staged.noise", MHO_STRING, N, noise);
+    sample_key(result, "train.gradual.layers", MHO_F64, N, layers);
+    sample_key(result, "train.gradual.noise", MHO_STRING, N, noise);
     sample_key(result, "quant.weight.bits", MHO_F64, N, bits);
-    sample_key(result, "train.ladder", MHO_STRING, N, ladders);
+    sample_key(result, "train.stages", MHO_STRING, N, ladders);
     sample_key(result, "seed", MHO_F64, N, seeds);
     must(mho_experiment.analyse(result, analysis, &error), &error);
     /* rows: UNIQ at 2 and 8 bits, straight, k-means, even steps; versus even steps, k-means, straight */
@@ -38,7 +38,7 @@ START_TEST(test_levels)
     ck_assert_str_eq(word_at(analysis, "variant", 0), "quantiles, noise layer by layer (UNIQ)");
     ck_assert_str_eq(word_at(analysis, "variant", 2), "quantiles, straight");
     ck_assert_double_eq(number_at(analysis, "quant.weight.bits", 1), 8.0);
-    ck_assert_ptr_null(mho_record_array(analysis, "train.ladder"));
+    ck_assert_ptr_null(mho_record_array(analysis, "train.stages"));
     ck_assert_double_eq_tol(number_at(analysis, "difference_mean", 0), 0.04, 1e-12);
     ck_assert_double_eq_tol(number_at(analysis, "difference_mean", 1), 0.015, 1e-12);
     ck_assert_double_eq_tol(number_at(analysis, "difference_mean", 2), 0.025, 1e-12);

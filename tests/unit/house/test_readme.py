@@ -85,8 +85,8 @@ def check_figure(mho, source):
 
 
 # What makes the README's recipe one of seconds, by the command that it is for.
-SMALL = {"train": ["train.net=lenet", "train.held_out=16", "train.batch=16", "data.name=many.h5", "data.train=many.h5"],
-         "allocate": ["allocate.probe_images=16", "allocate.recovery_epochs=1"],
+SMALL = {"train": ["train.net=lenet", "train.validation=16", "train.batch=16", "data.name=many.h5", "data.train=many.h5"],
+         "allocate": ["allocate.trial_images=16", "allocate.recovery_epochs=1"],
          "eval": ["data.name=many.h5", "data.train=many.h5", "data.calibration=8"]}
 
 

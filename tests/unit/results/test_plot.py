@@ -68,7 +68,7 @@ def model(path):
         history = file.create_group("history")
         history["loss"] = 2.3 * np.exp(-epochs / 8) + 0.3
         history["train_accuracy"] = 0.9 - 0.6 * np.exp(-epochs / 6)
-        history["held_accuracy"] = 0.88 - 0.6 * np.exp(-epochs / 6)
+        history["validation_accuracy"] = 0.88 - 0.6 * np.exp(-epochs / 6)
         history["stage"] = ["float"] * 8 + ["w8a8"] * 6 + ["w2a4"] * 10
 
 
@@ -195,7 +195,7 @@ def paths(path):
         group = file.create_group("summary/analysis/paths")
         group["variant"] = ["uniform", "uniform", "CCQ as published", "CCQ as published"]
         group["size"] = np.array([[7, 5, 3.0], [7, 4, 2.9], [6, 4, 3.0], [5, 3, np.nan]])
-        group["held_accuracy"] = np.where(np.isfinite(group["size"][()]), 0.9 - 0.1 / group["size"][()], np.nan)
+        group["validation_accuracy"] = np.where(np.isfinite(group["size"][()]), 0.9 - 0.1 / group["size"][()], np.nan)
         group["bits"] = np.array([[3, 3, 4.0], [3, 3, 2.0], [2, 3, 6.0], [2, 4, 8.0]])
         group["layer"] = ["conv1", "conv2", "logits"]
 
@@ -429,7 +429,7 @@ def check_allocation(module, folder):
     assert list(steps["bits of a weight"].edges) == [-0.5, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "steps and cells do not line up"
     assert "budget of size" in note_of(figure) and "taken back" in note_of(figure), note_of(figure)
     assert [line.get_label() for line in figure.axes[0].get_lines()] == [
-        "after recovery, held-out images, codes", "just after the move, probe images on the chip"]
+        "after recovery, validation images, codes", "just after the move, probe images on the chip"]
     assert [entry.get_text() for entry in curves.axes[0].texts] == ["float", "allocate", "fq"]
     assert [ax.get_ylabel() for ax in curves.axes] == ["loss", "rate, norm"] and curves.axes[1].get_yscale() == "log"
 

@@ -10,25 +10,25 @@ static int bits_of(const MhoNet *net, const char *layer)
 /* Methods -----------------------------------------------------------------------------------------------------------
  */
 
-static void allocates(Bench *b) { strcpy(b->sample.train.ladder, "float:2 4/4:2 allocate fq:1"); }
+static void allocates(Bench *b) { strcpy(b->sample.train.stages, "float:2 4/4:2 allocate fq:1"); }
 static void allocates_staged(Bench *b)
 {
-    strcpy(b->sample.train.ladder, "float:2 4/4:1 allocate");
+    strcpy(b->sample.train.stages, "float:2 4/4:1 allocate");
     strcpy(b->sample.quant.weight_name, "uniq");
 }
 static void takes_turns(Bench *b)
 {
-    strcpy(b->sample.train.ladder, "float:2 4/4:3");
+    strcpy(b->sample.train.stages, "float:2 4/4:3");
     strcpy(b->sample.quant.weight_name, "uniq");
 }
 static void through_chips(Bench *b)
 {
-    strcpy(b->sample.train.ladder, "float:2 4/4:1 chip:2 fq:1 chip:1");
+    strcpy(b->sample.train.stages, "float:2 4/4:1 chip:2 fq:1 chip:1");
     b->sample.train.chip_curriculum = MHO_CURRICULUM_SPREAD;
 }
 static void stops_early(Bench *b)
 {
-    strcpy(b->sample.train.ladder, "float:5 4/4:4 2/4:2 fq:6");
+    strcpy(b->sample.train.stages, "float:5 4/4:4 2/4:2 fq:6");
     b->sample.train.patience = 2;
     b->sample.train.gradient_clip = 0.5;
     b->sample.train.weight_clip = 2.0;
@@ -36,7 +36,7 @@ static void stops_early(Bench *b)
 
 static void allocates_on_a_chip(Bench *b)
 {
-    strcpy(b->sample.train.ladder, "float:2 4/4:2 allocate");
+    strcpy(b->sample.train.stages, "float:2 4/4:2 allocate");
     b->sample.train.chip_curriculum = MHO_CURRICULUM_GROWING;
     b->allocation.chip = true;
 }
@@ -150,7 +150,7 @@ END_TEST
 
 static void ends_with_another(Bench *b)
 {
-    strcpy(b->sample.train.ladder, "float:1 4/4:1 allocate");
+    strcpy(b->sample.train.stages, "float:1 4/4:1 allocate");
     b->fake.moves = FAKE_MOVES;
     b->fake.ends_with_another = true;
 }
@@ -202,8 +202,8 @@ START_TEST(test_levels_without_noise)
         Bench bench;
 
         bench_open(&bench, takes_turns);
-        bench.sample.train.staged_noise = i < 2;
-        bench.sample.train.staged_layers = i % 2;
+        bench.sample.train.gradual_noise = i < 2;
+        bench.sample.train.gradual_layers = i % 2;
         must(sample_run(&bench.sample), &bench.sample.error);
         memcpy(digest[i], bench.sample.digest, sizeof digest[i]);
         bench_close(&bench);
@@ -222,12 +222,12 @@ START_TEST(test_statistics_are_those_of_codes)
     Sample *sample = &bench.sample;
     MhoNet *net, *again;
     MhoBatches batches;
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     float logits[SAMPLE_KEPT * SAMPLE_CLASSES];
     size_t n_norms = 0;
 
     bench_open(&bench, takes_turns);
-    strcpy(sample->train.ladder, "float:2 4/4:1");
+    strcpy(sample->train.stages, "float:2 4/4:1");
     sample->train.batch = SAMPLE_KEPT;
     must(sample_run(sample), &sample->error);
     must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
@@ -238,8 +238,8 @@ START_TEST(test_statistics_are_those_of_codes)
     must(mho_batches_create(&sample->input, &batches, &error), &error);
     mho_batches_shuffle(&batches, 2);
     mho_batches_fill(&batches, 0);
-    must(mho_pass_create(again, SAMPLE_KEPT, true, &pass, &error), &error);
-    must(mho_pass_forward(pass, batches.images, true, logits, &error), &error);
+    must(mho_fakequant_create(again, SAMPLE_KEPT, true, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, batches.images, true, logits, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNodeArray *mean = mho_node_array(&net->nodes[i], "mean");
 
@@ -248,7 +248,7 @@ START_TEST(test_statistics_are_those_of_codes)
         n_norms += mean ? 1 : 0;
     }
     ck_assert_uint_gt(n_norms, 2);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     mho_batches_destroy(&batches);
     mho_net_destroy(again);
     mho_net_destroy(net);
@@ -256,7 +256,7 @@ START_TEST(test_statistics_are_those_of_codes)
 }
 END_TEST
 
-/* Two turns in two epochs: the rate runs its whole course in each, and once where all layers learn together. */
+/* Two turns in two epochs: the rate runs its whole state in each, and once where all layers learn together. */
 START_TEST(test_every_turn_has_the_whole_course_of_the_rate)
 {
     for (int together = 0; together < 2; together++) {
@@ -264,10 +264,10 @@ START_TEST(test_every_turn_has_the_whole_course_of_the_rate)
         const double peak = 0.01;
 
         bench_open(&bench, takes_turns);
-        strcpy(bench.sample.train.ladder, "float:1 4/4:2@0.01");
+        strcpy(bench.sample.train.stages, "float:1 4/4:2@0.01");
         bench.sample.train.warmup = 0.0;
         bench.sample.train.schedule = MHO_SCHEDULE_COSINE;
-        bench.sample.train.staged_layers = together ? 0 : 3; /* of six */
+        bench.sample.train.gradual_layers = together ? 0 : 3; /* of six */
         must(sample_run(&bench.sample), &bench.sample.error);
         ck_assert_double_eq_tol(of_history(&bench.sample, "rate", 1), together ? 0.5 * peak : 0.0, 1e-6 * peak);
         ck_assert_double_eq_tol(of_history(&bench.sample, "rate", 2), 0.0, 1e-6 * peak);
@@ -281,11 +281,11 @@ END_TEST
 
 static void one_epoch_on_chips(Bench *b)
 {
-    strcpy(b->sample.train.ladder, "float:3 4/4:2 chip:1");
-    b->sample.train.chip_repeat = 3;
+    strcpy(b->sample.train.stages, "float:3 4/4:2 chip:1");
+    b->sample.train.validation_chips = 3;
 }
 
-/* Held-out accuracy is that of chips which no step trained on, and the net as it came competes. */
+/* Validation accuracy is that of chips which no step trained on, and the net as it came competes. */
 START_TEST(test_chip_stage_is_judged_on_chips)
 {
     Bench bench;
@@ -299,8 +299,8 @@ START_TEST(test_chip_stage_is_judged_on_chips)
     must(mho_train_evaluate_chip(net, &sample->held, NULL, &bench.chip.config, 1U << 31, 3, 1, &accuracy, &loss, &error),
          &error);
     must(mho_train_evaluate(net, &sample->held, 16, &clean, &clean_loss, &error), &error);
-    ck_assert_double_eq(of_history(sample, "held_accuracy", 5), accuracy);
-    ck_assert_double_eq(of_history(sample, "held_loss", 5), loss);
+    ck_assert_double_eq(of_history(sample, "validation_accuracy", 5), accuracy);
+    ck_assert_double_eq(of_history(sample, "validation_loss", 5), loss);
     ck_assert_double_ne(loss, clean_loss);
     mho_net_destroy(net);
     bench_close(&bench);
@@ -314,7 +314,7 @@ START_TEST(test_chip_stage_never_hands_on_worse)
     Sample *sample = &bench.sample;
 
     bench_open(&bench, one_epoch_on_chips);
-    strcpy(sample->train.ladder, "float:3 4/4:2 chip:1@30");
+    strcpy(sample->train.stages, "float:3 4/4:2 chip:1@30");
     sample->train.batch = SAMPLE_KEPT; /* one step, far too large */
     sample->train.warmup = 0.0;
     sample->train.schedule = MHO_SCHEDULE_CONSTANT;
@@ -322,7 +322,7 @@ START_TEST(test_chip_stage_never_hands_on_worse)
     must(sample_run(sample), &sample->error);
     const MhoAttribute *best = mho_attribute_find(&mho_record_find(last_checkpoint(sample), "training")->attributes,
                                                   "best_accuracy");
-    ck_assert_double_lt(of_history(sample, "held_accuracy", 5), *(const double *)best->data);
+    ck_assert_double_lt(of_history(sample, "validation_accuracy", 5), *(const double *)best->data);
     const int conv = mho_net_find(sample->net, "conv1");
     const MhoArray *before = mho_record_array(sample->checkpoints[4], "training/best/layers/conv1/weight");
     const float *weights = mho_node_values(&sample->net->nodes[conv], "weight");
@@ -375,15 +375,15 @@ START_TEST(test_start_stands_for_the_first_stage)
     sample_digest(NULL, whole);
     must(mho_record_create(&finished, &error), &error);
     sample_open(&sample);
-    char ladder[MHO_TEXT_MAX];
-    memcpy(ladder, sample.train.ladder, sizeof ladder);
-    strcpy(sample.train.ladder, "float:3");
+    char stages[MHO_TEXT_MAX];
+    memcpy(stages, sample.train.stages, sizeof stages);
+    strcpy(sample.train.stages, "float:3");
     sample.input.checkpoint = keep_final;
     sample.input.context = finished;
     must(mho_train(&sample.input, &sample.net, &error), &error);
     mho_net_destroy(sample.net);
     sample.net = NULL;
-    memcpy(sample.train.ladder, ladder, sizeof ladder);
+    memcpy(sample.train.stages, stages, sizeof stages);
     sample.input.checkpoint = sample_checkpoint;
     sample.input.start = finished;
     sample.input.start_file = "float.h5";
@@ -394,7 +394,7 @@ START_TEST(test_start_stands_for_the_first_stage)
     sample.input.start = last_checkpoint(&sample);
     must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "float.h5: not");
     sample.input.start = finished;
-    strcpy(sample.train.ladder, "float:2 4/4:1");
+    strcpy(sample.train.stages, "float:2 4/4:1");
     must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "another length");
     mho_record_destroy(finished);
     sample_close(&sample);

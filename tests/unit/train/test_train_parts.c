@@ -128,10 +128,10 @@ START_TEST(test_optimizer_by_hand)
 END_TEST
 
 /* Forward and backward of the sample's net in `stage`, then one optimizer step with a gradient of zero. */
-static MhoNet *net_of_stage(Sample *sample, const char *ladder)
+static MhoNet *net_of_stage(Sample *sample, const char *stages)
 {
-    strcpy(sample->train.ladder, ladder);
-    sample->train.rate = sample->train.quant_rate = 0.0;
+    strcpy(sample->train.stages, stages);
+    sample->train.learning_rate = sample->train.quant_learning_rate = 0.0;
     must(sample_run(sample), &sample->error);
     return sample->net;
 }
@@ -140,16 +140,16 @@ START_TEST(test_decay_acts_on_weights_only)
 {
     Sample sample;
     MhoOptimizer optimizer;
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     float logits[10 * SAMPLE_CLASSES], zero[10 * SAMPLE_CLASSES] = {0};
 
     sample_open(&sample);
     MhoNet *net = net_of_stage(&sample, "float:1 4/4:1 fq:1"), *before;
     must(mho_net_copy(net, &before, &error), &error);
     must(mho_optimizer_create(net, &sample.train, &optimizer, &error), &error);
-    must(mho_pass_create(net, 10, true, &pass, &error), &error);
-    must(mho_pass_forward(pass, sample.kept.images, true, logits, &error), &error);
-    must(mho_pass_backward(pass, zero, &error), &error);
+    must(mho_fakequant_create(net, 10, true, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, sample.kept.images, true, logits, &error), &error);
+    must(mho_fakequant_backward(pass, zero, &error), &error);
     must(mho_optimizer_step(&optimizer, pass, 0.5, &error), &error);
     size_t decayed = 0, kept = 0;
     for (size_t i = 0; i < net->n_nodes; i++)
@@ -164,7 +164,7 @@ START_TEST(test_decay_acts_on_weights_only)
         }
     ck_assert_uint_gt(decayed, 0);
     ck_assert_uint_gt(kept, 0); /* scales, shifts, biases */
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     mho_optimizer_destroy(&optimizer);
     mho_net_destroy(before);
     sample_close(&sample);
@@ -176,7 +176,7 @@ START_TEST(test_shift_learns_like_a_bias)
 {
     Sample sample;
     MhoOptimizer optimizer;
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     float logits[10 * SAMPLE_CLASSES], d_logits[10 * SAMPLE_CLASSES];
     const MhoLoss loss = {.temperature = 1.0};
     size_t hits;
@@ -185,20 +185,20 @@ START_TEST(test_shift_learns_like_a_bias)
     sample.train.momentum = 0.0;
     MhoNet *net = net_of_stage(&sample, "float:1 4/4:1 fq:1");
     must(mho_optimizer_create(net, &sample.train, &optimizer, &error), &error);
-    must(mho_pass_create(net, 10, true, &pass, &error), &error);
-    must(mho_pass_forward(pass, sample.kept.images, true, logits, &error), &error);
+    must(mho_fakequant_create(net, 10, true, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, sample.kept.images, true, logits, &error), &error);
     (void)mho_loss(&loss, 10, SAMPLE_CLASSES, logits, sample.kept.labels, NULL, d_logits, &hits);
-    must(mho_pass_backward(pass, d_logits, &error), &error);
+    must(mho_fakequant_backward(pass, d_logits, &error), &error);
     MhoNode *conv = &net->nodes[mho_net_find(net, "conv1")];
     const MhoNodeArray *shift = mho_node_array(conv, "shift");
     const size_t at = (size_t)(shift - conv->arrays), k = 1;
     const double unit = exp((double)mho_node_values(conv, "log_scale")[k]) / 7.0 / 255.0; /* 4-bit weights on pixels */
-    const double d_value = (double)mho_pass_gradient(pass, (size_t)mho_net_find(net, "conv1"), at)[k] / unit;
+    const double d_value = (double)mho_fakequant_gradient(pass, (size_t)mho_net_find(net, "conv1"), at)[k] / unit;
     const double old = (double)shift->value[k];
     ck_assert_double_ne(d_value, 0.0);
     must(mho_optimizer_step(&optimizer, pass, 0.01, &error), &error);
     ck_assert_double_eq_tol(((double)shift->value[k] - old) * unit, -0.01 * d_value, 1e-2 * fabs(0.01 * d_value)); /* a float of some hundred units */
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     mho_optimizer_destroy(&optimizer);
     sample_close(&sample);
 }

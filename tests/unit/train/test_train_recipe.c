@@ -5,11 +5,11 @@ static MhoError error;
 
 START_TEST(test_ladder_reads_every_stage)
 {
-    MhoLadder ladder;
+    MhoStages stages;
 
-    must(mho_ladder_parse("  float:6 8/7:1\t2/4:4 fq:3 fq 2/3:5", &ladder, &error), &error);
-    ck_assert_uint_eq(ladder.n, 5);
-    ck_assert_int_eq(ladder.epochs, 19);
+    must(mho_stages_parse("  float:6 8/7:1\t2/4:4 fq:3 fq 2/3:5", &stages, &error), &error);
+    ck_assert_uint_eq(stages.n, 5);
+    ck_assert_int_eq(stages.epochs, 19);
     const struct {
         const char *name;
         MhoStageKind kind;
@@ -17,22 +17,22 @@ START_TEST(test_ladder_reads_every_stage)
     } expected[] = {{"float", MHO_STAGE_FLOAT, 0, 0, 6}, {"8/7", MHO_STAGE_QUANTIZED, 8, 7, 1}, {"2/4", MHO_STAGE_QUANTIZED, 2, 4, 4},
                     {"fq", MHO_STAGE_FULL, 2, 4, 3}, {"fq 2/3", MHO_STAGE_FULL, 2, 3, 5}};
     for (size_t i = 0; i < 5; i++) {
-        ck_assert_str_eq(ladder.stages[i].name, expected[i].name);
-        ck_assert_int_eq(ladder.stages[i].kind, expected[i].kind);
-        ck_assert_int_eq(ladder.stages[i].weight_bits, expected[i].weight_bits);
-        ck_assert_int_eq(ladder.stages[i].activation_bits, expected[i].activation_bits);
-        ck_assert_int_eq(ladder.stages[i].epochs, expected[i].epochs);
+        ck_assert_str_eq(stages.stages[i].name, expected[i].name);
+        ck_assert_int_eq(stages.stages[i].kind, expected[i].kind);
+        ck_assert_int_eq(stages.stages[i].weight_bits, expected[i].weight_bits);
+        ck_assert_int_eq(stages.stages[i].activation_bits, expected[i].activation_bits);
+        ck_assert_int_eq(stages.stages[i].epochs, expected[i].epochs);
     }
 }
 END_TEST
 
 START_TEST(test_ladder_inherits)
 {
-    MhoLadder ladder;
+    MhoStages stages;
 
-    must(mho_ladder_parse("float:1 6/5:1 chip:2@0.01 allocate chip:3 fq:0 chip:4", &ladder, &error), &error);
-    ck_assert_uint_eq(ladder.n, 7);
-    ck_assert_int_eq(ladder.epochs, 11);
+    must(mho_stages_parse("float:1 6/5:1 chip:2@0.01 allocate chip:3 fq:0 chip:4", &stages, &error), &error);
+    ck_assert_uint_eq(stages.n, 7);
+    ck_assert_int_eq(stages.epochs, 11);
     const struct {
         const char *name;
         MhoStageKind kind;
@@ -42,15 +42,15 @@ START_TEST(test_ladder_inherits)
                     {"allocate", MHO_STAGE_ALLOCATE, false, true, 0}, {"chip", MHO_STAGE_QUANTIZED, true, true, 3}, {"fq", MHO_STAGE_FULL, false, true, 0},
                     {"chip", MHO_STAGE_FULL, true, true, 4}};
     for (size_t i = 0; i < 7; i++) {
-        ck_assert_str_eq(ladder.stages[i].name, expected[i].name);
-        ck_assert_int_eq(ladder.stages[i].kind, expected[i].kind);
-        ck_assert_int_eq(ladder.stages[i].chip, expected[i].chip);
-        ck_assert_int_eq(ladder.stages[i].allocated, expected[i].allocated);
-        ck_assert_int_eq(ladder.stages[i].epochs, expected[i].epochs);
-        ck_assert_int_eq(ladder.stages[i].weight_bits, i > 0 ? 6 : 0);
-        ck_assert_int_eq(ladder.stages[i].activation_bits, i > 0 ? 5 : 0);
+        ck_assert_str_eq(stages.stages[i].name, expected[i].name);
+        ck_assert_int_eq(stages.stages[i].kind, expected[i].kind);
+        ck_assert_int_eq(stages.stages[i].chip, expected[i].chip);
+        ck_assert_int_eq(stages.stages[i].allocated, expected[i].allocated);
+        ck_assert_int_eq(stages.stages[i].epochs, expected[i].epochs);
+        ck_assert_int_eq(stages.stages[i].weight_bits, i > 0 ? 6 : 0);
+        ck_assert_int_eq(stages.stages[i].activation_bits, i > 0 ? 5 : 0);
     }
-    ck_assert_double_eq(ladder.stages[2].rate, 0.01);
+    ck_assert_double_eq(stages.stages[2].rate, 0.01);
 }
 END_TEST
 
@@ -68,37 +68,37 @@ START_TEST(test_ladder_names_the_bad_word)
         {"float:1 chip:2", "'chip:2': it needs a quantized stage"}, {"float:1 allocate", "'allocate': it needs a quantized stage"},
         {"float:1 4/4:1 fq chip:2", "'chip:2': the word fq before it"}, {"float:1 4/4:1 fq allocate", "'allocate': the word fq"},
         {"float:1 4/4:1 chip", "'chip': epochs are missing"}, {"float:1 4/4:1 allocate:3", "'allocate:3': allocate has no epochs"},
-        {"float:1 4/4:1 allocate allocate", "'allocate': a ladder allocates once"},
-        {"float:1 4/4:1 allocate fq:1 allocate", "'allocate': a ladder allocates once"},
+        {"float:1 4/4:1 allocate allocate", "'allocate': a stages allocates once"},
+        {"float:1 4/4:1 allocate fq:1 allocate", "'allocate': a stages allocates once"},
         {"float:1 4/4:1 fq:1 allocate", "'allocate': batch norm is gone"}, {"float:1 4/4:1 fq:1 chip:0 4/4:1", "'4/4:1': batch norm is gone"},
         {"float:1 4/4:1 allocate 3/4:1", "'3/4:1': bits behind allocate"}, {"float:1 4/4:1 allocate chip:1 fq 4/4:1", "'4/4:1': bits behind"},
-        {"chip:1", "'chip:1': the first"}, {"float:1 4/4:", "'4/4:'"}, {"float:1 4/4:1 alocate", "train.ladder: 'alocate': a stage is"},
+        {"chip:1", "'chip:1': the first"}, {"float:1 4/4:", "'4/4:'"}, {"float:1 4/4:1 alocate", "train.stages: 'alocate': a stage is"},
         {"float:1 4/x", "'4/x': bits of weights"}, {"float:1 4/4", "'4/4': epochs are missing"}, {"float:99999999999999999999", "whole number"},
     };
-    MhoLadder ladder;
+    MhoStages stages;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        must_refuse(mho_ladder_parse(cases[i].text, &ladder, &error), &error, MHO_USAGE, cases[i].words);
+        must_refuse(mho_stages_parse(cases[i].text, &stages, &error), &error, MHO_USAGE, cases[i].words);
     char many[MHO_TEXT_MAX] = "float:1";
     for (int i = 0; i < 32; i++)
         strcat(many, " 2/4:1");
-    must_refuse(mho_ladder_parse(many, &ladder, &error), &error, MHO_USAGE, "at most 32");
+    must_refuse(mho_stages_parse(many, &stages, &error), &error, MHO_USAGE, "at most 32");
 }
 END_TEST
 
 START_TEST(test_stage_with_its_own_rate)
 {
-    MhoLadder ladder;
+    MhoStages stages;
 
-    must(mho_ladder_parse("float:6@0.3 2/4:4 fq 2/3:5@2e-3", &ladder, &error), &error);
-    ck_assert_double_eq(ladder.stages[0].rate, 0.3);
-    ck_assert_double_eq(ladder.stages[1].rate, 0.0);
-    ck_assert_double_eq(ladder.stages[2].rate, 0.002);
-    ck_assert_int_eq(ladder.stages[2].epochs, 5);
-    ck_assert_str_eq(ladder.stages[2].name, "fq 2/3");
+    must(mho_stages_parse("float:6@0.3 2/4:4 fq 2/3:5@2e-3", &stages, &error), &error);
+    ck_assert_double_eq(stages.stages[0].rate, 0.3);
+    ck_assert_double_eq(stages.stages[1].rate, 0.0);
+    ck_assert_double_eq(stages.stages[2].rate, 0.002);
+    ck_assert_int_eq(stages.stages[2].epochs, 5);
+    ck_assert_str_eq(stages.stages[2].name, "fq 2/3");
     static const char *const bad[] = {"float:1@", "float:1@0", "float:1@-1", "float:1@nan", "float:1@101", "float:1@0.1x", "float@0.1:1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        must_refuse(mho_ladder_parse(bad[i], &ladder, &error), &error, MHO_USAGE, bad[i]);
+        must_refuse(mho_stages_parse(bad[i], &stages, &error), &error, MHO_USAGE, bad[i]);
 }
 END_TEST
 
@@ -107,12 +107,12 @@ START_TEST(test_tables_check_themselves)
     MhoTrainParams train;
     MhoQuantParams quant;
 
-    mho_params_default(mho_train_model.params, mho_train_model.n_params, &train);
-    mho_params_default(mho_quant_model.params, mho_quant_model.n_params, &quant);
-    must(mho_model_check(&mho_train_model, &train, &error), &error);
-    must(mho_model_check(&mho_quant_model, &quant, &error), &error);
-    strcpy(train.ladder, "float:1 2/x:3");
-    must_refuse(mho_model_check(&mho_train_model, &train, &error), &error, MHO_USAGE, "'2/x:3'");
+    mho_params_default(mho_train_descriptor.params, mho_train_descriptor.n_params, &train);
+    mho_params_default(mho_quant_descriptor.params, mho_quant_descriptor.n_params, &quant);
+    must(mho_descriptor_check(&mho_train_descriptor, &train, &error), &error);
+    must(mho_descriptor_check(&mho_quant_descriptor, &quant, &error), &error);
+    strcpy(train.stages, "float:1 2/x:3");
+    must_refuse(mho_descriptor_check(&mho_train_descriptor, &train, &error), &error, MHO_USAGE, "'2/x:3'");
 }
 END_TEST
 

@@ -35,8 +35,8 @@ START_TEST(test_learns_down_the_ladder)
     ck_assert_ptr_nonnull(mho_record_array(last, "provenance/epoch_seconds"));
     ck_assert_ptr_nonnull(mho_record_find(last, "training/teacher"));
     must(mho_train_evaluate(sample.net, &sample.held, 16, &accuracy, &loss, &error), &error);
-    ck_assert_double_ge(accuracy, attribute_of_history(last, "held_accuracy", 7)); /* the best of the stage is kept */
-    ck_assert_double_ge(accuracy, attribute_of_history(last, "held_accuracy", 8));
+    ck_assert_double_ge(accuracy, attribute_of_history(last, "validation_accuracy", 7)); /* the best of the stage is kept */
+    ck_assert_double_ge(accuracy, attribute_of_history(last, "validation_accuracy", 8));
     ck_assert_double_ge(accuracy, 0.9);
     for (size_t i = 0; i < sample.net->n_nodes; i++) {
         const MhoNode *node = &sample.net->nodes[i];
@@ -54,25 +54,25 @@ END_TEST
 START_TEST(test_every_policy_learns)
 {
     for (size_t m = 0; m < mho_quantizer_registry.n; m++) {
-        const MhoQuantizer *q = (const void *)mho_quantizer_registry.models[m];
+        const MhoQuantizer *q = (const void *)mho_quantizer_registry.descriptors[m];
         Sample sample;
         double accuracy, loss;
 
         sample_open(&sample);
         const bool foldable = !q->normalizes_signed && !q->nonuniform;
-        strcpy(sample.train.ladder, foldable ? "float:3 4/4:2 3/4:2 fq:2" : "float:3 4/4:2 3/4:2");
-        snprintf(sample.quant.weight_name, sizeof sample.quant.weight_name, "%s", q->model.name);
+        strcpy(sample.train.stages, foldable ? "float:3 4/4:2 3/4:2 fq:2" : "float:3 4/4:2 3/4:2");
+        snprintf(sample.quant.weight_name, sizeof sample.quant.weight_name, "%s", q->descriptor.name);
         snprintf(sample.quant.activation_name, sizeof sample.quant.activation_name, "%s",
-                 q->nonuniform && !q->table ? "fqconv" : q->model.name);
+                 q->nonuniform && !q->table ? "fqconv" : q->descriptor.name);
         must(sample_run(&sample), &sample.error);
         must(mho_train_evaluate(sample.net, &sample.held, 16, &accuracy, &loss, &error), &error);
-        ck_assert_msg(accuracy >= 0.9, "%s: %g", q->model.name, accuracy);
+        ck_assert_msg(accuracy >= 0.9, "%s: %g", q->descriptor.name, accuracy);
         sample_close(&sample);
         if (!q->normalizes_signed)
             continue;
         sample_open(&sample);
-        strcpy(sample.train.ladder, "float:1 4/4:1 fq:1");
-        snprintf(sample.quant.weight_name, sizeof sample.quant.weight_name, "%s", q->model.name);
+        strcpy(sample.train.stages, "float:1 4/4:1 fq:1");
+        snprintf(sample.quant.weight_name, sizeof sample.quant.weight_name, "%s", q->descriptor.name);
         must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "batch norm cannot move");
         sample_close(&sample);
     }
@@ -109,18 +109,18 @@ static void momentum(Sample *s) { s->train.momentum = 0.8; }
 static void decay(Sample *s) { s->train.weight_decay = 0.01; }
 static void warmup(Sample *s) { s->train.warmup = 1.0; }
 static void schedule(Sample *s) { s->train.schedule = MHO_SCHEDULE_CONSTANT; }
-static void rate(Sample *s) { s->train.rate = 0.04; }
-static void quant_rate(Sample *s) { s->train.quant_rate = 0.02; }
+static void rate(Sample *s) { s->train.learning_rate = 0.04; }
+static void quant_learning_rate(Sample *s) { s->train.quant_learning_rate = 0.02; }
 static void batch(Sample *s) { s->train.batch = 20; }
 static void width(Sample *s) { s->train.width = 0.5; }
 static void per_tensor(Sample *s) { s->quant.scale = MHO_SCALE_PER_TENSOR; }
 static void no_shift(Sample *s) { s->quant.shift = 1; }
-static void stage_rate(Sample *s) { strcpy(s->train.ladder, "float:3 4/4:2 2/4:2 fq:2@0.02"); }
+static void stage_rate(Sample *s) { strcpy(s->train.stages, "float:3 4/4:2 2/4:2 fq:2@0.02"); }
 static void weight_policy(Sample *s) { strcpy(s->quant.weight_name, "fqconv gradient=straight"); }
 static void activation_policy(Sample *s) { strcpy(s->quant.activation_name, "fqconv fit=maximum"); }
 
 static const SampleChange changes[] = {other_seed, noise_weight, noise_activation, noise_sum, no_distillation, temperature, crops, flips,
-                                       smoothing, momentum, decay, warmup, schedule, rate, quant_rate, batch, width, per_tensor, no_shift,
+                                       smoothing, momentum, decay, warmup, schedule, rate, quant_learning_rate, batch, width, per_tensor, no_shift,
                                        stage_rate, weight_policy, activation_policy};
 enum { N_CHANGES = sizeof changes / sizeof *changes };
 
@@ -137,10 +137,10 @@ START_TEST(test_every_parameter_acts)
 END_TEST
 
 /* Noise is a matter of quantized stages. */
-static void float_only(Sample *s) { strcpy(s->train.ladder, "float:2"); }
+static void float_only(Sample *s) { strcpy(s->train.stages, "float:2"); }
 static void two_threads(Sample *s)
 {
-    strcpy(s->train.ladder, "float:1 4/4:1 fq:1");
+    strcpy(s->train.stages, "float:1 4/4:1 fq:1");
     s->train.batch = 50;
     s->input.threads = 2;
 }
@@ -213,11 +213,11 @@ START_TEST(test_resume_refuses_strangers)
     sample.input.recipe = "another";
     must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "partial.h5: not a checkpoint of this recipe");
     sample.input.recipe = "";
-    strcpy(sample.train.ladder, "float:3");
-    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its stage is not in the ladder");
-    strcpy(sample.train.ladder, "float:2 4/4:2");
+    strcpy(sample.train.stages, "float:3");
+    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its stage is not in the stages");
+    strcpy(sample.train.stages, "float:2 4/4:2");
     must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its history has another length");
-    strcpy(sample.train.ladder, "float:3 4/4:2");
+    strcpy(sample.train.stages, "float:3 4/4:2");
     sample.checkpoints[4]->n_children--; /* groups stand in the order they were made: provenance is before training */
     must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "no stage in group training");
     sample.checkpoints[4]->n_children++;
@@ -239,7 +239,7 @@ START_TEST(test_resume_refuses_stages_beyond_the_ladder)
     MhoRecord *training = (MhoRecord *)(uintptr_t)mho_record_find(sample.checkpoints[4], "training");
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         must(mho_attribute_int(&training->attributes, "stage", stages[i], &error), &error);
-        must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its stage is not in the ladder");
+        must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its stage is not in the stages");
     }
     sample_close(&sample);
 }
@@ -285,16 +285,16 @@ START_TEST(test_divergence_is_reported)
     Sample sample;
 
     sample_open(&sample);
-    strcpy(sample.train.ladder, "float:2 4/4:3");
+    strcpy(sample.train.stages, "float:2 4/4:3");
     sample.train.warmup = 0.0;
     sample.train.weight_decay = 1.0;
-    sample.train.rate = 100.0;
+    sample.train.learning_rate = 100.0;
     must_refuse(sample_run(&sample), &sample.error, MHO_FAILED, "training diverged");
     ck_assert_ptr_nonnull(strstr(sample.error.text, "stage float, epoch"));
     ck_assert_ptr_nonnull(strstr(sample.error.text, "step"));
     ck_assert_ptr_null(sample.net);
-    sample.train.rate = 0.05; /* a scale goes first: not a fault of the caller's */
-    sample.train.quant_rate = 100.0;
+    sample.train.learning_rate = 0.05; /* a scale goes first: not a fault of the caller's */
+    sample.train.quant_learning_rate = 100.0;
     must_refuse(sample_run(&sample), &sample.error, MHO_FAILED, "training diverged");
     ck_assert_ptr_nonnull(strstr(sample.error.text, "stage 4/4, epoch"));
     sample_close(&sample);
@@ -315,7 +315,7 @@ START_TEST(test_bad_input)
     strcpy(sample.quant.weight_name, "fqcnov");
     must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "stage 4/4");
     strcpy(sample.quant.weight_name, "uniq");
-    strcpy(sample.train.ladder, "float:1 4/4:1 fq:1");
+    strcpy(sample.train.stages, "float:1 4/4:1 fq:1");
     must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "stage fq: batch norm stays");
     ck_assert_ptr_null(sample.net);
     strcpy(sample.quant.activation_name, "kmeans");
@@ -332,8 +332,8 @@ START_TEST(test_other_bits_without_batchnorm)
     Sample sample;
 
     sample_open(&sample);
-    strcpy(sample.train.ladder, "float:3 8/8:2 fq:1 fq 8/4:0");
-    sample.train.quant_rate = 0.0;
+    strcpy(sample.train.stages, "float:3 8/8:2 fq:1 fq 8/4:0");
+    sample.train.quant_learning_rate = 0.0;
     must(sample_run(&sample), &sample.error);
     MhoNet *fine;
     must(mho_net_from_record(sample.checkpoints[5], "checkpoint", &fine, &error), &error);
@@ -368,7 +368,7 @@ START_TEST(test_trains_without_test_files)
     mho_dataset_destroy(&sample.held);
     must(mho_dataset_load("mnist", folder, MHO_SPLIT_TRAIN, 0, &all, &error), &error);
     must(mho_dataset_split(&all, 20, 1, &sample.kept, &sample.held, &error), &error);
-    strcpy(sample.train.ladder, "float:1 4/4:1 fq:1");
+    strcpy(sample.train.stages, "float:1 4/4:1 fq:1");
     must(sample_run(&sample), &sample.error);
     MhoDataset none;
     ck_assert_int_eq(mho_dataset_load("mnist", folder, MHO_SPLIT_TEST, 0, &none, &error), MHO_INPUT);

@@ -91,7 +91,7 @@ END_TEST
 typedef struct Step {
     Sample sample;
     MhoNet *net, *before;
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     MhoOptimizer optimizer;
 } Step;
 
@@ -103,17 +103,17 @@ static void step_open(Step *s, double weight_clip)
     s->sample.train.weight_clip = weight_clip;
     s->net = sample_net_of(&s->sample, "float:0", 0);
     must(mho_optimizer_create(s->net, &s->sample.train, &s->optimizer, &error), &error);
-    must(mho_pass_create(s->net, SAMPLE_KEPT, true, &s->pass, &error), &error);
-    must(mho_pass_forward(s->pass, s->sample.kept.images, true, logits, &error), &error);
+    must(mho_fakequant_create(s->net, SAMPLE_KEPT, true, &s->pass, &error), &error);
+    must(mho_fakequant_forward(s->pass, s->sample.kept.images, true, logits, &error), &error);
     for (size_t i = 0; i < SAMPLE_KEPT * SAMPLE_CLASSES; i++)
         d_logits[i] = i % SAMPLE_CLASSES == 0 ? 0.02F : -0.01F;
-    must(mho_pass_backward(s->pass, d_logits, &error), &error);
+    must(mho_fakequant_backward(s->pass, d_logits, &error), &error);
     must(mho_net_copy(s->net, &s->before, &error), &error);
 }
 
 static void step_close(Step *s)
 {
-    mho_pass_destroy(s->pass);
+    mho_fakequant_destroy(s->pass);
     mho_optimizer_destroy(&s->optimizer);
     mho_net_destroy(s->net);
     mho_net_destroy(s->before);

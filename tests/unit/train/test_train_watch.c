@@ -9,7 +9,7 @@ START_TEST(test_patience)
     Sample *sample = &bench.sample;
 
     bench_open(&bench, NULL);
-    strcpy(sample->train.ladder, "float:2 4/4:1 fq:9@0.0000000001");
+    strcpy(sample->train.stages, "float:2 4/4:1 fq:9@0.0000000001");
     sample->train.patience = 2;
     sample->train.warmup = 0.0;
     must(sample_run(sample), &sample->error);
@@ -44,7 +44,7 @@ START_TEST(test_gradient_norm)
         Sample sample;
 
         sample_open(&sample);
-        strcpy(sample.train.ladder, "float:1");
+        strcpy(sample.train.stages, "float:1");
         sample.train.batch = SAMPLE_KEPT;
         sample.train.momentum = sample.train.weight_decay = sample.train.warmup = 0.0;
         sample.train.schedule = MHO_SCHEDULE_CONSTANT;
@@ -55,7 +55,7 @@ START_TEST(test_gradient_norm)
         norm = i == 0 ? found : norm;
         ck_assert_double_gt(norm, 0.5);
         ck_assert_double_eq(found, norm); /* as it was before the bound */
-        ck_assert_double_eq_tol(sqrt(movement(start, sample.net)) / sample.train.rate, i == 1 ? 0.25 : norm, 1e-4 * norm);
+        ck_assert_double_eq_tol(sqrt(movement(start, sample.net)) / sample.train.learning_rate, i == 1 ? 0.25 : norm, 1e-4 * norm);
         mho_net_destroy(start);
         sample_close(&sample);
     }
@@ -65,14 +65,14 @@ END_TEST
 START_TEST(test_watch_names_what_is_not_finite)
 {
     Sample sample;
-    MhoPass *pass;
+    MhoFakeQuant *pass;
     float logits[10 * SAMPLE_CLASSES], d_logits[10 * SAMPLE_CLASSES] = {1.0F};
 
     sample_open(&sample);
     MhoNet *net = sample_net_of(&sample, "float:0", 0);
-    must(mho_pass_create(net, 10, true, &pass, &error), &error);
-    must(mho_pass_forward(pass, sample.kept.images, true, logits, &error), &error);
-    must(mho_pass_backward(pass, d_logits, &error), &error);
+    must(mho_fakequant_create(net, 10, true, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, sample.kept.images, true, logits, &error), &error);
+    must(mho_fakequant_backward(pass, d_logits, &error), &error);
     bool *frozen = calloc(net->n_nodes, sizeof *frozen);
     const MhoGradient whole = mho_gradient_watch(net, pass, NULL, 0.0);
     ck_assert_int_eq(whole.node, -1);
@@ -86,14 +86,14 @@ START_TEST(test_watch_names_what_is_not_finite)
     ck_assert_double_eq_tol(sqrt(sum), whole.norm, 1e-9 * whole.norm);
     const size_t conv = (size_t)mho_net_find(net, "conv2");
     ck_assert_str_eq(net->nodes[conv].arrays[0].name, "weight");
-    mho_pass_gradient(pass, conv, 0)[5] = NAN;
+    mho_fakequant_gradient(pass, conv, 0)[5] = NAN;
     const MhoGradient bad = mho_gradient_watch(net, pass, NULL, 1.0);
     ck_assert_int_eq(bad.node, (int)conv);
     ck_assert_int_eq(bad.array, 0);
     frozen[conv] = true;
     ck_assert_int_eq(mho_gradient_watch(net, pass, frozen, 0.0).node, -1);
     free(frozen);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     mho_net_destroy(net);
     sample_close(&sample);
 }
@@ -114,7 +114,7 @@ START_TEST(test_overflowing_gradient_stops)
     Sample sample;
 
     sample_open(&sample);
-    strcpy(sample.train.ladder, "float:3");
+    strcpy(sample.train.stages, "float:3");
     must(sample_run(&sample), &sample.error);
     MhoRecord *record = sample.checkpoints[0];
     scale_array(record, "layers/conv2/weight", 1e-20F);

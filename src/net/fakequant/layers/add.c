@@ -18,10 +18,10 @@ static MhoStatus add_shape(const void *settings, const MhoShape *inputs, MhoShap
     return MHO_OK;
 }
 
-static MhoStatus add_plan(MhoPass *pass, int node, MhoError *error)
+static MhoStatus add_plan(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoPassNode *a = mho_pass_input(pass, node, 0), *b = mho_pass_input(pass, node, 1);
-    MhoPassNode *self = &pass->nodes[node];
+    const MhoFakeQuantNode *a = mho_fakequant_input(pass, node, 0), *b = mho_fakequant_input(pass, node, 1);
+    MhoFakeQuantNode *self = &pass->nodes[node];
 
     (void)error;
     self->coded = a->coded && b->coded && a->scale_owner >= 0 && a->scale_owner == b->scale_owner;
@@ -30,16 +30,16 @@ static MhoStatus add_plan(MhoPass *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus add_prepare(MhoPass *pass, int node, MhoError *error)
+static MhoStatus add_prepare(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    MhoPassNode *self = &pass->nodes[node];
+    MhoFakeQuantNode *self = &pass->nodes[node];
 
     (void)error;
-    mho_pass_set_scale(self, self->coded ? (double)mho_pass_input(pass, node, 0)->scale[0] : 1.0);
+    mho_fakequant_set_scale(self, self->coded ? (double)mho_fakequant_input(pass, node, 0)->scale[0] : 1.0);
     return MHO_OK;
 }
 
-MHO_CLONES static void add_rows(size_t rows, size_t c, const MhoPassNode *a, const MhoPassNode *b, size_t first,
+MHO_CLONES static void add_rows(size_t rows, size_t c, const MhoFakeQuantNode *a, const MhoFakeQuantNode *b, size_t first,
                                 float *out)
 {
     for (size_t i = 0; i < rows; i++)
@@ -57,9 +57,9 @@ MHO_CLONES static void add_codes(size_t n, const float *a, const float *b, float
         out[i] = a[i] + b[i];
 }
 
-static MhoStatus add_forward(MhoPass *pass, int node, MhoError *error)
+static MhoStatus add_forward(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoPassNode *a = mho_pass_input(pass, node, 0), *b = mho_pass_input(pass, node, 1),
+    const MhoFakeQuantNode *a = mho_fakequant_input(pass, node, 0), *b = mho_fakequant_input(pass, node, 1),
                       *self = &pass->nodes[node];
     const size_t rows = self->positions / pass->batch;
 
@@ -84,15 +84,15 @@ MHO_CLONES static void scale_rows(size_t rows, size_t c, const float *d, const f
             out[i * c + k] = d[i * c + k] * scale[k];
 }
 
-static MhoStatus add_backward(MhoPass *pass, int node, MhoError *error)
+static MhoStatus add_backward(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoPassNode *self = &pass->nodes[node];
+    const MhoFakeQuantNode *self = &pass->nodes[node];
     const size_t rows = self->positions / pass->batch;
 
     (void)error;
     for (int i = 0; i < 2; i++) {
-        const MhoPassNode *x = mho_pass_input(pass, node, i);
-        float *d_x = mho_pass_gradient_begin(pass, pass->net->nodes[node].inputs[i]);
+        const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, i);
+        float *d_x = mho_fakequant_gradient_begin(pass, pass->net->nodes[node].inputs[i]);
 
         if (!d_x)
             continue;
@@ -105,12 +105,12 @@ static MhoStatus add_backward(MhoPass *pass, int node, MhoError *error)
             else
                 scale_rows(rows, self->c, self->d_stored + at, x->scale, d_x + at);
         }
-        mho_pass_gradient_end(pass, pass->net->nodes[node].inputs[i]);
+        mho_fakequant_gradient_end(pass, pass->net->nodes[node].inputs[i]);
     }
     return MHO_OK;
 }
 
-static const struct MhoPassLayer add_pass = {.part = MHO_PART_TENSOR,
+static const struct MhoFakeQuantLayer add_pass = {.part = MHO_PART_TENSOR,
                                              .plan = add_plan,
                                              .prepare = add_prepare,
                                              .forward = add_forward,
@@ -118,7 +118,7 @@ static const struct MhoPassLayer add_pass = {.part = MHO_PART_TENSOR,
 
 extern const MhoLayer mho_layer_add;
 const MhoLayer mho_layer_add = {
-    .model = {.name = "add",
+    .descriptor = {.name = "add",
               .summary = "sum of two tensors",
               .reference = "He et al., CVPR 2016, equation 1 (residual sum)"},
     .n_inputs = 2,

@@ -32,31 +32,31 @@ static size_t batchnorm_arrays(const void *settings, const MhoShape *inputs, Mho
     return 4;
 }
 
-static MhoStatus batchnorm_plan(MhoPass *pass, int node, MhoError *error)
+static MhoStatus batchnorm_plan(MhoFakeQuant *pass, int node, MhoError *error)
 {
     (void)error;
     pass->nodes[node].differentiable = true;
     return MHO_OK;
 }
 
-static MhoStatus batchnorm_create(MhoPass *pass, int node, MhoError *error)
+static MhoStatus batchnorm_create(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    MhoPassNode *self = &pass->nodes[node];
+    MhoFakeQuantNode *self = &pass->nodes[node];
 
     self->state = calloc(2 * self->c, sizeof(double)); /* mean of stored, slope of the normalized value */
     return self->state ? MHO_OK
                        : mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
 }
 
-static void batchnorm_destroy(MhoPass *pass, int node)
+static void batchnorm_destroy(MhoFakeQuant *pass, int node)
 {
     free(pass->nodes[node].state);
 }
 
-static MhoStatus batchnorm_prepare(MhoPass *pass, int node, MhoError *error)
+static MhoStatus batchnorm_prepare(MhoFakeQuant *pass, int node, MhoError *error)
 {
     (void)error;
-    mho_pass_set_scale(&pass->nodes[node], 1.0);
+    mho_fakequant_set_scale(&pass->nodes[node], 1.0);
     return MHO_OK;
 }
 
@@ -92,13 +92,13 @@ MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restri
     }
 }
 
-void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, float *a,
+void mho_batchnorm_coefficients(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums, float *a,
                                 float *b)
 {
-    const MhoBatchnormSettings *s = mho_pass_settings(pass, node);
+    const MhoBatchnormSettings *s = mho_fakequant_settings(pass, node);
     const size_t c = source->c;
     const double n = (double)source->positions, momentum = s->momentum;
-    const float *gamma = mho_pass_values(pass, node, "gamma"), *beta = mho_pass_values(pass, node, "beta");
+    const float *gamma = mho_fakequant_values(pass, node, "gamma"), *beta = mho_fakequant_values(pass, node, "beta");
     MhoNode *self = &pass->net->nodes[node];
     float *mean = mho_node_array(self, "mean")->value, *variance = mho_node_array(self, "variance")->value;
     double *centre = pass->nodes[node].state, *slope = centre + c;
@@ -124,13 +124,13 @@ void mho_batchnorm_coefficients(MhoPass *pass, int node, const MhoPassNode *sour
     }
 }
 
-void mho_batchnorm_gradient(MhoPass *pass, int node, const MhoPassNode *source, const double *sums, double unit,
+void mho_batchnorm_gradient(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums, double unit,
                             float *a, float *p, float *q)
 {
     const size_t c = source->c;
     const double n = (double)source->positions;
-    const float *gamma = mho_pass_values(pass, node, "gamma");
-    float *d_gamma = mho_pass_gradient_of(pass, node, "gamma"), *d_beta = mho_pass_gradient_of(pass, node, "beta");
+    const float *gamma = mho_fakequant_values(pass, node, "gamma");
+    float *d_gamma = mho_fakequant_gradient_of(pass, node, "gamma"), *d_beta = mho_fakequant_gradient_of(pass, node, "beta");
     const double *centre = pass->nodes[node].state, *slope = centre + c;
 
     for (size_t k = 0; k < c; k++) {
@@ -145,7 +145,7 @@ void mho_batchnorm_gradient(MhoPass *pass, int node, const MhoPassNode *source, 
     }
 }
 
-static const struct MhoPassLayer batchnorm_pass = {.part = MHO_PART_BATCHNORM,
+static const struct MhoFakeQuantLayer batchnorm_pass = {.part = MHO_PART_BATCHNORM,
                                                    .plan = batchnorm_plan,
                                                    .create = batchnorm_create,
                                                    .destroy = batchnorm_destroy,
@@ -160,7 +160,7 @@ static const MhoParam batchnorm_params[] = {
 
 extern const MhoLayer mho_layer_batchnorm;
 const MhoLayer mho_layer_batchnorm = {
-    .model = {.name = "batchnorm",
+    .descriptor = {.name = "batchnorm",
               .summary = "normalization per channel",
               .reference = "Ioffe and Szegedy, ICML 2015, algorithm 1",
               .params_size = sizeof(MhoBatchnormSettings),

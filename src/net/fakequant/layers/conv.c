@@ -43,7 +43,7 @@ static MhoStatus conv_check(const void *settings, MhoError *error)
 
 extern const MhoLayer mho_layer_conv;
 const MhoLayer mho_layer_conv = {
-    .model = {.name = "conv",
+    .descriptor = {.name = "conv",
               .summary = "two-dimensional convolution",
               .reference = "LeCun et al., Proc. IEEE 86 (1998) 2278",
               .params_size = sizeof(MhoConvSettings),

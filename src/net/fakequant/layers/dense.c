@@ -25,7 +25,7 @@ static size_t dense_arrays(const void *settings, const MhoShape *inputs, MhoNode
 
 extern const MhoLayer mho_layer_dense;
 const MhoLayer mho_layer_dense = {
-    .model = {.name = "dense",
+    .descriptor = {.name = "dense",
               .summary = "fully connected layer",
               .reference = "by definition: a convolution whose window is the whole input",
               .params_size = sizeof(MhoConvSettings),

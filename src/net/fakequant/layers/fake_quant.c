@@ -24,7 +24,7 @@ static MhoStatus quantizer_shape(const void *settings, const MhoShape *inputs, M
 
 static size_t quantizer_arrays(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays)
 {
-    const MhoQuantizerSettings *s = settings;
+    const MhoFakeQuantSettings *s = settings;
     const size_t one = 1;
 
     (void)inputs;
@@ -34,9 +34,9 @@ static size_t quantizer_arrays(const void *settings, const MhoShape *inputs, Mho
     return 1;
 }
 
-static MhoStatus quantizer_plan(MhoPass *pass, int node, MhoError *error)
+static MhoStatus quantizer_plan(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    MhoPassNode *self = &pass->nodes[node];
+    MhoFakeQuantNode *self = &pass->nodes[node];
     int n;
     bool is_signed;
     const MhoStatus status = mho_net_code_range(pass->net, node, &n, &is_signed, error);
@@ -50,11 +50,11 @@ static MhoStatus quantizer_plan(MhoPass *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus quantizer_create(MhoPass *pass, int node, MhoError *error)
+static MhoStatus quantizer_create(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoQuantizerSettings *s = mho_pass_settings(pass, node);
-    MhoPassNode *self = &pass->nodes[node];
-    MhoPassQuantizer *q = calloc(1, sizeof *q);
+    const MhoFakeQuantSettings *s = mho_fakequant_settings(pass, node);
+    MhoFakeQuantNode *self = &pass->nodes[node];
+    MhoFakeQuantizer *q = calloc(1, sizeof *q);
 
     self->state = q;
     if (!q)
@@ -70,9 +70,9 @@ static MhoStatus quantizer_create(MhoPass *pass, int node, MhoError *error)
     return status == MHO_OK ? mho_net_table(pass->net, node, q->table, &q->has_table, error) : status;
 }
 
-static void quantizer_destroy(MhoPass *pass, int node)
+static void quantizer_destroy(MhoFakeQuant *pass, int node)
 {
-    MhoPassQuantizer *q = pass->nodes[node].state;
+    MhoFakeQuantizer *q = pass->nodes[node].state;
 
     if (!q)
         return;
@@ -82,7 +82,7 @@ static void quantizer_destroy(MhoPass *pass, int node)
 }
 
 /* Do stored whole numbers stand behind this node, with nothing but batch norm and ReLU in between? */
-static bool reads_whole_numbers(const MhoPass *pass, int node)
+static bool reads_whole_numbers(const MhoFakeQuant *pass, int node)
 {
     do
         node = pass->net->nodes[node].inputs[0];
@@ -91,18 +91,18 @@ static bool reads_whole_numbers(const MhoPass *pass, int node)
     return pass->nodes[node].coded;
 }
 
-static MhoStatus quantizer_prepare(MhoPass *pass, int node, MhoError *error)
+static MhoStatus quantizer_prepare(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    MhoPassQuantizer *q = pass->nodes[node].state;
+    MhoFakeQuantizer *q = pass->nodes[node].state;
     MhoRequant requant;
 
-    q->log_scale = *mho_pass_values(pass, q->owner, "log_scale");
+    q->log_scale = *mho_fakequant_values(pass, q->owner, "log_scale");
     if (!isfinite(q->log_scale))
         return mho_fail(error, MHO_USAGE, "node '%s': its scale is not set; calibrate or train the network first",
                         pass->net->nodes[node].name);
     q->step = mho_exp((double)q->log_scale) / q->n;
-    mho_pass_set_scale(&pass->nodes[node], q->step);
-    q->mode = mho_pass_mode(pass, node, q->policy.quantizer);
+    mho_fakequant_set_scale(&pass->nodes[node], q->step);
+    q->mode = mho_fakequant_mode(pass, node, q->policy.quantizer);
     q->folded = !pass->batch_statistics && reads_whole_numbers(pass, node);
     if (!q->folded)
         return MHO_OK;
@@ -114,11 +114,11 @@ static MhoStatus quantizer_prepare(MhoPass *pass, int node, MhoError *error)
 }
 
 /* Noise of the sum for these elements into buffer, or NULL. */
-static const float *sum_noise(const MhoPass *pass, int node, size_t first, size_t n, float *buffer)
+static const float *sum_noise(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *buffer)
 {
     if (!pass->noisy || pass->noise.sum == 0.0)
         return NULL;
-    mho_normal_fill_at(mho_pass_stream(pass, node, pass->noise.sum, 0), MHO_DRAW_TRAIN_SUM, first, n, buffer);
+    mho_normal_fill_at(mho_fakequant_stream(pass, node, pass->noise.sum, 0), MHO_DRAW_TRAIN_SUM, first, n, buffer);
     return buffer;
 }
 
@@ -136,15 +136,15 @@ MHO_CLONES static void divide(size_t n, float step, bool rectified, const float 
 }
 
 /* Injected noise of the policy on these elements: noisy values in place of x, slope NULL or (n). */
-static void inject_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *slope)
+static void inject_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *slope)
 {
-    const MhoPassQuantizer *q = pass->nodes[node].state;
+    const MhoFakeQuantizer *q = pass->nodes[node].state;
     MhoQuantShape shape = q->shape;
 
     shape.per_channel = n;
     /* tiles are MHO_ROW_VALUES at least, so every tile has a number of its own */
     q->policy.quantizer->inject(q->policy.params, shape, x, &q->log_scale,
-                                mho_pass_inject_stream(pass, node, (uint32_t)(first / MHO_ROW_VALUES)), x, slope);
+                                mho_fakequant_inject_stream(pass, node, (uint32_t)(first / MHO_ROW_VALUES)), x, slope);
 }
 
 MHO_CLONES static void round_codes(size_t n, const float *x, const float *noise, float low, float high, float *codes)
@@ -158,15 +158,15 @@ MHO_CLONES static void round_codes(size_t n, const float *x, const float *noise,
         codes[i] = mho_round(mho_clampf(x[i] + noise[i], low, high));
 }
 
-static void look_up(size_t n, const MhoPassQuantizer *q, float *codes)
+static void look_up(size_t n, const MhoFakeQuantizer *q, float *codes)
 {
     for (size_t i = 0; i < n; i++)
         codes[i] = mho_table_code(q->table, codes[i]);
 }
 
-void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes)
+void mho_fake_quantizer_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes)
 {
-    const MhoPassQuantizer *q = pass->nodes[node].state;
+    const MhoFakeQuantizer *q = pass->nodes[node].state;
     const float *noise = sum_noise(pass, node, first, n, buffer);
     MhoQuantShape shape = q->shape;
 
@@ -184,25 +184,25 @@ void mho_quantizer_tile(const MhoPass *pass, int node, size_t first, size_t n, f
             inject_tile(pass, node, first, n, x, NULL);
         divide(n, (float)q->step, q->mode == MHO_MODE_CLEAN && shape.lower == 0, x, codes);
     }
-    mho_pass_activation_noise(pass, node, first, n, codes, buffer);
+    mho_fakequant_activation_noise(pass, node, first, n, codes, buffer);
 }
 
-void mho_quantizer_folded_tile(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
+void mho_fake_quantizer_folded_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
                                float *codes)
 {
-    const MhoPassQuantizer *q = pass->nodes[node].state;
+    const MhoFakeQuantizer *q = pass->nodes[node].state;
 
     round_codes(n, x, sum_noise(pass, node, first, n, buffer), q->low, q->high, codes);
     if (q->has_table)
         look_up(n, q, codes);
-    mho_pass_activation_noise(pass, node, first, n, codes, buffer);
+    mho_fakequant_activation_noise(pass, node, first, n, codes, buffer);
 }
 
 /* Of values that are not rounded; their size does not depend on the scale. */
-static void value_gradient(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *slope,
+static void value_gradient(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *slope,
                            const float *d_codes, float *d_x)
 {
-    const MhoPassQuantizer *q = pass->nodes[node].state;
+    const MhoFakeQuantizer *q = pass->nodes[node].state;
 
     if (q->mode == MHO_MODE_NOISE)
         inject_tile(pass, node, first, n, x, slope);
@@ -212,10 +212,10 @@ static void value_gradient(const MhoPass *pass, int node, size_t first, size_t n
                                                      : 0.0F;
 }
 
-double mho_quantizer_tile_gradient(const MhoPass *pass, int node, size_t first, size_t n, float *x, float *buffer,
+double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
                                    const float *d_codes, float *d_x)
 {
-    const MhoPassQuantizer *q = pass->nodes[node].state;
+    const MhoFakeQuantizer *q = pass->nodes[node].state;
     const float *noise = sum_noise(pass, node, first, n, buffer), step = (float)q->step;
     MhoQuantShape shape = q->shape;
     float d_log_scale = 0.0F;
@@ -232,28 +232,28 @@ double mho_quantizer_tile_gradient(const MhoPass *pass, int node, size_t first, 
     return (double)d_log_scale * __builtin_sqrt((double)n / (double)pass->nodes[node].n);
 }
 
-static const struct MhoPassLayer quantizer_pass = {.part = MHO_PART_QUANTIZER,
+static const struct MhoFakeQuantLayer quantizer_pass = {.part = MHO_PART_FAKE_QUANT,
                                                    .plan = quantizer_plan,
                                                    .create = quantizer_create,
                                                    .destroy = quantizer_destroy,
                                                    .prepare = quantizer_prepare};
 
 static const MhoParam quantizer_params[] = {
-    {"bits", MHO_INT, offsetof(MhoQuantizerSettings, bits), 8, 1, 16, "bit", "bits of a code", NULL, NULL},
-    {"lower", MHO_INT, offsetof(MhoQuantizerSettings, lower), 0, -1, 0, "",
+    {"bits", MHO_INT, offsetof(MhoFakeQuantSettings, bits), 8, 1, 16, "bit", "bits of a code", NULL, NULL},
+    {"lower", MHO_INT, offsetof(MhoFakeQuantSettings, lower), 0, -1, 0, "",
      "-1: signed codes; 0: negative values become 0", NULL, NULL},
-    {"policy", MHO_TEXT, offsetof(MhoQuantizerSettings, policy), 0, 0, 0, "", "quantizer of the activations", NULL,
+    {"policy", MHO_TEXT, offsetof(MhoFakeQuantSettings, policy), 0, 0, 0, "", "quantizer of the activations", NULL,
      "fqconv"},
-    {"share", MHO_TEXT, offsetof(MhoQuantizerSettings, share), 0, 0, 0, "",
+    {"share", MHO_TEXT, offsetof(MhoFakeQuantSettings, share), 0, 0, 0, "",
      "quantizer node whose log_scale this one uses", NULL, ""},
 };
 
 extern const MhoLayer mho_layer_fake_quant;
 const MhoLayer mho_layer_fake_quant = {
-    .model = {.name = "quantizer",
+    .descriptor = {.name = "quantizer",
               .summary = "values to codes on a learned scale",
               .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
-              .params_size = sizeof(MhoQuantizerSettings),
+              .params_size = sizeof(MhoFakeQuantSettings),
               .params = quantizer_params,
               .n_params = sizeof quantizer_params / sizeof *quantizer_params},
     .n_inputs = 1,

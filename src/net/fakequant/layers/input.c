@@ -14,9 +14,9 @@ static MhoStatus input_shape(const void *settings, const MhoShape *inputs, MhoSh
     return MHO_OK;
 }
 
-static MhoStatus input_plan(MhoPass *pass, int node, MhoError *error)
+static MhoStatus input_plan(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    MhoPassNode *self = &pass->nodes[node];
+    MhoFakeQuantNode *self = &pass->nodes[node];
 
     (void)error;
     self->coded = true;
@@ -24,12 +24,12 @@ static MhoStatus input_plan(MhoPass *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus input_prepare(MhoPass *pass, int node, MhoError *error)
+static MhoStatus input_prepare(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoInputSettings *s = mho_pass_settings(pass, node);
+    const MhoInputSettings *s = mho_fakequant_settings(pass, node);
 
     (void)error;
-    mho_pass_set_scale(&pass->nodes[node], 1.0 / s->divisor);
+    mho_fakequant_set_scale(&pass->nodes[node], 1.0 / s->divisor);
     return MHO_OK;
 }
 
@@ -39,9 +39,9 @@ MHO_CLONES static void convert(size_t n, const uint8_t *pixels, float *codes)
         codes[i] = (float)pixels[i];
 }
 
-static MhoStatus input_forward(MhoPass *pass, int node, MhoError *error)
+static MhoStatus input_forward(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoPassNode *self = &pass->nodes[node];
+    const MhoFakeQuantNode *self = &pass->nodes[node];
     const size_t n_tiles = (self->n + MHO_TILE_VALUES - 1) / MHO_TILE_VALUES;
 
     (void)error;
@@ -52,12 +52,12 @@ static MhoStatus input_forward(MhoPass *pass, int node, MhoError *error)
         const size_t n = self->n - first < MHO_TILE_VALUES ? self->n - first : MHO_TILE_VALUES;
 
         convert(n, pass->images + first, self->stored + first);
-        mho_pass_activation_noise(pass, node, first, n, self->stored + first, buffer);
+        mho_fakequant_activation_noise(pass, node, first, n, self->stored + first, buffer);
     }
     return MHO_OK;
 }
 
-static const struct MhoPassLayer input_pass = {
+static const struct MhoFakeQuantLayer input_pass = {
     .part = MHO_PART_TENSOR, .plan = input_plan, .prepare = input_prepare, .forward = input_forward};
 
 static const MhoParam input_params[] = {
@@ -70,7 +70,7 @@ static const MhoParam input_params[] = {
 
 extern const MhoLayer mho_layer_input;
 const MhoLayer mho_layer_input = {
-    .model = {.name = "input",
+    .descriptor = {.name = "input",
               .summary = "8-bit pixel codes of the image",
               .reference = "by definition: value = code / divisor",
               .params_size = sizeof(MhoInputSettings),

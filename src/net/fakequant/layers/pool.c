@@ -31,11 +31,11 @@ static Windows windows_of(const MhoPoolSettings *s, MhoShape in, MhoShape out)
                      .c = (size_t)in.c};
 }
 
-static Windows node_windows(const MhoPass *pass, int node)
+static Windows node_windows(const MhoFakeQuant *pass, int node)
 {
     const MhoNode *self = &pass->net->nodes[node];
 
-    return windows_of(mho_pass_settings(pass, node), pass->net->nodes[self->inputs[0]].shape, self->shape);
+    return windows_of(mho_fakequant_settings(pass, node), pass->net->nodes[self->inputs[0]].shape, self->shape);
 }
 
 static MhoStatus pool_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
@@ -68,18 +68,18 @@ static MhoStatus pool_check(const void *settings, MhoError *error)
     return MHO_OK;
 }
 
-static double pool_size(const MhoPass *pass, int node)
+static double pool_size(const MhoFakeQuant *pass, int node)
 {
     const Windows w = node_windows(pass, node);
 
     return (double)w.window_h * w.window_w;
 }
 
-static MhoStatus pool_plan(MhoPass *pass, int node, MhoError *error)
+static MhoStatus pool_plan(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoPoolSettings *s = mho_pass_settings(pass, node);
-    const MhoPassNode *x = mho_pass_input(pass, node, 0);
-    MhoPassNode *self = &pass->nodes[node];
+    const MhoPoolSettings *s = mho_fakequant_settings(pass, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
+    MhoFakeQuantNode *self = &pass->nodes[node];
     const bool maximum = s->kind == MHO_POOL_MAX;
 
     self->coded = x->coded;
@@ -93,11 +93,11 @@ static MhoStatus pool_plan(MhoPass *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus pool_prepare(MhoPass *pass, int node, MhoError *error)
+static MhoStatus pool_prepare(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoPoolSettings *s = mho_pass_settings(pass, node);
-    const MhoPassNode *x = mho_pass_input(pass, node, 0);
-    MhoPassNode *self = &pass->nodes[node];
+    const MhoPoolSettings *s = mho_fakequant_settings(pass, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
+    MhoFakeQuantNode *self = &pass->nodes[node];
     const double divisor = s->kind != MHO_POOL_MAX && x->coded ? pool_size(pass, node) : 1.0;
 
     (void)error;
@@ -160,15 +160,15 @@ MHO_CLONES static void average_image(const Windows *w, float divisor, const floa
         }
 }
 
-static float stored_divisor(const MhoPass *pass, int node)
+static float stored_divisor(const MhoFakeQuant *pass, int node)
 {
-    return mho_pass_input(pass, node, 0)->coded ? 1.0F : (float)pool_size(pass, node);
+    return mho_fakequant_input(pass, node, 0)->coded ? 1.0F : (float)pool_size(pass, node);
 }
 
-static MhoStatus pool_forward(MhoPass *pass, int node, MhoError *error)
+static MhoStatus pool_forward(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoPoolSettings *s = mho_pass_settings(pass, node);
-    const MhoPassNode *x = mho_pass_input(pass, node, 0), *self = &pass->nodes[node];
+    const MhoPoolSettings *s = mho_fakequant_settings(pass, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0), *self = &pass->nodes[node];
     const Windows w = node_windows(pass, node);
     const size_t in = x->n / pass->batch, out = self->n / pass->batch;
     const float divisor = stored_divisor(pass, node);
@@ -226,14 +226,14 @@ MHO_CLONES static void average_image_gradient(const Windows *w, float divisor, c
         }
 }
 
-static MhoStatus pool_backward(MhoPass *pass, int node, MhoError *error)
+static MhoStatus pool_backward(MhoFakeQuant *pass, int node, MhoError *error)
 {
-    const MhoPoolSettings *s = mho_pass_settings(pass, node);
-    const MhoPassNode *x = mho_pass_input(pass, node, 0), *self = &pass->nodes[node];
+    const MhoPoolSettings *s = mho_fakequant_settings(pass, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0), *self = &pass->nodes[node];
     const Windows w = node_windows(pass, node);
     const size_t in = x->n / pass->batch, out = self->n / pass->batch;
     const float divisor = stored_divisor(pass, node);
-    float *d_x = mho_pass_gradient_begin(pass, pass->net->nodes[node].inputs[0]);
+    float *d_x = mho_fakequant_gradient_begin(pass, pass->net->nodes[node].inputs[0]);
 
     (void)error;
     if (!d_x)
@@ -246,11 +246,11 @@ static MhoStatus pool_backward(MhoPass *pass, int node, MhoError *error)
         else
             average_image_gradient(&w, divisor, self->d_stored + n * out, d_x + n * in);
     }
-    mho_pass_gradient_end(pass, pass->net->nodes[node].inputs[0]);
+    mho_fakequant_gradient_end(pass, pass->net->nodes[node].inputs[0]);
     return MHO_OK;
 }
 
-static const struct MhoPassLayer pool_pass = {.part = MHO_PART_TENSOR,
+static const struct MhoFakeQuantLayer pool_pass = {.part = MHO_PART_TENSOR,
                                               .plan = pool_plan,
                                               .prepare = pool_prepare,
                                               .forward = pool_forward,
@@ -269,7 +269,7 @@ static const MhoParam pool_params[] = {
 
 extern const MhoLayer mho_layer_pool;
 const MhoLayer mho_layer_pool = {
-    .model = {.name = "pool",
+    .descriptor = {.name = "pool",
               .summary = "maximum, average or global average over windows",
               .reference = "by definition; 1 / N of an average of codes goes into the next multiplier",
               .params_size = sizeof(MhoPoolSettings),

@@ -10,10 +10,10 @@ static MhoStatus relu_shape(const void *settings, const MhoShape *inputs, MhoSha
     return MHO_OK;
 }
 
-static MhoStatus relu_prepare(MhoPass *pass, int node, MhoError *error)
+static MhoStatus relu_prepare(MhoFakeQuant *pass, int node, MhoError *error)
 {
     (void)error;
-    mho_pass_set_scale(&pass->nodes[node], 1.0);
+    mho_fakequant_set_scale(&pass->nodes[node], 1.0);
     return MHO_OK;
 }
 
@@ -29,11 +29,11 @@ MHO_CLONES void mho_relu_backward(size_t n, const float *x, float *d)
         d[i] = x[i] > 0.0F ? d[i] : 0.0F;
 }
 
-static const struct MhoPassLayer relu_pass = {.part = MHO_PART_RELU, .prepare = relu_prepare};
+static const struct MhoFakeQuantLayer relu_pass = {.part = MHO_PART_RELU, .prepare = relu_prepare};
 
 extern const MhoLayer mho_layer_relu;
 const MhoLayer mho_layer_relu = {
-    .model = {.name = "relu", .summary = "rectifier", .reference = "Nair and Hinton, ICML 2010"},
+    .descriptor = {.name = "relu", .summary = "rectifier", .reference = "Nair and Hinton, ICML 2010"},
     .n_inputs = 1,
     .shape = relu_shape,
     .pass = &relu_pass,

@@ -15,9 +15,9 @@
 
 enum { N_VALUES = 20000, N_IMAGES = 16 };
 
-static MhoValueCounts *counts_new(void)
+static MhoHistogram *counts_new(void)
 {
-    MhoValueCounts *counts = calloc(1, sizeof *counts);
+    MhoHistogram *counts = calloc(1, sizeof *counts);
 
     ck_assert_ptr_nonnull(counts);
     return counts;
@@ -56,16 +56,16 @@ START_TEST(test_range_has_least_error)
 {
     const MhoStream stream = {.seed = 3, .noise = 2.0F};
     float *x = calloc(N_VALUES, sizeof *x);
-    MhoValueCounts *counts = counts_new();
+    MhoHistogram *counts = counts_new();
 
     ck_assert_ptr_nonnull(x);
     mho_normal_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
     for (int is_signed = 0; is_signed < 2; is_signed++) {
-        const MhoCountsUser user = {.counts = counts, .n = code_counts[_i]};
+        const MhoHistogramUser user = {.counts = counts, .n = code_counts[_i]};
 
         memset(counts, 0, sizeof *counts);
-        mho_counts_add(counts, N_VALUES, x, is_signed);
-        const double range = mho_counts_range(&user, 1), error = exact_error(N_VALUES, x, user.n, is_signed, range);
+        mho_histogram_add(counts, N_VALUES, x, is_signed);
+        const double range = mho_histogram_mse_range(&user, 1), error = exact_error(N_VALUES, x, user.n, is_signed, range);
         ck_assert_msg(error < 1.01 * least_error(N_VALUES, x, user.n, is_signed), "n %d: range %g, error %g", user.n, range, error);
         ck_assert(error < 0.98 * exact_error(N_VALUES, x, user.n, is_signed, 1.3 * range));
         ck_assert(error < 0.98 * exact_error(N_VALUES, x, user.n, is_signed, range / 1.3));
@@ -80,22 +80,22 @@ START_TEST(test_range_of_known_laws)
 {
     const MhoStream stream = {.seed = 4};
     float *x = calloc(N_VALUES, sizeof *x);
-    MhoValueCounts *counts = counts_new();
-    const MhoCountsUser user = {.counts = counts, .n = 255}, ternary = {.counts = counts, .n = 1};
+    MhoHistogram *counts = counts_new();
+    const MhoHistogramUser user = {.counts = counts, .n = 255}, ternary = {.counts = counts, .n = 1};
 
     ck_assert_ptr_nonnull(x);
     mho_uniform_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
-    mho_counts_add(counts, N_VALUES, x, false);
-    ck_assert(fabs(mho_counts_range(&user, 1) - 1.0) < 0.02);
+    mho_histogram_add(counts, N_VALUES, x, false);
+    ck_assert(fabs(mho_histogram_mse_range(&user, 1) - 1.0) < 0.02);
     memset(counts, 0, sizeof *counts);
     for (size_t i = 0; i < N_VALUES; i++)
         x[i] = 0.375F;
-    mho_counts_add(counts, N_VALUES, x, true);
-    ck_assert(fabs(mho_counts_range(&ternary, 1) - 0.375) < 0.01 * 0.375);
+    mho_histogram_add(counts, N_VALUES, x, true);
+    ck_assert(fabs(mho_histogram_mse_range(&ternary, 1) - 0.375) < 0.01 * 0.375);
     memset(counts, 0, sizeof *counts);
     memset(x, 0, N_VALUES * sizeof *x);
-    mho_counts_add(counts, N_VALUES, x, true);
-    ck_assert(mho_counts_range(&user, 1) == 1.0);
+    mho_histogram_add(counts, N_VALUES, x, true);
+    ck_assert(mho_histogram_mse_range(&user, 1) == 1.0);
     free(x);
     free(counts);
 }
@@ -107,21 +107,21 @@ START_TEST(test_share_and_deviation)
     const MhoStream stream = {.seed = 6, .noise = 0.5F};
     const double shares[] = {0.5, 0.9, 0.999, 1.0};
     float *x = calloc(N_VALUES, sizeof *x);
-    MhoValueCounts *counts = counts_new();
-    const MhoCountsUser user = {.counts = counts, .n = 15};
+    MhoHistogram *counts = counts_new();
+    const MhoHistogramUser user = {.counts = counts, .n = 15};
     double squares = 0.0, positive = 0.0;
 
     ck_assert_ptr_nonnull(x);
-    ck_assert(mho_counts_share(&user, 1, 0.9) == 1.0 && mho_counts_deviation(&user, 1) == 1.0);
+    ck_assert(mho_histogram_percentile(&user, 1, 0.9) == 1.0 && mho_histogram_rms(&user, 1) == 1.0);
     mho_normal_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
     for (size_t i = 0; i < N_VALUES; i++) {
         squares += x[i] > 0.0F ? (double)x[i] * (double)x[i] : 0.0;
         positive += x[i] > 0.0F ? 1.0 : 0.0;
     }
-    mho_counts_add(counts, N_VALUES, x, false);
-    ck_assert_double_eq_tol(mho_counts_deviation(&user, 1), sqrt(squares / positive), 1e-3);
+    mho_histogram_add(counts, N_VALUES, x, false);
+    ck_assert_double_eq_tol(mho_histogram_rms(&user, 1), sqrt(squares / positive), 1e-3);
     for (size_t s = 0; s < 4; s++) {
-        const double range = mho_counts_share(&user, 1, shares[s]);
+        const double range = mho_histogram_percentile(&user, 1, shares[s]);
         double inside = 0.0, tighter = 0.0;
 
         for (size_t i = 0; i < N_VALUES; i++) {
@@ -140,23 +140,23 @@ START_TEST(test_range_of_two_users)
 {
     const MhoStream stream = {.seed = 5, .noise = 1.0F};
     float *x = calloc(2 * N_VALUES, sizeof *x);
-    MhoValueCounts *counts[2] = {counts_new(), counts_new()};
+    MhoHistogram *counts[2] = {counts_new(), counts_new()};
     double own[2];
 
     ck_assert_ptr_nonnull(x);
     mho_normal_fill(stream, MHO_DRAW_TEST, 2 * N_VALUES, x);
     for (size_t i = 0; i < N_VALUES; i++)
         x[i] *= 4.0F;
-    const MhoCountsUser users[2] = {{.counts = counts[0], .n = 7}, {.counts = counts[1], .n = 7}};
+    const MhoHistogramUser users[2] = {{.counts = counts[0], .n = 7}, {.counts = counts[1], .n = 7}};
     for (size_t u = 0; u < 2; u++) {
-        mho_counts_add(counts[u], N_VALUES, x + u * N_VALUES, true);
-        own[u] = mho_counts_range(&users[u], 1);
+        mho_histogram_add(counts[u], N_VALUES, x + u * N_VALUES, true);
+        own[u] = mho_histogram_mse_range(&users[u], 1);
     }
-    const double joint = mho_counts_range(users, 2), error = exact_error(2 * N_VALUES, x, 7, true, joint);
+    const double joint = mho_histogram_mse_range(users, 2), error = exact_error(2 * N_VALUES, x, 7, true, joint);
     ck_assert(own[1] < joint && joint < own[0]);
     ck_assert(error < 1.01 * least_error(2 * N_VALUES, x, 7, true));
-    mho_counts_merge(counts[0], counts[1]);
-    ck_assert(mho_counts_range(users, 1) == joint);
+    mho_histogram_merge(counts[0], counts[1]);
+    ck_assert(mho_histogram_mse_range(users, 1) == joint);
     free(x);
     free(counts[0]);
     free(counts[1]);
@@ -178,19 +178,19 @@ START_TEST(test_float_run_is_the_float_executor)
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
     MhoError error = {0};
     MhoFloatNet values;
-    MhoFloatRun run;
-    MhoPass *pass;
+    MhoFloatWorkspace run;
+    MhoFakeQuant *pass;
     MhoNet *net;
     float logits[N_IMAGES * 10];
 
     must(mho_net_build(setup->builder, setup->input, 10, setup->width, 5, &net, &error), &error);
     draw_trained(net);
-    must(mho_pass_create(net, N_IMAGES, false, &pass, &error), &error);
-    must(mho_pass_forward(pass, images, false, logits, &error), &error);
+    must(mho_fakequant_create(net, N_IMAGES, false, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, images, false, logits, &error), &error);
     must(mho_float_net_create(net, &values, &error), &error);
-    must(mho_float_run_create(&values, &run, &error), &error);
+    must(mho_float_workspace_create(&values, &run, &error), &error);
     for (size_t n = 0; n < N_IMAGES; n++) {
-        mho_float_run_image(&values, &run, images + n * pixels);
+        mho_float_net_run_image(&values, &run, images + n * pixels);
         for (size_t k = 0; k < 10; k++) {
             const double mine = (double)run.values[values.nodes[net->n_nodes - 1].value0 + k], other = (double)logits[n * 10 + k];
 
@@ -198,9 +198,9 @@ START_TEST(test_float_run_is_the_float_executor)
         }
     }
     ck_assert(logits[0] != logits[1]);
-    mho_float_run_destroy(&run);
+    mho_float_workspace_destroy(&run);
     mho_float_net_destroy(&values);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     mho_net_destroy(net);
     free(images);
 }
@@ -229,7 +229,7 @@ START_TEST(test_quantized_run_is_the_integer_executor)
     double error_power = 0.0, power = 0.0;
     MhoError error = {0};
     MhoFloatNet values;
-    MhoFloatRun run;
+    MhoFloatWorkspace run;
 
     setup.batchnorm = _i % 2 == 0;
     setup.shift = !setup.batchnorm;
@@ -240,14 +240,14 @@ START_TEST(test_quantized_run_is_the_integer_executor)
         net = tabled(plain, images);
         mho_net_destroy(plain);
     }
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     ck_assert((program->steps[0].table != NULL) == on_table);
     Outputs integer = integer_outputs(program, images, N_IMAGES, 1);
     must(mho_float_net_create(net, &values, &error), &error);
     ck_assert_uint_eq(values.n_counted, 0);
-    must(mho_float_run_create(&values, &run, &error), &error);
+    must(mho_float_workspace_create(&values, &run, &error), &error);
     for (size_t n = 0; n < N_IMAGES; n++) {
-        mho_float_run_image(&values, &run, images + n * pixels);
+        mho_float_net_run_image(&values, &run, images + n * pixels);
         for (size_t k = 0; k < 10; k++) {
             const double mine = (double)run.values[values.nodes[net->n_nodes - 1].value0 + k], other = (double)integer.logits[n * 10 + k];
 
@@ -256,10 +256,10 @@ START_TEST(test_quantized_run_is_the_integer_executor)
         }
     }
     ck_assert_msg(power > 0.0 && error_power < 1e-3 * power, "power %g, of the difference %g", power, error_power);
-    mho_float_run_destroy(&run);
+    mho_float_workspace_destroy(&run);
     mho_float_net_destroy(&values);
     outputs_free(&integer);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }
@@ -269,7 +269,7 @@ END_TEST
 static void log_scales(const MhoNet *net, float *scales)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
-        const float *scale = mho_node_quantizer(&net->nodes[i]) ? mho_node_values(&net->nodes[i], "log_scale") : NULL;
+        const float *scale = mho_node_fake_quant(&net->nodes[i]) ? mho_node_values(&net->nodes[i], "log_scale") : NULL;
 
         scales[i] = scale ? *scale : 0.0F;
     }
@@ -277,7 +277,7 @@ static void log_scales(const MhoNet *net, float *scales)
 
 static void unset(MhoNet *net, size_t i)
 {
-    MhoNodeArray *scale = mho_node_quantizer(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "log_scale") : NULL;
+    MhoNodeArray *scale = mho_node_fake_quant(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "log_scale") : NULL;
 
     if (scale)
         scale->value[0] = NAN;
@@ -327,7 +327,7 @@ START_TEST(test_only_unset_scales_change)
     ck_assert_uint_le(net->n_nodes, 64);
     log_scales(net, before);
     for (size_t i = 0; i < net->n_nodes; i++)
-        if (mho_node_quantizer(&net->nodes[i])) {
+        if (mho_node_fake_quant(&net->nodes[i])) {
             set = set ? set : i;
             last = i;
         }

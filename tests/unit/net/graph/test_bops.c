@@ -104,7 +104,7 @@ START_TEST(test_pools_and_groups)
     const MhoConvSettings grouped = {
         .channels = 6, .kernel = 3, .stride = 1, .pad = 1, .groups = 2, .bits = 3, .policy = "fqconv"};
     const MhoConvSettings dense = {.channels = 10, .stride = 1, .groups = 1, .bits = 5, .policy = "uniq"};
-    const MhoQuantizerSettings codes = {.bits = 6, .policy = "fqconv"};
+    const MhoFakeQuantSettings codes = {.bits = 6, .policy = "fqconv"};
     const MhoPoolSettings pool = {.kind = MHO_POOL_MAX, .window = 2, .stride = 2};
     MhoError error = {0};
     MhoNet *net;

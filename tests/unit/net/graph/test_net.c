@@ -169,7 +169,7 @@ END_TEST
 START_TEST(test_codes_of_different_steps_are_not_added)
 {
     MhoError error = {0};
-    MhoQuantizerSettings own = {.bits = 8, .lower = -1, .policy = "fqconv"}, shared = own, wrong = own;
+    MhoFakeQuantSettings own = {.bits = 8, .lower = -1, .policy = "fqconv"}, shared = own, wrong = own;
     MhoNet *net = with_image();
     strcpy(shared.share, "a");
     strcpy(wrong.share, "c");

@@ -10,7 +10,7 @@ static MhoStatus walk(MhoError *error)
 {
     const MhoQuantPlan plan = sample_plan(4, 4);
     MhoNet *net = NULL, *copy = NULL, *quantized = NULL, *removed = NULL, *back = NULL;
-    MhoProgram *program = NULL;
+    MhoLoweredNet *program = NULL;
     MhoRecord *record = NULL;
     MhoStatus status = mho_net_build("resnet20", (MhoShape){8, 8, 1}, 2, 0.07, 1, &net, error);
 
@@ -20,7 +20,7 @@ static MhoStatus walk(MhoError *error)
     if (status == MHO_OK)
         sample_ranges(quantized);
     status = status == MHO_OK ? mho_net_remove_batchnorm(quantized, MHO_SCALE_PER_CHANNEL, true, &removed, error) : status;
-    status = status == MHO_OK ? mho_program_create(removed, &program, error) : status;
+    status = status == MHO_OK ? mho_lowered_net_create(removed, &program, error) : status;
     status = status == MHO_OK ? mho_record_create(&record, error) : status;
     status = status == MHO_OK ? mho_net_to_record(removed, record, error) : status;
     status = status == MHO_OK ? mho_net_from_record(record, "m.h5", &back, error) : status;
@@ -29,7 +29,7 @@ static MhoStatus walk(MhoError *error)
     mho_net_destroy(quantized);
     mho_net_destroy(removed);
     mho_net_destroy(back);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_record_destroy(record);
     return status;
 }

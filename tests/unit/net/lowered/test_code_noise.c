@@ -14,18 +14,18 @@ static size_t shape_size(MhoShape shape)
     return (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
 }
 
-static float *noisy_logits(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
+static float *noisy_logits(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
                            uint32_t image0, int threads)
 {
     float *logits = calloc(n * (size_t)program->n_classes, sizeof *logits);
     MhoError error = {0};
 
     ck_assert_ptr_nonnull(logits);
-    must(mho_noisy_run(program, noise, images, n, image0, threads, logits, &error), &error);
+    must(mho_code_noise_run(program, noise, images, n, image0, threads, logits, &error), &error);
     return logits;
 }
 
-static bool same_logits(const MhoProgram *program, const float *a, const float *b, size_t n)
+static bool same_logits(const MhoLoweredNet *program, const float *a, const float *b, size_t n)
 {
     return memcmp(a, b, n * (size_t)program->n_classes * sizeof *a) == 0;
 }
@@ -45,7 +45,7 @@ static float draw(const MhoCodeNoise *noise, MhoDraw what, size_t layer, double 
 
 /* One image: values of the image and of every step, with their noise. */
 typedef struct Naive {
-    const MhoProgram *program;
+    const MhoLoweredNet *program;
     const MhoCodeNoise *noise;
     uint32_t image;
     float *pixels, *values;
@@ -131,7 +131,7 @@ static void naive_step(const Naive *at, size_t s, float *logits)
     }
 }
 
-static void naive_image(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *image, uint32_t number,
+static void naive_image(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *image, uint32_t number,
                         float *logits)
 {
     const size_t pixels = shape_size(program->input);
@@ -149,7 +149,7 @@ static void naive_image(const MhoProgram *program, const MhoCodeNoise *noise, co
 
 enum { NAIVE_IMAGES = 2 };
 
-static void assert_naive(const MhoProgram *program, const MhoCodeNoise *noise, const uint8_t *images)
+static void assert_naive(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images)
 {
     const size_t n_classes = (size_t)program->n_classes, pixels = shape_size(program->input);
     float *logits = noisy_logits(program, noise, images, NAIVE_IMAGES, 5, 0), expected[64];
@@ -167,12 +167,12 @@ START_TEST(test_noise_is_plain_loops)
     const QuantizedSetup *setup = &setups[_i];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     MhoCodeNoise noise = usual;
 
     noise.weight_per_image = _i % 2 == 1;
     assert_naive(program, &noise, images);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }
@@ -182,13 +182,13 @@ START_TEST(test_noise_with_groups_and_signs)
 {
     uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
     MhoNet *net = grouped_net(images, N_IMAGES);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     MhoCodeNoise noise = usual;
 
     assert_naive(program, &noise, images);
     noise.weight_per_image = true;
     assert_naive(program, &noise, images);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }
@@ -203,7 +203,7 @@ START_TEST(test_no_noise_is_the_integer_network)
     const QuantizedSetup *setup = &setups[_i];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     Outputs integer = integer_outputs(program, images, N_IMAGES, 0);
 
     for (size_t i = 0; i < sizeof sigmas / sizeof *sigmas; i++) {
@@ -214,7 +214,7 @@ START_TEST(test_no_noise_is_the_integer_network)
         free(logits);
     }
     outputs_free(&integer);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }
@@ -224,7 +224,7 @@ END_TEST
 
 typedef struct Sample {
     MhoNet *net;
-    MhoProgram *program;
+    MhoLoweredNet *program;
     uint8_t *images;
     size_t pixels;
 } Sample;
@@ -241,7 +241,7 @@ static Sample sample_open(void)
 
 static void sample_close(Sample *sample)
 {
-    mho_program_destroy(sample->program);
+    mho_lowered_net_destroy(sample->program);
     mho_net_destroy(sample->net);
     free(sample->images);
 }
@@ -338,13 +338,13 @@ START_TEST(test_refusals)
     float logits[64];
 
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_int_eq(mho_noisy_run(at.program, &wrong[i], at.images, 1, 0, 1, logits, &error), MHO_USAGE);
+        ck_assert_int_eq(mho_code_noise_run(at.program, &wrong[i], at.images, 1, 0, 1, logits, &error), MHO_USAGE);
         ck_assert_msg(strstr(error.text, "LSB"), "%s", error.text);
     }
-    ck_assert_int_eq(mho_noisy_run(at.program, &usual, at.images, 2, UINT32_MAX, 1, logits, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_code_noise_run(at.program, &usual, at.images, 2, UINT32_MAX, 1, logits, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, "32 bits"), "%s", error.text);
-    ck_assert_int_eq(mho_noisy_run(NULL, &usual, at.images, 1, 0, 1, logits, &error), MHO_USAGE);
-    must(mho_noisy_run(at.program, &usual, NULL, 0, 0, 1, logits, &error), &error);
+    ck_assert_int_eq(mho_code_noise_run(NULL, &usual, at.images, 1, 0, 1, logits, &error), MHO_USAGE);
+    must(mho_code_noise_run(at.program, &usual, NULL, 0, 0, 1, logits, &error), &error);
     sample_close(&at);
 }
 END_TEST

@@ -15,10 +15,10 @@ typedef struct Noisy {
     ArrayBench bench; /* of its configuration only */
     uint8_t *images;
     MhoNet *net;
-    MhoProgram *program;
+    MhoLoweredNet *program;
     MhoPlan *plan;
     MhoChip *chip;
-    MhoState *state;
+    MhoChipState *state;
 } Noisy;
 
 static void noisy_open(Noisy *noisy, const QuantizedSetup *setup)
@@ -34,16 +34,16 @@ static void noisy_open(Noisy *noisy, const QuantizedSetup *setup)
     noisy->bench.config.chip.range = MHO_RANGE_CALIBRATED;
     noisy->bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
     noisy->bench.config.chip.rows = 40;
-    must(mho_program_plan(noisy->program, &noisy->bench.config, noisy->images, N_IMAGES, 2, &noisy->plan, &error), &error);
-    must(mho_program_state(noisy->program, noisy->plan, 3, at, noisy->images, N_IMAGES, 2, &noisy->chip, &noisy->state, &error), &error);
+    must(mho_lowered_net_plan(noisy->program, &noisy->bench.config, noisy->images, N_IMAGES, 2, &noisy->plan, &error), &error);
+    must(mho_lowered_net_state(noisy->program, noisy->plan, 3, at, noisy->images, N_IMAGES, 2, &noisy->chip, &noisy->state, &error), &error);
 }
 
 static void noisy_close(Noisy *noisy)
 {
-    mho_state_destroy(noisy->state);
+    mho_chip_state_destroy(noisy->state);
     mho_chip_destroy(noisy->chip);
     mho_plan_destroy(noisy->plan);
-    mho_program_destroy(noisy->program);
+    mho_lowered_net_destroy(noisy->program);
     mho_net_destroy(noisy->net);
     array_close(&noisy->bench);
     free(noisy->images);
@@ -138,18 +138,18 @@ END_TEST
 /* ---- ideal cells ---------------------------------------------------------------------------------------------------- */
 
 /* Codes and conversions of an ideal chip with unit steps in one array configuration. */
-static void assert_ideal(const MhoProgram *program, const uint8_t *images, ArrayBench *bench)
+static void assert_ideal(const MhoLoweredNet *program, const uint8_t *images, ArrayBench *bench)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
     MhoError error = {0};
     MhoPlan *plan;
     MhoChip *chip = NULL;
-    MhoState *state;
+    MhoChipState *state;
 
     ck_assert_uint_le(program->n_matrices, MAX_LAYERS);
-    must(mho_program_plan(program, &bench->config, NULL, 0, 2, &plan, &error), &error);
-    must(mho_program_state(program, plan, 0, at, NULL, 0, 2, &chip, &state, &error), &error);
+    must(mho_lowered_net_plan(program, &bench->config, NULL, 0, 2, &plan, &error), &error);
+    must(mho_lowered_net_state(program, plan, 0, at, NULL, 0, 2, &chip, &state, &error), &error);
     Outputs integer = integer_outputs(program, images, N_IMAGES, 2);
     Outputs analog = analog_outputs(program, state, images, N_IMAGES, 2, meters);
     ck_assert(outputs_equal(&integer, &analog));
@@ -160,7 +160,7 @@ static void assert_ideal(const MhoProgram *program, const uint8_t *images, Array
     }
     outputs_free(&integer);
     outputs_free(&analog);
-    mho_state_destroy(state);
+    mho_chip_state_destroy(state);
     mho_chip_destroy(chip);
     mho_plan_destroy(plan);
 }
@@ -171,7 +171,7 @@ START_TEST(test_ideal_chip_is_integer)
     const QuantizedSetup *setup = &setups[_i];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
 
     for (int way = 0; way < 8; way++) {
         ArrayBench bench;
@@ -185,7 +185,7 @@ START_TEST(test_ideal_chip_is_integer)
         assert_ideal(program, images, &bench);
         array_close(&bench);
     }
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }
@@ -202,7 +202,7 @@ START_TEST(test_calibration_needs_images)
     noisy_open(&noisy, &setups[0]);
     for (size_t l = 0; l < noisy.program->n_matrices; l++)
         ck_assert(mho_plan_layer(noisy.plan, l).step >= 1.0F);
-    ck_assert_int_eq(mho_program_plan(noisy.program, &noisy.bench.config, NULL, 0, 1, &plan, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_lowered_net_plan(noisy.program, &noisy.bench.config, NULL, 0, 1, &plan, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, "training images"), "%s", error.text);
     ck_assert_ptr_null(plan);
     noisy_close(&noisy);
@@ -215,33 +215,33 @@ START_TEST(test_calibrated_ideal_chip_of_many_bits)
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     uint8_t *images = random_images(setups[1].input, N_IMAGES, 3);
     MhoNet *net = quantized_net(&setups[1], images, N_IMAGES);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     MhoError error = {0};
     ArrayBench bench;
     MhoPlan *plan;
     MhoChip *chip = NULL;
-    MhoState *state;
+    MhoChipState *state;
     bool equal[2];
 
     for (int few = 0; few < 2; few++) {
         array_open(&bench, "ideal", "uniform");
         array_adc(&bench, "bits", few ? 3.0 : 20.0);
         bench.config.chip.range = MHO_RANGE_CALIBRATED;
-        must(mho_program_plan(program, &bench.config, images, N_IMAGES, 2, &plan, &error), &error);
-        must(mho_program_state(program, plan, 0, at, NULL, 0, 2, &chip, &state, &error), &error);
+        must(mho_lowered_net_plan(program, &bench.config, images, N_IMAGES, 2, &plan, &error), &error);
+        must(mho_lowered_net_state(program, plan, 0, at, NULL, 0, 2, &chip, &state, &error), &error);
         Outputs integer = integer_outputs(program, images, N_IMAGES, 2), analog = analog_outputs(program, state, images, N_IMAGES, 2, NULL);
         equal[few] = outputs_equal(&integer, &analog);
         ck_assert_int_eq(mho_plan_layer(plan, 1).step > 1.0F, few);
         outputs_free(&integer);
         outputs_free(&analog);
-        mho_state_destroy(state);
+        mho_chip_state_destroy(state);
         mho_chip_destroy(chip);
         chip = NULL;
         mho_plan_destroy(plan);
         array_close(&bench);
     }
     ck_assert(equal[0] && !equal[1]);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }
@@ -253,7 +253,7 @@ START_TEST(test_states_of_one_chip)
     const MhoCondition young = {.t = 0.0, .temperature = 298.15}, old = {.t = 1e7, .temperature = 298.15};
     Noisy noisy;
     MhoError error = {0};
-    MhoState *states[2];
+    MhoChipState *states[2];
 
     noisy_open(&noisy, &setups[0]);
     for (int calibrate = MHO_CALIBRATE_CHIP; calibrate <= MHO_CALIBRATE_STATE; calibrate++) {
@@ -262,21 +262,21 @@ START_TEST(test_states_of_one_chip)
 
         noisy.bench.config.chip.calibrate = calibrate;
         noisy.bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
-        must(mho_program_plan(noisy.program, &noisy.bench.config, NULL, 0, 2, &plan, &error), &error);
-        must(mho_program_state(noisy.program, plan, 1, young, noisy.images, N_IMAGES, 2, &chip, &states[0], &error), &error);
+        must(mho_lowered_net_plan(noisy.program, &noisy.bench.config, NULL, 0, 2, &plan, &error), &error);
+        must(mho_lowered_net_state(noisy.program, plan, 1, young, noisy.images, N_IMAGES, 2, &chip, &states[0], &error), &error);
         kept = chip;
         /* the chip has its ranges; a state needs images again */
-        const MhoStatus status = mho_program_state(noisy.program, plan, 1, old, NULL, 0, 2, &chip, &states[1], &error);
+        const MhoStatus status = mho_lowered_net_state(noisy.program, plan, 1, old, NULL, 0, 2, &chip, &states[1], &error);
         ck_assert_int_eq(status, calibrate == MHO_CALIBRATE_CHIP ? MHO_OK : MHO_USAGE);
         if (calibrate == MHO_CALIBRATE_STATE)
-            must(mho_program_state(noisy.program, plan, 1, old, noisy.images, N_IMAGES, 1, &chip, &states[1], &error), &error);
+            must(mho_lowered_net_state(noisy.program, plan, 1, old, noisy.images, N_IMAGES, 1, &chip, &states[1], &error), &error);
         ck_assert_ptr_eq(chip, kept);
         for (size_t l = 0; l < noisy.program->n_matrices; l++) {
-            ck_assert(fabs(mho_state_compensation(states[0], l) - 1.0) < 0.1);
-            ck_assert(mho_state_compensation(states[1], l) > 1.5); /* PCM loses half of its conductance and more in 4 months */
+            ck_assert(fabs(mho_chip_state_compensation(states[0], l) - 1.0) < 0.1);
+            ck_assert(mho_chip_state_compensation(states[1], l) > 1.5); /* PCM loses half of its conductance and more in 4 months */
         }
-        mho_state_destroy(states[0]);
-        mho_state_destroy(states[1]);
+        mho_chip_state_destroy(states[0]);
+        mho_chip_state_destroy(states[1]);
         mho_chip_destroy(chip);
         mho_plan_destroy(plan);
     }

@@ -9,7 +9,7 @@
 /* ---- plain loops ----------------------------------------------------------------------------------------------------- */
 
 /* Code at (y, x, c) that step reads as its k-th input; 0 outside the image. */
-static int naive_input(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int k, int y,
+static int naive_input(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int k, int y,
                        int x, int c)
 {
     const int from = step->inputs[k];
@@ -22,7 +22,7 @@ static int naive_input(const MhoProgram *program, const uint8_t *image, const ui
     return from >= 0 && program->steps[from].low < 0 ? *(const int8_t *)at : *at;
 }
 
-static int64_t naive_sum(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int oy, int ox, int k)
+static int64_t naive_sum(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int oy, int ox, int k)
 {
     const MhoGather *g = &step->gather;
     const MhoMatrix *m = &program->matrices[step->matrix];
@@ -41,7 +41,7 @@ static int64_t naive_sum(const MhoProgram *program, const uint8_t *image, const 
     return sum;
 }
 
-static int64_t naive_pool(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int oy, int ox, int k)
+static int64_t naive_pool(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int oy, int ox, int k)
 {
     const MhoGather *g = &step->gather;
     int64_t sum = 0, most = -1000;
@@ -56,7 +56,7 @@ static int64_t naive_pool(const MhoProgram *program, const uint8_t *image, const
     return step->kind == MHO_STEP_MAX_POOL ? most : sum;
 }
 
-static int64_t naive_total(const MhoProgram *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int y, int x, int k)
+static int64_t naive_total(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int y, int x, int k)
 {
     int64_t sum = 0;
 
@@ -69,7 +69,7 @@ static int64_t naive_total(const MhoProgram *program, const uint8_t *image, cons
     return sum;
 }
 
-static void naive_image(const MhoProgram *program, const uint8_t *image, uint8_t *codes, float *logits)
+static void naive_image(const MhoLoweredNet *program, const uint8_t *image, uint8_t *codes, float *logits)
 {
     for (size_t s = 0; s < program->n_steps; s++) {
         const MhoStep *step = &program->steps[s];
@@ -89,7 +89,7 @@ static void naive_image(const MhoProgram *program, const uint8_t *image, uint8_t
     }
 }
 
-static Outputs naive_outputs(const MhoProgram *program, const uint8_t *images, size_t n_images)
+static Outputs naive_outputs(const MhoLoweredNet *program, const uint8_t *images, size_t n_images)
 {
     Outputs o = outputs_new(program, n_images);
     const size_t pixels = (size_t)(program->input.h * program->input.w * program->input.c);
@@ -100,7 +100,7 @@ static Outputs naive_outputs(const MhoProgram *program, const uint8_t *images, s
 }
 
 /* Equal codes mean nothing if all are alike: most steps show several. */
-static void assert_spread(const MhoProgram *program, const Outputs *outputs)
+static void assert_spread(const MhoLoweredNet *program, const Outputs *outputs)
 {
     for (size_t s = 0; s < program->n_steps; s++) {
         const CodeSpread spread = program->steps[s].is_logits ? (CodeSpread){3, 0.0} : code_spread(program, s, outputs);
@@ -110,7 +110,7 @@ static void assert_spread(const MhoProgram *program, const Outputs *outputs)
     }
 }
 
-static void assert_naive(const MhoProgram *program, const uint8_t *images)
+static void assert_naive(const MhoLoweredNet *program, const uint8_t *images)
 {
     Outputs naive = naive_outputs(program, images, N_IMAGES), integer = integer_outputs(program, images, N_IMAGES, 0);
 
@@ -124,7 +124,7 @@ START_TEST(test_integer_is_plain_loops)
     const QuantizedSetup *setup = &setups[_i];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     Outputs integer = integer_outputs(program, images, N_IMAGES, 0);
 
     assert_naive(program, images);
@@ -132,7 +132,7 @@ START_TEST(test_integer_is_plain_loops)
         assert_spread(program, &integer);
     ck_assert(!setup->shift || program->matrices[1].shift != NULL);
     outputs_free(&integer);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }
@@ -144,7 +144,7 @@ START_TEST(test_integer_with_groups_and_signs)
 {
     uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
     MhoNet *net = grouped_net(images, N_IMAGES);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     Outputs integer = integer_outputs(program, images, N_IMAGES, 0);
 
     ck_assert(program->matrices[1].signed_input);
@@ -152,14 +152,14 @@ START_TEST(test_integer_with_groups_and_signs)
     assert_naive(program, images);
     assert_spread(program, &integer);
     outputs_free(&integer);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }
 END_TEST
 
 /* Weight codes of two bytes; the constants shrink by as much as the codes grow. */
-static void widen_codes(MhoProgram *program)
+static void widen_codes(MhoLoweredNet *program)
 {
     for (size_t l = 0; l < program->n_matrices; l++) {
         MhoMatrix *m = &program->matrices[l];
@@ -182,7 +182,7 @@ START_TEST(test_integer_with_sixteen_bit_weights)
 {
     uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
     MhoNet *net = grouped_net(images, N_IMAGES);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     MhoError error = {0};
     float logits[10];
 
@@ -194,7 +194,7 @@ START_TEST(test_integer_with_sixteen_bit_weights)
     ck_assert_int_eq(mho_integer_run(program, images, 1, 1, logits, NULL, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, "conv1") && strstr(error.text, "quant.weight.bits"), "%s", error.text);
     outputs_free(&integer);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }

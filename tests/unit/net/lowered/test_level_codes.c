@@ -43,18 +43,18 @@ static MhoNet *level_net(const char *policy, const char *activations, int bits, 
 }
 
 /* What evaluation stores at every step, as outputs; the largest |sum| of a weighted layer. */
-static Outputs pass_outputs(MhoNet *net, const MhoProgram *program, const uint8_t *images, double *largest)
+static Outputs pass_outputs(MhoNet *net, const MhoLoweredNet *program, const uint8_t *images, double *largest)
 {
     Outputs o = outputs_new(program, N_IMAGES);
     MhoError error = {0};
-    MhoPass *pass;
+    MhoFakeQuant *pass;
 
-    must(mho_pass_create(net, N_IMAGES, false, &pass, &error), &error);
-    must(mho_pass_forward(pass, images, false, o.logits, &error), &error);
+    must(mho_fakequant_create(net, N_IMAGES, false, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, images, false, o.logits, &error), &error);
     for (size_t s = 0; s < program->n_steps; s++) {
         const MhoStep *step = &program->steps[s];
         const size_t size = (size_t)(step->shape.h * step->shape.w * step->shape.c);
-        const float *stored = mho_pass_output(pass, (size_t)mho_net_find(net, step->name));
+        const float *stored = mho_fakequant_output(pass, (size_t)mho_net_find(net, step->name));
 
         for (size_t i = 0; i < N_IMAGES * size && !step->is_logits; i++)
             o.codes[i / size * o.codes_size + program->codes_offset[s] + i % size] = (uint8_t)(int)stored[i];
@@ -65,15 +65,15 @@ static Outputs pass_outputs(MhoNet *net, const MhoProgram *program, const uint8_
         const size_t n = N_IMAGES * (size_t)(shape.h * shape.w * shape.c);
 
         for (size_t r = 0; r < n && mho_node_conv(&net->nodes[i]); r++)
-            *largest = fmax(*largest, fabs((double)mho_pass_output(pass, i)[r]));
+            *largest = fmax(*largest, fabs((double)mho_fakequant_output(pass, i)[r]));
     }
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     return o;
 }
 
 /* Ideal cells and converters of one accumulator unit; every layer is one tile high, so that a sum is rounded to float
  * once, as the integer executor does. */
-static Outputs ideal_outputs(const MhoProgram *program, const uint8_t *images)
+static Outputs ideal_outputs(const MhoLoweredNet *program, const uint8_t *images)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
@@ -81,16 +81,16 @@ static Outputs ideal_outputs(const MhoProgram *program, const uint8_t *images)
     MhoError error = {0};
     MhoPlan *plan;
     MhoChip *chip = NULL;
-    MhoState *state;
+    MhoChipState *state;
 
     array_open(&bench, "ideal", "ideal");
     bench.config.chip.rows = bench.config.chip.cols = 1024;
-    must(mho_program_plan(program, &bench.config, NULL, 0, 0, &plan, &error), &error);
-    must(mho_program_state(program, plan, 0, at, NULL, 0, 0, &chip, &state, &error), &error);
+    must(mho_lowered_net_plan(program, &bench.config, NULL, 0, 0, &plan, &error), &error);
+    must(mho_lowered_net_state(program, plan, 0, at, NULL, 0, 0, &chip, &state, &error), &error);
     for (size_t l = 0; l < program->n_matrices; l++)
         ck_assert_uint_eq(mho_plan_layer(plan, l).row_tiles, 1);
     const Outputs o = analog_outputs(program, state, images, N_IMAGES, 2, meters);
-    mho_state_destroy(state);
+    mho_chip_state_destroy(state);
     mho_chip_destroy(chip);
     mho_plan_destroy(plan);
     array_close(&bench);
@@ -126,7 +126,7 @@ static void assert_same(const char *policy, const char *activations, int bits, i
 {
     uint8_t *images = bright_images();
     MhoNet *net = level_net(policy, activations, bits, scale, images);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     double largest;
 
     ck_assert_uint_le(program->n_matrices, MAX_LAYERS);
@@ -153,7 +153,7 @@ static void assert_same(const char *policy, const char *activations, int bits, i
     outputs_free(&integer);
     outputs_free(&ideal);
     outputs_free(&pass);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }
@@ -193,14 +193,14 @@ START_TEST(test_four_planes)
         mho_node_array(logits, "shift")->value[k] = 12345.0F * (float)k - 50000.0F;
     must(mho_net_fit_weights(net, &error), &error);
     uint8_t *images = random_images((MhoShape){24, 24, 1}, N_IMAGES, 4);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     Outputs integer = integer_outputs(program, images, N_IMAGES, 1);
     Outputs pass = pass_outputs(net, program, images, &largest);
     ck_assert(outputs_equal(&integer, &pass));
     ck_assert_double_gt(largest, 0x1p24);
     outputs_free(&integer);
     outputs_free(&pass);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
 }
@@ -217,27 +217,27 @@ START_TEST(test_range_follows_training)
     float d_logits[N_IMAGES * 10];
     const float before = *log_scale;
     MhoError error = {0};
-    MhoPass *pass;
+    MhoFakeQuant *pass;
 
     for (size_t i = 0; i < weight->n; i++)
         weight->value[i] *= 2.0F;
     for (size_t i = 0; i < N_IMAGES * 10; i++)
         d_logits[i] = i % 10 == 3 ? 1.0F : -0.1F;
-    must(mho_pass_create(net, N_IMAGES, true, &pass, &error), &error);
-    must(mho_pass_forward(pass, images, false, logits, &error), &error);
+    must(mho_fakequant_create(net, N_IMAGES, true, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, images, false, logits, &error), &error);
     ck_assert_float_eq(*log_scale, before);
-    must(mho_pass_forward(pass, images, true, logits, &error), &error);
+    must(mho_fakequant_forward(pass, images, true, logits, &error), &error);
     ck_assert_double_eq_tol((double)*log_scale, (double)before + log(2.0), 1e-6);
-    must(mho_pass_backward(pass, d_logits, &error), &error);
+    must(mho_fakequant_backward(pass, d_logits, &error), &error);
     const size_t node = (size_t)mho_net_find(net, "conv2"),
                  scale = (size_t)(mho_node_array(conv, "log_scale") - conv->arrays),
                  weights = (size_t)(weight - conv->arrays);
-    ck_assert_float_eq(mho_pass_gradient(pass, node, scale)[0], 0.0F);
+    ck_assert_float_eq(mho_fakequant_gradient(pass, node, scale)[0], 0.0F);
     bool moves = false;
     for (size_t i = 0; i < weight->n; i++)
-        moves = moves || mho_pass_gradient(pass, node, weights)[i] != 0.0F;
+        moves = moves || mho_fakequant_gradient(pass, node, weights)[i] != 0.0F;
     ck_assert(moves);
-    mho_pass_destroy(pass);
+    mho_fakequant_destroy(pass);
     mho_net_destroy(net);
     free(images);
 }
@@ -256,12 +256,12 @@ START_TEST(test_deviation_is_kept)
 
     must(mho_net_quantize(net, &plan, &made, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++)
-        bits[i] = mho_node_conv(&net->nodes[i]) || mho_node_quantizer(&net->nodes[i]) ? 3 : 0;
+        bits[i] = mho_node_conv(&net->nodes[i]) || mho_node_fake_quant(&net->nodes[i]) ? 3 : 0;
     must(mho_net_with_bits(net, bits, NULL, &units, &error), &error);
     size_t changed = 0;
     for (size_t i = 0; i < net->n_nodes; i++) {
         const float *before = mho_node_values(&net->nodes[i], "log_scale");
-        const MhoQuantizerSettings *quantizer = mho_node_quantizer(&made->nodes[i]);
+        const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(&made->nodes[i]);
 
         if (!quantizer)
             continue;

@@ -5,15 +5,15 @@
 #include "net/transform/transform.h"
 #include "support/net_sample.h"
 
-static MhoProgram *lowered(const MhoNet *net)
+static MhoLoweredNet *lowered(const MhoNet *net)
 {
     MhoError error = {0};
-    MhoProgram *program;
-    must(mho_program_create(net, &program, &error), &error);
+    MhoLoweredNet *program;
+    must(mho_lowered_net_create(net, &program, &error), &error);
     return program;
 }
 
-static size_t count(const MhoProgram *program, MhoStepKind kind)
+static size_t count(const MhoLoweredNet *program, MhoStepKind kind)
 {
     size_t n = 0;
     for (size_t s = 0; s < program->n_steps; s++)
@@ -21,7 +21,7 @@ static size_t count(const MhoProgram *program, MhoStepKind kind)
     return n;
 }
 
-static const MhoStep *step_at(const MhoProgram *program, const char *name)
+static const MhoStep *step_at(const MhoLoweredNet *program, const char *name)
 {
     for (size_t s = 0; s < program->n_steps; s++)
         if (strcmp(program->steps[s].name, name) == 0)
@@ -30,14 +30,14 @@ static const MhoStep *step_at(const MhoProgram *program, const char *name)
     return NULL;
 }
 
-static const char *input_name(const MhoProgram *program, const MhoStep *step, int k)
+static const char *input_name(const MhoLoweredNet *program, const MhoStep *step, int k)
 {
     ck_assert_int_lt(k, step->n_inputs);
     return step->inputs[k] < 0 ? "image" : program->steps[step->inputs[k]].name;
 }
 
 /* What every program promises. */
-static void check_program(const MhoProgram *program)
+static void check_program(const MhoLoweredNet *program)
 {
     size_t bytes = 0;
     for (size_t s = 0; s < program->n_steps; s++) {
@@ -63,7 +63,7 @@ static void check_program(const MhoProgram *program)
 START_TEST(test_lenet)
 {
     MhoNet *net = sample_quantized("lenet", 4, 3);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     const char *order[] = {"conv1_codes", "pool1", "conv2_codes", "pool2", "dense1_codes", "dense2_codes", "logits"};
     check_program(program);
     ck_assert_uint_eq(program->n_steps, 7);
@@ -90,7 +90,7 @@ START_TEST(test_lenet)
     ck_assert_int_eq(program->steps[1].gather.kernel_h, 2);
     ck_assert_int_eq(program->n_classes, 10);
     ck_assert_int_eq(program->input.h, 28);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
 END_TEST
@@ -98,7 +98,7 @@ END_TEST
 START_TEST(test_allconv)
 {
     MhoNet *net = sample_quantized("allconv", 2, 2);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     check_program(program);
     ck_assert_uint_eq(program->n_steps, 7);
     ck_assert_uint_eq(program->n_matrices, 6);
@@ -110,7 +110,7 @@ START_TEST(test_allconv)
     ck_assert_int_eq(pool->high, 255);
     ck_assert_int_eq(program->matrices[5].n_input, 255);
     ck_assert_int_eq(program->matrices[2].n_weight, 1);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
 END_TEST
@@ -118,7 +118,7 @@ END_TEST
 START_TEST(test_resnet20)
 {
     MhoNet *net = sample_quantized("resnet20", 4, 4);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     check_program(program);
     ck_assert_uint_eq(program->n_matrices, 22); /* 19 convolutions, 2 shortcuts, 1 dense */
     ck_assert_uint_eq(count(program, MHO_STEP_MATRIX), 22);
@@ -143,7 +143,7 @@ START_TEST(test_resnet20)
     ck_assert_str_eq(input_name(program, shortcut, 0), "block1c_codes");
     ck_assert_int_eq(shortcut->gather.stride, 2);
     ck_assert_int_eq(shortcut->gather.kernel_h, 1);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
 END_TEST
@@ -153,7 +153,7 @@ START_TEST(test_without_batchnorm_the_steps_are_the_same)
     MhoNet *with = sample_quantized("resnet20", 4, 4), *without;
     MhoError error = {0};
     must(mho_net_remove_batchnorm(with, MHO_SCALE_PER_CHANNEL, true, &without, &error), &error);
-    MhoProgram *first = lowered(with), *second = lowered(without);
+    MhoLoweredNet *first = lowered(with), *second = lowered(without);
     check_program(second);
     ck_assert_uint_eq(first->n_steps, second->n_steps);
     for (size_t s = 0; s < first->n_steps; s++) {
@@ -165,8 +165,8 @@ START_TEST(test_without_batchnorm_the_steps_are_the_same)
     const float *master = mho_node_values(&without->nodes[mho_net_find(without, second->matrices[3].name)], "shift");
     for (size_t k = 0; k < second->matrices[3].cols; k++)
         ck_assert_int_eq(second->matrices[3].shift[k], (int32_t)rintf(master[k]));
-    mho_program_destroy(first);
-    mho_program_destroy(second);
+    mho_lowered_net_destroy(first);
+    mho_lowered_net_destroy(second);
     mho_net_destroy(with);
     mho_net_destroy(without);
 }
@@ -179,8 +179,8 @@ static MhoNet *small_net(int groups, int bits, int lower, bool second)
     const MhoConvSettings conv = {.channels = 6, .kernel = 3, .stride = 2, .pad = 1, .groups = groups, .bits = 5,
                                   .scale = MHO_SCALE_PER_TENSOR, .policy = "fqconv"};
     const MhoConvSettings dense = {.channels = 3, .bits = 4, .scale = MHO_SCALE_PER_TENSOR, .policy = "fqconv"};
-    const MhoQuantizerSettings codes = {.bits = bits, .lower = lower, .policy = "fqconv"};
-    MhoQuantizerSettings shared = codes;
+    const MhoFakeQuantSettings codes = {.bits = bits, .lower = lower, .policy = "fqconv"};
+    MhoFakeQuantSettings shared = codes;
     MhoError error = {0};
     MhoNet *net;
     strcpy(shared.share, "codes");
@@ -202,7 +202,7 @@ static MhoNet *small_net(int groups, int bits, int lower, bool second)
 START_TEST(test_matrix_of_a_grouped_convolution)
 {
     MhoNet *net = small_net(2, 8, -1, false);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     MhoError error = {0};
     const MhoMatrix *matrix = &program->matrices[0];
     int16_t codes[6 * 3 * 3 * 2];
@@ -223,7 +223,7 @@ START_TEST(test_matrix_of_a_grouped_convolution)
     ck_assert(program->matrices[1].signed_input); /* signed codes go in: two phases */
     ck_assert_int_eq(program->matrices[1].n_input, 127);
     ck_assert_int_eq(program->steps[0].low, -127);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
 END_TEST
@@ -231,7 +231,7 @@ END_TEST
 START_TEST(test_two_quantizers_behind_one_convolution)
 {
     MhoNet *net = small_net(1, 8, -1, true);
-    MhoProgram *program = lowered(net);
+    MhoLoweredNet *program = lowered(net);
     check_program(program);
     ck_assert_uint_eq(program->n_matrices, 2);
     ck_assert_uint_eq(program->n_steps, 4);
@@ -239,7 +239,7 @@ START_TEST(test_two_quantizers_behind_one_convolution)
     ck_assert_int_eq(program->steps[2].kind, MHO_STEP_ADD);
     ck_assert_int_eq(program->steps[2].inputs[0], 0);
     ck_assert_int_eq(program->steps[2].inputs[1], 1);
-    mho_program_destroy(program);
+    mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
 END_TEST
@@ -247,31 +247,31 @@ END_TEST
 START_TEST(test_what_cannot_be_lowered_is_named)
 {
     MhoError error = {0};
-    MhoProgram *none;
+    MhoLoweredNet *none;
     MhoNet *net = sample_float("allconv");
-    must_refuse(mho_program_create(net, &none, &error), &error, MHO_USAGE, "node 'conv1' is not quantized");
+    must_refuse(mho_lowered_net_create(net, &none, &error), &error, MHO_USAGE, "node 'conv1' is not quantized");
     ck_assert_ptr_null(none);
     ck_assert_ptr_nonnull(strstr(error.text, "--set quant.weight.bits=8"));
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4);
     ((MhoConvSettings *)(void *)net->nodes[mho_net_find(net, "conv4")].settings)->bits = 0; /* a mixed net */
-    must_refuse(mho_program_create(net, &none, &error), &error, MHO_USAGE, "node 'conv4' is not quantized");
+    must_refuse(mho_lowered_net_create(net, &none, &error), &error, MHO_USAGE, "node 'conv4' is not quantized");
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4); /* a layer that reads sums */
     net->nodes[mho_net_find(net, "conv3")].inputs[0] = mho_net_find(net, "conv2_norm");
-    must_refuse(mho_program_create(net, &none, &error), &error, MHO_USAGE, "'conv2_norm' is not quantized");
+    must_refuse(mho_lowered_net_create(net, &none, &error), &error, MHO_USAGE, "'conv2_norm' is not quantized");
     ck_assert_ptr_nonnull(strstr(error.text, "'conv3'"));
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4);
     mho_node_array(&net->nodes[mho_net_find(net, "conv2_codes")], "log_scale")->value[0] = NAN;
-    must_refuse(mho_program_create(net, &none, &error), &error, MHO_USAGE, "node 'conv2_codes': its scale is not set");
+    must_refuse(mho_lowered_net_create(net, &none, &error), &error, MHO_USAGE, "node 'conv2_codes': its scale is not set");
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4);
     net->n_nodes--; /* codes at the end */
-    must_refuse(mho_program_create(net, &none, &error), &error, MHO_USAGE, "node 'pool_codes': the last node");
+    must_refuse(mho_lowered_net_create(net, &none, &error), &error, MHO_USAGE, "node 'pool_codes': the last node");
     net->n_nodes++;
     mho_net_destroy(net);
-    mho_program_destroy(NULL);
+    mho_lowered_net_destroy(NULL);
 }
 END_TEST
 

@@ -17,13 +17,13 @@ static bool is_sum_pool(const MhoNode *node)
 /* Streams of residual stages share scales, or are shared; sums of pools keep their bits. */
 static bool has_own_bits(const MhoNet *net, size_t i)
 {
-    const MhoQuantizerSettings *self = mho_node_quantizer(&net->nodes[i]);
+    const MhoFakeQuantSettings *self = mho_node_fake_quant(&net->nodes[i]);
 
     if (!self || self->share[0] || is_sum_pool(&net->nodes[net->nodes[i].inputs[0]]))
         return false;
     for (size_t k = 0; k < net->n_nodes; k++)
-        if (mho_node_quantizer(&net->nodes[k]) &&
-            strcmp(mho_node_quantizer(&net->nodes[k])->share, net->nodes[i].name) == 0)
+        if (mho_node_fake_quant(&net->nodes[k]) &&
+            strcmp(mho_node_fake_quant(&net->nodes[k])->share, net->nodes[i].name) == 0)
             return false;
     return true;
 }
@@ -142,7 +142,7 @@ START_TEST(test_unchanged)
     must(mho_net_with_bits(net, NULL, NULL, &made, &error), &error);
     ck_assert_double_eq(product(net), product(made));
     for (size_t i = 0; i < net->n_nodes; i++)
-        ck_assert_mem_eq(net->nodes[i].settings, made->nodes[i].settings, net->nodes[i].layer->model.params_size);
+        ck_assert_mem_eq(net->nodes[i].settings, made->nodes[i].settings, net->nodes[i].layer->descriptor.params_size);
     mho_net_destroy(made);
     adc_bits[mho_net_find(net, "conv2") > 0 ? mho_net_find(net, "conv2") : mho_net_find(net, "conv1")] = 5;
     must(mho_net_with_bits(net, NULL, adc_bits, &made, &error), &error);
@@ -177,7 +177,7 @@ START_TEST(test_other_bits)
             ck_assert_mem_eq(made->nodes[i].arrays[a].value, expected, was->n * sizeof *expected);
         }
     ck_assert_int_eq(mho_node_conv(&made->nodes[conv])->bits, 3);
-    ck_assert_int_eq(mho_node_quantizer(&made->nodes[codes])->bits, 3);
+    ck_assert_int_eq(mho_node_fake_quant(&made->nodes[codes])->bits, 3);
     ck_assert_int_eq(mho_node_conv(&made->nodes[mho_net_find(net, "conv1")])->bits, 8);
     ck_assert(mho_node_values(&made->nodes[conv], "log_scale")[0] !=
               mho_node_values(&net->nodes[conv], "log_scale")[0]);

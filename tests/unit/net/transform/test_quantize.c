@@ -3,11 +3,11 @@
 #include "support/net_sample.h"
 #include "net/transform/transform.h"
 
-static const MhoQuantizerSettings *quantizer_at(const MhoNet *net, const char *name)
+static const MhoFakeQuantSettings *quantizer_at(const MhoNet *net, const char *name)
 {
     const int at = mho_net_find(net, name);
     ck_assert_msg(at >= 0, "no node %s", name);
-    const MhoQuantizerSettings *settings = mho_node_quantizer(&net->nodes[at]);
+    const MhoFakeQuantSettings *settings = mho_node_fake_quant(&net->nodes[at]);
     ck_assert_msg(settings != NULL, "%s is no quantizer", name);
     return settings;
 }
@@ -71,7 +71,7 @@ START_TEST(test_residual_stages_share_a_scale)
         const int stage = node->name[5] - '1';
         for (int k = 0; k < 2; k++) {
             const int input = node->inputs[k], owner = mho_net_scale_owner(net, input);
-            const MhoQuantizerSettings *settings = mho_node_quantizer(&net->nodes[input]);
+            const MhoFakeQuantSettings *settings = mho_node_fake_quant(&net->nodes[input]);
             ck_assert_ptr_nonnull(settings);
             ck_assert_int_eq(settings->bits, settings->lower < 0 ? 8 : 7);
             if (owner_of_stage[stage] < 0)
@@ -220,7 +220,7 @@ END_TEST
 START_TEST(test_relu_left_in_front_of_a_signed_quantizer)
 {
     const MhoInputSettings input = {.h = 4, .w = 4, .c = 2, .divisor = 255.0};
-    const MhoQuantizerSettings codes = {.bits = 4, .lower = -1, .policy = "fqconv"};
+    const MhoFakeQuantSettings codes = {.bits = 4, .lower = -1, .policy = "fqconv"};
     MhoError error = {0};
     MhoNet *net;
     float a[2], b[2];

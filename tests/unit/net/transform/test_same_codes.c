@@ -24,7 +24,7 @@ static uint8_t *sample_images(MhoShape shape)
 }
 
 /* Codes of one step for all images against what the pass stored at the node of that name. */
-static void same_step(const MhoProgram *program, size_t s, const uint8_t *codes, const float *stored, size_t *nonzero)
+static void same_step(const MhoLoweredNet *program, size_t s, const uint8_t *codes, const float *stored, size_t *nonzero)
 {
     const MhoStep *step = &program->steps[s];
     const size_t n = (size_t)(step->shape.h * step->shape.w * step->shape.c);
@@ -42,24 +42,24 @@ static void same_step(const MhoProgram *program, size_t s, const uint8_t *codes,
 static void same_codes(MhoNet *net)
 {
     MhoError error = {0};
-    MhoProgram *program;
-    MhoPass *pass;
+    MhoLoweredNet *program;
+    MhoFakeQuant *pass;
     float logits[IMAGES * CLASSES], expected[IMAGES * CLASSES];
     size_t nonzero = 0;
     uint8_t *images = sample_images(net->nodes[0].shape);
-    must(mho_program_create(net, &program, &error), &error);
+    must(mho_lowered_net_create(net, &program, &error), &error);
     uint8_t *codes = calloc(IMAGES, program->codes_size);
     ck_assert_ptr_nonnull(codes);
     must(mho_integer_run(program, images, IMAGES, 1, logits, codes, &error), &error);
-    must(mho_pass_create(net, IMAGES, false, &pass, &error), &error);
-    must(mho_pass_forward(pass, images, false, expected, &error), &error);
+    must(mho_fakequant_create(net, IMAGES, false, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, images, false, expected, &error), &error);
     for (size_t s = 0; s + 1 < program->n_steps; s++)
-        same_step(program, s, codes, mho_pass_output(pass, (size_t)mho_net_find(net, program->steps[s].name)), &nonzero);
+        same_step(program, s, codes, mho_fakequant_output(pass, (size_t)mho_net_find(net, program->steps[s].name)), &nonzero);
     for (size_t k = 0; k < IMAGES * CLASSES; k++)
         ck_assert_float_eq(logits[k], expected[k]);
     ck_assert_uint_gt(nonzero, IMAGES * program->codes_size / 10);
-    mho_pass_destroy(pass);
-    mho_program_destroy(program);
+    mho_fakequant_destroy(pass);
+    mho_lowered_net_destroy(program);
     free(images);
     free(codes);
 }
@@ -85,11 +85,11 @@ END_TEST
  * weights only, in test_level_codes.c. */
 START_TEST(test_policy)
 {
-    const MhoQuantizer *q = (const void *)mho_quantizer_registry.models[_i];
+    const MhoQuantizer *q = (const void *)mho_quantizer_registry.descriptors[_i];
     if (q->nonuniform)
         return;
     for (int bits = q->min_bits; bits <= q->max_bits; bits++) {
-        MhoNet *net = sample_quantized_by("allconv", q->model.name, bits, bits), *removed;
+        MhoNet *net = sample_quantized_by("allconv", q->descriptor.name, bits, bits), *removed;
         MhoError error = {0};
         same_codes(net);
         if (q->normalizes_signed) {

@@ -238,14 +238,14 @@ START_TEST(recipe_keys_need_training)
     ck_assert_ptr_nonnull(strstr(error.text, "no train: section"));
     must_refuse(mho_study_set(&study, "quant.shift=[row, none]", &error), &error, MHO_USAGE, "no train: section");
     must_refuse(mho_study_set(&study, "allocate.size=3", &error), &error, MHO_USAGE, "no train: section");
-    must(mho_study_set(&study, "train.held_out=7", &error), &error);
+    must(mho_study_set(&study, "train.validation=7", &error), &error);
     study.has_train = true;
     must(mho_study_set(&study, "train.noise.weight=0.3", &error), &error);
     mho_study_destroy(&study);
     study = read_text("sweep: {train.width: [1, 2]}\n"); /* an axis is no recipe */
     ck_assert(!study.has_train);
-    MhoGrid grid;
-    ck_assert_int_eq(mho_grid_create(&study, &grid, &error), MHO_USAGE);
+    MhoPointList grid;
+    ck_assert_int_eq(mho_points_create(&study, &grid, &error), MHO_USAGE);
     ck_assert_ptr_nonnull(strstr(error.text, "no train: section"));
     mho_study_destroy(&study);
 }

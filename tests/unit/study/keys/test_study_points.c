@@ -17,7 +17,7 @@ static MhoStudy study_of(const char *const *assignments)
 }
 #define STUDY(...) study_of((const char *const[]){__VA_ARGS__, NULL})
 
-static const char *value_of(const MhoGrid *grid, size_t point, size_t axis)
+static const char *value_of(const MhoPointList *grid, size_t point, size_t axis)
 {
     return grid->points[point].applies[axis] ? grid->study->axes[axis].values[grid->points[point].value[axis]] : "-";
 }
@@ -26,10 +26,10 @@ static const char *value_of(const MhoGrid *grid, size_t point, size_t axis)
 START_TEST(full_grid)
 {
     MhoStudy study = STUDY("chip.cell.name=pcm", "chip.time=1,2,3", "chip.noise=0,1");
-    MhoGrid grid;
+    MhoPointList grid;
     MhoError error = {0};
     static const char *const expected[6][2] = {{"1", "0"}, {"1", "1"}, {"2", "0"}, {"2", "1"}, {"3", "0"}, {"3", "1"}};
-    must(mho_grid_create(&study, &grid, &error), &error);
+    must(mho_points_create(&study, &grid, &error), &error);
     ck_assert_uint_eq(grid.n_points, 6);
     ck_assert_uint_eq(grid.n_combinations, 6);
     for (size_t p = 0; p < 6; p++) {
@@ -39,7 +39,7 @@ START_TEST(full_grid)
         ck_assert_double_eq(mho_settings_chip(grid.points[p].settings)->time, (double)(p / 2 + 1));
         ck_assert_double_eq(mho_settings_chip(grid.points[p].settings)->noise, (double)(p % 2));
     }
-    mho_grid_destroy(&grid);
+    mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
 END_TEST
@@ -48,12 +48,12 @@ END_TEST
 START_TEST(merged_points)
 {
     MhoStudy study = STUDY("chip.cell.name=[ideal, pcm, nor_flash]", "chip.noise=0,1", "chip.cell.pcm.prog_scale=0.5,1");
-    MhoGrid grid;
+    MhoPointList grid;
     MhoError error = {0};
     static const char *const expected[][3] = {{"ideal", "-", "-"},     {"pcm", "0", "0.5"},     {"pcm", "0", "1"},      {"pcm", "1", "0.5"},
                                               {"pcm", "1", "1"},       {"nor_flash", "0", "-"}, {"nor_flash", "1", "-"}};
     static const size_t point_of[] = {0, 0, 0, 0, 1, 2, 3, 4, 5, 5, 6, 6};
-    must(mho_grid_create(&study, &grid, &error), &error);
+    must(mho_points_create(&study, &grid, &error), &error);
     ck_assert_uint_eq(grid.n_points, sizeof expected / sizeof *expected);
     for (size_t p = 0; p < grid.n_points; p++)
         for (size_t i = 0; i < 3; i++)
@@ -61,7 +61,7 @@ START_TEST(merged_points)
     ck_assert_uint_eq(grid.n_combinations, 12);
     for (size_t c = 0; c < 12; c++)
         ck_assert_uint_eq(grid.point_of[c], point_of[c]);
-    mho_grid_destroy(&grid);
+    mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
 END_TEST
@@ -70,11 +70,11 @@ END_TEST
 START_TEST(models_are_points)
 {
     MhoStudy study = STUDY("model=[a.h5, b.h5]");
-    MhoGrid grid;
+    MhoPointList grid;
     MhoError error = {0};
-    must(mho_grid_create(&study, &grid, &error), &error);
+    must(mho_points_create(&study, &grid, &error), &error);
     ck_assert_uint_eq(grid.n_points, 2);
-    mho_grid_destroy(&grid);
+    mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
 END_TEST
@@ -103,9 +103,9 @@ static const char *const idle[][3] = {
 START_TEST(idle_axes)
 {
     MhoStudy study = STUDY(idle[_i][1], idle[_i][0]);
-    MhoGrid grid;
+    MhoPointList grid;
     MhoError error = {0};
-    must_refuse(mho_grid_create(&study, &grid, &error), &error, MHO_USAGE, idle[_i][2]);
+    must_refuse(mho_points_create(&study, &grid, &error), &error, MHO_USAGE, idle[_i][2]);
     mho_study_destroy(&study);
 }
 END_TEST
@@ -120,9 +120,9 @@ START_TEST(zipped_points)
     MhoStudy study = STUDY("chip.adc.name=ideal",
                            "noise.weight,noise.sum,noise.draw=[[0, 1, chip], [0, 1, image], [0.5, 0, image], [0.5, 0, chip]]",
                            "seed=[300, 310]");
-    MhoGrid grid;
+    MhoPointList grid;
     MhoError error = {0};
-    must(mho_grid_create(&study, &grid, &error), &error);
+    must(mho_points_create(&study, &grid, &error), &error);
     ck_assert_uint_eq(grid.n_points, 6);
     ck_assert_uint_eq(grid.n_combinations, 8);
     for (size_t p = 0; p < 6; p++)
@@ -131,7 +131,7 @@ START_TEST(zipped_points)
                           value_of(&grid, p, i));
     for (size_t c = 0; c < 8; c++)
         ck_assert_uint_eq(grid.point_of[c], point_of[c]);
-    mho_grid_destroy(&grid);
+    mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
 END_TEST
@@ -143,13 +143,13 @@ START_TEST(chips_beside_noise)
                                        "chip.adc.range=[unit, maximum]"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         MhoStudy study = STUDY("chip.adc.name=ideal", "noise.sum=[0, 1]", keys[i]);
-        MhoGrid grid;
+        MhoPointList grid;
         MhoError error = {0};
-        must(mho_grid_create(&study, &grid, &error), &error);
+        must(mho_points_create(&study, &grid, &error), &error);
         ck_assert_msg(grid.n_points == 3, "%s: %zu points", keys[i], grid.n_points);
         ck_assert_str_eq(value_of(&grid, 2, 0), "1");
         ck_assert_str_eq(value_of(&grid, 2, 1), "-");
-        mho_grid_destroy(&grid);
+        mho_points_destroy(&grid);
         mho_study_destroy(&study);
     }
 }
@@ -158,9 +158,9 @@ END_TEST
 START_TEST(too_many_combinations)
 {
     MhoStudy study = STUDY("chip.cell.name=pcm", "seed=1:4000:1", "chip.time=1:4000:1");
-    MhoGrid grid;
+    MhoPointList grid;
     MhoError error = {0};
-    must_refuse(mho_grid_create(&study, &grid, &error), &error, MHO_USAGE, "combinations");
+    must_refuse(mho_points_create(&study, &grid, &error), &error, MHO_USAGE, "combinations");
     mho_study_destroy(&study);
 }
 END_TEST
@@ -169,14 +169,14 @@ END_TEST
 START_TEST(large_grids)
 {
     MhoStudy study = STUDY("chip.cell.name=[ideal, pcm]", "chip.cell.pcm.prog_scale=0:2:0.001");
-    MhoGrid grid;
+    MhoPointList grid;
     MhoError error = {0};
-    must(mho_grid_create(&study, &grid, &error), &error);
+    must(mho_points_create(&study, &grid, &error), &error);
     ck_assert_uint_eq(grid.n_combinations, 4002);
     ck_assert_uint_eq(grid.n_points, 2002);
     ck_assert_uint_eq(grid.point_of[2000], 0);
     ck_assert_uint_eq(grid.point_of[4001], 2001);
-    mho_grid_destroy(&grid);
+    mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
 END_TEST

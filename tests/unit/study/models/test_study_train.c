@@ -1,4 +1,4 @@
-/* test_study_train.c - recipes: the chip of train.chip, keys that a ladder does not use, what float nets share, names. */
+/* test_study_train.c - recipes: the chip of train.chip, keys that a stages does not use, what float nets share, names. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +74,7 @@ START_TEST(chip_of_a_recipe)
     MhoError error = {0};
     must(mho_train_chip_create("time=3600 cell.name=pcm adc.uniform.bits=5", 7, &chip, &error), &error);
     must(mho_train_chip_create("time=3600 cell.name=pcm adc.uniform.bits=5", 8, &other, &error), &error);
-    ck_assert_str_eq(chip.config.cell->model.name, "pcm");
+    ck_assert_str_eq(chip.config.cell->descriptor.name, "pcm");
     ck_assert_double_eq(chip.config.chip.time, 3600.0);
     ck_assert_int_eq(chip.config.adc->bits(chip.config.adc_params), 5);
     ck_assert_uint_ne(chip.config.seed, other.config.seed);
@@ -90,53 +90,53 @@ START_TEST(chip_of_a_recipe)
 }
 END_TEST
 
-/* Which keys training by a ladder reads. */
+/* Which keys training by a stages reads. */
 static const struct {
     const char *key, *assignments[4];
     bool used;
 } reads[] = {
-    {"train.rate", {"train.ladder=float:1"}, true},
-    {"train.patience", {"train.ladder=float:1"}, true},
-    {"train.noise.sum", {"train.ladder=float:1"}, false},
-    {"train.noise.sum", {"train.ladder=float:1 4/4:1"}, true},
-    {"train.distill", {"train.ladder= float:1 "}, false},
-    {"train.distill_temperature", {"train.ladder=float:1 4/4:1"}, true},
-    {"train.distill_temperature", {"train.ladder=float:1 4/4:1", "train.distill=0"}, false},
-    {"quant.shift", {"train.ladder=float:1 4/4:1"}, false},
-    {"quant.shift", {"train.ladder=float:1 fq 4/4:1"}, true},
-    {"quant.shift", {"train.ladder=float:1 4/4:1 fq:1@0.1"}, true},
-    {"train.step_factor", {"train.ladder=float:1"}, false},
-    {"train.step_factor", {"train.ladder=float:1", "train.schedule=step"}, true},
-    {"train.chip", {"train.ladder=float:1 4/4:1"}, false},
-    {"train.chip", {"train.ladder=float:1 4/4:1 chip:2@0.01"}, true},
-    {"train.chip_repeat", {"train.ladder=float:1 4/4:1"}, false},
-    {"train.chip_curriculum", {"train.ladder=float:1 4/4:1 chip:2"}, true},
-    {"train.staged.layers", {"train.ladder=float:1 4/4:1"}, false},
-    {"train.staged.layers", {"train.ladder=float:1 4/4:1", "quant.weight.name=uniq"}, true},
-    {"train.staged.layers", {"train.ladder=float:1", "quant.weight.name=uniq"}, false},
-    {"train.staged.layers",
-     {"train.ladder=float:1 4/4:1", "quant.weight.name=uniq", "train.staged.noise=false"},
+    {"train.learning_rate", {"train.stages=float:1"}, true},
+    {"train.patience", {"train.stages=float:1"}, true},
+    {"train.noise.sum", {"train.stages=float:1"}, false},
+    {"train.noise.sum", {"train.stages=float:1 4/4:1"}, true},
+    {"train.distill", {"train.stages= float:1 "}, false},
+    {"train.distill_temperature", {"train.stages=float:1 4/4:1"}, true},
+    {"train.distill_temperature", {"train.stages=float:1 4/4:1", "train.distill=0"}, false},
+    {"quant.shift", {"train.stages=float:1 4/4:1"}, false},
+    {"quant.shift", {"train.stages=float:1 fq 4/4:1"}, true},
+    {"quant.shift", {"train.stages=float:1 4/4:1 fq:1@0.1"}, true},
+    {"train.step_factor", {"train.stages=float:1"}, false},
+    {"train.step_factor", {"train.stages=float:1", "train.schedule=step"}, true},
+    {"train.chip", {"train.stages=float:1 4/4:1"}, false},
+    {"train.chip", {"train.stages=float:1 4/4:1 chip:2@0.01"}, true},
+    {"train.validation_chips", {"train.stages=float:1 4/4:1"}, false},
+    {"train.chip_curriculum", {"train.stages=float:1 4/4:1 chip:2"}, true},
+    {"train.gradual.layers", {"train.stages=float:1 4/4:1"}, false},
+    {"train.gradual.layers", {"train.stages=float:1 4/4:1", "quant.weight.name=uniq"}, true},
+    {"train.gradual.layers", {"train.stages=float:1", "quant.weight.name=uniq"}, false},
+    {"train.gradual.layers",
+     {"train.stages=float:1 4/4:1", "quant.weight.name=uniq", "train.gradual.noise=false"},
      false},
-    {"train.staged.noise",
-     {"train.ladder=float:1 4/4:1", "quant.weight.name=uniq", "train.staged.noise=false"},
+    {"train.gradual.noise",
+     {"train.stages=float:1 4/4:1", "quant.weight.name=uniq", "train.gradual.noise=false"},
      true},
-    {"train.staged.noise", {"train.ladder=float:1 4/4:1"}, false},
-    {"allocate.name", {"train.ladder=float:1 4/4:1"}, false},
-    {"allocate.name", {"train.ladder=float:1 4/4:1 allocate fq:1"}, true},
-    {"allocate.ccq.temperature", {"train.ladder=float:1 4/4:1 allocate"}, true},
-    {"allocate.ccq.temperature", {"train.ladder=float:1 4/4:1 allocate", "allocate.name=uniform"}, false},
-    {"allocate.probe_chips", {"train.ladder=float:1 4/4:1 allocate"}, false},
-    {"allocate.probe_chips", {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip"}, true},
-    {"train.chip", {"train.ladder=float:1 4/4:1 allocate"}, false},
-    {"train.chip", {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip"}, true},
-    {"train.chip_repeat", {"train.ladder=float:1 4/4:1 allocate"}, false},
-    {"train.chip_repeat", {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip"}, true},
+    {"train.gradual.noise", {"train.stages=float:1 4/4:1"}, false},
+    {"allocate.name", {"train.stages=float:1 4/4:1"}, false},
+    {"allocate.name", {"train.stages=float:1 4/4:1 allocate fq:1"}, true},
+    {"allocate.ccq.temperature", {"train.stages=float:1 4/4:1 allocate"}, true},
+    {"allocate.ccq.temperature", {"train.stages=float:1 4/4:1 allocate", "allocate.name=uniform"}, false},
+    {"allocate.trial_chips", {"train.stages=float:1 4/4:1 allocate"}, false},
+    {"allocate.trial_chips", {"train.stages=float:1 4/4:1 allocate", "allocate.feedback=chip"}, true},
+    {"train.chip", {"train.stages=float:1 4/4:1 allocate"}, false},
+    {"train.chip", {"train.stages=float:1 4/4:1 allocate", "allocate.feedback=chip"}, true},
+    {"train.validation_chips", {"train.stages=float:1 4/4:1 allocate"}, false},
+    {"train.validation_chips", {"train.stages=float:1 4/4:1 allocate", "allocate.feedback=chip"}, true},
     {"train.chip_curriculum",
-     {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip", "allocate.recovery=codes"},
+     {"train.stages=float:1 4/4:1 allocate", "allocate.feedback=chip", "allocate.recovery=codes"},
      false},
-    {"allocate.recovery", {"train.ladder=float:1 4/4:1 allocate", "allocate.recovery=codes"}, false},
+    {"allocate.recovery", {"train.stages=float:1 4/4:1 allocate", "allocate.recovery=codes"}, false},
     {"allocate.recovery",
-     {"train.ladder=float:1 4/4:1 allocate", "allocate.feedback=chip", "allocate.recovery=codes"},
+     {"train.stages=float:1 4/4:1 allocate", "allocate.feedback=chip", "allocate.recovery=codes"},
      true},
 };
 
@@ -148,7 +148,7 @@ START_TEST(keys_of_a_ladder)
     char *text = mho_settings_canonical(study.settings, true);
     ck_assert_ptr_nonnull(text);
     ck_assert_msg((strstr(text, line) != NULL) == reads[_i].used, "%s in the recipe of %s", reads[_i].key,
-                  mho_settings_train(study.settings)->ladder);
+                  mho_settings_train(study.settings)->stages);
     ck_assert_int_eq(mho_settings_uses(study.settings, reads[_i].key), reads[_i].used);
     free(text);
     mho_study_destroy(&study);
@@ -165,7 +165,7 @@ START_TEST(calibration_of_an_allocator)
     char before[65], after[65];
     MhoError error = {0};
     for (size_t i = 0; i < 3; i++) {
-        MhoStudy study = STUDY("train.ladder=float:1 8/8:1 allocate", sets[i][0], sets[i][1]);
+        MhoStudy study = STUDY("train.stages=float:1 8/8:1 allocate", sets[i][0], sets[i][1]);
         must(mho_recipe_digest(study.settings, before, &error), &error);
         must(mho_study_set(&study, "data.calibration=9", &error), &error);
         must(mho_recipe_digest(study.settings, after, &error), &error);
@@ -177,43 +177,43 @@ END_TEST
 
 /* What is asked of training and has no stage is refused: swept, or set. */
 static const char *const idle[][3] = {
-    {"train.ladder=float:1", "train.noise.weight=0.3", "train.noise.weight"},
-    {"train.ladder=float:1", "train.noise.weight=0,0.3", "train.noise.weight"},
-    {"train.ladder=float:1 4/4:1", "train.chip=cell.name=pcm", "train.chip"},
-    {"train.ladder=float:1 4/4:1", "train.chip.cell.name=pcm", "train.chip"},
-    {"train.ladder=float:1 4/4:1", "train.chip_repeat=4", "train.chip_repeat"},
-    {"train.ladder=float:1 4/4:1", "train.chip_repeat=2,4", "train.chip_repeat"},
-    {"train.ladder=float:1 4/4:1", "train.staged.layers=2", "train.staged.layers: only a quantized stage with injected noise"},
-    {"train.ladder=float:1 4/4:1 chip:1", "train.chip=cell.name=pcn", "train.chip: chip.cell.name: unknown cell 'pcn'; did you mean 'pcm'"},
-    {"train.ladder=float:1 4/4:1 chip:1", "train.chip=temperature=300", "does nothing"},
-    {"train.ladder=float:1 4/4:1", "allocate.size=4", "allocate.size"},
-    {"train.ladder=float:1 8/8:1 allocate", "allocate.name=cq", "allocate.name: unknown allocator 'cq'; did you mean 'ccq'"},
-    {"train.ladder=float:1 8/8:1 allocate", "allocate.recovery=codes", "only a stage allocate with allocate.feedback=chip uses"},
-    {"train.ladder=float:1 8/8:1 allocate", "allocate.rungs=4 6", "allocate.rungs"},
+    {"train.stages=float:1", "train.noise.weight=0.3", "train.noise.weight"},
+    {"train.stages=float:1", "train.noise.weight=0,0.3", "train.noise.weight"},
+    {"train.stages=float:1 4/4:1", "train.chip=cell.name=pcm", "train.chip"},
+    {"train.stages=float:1 4/4:1", "train.chip.cell.name=pcm", "train.chip"},
+    {"train.stages=float:1 4/4:1", "train.validation_chips=4", "train.validation_chips"},
+    {"train.stages=float:1 4/4:1", "train.validation_chips=2,4", "train.validation_chips"},
+    {"train.stages=float:1 4/4:1", "train.gradual.layers=2", "train.gradual.layers: only a quantized stage with injected noise"},
+    {"train.stages=float:1 4/4:1 chip:1", "train.chip=cell.name=pcn", "train.chip: chip.cell.name: unknown cell 'pcn'; did you mean 'pcm'"},
+    {"train.stages=float:1 4/4:1 chip:1", "train.chip=temperature=300", "does nothing"},
+    {"train.stages=float:1 4/4:1", "allocate.size=4", "allocate.size"},
+    {"train.stages=float:1 8/8:1 allocate", "allocate.name=cq", "allocate.name: unknown allocator 'cq'; did you mean 'ccq'"},
+    {"train.stages=float:1 8/8:1 allocate", "allocate.recovery=codes", "only a stage allocate with allocate.feedback=chip uses"},
+    {"train.stages=float:1 8/8:1 allocate", "allocate.bit_widths=4 6", "allocate.bit_widths"},
 };
 
 START_TEST(idle_keys)
 {
     MhoStudy study = STUDY("model=m_{recipe}.h5", idle[_i][0], idle[_i][1]);
-    MhoGrid grid;
+    MhoPointList grid;
     MhoError error = {0};
-    must_refuse(mho_grid_create(&study, &grid, &error), &error, MHO_USAGE, idle[_i][2]);
+    must_refuse(mho_points_create(&study, &grid, &error), &error, MHO_USAGE, idle[_i][2]);
     mho_study_destroy(&study);
     /* another allocator's keys */
-    study = STUDY("train.ladder=float:1 8/8:1 allocate", "allocate.name=uniform", "allocate.ccq.temperature=2");
-    must_refuse(mho_grid_create(&study, &grid, &error), &error, MHO_USAGE, "by this allocator (allocate.name) uses it");
+    study = STUDY("train.stages=float:1 8/8:1 allocate", "allocate.name=uniform", "allocate.ccq.temperature=2");
+    must_refuse(mho_points_create(&study, &grid, &error), &error, MHO_USAGE, "by this allocator (allocate.name) uses it");
     mho_study_destroy(&study);
     /* a stage of any point is enough */
     study = STUDY("model=m_{recipe}.h5", "train.chip=cell.name=pcm",
-                  "train.ladder=[float:1 4/4:1, float:1 4/4:1 chip:1]");
-    must(mho_grid_create(&study, &grid, &error), &error);
+                  "train.stages=[float:1 4/4:1, float:1 4/4:1 chip:1]");
+    must(mho_points_create(&study, &grid, &error), &error);
     ck_assert_uint_eq(grid.n_points, 2);
-    mho_grid_destroy(&grid);
+    mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
 END_TEST
 
-/* A float ladder alone has one recipe whatever follows it elsewhere; what acts on a float net still counts. */
+/* A float stages alone has one recipe whatever follows it elsewhere; what acts on a float net still counts. */
 START_TEST(float_recipes)
 {
     static const struct {
@@ -222,18 +222,18 @@ START_TEST(float_recipes)
     } cases[] = {
         {"quant.weight.name=uniq", false}, {"quant.weight.scale=per_tensor", false},
         {"quant.shift=none", false},       {"quant.weight.fqconv.gradient=straight", false},
-        {"train.quant_rate=0.5", false},   {"train.distill=0.1", false},
+        {"train.quant_learning_rate=0.5", false},   {"train.distill=0.1", false},
         {"train.noise.sum=0.5", false},    {"train.chip=cell.name=pcm", false},
-        {"train.staged.layers=3", false},  {"train.chip_repeat=4", false},
+        {"train.gradual.layers=3", false},  {"train.validation_chips=4", false},
         {"allocate.size=3", false},        {"data.calibration=9", false},
-        {"seed=2", true},                  {"train.rate=0.05", true},
+        {"seed=2", true},                  {"train.learning_rate=0.05", true},
         {"train.width=0.5", true},         {"train.limit=9", true},
         {"train.schedule=step", true},     {"train.label_smoothing=0.1", true},
     };
     char before[65], after[65];
     MhoError error = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        MhoStudy study = STUDY("train.ladder=float:2");
+        MhoStudy study = STUDY("train.stages=float:2");
         must(mho_recipe_digest(study.settings, before, &error), &error);
         must(mho_study_set(&study, cases[i].assignment, &error), &error);
         must(mho_recipe_digest(study.settings, after, &error), &error);
@@ -265,7 +265,7 @@ END_TEST
 /* Mappings of a study file and where their errors point. */
 START_TEST(chip_as_mapping)
 {
-    static const char good[] = "train:\n  ladder: float:1 4/4:1 chip:1\n  chip: {cell: {name: pcm}, time: 86400}\n",
+    static const char good[] = "train:\n  stages: float:1 4/4:1 chip:1\n  chip: {cell: {name: pcm}, time: 86400}\n",
                       bad[] = "train:\n  chip:\n    time: 3600\n    cell: {nam: pcm}\n";
     const char *const texts[] = {good, bad};
     for (size_t i = 0; i < 2; i++) {

@@ -6,13 +6,13 @@
 #include "support/result_sample.h"
 #include "study/report/pairs.h"
 
-static const char *const keys[] = {"train.ladder"};
+static const char *const keys[] = {"train.stages"};
 static const char *const versus[] = {"a"};
 
-/* The ladder is the variant; "left out" is none. */
-static void ladder(const MhoPoints *points, size_t p, char *text, size_t size)
+/* The stages is the variant; "left out" is none. */
+static void stages(const MhoResultPoints *points, size_t p, char *text, size_t size)
 {
-    const char *word = mho_points_word(points, "train.ladder", p);
+    const char *word = mho_result_points_word(points, "train.stages", p);
     snprintf(text, size, "%s", strcmp(word, "left out") == 0 ? "" : word);
 }
 
@@ -26,15 +26,15 @@ START_TEST(test_over_chips)
     static const char *const ladders[] = {"a", "a", "b", "b"};
     static const double times[] = {1, 2, 1, 2};
     MhoRecord *result = sample_result(4, 3, accuracy), *table = sample_analysis(result);
-    sample_key(result, "train.ladder", MHO_STRING, 4, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 4, ladders);
     sample_key(result, "chip.time", MHO_F64, 4, times);
     MhoError error = {0};
-    MhoPoints points;
-    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = ladder, .versus = versus, .n_versus = 1};
-    must(mho_points_read(result, &points, &error), &error);
-    ck_assert(mho_points_same(&points, 0, 2, keys, 1));
-    ck_assert(!mho_points_same(&points, 0, 1, keys, 1));
-    ck_assert(!mho_points_same(&points, 0, 2, NULL, 0));
+    MhoResultPoints points;
+    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = stages, .versus = versus, .n_versus = 1};
+    must(mho_result_points_read(result, &points, &error), &error);
+    ck_assert(mho_result_points_same(&points, 0, 2, keys, 1));
+    ck_assert(!mho_result_points_same(&points, 0, 1, keys, 1));
+    ck_assert(!mho_result_points_same(&points, 0, 2, NULL, 0));
     must(mho_comparison_add(&points, &comparison, table, &error), &error);
     ck_assert(isnan(number_at(table, "difference_mean", 0)));
     ck_assert_double_eq_tol(number_at(table, "difference_mean", 2), 0.02, 1e-12);
@@ -66,16 +66,16 @@ START_TEST(test_over_seeds)
     static const char *const ladders[] = {"a", "a", "a", "b", "b", "b"};
     static const double seeds[] = {1, 2, 3, 3, 2, 1};
     MhoRecord *result = sample_result(6, 2, accuracy), *table = sample_analysis(result);
-    sample_key(result, "train.ladder", MHO_STRING, 6, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 6, ladders);
     sample_key(result, "seed", MHO_F64, 6, seeds);
     MhoError error = {0};
-    MhoPoints points;
+    MhoResultPoints points;
     const MhoComparison comparison = {
-        .keys = keys, .n_keys = 1, .over = "seed", .variant = ladder, .versus = versus, .n_versus = 1};
-    must(mho_points_read(result, &points, &error), &error);
+        .keys = keys, .n_keys = 1, .over = "seed", .variant = stages, .versus = versus, .n_versus = 1};
+    must(mho_result_points_read(result, &points, &error), &error);
     must(mho_comparison_add(&points, &comparison, table, &error), &error);
     const MhoArray *variants = mho_record_array(table, "variant"), *samples = mho_record_array(table, "samples");
-    ck_assert_uint_eq(variants->shape[0], 2); /* a row per ladder, not per seed */
+    ck_assert_uint_eq(variants->shape[0], 2); /* a row per stages, not per seed */
     ck_assert_int_eq(((const int64_t *)samples->data)[1], 3);
     ck_assert_double_eq_tol(number_at(table, "accuracy_mean", 0), (0.51 + 0.61 + 0.70) / 3.0, 1e-12);
     /* pairs 0.52 - 0.51, 0.63 - 0.61, 0.73 - 0.70 */
@@ -93,23 +93,23 @@ START_TEST(test_incomplete)
     static const char *const ladders[] = {"a", "a", "a", "b", "b", "left out"};
     static const double seeds[] = {1, 2, 3, 1, 2, 1};
     MhoRecord *result = sample_result(6, 1, accuracy), *table = sample_analysis(result);
-    sample_key(result, "train.ladder", MHO_STRING, 6, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 6, ladders);
     sample_key(result, "seed", MHO_F64, 6, seeds);
     MhoError error = {0};
-    MhoPoints points;
+    MhoResultPoints points;
     MhoComparison comparison = {
-        .keys = keys, .n_keys = 1, .over = "seed", .variant = ladder, .versus = versus, .n_versus = 1};
-    must(mho_points_read(result, &points, &error), &error);
+        .keys = keys, .n_keys = 1, .over = "seed", .variant = stages, .versus = versus, .n_versus = 1};
+    must(mho_result_points_read(result, &points, &error), &error);
     must(mho_comparison_add(&points, &comparison, table, &error), &error);
     ck_assert_uint_eq(mho_record_array(table, "variant")->shape[0], 2);
     ck_assert_double_eq_tol(number_at(table, "difference_mean", 1), 0.04, 1e-12);
     ck_assert_double_eq_tol(number_at(table, "difference_high", 1), 0.04 + t1 * 0.01, 1e-9);
     MhoInterval interval;
-    ck_assert_int_eq(mho_points_interval(&points, 0, "chip.time", &interval, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_result_points_interval(&points, 0, "chip.time", &interval, &error), MHO_USAGE);
     ck_assert_ptr_nonnull(strstr(error.text, "chip.time"));
     mho_record_destroy(result);
     must(mho_record_create(&result, &error), &error);
-    ck_assert_int_eq(mho_points_read(result, &points, &error), MHO_USAGE);
+    ck_assert_int_eq(mho_result_points_read(result, &points, &error), MHO_USAGE);
     mho_record_destroy(result);
 }
 END_TEST
@@ -120,11 +120,11 @@ START_TEST(test_single)
     static const double accuracy[] = {0.5, 0.6};
     static const char *const ladders[] = {"a", "b"};
     MhoRecord *result = sample_result(2, 1, accuracy), *table = sample_analysis(result);
-    sample_key(result, "train.ladder", MHO_STRING, 2, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 2, ladders);
     MhoError error = {0};
-    MhoPoints points;
-    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = ladder, .versus = versus, .n_versus = 1};
-    must(mho_points_read(result, &points, &error), &error);
+    MhoResultPoints points;
+    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = stages, .versus = versus, .n_versus = 1};
+    must(mho_result_points_read(result, &points, &error), &error);
     must(mho_comparison_add(&points, &comparison, table, &error), &error);
     char *text = NULL;
     size_t size = 0;
@@ -144,15 +144,15 @@ START_TEST(test_what_is_no_table)
                                         "variant", "versus", "samples", "accuracy_mean"};
     static const double accuracy[] = {0.5, 0.6, 0.7, 0.8}, times[] = {25.0, 25.0};
     static const char *const ladders[] = {"a", "b"};
-    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = ladder, .versus = versus, .n_versus = 1};
+    const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = stages, .versus = versus, .n_versus = 1};
     MhoRecord *result = sample_result(2, 2, accuracy), *table = sample_analysis(result);
     MhoError error = {0};
-    MhoPoints points;
+    MhoResultPoints points;
     char *text = NULL;
     size_t size = 0;
-    sample_key(result, "train.ladder", MHO_STRING, 2, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 2, ladders);
     sample_key(result, "chip.time", MHO_F64, 2, times);
-    must(mho_points_read(result, &points, &error), &error);
+    must(mho_result_points_read(result, &points, &error), &error);
     must(mho_comparison_add(&points, &comparison, table, &error), &error);
     ck_assert(mho_comparison_is_table(table));
     MhoArray *array = (MhoArray *)(uintptr_t)mho_record_array(table, names[_i]), right = *array;
@@ -180,13 +180,13 @@ START_TEST(test_not_applicable)
     MhoRecord *result = sample_result(2, 1, accuracy);
     sample_key(result, "chip.noise", MHO_F64, 2, noise);
     MhoError error = {0};
-    MhoPoints points;
-    must(mho_points_read(result, &points, &error), &error);
-    ck_assert(mho_points_same(&points, 0, 1, NULL, 0));
+    MhoResultPoints points;
+    must(mho_result_points_read(result, &points, &error), &error);
+    ck_assert(mho_result_points_same(&points, 0, 1, NULL, 0));
     sample_key(result, "chip.time", MHO_F64, 2, other);
-    ck_assert(!mho_points_same(&points, 0, 1, NULL, 0));
-    ck_assert(isnan(mho_points_number(&points, "chip.noise", 0)) && isnan(mho_points_number(&points, "x", 0)));
-    ck_assert_str_eq(mho_points_word(&points, "chip.noise", 0), "");
+    ck_assert(!mho_result_points_same(&points, 0, 1, NULL, 0));
+    ck_assert(isnan(mho_result_points_number(&points, "chip.noise", 0)) && isnan(mho_result_points_number(&points, "x", 0)));
+    ck_assert_str_eq(mho_result_points_word(&points, "chip.noise", 0), "");
     mho_record_destroy(result);
 }
 END_TEST

@@ -236,7 +236,7 @@ END_TEST
 
 typedef struct Sample {
     MhoStudy study;
-    MhoGrid grid;
+    MhoPointList grid;
     MhoPointInfo points[8];
     MhoTrials trials;
 } Sample;
@@ -248,7 +248,7 @@ static void sample_of(Sample *sample, const char *const sets[3], size_t n_points
     must(mho_study_read(NULL, &sample->study, &error), &error);
     for (size_t i = 0; i < 3; i++)
         must(mho_study_set(&sample->study, sets[i], &error), &error);
-    must(mho_grid_create(&sample->study, &sample->grid, &error), &error);
+    must(mho_points_create(&sample->study, &sample->grid, &error), &error);
     ck_assert_uint_eq(sample->grid.n_points, n_points);
     for (uint64_t p = 0; p < n_points; p++) {
         sample->points[p] = (MhoPointInfo){.key = 1000 + p, .n_chips = p == 0 ? 1 : 2};
@@ -279,7 +279,7 @@ static MhoRecord *sample_record(const Sample *sample)
 static void sample_clear(Sample *sample)
 {
     mho_trials_clear(&sample->trials);
-    mho_grid_destroy(&sample->grid);
+    mho_points_destroy(&sample->grid);
     mho_study_destroy(&sample->study);
 }
 
