@@ -187,11 +187,11 @@ static MhoStatus add_moves(size_t n, size_t n_moves, const Path *paths, MhoRecor
 {
     const size_t shape[] = {n, n_moves};
     double *size, *accuracy;
-    MhoStatus status = add_nan(group, "size", 2, shape, point_axes, "bit", "mean bits of a weight after a move", &size,
-                               error);
+    MhoStatus status =
+        add_nan(group, "size", 2, shape, point_axes, "bit", "mean bits of a weight after a move", &size, error);
     if (status == MHO_OK)
-        status = add_nan(group, "validation_accuracy", 2, shape, point_axes, "", "top-1 of validation images after recovery",
-                         &accuracy, error);
+        status = add_nan(group, "validation_accuracy", 2, shape, point_axes, "",
+                         "top-1 of validation images after recovery", &accuracy, error);
     for (size_t p = 0; p < n && status == MHO_OK; p++)
         for (size_t i = 0; i < paths[p].n; i++) {
             size[p * n_moves + i] = paths[p].size[i];
@@ -208,8 +208,8 @@ static MhoStatus add_bits(size_t n, const Path *paths, const Path *first, MhoRec
     MhoStatus status = mho_record_add(group, "layer", MHO_STRING, 1, &first->n_layers, &layer_axes[1], "",
                                       "layers in the order of the graph", first->layers, NULL, error);
     if (status == MHO_OK)
-        status = add_nan(group, "bits", 2, shape, layer_axes, "bit", "bits of a layer's weights at the end", &bits,
-                         error);
+        status =
+            add_nan(group, "bits", 2, shape, layer_axes, "bit", "bits of a layer's weights at the end", &bits, error);
     for (size_t p = 0; p < n && status == MHO_OK; p++) {
         if (paths[p].n_layers != 0 && paths[p].n_layers != first->n_layers)
             return mho_fail(error, MHO_INPUT, "the models of this result have different layers");
@@ -238,8 +238,8 @@ static MhoStatus add_names(const MhoResultPoints *points,
 }
 
 MhoStatus paths_add(const MhoResultPoints *points, const Path *paths,
-                    void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size), MhoRecord *analysis,
-                    MhoError *error)
+                    void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size),
+                    MhoRecord *analysis, MhoError *error)
 {
     const Path *first = NULL;
     MhoRecord *group;

@@ -21,7 +21,7 @@ void path_clear(Path *path);
 
 /* The group "paths" of an analysis: axes point, move and layer. paths (points->n); those without a log are NaN. */
 MhoStatus paths_add(const MhoResultPoints *points, const Path *paths,
-                    void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size), MhoRecord *analysis,
-                    MhoError *error) MHO_CHECKED;
+                    void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size),
+                    MhoRecord *analysis, MhoError *error) MHO_CHECKED;
 
 #endif

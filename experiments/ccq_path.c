@@ -24,7 +24,8 @@ static void name_variant(const MhoResultPoints *points, size_t p, char *text, si
 {
     const bool kept = strcmp(mho_result_points_word(points, keys[KEY_CUMULATIVE], p), "true") == 0;
     double t = mho_result_points_number(points, keys[KEY_TEMPERATURE], p);
-    double first = mho_result_points_number(points, keys[KEY_FIRST], p), last = mho_result_points_number(points, keys[KEY_LAST], p);
+    double first = mho_result_points_number(points, keys[KEY_FIRST], p),
+           last = mho_result_points_number(points, keys[KEY_LAST], p);
     if (strcmp(mho_result_points_word(points, keys[KEY_NAME], p), "uniform") == 0)
         snprintf(text, size, "%s", versus[0]);
     else if (strcmp(mho_result_points_word(points, keys[KEY_COMPETITION], p), "size") == 0)

@@ -1,4 +1,5 @@
-/* experiment_main.c - what every experiment's program does: its study as a sweep, then the analysis that answers its question. */
+/* experiment_main.c - what every experiment's program does: its study as a sweep, then the analysis that answers its
+ * question. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

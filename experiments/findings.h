@@ -12,7 +12,6 @@ MhoStatus findings_compare(const MhoRecord *result, const MhoComparison *compari
 
 /* A headline, the result's table in words and what more (NULL: nothing) adds; the caller frees it. NULL: out of
  * memory. */
-char *findings_print(const MhoRecord *result, const char *headline,
-                     void (*more)(const MhoRecord *analysis, FILE *out));
+char *findings_print(const MhoRecord *result, const char *headline, void (*more)(const MhoRecord *analysis, FILE *out));
 
 #endif

@@ -35,12 +35,8 @@ static void name_variant(const MhoResultPoints *points, size_t p, char *text, si
 
 static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError *error)
 {
-    const MhoComparison comparison = {.keys = keys,
-                                      .n_keys = N_KINDS,
-                                      .over = "seed",
-                                      .variant = name_variant,
-                                      .versus = versus,
-                                      .n_versus = 1};
+    const MhoComparison comparison = {
+        .keys = keys, .n_keys = N_KINDS, .over = "seed", .variant = name_variant, .versus = versus, .n_versus = 1};
     return findings_compare(result, &comparison, analysis, error);
 }
 
@@ -134,7 +130,8 @@ static void print_borne(const Rows *rows, double reference, FILE *out)
 static void print_more(const MhoRecord *analysis, FILE *out)
 {
     const MhoArray *variant = mho_record_array(analysis, "variant");
-    Rows rows = {.variant = column(analysis, "variant", MHO_STRING), .draw = column(analysis, "noise.draw", MHO_STRING),
+    Rows rows = {.variant = column(analysis, "variant", MHO_STRING),
+                 .draw = column(analysis, "noise.draw", MHO_STRING),
                  .mean = column(analysis, "accuracy_mean", MHO_F64)};
     double reference = NAN;
     for (size_t k = 0; k < N_KINDS; k++)

@@ -107,8 +107,7 @@ static void describe_cell(FILE *out, const Columns *at, const char *cell)
     if (!isnan(bits))
         fprintf(out, "             %g ADC bits are enough to stay within half a point of that\n", bits);
     if (!isnan(noise))
-        fprintf(out,
-                "             noise up to %g times the cell's own stays within half a point of the ideal cell\n",
+        fprintf(out, "             noise up to %g times the cell's own stays within half a point of the ideal cell\n",
                 noise);
     else
         fprintf(out, "             no noise level of this sweep stays within half a point of the ideal cell\n");

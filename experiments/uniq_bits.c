@@ -11,8 +11,7 @@
 #include "experiments/findings.h"
 
 static const char bits_key[] = "quant.weight.bits";
-static const char *const keys[] = {"quant.weight.name", "train.gradual.noise", "train.gradual.layers",
-                                   "train.stages"};
+static const char *const keys[] = {"quant.weight.name", "train.gradual.noise", "train.gradual.layers", "train.stages"};
 static const char *const versus[] = {"even steps", "k-means", "quantiles, straight"};
 static const double near_best = 0.005; /* half a point of accuracy counts as no loss */
 
@@ -27,7 +26,7 @@ static void name_variant(const MhoResultPoints *points, size_t p, char *text, si
         label = versus[2];
     else if (strcmp(name, "uniq") == 0)
         label = mho_result_points_number(points, keys[2], p) == 0.0 ? "quantiles, noise in all layers at once"
-                                                             : "quantiles, noise layer by layer (UNIQ)";
+                                                                    : "quantiles, noise layer by layer (UNIQ)";
     snprintf(text, size, "%s", label);
 }
 

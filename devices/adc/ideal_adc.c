@@ -32,12 +32,13 @@ static uint64_t ideal_convert(const void *params, const float *state, bool is_si
 
 extern const MhoAdcModel mho_adc_ideal;
 const MhoAdcModel mho_adc_ideal = {
-    .descriptor = {
-        .name = "ideal",
-        .summary = "rounds to the nearest code and never clips",
-        .reference = "by definition: code = round(y / LSB)",
-        .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-    },
+    .descriptor =
+        {
+            .name = "ideal",
+            .summary = "rounds to the nearest code and never clips",
+            .reference = "by definition: code = round(y / LSB)",
+            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
+        },
     .bits = ideal_bits,
     .codes = ideal_codes,
     .convert = ideal_convert,

@@ -60,15 +60,16 @@ static const MhoParam uniform_params[] = {
 
 extern const MhoAdcModel mho_adc_uniform;
 const MhoAdcModel mho_adc_uniform = {
-    .descriptor = {
-        .name = "uniform",
-        .summary = "equal steps, clipping at both ends of the range",
-        .reference = "Bennett, Bell Syst. Tech. J. 27 (1948) 446; IEEE Std 1241-2010 (mid-tread)",
-        .params_size = sizeof(UniformParams),
-        .params = uniform_params,
-        .n_params = sizeof uniform_params / sizeof *uniform_params,
-        .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-    },
+    .descriptor =
+        {
+            .name = "uniform",
+            .summary = "equal steps, clipping at both ends of the range",
+            .reference = "Bennett, Bell Syst. Tech. J. 27 (1948) 446; IEEE Std 1241-2010 (mid-tread)",
+            .params_size = sizeof(UniformParams),
+            .params = uniform_params,
+            .n_params = sizeof uniform_params / sizeof *uniform_params,
+            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
+        },
     .bits = uniform_bits,
     .set_bits = uniform_set_bits,
     .codes = uniform_codes,

@@ -17,15 +17,15 @@ enum { MHO_CELL_MAX_STATE = 4 };
 /* One tile's devices. The chip owns the arrays; a model fills g and state once, in program(). */
 typedef struct MhoCells {
     size_t n;
-    const float *g_target;             /* (n) asked for, 0..1 */
-    float *g;                          /* (n) as programmed, at t = 0 */
-    float *state[MHO_CELL_MAX_STATE];  /* (n) each: what a device keeps for life, e.g. its drift exponent */
+    const float *g_target;            /* (n) asked for, 0..1 */
+    float *g;                         /* (n) as programmed, at t = 0 */
+    float *state[MHO_CELL_MAX_STATE]; /* (n) each: what a device keeps for life, e.g. its drift exponent */
 } MhoCells;
 
 /* When and how warm the devices are read. */
 typedef struct MhoCondition {
-    double t;            /* s since programming ended, >= 0 */
-    double temperature;  /* K */
+    double t;           /* s since programming ended, >= 0 */
+    double temperature; /* K */
 } MhoCondition;
 
 /* Whether one read's noise is a fixed error of the device, fresh at every read, or cut at t_observe into both. */
@@ -42,16 +42,16 @@ typedef struct MhoBand {
  * row_*: noise of the row's shared input branch, drawn once per row and read, entering every column as x + e; variance
  * of e = row_linear x + row_square x^2. */
 typedef struct MhoReadNoise {
-    float *linear;  /* (n) shot noise */
-    float *square;  /* (n) flicker, 1/f */
+    float *linear; /* (n) shot noise */
+    float *square; /* (n) flicker, 1/f */
     double row_linear, row_square;
 } MhoReadNoise;
 
 typedef struct MhoCellModel {
-    MhoDescriptor descriptor;  /* name, reference, parameter table: first in every descriptor */
+    MhoDescriptor descriptor; /* name, reference, parameter table: first in every descriptor */
     size_t n_state;
     MhoReadMode default_read;
-    bool ohmic;      /* current proportional to voltage: takes bipolar inputs */
+    bool ohmic;               /* current proportional to voltage: takes bipolar inputs */
     const char *noise_scales; /* what chip.noise multiplies where the law is not Gaussian; "" otherwise */
 
     /* Smallest conductance the cell can be programmed to (units of g_max) for a target of 0. NULL: 0. */

@@ -18,12 +18,13 @@ static void ideal_program(const void *params, MhoCells *cells, MhoStream stream)
 
 extern const MhoCellModel mho_cell_ideal;
 const MhoCellModel mho_cell_ideal = {
-    .descriptor = {
-        .name = "ideal",
-        .summary = "a cell without error, drift or noise",
-        .reference = "by definition: g = g_target",
-        .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-    },
+    .descriptor =
+        {
+            .name = "ideal",
+            .summary = "a cell without error, drift or noise",
+            .reference = "by definition: g = g_target",
+            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
+        },
     .default_read = MHO_READ_PER_READ,
     .ohmic = true,
     .noise_scales = "",

@@ -91,8 +91,10 @@ static void nor_read_noise(const void *params, const MhoCells *cells, MhoConditi
     noise->row_square = p->mirror ? flicker : 0.0;
 }
 
-#define NOR(key, type, value, min, max, unit, help)                                                                    \
-    {#key, type, offsetof(NorParams, key), value, min, max, unit, help, NULL, NULL}
+#define NOR(key, type, value, min, max, unit, help)                                   \
+    {                                                                                 \
+#key, type, offsetof(NorParams, key), value, min, max, unit, help, NULL, NULL \
+    }
 
 /* Published: w_min, from "nearly three decades" of tuning range (abstract of arXiv:1410.4781, 180 nm); sigma_tune,
  * from "better than 1 %" (abstract of Guo et al.), read here as one standard deviation. All others are starting values
@@ -114,17 +116,19 @@ static const MhoParam nor_params[] = {
 
 extern const MhoCellModel mho_cell_nor_flash;
 const MhoCellModel mho_cell_nor_flash = {
-    .descriptor = {
-        .name = "nor_flash",
-        .summary = "floating-gate NOR flash in subthreshold: tuning error, shot and flicker noise, temperature",
-        .reference = "textbook subthreshold law; sigma_tune: Guo et al., CICC 2017 (arXiv:1611.03379); w_min: "
-                     "arXiv:1410.4781; noise of both branches: Klachko et al., IJCNN 2019 (arXiv:1904.01705); other "
-                     "values are starting points chosen here, not measurements",
-        .params_size = sizeof(NorParams),
-        .params = nor_params,
-        .n_params = sizeof nor_params / sizeof *nor_params,
-        .ignores = MHO_IGNORES_TIME,
-    },
+    .descriptor =
+        {
+            .name = "nor_flash",
+            .summary = "floating-gate NOR flash in subthreshold: tuning error, shot and flicker noise, temperature",
+            .reference =
+                "textbook subthreshold law; sigma_tune: Guo et al., CICC 2017 (arXiv:1611.03379); w_min: "
+                "arXiv:1410.4781; noise of both branches: Klachko et al., IJCNN 2019 (arXiv:1904.01705); other "
+                "values are starting points chosen here, not measurements",
+            .params_size = sizeof(NorParams),
+            .params = nor_params,
+            .n_params = sizeof nor_params / sizeof *nor_params,
+            .ignores = MHO_IGNORES_TIME,
+        },
     .default_read = MHO_READ_PER_READ,
     .ohmic = false,
     .noise_scales = "the logarithm of the tuning error: the median current stays at its target",

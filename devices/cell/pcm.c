@@ -91,8 +91,10 @@ static void pcm_read_noise(const void *params, const MhoCells *cells, MhoConditi
     }
 }
 
-#define PCM(key, value, min, max, unit, help)                                                                          \
-    {#key, MHO_REAL, offsetof(PcmParams, key), value, min, max, unit, help, NULL, NULL}
+#define PCM(key, value, min, max, unit, help)                                             \
+    {                                                                                     \
+#key, MHO_REAL, offsetof(PcmParams, key), value, min, max, unit, help, NULL, NULL \
+    }
 
 static const MhoParam pcm_params[] = {
     PCM(prog_scale, 1.0, 0.0, 10.0, "", "multiplies the programming error"),
@@ -103,15 +105,16 @@ static const MhoParam pcm_params[] = {
 
 extern const MhoCellModel mho_cell_pcm;
 const MhoCellModel mho_cell_pcm = {
-    .descriptor = {
-        .name = "pcm",
-        .summary = "phase-change memory with programming error, drift and 1/f read noise",
-        .reference = "Joshi et al., Nat. Commun. 11 (2020) 2473; Nandakumar et al., ICECS 2019",
-        .params_size = sizeof(PcmParams),
-        .params = pcm_params,
-        .n_params = sizeof pcm_params / sizeof *pcm_params,
-        .ignores = MHO_IGNORES_TEMPERATURE,
-    },
+    .descriptor =
+        {
+            .name = "pcm",
+            .summary = "phase-change memory with programming error, drift and 1/f read noise",
+            .reference = "Joshi et al., Nat. Commun. 11 (2020) 2473; Nandakumar et al., ICECS 2019",
+            .params_size = sizeof(PcmParams),
+            .params = pcm_params,
+            .n_params = sizeof pcm_params / sizeof *pcm_params,
+            .ignores = MHO_IGNORES_TEMPERATURE,
+        },
     .n_state = PCM_N_STATE,
     .default_read = MHO_READ_FROZEN,
     .ohmic = true,

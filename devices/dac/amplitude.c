@@ -61,15 +61,16 @@ static const MhoParam amplitude_params[] = {
 
 extern const MhoDacModel mho_dac_amplitude;
 const MhoDacModel mho_dac_amplitude = {
-    .descriptor = {
-        .name = "amplitude",
-        .summary = "one analog level per input code, one slice",
-        .reference = "Xiao et al., Appl. Phys. Rev. 7 (2020) 031301",
-        .params_size = sizeof(AmplitudeParams),
-        .params = amplitude_params,
-        .n_params = sizeof amplitude_params / sizeof *amplitude_params,
-        .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-    },
+    .descriptor =
+        {
+            .name = "amplitude",
+            .summary = "one analog level per input code, one slice",
+            .reference = "Xiao et al., Appl. Phys. Rev. 7 (2020) 031301",
+            .params_size = sizeof(AmplitudeParams),
+            .params = amplitude_params,
+            .n_params = sizeof amplitude_params / sizeof *amplitude_params,
+            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
+        },
     .plan = amplitude_plan,
     .slice = amplitude_slice,
     .bipolar = amplitude_bipolar,

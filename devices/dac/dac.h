@@ -14,9 +14,9 @@ enum { MHO_DAC_MAX_SLICES = 8 };
 
 /* How n_input + 1 codes are cut into slices. */
 typedef struct MhoDacSlices {
-    int n;                           /* number of slices */
-    int full[MHO_DAC_MAX_SLICES];    /* largest slice code: full input */
-    int weight[MHO_DAC_MAX_SLICES];  /* digital weight of a slice's result */
+    int n;                          /* number of slices */
+    int full[MHO_DAC_MAX_SLICES];   /* largest slice code: full input */
+    int weight[MHO_DAC_MAX_SLICES]; /* digital weight of a slice's result */
 } MhoDacSlices;
 
 typedef struct MhoDacModel {

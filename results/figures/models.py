@@ -11,7 +11,7 @@ from figures.drawing import COLOURS, COLUMN, finish, plt
 HISTORIES = ("train/history", "history")
 # What is drawn below each other: label, what an array's name holds, factor, and whether decades suit it.
 PARTS = (("accuracy (%)", ("accuracy",), 100, False), ("loss", ("loss",), 1, False),
-         ("rate, norm", ("rate", "gradient_norm"), 1, True))
+         ("rate, norm", ("learning_rate", "gradient_norm"), 1, True))
 
 
 def history_curves(history):
@@ -29,7 +29,7 @@ def history_curves(history):
 def series_name(name):
     """train_loss and train_accuracy are one series: the images that they were measured on."""
     words = [word for word in name.split("_") if word not in ("loss", "accuracy")]
-    return {"": "train", "held": "validation", "rate": "learning rate"}.get(" ".join(words), " ".join(words))
+    return {"": "train", "held": "validation", "learning_rate": "learning rate"}.get(" ".join(words), " ".join(words))
 
 
 def shown_stages(stages):

@@ -2,8 +2,8 @@
  *
  * Targets of size and bit operations: moves go on until the net is at or below both. An accuracy budget and a limit of
  * moves end it early: a recovered net that lost more than the budget is undone, the net before it is the result; where
- * targets are not met then, a warning and the attribute "reached" say so. A target below what the last bit_widths give is
- * refused before the first move. Recovery has a hybrid rate: a plateau, a restart up, and a cosine down again.
+ * targets are not met then, a warning and the attribute "reached" say so. A target below what the last bit_widths give
+ * is refused before the first move. Recovery has a hybrid rate: a plateau, a restart up, and a cosine down again.
  * Source: Khan et al., DAC 2020, and its published code.
  */
 #include <math.h>
@@ -233,8 +233,8 @@ static bool anyone_awake(const MhoAllocationStage *c)
 }
 
 /* The next move from this net, or the end. */
-static MhoStatus go_on(MhoAllocationStage *c, const MhoNet *net, double accuracy, MhoNet **next, char name[MHO_NAME_MAX],
-                       bool *done, MhoError *error)
+static MhoStatus go_on(MhoAllocationStage *c, const MhoNet *net, double accuracy, MhoNet **next,
+                       char name[MHO_NAME_MAX], bool *done, MhoError *error)
 {
     const MhoAllocateParams *params = c->input.params;
     double size, bops;
@@ -287,8 +287,8 @@ static MhoStatus begin(void *context, const MhoNet *net, MhoNet **first, MhoErro
     return c->adc_bit_widths.n > 0 ? mho_candidates_first_net(c, net, first, error) : MHO_OK;
 }
 
-static MhoStatus move(void *context, const MhoNet *net, double validation_accuracy, MhoNet **next, char name[MHO_NAME_MAX],
-                      bool *done, MhoError *error)
+static MhoStatus move(void *context, const MhoNet *net, double validation_accuracy, MhoNet **next,
+                      char name[MHO_NAME_MAX], bool *done, MhoError *error)
 {
     MhoAllocationStage *c = context;
     bool undo = false;
@@ -327,7 +327,8 @@ static double rate(const void *context, double epochs)
 
     if (kicked < 0.0 || kicked >= params->restart_epochs)
         return params->learning_rate_low;
-    return params->learning_rate_low + (params->learning_rate_high - params->learning_rate_low) * mho_schedule_half_cosine(kicked / params->restart_epochs);
+    return params->learning_rate_low + (params->learning_rate_high - params->learning_rate_low) *
+                                           mho_schedule_half_cosine(kicked / params->restart_epochs);
 }
 
 /* The stage -------------------------------------------------------------------------------------------------------- */
@@ -381,7 +382,8 @@ MhoStatus mho_allocation_create(const MhoAllocateInput *input, MhoAllocation *al
     c->probe_set.n = (size_t)input->params->trial_images;
     status = mho_bit_widths_parse("allocate.bit_widths", input->params->bit_widths, &c->bit_widths, error);
     if (status == MHO_OK)
-        status = mho_bit_widths_parse("allocate.adc_bit_widths", input->params->adc_bit_widths, &c->adc_bit_widths, error);
+        status =
+            mho_bit_widths_parse("allocate.adc_bit_widths", input->params->adc_bit_widths, &c->adc_bit_widths, error);
     *allocation = (MhoAllocation){.context = c,
                                   .chip = mho_allocate_recovers_on_chip(input->params),
                                   .begin = begin,

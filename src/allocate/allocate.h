@@ -1,7 +1,7 @@
 /* allocate.h - bits of layers by competition: allocators, and the stage "allocate" of the stages of training.
  *
- * A competitor is a layer that can go one bit width down: its weights and the activations behind it together, or (on a chip)
- * its converters. allocate.c knows costs, budgets, feedback and the log; an allocator only says who moves next.
+ * A competitor is a layer that can go one bit width down: its weights and the activations behind it together, or (on a
+ * chip) its converters. allocate.c knows costs, budgets, feedback and the log; an allocator only says who moves next.
  */
 #ifndef MHO_ALLOCATE_ALLOCATE_H
 #define MHO_ALLOCATE_ALLOCATE_H
@@ -21,18 +21,19 @@ typedef enum MhoRecovery {
 
 /* The keys "allocate.*" that all allocators share; table in mho_allocate_descriptor. */
 typedef struct MhoAllocateParams {
-    char name[MHO_TEXT_MAX];      /* allocator */
+    char name[MHO_TEXT_MAX];           /* allocator */
     char bit_widths[MHO_TEXT_MAX];     /* "8 6 4 3 2": bits of weights and activations, falling */
     char adc_bit_widths[MHO_TEXT_MAX]; /* bits of converters, falling; "": they do not compete */
-    double size, bops, accuracy; /* budgets, 0: none: mean bits of a weight; MBOPs an image; points of validation accuracy
-                                  * below the first net's */
-    int moves;                   /* at most; 0: no limit */
-    int feedback, recovery;      /* MhoFeedback, MhoRecovery */
-    int trial_images, trial_chips; /* validation images of a probe; chips of a probe on the chip */
-    double recovery_share;              /* recovery ends at this share of the accuracy before the move */
-    int recovery_epochs;           /* at most */
-    double learning_rate_low, learning_rate_high;    /* hybrid rate: plateau_epochs at low, a restart to high and a cosine down, low again */
-    int plateau_epochs, restart_epochs;             /* epochs before the restart; epochs of the cosine */
+    double size, bops, accuracy;       /* budgets, 0: none: mean bits of a weight; MBOPs an image; points of validation
+                                        * accuracy       below the first net's */
+    int moves;                         /* at most; 0: no limit */
+    int feedback, recovery;            /* MhoFeedback, MhoRecovery */
+    int trial_images, trial_chips;     /* validation images of a probe; chips of a probe on the chip */
+    double recovery_share;             /* recovery ends at this share of the accuracy before the move */
+    int recovery_epochs;               /* at most */
+    double learning_rate_low,
+        learning_rate_high; /* hybrid rate: plateau_epochs at low, a restart to high and a cosine down, low again */
+    int plateau_epochs, restart_epochs; /* epochs before the restart; epochs of the cosine */
 } MhoAllocateParams;
 
 extern const MhoDescriptor mho_allocate_descriptor;
@@ -71,9 +72,9 @@ typedef struct MhoAllocator {
 extern const MhoRegistry mho_allocator_registry; /* ccq uniform */
 
 /* The stage "allocate" over an allocator: fills *allocation, whose context is freed by mho_allocation_destroy.
- * Everything is borrowed while it lives. validation: images that probes read, of the training set only. calibration: images
- * that set ranges of a probe's converters where recoveries are not on the chip. chip: for feedback = chip; NULL: none.
- * USAGE when no budget is set or none can be reached. */
+ * Everything is borrowed while it lives. validation: images that probes read, of the training set only. calibration:
+ * images that set ranges of a probe's converters where recoveries are not on the chip. chip: for feedback = chip; NULL:
+ * none. USAGE when no budget is set or none can be reached. */
 typedef struct MhoAllocateInput {
     const MhoAllocateParams *params;
     const MhoAllocator *allocator;

@@ -12,7 +12,8 @@ typedef struct MhoBitWidths {
 } MhoBitWidths;
 
 /* "8 6 4 3 2" -> bit_widths; "": none. USAGE names key and word. */
-MhoStatus mho_bit_widths_parse(const char *key, const char *text, MhoBitWidths *bit_widths, MhoError *error) MHO_CHECKED;
+MhoStatus mho_bit_widths_parse(const char *key, const char *text, MhoBitWidths *bit_widths,
+                               MhoError *error) MHO_CHECKED;
 int mho_bit_widths_below(const MhoBitWidths *bit_widths, int bits); /* 0: none */
 
 /* One move: a row of the log. */
@@ -20,8 +21,8 @@ typedef struct MhoMove {
     char winner[MHO_NAME_MAX];
     int converter, bits_from, bits_to;
     double size, bops;           /* of the net after it: mean bits of a weight; MBOPs of an image */
-    double before, probe, after; /* accuracies: validation before; on the probe images just after the move; validation after
-                                  * recovery, NaN until then */
+    double before, probe, after; /* accuracies: validation before; on the probe images just after the move; validation
+                                  * after recovery, NaN until then */
     int epochs, undone;          /* of recovery; the move was taken back */
     double *feedback, *share;    /* (competitors) */
     unsigned char *awake;        /* (competitors) */
@@ -31,10 +32,10 @@ typedef struct MhoMove {
 typedef struct MhoAllocationStage {
     MhoAllocateInput input;
     MhoBitWidths bit_widths, adc_bit_widths;
-    MhoDataset probe_set;       /* first trial_images of held; borrowed images */
-    size_t n;                   /* competitors; 0 until the first net is seen */
+    MhoDataset probe_set;      /* first trial_images of held; borrowed images */
+    size_t n;                  /* competitors; 0 until the first net is seen */
     MhoCandidate *competitors; /* (n) of the net at hand */
-    double *state;              /* (n, allocator's n_state) */
+    double *state;             /* (n, allocator's n_state) */
     MhoMove *moves;
     size_t n_moves, capacity;
     double start_accuracy, start_size, start_bops;
@@ -52,12 +53,15 @@ MhoStatus mho_candidates_cost(const MhoNet *net, double *size, double *bops, Mho
 MhoStatus mho_candidates_fill(MhoAllocationStage *c, const MhoNet *net, MhoError *error) MHO_CHECKED;
 /* The net with competitor m one bit width lower, nothing trained. */
 MhoStatus mho_candidates_lower(const MhoAllocationStage *c, const MhoNet *net, size_t m, MhoNet **made,
-                            MhoError *error) MHO_CHECKED;
+                               MhoError *error) MHO_CHECKED;
 /* The net with the weights at the bottom; with converters at their first bit width where they have no bits. */
-MhoStatus mho_candidates_lowest_net(const MhoAllocationStage *c, const MhoNet *net, MhoNet **made, MhoError *error) MHO_CHECKED;
-MhoStatus mho_candidates_first_net(const MhoAllocationStage *c, const MhoNet *net, MhoNet **made, MhoError *error) MHO_CHECKED;
+MhoStatus mho_candidates_lowest_net(const MhoAllocationStage *c, const MhoNet *net, MhoNet **made,
+                                    MhoError *error) MHO_CHECKED;
+MhoStatus mho_candidates_first_net(const MhoAllocationStage *c, const MhoNet *net, MhoNet **made,
+                                   MhoError *error) MHO_CHECKED;
 /* Accuracy on the probe images, of codes or of chips as allocate.feedback says. STOPPED on a stop request. */
-MhoStatus mho_candidates_accuracy(const MhoAllocationStage *c, MhoNet *net, double *accuracy, MhoError *error) MHO_CHECKED;
+MhoStatus mho_candidates_accuracy(const MhoAllocationStage *c, MhoNet *net, double *accuracy,
+                                  MhoError *error) MHO_CHECKED;
 
 /* moves.c */
 

@@ -33,8 +33,8 @@ MhoStatus mho_bit_widths_parse(const char *key, const char *text, MhoBitWidths *
             return mho_fail(error, MHO_USAGE, "%s: '%s' is no number of bits from 1 to %d, as in \"8 6 4 3 2\"", key,
                             word, MOST_BITS);
         if (bit_widths->n > 0 && bits >= bit_widths->bits[bit_widths->n - 1])
-            return mho_fail(error, MHO_USAGE, "%s: bits fall from bit width to bit width; %d stands behind %d", key, bits,
-                            bit_widths->bits[bit_widths->n - 1]);
+            return mho_fail(error, MHO_USAGE, "%s: bits fall from bit width to bit width; %d stands behind %d", key,
+                            bits, bit_widths->bits[bit_widths->n - 1]);
         if (bit_widths->n == MHO_MAX_BIT_WIDTHS)
             return mho_fail(error, MHO_USAGE, "%s: at most %d bit_widths", key, MHO_MAX_BIT_WIDTHS);
         bit_widths->bits[bit_widths->n++] = bits;
@@ -64,10 +64,11 @@ static MhoStatus check_allocate(const void *block, MhoError *error)
     if (status == MHO_OK && bit_widths.n == 0)
         status = mho_fail(error, MHO_USAGE, "allocate.bit_widths: no bit width; write for instance \"8 6 4 3 2\"");
     if (status == MHO_OK && params->size > 0.0 && params->size < bit_widths.bits[bit_widths.n - 1])
-        status = mho_fail(error, MHO_USAGE,
-                          "allocate.size = %g bit cannot be reached: with allocate.bit_widths = \"%s\" the smallest network "
-                          "has %d bit a weight",
-                          params->size, params->bit_widths, bit_widths.bits[bit_widths.n - 1]);
+        status =
+            mho_fail(error, MHO_USAGE,
+                     "allocate.size = %g bit cannot be reached: with allocate.bit_widths = \"%s\" the smallest network "
+                     "has %d bit a weight",
+                     params->size, params->bit_widths, bit_widths.bits[bit_widths.n - 1]);
     if (status == MHO_OK)
         status = mho_bit_widths_parse("allocate.adc_bit_widths", params->adc_bit_widths, &bit_widths, error);
     if (status == MHO_OK && bit_widths.n > 0 && params->feedback != MHO_FEEDBACK_CHIP)
@@ -75,22 +76,23 @@ static MhoStatus check_allocate(const void *block, MhoError *error)
                           "allocate.adc_bit_widths: converters are seen on a chip only; set allocate.feedback=chip");
     if (status == MHO_OK && params->learning_rate_high < params->learning_rate_low)
         status =
-            mho_fail(error, MHO_USAGE, "allocate.learning_rate_high = %g is below allocate.learning_rate_low = %g; the rate is kicked up",
+            mho_fail(error, MHO_USAGE,
+                     "allocate.learning_rate_high = %g is below allocate.learning_rate_low = %g; the rate is kicked up",
                      params->learning_rate_high, params->learning_rate_low);
     return status;
 }
 
-#define ALLOCATE_REAL(key, value, min, max, unit, help)                                                                \
-    {                                                                                                                  \
-#key, MHO_REAL, offsetof(MhoAllocateParams, key), value, min, max, unit, help, NULL, NULL                      \
+#define ALLOCATE_REAL(key, value, min, max, unit, help)                                           \
+    {                                                                                             \
+#key, MHO_REAL, offsetof(MhoAllocateParams, key), value, min, max, unit, help, NULL, NULL \
     }
-#define ALLOCATE_INT(key, value, min, max, unit, help)                                                                 \
-    {                                                                                                                  \
-#key, MHO_INT, offsetof(MhoAllocateParams, key), value, min, max, unit, help, NULL, NULL                       \
+#define ALLOCATE_INT(key, value, min, max, unit, help)                                           \
+    {                                                                                            \
+#key, MHO_INT, offsetof(MhoAllocateParams, key), value, min, max, unit, help, NULL, NULL \
     }
-#define ALLOCATE_TEXT(key, text, help)                                                                                 \
-    {                                                                                                                  \
-#key, MHO_TEXT, offsetof(MhoAllocateParams, key), 0, 0, 0, "", help, NULL, text                                \
+#define ALLOCATE_TEXT(key, text, help)                                                  \
+    {                                                                                   \
+#key, MHO_TEXT, offsetof(MhoAllocateParams, key), 0, 0, 0, "", help, NULL, text \
     }
 
 static const MhoParam allocate_params[] = {
@@ -100,9 +102,10 @@ static const MhoParam allocate_params[] = {
                   "bits of a layer's converters, falling, from the first on; empty: they do not compete"),
     ALLOCATE_REAL(size, 0, 0, 32, "bit", "target: mean bits of a weight, at most; 0: none"),
     ALLOCATE_REAL(bops, 0, 0, 1e12, "MBOP", "target: bit operations of an image, at most; 0: none"),
-    ALLOCATE_REAL(accuracy, 0, 0, 100, "%",
-                  "points that validation accuracy may fall below the first net's (on a chip: put a stage chip before); "
-                  "a move that costs more is undone and the last; 0: no end"),
+    ALLOCATE_REAL(
+        accuracy, 0, 0, 100, "%",
+        "points that validation accuracy may fall below the first net's (on a chip: put a stage chip before); "
+        "a move that costs more is undone and the last; 0: no end"),
     ALLOCATE_INT(moves, 0, 0, 100000, "", "moves at most; 0: no limit"),
     {"feedback", MHO_CHOICE, offsetof(MhoAllocateParams, feedback), MHO_FEEDBACK_CODES, 0, 1, "",
      "accuracy that layers compete with: of the exact codes, or on the chip of train.chip", "codes chip", NULL},
@@ -115,7 +118,8 @@ static const MhoParam allocate_params[] = {
     ALLOCATE_REAL(recovery_share, 0.995, 0, 1, "", "a recovery ends at this share of the accuracy before the move"),
     ALLOCATE_INT(recovery_epochs, 3, 1, 100000, "epochs", "of a recovery, at most"),
     ALLOCATE_REAL(learning_rate_low, 0.005, 0, 100, "", "learning rate of a recovery outside the restart"),
-    ALLOCATE_REAL(learning_rate_high, 0.02, 0, 100, "", "learning rate at the start of the restart, down to learning_rate_low as a cosine"),
+    ALLOCATE_REAL(learning_rate_high, 0.02, 0, 100, "",
+                  "learning rate at the start of the restart, down to learning_rate_low as a cosine"),
     ALLOCATE_INT(plateau_epochs, 1, 0, 100000, "epochs", "of a recovery before the restart; published for ImageNet: 5"),
     ALLOCATE_INT(restart_epochs, 2, 0, 100000, "epochs", "length of the restart; published for ImageNet: 10"),
 };

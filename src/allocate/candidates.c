@@ -4,8 +4,8 @@
  *   weights     cost = bits of all weights
  *   converters  cost = conversions of an image 2^bits: a constant energy per conversion step (Walden, IEEE J. Sel.
  *               Areas Commun. 17 (1999) 539), so one bit doubles it
- * A saving is a share of the cost of all competitors of its kind. A layer's activations come down to the bit width of its
- * weights where they have more bits.
+ * A saving is a share of the cost of all competitors of its kind. A layer's activations come down to the bit width of
+ * its weights where they have more bits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,9 +62,11 @@ static MhoStatus open_competitors(MhoAllocationStage *c, size_t n, MhoError *err
     return c->competitors && c->state ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for %zu competitors", n);
 }
 
-static void fill_one(MhoCandidate *competitor, const MhoNode *layer, bool converter, int bits, const MhoBitWidths *bit_widths)
+static void fill_one(MhoCandidate *competitor, const MhoNode *layer, bool converter, int bits,
+                     const MhoBitWidths *bit_widths)
 {
-    *competitor = (MhoCandidate){.converter = converter, .bits = bits, .next_bits = mho_bit_widths_below(bit_widths, bits)};
+    *competitor =
+        (MhoCandidate){.converter = converter, .bits = bits, .next_bits = mho_bit_widths_below(bit_widths, bits)};
     snprintf(competitor->name, sizeof competitor->name, "%s", layer->name);
 }
 
@@ -81,8 +83,8 @@ static double steps(int bits)
     return (double)((uint64_t)1 << bits);
 }
 
-static MhoStatus fill_converters(const MhoAllocationStage *c, const MhoNet *net, const MhoBitUnit *units, size_t n_units,
-                                 MhoCandidate *competitors, MhoError *error)
+static MhoStatus fill_converters(const MhoAllocationStage *c, const MhoNet *net, const MhoBitUnit *units,
+                                 size_t n_units, MhoCandidate *competitors, MhoError *error)
 {
     double *conversions = calloc(n_units, sizeof *conversions), total = 0.0;
     MhoStatus status = MHO_OK;

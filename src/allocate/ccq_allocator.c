@@ -1,4 +1,5 @@
-/* ccq_allocator.c - layers compete for who goes down next: accuracy of a trial move as reward, mixed with the size it saves.
+/* ccq_allocator.c - layers compete for who goes down next: accuracy of a trial move as reward, mixed with the size it
+ * saves.
  *
  *   hedge  alpha_m = exp(T acc_m) for every awake layer m, p = alpha / sum(alpha)
  *   exp3   p = (1 - g) alpha / sum(alpha) + g / M; draw m by p, ask it, alpha_m *= exp(T g acc_m / (p_m M)); again
@@ -100,8 +101,8 @@ static MhoStatus compete_hedge(const CcqParams *params, const MhoCandidate *comp
 
 /* p (n) is scratch. Draws are numbered from 1: draw 0 is the winner's. */
 static MhoStatus compete_exp3(const CcqParams *params, const MhoCandidate *competitors, size_t n,
-                              const MhoTrialMove *probe, MhoStream stream, double *log_alpha, double *feedback, double *p,
-                              MhoError *error)
+                              const MhoTrialMove *probe, MhoStream stream, double *log_alpha, double *feedback,
+                              double *p, MhoError *error)
 {
     const size_t awake = count_awake(competitors, n);
     const size_t rounds = params->rounds > 0 ? (size_t)params->rounds : awake;
@@ -160,13 +161,13 @@ static MhoStatus ccq_choose(const void *block, const MhoCandidate *competitors, 
     return MHO_OK;
 }
 
-#define CCQ_REAL(key, value, min, max, help)                                                                           \
-    {                                                                                                                  \
-#key, MHO_REAL, offsetof(CcqParams, key), value, min, max, "", help, NULL, NULL                                \
+#define CCQ_REAL(key, value, min, max, help)                                            \
+    {                                                                                   \
+#key, MHO_REAL, offsetof(CcqParams, key), value, min, max, "", help, NULL, NULL \
     }
-#define CCQ_BOOL(key, help)                                                                                            \
-    {                                                                                                                  \
-#key, MHO_BOOL, offsetof(CcqParams, key), 0, 0, 1, "", help, NULL, NULL                                        \
+#define CCQ_BOOL(key, help)                                                     \
+    {                                                                           \
+#key, MHO_BOOL, offsetof(CcqParams, key), 0, 0, 1, "", help, NULL, NULL \
     }
 
 static const MhoParam ccq_params[] = {

@@ -1,4 +1,5 @@
-/* uniform_allocator.c - the baseline without competition: all go down together, bit width by bit width, first layers first.
+/* uniform_allocator.c - the baseline without competition: all go down together, bit width by bit width, first layers
+ * first.
  *
  * The next is the one that went down least often, the first of several. So every layer is at one of two neighbouring
  * bit_widths at any time, and a budget is met to a layer. This order is ours. No question is asked, nothing is drawn.
@@ -7,9 +8,9 @@
 
 #include "allocate/allocate.h"
 
-static MhoStatus uniform_choose(const void *params, const MhoCandidate *competitors, size_t n, const MhoTrialMove *probe,
-                                MhoStream stream, int move, double progress, double *n_moves, double *feedback,
-                                double *share, size_t *winner, MhoError *error)
+static MhoStatus uniform_choose(const void *params, const MhoCandidate *competitors, size_t n,
+                                const MhoTrialMove *probe, MhoStream stream, int move, double progress, double *n_moves,
+                                double *feedback, double *share, size_t *winner, MhoError *error)
 {
     size_t next = n;
 

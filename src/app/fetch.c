@@ -403,8 +403,8 @@ static void look_at_present(Fetch *fetch)
     }
 }
 
-MhoStatus mho_dataset_fetch(const MhoDatasetDescriptor *model, const char *data_folder, const char *from, const MhoLog *log,
-                            MhoError *error)
+MhoStatus mho_dataset_fetch(const MhoDatasetDescriptor *model, const char *data_folder, const char *from,
+                            const MhoLog *log, MhoError *error)
 {
     Fetch fetch = {.model = model, .from = from, .log = log};
     if (model->n_files > MAX_FILES)

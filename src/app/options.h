@@ -10,10 +10,20 @@ enum { MHO_MAX_SETS = 128, MHO_MAX_ARGUMENTS = 4096 };
 
 /* Which options a command takes. */
 typedef enum MhoOptionBit {
-    MHO_OPTION_SET = 1 << 0, MHO_OPTION_OUTPUT = 1 << 1, MHO_OPTION_DATA = 1 << 2, MHO_OPTION_THREADS = 1 << 3,
-    MHO_OPTION_CPU = 1 << 4, MHO_OPTION_SHARD = 1 << 5, MHO_OPTION_RETRAIN = 1 << 6, MHO_OPTION_RESUME = 1 << 7,
-    MHO_OPTION_LAYERS = 1 << 8, MHO_OPTION_TRACE = 1 << 9, MHO_OPTION_FROM = 1 << 10, MHO_OPTION_QUIET = 1 << 11,
-    MHO_OPTION_CHECK = 1 << 12, MHO_OPTION_BATCH = 1 << 13
+    MHO_OPTION_SET = 1 << 0,
+    MHO_OPTION_OUTPUT = 1 << 1,
+    MHO_OPTION_DATA = 1 << 2,
+    MHO_OPTION_THREADS = 1 << 3,
+    MHO_OPTION_CPU = 1 << 4,
+    MHO_OPTION_SHARD = 1 << 5,
+    MHO_OPTION_RETRAIN = 1 << 6,
+    MHO_OPTION_RESUME = 1 << 7,
+    MHO_OPTION_LAYERS = 1 << 8,
+    MHO_OPTION_TRACE = 1 << 9,
+    MHO_OPTION_FROM = 1 << 10,
+    MHO_OPTION_QUIET = 1 << 11,
+    MHO_OPTION_CHECK = 1 << 12,
+    MHO_OPTION_BATCH = 1 << 13
 } MhoOptionBit;
 
 enum {
@@ -24,7 +34,7 @@ enum {
 typedef struct MhoOptions {
     const char *sets[MHO_MAX_SETS]; /* "key=value", in order */
     size_t n_sets;
-    const char **arguments;         /* what is no option, in order */
+    const char **arguments; /* what is no option, in order */
     size_t n_arguments;
     const char *output, *data, *cpu, *from;
     int shard, n_shards, threads, trace, batch;

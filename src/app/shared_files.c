@@ -34,8 +34,10 @@ MhoStatus mho_shared_file(const char *folder, const char *name, char *path, size
         if (n > 0 && (size_t)n < size && access(path, R_OK) == 0)
             return MHO_OK;
     }
-    return mho_fail(error, MHO_INPUT, "%s/%s is neither above this program nor in share/mho: install mho again, or set "
-                    "MHO_SHARED to the folder that holds %s", folder, name, folder);
+    return mho_fail(error, MHO_INPUT,
+                    "%s/%s is neither above this program nor in share/mho: install mho again, or set "
+                    "MHO_SHARED to the folder that holds %s",
+                    folder, name, folder);
 }
 
 /* Debian's Python has the packages; another python3 earlier on PATH may not. */
@@ -68,7 +70,8 @@ MhoStatus mho_plot_file(const char *file, const char *stem, MhoError *error)
     while (waitpid(child, &code, 0) < 0 && errno == EINTR)
         continue;
     if (WIFEXITED(code) && WEXITSTATUS(code) == 127)
-        return mho_fail(error, MHO_FAILED, "plotting needs Python 3 with h5py and matplotlib: apt-get install "
+        return mho_fail(error, MHO_FAILED,
+                        "plotting needs Python 3 with h5py and matplotlib: apt-get install "
                         "python3-h5py python3-matplotlib");
     if (!WIFEXITED(code) || WEXITSTATUS(code) != 0)
         return mho_fail(error, MHO_FAILED, "plot.py could not draw %s; its message is above", file);

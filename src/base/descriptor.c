@@ -31,16 +31,10 @@ void mho_params_default(const MhoParam *params, size_t n, void *block)
         int whole = param->type == MHO_INT || param->type == MHO_CHOICE ? (int)param->value : 0;
         bool flag = param->value != 0.0;
         switch (param->type) {
-        case MHO_REAL:
-            memcpy(member, &param->value, sizeof param->value);
-            break;
+        case MHO_REAL: memcpy(member, &param->value, sizeof param->value); break;
         case MHO_INT:
-        case MHO_CHOICE:
-            memcpy(member, &whole, sizeof whole);
-            break;
-        case MHO_BOOL:
-            memcpy(member, &flag, sizeof flag);
-            break;
+        case MHO_CHOICE: memcpy(member, &whole, sizeof whole); break;
+        case MHO_BOOL: memcpy(member, &flag, sizeof flag); break;
         case MHO_TEXT:
             memset(member, 0, MHO_TEXT_MAX);
             snprintf((char *)member, MHO_TEXT_MAX, "%s", param->text ? param->text : "");

@@ -215,16 +215,11 @@ MhoStatus mho_param_set(const MhoParam *param, void *block, const char *text, co
     if (!where)
         where = param->key;
     switch (param->type) {
-    case MHO_REAL:
-        return set_real(param, member, text, where, error);
-    case MHO_INT:
-        return set_int(param, member, text, where, error);
-    case MHO_CHOICE:
-        return set_choice(param, member, text, where, error);
-    case MHO_BOOL:
-        return set_bool(member, text, where, error);
-    case MHO_TEXT:
-        return set_text(member, text, where, error);
+    case MHO_REAL: return set_real(param, member, text, where, error);
+    case MHO_INT: return set_int(param, member, text, where, error);
+    case MHO_CHOICE: return set_choice(param, member, text, where, error);
+    case MHO_BOOL: return set_bool(member, text, where, error);
+    case MHO_TEXT: return set_text(member, text, where, error);
     }
     return mho_fail(error, MHO_FAILED, "%s: the parameter table names no known type", where);
 }
@@ -250,12 +245,8 @@ size_t mho_param_format(const MhoParam *param, const void *block, char *text, si
         if (!mho_choice_name(param->choices, whole, number))
             number[0] = '\0';
         break;
-    case MHO_BOOL:
-        out = *member ? "true" : "false";
-        break;
-    case MHO_TEXT:
-        out = (const char *)member;
-        break;
+    case MHO_BOOL: out = *member ? "true" : "false"; break;
+    case MHO_TEXT: out = (const char *)member; break;
     }
     int length = snprintf(text, size, "%.*s", MHO_TEXT_MAX - 1, out);
     return length < 0 ? 0 : (size_t)length;

@@ -14,7 +14,14 @@
 #include "base/status.h"
 
 typedef enum MhoType {
-    MHO_U8, MHO_I8, MHO_I16, MHO_I32, MHO_I64, MHO_U64, MHO_F32, MHO_F64,
+    MHO_U8,
+    MHO_I8,
+    MHO_I16,
+    MHO_I32,
+    MHO_I64,
+    MHO_U64,
+    MHO_F32,
+    MHO_F64,
     MHO_STRING /* data is char *[n]; each string is owned by the record */
 } MhoType;
 

@@ -43,12 +43,8 @@ static uint64_t element_bits(MhoType type, const void *data, size_t i)
     uint32_t word;
     uint64_t bits;
     switch (mho_type_size(type)) {
-    case 1:
-        memcpy(&byte, at, sizeof byte);
-        return byte;
-    case 2:
-        memcpy(&half, at, sizeof half);
-        return half;
+    case 1: memcpy(&byte, at, sizeof byte); return byte;
+    case 2: memcpy(&half, at, sizeof half); return half;
     case 4:
         memcpy(&word, at, sizeof word);
         return type == MHO_F32 && (word & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : word;

@@ -7,12 +7,12 @@
 #define MHO_BASE_STATUS_H
 
 /* name, process exit code, meaning */
-#define MHO_STATUS_LIST(X)                                                   \
-    X(OK, 0, "done")                                                         \
-    X(USAGE, 2, "a command line, key or value that mho cannot act on")       \
-    X(INPUT, 2, "a file that is missing, damaged or of another kind")        \
-    X(IO, 1, "a file that could not be written")                             \
-    X(MEMORY, 1, "out of memory")                                            \
+#define MHO_STATUS_LIST(X)                                                      \
+    X(OK, 0, "done")                                                            \
+    X(USAGE, 2, "a command line, key or value that mho cannot act on")          \
+    X(INPUT, 2, "a file that is missing, damaged or of another kind")           \
+    X(IO, 1, "a file that could not be written")                                \
+    X(MEMORY, 1, "out of memory")                                               \
     X(FAILED, 1, "the work itself failed: training diverged, merge incomplete") \
     X(STOPPED, 75, "stopped early by a signal and worth running again")
 
@@ -20,7 +20,7 @@ typedef enum MhoStatus {
 #define X(name, exit_code, meaning) MHO_##name,
     MHO_STATUS_LIST(X)
 #undef X
-    MHO_N_STATUS
+        MHO_N_STATUS
 } MhoStatus;
 
 enum { MHO_ERROR_TEXT_MAX = 1024 };
@@ -31,7 +31,7 @@ typedef struct MhoError {
     char text[MHO_ERROR_TEXT_MAX];
 } MhoError;
 
-#define MHO_CHECKED __attribute__((warn_unused_result))
+#define MHO_CHECKED                    __attribute__((warn_unused_result))
 #define MHO_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 
 /* Fill error (may be NULL) with status and a formatted line; returns status, for `return mho_fail(...)`. */

@@ -10,8 +10,8 @@
 typedef struct BenchSubject {
     MhoNet *with_norm, *net;
     MhoLoweredNet *program; /* of net */
-    uint8_t *images;     /* (n, h, w, c) */
-    uint8_t *labels;     /* (n) */
+    uint8_t *images;        /* (n, h, w, c) */
+    uint8_t *labels;        /* (n) */
     size_t n;
     int threads;
 } BenchSubject;

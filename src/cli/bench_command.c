@@ -1,4 +1,5 @@
-/* bench_command.c - mho bench: images per second of every path on this machine, each proved before its rate is shown. */
+/* bench_command.c - mho bench: images per second of every path on this machine, each proved before its rate is shown.
+ */
 #include "cli/bench.h"
 
 #include <stdio.h>
@@ -28,13 +29,13 @@ MhoStatus bench_chip_create(const BenchSubject *subject, const char *const *sets
     if (status == MHO_OK)
         status = mho_settings_chip_config(chip->settings, &config, error);
     if (status == MHO_OK)
-        status = mho_lowered_net_plan(subject->program, &config, subject->images, subject->n, subject->threads, &chip->plan,
-                                  error);
+        status = mho_lowered_net_plan(subject->program, &config, subject->images, subject->n, subject->threads,
+                                      &chip->plan, error);
     MhoCondition when = {.t = status == MHO_OK ? config.chip.time : 0.0,
                          .temperature = status == MHO_OK ? config.chip.temperature : 0.0};
     if (status == MHO_OK)
-        status = mho_lowered_net_state(subject->program, chip->plan, 0, when, subject->images, subject->n, subject->threads,
-                                   &chip->chip, &chip->state, error);
+        status = mho_lowered_net_state(subject->program, chip->plan, 0, when, subject->images, subject->n,
+                                       subject->threads, &chip->chip, &chip->state, error);
     if (status != MHO_OK)
         bench_chip_clear(chip);
     return status;
@@ -82,8 +83,11 @@ static void subject_clear(BenchSubject *subject)
 static MhoStatus subject_create(int threads, BenchSubject *subject, MhoError *error)
 {
     *subject = (BenchSubject){.n = IMAGES, .threads = threads};
-    MhoQuantPlan plan = {.weight_bits = WEIGHT_BITS, .activation_bits = ACTIVATION_BITS, .scale = MHO_SCALE_PER_CHANNEL,
-                         .weight_policy = "fqconv", .activation_policy = "fqconv"};
+    MhoQuantPlan plan = {.weight_bits = WEIGHT_BITS,
+                         .activation_bits = ACTIVATION_BITS,
+                         .scale = MHO_SCALE_PER_CHANNEL,
+                         .weight_policy = "fqconv",
+                         .activation_policy = "fqconv"};
     MhoNet *quantized = NULL;
     subject->images = malloc((size_t)IMAGES * SIDE * SIDE);
     subject->labels = malloc(IMAGES);
@@ -182,8 +186,8 @@ static MhoStatus note_epoch(void *context, const MhoRecord *checkpoint, bool fin
     return MHO_OK;
 }
 
-/* Whole training as `mho train` does it: batches, augmentation, loss, gradients, optimizer, one validation-out batch after
- * every epoch. The first epoch of each stage makes buffers and is not counted. */
+/* Whole training as `mho train` does it: batches, augmentation, loss, gradients, optimizer, one validation-out batch
+ * after every epoch. The first epoch of each stage makes buffers and is not counted. */
 static MhoStatus time_training(const BenchSubject *subject, MhoError *error)
 {
     enum { HELD = 1 };
@@ -207,8 +211,15 @@ static MhoStatus time_training(const BenchSubject *subject, MhoError *error)
     validation.n = HELD;
     validation.images = training.images;
     validation.labels = training.labels;
-    MhoTrainInput input = {.training = &training, .validation = &validation, .train = &train, .quant = &quant, .seed = 1, .recipe = "",
-                           .threads = subject->threads, .checkpoint = note_epoch, .context = &epochs};
+    MhoTrainInput input = {.training = &training,
+                           .validation = &validation,
+                           .train = &train,
+                           .quant = &quant,
+                           .seed = 1,
+                           .recipe = "",
+                           .threads = subject->threads,
+                           .checkpoint = note_epoch,
+                           .context = &epochs};
     MhoStatus status = mho_train(&input, &net, error);
     for (size_t stage = 0; stage < 2 && status == MHO_OK; stage++) {
         double rates[REPETITIONS];

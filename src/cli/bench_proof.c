@@ -90,8 +90,9 @@ static size_t run_kernel(const MhoKernels *table, size_t kernel, const KernelWor
     }
 }
 
-static const char *const kernel_names[] = {"mvm_u8s8", "mvm_f32", "combine_planes", "add_noise", "convert",
-                                           "accumulate", "requantize", "exp", "normals", "words"};
+static const char *const kernel_names[] = {"mvm_u8s8", "mvm_f32",    "combine_planes", "add_noise",
+                                           "convert",  "accumulate", "requantize",     "exp",
+                                           "normals",  "words"};
 
 static MhoStatus compare_tables(const MhoKernels *const *tables, size_t n_tables, const KernelWork *work,
                                 const char *layer, MhoError *error)
@@ -135,7 +136,8 @@ static MhoStatus prove_kernels(const BenchSubject *subject, MhoError *error)
 /* ---- integer ---- */
 
 /* Code of step input k at (y, x, c); outside the image 0. */
-static int code_at(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, int from, int y, int x, int c)
+static int code_at(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, int from, int y, int x,
+                   int c)
 {
     MhoShape shape = from < 0 ? program->input : program->steps[from].shape;
     if (y < 0 || x < 0 || y >= shape.h || x >= shape.w)
@@ -286,7 +288,8 @@ static MhoStatus prove_noisy(const BenchSubject *subject, MhoError *error)
 
 /* ---- training ---- */
 
-static MhoStatus compare_codes(const BenchSubject *subject, const MhoFakeQuant *pass, const uint8_t *codes, MhoError *error)
+static MhoStatus compare_codes(const BenchSubject *subject, const MhoFakeQuant *pass, const uint8_t *codes,
+                               MhoError *error)
 {
     const MhoLoweredNet *program = subject->program;
     for (size_t s = 0; s < program->n_steps; s++) {
@@ -349,8 +352,8 @@ static double cross_entropy(size_t n, int classes, const float *logits, const ui
 }
 
 /* A step along an array's own gradient changes the loss by its length: a slope from two evaluations. */
-static MhoStatus compare_slope(const BenchSubject *subject, MhoFakeQuant *pass, MhoNodeArray *array, const float *gradient,
-                               const char *name, float *logits, MhoError *error)
+static MhoStatus compare_slope(const BenchSubject *subject, MhoFakeQuant *pass, MhoNodeArray *array,
+                               const float *gradient, const char *name, float *logits, MhoError *error)
 {
     static const double move = 2e-3, tolerance = 0.03; /* float32 losses and kinks of ReLU allow no less */
     double length = 0.0, losses[2] = {0.0, 0.0};
@@ -380,8 +383,8 @@ static MhoStatus compare_slope(const BenchSubject *subject, MhoFakeQuant *pass, 
     return status;
 }
 
-static MhoStatus compare_slopes(const BenchSubject *subject, MhoNet *net, MhoFakeQuant *pass, float *logits, float *d_logits,
-                                MhoError *error)
+static MhoStatus compare_slopes(const BenchSubject *subject, MhoNet *net, MhoFakeQuant *pass, float *logits,
+                                float *d_logits, MhoError *error)
 {
     MhoStatus status = mho_fakequant_forward(pass, subject->images, true, logits, error);
     if (status != MHO_OK)

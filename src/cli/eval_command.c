@@ -24,7 +24,8 @@ static MhoStatus evaluate_float(const Evaluation *at, MhoNet *net, MhoError *err
     MhoDataset images = {0};
     double accuracy, loss;
     if (at->options->layers || at->options->trace >= 0)
-        return mho_fail(error, MHO_USAGE, "--layers and --trace show codes and the model is float: add --set "
+        return mho_fail(error, MHO_USAGE,
+                        "--layers and --trace show codes and the model is float: add --set "
                         "quant.weight.bits=8 --set quant.activation.bits=8");
     MhoStatus status = mho_study_images(at->study.settings, at->options->data, &images, error);
     if (status == MHO_OK)
@@ -99,12 +100,13 @@ static MhoStatus print_layers(const Evaluation *at, const MhoTrial *trial, MhoEr
     }
     printf("bits of weights (W), of the codes that a layer reads (A) and of its converters (ADC); conversions are per\n"
            "image, ADC steps in accumulator units, SNR and clipping of chip 0\n"
-           "bit operations per image: %.4g million\n", 1e-6 * bops);
+           "bit operations per image: %.4g million\n",
+           1e-6 * bops);
     return MHO_OK;
 }
 
-static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoLoweredNet *program, const uint8_t *codes,
-                           MhoError *error)
+static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoLoweredNet *program,
+                           const uint8_t *codes, MhoError *error)
 {
     MhoRecord *group;
     MhoStatus status = mho_record_child(record, group_name, &group, error);
@@ -148,7 +150,7 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
         status = add_codes(record, "integer", program, codes, error);
     if (status == MHO_OK)
         status = mho_lowered_net_state(program, at->prepared.plan, 0, when, at->prepared.calibration->images,
-                                   at->prepared.calibration->n, at->options->threads, &chip, &state, error);
+                                       at->prepared.calibration->n, at->options->threads, &chip, &state, error);
     MhoAnalogOptions analog = {.image0 = (uint32_t)n, .threads = 1, .codes = codes};
     if (status == MHO_OK)
         status = mho_analog_run(program, state, images->images + n * size, 1, &analog, logits, error);
@@ -174,9 +176,9 @@ static void print_condition(const Evaluation *at)
     const MhoNoiseParams *on_codes = mho_settings_noise(settings);
     if (at->prepared.is_noisy) {
         printf("  (weights %g LSB%s, activations %g LSB, sums %g LSB; no cells, no converter)\n", on_codes->weight,
-               on_codes->weight == 0.0                  ? ""
+               on_codes->weight == 0.0                      ? ""
                : on_codes->draw == MHO_CODE_NOISE_PER_IMAGE ? ", fresh for every image"
-                                                        : ", one draw a chip",
+                                                            : ", one draw a chip",
                on_codes->activation, on_codes->sum);
         return;
     }
@@ -249,8 +251,10 @@ static MhoStatus choose_no_chip(Evaluation *at, MhoError *error)
     if (!on)
         return MHO_OK;
     if (at->options->layers || at->options->trace >= 0)
-        return mho_fail(error, MHO_USAGE, "--layers and --trace show a chip, and with noise.%s there is none: "
-                        "--set noise.%s=0, or leave them out", on, on);
+        return mho_fail(error, MHO_USAGE,
+                        "--layers and --trace show a chip, and with noise.%s there is none: "
+                        "--set noise.%s=0, or leave them out",
+                        on, on);
     for (size_t i = 0; i < at->options->n_sets; i++)
         if (strncmp(at->options->sets[i], key, strlen(key)) == 0)
             return MHO_OK;

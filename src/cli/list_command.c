@@ -11,13 +11,14 @@
 #include "net/graph/net.h"
 #include "quant/quantizer.h"
 
-const MhoRegistry *const command_registries[] = {&mho_cell_registry,   &mho_adc_registry,       &mho_dac_registry,
-                                                 &mho_wire_registry,   &mho_quantizer_registry, &mho_layer_registry,
+const MhoRegistry *const command_registries[] = {&mho_cell_registry,    &mho_adc_registry,       &mho_dac_registry,
+                                                 &mho_wire_registry,    &mho_quantizer_registry, &mho_layer_registry,
                                                  &mho_dataset_registry, &mho_allocator_registry};
 const size_t command_n_registries = sizeof command_registries / sizeof *command_registries;
 
-static const MhoDescriptor *const fixed_tables[] = {&mho_study_descriptor, &mho_chip_descriptor,  &mho_noise_descriptor,
-                                               &mho_quant_descriptor, &mho_train_descriptor, &mho_allocate_descriptor};
+static const MhoDescriptor *const fixed_tables[] = {&mho_study_descriptor, &mho_chip_descriptor,
+                                                    &mho_noise_descriptor, &mho_quant_descriptor,
+                                                    &mho_train_descriptor, &mho_allocate_descriptor};
 
 enum { N_FIXED = sizeof fixed_tables / sizeof *fixed_tables };
 
@@ -155,12 +156,8 @@ static void describe_model(const char *kind, const MhoDescriptor *model)
     char prefix[MHO_KEY_MAX] = "";
     static const struct {
         const char *kind, *prefix;
-    } places[] = {{"cell", "chip.cell."},
-                  {"adc", "chip.adc."},
-                  {"dac", "chip.dac."},
-                  {"wire", "chip.wire."},
-                  {"quantizer", "quant.weight."},
-                  {"allocator", "allocate."}};
+    } places[] = {{"cell", "chip.cell."}, {"adc", "chip.adc."},           {"dac", "chip.dac."},
+                  {"wire", "chip.wire."}, {"quantizer", "quant.weight."}, {"allocator", "allocate."}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(kind, places[i].kind) == 0)
             snprintf(prefix, sizeof prefix, "%s%s.", places[i].prefix, model->name);

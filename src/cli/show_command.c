@@ -150,9 +150,9 @@ static void print_allocation(const MhoRecord *model)
            100.0 * real_attribute(group, "start_accuracy"),
            recovery && strcmp(recovery, "chip") == 0 ? " on the chip" : "");
     for (size_t i = 0; i < n; i++)
-        printf("%5zu  %-16s %2d to %2d %-3s %12.4f %8.4g %9.2f %9.2f %7d%s\n", i + 1,
-               ((char *const *)winners->data)[i], from[i], to[i], converter[i] ? "ADC" : "", size[i], bops[i],
-               100.0 * probe[i], 100.0 * after[i], epochs[i], undone[i] ? "  taken back" : "");
+        printf("%5zu  %-16s %2d to %2d %-3s %12.4f %8.4g %9.2f %9.2f %7d%s\n", i + 1, ((char *const *)winners->data)[i],
+               from[i], to[i], converter[i] ? "ADC" : "", size[i], bops[i], 100.0 * probe[i], 100.0 * after[i],
+               epochs[i], undone[i] ? "  taken back" : "");
     if (end && *end)
         printf("ended by %s\n", end);
 }

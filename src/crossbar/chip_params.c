@@ -1,8 +1,10 @@
 /* chip_params.c - the common keys of a chip: its array, its reads, its converters' range, time and temperature. */
 #include "crossbar/crossbar.h"
 
-#define CHIP(key, type, member, value, min, max, unit, help, choices)                                                  \
-    {key, type, offsetof(MhoChipParams, member), value, min, max, unit, help, choices, NULL}
+#define CHIP(key, type, member, value, min, max, unit, help, choices)                          \
+    {                                                                                          \
+        key, type, offsetof(MhoChipParams, member), value, min, max, unit, help, choices, NULL \
+    }
 
 /* time: 1 Gs is 32 years. array.rows: 32768 rows of 8-bit codes and planes keep every sum below 2^31. */
 static const MhoParam chip_params[] = {
@@ -15,8 +17,8 @@ static const MhoParam chip_params[] = {
          "default frozen per_read split"),
     CHIP("cell.t_observe", MHO_REAL, t_observe, 1e-3, 1e-9, 1e9, "s",
          "read = split: noise slower than this is frozen, faster noise is fresh at every read", NULL),
-    CHIP("cell.draw", MHO_CHOICE, draw, MHO_NOISE_FORM_PER_COLUMN, MHO_NOISE_FORM_PER_COLUMN, MHO_NOISE_FORM_PER_CELL, "",
-         "fresh read noise: one draw per column (exact) or one per cell (the slow reference form)",
+    CHIP("cell.draw", MHO_CHOICE, draw, MHO_NOISE_FORM_PER_COLUMN, MHO_NOISE_FORM_PER_COLUMN, MHO_NOISE_FORM_PER_CELL,
+         "", "fresh read noise: one draw per column (exact) or one per cell (the slow reference form)",
          "per_column per_cell"),
     CHIP("adc.calibrate", MHO_CHOICE, calibrate, MHO_CALIBRATE_IDEAL, MHO_CALIBRATE_IDEAL, MHO_CALIBRATE_STATE, "",
          "where calibrated ranges come from: an ideal chip, each chip once, or each chip at each condition",

@@ -82,8 +82,8 @@ MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *run, MhoE
     if (plan->config.chip.compensation == MHO_COMPENSATE_NONE) {
         return MHO_OK;
     }
-    status =
-        mho_chip_state_create(state->chip, (MhoCondition){.t = 0.0, .temperature = state->at.temperature}, &fresh, error);
+    status = mho_chip_state_create(state->chip, (MhoCondition){.t = 0.0, .temperature = state->at.temperature}, &fresh,
+                                   error);
     if (status != MHO_OK) {
         return status;
     }

@@ -37,17 +37,20 @@ typedef enum MhoReadChoice {
     MHO_READ_CHOOSE_PER_READ,
     MHO_READ_CHOOSE_SPLIT
 } MhoReadChoice;
-typedef enum MhoReadNoiseForm { MHO_NOISE_FORM_PER_COLUMN, MHO_NOISE_FORM_PER_CELL } MhoReadNoiseForm; /* exact short form; reference */
+typedef enum MhoReadNoiseForm {
+    MHO_NOISE_FORM_PER_COLUMN,
+    MHO_NOISE_FORM_PER_CELL
+} MhoReadNoiseForm; /* exact short form; reference */
 
 /* The common keys "chip.*" of a study; parameter table in mho_chip_descriptor. */
 typedef struct MhoChipParams {
-    double time, temperature, noise;     /* s; K; factor on every standard normal */
-    int read;                            /* MhoReadChoice, key cell.read */
-    double t_observe;                    /* s, key cell.t_observe */
-    int draw;                            /* MhoReadNoiseForm, key cell.draw */
-    int calibrate, range;                /* keys adc.calibrate, adc.range */
-    double full_scale;                   /* key adc.full_scale: range = fixed, part of the largest possible sum */
-    int rows, cols, mapping, subtract;   /* keys array.* */
+    double time, temperature, noise;   /* s; K; factor on every standard normal */
+    int read;                          /* MhoReadChoice, key cell.read */
+    double t_observe;                  /* s, key cell.t_observe */
+    int draw;                          /* MhoReadNoiseForm, key cell.draw */
+    int calibrate, range;              /* keys adc.calibrate, adc.range */
+    double full_scale;                 /* key adc.full_scale: range = fixed, part of the largest possible sum */
+    int rows, cols, mapping, subtract; /* keys array.* */
     int compensation;
 } MhoChipParams;
 
@@ -99,16 +102,17 @@ MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices
                           MhoError *error) MHO_CHECKED;
 void mho_plan_destroy(MhoPlan *plan);
 MhoLayerPlan mho_plan_layer(const MhoPlan *plan, size_t l);
-bool mho_plan_needs_calibration(const MhoPlan *plan);  /* range = calibrated */
+bool mho_plan_needs_calibration(const MhoPlan *plan); /* range = calibrated */
 MhoCalibrate mho_plan_calibrate_when(const MhoPlan *plan);
-bool mho_plan_is_random(const MhoPlan *plan);          /* false: every chip is the same, one is enough */
+bool mho_plan_is_random(const MhoPlan *plan); /* false: every chip is the same, one is enough */
 
 /* |tile sum| histograms of calibration: 64 bins per octave, integer counts, so threads and order do not matter. */
 typedef struct MhoRangeObserver MhoRangeObserver;
 MhoStatus mho_range_observer_create(size_t n_layers, MhoRangeObserver **probe, MhoError *error) MHO_CHECKED;
 void mho_range_observer_destroy(MhoRangeObserver *probe);
 void mho_range_observer_merge(MhoRangeObserver *into, const MhoRangeObserver *from);
-double mho_range_observer_largest(const MhoRangeObserver *probe, size_t l); /* largest |tile sum| met, accumulator units */
+double mho_range_observer_largest(const MhoRangeObserver *probe,
+                                  size_t l); /* largest |tile sum| met, accumulator units */
 
 /* Steps that minimise the mean squared error of quantizing and clipping the sums seen. For calibrate = ideal into the
  * plan (before chips are made), for chip and state into the chip or state. A step is never below one accumulator unit;
@@ -126,7 +130,8 @@ void mho_chip_destroy(MhoChip *chip);
 
 /* The chip under a condition: drifted and frozen-noise conductances, wires, packed planes. Compensation is measured
  * with mho_chip_state_compensate() once steps are set. */
-MhoStatus mho_chip_state_create(const MhoChip *chip, MhoCondition at, MhoChipState **state, MhoError *error) MHO_CHECKED;
+MhoStatus mho_chip_state_create(const MhoChip *chip, MhoCondition at, MhoChipState **state,
+                                MhoError *error) MHO_CHECKED;
 void mho_chip_state_destroy(MhoChipState *state);
 const MhoPlan *mho_chip_state_plan(const MhoChipState *state); /* borrowed: the plan its chip was made from */
 /* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just
@@ -139,11 +144,11 @@ double mho_chip_state_compensation(const MhoChipState *state, size_t l); /* 1 wh
 /* Effective weights (rows incl. always-on rows, cols) of one group in weight codes, as the packed planes hold them: for
  * tests. */
 MhoStatus mho_chip_state_weights(const MhoChipState *state, size_t l, size_t group, size_t n, float *weights,
-                            MhoError *error) MHO_CHECKED;
+                                 MhoError *error) MHO_CHECKED;
 /* Variance (cols) in accumulator units^2 of the per-read noise of one group for one input row vector (codes): for
  * tests. */
-MhoStatus mho_chip_state_variance(const MhoChipState *state, size_t l, size_t group, const uint8_t *codes, double *variance,
-                             MhoError *error) MHO_CHECKED;
+MhoStatus mho_chip_state_variance(const MhoChipState *state, size_t l, size_t group, const uint8_t *codes,
+                                  double *variance, MhoError *error) MHO_CHECKED;
 
 MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **run, MhoError *error) MHO_CHECKED;
 void mho_workspace_destroy(MhoWorkspace *run);
@@ -154,11 +159,11 @@ void mho_workspace_destroy(MhoWorkspace *run);
 typedef struct MhoOutput {
     const float *a, *b; /* (channels of all groups) */
     int low, high;
-    uint8_t *codes;     /* (positions, channels), or NULL */
-    float *logits;      /* (positions, channels), or NULL */
-    float *lost;        /* (positions, channels) share of the conversions of an output that clipped; or NULL */
-    float *by_range;    /* (positions, channels), with lost: derivative of the sum by the logarithm of the converters'
-                         * range: what the clipped conversions returned, accumulator units */
+    uint8_t *codes;  /* (positions, channels), or NULL */
+    float *logits;   /* (positions, channels), or NULL */
+    float *lost;     /* (positions, channels) share of the conversions of an output that clipped; or NULL */
+    float *by_range; /* (positions, channels), with lost: derivative of the sum by the logarithm of the converters'
+                      * range: what the clipped conversions returned, accumulator units */
 } MhoOutput;
 
 /* What one layer did with one image; add in image order. */
@@ -174,7 +179,7 @@ typedef struct MhoLayerCall {
     uint32_t image;          /* number of the image in its set: enters the random counter */
     MhoOutput output;
     bool measure;            /* also compute the ideal sums for the meter's signal and noise */
-    MhoRangeObserver *probe;    /* not NULL: calibration; sums go into the probe and pass unconverted to the output */
+    MhoRangeObserver *probe; /* not NULL: calibration; sums go into the probe and pass unconverted to the output */
     MhoLayerMeter *meter;    /* may be NULL */
 } MhoLayerCall;
 

@@ -14,11 +14,11 @@
 #include "crossbar/crossbar.h"
 
 enum {
-    MHO_BLOCK = 32,             /* positions handled together: intermediates stay in the cache */
-    MHO_POLARITIES = 2,         /* arrays of a tile: positive and negative, or columns and reference */
-    MHO_LARGEST_PACKED = 32639, /* 256 * 127 + 127 */
-    MHO_ROW_SLICE = 63,         /* slice field of frozen draws that belong to a row tile */
-    MHO_PATTERNS = 64,          /* reference inputs of compensation */
+    MHO_BLOCK = 32,                /* positions handled together: intermediates stay in the cache */
+    MHO_POLARITIES = 2,            /* arrays of a tile: positive and negative, or columns and reference */
+    MHO_LARGEST_PACKED = 32639,    /* 256 * 127 + 127 */
+    MHO_ROW_SLICE = 63,            /* slice field of frozen draws that belong to a row tile */
+    MHO_PATTERNS = 64,             /* reference inputs of compensation */
     MHO_PARALLEL_DEVICES = 1 << 15 /* below, waking threads takes longer than the work */
 };
 #define MHO_REFERENCE_IMAGE UINT32_C(0xFFFFFF00) /* image numbers from here on are reference reads */
@@ -37,9 +37,9 @@ typedef struct Tile {
     size_t columns, noise_columns; /* of the matrix and of the variance product: padded */
     size_t converters;             /* true conversion columns */
     size_t cell_cols[MHO_POLARITIES], cells[MHO_POLARITIES];
-    size_t total0;                 /* where the group's digital sums (block, width) of this column tile start */
+    size_t total0;                       /* where the group's digital sums (block, width) of this column tile start */
     double largest_sum, largest_pattern; /* as of the layer */
-    Planes ideal;                  /* (rows, width) weight codes, exact */
+    Planes ideal;                        /* (rows, width) weight codes, exact */
 } Tile;
 
 typedef struct LayerPlan {
@@ -53,13 +53,13 @@ typedef struct LayerPlan {
     uint8_t *shift_inputs;   /* (shift_rows) input codes of always-on rows */
     int16_t *shift_codes;    /* (groups, shift_rows, cols) */
     size_t row_tiles, col_tiles, n_tiles;
-    Tile *tiles;             /* (groups, row tiles, col tiles) */
-    size_t total_width;      /* padded columns of one group */
-    size_t stride;           /* bytes of one position's inputs, with slack for padded rows */
+    Tile *tiles;        /* (groups, row tiles, col tiles) */
+    size_t total_width; /* padded columns of one group */
+    size_t stride;      /* bytes of one position's inputs, with slack for padded rows */
     size_t devices;
     uint64_t conversions;
     double largest_sum;
-    double largest_pattern;  /* largest |tile sum| of a reference pattern at input code 1; 0 without compensation */
+    double largest_pattern; /* largest |tile sum| of a reference pattern at input code 1; 0 without compensation */
 } LayerPlan;
 
 struct MhoPlan {
@@ -68,16 +68,16 @@ struct MhoPlan {
     size_t n;
     LayerPlan *layers;
     Tile *tiles;
-    size_t n_tiles;    /* of all layers */
-    float *steps;      /* (n) converter steps, accumulator units; 0: not set */
+    size_t n_tiles;            /* of all layers */
+    float *steps;              /* (n) converter steps, accumulator units; 0: not set */
     unsigned char *adc_params; /* (n) parameters of the layers' converters */
-    MhoArena arena;    /* steps, always-on rows and exact weights */
+    MhoArena arena;            /* steps, always-on rows and exact weights */
 };
 
 typedef struct ChipTile {
-    float *g[MHO_POLARITIES];                            /* (cells) as programmed */
-    float *state[MHO_POLARITIES][MHO_CELL_MAX_STATE];    /* (cells) */
-    float *adc;                                          /* (columns, n_state of the converter) */
+    float *g[MHO_POLARITIES];                         /* (cells) as programmed */
+    float *state[MHO_POLARITIES][MHO_CELL_MAX_STATE]; /* (cells) */
+    float *adc;                                       /* (columns, n_state of the converter) */
 } ChipTile;
 
 struct MhoChip {
@@ -139,8 +139,8 @@ typedef struct GroupRead {
     size_t l, group;
     size_t first, P; /* positions */
     uint32_t image;
-    bool ideal;      /* exact sums into run->ideal too */
-    bool clips;      /* clipped conversions into run->lost and ->limits too */
+    bool ideal; /* exact sums into run->ideal too */
+    bool clips; /* clipped conversions into run->lost and ->limits too */
     MhoRangeObserver *probe;
     MhoLayerMeter *meter;
 } GroupRead;
@@ -172,7 +172,7 @@ void mho_variance_pack(size_t rows, size_t columns, const float *values, int8_t 
 /* cells.c: one tile's arrays on the bench, shared by plan, chip and state. */
 typedef struct TileScratch {
     float *target[MHO_POLARITIES], *g[MHO_POLARITIES], *linear[MHO_POLARITIES], *square[MHO_POLARITIES]; /* (cells) */
-    float *spare;    /* (cells) */
+    float *spare;                                                                                        /* (cells) */
     double *weights; /* (rows, columns) */
     double *sums[2]; /* (columns) */
     float *variance; /* (rows, noise columns) */

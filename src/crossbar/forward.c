@@ -91,9 +91,9 @@ static uint64_t convert(const Pass *pass, const Tile *tile, const ChipTile *cell
     } else {
         const LayerPlan *layer = &plan->layers[read->l];
 
-        clipped = plan->config.adc->convert(layer->adc_params, cells->adc, layer->signed_converter, read->P,
-                                            tile->columns, run->y, 1.0F / mho_crossbar_step(read->state, read->l),
-                                            run->converted);
+        clipped =
+            plan->config.adc->convert(layer->adc_params, cells->adc, layer->signed_converter, read->P, tile->columns,
+                                      run->y, 1.0F / mho_crossbar_step(read->state, read->l), run->converted);
     }
     if (read->meter) {
         read->meter->clipped += clipped;
@@ -374,8 +374,14 @@ void mho_chip_state_forward(const MhoChipState *state, MhoWorkspace *run, const 
     const LayerPlan *layer = &state->chip->plan->layers[call->layer];
     const double factor =
         call->probe ? 1.0 : (double)mho_crossbar_step(state, call->layer) * state->compensation[call->layer];
-    GroupRead read = {.state = state, .run = run, .l = call->layer, .image = call->image, .probe = call->probe,
-                      .meter = call->meter, .ideal = call->measure && call->meter, .clips = call->output.lost != NULL};
+    GroupRead read = {.state = state,
+                      .run = run,
+                      .l = call->layer,
+                      .image = call->image,
+                      .probe = call->probe,
+                      .meter = call->meter,
+                      .ideal = call->measure && call->meter,
+                      .clips = call->output.lost != NULL};
 
     for (; read.first < layer->matrix.positions; read.first += MHO_BLOCK) {
         const size_t left = layer->matrix.positions - read.first;

@@ -25,7 +25,8 @@ static double weight_of(const MhoChipState *state, const Tile *tile, size_t r, s
     return w;
 }
 
-MhoStatus mho_chip_state_weights(const MhoChipState *state, size_t l, size_t group, size_t n, float *weights, MhoError *error)
+MhoStatus mho_chip_state_weights(const MhoChipState *state, size_t l, size_t group, size_t n, float *weights,
+                                 MhoError *error)
 {
     const MhoStatus status = check_group(state, l, group, error);
     const LayerPlan *layer = &state->chip->plan->layers[l];
@@ -73,8 +74,8 @@ static void tile_variance(const Pass *pass, const Tile *tile, double *variance)
     }
 }
 
-MhoStatus mho_chip_state_variance(const MhoChipState *state, size_t l, size_t group, const uint8_t *codes, double *variance,
-                             MhoError *error)
+MhoStatus mho_chip_state_variance(const MhoChipState *state, size_t l, size_t group, const uint8_t *codes,
+                                  double *variance, MhoError *error)
 {
     MhoStatus status = check_group(state, l, group, error);
     const LayerPlan *layer = &state->chip->plan->layers[l];

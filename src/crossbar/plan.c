@@ -298,14 +298,10 @@ static MhoStatus plan_fill(MhoPlan *plan, const MhoMatrix *matrices, MhoError *e
 static MhoReadMode read_mode(const MhoChipConfig *c)
 {
     switch ((MhoReadChoice)c->chip.read) {
-    case MHO_READ_CHOOSE_FROZEN:
-        return MHO_READ_FROZEN;
-    case MHO_READ_CHOOSE_PER_READ:
-        return MHO_READ_PER_READ;
-    case MHO_READ_CHOOSE_SPLIT:
-        return MHO_READ_SPLIT;
-    case MHO_READ_DEFAULT:
-        break;
+    case MHO_READ_CHOOSE_FROZEN: return MHO_READ_FROZEN;
+    case MHO_READ_CHOOSE_PER_READ: return MHO_READ_PER_READ;
+    case MHO_READ_CHOOSE_SPLIT: return MHO_READ_SPLIT;
+    case MHO_READ_DEFAULT: break;
     }
     return c->cell->default_read;
 }

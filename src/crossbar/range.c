@@ -108,16 +108,11 @@ static float step_of(const MhoChipParams *chip, double largest, double learned, 
 {
 
     switch ((MhoRange)chip->range) {
-    case MHO_RANGE_UNIT:
-        return 1.0F;
-    case MHO_RANGE_MAXIMUM:
-        return (float)at_least_one(largest / code);
-    case MHO_RANGE_FIXED:
-        return largest > 0.0 ? (float)(chip->full_scale * largest / code) : 1.0F;
-    case MHO_RANGE_LEARNED:
-        return (float)at_least_one(learned / code);
-    case MHO_RANGE_CALIBRATED:
-        break;
+    case MHO_RANGE_UNIT: return 1.0F;
+    case MHO_RANGE_MAXIMUM: return (float)at_least_one(largest / code);
+    case MHO_RANGE_FIXED: return largest > 0.0 ? (float)(chip->full_scale * largest / code) : 1.0F;
+    case MHO_RANGE_LEARNED: return (float)at_least_one(learned / code);
+    case MHO_RANGE_CALIBRATED: break;
     }
     return 0.0F;
 }

@@ -68,7 +68,8 @@ static void carve(MhoChipState *state)
 }
 
 /* The law of one read over a band; linear and square are zeroed first. */
-static void read_law(const MhoChipState *state, const MhoCells *cells, MhoBand band, const float *g, MhoReadNoise *noise)
+static void read_law(const MhoChipState *state, const MhoCells *cells, MhoBand band, const float *g,
+                     MhoReadNoise *noise)
 {
     const MhoChipConfig *c = &state->chip->plan->config;
 
@@ -89,8 +90,10 @@ static void freeze(const MhoChipState *state, size_t l, const Tile *tile, int q,
     const MhoPlan *plan = state->chip->plan;
     const size_t row_tile = tile->group * plan->layers[l].row_tiles + tile->row_tile;
     MhoReadNoise noise = {.linear = scratch->linear[q], .square = scratch->square[q]};
-    MhoStream stream = {.seed = plan->config.seed, .place = mho_place((uint32_t)l, tile->number, (uint32_t)q),
-                        .chip = state->chip->number, .noise = (float)plan->config.chip.noise};
+    MhoStream stream = {.seed = plan->config.seed,
+                        .place = mho_place((uint32_t)l, tile->number, (uint32_t)q),
+                        .chip = state->chip->number,
+                        .noise = (float)plan->config.chip.noise};
     float *g = scratch->g[q];
 
     read_law(state, cells, frozen_band(plan), g, &noise);

@@ -20,8 +20,8 @@ static const char *const class_names[] = {"airplane", "automobile", "bird",  "ca
 extern const MhoDatasetDescriptor mho_dataset_cifar10;
 const MhoDatasetDescriptor mho_dataset_cifar10 = {
     .descriptor = {.name = "cifar10",
-              .summary = "objects and animals, 32 x 32 colour, 10 classes, 50,000 training and 10,000 test images",
-              .reference = "Krizhevsky, technical report, University of Toronto (2009), chapter 3"},
+                   .summary = "objects and animals, 32 x 32 colour, 10 classes, 50,000 training and 10,000 test images",
+                   .reference = "Krizhevsky, technical report, University of Toronto (2009), chapter 3"},
     .files = files,
     .n_files = sizeof files / sizeof *files,
     .address = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",

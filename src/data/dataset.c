@@ -204,21 +204,11 @@ static int label_at(const MhoArray *y, size_t i)
 {
     int64_t value = -1;
     switch (y->type) {
-    case MHO_U8:
-        value = ((const uint8_t *)y->data)[i];
-        break;
-    case MHO_I8:
-        value = ((const int8_t *)y->data)[i];
-        break;
-    case MHO_I16:
-        value = ((const int16_t *)y->data)[i];
-        break;
-    case MHO_I32:
-        value = ((const int32_t *)y->data)[i];
-        break;
-    case MHO_I64:
-        value = ((const int64_t *)y->data)[i];
-        break;
+    case MHO_U8: value = ((const uint8_t *)y->data)[i]; break;
+    case MHO_I8: value = ((const int8_t *)y->data)[i]; break;
+    case MHO_I16: value = ((const int16_t *)y->data)[i]; break;
+    case MHO_I32: value = ((const int32_t *)y->data)[i]; break;
+    case MHO_I64: value = ((const int64_t *)y->data)[i]; break;
     case MHO_U64: {
         uint64_t u = ((const uint64_t *)y->data)[i];
         value = u < MAX_CLASSES ? (int64_t)u : -1;
@@ -226,8 +216,7 @@ static int label_at(const MhoArray *y, size_t i)
     }
     case MHO_F32:
     case MHO_F64:
-    case MHO_STRING:
-        break; /* refused before */
+    case MHO_STRING: break; /* refused before */
     }
     return value >= 0 && value < MAX_CLASSES ? (int)value : -1;
 }
@@ -290,8 +279,8 @@ MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, siz
 }
 
 /* The images n with in_validation[n] == wanted, in order. */
-static MhoStatus copy_part(const MhoDataset *set, const uint8_t *in_validation, uint8_t wanted, size_t count, MhoDataset *part,
-                           MhoError *error)
+static MhoStatus copy_part(const MhoDataset *set, const uint8_t *in_validation, uint8_t wanted, size_t count,
+                           MhoDataset *part, MhoError *error)
 {
     *part = (MhoDataset){.n = count, .h = set->h, .w = set->w, .c = set->c, .n_classes = set->n_classes};
     memcpy(part->name, set->name, sizeof part->name);
@@ -310,12 +299,13 @@ static MhoStatus copy_part(const MhoDataset *set, const uint8_t *in_validation, 
     return set_class_names(part, (const char *const *)set->class_names, (size_t)set->n_classes, set->name, error);
 }
 
-MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t seed, MhoDataset *training, MhoDataset *validation,
-                            MhoError *error)
+MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t seed, MhoDataset *training,
+                            MhoDataset *validation, MhoError *error)
 {
     *training = *validation = (MhoDataset){0};
     if (n_validation >= set->n || set->n > UINT32_MAX)
-        return mho_fail(error, MHO_USAGE, "%s has %zu images, too few for %zu validation images", set->name, set->n, n_validation);
+        return mho_fail(error, MHO_USAGE, "%s has %zu images, too few for %zu validation images", set->name, set->n,
+                        n_validation);
     uint32_t *order = malloc(set->n * sizeof *order);
     uint8_t *is_validation = calloc(set->n, 1);
     MhoStatus status = MHO_OK;

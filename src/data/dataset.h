@@ -34,7 +34,7 @@ typedef struct MhoDataFile {
 /* A dataset known by name. Its files lie in a folder of that name below one of the data folders. */
 typedef struct MhoDatasetDescriptor MhoDatasetDescriptor;
 struct MhoDatasetDescriptor {
-    MhoDescriptor descriptor;           /* no parameters */
+    MhoDescriptor descriptor; /* no parameters */
     const MhoDataFile *files; /* IDX: images before labels in each split */
     size_t n_files;
     const char *address; /* official address: a folder ("/" at the end) of name.gz files, or one tar.gz; NULL: none */
@@ -71,10 +71,10 @@ MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, siz
 /* Free what a set owns and zero it. */
 void mho_dataset_destroy(MhoDataset *set);
 
-/* Validation split by seed: `n_validation` images (fewer than n; 0 allowed) of a seeded shuffle go to `validation`, the rest to
- * `training`, both in the order of the set. The two own copies. */
-MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t seed, MhoDataset *training, MhoDataset *validation,
-                            MhoError *error) MHO_CHECKED;
+/* Validation split by seed: `n_validation` images (fewer than n; 0 allowed) of a seeded shuffle go to `validation`, the
+ * rest to `training`, both in the order of the set. The two own copies. */
+MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t seed, MhoDataset *training,
+                            MhoDataset *validation, MhoError *error) MHO_CHECKED;
 
 /* The folder (into size bytes) that holds every file of the set, by name; search order as mho_dataset_load. INPUT when
  * none. */

@@ -18,8 +18,8 @@ static const char *const class_names[] = {"T-shirt/top", "Trouser", "Pullover", 
 extern const MhoDatasetDescriptor mho_dataset_fashion_mnist;
 const MhoDatasetDescriptor mho_dataset_fashion_mnist = {
     .descriptor = {.name = "fashion-mnist",
-              .summary = "clothing, 28 x 28 grey, 10 classes, 60,000 training and 10,000 test images",
-              .reference = "Xiao, Rasul, Vollgraf, arXiv:1708.07747 (2017)"},
+                   .summary = "clothing, 28 x 28 grey, 10 classes, 60,000 training and 10,000 test images",
+                   .reference = "Xiao, Rasul, Vollgraf, arXiv:1708.07747 (2017)"},
     .files = files,
     .n_files = sizeof files / sizeof *files,
     .address = "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",

@@ -54,8 +54,8 @@ MhoStatus mho_cifar_load(const MhoDatasetDescriptor *model, const char *folder, 
 
 enum { MHO_WANT_TRAIN = 1 << MHO_SPLIT_TRAIN, MHO_WANT_TEST = 1 << MHO_SPLIT_TEST };
 /* mho_dataset_locate for the files of some splits only (bits MHO_WANT_*). */
-MhoStatus mho_dataset_locate_splits(const MhoDatasetDescriptor *model, const char *data_option, unsigned want, char *folder,
-                                    size_t size, MhoError *error) MHO_CHECKED;
+MhoStatus mho_dataset_locate_splits(const MhoDatasetDescriptor *model, const char *data_option, unsigned want,
+                                    char *folder, size_t size, MhoError *error) MHO_CHECKED;
 
 /* Allocate images and labels of a set whose n, h, w, c are filled in. */
 MhoStatus mho_dataset_allocate(MhoDataset *set, const char *path, MhoError *error) MHO_CHECKED;

@@ -52,8 +52,8 @@ static MhoStatus fail_missing(const MhoDatasetDescriptor *model, const Places *p
                     list);
 }
 
-MhoStatus mho_dataset_locate_splits(const MhoDatasetDescriptor *model, const char *data_option, unsigned want, char *folder,
-                                    size_t size, MhoError *error)
+MhoStatus mho_dataset_locate_splits(const MhoDatasetDescriptor *model, const char *data_option, unsigned want,
+                                    char *folder, size_t size, MhoError *error)
 {
     Places places = {.n = 0};
     const char *name = model->descriptor.name;

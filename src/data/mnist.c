@@ -17,8 +17,8 @@ static const char *const class_names[] = {"0", "1", "2", "3", "4", "5", "6", "7"
 extern const MhoDatasetDescriptor mho_dataset_mnist;
 const MhoDatasetDescriptor mho_dataset_mnist = {
     .descriptor = {.name = "mnist",
-              .summary = "handwritten digits, 28 x 28 grey, 10 classes, 60,000 training and 10,000 test images",
-              .reference = "LeCun, Bottou, Bengio, Haffner, Proc. IEEE 86(11), 2278 (1998), section III-A"},
+                   .summary = "handwritten digits, 28 x 28 grey, 10 classes, 60,000 training and 10,000 test images",
+                   .reference = "LeCun, Bottou, Bengio, Haffner, Proc. IEEE 86(11), 2278 (1998), section III-A"},
     .files = files,
     .n_files = sizeof files / sizeof *files,
     .address = "http://yann.lecun.com/exdb/mnist/",

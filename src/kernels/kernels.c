@@ -6,12 +6,12 @@
 
 #include "kernels/kernels_internal.h"
 
-#define TABLE(isa)                                                                                                     \
-    {                                                                                                                  \
-        .name = #isa, .normals = normals_##isa, .words = words_##isa, .mvm_u8s8 = mvm_u8s8_##isa,                      \
-        .mvm_f32 = mvm_f32_##isa, .combine_planes = combine_planes_##isa, .add_noise = add_noise_##isa,                \
-        .convert = convert_##isa, .accumulate = accumulate_##isa, .requantize = requantize_##isa, .log = log_##isa,    \
-        .exp = exp_##isa,                                                                                              \
+#define TABLE(isa)                                                                                                  \
+    {                                                                                                               \
+        .name = #isa, .normals = normals_##isa, .words = words_##isa, .mvm_u8s8 = mvm_u8s8_##isa,                   \
+        .mvm_f32 = mvm_f32_##isa, .combine_planes = combine_planes_##isa, .add_noise = add_noise_##isa,             \
+        .convert = convert_##isa, .accumulate = accumulate_##isa, .requantize = requantize_##isa, .log = log_##isa, \
+        .exp = exp_##isa,                                                                                           \
     }
 
 /* best last */

@@ -73,8 +73,8 @@ size_t mho_packed_size(size_t R, size_t C_true);
 
 /* Geometry of a convolution seen as rows of an array (a dense layer is 1 x 1 over 1 x 1). */
 typedef struct MhoGather {
-    int h, w, c;                 /* input, NHWC; c of all groups */
-    int c_first, c_count;        /* channels of this group */
+    int h, w, c;          /* input, NHWC; c of all groups */
+    int c_first, c_count; /* channels of this group */
     int kernel_h, kernel_w, stride, pad;
     int out_h, out_w;
 } MhoGather;

@@ -63,7 +63,7 @@ static inline float normal_tail_polynomial(float t)
     return y;
 }
 
-#define MHO_NORMAL_SPLIT 6.25F
+#define MHO_NORMAL_SPLIT      6.25F
 #define MHO_NORMAL_TAIL_SHIFT 3.5F
 
 #endif

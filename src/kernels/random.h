@@ -29,12 +29,16 @@ typedef enum MhoDraw {
     MHO_DRAW_SHUFFLE,     /* order of training images */
     MHO_DRAW_AUGMENT,     /* crops and flips */
     MHO_DRAW_INIT,        /* weight initialisation */
-    MHO_DRAW_TRAIN_WEIGHT, MHO_DRAW_TRAIN_ACTIVATION, MHO_DRAW_TRAIN_SUM, /* noise injected in training, in LSB */
-    MHO_DRAW_TEST,        /* tests only */
-    MHO_DRAW_UNIQ,        /* noise of uniformized weights in training */
-    MHO_DRAW_CODE_WEIGHT, MHO_DRAW_CODE_ACTIVATION, MHO_DRAW_CODE_SUM, /* noise on codes in a trial, in LSB */
-    MHO_DRAW_ALLOCATE,    /* which layer moves, which is asked */
-    MHO_DRAW_CURRICULUM   /* time since programming of a training step */
+    MHO_DRAW_TRAIN_WEIGHT,
+    MHO_DRAW_TRAIN_ACTIVATION,
+    MHO_DRAW_TRAIN_SUM, /* noise injected in training, in LSB */
+    MHO_DRAW_TEST,      /* tests only */
+    MHO_DRAW_UNIQ,      /* noise of uniformized weights in training */
+    MHO_DRAW_CODE_WEIGHT,
+    MHO_DRAW_CODE_ACTIVATION,
+    MHO_DRAW_CODE_SUM,  /* noise on codes in a trial, in LSB */
+    MHO_DRAW_ALLOCATE,  /* which layer moves, which is asked */
+    MHO_DRAW_CURRICULUM /* time since programming of a training step */
 } MhoDraw;
 
 /* Where in the simulation a draw happens; passed by value. */

@@ -87,8 +87,8 @@ MHO_CLONES static double gradient_channel(size_t n, const float *x, const float 
     return sum * (double)grid.step;
 }
 
-void mho_grid_gradient(MhoQuantShape shape, const float *x, const float *log_scale, bool straight,
-                       const float *d_value, float *d_x, float *d_log_scale)
+void mho_grid_gradient(MhoQuantShape shape, const float *x, const float *log_scale, bool straight, const float *d_value,
+                       float *d_x, float *d_log_scale)
 {
     const double n = mho_grid_full_scale(NULL, shape.bits, shape.lower);
     const double weight = 1.0 / __builtin_sqrt((double)shape.per_channel * n);

@@ -15,8 +15,8 @@ void mho_grid_encode(const void *params, MhoQuantShape shape, const float *x, co
 
 /* Gradients of rounding to the grid, u = x / e^s: clipped, dq/dx = 1 for lower < u < 1, else 0, and dq/ds = e^s
  * (Q(u) - u) inside, q outside; straight, those of the inside everywhere. d_log_scale NULL: the scale is fixed. */
-void mho_grid_gradient(MhoQuantShape shape, const float *x, const float *log_scale, bool straight,
-                       const float *d_value, float *d_x, float *d_log_scale);
+void mho_grid_gradient(MhoQuantShape shape, const float *x, const float *log_scale, bool straight, const float *d_value,
+                       float *d_x, float *d_log_scale);
 
 /* ln of the range of least squared error per channel, or of the largest value; 0 for a channel without any. */
 void mho_grid_fit(MhoQuantShape shape, const float *x, bool largest, float *log_scale);

@@ -22,9 +22,9 @@ typedef struct MhoQuantShape {
 /* What the range e^s of activations is made of, from counts of the values other than 0 that a quantizer reads (those
  * above 0 where lower = 0). */
 typedef enum MhoRangeRule {
-    MHO_FIT_MSE, /* range of least squared error */
-    MHO_FIT_PERCENTILE,       /* smallest range that holds this share of the values; 1: the largest value */
-    MHO_FIT_SIGMA   /* so many times the root of the mean square */
+    MHO_FIT_MSE,        /* range of least squared error */
+    MHO_FIT_PERCENTILE, /* smallest range that holds this share of the values; 1: the largest value */
+    MHO_FIT_SIGMA       /* so many times the root of the mean square */
 } MhoRangeRule;
 typedef struct MhoRangeFit {
     MhoRangeRule rule;

@@ -254,8 +254,8 @@ static const MhoParam uniq_params[] = {
      "injected noise reaches half a bin to either side, or a full bin (high noise)", "half full", NULL},
     {"tails", MHO_CHOICE, offsetof(UniqParams, tails), TAILS_LEVELS, 0, 1, "",
      "noisy weights stay within probabilities 1e-5 and 1 - 1e-5 as published, or within the outermost levels (ours: "
-     "better on validation images)", "free levels",
-     NULL},
+     "better on validation images)",
+     "free levels", NULL},
     {"cdf", MHO_CHOICE, offsetof(UniqParams, cdf), CDF_GAUSSIAN, 0, 1, "",
      "distribution of weights: a fitted Gaussian, or their own order", "gaussian empirical", NULL},
     {"activation_sigma", MHO_REAL, offsetof(UniqParams, activation_sigma), 3.0, 1.0, 10.0, "",

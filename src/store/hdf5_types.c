@@ -114,15 +114,10 @@ bool mho_store_numeric_type(hid_t type, MhoType *out)
     const size_t size = H5Tget_size(type);
 
     switch (H5Tget_class(type)) {
-    case H5T_INTEGER:
-        return integer_type(size, H5Tget_sign(type) == H5T_SGN_2, out);
-    case H5T_ENUM: /* h5py's bool */
-        return integer_type(size, true, out);
-    case H5T_FLOAT:
-        *out = size == 8 ? MHO_F64 : MHO_F32;
-        return size == 2 || size == 4 || size == 8;
-    default:
-        return false;
+    case H5T_INTEGER: return integer_type(size, H5Tget_sign(type) == H5T_SGN_2, out);
+    case H5T_ENUM: /* h5py's bool */ return integer_type(size, true, out);
+    case H5T_FLOAT: *out = size == 8 ? MHO_F64 : MHO_F32; return size == 2 || size == 4 || size == 8;
+    default: return false;
     }
 }
 

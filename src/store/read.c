@@ -116,10 +116,8 @@ static MhoStatus read_link(MhoReader *reader, hid_t group, const char *place, co
             return mho_reader_damaged(reader, inner, "a group that is linked more than once");
         }
         return read_child(reader, group, inner, name, record, depth + 1);
-    case H5O_TYPE_DATASET:
-        return mho_reader_dataset(reader, group, inner, name, record);
-    default:
-        return mho_reader_unsupported(reader, inner, "neither a group nor a dataset");
+    case H5O_TYPE_DATASET: return mho_reader_dataset(reader, group, inner, name, record);
+    default: return mho_reader_unsupported(reader, inner, "neither a group nor a dataset");
     }
 }
 

@@ -20,16 +20,16 @@ typedef struct MhoAxisLink {
 typedef struct MhoReader {
     const char *path;
     MhoError *error;
-    bool sealed;      /* the SHA-256 behind the data was right */
-    char **sound;     /* (n_sound) names of attributes whose variable-length values were looked at */
+    bool sealed;  /* the SHA-256 behind the data was right */
+    char **sound; /* (n_sound) names of attributes whose variable-length values were looked at */
     size_t n_sound;
-    bool foreign;     /* no mho_format: what a record cannot hold is passed over instead of refused */
+    bool foreign;        /* no mho_format: what a record cannot hold is passed over instead of refused */
     unsigned char *data; /* the bytes of the file, for what HDF5 does not check */
     hsize_t size;
-    hsize_t base;     /* bytes before the HDF5 part */
-    hsize_t bytes;    /* taken so far, all arrays and attributes together */
+    hsize_t base;        /* bytes before the HDF5 part */
+    hsize_t bytes;       /* taken so far, all arrays and attributes together */
     hsize_t unexplained; /* of these, beyond what the bytes in the file can hold */
-    size_t objects;   /* met so far */
+    size_t objects;      /* met so far */
     MhoScale *scales;
     size_t n_scales, room_scales;
     MhoAxisLink *links;

@@ -15,10 +15,10 @@ enum {
 
 /* What a dataset or attribute holds. */
 typedef struct Values {
-    bool text;       /* strings */
-    size_t fixed;    /* bytes of a fixed-length string; 0: variable */
-    MhoType type;    /* of the record */
-    int rank;        /* 0: scalar */
+    bool text;    /* strings */
+    size_t fixed; /* bytes of a fixed-length string; 0: variable */
+    MhoType type; /* of the record */
+    int rank;     /* 0: scalar */
     hsize_t shape[MHO_MAX_RANK], n;
 } Values;
 

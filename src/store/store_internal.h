@@ -9,13 +9,13 @@
 #include "base/record.h"
 
 enum {
-    MHO_STORE_MAX_DEPTH = 32,          /* groups inside groups */
-    MHO_STORE_PLACE = 512,             /* bytes of a place such as /layers/conv1/weight in a message */
-    MHO_STORE_TRAILER = 11 + 64 + 1,   /* "mho-sha256 " + 64 hex digits + newline, behind the end of the HDF5 data */
+    MHO_STORE_MAX_DEPTH = 32,        /* groups inside groups */
+    MHO_STORE_PLACE = 512,           /* bytes of a place such as /layers/conv1/weight in a message */
+    MHO_STORE_TRAILER = 11 + 64 + 1, /* "mho-sha256 " + 64 hex digits + newline, behind the end of the HDF5 data */
 };
 
 #define MHO_STORE_TRAILER_WORD "mho-sha256 "
-#define MHO_STORE_NO_VARIABLE "This is a netCDF dimension but not a netCDF variable."
+#define MHO_STORE_NO_VARIABLE  "This is a netCDF dimension but not a netCDF variable."
 /* netCDF's prefix of a variable that is no coordinate of its namesake. */
 #define MHO_STORE_NON_COORDINATE "_nc4_non_coord_"
 /* On a dimension whose name in the file is not the record's; "" for an unnamed axis. */

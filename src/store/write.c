@@ -18,8 +18,8 @@
 #include "store/store_internal.h"
 
 enum {
-    CHUNK_ABOVE = 4096,       /* bytes; smaller arrays are contiguous */
-    CHUNK_BYTES = 1 << 20,    /* largest chunk: HDF5's chunk cache */
+    CHUNK_ABOVE = 4096,    /* bytes; smaller arrays are contiguous */
+    CHUNK_BYTES = 1 << 20, /* largest chunk: HDF5's chunk cache */
     GZIP_LEVEL = 4,
 };
 

@@ -1,10 +1,10 @@
 /* allocation.c - the stage "allocate": an allocator lowers bits, the whole net recovers, until a budget is met.
  *
  * Every move starts a recovery, a stage of its own in the history, at a rate of the allocator's. Its teacher is the net
- * that the stage began with, and its best net on validation images, the net as it was moved among them, comes to the next
- * move. On a chip, recoveries are as stages "chip": forward through the device model, judged on chips, with converter
- * ranges that are calibrated once, at the start of the stage, and from then on go with the net.
- * Khan et al., "Learning to quantize deep neural networks: a competitive-collaborative approach", DAC 2020.
+ * that the stage began with, and its best net on validation images, the net as it was moved among them, comes to the
+ * next move. On a chip, recoveries are as stages "chip": forward through the device model, judged on chips, with
+ * converter ranges that are calibrated once, at the start of the stage, and from then on go with the net. Khan et al.,
+ * "Learning to quantize deep neural networks: a competitive-collaborative approach", DAC 2020.
  */
 #include <stdio.h>
 #include <string.h>

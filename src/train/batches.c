@@ -13,8 +13,12 @@ MhoStatus mho_batches_create(const MhoTrainInput *input, MhoBatches *batches, Mh
     *batches = (MhoBatches){.set = set,
                             .batch = batch,
                             .n_batches = set->n / batch,
-                            .augment = {.h = set->h, .w = set->w, .c = set->c, .crop = input->train->crop,
-                                        .flip = input->train->flip, .seed = input->seed}};
+                            .augment = {.h = set->h,
+                                        .w = set->w,
+                                        .c = set->c,
+                                        .crop = input->train->crop,
+                                        .flip = input->train->flip,
+                                        .seed = input->seed}};
     if (set->n < batch)
         return mho_fail(error, MHO_USAGE, "train.batch: %zu images a batch, but there are only %zu training images",
                         batch, set->n);

@@ -1,11 +1,10 @@
 /* checkpoint.c - a state of training as a model record, and back.
  *
  * Beside the net's own groups:
- *   history      one row an epoch: stage, loss, train_accuracy, validation_loss, validation_accuracy, rate, gradient_norm
- *   training     attributes stage, stage_epochs, stale_epochs, over, best_accuracy; velocity/<node>/<array>: momentum;
- *                best and teacher: whole nets
- *   allocation   the allocator's own, once its stage is reached
- *   provenance   epoch_seconds: wall time, not part of the digest
+ *   history      one row an epoch: stage, loss, train_accuracy, validation_loss, validation_accuracy, rate,
+ * gradient_norm training     attributes stage, stage_epochs, stale_epochs, over, best_accuracy;
+ * velocity/<node>/<array>: momentum; best and teacher: whole nets allocation   the allocator's own, once its stage is
+ * reached provenance   epoch_seconds: wall time, not part of the digest
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,7 +219,8 @@ static MhoStatus read_number(const Source *from, const char *name, int64_t max, 
     return *number >= 0 && *number <= max ? MHO_OK : damaged(from, "its stage is not in the stages", error);
 }
 
-static MhoStatus read_column(const Source *from, const char *path, MhoTrainingState *state, size_t offset, MhoError *error)
+static MhoStatus read_column(const Source *from, const char *path, MhoTrainingState *state, size_t offset,
+                             MhoError *error)
 {
     const MhoArray *array;
     const MhoStatus status = mho_record_require(from->record, from->file, path, MHO_F64, 1, &array, error);

@@ -37,7 +37,7 @@ static MhoStatus bench_open(const MhoNet *net, ChipBench *bench, MhoError *error
         status = check_set(bench->program, calibration, "calibration", error);
     if (status == MHO_OK)
         status = mho_lowered_net_plan(bench->program, bench->config, calibration ? calibration->images : NULL,
-                                  calibration ? calibration->n : 0, bench->threads, &bench->plan, error);
+                                      calibration ? calibration->n : 0, bench->threads, &bench->plan, error);
     if (status != MHO_OK)
         return status;
     bench->logits = calloc(bench->set->n, (size_t)net->n_classes * sizeof *bench->logits);
@@ -61,9 +61,9 @@ static MhoStatus score_chip(const ChipBench *bench, uint32_t number, double *acc
     const MhoDataset *set = bench->set, *calibration = bench->calibration;
     MhoChip *chip = NULL;
     MhoChipState *state = NULL;
-    MhoStatus status = mho_lowered_net_state(bench->program, bench->plan, number, at,
-                                         calibration ? calibration->images : NULL, calibration ? calibration->n : 0,
-                                         bench->threads, &chip, &state, error);
+    MhoStatus status =
+        mho_lowered_net_state(bench->program, bench->plan, number, at, calibration ? calibration->images : NULL,
+                              calibration ? calibration->n : 0, bench->threads, &chip, &state, error);
 
     if (status == MHO_OK)
         status = mho_analog_run(bench->program, state, set->images, set->n, &options, bench->logits, error);

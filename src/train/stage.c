@@ -141,7 +141,7 @@ MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const
     if (status == MHO_OK && stage->chip) /* those that are there stay */
         status = learn_ranges(input, net, error);
     if (status == MHO_OK)
-        snprintf((*net)->recipe, sizeof (*net)->recipe, "%s", input->recipe ? input->recipe : "");
+        snprintf((*net)->recipe, sizeof(*net)->recipe, "%s", input->recipe ? input->recipe : "");
     if (status != MHO_OK) {
         mho_net_destroy(*net);
         *net = NULL;

@@ -25,7 +25,7 @@ void mho_training_set_chip(MhoTraining *t, size_t number)
     const MhoChipConfig *config = t->input->chip;
     const uint32_t step = step_number(t, number);
     const MhoCondition at = {.t = mho_curriculum_time(t->input->train->chip_curriculum, config->chip.time,
-                                                         t->input->seed, step, progress_of(t, number)),
+                                                      t->input->seed, step, progress_of(t, number)),
                              .temperature = config->chip.temperature};
 
     mho_fakequant_set_chip(t->pass, config, at, step);
@@ -37,10 +37,10 @@ static void disturb(MhoTraining *t, size_t number)
     const MhoTrainParams *params = t->input->train;
     const MhoStage *stage = mho_training_stage(t);
     const MhoFakeQuantNoise noise = {.weight = params->noise_weight,
-                                .activation = params->noise_activation,
-                                .sum = params->noise_sum,
-                                .seed = t->input->seed,
-                                .step = step_number(t, number)};
+                                     .activation = params->noise_activation,
+                                     .sum = params->noise_sum,
+                                     .seed = t->input->seed,
+                                     .step = step_number(t, number)};
 
     mho_fakequant_set_noise(t->pass, stage->kind == MHO_STAGE_FLOAT || stage->chip ? NULL : &noise);
     if (stage->chip)
@@ -71,8 +71,7 @@ static MhoStatus diverged(const MhoTraining *t, size_t number, const char *what,
     return mho_fail(error, MHO_FAILED,
                     "training diverged: %s is not finite in stage %s, epoch %d, step %zu; a lower %s may help, or "
                     "train.gradient_clip",
-                    what, t->state.name, t->state.stage_epochs + 1, number + 1,
-                    rates[mho_training_stage(t)->kind]);
+                    what, t->state.name, t->state.stage_epochs + 1, number + 1, rates[mho_training_stage(t)->kind]);
 }
 
 static MhoStatus watch(MhoTraining *t, size_t number, MhoError *error)

@@ -1,9 +1,9 @@
 /* train.c - down the stages: every stage starts from the net of the stage before, which is its teacher.
  *
- * A stage hands on the net of the epoch that was best on the validation images: ternary weights on a threshold flip until
- * the last step, so that the last net is a draw among its neighbours. Where batch norm was just removed, and where the
- * device model comes in, the net as it came competes too. Gradual quantization with distillation: Verhoef et al.,
- * FQ-Conv, arXiv 1912.09356; through the device model: Joshi et al., Nat. Commun. 11 (2020) 2473.
+ * A stage hands on the net of the epoch that was best on the validation images: ternary weights on a threshold flip
+ * until the last step, so that the last net is a draw among its neighbours. Where batch norm was just removed, and
+ * where the device model comes in, the net as it came competes too. Gradual quantization with distillation: Verhoef et
+ * al., FQ-Conv, arXiv 1912.09356; through the device model: Joshi et al., Nat. Commun. 11 (2020) 2473.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 #include "net/graph/requant.h"
 #include "train/train_internal.h"
 
-/* Validation images of an accuracy on chips: two chips see 2000, which say it within a point, and are done in the time of
- * some hundred training steps. Ours. */
+/* Validation images of an accuracy on chips: two chips see 2000, which say it within a point, and are done in the time
+ * of some hundred training steps. Ours. */
 enum { JUDGED_IMAGES = 1000 };
 
 static MhoStatus check_input(const MhoTrainInput *input, MhoError *error)
@@ -60,9 +60,9 @@ static MhoStatus check_policies(MhoTraining *t, const MhoStage *stage, MhoError 
         status = mho_fail(error, MHO_USAGE, "quant.activation.name: quantizer '%s' is for weights",
                           activation.quantizer->descriptor.name);
     if (status == MHO_OK && weight.quantizer->nonuniform && stage->kind == MHO_STAGE_FULL)
-        status = mho_fail(error, MHO_USAGE,
-                          "batch norm stays with weights of quantizer '%s'; leave fq out of train.stages",
-                          weight.quantizer->descriptor.name);
+        status =
+            mho_fail(error, MHO_USAGE, "batch norm stays with weights of quantizer '%s'; leave fq out of train.stages",
+                     weight.quantizer->descriptor.name);
     if (status == MHO_OK)
         t->injects = weight.quantizer->inject != NULL && t->input->train->gradual_noise;
     if (status == MHO_OK)
@@ -76,8 +76,10 @@ static MhoStatus check_devices(const MhoTraining *t, const MhoStage *stage, MhoE
     const MhoTrainInput *input = t->input;
 
     if (stage->chip && !input->chip)
-        return mho_fail(error, MHO_USAGE, "stage %s: there is no chip to train on; name one in train.chip, for "
-                        "instance \"cell.name=pcm time=86400\"", stage->name);
+        return mho_fail(error, MHO_USAGE,
+                        "stage %s: there is no chip to train on; name one in train.chip, for "
+                        "instance \"cell.name=pcm time=86400\"",
+                        stage->name);
     if (stage->kind == MHO_STAGE_ALLOCATE && !input->allocation)
         return mho_fail(error, MHO_USAGE, "stage allocate: there is no allocator; allocate.name chooses one");
     return stage->chip ? mho_curriculum_check(input->train->chip_curriculum, input->chip->chip.time, error) : MHO_OK;

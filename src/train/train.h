@@ -21,30 +21,30 @@ typedef struct MhoTrainParams {
                                 * "@" a peak rate of its own; "allocate" (an allocator's moves); the epoch best on
                                 * validation images goes on */
     int batch;
-    double learning_rate, quant_learning_rate;   /* peak learning rates of the float stage and of the others */
+    double learning_rate, quant_learning_rate; /* peak learning rates of the float stage and of the others */
     double momentum, weight_decay, label_smoothing;
-    int schedule;              /* MhoSchedule */
-    double warmup;             /* epochs */
+    int schedule;                    /* MhoSchedule */
+    double warmup;                   /* epochs */
     double step_epochs, step_factor; /* schedule = step */
-    int crop;                  /* pixels of padding before a random crop; 0: none */
+    int crop;                        /* pixels of padding before a random crop; 0: none */
     bool flip;
-    double distill, distill_temperature; /* weight of the teacher's soft targets, 0: none */
+    double distill, distill_temperature;              /* weight of the teacher's soft targets, 0: none */
     double noise_weight, noise_activation, noise_sum; /* keys noise.*: LSB */
-    int validation;              /* images validation of the training set for validation */
-    int limit;                 /* first n training images; 0: all */
-    int gradual_layers;         /* key staged.layers: layers that learn together where the weight policy injects noise;
-                                * 0: all at once */
-    bool gradual_noise;         /* key staged.noise: off, such layers learn through their codes, as others do */
-    int patience;              /* epochs without a better net on validation images that end a stage; 0: never */
-    double gradient_clip;      /* largest norm of all gradients; 0: none */
-    double weight_clip;        /* weights stay within +- this many standard deviations of their layer; 0: none */
-    char chip[MHO_TEXT_MAX];   /* of stages "chip" and of allocators: "cell.name=pcm time=86400", relative to chip. */
-    int validation_chips;           /* key validation_chips: chips that a validation accuracy on chips is taken over */
-    int chip_curriculum;       /* MhoCurriculum: time since programming of a chip stage's steps */
+    int validation;                                   /* images validation of the training set for validation */
+    int limit;                                        /* first n training images; 0: all */
+    int gradual_layers;      /* key gradual.layers: layers that learn together where the weight policy injects noise;
+                              * 0: all at once */
+    bool gradual_noise;      /* key gradual.noise: off, such layers learn through their codes, as others do */
+    int patience;            /* epochs without a better net on validation images that end a stage; 0: never */
+    double gradient_clip;    /* largest norm of all gradients; 0: none */
+    double weight_clip;      /* weights stay within +- this many standard deviations of their layer; 0: none */
+    char chip[MHO_TEXT_MAX]; /* of stages "chip" and of allocators: "cell.name=pcm time=86400", relative to chip. */
+    int validation_chips;    /* key validation_chips: chips that a validation accuracy on chips is taken over */
+    int chip_curriculum;     /* MhoCurriculum: time since programming of a chip stage's steps */
 } MhoTrainParams;
 
 typedef enum MhoCurriculum {
-    MHO_CURRICULUM_FIXED, /* the chip's time */
+    MHO_CURRICULUM_FIXED,  /* the chip's time */
     MHO_CURRICULUM_SPREAD, /* log-uniform up to it */
     MHO_CURRICULUM_GROWING /* log-uniform up to a limit that grows to it over the stage */
 } MhoCurriculum;
@@ -76,10 +76,10 @@ typedef struct MhoAllocation {
     /* The net that layers compete from, of the net of the stage before. *first is the caller's; NULL: that net as is.
      * A member that is NULL stands for the latter. */
     MhoStatus (*begin)(void *context, const MhoNet *net, MhoNet **first, MhoError *error);
-    /* From the net at the end of a stage and its validation accuracy: the net of the next recovery (the caller's) and its
-     * name, or *done and the net to end with (NULL: the one given). */
-    MhoStatus (*move)(void *context, const MhoNet *net, double validation_accuracy, MhoNet **next, char name[MHO_NAME_MAX],
-                      bool *done, MhoError *error);
+    /* From the net at the end of a stage and its validation accuracy: the net of the next recovery (the caller's) and
+     * its name, or *done and the net to end with (NULL: the one given). */
+    MhoStatus (*move)(void *context, const MhoNet *net, double validation_accuracy, MhoNet **next,
+                      char name[MHO_NAME_MAX], bool *done, MhoError *error);
     bool (*recovered)(void *context, int epochs, double validation_accuracy); /* after whole epochs of a recovery */
     double (*rate)(const void *context, double epochs);                       /* learning rate */
     /* The log of all moves and what is needed to go on: group "allocation" of the model and of every checkpoint. */
@@ -88,12 +88,12 @@ typedef struct MhoAllocation {
 } MhoAllocation;
 
 typedef struct MhoTrainInput {
-    const MhoDataset *training, *validation;   /* halves of the training set */
+    const MhoDataset *training, *validation; /* halves of the training set */
     const MhoTrainParams *train;
     const MhoQuantParams *quant;
     uint64_t seed;
     const char *recipe; /* digest of the recipe (64 hex digits): becomes the net's and every checkpoint's attribute */
-    int threads;                     /* <= 0: OpenMP's default */
+    int threads;        /* <= 0: OpenMP's default */
     const MhoLog *log;
     MhoCheckpointFunction checkpoint;
     void *context;
@@ -107,10 +107,10 @@ typedef struct MhoTrainInput {
 } MhoTrainInput;
 
 /* Train. *net is the caller's. Group "history" of every checkpoint has arrays per epoch: stage (string; in stage
- * "allocate" the name of the move), epoch, loss, train_accuracy, validation_accuracy, validation_loss (of chips in stages chip and
- * recoveries on a chip), rate, gradient_norm. Wall times are provenance: they stand in group "provenance" only.
- * FAILED when the loss or a gradient is not finite, naming stage, epoch and step; STOPPED on a stop request (the last
- * checkpoint stands). USAGE when a stage of the stages lacks its chip or allocator. */
+ * "allocate" the name of the move), epoch, loss, train_accuracy, validation_accuracy, validation_loss (of chips in
+ * stages chip and recoveries on a chip), rate, gradient_norm. Wall times are provenance: they stand in group
+ * "provenance" only. FAILED when the loss or a gradient is not finite, naming stage, epoch and step; STOPPED on a stop
+ * request (the last checkpoint stands). USAGE when a stage of the stages lacks its chip or allocator. */
 MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error) MHO_CHECKED;
 
 /* Top-1 accuracy (0..1) and mean loss of a quantized net on chips first .. first + n - 1 of a configuration, at its

@@ -77,9 +77,9 @@ typedef struct MhoBatches {
     const MhoDataset *set; /* borrowed */
     size_t batch, n_batches;
     MhoAugment augment;
-    uint32_t *order;  /* (set->n) */
-    uint8_t *images;  /* (batch, h, w, c) */
-    uint8_t *labels;  /* (batch) */
+    uint32_t *order; /* (set->n) */
+    uint8_t *images; /* (batch, h, w, c) */
+    uint8_t *labels; /* (batch) */
 } MhoBatches;
 MhoStatus mho_batches_create(const MhoTrainInput *input, MhoBatches *batches, MhoError *error) MHO_CHECKED;
 void mho_batches_destroy(MhoBatches *batches);
@@ -96,7 +96,7 @@ typedef struct MhoOptimizer {
     MhoNet *net; /* borrowed */
     double momentum, weight_decay, weight_clip;
     const bool *frozen; /* (n_nodes) borrowed: nodes that stay as they are and lose their momentum; NULL: none */
-    float **velocity; /* (n_nodes * MHO_NODE_MAX_ARRAYS), NULL where nothing is learned */
+    float **velocity;   /* (n_nodes * MHO_NODE_MAX_ARRAYS), NULL where nothing is learned */
     MhoArena arena;
 } MhoOptimizer;
 MhoStatus mho_optimizer_create(MhoNet *net, const MhoTrainParams *params, MhoOptimizer *optimizer,
@@ -148,7 +148,8 @@ MhoGradient mho_gradient_watch(const MhoNet *net, MhoFakeQuant *pass, const bool
 /* One finished epoch. */
 typedef struct MhoEpoch {
     char stage[MHO_NAME_MAX];
-    double loss, train_accuracy, validation_loss, validation_accuracy, learning_rate; /* learning_rate: at the end of the epoch */
+    double loss, train_accuracy, validation_loss, validation_accuracy,
+        learning_rate;    /* learning_rate: at the end of the epoch */
     double gradient_norm; /* mean over the steps, before clipping */
     double seconds;
 } MhoEpoch;
@@ -164,11 +165,11 @@ typedef struct MhoTrainingState {
     MhoEpoch *history;       /* (capacity) */
     size_t n_history;        /* epochs done in all stages */
     size_t capacity;
-    MhoNet *net, *teacher;   /* teacher: NULL in the first stage */
-    MhoNet *best;            /* of this stage on the validation images: what the stage hands on. NULL: none yet */
+    MhoNet *net, *teacher; /* teacher: NULL in the first stage */
+    MhoNet *best;          /* of this stage on the validation images: what the stage hands on. NULL: none yet */
     double best_accuracy;
     MhoOptimizer optimizer;
-    bool resumed;            /* net and optimizer are those of a checkpoint in this stage */
+    bool resumed; /* net and optimizer are those of a checkpoint in this stage */
 } MhoTrainingState;
 
 /* Room in the history for n epochs at least. */
@@ -190,7 +191,7 @@ typedef struct MhoTraining {
     MhoDataset judged; /* validation images of accuracies on chips */
     MhoLoss loss;
     bool injects;                              /* weights learn by injected noise */
-    MhoFakeQuant *pass, *teacher;                   /* of the running stage; teacher: NULL when it has no weight */
+    MhoFakeQuant *pass, *teacher;              /* of the running stage; teacher: NULL when it has no weight */
     uint8_t *modes;                            /* (n_nodes) of the running stage; NULL: codes everywhere */
     bool *frozen;                              /* (n_nodes), with modes */
     float *logits, *teacher_logits, *d_logits; /* (batch, classes) */

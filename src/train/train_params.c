@@ -4,12 +4,18 @@
 
 #include "train/train_internal.h"
 
-#define TRAIN_REAL(key, member, value, min, max, unit, help) \
-    {key, MHO_REAL, offsetof(MhoTrainParams, member), value, min, max, unit, help, NULL, NULL}
-#define TRAIN_INT(key, member, value, min, max, unit, help) \
-    {key, MHO_INT, offsetof(MhoTrainParams, member), value, min, max, unit, help, NULL, NULL}
-#define TRAIN_TEXT(key, member, text, help) \
-    {key, MHO_TEXT, offsetof(MhoTrainParams, member), 0, 0, 0, "", help, NULL, text}
+#define TRAIN_REAL(key, member, value, min, max, unit, help)                                     \
+    {                                                                                            \
+        key, MHO_REAL, offsetof(MhoTrainParams, member), value, min, max, unit, help, NULL, NULL \
+    }
+#define TRAIN_INT(key, member, value, min, max, unit, help)                                     \
+    {                                                                                           \
+        key, MHO_INT, offsetof(MhoTrainParams, member), value, min, max, unit, help, NULL, NULL \
+    }
+#define TRAIN_TEXT(key, member, text, help)                                            \
+    {                                                                                  \
+        key, MHO_TEXT, offsetof(MhoTrainParams, member), 0, 0, 0, "", help, NULL, text \
+    }
 
 static const MhoParam train_params[] = {
     TRAIN_TEXT("net", net, "allconv", "built-in network: lenet, allconv or resnet20"),
@@ -19,7 +25,8 @@ static const MhoParam train_params[] = {
                "through train.chip; allocate (no epochs): bits layer by layer"),
     TRAIN_INT("batch", batch, 128, 1, 65536, "images", "images a step"),
     TRAIN_REAL("learning_rate", learning_rate, 0.1, 0.0, 100.0, "", "peak learning rate of the float stage"),
-    TRAIN_REAL("quant_learning_rate", quant_learning_rate, 0.02, 0.0, 100.0, "", "peak learning rate of the other stages"),
+    TRAIN_REAL("quant_learning_rate", quant_learning_rate, 0.02, 0.0, 100.0, "",
+               "peak learning rate of the other stages"),
     TRAIN_REAL("momentum", momentum, 0.9, 0.0, 0.9999, "", "of Nesterov's gradient descent"),
     TRAIN_REAL("weight_decay", weight_decay, 5e-4, 0.0, 1.0, "", "on weights; never on scales, shifts and batch norm"),
     TRAIN_REAL("label_smoothing", label_smoothing, 0.0, 0.0, 0.9, "", "share of the target spread over all classes"),
@@ -40,10 +47,10 @@ static const MhoParam train_params[] = {
                "Gaussian noise on sums before rounding, in steps of the output's quantizer"),
     TRAIN_INT("validation", validation, 5000, 1, 100000000, "images", "training images kept for validation"),
     TRAIN_INT("limit", limit, 0, 0, 100000000, "images", "first n training images; 0: all"),
-    TRAIN_INT("staged.layers", gradual_layers, 1, 0, 4096, "layers",
+    TRAIN_INT("gradual.layers", gradual_layers, 1, 0, 4096, "layers",
               "layers that learn together where the quantizer of weights injects noise, one group after the other, "
               "each with the whole state of the rate; 0: all at once"),
-    {"staged.noise", MHO_BOOL, offsetof(MhoTrainParams, gradual_noise), 1, 0, 1, "",
+    {"gradual.noise", MHO_BOOL, offsetof(MhoTrainParams, gradual_noise), 1, 0, 1, "",
      "off: where the quantizer of weights injects noise, layers learn through their codes instead, all at once", NULL,
      NULL},
     TRAIN_INT("patience", patience, 0, 0, MHO_MAX_STAGE_EPOCHS, "epochs",
@@ -58,7 +65,8 @@ static const MhoParam train_params[] = {
               "chips that the validation accuracy of a chip stage, or of a recovery on the chip, is taken over"),
     {"chip_curriculum", MHO_CHOICE, offsetof(MhoTrainParams, chip_curriculum), MHO_CURRICULUM_FIXED, 0, 2, "",
      "time since programming of a chip stage's steps: the chip's, log-uniform from 20 s to it, or up to a limit that "
-     "grows to it over the stage (over each epoch of a recovery)", "fixed spread growing", NULL},
+     "grows to it over the stage (over each epoch of a recovery)",
+     "fixed spread growing", NULL},
 };
 
 static MhoStatus check_train(const void *block, MhoError *error)
@@ -71,7 +79,8 @@ static MhoStatus check_train(const void *block, MhoError *error)
 
 const MhoDescriptor mho_train_descriptor = {
     .name = "train",
-    .summary = "the recipe that makes a network: float, then down a list of stages of precisions, then without batch norm",
+    .summary =
+        "the recipe that makes a network: float, then down a list of stages of precisions, then without batch norm",
     .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
     .params_size = sizeof(MhoTrainParams),
     .params = train_params,
@@ -79,10 +88,14 @@ const MhoDescriptor mho_train_descriptor = {
     .check = check_train,
 };
 
-#define QUANT_BITS(key, member, help) \
-    {key, MHO_INT, offsetof(MhoQuantParams, member), 0, 0, 16, "bit", help, NULL, NULL}
-#define QUANT_TEXT(key, member, help) \
-    {key, MHO_TEXT, offsetof(MhoQuantParams, member), 0, 0, 0, "", help, NULL, "fqconv"}
+#define QUANT_BITS(key, member, help)                                                     \
+    {                                                                                     \
+        key, MHO_INT, offsetof(MhoQuantParams, member), 0, 0, 16, "bit", help, NULL, NULL \
+    }
+#define QUANT_TEXT(key, member, help)                                                      \
+    {                                                                                      \
+        key, MHO_TEXT, offsetof(MhoQuantParams, member), 0, 0, 0, "", help, NULL, "fqconv" \
+    }
 
 static const MhoParam quant_params[] = {
     QUANT_TEXT("weight.name", weight_name, "quantizer of weights; `mho list quantizer`"),

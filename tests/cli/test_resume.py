@@ -319,7 +319,7 @@ def test_no_test_images_of_a_named_set(place):
     study = place.study("named.yaml", "  chip.noise: [0, 1]\n", test="fashion-mnist", train="", model=place.folder / "named.h5")
     script = f"mount -t tmpfs none /usr/share/datasets && exec {place.mho} sweep {study} --data {folder.parent} --quiet " \
              "--set train.limit=400 --set data.split="
-    for split, code in [("held -o held.h5", 0), ("test -o test.h5", 2)]:
+    for split, code in [("validation -o held.h5", 0), ("test -o test.h5", 2)]:
         process = subprocess.run(["unshare", "-Urm", "sh", "-c", script + split], cwd=place.folder, env=place.env, capture_output=True,
                                  text=True, check=False, timeout=100)
         assert process.returncode == code, f"data.split={split}: exit {process.returncode}\n{process.stderr}"

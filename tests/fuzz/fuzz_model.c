@@ -13,10 +13,23 @@
 
 enum { EDIT = 4, MAX_EDITS = 32, N_EDITS = 8 };
 
-static const double numbers[] = {0.0, 1.0, -1.0, 2.0, 3.0, 16.0, 17.0, 255.0, 4096.0, 65536.0, 2147483648.0, 1e-45,
-                                 -1e300, 1e300, 0.5, NAN, INFINITY};
-static const char *const words[] = {"", "fqconv", "conv", "quantizer", "logits", "weight", "log_scale", "nonesuch",
-                                    "a/b", "line\nbreak", "fqconv fit=maximum", "per_tensor", "bits", "share", "groups",
+static const double numbers[] = {0.0,     1.0,          -1.0,  2.0,    3.0,   16.0, 17.0, 255.0,   4096.0,
+                                 65536.0, 2147483648.0, 1e-45, -1e300, 1e300, 0.5,  NAN,  INFINITY};
+static const char *const words[] = {"",
+                                    "fqconv",
+                                    "conv",
+                                    "quantizer",
+                                    "logits",
+                                    "weight",
+                                    "log_scale",
+                                    "nonesuch",
+                                    "a/b",
+                                    "line\nbreak",
+                                    "fqconv fit=maximum",
+                                    "per_tensor",
+                                    "bits",
+                                    "share",
+                                    "groups",
                                     "a name that is longer than any node, layer, array or setting may ever be called"};
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 

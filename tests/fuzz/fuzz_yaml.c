@@ -50,13 +50,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 }
 
 #ifndef MHO_LIBFUZZER
-static const char study[] =
-    "# a study\n"
-    "title: what ADC bits are needed\nmodel: runs/w2a4.h5\nseed: 7\nrepeat: 8\n"
-    "data: {name: fashion_mnist, split: test, limit: 1000}\n"
-    "chip.cell.pcm.t_read: 2.5e-7\n"
-    "sweep:\n  chip.cell.name: [ideal, pcm, nor_flash]\n  chip.noise: {from: 0, to: 2, n: 5}\n"
-    "  chip.adc.uniform.bits:\n    - 4\n    - 5\n    - \"8\"\n";
+static const char study[] = "# a study\n"
+                            "title: what ADC bits are needed\nmodel: runs/w2a4.h5\nseed: 7\nrepeat: 8\n"
+                            "data: {name: fashion_mnist, split: test, limit: 1000}\n"
+                            "chip.cell.pcm.t_read: 2.5e-7\n"
+                            "sweep:\n  chip.cell.name: [ideal, pcm, nor_flash]\n  chip.noise: {from: 0, to: 2, n: 5}\n"
+                            "  chip.adc.uniform.bits:\n    - 4\n    - 5\n    - \"8\"\n";
 static const char recipe[] =
     "train:\n  stages:\n    - {weight: 8, activation: 8, epochs: 2}\n    - {weight: 2, activation: 4, epochs: 10}\n"
     "  schedule: 'cosine'\n  text: |\n    several\n    lines\n  folded: >-\n    in\n    one\n? long key\n: value\n";

@@ -46,12 +46,8 @@ static void damage_once(Input *input, Damage damage)
     if (input->n == 0)
         return;
     switch (next_random() % 5) {
-    case 0:
-        input->data[at] ^= (uint8_t)(1U << next_random() % 8);
-        break;
-    case 1:
-        input->data[at] = (uint8_t)damage.extremes[next_random() % damage.n_extremes];
-        break;
+    case 0: input->data[at] ^= (uint8_t)(1U << next_random() % 8); break;
+    case 1: input->data[at] = (uint8_t)damage.extremes[next_random() % damage.n_extremes]; break;
     case 2:
         input->n = next_random() % 4 == 0 ? next_random() % input->n : input->n - next_random() % (input->n / 8 + 1);
         break;

@@ -56,7 +56,8 @@ void chip_open(ChipBench *bench, int which, const char *cell, const char *adc)
     bench->arrays.config.chip.range = MHO_RANGE_LEARNED;
     bench->at = (MhoCondition){.t = 0.0, .temperature = 298.15};
     net = chip_net(which, &bench->images);
-    must(mho_net_calibrate_adc_ranges(net, &bench->arrays.config, bench->images, CHIP_CALIBRATION, 1, &bench->net, &error),
+    must(mho_net_calibrate_adc_ranges(net, &bench->arrays.config, bench->images, CHIP_CALIBRATION, 1, &bench->net,
+                                      &error),
          &error);
     mho_net_destroy(net);
     for (int i = 0; i < CHIP_BATCH * CHIP_CLASSES; i++)

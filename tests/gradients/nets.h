@@ -1,4 +1,5 @@
-/* nets.h - small networks built in a few words, with weights, scales and images drawn, for tests of net/fakequant/fakequant.h. */
+/* nets.h - small networks built in a few words, with weights, scales and images drawn, for tests of
+ * net/fakequant/fakequant.h. */
 #ifndef MHO_TESTS_NETS_H
 #define MHO_TESTS_NETS_H
 

@@ -54,7 +54,8 @@ static void executor_open(const ChipBench *bench, uint32_t number, Executor *e)
     memset(e, 0, sizeof *e);
     must(mho_lowered_net_create(bench->net, &e->program, &error), &error);
     must(mho_lowered_net_plan(e->program, &bench->arrays.config, NULL, 0, 1, &e->plan, &error), &error);
-    must(mho_lowered_net_state(e->program, e->plan, number, bench->at, NULL, 0, 1, &e->chip, &e->state, &error), &error);
+    must(mho_lowered_net_state(e->program, e->plan, number, bench->at, NULL, 0, 1, &e->chip, &e->state, &error),
+         &error);
     must(mho_workspace_create(e->plan, &e->run, &error), &error);
 }
 
@@ -84,7 +85,10 @@ static bool sums_equal(const ChipBench *bench, const Executor *e, const MhoStep 
     for (size_t j = 0; j < k; j++)
         ones[j] = 1.0F;
     for (size_t n = 0; n < CHIP_BATCH; n++) {
-        const MhoLayerCall call = {.layer = step->matrix, .gather = &step->gather, .codes = codes, .image = (uint32_t)n,
+        const MhoLayerCall call = {.layer = step->matrix,
+                                   .gather = &step->gather,
+                                   .codes = codes,
+                                   .image = (uint32_t)n,
                                    .output = {.a = ones, .b = ones + k, .logits = sums}};
 
         for (size_t i = 0; i < in; i++)

@@ -1,5 +1,5 @@
-/* test_chip_memory.c - every allocation of a step on a chip, of ranges and of accuracy on chips fails once, in turn; each
- * time the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches).
+/* test_chip_memory.c - every allocation of a step on a chip, of ranges and of accuracy on chips fails once, in turn;
+ * each time the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches).
  */
 #include "chip_bench.h"
 #include "failing_memory.h"
@@ -18,8 +18,8 @@ static MhoStatus train_step(ChipBench *bench, MhoError *error)
 static MhoStatus make_ranges(ChipBench *bench, MhoError *error)
 {
     MhoNet *made;
-    const MhoStatus status =
-        mho_net_calibrate_adc_ranges(bench->net, &bench->arrays.config, bench->images, CHIP_CALIBRATION, 1, &made, error);
+    const MhoStatus status = mho_net_calibrate_adc_ranges(bench->net, &bench->arrays.config, bench->images,
+                                                          CHIP_CALIBRATION, 1, &made, error);
 
     mho_net_destroy(made);
     return status;
@@ -28,8 +28,13 @@ static MhoStatus make_ranges(ChipBench *bench, MhoError *error)
 static MhoStatus evaluate(ChipBench *bench, MhoError *error)
 {
     uint8_t labels[CHIP_CALIBRATION] = {0};
-    const MhoDataset set = {.n = CHIP_CALIBRATION, .h = DENSE_SIDE, .w = DENSE_SIDE, .c = DENSE_CHANNELS,
-                            .n_classes = CHIP_CLASSES, .images = bench->images, .labels = labels};
+    const MhoDataset set = {.n = CHIP_CALIBRATION,
+                            .h = DENSE_SIDE,
+                            .w = DENSE_SIDE,
+                            .c = DENSE_CHANNELS,
+                            .n_classes = CHIP_CLASSES,
+                            .images = bench->images,
+                            .labels = labels};
     double accuracy, loss;
 
     return mho_train_evaluate_chip(bench->net, &set, &set, &bench->arrays.config, 0, 2, 1, &accuracy, &loss, error);
@@ -37,7 +42,7 @@ static MhoStatus evaluate(ChipBench *bench, MhoError *error)
 
 START_TEST(every_failed_allocation_is_reported)
 {
-    MhoStatus (*const calls[])(ChipBench *bench, MhoError *error) = {train_step, make_ranges, evaluate};
+    MhoStatus (*const calls[])(ChipBench * bench, MhoError * error) = {train_step, make_ranges, evaluate};
     MhoError error = {0};
     ChipBench bench;
     int failures = 0;

@@ -132,7 +132,8 @@ START_TEST(ranges_move_to_lower_the_loss)
     bench.arrays.config.chip.range = MHO_RANGE_CALIBRATED; /* held */
     bench.arrays.config.chip.calibrate = MHO_CALIBRATE_STATE;
     chip_step(&bench, 0);
-    ck_assert(memcmp(mho_fakequant_output(bench.pass, 1), e.sums, sizeof e.sums) == 0 && range_gradient(&bench) == 0.0F);
+    ck_assert(memcmp(mho_fakequant_output(bench.pass, 1), e.sums, sizeof e.sums) == 0 &&
+              range_gradient(&bench) == 0.0F);
     bench.arrays.config.chip.range = MHO_RANGE_LEARNED;
     bench.arrays.config.chip.calibrate = MHO_CALIBRATE_IDEAL;
     mho_node_array(chip_node(&bench, "logits"), "adc_log_range")->value[0] = 0.0F; /* the step is one unit at least */
@@ -241,8 +242,13 @@ START_TEST(accuracy_is_the_mean_over_chips)
     bench.arrays.config.chip.noise = 3.0;
     for (int i = 0; i < CHIP_CALIBRATION; i++)
         labels[i] = (uint8_t)random_int(9, (uint64_t)i, 0, CHIP_CLASSES - 1);
-    const MhoDataset set = {.n = CHIP_CALIBRATION, .h = DENSE_SIDE, .w = DENSE_SIDE, .c = DENSE_CHANNELS,
-                            .n_classes = CHIP_CLASSES, .images = bench.images, .labels = labels};
+    const MhoDataset set = {.n = CHIP_CALIBRATION,
+                            .h = DENSE_SIDE,
+                            .w = DENSE_SIDE,
+                            .c = DENSE_CHANNELS,
+                            .n_classes = CHIP_CLASSES,
+                            .images = bench.images,
+                            .labels = labels};
     const MhoDataset *calibration = _i == 0 ? NULL : &set;
     must(mho_lowered_net_create(bench.net, &program, &error), &error);
     must(mho_lowered_net_plan(program, &bench.arrays.config, set.images, set.n, 1, &plan, &error), &error);
@@ -280,8 +286,13 @@ START_TEST(accuracy_on_chips_refuses)
     ChipBench bench;
 
     chip_open(&bench, CHIP_DENSE, "pcm", "uniform");
-    MhoDataset set = {.n = CHIP_CALIBRATION, .h = DENSE_SIDE, .w = DENSE_SIDE, .c = DENSE_CHANNELS,
-                      .n_classes = CHIP_CLASSES, .images = bench.images, .labels = labels};
+    MhoDataset set = {.n = CHIP_CALIBRATION,
+                      .h = DENSE_SIDE,
+                      .w = DENSE_SIDE,
+                      .c = DENSE_CHANNELS,
+                      .n_classes = CHIP_CLASSES,
+                      .images = bench.images,
+                      .labels = labels};
     must_refuse(mho_train_evaluate_chip(bench.net, &set, NULL, &bench.arrays.config, 0, 0, 1, &accuracy, &loss, &error),
                 &error, MHO_USAGE, "at least one");
     set.w++;

@@ -14,8 +14,8 @@ enum { N = 4096, MANY = 100000, GRID = 32639 };
 
 static const MhoQuantizer *q;
 static _Alignas(8) unsigned char params[64];
-static const char *const policies[] = {"uniq",   "uniq gradient=exact",  "uniq cdf=empirical",
-                                       "kmeans", "kmeans iterations=40"};
+static const char *const policies[] = {"uniq", "uniq gradient=exact", "uniq cdf=empirical", "kmeans",
+                                       "kmeans iterations=40"};
 
 static void open_policy(const char *text)
 {

@@ -10,8 +10,8 @@
 
 enum { BATCH = 3, CLASSES = 4, N_LOGITS = BATCH * CLASSES, MAX_VALUES = 4096 };
 
-static const char *const names[] = {"conv1", "norm1", "codes1", "conv2", "norm2", "branch", "conv3", "norm3",
-                                    "shortcut", "sum", "codes2", "pool", "pooled", "logits"};
+static const char *const names[] = {"conv1", "norm1",    "codes1", "conv2",  "norm2", "branch", "conv3",
+                                    "norm3", "shortcut", "sum",    "codes2", "pool",  "pooled", "logits"};
 
 /* The policy of the node added last. */
 static void set_policy(MhoNet *net, const char *policy)
@@ -278,8 +278,11 @@ static void inject(MhoNet *net, const char *name, uint32_t step, float *noisy, f
     must(mho_policy_find(s->policy, &policy, &error), &error);
     ck_assert_uint_le(weight->n, MAX_VALUES);
     policy.quantizer->inject(policy.params,
-                             (MhoQuantShape){.bits = s->bits, .lower = -1, .channels = scale->n,
-                                             .per_channel = weight->n / scale->n, .scratch = scratch},
+                             (MhoQuantShape){.bits = s->bits,
+                                             .lower = -1,
+                                             .channels = scale->n,
+                                             .per_channel = weight->n / scale->n,
+                                             .scratch = scratch},
                              weight->value, scale->value,
                              (MhoStream){.seed = 7, .step = step, .place = mho_place((uint32_t)at, 0, 0)}, noisy,
                              slope);

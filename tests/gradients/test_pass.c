@@ -1,4 +1,5 @@
-/* test_pass.c - evaluation against whole-number arithmetic, injected noise, determinism, refusals of net/fakequant/fakequant.h. */
+/* test_pass.c - evaluation against whole-number arithmetic, injected noise, determinism, refusals of
+ * net/fakequant/fakequant.h. */
 #include <omp.h>
 
 #include "nets.h"
@@ -16,7 +17,8 @@ static void check_sums(const MhoNet *net, const MhoFakeQuant *pass, int node, si
     const size_t rows = (size_t)(kernel_h * kernel_w * c);
     int16_t *codes = calloc(rows * (size_t)out.c, sizeof *codes);
     int32_t *shift = calloc((size_t)out.c, sizeof *shift);
-    const float *x = mho_fakequant_output(pass, (size_t)self->inputs[0]), *sums = mho_fakequant_output(pass, (size_t)node);
+    const float *x = mho_fakequant_output(pass, (size_t)self->inputs[0]),
+                *sums = mho_fakequant_output(pass, (size_t)node);
 
     must(mho_net_weight_codes(net, node, codes, shift, &error), &error);
     for (size_t n = 0; n < batch; n++)
@@ -53,7 +55,8 @@ static void check_codes(const MhoNet *net, const MhoFakeQuant *pass, int node, s
     float *a = calloc(c, sizeof *a), *b = calloc(c, sizeof *b);
 
     must(mho_net_requant(net, node, a, b, &requant, &error), &error);
-    const float *sums = mho_fakequant_output(pass, (size_t)requant.source), *codes = mho_fakequant_output(pass, (size_t)node);
+    const float *sums = mho_fakequant_output(pass, (size_t)requant.source),
+                *codes = mho_fakequant_output(pass, (size_t)node);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < c; k++) {
             const float code = rintf(fmaf(sums[i * c + k], a[k], b[k]));
@@ -273,7 +276,8 @@ END_TEST
 enum { SIDE = 200, NOISE_BATCH = 3, NOISE_N = SIDE * SIDE * NOISE_BATCH };
 
 /* image -> quantizer whose code 1 is pixel 100 -> logits, without and with noise; codes into (NOISE_N) each. */
-static void run_noise(int bits, uint8_t pixel, bool training, const MhoFakeQuantNoise *noise, float *clean, float *noisy)
+static void run_noise(int bits, uint8_t pixel, bool training, const MhoFakeQuantNoise *noise, float *clean,
+                      float *noisy)
 {
     MhoError error = {0};
     MhoNet *net = net_start(SIDE, SIDE, 1);

@@ -45,10 +45,13 @@ typedef struct Row {
 } Row;
 
 static const Row rows[] = {
-    {"fqconv", learned_scale, true, true},   {"lsq", learned_scale, true, true},
-    {"uniform", fixed_scale, false, false},  {"uniform range=maximum", fixed_scale, false, false},
+    {"fqconv", learned_scale, true, true},
+    {"lsq", learned_scale, true, true},
+    {"uniform", fixed_scale, false, false},
+    {"uniform range=maximum", fixed_scale, false, false},
     {"uniform range=percentile", fixed_scale, false, false},
-    {"dorefa", through_tanh, false, false},  {"dorefa range=unit", through_tanh, false, false},
+    {"dorefa", through_tanh, false, false},
+    {"dorefa range=unit", through_tanh, false, false},
     {"pact", through_tanh, false, true},
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
@@ -79,8 +82,8 @@ START_TEST(test_every_policy_has_a_row)
         bool found = ((const MhoQuantizer *)(const void *)mho_quantizer_registry.descriptors[m])->nonuniform;
 
         for (size_t r = 0; r < N_ROWS; r++)
-            found = found || (strcspn(rows[r].policy, " ") == strlen(name) &&
-                              strncmp(rows[r].policy, name, strlen(name)) == 0);
+            found = found ||
+                    (strcspn(rows[r].policy, " ") == strlen(name) && strncmp(rows[r].policy, name, strlen(name)) == 0);
         ck_assert_msg(found, "%s declares no surrogate", name);
     }
 }

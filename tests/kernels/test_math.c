@@ -273,7 +273,8 @@ START_TEST(test_pow_fill)
             for (size_t i = 0; i < n; i++) {
                 const float one = mho_powf(x[i], exponents[k]);
 
-                ck_assert_msg(memcmp(&power[i], &one, sizeof one) == 0, "%g to the %g", (double)x[i], (double)exponents[k]);
+                ck_assert_msg(memcmp(&power[i], &one, sizeof one) == 0, "%g to the %g", (double)x[i],
+                              (double)exponents[k]);
             }
         }
     }

@@ -1,7 +1,7 @@
 /* test_equal_codes.c - one network, three executors, the same codes at every layer, on 1,000 real test images.
  *
- * Fake-quant = integer = analog with ideal cells, no noise and unit steps, by the fewest ADC bits that hold the largest sum met;
- * and not with one bit fewer, nor with one weight code changed by 1.
+ * Fake-quant = integer = analog with ideal cells, no noise and unit steps, by the fewest ADC bits that hold the largest
+ * sum met; and not with one bit fewer, nor with one weight code changed by 1.
  */
 #include <math.h>
 #include <stdio.h>
@@ -24,9 +24,18 @@ static const struct {
     QuantizedSetup setup;
     int rows, cols; /* of an array: ragged tiles */
 } nets[] = {
-    {"allconv, ternary, 4 bit, batch norm", {"allconv", {28, 28, 1}, 1.0, 2, 4, MHO_SCALE_PER_CHANNEL, true, false}, 512, 512},
-    {"allconv, ternary, 4 bit, shift rows", {"allconv", {28, 28, 1}, 1.0, 2, 4, MHO_SCALE_PER_CHANNEL, false, true}, 200, 20},
-    {"resnet20, 3-bit weights, signed residual sums", {"resnet20", {28, 28, 1}, 0.25, 3, 4, MHO_SCALE_PER_CHANNEL, true, false}, 100, 512},
+    {"allconv, ternary, 4 bit, batch norm",
+     {"allconv", {28, 28, 1}, 1.0, 2, 4, MHO_SCALE_PER_CHANNEL, true, false},
+     512,
+     512},
+    {"allconv, ternary, 4 bit, shift rows",
+     {"allconv", {28, 28, 1}, 1.0, 2, 4, MHO_SCALE_PER_CHANNEL, false, true},
+     200,
+     20},
+    {"resnet20, 3-bit weights, signed residual sums",
+     {"resnet20", {28, 28, 1}, 0.25, 3, 4, MHO_SCALE_PER_CHANNEL, true, false},
+     100,
+     512},
 };
 enum { N_NETS = sizeof nets / sizeof *nets };
 
@@ -69,7 +78,8 @@ static void bench_close(Bench *bench)
     mho_dataset_destroy(&bench->test);
 }
 
-/* ---- fake-quant = integer -------------------------------------------------------------------------------------------- */
+/* ---- fake-quant = integer
+ * -------------------------------------------------------------------------------------------- */
 
 /* Codes of a batch of the pass into outputs (images first..), step by step. */
 static void take_codes(const Bench *bench, const MhoFakeQuant *pass, size_t first, Outputs *outputs)
@@ -87,7 +97,8 @@ static void take_codes(const Bench *bench, const MhoFakeQuant *pass, size_t firs
             const float code = stored[i];
 
             whole = whole && code == rintf(code) && code >= (float)step->low && code <= (float)step->high;
-            outputs->codes[(first + i / size) * outputs->codes_size + bench->program->codes_offset[s] + i % size] = (uint8_t)(int)code;
+            outputs->codes[(first + i / size) * outputs->codes_size + bench->program->codes_offset[s] + i % size] =
+                (uint8_t)(int)code;
         }
         ck_assert_msg(whole, "step %s: not only whole codes in %d..%d", step->name, step->low, step->high);
     }
@@ -102,7 +113,9 @@ static Outputs fake_quant_outputs(const Bench *bench)
 
     must(mho_fakequant_create(bench->net, BATCH, false, &pass, &error), &error);
     for (size_t first = 0; first < N_TEST; first += BATCH) {
-        must(mho_fakequant_forward(pass, bench->test.images + first * pixels, false, o.logits + first * o.n_logits, &error), &error);
+        must(mho_fakequant_forward(pass, bench->test.images + first * pixels, false, o.logits + first * o.n_logits,
+                                   &error),
+             &error);
         take_codes(bench, pass, first, &o);
     }
     mho_fakequant_destroy(pass);
@@ -123,10 +136,10 @@ static void print_spread(const Bench *bench, int i)
         if (step->is_logits)
             continue;
         const CodeSpread spread = code_spread(bench->program, s, &bench->integer);
-        printf("#   %-20s %3d distinct in %4d..%3d, most frequent %4.1f %%\n", step->name, spread.distinct, step->low, step->high,
-               100.0 * spread.largest_share);
-        ck_assert_msg(spread.distinct >= MIN_DISTINCT && spread.largest_share <= largest_share, "step %s: its codes tell nothing",
-                      step->name);
+        printf("#   %-20s %3d distinct in %4d..%3d, most frequent %4.1f %%\n", step->name, spread.distinct, step->low,
+               step->high, 100.0 * spread.largest_share);
+        ck_assert_msg(spread.distinct >= MIN_DISTINCT && spread.largest_share <= largest_share,
+                      "step %s: its codes tell nothing", step->name);
     }
     fflush(stdout);
 }
@@ -172,7 +185,8 @@ START_TEST(test_a_changed_weight_is_seen)
         change_code(changed, l);
         Outputs integer = integer_outputs(changed, bench.test.images, N_CHANGED, 0);
         ck_assert_msg(!outputs_equal(&integer, &intact), "layer %s", changed->matrices[l].name);
-        ck_assert(l + 1 == bench.program->n_matrices || !codes_equal(&integer, &intact)); /* the classifier has logits only */
+        ck_assert(l + 1 == bench.program->n_matrices ||
+                  !codes_equal(&integer, &intact)); /* the classifier has logits only */
         outputs_free(&integer);
         mho_lowered_net_destroy(changed);
     }
@@ -181,7 +195,8 @@ START_TEST(test_a_changed_weight_is_seen)
 }
 END_TEST
 
-/* ---- analog = integer ------------------------------------------------------------------------------------------------ */
+/* ---- analog = integer
+ * ------------------------------------------------------------------------------------------------ */
 
 static double bits_limit(const Bench *bench)
 {
@@ -272,8 +287,9 @@ START_TEST(test_analog_is_integer)
     const double sum = largest_sum(&bench);
     const int bits = fewest_bits(&bench, sum);
     Read enough = read_ideal(&bench, bench.program, bits), fewer = read_ideal(&bench, bench.program, bits - 1);
-    printf("# %s: largest tile sum %.0f, %d bits; %llu conversions, %llu predicted; with %d bits %llu are clipped\n", nets[_i].name, sum,
-           bits, (unsigned long long)enough.conversions, (unsigned long long)enough.predicted, bits - 1, (unsigned long long)fewer.clipped);
+    printf("# %s: largest tile sum %.0f, %d bits; %llu conversions, %llu predicted; with %d bits %llu are clipped\n",
+           nets[_i].name, sum, bits, (unsigned long long)enough.conversions, (unsigned long long)enough.predicted,
+           bits - 1, (unsigned long long)fewer.clipped);
     fflush(stdout);
     ck_assert(outputs_equal(&enough.outputs, &bench.integer));
     ck_assert(enough.conversions > 0 && enough.conversions == enough.predicted);

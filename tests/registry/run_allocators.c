@@ -44,9 +44,9 @@ void run_allocator(const MhoDescriptor *model, const void *params, Trace *trace)
     ck_assert_uint_le(allocator->n_state, MOST_STATE);
     for (size_t m = 0; m < LAYERS; m++)
         competitors[m] = (MhoCandidate){.converter = m == 4,
-                                         .bits = 8,
-                                         .next_bits = m == ASLEEP ? 0 : 6,
-                                         .saving = m == ASLEEP ? 0.0 : 0.01 * (double)(m + 1)};
+                                        .bits = 8,
+                                        .next_bits = m == ASLEEP ? 0 : 6,
+                                        .saving = m == ASLEEP ? 0.0 : 0.01 * (double)(m + 1)};
     for (int move = 0; move < MOVES; move++) {
         const MhoStream stream = {.seed = 3, .step = (uint32_t)move, .noise = 1.0F};
         size_t winner = LAYERS;

@@ -59,7 +59,8 @@ void run_quantizer(const MhoDescriptor *model, const void *params, Trace *trace)
     double scratch[2 * PER_CHANNEL];
 
     ck_assert_uint_le(quantizer->scratch * PER_CHANNEL, sizeof scratch);
-    ck_assert(quantizer->min_bits >= 1 && quantizer->min_bits <= quantizer->max_bits && quantizer->max_bits <= MOST_BITS);
+    ck_assert(quantizer->min_bits >= 1 && quantizer->min_bits <= quantizer->max_bits &&
+              quantizer->max_bits <= MOST_BITS);
     mho_normal_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
     x[PER_CHANNEL] = 0.0F;
     for (int bits = quantizer->min_bits; bits <= quantizer->max_bits; bits++) {
@@ -70,11 +71,11 @@ void run_quantizer(const MhoDescriptor *model, const void *params, Trace *trace)
             const MhoQuantShape shape = {bits, lower, CHANNELS, PER_CHANNEL, scratch};
             float log_scale[CHANNELS];
 
-            ck_assert_int_eq(quantizer->full_scale(params, bits, lower),
-                             lower == 0 && quantizer->table                ? 255
-                             : quantizer->nonuniform                       ? 32639
-                             : lower < 0 && !quantizer->normalizes_signed ? (1 << (bits - 1)) - 1
-                                                                          : (1 << bits) - 1);
+            ck_assert_int_eq(quantizer->full_scale(params, bits, lower), lower == 0 && quantizer->table ? 255
+                                                                         : quantizer->nonuniform        ? 32639
+                                                                         : lower < 0 && !quantizer->normalizes_signed
+                                                                             ? (1 << (bits - 1)) - 1
+                                                                             : (1 << bits) - 1);
             quantizer->fit(params, shape, x, log_scale);
             trace_add_floats(trace, CHANNELS, log_scale);
             encode_values(quantizer, params, shape, x, log_scale, trace);

@@ -66,19 +66,14 @@ static double number_of(const MhoParam *param, const void *params)
     int whole = 0;
 
     switch (param->type) {
-    case MHO_REAL:
-        memcpy(&real, member, sizeof real);
-        break;
+    case MHO_REAL: memcpy(&real, member, sizeof real); break;
     case MHO_INT:
     case MHO_CHOICE:
         memcpy(&whole, member, sizeof whole);
         real = whole;
         break;
-    case MHO_BOOL:
-        real = *member;
-        break;
-    case MHO_TEXT:
-        break;
+    case MHO_BOOL: real = *member; break;
+    case MHO_TEXT: break;
     }
     return real;
 }
@@ -131,7 +126,8 @@ START_TEST(every_key_is_predicted)
         for (size_t m = 0; m < book->registries[i]->n; m++) {
             char table[2 * MHO_NAME_MAX];
 
-            snprintf(table, sizeof table, "%s.%s", book->registries[i]->kind, book->registries[i]->descriptors[m]->name);
+            snprintf(table, sizeof table, "%s.%s", book->registries[i]->kind,
+                     book->registries[i]->descriptors[m]->name);
             assert_predicted(book->registries[i]->descriptors[m], table);
         }
     }

@@ -25,7 +25,7 @@ typedef struct SwitchBook {
     const Switch *rows;
     size_t n_rows;
     const MhoRegistry *const *registries; /* NULL at the end; NULL: none */
-    const MhoDescriptor *const *tables;        /* NULL at the end; NULL: none */
+    const MhoDescriptor *const *tables;   /* NULL at the end; NULL: none */
 } SwitchBook;
 
 /* Run the book as one suite; the exit code. */

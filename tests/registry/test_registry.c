@@ -1,8 +1,8 @@
 /* test_registry.c - every registered model of every kind: described, in range at both ends, finite, repeatable.
  *
  * To add a kind: one line in `kinds`, with a run from runs.h that uses every callback; NULL where a model can only run
- * on files of the user (its parameters are then checked, not used). Where rules join parameters (a pad below the window),
- * one end may be refused with a reason while the others have their defaults.
+ * on files of the user (its parameters are then checked, not used). Where rules join parameters (a pad below the
+ * window), one end may be refused with a reason while the others have their defaults.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +25,14 @@ static const struct Kind {
     Run run;
     bool joined; /* rules across parameters may refuse one at its end */
 } kinds[] = {
-    {&mho_cell_registry, run_cell, false},           {&mho_adc_registry, run_adc, false},
-    {&mho_dac_registry, run_dac, false},             {&mho_wire_registry, run_wire, false},
-    {&mho_quantizer_registry, run_quantizer, false}, {&mho_layer_registry, run_layer, true},
-    {&mho_dataset_registry, NULL, false},            {&mho_allocator_registry, run_allocator, false},
+    {&mho_cell_registry, run_cell, false},
+    {&mho_adc_registry, run_adc, false},
+    {&mho_dac_registry, run_dac, false},
+    {&mho_wire_registry, run_wire, false},
+    {&mho_quantizer_registry, run_quantizer, false},
+    {&mho_layer_registry, run_layer, true},
+    {&mho_dataset_registry, NULL, false},
+    {&mho_allocator_registry, run_allocator, false},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 

@@ -254,7 +254,8 @@ static bool recovers_within(const MhoDescriptor *model, const void *params, doub
     return holds;
 }
 
-/* The rate at some epochs, with all four keys: low 0.001, high 0.01, plateau 2, restart 4 but for the one that is `on`. */
+/* The rate at some epochs, with all four keys: low 0.001, high 0.01, plateau 2, restart 4 but for the one that is `on`.
+ */
 static bool has_rate(const void *params, double low, double high, double plateau_epochs, double restart_epochs)
 {
     Run run;
@@ -401,11 +402,11 @@ static bool takes_the_largest(const MhoDescriptor *model, const void *params, do
     return holds;
 }
 
-#define STAGE "trial_images=30;moves=6;"
-#define ASKED STAGE "bit_widths=8 2;"
+#define STAGE     "trial_images=30;moves=6;"
+#define ASKED     STAGE "bit_widths=8 2;"
 #define RECOVERED "trial_images=30;moves=2;bit_widths=8 2;recovery_epochs=1;feedback=chip"
-#define RATE  STAGE "learning_rate_low=0.001;learning_rate_high=0.01;plateau_epochs=2;restart_epochs=4"
-#define EQUAL "lambda_first=0;lambda_last=0"
+#define RATE      STAGE "learning_rate_low=0.001;learning_rate_high=0.01;plateau_epochs=2;restart_epochs=4"
+#define EQUAL     "lambda_first=0;lambda_last=0"
 
 static const Switch switches[] = {
     {"allocate", "name", "uniform", "ccq", chooses_allocator, NULL},

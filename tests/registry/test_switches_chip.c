@@ -159,7 +159,8 @@ static double fresh_variance(const void *params, int read)
     keys.read = read;
     open_layer(&bench, "pcm", &keys, 14);
     array_make(&bench, 0, LAW_HOUR);
-    ck_assert_msg(mho_chip_state_variance(bench.state, 0, 0, bench.input, variance, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_chip_state_variance(bench.state, 0, 0, bench.input, variance, &error) == MHO_OK, "%s",
+                  error.text);
     array_close(&bench);
     for (size_t j = 0; j < COLS; j++) {
         sum += variance[j];

@@ -52,9 +52,10 @@ static bool seeds_chip(const MhoDescriptor *model, const void *params, double on
     const MhoAnalogOptions options = {.threads = 1};
     MhoChipConfig config = p->config;
     config.seed = (uint64_t)on;
-    must(mho_lowered_net_plan(p->program, &config, p->calibration->images, p->calibration->n, 1, &plan, &error), &error);
+    must(mho_lowered_net_plan(p->program, &config, p->calibration->images, p->calibration->n, 1, &plan, &error),
+         &error);
     must(mho_lowered_net_state(p->program, plan, 0, (MhoCondition){.temperature = 298.15}, NULL, 0, 1, &chip, &state,
-                           &error),
+                               &error),
          &error);
     must(mho_analog_run(p->program, state, p->images->images, p->images->n, &options, logits, &error), &error);
     const bool same = memcmp(logits, tiny.logits, sizeof logits) == 0;
@@ -96,7 +97,7 @@ static bool limits_images(const MhoDescriptor *model, const void *params, double
     return holds;
 }
 
-/* test: the test files; train: the training files; held: the validation part of these, which the seed chooses. */
+/* test: the test files; train: the training files; validation: the validation part of these, which the seed chooses. */
 static bool chooses_split(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
@@ -216,14 +217,10 @@ static bool names_training(const MhoDescriptor *model, const void *params, doubl
 static const MhoDescriptor *part_of(const MhoChipConfig *config, int part)
 {
     switch (part) {
-    case 0:
-        return &config->cell->descriptor;
-    case 1:
-        return &config->adc->descriptor;
-    case 2:
-        return &config->dac->descriptor;
-    default:
-        return &config->wire->descriptor;
+    case 0: return &config->cell->descriptor;
+    case 1: return &config->adc->descriptor;
+    case 2: return &config->dac->descriptor;
+    default: return &config->wire->descriptor;
     }
 }
 
@@ -317,7 +314,7 @@ static const Switch switches[] = {
     {"study", "data.limit", "12", "0", limits_images, FILES},
     {"study", "data.split", "test", "train", chooses_split, FILES},
     {"study", "data.split", "train", "test", chooses_split, FILES},
-    {"study", "data.split", "held", "train", chooses_split, FILES},
+    {"study", "data.split", "validation", "train", chooses_split, FILES},
     {"study", "data.calibration", "3", "60", calibrates_with, FILES ";chip.adc.name=uniform"},
     {"study", "data.measured", "9", "10", measures_images, FILES ";chip.adc.name=ideal"},
     {"study", "title", "Why", "", is_titled, NULL},

@@ -46,7 +46,7 @@ static double rate_after(const void *train, size_t epochs)
 
     open_sample(&sample, train);
     must(sample_run(&sample), &sample.error);
-    ck_assert_uint_ge(history(&sample, "rate", rate), epochs);
+    ck_assert_uint_ge(history(&sample, "learning_rate", rate), epochs);
     sample_close(&sample);
     return rate[epochs - 1];
 }
@@ -90,9 +90,9 @@ static double promised_loss(const MhoTrainParams *train)
     MhoError *error = &sample.error;
     MhoNet *teacher = sample_net_of(&sample, train->stages, 0), *net = sample_net_of(&sample, train->stages, 1);
     const MhoFakeQuantNoise noise = {.weight = train->noise_weight,
-                                .activation = train->noise_activation,
-                                .sum = train->noise_sum,
-                                .seed = sample.input.seed};
+                                     .activation = train->noise_activation,
+                                     .sum = train->noise_sum,
+                                     .seed = sample.input.seed};
     must(mho_batches_create(&sample.input, &batches, error), error);
     mho_batches_shuffle(&batches, 0);
     mho_batches_fill(&batches, 0);
@@ -454,7 +454,7 @@ static bool climbs_down(const MhoDescriptor *model, const void *params, double o
 }
 
 /* One step from the start of a stage. */
-#define STEP       "width=0.25;batch=100;warmup=0;schedule=constant;rate=0.05;quant_learning_rate=0.05;"
+#define STEP       "width=0.25;batch=100;warmup=0;schedule=constant;learning_rate=0.05;quant_learning_rate=0.05;"
 #define FLOAT_STEP STEP "stages=float:1"
 #define QUANT_STEP STEP "stages=float:0 4/4:1"
 #define EPOCHS     STEP "stages=float:4"
@@ -466,7 +466,7 @@ static const Switch switches[] = {
     {"train", "width", "0.5", "0.25", widens, NULL},
     {"train", "stages", "float:1 4/4:2 fq 2/4:1", "float:4", climbs_down, STEP},
     {"train", "batch", "30", "50", cuts_batches, NULL},
-    {"train", "rate", "0.1", "0.05", steps_by_rate, FLOAT_STEP},
+    {"train", "learning_rate", "0.1", "0.05", steps_by_rate, FLOAT_STEP},
     {"train", "quant_learning_rate", "0.1", "0.05", steps_by_quant_rate, QUANT_STEP},
     {"train", "momentum", "0.8", "0", accelerates, FLOAT_STEP},
     {"train", "weight_decay", "0.1", "0", decays, FLOAT_STEP},
@@ -486,12 +486,12 @@ static const Switch switches[] = {
     {"train", "noise.sum", "1", "0", disturbs_sums, QUANT_STEP},
     {"train", "validation", "20", "10", holds_out, NULL},
     {"train", "limit", "30", "0", limits, "validation=10"},
-    {"train", "staged.layers", "1", "0", takes_turns, TURNS},
-    {"train", "staged.layers", "2", "1", takes_turns, TURNS},
-    {"train", "staged.noise", "false", "true", learns_by_codes, TURNS},
+    {"train", "gradual.layers", "1", "0", takes_turns, TURNS},
+    {"train", "gradual.layers", "2", "1", takes_turns, TURNS},
+    {"train", "gradual.noise", "false", "true", learns_by_codes, TURNS},
     {"train", "patience", "2", "0", loses_patience, STEP "stages=float:1 4/4:1 fq:6@0.0000000001"},
     {"train", "gradient_clip", "0.25", "0", clips_gradients, FLOAT_STEP ";momentum=0;weight_decay=0"},
-    {"train", "weight_clip", "1", "0", clips_weights, STEP "stages=float:1;rate=0"},
+    {"train", "weight_clip", "1", "0", clips_weights, STEP "stages=float:1;learning_rate=0"},
     {"train", "chip", "cell.name=pcm time=3600", "", trains_on_pcm, NULL},
     {"train", "validation_chips", "3", "1", is_judged_on, STEP "stages=float:1 4/4:1 chip:1"},
     {"train", "chip_curriculum", "fixed", "spread", ages, CHIP_STEP},

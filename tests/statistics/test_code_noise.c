@@ -31,8 +31,13 @@ static MhoNet *start(void)
 
 static void add_weighted(MhoNet *net, const char *name, const char *input, int channels, int kernel, int bits)
 {
-    const MhoConvSettings settings = {.channels = channels, .kernel = kernel, .stride = 1, .groups = 1, .bits = bits,
-                                      .scale = MHO_SCALE_PER_TENSOR, .policy = "fqconv"};
+    const MhoConvSettings settings = {.channels = channels,
+                                      .kernel = kernel,
+                                      .stride = 1,
+                                      .groups = 1,
+                                      .bits = bits,
+                                      .scale = MHO_SCALE_PER_TENSOR,
+                                      .policy = "fqconv"};
     MhoError error = {0};
 
     must(mho_net_add(net, name, kernel ? "conv" : "dense", &settings, sizeof settings, input, NULL, &error), &error);

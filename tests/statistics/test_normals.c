@@ -167,44 +167,19 @@ static bool neighbour(int k, Draw *b)
         return true;
     }
     switch (k - 8) {
-    case 0:
-        s->chip++;
-        break;
-    case 1:
-        s->chip ^= 0x80000000U;
-        break;
-    case 2:
-        s->image++;
-        break;
-    case 3:
-        s->image ^= 0x10000U;
-        break;
-    case 4:
-        s->place = mho_place(1, 0, 0);
-        break;
-    case 5:
-        s->place = mho_place(0, 1, 0);
-        break;
-    case 6:
-        s->place = mho_place(0, 0, 1);
-        break;
-    case 7:
-        b->purpose = MHO_DRAW_READ;
-        break;
-    case 8:
-        s->step++;
-        break;
-    case 9:
-        s->seed++;
-        break;
-    case 10:
-        s->seed ^= (uint64_t)1 << 63;
-        break;
-    case 11:
-        *s = (MhoStream){.seed = 1, .chip = 5, .image = 3, .noise = 1.0F};
-        break; /* chip and image exchanged */
-    default:
-        return false;
+    case 0: s->chip++; break;
+    case 1: s->chip ^= 0x80000000U; break;
+    case 2: s->image++; break;
+    case 3: s->image ^= 0x10000U; break;
+    case 4: s->place = mho_place(1, 0, 0); break;
+    case 5: s->place = mho_place(0, 1, 0); break;
+    case 6: s->place = mho_place(0, 0, 1); break;
+    case 7: b->purpose = MHO_DRAW_READ; break;
+    case 8: s->step++; break;
+    case 9: s->seed++; break;
+    case 10: s->seed ^= (uint64_t)1 << 63; break;
+    case 11: *s = (MhoStream){.seed = 1, .chip = 5, .image = 3, .noise = 1.0F}; break; /* chip and image exchanged */
+    default: return false;
     }
     return true;
 }

@@ -12,8 +12,8 @@
 
 /* A choice at random among those awake, without questions. */
 static inline MhoStatus choose_any(const void *params, const MhoCandidate *competitors, size_t n,
-                                   const MhoTrialMove *probe, MhoStream stream, int move, double progress, double *state,
-                                   double *feedback, double *share, size_t *winner, MhoError *error)
+                                   const MhoTrialMove *probe, MhoStream stream, int move, double progress,
+                                   double *state, double *feedback, double *share, size_t *winner, MhoError *error)
 {
     uint32_t awake = 0, left;
 

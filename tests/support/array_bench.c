@@ -111,8 +111,14 @@ void array_shape(ArrayBench *bench, size_t groups, size_t rows, size_t cols, siz
     for (size_t k = 0; k < bench->channels; k++) {
         bench->a[k] = 1.0F;
     }
-    bench->matrix = (MhoMatrix){.name = "layer", .groups = groups, .rows = rows, .cols = cols, .codes = bench->codes,
-                                .n_weight = 1, .n_input = 1, .positions = positions};
+    bench->matrix = (MhoMatrix){.name = "layer",
+                                .groups = groups,
+                                .rows = rows,
+                                .cols = cols,
+                                .codes = bench->codes,
+                                .n_weight = 1,
+                                .n_input = 1,
+                                .positions = positions};
 }
 
 void array_fill(ArrayBench *bench, uint32_t seed, int n_weight, int n_input, bool is_signed, int shift)
@@ -182,10 +188,22 @@ void array_read(ArrayBench *bench, uint32_t image, float *logits, MhoLayerMeter 
 {
     const MhoMatrix *m = &bench->matrix;
     const int positions = (int)m->positions, rows = (int)m->rows;
-    const MhoGather gather = {.h = positions, .w = 1, .c = (int)m->groups * rows, .c_count = rows, .kernel_h = 1, .kernel_w = 1,
-                              .stride = 1, .out_h = positions, .out_w = 1};
-    const MhoLayerCall call = {.gather = &gather, .codes = bench->input, .image = image, .measure = meter != NULL,
-                               .output = {.a = bench->a, .b = bench->b, .logits = logits}, .probe = probe, .meter = meter};
+    const MhoGather gather = {.h = positions,
+                              .w = 1,
+                              .c = (int)m->groups * rows,
+                              .c_count = rows,
+                              .kernel_h = 1,
+                              .kernel_w = 1,
+                              .stride = 1,
+                              .out_h = positions,
+                              .out_w = 1};
+    const MhoLayerCall call = {.gather = &gather,
+                               .codes = bench->input,
+                               .image = image,
+                               .measure = meter != NULL,
+                               .output = {.a = bench->a, .b = bench->b, .logits = logits},
+                               .probe = probe,
+                               .meter = meter};
 
     mho_chip_state_forward(bench->state, bench->run, &call);
 }

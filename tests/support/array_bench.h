@@ -1,7 +1,7 @@
 /* array_bench.h - one analog layer on the bench: configuration, matrix, chip, state, one image's read.
  *
- * The layer is a 1 x 1 convolution over (positions, 1) pixels, so position p reads input codes (groups * rows) of pixel p.
- * Every failure of a call fails the test, except in array_try_plan().
+ * The layer is a 1 x 1 convolution over (positions, 1) pixels, so position p reads input codes (groups * rows) of pixel
+ * p. Every failure of a call fails the test, except in array_try_plan().
  */
 #ifndef MHO_TESTS_ARRAY_BENCH_H
 #define MHO_TESTS_ARRAY_BENCH_H

@@ -1,5 +1,5 @@
-/* failing_memory.h - allocations that fail on request, in this test binary only: the linker wraps the allocators (--wrap,
- * by the Meson dependency failing_memory), so release code has no hook. For one thread.
+/* failing_memory.h - allocations that fail on request, in this test binary only: the linker wraps the allocators
+ * (--wrap, by the Meson dependency failing_memory), so release code has no hook. For one thread.
  */
 #ifndef MHO_TESTS_FAILING_MEMORY_H
 #define MHO_TESTS_FAILING_MEMORY_H

@@ -62,8 +62,11 @@ static inline MhoNet *sample_float(const char *builder)
 
 static inline MhoQuantPlan sample_plan(int weight_bits, int activation_bits)
 {
-    return (MhoQuantPlan){.weight_bits = weight_bits, .activation_bits = activation_bits, .scale = MHO_SCALE_PER_CHANNEL,
-                          .weight_policy = "fqconv", .activation_policy = "fqconv"};
+    return (MhoQuantPlan){.weight_bits = weight_bits,
+                          .activation_bits = activation_bits,
+                          .scale = MHO_SCALE_PER_CHANNEL,
+                          .weight_policy = "fqconv",
+                          .activation_policy = "fqconv"};
 }
 
 /* Quantized, with batch norm, every scale set; policy: of weights and activations. */

@@ -17,7 +17,7 @@ static inline bool is_close(double value, double exact, double relative)
     return fabs(value - exact) <= relative * scale;
 }
 
-#define assert_close(value, exact, relative, what)                                                                     \
+#define assert_close(value, exact, relative, what) \
     ck_assert_msg(is_close(value, exact, relative), "%s: %.9g, not %.9g", what, (double)(value), (double)(exact))
 
 /* Whether value rounds to a number as printed in a table, e.g. ".0908": within half a unit of its last digit. */
@@ -29,7 +29,7 @@ static inline bool matches_printed(double value, const char *printed)
     return fabs(value - strtod(printed, NULL)) <= 0.5 * pow(10.0, -decimals);
 }
 
-#define assert_printed(value, printed, what)                                                                           \
+#define assert_printed(value, printed, what) \
     ck_assert_msg(matches_printed(value, printed), "%s: %.9g, not %s", what, (double)(value), printed)
 
 /* Whether a sample has this mean and standard deviation, each within 5 standard errors (of the sample's own 4th moment
@@ -52,11 +52,11 @@ static inline bool moments_agree(size_t n, const double *x, double mean, double 
 }
 
 /* The sample agrees with the law, and the same test tells a standard deviation 2 % off. */
-#define assert_moments(n, x, mean, sigma)                                                                              \
-    do {                                                                                                               \
-        ck_assert(moments_agree(n, x, mean, sigma));                                                                   \
-        ck_assert(!moments_agree(n, x, mean, 1.02 * (sigma)));                                                         \
-        ck_assert(!moments_agree(n, x, mean, 0.98 * (sigma)));                                                         \
+#define assert_moments(n, x, mean, sigma)                      \
+    do {                                                       \
+        ck_assert(moments_agree(n, x, mean, sigma));           \
+        ck_assert(!moments_agree(n, x, mean, 1.02 * (sigma))); \
+        ck_assert(!moments_agree(n, x, mean, 0.98 * (sigma))); \
     } while (0)
 
 #endif

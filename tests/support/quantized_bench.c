@@ -51,8 +51,11 @@ void draw_trained(MhoNet *net)
 
 MhoNet *quantized_net(const QuantizedSetup *setup, const uint8_t *images, size_t n)
 {
-    const MhoQuantPlan plan = {.weight_bits = setup->weight_bits, .activation_bits = setup->activation_bits,
-                               .scale = setup->scale, .weight_policy = "fqconv", .activation_policy = "fqconv"};
+    const MhoQuantPlan plan = {.weight_bits = setup->weight_bits,
+                               .activation_bits = setup->activation_bits,
+                               .scale = setup->scale,
+                               .weight_policy = "fqconv",
+                               .activation_policy = "fqconv"};
     MhoError error = {0};
     MhoNet *net, *made, *removed;
 
@@ -112,9 +115,9 @@ MhoNet *grouped_net(const uint8_t *images, size_t n)
              (MhoPoolSettings){.kind = MHO_POOL_AVERAGE, .window = 3, .stride = 2, .pad = 1});
     add_codes(net, "signed2", "average", 8, -1);
     add_codes(net, "signed3", "signed2", 3, -1);
-    add_weighted(net, "conv2", "signed3",
-                 (MhoConvSettings){
-                     .channels = 51, .kernel = 2, .stride = 1, .pad = 1, .groups = 3, .bits = 8, .bias = true});
+    add_weighted(
+        net, "conv2", "signed3",
+        (MhoConvSettings){.channels = 51, .kernel = 2, .stride = 1, .pad = 1, .groups = 3, .bits = 8, .bias = true});
     add_codes(net, "positive", "conv2", 4, 0);
     add_weighted(net, "logits", "positive", (MhoConvSettings){.channels = 10, .groups = 1, .bits = 2, .bias = true});
     must(mho_net_finish(net, &error), &error);
@@ -184,8 +187,8 @@ Outputs integer_outputs(const MhoLoweredNet *program, const uint8_t *images, siz
     return o;
 }
 
-Outputs analog_outputs(const MhoLoweredNet *program, const MhoChipState *state, const uint8_t *images, size_t n, int threads,
-                       MhoLayerMeter *meters)
+Outputs analog_outputs(const MhoLoweredNet *program, const MhoChipState *state, const uint8_t *images, size_t n,
+                       int threads, MhoLayerMeter *meters)
 {
     Outputs o = outputs_new(program, n);
     const MhoAnalogOptions options = {.threads = threads, .measured = n, .meters = meters, .codes = o.codes};

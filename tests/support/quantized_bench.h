@@ -10,7 +10,7 @@ typedef struct QuantizedSetup {
     MhoShape input;
     double width;
     int weight_bits, activation_bits;
-    int scale;            /* MhoWeightScale */
+    int scale;             /* MhoWeightScale */
     bool batchnorm, shift; /* standing; or removed, with or without shift */
 } QuantizedSetup;
 
@@ -38,8 +38,8 @@ Outputs outputs_new(const MhoLoweredNet *program, size_t n);
 void outputs_free(Outputs *outputs);
 bool outputs_equal(const Outputs *a, const Outputs *b);
 Outputs integer_outputs(const MhoLoweredNet *program, const uint8_t *images, size_t n, int threads);
-Outputs analog_outputs(const MhoLoweredNet *program, const MhoChipState *state, const uint8_t *images, size_t n, int threads,
-                       MhoLayerMeter *meters);
+Outputs analog_outputs(const MhoLoweredNet *program, const MhoChipState *state, const uint8_t *images, size_t n,
+                       int threads, MhoLayerMeter *meters);
 
 /* Distinct codes of a step over all images, and the share of the most frequent one. */
 typedef struct CodeSpread {

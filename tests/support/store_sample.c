@@ -77,7 +77,8 @@ static void add_attributes(MhoAttributes *attributes)
     must(mho_attribute_set(attributes, "nothing", MHO_F32, 0, NULL, NULL) == MHO_OK);
 }
 
-/* Axes that cannot keep their name: two lengths in one group, the name of a child, of another array, of the array itself. */
+/* Axes that cannot keep their name: two lengths in one group, the name of a child, of another array, of the array
+ * itself. */
 static void add_clashes(MhoRecord *record)
 {
     store_add(record, "short", MHO_F32, 1, (size_t[]){3}, (const char *[]){"k"}, "", NULL);
@@ -140,7 +141,8 @@ MhoRecord *store_result(void)
     store_add(record, "n_chips", MHO_I32, 1, (size_t[]){6}, point_chip, "", (int32_t[]){4, 4, 4, 4, 1, 1});
     store_add(child_of(record, "summary"), "accuracy_mean", MHO_F64, 1, (size_t[]){6}, point_chip, "1", accuracy);
     grid = child_of(record, "grid");
-    store_add(grid, "chip.cell.name", MHO_STRING, 1, (size_t[]){2}, grid_axes, "", (const char *[]){"pcm", "nor_flash"});
+    store_add(grid, "chip.cell.name", MHO_STRING, 1, (size_t[]){2}, grid_axes, "",
+              (const char *[]){"pcm", "nor_flash"});
     store_add(grid, "chip.noise", MHO_F64, 1, (size_t[]){2}, grid_axes + 1, "", noise);
     store_add(grid, "accuracy", MHO_F64, 3, (size_t[]){2, 2, 4}, grid_axes, "1", accuracy);
     store_add(child_of(child_of(record, "layers"), "conv1"), "weight", MHO_I8, 2, (size_t[]){4, 9},

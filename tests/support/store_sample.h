@@ -4,7 +4,8 @@
 
 #include "base/record.h"
 
-/* Every type, ranks 0 to 8, strings, attributes, named, unnamed, shared and clashing axes, nested groups. The caller's. */
+/* Every type, ranks 0 to 8, strings, attributes, named, unnamed, shared and clashing axes, nested groups. The caller's.
+ */
 MhoRecord *store_sample(void);
 
 /* A small record shaped like a result file: axes point and chip with coordinates, units, a group with its own axes. */

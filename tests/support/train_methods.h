@@ -10,8 +10,8 @@
 
 enum { FAKE_MOVES = 3 };
 
-/* Lowers layer after layer to 3-bit weights; recovery_share after one epoch, every second time after two. Its sum of all that
- * it heard enters its rate, so that training feels every question that is forgotten or asked twice. */
+/* Lowers layer after layer to 3-bit weights; recovery_share after one epoch, every second time after two. Its sum of
+ * all that it heard enters its rate, so that training feels every question that is forgotten or asked twice. */
 typedef struct FakeAllocator {
     int moves, questions;
     double heard;

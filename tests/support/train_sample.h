@@ -19,15 +19,22 @@ static inline void sample_set(MhoDataset *set, size_t n, uint64_t seed)
     const size_t bytes = SAMPLE_SIDE * SAMPLE_SIDE;
     const MhoStream stream = {.seed = seed};
 
-    *set = (MhoDataset){.name = "bands", .n = n, .h = SAMPLE_SIDE, .w = SAMPLE_SIDE, .c = 1, .n_classes = SAMPLE_CLASSES,
-                        .images = malloc(n * bytes), .labels = malloc(n)};
+    *set = (MhoDataset){.name = "bands",
+                        .n = n,
+                        .h = SAMPLE_SIDE,
+                        .w = SAMPLE_SIDE,
+                        .c = 1,
+                        .n_classes = SAMPLE_CLASSES,
+                        .images = malloc(n * bytes),
+                        .labels = malloc(n)};
     ck_assert(set->images && set->labels);
     for (size_t i = 0; i < n; i++) {
         set->labels[i] = (uint8_t)(i % SAMPLE_CLASSES);
         for (size_t p = 0; p < bytes; p++) {
             const bool bright = p / SAMPLE_SIDE / 2 == set->labels[i];
 
-            set->images[i * bytes + p] = (uint8_t)(mho_random_below(stream, MHO_DRAW_TEST, i * bytes + p, 120) + (bright ? 120 : 0));
+            set->images[i * bytes + p] =
+                (uint8_t)(mho_random_below(stream, MHO_DRAW_TEST, i * bytes + p, 120) + (bright ? 120 : 0));
         }
     }
 }
@@ -41,8 +48,8 @@ typedef struct Sample {
     MhoError error;
     MhoNet *net;
     MhoRecord *checkpoints[SAMPLE_MAX_CHECKPOINTS]; /* unfinished ones */
-    int n_checkpoints, stop_after;                 /* stop_after: that checkpoint is refused with STOPPED; 0: none */
-    char digest[65];                               /* of the final record */
+    int n_checkpoints, stop_after;                  /* stop_after: that checkpoint is refused with STOPPED; 0: none */
+    char digest[65];                                /* of the final record */
 } Sample;
 
 /* A copy of a record's arrays and attributes by way of the caller's memory. */
@@ -57,8 +64,9 @@ static inline void copy_record(const MhoRecord *from, MhoRecord *to)
     for (size_t i = 0; i < from->n_arrays; i++) {
         const MhoArray *a = from->arrays[i];
         MhoArray *made;
-        must(mho_record_add(to, a->name, a->type, a->rank, a->shape, (const char *const *)a->axis, a->unit, a->help, a->data, &made,
-                            &error), &error);
+        must(mho_record_add(to, a->name, a->type, a->rank, a->shape, (const char *const *)a->axis, a->unit, a->help,
+                            a->data, &made, &error),
+             &error);
         for (size_t k = 0; k < a->attributes.n; k++) {
             const MhoAttribute *b = &a->attributes.list[k];
             must(mho_attribute_set(&made->attributes, b->name, b->type, b->n, b->data, &error), &error);
@@ -102,8 +110,14 @@ static inline void sample_open(Sample *sample)
     sample->train.distill = 0.5;
     sample->train.crop = 0;
     sample->train.flip = false;
-    sample->input = (MhoTrainInput){.training = &sample->kept, .validation = &sample->held, .train = &sample->train, .quant = &sample->quant,
-                                    .seed = 11, .recipe = "", .threads = 1, .checkpoint = sample_checkpoint};
+    sample->input = (MhoTrainInput){.training = &sample->kept,
+                                    .validation = &sample->held,
+                                    .train = &sample->train,
+                                    .quant = &sample->quant,
+                                    .seed = 11,
+                                    .recipe = "",
+                                    .threads = 1,
+                                    .checkpoint = sample_checkpoint};
 }
 
 static inline MhoStatus sample_run(Sample *sample)

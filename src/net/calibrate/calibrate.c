@@ -13,7 +13,8 @@
 #include "net/calibrate/calibrate_internal.h"
 #include "net/lowered/executor_internal.h"
 
-static void count_images(const MhoFloatNet *net, const uint8_t *images, size_t n_images, int threads, MhoFloatWorkspace *runs)
+static void count_images(const MhoFloatNet *net, const uint8_t *images, size_t n_images, int threads,
+                         MhoFloatWorkspace *runs)
 {
     const MhoShape in = net->net->nodes[0].shape;
     const size_t pixels = (size_t)in.h * (size_t)in.w * (size_t)in.c;
@@ -49,11 +50,11 @@ static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoHist
     if (status != MHO_OK)
         return status;
     const int bits = mho_node_fake_quant(&net->nodes[owner])->bits;
-    const MhoRangeFit fit = policy.quantizer->range ? policy.quantizer->range(policy.params, bits)
-                                                    : (MhoRangeFit){.rule = MHO_FIT_MSE};
-    const double range = fit.rule == MHO_FIT_PERCENTILE        ? mho_histogram_percentile(users, n_users, fit.value)
-                         : fit.rule == MHO_FIT_SIGMA ? fit.value * mho_histogram_rms(users, n_users)
-                                                          : mho_histogram_mse_range(users, n_users);
+    const MhoRangeFit fit =
+        policy.quantizer->range ? policy.quantizer->range(policy.params, bits) : (MhoRangeFit){.rule = MHO_FIT_MSE};
+    const double range = fit.rule == MHO_FIT_PERCENTILE ? mho_histogram_percentile(users, n_users, fit.value)
+                         : fit.rule == MHO_FIT_SIGMA    ? fit.value * mho_histogram_rms(users, n_users)
+                                                        : mho_histogram_mse_range(users, n_users);
     mho_node_array(&net->nodes[owner], "log_scale")->value[0] = (float)mho_ln(range);
     return MHO_OK;
 }

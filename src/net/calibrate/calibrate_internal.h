@@ -7,7 +7,11 @@
 #include "net/lowered/float_ops_internal.h"
 
 /* |value| in 64 bins per octave from 2^-32 to 2^32, read from the float's bit pattern; smaller ones are nothing. */
-enum { MHO_HISTOGRAM_BITS = 6, MHO_HISTOGRAM_OCTAVES = 64, MHO_HISTOGRAM_BINS = MHO_HISTOGRAM_OCTAVES << MHO_HISTOGRAM_BITS };
+enum {
+    MHO_HISTOGRAM_BITS = 6,
+    MHO_HISTOGRAM_OCTAVES = 64,
+    MHO_HISTOGRAM_BINS = MHO_HISTOGRAM_OCTAVES << MHO_HISTOGRAM_BITS
+};
 
 typedef struct MhoHistogram {
     uint64_t count[MHO_HISTOGRAM_BINS];
@@ -36,16 +40,16 @@ double mho_histogram_rms(const MhoHistogramUser *users, size_t n_users);
  * stand as code times step; a quantizer whose scale is set quantizes, one whose scale is not only clips (ReLU) and is
  * counted. */
 typedef struct MhoFloatNode {
-    size_t value0;    /* place of its output among the values of an image */
-    float *weights;   /* (groups, rows, columns) */
+    size_t value0;  /* place of its output among the values of an image */
+    float *weights; /* (groups, rows, columns) */
     size_t groups, rows, columns;
-    float *a, *b;     /* (c) batch norm; b: bias and shift of a weighted node */
+    float *a, *b; /* (c) batch norm; b: bias and shift of a weighted node */
     bool is_set, is_signed;
-    int n;            /* largest code of a quantizer */
+    int n; /* largest code of a quantizer */
     float step, inverse;
     bool has_table;
     uint8_t table[MHO_TABLE_SIZE]; /* of a quantizer whose codes are not evenly spaced */
-    int counted;      /* number among the counted quantizers, -1: none */
+    int counted;                   /* number among the counted quantizers, -1: none */
 } MhoFloatNode;
 
 typedef struct MhoFloatNet {

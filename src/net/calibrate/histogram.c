@@ -9,8 +9,12 @@
 #include "kernels/math.h"
 #include "net/calibrate/calibrate_internal.h"
 
-enum { BIN_SHIFT = 23 - MHO_HISTOGRAM_BITS, FIRST_BIN = (127 - MHO_HISTOGRAM_OCTAVES / 2) << MHO_HISTOGRAM_BITS,
-       FIRST_NOT_FINITE = 255 << MHO_HISTOGRAM_BITS, BINS_TRIED = 8 << MHO_HISTOGRAM_BITS };
+enum {
+    BIN_SHIFT = 23 - MHO_HISTOGRAM_BITS,
+    FIRST_BIN = (127 - MHO_HISTOGRAM_OCTAVES / 2) << MHO_HISTOGRAM_BITS,
+    FIRST_NOT_FINITE = 255 << MHO_HISTOGRAM_BITS,
+    BINS_TRIED = 8 << MHO_HISTOGRAM_BITS
+};
 
 typedef union FloatBits {
     float f;

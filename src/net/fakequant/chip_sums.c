@@ -21,28 +21,28 @@
 /* One layer on the chip. */
 typedef struct ChipLayer {
     int node;
-    bool used;                   /* by the last forward pass */
-    int16_t *order, *codes;      /* (weights) as the net orders them, as the array does */
-    int32_t *shift;              /* (k) */
-    float *lost, *by_range;      /* (batch, positions, k) of MhoOutput; training passes only */
-    uint64_t *clipped;           /* (batch) conversions */
+    bool used;              /* by the last forward pass */
+    int16_t *order, *codes; /* (weights) as the net orders them, as the array does */
+    int32_t *shift;         /* (k) */
+    float *lost, *by_range; /* (batch, positions, k) of MhoOutput; training passes only */
+    uint64_t *clipped;      /* (batch) conversions */
 } ChipLayer;
 
 struct MhoChipSums {
     MhoChipConfig config; /* of the plan */
     bool learns;          /* ranges have gradients */
     size_t n;
-    ChipLayer *layers;     /* (n) in node order */
-    MhoMatrix *matrices;   /* (n) */
-    int *layer_of;         /* (n_nodes) -1: none */
+    ChipLayer *layers;   /* (n) in node order */
+    MhoMatrix *matrices; /* (n) */
+    int *layer_of;       /* (n_nodes) -1: none */
     size_t input_max, k_max;
-    uint8_t *inputs;       /* (threads, input_max) */
-    float *ones, *zeros;   /* (k_max) */
-    double *partial;       /* (batch) */
+    uint8_t *inputs;     /* (threads, input_max) */
+    float *ones, *zeros; /* (k_max) */
+    double *partial;     /* (batch) */
     MhoPlan *plan;
     MhoChip *chip;
     MhoChipState *state;
-    MhoWorkspace **runs;         /* (threads) */
+    MhoWorkspace **runs; /* (threads) */
     MhoArena arena;
 };
 
@@ -178,13 +178,14 @@ static MhoStatus fill_matrices(MhoFakeQuant *pass, MhoChipSums *c, MhoError *err
 
         mho_weighted_refit_scale(pass, layer->node);
         memset(&c->matrices[m], 0, sizeof c->matrices[m]);
-        status = mho_net_matrix(pass->net, layer->node, layer->order, layer->codes, layer->shift, &c->matrices[m],
-                                error);
+        status =
+            mho_net_matrix(pass->net, layer->node, layer->order, layer->codes, layer->shift, &c->matrices[m], error);
         if (status == MHO_OK && c->config.chip.range == MHO_RANGE_LEARNED && !mho_node_conv(node)->adc_range)
-            status = mho_fail(error, MHO_USAGE,
-                              "node '%s' has no converter range to train with: mho_net_calibrate_adc_ranges makes one, or set "
-                              "chip.adc.range to unit, maximum or fixed",
-                              node->name);
+            status = mho_fail(
+                error, MHO_USAGE,
+                "node '%s' has no converter range to train with: mho_net_calibrate_adc_ranges makes one, or set "
+                "chip.adc.range to unit, maximum or fixed",
+                node->name);
     }
     return status;
 }

@@ -87,8 +87,8 @@ static MhoStatus make_primitive(MhoFakeQuant *pass, const void *operation, dnnl_
     return check(status, "a convolution", error);
 }
 
-static MhoStatus make_memory(MhoFakeQuant *pass, const dnnl_memory_desc_t *descriptor, void *data, dnnl_memory_t *memory,
-                             MhoError *error)
+static MhoStatus make_memory(MhoFakeQuant *pass, const dnnl_memory_desc_t *descriptor, void *data,
+                             dnnl_memory_t *memory, MhoError *error)
 {
     return check(dnnl_memory_create(memory, descriptor, pass->engine, data ? data : DNNL_MEMORY_ALLOCATE), "a buffer",
                  error);
@@ -197,7 +197,8 @@ static MhoStatus create_buffers(MhoFakeQuant *pass, MhoConvolution *c, const Mho
     return status;
 }
 
-MhoStatus mho_convolution_create(MhoFakeQuant *pass, const MhoConvGeometry *geometry, MhoConvolution **made, MhoError *error)
+MhoStatus mho_convolution_create(MhoFakeQuant *pass, const MhoConvGeometry *geometry, MhoConvolution **made,
+                                 MhoError *error)
 {
     Descriptors d;
     dnnl_primitive_desc_t forward = NULL;

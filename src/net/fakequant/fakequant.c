@@ -88,21 +88,19 @@ MhoStream mho_fakequant_stream(const MhoFakeQuant *pass, int node, double sigma,
 
 MhoNodeMode mho_fakequant_mode(const MhoFakeQuant *pass, int node, const MhoQuantizer *quantizer)
 {
-    const MhoNodeMode mode =
-        pass->modes && pass->batch_statistics ? (MhoNodeMode)pass->modes[node] : MHO_MODE_CODES;
+    const MhoNodeMode mode = pass->modes && pass->batch_statistics ? (MhoNodeMode)pass->modes[node] : MHO_MODE_CODES;
 
     return mode == MHO_MODE_NOISE && !quantizer->inject ? MHO_MODE_CODES : mode;
 }
 
 MhoStream mho_fakequant_inject_stream(const MhoFakeQuant *pass, int node, uint32_t part)
 {
-    return (MhoStream){.seed = pass->modes_seed,
-                       .step = pass->modes_step,
-                       .place = mho_place((uint32_t)node, 0, 0),
-                       .image = part};
+    return (MhoStream){
+        .seed = pass->modes_seed, .step = pass->modes_step, .place = mho_place((uint32_t)node, 0, 0), .image = part};
 }
 
-void mho_fakequant_activation_noise(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *codes, float *buffer)
+void mho_fakequant_activation_noise(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *codes,
+                                    float *buffer)
 {
     if (!pass->noisy || pass->noise.activation == 0.0)
         return;
@@ -340,7 +338,7 @@ static MhoStatus write_logits(const MhoFakeQuant *pass, float *logits, MhoError 
 }
 
 MhoStatus mho_fakequant_forward(MhoFakeQuant *pass, const uint8_t *images, bool use_batch_statistics, float *logits,
-                           MhoError *error)
+                                MhoError *error)
 {
     MhoStatus status = check_noise(pass, error);
 

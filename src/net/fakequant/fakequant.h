@@ -25,7 +25,8 @@ typedef struct MhoFakeQuantNoise {
 /* All buffers and oneDNN primitives for a batch. The net is borrowed; its arrays may change between calls. training:
  * keep what backward needs. USAGE names a node whose input it cannot read (a scale per channel in front of a weighted
  * layer). */
-MhoStatus mho_fakequant_create(MhoNet *net, size_t batch, bool training, MhoFakeQuant **pass, MhoError *error) MHO_CHECKED;
+MhoStatus mho_fakequant_create(MhoNet *net, size_t batch, bool training, MhoFakeQuant **pass,
+                               MhoError *error) MHO_CHECKED;
 void mho_fakequant_destroy(MhoFakeQuant *pass);
 void mho_fakequant_set_noise(MhoFakeQuant *pass, const MhoFakeQuantNoise *noise); /* NULL: none */
 
@@ -58,10 +59,10 @@ MhoChipConfig mho_chip_sums_config(const MhoChipConfig *config);
  * a layer where even these are not), codes those of every executor. USAGE also names a node whose scale is not set
  * (NaN). */
 MhoStatus mho_fakequant_forward(MhoFakeQuant *pass, const uint8_t *images, bool use_batch_statistics, float *logits,
-                           MhoError *error) MHO_CHECKED;
+                                MhoError *error) MHO_CHECKED;
 
-/* d_logits (batch, classes) -> gradients of every learned array (overwritten), read with mho_fakequant_gradient. Once per
- * forward pass of a training pass; after an evaluation forward, batch norm's statistics are constants. */
+/* d_logits (batch, classes) -> gradients of every learned array (overwritten), read with mho_fakequant_gradient. Once
+ * per forward pass of a training pass; after an evaluation forward, batch norm's statistics are constants. */
 MhoStatus mho_fakequant_backward(MhoFakeQuant *pass, const float *d_logits, MhoError *error) MHO_CHECKED;
 float *mho_fakequant_gradient(MhoFakeQuant *pass, size_t node, size_t array); /* (n) or NULL when not learned */
 

@@ -57,7 +57,7 @@ struct MhoFakeQuant {
     MhoCondition chip_at;
     uint32_t chip_step;
     struct MhoChipSums *chip; /* pass_chip.c; NULL until needed */
-    const uint8_t *images; /* during a forward pass */
+    const uint8_t *images;    /* during a forward pass */
     MhoArena arena;
     MhoFakeQuantNode *nodes; /* (net->n_nodes) */
     MhoEpilogue *epilogues;
@@ -73,7 +73,12 @@ struct MhoFakeQuant {
 };
 
 /* A layer's part in a pass. Elementwise layers have part set and no forward. NULL: nothing to do. */
-typedef enum MhoFakeQuantPart { MHO_PART_TENSOR, MHO_PART_BATCHNORM, MHO_PART_RELU, MHO_PART_FAKE_QUANT } MhoFakeQuantPart;
+typedef enum MhoFakeQuantPart {
+    MHO_PART_TENSOR,
+    MHO_PART_BATCHNORM,
+    MHO_PART_RELU,
+    MHO_PART_FAKE_QUANT
+} MhoFakeQuantPart;
 struct MhoFakeQuantLayer {
     MhoFakeQuantPart part;
     /* Flags of the node (coded, largest, scale_owner ...) from its inputs'; called in node order before buffers exist.
@@ -112,7 +117,8 @@ void mho_fakequant_gradient_end(MhoFakeQuant *pass, int node);
 /* Stream of injected noise of sigma LSB at a node. */
 MhoStream mho_fakequant_stream(const MhoFakeQuant *pass, int node, double sigma, uint32_t image);
 /* Add activation noise to values first .. first + n - 1 of a node's codes; buffer (n). */
-void mho_fakequant_activation_noise(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *codes, float *buffer);
+void mho_fakequant_activation_noise(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *codes,
+                                    float *buffer);
 
 /* What a node with this policy does in the running pass: CODES where the policy injects no noise, and in evaluation. */
 MhoNodeMode mho_fakequant_mode(const MhoFakeQuant *pass, int node, const MhoQuantizer *quantizer);
@@ -136,12 +142,12 @@ void mho_epilogue_backward(MhoFakeQuant *pass, MhoEpilogue *epilogue);
 void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums);
 void mho_batchnorm_reduce(size_t n, size_t width, const float *x, const float *d, float *kept, double *sums);
 /* Per channel from sums over the batch (c): value = a stored + b; running statistics are updated. */
-void mho_batchnorm_coefficients(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums, float *a,
-                                float *b);
+void mho_batchnorm_coefficients(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums,
+                                float *a, float *b);
 /* Gradients of gamma and beta, and d_stored = a d + p stored + q, from the reduced sums; unit: value of one unit of d.
  */
-void mho_batchnorm_gradient(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums, double unit,
-                            float *a, float *p, float *q);
+void mho_batchnorm_gradient(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums,
+                            double unit, float *a, float *p, float *q);
 void mho_relu_forward(size_t n, float *x);
 void mho_relu_backward(size_t n, const float *x, float *d);
 
@@ -162,14 +168,15 @@ typedef struct MhoFakeQuantizer {
 } MhoFakeQuantizer;
 
 /* Codes of x (n values, first element number `first`), noise as set; buffers (n) each. */
-void mho_fake_quantizer_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes);
+void mho_fake_quantizer_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
+                             float *codes);
 /* The same from x that counts steps already (folded constants). */
 void mho_fake_quantizer_folded_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
-                               float *codes);
+                                    float *codes);
 /* d_codes -> d of x in place of d_x (unit: 1 / step), returns the log-scale's gradient in the same unit. x is
  * overwritten. */
-double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
-                                   const float *d_codes, float *d_x);
+double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x,
+                                        float *buffer, const float *d_codes, float *d_x);
 
 /* pass_convolution.c: oneDNN
  * ------------------------------------------------------------------------------------------- */
@@ -189,8 +196,8 @@ void mho_convolution_destroy(MhoConvolution *convolution);
 /* Bring the weights into the primitives' order; backward: for the gradient of the source too. */
 MhoStatus mho_convolution_set_weights(MhoFakeQuant *pass, MhoConvolution *convolution, bool backward,
                                       MhoError *error) MHO_CHECKED;
-MhoStatus mho_convolution_forward(MhoFakeQuant *pass, MhoConvolution *convolution, const float *source, float *destination,
-                                  MhoError *error) MHO_CHECKED;
+MhoStatus mho_convolution_forward(MhoFakeQuant *pass, MhoConvolution *convolution, const float *source,
+                                  float *destination, MhoError *error) MHO_CHECKED;
 /* d_source NULL: not wanted. Weight and offset gradients are overwritten. */
 MhoStatus mho_convolution_backward(MhoFakeQuant *pass, MhoConvolution *convolution, float *d_source,
                                    MhoError *error) MHO_CHECKED;

@@ -37,7 +37,7 @@ typedef struct Weighted {
     MhoPolicy policy;
     MhoQuantShape shape; /* of the weights; channels 1: per tensor */
     int n_w;
-    double *unit; /* (k) e^s / n_w, or the input's scale for float weights */
+    double *unit;     /* (k) e^s / n_w, or the input's scale for float weights */
     MhoNodeMode mode; /* of this pass */
     float *weights, *clean, *d_weights;
     float *slope;             /* (weights) of injected noise; NULL: the policy has none, or nothing is learned */
@@ -318,7 +318,8 @@ static void fill_codes(MhoFakeQuant *pass, int node, Weighted *w, const float *l
 static MhoStatus prepare_codes(MhoFakeQuant *pass, int node, Weighted *w, MhoError *error)
 {
     const char *name = pass->net->nodes[node].name;
-    const float *log_scale = mho_fakequant_values(pass, node, "log_scale"), *shift = mho_fakequant_values(pass, node, "shift");
+    const float *log_scale = mho_fakequant_values(pass, node, "log_scale"),
+                *shift = mho_fakequant_values(pass, node, "shift");
     const float *bias = mho_fakequant_values(pass, node, "bias");
     const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
     MhoFakeQuantNode *self = &pass->nodes[node];
@@ -476,7 +477,8 @@ static MhoStatus weighted_forward(MhoFakeQuant *pass, int node, MhoError *error)
 static void distribute(MhoFakeQuant *pass, int node, Weighted *w)
 {
     const MhoConvSettings *s = mho_fakequant_settings(pass, node);
-    float *d_weight = mho_fakequant_gradient_of(pass, node, "weight"), *d_bias = mho_fakequant_gradient_of(pass, node, "bias");
+    float *d_weight = mho_fakequant_gradient_of(pass, node, "weight"),
+          *d_bias = mho_fakequant_gradient_of(pass, node, "bias");
     float *d_shift = mho_fakequant_gradient_of(pass, node, "shift");
     const float *scale = pass->nodes[node].scale;
 

@@ -36,8 +36,8 @@ MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node);
 
 /* The matrix of a quantized weighted layer that reads codes: order and codes (weights) as the net and as the array
  * orders them, shift (k); they are the caller's and codes and shift stay borrowed. */
-MhoStatus mho_net_matrix(const MhoNet *net, int node, int16_t *order, int16_t *codes, int32_t *shift,
-                         MhoMatrix *matrix, MhoError *error) MHO_CHECKED;
+MhoStatus mho_net_matrix(const MhoNet *net, int node, int16_t *order, int16_t *codes, int32_t *shift, MhoMatrix *matrix,
+                         MhoError *error) MHO_CHECKED;
 
 /* The policy of a weighted or quantizer node; errors name the node. */
 MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;

@@ -14,7 +14,7 @@ MhoStatus mho_net_create(const char *name, MhoNet **net, MhoError *error)
     *net = calloc(1, sizeof **net);
     if (!*net)
         return mho_fail(error, MHO_MEMORY, "out of memory for network '%s'", name);
-    snprintf((*net)->name, sizeof (*net)->name, "%s", name);
+    snprintf((*net)->name, sizeof(*net)->name, "%s", name);
     return MHO_OK;
 }
 
@@ -192,8 +192,7 @@ static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *tot
     const size_t n_fresh = node->layer->arrays ? node->layer->arrays(node->settings, inputs, fresh) : 0;
 
     for (size_t a = 0; a < n_fresh; a++) {
-        if (!bounded_product(fresh[a].rank, fresh[a].shape, &fresh[a].n) ||
-            (*total += fresh[a].n) > MHO_NET_MAX_VALUES)
+        if (!bounded_product(fresh[a].rank, fresh[a].shape, &fresh[a].n) || (*total += fresh[a].n) > MHO_NET_MAX_VALUES)
             return mho_fail(error, MHO_USAGE, "node '%s': array '%s' makes the network larger than %d values",
                             node->name, fresh[a].name, MHO_NET_MAX_VALUES);
         fresh[a].value = NULL;
@@ -253,9 +252,10 @@ static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
     }
     if (codes[0] != codes[1] || n[0] != n[1] ||
         mho_net_scale_owner(net, source[0]) != mho_net_scale_owner(net, source[1]))
-        return mho_fail(error, MHO_USAGE, "node '%s' adds '%s' and '%s', whose codes have different steps; let their "
-                        "quantizers share one scale (share) and have as many codes", node->name,
-                        net->nodes[node->inputs[0]].name, net->nodes[node->inputs[1]].name);
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s' adds '%s' and '%s', whose codes have different steps; let their "
+                        "quantizers share one scale (share) and have as many codes",
+                        node->name, net->nodes[node->inputs[0]].name, net->nodes[node->inputs[1]].name);
     return MHO_OK;
 }
 

@@ -25,9 +25,9 @@ typedef struct MhoShape {
 typedef struct MhoNodeArray {
     char name[MHO_NAME_MAX]; /* "weight", "bias", "log_scale", "shift", "adc_log_range", "gamma" ... */
     size_t rank, shape[4], n;
-    float *value;    /* (n), owned by the net */
-    bool learned;    /* has a gradient; running statistics have none */
-    bool decayed;    /* weight decay applies */
+    float *value; /* (n), owned by the net */
+    bool learned; /* has a gradient; running statistics have none */
+    bool decayed; /* weight decay applies */
 } MhoNodeArray;
 
 struct MhoLayer;
@@ -38,7 +38,7 @@ typedef struct MhoNode {
     int inputs[MHO_NODE_MAX_INPUTS]; /* node indices, all smaller than this node's */
     int n_inputs;
     _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX]; /* the layer's parameter struct */
-    MhoShape shape; /* of the output */
+    MhoShape shape;                                             /* of the output */
     MhoNodeArray arrays[MHO_NODE_MAX_ARRAYS];
     size_t n_arrays;
 } MhoNode;
@@ -51,8 +51,8 @@ typedef struct MhoNet {
     char recipe[65]; /* digest of the recipe that made it, "" when unknown */
 } MhoNet;
 
-/* A layer kind: geometry and arrays. Its float forward and backward are in net/fakequant/fakequant.h, its form on codes in
- * net/lowered/lower.h. */
+/* A layer kind: geometry and arrays. Its float forward and backward are in net/fakequant/fakequant.h, its form on codes
+ * in net/lowered/lower.h. */
 typedef struct MhoLayer {
     MhoDescriptor descriptor; /* settings table */
     int n_inputs;
@@ -65,26 +65,34 @@ typedef struct MhoLayer {
 extern const MhoRegistry mho_layer_registry; /* input conv dense pool add batchnorm relu quantizer */
 
 /* Settings of the layer kinds (parameter structs). */
-typedef struct MhoInputSettings { int h, w, c; double divisor; } MhoInputSettings; /* value = code / divisor (255) */
+typedef struct MhoInputSettings {
+    int h, w, c;
+    double divisor;
+} MhoInputSettings; /* value = code / divisor (255) */
 typedef enum MhoWeightScale { MHO_SCALE_PER_TENSOR, MHO_SCALE_PER_CHANNEL } MhoWeightScale;
 typedef struct MhoConvSettings {
     int channels, kernel, stride, pad, groups; /* dense: kernel = 0, the whole input is one position */
     bool bias;
-    int bits;            /* weight bits; 0: float */
-    int scale;           /* MhoWeightScale */
-    bool shift;          /* learned shift per channel in accumulator units, after batch norm is gone */
+    int bits;                  /* weight bits; 0: float */
+    int scale;                 /* MhoWeightScale */
+    bool shift;                /* learned shift per channel in accumulator units, after batch norm is gone */
     char policy[MHO_TEXT_MAX]; /* quantizer name, "fqconv" */
-    int adc_bits;        /* of this layer's converters; 0: the chip's */
-    bool adc_range;      /* has the array adc_log_range: ln of the largest |sum| that a converter of it can return, in
-                          * accumulator units; learned by hardware-aware training */
+    int adc_bits;              /* of this layer's converters; 0: the chip's */
+    bool adc_range; /* has the array adc_log_range: ln of the largest |sum| that a converter of it can return, in
+                     * accumulator units; learned by hardware-aware training */
 } MhoConvSettings;
 typedef enum MhoPoolKind { MHO_POOL_MAX, MHO_POOL_AVERAGE, MHO_POOL_GLOBAL } MhoPoolKind;
-typedef struct MhoPoolSettings { int kind, window, stride, pad; } MhoPoolSettings;
-typedef struct MhoBatchnormSettings { double epsilon; double momentum; } MhoBatchnormSettings;
+typedef struct MhoPoolSettings {
+    int kind, window, stride, pad;
+} MhoPoolSettings;
+typedef struct MhoBatchnormSettings {
+    double epsilon;
+    double momentum;
+} MhoBatchnormSettings;
 typedef struct MhoFakeQuantSettings {
-    int bits, lower;                /* lower: -1 signed, 0 with built-in ReLU */
+    int bits, lower; /* lower: -1 signed, 0 with built-in ReLU */
     char policy[MHO_TEXT_MAX];
-    char share[MHO_TEXT_MAX];       /* name of the quantizer whose log_scale this one uses; "": its own */
+    char share[MHO_TEXT_MAX]; /* name of the quantizer whose log_scale this one uses; "": its own */
 } MhoFakeQuantSettings;
 
 /* Build by hand: create, add nodes in order (inputs by name), finish. Errors name the node. */
@@ -95,8 +103,8 @@ MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const vo
 MhoStatus mho_net_finish(MhoNet *net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_copy(const MhoNet *net, MhoNet **copy, MhoError *error) MHO_CHECKED;
 void mho_net_destroy(MhoNet *net);
-int mho_net_find(const MhoNet *net, const char *name); /* node index or -1 */
-MhoNodeArray *mho_node_array(MhoNode *node, const char *name); /* NULL when absent */
+int mho_net_find(const MhoNet *net, const char *name);               /* node index or -1 */
+MhoNodeArray *mho_node_array(MhoNode *node, const char *name);       /* NULL when absent */
 const float *mho_node_values(const MhoNode *node, const char *name); /* (n) of that array, NULL when absent */
 bool mho_node_is(const MhoNode *node, const char *kind);
 /* Settings of a conv or dense node, of a pool, of a quantizer; NULL for other kinds. */
@@ -111,9 +119,9 @@ MhoStatus mho_net_build(const char *builder, MhoShape input, int n_classes, doub
 const char *const *mho_net_builders(void); /* NULL-terminated */
 /* Weights drawn as N(0, 2 / fan_in) (He et al., ICCV 2015), gamma and variance 1, everything else 0. */
 MhoStatus mho_net_initialize(MhoNet *net, uint64_t seed, MhoError *error) MHO_CHECKED;
-double mho_net_macs(const MhoNet *net);    /* multiply-accumulates of one image */
+double mho_net_macs(const MhoNet *net); /* multiply-accumulates of one image */
 
-bool mho_net_is_quantized(const MhoNet *net);   /* every weighted layer has bits */
+bool mho_net_is_quantized(const MhoNet *net); /* every weighted layer has bits */
 bool mho_net_has_batchnorm(const MhoNet *net);
 
 /* The model file's content: group "graph" (names, kinds, inputs, settings), group "layers/<node>" (arrays, codes),

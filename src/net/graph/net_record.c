@@ -86,17 +86,11 @@ static MhoStatus write_setting(const MhoParam *param, const void *settings, MhoA
     int whole;
 
     switch (param->type) {
-    case MHO_REAL:
-        memcpy(&real, member, sizeof real);
-        return mho_attribute_real(attributes, param->key, real, error);
-    case MHO_INT:
-        memcpy(&whole, member, sizeof whole);
-        return mho_attribute_int(attributes, param->key, whole, error);
-    case MHO_BOOL:
-        return mho_attribute_int(attributes, param->key, *member, error);
+    case MHO_REAL: memcpy(&real, member, sizeof real); return mho_attribute_real(attributes, param->key, real, error);
+    case MHO_INT: memcpy(&whole, member, sizeof whole); return mho_attribute_int(attributes, param->key, whole, error);
+    case MHO_BOOL: return mho_attribute_int(attributes, param->key, *member, error);
     case MHO_CHOICE:
-    case MHO_TEXT:
-        break;
+    case MHO_TEXT: break;
     }
     mho_param_format(param, settings, text, sizeof text);
     return mho_attribute_text(attributes, param->key, text, error);
@@ -232,9 +226,18 @@ static bool attribute_as_text(const MhoAttribute *attribute, const MhoParam *par
     case MHO_I16: whole = *(const int16_t *)attribute->data; break;
     case MHO_I32: whole = *(const int32_t *)attribute->data; break;
     case MHO_I64: whole = *(const int64_t *)attribute->data; break;
-    case MHO_U64: is_real = true; real = (double)*(const uint64_t *)attribute->data; break;
-    case MHO_F32: is_real = true; real = (double)*(const float *)attribute->data; break;
-    case MHO_F64: is_real = true; real = *(const double *)attribute->data; break;
+    case MHO_U64:
+        is_real = true;
+        real = (double)*(const uint64_t *)attribute->data;
+        break;
+    case MHO_F32:
+        is_real = true;
+        real = (double)*(const float *)attribute->data;
+        break;
+    case MHO_F64:
+        is_real = true;
+        real = *(const double *)attribute->data;
+        break;
     case MHO_STRING: return snprintf(text, size, "%s", *(char *const *)attribute->data) < (int)size;
     }
     if (is_real && param->type != MHO_REAL && real >= -1e9 && real <= 1e9 && real == (double)(int64_t)real) {
@@ -249,8 +252,8 @@ static bool attribute_as_text(const MhoAttribute *attribute, const MhoParam *par
 }
 
 /* Settings from the layer's attributes; what a file does not say keeps its default. */
-static MhoStatus read_settings(const Reading *reading, const char *node, const MhoDescriptor *model, const MhoRecord *layer,
-                               void *settings, MhoError *error)
+static MhoStatus read_settings(const Reading *reading, const char *node, const MhoDescriptor *model,
+                               const MhoRecord *layer, void *settings, MhoError *error)
 {
     mho_params_default(model->params, model->n_params, settings);
     for (size_t i = 0; layer && i < layer->attributes.n; i++) {

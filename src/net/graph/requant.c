@@ -56,12 +56,13 @@ MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n
         return status;
     if (bits < policy.quantizer->min_bits || bits > policy.quantizer->max_bits)
         return mho_fail(error, MHO_USAGE, "node '%s': quantizer '%s' takes %d to %d bits, not %d", node->name,
-                        policy.quantizer->descriptor.name, policy.quantizer->min_bits, policy.quantizer->max_bits, bits);
+                        policy.quantizer->descriptor.name, policy.quantizer->min_bits, policy.quantizer->max_bits,
+                        bits);
     if ((policy.quantizer->normalizes_signed || policy.quantizer->table) && lower < 0 && !mho_node_conv(node))
         return mho_fail(error, MHO_USAGE,
                         "node '%s': quantizer '%s' has no signed activations, only weights and activations behind a "
                         "ReLU",
-                         node->name, policy.quantizer->descriptor.name);
+                        node->name, policy.quantizer->descriptor.name);
     if (policy.quantizer->nonuniform && !policy.quantizer->table && !mho_node_conv(node))
         return mho_fail(error, MHO_USAGE,
                         "node '%s': quantizer '%s' is for weights; activations take a uniform one "
@@ -225,8 +226,10 @@ static MhoStatus source_affine(const MhoNet *net, int source, Affine *affine, Mh
     /* additions and pools store sums of codes: what they read must be codes */
     for (int k = 0; k < node->n_inputs && !mho_node_fake_quant(node); k++)
         if (mho_net_code_source(net, node->inputs[k]) < 0)
-            return mho_fail(error, MHO_USAGE, "node '%s' reads '%s', which is not quantized "
-                            "(--set quant.activation.bits=8)", node->name, net->nodes[node->inputs[k]].name);
+            return mho_fail(error, MHO_USAGE,
+                            "node '%s' reads '%s', which is not quantized "
+                            "(--set quant.activation.bits=8)",
+                            node->name, net->nodes[node->inputs[k]].name);
     const MhoStatus status = mho_net_scale(net, source, &scale, error);
     for (size_t k = 0; k < affine->n; k++) {
         affine->unit[k] = scale;
@@ -258,8 +261,10 @@ static MhoStatus find_source(const MhoNet *net, int from, int *source, int *batc
         if (!is_relu && !is_batchnorm)
             break;
         if (*batchnorm >= 0)
-            return mho_fail(error, MHO_USAGE, "node '%s': only convolution, batch norm, ReLU in this order fold into a "
-                            "quantizer; put a quantizer behind '%s'", net->nodes[*batchnorm].name, node->name);
+            return mho_fail(error, MHO_USAGE,
+                            "node '%s': only convolution, batch norm, ReLU in this order fold into a "
+                            "quantizer; put a quantizer behind '%s'",
+                            net->nodes[*batchnorm].name, node->name);
         *relu = *relu || is_relu;
         *batchnorm = is_batchnorm ? from : -1;
     }

@@ -9,7 +9,7 @@
 #include "net/graph/net.h"
 
 typedef struct MhoRequant {
-    int source;      /* node whose stored sums or codes are requantized: conv, dense, add, pool, quantizer */
+    int source; /* node whose stored sums or codes are requantized: conv, dense, add, pool, quantizer */
     int low, high;
     bool is_logits;
 } MhoRequant;

@@ -64,7 +64,11 @@ static void run_matrix(const Job *job, const MhoImageRun *walk, size_t n, size_t
         .gather = &step->gather,
         .codes = mho_step_input(walk, step, 0, &is_signed),
         .image = job->options->image0 + (uint32_t)n,
-        .output = {.a = step->a, .b = step->b, .low = step->low, .high = step->high, .codes = mho_step_output(walk, s),
+        .output = {.a = step->a,
+                   .b = step->b,
+                   .low = step->low,
+                   .high = step->high,
+                   .codes = mho_step_output(walk, s),
                    .logits = step->is_logits ? walk->logits : NULL},
         .measure = n < job->options->measured,
         .probe = worker->probe,
@@ -87,10 +91,10 @@ static void run_images(const Job *job, size_t n_images, int threads, Worker *wor
         Worker *worker = &workers[omp_get_thread_num()];
         uint8_t *codes = job->options->codes;
         const MhoImageRun walk = {.program = program,
-                              .image = job->images + n * pixels,
-                              .codes = codes ? codes + n * program->codes_size : worker->codes,
-                              .logits = job->logits + n * (size_t)program->n_classes,
-                              .totals = worker->totals};
+                                  .image = job->images + n * pixels,
+                                  .codes = codes ? codes + n * program->codes_size : worker->codes,
+                                  .logits = job->logits + n * (size_t)program->n_classes,
+                                  .totals = worker->totals};
 
         for (size_t s = 0; s < program->n_steps; s++) {
             if (program->steps[s].kind == MHO_STEP_MATRIX)

@@ -33,7 +33,7 @@ static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config
 }
 
 MhoStatus mho_net_calibrate_adc_ranges(const MhoNet *net, const MhoChipConfig *config, const uint8_t *images, size_t n,
-                               int threads, MhoNet **made, MhoError *error)
+                                       int threads, MhoNet **made, MhoError *error)
 {
     MhoNet *with = NULL;
     bool any = false;

@@ -3,10 +3,10 @@
  *   x' = x + sigma_x z      codes of the image and of every quantizer, once an image: all readers see the same x'
  *   w' = w + sigma_w z      weight codes, once a chip or once an image
  *   code = clip(round(fma(shift + sum_r w'_r x'_r, a, b) + sigma_s z)),  logits = fma(sum + sigma_s z, a, b)
- * Every sum that becomes codes takes noise, pools and additions too, as in training (net/fakequant/fakequant.h). One LSB of a weight
- * is one step of its codes; non-uniform levels stand on the 16-bit grid. Sums are float, each in one fixed order:
- * exact without noise up to 2^24.
- * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356, for the three places; that sums count LSB of the output is ours.
+ * Every sum that becomes codes takes noise, pools and additions too, as in training (net/fakequant/fakequant.h). One
+ * LSB of a weight is one step of its codes; non-uniform levels stand on the 16-bit grid. Sums are float, each in one
+ * fixed order: exact without noise up to 2^24. Source: Verhoef et al., FQ-Conv, arXiv:1912.09356, for the three places;
+ * that sums count LSB of the output is ours.
  */
 #include <omp.h>
 #include <stdlib.h>
@@ -23,7 +23,10 @@ static const double largest_sigma = 1e6; /* LSB */
 
 static const char draw_choices[] = "chip image";
 
-#define NOISE_REAL(key, help) {#key, MHO_REAL, offsetof(MhoNoiseParams, key), 0.0, 0.0, 100.0, "LSB", help, NULL, NULL}
+#define NOISE_REAL(key, help)                                                                   \
+    {                                                                                           \
+#key, MHO_REAL, offsetof(MhoNoiseParams, key), 0.0, 0.0, 100.0, "LSB", help, NULL, NULL \
+    }
 
 static const MhoParam noise_params[] = {
     NOISE_REAL(weight, "Gaussian noise on weight codes in a trial (uniq, kmeans: steps of their 16-bit grid)"),
@@ -288,8 +291,8 @@ static void run_matrix(const Pass *pass, size_t s)
 
             start_sums(P, noisy, g, sums);
             mho_float_products(&geometry, output_of(pass, step->inputs[0]), first, P,
-                               weights + g * m->rows * noisy->columns, m->rows, noisy->columns,
-                               pass->scratch->gathered, sums);
+                               weights + g * m->rows * noisy->columns, m->rows, noisy->columns, pass->scratch->gathered,
+                               sums);
             write_out(pass, s, first, P, g * m->cols, m->cols, sums, noisy->columns, noise);
         }
 }
@@ -365,7 +368,7 @@ static MhoStatus check(const MhoLoweredNet *program, const MhoCodeNoise *noise, 
 }
 
 MhoStatus mho_code_noise_run(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
-                        uint32_t image0, int threads, float *logits, MhoError *error)
+                             uint32_t image0, int threads, float *logits, MhoError *error)
 {
     MhoStatus status = check(program, noise, images, n, image0, error);
 

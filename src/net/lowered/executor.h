@@ -40,7 +40,7 @@ typedef struct MhoCodeNoise {
 /* image0: number of the first image in its set. Without any noise: the integer executor's logits. USAGE for a standard
  * deviation outside 0 to 1e6. */
 MhoStatus mho_code_noise_run(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
-                        uint32_t image0, int threads, float *logits, MhoError *error) MHO_CHECKED;
+                             uint32_t image0, int threads, float *logits, MhoError *error) MHO_CHECKED;
 
 /* The keys "noise.*" of a study. */
 typedef enum MhoCodeNoiseDraw { MHO_CODE_NOISE_PER_CHIP, MHO_CODE_NOISE_PER_IMAGE } MhoCodeNoiseDraw;
@@ -55,17 +55,17 @@ const char *mho_code_noise_key(const MhoNoiseParams *noise);
 
 /* A plan for this program on this configuration, with ADC steps of calibrate = ideal from training images. */
 MhoStatus mho_lowered_net_plan(const MhoLoweredNet *program, const MhoChipConfig *config, const uint8_t *images,
-                           size_t n_images, int threads, MhoPlan **plan, MhoError *error) MHO_CHECKED;
+                               size_t n_images, int threads, MhoPlan **plan, MhoError *error) MHO_CHECKED;
 /* Chip `number` in condition, calibrated (chip, state) and compensated as the plan asks. chip_cache: *chip is made when
  * NULL and kept. */
 MhoStatus mho_lowered_net_state(const MhoLoweredNet *program, const MhoPlan *plan, uint32_t number, MhoCondition at,
-                            const uint8_t *images, size_t n_images, int threads, MhoChip **chip, MhoChipState **state,
-                            MhoError *error) MHO_CHECKED;
+                                const uint8_t *images, size_t n_images, int threads, MhoChip **chip,
+                                MhoChipState **state, MhoError *error) MHO_CHECKED;
 
 /* A copy of a quantized net (batch norm may stand) whose quantized layers all have adc_log_range: as it is where there
  * is one, else the range calibrated on the ideal chip with training images (n). USAGE as lowering and plans say. */
 MhoStatus mho_net_calibrate_adc_ranges(const MhoNet *net, const MhoChipConfig *config, const uint8_t *images, size_t n,
-                               int threads, MhoNet **made, MhoError *error) MHO_CHECKED;
+                                       int threads, MhoNet **made, MhoError *error) MHO_CHECKED;
 
 /* Post-training quantization: activation scales of a quantized net whose log-scales are NaN, from training images
  * through mho's own float kernels in one fixed order; the caller logs it. USAGE without images, FAILED (naming the

@@ -33,7 +33,8 @@ void mho_run_digital_step(const MhoImageRun *walk, size_t s);
 int mho_image_threads(int threads, size_t n_images);
 
 /* USAGE unless the program is one that images can walk. */
-MhoStatus mho_lowered_net_check(const MhoLoweredNet *program, const uint8_t *images, size_t n, MhoError *error) MHO_CHECKED;
+MhoStatus mho_lowered_net_check(const MhoLoweredNet *program, const uint8_t *images, size_t n,
+                                MhoError *error) MHO_CHECKED;
 
 /* No earlier step reads the matrix of step s; later ones see the same conversions again and do not count them. */
 bool mho_step_reads_matrix_first(const MhoLoweredNet *program, size_t s);

@@ -287,10 +287,10 @@ static void run_images(const IntegerNet *net, const uint8_t *images, size_t n_im
     for (size_t n = 0; n < n_images; n++) {
         Scratch *own = &scratch[omp_get_thread_num()];
         const MhoImageRun walk = {.program = program,
-                              .image = images + n * pixels,
-                              .codes = codes ? codes + n * program->codes_size : own->codes,
-                              .logits = logits + n * (size_t)program->n_classes,
-                              .totals = own->walk_totals};
+                                  .image = images + n * pixels,
+                                  .codes = codes ? codes + n * program->codes_size : own->codes,
+                                  .logits = logits + n * (size_t)program->n_classes,
+                                  .totals = own->walk_totals};
 
         run_image(net, &walk, own);
     }

@@ -60,8 +60,15 @@ MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node)
     const MhoShape in = net->nodes[node->inputs[0]].shape;
     const MhoConvSettings *conv = mho_node_conv(node);
     const MhoPoolSettings *pool = mho_node_pool(node);
-    MhoGather gather = {.h = in.h, .w = in.w, .c = in.c, .c_count = in.c, .kernel_h = 1, .kernel_w = 1, .stride = 1,
-                        .out_h = node->shape.h, .out_w = node->shape.w};
+    MhoGather gather = {.h = in.h,
+                        .w = in.w,
+                        .c = in.c,
+                        .c_count = in.c,
+                        .kernel_h = 1,
+                        .kernel_w = 1,
+                        .stride = 1,
+                        .out_h = node->shape.h,
+                        .out_w = node->shape.w};
 
     if (mho_node_is(node, "dense") || (pool && pool->kind == MHO_POOL_GLOBAL)) {
         gather.kernel_h = in.h;
@@ -134,8 +141,10 @@ static MhoStatus lower_matrix(Lowering *lowering, size_t i, MhoError *error)
     const size_t n = mho_node_array(node, "weight")->n, c = (size_t)node->shape.c;
 
     if (mho_node_conv(node)->bits == 0)
-        return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: its weights are float; a chip and the integer "
-                        "executor need codes (--set quant.weight.bits=8 --set quant.activation.bits=8)", node->name);
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s' is not quantized: its weights are float; a chip and the integer "
+                        "executor need codes (--set quant.weight.bits=8 --set quant.activation.bits=8)",
+                        node->name);
     int16_t *order = mho_arena_take(&program->memory, n, sizeof *order);
     int16_t *codes = mho_arena_take(&program->memory, n, sizeof *codes);
     int32_t *shift = mho_arena_take(&program->memory, c, sizeof *shift);
@@ -166,8 +175,10 @@ static MhoStatus step_input(const Lowering *lowering, MhoStep *step, int node, M
     const int from = lowering->step_of[node];
 
     if (from == STEP_NONE)
-        return mho_fail(error, MHO_USAGE, "node '%s' is not quantized: '%s' needs its codes (--set "
-                        "quant.activation.bits=8)", lowering->net->nodes[node].name, step->name);
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s' is not quantized: '%s' needs its codes (--set "
+                        "quant.activation.bits=8)",
+                        lowering->net->nodes[node].name, step->name);
     step->inputs[step->n_inputs++] = from;
     return MHO_OK;
 }
@@ -270,7 +281,9 @@ static MhoStatus lower_node(Lowering *lowering, size_t i, MhoError *error)
 
 static MhoStatus lower_net(const MhoNet *net, MhoLoweredNet *program, MhoError *error)
 {
-    Lowering lowering = {.net = net, .program = program, .step_of = calloc(net->n_nodes, sizeof(int)),
+    Lowering lowering = {.net = net,
+                         .program = program,
+                         .step_of = calloc(net->n_nodes, sizeof(int)),
                          .matrix_of = calloc(net->n_nodes, sizeof(size_t))};
     MhoStatus status = MHO_OK;
 

@@ -20,16 +20,16 @@ typedef enum MhoStepKind {
 
 typedef struct MhoStep {
     MhoStepKind kind;
-    char name[MHO_NAME_MAX];  /* of the node whose codes this step writes (the quantizer; the dense layer for logits) */
+    char name[MHO_NAME_MAX]; /* of the node whose codes this step writes (the quantizer; the dense layer for logits) */
     int inputs[MHO_NODE_MAX_INPUTS]; /* steps, -1: the image */
     int n_inputs;
-    size_t matrix;            /* MATRIX: index of the matrix; = analog layer number */
-    MhoGather gather;         /* geometry of MATRIX and pools; outside the image is code 0 */
-    MhoShape shape;           /* of the output */
-    float *a, *b;             /* (c) requantization: codes = clip(round(fma(sum, a, b))); NULL: MAX_POOL */
-    int low, high;            /* code range; low < 0: s8 */
-    uint8_t *table;           /* (256) codes of the rounded steps, which are not evenly spaced; NULL: the steps */
-    bool is_logits;           /* last step: logits = fma(sum, a, b), no rounding */
+    size_t matrix;    /* MATRIX: index of the matrix; = analog layer number */
+    MhoGather gather; /* geometry of MATRIX and pools; outside the image is code 0 */
+    MhoShape shape;   /* of the output */
+    float *a, *b;     /* (c) requantization: codes = clip(round(fma(sum, a, b))); NULL: MAX_POOL */
+    int low, high;    /* code range; low < 0: s8 */
+    uint8_t *table;   /* (256) codes of the rounded steps, which are not evenly spaced; NULL: the steps */
+    bool is_logits;   /* last step: logits = fma(sum, a, b), no rounding */
 } MhoStep;
 
 typedef struct MhoLoweredNet {
@@ -39,9 +39,9 @@ typedef struct MhoLoweredNet {
     size_t n_matrices;
     MhoShape input;
     int n_classes;
-    size_t codes_size;        /* bytes of all steps' outputs for one image; step s writes at codes_offset[s] */
+    size_t codes_size; /* bytes of all steps' outputs for one image; step s writes at codes_offset[s] */
     size_t *codes_offset;
-    MhoArena memory;          /* everything above */
+    MhoArena memory; /* everything above */
 } MhoLoweredNet;
 
 /* Lower a quantized net; owns everything in it. USAGE error names the first node that is not quantized, with the remedy

@@ -1,5 +1,5 @@
-/* metrics.c - top-1 hits and mean cross entropy of logits, loss = ln sum_k e^(z_k - z_max) - (z_label - z_max), in image
- * order. */
+/* metrics.c - top-1 hits and mean cross entropy of logits, loss = ln sum_k e^(z_k - z_max) - (z_label - z_max), in
+ * image order. */
 #include <math.h>
 
 #include "kernels/math.h"

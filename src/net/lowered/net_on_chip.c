@@ -44,8 +44,8 @@ static MhoStatus probe_chip(const MhoLoweredNet *program, const MhoChip *chip, c
     return status;
 }
 
-static MhoStatus calibrate_plan(const MhoLoweredNet *program, MhoPlan *plan, const uint8_t *images, size_t n, int threads,
-                                MhoError *error)
+static MhoStatus calibrate_plan(const MhoLoweredNet *program, MhoPlan *plan, const uint8_t *images, size_t n,
+                                int threads, MhoError *error)
 {
     MhoChip *ideal = NULL;
     MhoRangeObserver *probe = NULL;
@@ -61,7 +61,7 @@ static MhoStatus calibrate_plan(const MhoLoweredNet *program, MhoPlan *plan, con
 }
 
 MhoStatus mho_lowered_net_plan(const MhoLoweredNet *program, const MhoChipConfig *config, const uint8_t *images,
-                           size_t n_images, int threads, MhoPlan **plan, MhoError *error)
+                               size_t n_images, int threads, MhoPlan **plan, MhoError *error)
 {
     MhoPlan *made = NULL;
 
@@ -124,8 +124,8 @@ static MhoStatus compensate(const MhoPlan *plan, MhoChipState *state, MhoError *
 }
 
 MhoStatus mho_lowered_net_state(const MhoLoweredNet *program, const MhoPlan *plan, uint32_t number, MhoCondition at,
-                            const uint8_t *images, size_t n_images, int threads, MhoChip **chip, MhoChipState **state,
-                            MhoError *error)
+                                const uint8_t *images, size_t n_images, int threads, MhoChip **chip,
+                                MhoChipState **state, MhoError *error)
 {
     MhoChipState *made = NULL;
     MhoStatus status = MHO_OK;

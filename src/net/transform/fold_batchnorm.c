@@ -16,10 +16,10 @@
 #include "net/graph/graph_internal.h"
 #include "net/transform/transform.h"
 
-static const double gain_min = 1e-6;        /* below, sigma^2 is some 1e12 gamma^2: a channel that says nothing */
-static const double shift_max = 4194304.0;  /* 2^22: shift plus sum stays an exact float */
-static const double constant_min = 1e-12;   /* a constant output this small is none */
-enum { DEAD_SHIFT = 127 };                  /* resolution of a dead channel's constant */
+static const double gain_min = 1e-6;       /* below, sigma^2 is some 1e12 gamma^2: a channel that says nothing */
+static const double shift_max = 4194304.0; /* 2^22: shift plus sum stays an exact float */
+static const double constant_min = 1e-12;  /* a constant output this small is none */
+enum { DEAD_SHIFT = 127 };                 /* resolution of a dead channel's constant */
 
 /* One layer's channel: what becomes of it. */
 typedef struct Channel {
@@ -234,8 +234,8 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
     if (policy.quantizer->normalizes_signed)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': batch norm cannot move into weights of quantizer '%s', whose codes depend on the "
-                        "largest weight; leave out fq stages or use another quantizer", layer->name,
-                        policy.quantizer->descriptor.name);
+                        "largest weight; leave out fq stages or use another quantizer",
+                        layer->name, policy.quantizer->descriptor.name);
     fold->n = (size_t)layer->shape.c;
     fold->per_channel = n / fold->n;
     fold->channels = calloc(fold->n, sizeof *fold->channels);

@@ -107,14 +107,18 @@ static MhoStatus check_axes(const MhoPointList *grid, MhoError *error)
     for (size_t i = 0; i < grid->study->n_axes; i++) {
         const char *key = grid->study->axes[i].key;
         if (mho_settings_through_model(key) && !grid->study->has_train)
-            return mho_fail(error, MHO_USAGE, "sweep.%s: the study has no train: section, so no model is trained and "
-                            "the sweep would change nothing", key);
+            return mho_fail(error, MHO_USAGE,
+                            "sweep.%s: the study has no train: section, so no model is trained and "
+                            "the sweep would change nothing",
+                            key);
         bool used = false;
         for (size_t p = 0; p < grid->n_points && !used; p++)
             used = grid->points[p].applies[i];
         if (!used)
-            return mho_fail(error, MHO_USAGE, "sweep.%s: no point of this study uses it, so the sweep would change "
-                            "nothing; choose a model that does or take the axis out", key);
+            return mho_fail(error, MHO_USAGE,
+                            "sweep.%s: no point of this study uses it, so the sweep would change "
+                            "nothing; choose a model that does or take the axis out",
+                            key);
     }
     return MHO_OK;
 }
@@ -135,7 +139,8 @@ static const char *user_of(const char *key)
     } users[] = {
         {"train.noise.", "a quantized stage"},
         {"train.gradual.layers", "a quantized stage with injected noise (quant.weight.name=uniq, train.gradual.noise)"},
-        {"train.staged.", "a quantized stage whose quantizer of weights injects noise (quant.weight.name=uniq)"},
+        {"train.gradual.", "a quantized stage whose quantizer of weights injects noise (quant.weight.name=uniq)"},
+        {"train.validation_chips", "a stage chip or a stage allocate with allocate.feedback=chip"},
         {"train.chip", "a stage chip or a stage allocate with allocate.feedback=chip"},
         {"allocate.trial_chips", "a stage allocate with allocate.feedback=chip"},
         {"allocate.recovery_", "a stage allocate"},
@@ -165,9 +170,10 @@ static MhoStatus check_stages(const MhoPointList *grid, MhoError *error)
             mho_settings_format(settings, key, value, sizeof value);
             mho_settings_format(defaults, key, usual, sizeof usual);
             if (strcmp(value, usual) != 0 && !is_used(grid, key))
-                status = mho_fail(error, MHO_USAGE, "%s: only %s uses it, and with train.stages = %s it would change "
-                                  "nothing; add what is missing or take the key out", key, user_of(key),
-                                  mho_settings_train(settings)->stages);
+                status = mho_fail(error, MHO_USAGE,
+                                  "%s: only %s uses it, and with train.stages = %s it would change "
+                                  "nothing; add what is missing or take the key out",
+                                  key, user_of(key), mho_settings_train(settings)->stages);
         }
     }
     mho_settings_destroy(defaults);

@@ -1,5 +1,5 @@
-/* points.h - the points of a sweep: every combination of the axes, each different one once; axes that move together count
- * as one.
+/* points.h - the points of a sweep: every combination of the axes, each different one once; axes that move together
+ * count as one.
  *
  * Combinations that differ only in keys a point does not use (the noise factor of an ideal cell, another model's
  * parameter) are one point; such a value is stored as not applicable.
@@ -11,17 +11,17 @@
 
 typedef struct MhoPoint {
     MhoSettings *settings;
-    char *text;                  /* canonical text of what the result depends on, without the model */
-    size_t value[MHO_MAX_AXES];  /* index into each axis */
-    bool applies[MHO_MAX_AXES];  /* false: not applicable at this point */
+    char *text;                 /* canonical text of what the result depends on, without the model */
+    size_t value[MHO_MAX_AXES]; /* index into each axis */
+    bool applies[MHO_MAX_AXES]; /* false: not applicable at this point */
 } MhoPoint;
 
 typedef struct MhoPointList {
-    const MhoStudy *study;       /* borrowed */
+    const MhoStudy *study; /* borrowed */
     MhoPoint *points;
     size_t n_points;
-    size_t *point_of;            /* (product of axis lengths) row-major over axes that are not zipped: which point a
-                                  * combination is */
+    size_t *point_of; /* (product of axis lengths) row-major over axes that are not zipped: which point a
+                       * combination is */
     size_t n_combinations;
 } MhoPointList;
 

@@ -23,10 +23,14 @@ struct MhoSettings {
 
 static const char split_choices[] = "test validation train";
 
-#define STUDY_TEXT(key, member, text, help) \
-    {key, MHO_TEXT, offsetof(MhoStudyParams, member), 0, 0, 0, "", help, NULL, text}
-#define STUDY_INT(key, member, value, min, max, unit, help) \
-    {key, MHO_INT, offsetof(MhoStudyParams, member), value, min, max, unit, help, NULL, NULL}
+#define STUDY_TEXT(key, member, text, help)                                            \
+    {                                                                                  \
+        key, MHO_TEXT, offsetof(MhoStudyParams, member), 0, 0, 0, "", help, NULL, text \
+    }
+#define STUDY_INT(key, member, value, min, max, unit, help)                                     \
+    {                                                                                           \
+        key, MHO_INT, offsetof(MhoStudyParams, member), value, min, max, unit, help, NULL, NULL \
+    }
 
 static const MhoParam study_params[] = {
     STUDY_TEXT("title", title, "", "what the study asks, in one line"),
@@ -90,13 +94,19 @@ static MhoStatus add_all(MhoSettings *settings, MhoError *error)
         const MhoDescriptor *model;
         const MhoRegistry *registry;
     } tables[] = {
-        {"", &mho_study_descriptor, NULL},          {"chip.", &mho_chip_descriptor, NULL},
+        {"", &mho_study_descriptor, NULL},
+        {"chip.", &mho_chip_descriptor, NULL},
         {"noise.", &mho_noise_descriptor, NULL},
-        {"quant.", &mho_quant_descriptor, NULL},    {"train.", &mho_train_descriptor, NULL},
-        {"chip.cell", NULL, &mho_cell_registry}, {"chip.adc", NULL, &mho_adc_registry},
-        {"chip.dac", NULL, &mho_dac_registry}, {"chip.wire", NULL, &mho_wire_registry},
-        {"quant.weight", NULL, &mho_quantizer_registry}, {"quant.activation", NULL, &mho_quantizer_registry},
-        {"allocate.", &mho_allocate_descriptor, NULL}, {"allocate", NULL, &mho_allocator_registry},
+        {"quant.", &mho_quant_descriptor, NULL},
+        {"train.", &mho_train_descriptor, NULL},
+        {"chip.cell", NULL, &mho_cell_registry},
+        {"chip.adc", NULL, &mho_adc_registry},
+        {"chip.dac", NULL, &mho_dac_registry},
+        {"chip.wire", NULL, &mho_wire_registry},
+        {"quant.weight", NULL, &mho_quantizer_registry},
+        {"quant.activation", NULL, &mho_quantizer_registry},
+        {"allocate.", &mho_allocate_descriptor, NULL},
+        {"allocate", NULL, &mho_allocator_registry},
     };
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < sizeof tables / sizeof *tables && status == MHO_OK; i++)

@@ -20,11 +20,11 @@ typedef enum MhoDataSplit { MHO_DATA_TEST, MHO_DATA_VALIDATION, MHO_DATA_TRAIN }
 /* The study's own keys. */
 typedef struct MhoStudyParams {
     char title[MHO_TEXT_MAX], model[MHO_TEXT_MAX];
-    int seed, repeat;                                       /* repeat: chips a point */
+    int seed, repeat; /* repeat: chips a point */
     char data_name[MHO_TEXT_MAX];
     char data_train[MHO_TEXT_MAX]; /* training images of a set given by path; "": data_name */
-    int split, limit;                                       /* MhoDataSplit; first n images, 0: all */
-    int calibration, measured;                              /* training images of calibration; images with SNR */
+    int split, limit;              /* MhoDataSplit; first n images, 0: all */
+    int calibration, measured;     /* training images of calibration; images with SNR */
     char cell[MHO_TEXT_MAX], adc[MHO_TEXT_MAX], dac[MHO_TEXT_MAX], wire[MHO_TEXT_MAX];
 } MhoStudyParams;
 
@@ -33,7 +33,7 @@ extern const MhoDescriptor mho_study_descriptor;
 typedef struct MhoSection {
     char prefix[MHO_KEY_MAX]; /* "" or ends with '.' */
     const MhoDescriptor *model;
-    size_t offset;            /* of the parameter struct in the block */
+    size_t offset; /* of the parameter struct in the block */
 } MhoSection;
 
 typedef struct MhoSettings MhoSettings;
@@ -82,8 +82,8 @@ bool mho_settings_uses(const MhoSettings *settings, const char *key);
 /* Is key read by training alone? A result depends on it through its model file. */
 bool mho_settings_through_model(const char *key);
 
-/* Does key ask for something that only some stages of a list of stages do (noise, chips, allocation)? It rests at its default,
- * so another value without such a stage is a mistake. */
+/* Does key ask for something that only some stages of a list of stages do (noise, chips, allocation)? It rests at its
+ * default, so another value without such a stage is a mistake. */
 bool mho_settings_needs_stage(const char *key);
 
 /* Canonical text "key=value\n" of every key the result depends on, in section order; the caller frees it. NULL: out of

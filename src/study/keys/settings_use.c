@@ -33,7 +33,7 @@ static bool uses_common(const MhoSettings *settings, const char *key)
     const MhoStudyParams *study = mho_settings_study(settings);
     const MhoChipParams *chip = mho_settings_chip(settings);
     const MhoDescriptor *models[] = {chosen(&mho_cell_registry, study->cell), chosen(&mho_adc_registry, study->adc),
-                                chosen(&mho_dac_registry, study->dac), chosen(&mho_wire_registry, study->wire)};
+                                     chosen(&mho_dac_registry, study->dac), chosen(&mho_wire_registry, study->wire)};
     const MhoCellModel *cell = (const MhoCellModel *)models[0];
     unsigned ignored = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
@@ -149,8 +149,8 @@ static bool trains_with(const MhoSettings *settings, const char *key)
         return false; /* of quantization after training; the stages names its own */
     if (strcmp(key, "quant.shift") == 0)
         return has_stage(stages, "fq");
-    if (starts_with(key, "quant.") || starts_with(key, "train.noise.") || strcmp(key, "train.quant_learning_rate") == 0 ||
-        strcmp(key, "train.distill") == 0)
+    if (starts_with(key, "quant.") || starts_with(key, "train.noise.") ||
+        strcmp(key, "train.quant_learning_rate") == 0 || strcmp(key, "train.distill") == 0)
         return codes;
     if (strcmp(key, "train.distill_temperature") == 0)
         return codes && train->distill > 0.0;
@@ -158,11 +158,11 @@ static bool trains_with(const MhoSettings *settings, const char *key)
         return train->schedule == MHO_SCHEDULE_STEP;
     if (strcmp(key, "train.gradual.layers") == 0)
         return codes && injects_noise(settings) && train->gradual_noise;
-    if (starts_with(key, "train.staged."))
+    if (starts_with(key, "train.gradual."))
         return codes && injects_noise(settings);
     if (strcmp(key, "train.chip") == 0)
         return has_stage(stages, "chip") || allocates_on_chip(settings);
-    if (starts_with(key, "train.chip_"))
+    if (starts_with(key, "train.chip_") || strcmp(key, "train.validation_chips") == 0)
         return has_stage(stages, "chip") || recovers_on_chip(settings);
     if (strcmp(key, "allocate.trial_chips") == 0 || strcmp(key, "allocate.recovery") == 0)
         return allocates_on_chip(settings);
@@ -192,8 +192,8 @@ bool mho_settings_uses(const MhoSettings *settings, const char *key)
 
 bool mho_settings_needs_stage(const char *key)
 {
-    return starts_with(key, "train.noise.") || starts_with(key, "train.staged.") || starts_with(key, "train.chip") ||
-           starts_with(key, "allocate.");
+    return starts_with(key, "train.noise.") || starts_with(key, "train.gradual.") || starts_with(key, "train.chip") ||
+           strcmp(key, "train.validation_chips") == 0 || starts_with(key, "allocate.");
 }
 
 /* Keys that a trained model depends on. */

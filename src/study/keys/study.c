@@ -61,8 +61,10 @@ static MhoStatus read_item(MhoStudy *study, size_t first, const MhoYaml *item, c
         values[k] = item->children[k]->scalar;
     }
     if (!is_row)
-        return mho_fail(error, MHO_USAGE, "%s: sweep.%s and the keys behind it move together: rows are lists, as "
-                        "[0.2, 1]", where, study->axes[first].key);
+        return mho_fail(error, MHO_USAGE,
+                        "%s: sweep.%s and the keys behind it move together: rows are lists, as "
+                        "[0.2, 1]",
+                        where, study->axes[first].key);
     n = item->n_children <= MHO_MAX_AXES ? item->n_children : MHO_MAX_AXES + 1;
     return mho_axes_push(study, first, values, n, where, error);
 }

@@ -19,11 +19,11 @@ typedef struct MhoAxis {
 } MhoAxis;
 
 typedef struct MhoStudy {
-    char path[4096];      /* of the YAML file; "" when there is none */
+    char path[4096]; /* of the YAML file; "" when there is none */
     MhoSettings *settings;
     MhoAxis axes[MHO_MAX_AXES];
     size_t n_axes;
-    bool has_train;       /* the file has a train: section, so a missing model can be made */
+    bool has_train; /* the file has a train: section, so a missing model can be made */
 } MhoStudy;
 
 /* path NULL: defaults only. Unknown, duplicate, misspelt, out-of-range and non-finite values are USAGE errors with

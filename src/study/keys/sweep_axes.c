@@ -1,5 +1,5 @@
-/* sweep_axes.c - the axes of a study: one key with a list or range of values, or several keys that move together, each row of
- * whose list gives a value to every key. */
+/* sweep_axes.c - the axes of a study: one key with a list or range of values, or several keys that move together, each
+ * row of whose list gives a value to every key. */
 #include "study/keys/sweep_axes_internal.h"
 
 #include <math.h>
@@ -86,8 +86,8 @@ static MhoStatus remove_axes(MhoStudy *study, const MhoKeys *keys, const char *w
                 return mho_fail(error, MHO_USAGE,
                                 "%s%s%s: is swept together with %s; give both anew, as "
                                 "'%s,%s=[[first, first], [second, second]]'",
-                                where ? where : "", where ? ": " : "", keys->name[0], study->axes[i].key,
-                                keys->name[0], study->axes[i].key);
+                                where ? where : "", where ? ": " : "", keys->name[0], study->axes[i].key, keys->name[0],
+                                study->axes[i].key);
         *at = first < *at ? first : *at;
         for (size_t i = first; i < first + n; i++)
             axis_clear(&study->axes[i]);

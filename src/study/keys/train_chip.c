@@ -43,9 +43,9 @@ static MhoStatus assign_all(MhoSettings *settings, const char *text, const char 
         if (*word == '\0')
             continue;
         words[n] = word;
-        status = given_before(words, n) ? mho_fail(error, MHO_USAGE, "%s: %.*s is given twice", where,
-                                                   (int)strcspn(word, "="), word)
-                                        : assign(settings, word, where, error);
+        status = given_before(words, n)
+                     ? mho_fail(error, MHO_USAGE, "%s: %.*s is given twice", where, (int)strcspn(word, "="), word)
+                     : assign(settings, word, where, error);
         n++;
     }
     return status;

@@ -41,8 +41,8 @@ static MhoStatus check_training(const MhoStudyParams *study, MhoError *error)
     return MHO_OK;
 }
 
-MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *training, MhoDataset *validation,
-                             MhoError *error)
+MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *training,
+                             MhoDataset *validation, MhoError *error)
 {
     const MhoStudyParams *study = mho_settings_study(settings);
     const MhoTrainParams *train = mho_settings_train(settings);

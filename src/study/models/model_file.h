@@ -15,14 +15,14 @@ typedef enum MhoResume {
 } MhoResume;
 
 typedef struct MhoModelOptions {
-    const char *data;   /* --data; NULL: not given */
+    const char *data; /* --data; NULL: not given */
     int threads;
-    int batch;          /* images classified at once; 0: the usual number */
-    bool retrain;       /* train even when a model of this recipe is there, */
-    char **made;        /* but not what was made since: paths, each between two line ends, the caller frees them. NULL:
-                         * not training */
+    int batch;    /* images classified at once; 0: the usual number */
+    bool retrain; /* train even when a model of this recipe is there, */
+    char **made;  /* but not what was made since: paths, each between two line ends, the caller frees them. NULL:
+                   * not training */
     MhoResume resume;
-    bool may_train;     /* the study has a train: section */
+    bool may_train; /* the study has a train: section */
     const MhoLog *log;
 } MhoModelOptions;
 
@@ -63,8 +63,8 @@ MhoStatus mho_study_images(const MhoSettings *settings, const char *data_option,
 MhoStatus mho_study_calibration(const MhoSettings *settings, const char *data_option, MhoDataset *set,
                                 MhoError *error) MHO_CHECKED;
 /* Halves of the training set: what is trained on and what validates. */
-MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *training, MhoDataset *validation,
-                             MhoError *error) MHO_CHECKED;
+MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *training,
+                             MhoDataset *validation, MhoError *error) MHO_CHECKED;
 
 /* Create every folder on the way to path. */
 MhoStatus mho_make_folders(const char *path, MhoError *error) MHO_CHECKED;

@@ -80,8 +80,8 @@ static MhoStatus add_versions(MhoAttributes *attributes, MhoError *error)
     const struct {
         const char *name, *text;
     } versions[] = {
-        {"mho_version", MHO_VERSION}, {"git_commit", MHO_COMMIT},         {"compiler", MHO_COMPILER},
-        {"hdf5", mho_store_library()}, {"gsl", gsl_version}, {"dnnl", mho_onednn_version()},
+        {"mho_version", MHO_VERSION},  {"git_commit", MHO_COMMIT}, {"compiler", MHO_COMPILER},
+        {"hdf5", mho_store_library()}, {"gsl", gsl_version},       {"dnnl", mho_onednn_version()},
     };
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < sizeof versions / sizeof *versions && status == MHO_OK; i++)

@@ -58,7 +58,8 @@ static bool is_in(const char *word, const char *const *list, size_t n)
     return false;
 }
 
-bool mho_result_points_same(const MhoResultPoints *points, size_t p, size_t q, const char *const *except, size_t n_except)
+bool mho_result_points_same(const MhoResultPoints *points, size_t p, size_t q, const char *const *except,
+                            size_t n_except)
 {
     for (size_t i = 0; i < points->result->n_arrays; i++) {
         const MhoArray *array = points->result->arrays[i];
@@ -118,7 +119,7 @@ static MhoStatus over_key(const MhoResultPoints *points, size_t p, size_t q, con
 }
 
 MhoStatus mho_result_points_interval(const MhoResultPoints *points, size_t p, const char *over, MhoInterval *interval,
-                              MhoError *error)
+                                     MhoError *error)
 {
     if (over)
         return over_key(points, p, points->n, over, interval, error);
@@ -126,8 +127,8 @@ MhoStatus mho_result_points_interval(const MhoResultPoints *points, size_t p, co
     return MHO_OK;
 }
 
-MhoStatus mho_result_points_difference(const MhoResultPoints *points, size_t p, size_t q, const char *over, MhoInterval *interval,
-                                MhoError *error)
+MhoStatus mho_result_points_difference(const MhoResultPoints *points, size_t p, size_t q, const char *over,
+                                       MhoInterval *interval, MhoError *error)
 {
     if (over)
         return over_key(points, p, q, over, interval, error);
@@ -153,8 +154,8 @@ static bool is_first(const MhoResultPoints *points, size_t p, const char *over)
     return true;
 }
 
-MhoStatus mho_comparison_points(const MhoResultPoints *points, const MhoComparison *comparison, size_t **rows, size_t *n,
-                                MhoError *error)
+MhoStatus mho_comparison_points(const MhoResultPoints *points, const MhoComparison *comparison, size_t **rows,
+                                size_t *n, MhoError *error)
 {
     *n = 0;
     *rows = malloc((points->n ? points->n : 1) * sizeof **rows);
@@ -332,8 +333,8 @@ MhoStatus mho_comparison_add(const MhoResultPoints *points, const MhoComparison 
     Table table = {.points = points, .comparison = comparison, .record = record};
     MhoStatus status = mho_comparison_points(points, comparison, &table.rows, &table.n, error);
     if (status == MHO_OK)
-        status = mho_attribute_text(&record->attributes, "samples_are", comparison->over ? comparison->over : "chip",
-                                    error);
+        status =
+            mho_attribute_text(&record->attributes, "samples_are", comparison->over ? comparison->over : "chip", error);
     if (status == MHO_OK)
         status = mho_attribute_real(&record->attributes, "confidence", confidence, error);
     if (status == MHO_OK)

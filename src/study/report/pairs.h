@@ -28,14 +28,15 @@ double mho_result_points_number(const MhoResultPoints *points, const char *key, 
 const char *mho_result_points_word(const MhoResultPoints *points, const char *key, size_t p);
 
 /* Do p and q agree in every swept key but those of except (n_except)? */
-bool mho_result_points_same(const MhoResultPoints *points, size_t p, size_t q, const char *const *except, size_t n_except);
+bool mho_result_points_same(const MhoResultPoints *points, size_t p, size_t q, const char *const *except,
+                            size_t n_except);
 
 /* 95 % Student interval of the mean accuracy at p, and of the paired difference p minus q: over the chips of a point
  * (over NULL), or over the values of the swept key `over`, each with the mean of its chips. */
 MhoStatus mho_result_points_interval(const MhoResultPoints *points, size_t p, const char *over, MhoInterval *interval,
-                              MhoError *error) MHO_CHECKED;
-MhoStatus mho_result_points_difference(const MhoResultPoints *points, size_t p, size_t q, const char *over, MhoInterval *interval,
-                                MhoError *error) MHO_CHECKED;
+                                     MhoError *error) MHO_CHECKED;
+MhoStatus mho_result_points_difference(const MhoResultPoints *points, size_t p, size_t q, const char *over,
+                                       MhoInterval *interval, MhoError *error) MHO_CHECKED;
 
 /* What an experiment compares. */
 typedef struct MhoComparison {

@@ -177,7 +177,8 @@ MhoStatus mho_trials_add(MhoTrials *trials, const MhoTrial *trial, MhoError *err
         /* NaN never equals itself: compare the bytes */
         if (memcmp(&known->accuracy, &trial->accuracy, sizeof known->accuracy) == 0 && known->logits == trial->logits)
             return MHO_OK;
-        return mho_fail(error, MHO_INPUT, "one trial (point %016llx, chip %u) with two different results: they come "
+        return mho_fail(error, MHO_INPUT,
+                        "one trial (point %016llx, chip %u) with two different results: they come "
                         "from different builds or machines; keep the files of one",
                         (unsigned long long)trial->point, trial->chip);
     }

@@ -18,8 +18,8 @@ typedef struct MhoJournal {
 typedef struct MhoTrials {
     MhoTrial **list; /* (n) in the order of adding; each holds its n_layers layers and no more */
     size_t n, capacity;
-    size_t *slots;   /* (n_slots) open addressing: index + 1 into list, 0: free */
-    size_t n_slots;  /* power of two, at least twice n */
+    size_t *slots;  /* (n_slots) open addressing: index + 1 into list, 0: free */
+    size_t n_slots; /* power of two, at least twice n */
 } MhoTrials;
 
 /* Folder of a result's journals. */

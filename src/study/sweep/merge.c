@@ -8,7 +8,7 @@
 #include "study/sweep/sweep.h"
 
 typedef struct Merge {
-    MhoRecord *kept;       /* study and points are the same in all shards; this one names the most layers */
+    MhoRecord *kept; /* study and points are the same in all shards; this one names the most layers */
     const char *kept_path;
     MhoTrials trials;
     MhoStudy study;
@@ -60,8 +60,8 @@ static MhoStatus check_complete(const Merge *merge, MhoError *error)
             if (mho_trials_find(&merge->trials, merge->points[p].key, chip))
                 continue;
             if (missing++ < NAMED)
-                used += (size_t)snprintf(named + used, sizeof named - used, "%spoint %zu chip %u", used ? ", " : "",
-                                         p, chip);
+                used += (size_t)snprintf(named + used, sizeof named - used, "%spoint %zu chip %u", used ? ", " : "", p,
+                                         chip);
         }
     if (missing == 0)
         return MHO_OK;

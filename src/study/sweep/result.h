@@ -19,12 +19,12 @@ typedef struct MhoPointInfo {
 typedef struct MhoResultInput {
     const MhoStudy *study;
     const MhoPointList *grid;
-    const MhoPointInfo *points;  /* (grid->n_points) */
+    const MhoPointInfo *points; /* (grid->n_points) */
     const MhoTrials *trials;
-    const char *const *layers;   /* names of the analog layers; NULL when points have different networks */
-    const char *digest;          /* of the study and its models */
-    const char *models;          /* one line "path digest" each */
-    const char *shard;           /* "i/n"; NULL: whole */
+    const char *const *layers; /* names of the analog layers; NULL when points have different networks */
+    const char *digest;        /* of the study and its models */
+    const char *models;        /* one line "path digest" each */
+    const char *shard;         /* "i/n"; NULL: whole */
     double seconds;
 } MhoResultInput;
 

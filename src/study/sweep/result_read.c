@@ -17,10 +17,10 @@ static MhoStatus require_arrays(const MhoRecord *result, const char *file, Store
         size_t rank;
         const MhoArray **array;
     } wanted[] = {
-        {"accuracy", MHO_F64, 2, &at->accuracy},       {"loss", MHO_F64, 2, &at->loss},
-        {"logits_digest", MHO_U64, 2, &at->logits},    {"point_key", MHO_U64, 1, &at->keys},
-        {"n_chips", MHO_I32, 1, &at->chips},           {"signal", MHO_F64, 3, &at->signal},
-        {"noise", MHO_F64, 3, &at->noise},             {"conversions", MHO_I64, 3, &at->conversions},
+        {"accuracy", MHO_F64, 2, &at->accuracy},    {"loss", MHO_F64, 2, &at->loss},
+        {"logits_digest", MHO_U64, 2, &at->logits}, {"point_key", MHO_U64, 1, &at->keys},
+        {"n_chips", MHO_I32, 1, &at->chips},        {"signal", MHO_F64, 3, &at->signal},
+        {"noise", MHO_F64, 3, &at->noise},          {"conversions", MHO_I64, 3, &at->conversions},
         {"clipped", MHO_I64, 3, &at->clipped},
     };
     MhoStatus status = MHO_OK;

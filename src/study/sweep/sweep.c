@@ -18,9 +18,9 @@ typedef struct Sweep {
     MhoTrialCache *bench;
     MhoPointInfo *points;
     MhoTrials trials;
-    char *models;        /* "path digest\n" of every model */
+    char *models; /* "path digest\n" of every model */
     char digest[65];
-    MhoRecord *existing; /* what stands at path; NULL: nothing */
+    MhoRecord *existing;          /* what stands at path; NULL: nothing */
     char (*layers)[MHO_NAME_MAX]; /* (n_layers) names of the analog layers; NULL when points have different ones */
     size_t n_layers;
 } Sweep;

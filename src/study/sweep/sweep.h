@@ -7,8 +7,8 @@
 
 typedef struct MhoSweepOptions {
     MhoModelOptions model;
-    const char *output;     /* result file; NULL: results/<name of the study>.h5 */
-    int shard, n_shards;    /* 1 of 1: whole */
+    const char *output;  /* result file; NULL: results/<name of the study>.h5 */
+    int shard, n_shards; /* 1 of 1: whole */
 } MhoSweepOptions;
 
 /* Run what is missing and write the result. A finished result of the same study is left as it is; one of another study

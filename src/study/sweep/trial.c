@@ -80,7 +80,7 @@ static char *key_text(const MhoSettings *settings, const char *const *keys, size
 /* Images of these settings; loaded again only when the data keys change. */
 static MhoStatus bench_images(MhoTrialCache *bench, const MhoSettings *settings, MhoError *error)
 {
-    static const char *const keys[] = {"data.name",        "data.train",     "data.split",  "data.limit",
+    static const char *const keys[] = {"data.name",        "data.train",       "data.split",  "data.limit",
                                        "data.calibration", "train.validation", "train.limit", "seed"};
     char *key = key_text(settings, keys, sizeof keys / sizeof *keys, "");
     if (!key)
@@ -179,10 +179,11 @@ static MhoStatus check_converters(const MhoLoweredNet *program, const MhoChipCon
     mho_params_default(adc->descriptor.params, adc->descriptor.n_params, usual);
     if (adc->bits(config->adc_params) == adc->bits(usual))
         return MHO_OK;
-    return mho_fail(error, MHO_USAGE,
-                    "chip.adc.%s.bits: all converters of the model have bits of their own (allocate.adc_bit_widths), so %d "
-                    "bit would change nothing; take the key out",
-                    adc->descriptor.name, adc->bits(config->adc_params));
+    return mho_fail(
+        error, MHO_USAGE,
+        "chip.adc.%s.bits: all converters of the model have bits of their own (allocate.adc_bit_widths), so %d "
+        "bit would change nothing; take the key out",
+        adc->descriptor.name, adc->bits(config->adc_params));
 }
 
 /* The plan of a chip whose converters nobody asks, beside noise on codes: layers' own converter bits do not matter. */
@@ -202,7 +203,7 @@ static MhoStatus plan_without_converters(const MhoLoweredNet *program, const Mho
 }
 
 MhoStatus mho_trial_cache_prepare(MhoTrialCache *bench, const MhoSettings *settings, const char *point_text,
-                                bool calibrate, MhoPointSetup *prepared, MhoError *error)
+                                  bool calibrate, MhoPointSetup *prepared, MhoError *error)
 {
     const BenchNet *entry = NULL;
     *prepared = (MhoPointSetup){0};
@@ -233,8 +234,8 @@ MhoStatus mho_trial_cache_prepare(MhoTrialCache *bench, const MhoSettings *setti
     if (prepared->is_noisy)
         status = plan_without_converters(entry->program, &prepared->config, &prepared->plan, error);
     else if (calibrate)
-        status = mho_lowered_net_plan(entry->program, &prepared->config, bench->calibration.images, bench->calibration.n,
-                                  bench->options.threads, &prepared->plan, error);
+        status = mho_lowered_net_plan(entry->program, &prepared->config, bench->calibration.images,
+                                      bench->calibration.n, bench->options.threads, &prepared->plan, error);
     else
         status = mho_plan_create(&prepared->config, entry->program->matrices, entry->program->n_matrices,
                                  &prepared->plan, error);
@@ -258,8 +259,8 @@ void mho_point_setup_clear(MhoPointSetup *prepared)
 }
 
 /* Images first .. first + n - 1, on the chip's state or, without one, with noise on codes. */
-static MhoStatus classify_batch(const MhoPointSetup *prepared, const MhoChipState *state, size_t first, size_t n, int threads,
-                                float *logits, MhoTrial *trial, MhoError *error)
+static MhoStatus classify_batch(const MhoPointSetup *prepared, const MhoChipState *state, size_t first, size_t n,
+                                int threads, float *logits, MhoTrial *trial, MhoError *error)
 {
     const MhoDataset *set = prepared->images;
     const uint8_t *images = set->images + first * (size_t)set->h * (size_t)set->w * (size_t)set->c;
@@ -281,8 +282,7 @@ static MhoStatus classify(const MhoPointSetup *prepared, const MhoChipState *sta
     size_t classes = (size_t)prepared->program->n_classes;
     for (size_t first = 0; first < set->n; first += prepared->batch) {
         size_t n = set->n - first < prepared->batch ? set->n - first : prepared->batch;
-        MhoStatus status =
-            classify_batch(prepared, state, first, n, threads, logits + first * classes, trial, error);
+        MhoStatus status = classify_batch(prepared, state, first, n, threads, logits + first * classes, trial, error);
         if (status != MHO_OK)
             return status;
         if (mho_stop_requested())
@@ -291,8 +291,8 @@ static MhoStatus classify(const MhoPointSetup *prepared, const MhoChipState *sta
     return MHO_OK;
 }
 
-MhoStatus mho_trial_run(const MhoPointSetup *prepared, uint32_t chip_number, int threads, float *logits, MhoTrial *trial,
-                        MhoError *error)
+MhoStatus mho_trial_run(const MhoPointSetup *prepared, uint32_t chip_number, int threads, float *logits,
+                        MhoTrial *trial, MhoError *error)
 {
     const MhoDataset *set = prepared->images;
     size_t classes = (size_t)prepared->program->n_classes, n_logits = set->n * classes;
@@ -307,8 +307,9 @@ MhoStatus mho_trial_run(const MhoPointSetup *prepared, uint32_t chip_number, int
     trial->n_layers = (uint32_t)prepared->program->n_matrices;
     MhoStatus status = out ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for %zu logits", n_logits);
     if (status == MHO_OK && !prepared->is_noisy)
-        status = mho_lowered_net_state(prepared->program, prepared->plan, chip_number, at, prepared->calibration->images,
-                                   prepared->calibration->n, threads, &chip, &state, error);
+        status =
+            mho_lowered_net_state(prepared->program, prepared->plan, chip_number, at, prepared->calibration->images,
+                                  prepared->calibration->n, threads, &chip, &state, error);
     if (status == MHO_OK)
         status = classify(prepared, state, threads, out, trial, error);
     if (status == MHO_OK) {

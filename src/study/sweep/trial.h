@@ -12,11 +12,11 @@
 enum { MHO_TRIAL_MAX_LAYERS = 256 };
 
 typedef struct MhoTrial {
-    uint64_t point;    /* digest of the point and its model: the trial key is (point, chip) */
+    uint64_t point; /* digest of the point and its model: the trial key is (point, chip) */
     uint32_t chip;
     uint32_t n_layers;
     double accuracy, loss;
-    uint64_t logits;   /* digest of all logits */
+    uint64_t logits; /* digest of all logits */
     MhoLayerMeter layers[MHO_TRIAL_MAX_LAYERS];
 } MhoTrial;
 
@@ -33,18 +33,18 @@ typedef struct MhoPointSetup {
     const MhoDataset *images, *calibration;
     MhoPlan *plan;
     MhoChipConfig config;
-    MhoCodeNoise noise;  /* of every trial but for the chip */
-    bool is_noisy;       /* noise on codes; no chip is made and no layer is metered */
+    MhoCodeNoise noise; /* of every trial but for the chip */
+    bool is_noisy;      /* noise on codes; no chip is made and no layer is metered */
     char model_digest[65];
-    uint64_t point;      /* digest of the trial key without the chip */
-    size_t measured;     /* images with signal and noise */
-    size_t batch;        /* images classified at once */
-    uint32_t n_chips;    /* repeat, or 1 for a point without a random term */
+    uint64_t point;   /* digest of the trial key without the chip */
+    size_t measured;  /* images with signal and noise */
+    size_t batch;     /* images classified at once */
+    uint32_t n_chips; /* repeat, or 1 for a point without a random term */
 } MhoPointSetup;
 
 /* Load (or train) the model, quantize and lower it, plan the chip. calibrate false: only for n_chips and the key. */
 MhoStatus mho_trial_cache_prepare(MhoTrialCache *bench, const MhoSettings *settings, const char *point_text,
-                                bool calibrate, MhoPointSetup *prepared, MhoError *error) MHO_CHECKED;
+                                  bool calibrate, MhoPointSetup *prepared, MhoError *error) MHO_CHECKED;
 void mho_point_setup_clear(MhoPointSetup *prepared);
 
 /* Run chip number `chip`. logits: NULL, or (images->n, classes). */

@@ -203,7 +203,7 @@ START_TEST(test_refusals)
 {
     static const struct {
         const char *bit_widths, *words;
-    } bad[] = {{"", "no bit_width"},
+    } bad[] = {{"", "no bit width"},
                {"8 6 6", "6 stands behind 6"},
                {"8 4 6", "6 stands behind 4"},
                {"8 x", "'x'"},

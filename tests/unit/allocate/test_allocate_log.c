@@ -103,33 +103,15 @@ static const char *damage(MhoRecord *log, int kind)
     MhoError error = {0};
 
     switch (kind) {
-    case 0:
-        ((MhoArray *)mho_record_array(log, "bits_to"))->shape[0]--;
-        return "different lengths";
-    case 1:
-        ((MhoArray *)mho_record_array(log, "share"))->shape[1]--;
-        return "different lengths";
-    case 2:
-        ((MhoArray *)mho_record_array(log, "state"))->type = MHO_I64;
-        return "state";
-    case 3:
-        must(mho_attribute_text(&log->attributes, "reached", "yes", &error), &error);
-        return "whether it has ended";
-    case 4:
-        must(mho_attribute_int(&log->attributes, "start_size", 8, &error), &error);
-        return "start_size";
-    case 5:
-        ((MhoArray *)mho_record_array(log, "winner"))->rank = 0;
-        return "winners";
-    case 6:
-        ((MhoArray *)mho_record_array(log, "feedback"))->shape[0]++;
-        return "different lengths";
-    case 7:
-        ((double *)mho_record_array(log, "state")->data)[0] = NAN;
-        return "not finite";
-    default:
-        must(mho_attribute_text(&log->attributes, "allocator", "any", &error), &error);
-        return "another allocator";
+    case 0: ((MhoArray *)mho_record_array(log, "bits_to"))->shape[0]--; return "different lengths";
+    case 1: ((MhoArray *)mho_record_array(log, "share"))->shape[1]--; return "different lengths";
+    case 2: ((MhoArray *)mho_record_array(log, "state"))->type = MHO_I64; return "state";
+    case 3: must(mho_attribute_text(&log->attributes, "reached", "yes", &error), &error); return "whether it has ended";
+    case 4: must(mho_attribute_int(&log->attributes, "start_size", 8, &error), &error); return "start_size";
+    case 5: ((MhoArray *)mho_record_array(log, "winner"))->rank = 0; return "winners";
+    case 6: ((MhoArray *)mho_record_array(log, "feedback"))->shape[0]++; return "different lengths";
+    case 7: ((double *)mho_record_array(log, "state")->data)[0] = NAN; return "not finite";
+    default: must(mho_attribute_text(&log->attributes, "allocator", "any", &error), &error); return "another allocator";
     }
 }
 enum { DAMAGES = 9 };

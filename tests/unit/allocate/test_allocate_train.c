@@ -64,13 +64,17 @@ static void until_it_hurts_on_a_chip(Course *course)
     on_a_chip(course);
     until_it_hurts(course);
     course->stage.params.accuracy = 8.0;
-    course->stage.params.learning_rate_low = course->stage.params.learning_rate_high = 0.0; /* else it comes out ahead */
+    course->stage.params.learning_rate_low = course->stage.params.learning_rate_high =
+        0.0; /* else it comes out ahead */
     course->stage.params.moves = 8;
 }
 
 static const CourseChange changes[] = {by_hedge,  by_exp3,       until_it_hurts,
                                        on_a_chip, beside_a_chip, until_it_hurts_on_a_chip};
-static bool is_chip(CourseChange change) { return change == on_a_chip || change == until_it_hurts_on_a_chip; }
+static bool is_chip(CourseChange change)
+{
+    return change == on_a_chip || change == until_it_hurts_on_a_chip;
+}
 enum { N_CHANGES = sizeof changes / sizeof *changes };
 
 static void course_open(Course *course, CourseChange change)
@@ -131,8 +135,8 @@ static void assert_history(const Sample *sample, const MhoRecord *log, const cha
     const char *const *stage = mho_record_array(history, "stage")->data;
     const int32_t *epochs = wholes(log, "recovery_epochs", n);
     size_t n_epochs, n_moves, epoch = 4;
-    const double *held = reals(history, "validation_accuracy", &n_epochs), *after = reals(log, "accuracy_after", &n_moves),
-                 *before = reals(log, "accuracy_before", &n_moves);
+    const double *held = reals(history, "validation_accuracy", &n_epochs),
+                 *after = reals(log, "accuracy_after", &n_moves), *before = reals(log, "accuracy_before", &n_moves);
 
     for (size_t move = 0; move < n; move++) {
         char name[MHO_NAME_MAX];

@@ -1,4 +1,5 @@
-/* test_crossbar_chip.c - one chip through its conditions and reads: the same devices, the same bytes, each switch alive. */
+/* test_crossbar_chip.c - one chip through its conditions and reads: the same devices, the same bytes, each switch
+ * alive. */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -203,7 +204,8 @@ START_TEST(split_cuts_the_noise_at_t_observe)
 }
 END_TEST
 
-/* One active row at every input code, of 8 and of 5 bits (both with squares above a byte): the planes' error is at most (largest variance of a weight) / 510 * x^2. */
+/* One active row at every input code, of 8 and of 5 bits (both with squares above a byte): the planes' error is at most
+ * (largest variance of a weight) / 510 * x^2. */
 START_TEST(variance_planes_hold_their_bound)
 {
     const LawParams law = {.linear = _i % 3 == 1 ? 0.0 : 3e-3, .square = _i % 3 == 0 ? 0.0 : 2e-3};
@@ -230,8 +232,8 @@ START_TEST(variance_planes_hold_their_bound)
             const double g = fabs(bench.codes[row * COLS + j] / 7.0);
             const double exact = unit * (law.linear * (0.2 + g) * full * x + law.square * (0.4 + g * g) * x * x);
 
-            ck_assert_msg(fabs(variance[j] - exact) <= bound * (1.0 + 1e-5) + 1e-6 * exact, "code %d: %.9g, not %.9g +- %.3g", x,
-                          variance[j], exact, bound);
+            ck_assert_msg(fabs(variance[j] - exact) <= bound * (1.0 + 1e-5) + 1e-6 * exact,
+                          "code %d: %.9g, not %.9g +- %.3g", x, variance[j], exact, bound);
         }
     }
     array_close(&bench);
@@ -256,7 +258,8 @@ START_TEST(all_kernels_agree)
         ck_assert_int_eq(mho_kernels_force(tables[t]->name, &error), MHO_OK);
         array_make(&bench, 0, hour);
         array_read(&bench, 9, t == 0 ? wanted : found, NULL, NULL);
-        ck_assert_msg(t == 0 || memcmp(wanted, found, sizeof wanted) == 0, "%s is not %s", tables[t]->name, tables[0]->name);
+        ck_assert_msg(t == 0 || memcmp(wanted, found, sizeof wanted) == 0, "%s is not %s", tables[t]->name,
+                      tables[0]->name);
     }
     array_close(&bench);
 }
@@ -329,7 +332,8 @@ START_TEST(reference_patterns_do_not_clip)
 }
 END_TEST
 
-/* With frozen noise both reads of time 0 are the same one; fresh noise makes two of them, and a factor near 1 that varies. */
+/* With frozen noise both reads of time 0 are the same one; fresh noise makes two of them, and a factor near 1 that
+ * varies. */
 START_TEST(compensation_reads_are_noisy)
 {
     ArrayBench bench;
@@ -390,8 +394,8 @@ static void skewed_fabricate(const void *params, size_t n_columns, MhoStream str
 }
 
 /* An offset for each column; a padding column that were fabricated too would read 1000 and count as clipped. */
-static uint64_t skewed_convert(const void *params, const float *state, bool is_signed, size_t P, size_t C, const float *y,
-                               float inverse_lsb, int32_t *code)
+static uint64_t skewed_convert(const void *params, const float *state, bool is_signed, size_t P, size_t C,
+                               const float *y, float inverse_lsb, int32_t *code)
 {
     uint64_t clipped = 0;
 
@@ -407,7 +411,10 @@ static uint64_t skewed_convert(const void *params, const float *state, bool is_s
 /* Each true column of each tile has its own converter for life, padding columns none. */
 START_TEST(converters_are_made_once)
 {
-    const MhoAdcModel skewed = {.n_state = 1, .bits = skewed_bits, .codes = skewed_codes, .fabricate = skewed_fabricate,
+    const MhoAdcModel skewed = {.n_state = 1,
+                                .bits = skewed_bits,
+                                .codes = skewed_codes,
+                                .fabricate = skewed_fabricate,
                                 .convert = skewed_convert};
     float first[SUMS], other[SUMS];
     MhoLayerMeter meter = {0};
@@ -433,7 +440,8 @@ START_TEST(converters_are_made_once)
 }
 END_TEST
 
-static MhoStatus half_effective(const void *params, size_t rows, size_t cols, const float *g, float *g_effective, MhoError *error)
+static MhoStatus half_effective(const void *params, size_t rows, size_t cols, const float *g, float *g_effective,
+                                MhoError *error)
 {
     (void)params;
     (void)error;
@@ -443,7 +451,8 @@ static MhoStatus half_effective(const void *params, size_t rows, size_t cols, co
     return MHO_OK;
 }
 
-static MhoStatus broken_effective(const void *params, size_t rows, size_t cols, const float *g, float *g_effective, MhoError *error)
+static MhoStatus broken_effective(const void *params, size_t rows, size_t cols, const float *g, float *g_effective,
+                                  MhoError *error)
 {
     (void)params;
     (void)g;

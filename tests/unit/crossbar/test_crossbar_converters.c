@@ -122,11 +122,19 @@ static void open_kind(ArrayBench *bench, int kind, double range)
 /* Sums with what clipped. */
 static void read_clips(ArrayBench *bench, float *sums, float *lost, float *by_range)
 {
-    const MhoGather gather = {.h = POSITIONS, .w = 1, .c = ROWS, .c_count = ROWS, .kernel_h = 1, .kernel_w = 1,
-                              .stride = 1, .out_h = POSITIONS, .out_w = 1};
-    const MhoLayerCall call = {.gather = &gather, .codes = bench->input,
-                               .output = {.a = bench->a, .b = bench->b, .logits = sums, .lost = lost,
-                                          .by_range = by_range}};
+    const MhoGather gather = {.h = POSITIONS,
+                              .w = 1,
+                              .c = ROWS,
+                              .c_count = ROWS,
+                              .kernel_h = 1,
+                              .kernel_w = 1,
+                              .stride = 1,
+                              .out_h = POSITIONS,
+                              .out_w = 1};
+    const MhoLayerCall call = {
+        .gather = &gather,
+        .codes = bench->input,
+        .output = {.a = bench->a, .b = bench->b, .logits = sums, .lost = lost, .by_range = by_range}};
 
     mho_chip_state_forward(bench->state, bench->run, &call);
 }

@@ -1,4 +1,5 @@
-/* test_crossbar_draws.c - no two reads, devices, layers or chips share random numbers, and what frozen and fresh noise leave alone.
+/* test_crossbar_draws.c - no two reads, devices, layers or chips share random numbers, and what frozen and fresh noise
+ * leave alone.
  *
  * Places that are made equal in everything but one part of the random counter must come out different.
  */
@@ -99,8 +100,15 @@ END_TEST
 /* The bench's matrix twice: reads, devices and frozen noise of the two layers. */
 START_TEST(layers_are_apart)
 {
-    const MhoGather gather = {.h = POSITIONS, .w = 1, .c = ROWS, .c_count = ROWS, .kernel_h = 1, .kernel_w = 1, .stride = 1,
-                              .out_h = POSITIONS, .out_w = 1};
+    const MhoGather gather = {.h = POSITIONS,
+                              .w = 1,
+                              .c = ROWS,
+                              .c_count = ROWS,
+                              .kernel_h = 1,
+                              .kernel_w = 1,
+                              .stride = 1,
+                              .out_h = POSITIONS,
+                              .out_w = 1};
     float sums[LAYERS][SUMS], weights[LAYERS][WEIGHTS];
     MhoError error = {0};
     ArrayBench bench;
@@ -117,7 +125,9 @@ START_TEST(layers_are_apart)
     ck_assert_int_eq(mho_workspace_create(bench.plan, &bench.run, &error), MHO_OK);
     array_make(&bench, 0, 0.0);
     for (size_t l = 0; l < LAYERS; l++) {
-        const MhoLayerCall call = {.layer = l, .gather = &gather, .codes = bench.input,
+        const MhoLayerCall call = {.layer = l,
+                                   .gather = &gather,
+                                   .codes = bench.input,
                                    .output = {.a = bench.a, .b = bench.b, .logits = sums[l]}};
 
         mho_chip_state_forward(bench.state, bench.run, &call);
@@ -182,7 +192,8 @@ START_TEST(frozen_noise_is_clipped_at_zero)
     for (size_t i = 0; i < WEIGHTS; i++) {
         zeros += weights[i] == 0.0F;
     }
-    ck_assert_msg(zeros > WEIGHTS / 4 - 60 && zeros < WEIGHTS / 4 + 60, "%zu of %d weights are 0", zeros, WEIGHTS); /* 5 sigma */
+    ck_assert_msg(zeros > WEIGHTS / 4 - 60 && zeros < WEIGHTS / 4 + 60, "%zu of %d weights are 0", zeros,
+                  WEIGHTS); /* 5 sigma */
     array_close(&bench);
 }
 END_TEST
@@ -236,7 +247,8 @@ START_TEST(compensation_compares_like_with_like)
     array_read(&bench, 0, sums, NULL, probe);
     ck_assert_int_eq(mho_chip_state_calibrate(bench.state, probe, &error), MHO_OK);
     ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
-    ck_assert_msg(mho_chip_state_compensation(bench.state, 0) == 1.0, "factor %g", mho_chip_state_compensation(bench.state, 0));
+    ck_assert_msg(mho_chip_state_compensation(bench.state, 0) == 1.0, "factor %g",
+                  mho_chip_state_compensation(bench.state, 0));
     mho_range_observer_destroy(probe);
     array_close(&bench);
 }

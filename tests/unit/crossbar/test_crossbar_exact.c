@@ -72,7 +72,8 @@ START_TEST(sums_are_exact)
 }
 END_TEST
 
-/* Conversions of one image, counted once more by hand: 100 rows and 3 always-on ones on 40-row arrays, 10 columns on 6. */
+/* Conversions of one image, counted once more by hand: 100 rows and 3 always-on ones on 40-row arrays, 10 columns on 6.
+ */
 START_TEST(conversions_are_predicted)
 {
     const bool offset = (_i & 1) != 0, digital = (_i & 2) != 0, is_signed = (_i & 4) != 0;
@@ -107,7 +108,8 @@ END_TEST
 START_TEST(shifts_are_exact)
 {
     static const int weights[] = {1, 3, 127}, inputs[] = {1, 2, 15, 16, 255};
-    const int n_weight = weights[_i % 3], n_input = inputs[_i / 3], largest = (2 + 9 * (_i % 4)) * n_weight * n_input + _i;
+    const int n_weight = weights[_i % 3], n_input = inputs[_i / 3],
+              largest = (2 + 9 * (_i % 4)) * n_weight * n_input + _i;
     float sums[100];
     ArrayBench bench;
 
@@ -206,8 +208,8 @@ START_TEST(codes_are_requantized_sums)
 {
     const bool is_signed = _i == 1;
     const int low = is_signed ? -7 : 0, high = is_signed ? 7 : 15;
-    const MhoGather gather = {.h = 33, .w = 1, .c = 40, .c_count = 20, .kernel_h = 1, .kernel_w = 1, .stride = 1, .out_h = 33,
-                              .out_w = 1};
+    const MhoGather gather = {
+        .h = 33, .w = 1, .c = 40, .c_count = 20, .kernel_h = 1, .kernel_w = 1, .stride = 1, .out_h = 33, .out_w = 1};
     uint8_t codes[33 * 38];
     ArrayBench bench;
     MhoLayerCall call = {.gather = &gather};
@@ -225,7 +227,8 @@ START_TEST(codes_are_requantized_sums)
     mho_chip_state_forward(bench.state, bench.run, &call);
     for (size_t i = 0; i < sizeof codes; i++) {
         const size_t k = i % bench.channels;
-        const float z = __builtin_rintf(__builtin_fmaf((float)array_exact(&bench, i / bench.channels, k), bench.a[k], bench.b[k]));
+        const float z =
+            __builtin_rintf(__builtin_fmaf((float)array_exact(&bench, i / bench.channels, k), bench.a[k], bench.b[k]));
         const float clipped = z < (float)low ? (float)low : z > (float)high ? (float)high : z;
 
         ck_assert_int_eq(is_signed ? (int8_t)codes[i] : codes[i], (int)clipped);
@@ -234,7 +237,8 @@ START_TEST(codes_are_requantized_sums)
 }
 END_TEST
 
-/* What the planes hold of an ideal chip is the matrix itself, for every packing: narrow, wide, and beyond whole codes. */
+/* What the planes hold of an ideal chip is the matrix itself, for every packing: narrow, wide, and beyond whole codes.
+ */
 START_TEST(planes_hold_the_codes)
 {
     static const int largest[] = {1, 127, 128, 32639};
@@ -251,7 +255,8 @@ START_TEST(planes_hold_the_codes)
     array_make(&bench, 0, 0.0);
     ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, 50 * 21, weights, &error), MHO_OK);
     for (size_t i = 0; i < 50 * 21; i++) {
-        const float rounding = _i == 15 ? 2.0F : 0.0F; /* digital offset, 2 n_weight > 32639: the one case that rounds */
+        const float rounding =
+            _i == 15 ? 2.0F : 0.0F; /* digital offset, 2 n_weight > 32639: the one case that rounds */
         const float error_of_code = weights[i] - (float)bench.codes[i];
 
         ck_assert(error_of_code <= rounding && error_of_code >= -rounding);

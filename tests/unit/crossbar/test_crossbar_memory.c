@@ -1,5 +1,5 @@
-/* test_crossbar_memory.c - every allocation on the way from a plan to a compensated state fails once, in turn; each time
- * the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches).
+/* test_crossbar_memory.c - every allocation on the way from a plan to a compensated state fails once, in turn; each
+ * time the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches).
  */
 #include <omp.h>
 

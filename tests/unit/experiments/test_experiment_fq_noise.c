@@ -90,7 +90,8 @@ START_TEST(test_borne)
         "  weights, fresh for every image: plain training none; trained with noise (0.2, 0.2, 1 LSB) 0.1 LSB\n",
         "  activations: plain training 0.6 LSB; trained with noise (0.2, 0.2, 1 LSB) 0.6 LSB\n",
         "  sums: plain training none; trained with noise (0.2, 0.2, 1 LSB) none\n",
-        ("  all three, weights one draw a chip: plain training 0.1 LSB of weights; trained with noise (0.2, 0.2, 1 LSB) "
+        ("  all three, weights one draw a chip: plain training 0.1 LSB of weights; trained with noise (0.2, 0.2, 1 "
+         "LSB) "
          "0.1 LSB of weights\n"),
         "  all three, weights fresh for every image: plain training none; trained with noise (0.2, 0.2, 1 LSB) none\n"};
     static Sample sample;

@@ -184,7 +184,7 @@ def allocated(path):
         history = file.create_group("history")
         history["stage"] = ["float"] * 3 + [f"move {i} conv1 6" for i in range(1, 6)] + ["fq"]
         history["loss"] = np.linspace(2, 1, 9)
-        history["rate"], history["gradient_norm"] = np.full(9, 0.1), np.linspace(1, 2, 9)
+        history["learning_rate"], history["gradient_norm"] = np.full(9, 0.1), np.linspace(1, 2, 9)
         write_log(file.create_group("allocation"), undone=[4])
 
 

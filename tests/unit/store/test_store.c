@@ -179,7 +179,8 @@ START_TEST(test_newer_format_is_refused)
 }
 END_TEST
 
-/* What other programs write: no scales, 16-bit and boolean values, fixed strings, links and types that mho cannot hold. */
+/* What other programs write: no scales, 16-bit and boolean values, fixed strings, links and types that mho cannot hold.
+ */
 static void write_foreign(const char *path)
 {
     const hsize_t two = 2;

@@ -1,5 +1,6 @@
-/* test_store_disk.c - a full disk, a read-only one, a file size limit: one line with path, cause and remedy, no temporary
- * file left, and the file that was there still whole. Each test runs in Check's own process and may change its namespace.
+/* test_store_disk.c - a full disk, a read-only one, a file size limit: one line with path, cause and remedy, no
+ * temporary file left, and the file that was there still whole. Each test runs in Check's own process and may change
+ * its namespace.
  */
 #include <fcntl.h>
 #include <sched.h>

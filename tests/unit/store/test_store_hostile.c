@@ -299,8 +299,8 @@ START_TEST(test_foreign_strings_led_astray)
 }
 END_TEST
 
-/* HDF5 finds chunks through a B-tree without checksum and hangs or crashes on a damaged one, so a file of another program
- * must not have strings there; the line says what to do instead. */
+/* HDF5 finds chunks through a B-tree without checksum and hangs or crashes on a damaged one, so a file of another
+ * program must not have strings there; the line says what to do instead. */
 START_TEST(test_chunked_strings)
 {
     static const Words refusals[] = {IN_CHUNKS, IN_PACKED_CHUNKS, IN_THE_HEADER};

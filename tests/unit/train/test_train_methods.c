@@ -1,5 +1,5 @@
-/* test_train_methods.c - one trainer for three methods: chips in the forward pass, an allocator's moves, layers that take
- * turns; all of them resume to the same bytes. */
+/* test_train_methods.c - one trainer for three methods: chips in the forward pass, an allocator's moves, layers that
+ * take turns; all of them resume to the same bytes. */
 #include "support/train_methods.h"
 
 static int bits_of(const MhoNet *net, const char *layer)
@@ -10,7 +10,10 @@ static int bits_of(const MhoNet *net, const char *layer)
 /* Methods -----------------------------------------------------------------------------------------------------------
  */
 
-static void allocates(Bench *b) { strcpy(b->sample.train.stages, "float:2 4/4:2 allocate fq:1"); }
+static void allocates(Bench *b)
+{
+    strcpy(b->sample.train.stages, "float:2 4/4:2 allocate fq:1");
+}
 static void allocates_staged(Bench *b)
 {
     strcpy(b->sample.train.stages, "float:2 4/4:1 allocate");
@@ -46,9 +49,9 @@ static void allocates_staged_on_a_chip(Bench *b) /* no noise beside that of the 
     allocates_staged(b);
 }
 
-static const BenchChange methods[] = {allocates,     allocates_staged, takes_turns,
-                                      through_chips, stops_early,      allocates_on_a_chip,
-                                      allocates_staged_on_a_chip};
+static const BenchChange methods[] = {
+    allocates,           allocates_staged,          takes_turns, through_chips, stops_early,
+    allocates_on_a_chip, allocates_staged_on_a_chip};
 enum { N_METHODS = sizeof methods / sizeof *methods };
 
 /* Stopped after a checkpoint and resumed from it: the bytes of a training that was left alone. */
@@ -98,7 +101,7 @@ START_TEST(test_allocation_recovers_after_every_move)
     assert_stages(sample, stages, sizeof stages / sizeof *stages);
     ck_assert_int_eq(bench.fake.questions, 5); /* once an epoch */
     for (size_t epoch = 4; epoch < 9; epoch++) /* the allocator's rate, at the end of the first or second epoch */
-        ck_assert_double_eq_tol(of_history(sample, "rate", epoch), epoch == 5 || epoch == 8 ? 0.002 : 0.001, 0.0002);
+        ck_assert_double_eq_tol(of_history(sample, "learning_rate", epoch), epoch == 5 || epoch == 8 ? 0.002 : 0.001, 0.0002);
     ck_assert_int_eq(bits_of(sample->net, "conv1"), 3);
     ck_assert_int_eq(bits_of(sample->net, "conv2"), 3);
     ck_assert(!mho_net_has_batchnorm(sample->net)); /* fq behind it keeps the bits */
@@ -215,7 +218,8 @@ START_TEST(test_levels_without_noise)
 }
 END_TEST
 
-/* Whatever layers did in the epoch, batch norm's statistics are those of codes, which everything behind training runs. */
+/* Whatever layers did in the epoch, batch norm's statistics are those of codes, which everything behind training runs.
+ */
 START_TEST(test_statistics_are_those_of_codes)
 {
     Bench bench;
@@ -269,8 +273,8 @@ START_TEST(test_every_turn_has_the_whole_course_of_the_rate)
         bench.sample.train.schedule = MHO_SCHEDULE_COSINE;
         bench.sample.train.gradual_layers = together ? 0 : 3; /* of six */
         must(sample_run(&bench.sample), &bench.sample.error);
-        ck_assert_double_eq_tol(of_history(&bench.sample, "rate", 1), together ? 0.5 * peak : 0.0, 1e-6 * peak);
-        ck_assert_double_eq_tol(of_history(&bench.sample, "rate", 2), 0.0, 1e-6 * peak);
+        ck_assert_double_eq_tol(of_history(&bench.sample, "learning_rate", 1), together ? 0.5 * peak : 0.0, 1e-6 * peak);
+        ck_assert_double_eq_tol(of_history(&bench.sample, "learning_rate", 2), 0.0, 1e-6 * peak);
         bench_close(&bench);
     }
 }
@@ -296,8 +300,9 @@ START_TEST(test_chip_stage_is_judged_on_chips)
     bench_open(&bench, one_epoch_on_chips);
     must(sample_run(sample), &sample->error);
     must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
-    must(mho_train_evaluate_chip(net, &sample->held, NULL, &bench.chip.config, 1U << 31, 3, 1, &accuracy, &loss, &error),
-         &error);
+    must(
+        mho_train_evaluate_chip(net, &sample->held, NULL, &bench.chip.config, 1U << 31, 3, 1, &accuracy, &loss, &error),
+        &error);
     must(mho_train_evaluate(net, &sample->held, 16, &clean, &clean_loss, &error), &error);
     ck_assert_double_eq(of_history(sample, "validation_accuracy", 5), accuracy);
     ck_assert_double_eq(of_history(sample, "validation_loss", 5), loss);
@@ -320,8 +325,8 @@ START_TEST(test_chip_stage_never_hands_on_worse)
     sample->train.schedule = MHO_SCHEDULE_CONSTANT;
     sample->train.gradient_clip = 1.0;
     must(sample_run(sample), &sample->error);
-    const MhoAttribute *best = mho_attribute_find(&mho_record_find(last_checkpoint(sample), "training")->attributes,
-                                                  "best_accuracy");
+    const MhoAttribute *best =
+        mho_attribute_find(&mho_record_find(last_checkpoint(sample), "training")->attributes, "best_accuracy");
     ck_assert_double_lt(of_history(sample, "validation_accuracy", 5), *(const double *)best->data);
     const int conv = mho_net_find(sample->net, "conv1");
     const MhoArray *before = mho_record_array(sample->checkpoints[4], "training/best/layers/conv1/weight");

@@ -197,7 +197,8 @@ START_TEST(test_shift_learns_like_a_bias)
     const double old = (double)shift->value[k];
     ck_assert_double_ne(d_value, 0.0);
     must(mho_optimizer_step(&optimizer, pass, 0.01, &error), &error);
-    ck_assert_double_eq_tol(((double)shift->value[k] - old) * unit, -0.01 * d_value, 1e-2 * fabs(0.01 * d_value)); /* a float of some hundred units */
+    ck_assert_double_eq_tol(((double)shift->value[k] - old) * unit, -0.01 * d_value,
+                            1e-2 * fabs(0.01 * d_value)); /* a float of some hundred units */
     mho_fakequant_destroy(pass);
     mho_optimizer_destroy(&optimizer);
     sample_close(&sample);

@@ -14,8 +14,11 @@ START_TEST(test_ladder_reads_every_stage)
         const char *name;
         MhoStageKind kind;
         int weight_bits, activation_bits, epochs;
-    } expected[] = {{"float", MHO_STAGE_FLOAT, 0, 0, 6}, {"8/7", MHO_STAGE_QUANTIZED, 8, 7, 1}, {"2/4", MHO_STAGE_QUANTIZED, 2, 4, 4},
-                    {"fq", MHO_STAGE_FULL, 2, 4, 3}, {"fq 2/3", MHO_STAGE_FULL, 2, 3, 5}};
+    } expected[] = {{"float", MHO_STAGE_FLOAT, 0, 0, 6},
+                    {"8/7", MHO_STAGE_QUANTIZED, 8, 7, 1},
+                    {"2/4", MHO_STAGE_QUANTIZED, 2, 4, 4},
+                    {"fq", MHO_STAGE_FULL, 2, 4, 3},
+                    {"fq 2/3", MHO_STAGE_FULL, 2, 3, 5}};
     for (size_t i = 0; i < 5; i++) {
         ck_assert_str_eq(stages.stages[i].name, expected[i].name);
         ck_assert_int_eq(stages.stages[i].kind, expected[i].kind);
@@ -38,8 +41,9 @@ START_TEST(test_ladder_inherits)
         MhoStageKind kind;
         bool chip, allocated;
         int epochs;
-    } expected[] = {{"float", MHO_STAGE_FLOAT, false, false, 1}, {"6/5", MHO_STAGE_QUANTIZED, false, false, 1}, {"chip", MHO_STAGE_QUANTIZED, true, false, 2},
-                    {"allocate", MHO_STAGE_ALLOCATE, false, true, 0}, {"chip", MHO_STAGE_QUANTIZED, true, true, 3}, {"fq", MHO_STAGE_FULL, false, true, 0},
+    } expected[] = {{"float", MHO_STAGE_FLOAT, false, false, 1},   {"6/5", MHO_STAGE_QUANTIZED, false, false, 1},
+                    {"chip", MHO_STAGE_QUANTIZED, true, false, 2}, {"allocate", MHO_STAGE_ALLOCATE, false, true, 0},
+                    {"chip", MHO_STAGE_QUANTIZED, true, true, 3},  {"fq", MHO_STAGE_FULL, false, true, 0},
                     {"chip", MHO_STAGE_FULL, true, true, 4}};
     for (size_t i = 0; i < 7; i++) {
         ck_assert_str_eq(stages.stages[i].name, expected[i].name);
@@ -59,21 +63,44 @@ START_TEST(test_ladder_names_the_bad_word)
     static const struct {
         const char *text, *words;
     } cases[] = {
-        {"", "no stage"}, {"   ", "no stage"}, {"float", "'float': epochs are missing"}, {"float:x", "'float:x': epochs are"},
-        {"float:-1", "'float:-1'"}, {"float:1e3", "'float:1e3'"}, {"float:100001", "'float:100001'"}, {"4/4:1", "'4/4:1': the first"},
-        {"float:1 float:2", "'float:2': float can only"}, {"float:1 4:2", "'4:2'"}, {"float:1 4/:2", "'4/:2'"}, {"float:1 0/4:2", "'0/4:2'"},
-        {"float:1 17/4:2", "'17/4:2'"}, {"float:1 4/4/4:2", "'4/4/4:2'"}, {"float:1 folat:2", "'folat:2': a stage is"},
-        {"float:1 fq:2", "'fq:2': fq behind float"}, {"float:1 4/4:1 fq", "'fq': epochs are missing"},
-        {"float:1 4/4:1 fq:1 2/4:1", "'2/4:1': batch norm is gone"}, {"float:1 4/4:1 fq fq:1", "'fq:1'"}, {"float:1 fq float:1", "'float:1'"},
-        {"float:1 chip:2", "'chip:2': it needs a quantized stage"}, {"float:1 allocate", "'allocate': it needs a quantized stage"},
-        {"float:1 4/4:1 fq chip:2", "'chip:2': the word fq before it"}, {"float:1 4/4:1 fq allocate", "'allocate': the word fq"},
-        {"float:1 4/4:1 chip", "'chip': epochs are missing"}, {"float:1 4/4:1 allocate:3", "'allocate:3': allocate has no epochs"},
-        {"float:1 4/4:1 allocate allocate", "'allocate': a stages allocates once"},
-        {"float:1 4/4:1 allocate fq:1 allocate", "'allocate': a stages allocates once"},
-        {"float:1 4/4:1 fq:1 allocate", "'allocate': batch norm is gone"}, {"float:1 4/4:1 fq:1 chip:0 4/4:1", "'4/4:1': batch norm is gone"},
-        {"float:1 4/4:1 allocate 3/4:1", "'3/4:1': bits behind allocate"}, {"float:1 4/4:1 allocate chip:1 fq 4/4:1", "'4/4:1': bits behind"},
-        {"chip:1", "'chip:1': the first"}, {"float:1 4/4:", "'4/4:'"}, {"float:1 4/4:1 alocate", "train.stages: 'alocate': a stage is"},
-        {"float:1 4/x", "'4/x': bits of weights"}, {"float:1 4/4", "'4/4': epochs are missing"}, {"float:99999999999999999999", "whole number"},
+        {"", "no stage"},
+        {"   ", "no stage"},
+        {"float", "'float': epochs are missing"},
+        {"float:x", "'float:x': epochs are"},
+        {"float:-1", "'float:-1'"},
+        {"float:1e3", "'float:1e3'"},
+        {"float:100001", "'float:100001'"},
+        {"4/4:1", "'4/4:1': the first"},
+        {"float:1 float:2", "'float:2': float can only"},
+        {"float:1 4:2", "'4:2'"},
+        {"float:1 4/:2", "'4/:2'"},
+        {"float:1 0/4:2", "'0/4:2'"},
+        {"float:1 17/4:2", "'17/4:2'"},
+        {"float:1 4/4/4:2", "'4/4/4:2'"},
+        {"float:1 folat:2", "'folat:2': a stage is"},
+        {"float:1 fq:2", "'fq:2': fq behind float"},
+        {"float:1 4/4:1 fq", "'fq': epochs are missing"},
+        {"float:1 4/4:1 fq:1 2/4:1", "'2/4:1': batch norm is gone"},
+        {"float:1 4/4:1 fq fq:1", "'fq:1'"},
+        {"float:1 fq float:1", "'float:1'"},
+        {"float:1 chip:2", "'chip:2': it needs a quantized stage"},
+        {"float:1 allocate", "'allocate': it needs a quantized stage"},
+        {"float:1 4/4:1 fq chip:2", "'chip:2': the word fq before it"},
+        {"float:1 4/4:1 fq allocate", "'allocate': the word fq"},
+        {"float:1 4/4:1 chip", "'chip': epochs are missing"},
+        {"float:1 4/4:1 allocate:3", "'allocate:3': allocate has no epochs"},
+        {"float:1 4/4:1 allocate allocate", "'allocate': a list of stages allocates once"},
+        {"float:1 4/4:1 allocate fq:1 allocate", "'allocate': a list of stages allocates once"},
+        {"float:1 4/4:1 fq:1 allocate", "'allocate': batch norm is gone"},
+        {"float:1 4/4:1 fq:1 chip:0 4/4:1", "'4/4:1': batch norm is gone"},
+        {"float:1 4/4:1 allocate 3/4:1", "'3/4:1': bits behind allocate"},
+        {"float:1 4/4:1 allocate chip:1 fq 4/4:1", "'4/4:1': bits behind"},
+        {"chip:1", "'chip:1': the first"},
+        {"float:1 4/4:", "'4/4:'"},
+        {"float:1 4/4:1 alocate", "train.stages: 'alocate': a stage is"},
+        {"float:1 4/x", "'4/x': bits of weights"},
+        {"float:1 4/4", "'4/4': epochs are missing"},
+        {"float:99999999999999999999", "whole number"},
     };
     MhoStages stages;
 
@@ -96,7 +123,8 @@ START_TEST(test_stage_with_its_own_rate)
     ck_assert_double_eq(stages.stages[2].rate, 0.002);
     ck_assert_int_eq(stages.stages[2].epochs, 5);
     ck_assert_str_eq(stages.stages[2].name, "fq 2/3");
-    static const char *const bad[] = {"float:1@", "float:1@0", "float:1@-1", "float:1@nan", "float:1@101", "float:1@0.1x", "float@0.1:1"};
+    static const char *const bad[] = {"float:1@",    "float:1@0",    "float:1@-1", "float:1@nan",
+                                      "float:1@101", "float:1@0.1x", "float@0.1:1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         must_refuse(mho_stages_parse(bad[i], &stages, &error), &error, MHO_USAGE, bad[i]);
 }
@@ -128,7 +156,8 @@ START_TEST(test_cosine)
     for (int i = 0; i <= 100; i++) {
         const double epoch = 0.1 * i;
 
-        ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 0.0, epoch), 0.1 * (1.0 + cos(3.14159265358979323846 * epoch / 10.0)), 1e-10);
+        ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 0.0, epoch),
+                                0.1 * (1.0 + cos(3.14159265358979323846 * epoch / 10.0)), 1e-10);
     }
     ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 2.0, 6.0), 0.1, 1e-10); /* half way behind the warm-up */
 }

@@ -1,4 +1,5 @@
-/* test_train_run.c - whole trainings: they learn, repeat to the byte, feel every parameter, resume, and fail clearly. */
+/* test_train_run.c - whole trainings: they learn, repeat to the byte, feel every parameter, resume, and fail clearly.
+ */
 #include <unistd.h>
 
 #include "support/data_files.h"
@@ -35,7 +36,8 @@ START_TEST(test_learns_down_the_ladder)
     ck_assert_ptr_nonnull(mho_record_array(last, "provenance/epoch_seconds"));
     ck_assert_ptr_nonnull(mho_record_find(last, "training/teacher"));
     must(mho_train_evaluate(sample.net, &sample.held, 16, &accuracy, &loss, &error), &error);
-    ck_assert_double_ge(accuracy, attribute_of_history(last, "validation_accuracy", 7)); /* the best of the stage is kept */
+    ck_assert_double_ge(accuracy,
+                        attribute_of_history(last, "validation_accuracy", 7)); /* the best of the stage is kept */
     ck_assert_double_ge(accuracy, attribute_of_history(last, "validation_accuracy", 8));
     ck_assert_double_ge(accuracy, 0.9);
     for (size_t i = 0; i < sample.net->n_nodes; i++) {
@@ -96,32 +98,117 @@ START_TEST(test_evaluation_does_not_depend_on_the_batch)
 }
 END_TEST
 
-static void other_seed(Sample *s) { s->input.seed = 12; }
-static void noise_weight(Sample *s) { s->train.noise_weight = 0.2; }
-static void noise_activation(Sample *s) { s->train.noise_activation = 0.2; }
-static void noise_sum(Sample *s) { s->train.noise_sum = 0.5; }
-static void no_distillation(Sample *s) { s->train.distill = 0.0; }
-static void temperature(Sample *s) { s->train.distill_temperature = 4.0; }
-static void crops(Sample *s) { s->train.crop = 1; }
-static void flips(Sample *s) { s->train.flip = true; }
-static void smoothing(Sample *s) { s->train.label_smoothing = 0.1; }
-static void momentum(Sample *s) { s->train.momentum = 0.8; }
-static void decay(Sample *s) { s->train.weight_decay = 0.01; }
-static void warmup(Sample *s) { s->train.warmup = 1.0; }
-static void schedule(Sample *s) { s->train.schedule = MHO_SCHEDULE_CONSTANT; }
-static void rate(Sample *s) { s->train.learning_rate = 0.04; }
-static void quant_learning_rate(Sample *s) { s->train.quant_learning_rate = 0.02; }
-static void batch(Sample *s) { s->train.batch = 20; }
-static void width(Sample *s) { s->train.width = 0.5; }
-static void per_tensor(Sample *s) { s->quant.scale = MHO_SCALE_PER_TENSOR; }
-static void no_shift(Sample *s) { s->quant.shift = 1; }
-static void stage_rate(Sample *s) { strcpy(s->train.stages, "float:3 4/4:2 2/4:2 fq:2@0.02"); }
-static void weight_policy(Sample *s) { strcpy(s->quant.weight_name, "fqconv gradient=straight"); }
-static void activation_policy(Sample *s) { strcpy(s->quant.activation_name, "fqconv fit=maximum"); }
+static void other_seed(Sample *s)
+{
+    s->input.seed = 12;
+}
+static void noise_weight(Sample *s)
+{
+    s->train.noise_weight = 0.2;
+}
+static void noise_activation(Sample *s)
+{
+    s->train.noise_activation = 0.2;
+}
+static void noise_sum(Sample *s)
+{
+    s->train.noise_sum = 0.5;
+}
+static void no_distillation(Sample *s)
+{
+    s->train.distill = 0.0;
+}
+static void temperature(Sample *s)
+{
+    s->train.distill_temperature = 4.0;
+}
+static void crops(Sample *s)
+{
+    s->train.crop = 1;
+}
+static void flips(Sample *s)
+{
+    s->train.flip = true;
+}
+static void smoothing(Sample *s)
+{
+    s->train.label_smoothing = 0.1;
+}
+static void momentum(Sample *s)
+{
+    s->train.momentum = 0.8;
+}
+static void decay(Sample *s)
+{
+    s->train.weight_decay = 0.01;
+}
+static void warmup(Sample *s)
+{
+    s->train.warmup = 1.0;
+}
+static void schedule(Sample *s)
+{
+    s->train.schedule = MHO_SCHEDULE_CONSTANT;
+}
+static void rate(Sample *s)
+{
+    s->train.learning_rate = 0.04;
+}
+static void quant_learning_rate(Sample *s)
+{
+    s->train.quant_learning_rate = 0.02;
+}
+static void batch(Sample *s)
+{
+    s->train.batch = 20;
+}
+static void width(Sample *s)
+{
+    s->train.width = 0.5;
+}
+static void per_tensor(Sample *s)
+{
+    s->quant.scale = MHO_SCALE_PER_TENSOR;
+}
+static void no_shift(Sample *s)
+{
+    s->quant.shift = 1;
+}
+static void stage_rate(Sample *s)
+{
+    strcpy(s->train.stages, "float:3 4/4:2 2/4:2 fq:2@0.02");
+}
+static void weight_policy(Sample *s)
+{
+    strcpy(s->quant.weight_name, "fqconv gradient=straight");
+}
+static void activation_policy(Sample *s)
+{
+    strcpy(s->quant.activation_name, "fqconv fit=maximum");
+}
 
-static const SampleChange changes[] = {other_seed, noise_weight, noise_activation, noise_sum, no_distillation, temperature, crops, flips,
-                                       smoothing, momentum, decay, warmup, schedule, rate, quant_learning_rate, batch, width, per_tensor, no_shift,
-                                       stage_rate, weight_policy, activation_policy};
+static const SampleChange changes[] = {other_seed,
+                                       noise_weight,
+                                       noise_activation,
+                                       noise_sum,
+                                       no_distillation,
+                                       temperature,
+                                       crops,
+                                       flips,
+                                       smoothing,
+                                       momentum,
+                                       decay,
+                                       warmup,
+                                       schedule,
+                                       rate,
+                                       quant_learning_rate,
+                                       batch,
+                                       width,
+                                       per_tensor,
+                                       no_shift,
+                                       stage_rate,
+                                       weight_policy,
+                                       activation_policy};
 enum { N_CHANGES = sizeof changes / sizeof *changes };
 
 START_TEST(test_every_parameter_acts)
@@ -137,7 +224,10 @@ START_TEST(test_every_parameter_acts)
 END_TEST
 
 /* Noise is a matter of quantized stages. */
-static void float_only(Sample *s) { strcpy(s->train.stages, "float:2"); }
+static void float_only(Sample *s)
+{
+    strcpy(s->train.stages, "float:2");
+}
 static void two_threads(Sample *s)
 {
     strcpy(s->train.stages, "float:1 4/4:1 fq:1");
@@ -341,7 +431,8 @@ START_TEST(test_other_bits_without_batchnorm)
     const float before = mho_node_array(&fine->nodes[at], "shift")->value[0];
     const float after = mho_node_array(&sample.net->nodes[mho_net_find(sample.net, "conv2")], "shift")->value[0];
     ck_assert_float_ne(before, 0.0F);
-    ck_assert_float_eq_tol(after, before * 15.0F / 255.0F, 1e-5F * fabsf(before)); /* the unit grew with the input's step */
+    ck_assert_float_eq_tol(after, before * 15.0F / 255.0F,
+                           1e-5F * fabsf(before)); /* the unit grew with the input's step */
     mho_net_destroy(fine);
     sample_close(&sample);
 }

@@ -14,7 +14,7 @@ START_TEST(test_patience)
     sample->train.warmup = 0.0;
     must(sample_run(sample), &sample->error);
     assert_stages(sample, stages, 5);
-    ck_assert_double_eq_tol(of_history(sample, "rate", 4), 0.5e-10 * (1.0 + cos(3.14159265358979 * 2.0 / 9.0)), 1e-16);
+    ck_assert_double_eq_tol(of_history(sample, "learning_rate", 4), 0.5e-10 * (1.0 + cos(3.14159265358979 * 2.0 / 9.0)), 1e-16);
     bench_close(&bench);
 }
 END_TEST
@@ -55,7 +55,8 @@ START_TEST(test_gradient_norm)
         norm = i == 0 ? found : norm;
         ck_assert_double_gt(norm, 0.5);
         ck_assert_double_eq(found, norm); /* as it was before the bound */
-        ck_assert_double_eq_tol(sqrt(movement(start, sample.net)) / sample.train.learning_rate, i == 1 ? 0.25 : norm, 1e-4 * norm);
+        ck_assert_double_eq_tol(sqrt(movement(start, sample.net)) / sample.train.learning_rate, i == 1 ? 0.25 : norm,
+                                1e-4 * norm);
         mho_net_destroy(start);
         sample_close(&sample);
     }

@@ -39,8 +39,8 @@ static MhoStatus add_prepare(MhoFakeQuant *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-MHO_CLONES static void add_rows(size_t rows, size_t c, const MhoFakeQuantNode *a, const MhoFakeQuantNode *b, size_t first,
-                                float *out)
+MHO_CLONES static void add_rows(size_t rows, size_t c, const MhoFakeQuantNode *a, const MhoFakeQuantNode *b,
+                                size_t first, float *out)
 {
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < c; k++) {
@@ -60,7 +60,7 @@ MHO_CLONES static void add_codes(size_t n, const float *a, const float *b, float
 static MhoStatus add_forward(MhoFakeQuant *pass, int node, MhoError *error)
 {
     const MhoFakeQuantNode *a = mho_fakequant_input(pass, node, 0), *b = mho_fakequant_input(pass, node, 1),
-                      *self = &pass->nodes[node];
+                           *self = &pass->nodes[node];
     const size_t rows = self->positions / pass->batch;
 
     (void)error;
@@ -111,16 +111,16 @@ static MhoStatus add_backward(MhoFakeQuant *pass, int node, MhoError *error)
 }
 
 static const struct MhoFakeQuantLayer add_pass = {.part = MHO_PART_TENSOR,
-                                             .plan = add_plan,
-                                             .prepare = add_prepare,
-                                             .forward = add_forward,
-                                             .backward = add_backward};
+                                                  .plan = add_plan,
+                                                  .prepare = add_prepare,
+                                                  .forward = add_forward,
+                                                  .backward = add_backward};
 
 extern const MhoLayer mho_layer_add;
 const MhoLayer mho_layer_add = {
     .descriptor = {.name = "add",
-              .summary = "sum of two tensors",
-              .reference = "He et al., CVPR 2016, equation 1 (residual sum)"},
+                   .summary = "sum of two tensors",
+                   .reference = "He et al., CVPR 2016, equation 1 (residual sum)"},
     .n_inputs = 2,
     .shape = add_shape,
     .pass = &add_pass,

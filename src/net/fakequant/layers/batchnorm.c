@@ -92,8 +92,8 @@ MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restri
     }
 }
 
-void mho_batchnorm_coefficients(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums, float *a,
-                                float *b)
+void mho_batchnorm_coefficients(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums,
+                                float *a, float *b)
 {
     const MhoBatchnormSettings *s = mho_fakequant_settings(pass, node);
     const size_t c = source->c;
@@ -124,13 +124,14 @@ void mho_batchnorm_coefficients(MhoFakeQuant *pass, int node, const MhoFakeQuant
     }
 }
 
-void mho_batchnorm_gradient(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums, double unit,
-                            float *a, float *p, float *q)
+void mho_batchnorm_gradient(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums,
+                            double unit, float *a, float *p, float *q)
 {
     const size_t c = source->c;
     const double n = (double)source->positions;
     const float *gamma = mho_fakequant_values(pass, node, "gamma");
-    float *d_gamma = mho_fakequant_gradient_of(pass, node, "gamma"), *d_beta = mho_fakequant_gradient_of(pass, node, "beta");
+    float *d_gamma = mho_fakequant_gradient_of(pass, node, "gamma"),
+          *d_beta = mho_fakequant_gradient_of(pass, node, "beta");
     const double *centre = pass->nodes[node].state, *slope = centre + c;
 
     for (size_t k = 0; k < c; k++) {
@@ -146,10 +147,10 @@ void mho_batchnorm_gradient(MhoFakeQuant *pass, int node, const MhoFakeQuantNode
 }
 
 static const struct MhoFakeQuantLayer batchnorm_pass = {.part = MHO_PART_BATCHNORM,
-                                                   .plan = batchnorm_plan,
-                                                   .create = batchnorm_create,
-                                                   .destroy = batchnorm_destroy,
-                                                   .prepare = batchnorm_prepare};
+                                                        .plan = batchnorm_plan,
+                                                        .create = batchnorm_create,
+                                                        .destroy = batchnorm_destroy,
+                                                        .prepare = batchnorm_prepare};
 
 static const MhoParam batchnorm_params[] = {
     {"epsilon", MHO_REAL, offsetof(MhoBatchnormSettings, epsilon), 1e-5, 1e-12, 1.0, "", "added to the variance", NULL,
@@ -161,11 +162,11 @@ static const MhoParam batchnorm_params[] = {
 extern const MhoLayer mho_layer_batchnorm;
 const MhoLayer mho_layer_batchnorm = {
     .descriptor = {.name = "batchnorm",
-              .summary = "normalization per channel",
-              .reference = "Ioffe and Szegedy, ICML 2015, algorithm 1",
-              .params_size = sizeof(MhoBatchnormSettings),
-              .params = batchnorm_params,
-              .n_params = sizeof batchnorm_params / sizeof *batchnorm_params},
+                   .summary = "normalization per channel",
+                   .reference = "Ioffe and Szegedy, ICML 2015, algorithm 1",
+                   .params_size = sizeof(MhoBatchnormSettings),
+                   .params = batchnorm_params,
+                   .n_params = sizeof batchnorm_params / sizeof *batchnorm_params},
     .n_inputs = 1,
     .shape = batchnorm_shape,
     .arrays = batchnorm_arrays,

@@ -44,12 +44,12 @@ static MhoStatus conv_check(const void *settings, MhoError *error)
 extern const MhoLayer mho_layer_conv;
 const MhoLayer mho_layer_conv = {
     .descriptor = {.name = "conv",
-              .summary = "two-dimensional convolution",
-              .reference = "LeCun et al., Proc. IEEE 86 (1998) 2278",
-              .params_size = sizeof(MhoConvSettings),
-              .params = mho_weighted_params,
-              .n_params = MHO_CONV_PARAMS,
-              .check = conv_check},
+                   .summary = "two-dimensional convolution",
+                   .reference = "LeCun et al., Proc. IEEE 86 (1998) 2278",
+                   .params_size = sizeof(MhoConvSettings),
+                   .params = mho_weighted_params,
+                   .n_params = MHO_CONV_PARAMS,
+                   .check = conv_check},
     .n_inputs = 1,
     .shape = conv_shape,
     .arrays = conv_arrays,

@@ -26,12 +26,12 @@ static size_t dense_arrays(const void *settings, const MhoShape *inputs, MhoNode
 extern const MhoLayer mho_layer_dense;
 const MhoLayer mho_layer_dense = {
     .descriptor = {.name = "dense",
-              .summary = "fully connected layer",
-              .reference = "by definition: a convolution whose window is the whole input",
-              .params_size = sizeof(MhoConvSettings),
-              .params = mho_weighted_params + (MHO_CONV_PARAMS - MHO_DENSE_PARAMS),
-              .n_params = MHO_DENSE_PARAMS,
-              .check = mho_weighted_check},
+                   .summary = "fully connected layer",
+                   .reference = "by definition: a convolution whose window is the whole input",
+                   .params_size = sizeof(MhoConvSettings),
+                   .params = mho_weighted_params + (MHO_CONV_PARAMS - MHO_DENSE_PARAMS),
+                   .n_params = MHO_DENSE_PARAMS,
+                   .check = mho_weighted_check},
     .n_inputs = 1,
     .shape = dense_shape,
     .arrays = dense_arrays,

@@ -1,10 +1,10 @@
 /* fake_quant.c - values to whole codes on a learned scale; with lower = 0 it is the nonlinearity as well.
  *
  * In training the policy encodes values, with noise of the sum (in output steps) before rounding and noise of the
- * activation after; or values stay clean, or get the policy's own noise (modes of pass.h). In evaluation, where the sums
- * behind it are whole numbers, codes = clip(round(fma(sum, a, b))) with the constants of net/graph/requant.h, and the policy's
- * table if it has one, so that every executor gives the same codes. The gradient is the policy's surrogate at the value
- * that was rounded (noise of the sum included, as a constant).
+ * activation after; or values stay clean, or get the policy's own noise (modes of pass.h). In evaluation, where the
+ * sums behind it are whole numbers, codes = clip(round(fma(sum, a, b))) with the constants of net/graph/requant.h, and
+ * the policy's table if it has one, so that every executor gives the same codes. The gradient is the policy's surrogate
+ * at the value that was rounded (noise of the sum included, as a constant).
  */
 #include <math.h>
 #include <stddef.h>
@@ -164,7 +164,8 @@ static void look_up(size_t n, const MhoFakeQuantizer *q, float *codes)
         codes[i] = mho_table_code(q->table, codes[i]);
 }
 
-void mho_fake_quantizer_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer, float *codes)
+void mho_fake_quantizer_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
+                             float *codes)
 {
     const MhoFakeQuantizer *q = pass->nodes[node].state;
     const float *noise = sum_noise(pass, node, first, n, buffer);
@@ -188,7 +189,7 @@ void mho_fake_quantizer_tile(const MhoFakeQuant *pass, int node, size_t first, s
 }
 
 void mho_fake_quantizer_folded_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
-                               float *codes)
+                                    float *codes)
 {
     const MhoFakeQuantizer *q = pass->nodes[node].state;
 
@@ -212,8 +213,8 @@ static void value_gradient(const MhoFakeQuant *pass, int node, size_t first, siz
                                                      : 0.0F;
 }
 
-double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
-                                   const float *d_codes, float *d_x)
+double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x,
+                                        float *buffer, const float *d_codes, float *d_x)
 {
     const MhoFakeQuantizer *q = pass->nodes[node].state;
     const float *noise = sum_noise(pass, node, first, n, buffer), step = (float)q->step;
@@ -233,10 +234,10 @@ double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *pass, int node, size
 }
 
 static const struct MhoFakeQuantLayer quantizer_pass = {.part = MHO_PART_FAKE_QUANT,
-                                                   .plan = quantizer_plan,
-                                                   .create = quantizer_create,
-                                                   .destroy = quantizer_destroy,
-                                                   .prepare = quantizer_prepare};
+                                                        .plan = quantizer_plan,
+                                                        .create = quantizer_create,
+                                                        .destroy = quantizer_destroy,
+                                                        .prepare = quantizer_prepare};
 
 static const MhoParam quantizer_params[] = {
     {"bits", MHO_INT, offsetof(MhoFakeQuantSettings, bits), 8, 1, 16, "bit", "bits of a code", NULL, NULL},
@@ -251,11 +252,11 @@ static const MhoParam quantizer_params[] = {
 extern const MhoLayer mho_layer_fake_quant;
 const MhoLayer mho_layer_fake_quant = {
     .descriptor = {.name = "quantizer",
-              .summary = "values to codes on a learned scale",
-              .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
-              .params_size = sizeof(MhoFakeQuantSettings),
-              .params = quantizer_params,
-              .n_params = sizeof quantizer_params / sizeof *quantizer_params},
+                   .summary = "values to codes on a learned scale",
+                   .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
+                   .params_size = sizeof(MhoFakeQuantSettings),
+                   .params = quantizer_params,
+                   .n_params = sizeof quantizer_params / sizeof *quantizer_params},
     .n_inputs = 1,
     .shape = quantizer_shape,
     .arrays = quantizer_arrays,

@@ -71,11 +71,11 @@ static const MhoParam input_params[] = {
 extern const MhoLayer mho_layer_input;
 const MhoLayer mho_layer_input = {
     .descriptor = {.name = "input",
-              .summary = "8-bit pixel codes of the image",
-              .reference = "by definition: value = code / divisor",
-              .params_size = sizeof(MhoInputSettings),
-              .params = input_params,
-              .n_params = sizeof input_params / sizeof *input_params},
+                   .summary = "8-bit pixel codes of the image",
+                   .reference = "by definition: value = code / divisor",
+                   .params_size = sizeof(MhoInputSettings),
+                   .params = input_params,
+                   .n_params = sizeof input_params / sizeof *input_params},
     .n_inputs = 0,
     .shape = input_shape,
     .pass = &input_pass,

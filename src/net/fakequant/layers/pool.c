@@ -251,10 +251,10 @@ static MhoStatus pool_backward(MhoFakeQuant *pass, int node, MhoError *error)
 }
 
 static const struct MhoFakeQuantLayer pool_pass = {.part = MHO_PART_TENSOR,
-                                              .plan = pool_plan,
-                                              .prepare = pool_prepare,
-                                              .forward = pool_forward,
-                                              .backward = pool_backward};
+                                                   .plan = pool_plan,
+                                                   .prepare = pool_prepare,
+                                                   .forward = pool_forward,
+                                                   .backward = pool_backward};
 
 static const MhoParam pool_params[] = {
     {"kind", MHO_CHOICE, offsetof(MhoPoolSettings, kind), MHO_POOL_MAX, 0, 2, "", "what a window gives",
@@ -270,12 +270,12 @@ static const MhoParam pool_params[] = {
 extern const MhoLayer mho_layer_pool;
 const MhoLayer mho_layer_pool = {
     .descriptor = {.name = "pool",
-              .summary = "maximum, average or global average over windows",
-              .reference = "by definition; 1 / N of an average of codes goes into the next multiplier",
-              .params_size = sizeof(MhoPoolSettings),
-              .params = pool_params,
-              .n_params = sizeof pool_params / sizeof *pool_params,
-              .check = pool_check},
+                   .summary = "maximum, average or global average over windows",
+                   .reference = "by definition; 1 / N of an average of codes goes into the next multiplier",
+                   .params_size = sizeof(MhoPoolSettings),
+                   .params = pool_params,
+                   .n_params = sizeof pool_params / sizeof *pool_params,
+                   .check = pool_check},
     .n_inputs = 1,
     .shape = pool_shape,
     .pass = &pool_pass,

@@ -1,5 +1,5 @@
-/* test_calibrate.c - ranges from counts against a search over the values themselves; the float run against the float executor;
- * scales of a network: joint, deterministic, only where unset, and refused when values are not finite.
+/* test_calibrate.c - ranges from counts against a search over the values themselves; the float run against the float
+ * executor; scales of a network: joint, deterministic, only where unset, and refused when values are not finite.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -65,8 +65,10 @@ START_TEST(test_range_has_least_error)
 
         memset(counts, 0, sizeof *counts);
         mho_histogram_add(counts, N_VALUES, x, is_signed);
-        const double range = mho_histogram_mse_range(&user, 1), error = exact_error(N_VALUES, x, user.n, is_signed, range);
-        ck_assert_msg(error < 1.01 * least_error(N_VALUES, x, user.n, is_signed), "n %d: range %g, error %g", user.n, range, error);
+        const double range = mho_histogram_mse_range(&user, 1),
+                     error = exact_error(N_VALUES, x, user.n, is_signed, range);
+        ck_assert_msg(error < 1.01 * least_error(N_VALUES, x, user.n, is_signed), "n %d: range %g, error %g", user.n,
+                      range, error);
         ck_assert(error < 0.98 * exact_error(N_VALUES, x, user.n, is_signed, 1.3 * range));
         ck_assert(error < 0.98 * exact_error(N_VALUES, x, user.n, is_signed, range / 1.3));
     }
@@ -192,7 +194,8 @@ START_TEST(test_float_run_is_the_float_executor)
     for (size_t n = 0; n < N_IMAGES; n++) {
         mho_float_net_run_image(&values, &run, images + n * pixels);
         for (size_t k = 0; k < 10; k++) {
-            const double mine = (double)run.values[values.nodes[net->n_nodes - 1].value0 + k], other = (double)logits[n * 10 + k];
+            const double mine = (double)run.values[values.nodes[net->n_nodes - 1].value0 + k],
+                         other = (double)logits[n * 10 + k];
 
             ck_assert_msg(fabs(mine - other) < 1e-4 * (1.0 + fabs(other)), "image %zu: %g, not %g", n, mine, other);
         }
@@ -210,7 +213,8 @@ END_TEST
 /* The same net with activations on a table, ranges calibrated. */
 static MhoNet *tabled(const MhoNet *net, const uint8_t *images)
 {
-    const MhoQuantPlan plan = {.weight_bits = 4, .activation_bits = 3, .weight_policy = "fqconv", .activation_policy = "uniq"};
+    const MhoQuantPlan plan = {
+        .weight_bits = 4, .activation_bits = 3, .weight_policy = "fqconv", .activation_policy = "uniq"};
     MhoError error = {0};
     MhoNet *made;
 
@@ -249,7 +253,8 @@ START_TEST(test_quantized_run_is_the_integer_executor)
     for (size_t n = 0; n < N_IMAGES; n++) {
         mho_float_net_run_image(&values, &run, images + n * pixels);
         for (size_t k = 0; k < 10; k++) {
-            const double mine = (double)run.values[values.nodes[net->n_nodes - 1].value0 + k], other = (double)integer.logits[n * 10 + k];
+            const double mine = (double)run.values[values.nodes[net->n_nodes - 1].value0 + k],
+                         other = (double)integer.logits[n * 10 + k];
 
             error_power += (mine - other) * (mine - other);
             power += other * other;

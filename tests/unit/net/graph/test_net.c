@@ -4,12 +4,14 @@
 
 START_TEST(test_builders_have_their_work)
 {
-    /* by hand: conv out_h out_w k kernel^2 c; ResNet-20 with three option-B stage changes less than 1 % above 40.55 M */
+    /* by hand: conv out_h out_w k kernel^2 c; ResNet-20 with three option-B stage changes less than 1 % above 40.55 M
+     */
     const struct {
         const char *builder;
         double macs;
     } rows[] = {{"lenet", 28 * 28 * 6 * 25 + 10 * 10 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10},
-                {"allconv", 28 * 28 * 16 * 9 + 14 * 14 * 24 * 144 + 7 * 7 * 32 * 216 + 7 * 7 * 48 * 288 + 4 * 4 * 64 * 432 + 640},
+                {"allconv",
+                 28 * 28 * 16 * 9 + 14 * 14 * 24 * 144 + 7 * 7 * 32 * 216 + 7 * 7 * 48 * 288 + 4 * 4 * 64 * 432 + 640},
                 {"resnet20", 40813184}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         MhoNet *net = sample_float(rows[i].builder);
@@ -31,8 +33,9 @@ START_TEST(test_shapes)
     const struct {
         const char *node;
         MhoShape shape;
-    } rows[] = {{"image", {32, 32, 3}}, {"conv1_relu", {32, 32, 16}}, {"block2a_conv1", {16, 16, 32}},
-                {"block2a_short", {16, 16, 32}}, {"block3c_relu", {8, 8, 64}}, {"pool", {1, 1, 64}}, {"logits", {1, 1, 10}}};
+    } rows[] = {{"image", {32, 32, 3}},          {"conv1_relu", {32, 32, 16}}, {"block2a_conv1", {16, 16, 32}},
+                {"block2a_short", {16, 16, 32}}, {"block3c_relu", {8, 8, 64}}, {"pool", {1, 1, 64}},
+                {"logits", {1, 1, 10}}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const int at = mho_net_find(net, rows[i].node);
         ck_assert_msg(at >= 0, "no node %s", rows[i].node);
@@ -142,13 +145,16 @@ START_TEST(test_errors_name_the_node)
     must_refuse(mho_net_add(net, "image", "relu", NULL, 0, "image", NULL, &error), &error, MHO_USAGE, "'image'");
     must_refuse(mho_net_add(net, "a/b", "relu", NULL, 0, "image", NULL, &error), &error, MHO_USAGE, "'a/b'");
     must_refuse(mho_net_add(net, "r", "rleu", NULL, 0, "image", NULL, &error), &error, MHO_USAGE, "node 'r'");
-    must_refuse(mho_net_add(net, "r", "rleu", NULL, 0, "image", NULL, &error), &error, MHO_USAGE, "did you mean 'relu'");
+    must_refuse(mho_net_add(net, "r", "rleu", NULL, 0, "image", NULL, &error), &error, MHO_USAGE,
+                "did you mean 'relu'");
     must_refuse(mho_net_add(net, "r", "relu", NULL, 0, "imag", NULL, &error), &error, MHO_USAGE, "'r' reads 'imag'");
-    must_refuse(mho_net_add(net, "r", "relu", NULL, 0, "image", "image", &error), &error, MHO_USAGE, "node 'r' has 2 inputs");
+    must_refuse(mho_net_add(net, "r", "relu", NULL, 0, "image", "image", &error), &error, MHO_USAGE,
+                "node 'r' has 2 inputs");
     must_refuse(mho_net_add(net, "c", "conv", &error, 3, "image", NULL, &error), &error, MHO_FAILED, "node 'c'");
     MhoConvSettings conv = {.channels = 4, .kernel = 11, .stride = 1, .groups = 1, .policy = "fqconv"};
     conv.bits = 99;
-    must_refuse(mho_net_add(net, "c", "conv", &conv, sizeof conv, "image", NULL, &error), &error, MHO_USAGE, "node 'c': conv: bits");
+    must_refuse(mho_net_add(net, "c", "conv", &conv, sizeof conv, "image", NULL, &error), &error, MHO_USAGE,
+                "node 'c': conv: bits");
     conv.bits = 0;
     must(mho_net_add(net, "c", "conv", &conv, sizeof conv, "image", NULL, &error), &error);
     must_refuse(mho_net_finish(net, &error), &error, MHO_USAGE, "node 'c'"); /* a window of 11 on 8 x 8 */
@@ -158,9 +164,11 @@ START_TEST(test_errors_name_the_node)
     must(mho_net_add(net, "right", "dense", NULL, 0, "image", NULL, &error), &error);
     must_refuse(mho_net_finish(net, &error), &error, MHO_USAGE, "node 'left': no node reads");
     mho_net_destroy(net);
-    must_refuse(mho_net_build("resnet2", (MhoShape){32, 32, 3}, 10, 1.0, 1, &none, &error), &error, MHO_USAGE, "'resnet20'");
+    must_refuse(mho_net_build("resnet2", (MhoShape){32, 32, 3}, 10, 1.0, 1, &none, &error), &error, MHO_USAGE,
+                "'resnet20'");
     must_refuse(mho_net_build("allconv", (MhoShape){28, 28, 1}, 10, NAN, 1, &none, &error), &error, MHO_USAGE, "width");
-    must_refuse(mho_net_build("lenet", (MhoShape){3, 3, 1}, 10, 1.0, 1, &none, &error), &error, MHO_USAGE, "node 'conv2'");
+    must_refuse(mho_net_build("lenet", (MhoShape){3, 3, 1}, 10, 1.0, 1, &none, &error), &error, MHO_USAGE,
+                "node 'conv2'");
     must_refuse(mho_net_create("", &none, &error), &error, MHO_USAGE, "name");
     mho_net_destroy(NULL);
 }

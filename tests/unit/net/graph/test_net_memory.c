@@ -19,7 +19,8 @@ static MhoStatus walk(MhoError *error)
     status = status == MHO_OK ? mho_net_fit_weights(quantized, error) : status;
     if (status == MHO_OK)
         sample_ranges(quantized);
-    status = status == MHO_OK ? mho_net_remove_batchnorm(quantized, MHO_SCALE_PER_CHANNEL, true, &removed, error) : status;
+    status =
+        status == MHO_OK ? mho_net_remove_batchnorm(quantized, MHO_SCALE_PER_CHANNEL, true, &removed, error) : status;
     status = status == MHO_OK ? mho_lowered_net_create(removed, &program, error) : status;
     status = status == MHO_OK ? mho_record_create(&record, error) : status;
     status = status == MHO_OK ? mho_net_to_record(removed, record, error) : status;
@@ -46,7 +47,8 @@ START_TEST(every_failed_allocation_is_reported)
             must(status, &error);
             break;
         }
-        ck_assert_msg(status == MHO_MEMORY && error.text[0], "allocation %d: %s '%s'", at, mho_status_name(status), error.text);
+        ck_assert_msg(status == MHO_MEMORY && error.text[0], "allocation %d: %s '%s'", at, mho_status_name(status),
+                      error.text);
         failures++;
     }
     ck_assert_int_gt(failures, 1000);

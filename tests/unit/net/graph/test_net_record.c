@@ -54,7 +54,8 @@ START_TEST(test_round_trips)
 {
     MhoError error = {0};
     for (size_t i = 0; mho_net_builders()[i]; i++) {
-        MhoNet *net = sample_float(mho_net_builders()[i]), *quantized = sample_quantized(mho_net_builders()[i], 3, 5), *removed;
+        MhoNet *net = sample_float(mho_net_builders()[i]), *quantized = sample_quantized(mho_net_builders()[i], 3, 5),
+               *removed;
         memset(net->recipe, 'a', 64);
         round_trip(net);
         round_trip(quantized);
@@ -117,8 +118,15 @@ typedef struct Foreign {
 
 static Foreign foreign(void)
 {
-    Foreign f = {.names = {"image", "flat", "out"}, .kinds = {"input", "relu", "dense"}, .input_a = {"", "image", "flat"},
-                 .input_b = {"", "", ""}, .bias = {0.0, 0.5, -1.0}, .channels = 3, .h = 2, .rows = 4, .n_b = 3};
+    Foreign f = {.names = {"image", "flat", "out"},
+                 .kinds = {"input", "relu", "dense"},
+                 .input_a = {"", "image", "flat"},
+                 .input_b = {"", "", ""},
+                 .bias = {0.0, 0.5, -1.0},
+                 .channels = 3,
+                 .h = 2,
+                 .rows = 4,
+                 .n_b = 3};
     for (int i = 0; i < 12; i++)
         f.weight[i] = 0.1 * i;
     return f;
@@ -297,11 +305,13 @@ START_TEST(test_hostile_groups)
     refuse_record(record, "layers/image@divisor");
     mho_record_destroy(record);
     record = foreign_record(&f);
-    must(mho_attribute_set(&layer_of(record, "out")->attributes, "bits", MHO_F64, 2, (const double[]){1, 2}, &error), &error);
+    must(mho_attribute_set(&layer_of(record, "out")->attributes, "bits", MHO_F64, 2, (const double[]){1, 2}, &error),
+         &error);
     refuse_record(record, "layers/out@bits");
     mho_record_destroy(record);
     record = foreign_record(&f);
-    must(mho_record_add(layer_of(record, "out"), "gamma", MHO_F32, 1, &three, NULL, "", "", NULL, NULL, &error), &error);
+    must(mho_record_add(layer_of(record, "out"), "gamma", MHO_F32, 1, &three, NULL, "", "", NULL, NULL, &error),
+         &error);
     refuse_record(record, "'layers/out/gamma' is no array");
     mho_record_destroy(record);
     record = foreign_record(&f);
@@ -317,7 +327,8 @@ START_TEST(test_hostile_groups)
     mho_record_destroy(record);
     record = foreign_record(&f);
     must(mho_attribute_text(&record->attributes, "recipe",
-                            "0123456789012345678901234567890123456789012345678901234567890123456789", &error), &error);
+                            "0123456789012345678901234567890123456789012345678901234567890123456789", &error),
+         &error);
     refuse_record(record, "recipe");
     mho_record_destroy(record);
     must(mho_record_create(&record, &error), &error);

@@ -1,4 +1,5 @@
-/* test_code_noise.c - noise on codes against plain loops with the same draws; what draws depend on and what they do not. */
+/* test_code_noise.c - noise on codes against plain loops with the same draws; what draws depend on and what they do
+ * not. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -35,8 +36,11 @@ static bool same_logits(const MhoLoweredNet *program, const float *a, const floa
 /* Element i of a draw, one at a time. */
 static float draw(const MhoCodeNoise *noise, MhoDraw what, size_t layer, double sigma, uint32_t image, size_t i)
 {
-    const MhoStream stream = {.seed = noise->seed, .place = mho_place((uint32_t)layer, 0, 0), .chip = noise->chip,
-                              .image = image, .noise = (float)sigma};
+    const MhoStream stream = {.seed = noise->seed,
+                              .place = mho_place((uint32_t)layer, 0, 0),
+                              .chip = noise->chip,
+                              .image = image,
+                              .noise = (float)sigma};
     float z;
 
     mho_normal_fill_at(stream, what, i, 1, &z);
@@ -135,7 +139,10 @@ static void naive_image(const MhoLoweredNet *program, const MhoCodeNoise *noise,
                         float *logits)
 {
     const size_t pixels = shape_size(program->input);
-    Naive at = {.program = program, .noise = noise, .image = number, .pixels = calloc(pixels, sizeof(float)),
+    Naive at = {.program = program,
+                .noise = noise,
+                .image = number,
+                .pixels = calloc(pixels, sizeof(float)),
                 .values = calloc(program->codes_size, sizeof(float))};
 
     ck_assert(at.pixels && at.values);

@@ -1,5 +1,6 @@
-/* test_executors.c - the analog executor against the integer one, both against themselves for any threads, batch and instruction
- * set; plans and states made from training images; the score of logits. The integer one against plain loops: test_integer.c.
+/* test_executors.c - the analog executor against the integer one, both against themselves for any threads, batch and
+ * instruction set; plans and states made from training images; the score of logits. The integer one against plain
+ * loops: test_integer.c.
  */
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +9,8 @@
 
 #include "support/executors_sample.h"
 
-/* ---- threads, batches, instruction sets ------------------------------------------------------------------------------- */
+/* ---- threads, batches, instruction sets
+ * ------------------------------------------------------------------------------- */
 
 /* A program with a chip of PCM: every read is noisy, every converter calibrated. */
 typedef struct Noisy {
@@ -34,8 +36,11 @@ static void noisy_open(Noisy *noisy, const QuantizedSetup *setup)
     noisy->bench.config.chip.range = MHO_RANGE_CALIBRATED;
     noisy->bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
     noisy->bench.config.chip.rows = 40;
-    must(mho_lowered_net_plan(noisy->program, &noisy->bench.config, noisy->images, N_IMAGES, 2, &noisy->plan, &error), &error);
-    must(mho_lowered_net_state(noisy->program, noisy->plan, 3, at, noisy->images, N_IMAGES, 2, &noisy->chip, &noisy->state, &error), &error);
+    must(mho_lowered_net_plan(noisy->program, &noisy->bench.config, noisy->images, N_IMAGES, 2, &noisy->plan, &error),
+         &error);
+    must(mho_lowered_net_state(noisy->program, noisy->plan, 3, at, noisy->images, N_IMAGES, 2, &noisy->chip,
+                               &noisy->state, &error),
+         &error);
 }
 
 static void noisy_close(Noisy *noisy)
@@ -59,11 +64,14 @@ static Outputs in_batches(const Noisy *noisy, size_t n, size_t batch, int thread
 
     memset(meters, 0, noisy->program->n_matrices * sizeof *meters);
     for (size_t first = 0; first < n; first += batch) {
-        const MhoAnalogOptions options = {.image0 = (uint32_t)first, .measured = n / 2 > first ? n / 2 - first : 0, .threads = threads,
-                                          .meters = meters, .codes = o.codes + first * o.codes_size};
+        const MhoAnalogOptions options = {.image0 = (uint32_t)first,
+                                          .measured = n / 2 > first ? n / 2 - first : 0,
+                                          .threads = threads,
+                                          .meters = meters,
+                                          .codes = o.codes + first * o.codes_size};
 
-        must(mho_analog_run(noisy->program, noisy->state, noisy->images + first * pixels, n - first < batch ? n - first : batch, &options,
-                            o.logits + first * o.n_logits, &error),
+        must(mho_analog_run(noisy->program, noisy->state, noisy->images + first * pixels,
+                            n - first < batch ? n - first : batch, &options, o.logits + first * o.n_logits, &error),
              &error);
     }
     return o;
@@ -82,7 +90,8 @@ START_TEST(test_threads_and_batches_change_nothing)
     noisy_open(&noisy, &setups[6]);
     ck_assert_uint_le(noisy.program->n_matrices, MAX_LAYERS);
     Outputs reference = in_batches(&noisy, n, n, 1, expected);
-    Outputs integer = integer_outputs(noisy.program, noisy.images, n, 1), again = integer_outputs(noisy.program, noisy.images, n, 2);
+    Outputs integer = integer_outputs(noisy.program, noisy.images, n, 1),
+            again = integer_outputs(noisy.program, noisy.images, n, 2);
     ck_assert(outputs_equal(&integer, &again));
     ck_assert(!outputs_equal(&reference, &integer)); /* noise is on */
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -135,7 +144,8 @@ START_TEST(test_instruction_sets_change_nothing)
 }
 END_TEST
 
-/* ---- ideal cells ---------------------------------------------------------------------------------------------------- */
+/* ---- ideal cells ----------------------------------------------------------------------------------------------------
+ */
 
 /* Codes and conversions of an ideal chip with unit steps in one array configuration. */
 static void assert_ideal(const MhoLoweredNet *program, const uint8_t *images, ArrayBench *bench)
@@ -191,7 +201,8 @@ START_TEST(test_ideal_chip_is_integer)
 }
 END_TEST
 
-/* ---- plans and states ------------------------------------------------------------------------------------------------ */
+/* ---- plans and states
+ * ------------------------------------------------------------------------------------------------ */
 
 START_TEST(test_calibration_needs_images)
 {
@@ -209,7 +220,8 @@ START_TEST(test_calibration_needs_images)
 }
 END_TEST
 
-/* Sums that fit the converter keep a step of one unit, so a calibrated ideal chip of many bits is the integer executor. */
+/* Sums that fit the converter keep a step of one unit, so a calibrated ideal chip of many bits is the integer executor.
+ */
 START_TEST(test_calibrated_ideal_chip_of_many_bits)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
@@ -229,7 +241,8 @@ START_TEST(test_calibrated_ideal_chip_of_many_bits)
         bench.config.chip.range = MHO_RANGE_CALIBRATED;
         must(mho_lowered_net_plan(program, &bench.config, images, N_IMAGES, 2, &plan, &error), &error);
         must(mho_lowered_net_state(program, plan, 0, at, NULL, 0, 2, &chip, &state, &error), &error);
-        Outputs integer = integer_outputs(program, images, N_IMAGES, 2), analog = analog_outputs(program, state, images, N_IMAGES, 2, NULL);
+        Outputs integer = integer_outputs(program, images, N_IMAGES, 2),
+                analog = analog_outputs(program, state, images, N_IMAGES, 2, NULL);
         equal[few] = outputs_equal(&integer, &analog);
         ck_assert_int_eq(mho_plan_layer(plan, 1).step > 1.0F, few);
         outputs_free(&integer);
@@ -263,17 +276,22 @@ START_TEST(test_states_of_one_chip)
         noisy.bench.config.chip.calibrate = calibrate;
         noisy.bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
         must(mho_lowered_net_plan(noisy.program, &noisy.bench.config, NULL, 0, 2, &plan, &error), &error);
-        must(mho_lowered_net_state(noisy.program, plan, 1, young, noisy.images, N_IMAGES, 2, &chip, &states[0], &error), &error);
+        must(mho_lowered_net_state(noisy.program, plan, 1, young, noisy.images, N_IMAGES, 2, &chip, &states[0], &error),
+             &error);
         kept = chip;
         /* the chip has its ranges; a state needs images again */
-        const MhoStatus status = mho_lowered_net_state(noisy.program, plan, 1, old, NULL, 0, 2, &chip, &states[1], &error);
+        const MhoStatus status =
+            mho_lowered_net_state(noisy.program, plan, 1, old, NULL, 0, 2, &chip, &states[1], &error);
         ck_assert_int_eq(status, calibrate == MHO_CALIBRATE_CHIP ? MHO_OK : MHO_USAGE);
         if (calibrate == MHO_CALIBRATE_STATE)
-            must(mho_lowered_net_state(noisy.program, plan, 1, old, noisy.images, N_IMAGES, 1, &chip, &states[1], &error), &error);
+            must(mho_lowered_net_state(noisy.program, plan, 1, old, noisy.images, N_IMAGES, 1, &chip, &states[1],
+                                       &error),
+                 &error);
         ck_assert_ptr_eq(chip, kept);
         for (size_t l = 0; l < noisy.program->n_matrices; l++) {
             ck_assert(fabs(mho_chip_state_compensation(states[0], l) - 1.0) < 0.1);
-            ck_assert(mho_chip_state_compensation(states[1], l) > 1.5); /* PCM loses half of its conductance and more in 4 months */
+            ck_assert(mho_chip_state_compensation(states[1], l) >
+                      1.5); /* PCM loses half of its conductance and more in 4 months */
         }
         mho_chip_state_destroy(states[0]);
         mho_chip_state_destroy(states[1]);
@@ -299,11 +317,13 @@ START_TEST(test_image_numbers_end)
 }
 END_TEST
 
-/* ---- score ---------------------------------------------------------------------------------------------------------- */
+/* ---- score ----------------------------------------------------------------------------------------------------------
+ */
 
 START_TEST(test_score)
 {
-    static const float logits[] = {1.0F, 3.0F, 2.0F, /* hit */ 0.0F, 0.0F, 0.0F, /* first of equals */ -500.0F, 500.0F, 0.0F /* miss */};
+    static const float logits[] = {1.0F,   3.0F, 2.0F, /* hit */ 0.0F, 0.0F, 0.0F, /* first of equals */ -500.0F,
+                                   500.0F, 0.0F /* miss */};
     static const uint8_t labels[] = {1, 0, 2};
     size_t hits;
     double loss;

@@ -6,11 +6,12 @@
 
 #include "support/executors_sample.h"
 
-/* ---- plain loops ----------------------------------------------------------------------------------------------------- */
+/* ---- plain loops
+ * ----------------------------------------------------------------------------------------------------- */
 
 /* Code at (y, x, c) that step reads as its k-th input; 0 outside the image. */
-static int naive_input(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int k, int y,
-                       int x, int c)
+static int naive_input(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step,
+                       int k, int y, int x, int c)
 {
     const int from = step->inputs[k];
     const MhoShape shape = from < 0 ? program->input : program->steps[from].shape;
@@ -22,7 +23,8 @@ static int naive_input(const MhoLoweredNet *program, const uint8_t *image, const
     return from >= 0 && program->steps[from].low < 0 ? *(const int8_t *)at : *at;
 }
 
-static int64_t naive_sum(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int oy, int ox, int k)
+static int64_t naive_sum(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step,
+                         int oy, int ox, int k)
 {
     const MhoGather *g = &step->gather;
     const MhoMatrix *m = &program->matrices[step->matrix];
@@ -33,22 +35,24 @@ static int64_t naive_sum(const MhoLoweredNet *program, const uint8_t *image, con
         for (int kx = 0; kx < g->kernel_w; kx++)
             for (int c = 0; c < g->c_count; c++) {
                 const int r = (ky * g->kernel_w + kx) * g->c_count + c;
-                const int x = naive_input(program, image, codes, step, 0, oy * g->stride - g->pad + ky, ox * g->stride - g->pad + kx,
-                                          group * g->c_count + c);
+                const int x = naive_input(program, image, codes, step, 0, oy * g->stride - g->pad + ky,
+                                          ox * g->stride - g->pad + kx, group * g->c_count + c);
 
                 sum += (int64_t)x * m->codes[((size_t)group * m->rows + (size_t)r) * m->cols + (size_t)j];
             }
     return sum;
 }
 
-static int64_t naive_pool(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int oy, int ox, int k)
+static int64_t naive_pool(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step,
+                          int oy, int ox, int k)
 {
     const MhoGather *g = &step->gather;
     int64_t sum = 0, most = -1000;
 
     for (int ky = 0; ky < g->kernel_h; ky++)
         for (int kx = 0; kx < g->kernel_w; kx++) {
-            const int x = naive_input(program, image, codes, step, 0, oy * g->stride - g->pad + ky, ox * g->stride - g->pad + kx, k);
+            const int x = naive_input(program, image, codes, step, 0, oy * g->stride - g->pad + ky,
+                                      ox * g->stride - g->pad + kx, k);
 
             sum += x;
             most = x > most ? x : most;
@@ -56,7 +60,8 @@ static int64_t naive_pool(const MhoLoweredNet *program, const uint8_t *image, co
     return step->kind == MHO_STEP_MAX_POOL ? most : sum;
 }
 
-static int64_t naive_total(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step, int y, int x, int k)
+static int64_t naive_total(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes,
+                           const MhoStep *step, int y, int x, int k)
 {
     int64_t sum = 0;
 
@@ -78,7 +83,8 @@ static void naive_image(const MhoLoweredNet *program, const uint8_t *image, uint
         for (int i = 0; i < shape.h * shape.w * shape.c; i++) {
             const int k = i % shape.c, y = i / shape.c / shape.w, x = i / shape.c % shape.w;
             const int64_t total = naive_total(program, image, codes, step, y, x, k);
-            const float real = step->kind == MHO_STEP_MAX_POOL ? (float)total : fmaf((float)total, step->a[k], step->b[k]);
+            const float real =
+                step->kind == MHO_STEP_MAX_POOL ? (float)total : fmaf((float)total, step->a[k], step->b[k]);
             const float code = fminf(fmaxf(rintf(real), (float)step->low), (float)step->high);
 
             if (step->is_logits)
@@ -105,8 +111,8 @@ static void assert_spread(const MhoLoweredNet *program, const Outputs *outputs)
     for (size_t s = 0; s < program->n_steps; s++) {
         const CodeSpread spread = program->steps[s].is_logits ? (CodeSpread){3, 0.0} : code_spread(program, s, outputs);
 
-        ck_assert_msg(spread.distinct >= 3 && spread.largest_share < 0.95, "step %s: %d codes, one of them %.1f %%", program->steps[s].name,
-                      spread.distinct, 100.0 * spread.largest_share);
+        ck_assert_msg(spread.distinct >= 3 && spread.largest_share < 0.95, "step %s: %d codes, one of them %.1f %%",
+                      program->steps[s].name, spread.distinct, 100.0 * spread.largest_share);
     }
 }
 
@@ -138,7 +144,8 @@ START_TEST(test_integer_is_plain_loops)
 }
 END_TEST
 
-/* ---- groups, signed inputs, padded pools, weights of two bytes ---------------------------------------------------------- */
+/* ---- groups, signed inputs, padded pools, weights of two bytes
+ * ---------------------------------------------------------- */
 
 START_TEST(test_integer_with_groups_and_signs)
 {

@@ -53,7 +53,8 @@ static void check_program(const MhoLoweredNet *program)
         if (step->kind == MHO_STEP_MATRIX) {
             const MhoMatrix *matrix = &program->matrices[step->matrix];
             ck_assert_uint_eq(matrix->positions, (size_t)(step->gather.out_h * step->gather.out_w));
-            ck_assert_uint_eq(matrix->rows, (size_t)(step->gather.kernel_h * step->gather.kernel_w * step->gather.c_count));
+            ck_assert_uint_eq(matrix->rows,
+                              (size_t)(step->gather.kernel_h * step->gather.kernel_w * step->gather.c_count));
             ck_assert_uint_eq(matrix->cols * matrix->groups, (size_t)step->shape.c);
         }
     }
@@ -176,8 +177,14 @@ END_TEST
 static MhoNet *small_net(int groups, int bits, int lower, bool second)
 {
     const MhoInputSettings input = {.h = 5, .w = 6, .c = 4, .divisor = 255.0};
-    const MhoConvSettings conv = {.channels = 6, .kernel = 3, .stride = 2, .pad = 1, .groups = groups, .bits = 5,
-                                  .scale = MHO_SCALE_PER_TENSOR, .policy = "fqconv"};
+    const MhoConvSettings conv = {.channels = 6,
+                                  .kernel = 3,
+                                  .stride = 2,
+                                  .pad = 1,
+                                  .groups = groups,
+                                  .bits = 5,
+                                  .scale = MHO_SCALE_PER_TENSOR,
+                                  .policy = "fqconv"};
     const MhoConvSettings dense = {.channels = 3, .bits = 4, .scale = MHO_SCALE_PER_TENSOR, .policy = "fqconv"};
     const MhoFakeQuantSettings codes = {.bits = bits, .lower = lower, .policy = "fqconv"};
     MhoFakeQuantSettings shared = codes;
@@ -264,7 +271,8 @@ START_TEST(test_what_cannot_be_lowered_is_named)
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4);
     mho_node_array(&net->nodes[mho_net_find(net, "conv2_codes")], "log_scale")->value[0] = NAN;
-    must_refuse(mho_lowered_net_create(net, &none, &error), &error, MHO_USAGE, "node 'conv2_codes': its scale is not set");
+    must_refuse(mho_lowered_net_create(net, &none, &error), &error, MHO_USAGE,
+                "node 'conv2_codes': its scale is not set");
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4);
     net->n_nodes--; /* codes at the end */

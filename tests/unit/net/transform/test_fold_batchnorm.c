@@ -62,8 +62,8 @@ static float code_of(float sum, float a, float b, const MhoRequant *requant)
     return mho_round(mho_clampf(fmaf(sum, a, b), (float)requant->low, (float)requant->high));
 }
 
-/* Codes of random sums with and without batch norm. The shift is rounded by half a unit at most, so the two may differ only
- * where the unrounded code lies within a/2 of a threshold. */
+/* Codes of random sums with and without batch norm. The shift is rounded by half a unit at most, so the two may differ
+ * only where the unrounded code lies within a/2 of a threshold. */
 static void check_folding(Pair pair, const char *layer, const char *quantizer)
 {
     MhoError error = {0};
@@ -87,12 +87,14 @@ static void check_folding(Pair pair, const char *layer, const char *quantizer)
         sample_uniform((uint32_t)(1000 + k), SUMS, -1.5F * span, 1.5F * span, sums);
         for (size_t i = 0; i < SUMS; i++) {
             const float sum = rintf(sums[i] - b_old / a_old);
-            const float before = code_of(sum, a_old, b_old, &old), after = code_of(sign * sum + (float)shift[k], a_new, b_new, &new);
+            const float before = code_of(sum, a_old, b_old, &old),
+                        after = code_of(sign * sum + (float)shift[k], a_new, b_new, &new);
             const float exact = fmaf(sum, a_old, b_old), to_threshold = fabsf(exact - floorf(exact) - 0.5F);
             if (to_threshold > 0.5F * a_new + 1e-3F)
-                ck_assert_msg(before == after, "%s channel %zu: %g against %g", layer, k, (double)before, (double)after);
+                ck_assert_msg(before == after, "%s channel %zu: %g against %g", layer, k, (double)before,
+                              (double)after);
             same += before == after;
-            inside += after > (float)new.low && after < (float)new.high;
+            inside += after > (float)new.low &&after < (float)new.high;
         }
     }
     ck_assert_uint_gt(same, SUMS * channels * 9 / 10);
@@ -149,7 +151,8 @@ START_TEST(test_per_tensor_drops_the_shift)
     for (int k = 0; k < 32; k++)
         mean += ((double)before[k] + log(fabs((double)mho_node_values(bn, "gamma")[k])) -
                  0.5 * log((double)mho_node_values(bn, "variance")[k] +
-                           ((const MhoBatchnormSettings *)(const void *)bn->settings)->epsilon)) / 32.0;
+                           ((const MhoBatchnormSettings *)(const void *)bn->settings)->epsilon)) /
+                32.0;
     ck_assert_uint_eq(mho_node_array((MhoNode *)layer, "log_scale")->n, 1);
     ck_assert_double_eq_tol((double)mho_node_values(layer, "log_scale")[0], mean, 1e-6);
     ck_assert_ptr_null(mho_node_values(layer, "shift"));
@@ -212,7 +215,8 @@ END_TEST
 START_TEST(test_bias_becomes_shift)
 {
     const MhoInputSettings input = {.h = 4, .w = 4, .c = 2, .divisor = 255.0};
-    const MhoConvSettings conv = {.channels = 3, .kernel = 3, .stride = 1, .groups = 1, .bias = true, .policy = "fqconv"};
+    const MhoConvSettings conv = {
+        .channels = 3, .kernel = 3, .stride = 1, .groups = 1, .bias = true, .policy = "fqconv"};
     const MhoQuantPlan plan = sample_plan(3, 4);
     MhoError error = {0};
     MhoNet *net, *quantized, *removed;
@@ -223,7 +227,8 @@ START_TEST(test_bias_becomes_shift)
     must(mho_net_add(net, "out", "dense", NULL, 0, "conv_relu", NULL, &error), &error);
     must(mho_net_finish(net, &error), &error);
     must(mho_net_initialize(net, 3, &error), &error);
-    must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &removed, &error), &error, MHO_USAGE, "node 'conv'");
+    must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &removed, &error), &error, MHO_USAGE,
+                "node 'conv'");
     mho_node_array(&net->nodes[1], "bias")->value[1] = 0.4F;
     must(mho_net_quantize(net, &plan, &quantized, &error), &error);
     must(mho_net_fit_weights(quantized, &error), &error);
@@ -243,18 +248,21 @@ START_TEST(test_refusals)
 {
     MhoNet *net = sample_float("allconv"), *none;
     MhoError error = {0};
-    must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE, "node 'conv1'");
+    must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE,
+                "node 'conv1'");
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4);
     mho_node_array(&net->nodes[mho_net_find(net, "conv2")], "log_scale")->value[0] = NAN;
-    must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE, "node 'conv2'");
+    must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE,
+                "node 'conv2'");
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4); /* batch norm behind a quantizer has no weights to go into */
     const MhoFakeQuantSettings codes = {.bits = 4, .lower = 0, .policy = "fqconv"};
     net->nodes[mho_net_find(net, "logits")].inputs[0] = mho_net_find(net, "image");
     must(mho_net_add(net, "late_norm", "batchnorm", NULL, 0, "pool_codes", NULL, &error), &error);
     must(mho_net_add(net, "late_codes", "quantizer", &codes, sizeof codes, "late_norm", NULL, &error), &error);
-    must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE, "node 'late_norm'");
+    must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE,
+                "node 'late_norm'");
     mho_net_destroy(net);
 }
 END_TEST

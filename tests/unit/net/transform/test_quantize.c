@@ -118,9 +118,11 @@ START_TEST(test_new_scales_are_unset_until_fitted)
     const int codes = mho_net_find(quantized, "conv2_codes");
     ck_assert(isnan(mho_node_values(conv, "log_scale")[3]));
     ck_assert(isnan(mho_node_values(&quantized->nodes[codes], "log_scale")[0]));
-    must_refuse(mho_net_requant(quantized, codes, a, b, &requant, &error), &error, MHO_USAGE, "node 'conv2_codes': its scale");
+    must_refuse(mho_net_requant(quantized, codes, a, b, &requant, &error), &error, MHO_USAGE,
+                "node 'conv2_codes': its scale");
     sample_ranges(quantized);
-    must_refuse(mho_net_requant(quantized, codes, a, b, &requant, &error), &error, MHO_USAGE, "node 'conv2': the scale of its weights");
+    must_refuse(mho_net_requant(quantized, codes, a, b, &requant, &error), &error, MHO_USAGE,
+                "node 'conv2': the scale of its weights");
     must(mho_net_fit_weights(quantized, &error), &error);
     ck_assert(isfinite(mho_node_values(conv, "log_scale")[3]));
     must(mho_net_requant(quantized, codes, a, b, &requant, &error), &error);
@@ -176,7 +178,8 @@ START_TEST(test_constants)
     MhoError error = {0};
     float a[64], b[64];
     MhoRequant requant;
-    const int conv = mho_net_find(net, "conv1"), norm = mho_net_find(net, "conv1_norm"), stream = mho_net_find(net, "conv1_stream");
+    const int conv = mho_net_find(net, "conv1"), norm = mho_net_find(net, "conv1_norm"),
+              stream = mho_net_find(net, "conv1_stream");
     must(mho_net_requant(net, stream, a, b, &requant, &error), &error);
     ck_assert_int_eq(requant.source, conv);
     ck_assert_int_eq(requant.low, 0);
@@ -194,7 +197,8 @@ START_TEST(test_constants)
     }
     /* quantizer behind quantizer: the ratio of the steps */
     must(mho_net_requant(net, mho_net_find(net, "conv1_codes"), a, b, &requant, &error), &error);
-    const double own = exp((double)mho_node_values(&net->nodes[mho_net_find(net, "conv1_codes")], "log_scale")[0]) / 31.0;
+    const double own =
+        exp((double)mho_node_values(&net->nodes[mho_net_find(net, "conv1_codes")], "log_scale")[0]) / 31.0;
     ck_assert_int_eq(requant.source, stream);
     ck_assert_double_eq_tol((double)a[3], step / own, 1e-6);
     ck_assert_float_eq(b[3], 0.0F);
@@ -237,8 +241,10 @@ START_TEST(test_relu_left_in_front_of_a_signed_quantizer)
     must(mho_net_requant(net, mho_net_find(net, "codes"), a, b, &requant, &error), &error);
     ck_assert_int_eq(requant.low, 0);
     ck_assert_int_eq(requant.high, 7);
-    must_refuse(mho_net_requant(net, mho_net_find(net, "late"), a, b, &requant, &error), &error, MHO_USAGE, "node 'norm'");
-    must_refuse(mho_net_requant(net, mho_net_find(net, "norm"), a, b, &requant, &error), &error, MHO_USAGE, "node 'norm'");
+    must_refuse(mho_net_requant(net, mho_net_find(net, "late"), a, b, &requant, &error), &error, MHO_USAGE,
+                "node 'norm'");
+    must_refuse(mho_net_requant(net, mho_net_find(net, "norm"), a, b, &requant, &error), &error, MHO_USAGE,
+                "node 'norm'");
     mho_net_destroy(net);
 }
 END_TEST

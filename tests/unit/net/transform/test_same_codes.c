@@ -1,5 +1,5 @@
-/* test_same_codes.c - the evaluation of training and the integer executor give the same codes and logits, code for code, on
- * every builder's graph: with batch norm folded, removed with shift, removed in the paper's form.
+/* test_same_codes.c - the evaluation of training and the integer executor give the same codes and logits, code for
+ * code, on every builder's graph: with batch norm folded, removed with shift, removed in the paper's form.
  */
 #include <stdlib.h>
 
@@ -24,7 +24,8 @@ static uint8_t *sample_images(MhoShape shape)
 }
 
 /* Codes of one step for all images against what the pass stored at the node of that name. */
-static void same_step(const MhoLoweredNet *program, size_t s, const uint8_t *codes, const float *stored, size_t *nonzero)
+static void same_step(const MhoLoweredNet *program, size_t s, const uint8_t *codes, const float *stored,
+                      size_t *nonzero)
 {
     const MhoStep *step = &program->steps[s];
     const size_t n = (size_t)(step->shape.h * step->shape.w * step->shape.c);
@@ -54,7 +55,8 @@ static void same_codes(MhoNet *net)
     must(mho_fakequant_create(net, IMAGES, false, &pass, &error), &error);
     must(mho_fakequant_forward(pass, images, false, expected, &error), &error);
     for (size_t s = 0; s + 1 < program->n_steps; s++)
-        same_step(program, s, codes, mho_fakequant_output(pass, (size_t)mho_net_find(net, program->steps[s].name)), &nonzero);
+        same_step(program, s, codes, mho_fakequant_output(pass, (size_t)mho_net_find(net, program->steps[s].name)),
+                  &nonzero);
     for (size_t k = 0; k < IMAGES * CLASSES; k++)
         ck_assert_float_eq(logits[k], expected[k]);
     ck_assert_uint_gt(nonzero, IMAGES * program->codes_size / 10);
@@ -81,8 +83,8 @@ START_TEST(test_builder)
 }
 END_TEST
 
-/* Every registered policy for weights and activations, at every bit width that it takes; levels of 16 bits, which are for
- * weights only, in test_level_codes.c. */
+/* Every registered policy for weights and activations, at every bit width that it takes; levels of 16 bits, which are
+ * for weights only, in test_level_codes.c. */
 START_TEST(test_policy)
 {
     const MhoQuantizer *q = (const void *)mho_quantizer_registry.descriptors[_i];

@@ -37,8 +37,9 @@ static void check_axis(const MhoStudy *study, size_t i, const char *key, size_t 
     for (size_t v = 0; v < n; v++)
         ck_assert_str_eq(study->axes[i].values[v], values[v]);
 }
-#define CHECK_AXIS(study, i, key, ...)                                                                                \
-    check_axis(study, i, key, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), (const char *const[]){__VA_ARGS__})
+#define CHECK_AXIS(study, i, key, ...)                                                     \
+    check_axis(study, i, key, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
+               (const char *const[]){__VA_ARGS__})
 
 START_TEST(settings_copy_and_format)
 {
@@ -123,8 +124,9 @@ END_TEST
 
 START_TEST(axes_that_move_together)
 {
-    MhoStudy study = read_text("sweep:\n  seed: [1, 2]\n  \"chip.noise, chip.time,data.name\": [[0, 1, \"a,[b]\"], [0.50, 1, c], "
-                               "[0.5, 2, c]]\n  chip.temperature: [300, 310]\n");
+    MhoStudy study =
+        read_text("sweep:\n  seed: [1, 2]\n  \"chip.noise, chip.time,data.name\": [[0, 1, \"a,[b]\"], [0.50, 1, c], "
+                  "[0.5, 2, c]]\n  chip.temperature: [300, 310]\n");
     MhoError error = {0};
     ck_assert_uint_eq(study.n_axes, 5);
     CHECK_AXIS(&study, 1, "chip.noise", "0", "0.5", "0.5");
@@ -136,7 +138,8 @@ START_TEST(axes_that_move_together)
     ck_assert_uint_eq(mho_axes_together(&study, 1), 3);
     /* the text makes the same study again */
     char *text = mho_study_text(&study);
-    ck_assert_ptr_nonnull(strstr(text, "chip.noise,chip.time,data.name=[[0, 1, a\\,[b\\]], [0.5, 1, c], [0.5, 2, c]]\n"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "chip.noise,chip.time,data.name=[[0, 1, a\\,[b\\]], [0.5, 1, c], [0.5, 2, c]]\n"));
     MhoStudy again;
     must(mho_study_from_text(text, "here", &again, &error), &error);
     char *second = mho_study_text(&again);
@@ -146,7 +149,8 @@ START_TEST(axes_that_move_together)
     free(second);
     mho_study_destroy(&again);
     /* the same keys anew stand where the old ones stood, with one more and in another order too */
-    must(mho_study_set(&study, "data.name,chip.time,chip.noise,data.limit=[[x, 5, 1, 0],[y, 6, 2, 9]]", &error), &error);
+    must(mho_study_set(&study, "data.name,chip.time,chip.noise,data.limit=[[x, 5, 1, 0],[y, 6, 2, 9]]", &error),
+         &error);
     ck_assert_uint_eq(study.n_axes, 6);
     CHECK_AXIS(&study, 1, "data.name", "x", "y");
     CHECK_AXIS(&study, 4, "data.limit", "0", "9");
@@ -193,10 +197,20 @@ static const struct {
     {"chip.noise,chip.time=[[0, 1] [1, 2]]", "[[0, 0], [0.2, 1]]"},
     {"chip.noise,chip.time=[[0, 1],]", "[[0, 0], [0.2, 1]]"},
     {"chip.noise,chip.time=[]", "[[0, 0], [0.2, 1]]"},
-    {"chip.noise", "key=value"},       {"=1", "key=value"},           {"chip.noise=nan", "chip.noise"}, {"chip.noise=0,nan", "chip.noise"},
-    {"chip.noise=0,0.0", "twice"},     {"chip.noise=1:2", "range"},   {"chip.noise=1:2:inf", "range"},  {"chip.noise=0:1:0", "no values"},
-    {"chip.noise=1:0:1", "no values"}, {"chip.noise=0:9:1e-6", "no values or more"},                   {"chip.noise=0:11:1", "10"},
-    {"repeat=1:2:0.5", "repeat"},      {"chip.adc.range=[unit, unt]", "unit"},                         {"chip.adc.uniform.bit=3", "bits"},
+    {"chip.noise", "key=value"},
+    {"=1", "key=value"},
+    {"chip.noise=nan", "chip.noise"},
+    {"chip.noise=0,nan", "chip.noise"},
+    {"chip.noise=0,0.0", "twice"},
+    {"chip.noise=1:2", "range"},
+    {"chip.noise=1:2:inf", "range"},
+    {"chip.noise=0:1:0", "no values"},
+    {"chip.noise=1:0:1", "no values"},
+    {"chip.noise=0:9:1e-6", "no values or more"},
+    {"chip.noise=0:11:1", "10"},
+    {"repeat=1:2:0.5", "repeat"},
+    {"chip.adc.range=[unit, unt]", "unit"},
+    {"chip.adc.uniform.bit=3", "bits"},
 };
 
 START_TEST(refused_assignments)
@@ -211,8 +225,9 @@ END_TEST
 
 START_TEST(too_many_axes)
 {
-    static const char *const keys[] = {"chip.noise", "chip.time", "chip.temperature", "seed", "data.limit", "data.measured", "chip.array.rows",
-                                       "chip.array.cols", "data.calibration"};
+    static const char *const keys[] = {"chip.noise",      "chip.time",     "chip.temperature", "seed",
+                                       "data.limit",      "data.measured", "chip.array.rows",  "chip.array.cols",
+                                       "data.calibration"};
     MhoStudy study;
     MhoError error = {0};
     must(mho_study_read(NULL, &study, &error), &error);
@@ -251,12 +266,14 @@ START_TEST(recipe_keys_need_training)
 }
 END_TEST
 
-/* Text and back gives the same study: same text again, same axes, same settings. Values hold commas, line ends and backslashes. */
+/* Text and back gives the same study: same text again, same axes, same settings. Values hold commas, line ends and
+ * backslashes. */
 START_TEST(text_round_trip)
 {
-    MhoStudy study = read_text("title: \"two\\nlines, a \\\\ and an = sign\"\nrepeat: 3\nchip: {noise: 0.1, time: 86400}\n"
-                               "train: {width: 0.3333333333333333}\n"
-                               "sweep:\n  data.name: [\"idx:a,b\", \"idx:c\\\\d,e\"]\n  chip.temperature: [300, 310.5]\n"),
+    MhoStudy study =
+                 read_text("title: \"two\\nlines, a \\\\ and an = sign\"\nrepeat: 3\nchip: {noise: 0.1, time: 86400}\n"
+                           "train: {width: 0.3333333333333333}\n"
+                           "sweep:\n  data.name: [\"idx:a,b\", \"idx:c\\\\d,e\"]\n  chip.temperature: [300, 310.5]\n"),
              again;
     MhoError error = {0};
     char *text = mho_study_text(&study);
@@ -286,9 +303,16 @@ START_TEST(recipes)
     static const struct {
         const char *assignment;
         bool changes;
-    } cases[] = {{"train.width=0.5", true},    {"seed=9", true},        {"data.train=idx:x,y", true},      {"quant.shift=none", true},
-                 {"quant.weight.bits=4", false}, {"chip.noise=2", false}, {"repeat=9", false},               {"title=x", false},
-                 {"model=other.h5", false},      {"data.limit=3", false}};
+    } cases[] = {{"train.width=0.5", true},
+                 {"seed=9", true},
+                 {"data.train=idx:x,y", true},
+                 {"quant.shift=none", true},
+                 {"quant.weight.bits=4", false},
+                 {"chip.noise=2", false},
+                 {"repeat=9", false},
+                 {"title=x", false},
+                 {"model=other.h5", false},
+                 {"data.limit=3", false}};
     char before[65], after[80];
     MhoError error = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

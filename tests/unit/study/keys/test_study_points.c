@@ -47,17 +47,20 @@ END_TEST
 /* ideal: neither noise nor pcm's parameter; nor_flash: noise only. */
 START_TEST(merged_points)
 {
-    MhoStudy study = STUDY("chip.cell.name=[ideal, pcm, nor_flash]", "chip.noise=0,1", "chip.cell.pcm.prog_scale=0.5,1");
+    MhoStudy study =
+        STUDY("chip.cell.name=[ideal, pcm, nor_flash]", "chip.noise=0,1", "chip.cell.pcm.prog_scale=0.5,1");
     MhoPointList grid;
     MhoError error = {0};
-    static const char *const expected[][3] = {{"ideal", "-", "-"},     {"pcm", "0", "0.5"},     {"pcm", "0", "1"},      {"pcm", "1", "0.5"},
-                                              {"pcm", "1", "1"},       {"nor_flash", "0", "-"}, {"nor_flash", "1", "-"}};
+    static const char *const expected[][3] = {{"ideal", "-", "-"},    {"pcm", "0", "0.5"}, {"pcm", "0", "1"},
+                                              {"pcm", "1", "0.5"},    {"pcm", "1", "1"},   {"nor_flash", "0", "-"},
+                                              {"nor_flash", "1", "-"}};
     static const size_t point_of[] = {0, 0, 0, 0, 1, 2, 3, 4, 5, 5, 6, 6};
     must(mho_points_create(&study, &grid, &error), &error);
     ck_assert_uint_eq(grid.n_points, sizeof expected / sizeof *expected);
     for (size_t p = 0; p < grid.n_points; p++)
         for (size_t i = 0; i < 3; i++)
-            ck_assert_msg(strcmp(value_of(&grid, p, i), expected[p][i]) == 0, "point %zu axis %zu: %s", p, i, value_of(&grid, p, i));
+            ck_assert_msg(strcmp(value_of(&grid, p, i), expected[p][i]) == 0, "point %zu axis %zu: %s", p, i,
+                          value_of(&grid, p, i));
     ck_assert_uint_eq(grid.n_combinations, 12);
     for (size_t c = 0; c < 12; c++)
         ck_assert_uint_eq(grid.point_of[c], point_of[c]);
@@ -113,13 +116,14 @@ END_TEST
 /* Keys that move together are one axis of the product; what does not apply is merged key by key. */
 START_TEST(zipped_points)
 {
-    static const char *const expected[][4] = {{"0", "1", "-", "300"}, {"0", "1", "-", "310"}, {"0.5", "0", "image", "300"},
-                                              {"0.5", "0", "image", "310"}, {"0.5", "0", "chip", "300"},
-                                              {"0.5", "0", "chip", "310"}};
+    static const char *const expected[][4] = {{"0", "1", "-", "300"},       {"0", "1", "-", "310"},
+                                              {"0.5", "0", "image", "300"}, {"0.5", "0", "image", "310"},
+                                              {"0.5", "0", "chip", "300"},  {"0.5", "0", "chip", "310"}};
     static const size_t point_of[] = {0, 1, 0, 1, 2, 3, 4, 5};
-    MhoStudy study = STUDY("chip.adc.name=ideal",
-                           "noise.weight,noise.sum,noise.draw=[[0, 1, chip], [0, 1, image], [0.5, 0, image], [0.5, 0, chip]]",
-                           "seed=[300, 310]");
+    MhoStudy study =
+        STUDY("chip.adc.name=ideal",
+              "noise.weight,noise.sum,noise.draw=[[0, 1, chip], [0, 1, image], [0.5, 0, image], [0.5, 0, chip]]",
+              "seed=[300, 310]");
     MhoPointList grid;
     MhoError error = {0};
     must(mho_points_create(&study, &grid, &error), &error);

@@ -1,4 +1,5 @@
-/* test_study_train.c - recipes: the chip of train.chip, keys that a stages does not use, what float nets share, names. */
+/* test_study_train.c - recipes: the chip of train.chip, keys that a stages does not use, what float nets share, names.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,12 +184,16 @@ static const char *const idle[][3] = {
     {"train.stages=float:1 4/4:1", "train.chip.cell.name=pcm", "train.chip"},
     {"train.stages=float:1 4/4:1", "train.validation_chips=4", "train.validation_chips"},
     {"train.stages=float:1 4/4:1", "train.validation_chips=2,4", "train.validation_chips"},
-    {"train.stages=float:1 4/4:1", "train.gradual.layers=2", "train.gradual.layers: only a quantized stage with injected noise"},
-    {"train.stages=float:1 4/4:1 chip:1", "train.chip=cell.name=pcn", "train.chip: chip.cell.name: unknown cell 'pcn'; did you mean 'pcm'"},
+    {"train.stages=float:1 4/4:1", "train.gradual.layers=2",
+     "train.gradual.layers: only a quantized stage with injected noise"},
+    {"train.stages=float:1 4/4:1 chip:1", "train.chip=cell.name=pcn",
+     "train.chip: chip.cell.name: unknown cell 'pcn'; did you mean 'pcm'"},
     {"train.stages=float:1 4/4:1 chip:1", "train.chip=temperature=300", "does nothing"},
     {"train.stages=float:1 4/4:1", "allocate.size=4", "allocate.size"},
-    {"train.stages=float:1 8/8:1 allocate", "allocate.name=cq", "allocate.name: unknown allocator 'cq'; did you mean 'ccq'"},
-    {"train.stages=float:1 8/8:1 allocate", "allocate.recovery=codes", "only a stage allocate with allocate.feedback=chip uses"},
+    {"train.stages=float:1 8/8:1 allocate", "allocate.name=cq",
+     "allocate.name: unknown allocator 'cq'; did you mean 'ccq'"},
+    {"train.stages=float:1 8/8:1 allocate", "allocate.recovery=codes",
+     "only a stage allocate with allocate.feedback=chip uses"},
     {"train.stages=float:1 8/8:1 allocate", "allocate.bit_widths=4 6", "allocate.bit_widths"},
 };
 
@@ -201,11 +206,12 @@ START_TEST(idle_keys)
     mho_study_destroy(&study);
     /* another allocator's keys */
     study = STUDY("train.stages=float:1 8/8:1 allocate", "allocate.name=uniform", "allocate.ccq.temperature=2");
-    must_refuse(mho_points_create(&study, &grid, &error), &error, MHO_USAGE, "by this allocator (allocate.name) uses it");
+    must_refuse(mho_points_create(&study, &grid, &error), &error, MHO_USAGE,
+                "by this allocator (allocate.name) uses it");
     mho_study_destroy(&study);
     /* a stage of any point is enough */
-    study = STUDY("model=m_{recipe}.h5", "train.chip=cell.name=pcm",
-                  "train.stages=[float:1 4/4:1, float:1 4/4:1 chip:1]");
+    study =
+        STUDY("model=m_{recipe}.h5", "train.chip=cell.name=pcm", "train.stages=[float:1 4/4:1, float:1 4/4:1 chip:1]");
     must(mho_points_create(&study, &grid, &error), &error);
     ck_assert_uint_eq(grid.n_points, 2);
     mho_points_destroy(&grid);
@@ -220,15 +226,24 @@ START_TEST(float_recipes)
         const char *assignment;
         bool changes;
     } cases[] = {
-        {"quant.weight.name=uniq", false}, {"quant.weight.scale=per_tensor", false},
-        {"quant.shift=none", false},       {"quant.weight.fqconv.gradient=straight", false},
-        {"train.quant_learning_rate=0.5", false},   {"train.distill=0.1", false},
-        {"train.noise.sum=0.5", false},    {"train.chip=cell.name=pcm", false},
-        {"train.gradual.layers=3", false},  {"train.validation_chips=4", false},
-        {"allocate.size=3", false},        {"data.calibration=9", false},
-        {"seed=2", true},                  {"train.learning_rate=0.05", true},
-        {"train.width=0.5", true},         {"train.limit=9", true},
-        {"train.schedule=step", true},     {"train.label_smoothing=0.1", true},
+        {"quant.weight.name=uniq", false},
+        {"quant.weight.scale=per_tensor", false},
+        {"quant.shift=none", false},
+        {"quant.weight.fqconv.gradient=straight", false},
+        {"train.quant_learning_rate=0.5", false},
+        {"train.distill=0.1", false},
+        {"train.noise.sum=0.5", false},
+        {"train.chip=cell.name=pcm", false},
+        {"train.gradual.layers=3", false},
+        {"train.validation_chips=4", false},
+        {"allocate.size=3", false},
+        {"data.calibration=9", false},
+        {"seed=2", true},
+        {"train.learning_rate=0.05", true},
+        {"train.width=0.5", true},
+        {"train.limit=9", true},
+        {"train.schedule=step", true},
+        {"train.label_smoothing=0.1", true},
     };
     char before[65], after[65];
     MhoError error = {0};

@@ -141,7 +141,7 @@ END_TEST
 START_TEST(test_what_is_no_table)
 {
     static const char *const names[] = {"samples", "accuracy_low", "difference_mean", "difference_mean", "chip.time",
-                                        "variant", "versus", "samples", "accuracy_mean"};
+                                        "variant", "versus",       "samples",         "accuracy_mean"};
     static const double accuracy[] = {0.5, 0.6, 0.7, 0.8}, times[] = {25.0, 25.0};
     static const char *const ladders[] = {"a", "b"};
     const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = stages, .versus = versus, .n_versus = 1};
@@ -185,7 +185,8 @@ START_TEST(test_not_applicable)
     ck_assert(mho_result_points_same(&points, 0, 1, NULL, 0));
     sample_key(result, "chip.time", MHO_F64, 2, other);
     ck_assert(!mho_result_points_same(&points, 0, 1, NULL, 0));
-    ck_assert(isnan(mho_result_points_number(&points, "chip.noise", 0)) && isnan(mho_result_points_number(&points, "x", 0)));
+    ck_assert(isnan(mho_result_points_number(&points, "chip.noise", 0)) &&
+              isnan(mho_result_points_number(&points, "x", 0)));
     ck_assert_str_eq(mho_result_points_word(&points, "chip.noise", 0), "");
     mho_record_destroy(result);
 }

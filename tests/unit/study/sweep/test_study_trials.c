@@ -1,4 +1,5 @@
-/* test_study_trials.c - trials by key, journals cut and damaged at every byte, results as records and back, intervals. */
+/* test_study_trials.c - trials by key, journals cut and damaged at every byte, results as records and back, intervals.
+ */
 #include <dirent.h>
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_statistics_double.h>
@@ -17,10 +18,15 @@ enum { LAYERS = 3, RECORD = 48 + 32 * LAYERS + 8 };
 
 static MhoTrial sample_trial(uint64_t point, uint32_t chip)
 {
-    MhoTrial trial = {.point = point, .chip = chip, .n_layers = LAYERS, .accuracy = 0.5 + 0.001 * chip, .loss = 1.0 / (1.0 + chip),
+    MhoTrial trial = {.point = point,
+                      .chip = chip,
+                      .n_layers = LAYERS,
+                      .accuracy = 0.5 + 0.001 * chip,
+                      .loss = 1.0 / (1.0 + chip),
                       .logits = point * 31 + chip};
     for (size_t l = 0; l < LAYERS; l++)
-        trial.layers[l] = (MhoLayerMeter){.conversions = 100 + l, .clipped = l, .signal = 1e6 + (double)l, .noise = 3.5 * (double)chip};
+        trial.layers[l] = (MhoLayerMeter){
+            .conversions = 100 + l, .clipped = l, .signal = 1e6 + (double)l, .noise = 3.5 * (double)chip};
     return trial;
 }
 
@@ -268,8 +274,14 @@ static void sample_make(Sample *sample)
 static MhoRecord *sample_record(const Sample *sample)
 {
     static const char *const layers[LAYERS] = {"conv1", "conv2", "dense"};
-    MhoResultInput input = {.study = &sample->study, .grid = &sample->grid, .points = sample->points, .trials = &sample->trials,
-                            .layers = layers, .digest = "d", .models = "m.h5 0\n", .seconds = 1.5};
+    MhoResultInput input = {.study = &sample->study,
+                            .grid = &sample->grid,
+                            .points = sample->points,
+                            .trials = &sample->trials,
+                            .layers = layers,
+                            .digest = "d",
+                            .models = "m.h5 0\n",
+                            .seconds = 1.5};
     MhoRecord *record;
     MhoError error = {0};
     must(mho_result_create(&input, &record, &error), &error);
@@ -295,7 +307,8 @@ START_TEST(result_and_back)
     must(mho_result_trials(record, "r.h5", &back, &error), &error);
     ck_assert_uint_eq(back.n, sample.trials.n);
     for (size_t i = 0; i < back.n; i++)
-        check_equal(mho_trials_find(&back, sample.trials.list[i]->point, sample.trials.list[i]->chip), sample.trials.list[i]);
+        check_equal(mho_trials_find(&back, sample.trials.list[i]->point, sample.trials.list[i]->chip),
+                    sample.trials.list[i]);
     must(mho_result_points(record, "r.h5", &points, &n, &error), &error);
     ck_assert_uint_eq(n, 3);
     for (size_t p = 0; p < n; p++) {
@@ -314,8 +327,10 @@ START_TEST(result_content)
     Sample sample;
     sample_make(&sample);
     MhoRecord *record = sample_record(&sample);
-    const double *noise = mho_record_array(record, "chip.noise")->data, *accuracy = mho_record_array(record, "accuracy")->data;
-    const double *view = mho_record_array(record, "grid/accuracy")->data, *mean = mho_record_array(record, "summary/accuracy_mean")->data;
+    const double *noise = mho_record_array(record, "chip.noise")->data,
+                 *accuracy = mho_record_array(record, "accuracy")->data;
+    const double *view = mho_record_array(record, "grid/accuracy")->data,
+                 *mean = mho_record_array(record, "summary/accuracy_mean")->data;
     ck_assert(isnan(noise[0]) && noise[1] == 0.5 && noise[2] == 1.0);
     ck_assert(accuracy[0] == 0.5 && isnan(accuracy[1]) && accuracy[3] == 0.501);
     /* (cell, noise, chip): the ideal point stands at both values of noise */
@@ -350,7 +365,8 @@ START_TEST(result_of_keys_together)
         const MhoArray *key = mho_record_array(record, k ? "grid/chip.time" : "grid/chip.noise");
         ck_assert_uint_eq(key->shape[0], 3);
         ck_assert_str_eq(key->axis[0], together);
-        ck_assert(((const double *)key->data)[0] == (k ? 1.0 : 0.5) && ((const double *)key->data)[2] == (k ? 60.0 : 1.0));
+        ck_assert(((const double *)key->data)[0] == (k ? 1.0 : 0.5) &&
+                  ((const double *)key->data)[2] == (k ? 60.0 : 1.0));
     }
     ck_assert_int_eq(((const int32_t *)mho_record_array(record, "grid/chip.noise+chip.time")->data)[2], 2);
     mho_record_destroy(record);
@@ -389,7 +405,8 @@ END_TEST
 
 /* ---- intervals ---- */
 
-/* Student 1908, table of additional hours of sleep: mean difference 1.58, sd 1.23, n = 10; t(0.975, 9) = 2.262 from printed tables. */
+/* Student 1908, table of additional hours of sleep: mean difference 1.58, sd 1.23, n = 10; t(0.975, 9) = 2.262 from
+ * printed tables. */
 START_TEST(student_sleep)
 {
     static const double dextro[] = {0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0};
@@ -411,7 +428,8 @@ END_TEST
 
 START_TEST(intervals_without_enough)
 {
-    static const double with_gap[] = {1.0, NAN, 3.0}, none[] = {NAN, NAN}, one[] = {NAN, 4.0}, same[] = {0.25, 0.25, 0.25};
+    static const double with_gap[] = {1.0, NAN, 3.0}, none[] = {NAN, NAN}, one[] = {NAN, 4.0},
+                        same[] = {0.25, 0.25, 0.25};
     MhoInterval gap = mho_student_interval(with_gap, 3, 0.95), empty = mho_student_interval(none, 2, 0.95),
                 single = mho_student_interval(one, 2, 0.95), flat = mho_student_interval(same, 3, 0.95);
     ck_assert_uint_eq(gap.n, 2);
