@@ -1,8 +1,9 @@
-/* harness.c - Check knows no skipped test, so a skip is noted in memory shared with the forked tests and added to
- * Check's own TAP lines afterwards.
+/* harness.c - see harness.h. Check knows no skipped test, so a skip is noted in memory shared with the forked tests and
+ * added to Check's own TAP lines afterwards.
  */
 #include "harness.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,17 +23,48 @@ typedef struct Skips {
 } Skips;
 
 static Skips *skips; /* shared with the tests' processes */
+static TestEntry *entries;
 
-void test_skip(const char *function, const char *reason)
+/* What a test file may define itself. Not const: a compiler may take a weak constant for its default. */
+__attribute__((weak)) TestFixture test_fixture = {NULL, NULL};
+__attribute__((weak)) double test_timeout = 0.0;
+
+__attribute__((weak)) int test_main(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return test_run();
+}
+
+int main(int argc, char **argv)
+{
+    return test_main(argc, argv);
+}
+
+/* Constructors of one file run in any order. */
+static bool stands_before(const TestEntry *one, const TestEntry *other)
+{
+    return strcmp(one->test.file, other->test.file) == 0 && one->test.line < other->test.line;
+}
+
+void test_register(TestEntry *entry, int first, int end)
+{
+    TestEntry **at = &entries;
+
+    while (*at && !stands_before(entry, *at))
+        at = &(*at)->next;
+    entry->first = first;
+    entry->end = end;
+    entry->next = *at;
+    *at = entry;
+}
+
+void test_skip(const char *test, const char *reason)
 {
     if (!skips || skips->n == SKIPS_MAX)
         abort();
     Skip *skip = &skips->list[skips->n++];
-    /* START_TEST(name) makes a function name_fn. */
-    size_t length = strlen(function);
-    if (length > 3 && strcmp(function + length - 3, "_fn") == 0)
-        length -= 3;
-    snprintf(skip->test, sizeof skip->test, ":%.*s:", (int)length, function);
+    snprintf(skip->test, sizeof skip->test, ":%s:", test);
     snprintf(skip->reason, sizeof skip->reason, "%s", reason);
 }
 
@@ -71,10 +103,44 @@ static int print_tap(const char *path)
     return EXIT_SUCCESS;
 }
 
-int test_main(Suite *suite)
+/* Nothing may be left out silently. */
+static bool all_have_cases(void)
+{
+    bool all = entries != NULL;
+
+    if (!entries)
+        printf("Bail out! %s has no tests\n", program_invocation_short_name);
+    for (const TestEntry *entry = entries; entry; entry = entry->next) {
+        if (entry->first >= entry->end) {
+            printf("Bail out! %s has no rows\n", entry->test.name);
+            all = false;
+        }
+    }
+    return all;
+}
+
+static Suite *registered_suite(void)
+{
+    Suite *suite = suite_create(program_invocation_short_name);
+    TCase *tcase = tcase_create(program_invocation_short_name);
+
+    if (test_timeout > 0.0)
+        tcase_set_timeout(tcase, test_timeout);
+    if (test_fixture.set_up || test_fixture.tear_down)
+        tcase_add_checked_fixture(tcase, test_fixture.set_up, test_fixture.tear_down);
+    for (const TestEntry *entry = entries; entry; entry = entry->next)
+        tcase_add_loop_test(tcase, &entry->test, entry->first, entry->end);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int test_run(void)
 {
     const char *tap = getenv("CK_TAP_LOG_FILE_NAME");
     bool to_stdout = tap && strcmp(tap, "-") == 0;
+
+    if (!all_have_cases())
+        return EXIT_FAILURE;
     unsetenv("CK_TAP_LOG_FILE_NAME");
     setenv("CK_DEFAULT_TIMEOUT", "0", 0);
     skips = mmap(NULL, sizeof *skips, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -83,7 +149,7 @@ int test_main(Suite *suite)
     if (skips == MAP_FAILED || descriptor < 0)
         return EXIT_FAILURE;
     close(descriptor);
-    SRunner *runner = srunner_create(suite);
+    SRunner *runner = srunner_create(registered_suite());
     if (to_stdout)
         srunner_set_tap(runner, path);
     srunner_run_all(runner, to_stdout ? CK_SILENT : CK_NORMAL);

@@ -11,7 +11,7 @@ static const double day = 86400.0;
 enum { STEP = 3 };
 
 /* Ideal cells and converters that hold every sum: the clean step, bit for bit. */
-START_TEST(an_ideal_chip_is_the_clean_step)
+TEST_LOOP(an_ideal_chip_is_the_clean_step, 0, 2 * CHIP_NETS)
 {
     const int which = _i / 2;
     const bool learned = _i % 2 == 1;
@@ -36,7 +36,6 @@ START_TEST(an_ideal_chip_is_the_clean_step)
     free(again);
     chip_close(&bench);
 }
-END_TEST
 
 /* One state of the analog executor and the sums that it makes of the pass's own codes. */
 typedef struct Executor {
@@ -102,7 +101,7 @@ static bool sums_equal(const ChipBench *bench, const Executor *e, const MhoStep 
     return equal;
 }
 
-START_TEST(a_step_reads_the_chip_of_its_number)
+TEST_LOOP(a_step_reads_the_chip_of_its_number, 0, CHIP_NETS)
 {
     int n_layers = 0, n_others = 0;
     ChipBench bench;
@@ -129,9 +128,8 @@ START_TEST(a_step_reads_the_chip_of_its_number)
     executor_close(&other);
     chip_close(&bench);
 }
-END_TEST
 
-START_TEST(a_step_is_one_chip_for_any_threads)
+TEST(a_step_is_one_chip_for_any_threads)
 {
     float first[CHIP_BATCH * CHIP_CLASSES];
     size_t n, n_again;
@@ -155,10 +153,9 @@ START_TEST(a_step_is_one_chip_for_any_threads)
     free(again);
     chip_close(&bench);
 }
-END_TEST
 
 /* Nodes whose weights or inputs are no codes are not on the chip; evaluation never is. */
-START_TEST(only_codes_go_to_the_chip)
+TEST(only_codes_go_to_the_chip)
 {
     float clean[CHIP_BATCH * CHIP_CLASSES];
     MhoError error = {0};
@@ -190,9 +187,8 @@ START_TEST(only_codes_go_to_the_chip)
     free(modes);
     chip_close(&bench);
 }
-END_TEST
 
-START_TEST(what_a_chip_cannot_do_is_refused)
+TEST(what_a_chip_cannot_do_is_refused)
 {
     const MhoFakeQuantNoise weight = {.weight = 0.1}, activation = {.activation = 0.1}, sum = {.sum = 0.1};
     MhoError error = {0};
@@ -216,7 +212,6 @@ START_TEST(what_a_chip_cannot_do_is_refused)
     must(mho_fakequant_forward(bench.pass, bench.images, true, bench.logits, &error), &error);
     chip_close(&bench);
 }
-END_TEST
 
 /* ---- switches: what each does to the first layer's sums, and that it is gone when the switch is off ---- */
 
@@ -320,7 +315,7 @@ static bool takes_a_held_range(ChipBench *bench, bool on)
 static bool (*const switches[])(ChipBench *bench, bool on) = {
     is_noisy, drifts, compensates, has_bits, has_bits_of_its_own, has_a_range_of_its_own, takes_a_held_range};
 
-START_TEST(every_switch_is_alive)
+TEST_LOOP(every_switch_is_alive, 0, (int)(sizeof switches / sizeof *switches))
 {
     for (int on = 0; on < 2; on++) {
         ChipBench bench;
@@ -329,20 +324,4 @@ START_TEST(every_switch_is_alive)
         ck_assert_int_eq(switches[_i](&bench, on), on);
         chip_close(&bench);
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("chip");
-    TCase *tests = tcase_create("training");
-
-    tcase_add_loop_test(tests, an_ideal_chip_is_the_clean_step, 0, 2 * CHIP_NETS);
-    tcase_add_loop_test(tests, a_step_reads_the_chip_of_its_number, 0, CHIP_NETS);
-    tcase_add_test(tests, a_step_is_one_chip_for_any_threads);
-    tcase_add_test(tests, only_codes_go_to_the_chip);
-    tcase_add_test(tests, what_a_chip_cannot_do_is_refused);
-    tcase_add_loop_test(tests, every_switch_is_alive, 0, (int)(sizeof switches / sizeof *switches));
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -40,7 +40,7 @@ static MhoStatus evaluate(ChipBench *bench, MhoError *error)
     return mho_train_evaluate_chip(bench->net, &set, &set, &bench->arrays.config, 0, 2, 1, &accuracy, &loss, error);
 }
 
-START_TEST(every_failed_allocation_is_reported)
+TEST_LOOP(every_failed_allocation_is_reported, 0, 3)
 {
     MhoStatus (*const calls[])(ChipBench * bench, MhoError * error) = {train_step, make_ranges, evaluate};
     MhoError error = {0};
@@ -63,15 +63,4 @@ START_TEST(every_failed_allocation_is_reported)
     }
     ck_assert_int_ge(failures, 10);
     chip_close(&bench);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("chip memory");
-    TCase *tests = tcase_create("memory");
-
-    tcase_add_loop_test(tests, every_failed_allocation_is_reported, 0, 3);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

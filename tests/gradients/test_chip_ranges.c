@@ -79,7 +79,7 @@ static double unit_of(const ChipBench *bench)
     return (double)a[0];
 }
 
-START_TEST(clipping_masks_gradients)
+TEST(clipping_masks_gradients)
 {
     const double shares[] = {0.0, 0.5, 1.0};
     int met[3] = {0};
@@ -109,10 +109,9 @@ START_TEST(clipping_masks_gradients)
     free(masked);
     chip_close(&bench);
 }
-END_TEST
 
 /* A loss that wants a sum that clips above larger (d < 0) asks for a larger range, and the other way round. */
-START_TEST(ranges_move_to_lower_the_loss)
+TEST(ranges_move_to_lower_the_loss)
 {
     ChipBench bench;
     int above = -1;
@@ -144,10 +143,9 @@ START_TEST(ranges_move_to_lower_the_loss)
     ck_assert(range_gradient(&bench) < 0.0F);
     chip_close(&bench);
 }
-END_TEST
 
 /* Ranges of the calibrated plan, by each layer's own bits; all else as it was, batch norm too. */
-START_TEST(ranges_start_where_calibration_puts_them)
+TEST_LOOP(ranges_start_where_calibration_puts_them, 0, CHIP_NETS)
 {
     uint8_t *images;
     MhoNet *net = chip_net(_i, &images), *made, *kept;
@@ -192,10 +190,9 @@ START_TEST(ranges_start_where_calibration_puts_them)
     free(images);
     array_close(&arrays);
 }
-END_TEST
 
 /* Model files keep bits and ranges; matrices have them. */
-START_TEST(files_and_matrices_have_ranges)
+TEST(files_and_matrices_have_ranges)
 {
     MhoError error = {0};
     MhoRecord *record;
@@ -222,10 +219,9 @@ START_TEST(files_and_matrices_have_ranges)
     mho_record_destroy(record);
     chip_close(&bench);
 }
-END_TEST
 
 /* The mean over chips, each by the executor's own calls. */
-START_TEST(accuracy_is_the_mean_over_chips)
+TEST_LOOP(accuracy_is_the_mean_over_chips, 0, 2)
 {
     enum { FIRST = 2, CHIPS = 3 };
     uint8_t labels[CHIP_CALIBRATION];
@@ -276,9 +272,8 @@ START_TEST(accuracy_is_the_mean_over_chips)
     mho_lowered_net_destroy(program);
     chip_close(&bench);
 }
-END_TEST
 
-START_TEST(accuracy_on_chips_refuses)
+TEST(accuracy_on_chips_refuses)
 {
     uint8_t labels[CHIP_CALIBRATION] = {0};
     MhoError error = {0};
@@ -306,20 +301,4 @@ START_TEST(accuracy_on_chips_refuses)
     must_refuse(mho_train_evaluate_chip(bench.net, &set, NULL, &bench.arrays.config, 0, 1, 1, &accuracy, &loss, &error),
                 &error, MHO_USAGE, "needs training images");
     chip_close(&bench);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("chip ranges");
-    TCase *tests = tcase_create("ranges");
-
-    tcase_add_test(tests, clipping_masks_gradients);
-    tcase_add_test(tests, ranges_move_to_lower_the_loss);
-    tcase_add_loop_test(tests, ranges_start_where_calibration_puts_them, 0, CHIP_NETS);
-    tcase_add_test(tests, files_and_matrices_have_ranges);
-    tcase_add_loop_test(tests, accuracy_is_the_mean_over_chips, 0, 2);
-    tcase_add_test(tests, accuracy_on_chips_refuses);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

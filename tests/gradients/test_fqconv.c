@@ -31,7 +31,7 @@ static float ramp(size_t i)
     return ((float)i - (N - 1) / 2) * (4.0F / (N - 1));
 }
 
-START_TEST(test_levels)
+TEST(test_levels)
 {
     static float x[N], codes[N], values[N], again[N];
     const float log_scale = 0.25F;
@@ -64,9 +64,8 @@ START_TEST(test_levels)
             ck_assert_mem_eq(codes, again, sizeof codes);
         }
 }
-END_TEST
 
-START_TEST(test_noise_is_in_steps_before_rounding)
+TEST(test_noise_is_in_steps_before_rounding)
 {
     const float x[4] = {0.0F, 0.0F, 0.0F, 0.0F}, noise[4] = {0.4F, 0.6F, -1.6F, 9.0F}, log_scale = 1.0F;
     float codes[4];
@@ -78,7 +77,6 @@ START_TEST(test_noise_is_in_steps_before_rounding)
     ck_assert_float_eq(codes[2], -2.0F);
     ck_assert_float_eq(codes[3], 7.0F);
 }
-END_TEST
 
 /* The declared surrogate, written out once more in double. */
 static double surrogate(double x, double s, int n, int lower, bool straight, double *d_s)
@@ -114,7 +112,7 @@ static void check_gradient(int bits, int lower, bool straight)
     ck_assert_double_eq_tol((double)d_log_scale - 0.5, expected, 1e-4 * fabs(expected) + 1e-6);
 }
 
-START_TEST(test_gradients)
+TEST(test_gradients)
 {
     for (int straight = 0; straight < 2; straight++) {
         open_policy(straight ? "fqconv gradient=straight" : "fqconv");
@@ -123,10 +121,9 @@ START_TEST(test_gradients)
                 check_gradient(bits, lower, straight);
     }
 }
-END_TEST
 
 /* Per channel: each channel has its own scale and its own sum. */
-START_TEST(test_channels)
+TEST(test_channels)
 {
     const float x[6] = {0.5F, -0.5F, 3.0F, 0.5F, -0.5F, 3.0F}, log_scale[2] = {0.0F, 1.0986123F};
     const MhoQuantShape shape = {.bits = 2, .lower = -1, .channels = 2, .per_channel = 3};
@@ -143,7 +140,6 @@ START_TEST(test_channels)
     ck_assert_double_eq_tol((double)d_log_scale[0], 1.0 / sqrt(3.0), 1e-6);
     ck_assert_float_eq(d_x[2], 0.0F);
 }
-END_TEST
 
 static double squared_error(const float *x, size_t n, int bits, int lower, float log_scale)
 {
@@ -159,7 +155,7 @@ static double squared_error(const float *x, size_t n, int bits, int lower, float
 
 /* Uniform quantizers of a unit normal: steps of least squared error from Max, IRE Trans. IT 6 (1960) 7, table II (3, 7
  * and 15 levels). */
-START_TEST(test_fit)
+TEST(test_fit)
 {
     static float x[20000];
     const double steps[5] = {0.0, 0.0, 1.2240, 0.6508, 0.3534};
@@ -186,9 +182,8 @@ START_TEST(test_fit)
     q->fit(params, shape_of(3, -1, 20000), x, &log_scale);
     ck_assert_float_eq(log_scale, 0.0F);
 }
-END_TEST
 
-START_TEST(test_text)
+TEST(test_text)
 {
     const char *wrong[] = {"fqcon", "fqconv gradient", "fqconv slope=1", "fqconv gradient=sideways", ""};
     const MhoQuantizer *unused;
@@ -199,25 +194,4 @@ START_TEST(test_text)
         ck_assert_int_eq(mho_quantizer_open(wrong[i], &unused, params, sizeof params, &error), MHO_USAGE);
         ck_assert(error.text[0] != '\0');
     }
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *s = suite_create("fqconv");
-    TCase *t = tcase_create("quantizer");
-
-    tcase_add_test(t, test_levels);
-    tcase_add_test(t, test_noise_is_in_steps_before_rounding);
-    tcase_add_test(t, test_gradients);
-    tcase_add_test(t, test_channels);
-    tcase_add_test(t, test_fit);
-    tcase_add_test(t, test_text);
-    suite_add_tcase(s, t);
-    return s;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

@@ -277,53 +277,45 @@ static MhoNet *mixed(void)
     return net;
 }
 
-START_TEST(test_float_without_norm)
+TEST(test_float_without_norm)
 {
     check_net(float_without_norm(), true, false);
 }
-END_TEST
 
-START_TEST(test_float_residual)
+TEST(test_float_residual)
 {
     check_net(float_residual(), true, false);
 }
-END_TEST
 
-START_TEST(test_running_statistics)
+TEST(test_running_statistics)
 {
     check_net(float_residual(), false, false);
 }
-END_TEST
 
-START_TEST(test_quantized_residual)
+TEST(test_quantized_residual)
 {
     check_net(quantized_residual(), true, false);
 }
-END_TEST
 
-START_TEST(test_quantized_running_statistics)
+TEST(test_quantized_running_statistics)
 {
     check_net(quantized_residual(), false, false);
 }
-END_TEST
 
-START_TEST(test_fully_quantized)
+TEST(test_fully_quantized)
 {
     check_net(fully_quantized(false), true, false);
 }
-END_TEST
 
-START_TEST(test_straight_weights)
+TEST(test_straight_weights)
 {
     check_net(fully_quantized(true), true, true);
 }
-END_TEST
 
-START_TEST(test_mixed)
+TEST(test_mixed)
 {
     check_net(mixed(), true, false);
 }
-END_TEST
 
 static double pass_loss(Case *c)
 {
@@ -373,7 +365,7 @@ static double loss_at(Case *c, const MhoNet *before, size_t i, const float *dire
 }
 
 /* The product's own forward pass differenced along random directions, steps swept from too long to too short. */
-START_TEST(test_directions_of_the_pass)
+TEST(test_directions_of_the_pass)
 {
     static float direction[10000];
     Case c = case_create(float_residual(), true, false);
@@ -401,28 +393,4 @@ START_TEST(test_directions_of_the_pass)
     }
     mho_net_destroy(before);
     case_destroy(&c);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *s = suite_create("gradients");
-    TCase *t = tcase_create("nets");
-
-    tcase_add_test(t, test_float_without_norm);
-    tcase_add_test(t, test_float_residual);
-    tcase_add_test(t, test_running_statistics);
-    tcase_add_test(t, test_quantized_residual);
-    tcase_add_test(t, test_quantized_running_statistics);
-    tcase_add_test(t, test_fully_quantized);
-    tcase_add_test(t, test_straight_weights);
-    tcase_add_test(t, test_mixed);
-    tcase_add_test(t, test_directions_of_the_pass);
-    suite_add_tcase(s, t);
-    return s;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

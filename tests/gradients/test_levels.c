@@ -57,7 +57,7 @@ static double F(double x, double mean, double sd)
 }
 
 /* The quantizer of the paper's code: u = F(w), u_q = (round(2^b u - 1/2) + 1/2) / 2^b, w_q = F^-1(u_q). */
-START_TEST(test_uniq_levels)
+TEST_LOOP(test_uniq_levels, 2, 9)
 {
     static float x[N], codes[N];
     float log_scale;
@@ -84,7 +84,6 @@ START_TEST(test_uniq_levels)
             ck_abort_msg("%d bits: %g becomes %g", bits, (double)x[i], (double)codes[i]);
     }
 }
-END_TEST
 
 static int by_value(const void *a, const void *b)
 {
@@ -108,7 +107,7 @@ static size_t distinct(size_t n, const float *codes, float *sorted)
 
 /* Whole codes on 2^bits levels, largest code 32639, order kept, opposite tensors give opposite codes, any scale the
  * same codes; a second channel does not matter. */
-START_TEST(test_codes)
+TEST_LOOP(test_codes, 2, 9)
 {
     static float x[2 * N], y[N], codes[2 * N], mirror[N], sorted[N];
     const int bits = _i;
@@ -139,10 +138,9 @@ START_TEST(test_codes)
         ck_assert_mem_eq(mirror, codes + N, sizeof mirror);
     }
 }
-END_TEST
 
 /* UNIQ takes mean and sd anew from quantized values; their bins stay, up to 5 bits. */
-START_TEST(test_bins_stay)
+TEST_LOOP(test_bins_stay, 2, 6)
 {
     static float x[N], codes[N], values[N], again[N], sorted[N], sorted_again[N];
     const int bits = _i;
@@ -165,7 +163,6 @@ START_TEST(test_bins_stay)
         ck_assert_int_eq(before - sorted, after - sorted_again);
     }
 }
-END_TEST
 
 static int nearest_level(const double *level, int k, double x)
 {
@@ -177,7 +174,7 @@ static int nearest_level(const double *level, int k, double x)
 }
 
 /* Lloyd's iteration as written down: ten rounds over the weights one by one. */
-START_TEST(test_kmeans_is_lloyd)
+TEST_LOOP(test_kmeans_is_lloyd, 2, 9)
 {
     static float x[N], codes[N];
     const int bits = _i, k = 1 << bits;
@@ -212,10 +209,9 @@ START_TEST(test_kmeans_is_lloyd)
         if (fabs((double)codes[i] - level[nearest_level(level, k, (double)x[i])] / largest * GRID) > 0.52)
             ck_abort_msg("%d bits: %g becomes %g", bits, (double)x[i], (double)codes[i]);
 }
-END_TEST
 
 /* k-means gives every weight its nearest level, so that a level is its own. */
-START_TEST(test_kmeans_is_nearest)
+TEST_LOOP(test_kmeans_is_nearest, 2, 9)
 {
     static float x[N], codes[N], sorted[N];
     float log_scale;
@@ -235,10 +231,9 @@ START_TEST(test_kmeans_is_nearest)
         ck_assert_double_le(fabs(steps - (double)codes[i]), nearest + 1.0); /* levels are rounded */
     }
 }
-END_TEST
 
 /* Equal values are a level of their own: zeros stay codes 0. A stale range clips. Noise is in steps of the grid. */
-START_TEST(test_edges)
+TEST(test_edges)
 {
     const float equal[5] = {-0.3F, -0.3F, -0.3F, -0.3F, -0.3F}, zero[5] = {0}, four[4] = {-3.0F, -1.0F, 1.0F, 3.0F};
     const float noise[4] = {0.0F, 0.0F, -40000.0F, 0.0F}, small = -2.0F;
@@ -263,9 +258,8 @@ START_TEST(test_edges)
         ck_assert_float_eq(codes[2], (float)GRID);
     }
 }
-END_TEST
 
-START_TEST(test_gradients)
+TEST_LOOP(test_gradients, 2, 9)
 {
     static float x[N], d_value[N], d_x[N];
     const float log_scale = 0.0F;
@@ -293,7 +287,6 @@ START_TEST(test_gradients)
         }
     }
 }
-END_TEST
 
 static double mean_squared_error(const float *x, int bits)
 {
@@ -313,7 +306,7 @@ static double mean_squared_error(const float *x, int bits)
 
 /* Errors of the best levels of a unit normal: Max, IRE Trans. IT 6 (1960) 7, table I, 4 and 8 levels. Iterations lower
  * the error; the start is above it. */
-START_TEST(test_kmeans_is_best)
+TEST(test_kmeans_is_best)
 {
     static float x[N];
     const double best[4] = {0.0, 0.0, 0.1175, 0.03454};
@@ -334,7 +327,6 @@ START_TEST(test_kmeans_is_best)
             ck_assert_double_eq_tol(error[2], best[bits], 0.01 * best[bits]);
     }
 }
-END_TEST
 
 static double chi_square(size_t n, const size_t *count)
 {
@@ -356,7 +348,7 @@ static void plausible(double statistic, double freedom, const char *what)
 }
 
 /* Every level is used equally often by normal weights (the fit takes two degrees of freedom). */
-START_TEST(test_uniq_is_equiprobable)
+TEST_LOOP(test_uniq_is_equiprobable, 2, 9)
 {
     static float x[MANY], codes[MANY], sorted[MANY];
     size_t count[256] = {0};
@@ -374,10 +366,9 @@ START_TEST(test_uniq_is_equiprobable)
     ck_assert_msg(gsl_cdf_chisq_Q(statistic, (double)n - 1.0) > 1e-3, "%d bits: chi-square %g", _i, statistic);
     ck_assert_double_gt(statistic, 0.0);
 }
-END_TEST
 
 /* F(noisy) - F(x) is uniform within half a bin and knows nothing of x, where no tail is near. */
-START_TEST(test_noise_is_uniform)
+TEST_LOOP(test_noise_is_uniform, 2, 9)
 {
     static float x[MANY], noisy[MANY], slope[MANY];
     enum { CELLS = 20, HALVES = 2 };
@@ -409,10 +400,9 @@ START_TEST(test_noise_is_uniform)
     plausible(chi_square(CELLS, joint) + chi_square(CELLS, joint + CELLS), 2.0 * (CELLS - 1.0), "noise and weight");
     ck_assert_uint_gt(clipped, 0);
 }
-END_TEST
 
 /* The same stream gives the same noise, another stream or channel another; twice the width twice the noise. */
-START_TEST(test_noise_of_streams)
+TEST(test_noise_of_streams)
 {
     static float x[2 * N], noisy[2 * N], again[2 * N], wide[2 * N];
     const MhoQuantShape two = {.bits = 4, .lower = -1, .channels = 2, .per_channel = N, .scratch = scratch};
@@ -446,30 +436,4 @@ START_TEST(test_noise_of_streams)
     q->inject(params, shape_of(4, N), x, NULL, (MhoStream){.seed = 3}, x, again);
     ck_assert_double_eq_tol((double)x[17], 0.7, 1e-6);
     ck_assert_float_eq(again[17], 1.0F);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *s = suite_create("levels");
-    TCase *t = tcase_create("levels");
-
-    tcase_add_loop_test(t, test_uniq_levels, 2, 9);
-    tcase_add_loop_test(t, test_codes, 2, 9);
-    tcase_add_loop_test(t, test_bins_stay, 2, 6);
-    tcase_add_loop_test(t, test_kmeans_is_lloyd, 2, 9);
-    tcase_add_loop_test(t, test_kmeans_is_nearest, 2, 9);
-    tcase_add_test(t, test_edges);
-    tcase_add_loop_test(t, test_gradients, 2, 9);
-    tcase_add_test(t, test_kmeans_is_best);
-    tcase_add_loop_test(t, test_uniq_is_equiprobable, 2, 9);
-    tcase_add_loop_test(t, test_noise_is_uniform, 2, 9);
-    tcase_add_test(t, test_noise_of_streams);
-    suite_add_tcase(s, t);
-    return s;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

@@ -147,7 +147,7 @@ static const uint8_t *all(MhoNodeMode mode)
     return modes[mode];
 }
 
-START_TEST(test_clean_is_float)
+TEST(test_clean_is_float)
 {
     MhoNet *net = net_of(3, "uniq", "uniq"), *twin = net_of(0, "fqconv", "fqconv");
     uint8_t *images = draw_images(net, BATCH);
@@ -178,7 +178,6 @@ START_TEST(test_clean_is_float)
     mho_net_destroy(twin);
     free(images);
 }
-END_TEST
 
 static double loss_of(MhoNet *net, const uint8_t *images, const uint8_t *modes)
 {
@@ -233,7 +232,7 @@ static void check_direction(MhoNet *net, const uint8_t *images, const uint8_t *m
     mho_net_destroy(before);
 }
 
-START_TEST(test_clean_by_differences)
+TEST(test_clean_by_differences)
 {
     MhoNet *net = net_of(3, "uniq", "uniq");
     uint8_t *images = draw_images(net, BATCH);
@@ -245,10 +244,9 @@ START_TEST(test_clean_by_differences)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* Activations with noise, draws held: weights clean, so that the loss is smooth in what stands before the noise. */
-START_TEST(test_noisy_activations_by_differences)
+TEST(test_noisy_activations_by_differences)
 {
     MhoNet *net = net_of(3, "uniq", "uniq gradient=exact");
     uint8_t *images = draw_images(net, BATCH), modes[32];
@@ -262,7 +260,6 @@ START_TEST(test_noisy_activations_by_differences)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* Noisy weights of a layer from the policy itself, with the stream that the pass promises; slope (n). */
 static void inject(MhoNet *net, const char *name, uint32_t step, float *noisy, float *slope)
@@ -320,16 +317,15 @@ static void check_noisy_weights(const char *policy)
     free(images);
 }
 
-START_TEST(test_noisy_weights)
+TEST_LOOP(test_noisy_weights, 0, 3)
 {
     const char *const policies[] = {"uniq", "uniq gradient=exact", "uniq cdf=empirical gradient=exact noise=full"};
 
     check_noisy_weights(policies[_i]);
 }
-END_TEST
 
 /* Evaluation knows no modes; a policy without noise of its own has codes instead. */
-START_TEST(test_where_modes_do_nothing)
+TEST(test_where_modes_do_nothing)
 {
     MhoNet *net = net_of(3, "uniq", "uniq"), *plain = net_of(3, "fqconv", "fqconv");
     uint8_t *images = draw_images(net, BATCH);
@@ -355,11 +351,10 @@ START_TEST(test_where_modes_do_nothing)
     mho_net_destroy(plain);
     free(images);
 }
-END_TEST
 
 /* The same step gives the same bytes, and the same noisy values for any number of threads; another step is another
  * draw. */
-START_TEST(test_draws)
+TEST(test_draws)
 {
     MhoNet *net = net_of(4, "uniq", "uniq");
     uint8_t *images = draw_images(net, BATCH);
@@ -390,20 +385,4 @@ START_TEST(test_draws)
     }
     mho_net_destroy(net);
     free(images);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *s = suite_create("modes");
-    TCase *t = tcase_create("modes");
-
-    tcase_add_test(t, test_clean_is_float);
-    tcase_add_test(t, test_clean_by_differences);
-    tcase_add_test(t, test_noisy_activations_by_differences);
-    tcase_add_loop_test(t, test_noisy_weights, 0, 3);
-    tcase_add_test(t, test_where_modes_do_nothing);
-    tcase_add_test(t, test_draws);
-    suite_add_tcase(s, t);
-    return test_main(s);
 }

@@ -94,7 +94,7 @@ static MhoNet *quantized_net(void)
     return net;
 }
 
-START_TEST(test_evaluation_is_whole_number_arithmetic)
+TEST(test_evaluation_is_whole_number_arithmetic)
 {
     enum { BATCH = 5 };
     MhoError error = {0};
@@ -126,10 +126,9 @@ START_TEST(test_evaluation_is_whole_number_arithmetic)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* Sums up to 800 * 255 * 127 > 2^24 are still those of whole numbers, rounded once. */
-START_TEST(test_sums_beyond_float)
+TEST(test_sums_beyond_float)
 {
     MhoError error = {0};
     MhoNet *net = net_start(20, 20, 2);
@@ -154,10 +153,9 @@ START_TEST(test_sums_beyond_float)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* Batch norm folded by hand into float weights gives what running statistics give. */
-START_TEST(test_float_evaluation_is_folded)
+TEST(test_float_evaluation_is_folded)
 {
     enum { BATCH = 2 };
     MhoError error = {0};
@@ -194,11 +192,10 @@ START_TEST(test_float_evaluation_is_folded)
     mho_net_destroy(folded);
     free(images);
 }
-END_TEST
 
 /* Running statistics: biased batch variance enters unbiased, momentum 0.1; a mean far above the deviation loses
  * nothing. */
-START_TEST(test_running_statistics)
+TEST(test_running_statistics)
 {
     enum { BATCH = 4, POSITIONS = 36 * BATCH };
     MhoError error = {0};
@@ -230,7 +227,6 @@ START_TEST(test_running_statistics)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 static double deviation(size_t n, const float *noisy, const float *clean)
 {
@@ -244,7 +240,7 @@ static double deviation(size_t n, const float *noisy, const float *clean)
 }
 
 /* Pixel 1 times weight codes: the sums are the noisy codes themselves. */
-START_TEST(test_weight_noise)
+TEST(test_weight_noise)
 {
     enum { K = 60000 };
     static float clean[2 * K], noisy[2 * K];
@@ -271,7 +267,6 @@ START_TEST(test_weight_noise)
             mho_net_destroy(net);
         }
 }
-END_TEST
 
 enum { SIDE = 200, NOISE_BATCH = 3, NOISE_N = SIDE * SIDE * NOISE_BATCH };
 
@@ -301,7 +296,7 @@ static void run_noise(int bits, uint8_t pixel, bool training, const MhoFakeQuant
     free(images);
 }
 
-START_TEST(test_activation_noise)
+TEST(test_activation_noise)
 {
     static float clean[NOISE_N], noisy[NOISE_N];
 
@@ -315,10 +310,9 @@ START_TEST(test_activation_noise)
             ck_assert_double_eq_tol(deviation(NOISE_N, noisy, clean), 0.2, 0.002);
         }
 }
-END_TEST
 
 /* Before rounding: the share of codes that stay is erf(1 / (2 sigma sqrt(2))). */
-START_TEST(test_sum_noise)
+TEST(test_sum_noise)
 {
     static float clean[NOISE_N], noisy[NOISE_N];
 
@@ -342,7 +336,6 @@ START_TEST(test_sum_noise)
             ck_assert_double_eq_tol(low, 0.4, 0.004);
         }
 }
-END_TEST
 
 /* All bytes of a noisy step. */
 static void noisy_step(MhoNet *net, const uint8_t *images, int threads, uint32_t step, float *logits, float *gradient)
@@ -367,7 +360,7 @@ static void noisy_step(MhoNet *net, const uint8_t *images, int threads, uint32_t
     mho_fakequant_destroy(pass);
 }
 
-START_TEST(test_same_bytes)
+TEST(test_same_bytes)
 {
     static float gradient[4][20000];
     float logits[4][28];
@@ -384,7 +377,6 @@ START_TEST(test_same_bytes)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 static void refuses(MhoNet *net, bool training, const MhoFakeQuantNoise *noise, const char *words)
 {
@@ -406,7 +398,7 @@ static void refuses(MhoNet *net, bool training, const MhoFakeQuantNoise *noise, 
     free(images);
 }
 
-START_TEST(test_refusals)
+TEST(test_refusals)
 {
     MhoError error = {0};
     MhoFakeQuant *pass;
@@ -437,28 +429,4 @@ START_TEST(test_refusals)
     mho_net_destroy(net);
     mho_net_destroy(wide);
     mho_net_destroy(chained);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *s = suite_create("pass");
-    TCase *t = tcase_create("pass");
-
-    tcase_add_test(t, test_evaluation_is_whole_number_arithmetic);
-    tcase_add_test(t, test_sums_beyond_float);
-    tcase_add_test(t, test_float_evaluation_is_folded);
-    tcase_add_test(t, test_running_statistics);
-    tcase_add_test(t, test_weight_noise);
-    tcase_add_test(t, test_activation_noise);
-    tcase_add_test(t, test_sum_noise);
-    tcase_add_test(t, test_same_bytes);
-    tcase_add_test(t, test_refusals);
-    suite_add_tcase(s, t);
-    return s;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

@@ -74,7 +74,7 @@ static MhoQuantShape shape_of(int bits, int lower, size_t n)
     return (MhoQuantShape){.bits = bits, .lower = lower, .channels = 1, .per_channel = n, .scratch = scratch};
 }
 
-START_TEST(test_every_policy_has_a_row)
+TEST(test_every_policy_has_a_row)
 {
     for (size_t m = 0; m < mho_quantizer_registry.n; m++) {
         const char *name = mho_quantizer_registry.descriptors[m]->name;
@@ -87,7 +87,6 @@ START_TEST(test_every_policy_has_a_row)
         ck_assert_msg(found, "%s declares no surrogate", name);
     }
 }
-END_TEST
 
 /* A value that a code stands for: its own, or what tanh brings there. */
 static float value_of(float code, int n, bool by_tanh, double s, double most)
@@ -131,7 +130,7 @@ static void check_levels(int bits, int lower)
 }
 
 /* A weight that training lost is not hidden in a code. */
-START_TEST(test_nan_has_no_code)
+TEST_LOOP(test_nan_has_no_code, 0, N_ROWS)
 {
     const float x[3] = {0.5F, NAN, -1.0F}, log_scale = 0.0F;
     float codes[3];
@@ -140,19 +139,17 @@ START_TEST(test_nan_has_no_code)
     q->encode(params, shape_of(4, -1, 3), x, &log_scale, NULL, codes);
     ck_assert(isnan(codes[1]) && isfinite(codes[0]) && isfinite(codes[2]));
 }
-END_TEST
 
-START_TEST(test_levels)
+TEST_LOOP(test_levels, 0, N_ROWS)
 {
     open_policy(rows[_i].policy);
     for (int bits = q->min_bits; bits <= q->max_bits; bits++)
         for (int lower = -1; lower <= 0; lower++)
             check_levels(bits, lower);
 }
-END_TEST
 
 /* One step of noise moves a value by one level. */
-START_TEST(test_noise_is_in_steps)
+TEST_LOOP(test_noise_is_in_steps, 0, N_ROWS)
 {
     open_policy(rows[_i].policy);
     for (int bits = q->min_bits + 1; bits <= q->max_bits; bits++)
@@ -168,7 +165,6 @@ START_TEST(test_noise_is_in_steps)
             ck_assert_float_eq(noisy[2], clean[2]);
         }
 }
-END_TEST
 
 static double slope_over_x(const Row *row, double x, const Point *p)
 {
@@ -224,17 +220,16 @@ static void check_gradient(const Row *row, int bits, int lower)
     ck_assert_double_eq_tol((double)d_log_scale - 0.5, sum, 1e-4 * fabs(sum) + 1e-6); /* added to what was there */
 }
 
-START_TEST(test_gradients)
+TEST_LOOP(test_gradients, 0, N_ROWS)
 {
     open_policy(rows[_i].policy);
     for (int bits = q->min_bits; bits <= q->max_bits; bits++)
         for (int lower = -1; lower <= 0; lower++)
             check_gradient(&rows[_i], bits, lower);
 }
-END_TEST
 
 /* The same bytes again, and of each channel what it has alone. */
-START_TEST(test_fit_is_deterministic)
+TEST_LOOP(test_fit_is_deterministic, 0, N_ROWS)
 {
     float x[3 * SAMPLES];
     const MhoStream stream = {.seed = 2, .noise = 1.0F};
@@ -259,11 +254,10 @@ START_TEST(test_fit_is_deterministic)
             }
         }
 }
-END_TEST
 
 /* Starting scales: 2 E|x| / sqrt(n) per step, the largest value, a percentile of the sizes, 1, and no smaller error on
  * either side. */
-START_TEST(test_fit_of_each)
+TEST(test_fit_of_each)
 {
     float x[SAMPLES], sizes[SAMPLES], log_scale, largest = 0.0F, best;
     const MhoStream stream = {.seed = 4, .noise = 1.0F};
@@ -301,26 +295,4 @@ START_TEST(test_fit_of_each)
     open_policy("fqconv");
     q->fit(params, shape_of(4, -1, SAMPLES), x, &log_scale);
     ck_assert_float_eq(best, log_scale); /* tested against Max, 1960, in test_fqconv.c */
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *s = suite_create("policies");
-    TCase *t = tcase_create("policies");
-
-    tcase_add_test(t, test_every_policy_has_a_row);
-    tcase_add_loop_test(t, test_levels, 0, N_ROWS);
-    tcase_add_loop_test(t, test_nan_has_no_code, 0, N_ROWS);
-    tcase_add_loop_test(t, test_noise_is_in_steps, 0, N_ROWS);
-    tcase_add_loop_test(t, test_gradients, 0, N_ROWS);
-    tcase_add_loop_test(t, test_fit_is_deterministic, 0, N_ROWS);
-    tcase_add_test(t, test_fit_of_each);
-    suite_add_tcase(s, t);
-    return s;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

@@ -99,7 +99,7 @@ static double F(size_t n, double x)
 }
 
 /* Every level has N / k weights and is the median of its bin, whatever the law. */
-START_TEST(test_empirical_levels)
+TEST_LOOP(test_empirical_levels, 2, 9)
 {
     static float x[N], codes[N];
     const int bits = _i, k = 1 << bits;
@@ -122,10 +122,9 @@ START_TEST(test_empirical_levels)
     for (int i = 0; i < k; i++)
         ck_assert_uint_eq(count[i], N / (size_t)k);
 }
-END_TEST
 
 /* Equal weights stay together at the bin of their mean rank: half of them zero are the code 0 of every bit width. */
-START_TEST(test_equal_weights)
+TEST(test_equal_weights)
 {
     static float x[N], codes[N], noisy[N], slope[N];
     float log_scale;
@@ -151,7 +150,6 @@ START_TEST(test_equal_weights)
         holds(isfinite(slope[i]) && slope[i] > 0.0F, "slope", (double)slope[i]);
     }
 }
-END_TEST
 
 static void plausible(size_t n, const size_t *count, const char *what)
 {
@@ -167,7 +165,7 @@ static void plausible(size_t n, const size_t *count, const char *what)
 }
 
 /* F(noisy) - F(x) is uniform within half a bin, or a full one; where no tail is near. */
-START_TEST(test_empirical_noise)
+TEST_LOOP(test_empirical_noise, 2, 7)
 {
     static float x[MANY], noisy[MANY], slope[MANY];
     const char *const policies[3] = {"uniq cdf=empirical gradient=exact tails=free",
@@ -202,10 +200,9 @@ START_TEST(test_empirical_noise)
         plausible(CELLS, count, policies[form]);
     }
 }
-END_TEST
 
 /* The chain with the level in place of the noisy value. */
-START_TEST(test_empirical_gradient)
+TEST(test_empirical_gradient)
 {
     static float x[N], d_value[N], d_x[N];
     const int bits = 4, k = 16;
@@ -228,7 +225,6 @@ START_TEST(test_empirical_gradient)
         close_to((double)d_x[i], (double)d_value[i] * there / here, 1e-4 * fabs((double)d_x[i]) + 1e-9, "gradient");
     }
 }
-END_TEST
 
 /* z of t = 2 Phi(z) - 1. */
 static double half_normal(double t)
@@ -244,7 +240,7 @@ static double reach_of(int bits)
 }
 
 /* Zero and 2^bits - 1 levels; a step goes to its bin's level, rounded to a step of that bin; codes are their own. */
-START_TEST(test_table)
+TEST_LOOP(test_table, 2, 9)
 {
     const int bits = _i, n = (1 << bits) - 1;
     uint8_t table[MHO_TABLE_SIZE];
@@ -269,10 +265,9 @@ START_TEST(test_table)
     }
     ck_assert(bits > 6 ? levels > 100 : levels == n + 1);
 }
-END_TEST
 
 /* Half-normal values use all levels alike, but for the part of a grid step at each threshold. */
-START_TEST(test_activations_are_equiprobable)
+TEST_LOOP(test_activations_are_equiprobable, 2, 6)
 {
     static float x[MANY], codes[MANY];
     const int bits = _i, n = (1 << bits) - 1;
@@ -303,10 +298,9 @@ START_TEST(test_activations_are_equiprobable)
             ck_assert_double_eq_tol((double)count[s] / (double)positive, 1.0 / n,
                                     2.0 * gsl_ran_ugaussian_pdf(0.0) * step + 5.0 * sqrt(1.0 / n / MANY * 2.0));
 }
-END_TEST
 
 /* Uniform in t within half a bin, positive values only; slopes are those of noisy values with the draws held. */
-START_TEST(test_activation_noise)
+TEST_LOOP(test_activation_noise, 2, 9)
 {
     static float x[MANY], above[MANY], noisy[MANY], moved[MANY], slope[MANY];
     const int bits = _i, n = (1 << bits) - 1;
@@ -341,9 +335,8 @@ START_TEST(test_activation_noise)
     for (size_t i = 0; i < MANY; i++)
         close_to((double)slope[i], x[i] > 0.0F ? 1.0 : 0.0, 0.0, "straight slope");
 }
-END_TEST
 
-START_TEST(test_activation_gradient)
+TEST(test_activation_gradient)
 {
     static float x[N], codes[N], d_value[N], d_x[N];
     const float log_scale = 0.5F;
@@ -367,22 +360,4 @@ START_TEST(test_activation_gradient)
         close_to((double)d_x[i], chain * (double)d_value[i], 1e-5 * fabs((double)d_value[i]) * fmax(chain, 1.0),
                  "gradient");
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *s = suite_create("uniq");
-    TCase *t = tcase_create("uniq");
-
-    tcase_add_loop_test(t, test_empirical_levels, 2, 9);
-    tcase_add_test(t, test_equal_weights);
-    tcase_add_loop_test(t, test_empirical_noise, 2, 7);
-    tcase_add_test(t, test_empirical_gradient);
-    tcase_add_loop_test(t, test_table, 2, 9);
-    tcase_add_loop_test(t, test_activations_are_equiprobable, 2, 6);
-    tcase_add_loop_test(t, test_activation_noise, 2, 9);
-    tcase_add_test(t, test_activation_gradient);
-    suite_add_tcase(s, t);
-    return test_main(s);
 }

@@ -26,7 +26,7 @@ static int round_quarters(int quarters)
     return rest > 2 || (rest == 2 && low % 2 != 0) ? low + 1 : low;
 }
 
-START_TEST(test_round)
+TEST(test_round)
 {
     for (int i = 0; i < N; i++) {
         ck_assert(mho_round(ramp(i)) == (float)round_quarters(i - N / 2));
@@ -34,9 +34,8 @@ START_TEST(test_round)
     ck_assert(mho_clampf(3.0F, 0.0F, 2.0F) == 2.0F && mho_clampf(-1.0F, 0.0F, 2.0F) == 0.0F);
     ck_assert(mho_clampf(1.0F, 0.0F, 2.0F) == 1.0F);
 }
-END_TEST
 
-START_TEST(test_convert)
+TEST(test_convert)
 {
     float y[N];
     int32_t code[N];
@@ -66,10 +65,9 @@ START_TEST(test_convert)
     ck_assert_uint_eq(mho_kernels()->convert(3, wide, 1.0F, -2147483520.0F, 2147483520.0F, code), 2);
     ck_assert(code[0] == 2147483520 && code[1] == -2147483520 && code[2] == 2147483520);
 }
-END_TEST
 
 /* More elements than one piece of the 32-bit counter. */
-START_TEST(test_convert_counts)
+TEST(test_convert_counts)
 {
     enum { MANY = 200001 };
     static float y[MANY];
@@ -80,9 +78,8 @@ START_TEST(test_convert_counts)
     }
     ck_assert_uint_eq(mho_kernels()->convert(MANY, y, 1.0F, 0.0F, 7.0F, code), MANY / 3 * 2);
 }
-END_TEST
 
-START_TEST(test_planes_and_sums)
+TEST(test_planes_and_sums)
 {
     int32_t high[N], low[N];
     int64_t total[N];
@@ -112,9 +109,8 @@ START_TEST(test_planes_and_sums)
     mho_kernels()->accumulate(1, low, -1, total);
     ck_assert_int_eq(total[0], 2147483648LL);
 }
-END_TEST
 
-START_TEST(test_add_noise)
+TEST(test_add_noise)
 {
     float variance[N], normal[N], y[N];
 
@@ -132,9 +128,8 @@ START_TEST(test_add_noise)
         ck_assert(i > 100 || y[i] == ramp(i));
     }
 }
-END_TEST
 
-START_TEST(test_requantize)
+TEST(test_requantize)
 {
     enum { P = 5, C = 48 };
     int64_t total[P * C];
@@ -168,10 +163,9 @@ START_TEST(test_requantize)
     mho_kernels()->requantize(1, 1, total, a, b, -128, 127, out);
     ck_assert_uint_eq(out[0], 0);
 }
-END_TEST
 
 /* Device models pass one array as input and output; pieces and rests of every table. */
-START_TEST(test_laws_in_place)
+TEST(test_laws_in_place)
 {
     const MhoKernels *tables[8];
     const size_t n_tables = mho_kernels_available(tables, 8);
@@ -193,21 +187,4 @@ START_TEST(test_laws_in_place)
             ck_assert(fabs((double)(place[n - 1] / x[n - 1]) - 1.0) < 2e-6);
         }
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("definitions");
-    TCase *tests = tcase_create("definitions");
-
-    tcase_add_test(tests, test_round);
-    tcase_add_test(tests, test_convert);
-    tcase_add_test(tests, test_convert_counts);
-    tcase_add_test(tests, test_planes_and_sums);
-    tcase_add_test(tests, test_add_noise);
-    tcase_add_test(tests, test_requantize);
-    tcase_add_test(tests, test_laws_in_place);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -60,7 +60,7 @@ static int rows_of(const MhoGather *g)
     return g->kernel_h * g->kernel_w * g->c_count;
 }
 
-START_TEST(test_u8)
+TEST_LOOP(test_u8, 0, N_GEOMETRIES)
 {
     static uint8_t x[POSITIONS_MAX * STRIDE_MAX];
     const MhoGather g = geometry_of(_i);
@@ -82,9 +82,8 @@ START_TEST(test_u8)
         }
     }
 }
-END_TEST
 
-START_TEST(test_s8)
+TEST_LOOP(test_s8, 0, N_GEOMETRIES)
 {
     static uint8_t plus[POSITIONS_MAX * STRIDE_MAX], minus[POSITIONS_MAX * STRIDE_MAX];
     const MhoGather g = geometry_of(_i);
@@ -107,9 +106,8 @@ START_TEST(test_s8)
         ck_assert(plus[i] == 0 || minus[i] == 0);
     }
 }
-END_TEST
 
-START_TEST(test_f32)
+TEST_LOOP(test_f32, 0, N_GEOMETRIES)
 {
     static float x[POSITIONS_MAX * STRIDE_MAX];
     const MhoGather g = geometry_of(_i);
@@ -131,17 +129,4 @@ START_TEST(test_f32)
             ck_assert(x[i] == (tail ? -7.0F : from < 0 ? pad_value : image_f32[from]));
         }
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("gather");
-    TCase *tests = tcase_create("gather");
-
-    tcase_add_loop_test(tests, test_u8, 0, N_GEOMETRIES);
-    tcase_add_loop_test(tests, test_s8, 0, N_GEOMETRIES);
-    tcase_add_loop_test(tests, test_f32, 0, N_GEOMETRIES);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

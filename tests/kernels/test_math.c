@@ -16,7 +16,7 @@
 #define EXPECTED_BITS 0xceeb4dbc2239133dULL /* of test_bits */
 
 /* All binades, 4001 mantissas each, and the neighbourhood of 1 and of the splits. */
-START_TEST(test_logf)
+TEST(test_logf)
 {
     double worst = 0.0;
 
@@ -41,10 +41,9 @@ START_TEST(test_logf)
     ck_assert_msg(worst < 2e-7 && worst > 1e-8, "relative error %g", worst);
     ck_assert(mho_logf(1.0F) == 0.0F);
 }
-END_TEST
 
 /* Tails keep their relative error; the upper tail is that of 1. */
-START_TEST(test_normal_cdf)
+TEST(test_normal_cdf)
 {
     double worst = 0.0, absolute = 0.0;
 
@@ -60,9 +59,8 @@ START_TEST(test_normal_cdf)
     ck_assert_msg(worst < 1e-12 && worst > 0.0 && absolute < 1e-15, "errors %g relative, %g absolute", worst, absolute);
     ck_assert(mho_normal_cdf(0.0) == 0.5 && mho_normal_cdf(40.0) == 1.0 && mho_normal_cdf(-40.0) == 0.0);
 }
-END_TEST
 
-START_TEST(test_normal_quantile)
+TEST(test_normal_quantile)
 {
     double worst = 0.0;
 
@@ -80,9 +78,8 @@ START_TEST(test_normal_quantile)
     ck_assert(mho_normal_quantile(0.5) == 0.0);
     ck_assert_double_eq_tol(mho_normal_quantile(0.75), 0.67448975019608174, 1e-15);
 }
-END_TEST
 
-START_TEST(test_expf)
+TEST(test_expf)
 {
     double worst = 0.0;
 
@@ -98,10 +95,9 @@ START_TEST(test_expf)
     ck_assert(mho_expf(-87.1F) == 0.0F && mho_expf(-INFINITY) == 0.0F && mho_expf(NAN) == 0.0F);
     ck_assert(mho_expf(89.0F) == mho_expf(88.0F) && mho_expf(INFINITY) == mho_expf(88.0F) && mho_expf(88.0F) < FLT_MAX);
 }
-END_TEST
 
 /* The array forms are the scalar functions. */
-START_TEST(test_arrays)
+TEST(test_arrays)
 {
     enum { N = 1000 };
     float x[N], y[N];
@@ -118,9 +114,8 @@ START_TEST(test_arrays)
         ck_assert(y[i] == mho_expf(x[i]));
     }
 }
-END_TEST
 
-START_TEST(test_powf)
+TEST(test_powf)
 {
     double worst = 0.0;
     int tested = 0;
@@ -145,9 +140,8 @@ START_TEST(test_powf)
     ck_assert(mho_powf(2.0F, 10.0F) == 1024.0F && mho_powf(2.0F, -3.0F) == 0.125F);
     ck_assert(mho_powf(10.0F, -60.0F) == 0.0F && isfinite(mho_powf(10.0F, 60.0F)) && mho_powf(10.0F, 60.0F) > 1e38F);
 }
-END_TEST
 
-START_TEST(test_double)
+TEST(test_double)
 {
     double worst_log = 0.0, worst_exp = 0.0;
 
@@ -166,7 +160,6 @@ START_TEST(test_double)
     ck_assert_msg(worst_exp < 1e-14 && worst_exp > 1e-17, "exp: relative error %g", worst_exp);
     ck_assert(mho_ln(1.0) == 0.0 && mho_exp(0.0) == 1.0 && mho_exp(-1000.0) == 0.0 && isfinite(mho_exp(1000.0)));
 }
-END_TEST
 
 /* Quantile of the upper tail p <= 1/2 by Newton steps on erfc, from mho's own value. */
 static double quantile(double p, double start)
@@ -187,7 +180,7 @@ static double normal_error(uint32_t word)
     return fabs(z / quantile(p, z) - 1.0);
 }
 
-START_TEST(test_normal)
+TEST(test_normal)
 {
     double worst = 0.0;
     float last = -INFINITY;
@@ -219,7 +212,6 @@ START_TEST(test_normal)
     }
     ck_assert_int_eq(wrong, 0);
 }
-END_TEST
 
 static uint64_t add_bits(uint64_t hash, const void *value, size_t size)
 {
@@ -233,7 +225,7 @@ static uint64_t add_bits(uint64_t hash, const void *value, size_t size)
 
 /* The bits themselves, which no compiler, table or later change of a coefficient may alter: results are promised to the
  * byte. */
-START_TEST(test_bits)
+TEST(test_bits)
 {
     const MhoKernels *tables[8];
     const size_t n_tables = mho_kernels_available(tables, 8);
@@ -253,10 +245,9 @@ START_TEST(test_bits)
         ck_assert_msg(hash == EXPECTED_BITS, "%s: 0x%016llx", tables[t]->name, (unsigned long long)hash);
     }
 }
-END_TEST
 
 /* The array form gives the bits of the single one: zeros, ones, tiny and huge results, ragged lengths. */
-START_TEST(test_pow_fill)
+TEST(test_pow_fill)
 {
     enum { N = 501 };
     static const float exponents[] = {0.65F, 0.9F, 1.0F, 0.0F, -2.0F, 30.0F, -50.0F};
@@ -279,10 +270,9 @@ START_TEST(test_pow_fill)
         }
     }
 }
-END_TEST
 
 /* All sizes from the smallest normal number to saturation, both signs. */
-START_TEST(test_tanh)
+TEST(test_tanh)
 {
     double worst = 0.0;
 
@@ -299,25 +289,4 @@ START_TEST(test_tanh)
     float y[4];
     mho_tanh_fill(4, special, 1.0F, y);
     ck_assert(y[0] == 0.0F && y[1] == 1.0F && y[2] == -1.0F && isnan(y[3]));
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("math");
-    TCase *tests = tcase_create("math");
-
-    tcase_add_test(tests, test_logf);
-    tcase_add_test(tests, test_normal_cdf);
-    tcase_add_test(tests, test_normal_quantile);
-    tcase_add_test(tests, test_expf);
-    tcase_add_test(tests, test_arrays);
-    tcase_add_test(tests, test_powf);
-    tcase_add_test(tests, test_double);
-    tcase_add_test(tests, test_normal);
-    tcase_add_test(tests, test_bits);
-    tcase_add_test(tests, test_pow_fill);
-    tcase_add_test(tests, test_tanh);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

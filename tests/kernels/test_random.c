@@ -27,7 +27,7 @@ static const struct {
      {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
 };
 
-START_TEST(test_known_answers)
+TEST(test_known_answers)
 {
     const MhoKernels *tables[MAX_TABLES];
     const size_t n_tables = mho_kernels_available(tables, MAX_TABLES);
@@ -42,10 +42,9 @@ START_TEST(test_known_answers)
         }
     }
 }
-END_TEST
 
 /* Every field of a place, at its largest value, is found again and touches no other. */
-START_TEST(test_place_widths)
+TEST(test_place_widths)
 {
     ck_assert_int_eq(MHO_LAYER_BITS + MHO_TILE_BITS + MHO_SLICE_BITS, 32);
     ck_assert_uint_eq(mho_place(1023, 0, 0), 0xffc00000U);
@@ -53,10 +52,9 @@ START_TEST(test_place_widths)
     ck_assert_uint_eq(mho_place(0, 0, 63), 0x0000003fU);
     ck_assert_uint_eq(mho_place(1023, 65535, 63), 0xffffffffU);
 }
-END_TEST
 
 /* Whatever tells two draws apart gives other words; noise does not. */
-START_TEST(test_streams_differ)
+TEST(test_streams_differ)
 {
     const MhoStream base = {.seed = 5, .step = 1, .place = mho_place(1, 2, 3), .chip = 4, .image = 6, .noise = 1.0F};
     MhoStream streams[8];
@@ -83,10 +81,9 @@ START_TEST(test_streams_differ)
     ck_assert(mho_stream_key((MhoStream){.seed = 1, .step = 1}, MHO_DRAW_PROGRAM) !=
               mho_stream_key((MhoStream){.seed = 1, .step = 0}, MHO_DRAW_PROGRAM));
 }
-END_TEST
 
 /* The counter is { item / 4, place, chip, image }, as random.h says: results of years to come depend on it. */
-START_TEST(test_counter_layout)
+TEST(test_counter_layout)
 {
     const MhoStream stream = {.seed = 5, .step = 1, .place = 0x11111111, .chip = 0x22222222, .image = 0x33333333};
     const uint32_t counter[3] = {0x11111111, 0x22222222, 0x33333333};
@@ -96,10 +93,9 @@ START_TEST(test_counter_layout)
     mho_kernels()->words(mho_stream_key(stream, MHO_DRAW_TEST), counter, 7, 6, wanted);
     ck_assert_mem_eq(words, wanted, sizeof words);
 }
-END_TEST
 
 /* Draws of a stream are items of one sequence, wherever a fill starts. */
-START_TEST(test_items)
+TEST(test_items)
 {
     const MhoStream stream = {.seed = 9, .chip = 3, .noise = 0.5F};
     enum { N = 300 };
@@ -118,9 +114,8 @@ START_TEST(test_items)
         ck_assert(normals[i] == 0.5F * mho_normal_of_word(words[i]));
     }
 }
-END_TEST
 
-START_TEST(test_uniform)
+TEST(test_uniform)
 {
     const MhoStream stream = {.seed = 11, .noise = 0.0F};
     enum { N = 100000 };
@@ -141,10 +136,9 @@ START_TEST(test_uniform)
     ck_assert(fabs(mean - 0.5) < 5.0 * sqrt(1.0 / 12.0 / N));
     ck_assert(fabs(square - 1.0 / 3.0) < 5.0 * sqrt(4.0 / 45.0 / N));
 }
-END_TEST
 
 /* A word that rounds to 1.0F: item 3239261 of seed 1 is 0xffffff85. */
-START_TEST(test_uniform_stays_below_one)
+TEST(test_uniform_stays_below_one)
 {
     enum { N = 3239262 };
     float *u = malloc(N * sizeof *u);
@@ -157,10 +151,9 @@ START_TEST(test_uniform_stays_below_one)
     ck_assert(u[N - 1] == 1.0F - 0x1p-24F);
     free(u);
 }
-END_TEST
 
 /* The high part of a 64-bit fraction times n, in arithmetic that is wide enough. */
-START_TEST(test_below_is_exact)
+TEST(test_below_is_exact)
 {
     const MhoStream stream = {.seed = 13};
 
@@ -173,9 +166,8 @@ START_TEST(test_below_is_exact)
         ck_assert_uint_eq(mho_random_below(stream, MHO_DRAW_TEST, i, n), (uint64_t)((Wide)fraction * n >> 64));
     }
 }
-END_TEST
 
-START_TEST(test_below)
+TEST(test_below)
 {
     const MhoStream stream = {.seed = 12};
     enum { N = 70000, SIDES = 7 };
@@ -201,10 +193,9 @@ START_TEST(test_below)
     ck_assert_int_ge(upper, 500 - 80);
     ck_assert_int_le(upper, 500 + 80);
 }
-END_TEST
 
 /* A permutation, and each index lands in each place equally often. */
-START_TEST(test_shuffle)
+TEST(test_shuffle)
 {
     enum { N = 6, TRIALS = 6000 };
     int landed[N][N] = {{0}};
@@ -230,24 +221,4 @@ START_TEST(test_shuffle)
                       landed[i / N][i % N]);
     }
     mho_random_shuffle((MhoStream){.seed = 3}, MHO_DRAW_SHUFFLE, 0, NULL);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("random");
-    TCase *tests = tcase_create("random");
-
-    tcase_add_test(tests, test_known_answers);
-    tcase_add_test(tests, test_place_widths);
-    tcase_add_test(tests, test_streams_differ);
-    tcase_add_test(tests, test_counter_layout);
-    tcase_add_test(tests, test_items);
-    tcase_add_test(tests, test_uniform);
-    tcase_add_test(tests, test_uniform_stays_below_one);
-    tcase_add_test(tests, test_below_is_exact);
-    tcase_add_test(tests, test_below);
-    tcase_add_test(tests, test_shuffle);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

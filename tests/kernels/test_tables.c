@@ -221,7 +221,7 @@ static size_t ragged(size_t k)
     return k <= 33 ? k : k - 34 < sizeof large / sizeof *large ? large[k - 34] : 0;
 }
 
-START_TEST(test_elementwise)
+TEST_LOOP(test_elementwise, 0, N_KERNELS)
 {
     const MhoKernels *tables[MAX_TABLES];
     const size_t n_tables = mho_kernels_available(tables, MAX_TABLES);
@@ -239,7 +239,6 @@ START_TEST(test_elementwise)
         }
     }
 }
-END_TEST
 
 /* Inputs and outputs of the matrix products; x has garbage beyond R. */
 typedef struct Product {
@@ -306,7 +305,7 @@ static void check_u8s8(const MhoKernels *table, Product *m, size_t P, size_t R, 
                   table->name, P, R, C_true, shift);
 }
 
-START_TEST(test_mvm_u8s8)
+TEST(test_mvm_u8s8)
 {
     const MhoKernels *tables[MAX_TABLES];
     const size_t n_tables = mho_kernels_available(tables, MAX_TABLES);
@@ -331,7 +330,6 @@ START_TEST(test_mvm_u8s8)
         }
     }
 }
-END_TEST
 
 static void check_f32(const MhoKernels *table, Product *m, size_t P, size_t R, size_t C, size_t shift)
 {
@@ -352,7 +350,7 @@ static void check_f32(const MhoKernels *table, Product *m, size_t P, size_t R, s
                   "%s mvm_f32 P %zu R %zu C %zu shift %zu", table->name, P, R, C, shift);
 }
 
-START_TEST(test_mvm_f32)
+TEST(test_mvm_f32)
 {
     const MhoKernels *tables[MAX_TABLES];
     const size_t n_tables = mho_kernels_available(tables, MAX_TABLES);
@@ -370,9 +368,8 @@ START_TEST(test_mvm_f32)
         }
     }
 }
-END_TEST
 
-START_TEST(test_force)
+TEST(test_force)
 {
     const MhoKernels *tables[MAX_TABLES];
     const size_t n_tables = mho_kernels_available(tables, MAX_TABLES);
@@ -391,18 +388,4 @@ START_TEST(test_force)
     ck_assert_ptr_nonnull(strstr(error.text, "scalar"));
     ck_assert_ptr_nonnull(strstr(error.text, "sse9"));
     ck_assert_int_eq(mho_kernels_force(NULL, NULL), MHO_USAGE);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("tables");
-    TCase *tests = tcase_create("tables");
-
-    tcase_add_loop_test(tests, test_elementwise, 0, N_KERNELS);
-    tcase_add_test(tests, test_mvm_u8s8);
-    tcase_add_test(tests, test_mvm_f32);
-    tcase_add_test(tests, test_force);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

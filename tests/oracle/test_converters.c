@@ -17,7 +17,7 @@ static const MhoDescriptor *find(const MhoRegistry *registry, const char *name)
 }
 
 /* 2^b - 1 signed codes around an exact zero, 2^b unsigned ones; all limits below 2^31. */
-START_TEST(code_ranges)
+TEST(code_ranges)
 {
     const MhoAdcModel *adc = (const MhoAdcModel *)find(&mho_adc_registry, "uniform");
     void *params = params_new(&adc->descriptor);
@@ -39,9 +39,8 @@ START_TEST(code_ranges)
     }
     free(params);
 }
-END_TEST
 
-START_TEST(rounds_half_to_even_and_counts_clips)
+TEST(rounds_half_to_even_and_counts_clips)
 {
     static const float y[12] = {0.0F, 0.5F, 1.5F, 2.5F, -0.5F, -1.5F, 7.4F, 7.6F, -7.4F, -7.6F, 1e9F, -1e9F};
     static const int32_t expected_signed[12] = {0, 0, 2, 2, 0, -2, 7, 7, -7, -7, 7, -7};
@@ -61,9 +60,8 @@ START_TEST(rounds_half_to_even_and_counts_clips)
     ck_assert_mem_eq(code, expected_unsigned, sizeof code);
     free(params);
 }
-END_TEST
 
-START_TEST(ideal_only_rounds)
+TEST(ideal_only_rounds)
 {
     static const float y[6] = {0.5F, 1.5F, -2.5F, 8388607.0F, -16777216.0F, 2147483520.0F};
     static const int32_t expected[6] = {0, 2, -2, 8388607, -16777216, 2147483520};
@@ -76,9 +74,8 @@ START_TEST(ideal_only_rounds)
     }
     ck_assert_int_eq(adc->bits(NULL), 32);
 }
-END_TEST
 
-START_TEST(amplitude_has_one_slice)
+TEST(amplitude_has_one_slice)
 {
     static const uint8_t codes[4] = {0, 1, 14, 15};
     const MhoDacModel *dac = (const MhoDacModel *)find(&mho_dac_registry, "amplitude");
@@ -97,18 +94,4 @@ START_TEST(amplitude_has_one_slice)
     ck_assert(dac->plan(params, 0, &slices, &error) == MHO_USAGE);
     ck_assert(!dac->bipolar(params));
     free(params);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("oracle/converters");
-    TCase *codes = tcase_create("codes");
-
-    tcase_add_test(codes, code_ranges);
-    tcase_add_test(codes, rounds_half_to_even_and_counts_clips);
-    tcase_add_test(codes, ideal_only_rounds);
-    tcase_add_test(codes, amplitude_has_one_slice);
-    suite_add_tcase(suite, codes);
-    return test_main(suite);
 }

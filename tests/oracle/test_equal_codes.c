@@ -144,7 +144,7 @@ static void print_spread(const Bench *bench, int i)
     fflush(stdout);
 }
 
-START_TEST(test_integer_is_fake_quant)
+TEST_LOOP(test_integer_is_fake_quant, 0, N_NETS)
 {
     Bench bench;
 
@@ -158,7 +158,6 @@ START_TEST(test_integer_is_fake_quant)
     outputs_free(&fake);
     bench_close(&bench);
 }
-END_TEST
 
 /* One weight code of layer l changed by 1, in the middle of the array. */
 static void change_code(MhoLoweredNet *program, size_t l)
@@ -169,7 +168,7 @@ static void change_code(MhoLoweredNet *program, size_t l)
     *code = (int16_t)(*code > 0 ? *code - 1 : *code + 1);
 }
 
-START_TEST(test_a_changed_weight_is_seen)
+TEST_LOOP(test_a_changed_weight_is_seen, 0, N_NETS)
 {
     Bench bench;
 
@@ -193,7 +192,6 @@ START_TEST(test_a_changed_weight_is_seen)
     outputs_free(&intact);
     bench_close(&bench);
 }
-END_TEST
 
 /* ---- analog = integer
  * ------------------------------------------------------------------------------------------------ */
@@ -276,7 +274,7 @@ static int fewest_bits(Bench *bench, double sum)
     return 0;
 }
 
-START_TEST(test_analog_is_integer)
+TEST_LOOP(test_analog_is_integer, 0, N_NETS)
 {
     Bench bench;
 
@@ -305,24 +303,4 @@ START_TEST(test_analog_is_integer)
     outputs_free(&other.outputs);
     mho_lowered_net_destroy(changed);
     bench_close(&bench);
-}
-END_TEST
-
-static Suite *equal_codes_suite(void)
-{
-    Suite *suite = suite_create("equal_codes");
-    TCase *fake = tcase_create("fake_quant"), *analog = tcase_create("analog"), *changed = tcase_create("changed");
-
-    tcase_add_loop_test(fake, test_integer_is_fake_quant, 0, N_NETS);
-    tcase_add_loop_test(analog, test_analog_is_integer, 0, N_NETS);
-    tcase_add_loop_test(changed, test_a_changed_weight_is_seen, 0, N_NETS);
-    suite_add_tcase(suite, fake);
-    suite_add_tcase(suite, analog);
-    suite_add_tcase(suite, changed);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(equal_codes_suite());
 }

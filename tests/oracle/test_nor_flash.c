@@ -37,7 +37,7 @@ static double shown_swing(double n, double temperature)
 }
 
 /* Table of sensitivities at 300 K: U_T = 25.852 mV. (1 % at n = 2 is 0.51447 mV: 0.514, not 0.515.) */
-START_TEST(sensitivities)
+TEST(sensitivities)
 {
     static const struct {
         double n;
@@ -60,10 +60,9 @@ START_TEST(sensitivities)
         assert_printed(swing * log(1000.0), rows[k].three_decades, "three decades");
     }
 }
-END_TEST
 
 /* sqrt(2 q I B) / I in %, as the variance at full weight and full input. */
-START_TEST(relative_shot_noise)
+TEST(relative_shot_noise)
 {
     static const double bandwidths[4] = {1e5, 1e6, 1e7, 1e8};
     static const struct {
@@ -94,11 +93,10 @@ START_TEST(relative_shot_noise)
     }
     bench_close(&bench);
 }
-END_TEST
 
 /* Klachko et al. 2019 in units of w_max = x_max = 1, I_max in nA:
  * (a) 0.1 / I_max sum w x      (b) 0.1 / I_max sum x (w^2 + w)      0.1 nA = 2 q B: B = 312 MHz. */
-START_TEST(mixed_signal_noise_forms)
+TEST_LOOP(mixed_signal_noise_forms, 0, 2)
 {
     const double bandwidth = 0.1e-9 / (2.0 * LAW_Q), i_max = 10.0;
     double form_a = 0.0, form_b = 0.0, variance = 0.0;
@@ -130,7 +128,6 @@ START_TEST(mixed_signal_noise_forms)
     ck_assert(!is_close(variance, _i == 0 ? form_b : form_a, 0.1));
     bench_close(&bench);
 }
-END_TEST
 
 /* Weight of a cell with weight w at 25 C, read at another temperature; w may exceed the range of targets. */
 static double at_temperature(double w, double temperature)
@@ -146,7 +143,7 @@ static double at_temperature(double w, double temperature)
     return g;
 }
 
-START_TEST(weight_at_85_c)
+TEST(weight_at_85_c)
 {
     static const struct {
         double w;
@@ -169,10 +166,9 @@ START_TEST(weight_at_85_c)
     ck_assert(at_temperature(1.0, kelvin_85_c) == 1.0);
     ck_assert(at_temperature(0.3, kelvin_25_c) == (double)0.3F); /* where it was tuned, nothing moves */
 }
-END_TEST
 
 /* Differential weights d = w+ - w- with w+ ln w+ = w- ln w-: drift from 25 to 85 C in % of full scale. */
-START_TEST(temperature_null_encoding)
+TEST(temperature_null_encoding)
 {
     static const struct {
         double d, plus, minus;
@@ -194,10 +190,9 @@ START_TEST(temperature_null_encoding)
         }
     }
 }
-END_TEST
 
 /* White noise belongs to the band that reaches down to 0; flicker is split by the logarithm of the times. */
-START_TEST(bands_add_up)
+TEST(bands_add_up)
 {
     const double bandwidth = 1e6, t_flicker = 1.0, cut = 1e-3, k_flicker = 1e-5;
     Bench bench;
@@ -217,10 +212,9 @@ START_TEST(bands_add_up)
     ck_assert(bench.noise.linear[0] == 0.0F && bench.noise.row_linear == 0.0);
     bench_close(&bench);
 }
-END_TEST
 
 /* Targets below w_min become w_min, the median of the population is the target. */
-START_TEST(smallest_weight)
+TEST(smallest_weight)
 {
     Bench bench;
 
@@ -232,21 +226,4 @@ START_TEST(smallest_weight)
     ck_assert(bench.cells.g[0] == 0.02F && bench.cells.g[1] == 0.02F && bench.cells.g[2] == 0.03F);
     ck_assert(bench.model->g_min(bench.params) == 0.02);
     bench_close(&bench);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("oracle/nor_flash");
-    TCase *tables = tcase_create("tables");
-
-    tcase_add_test(tables, sensitivities);
-    tcase_add_test(tables, relative_shot_noise);
-    tcase_add_loop_test(tables, mixed_signal_noise_forms, 0, 2);
-    tcase_add_test(tables, weight_at_85_c);
-    tcase_add_test(tables, temperature_null_encoding);
-    tcase_add_test(tables, bands_add_up);
-    tcase_add_test(tables, smallest_weight);
-    suite_add_tcase(suite, tables);
-    return test_main(suite);
 }

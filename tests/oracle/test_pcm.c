@@ -85,7 +85,7 @@ static double first_shown(const double *value)
     return NAN;
 }
 
-START_TEST(table_of_programming_and_drift)
+TEST_LOOP(table_of_programming_and_drift, 0, N_ROWS)
 {
     static Shown shown;
     const struct PcmRow *row = &pcm_rows[_i];
@@ -99,9 +99,8 @@ START_TEST(table_of_programming_and_drift)
     assert_printed(first_shown(shown.spread), row->spread, "spread of the exponent");
     bench_close(&bench);
 }
-END_TEST
 
-START_TEST(table_over_time)
+TEST_LOOP(table_over_time, 0, N_ROWS)
 {
     const struct PcmRow *row = &pcm_rows[_i];
     const double x = (double)(float)row->x;
@@ -124,9 +123,8 @@ START_TEST(table_over_time)
     }
     bench_close(&bench);
 }
-END_TEST
 
-START_TEST(formula_over_the_range)
+TEST(formula_over_the_range)
 {
     static Shown shown;
     size_t n_shown = 0;
@@ -153,9 +151,8 @@ START_TEST(formula_over_the_range)
     ck_assert_uint_gt(n_shown, N_GRID / 5);
     bench_close(&bench);
 }
-END_TEST
 
-START_TEST(noise_at_zero_target)
+TEST(noise_at_zero_target)
 {
     static Shown shown;
     Bench bench;
@@ -170,10 +167,9 @@ START_TEST(noise_at_zero_target)
     ck_assert(bench.g[0] == 0.0F && bench.noise.square[0] == 0.0F);
     bench_close(&bench);
 }
-END_TEST
 
 /* sigma_prog is a parabola: its vertex from three points of the descriptor. */
-START_TEST(peak_of_the_programming_error)
+TEST(peak_of_the_programming_error)
 {
     static Shown shown;
     const double x[3] = {0.5, 0.75, 1.0};
@@ -193,7 +189,6 @@ START_TEST(peak_of_the_programming_error)
     assert_printed(s[1] - c1 * c1 / (4.0 * c2), "1.08635", "height of the peak");
     bench_close(&bench);
 }
-END_TEST
 
 /* Where a law leaves its clamp: the first target on a fine grid whose value is on the other side of `level`. */
 static double corner(const float *x, const double *value, double level)
@@ -213,7 +208,7 @@ static double corner(const float *x, const double *value, double level)
     return NAN;
 }
 
-START_TEST(corners_of_the_clamps)
+TEST_LOOP(corners_of_the_clamps, 0, 5)
 {
     static const struct {
         const char *x;
@@ -248,9 +243,8 @@ START_TEST(corners_of_the_clamps)
                    corners[_i].x, "corner");
     bench_close(&bench);
 }
-END_TEST
 
-START_TEST(log_factors)
+TEST(log_factors)
 {
     static const struct {
         double t;
@@ -265,9 +259,8 @@ START_TEST(log_factors)
     }
     bench_close(&bench);
 }
-END_TEST
 
-START_TEST(nothing_drifts_at_time_zero)
+TEST(nothing_drifts_at_time_zero)
 {
     Bench bench;
 
@@ -278,10 +271,9 @@ START_TEST(nothing_drifts_at_time_zero)
     ck_assert_mem_eq(bench.g, bench.cells.g, N_GRID * sizeof *bench.g);
     bench_close(&bench);
 }
-END_TEST
 
 /* Cutting the spectrum anywhere loses and doubles nothing; outside its own edges there is no noise. */
-START_TEST(bands_add_up)
+TEST(bands_add_up)
 {
     static const double cuts[] = {1e-7, 5e-7, 1e-3, 1.0, 50.0, 1e9};
     Bench bench;
@@ -306,23 +298,4 @@ START_TEST(bands_add_up)
     assert_close((double)bench.noise.square[0] / pow((double)bench.g[0] * law_pcm_q(0.5), 2.0), log(20.001 / 20.0005),
                  1e-5, "slowest period");
     bench_close(&bench);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("oracle/pcm");
-    TCase *tables = tcase_create("tables");
-
-    tcase_add_loop_test(tables, table_of_programming_and_drift, 0, N_ROWS);
-    tcase_add_loop_test(tables, table_over_time, 0, N_ROWS);
-    tcase_add_test(tables, formula_over_the_range);
-    tcase_add_test(tables, noise_at_zero_target);
-    tcase_add_test(tables, peak_of_the_programming_error);
-    tcase_add_loop_test(tables, corners_of_the_clamps, 0, 5);
-    tcase_add_test(tables, log_factors);
-    tcase_add_test(tables, nothing_drifts_at_time_zero);
-    tcase_add_test(tables, bands_add_up);
-    suite_add_tcase(suite, tables);
-    return test_main(suite);
 }

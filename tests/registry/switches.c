@@ -8,8 +8,6 @@
 #include "cell_bench.h"
 #include "harness.h"
 
-static const SwitchBook *book;
-
 static bool is_registered(const char *table, const MhoRegistry *registry, const MhoDescriptor *model)
 {
     const size_t length = strlen(registry->kind);
@@ -20,15 +18,15 @@ static bool is_registered(const char *table, const MhoRegistry *registry, const 
 
 static const MhoDescriptor *find_table(const char *table)
 {
-    for (size_t i = 0; book->tables && book->tables[i]; i++) {
-        if (strcmp(book->tables[i]->name, table) == 0) {
-            return book->tables[i];
+    for (size_t i = 0; book.tables && book.tables[i]; i++) {
+        if (strcmp(book.tables[i]->name, table) == 0) {
+            return book.tables[i];
         }
     }
-    for (size_t i = 0; book->registries && book->registries[i]; i++) {
-        for (size_t m = 0; m < book->registries[i]->n; m++) {
-            if (is_registered(table, book->registries[i], book->registries[i]->descriptors[m])) {
-                return book->registries[i]->descriptors[m];
+    for (size_t i = 0; book.registries && book.registries[i]; i++) {
+        for (size_t m = 0; m < book.registries[i]->n; m++) {
+            if (is_registered(table, book.registries[i], book.registries[i]->descriptors[m])) {
+                return book.registries[i]->descriptors[m];
             }
         }
     }
@@ -85,9 +83,9 @@ static void check_rules(const MhoDescriptor *model, const void *params)
     ck_assert_msg(mho_descriptor_check(model, params, &error) == MHO_OK, "%s", error.text);
 }
 
-START_TEST(prediction_holds_and_notices_the_switch)
+TEST_LOOP(prediction_holds_and_notices_the_switch, 0, (int)book.n_rows)
 {
-    const Switch *s = &book->rows[_i];
+    const Switch *s = &book.rows[_i];
     const MhoDescriptor *model = find_table(s->table);
 
     ck_assert_msg(model != NULL, "there is no table %s", s->table);
@@ -102,46 +100,31 @@ START_TEST(prediction_holds_and_notices_the_switch)
                   s->off);
     free(params);
 }
-END_TEST
 
 static void assert_predicted(const MhoDescriptor *model, const char *table)
 {
     for (size_t p = 0; p < model->n_params; p++) {
         bool found = false;
 
-        for (size_t i = 0; i < book->n_rows; i++) {
+        for (size_t i = 0; i < book.n_rows; i++) {
             found = found ||
-                    (strcmp(book->rows[i].table, table) == 0 && strcmp(book->rows[i].key, model->params[p].key) == 0);
+                    (strcmp(book.rows[i].table, table) == 0 && strcmp(book.rows[i].key, model->params[p].key) == 0);
         }
         ck_assert_msg(found, "%s.%s has no predicted effect", table, model->params[p].key);
     }
 }
 
-START_TEST(every_key_is_predicted)
+TEST(every_key_is_predicted)
 {
-    for (size_t i = 0; book->tables && book->tables[i]; i++) {
-        assert_predicted(book->tables[i], book->tables[i]->name);
+    for (size_t i = 0; book.tables && book.tables[i]; i++) {
+        assert_predicted(book.tables[i], book.tables[i]->name);
     }
-    for (size_t i = 0; book->registries && book->registries[i]; i++) {
-        for (size_t m = 0; m < book->registries[i]->n; m++) {
+    for (size_t i = 0; book.registries && book.registries[i]; i++) {
+        for (size_t m = 0; m < book.registries[i]->n; m++) {
             char table[2 * MHO_NAME_MAX];
 
-            snprintf(table, sizeof table, "%s.%s", book->registries[i]->kind,
-                     book->registries[i]->descriptors[m]->name);
-            assert_predicted(book->registries[i]->descriptors[m], table);
+            snprintf(table, sizeof table, "%s.%s", book.registries[i]->kind, book.registries[i]->descriptors[m]->name);
+            assert_predicted(book.registries[i]->descriptors[m], table);
         }
     }
-}
-END_TEST
-
-int switches_main(const char *name, const SwitchBook *all)
-{
-    Suite *suite = suite_create(name);
-    TCase *effects = tcase_create("effects");
-
-    book = all;
-    tcase_add_loop_test(effects, prediction_holds_and_notices_the_switch, 0, (int)all->n_rows);
-    tcase_add_test(effects, every_key_is_predicted);
-    suite_add_tcase(suite, effects);
-    return test_main(suite);
 }

@@ -28,7 +28,7 @@ typedef struct SwitchBook {
     const MhoDescriptor *const *tables;   /* NULL at the end; NULL: none */
 } SwitchBook;
 
-/* Run the book as one suite; the exit code. */
-int switches_main(const char *suite, const SwitchBook *book);
+/* The book of the program, which defines it below its rows. */
+extern const SwitchBook book;
 
 #endif

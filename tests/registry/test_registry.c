@@ -54,7 +54,7 @@ static void run_twice(Run run, const MhoDescriptor *model, const void *params)
     ck_assert_mem_eq(first.value, second.value, first.n * sizeof *first.value);
 }
 
-START_TEST(models_are_described)
+TEST_LOOP(models_are_described, 0, N_KINDS)
 {
     const MhoRegistry *registry = kinds[_i].registry;
 
@@ -73,9 +73,8 @@ START_TEST(models_are_described)
         }
     }
 }
-END_TEST
 
-START_TEST(misspelt_name_is_explained)
+TEST_LOOP(misspelt_name_is_explained, 0, N_KINDS)
 {
     const MhoRegistry *registry = kinds[_i].registry;
     char name[MHO_NAME_MAX + 1];
@@ -85,7 +84,6 @@ START_TEST(misspelt_name_is_explained)
     ck_assert_ptr_null(mho_registry_find(registry, name, &error));
     ck_assert_ptr_nonnull(strstr(error.text, registry->descriptors[0]->name));
 }
-END_TEST
 
 static void check_param(const MhoDescriptor *model, const MhoParam *param)
 {
@@ -121,7 +119,7 @@ static void check_refusals(const MhoDescriptor *model, const MhoParam *param)
     free(params);
 }
 
-START_TEST(parameters_are_sound)
+TEST_LOOP(parameters_are_sound, 0, N_KINDS)
 {
     const MhoRegistry *registry = kinds[_i].registry;
 
@@ -138,7 +136,6 @@ START_TEST(parameters_are_sound)
         }
     }
 }
-END_TEST
 
 /* The printed form of a parameter reads back to the same value. */
 static void check_format(const MhoDescriptor *model, const MhoParam *param, const void *params)
@@ -166,7 +163,7 @@ static bool refused_together(const MhoDescriptor *model, const void *params)
     return true;
 }
 
-START_TEST(models_run_at_both_ends_of_every_range)
+TEST_LOOP(models_run_at_both_ends_of_every_range, 0, N_KINDS)
 {
     const struct Kind *kind = &kinds[_i];
     size_t n_ends = 0, n_refused = 0;
@@ -195,18 +192,4 @@ START_TEST(models_run_at_both_ends_of_every_range)
         free(params);
     }
     ck_assert(2 * n_refused <= n_ends);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("registry/models");
-    TCase *models = tcase_create("models");
-
-    tcase_add_loop_test(models, models_are_described, 0, N_KINDS);
-    tcase_add_loop_test(models, misspelt_name_is_explained, 0, N_KINDS);
-    tcase_add_loop_test(models, parameters_are_sound, 0, N_KINDS);
-    tcase_add_loop_test(models, models_run_at_both_ends_of_every_range, 0, N_KINDS);
-    suite_add_tcase(suite, models);
-    return test_main(suite);
 }

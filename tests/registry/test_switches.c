@@ -238,11 +238,6 @@ static const Switch switches[] = {
     {"dac.amplitude", "signed", "bipolar", "two_phase", dac_is_bipolar, NULL},
 };
 
-int main(void)
-{
-    static const MhoRegistry *const registries[] = {&mho_cell_registry, &mho_adc_registry, &mho_dac_registry,
-                                                    &mho_wire_registry, NULL};
-    const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .registries = registries};
-
-    return switches_main("registry/switches", &book);
-}
+static const MhoRegistry *const registries[] = {&mho_cell_registry, &mho_adc_registry, &mho_dac_registry,
+                                                &mho_wire_registry, NULL};
+const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .registries = registries};

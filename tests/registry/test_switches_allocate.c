@@ -441,15 +441,17 @@ static const Switch switches[] = {
     {"allocator.ccq", "draw", "largest", "sample", takes_the_largest, NULL},
 };
 
-int main(void)
-{
-    static const MhoDescriptor *const tables[] = {&mho_allocate_descriptor, NULL};
-    static const MhoRegistry *const registries[] = {&mho_allocator_registry, NULL};
-    const SwitchBook book = {
-        .rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables, .registries = registries};
+static const MhoDescriptor *const tables[] = {&mho_allocate_descriptor, NULL};
+static const MhoRegistry *const registries[] = {&mho_allocator_registry, NULL};
+const SwitchBook book = {
+    .rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables, .registries = registries};
 
+int test_main(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
     omp_set_num_threads(1); /* many small passes: waking threads would take longer than the work */
-    const int code = tiny_enter() ? switches_main("registry/switches_allocate", &book) : 1;
+    const int code = tiny_enter() ? test_run() : 1;
 
     tiny_leave();
     return code;

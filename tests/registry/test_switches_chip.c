@@ -551,11 +551,14 @@ static const Switch switches[] = {
     {"chip", "compensation", "global", "none", compensates, QUIET},
 };
 
-int main(void)
+static const MhoDescriptor *const tables[] = {&mho_chip_descriptor, NULL};
+const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
+
+int test_main(int argc, char **argv)
 {
-    static const MhoDescriptor *const tables[] = {&mho_chip_descriptor, NULL};
-    const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
-    const int code = tiny_enter() ? switches_main("registry/switches_chip", &book) : 1;
+    (void)argc;
+    (void)argv;
+    const int code = tiny_enter() ? test_run() : 1;
 
     tiny_leave();
     return code;

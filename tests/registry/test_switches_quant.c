@@ -486,15 +486,17 @@ static const Switch switches[] = {
     {"quantizer.kmeans", "iterations", "10", "0", iterates, NULL},
 };
 
-int main(void)
-{
-    static const MhoDescriptor *const tables[] = {&mho_quant_descriptor, NULL};
-    static const MhoRegistry *const registries[] = {&mho_quantizer_registry, NULL};
-    const SwitchBook book = {
-        .rows = switches, .n_rows = sizeof switches / sizeof *switches, .registries = registries, .tables = tables};
+static const MhoDescriptor *const tables[] = {&mho_quant_descriptor, NULL};
+static const MhoRegistry *const registries[] = {&mho_quantizer_registry, NULL};
+const SwitchBook book = {
+    .rows = switches, .n_rows = sizeof switches / sizeof *switches, .registries = registries, .tables = tables};
 
+int test_main(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
     omp_set_num_threads(1); /* many small passes: waking threads would take longer than the work */
-    const int code = tiny_enter() ? switches_main("registry/switches_quant", &book) : 1;
+    const int code = tiny_enter() ? test_run() : 1;
 
     tiny_leave();
     return code;

@@ -332,11 +332,14 @@ static const Switch switches[] = {
     {"noise", "draw", "image", "chip", draws_weights, "weight=0.4"},
 };
 
-int main(void)
+static const MhoDescriptor *const tables[] = {&mho_study_descriptor, &mho_noise_descriptor, NULL};
+const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
+
+int test_main(int argc, char **argv)
 {
-    static const MhoDescriptor *const tables[] = {&mho_study_descriptor, &mho_noise_descriptor, NULL};
-    const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
-    const int code = tiny_enter() ? switches_main("registry/switches_study", &book) : 1;
+    (void)argc;
+    (void)argv;
+    const int code = tiny_enter() ? test_run() : 1;
 
     tiny_leave();
     return code;

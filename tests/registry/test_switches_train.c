@@ -499,13 +499,15 @@ static const Switch switches[] = {
     {"train", "chip_curriculum", "growing", "fixed", ages, CHIP_STEP},
 };
 
-int main(void)
-{
-    static const MhoDescriptor *const tables[] = {&mho_train_descriptor, NULL};
-    const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
+static const MhoDescriptor *const tables[] = {&mho_train_descriptor, NULL};
+const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
 
+int test_main(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
     omp_set_num_threads(1); /* many small passes: waking threads would take longer than the work */
-    const int code = tiny_enter() ? switches_main("registry/switches_train", &book) : 1;
+    const int code = tiny_enter() ? test_run() : 1;
 
     tiny_leave();
     return code;

@@ -19,7 +19,7 @@ static void sample_from(const float *x)
     }
 }
 
-START_TEST(pcm_programming_error)
+TEST_LOOP(pcm_programming_error, 0, 3)
 {
     static const float targets[] = {0.4F, 0.6F, 1.0F}; /* far from 0, where the clamp would cut the law */
     const float x = targets[_i];
@@ -35,10 +35,9 @@ START_TEST(pcm_programming_error)
     assert_moments(N, sample, (double)x, 2.0 * law_pcm_sigma_program((double)x));
     bench_close(&bench);
 }
-END_TEST
 
 /* A device asked for 0 is max(0, sigma N): mean sigma / sqrt(2 pi), second moment sigma^2 / 2. */
-START_TEST(pcm_error_at_zero_is_clipped)
+TEST(pcm_error_at_zero_is_clipped)
 {
     const double sigma = law_pcm_sigma_program(0.0), pi = acos(-1.0);
     Bench bench;
@@ -49,10 +48,9 @@ START_TEST(pcm_error_at_zero_is_clipped)
     assert_moments(N, sample, sigma / sqrt(2.0 * pi), sigma * sqrt(0.5 - 0.5 / pi));
     bench_close(&bench);
 }
-END_TEST
 
 /* The drift exponent is a folded normal; at small targets the fold is visible. */
-START_TEST(pcm_drift_exponent)
+TEST_LOOP(pcm_drift_exponent, 0, 3)
 {
     static const float targets[] = {0.004F, 0.1F, 0.9F};
     const float x = targets[_i];
@@ -71,11 +69,10 @@ START_TEST(pcm_drift_exponent)
     assert_moments(N, sample, mean, sigma);
     bench_close(&bench);
 }
-END_TEST
 
 /* One chip's exponents recovered from its conductances at a second and at a day are the same; another chip's are not.
  */
-START_TEST(pcm_same_devices_at_two_times)
+TEST(pcm_same_devices_at_two_times)
 {
     enum { N_DEVICES = 4096 };
     static double nu_second[N_DEVICES];
@@ -105,10 +102,9 @@ START_TEST(pcm_same_devices_at_two_times)
     ck_assert_uint_gt(n_far, N_DEVICES * 9 / 10);
     bench_close(&bench);
 }
-END_TEST
 
 /* ln(w / target) is normal and centred: the median stays, the mean moves by exp(s^2 / 2). */
-START_TEST(nor_tuning_error)
+TEST_LOOP(nor_tuning_error, 0, 2)
 {
     static const double sigmas[] = {0.01, 0.1};
     const double s = sigmas[_i];
@@ -126,10 +122,9 @@ START_TEST(nor_tuning_error)
     assert_moments(N, sample, 0.25 * exp(0.5 * s * s), 0.25 * exp(0.5 * s * s) * sqrt(exp(s * s) - 1.0));
     bench_close(&bench);
 }
-END_TEST
 
 /* Tuning error and threshold error add as variances of ln w, the second through n U_T. */
-START_TEST(nor_threshold_error)
+TEST(nor_threshold_error)
 {
     const double swing = 1.3 * LAW_K * 320.0 / LAW_Q;
     Bench bench;
@@ -147,7 +142,6 @@ START_TEST(nor_threshold_error)
     assert_moments(N, sample, 0.0, hypot(0.02, 1e-3 / swing));
     bench_close(&bench);
 }
-END_TEST
 
 /* One read of every device at input x from the law that the model states. */
 static void draw_reads(const Bench *bench, double x)
@@ -160,7 +154,7 @@ static void draw_reads(const Bench *bench, double x)
     }
 }
 
-START_TEST(pcm_read_noise)
+TEST(pcm_read_noise)
 {
     const double x = 0.25, t = LAW_DAY, g = x * law_pcm_drift(law_pcm_nu_mean(x), t);
     Bench bench;
@@ -171,9 +165,8 @@ START_TEST(pcm_read_noise)
     assert_moments(N, sample, 0.5 * g, 0.5 * g * law_pcm_q(x) * law_pcm_log_factor(t, 250e-9));
     bench_close(&bench);
 }
-END_TEST
 
-START_TEST(nor_read_noise)
+TEST(nor_read_noise)
 {
     const double w = 0.3, x = 0.5, shot = law_shot(10e-9, 1e6), flicker = 1e-5 * log(1e6);
     Bench bench;
@@ -185,7 +178,6 @@ START_TEST(nor_read_noise)
     assert_moments(N, sample, w * x, sqrt(shot * w * x + flicker * w * w * x * x));
     bench_close(&bench);
 }
-END_TEST
 
 /* Variance (A^2) of sampled reads of a cell with weight w at full input. */
 static double sampled_variance(Bench *bench, double w, double i_max, double bandwidth)
@@ -222,7 +214,7 @@ static double log_slope(size_t n, const double *x, const double *y)
 
 /* Shot noise: variance proportional to current (by weight and by i_max) and to bandwidth; flicker: to current squared.
  * The normals are the same in every sample, so the slope has no sampling error left, only rounding. */
-START_TEST(nor_noise_slopes)
+TEST_LOOP(nor_noise_slopes, 0, 3)
 {
     static const struct {
         double w, i_max, bandwidth;
@@ -251,24 +243,4 @@ START_TEST(nor_noise_slopes)
         ck_assert_msg(fabs(slope - exponent) < 1e-3, "slope %g, not %g", slope, exponent);
     }
     bench_close(&bench);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("statistics/cells");
-    TCase *pcm = tcase_create("pcm"), *nor = tcase_create("nor_flash");
-
-    tcase_add_loop_test(pcm, pcm_programming_error, 0, 3);
-    tcase_add_test(pcm, pcm_error_at_zero_is_clipped);
-    tcase_add_loop_test(pcm, pcm_drift_exponent, 0, 3);
-    tcase_add_test(pcm, pcm_same_devices_at_two_times);
-    tcase_add_test(pcm, pcm_read_noise);
-    tcase_add_loop_test(nor, nor_tuning_error, 0, 2);
-    tcase_add_test(nor, nor_threshold_error);
-    tcase_add_test(nor, nor_read_noise);
-    tcase_add_loop_test(nor, nor_noise_slopes, 0, 3);
-    suite_add_tcase(suite, pcm);
-    suite_add_tcase(suite, nor);
-    return test_main(suite);
 }

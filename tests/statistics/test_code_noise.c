@@ -107,7 +107,7 @@ static void draw_pixels(void)
 /* ---- weights ------------------------------------------------------------------------------------------------- */
 
 /* Every weight of five chips, in steps of its scale. */
-START_TEST(test_weight_noise)
+TEST_LOOP(test_weight_noise, 0, 8)
 {
     static const int bits[] = {2, 3, 4, 8};
     const double sigma = 0.2, step = 0.7 / ((1 << (bits[_i % 4] - 1)) - 1);
@@ -136,10 +136,9 @@ START_TEST(test_weight_noise)
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* One pixel in all images: a chip's draw stays, an image's is new and knows nothing of the last one. */
-START_TEST(test_weight_noise_over_images)
+TEST(test_weight_noise_over_images)
 {
     const size_t n = N / COLS;
     MhoNet *net = lab_net(0, 0.0, COLS, 2);
@@ -162,11 +161,10 @@ START_TEST(test_weight_noise_over_images)
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* ---- activations --------------------------------------------------------------------------------------------- */
 
-START_TEST(test_image_noise)
+TEST(test_image_noise)
 {
     MhoNet *net = lab_net(0, 0.0, PIXELS, 2);
 
@@ -181,10 +179,9 @@ START_TEST(test_image_noise)
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* Pixels far above the quantizer's range, so that its largest code comes whatever the image's own noise is. */
-START_TEST(test_activation_noise)
+TEST_LOOP(test_activation_noise, 0, 4)
 {
     static const int bits[] = {2, 3, 4, 8};
     const double range = 50.0, step = range / ((1 << bits[_i]) - 1), sigma = 0.25;
@@ -200,7 +197,6 @@ START_TEST(test_activation_noise)
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* ---- sums ---------------------------------------------------------------------------------------------------- */
 
@@ -221,7 +217,7 @@ static void rounded_law(double x, double sigma, int n, double *mean, double *dev
 }
 
 /* Before rounding, in steps of the codes that the sum becomes, near the pixel. */
-START_TEST(test_sum_noise)
+TEST_LOOP(test_sum_noise, 0, 4)
 {
     static const struct {
         int bits, pixel;
@@ -251,19 +247,4 @@ START_TEST(test_sum_noise)
     }
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("statistics/code_noise");
-    TCase *tests = tcase_create("moments");
-
-    tcase_add_loop_test(tests, test_weight_noise, 0, 8);
-    tcase_add_test(tests, test_weight_noise_over_images);
-    tcase_add_test(tests, test_image_noise);
-    tcase_add_loop_test(tests, test_activation_noise, 0, 4);
-    tcase_add_loop_test(tests, test_sum_noise, 0, 4);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

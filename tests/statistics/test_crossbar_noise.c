@@ -93,7 +93,7 @@ static void assert_covariance(const double *x, const double *y, double vx, doubl
 }
 
 /* Differential and offset, analog and digital, one draw per column and one per cell. */
-START_TEST(column_and_cell_draws_follow_the_law)
+TEST_LOOP(column_and_cell_draws_follow_the_law, 0, 16)
 {
     double variance[COLS], shared;
     ArrayBench bench;
@@ -114,10 +114,9 @@ START_TEST(column_and_cell_draws_follow_the_law)
     }
     array_close(&bench);
 }
-END_TEST
 
 /* W diag(var e) W^T, across column tiles and both ways to subtract. */
-START_TEST(row_noise_is_shared_by_all_columns)
+TEST_LOOP(row_noise_is_shared_by_all_columns, 0, 4)
 {
     ArrayBench bench;
     double wanted[COLS][COLS] = {{0.0}};
@@ -143,10 +142,9 @@ START_TEST(row_noise_is_shared_by_all_columns)
     }
     array_close(&bench);
 }
-END_TEST
 
 /* chip.noise multiplies the normals: twice the noise is twice the standard deviation, none is an exact product. */
-START_TEST(noise_factor_scales_reads)
+TEST(noise_factor_scales_reads)
 {
     double variance[COLS], shared;
     ArrayBench bench;
@@ -164,10 +162,9 @@ START_TEST(noise_factor_scales_reads)
     }
     array_close(&bench);
 }
-END_TEST
 
 /* 10^6 full-scale devices (half a million pairs) through programming and packing. */
-START_TEST(packed_weights_keep_their_law)
+TEST(packed_weights_keep_their_law)
 {
     enum { TALL = 1000, WIDE = 500 };
     const double zero = 0.26348 / 25.0, pi = acos(-1.0); /* a device asked for 0 is max(0, zero N) */
@@ -201,23 +198,4 @@ START_TEST(packed_weights_keep_their_law)
     free(weights);
     free(w);
     array_close(&bench);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *s = suite_create("crossbar noise");
-    TCase *c = tcase_create("noise");
-
-    tcase_add_loop_test(c, column_and_cell_draws_follow_the_law, 0, 16);
-    tcase_add_loop_test(c, row_noise_is_shared_by_all_columns, 0, 4);
-    tcase_add_test(c, noise_factor_scales_reads);
-    tcase_add_test(c, packed_weights_keep_their_law);
-    suite_add_tcase(s, c);
-    return s;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

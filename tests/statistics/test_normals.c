@@ -57,7 +57,7 @@ static void moment_deviations(float factor, float shift, double deviation[N_MOME
     deviation[CHI_SQUARE] = (chi_square - (BINS - 1)) / sqrt(2.0 * (BINS - 1));
 }
 
-START_TEST(test_moments)
+TEST(test_moments)
 {
     static const char *const names[] = {"mean", "variance", "skewness", "kurtosis", "chi-square"};
     double deviation[N_MOMENT_CRITERIA];
@@ -67,9 +67,8 @@ START_TEST(test_moments)
         ck_assert_msg(fabs(deviation[i]) < LIMIT, "%s is %.2f sigma off", names[i], deviation[i]);
     }
 }
-END_TEST
 
-START_TEST(test_moments_see_errors)
+TEST(test_moments_see_errors)
 {
     double wide[N_MOMENT_CRITERIA], shifted[N_MOMENT_CRITERIA];
 
@@ -79,7 +78,6 @@ START_TEST(test_moments_see_errors)
     moment_deviations(1.0F, 0.02F, shifted);
     ck_assert(fabs(shifted[MEAN]) > LIMIT && fabs(shifted[SKEWNESS]) > LIMIT && fabs(shifted[CHI_SQUARE]) > LIMIT);
 }
-END_TEST
 
 /* Deviations of the counts beyond +4, -4 and +-5 among 67 M normals. */
 static void tail_deviations(float factor, double deviation[3])
@@ -110,7 +108,7 @@ static void tail_deviations(float factor, double deviation[3])
     }
 }
 
-START_TEST(test_tails)
+TEST(test_tails)
 {
     double deviation[3];
 
@@ -121,7 +119,6 @@ START_TEST(test_tails)
     tail_deviations(1.02F, deviation);
     ck_assert(deviation[0] > LIMIT && deviation[1] > LIMIT);
 }
-END_TEST
 
 /* One draw: a stream, a purpose and the first item. */
 typedef struct Draw {
@@ -184,7 +181,7 @@ static bool neighbour(int k, Draw *b)
     return true;
 }
 
-START_TEST(test_independence)
+TEST(test_independence)
 {
     const Draw a = {base_stream, MHO_DRAW_TEST, 0};
     Draw b;
@@ -201,10 +198,9 @@ START_TEST(test_independence)
     correlation_deviations(a, b, 0.02F, &linear, &square);
     ck_assert_msg(linear > LIMIT, "a correlation of 0.02 is seen as %.2f sigma only", linear);
 }
-END_TEST
 
 /* noise scales the draw and nothing else; noise = 0 gives zeros. */
-START_TEST(test_noise_factor)
+TEST(test_noise_factor)
 {
     float one[1000], two[1000], zero[1000];
     MhoStream stream = base_stream;
@@ -217,19 +213,4 @@ START_TEST(test_noise_factor)
     for (int i = 0; i < 1000; i++) {
         ck_assert(two[i] == 2.0F * one[i] && zero[i] == 0.0F && one[i] != 0.0F);
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("normals");
-    TCase *tests = tcase_create("normals");
-
-    tcase_add_test(tests, test_moments);
-    tcase_add_test(tests, test_moments_see_errors);
-    tcase_add_test(tests, test_tails);
-    tcase_add_test(tests, test_independence);
-    tcase_add_test(tests, test_noise_factor);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -31,7 +31,7 @@ static void assert_rungs(const MhoNet *net)
 
 /* Nets of random widths, budgets of size and operations at random places of the way down: the end is at or below every
  * budget, and without its last move it is not. */
-START_TEST(test_targets_are_met_and_not_overshot)
+TEST_LOOP(test_targets_are_met_and_not_overshot, 0, 18)
 {
     const uint64_t seed = (uint64_t)_i;
     Stage stage;
@@ -66,10 +66,9 @@ START_TEST(test_targets_are_met_and_not_overshot)
     mho_net_destroy(low);
     stage_close(&stage);
 }
-END_TEST
 
 /* Accuracies that wander: the end never lost more than the budget; the last move, if it did, is undone to the byte. */
-START_TEST(test_accuracy_budget)
+TEST_LOOP(test_accuracy_budget, 0, 8)
 {
     const uint64_t seed = (uint64_t)_i;
     const double budget = uniform(seed, 4, 0.5, 4.0), start = 0.9;
@@ -114,10 +113,9 @@ START_TEST(test_accuracy_budget)
     mho_net_destroy(net);
     stage_close(&stage);
 }
-END_TEST
 
 /* Ended early, by moves or by accuracy: it says that the target is not reached. */
-START_TEST(test_missed_targets_are_said)
+TEST_LOOP(test_missed_targets_are_said, 0, 2)
 {
     Stage stage;
 
@@ -139,10 +137,9 @@ START_TEST(test_missed_targets_are_said)
     mho_net_destroy(net);
     stage_close(&stage);
 }
-END_TEST
 
 /* The refusal names what can be reached; that can. */
-START_TEST(test_unreachable_operations_are_refused_at_once)
+TEST(test_unreachable_operations_are_refused_at_once)
 {
     Stage stage;
     char name[MHO_NAME_MAX], lowest[64];
@@ -168,10 +165,9 @@ START_TEST(test_unreachable_operations_are_refused_at_once)
     mho_net_destroy(net);
     stage_close(&stage);
 }
-END_TEST
 
 /* A net that is there already stays as it is. */
-START_TEST(test_no_move_is_needed)
+TEST(test_no_move_is_needed)
 {
     Stage stage;
     char before[65], after[65];
@@ -190,7 +186,6 @@ START_TEST(test_no_move_is_needed)
     mho_net_destroy(net);
     stage_close(&stage);
 }
-END_TEST
 
 static void refuse(Stage *stage, const char *words)
 {
@@ -199,7 +194,7 @@ static void refuse(Stage *stage, const char *words)
     ck_assert_ptr_null(stage->allocation.context);
 }
 
-START_TEST(test_refusals)
+TEST(test_refusals)
 {
     static const struct {
         const char *bit_widths, *words;
@@ -236,10 +231,9 @@ START_TEST(test_refusals)
     refuse(&stage, "nothing says where to stop");
     stage_close(&stage);
 }
-END_TEST
 
 /* A plateau_epochs, a restart, half a cosine down, the plateau again: as published, and with other lengths. */
-START_TEST(test_hybrid_rate)
+TEST_LOOP(test_hybrid_rate, 0, 2)
 {
     Stage stage;
 
@@ -259,10 +253,9 @@ START_TEST(test_hybrid_rate)
     ck_assert_double_eq_tol(stage.allocation.rate(stage.allocation.context, first), 5e-4, 1e-13);
     stage_close(&stage);
 }
-END_TEST
 
 /* Over at a share of the accuracy before the move, or after so many epochs; the log counts them. */
-START_TEST(test_recovery)
+TEST(test_recovery)
 {
     Stage stage;
     size_t n;
@@ -289,10 +282,9 @@ START_TEST(test_recovery)
     mho_net_destroy(net);
     stage_close(&stage);
 }
-END_TEST
 
 /* What is logged of a probe is the accuracy of the net one bit_width lower, on the first validation images. */
-START_TEST(test_feedback_is_held_out_accuracy)
+TEST(test_feedback_is_held_out_accuracy)
 {
     Stage stage;
     Contest contest;
@@ -339,7 +331,6 @@ START_TEST(test_feedback_is_held_out_accuracy)
     mho_net_destroy(net);
     stage_close(&stage);
 }
-END_TEST
 
 /* A net whose converters clip nearly everything. */
 static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
@@ -357,7 +348,7 @@ static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
 
 /* With recoveries on a chip whose ranges are calibrated once, probes convert as they do: with the net's own ranges.
  * Beside them every probe calibrates. */
-START_TEST(test_ranges_of_probes)
+TEST_LOOP(test_ranges_of_probes, 0, 2)
 {
     Stage stage;
     MhoTrainChip chip;
@@ -390,10 +381,9 @@ START_TEST(test_ranges_of_probes)
     stage_close(&stage);
     mho_train_chip_destroy(&chip);
 }
-END_TEST
 
 /* Learned ranges, when recoveries do not learn them: the net has to bring them. */
-START_TEST(test_nobody_learns_the_ranges)
+TEST(test_nobody_learns_the_ranges)
 {
     Stage stage;
     MhoTrainChip chip;
@@ -415,25 +405,4 @@ START_TEST(test_nobody_learns_the_ranges)
     mho_net_destroy(ranged);
     stage_close(&stage);
     mho_train_chip_destroy(&chip);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("allocate");
-    TCase *tests = tcase_create("allocate");
-
-    tcase_add_loop_test(tests, test_targets_are_met_and_not_overshot, 0, 18);
-    tcase_add_loop_test(tests, test_accuracy_budget, 0, 8);
-    tcase_add_loop_test(tests, test_missed_targets_are_said, 0, 2);
-    tcase_add_test(tests, test_unreachable_operations_are_refused_at_once);
-    tcase_add_test(tests, test_no_move_is_needed);
-    tcase_add_test(tests, test_refusals);
-    tcase_add_loop_test(tests, test_hybrid_rate, 0, 2);
-    tcase_add_test(tests, test_recovery);
-    tcase_add_test(tests, test_feedback_is_held_out_accuracy);
-    tcase_add_loop_test(tests, test_ranges_of_probes, 0, 2);
-    tcase_add_test(tests, test_nobody_learns_the_ranges);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

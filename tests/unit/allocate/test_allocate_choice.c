@@ -27,7 +27,7 @@ static double sum_of_shares(const Contest *contest)
 
 /* Published settings: by accuracy alone every layer has nearly 1/54 (0.0166 .. 0.0205), so that at lambda = 0.4 the
  * largest layers are several times as likely as the smallest, whatever their accuracies. */
-START_TEST(test_published_settings_leave_it_to_size)
+TEST(test_published_settings_leave_it_to_size)
 {
     Contest contest;
     double least = 1.0, most = 0.0;
@@ -50,9 +50,8 @@ START_TEST(test_published_settings_leave_it_to_size)
     for (size_t m = 0; m < contest.n; m++)
         ck_assert_double_eq_tol(contest.share[m], contest.competitors[m].saving / 0.25, 1e-12);
 }
-END_TEST
 
-START_TEST(test_temperature_lets_accuracy_decide)
+TEST(test_temperature_lets_accuracy_decide)
 {
     Contest contest;
 
@@ -67,10 +66,9 @@ START_TEST(test_temperature_lets_accuracy_decide)
     contest_run(&contest, 1, 0, 0.0);
     ck_assert_double_eq_tol(contest.share[3], 0.6 + 0.4 * contest.competitors[3].saving / 0.25, 1e-12);
 }
-END_TEST
 
 /* P = (1 - lambda) p + lambda r with a lambda that goes linearly from first to last; alternate: 0 at odd moves. */
-START_TEST(test_lambda)
+TEST(test_lambda)
 {
     Contest contest;
 
@@ -92,12 +90,11 @@ START_TEST(test_lambda)
     ck_assert_double_eq_tol(contest.share[0], 0.75, 1e-12);
     ck_assert(isnan(contest.feedback[0]) && contest.asked[0] == 0);
 }
-END_TEST
 
 static const char *const competitions[] = {"hedge", "exp3", "size"};
 
 /* Sleepers have no share, are not asked (contest_answer) and never win; the rest have all of it. */
-START_TEST(test_sleepers)
+TEST_LOOP(test_sleepers, 0, 3)
 {
     Contest contest;
     int wins[8] = {0};
@@ -124,10 +121,9 @@ START_TEST(test_sleepers)
     contest_run(&contest, 1, 0, 0.5);
     ck_assert_uint_eq(contest.winner, 7);
 }
-END_TEST
 
 /* Winners come as often as their shares say: chi-square with 4 degrees of freedom, below 23.5 but once in 10^4. */
-START_TEST(test_draws_follow_the_shares)
+TEST(test_draws_follow_the_shares)
 {
     enum { DRAWS = 20000 };
     Contest contest;
@@ -154,11 +150,10 @@ START_TEST(test_draws_follow_the_shares)
         ck_assert_uint_eq(contest.winner, 4);
     }
 }
-END_TEST
 
 /* The mean of acc / p over draws is every layer's accuracy, whoever was likely: |mean - acc| within 5 standard errors.
  * What a layer learned so far makes the p unequal. */
-START_TEST(test_exp3_is_unbiased)
+TEST(test_exp3_is_unbiased)
 {
     enum { LAYERS = 6, SEEDS = 20000 };
     static const double learned[LAYERS] = {0.0, 1.5, 0.3, 2.5, 0.0, 1.0};
@@ -194,10 +189,9 @@ START_TEST(test_exp3_is_unbiased)
         ck_assert_double_gt(variance, 0.1);
     }
 }
-END_TEST
 
 /* Exp3's shares: exploration / M at least; as many questions as asked for, as many as are awake by default. */
-START_TEST(test_exp3_rounds_and_exploration)
+TEST(test_exp3_rounds_and_exploration)
 {
     Contest contest;
     int asked = 0;
@@ -223,10 +217,9 @@ START_TEST(test_exp3_rounds_and_exploration)
         asked += contest.asked[m];
     ck_assert_int_eq(asked, 37);
 }
-END_TEST
 
 /* Forgotten after every move as published, or kept: hedge then has the sum of all answers. Rounds are a factor. */
-START_TEST(test_memory)
+TEST(test_memory)
 {
     Contest contest;
 
@@ -244,10 +237,9 @@ START_TEST(test_memory)
     ck_assert_double_eq(contest.state[1], 2.0 * 1.0 + 3.0);
     ck_assert_int_eq(contest.asked[1], 1);
 }
-END_TEST
 
 /* The same seed and move give the same winner; other seeds and other moves do not always. */
-START_TEST(test_determined_by_the_seed)
+TEST_LOOP(test_determined_by_the_seed, 0, 3)
 {
     Contest first, second;
     int same_seed = 0, same_move = 0;
@@ -269,9 +261,8 @@ START_TEST(test_determined_by_the_seed)
     ck_assert_int_lt(same_seed, 20);
     ck_assert_int_lt(same_move, 20);
 }
-END_TEST
 
-START_TEST(test_uniform_goes_rung_by_rung)
+TEST(test_uniform_goes_rung_by_rung)
 {
     static const int bit_widths[] = {8, 6, 4, 0};
     Contest contest;
@@ -288,24 +279,4 @@ START_TEST(test_uniform_goes_rung_by_rung)
         ck_assert(isnan(contest.feedback[0]) && contest.asked[contest.winner] == 0);
         bit_width[contest.winner]++;
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("allocate_choice");
-    TCase *tests = tcase_create("choice");
-
-    tcase_add_test(tests, test_published_settings_leave_it_to_size);
-    tcase_add_test(tests, test_temperature_lets_accuracy_decide);
-    tcase_add_test(tests, test_lambda);
-    tcase_add_loop_test(tests, test_sleepers, 0, 3);
-    tcase_add_test(tests, test_draws_follow_the_shares);
-    tcase_add_test(tests, test_exp3_is_unbiased);
-    tcase_add_test(tests, test_exp3_rounds_and_exploration);
-    tcase_add_test(tests, test_memory);
-    tcase_add_loop_test(tests, test_determined_by_the_seed, 0, 3);
-    tcase_add_test(tests, test_uniform_goes_rung_by_rung);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

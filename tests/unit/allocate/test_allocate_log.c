@@ -27,7 +27,7 @@ static void whole_stage(const char *competition, uint64_t seed, int threads, cha
     (void)mho_onednn_set_threads(before);
 }
 
-START_TEST(test_determined_by_the_seed)
+TEST_LOOP(test_determined_by_the_seed, 0, 2)
 {
     char first[65], again[65], threads[65], other[65];
 
@@ -39,11 +39,10 @@ START_TEST(test_determined_by_the_seed)
     ck_assert_str_eq(first, threads);
     ck_assert_str_ne(first, other);
 }
-END_TEST
 
 /* Written and read back after three moves, another stage goes on as the first does: the same moves, the same log, and
  * the net to go back to. */
-START_TEST(test_record_round_trip)
+TEST_LOOP(test_record_round_trip, 0, 2)
 {
     Stage stage, other;
     Contest contest;
@@ -95,7 +94,6 @@ START_TEST(test_record_round_trip)
     stage_close(&stage);
     stage_close(&other);
 }
-END_TEST
 
 /* What is wrong with a record, and what is said of it. */
 static const char *damage(MhoRecord *log, int kind)
@@ -117,7 +115,7 @@ static const char *damage(MhoRecord *log, int kind)
 enum { DAMAGES = 9 };
 
 /* Records of other recipes and damaged ones are refused; one from before the stage is none. */
-START_TEST(test_records_are_checked)
+TEST_LOOP(test_records_are_checked, 0, DAMAGES)
 {
     Stage stage;
     Contest contest;
@@ -142,10 +140,9 @@ START_TEST(test_records_are_checked)
     mho_net_destroy(net);
     stage_close(&stage);
 }
-END_TEST
 
 /* A log of another net does not go on. */
-START_TEST(test_log_of_another_net)
+TEST(test_log_of_another_net)
 {
     Stage stage;
     MhoNet *next;
@@ -162,18 +159,4 @@ START_TEST(test_log_of_another_net)
     mho_net_destroy(other);
     mho_net_destroy(net);
     stage_close(&stage);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("allocate_log");
-    TCase *tests = tcase_create("allocate_log");
-
-    tcase_add_loop_test(tests, test_determined_by_the_seed, 0, 2);
-    tcase_add_loop_test(tests, test_record_round_trip, 0, 2);
-    tcase_add_loop_test(tests, test_records_are_checked, 0, DAMAGES);
-    tcase_add_test(tests, test_log_of_another_net);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -30,7 +30,7 @@ static MhoStatus walk(Stage *stage, const MhoNet *net, MhoError *error)
     return status;
 }
 
-START_TEST(every_failed_allocation_is_reported)
+TEST(every_failed_allocation_is_reported)
 {
     Stage stage;
     Contest contest;
@@ -57,15 +57,4 @@ START_TEST(every_failed_allocation_is_reported)
     ck_assert_int_gt(failures, 500);
     mho_net_destroy(net);
     stage_close(&stage);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("allocate_memory");
-    TCase *tests = tcase_create("allocate_memory");
-
-    tcase_add_test(tests, every_failed_allocation_is_reported);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

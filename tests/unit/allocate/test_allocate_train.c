@@ -187,7 +187,7 @@ static void assert_basis(const MhoRecord *log, CourseChange change)
 }
 
 /* What all have in common; what each ended with. */
-START_TEST(test_competition_in_training)
+TEST_LOOP(test_competition_in_training, 0, N_CHANGES)
 {
     Course course;
     Sample *sample = &course.stage.sample;
@@ -212,7 +212,6 @@ START_TEST(test_competition_in_training)
     mho_record_destroy(log);
     course_close(&course);
 }
-END_TEST
 
 /* Digest of the model of a training that is stopped behind an epoch and goes on with another allocation; 0: not
  * stopped.
@@ -239,7 +238,7 @@ static int resumed(CourseChange change, int epoch, char digest[65])
     return epochs;
 }
 
-START_TEST(test_resumes_to_the_same_bytes)
+TEST_LOOP(test_resumes_to_the_same_bytes, 0, N_CHANGES)
 {
     char whole_digest[65], digest[65];
     const int epochs = resumed(changes[_i], 0, whole_digest);
@@ -249,16 +248,4 @@ START_TEST(test_resumes_to_the_same_bytes)
         (void)resumed(changes[_i], epoch, digest);
         ck_assert_msg(strcmp(digest, whole_digest) == 0, "other bytes after a stop behind epoch %d", epoch);
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("allocate_train");
-    TCase *tests = tcase_create("train");
-
-    tcase_add_loop_test(tests, test_competition_in_training, 0, N_CHANGES);
-    tcase_add_loop_test(tests, test_resumes_to_the_same_bytes, 0, N_CHANGES);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

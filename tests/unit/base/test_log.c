@@ -22,7 +22,7 @@ static void keep(void *context, MhoLogLevel level, const char *text)
     snprintf(sink->text, sizeof sink->text, "%s", text);
 }
 
-START_TEST(test_lines)
+TEST(test_lines)
 {
     Sink sink = {0};
     MhoLog log = {keep, &sink}, silent = {NULL, NULL};
@@ -35,9 +35,8 @@ START_TEST(test_lines)
     mho_log(&log, MHO_LOG_INFO, "%4000d", 1);
     ck_assert_uint_eq(strlen(sink.text), 1023);
 }
-END_TEST
 
-START_TEST(test_progress_lines)
+TEST(test_progress_lines)
 {
     Sink sink = {0};
     MhoLog log = {keep, &sink};
@@ -58,7 +57,6 @@ START_TEST(test_progress_lines)
     mho_progress_step(&progress, 208, "");
     ck_assert_int_eq(sink.n, 2);
 }
-END_TEST
 
 static double shown_rate(size_t resumed, size_t done)
 {
@@ -75,15 +73,14 @@ static double shown_rate(size_t resumed, size_t done)
     return rate;
 }
 
-START_TEST(test_rate_counts_fresh_work_only)
+TEST(test_rate_counts_fresh_work_only)
 {
     ck_assert_double_eq_tol(shown_rate(0, 500), 0.5, 0.01);
     ck_assert_double_eq_tol(shown_rate(400, 500), 0.1, 0.01);
     ck_assert(shown_rate(400, 400) == 0.0); /* no rate to show yet */
 }
-END_TEST
 
-START_TEST(test_nothing_to_do)
+TEST(test_nothing_to_do)
 {
     Sink sink = {0};
     MhoLog log = {keep, &sink};
@@ -92,9 +89,8 @@ START_TEST(test_nothing_to_do)
     mho_progress_step(&progress, 0, NULL);
     ck_assert_ptr_eq(strstr(sink.text, "sweep  0/0 trials"), sink.text);
 }
-END_TEST
 
-START_TEST(test_clock_never_goes_back)
+TEST(test_clock_never_goes_back)
 {
     double before = mho_clock();
     for (int i = 0; i < 1000; i++) {
@@ -104,9 +100,8 @@ START_TEST(test_clock_never_goes_back)
     }
     ck_assert(before > 0.0);
 }
-END_TEST
 
-START_TEST(test_stderr_sink)
+TEST(test_stderr_sink)
 {
     int ends[2];
     char text[256] = "";
@@ -124,18 +119,16 @@ START_TEST(test_stderr_sink)
     close(ends[0]);
     close(saved);
 }
-END_TEST
 
-START_TEST(test_stop_request)
+TEST(test_stop_request)
 {
     mho_stop_install();
     ck_assert(!mho_stop_requested());
     raise(SIGTERM);
     ck_assert(mho_stop_requested());
 }
-END_TEST
 
-START_TEST(test_second_signal_ends)
+TEST(test_second_signal_ends)
 {
     pid_t child = fork();
     if (child == 0) {
@@ -147,21 +140,4 @@ START_TEST(test_second_signal_ends)
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("log");
-    TCase *tests = tcase_create("log");
-    tcase_add_test(tests, test_lines);
-    tcase_add_test(tests, test_progress_lines);
-    tcase_add_test(tests, test_rate_counts_fresh_work_only);
-    tcase_add_test(tests, test_nothing_to_do);
-    tcase_add_test(tests, test_clock_never_goes_back);
-    tcase_add_test(tests, test_stderr_sink);
-    tcase_add_test(tests, test_stop_request);
-    tcase_add_test(tests, test_second_signal_ends);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -74,7 +74,7 @@ static const struct {
     int at_least; /* allocations, so that a wrapper that is never called is noticed */
 } users[] = {{use_arena, 1}, {use_record, 20}, {use_yaml, 20}, {use_yaml_file, 2}};
 
-START_TEST(test_each_allocation_fails_in_turn)
+TEST_LOOP(test_each_allocation_fails_in_turn, 0, sizeof users / sizeof *users)
 {
     int n = 0;
     for (;; n++) {
@@ -89,14 +89,4 @@ START_TEST(test_each_allocation_fails_in_turn)
         ck_assert_ptr_nonnull(strstr(error.text, "out of memory"));
     }
     ck_assert_int_ge(n, users[_i].at_least);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("memory");
-    TCase *tests = tcase_create("memory");
-    tcase_add_loop_test(tests, test_each_allocation_fails_in_turn, 0, sizeof users / sizeof *users);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -75,7 +75,7 @@ static void refuses(const char *key, const char *text, const char *says)
     ck_assert_mem_eq(&block, &before, sizeof block);
 }
 
-START_TEST(test_defaults)
+TEST(test_defaults)
 {
     Block block = defaults();
     ck_assert_double_eq(block.g_max, 25e-6);
@@ -85,9 +85,8 @@ START_TEST(test_defaults)
     ck_assert(block.on);
     ck_assert_str_eq(block.path, "model.h5");
 }
-END_TEST
 
-START_TEST(test_accepted)
+TEST(test_accepted)
 {
     Block block = defaults();
     accepts("g_max", "1.5E-5", &block);
@@ -106,9 +105,8 @@ START_TEST(test_accepted)
     accepts("path", "", &block);
     ck_assert_str_eq(block.path, "");
 }
-END_TEST
 
-START_TEST(test_reals_refused)
+TEST(test_reals_refused)
 {
     static const char *const bad[] = {"nan",   "NaN",   "-nan(1)", "inf", "-Infinity", "0x1p-20", "",  " 1e-6", "1e-6 ",
                                       "1e-6S", "25 uS", "1,5",     "1e",  "--1",       "1e-6;",   ".", "e5"};
@@ -120,9 +118,8 @@ START_TEST(test_reals_refused)
     refuses("any", "1e999", "outside");
     refuses("any", "1e-999", "outside"); /* would become 0 silently */
 }
-END_TEST
 
-START_TEST(test_others_refused)
+TEST(test_others_refused)
 {
     static const char *const bad[] = {"8.0", "8 ", "", "1e1", "eight", "0x8", "nan"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -142,9 +139,8 @@ START_TEST(test_others_refused)
     longer[MHO_TEXT_MAX] = '\0';
     refuses("path", longer, "longer than 255");
 }
-END_TEST
 
-START_TEST(test_key_stands_in_for_place)
+TEST(test_key_stands_in_for_place)
 {
     Block block = defaults();
     MhoError error = {0};
@@ -152,7 +148,6 @@ START_TEST(test_key_stands_in_for_place)
     ck_assert_str_eq(error.text, "bits: 99 is outside 1 to 32 bit");
     ck_assert_ptr_null(mho_params_find(table, N_TABLE, "bit"));
 }
-END_TEST
 
 static uint64_t next_random(uint64_t *state) /* xorshift64*, Vigna, ACM Trans. Math. Softw. 42 (2016) 30 */
 {
@@ -186,7 +181,7 @@ static void round_trip(double value)
     ck_assert_msg(strtod(shorter, NULL) != value, "%s has a shorter form, %s", text, shorter);
 }
 
-START_TEST(test_shortest_form_reads_back)
+TEST(test_shortest_form_reads_back)
 {
     uint64_t state = 1;
     for (int i = 0; i < 20000; i++) {
@@ -202,7 +197,6 @@ START_TEST(test_shortest_form_reads_back)
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
         round_trip(edges[i]);
 }
-END_TEST
 
 static void reads_as(double value, const char *expected)
 {
@@ -214,7 +208,7 @@ static void reads_as(double value, const char *expected)
     ck_assert_uint_eq(length, strlen(expected));
 }
 
-START_TEST(test_canonical_reals)
+TEST(test_canonical_reals)
 {
     reads_as(0.1, "0.1");
     reads_as(-0.0, "-0");
@@ -231,9 +225,8 @@ START_TEST(test_canonical_reals)
     reads_as(NAN, "nan");
     reads_as(-INFINITY, "-inf");
 }
-END_TEST
 
-START_TEST(test_other_types_format)
+TEST(test_other_types_format)
 {
     Block block = defaults();
     char text[MHO_TEXT_MAX];
@@ -247,9 +240,8 @@ START_TEST(test_other_types_format)
     ck_assert_uint_eq(mho_param_format(param("path"), &block, text, 4), 8); /* the length it would need */
     ck_assert_str_eq(text, "mod");
 }
-END_TEST
 
-START_TEST(test_locale_of_the_host_changes_nothing)
+TEST(test_locale_of_the_host_changes_nothing)
 {
     static const char *const comma[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "nl_NL.UTF-8", "pl_PL.UTF-8"};
     bool set = false;
@@ -265,9 +257,8 @@ START_TEST(test_locale_of_the_host_changes_nothing)
     reads_as(0.25, "0.25");
     refuses("any", "0,25", "finite number");
 }
-END_TEST
 
-START_TEST(test_model_check)
+TEST(test_model_check)
 {
     Block block = defaults();
     MhoError error = {0};
@@ -293,9 +284,8 @@ START_TEST(test_model_check)
     ck_assert_int_eq(mho_descriptor_check(&pcm, &block, &error), MHO_USAGE);
     ck_assert_str_eq(error.text, "any must not be zero");
 }
-END_TEST
 
-START_TEST(test_registry)
+TEST(test_registry)
 {
     MhoError error = {0};
     ck_assert_ptr_eq(mho_registry_find(&registry, "nor_flash", &error), &nor_flash);
@@ -305,9 +295,8 @@ START_TEST(test_registry)
     ck_assert_ptr_null(mho_registry_find(&registry, "memristor", &error));
     ck_assert_ptr_nonnull(strstr(error.text, "mho list cell"));
 }
-END_TEST
 
-START_TEST(test_nearest_word)
+TEST(test_nearest_word)
 {
     static const char *const words[] = {"prog_scale", "read_scale", "drift_scale", "t_read"};
     ck_assert_int_eq(mho_nearest_word("prog_scal", words, 4), 0);
@@ -323,9 +312,8 @@ START_TEST(test_nearest_word)
     memset(longer, 'a', sizeof longer - 1);
     ck_assert_int_eq(mho_nearest_word(longer, words, 4), -1);
 }
-END_TEST
 
-START_TEST(test_choice_names)
+TEST(test_choice_names)
 {
     char word[MHO_NAME_MAX];
     ck_assert_str_eq(mho_choice_name("frozen per_read split", 0, word), "frozen");
@@ -334,26 +322,4 @@ START_TEST(test_choice_names)
     ck_assert_ptr_null(mho_choice_name("frozen", -1, word));
     ck_assert_ptr_null(mho_choice_name(NULL, 0, word));
     ck_assert_ptr_null(mho_choice_name("", 0, word));
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("params");
-    TCase *tests = tcase_create("params");
-    tcase_add_test(tests, test_defaults);
-    tcase_add_test(tests, test_accepted);
-    tcase_add_test(tests, test_reals_refused);
-    tcase_add_test(tests, test_others_refused);
-    tcase_add_test(tests, test_key_stands_in_for_place);
-    tcase_add_test(tests, test_shortest_form_reads_back);
-    tcase_add_test(tests, test_canonical_reals);
-    tcase_add_test(tests, test_other_types_format);
-    tcase_add_test(tests, test_locale_of_the_host_changes_nothing);
-    tcase_add_test(tests, test_model_check);
-    tcase_add_test(tests, test_registry);
-    tcase_add_test(tests, test_nearest_word);
-    tcase_add_test(tests, test_choice_names);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

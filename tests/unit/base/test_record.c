@@ -59,7 +59,7 @@ static MhoRecord *build(const Ingredients *in)
     return root;
 }
 
-START_TEST(test_digest_sees_every_ingredient)
+TEST(test_digest_sees_every_ingredient)
 {
     const Ingredients base = {.group = "grid",
                               .array = "accuracy",
@@ -104,7 +104,6 @@ START_TEST(test_digest_sees_every_ingredient)
     mho_record_destroy(reference);
     mho_record_destroy(again);
 }
-END_TEST
 
 /* Two groups, three arrays, two attributes, in an order given by the bits of `order`. */
 static MhoRecord *build_in_order(int order)
@@ -127,7 +126,7 @@ static MhoRecord *build_in_order(int order)
     return root;
 }
 
-START_TEST(test_digest_ignores_insertion_order)
+TEST(test_digest_ignores_insertion_order)
 {
     MhoRecord *reference = build_in_order(0);
     for (int order = 1; order < 8; order++) {
@@ -137,9 +136,8 @@ START_TEST(test_digest_ignores_insertion_order)
     }
     mho_record_destroy(reference);
 }
-END_TEST
 
-START_TEST(test_digest_leaves_out_provenance_summary_history)
+TEST(test_digest_leaves_out_provenance_summary_history)
 {
     MhoRecord *plain = build_in_order(0), *dressed = build_in_order(0);
     double seconds = 3.5;
@@ -160,7 +158,6 @@ START_TEST(test_digest_leaves_out_provenance_summary_history)
     mho_record_destroy(plain);
     mho_record_destroy(dressed);
 }
-END_TEST
 
 static MhoRecord *with_strings(const char *first, const char *second)
 {
@@ -171,7 +168,7 @@ static MhoRecord *with_strings(const char *first, const char *second)
     return record;
 }
 
-START_TEST(test_digest_frames_its_fields)
+TEST(test_digest_frames_its_fields)
 {
     MhoRecord *a = with_strings("ab", "c"), *b = with_strings("a", "bc");
     check_same(a, b, 0);
@@ -187,9 +184,8 @@ START_TEST(test_digest_frames_its_fields)
     mho_record_destroy(a);
     mho_record_destroy(b);
 }
-END_TEST
 
-START_TEST(test_digest_has_one_nan_and_two_zeros)
+TEST(test_digest_has_one_nan_and_two_zeros)
 {
     const double values[4] = {NAN, -NAN, 0.0, -0.0};
     MhoRecord *records[4];
@@ -203,10 +199,9 @@ START_TEST(test_digest_has_one_nan_and_two_zeros)
     for (int i = 0; i < 4; i++)
         mho_record_destroy(records[i]);
 }
-END_TEST
 
 /* Bytes written out by hand from the layout of record_digest.c, hashed by coreutils' sha256sum: pins the format. */
-START_TEST(test_digest_known_answer)
+TEST(test_digest_known_answer)
 {
     MhoRecord *record = new_record();
     char hex[65];
@@ -216,9 +211,8 @@ START_TEST(test_digest_known_answer)
     ck_assert_str_eq(hex, "587beea31f5b41ecbc850cc6d085695e9094ffd7fb4030fa371441a09026a2d3");
     mho_record_destroy(record);
 }
-END_TEST
 
-START_TEST(test_long_arrays_are_seen_to_the_end)
+TEST(test_long_arrays_are_seen_to_the_end)
 {
     static float values[10001];
     size_t shape = 10001;
@@ -230,9 +224,8 @@ START_TEST(test_long_arrays_are_seen_to_the_end)
     mho_record_destroy(a);
     mho_record_destroy(b);
 }
-END_TEST
 
-START_TEST(test_names_are_unique_and_plain)
+TEST(test_names_are_unique_and_plain)
 {
     MhoRecord *record = new_record(), *child;
     size_t shape = 2;
@@ -256,9 +249,8 @@ START_TEST(test_names_are_unique_and_plain)
     ck_assert_uint_eq(record->n_children, 1);
     mho_record_destroy(record);
 }
-END_TEST
 
-START_TEST(test_many_of_everything)
+TEST(test_many_of_everything)
 {
     MhoRecord *record = new_record();
     char name[32];
@@ -280,9 +272,8 @@ START_TEST(test_many_of_everything)
     }
     mho_record_destroy(record);
 }
-END_TEST
 
-START_TEST(test_sizes_are_checked)
+TEST(test_sizes_are_checked)
 {
     MhoRecord *record = new_record();
     const size_t wraps[2] = {SIZE_MAX / 2 + 1, 2}, large[1] = {SIZE_MAX / 4}, nine[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -295,9 +286,8 @@ START_TEST(test_sizes_are_checked)
     ck_assert_uint_eq(record->attributes.n, 0);
     mho_record_destroy(record);
 }
-END_TEST
 
-START_TEST(test_zeros_and_empty_arrays)
+TEST(test_zeros_and_empty_arrays)
 {
     MhoRecord *record = new_record();
     MhoArray *zeros, *words, *empty, *scalar;
@@ -319,9 +309,8 @@ START_TEST(test_zeros_and_empty_arrays)
     mho_record_destroy(record);
     mho_record_destroy(NULL);
 }
-END_TEST
 
-START_TEST(test_look_ups)
+TEST(test_look_ups)
 {
     MhoRecord *record = new_record(), *layers = child_of(record, "layers"), *conv = child_of(layers, "conv1");
     const size_t shape[2] = {2, 3};
@@ -351,9 +340,8 @@ START_TEST(test_look_ups)
     ck_assert_str_eq(error.text, "m.h5: the array 'scale' is missing");
     mho_record_destroy(record);
 }
-END_TEST
 
-START_TEST(test_attributes)
+TEST(test_attributes)
 {
     MhoRecord *record = new_record();
     MhoAttributes *attributes = &record->attributes;
@@ -370,9 +358,8 @@ START_TEST(test_attributes)
     ck_assert_uint_eq(attributes->n, 3);
     mho_record_destroy(record);
 }
-END_TEST
 
-START_TEST(test_types)
+TEST(test_types)
 {
     static const size_t sizes[] = {1, 1, 2, 4, 8, 8, 4, 8, sizeof(char *)};
     static const char *const names[] = {"u8", "i8", "i16", "i32", "i64", "u64", "f32", "f64", "string"};
@@ -380,27 +367,4 @@ START_TEST(test_types)
         ck_assert_uint_eq(mho_type_size((MhoType)type), sizes[type]);
         ck_assert_str_eq(mho_type_name((MhoType)type), names[type]);
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("record");
-    TCase *tests = tcase_create("record");
-    tcase_add_test(tests, test_digest_sees_every_ingredient);
-    tcase_add_test(tests, test_digest_ignores_insertion_order);
-    tcase_add_test(tests, test_digest_leaves_out_provenance_summary_history);
-    tcase_add_test(tests, test_digest_frames_its_fields);
-    tcase_add_test(tests, test_digest_has_one_nan_and_two_zeros);
-    tcase_add_test(tests, test_digest_known_answer);
-    tcase_add_test(tests, test_long_arrays_are_seen_to_the_end);
-    tcase_add_test(tests, test_names_are_unique_and_plain);
-    tcase_add_test(tests, test_many_of_everything);
-    tcase_add_test(tests, test_sizes_are_checked);
-    tcase_add_test(tests, test_zeros_and_empty_arrays);
-    tcase_add_test(tests, test_look_ups);
-    tcase_add_test(tests, test_attributes);
-    tcase_add_test(tests, test_types);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include "harness.h"
 
-START_TEST(test_fail_fills_text_and_returns_status)
+TEST(test_fail_fills_text_and_returns_status)
 {
     MhoError error = {0};
     ck_assert_int_eq(mho_fail(&error, MHO_INPUT, "%s:%d: bad", "a.yaml", 7), MHO_INPUT);
@@ -12,9 +12,8 @@ START_TEST(test_fail_fills_text_and_returns_status)
     ck_assert_str_eq(error.text, "a.yaml:7: bad");
     ck_assert_int_eq(mho_fail(NULL, MHO_IO, "nobody listens"), MHO_IO);
 }
-END_TEST
 
-START_TEST(test_context_goes_in_front)
+TEST(test_context_goes_in_front)
 {
     MhoError error = {0};
     (void)mho_fail(&error, MHO_USAGE, "bits: 99 is outside 1 to 32");
@@ -24,9 +23,8 @@ START_TEST(test_context_goes_in_front)
     (void)mho_fail(&error, MHO_INPUT, "again: %s", error.text);
     ck_assert_str_eq(error.text, "again: chip.adc: bits: 99 is outside 1 to 32");
 }
-END_TEST
 
-START_TEST(test_long_text_is_cut_and_terminated)
+TEST(test_long_text_is_cut_and_terminated)
 {
     static char longer[2 * MHO_ERROR_TEXT_MAX];
     memset(longer, 'x', sizeof longer - 1);
@@ -37,9 +35,8 @@ START_TEST(test_long_text_is_cut_and_terminated)
     ck_assert_uint_eq(strlen(error.text), MHO_ERROR_TEXT_MAX - 1);
     ck_assert_int_eq(strncmp(error.text, "front: xxx", 10), 0);
 }
-END_TEST
 
-START_TEST(test_exit_codes)
+TEST(test_exit_codes)
 {
     static const int expected[MHO_N_STATUS] = {[MHO_OK] = 0,     [MHO_USAGE] = 2,  [MHO_INPUT] = 2,   [MHO_IO] = 1,
                                                [MHO_MEMORY] = 1, [MHO_FAILED] = 1, [MHO_STOPPED] = 75};
@@ -49,17 +46,4 @@ START_TEST(test_exit_codes)
     }
     ck_assert_str_eq(mho_status_name(MHO_STOPPED), "STOPPED");
     ck_assert_int_eq(mho_status_exit_code((MhoStatus)99), 1);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("status");
-    TCase *tests = tcase_create("status");
-    tcase_add_test(tests, test_fail_fills_text_and_returns_status);
-    tcase_add_test(tests, test_context_goes_in_front);
-    tcase_add_test(tests, test_long_text_is_cut_and_terminated);
-    tcase_add_test(tests, test_exit_codes);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

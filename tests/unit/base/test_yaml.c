@@ -30,7 +30,7 @@ static void refused(const char *text, const char *says)
     refused_bytes(text, strlen(text), says);
 }
 
-START_TEST(test_tree_and_lines)
+TEST(test_tree_and_lines)
 {
     MhoYaml *root = parsed("# a comment\n"
                            "seed: 7\n"
@@ -64,9 +64,8 @@ START_TEST(test_tree_and_lines)
     ck_assert_ptr_null(mho_yaml_get(NULL, "seed"));
     mho_yaml_destroy(root);
 }
-END_TEST
 
-START_TEST(test_empty_is_an_empty_mapping)
+TEST(test_empty_is_an_empty_mapping)
 {
     static const char *const texts[] = {"", "\n\n", "# only a comment\n", "---\n", "{}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -76,9 +75,8 @@ START_TEST(test_empty_is_an_empty_mapping)
         mho_yaml_destroy(root);
     }
 }
-END_TEST
 
-START_TEST(test_duplicates_refused)
+TEST(test_duplicates_refused)
 {
     refused("seed: 1\nrepeat: 2\nseed: 3\n", "s.yaml:3: duplicate key 'seed' (first on line 1)");
     refused("chip:\n  a: 1\n  a: 1\n", "s.yaml:3: duplicate key 'a' (first on line 2)");
@@ -90,9 +88,8 @@ START_TEST(test_duplicates_refused)
     refused("list:\n- {a: 1, a: 2}\n", "s.yaml:2: duplicate key 'a'");
     mho_yaml_destroy(parsed("a: {x: 1}\nb: {x: 1}\n"));
 }
-END_TEST
 
-START_TEST(test_anchors_tags_documents_refused)
+TEST(test_anchors_tags_documents_refused)
 {
     refused("a: 1\nb: &x 2\nc: 3\n", "s.yaml:2: anchors");
     refused("a: 1\nb: &x {c: 2}\n", "s.yaml:2: anchors");
@@ -110,7 +107,6 @@ START_TEST(test_anchors_tags_documents_refused)
     refused("- a\n- b\n", "s.yaml:1: expected 'key: value'");
     refused("\njust words\n", "s.yaml:2: expected 'key: value'");
 }
-END_TEST
 
 static void nested(int levels, char *text)
 {
@@ -122,7 +118,7 @@ static void nested(int levels, char *text)
         strcat(text, "}");
 }
 
-START_TEST(test_depth)
+TEST(test_depth)
 {
     static char text[400000];
     nested(31, text); /* 31 mappings and the scalar: 32 levels */
@@ -134,9 +130,8 @@ START_TEST(test_depth)
     memset(text, '[', 100000);
     refused_bytes(text, 100000, "s.yaml:1: ");
 }
-END_TEST
 
-START_TEST(test_truncated_and_damaged)
+TEST(test_truncated_and_damaged)
 {
     refused("a: 1\nb: [1, 2\n", "s.yaml:3: not readable as YAML");
     refused("a: 1\nb: \"open\n", "s.yaml:3: not readable as YAML");
@@ -148,10 +143,9 @@ START_TEST(test_truncated_and_damaged)
     refused_bytes("a: 1\n\0\0\0\0", 9, "s.yaml:");
     refused("a: @x\n", "s.yaml:1: not readable as YAML");
 }
-END_TEST
 
 /* Every prefix of a good file is read or refused with a line; nothing else happens (the sanitizers watch). */
-START_TEST(test_every_prefix)
+TEST(test_every_prefix)
 {
     static const char text[] =
         "seed: 7\nchip:\n  cell: {name: \"pcm\", list: [1, 'two', {x: 3}]}\n  t: >\n    a\n    b\nz: 1\n";
@@ -170,9 +164,8 @@ START_TEST(test_every_prefix)
     ck_assert_int_gt(refusals, 10);
     ck_assert_int_lt(refusals, (int)sizeof text);
 }
-END_TEST
 
-START_TEST(test_sizes)
+TEST(test_sizes)
 {
     enum { MIB = 1 << 20 };
     static char text[MIB + 1];
@@ -188,7 +181,6 @@ START_TEST(test_sizes)
     memcpy(text + 256, ": 1", 4);
     refused(text, "s.yaml:1: a key that is empty or longer");
 }
-END_TEST
 
 typedef struct Seen {
     char text[512];
@@ -204,7 +196,7 @@ static MhoStatus see(void *context, const char *path, const MhoYaml *leaf, MhoEr
     return --seen->stop_after == 0 ? mho_fail(e, MHO_STOPPED, "enough") : MHO_OK;
 }
 
-START_TEST(test_many_keys)
+TEST(test_many_keys)
 {
     enum { MOST = 4096, LINE = 8 };
     static char text[(MOST + 1) * LINE + 1];
@@ -216,9 +208,8 @@ START_TEST(test_many_keys)
     ck_assert_uint_eq(root->n_children, MOST);
     mho_yaml_destroy(root);
 }
-END_TEST
 
-START_TEST(test_walk)
+TEST(test_walk)
 {
     MhoYaml *root = parsed("seed: 7\n"
                            "chip:\n"
@@ -239,9 +230,8 @@ START_TEST(test_walk)
     ck_assert_int_eq(mho_yaml_walk(mho_yaml_get(root, "seed"), see, &first, &error), MHO_FAILED);
     mho_yaml_destroy(root);
 }
-END_TEST
 
-START_TEST(test_files)
+TEST(test_files)
 {
     char path[] = "/tmp/mho-test-XXXXXX", expected[64];
     int descriptor = mkstemp(path);
@@ -262,24 +252,4 @@ START_TEST(test_files)
     ck_assert_int_eq(mho_yaml_read(path, &root, &error), MHO_INPUT);
     ck_assert_ptr_null(root);
     ck_assert_int_eq(mho_yaml_read("/tmp", &root, &error), MHO_INPUT);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("yaml");
-    TCase *tests = tcase_create("yaml");
-    tcase_add_test(tests, test_tree_and_lines);
-    tcase_add_test(tests, test_empty_is_an_empty_mapping);
-    tcase_add_test(tests, test_duplicates_refused);
-    tcase_add_test(tests, test_anchors_tags_documents_refused);
-    tcase_add_test(tests, test_depth);
-    tcase_add_test(tests, test_truncated_and_damaged);
-    tcase_add_test(tests, test_every_prefix);
-    tcase_add_test(tests, test_sizes);
-    tcase_add_test(tests, test_many_keys);
-    tcase_add_test(tests, test_walk);
-    tcase_add_test(tests, test_files);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

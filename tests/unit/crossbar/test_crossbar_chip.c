@@ -31,7 +31,7 @@ static void weights_of(const ArrayBench *bench, float *weights)
     ck_assert_int_eq(mho_chip_state_weights(bench->state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
 }
 
-START_TEST(a_chip_number_is_one_chip)
+TEST_LOOP(a_chip_number_is_one_chip, 0, 2)
 {
     float first[WEIGHTS], again[WEIGHTS], other[WEIGHTS];
     ArrayBench bench;
@@ -49,10 +49,9 @@ START_TEST(a_chip_number_is_one_chip)
     ck_assert(memcmp(first, other, sizeof first) != 0);
     array_close(&bench);
 }
-END_TEST
 
 /* 80,000 devices on 28 tiles, enough for several threads to take part. */
-START_TEST(threads_make_the_same_chip)
+TEST(threads_make_the_same_chip)
 {
     enum { TALL = 200, WIDE = 200 };
     static float one[TALL * WIDE], three[TALL * WIDE];
@@ -72,9 +71,8 @@ START_TEST(threads_make_the_same_chip)
     ck_assert(memcmp(one, three, sizeof one) == 0);
     array_close(&bench);
 }
-END_TEST
 
-START_TEST(reads_depend_on_their_place_alone)
+TEST(reads_depend_on_their_place_alone)
 {
     float first[SUMS], again[SUMS], other[SUMS], fewer[SUMS];
     ArrayBench bench;
@@ -93,9 +91,8 @@ START_TEST(reads_depend_on_their_place_alone)
     ck_assert(memcmp(first, fewer, 11 * COLS * sizeof(float)) == 0);
     array_close(&bench);
 }
-END_TEST
 
-START_TEST(frozen_noise_is_the_same_at_every_read)
+TEST(frozen_noise_is_the_same_at_every_read)
 {
     float first[SUMS], other[SUMS];
     ArrayBench bench;
@@ -113,10 +110,9 @@ START_TEST(frozen_noise_is_the_same_at_every_read)
     ck_assert(memcmp(first, other, sizeof first) != 0);
     array_close(&bench);
 }
-END_TEST
 
 /* The law cell's frozen sigma grows as sqrt(1 + t), its normals stay: deviations at two times are proportional. */
-START_TEST(frozen_noise_scales_with_the_condition)
+TEST(frozen_noise_scales_with_the_condition)
 {
     const LawParams law = {.square = 1e-5};
     float now[WEIGHTS], later[WEIGHTS];
@@ -141,10 +137,9 @@ START_TEST(frozen_noise_scales_with_the_condition)
     }
     array_close(&bench);
 }
-END_TEST
 
 /* Frozen noise of a row's input branch is one factor for the whole row, in every column tile and in both arrays. */
-START_TEST(frozen_row_noise_is_a_gain_of_the_row)
+TEST_LOOP(frozen_row_noise_is_a_gain_of_the_row, 0, 2)
 {
     const LawParams law = {.row_linear = 1e-3, .row_square = 1e-3};
     float weights[WEIGHTS];
@@ -171,11 +166,10 @@ START_TEST(frozen_row_noise_is_a_gain_of_the_row)
     ck_assert_msg(mean > 1e-3 && mean < 4e-3, "variance of row gains is %g", mean); /* 2e-3 within 5 standard errors */
     array_close(&bench);
 }
-END_TEST
 
 /* PCM's 1/f noise has equal power per octave: the part faster than t_observe is ln(t_observe / 2 t_read) of
  * ln((t + 20 s + t_read) / 2 t_read). */
-START_TEST(split_cuts_the_noise_at_t_observe)
+TEST(split_cuts_the_noise_at_t_observe)
 {
     const double t_read = 250e-9, t_observe = 1e-3;
     double whole[COLS], fast[COLS];
@@ -202,11 +196,10 @@ START_TEST(split_cuts_the_noise_at_t_observe)
     }
     array_close(&bench);
 }
-END_TEST
 
 /* One active row at every input code, of 8 and of 5 bits (both with squares above a byte): the planes' error is at most
  * (largest variance of a weight) / 510 * x^2. */
-START_TEST(variance_planes_hold_their_bound)
+TEST_LOOP(variance_planes_hold_their_bound, 0, 6)
 {
     const LawParams law = {.linear = _i % 3 == 1 ? 0.0 : 3e-3, .square = _i % 3 == 0 ? 0.0 : 2e-3};
     const int n_input = _i < 3 ? 255 : 31;
@@ -238,10 +231,9 @@ START_TEST(variance_planes_hold_their_bound)
     }
     array_close(&bench);
 }
-END_TEST
 
 /* Every kernel table returns the scalar table's bits for a noisy layer. */
-START_TEST(all_kernels_agree)
+TEST_LOOP(all_kernels_agree, 0, 8)
 {
     const MhoKernels *tables[8];
     const size_t n = mho_kernels_available(tables, 8);
@@ -263,7 +255,6 @@ START_TEST(all_kernels_agree)
     }
     array_close(&bench);
 }
-END_TEST
 
 /* Mean |sum| of the layer over the ideal one. */
 static double gain(ArrayBench *bench)
@@ -281,7 +272,7 @@ static double gain(ArrayBench *bench)
     return found / wanted;
 }
 
-START_TEST(compensation_restores_the_mean)
+TEST(compensation_restores_the_mean)
 {
     enum { CHIPS = 12 };
     double before = 0.0, after = 0.0, lowest = 1e9, highest = 0.0;
@@ -308,10 +299,9 @@ START_TEST(compensation_restores_the_mean)
     ck_assert(highest > lowest);
     array_close(&bench);
 }
-END_TEST
 
 /* Converters that clip at a twentieth of the largest sum see fainter patterns, not clipped ones: the same factor. */
-START_TEST(reference_patterns_do_not_clip)
+TEST(reference_patterns_do_not_clip)
 {
     double alpha[2];
     ArrayBench bench;
@@ -330,11 +320,10 @@ START_TEST(reference_patterns_do_not_clip)
     ck_assert_msg(alpha[0] > 1.3 && fabs(alpha[1] / alpha[0] - 1.0) < 0.02, "%g and %g", alpha[0], alpha[1]);
     array_close(&bench);
 }
-END_TEST
 
 /* With frozen noise both reads of time 0 are the same one; fresh noise makes two of them, and a factor near 1 that
  * varies. */
-START_TEST(compensation_reads_are_noisy)
+TEST(compensation_reads_are_noisy)
 {
     ArrayBench bench;
     MhoError error = {0};
@@ -352,10 +341,9 @@ START_TEST(compensation_reads_are_noisy)
     ck_assert(alpha[0] != alpha[1]);
     array_close(&bench);
 }
-END_TEST
 
 /* At 2, 5 and 8 bits: the amplitude of the patterns adapts. */
-START_TEST(compensation_at_time_zero_is_one)
+TEST_LOOP(compensation_at_time_zero_is_one, 0, 3)
 {
     ArrayBench bench;
     MhoError error = {0};
@@ -369,7 +357,6 @@ START_TEST(compensation_at_time_zero_is_one)
     ck_assert(mho_chip_state_compensation(bench.state, 0) == 1.0);
     array_close(&bench);
 }
-END_TEST
 
 static int skewed_bits(const void *params)
 {
@@ -409,7 +396,7 @@ static uint64_t skewed_convert(const void *params, const float *state, bool is_s
 }
 
 /* Each true column of each tile has its own converter for life, padding columns none. */
-START_TEST(converters_are_made_once)
+TEST_LOOP(converters_are_made_once, 0, 2)
 {
     const MhoAdcModel skewed = {.n_state = 1,
                                 .bits = skewed_bits,
@@ -438,7 +425,6 @@ START_TEST(converters_are_made_once)
     ck_assert(memcmp(first, other, sizeof first) != 0);
     array_close(&bench);
 }
-END_TEST
 
 static MhoStatus half_effective(const void *params, size_t rows, size_t cols, const float *g, float *g_effective,
                                 MhoError *error)
@@ -460,7 +446,7 @@ static MhoStatus broken_effective(const void *params, size_t rows, size_t cols, 
     return mho_fail(error, MHO_FAILED, "no solution for %zu x %zu", rows, cols);
 }
 
-START_TEST(wires_attenuate_currents_and_their_noise)
+TEST(wires_attenuate_currents_and_their_noise)
 {
     const MhoWireModel half = {.effective = half_effective}, broken = {.effective = broken_effective};
     double ideal[COLS], behind[COLS];
@@ -492,9 +478,8 @@ START_TEST(wires_attenuate_currents_and_their_noise)
     ck_assert(strstr(error.text, "no solution") != NULL);
     array_close(&bench);
 }
-END_TEST
 
-START_TEST(bad_conditions_are_refused)
+TEST(bad_conditions_are_refused)
 {
     ArrayBench bench;
     MhoChipState *state;
@@ -507,10 +492,9 @@ START_TEST(bad_conditions_are_refused)
     ck_assert_int_eq(mho_chip_state_create(bench.chip, (MhoCondition){NAN, 300.0}, &state, &error), MHO_USAGE);
     array_close(&bench);
 }
-END_TEST
 
 /* A chip with nothing random is known as such, and the ideal chip of a noisy configuration is exact. */
-START_TEST(ideal_chips_are_exact)
+TEST_LOOP(ideal_chips_are_exact, 0, 2)
 {
     float sums[SUMS];
     ArrayBench bench;
@@ -530,36 +514,4 @@ START_TEST(ideal_chips_are_exact)
     array_plan(&bench);
     ck_assert(!mho_plan_is_random(bench.plan));
     array_close(&bench);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *s = suite_create("crossbar chip");
-    TCase *c = tcase_create("chip");
-
-    tcase_add_loop_test(c, a_chip_number_is_one_chip, 0, 2);
-    tcase_add_test(c, threads_make_the_same_chip);
-    tcase_add_test(c, reads_depend_on_their_place_alone);
-    tcase_add_test(c, frozen_noise_is_the_same_at_every_read);
-    tcase_add_test(c, frozen_noise_scales_with_the_condition);
-    tcase_add_loop_test(c, frozen_row_noise_is_a_gain_of_the_row, 0, 2);
-    tcase_add_loop_test(c, converters_are_made_once, 0, 2);
-    tcase_add_test(c, split_cuts_the_noise_at_t_observe);
-    tcase_add_loop_test(c, variance_planes_hold_their_bound, 0, 6);
-    tcase_add_loop_test(c, all_kernels_agree, 0, 8);
-    tcase_add_test(c, compensation_restores_the_mean);
-    tcase_add_loop_test(c, compensation_at_time_zero_is_one, 0, 3);
-    tcase_add_test(c, compensation_reads_are_noisy);
-    tcase_add_test(c, reference_patterns_do_not_clip);
-    tcase_add_test(c, wires_attenuate_currents_and_their_noise);
-    tcase_add_test(c, bad_conditions_are_refused);
-    tcase_add_loop_test(c, ideal_chips_are_exact, 0, 2);
-    suite_add_tcase(s, c);
-    return s;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

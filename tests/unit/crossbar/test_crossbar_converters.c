@@ -17,7 +17,7 @@ static void open_layer(ArrayBench *bench)
     bench->matrix.adc_range = 635.0;
 }
 
-START_TEST(a_layer_has_bits_of_its_own)
+TEST(a_layer_has_bits_of_its_own)
 {
     MhoError error = {0};
     ArrayBench bench;
@@ -46,9 +46,8 @@ START_TEST(a_layer_has_bits_of_its_own)
                 "layer layer has converters of 4 bit, but ideal converters have no bits");
     array_close(&bench);
 }
-END_TEST
 
-START_TEST(a_learned_range_is_the_layers)
+TEST(a_learned_range_is_the_layers)
 {
     const double bad[] = {0.0, -3.0, (double)NAN, (double)INFINITY};
     MhoError error = {0};
@@ -69,7 +68,6 @@ START_TEST(a_learned_range_is_the_layers)
     array_plan(&bench);
     array_close(&bench);
 }
-END_TEST
 
 /* The conversions of one output: one for every row tile and phase; with digital subtraction for each of two columns. */
 typedef struct Conversion {
@@ -139,7 +137,7 @@ static void read_clips(ArrayBench *bench, float *sums, float *lost, float *by_ra
     mho_chip_state_forward(bench->state, bench->run, &call);
 }
 
-START_TEST(clipped_conversions_are_told)
+TEST_LOOP(clipped_conversions_are_told, 0, KINDS)
 {
     static const double ranges[KINDS] = {
         [ANALOG] = 250.0, [TWO_PHASE] = 250.0, [DIGITAL] = 500.0, [REFERENCE] = 1250.0};
@@ -175,10 +173,9 @@ START_TEST(clipped_conversions_are_told)
     ck_assert(memcmp(plain, sums, sizeof sums) == 0);
     array_close(&bench);
 }
-END_TEST
 
 /* The derivative: a range 1 % larger moves the sum of an output whose conversions all clipped by 1 %. */
-START_TEST(what_clipped_moves_with_the_range)
+TEST(what_clipped_moves_with_the_range)
 {
     float sums[SUMS], lost[SUMS], by_range[SUMS], larger[SUMS];
     size_t all = 0;
@@ -196,18 +193,4 @@ START_TEST(what_clipped_moves_with_the_range)
         }
     ck_assert_uint_gt(all, 5);
     array_close(&bench);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("crossbar converters");
-    TCase *tests = tcase_create("converters");
-
-    tcase_add_test(tests, a_layer_has_bits_of_its_own);
-    tcase_add_test(tests, a_learned_range_is_the_layers);
-    tcase_add_loop_test(tests, clipped_conversions_are_told, 0, KINDS);
-    tcase_add_test(tests, what_clipped_moves_with_the_range);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -37,7 +37,7 @@ static void assert_apart(size_t n, const float *x, const float *y, const char *w
     ck_assert_msg(equal < n / 10, "%s: %zu of %zu are equal", what, equal, n);
 }
 
-START_TEST(chips_read_apart)
+TEST_LOOP(chips_read_apart, 0, 2)
 {
     float sums[2][SUMS];
     ArrayBench bench;
@@ -50,10 +50,9 @@ START_TEST(chips_read_apart)
     assert_apart(SUMS, sums[0], sums[1], "reads of two chips");
     array_close(&bench);
 }
-END_TEST
 
 /* Two groups of the same weights and inputs. */
-START_TEST(groups_read_apart)
+TEST_LOOP(groups_read_apart, 0, 2)
 {
     float sums[2 * SUMS], first[SUMS], second[SUMS];
     ArrayBench bench;
@@ -72,10 +71,9 @@ START_TEST(groups_read_apart)
     assert_apart(SUMS, first, second, "two groups");
     array_close(&bench);
 }
-END_TEST
 
 /* Half of the rows is driven in each phase, through equal weights: one draw for both would cancel. */
-START_TEST(phases_read_apart)
+TEST(phases_read_apart)
 {
     float sums[SUMS], exact[SUMS];
     ArrayBench bench;
@@ -95,10 +93,9 @@ START_TEST(phases_read_apart)
     assert_apart(SUMS, sums, exact, "noise of two phases");
     array_close(&bench);
 }
-END_TEST
 
 /* The bench's matrix twice: reads, devices and frozen noise of the two layers. */
-START_TEST(layers_are_apart)
+TEST_LOOP(layers_are_apart, 0, 3)
 {
     const MhoGather gather = {.h = POSITIONS,
                               .w = 1,
@@ -139,10 +136,9 @@ START_TEST(layers_are_apart)
     }
     array_close(&bench);
 }
-END_TEST
 
 /* Four tiles of the same targets: programming alone, then frozen noise alone. */
-START_TEST(tiles_are_apart)
+TEST_LOOP(tiles_are_apart, 0, 2)
 {
     float weights[WEIGHTS], tile[4][WEIGHTS / 4];
     MhoError error = {0};
@@ -173,10 +169,9 @@ START_TEST(tiles_are_apart)
     }
     array_close(&bench);
 }
-END_TEST
 
 /* Two devices asked for 0 are both clipped a quarter of the time: a weight of exactly 0. */
-START_TEST(frozen_noise_is_clipped_at_zero)
+TEST(frozen_noise_is_clipped_at_zero)
 {
     const LawParams law = {.square = 1e-2};
     float weights[WEIGHTS];
@@ -196,10 +191,9 @@ START_TEST(frozen_noise_is_clipped_at_zero)
                   WEIGHTS); /* 5 sigma */
     array_close(&bench);
 }
-END_TEST
 
 /* A cut slower than every fluctuation freezes nothing; one faster than every read leaves nothing fresh. */
-START_TEST(split_ends_in_the_other_modes)
+TEST_LOOP(split_ends_in_the_other_modes, 0, 2)
 {
     const int wanted = _i == 0 ? MHO_READ_CHOOSE_PER_READ : MHO_READ_CHOOSE_FROZEN;
     float split[WEIGHTS], pure[WEIGHTS];
@@ -223,10 +217,9 @@ START_TEST(split_ends_in_the_other_modes)
     ck_assert(memcmp(split, pure, sizeof split) == 0);
     array_close(&bench);
 }
-END_TEST
 
 /* Both reads of compensation use the state's own step and temperature: without drift the factor stays 1. */
-START_TEST(compensation_compares_like_with_like)
+TEST(compensation_compares_like_with_like)
 {
     float sums[SUMS];
     MhoRangeObserver *probe;
@@ -251,22 +244,4 @@ START_TEST(compensation_compares_like_with_like)
                   mho_chip_state_compensation(bench.state, 0));
     mho_range_observer_destroy(probe);
     array_close(&bench);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *s = suite_create("crossbar draws");
-    TCase *c = tcase_create("draws");
-
-    tcase_add_loop_test(c, chips_read_apart, 0, 2);
-    tcase_add_loop_test(c, groups_read_apart, 0, 2);
-    tcase_add_test(c, phases_read_apart);
-    tcase_add_loop_test(c, layers_are_apart, 0, 3);
-    tcase_add_loop_test(c, tiles_are_apart, 0, 2);
-    tcase_add_test(c, frozen_noise_is_clipped_at_zero);
-    tcase_add_loop_test(c, split_ends_in_the_other_modes, 0, 2);
-    tcase_add_test(c, compensation_compares_like_with_like);
-    suite_add_tcase(s, c);
-    return test_main(s);
 }

@@ -51,7 +51,7 @@ static size_t count_wrong(const ArrayBench *bench, const float *logits)
     return wrong;
 }
 
-START_TEST(sums_are_exact)
+TEST_LOOP(sums_are_exact, 0, CASES)
 {
     for (uint32_t seed = (uint32_t)_i * 4; seed < (uint32_t)_i * 4 + 4; seed++) {
         ArrayBench bench;
@@ -70,11 +70,10 @@ START_TEST(sums_are_exact)
         array_close(&bench);
     }
 }
-END_TEST
 
 /* Conversions of one image, counted once more by hand: 100 rows and 3 always-on ones on 40-row arrays, 10 columns on 6.
  */
-START_TEST(conversions_are_predicted)
+TEST_LOOP(conversions_are_predicted, 0, 8)
 {
     const bool offset = (_i & 1) != 0, digital = (_i & 2) != 0, is_signed = (_i & 4) != 0;
     const size_t columns = digital ? (offset ? 10 + 2 : 20) : 10; /* one reference column per tile */
@@ -102,10 +101,9 @@ START_TEST(conversions_are_predicted)
     free(logits);
     array_close(&bench);
 }
-END_TEST
 
 /* Any shift is realised to the unit, in about as many rows as its size needs. */
-START_TEST(shifts_are_exact)
+TEST_LOOP(shifts_are_exact, 0, 15)
 {
     static const int weights[] = {1, 3, 127}, inputs[] = {1, 2, 15, 16, 255};
     const int n_weight = weights[_i % 3], n_input = inputs[_i / 3],
@@ -127,7 +125,6 @@ START_TEST(shifts_are_exact)
     ck_assert_uint_le(mho_plan_layer(bench.plan, 0).shift_rows, (size_t)(largest / (n_weight * n_input)) + 9);
     array_close(&bench);
 }
-END_TEST
 
 /* Fewest bits of a signed converter that hold a sum. */
 static int bits_for(double largest)
@@ -140,7 +137,7 @@ static int bits_for(double largest)
     return bits;
 }
 
-START_TEST(one_bit_fewer_clips)
+TEST_LOOP(one_bit_fewer_clips, 0, 5)
 {
     ArrayBench bench;
     MhoLayerMeter meter = {0};
@@ -181,10 +178,9 @@ START_TEST(one_bit_fewer_clips)
     free(logits);
     array_close(&bench);
 }
-END_TEST
 
 /* One weight code off by one changes sums: the tests above can fail. */
-START_TEST(one_weight_matters)
+TEST(one_weight_matters)
 {
     ArrayBench bench;
     float *logits;
@@ -201,10 +197,9 @@ START_TEST(one_weight_matters)
     free(logits);
     array_close(&bench);
 }
-END_TEST
 
 /* codes = clip(round(fma(sum, a, b))), unsigned and signed. */
-START_TEST(codes_are_requantized_sums)
+TEST_LOOP(codes_are_requantized_sums, 0, 2)
 {
     const bool is_signed = _i == 1;
     const int low = is_signed ? -7 : 0, high = is_signed ? 7 : 15;
@@ -235,11 +230,10 @@ START_TEST(codes_are_requantized_sums)
     }
     array_close(&bench);
 }
-END_TEST
 
 /* What the planes hold of an ideal chip is the matrix itself, for every packing: narrow, wide, and beyond whole codes.
  */
-START_TEST(planes_hold_the_codes)
+TEST_LOOP(planes_hold_the_codes, 0, 16)
 {
     static const int largest[] = {1, 127, 128, 32639};
     float weights[50 * 21];
@@ -265,7 +259,6 @@ START_TEST(planes_hold_the_codes)
     ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 1, 50 * 21, weights, &error), MHO_USAGE);
     array_close(&bench);
 }
-END_TEST
 
 static MhoStatus nibble_plan(const void *params, int n_input, MhoDacSlices *slices, MhoError *error)
 {
@@ -286,7 +279,7 @@ static void nibble_slice(const void *params, const MhoDacSlices *slices, int s, 
 }
 
 /* A converter of four bits a slice: two conversions, added with digital weights 1 and 16. */
-START_TEST(slices_add_up)
+TEST_LOOP(slices_add_up, 0, 2)
 {
     const MhoDacModel nibbles = {.plan = nibble_plan, .slice = nibble_slice};
     ArrayBench bench;
@@ -307,27 +300,4 @@ START_TEST(slices_add_up)
     ck_assert(meter.noise == 0.0);
     free(logits);
     array_close(&bench);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *s = suite_create("crossbar exact");
-    TCase *c = tcase_create("exact");
-
-    tcase_add_loop_test(c, sums_are_exact, 0, CASES);
-    tcase_add_loop_test(c, conversions_are_predicted, 0, 8);
-    tcase_add_loop_test(c, shifts_are_exact, 0, 15);
-    tcase_add_loop_test(c, one_bit_fewer_clips, 0, 5);
-    tcase_add_test(c, one_weight_matters);
-    tcase_add_loop_test(c, codes_are_requantized_sums, 0, 2);
-    tcase_add_loop_test(c, slices_add_up, 0, 2);
-    tcase_add_loop_test(c, planes_hold_the_codes, 0, 16);
-    suite_add_tcase(s, c);
-    return s;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

@@ -29,7 +29,7 @@ static MhoStatus build(const ArrayBench *bench, MhoError *error)
     return status;
 }
 
-START_TEST(every_failed_allocation_is_reported)
+TEST(every_failed_allocation_is_reported)
 {
     ArrayBench bench;
     MhoError error = {0};
@@ -53,20 +53,4 @@ START_TEST(every_failed_allocation_is_reported)
     }
     ck_assert_int_ge(failures, 14);
     array_close(&bench);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *s = suite_create("crossbar memory");
-    TCase *c = tcase_create("memory");
-
-    tcase_add_test(c, every_failed_allocation_is_reported);
-    suite_add_tcase(s, c);
-    return s;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

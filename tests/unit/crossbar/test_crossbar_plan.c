@@ -25,7 +25,7 @@ static void assert_refused(ArrayBench *bench, const char *what, const char *reme
     ck_assert_ptr_null(bench->plan);
 }
 
-START_TEST(bad_matrices_are_refused)
+TEST(bad_matrices_are_refused)
 {
     ArrayBench bench;
 
@@ -48,9 +48,8 @@ START_TEST(bad_matrices_are_refused)
     assert_refused(&bench, "layer layer", "impossible");
     array_close(&bench);
 }
-END_TEST
 
-START_TEST(bad_combinations_are_refused)
+TEST(bad_combinations_are_refused)
 {
     ArrayBench bench;
 
@@ -87,9 +86,8 @@ START_TEST(bad_combinations_are_refused)
     assert_refused(&bench, "a plan needs", "ADC");
     array_close(&bench);
 }
-END_TEST
 
-START_TEST(flash_refuses_bipolar_inputs)
+TEST(flash_refuses_bipolar_inputs)
 {
     ArrayBench bench;
 
@@ -102,9 +100,8 @@ START_TEST(flash_refuses_bipolar_inputs)
     array_plan(&bench);
     array_close(&bench);
 }
-END_TEST
 
-START_TEST(known_steps)
+TEST(known_steps)
 {
     ArrayBench bench;
     double largest;
@@ -133,10 +130,9 @@ START_TEST(known_steps)
     ck_assert(mho_plan_needs_calibration(bench.plan));
     array_close(&bench);
 }
-END_TEST
 
 /* Largest possible sum of each kind of converter column, written down from the codes; x is 0..15 or -15..15. */
-START_TEST(largest_sums)
+TEST_LOOP(largest_sums, 0, 4)
 {
     enum { ROWS = 20, COLS = 10 };
     const bool bipolar = _i == 1, digital = _i >= 2, offset = _i == 3;
@@ -165,10 +161,9 @@ START_TEST(largest_sums)
     assert_close(mho_plan_layer(bench.plan, 0).largest_sum, 15.0 * largest, 1e-6, "largest sum");
     array_close(&bench);
 }
-END_TEST
 
 /* Digital subtraction converts the reference column too: with columns of no current it holds the largest sum. */
-START_TEST(calibration_sees_the_reference_column)
+TEST(calibration_sees_the_reference_column)
 {
     float logits[60 * 10];
     double largest = 0.0;
@@ -197,7 +192,6 @@ START_TEST(calibration_sees_the_reference_column)
     mho_range_observer_destroy(probe);
     array_close(&bench);
 }
-END_TEST
 
 /* Mean squared error of a signed converter with codes up to `code`. */
 static double quantization_error(size_t n, const float *sums, double step, double code)
@@ -214,7 +208,7 @@ static double quantization_error(size_t n, const float *sums, double step, doubl
 }
 
 /* The calibrated step against a search over steps, on the sums themselves; and steps 20 % off are told apart. */
-START_TEST(calibrated_step_has_the_least_error)
+TEST_LOOP(calibrated_step_has_the_least_error, 0, 3)
 {
     enum { ROWS = 48, COLS = 16, MANY = 4000, N = MANY * COLS };
     const int bits = 4 + 2 * _i;
@@ -249,9 +243,8 @@ START_TEST(calibrated_step_has_the_least_error)
     free(sums);
     array_close(&bench);
 }
-END_TEST
 
-START_TEST(enough_bits_give_a_unit_step)
+TEST(enough_bits_give_a_unit_step)
 {
     float logits[60 * 10];
     ArrayBench bench;
@@ -275,27 +268,4 @@ START_TEST(enough_bits_give_a_unit_step)
     mho_range_observer_destroy(probe);
     mho_range_observer_destroy(two);
     array_close(&bench);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *s = suite_create("crossbar plan");
-    TCase *c = tcase_create("plan");
-
-    tcase_add_test(c, bad_matrices_are_refused);
-    tcase_add_test(c, bad_combinations_are_refused);
-    tcase_add_test(c, flash_refuses_bipolar_inputs);
-    tcase_add_test(c, known_steps);
-    tcase_add_loop_test(c, largest_sums, 0, 4);
-    tcase_add_test(c, calibration_sees_the_reference_column);
-    tcase_add_loop_test(c, calibrated_step_has_the_least_error, 0, 3);
-    tcase_add_test(c, enough_bits_give_a_unit_step);
-    suite_add_tcase(s, c);
-    return s;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

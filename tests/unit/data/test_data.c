@@ -26,6 +26,8 @@ static void tear_down(void)
     remove_tree(folder);
 }
 
+TEST_FIXTURE(set_up, tear_down);
+
 /* ---- IDX ---- */
 
 static Buffer images_buffer(uint32_t n)
@@ -75,16 +77,15 @@ static void refuse(const Buffer *x, const char *file, const char *text)
     ck_assert_ptr_null(set.images);
 }
 
-START_TEST(test_idx_plain)
+TEST(test_idx_plain)
 {
     Buffer x = images_buffer(N), y = labels_buffer(N);
     ck_assert_int_eq(load_pair(&x, &y), MHO_OK);
     check_pair_content(N);
     ck_assert_ptr_null(set.class_names);
 }
-END_TEST
 
-START_TEST(test_idx_gz_limit_and_class_names)
+TEST(test_idx_gz_limit_and_class_names)
 {
     static const char names[] = "zero\none\r\ntwo\nthree\nfour\nfive\n\n";
     Buffer x = images_buffer(N), y = labels_buffer(N);
@@ -101,9 +102,8 @@ START_TEST(test_idx_gz_limit_and_class_names)
     free(set.class_names[5]);
     check_pair_content(7);
 }
-END_TEST
 
-START_TEST(test_idx_with_channels)
+TEST(test_idx_with_channels)
 {
     Buffer x, y = labels_buffer(2);
     make_idx(&x, 4, (uint32_t[]){2, H, W, 3}, 1, 256);
@@ -111,9 +111,8 @@ START_TEST(test_idx_with_channels)
     ck_assert_int_eq(set.c, 3);
     ck_assert_uint_eq(set.images[2 * H * W * 3 - 1], 2 * H * W * 3 - 1);
 }
-END_TEST
 
-START_TEST(test_idx_truncated_anywhere)
+TEST(test_idx_truncated_anywhere)
 {
     Buffer x = images_buffer(N);
     for (size_t n = 0; n < x.n; n++) {
@@ -122,17 +121,15 @@ START_TEST(test_idx_truncated_anywhere)
         refuse(&cut, "x", "truncated");
     }
 }
-END_TEST
 
-START_TEST(test_idx_trailing_bytes)
+TEST(test_idx_trailing_bytes)
 {
     Buffer x = images_buffer(N);
     x.n += 3;
     refuse(&x, "x", "3 trailing bytes");
 }
-END_TEST
 
-START_TEST(test_idx_bad_header)
+TEST(test_idx_bad_header)
 {
     Buffer x = images_buffer(N);
     x.data[0] = 'P';
@@ -149,9 +146,8 @@ START_TEST(test_idx_bad_header)
     x = labels_buffer(N);
     refuse(&x, "x", "rank 1");
 }
-END_TEST
 
-START_TEST(test_idx_huge_dimensions)
+TEST(test_idx_huge_dimensions)
 {
     for (size_t i = 0; i < 3; i++) {
         Buffer x = images_buffer(N);
@@ -165,15 +161,13 @@ START_TEST(test_idx_huge_dimensions)
     memcpy(x.data + 4, (uint8_t[]){0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 4}, 12);
     refuse(&x, "x", "truncated");
 }
-END_TEST
 
-START_TEST(test_idx_counts_differ)
+TEST(test_idx_counts_differ)
 {
     Buffer x = images_buffer(N - 1);
     refuse(&x, "y", "12 labels");
     ck_assert_ptr_nonnull(strstr(error.text, "11 images"));
 }
-END_TEST
 
 /* ---- gzip ---- */
 
@@ -186,7 +180,7 @@ static size_t read_bytes(const char *path, uint8_t *data, size_t size)
     return n;
 }
 
-START_TEST(test_gz_damaged)
+TEST(test_gz_damaged)
 {
     Buffer x = images_buffer(N), packed = {.n = 0};
     write_gz(in(folder, "x.gz"), x.data, x.n);
@@ -214,9 +208,8 @@ START_TEST(test_gz_damaged)
     memset(huge.data + huge.n - 4, 0xff, 4);
     refuse(&huge, "x", "4294967295");
 }
-END_TEST
 
-START_TEST(test_files_that_are_not_files)
+TEST(test_files_that_are_not_files)
 {
     ck_assert_int_eq(mho_dataset_load("idx:/nowhere/x,/nowhere/y", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, "/nowhere/x: No such file"));
@@ -232,7 +225,6 @@ START_TEST(test_files_that_are_not_files)
     ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, "larger than 4 GiB"));
 }
-END_TEST
 
 /* ---- CIFAR ---- */
 
@@ -255,7 +247,7 @@ static MhoStatus load_cifar(const uint8_t *records, size_t n_bytes)
     return mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, 0, &set, &error);
 }
 
-START_TEST(test_cifar_planes_become_channels)
+TEST(test_cifar_planes_become_channels)
 {
     static uint8_t records[3 * CIFAR_RECORD];
     make_cifar(records, 3, 4);
@@ -272,9 +264,8 @@ START_TEST(test_cifar_planes_become_channels)
                                       (4 + n + (c * 1024 + y * 32 + x) * 5) % 253);
     }
 }
-END_TEST
 
-START_TEST(test_cifar_damaged)
+TEST(test_cifar_damaged)
 {
     static uint8_t records[3 * CIFAR_RECORD + 1];
     make_cifar(records, 3, 0);
@@ -287,9 +278,8 @@ START_TEST(test_cifar_damaged)
     ck_assert_ptr_nonnull(strstr(error.text, "b.bin: label 10 of image 1 is outside 0..9"));
     ck_assert_ptr_null(set.images);
 }
-END_TEST
 
-START_TEST(test_cifar_class_names_set_the_classes)
+TEST(test_cifar_class_names_set_the_classes)
 {
     static uint8_t records[CIFAR_RECORD];
     make_cifar(records, 1, 2);
@@ -309,11 +299,10 @@ START_TEST(test_cifar_class_names_set_the_classes)
     ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, "names.txt:2: empty class name"));
 }
-END_TEST
 
 /* ---- registered sets and where they lie ---- */
 
-START_TEST(test_missing_set_says_where_and_how)
+TEST(test_missing_set_says_where_and_how)
 {
     setenv("MHO_DATA", "/nowhere/env", 1);
     ck_assert_int_eq(mho_dataset_load("mnist", "/nowhere/option", MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
@@ -325,7 +314,6 @@ START_TEST(test_missing_set_says_where_and_how)
     ck_assert_int_eq(mho_dataset_load("mnits", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_USAGE);
     ck_assert_ptr_nonnull(strstr(error.text, "'mnist'"));
 }
-END_TEST
 
 /* Two images of the right shape under MNIST's names, in one half of the set only. */
 static void write_mnist(const char *base, const char *half, uint8_t label)
@@ -343,7 +331,7 @@ static void write_mnist(const char *base, const char *half, uint8_t label)
     write_gz(in(base, name), y.data, y.n);
 }
 
-START_TEST(test_search_order_and_halves_apart)
+TEST(test_search_order_and_halves_apart)
 {
     write_mnist(in(folder, "option"), "t10k", 7);
     write_mnist(in(folder, "env"), "t10k", 8);
@@ -366,9 +354,8 @@ START_TEST(test_search_order_and_halves_apart)
     mho_dataset_destroy(&set);
     ck_assert_int_eq(mho_dataset_load("mnist", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
 }
-END_TEST
 
-START_TEST(test_registered_set_checks_labels_shape_and_digest)
+TEST(test_registered_set_checks_labels_shape_and_digest)
 {
     char found[MHO_PATH_MAX];
     write_mnist(in(folder, "a"), "train", 10);
@@ -384,9 +371,8 @@ START_TEST(test_registered_set_checks_labels_shape_and_digest)
     ck_assert_int_eq(mho_dataset_check(mnist, in(folder, "a"), found, sizeof found, &error), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, "train-images-idx3-ubyte: SHA-256"));
 }
-END_TEST
 
-START_TEST(test_real_fashion_mnist)
+TEST(test_real_fashion_mnist)
 {
     if (access("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz", R_OK) != 0) {
         TEST_SKIP("needs Debian's dataset-fashion-mnist");
@@ -405,7 +391,6 @@ START_TEST(test_real_fashion_mnist)
         ck_assert_uint_eq(count[k], 1000);
     ck_assert_str_eq(set.class_names[set.labels[0]], "Ankle boot"); /* the first test image of the paper's figure */
 }
-END_TEST
 
 /* ---- records ---- */
 
@@ -432,7 +417,7 @@ static void refuse_record(MhoRecord *record, const char *text)
     mho_record_destroy(record);
 }
 
-START_TEST(test_record_good)
+TEST(test_record_good)
 {
     MhoRecord *record = make_record(MHO_I64, (int64_t[]){2, 0, 1}, 3);
     static const char *const names[] = {"a", "b", "c", "d"};
@@ -445,9 +430,8 @@ START_TEST(test_record_good)
     ck_assert_uint_eq(set.images[23], 223);
     ck_assert_str_eq(set.class_names[3], "d");
 }
-END_TEST
 
-START_TEST(test_record_bad)
+TEST(test_record_bad)
 {
     refuse_record(make_record(MHO_U8, NULL, 0), "/y");
     refuse_record(make_record(MHO_F32, (float[]){0, 1, 2}, 3), "/y");
@@ -458,7 +442,6 @@ START_TEST(test_record_bad)
     ck_assert_int_eq(mho_attribute_int(&record->attributes, "class_names", 3, &error), MHO_OK);
     refuse_record(record, "class_names");
 }
-END_TEST
 
 /* ---- validation split ---- */
 
@@ -475,7 +458,7 @@ static void make_countable(void)
     }
 }
 
-START_TEST(test_split_is_a_partition)
+TEST(test_split_is_a_partition)
 {
     MhoDataset kept, held;
     bool seen[SPLIT_N] = {false};
@@ -503,9 +486,8 @@ START_TEST(test_split_is_a_partition)
     mho_dataset_destroy(&kept);
     mho_dataset_destroy(&held);
 }
-END_TEST
 
-START_TEST(test_split_by_seed)
+TEST(test_split_by_seed)
 {
     MhoDataset kept[3], held[3];
     static const uint64_t seeds[] = {1, 1, 2};
@@ -525,35 +507,4 @@ START_TEST(test_split_by_seed)
     ck_assert_uint_eq(held[0].n, 0);
     mho_dataset_destroy(&kept[0]);
     mho_dataset_destroy(&held[0]);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("data");
-    TCase *tests = tcase_create("data");
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, test_idx_plain);
-    tcase_add_test(tests, test_idx_gz_limit_and_class_names);
-    tcase_add_test(tests, test_idx_with_channels);
-    tcase_add_test(tests, test_idx_truncated_anywhere);
-    tcase_add_test(tests, test_idx_trailing_bytes);
-    tcase_add_test(tests, test_idx_bad_header);
-    tcase_add_test(tests, test_idx_huge_dimensions);
-    tcase_add_test(tests, test_idx_counts_differ);
-    tcase_add_test(tests, test_gz_damaged);
-    tcase_add_test(tests, test_files_that_are_not_files);
-    tcase_add_test(tests, test_cifar_planes_become_channels);
-    tcase_add_test(tests, test_cifar_damaged);
-    tcase_add_test(tests, test_cifar_class_names_set_the_classes);
-    tcase_add_test(tests, test_missing_set_says_where_and_how);
-    tcase_add_test(tests, test_search_order_and_halves_apart);
-    tcase_add_test(tests, test_registered_set_checks_labels_shape_and_digest);
-    tcase_add_test(tests, test_real_fashion_mnist);
-    tcase_add_test(tests, test_record_good);
-    tcase_add_test(tests, test_record_bad);
-    tcase_add_test(tests, test_split_is_a_partition);
-    tcase_add_test(tests, test_split_by_seed);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -42,7 +42,7 @@ static MhoRecord *sample_model(void)
     return model;
 }
 
-START_TEST(test_path_of_log)
+TEST(test_path_of_log)
 {
     MhoRecord *model = sample_model();
     Path path;
@@ -59,9 +59,8 @@ START_TEST(test_path_of_log)
     ck_assert_double_eq_tol(path.share_ratio, pow(2.0 * 4.0 * 1.0 * 8.0, 0.25), 1e-12);
     path_clear(&path);
 }
-END_TEST
 
-START_TEST(test_damaged_log)
+TEST(test_damaged_log)
 {
     static const double short_size[] = {6.5};
     MhoRecord *model, *group;
@@ -74,7 +73,6 @@ START_TEST(test_damaged_log)
     must_refuse(path_read(model, &path, &error), &error, MHO_INPUT, "competitor");
     mho_record_destroy(model);
 }
-END_TEST
 
 /* Uniform, size, published and accuracy, two seeds; the models are not at hand. */
 static MhoRecord *sample_variants(void)
@@ -103,7 +101,7 @@ static MhoRecord *sample_variants(void)
     return result;
 }
 
-START_TEST(test_variants)
+TEST(test_variants)
 {
     MhoRecord *result = sample_variants(), *analysis = sample_analysis(result);
     must(mho_experiment.analyse(result, analysis, &error), &error);
@@ -122,7 +120,6 @@ START_TEST(test_variants)
     free(text);
     mho_record_destroy(result);
 }
-END_TEST
 
 static void name_row(const MhoResultPoints *points, size_t p, char *text, size_t size)
 {
@@ -130,7 +127,7 @@ static void name_row(const MhoResultPoints *points, size_t p, char *text, size_t
 }
 
 /* Paths of two points of three: padded with NaN, told in the finding. */
-START_TEST(test_paths)
+TEST(test_paths)
 {
     static const double accuracy[] = {0.8, 0.9, 0.7};
     static const char *const names[] = {"uniform", "ccq", "ccq"};
@@ -154,17 +151,4 @@ START_TEST(test_paths)
     path_clear(&paths[2]);
     mho_record_destroy(model);
     mho_record_destroy(result);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("experiment_ccq_path");
-    TCase *tests = tcase_create("analysis");
-    tcase_add_test(tests, test_path_of_log);
-    tcase_add_test(tests, test_damaged_log);
-    tcase_add_test(tests, test_variants);
-    tcase_add_test(tests, test_paths);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -60,7 +60,7 @@ static MhoRecord *result_of(Sample *sample, size_t n_rows)
     return result;
 }
 
-START_TEST(test_variants)
+TEST(test_variants)
 {
     static Sample sample;
     MhoRecord *result = result_of(&sample, N_ROWS), *analysis = sample_analysis(result);
@@ -79,9 +79,8 @@ START_TEST(test_variants)
     }
     mho_record_destroy(result);
 }
-END_TEST
 
-START_TEST(test_borne)
+TEST(test_borne)
 {
     /* The largest level up to which all are within a point of 90.5 %. */
     static const char *const expected[] = {
@@ -104,10 +103,9 @@ START_TEST(test_borne)
     free(text);
     mho_record_destroy(result);
 }
-END_TEST
 
 /* Where the draw is not swept, weights have one line. */
-START_TEST(test_one_draw)
+TEST(test_one_draw)
 {
     static Sample sample;
     MhoRecord *result = result_of(&sample, N_OF_CHIPS), *analysis = sample_analysis(result);
@@ -119,16 +117,4 @@ START_TEST(test_one_draw)
     ck_assert_ptr_null(strstr(text, "draw"));
     free(text);
     mho_record_destroy(result);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("experiment_fq_noise");
-    TCase *tests = tcase_create("analysis");
-    tcase_add_test(tests, test_variants);
-    tcase_add_test(tests, test_borne);
-    tcase_add_test(tests, test_one_draw);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

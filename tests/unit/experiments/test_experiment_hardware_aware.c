@@ -7,7 +7,7 @@
 static const char *const plain = "float:12 4/8:6 4/8:3", *const aware = "float:12 4/8:6 chip:3";
 
 /* Two nets at two times on two chips: +1 and +3 points at the first, +2 and +2 at the second. */
-START_TEST(test_over_chips)
+TEST(test_over_chips)
 {
     static const double accuracy[] = {0.80, 0.82, 0.70, 0.73, 0.81, 0.85, 0.72, 0.75}, times[] = {25, 86400, 25, 86400};
     const char *ladders[] = {plain, plain, aware, aware}, *curricula[] = {"", "", "spread", "spread"};
@@ -30,10 +30,9 @@ START_TEST(test_over_chips)
     free(text);
     mho_record_destroy(result);
 }
-END_TEST
 
 /* One row a net, whose samples are the seeds with the means of their chips. */
-START_TEST(test_over_seeds)
+TEST(test_over_seeds)
 {
     static const double accuracy[] = {0.7, 0.8, 0.6, 0.8, 0.8, 0.9, 0.7, 0.9}, seeds[] = {1, 2, 1, 2};
     const char *ladders[] = {plain, plain, aware, aware};
@@ -48,15 +47,4 @@ START_TEST(test_over_seeds)
     ck_assert_double_eq_tol(number_at(analysis, "difference_mean", 2), 0.1, 1e-12);
     ck_assert_double_eq_tol(number_at(analysis, "accuracy_mean", 0), 0.725, 1e-12);
     mho_record_destroy(result);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("experiment_hardware_aware");
-    TCase *tests = tcase_create("analysis");
-    tcase_add_test(tests, test_over_chips);
-    tcase_add_test(tests, test_over_seeds);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -4,7 +4,7 @@
 #include "support/result_sample.h"
 #include "study/report/experiment.h"
 
-START_TEST(test_levels)
+TEST(test_levels)
 {
     static const double accuracy[] = {0.80, 0.82, 0.81, 0.85, 0.79, 0.81}, level[] = {0.0, 0.15, 0.3};
     MhoRecord *result = sample_result(3, 2, accuracy), *analysis = sample_analysis(result);
@@ -22,14 +22,4 @@ START_TEST(test_levels)
     ck_assert_ptr_nonnull(strstr(text, "-1.00 points, 95 % interval -1.00 to -1.00\n"));
     free(text);
     mho_record_destroy(result);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("experiment_noise_training");
-    TCase *tests = tcase_create("analysis");
-    tcase_add_test(tests, test_levels);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

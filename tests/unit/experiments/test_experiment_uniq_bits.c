@@ -9,7 +9,7 @@ enum { N = 16 };
 /* Gains over even steps, in points, of way (UNIQ, straight, k-means, even steps) and seed; at 2 bits 10 times that. */
 static const double gain[4][2] = {{3, 5}, {1, 2}, {2, 3}, {0, 0}};
 
-START_TEST(test_levels)
+TEST(test_levels)
 {
     double accuracy[N], bits[N], seeds[N], layers[N];
     const char *names[N], *noise[N], *ladders[N];
@@ -52,14 +52,4 @@ START_TEST(test_levels)
     ck_assert_ptr_nonnull(strstr(text, "    even steps: 8\n"));
     free(text);
     mho_record_destroy(result);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("experiment_uniq_bits");
-    TCase *tests = tcase_create("analysis");
-    tcase_add_test(tests, test_levels);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -242,7 +242,7 @@ static int layer_named(const char *name)
 }
 
 /* The judge itself: lines that must pass and lines that must not. */
-START_TEST(test_the_judge)
+TEST(test_the_judge)
 {
     static const struct {
         const char *layer, *line;
@@ -307,7 +307,6 @@ START_TEST(test_the_judge)
                       verdict ? verdict : "ok");
     }
 }
-END_TEST
 
 static size_t root_length;
 static int files, includes, violations;
@@ -349,7 +348,7 @@ static int visit(const char *path, const struct stat *info, int kind, struct FTW
     return 0;
 }
 
-START_TEST(test_every_include)
+TEST(test_every_include)
 {
     static const char *const tops[] = {"src", "devices", "experiments"};
     char path[4096];
@@ -363,15 +362,4 @@ START_TEST(test_every_include)
     ck_assert_msg(files > 20 && includes > 50, "only %d files with %d includes were found under %s", files, includes,
                   test_source_root());
     ck_assert_msg(violations == 0, "%d includes break the table (listed on stderr)", violations);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("includes");
-    TCase *tests = tcase_create("includes");
-    tcase_add_test(tests, test_the_judge);
-    tcase_add_test(tests, test_every_include);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -47,7 +47,7 @@ static void same_bytes(const char *a, const char *b)
     ck_assert_str_eq(left, right);
 }
 
-START_TEST(test_round_trip)
+TEST(test_round_trip)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "sample.h5");
@@ -66,10 +66,9 @@ START_TEST(test_round_trip)
     mho_record_destroy(record);
     store_remove_folder(folder);
 }
-END_TEST
 
 /* The digest ignores some members and groups: these are compared one by one. */
-START_TEST(test_members_come_back)
+TEST(test_members_come_back)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "sample.h5");
@@ -105,10 +104,9 @@ START_TEST(test_members_come_back)
     mho_record_destroy(record);
     store_remove_folder(folder);
 }
-END_TEST
 
 /* Object times would differ by the second, uninitialised memory by the process. */
-START_TEST(test_same_record_same_bytes)
+TEST(test_same_record_same_bytes)
 {
     const char *folder = store_folder();
     const char *first = store_path(folder, "first.h5");
@@ -131,9 +129,8 @@ START_TEST(test_same_record_same_bytes)
     mho_record_destroy(record);
     store_remove_folder(folder);
 }
-END_TEST
 
-START_TEST(test_replaces_and_follows_links)
+TEST(test_replaces_and_follows_links)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "r.h5");
@@ -151,9 +148,8 @@ START_TEST(test_replaces_and_follows_links)
     mho_record_destroy(record);
     store_remove_folder(folder);
 }
-END_TEST
 
-START_TEST(test_newer_format_is_refused)
+TEST(test_newer_format_is_refused)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "r.h5");
@@ -177,7 +173,6 @@ START_TEST(test_newer_format_is_refused)
     mho_record_destroy(record);
     store_remove_folder(folder);
 }
-END_TEST
 
 /* What other programs write: no scales, 16-bit and boolean values, fixed strings, links and types that mho cannot hold.
  */
@@ -219,7 +214,7 @@ static void write_foreign(const char *path)
     H5Fclose(file);
 }
 
-START_TEST(test_foreign_file)
+TEST(test_foreign_file)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "foreign.h5");
@@ -241,9 +236,8 @@ START_TEST(test_foreign_file)
     mho_record_destroy(record);
     store_remove_folder(folder);
 }
-END_TEST
 
-START_TEST(test_refused_records)
+TEST(test_refused_records)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "r.h5");
@@ -265,13 +259,11 @@ START_TEST(test_refused_records)
     mho_record_destroy(record);
     store_remove_folder(folder);
 }
-END_TEST
 
-START_TEST(test_library_is_named)
+TEST(test_library_is_named)
 {
     ck_assert_int_eq(strncmp(mho_store_library(), "HDF5 1.", 7), 0);
 }
-END_TEST
 
 /* "test_store --write result|all FILE": the sample that test_netcdf.py opens with other programs. */
 static int write_example(const char *path, const char *which)
@@ -287,21 +279,10 @@ static int write_example(const char *path, const char *which)
     return mho_status_exit_code(status);
 }
 
-int main(int argc, char **argv)
+int test_main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "--write") == 0) {
         return write_example(argv[3], argv[2]);
     }
-    Suite *suite = suite_create("store");
-    TCase *tests = tcase_create("store");
-    tcase_add_test(tests, test_round_trip);
-    tcase_add_test(tests, test_members_come_back);
-    tcase_add_test(tests, test_same_record_same_bytes);
-    tcase_add_test(tests, test_replaces_and_follows_links);
-    tcase_add_test(tests, test_newer_format_is_refused);
-    tcase_add_test(tests, test_foreign_file);
-    tcase_add_test(tests, test_refused_records);
-    tcase_add_test(tests, test_library_is_named);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
+    return test_run();
 }

@@ -86,7 +86,7 @@ static void still_readable(const char *path)
     mho_record_destroy(back);
 }
 
-START_TEST(test_full_disk)
+TEST(test_full_disk)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "q.h5");
@@ -108,9 +108,8 @@ START_TEST(test_full_disk)
     mho_record_destroy(small);
     mho_record_destroy(large);
 }
-END_TEST
 
-START_TEST(test_read_only_folder)
+TEST(test_read_only_folder)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "q.h5");
@@ -127,10 +126,9 @@ START_TEST(test_read_only_folder)
     store_remove_folder(folder);
     mho_record_destroy(record);
 }
-END_TEST
 
 /* The same path of the code where namespaces are closed. */
-START_TEST(test_file_size_limit)
+TEST(test_file_size_limit)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "q.h5");
@@ -148,9 +146,8 @@ START_TEST(test_file_size_limit)
     mho_record_destroy(large);
     store_remove_folder(folder);
 }
-END_TEST
 
-START_TEST(test_impossible_paths)
+TEST(test_impossible_paths)
 {
     const char *folder = store_folder();
     MhoRecord *record = store_result();
@@ -166,18 +163,4 @@ START_TEST(test_impossible_paths)
     ck_assert_int_eq(store_count_files(folder), 0);
     mho_record_destroy(record);
     store_remove_folder(folder);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("store_disk");
-    TCase *tests = tcase_create("store_disk");
-
-    tcase_add_test(tests, test_full_disk);
-    tcase_add_test(tests, test_read_only_folder);
-    tcase_add_test(tests, test_file_size_limit);
-    tcase_add_test(tests, test_impossible_paths);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

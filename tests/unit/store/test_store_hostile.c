@@ -112,7 +112,7 @@ static Bytes sample_bytes(const char *folder)
     return load(path);
 }
 
-START_TEST(test_truncated)
+TEST(test_truncated)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "short.h5");
@@ -128,10 +128,9 @@ START_TEST(test_truncated)
     free(good.data);
     store_remove_folder(folder);
 }
-END_TEST
 
 /* Any single damaged byte is found by the SHA-256 behind the data. */
-START_TEST(test_flipped_bytes_are_found)
+TEST(test_flipped_bytes_are_found)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "flipped.h5");
@@ -149,10 +148,9 @@ START_TEST(test_flipped_bytes_are_found)
     free(good.data);
     store_remove_folder(folder);
 }
-END_TEST
 
 /* The same without the trailer, as after a change by another program: HDF5 itself and our limits have to hold. */
-START_TEST(test_flipped_bytes_without_trailer)
+TEST(test_flipped_bytes_without_trailer)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "flipped.h5");
@@ -182,10 +180,9 @@ START_TEST(test_flipped_bytes_without_trailer)
     free(good.data);
     store_remove_folder(folder);
 }
-END_TEST
 
 /* A string's descriptor is length u32, heap address u64, index u32, and has no checksum: each field is led astray. */
-START_TEST(test_strings_led_astray)
+TEST(test_strings_led_astray)
 {
     static const size_t fields[] = {0, 4, 11, 12, 15};
     const char *folder = store_folder();
@@ -210,7 +207,6 @@ START_TEST(test_strings_led_astray)
     free(good.data);
     store_remove_folder(folder);
 }
-END_TEST
 
 static hid_t new_file(const char *path)
 {
@@ -265,7 +261,7 @@ static void put_words(hid_t file, Words storage)
 
 /* The same in a file of another program: strings in one block and in attributes of object headers without checksum.
  * Descriptors are found by the address of the heap that they name. */
-START_TEST(test_foreign_strings_led_astray)
+TEST(test_foreign_strings_led_astray)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "foreign.h5");
@@ -297,11 +293,10 @@ START_TEST(test_foreign_strings_led_astray)
     free(good.data);
     store_remove_folder(folder);
 }
-END_TEST
 
 /* HDF5 finds chunks through a B-tree without checksum and hangs or crashes on a damaged one, so a file of another
  * program must not have strings there; the line says what to do instead. */
-START_TEST(test_chunked_strings)
+TEST(test_chunked_strings)
 {
     static const Words refusals[] = {IN_CHUNKS, IN_PACKED_CHUNKS, IN_THE_HEADER};
     const char *folder = store_folder();
@@ -328,11 +323,10 @@ START_TEST(test_chunked_strings)
     mho_record_destroy(record);
     store_remove_folder(folder);
 }
-END_TEST
 
 /* A unit or help text that cannot be read is an error, not a missing one; a unit that is a number is another program's
  * affair. */
-START_TEST(test_damaged_unit)
+TEST(test_damaged_unit)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "unit.h5");
@@ -365,9 +359,8 @@ START_TEST(test_damaged_unit)
     free(good.data);
     store_remove_folder(folder);
 }
-END_TEST
 
-START_TEST(test_no_hdf5)
+TEST(test_no_hdf5)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "odd.h5");
@@ -393,9 +386,8 @@ START_TEST(test_no_hdf5)
     refused(path, "not a regular file"); /* opening it would wait for ever */
     store_remove_folder(folder);
 }
-END_TEST
 
-START_TEST(test_huge_claims)
+TEST(test_huge_claims)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "huge.h5");
@@ -422,11 +414,10 @@ START_TEST(test_huge_claims)
     refused(path, "claims more values");
     store_remove_folder(folder);
 }
-END_TEST
 
 /* A block shorter than its dataset: HDF5 would copy what lies behind it. The layout message (version 3) is 3, 1 for
  * contiguous, address u64, size u64. */
-START_TEST(test_short_block)
+TEST(test_short_block)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "block.h5");
@@ -452,9 +443,8 @@ START_TEST(test_short_block)
     free(good.data);
     store_remove_folder(folder);
 }
-END_TEST
 
-START_TEST(test_cycles_and_depth)
+TEST(test_cycles_and_depth)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "cycle.h5");
@@ -483,7 +473,6 @@ START_TEST(test_cycles_and_depth)
     refused(path, "nested");
     store_remove_folder(folder);
 }
-END_TEST
 
 static void mark_as_mho(hid_t file)
 {
@@ -497,7 +486,7 @@ static void mark_as_mho(hid_t file)
 }
 
 /* In a file that says it is mho's, values that lie in another file are refused, never followed. */
-START_TEST(test_values_outside)
+TEST(test_values_outside)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "outside.h5");
@@ -528,9 +517,8 @@ START_TEST(test_values_outside)
     refused(path, "link");
     store_remove_folder(folder);
 }
-END_TEST
 
-START_TEST(test_names_cannot_break_the_line)
+TEST(test_names_cannot_break_the_line)
 {
     const char *folder = store_folder();
     const char *path = store_path(folder, "names.h5");
@@ -541,27 +529,4 @@ START_TEST(test_names_cannot_break_the_line)
     H5Fclose(file);
     refused(path, "/a?b?[31m");
     store_remove_folder(folder);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("store_hostile");
-    TCase *tests = tcase_create("store_hostile");
-
-    tcase_add_test(tests, test_truncated);
-    tcase_add_test(tests, test_flipped_bytes_are_found);
-    tcase_add_test(tests, test_flipped_bytes_without_trailer);
-    tcase_add_test(tests, test_strings_led_astray);
-    tcase_add_test(tests, test_foreign_strings_led_astray);
-    tcase_add_test(tests, test_chunked_strings);
-    tcase_add_test(tests, test_damaged_unit);
-    tcase_add_test(tests, test_no_hdf5);
-    tcase_add_test(tests, test_huge_claims);
-    tcase_add_test(tests, test_short_block);
-    tcase_add_test(tests, test_cycles_and_depth);
-    tcase_add_test(tests, test_values_outside);
-    tcase_add_test(tests, test_names_cannot_break_the_line);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

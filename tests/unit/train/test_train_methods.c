@@ -73,7 +73,7 @@ static void resume_after(BenchChange method, int epoch, int all_epochs, const ch
     bench_close(&bench);
 }
 
-START_TEST(test_every_method_resumes)
+TEST_LOOP(test_every_method_resumes, 0, N_METHODS)
 {
     Bench bench;
     char whole[65];
@@ -87,9 +87,8 @@ START_TEST(test_every_method_resumes)
     for (int epoch = 1; epoch <= epochs; epoch++)
         resume_after(methods[_i], epoch, epochs, whole);
 }
-END_TEST
 
-START_TEST(test_allocation_recovers_after_every_move)
+TEST(test_allocation_recovers_after_every_move)
 {
     static const char *const stages[] = {"float",      "float",      "4/4",        "4/4",        "allocate 0",
                                          "allocate 0", "allocate 1", "allocate 2", "allocate 2", "fq"};
@@ -101,7 +100,8 @@ START_TEST(test_allocation_recovers_after_every_move)
     assert_stages(sample, stages, sizeof stages / sizeof *stages);
     ck_assert_int_eq(bench.fake.questions, 5); /* once an epoch */
     for (size_t epoch = 4; epoch < 9; epoch++) /* the allocator's rate, at the end of the first or second epoch */
-        ck_assert_double_eq_tol(of_history(sample, "learning_rate", epoch), epoch == 5 || epoch == 8 ? 0.002 : 0.001, 0.0002);
+        ck_assert_double_eq_tol(of_history(sample, "learning_rate", epoch), epoch == 5 || epoch == 8 ? 0.002 : 0.001,
+                                0.0002);
     ck_assert_int_eq(bits_of(sample->net, "conv1"), 3);
     ck_assert_int_eq(bits_of(sample->net, "conv2"), 3);
     ck_assert(!mho_net_has_batchnorm(sample->net)); /* fq behind it keeps the bits */
@@ -115,7 +115,6 @@ START_TEST(test_allocation_recovers_after_every_move)
     mho_net_destroy(teacher);
     bench_close(&bench);
 }
-END_TEST
 
 static float range_of(const MhoNet *net, const char *layer)
 {
@@ -124,7 +123,7 @@ static float range_of(const MhoNet *net, const char *layer)
 
 /* Recoveries go forward and backward through the chip: what nothing else moves, converter ranges that learn do;
  * calibrated ones are held from the layer's own move on. */
-START_TEST(test_recoveries_on_a_chip)
+TEST(test_recoveries_on_a_chip)
 {
     static const char *const layers[] = {"conv1", "conv2", "conv3", "conv4", "conv5", "logits"};
     Bench learned, held, codes;
@@ -149,7 +148,6 @@ START_TEST(test_recoveries_on_a_chip)
     bench_close(&held);
     bench_close(&learned);
 }
-END_TEST
 
 static void ends_with_another(Bench *b)
 {
@@ -158,7 +156,7 @@ static void ends_with_another(Bench *b)
     b->fake.ends_with_another = true;
 }
 
-START_TEST(test_allocator_has_the_last_word)
+TEST(test_allocator_has_the_last_word)
 {
     Bench bench;
 
@@ -169,9 +167,8 @@ START_TEST(test_allocator_has_the_last_word)
     ck_assert_int_eq(bench.sample.n_checkpoints, 2); /* no move, no recovery */
     bench_close(&bench);
 }
-END_TEST
 
-START_TEST(test_methods_need_their_input)
+TEST(test_methods_need_their_input)
 {
     Bench bench;
     Sample *sample = &bench.sample;
@@ -194,10 +191,9 @@ START_TEST(test_methods_need_their_input)
     ck_assert_int_eq(sample->n_checkpoints, 0);
     bench_close(&bench);
 }
-END_TEST
 
 /* Without noise there are no turns: any number of layers learns the same, which is not what noise teaches. */
-START_TEST(test_levels_without_noise)
+TEST(test_levels_without_noise)
 {
     char digest[4][65]; /* noise or none, by layers or all at once */
 
@@ -216,11 +212,10 @@ START_TEST(test_levels_without_noise)
     ck_assert_str_ne(digest[1], digest[2]);
     ck_assert_str_ne(digest[0], digest[1]);
 }
-END_TEST
 
 /* Whatever layers did in the epoch, batch norm's statistics are those of codes, which everything behind training runs.
  */
-START_TEST(test_statistics_are_those_of_codes)
+TEST(test_statistics_are_those_of_codes)
 {
     Bench bench;
     Sample *sample = &bench.sample;
@@ -258,10 +253,9 @@ START_TEST(test_statistics_are_those_of_codes)
     mho_net_destroy(net);
     bench_close(&bench);
 }
-END_TEST
 
 /* Two turns in two epochs: the rate runs its whole state in each, and once where all layers learn together. */
-START_TEST(test_every_turn_has_the_whole_course_of_the_rate)
+TEST(test_every_turn_has_the_whole_course_of_the_rate)
 {
     for (int together = 0; together < 2; together++) {
         Bench bench;
@@ -273,12 +267,12 @@ START_TEST(test_every_turn_has_the_whole_course_of_the_rate)
         bench.sample.train.schedule = MHO_SCHEDULE_COSINE;
         bench.sample.train.gradual_layers = together ? 0 : 3; /* of six */
         must(sample_run(&bench.sample), &bench.sample.error);
-        ck_assert_double_eq_tol(of_history(&bench.sample, "learning_rate", 1), together ? 0.5 * peak : 0.0, 1e-6 * peak);
+        ck_assert_double_eq_tol(of_history(&bench.sample, "learning_rate", 1), together ? 0.5 * peak : 0.0,
+                                1e-6 * peak);
         ck_assert_double_eq_tol(of_history(&bench.sample, "learning_rate", 2), 0.0, 1e-6 * peak);
         bench_close(&bench);
     }
 }
-END_TEST
 
 /* Chips ---------------------------------------------------------------------------------------------------------------
  */
@@ -290,7 +284,7 @@ static void one_epoch_on_chips(Bench *b)
 }
 
 /* Validation accuracy is that of chips which no step trained on, and the net as it came competes. */
-START_TEST(test_chip_stage_is_judged_on_chips)
+TEST(test_chip_stage_is_judged_on_chips)
 {
     Bench bench;
     Sample *sample = &bench.sample;
@@ -310,10 +304,9 @@ START_TEST(test_chip_stage_is_judged_on_chips)
     mho_net_destroy(net);
     bench_close(&bench);
 }
-END_TEST
 
 /* A stage that only harms hands on the net that it got. */
-START_TEST(test_chip_stage_never_hands_on_worse)
+TEST(test_chip_stage_never_hands_on_worse)
 {
     Bench bench;
     Sample *sample = &bench.sample;
@@ -334,10 +327,9 @@ START_TEST(test_chip_stage_never_hands_on_worse)
     ck_assert_mem_eq(weights, before->data, mho_array_count(before) * sizeof *weights);
     bench_close(&bench);
 }
-END_TEST
 
 /* Log-uniform: a mean of half the logarithm; growing with the stage. */
-START_TEST(test_curriculum)
+TEST(test_curriculum)
 {
     enum { N = 4000 };
     const double time = 86400.0, span = log(time / 20.0);
@@ -358,7 +350,6 @@ START_TEST(test_curriculum)
                         mho_curriculum_time(MHO_CURRICULUM_SPREAD, time, 4, 1, 0.0));
     ck_assert_double_eq_tol(mho_curriculum_time(MHO_CURRICULUM_GROWING, time, 3, 1, 0.0), 20.0, 1e-9);
 }
-END_TEST
 
 /* Finished first stages -----------------------------------------------------------------------------------------------
  */
@@ -371,7 +362,7 @@ static MhoStatus keep_final(void *context, const MhoRecord *checkpoint, bool fin
     return MHO_OK;
 }
 
-START_TEST(test_start_stands_for_the_first_stage)
+TEST(test_start_stands_for_the_first_stage)
 {
     Sample sample;
     MhoRecord *finished;
@@ -403,32 +394,4 @@ START_TEST(test_start_stands_for_the_first_stage)
     must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "another length");
     mho_record_destroy(finished);
     sample_close(&sample);
-}
-END_TEST
-
-static Suite *methods_suite(void)
-{
-    Suite *suite = suite_create("train_methods");
-    TCase *resume = tcase_create("resume"), *tcase = tcase_create("methods");
-
-    tcase_add_loop_test(resume, test_every_method_resumes, 0, N_METHODS);
-    suite_add_tcase(suite, resume);
-    tcase_add_test(tcase, test_allocation_recovers_after_every_move);
-    tcase_add_test(tcase, test_recoveries_on_a_chip);
-    tcase_add_test(tcase, test_allocator_has_the_last_word);
-    tcase_add_test(tcase, test_methods_need_their_input);
-    tcase_add_test(tcase, test_every_turn_has_the_whole_course_of_the_rate);
-    tcase_add_test(tcase, test_levels_without_noise);
-    tcase_add_test(tcase, test_statistics_are_those_of_codes);
-    tcase_add_test(tcase, test_chip_stage_is_judged_on_chips);
-    tcase_add_test(tcase, test_chip_stage_never_hands_on_worse);
-    tcase_add_test(tcase, test_curriculum);
-    tcase_add_test(tcase, test_start_stands_for_the_first_stage);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(methods_suite());
 }

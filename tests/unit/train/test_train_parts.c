@@ -40,7 +40,7 @@ static double reference_loss(const MhoLoss *loss, const float *logits, const flo
 static const MhoLoss losses[] = {{0.0, 0.0, 1.0}, {0.1, 0.0, 1.0}, {0.0, 1.0, 1.0}, {0.05, 0.6, 3.0}};
 enum { N_LOSSES = sizeof losses / sizeof *losses };
 
-START_TEST(test_loss_is_the_formula)
+TEST_LOOP(test_loss_is_the_formula, 0, N_LOSSES)
 {
     const MhoLoss *loss = &losses[_i];
     float logits[N * K], teacher[N * K];
@@ -58,9 +58,8 @@ START_TEST(test_loss_is_the_formula)
     }
     ck_assert_uint_eq(hits, expected);
 }
-END_TEST
 
-START_TEST(test_loss_gradient_by_differences)
+TEST_LOOP(test_loss_gradient_by_differences, 0, N_LOSSES)
 {
     const MhoLoss *loss = &losses[_i];
     const float h = 1.0F / 1024.0F;
@@ -81,9 +80,8 @@ START_TEST(test_loss_gradient_by_differences)
         ck_assert_double_eq_tol((double)gradient[i], (above - below) / (x_above - x_below), 1e-6);
     }
 }
-END_TEST
 
-START_TEST(test_distillation_pulls_to_the_teacher)
+TEST(test_distillation_pulls_to_the_teacher)
 {
     float logits[N * K], gradient[N * K];
     size_t hits;
@@ -94,9 +92,8 @@ START_TEST(test_distillation_pulls_to_the_teacher)
     for (int i = 0; i < N * K; i++)
         ck_assert_float_eq_tol(gradient[i], 0.0F, 1e-7F); /* the teacher itself has nothing to learn */
 }
-END_TEST
 
-START_TEST(test_large_logits_stay_finite)
+TEST(test_large_logits_stay_finite)
 {
     float logits[N * K] = {0}, gradient[N * K];
     size_t hits;
@@ -108,12 +105,11 @@ START_TEST(test_large_logits_stay_finite)
     for (int i = 0; i < N * K; i++)
         ck_assert(isfinite(gradient[i]));
 }
-END_TEST
 
 /* Two steps by hand: m = 1/2, rate = 1/4, decay = 1/8, w = 2, g = 1 then -1.
  *   g' = 1.25,     v = 1.25,     w = 2 - (1.25 + 0.625) / 4 = 1.53125
  *   g' = -0.80859375, v = -0.18359375, w = 1.53125 + (0.80859375 + 0.091796875) / 4 = 1.75634765625 */
-START_TEST(test_optimizer_by_hand)
+TEST(test_optimizer_by_hand)
 {
     float value = 2.0F, velocity = 0.0F, gradient = 1.0F;
 
@@ -125,7 +121,6 @@ START_TEST(test_optimizer_by_hand)
     ck_assert_float_eq(velocity, -0.18359375F);
     ck_assert_float_eq(value, 1.75634765625F);
 }
-END_TEST
 
 /* Forward and backward of the sample's net in `stage`, then one optimizer step with a gradient of zero. */
 static MhoNet *net_of_stage(Sample *sample, const char *stages)
@@ -136,7 +131,7 @@ static MhoNet *net_of_stage(Sample *sample, const char *stages)
     return sample->net;
 }
 
-START_TEST(test_decay_acts_on_weights_only)
+TEST(test_decay_acts_on_weights_only)
 {
     Sample sample;
     MhoOptimizer optimizer;
@@ -169,10 +164,9 @@ START_TEST(test_decay_acts_on_weights_only)
     mho_net_destroy(before);
     sample_close(&sample);
 }
-END_TEST
 
 /* The step of a shift, in values, is the one of a bias: rate * dL/dvalue, whatever the accumulator's unit. */
-START_TEST(test_shift_learns_like_a_bias)
+TEST(test_shift_learns_like_a_bias)
 {
     Sample sample;
     MhoOptimizer optimizer;
@@ -203,7 +197,6 @@ START_TEST(test_shift_learns_like_a_bias)
     mho_optimizer_destroy(&optimizer);
     sample_close(&sample);
 }
-END_TEST
 
 enum { H = 5, W = 6, C = 2 };
 
@@ -227,7 +220,7 @@ static bool is_moved(const uint8_t *image, const uint8_t *out, int move_y, int m
     return true;
 }
 
-START_TEST(test_augmentation_moves_and_mirrors)
+TEST(test_augmentation_moves_and_mirrors)
 {
     const MhoAugment augment = {.h = H, .w = W, .c = C, .crop = 2, .flip = true, .seed = 3, .epoch = 9};
     uint8_t image[H * W * C], out[H * W * C], again[H * W * C];
@@ -262,9 +255,8 @@ START_TEST(test_augmentation_moves_and_mirrors)
     }
     ck_assert_int_gt(different, 80);
 }
-END_TEST
 
-START_TEST(test_no_augmentation_is_the_image)
+TEST(test_no_augmentation_is_the_image)
 {
     const MhoAugment augment = {.h = H, .w = W, .c = C, .seed = 3};
     uint8_t image[H * W * C], out[H * W * C];
@@ -276,9 +268,8 @@ START_TEST(test_no_augmentation_is_the_image)
         ck_assert_mem_eq(out, image, sizeof out);
     }
 }
-END_TEST
 
-START_TEST(test_batches_hold_each_image_once)
+TEST(test_batches_hold_each_image_once)
 {
     Sample sample;
     MhoBatches batches;
@@ -310,28 +301,4 @@ START_TEST(test_batches_hold_each_image_once)
     sample.train.batch = SAMPLE_KEPT + 1;
     must_refuse(mho_batches_create(&sample.input, &batches, &error), &error, MHO_USAGE, "train.batch");
     sample_close(&sample);
-}
-END_TEST
-
-static Suite *parts_suite(void)
-{
-    Suite *suite = suite_create("train_parts");
-    TCase *tcase = tcase_create("train_parts");
-    tcase_add_loop_test(tcase, test_loss_is_the_formula, 0, N_LOSSES);
-    tcase_add_loop_test(tcase, test_loss_gradient_by_differences, 0, N_LOSSES);
-    tcase_add_test(tcase, test_distillation_pulls_to_the_teacher);
-    tcase_add_test(tcase, test_large_logits_stay_finite);
-    tcase_add_test(tcase, test_optimizer_by_hand);
-    tcase_add_test(tcase, test_decay_acts_on_weights_only);
-    tcase_add_test(tcase, test_shift_learns_like_a_bias);
-    tcase_add_test(tcase, test_augmentation_moves_and_mirrors);
-    tcase_add_test(tcase, test_no_augmentation_is_the_image);
-    tcase_add_test(tcase, test_batches_hold_each_image_once);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(parts_suite());
 }

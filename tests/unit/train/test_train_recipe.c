@@ -3,7 +3,7 @@
 
 static MhoError error;
 
-START_TEST(test_ladder_reads_every_stage)
+TEST(test_ladder_reads_every_stage)
 {
     MhoStages stages;
 
@@ -27,9 +27,8 @@ START_TEST(test_ladder_reads_every_stage)
         ck_assert_int_eq(stages.stages[i].epochs, expected[i].epochs);
     }
 }
-END_TEST
 
-START_TEST(test_ladder_inherits)
+TEST(test_ladder_inherits)
 {
     MhoStages stages;
 
@@ -56,9 +55,8 @@ START_TEST(test_ladder_inherits)
     }
     ck_assert_double_eq(stages.stages[2].rate, 0.01);
 }
-END_TEST
 
-START_TEST(test_ladder_names_the_bad_word)
+TEST(test_ladder_names_the_bad_word)
 {
     static const struct {
         const char *text, *words;
@@ -111,9 +109,8 @@ START_TEST(test_ladder_names_the_bad_word)
         strcat(many, " 2/4:1");
     must_refuse(mho_stages_parse(many, &stages, &error), &error, MHO_USAGE, "at most 32");
 }
-END_TEST
 
-START_TEST(test_stage_with_its_own_rate)
+TEST(test_stage_with_its_own_rate)
 {
     MhoStages stages;
 
@@ -128,9 +125,8 @@ START_TEST(test_stage_with_its_own_rate)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         must_refuse(mho_stages_parse(bad[i], &stages, &error), &error, MHO_USAGE, bad[i]);
 }
-END_TEST
 
-START_TEST(test_tables_check_themselves)
+TEST(test_tables_check_themselves)
 {
     MhoTrainParams train;
     MhoQuantParams quant;
@@ -142,7 +138,6 @@ START_TEST(test_tables_check_themselves)
     strcpy(train.stages, "float:1 2/x:3");
     must_refuse(mho_descriptor_check(&mho_train_descriptor, &train, &error), &error, MHO_USAGE, "'2/x:3'");
 }
-END_TEST
 
 static double rate(int schedule, double warmup, double epoch)
 {
@@ -151,7 +146,7 @@ static double rate(int schedule, double warmup, double epoch)
     return mho_schedule_rate(&params, 0.2, epoch, 10.0);
 }
 
-START_TEST(test_cosine)
+TEST(test_cosine)
 {
     for (int i = 0; i <= 100; i++) {
         const double epoch = 0.1 * i;
@@ -161,9 +156,8 @@ START_TEST(test_cosine)
     }
     ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 2.0, 6.0), 0.1, 1e-10); /* half way behind the warm-up */
 }
-END_TEST
 
-START_TEST(test_steps_and_constant)
+TEST(test_steps_and_constant)
 {
     ck_assert_double_eq(rate(MHO_SCHEDULE_STEP, 0.0, 2.99), 0.2);
     ck_assert_double_eq(rate(MHO_SCHEDULE_STEP, 0.0, 3.0), 0.1);
@@ -171,9 +165,8 @@ START_TEST(test_steps_and_constant)
     ck_assert_double_eq(rate(MHO_SCHEDULE_CONSTANT, 0.0, 0.0), 0.2);
     ck_assert_double_eq(rate(MHO_SCHEDULE_CONSTANT, 0.0, 10.0), 0.2);
 }
-END_TEST
 
-START_TEST(test_warmup)
+TEST(test_warmup)
 {
     for (int schedule = MHO_SCHEDULE_COSINE; schedule <= MHO_SCHEDULE_CONSTANT; schedule++) {
         ck_assert_double_eq(rate(schedule, 2.0, 0.0), 0.0);
@@ -181,26 +174,4 @@ START_TEST(test_warmup)
         ck_assert_double_eq_tol(rate(schedule, 2.0, 2.0), 0.2, 1e-15);
         ck_assert_double_eq_tol(rate(schedule, 20.0, 5.0), 0.1, 1e-15); /* longer than the stage: the whole stage */
     }
-}
-END_TEST
-
-static Suite *recipe_suite(void)
-{
-    Suite *suite = suite_create("train_recipe");
-    TCase *tcase = tcase_create("train_recipe");
-    tcase_add_test(tcase, test_ladder_reads_every_stage);
-    tcase_add_test(tcase, test_ladder_inherits);
-    tcase_add_test(tcase, test_ladder_names_the_bad_word);
-    tcase_add_test(tcase, test_stage_with_its_own_rate);
-    tcase_add_test(tcase, test_tables_check_themselves);
-    tcase_add_test(tcase, test_cosine);
-    tcase_add_test(tcase, test_steps_and_constant);
-    tcase_add_test(tcase, test_warmup);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(recipe_suite());
 }

@@ -19,7 +19,7 @@ static double attribute_of_history(const MhoRecord *record, const char *column, 
     return ((const double *)array->data)[epoch];
 }
 
-START_TEST(test_learns_down_the_ladder)
+TEST(test_learns_down_the_ladder)
 {
     static const char *const stages[] = {"float", "float", "float", "4/4", "4/4", "2/4", "2/4", "fq", "fq"};
     Sample sample;
@@ -50,10 +50,9 @@ START_TEST(test_learns_down_the_ladder)
     }
     sample_close(&sample);
 }
-END_TEST
 
 /* Weights and activations by every registered policy: learned down to few bits, and fully where batch norm can go. */
-START_TEST(test_every_policy_learns)
+TEST(test_every_policy_learns)
 {
     for (size_t m = 0; m < mho_quantizer_registry.n; m++) {
         const MhoQuantizer *q = (const void *)mho_quantizer_registry.descriptors[m];
@@ -79,9 +78,9 @@ START_TEST(test_every_policy_learns)
         sample_close(&sample);
     }
 }
-END_TEST
+
 /* The last batch is filled up; its filling must not count. */
-START_TEST(test_evaluation_does_not_depend_on_the_batch)
+TEST(test_evaluation_does_not_depend_on_the_batch)
 {
     Sample sample;
     double accuracy, loss, other_accuracy, other_loss;
@@ -96,7 +95,6 @@ START_TEST(test_evaluation_does_not_depend_on_the_batch)
     }
     sample_close(&sample);
 }
-END_TEST
 
 static void other_seed(Sample *s)
 {
@@ -211,7 +209,7 @@ static const SampleChange changes[] = {other_seed,
                                        activation_policy};
 enum { N_CHANGES = sizeof changes / sizeof *changes };
 
-START_TEST(test_every_parameter_acts)
+TEST(test_every_parameter_acts)
 {
     char plain[65], changed[65];
 
@@ -221,7 +219,6 @@ START_TEST(test_every_parameter_acts)
         ck_assert_msg(strcmp(plain, changed) != 0, "change %d does nothing", i);
     }
 }
-END_TEST
 
 /* Noise is a matter of quantized stages. */
 static void float_only(Sample *s)
@@ -240,7 +237,7 @@ static void float_with_noise(Sample *s)
     s->train.noise_weight = s->train.noise_activation = s->train.noise_sum = 1.0;
 }
 
-START_TEST(test_same_bytes_again)
+TEST(test_same_bytes_again)
 {
     char first[65], second[65];
 
@@ -251,7 +248,6 @@ START_TEST(test_same_bytes_again)
     sample_digest(float_with_noise, second);
     ck_assert_str_eq(first, second);
 }
-END_TEST
 
 static void noise_and_no_shift(Sample *s)
 {
@@ -281,7 +277,7 @@ static void resume_after(int epoch, const char *whole)
     sample_close(&sample);
 }
 
-START_TEST(test_resume)
+TEST(test_resume)
 {
     char whole[65];
 
@@ -289,9 +285,8 @@ START_TEST(test_resume)
     for (int epoch = 1; epoch <= ALL_EPOCHS; epoch++)
         resume_after(epoch, whole);
 }
-END_TEST
 
-START_TEST(test_resume_refuses_strangers)
+TEST(test_resume_refuses_strangers)
 {
     Sample sample;
 
@@ -313,10 +308,9 @@ START_TEST(test_resume_refuses_strangers)
     sample.checkpoints[4]->n_children++;
     sample_close(&sample);
 }
-END_TEST
 
 /* A damaged file's stage is read nowhere. */
-START_TEST(test_resume_refuses_stages_beyond_the_ladder)
+TEST(test_resume_refuses_stages_beyond_the_ladder)
 {
     static const int64_t stages[] = {-1, 4, INT64_C(1) << 40, INT64_MAX, INT64_MIN};
     Sample sample;
@@ -333,10 +327,9 @@ START_TEST(test_resume_refuses_stages_beyond_the_ladder)
     }
     sample_close(&sample);
 }
-END_TEST
 
 /* The net, the best one and the teacher of a damaged file are of the images at hand, or training does not go on. */
-START_TEST(test_resume_refuses_nets_of_other_images)
+TEST(test_resume_refuses_nets_of_other_images)
 {
     static const char *const nets[] = {"best", "teacher"};
     const MhoShape input = {SAMPLE_SIDE, SAMPLE_SIDE, 1};
@@ -368,9 +361,8 @@ START_TEST(test_resume_refuses_nets_of_other_images)
     mho_net_destroy(other);
     sample_close(&sample);
 }
-END_TEST
 
-START_TEST(test_divergence_is_reported)
+TEST(test_divergence_is_reported)
 {
     Sample sample;
 
@@ -389,9 +381,8 @@ START_TEST(test_divergence_is_reported)
     ck_assert_ptr_nonnull(strstr(sample.error.text, "stage 4/4, epoch"));
     sample_close(&sample);
 }
-END_TEST
 
-START_TEST(test_bad_input)
+TEST(test_bad_input)
 {
     Sample sample;
 
@@ -414,10 +405,9 @@ START_TEST(test_bad_input)
     must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "validate");
     sample_close(&sample);
 }
-END_TEST
 
 /* Bits may change after batch norm is gone: shifts keep their values, not their counts. */
-START_TEST(test_other_bits_without_batchnorm)
+TEST(test_other_bits_without_batchnorm)
 {
     Sample sample;
 
@@ -436,10 +426,9 @@ START_TEST(test_other_bits_without_batchnorm)
     mho_net_destroy(fine);
     sample_close(&sample);
 }
-END_TEST
 
 /* A data folder that holds the training files alone is enough to load, split and train. */
-START_TEST(test_trains_without_test_files)
+TEST(test_trains_without_test_files)
 {
     char folder[] = "/tmp/mho-train-XXXXXX";
     static Buffer images, labels;
@@ -466,38 +455,4 @@ START_TEST(test_trains_without_test_files)
     mho_dataset_destroy(&all);
     sample_close(&sample);
     remove_tree(folder);
-}
-END_TEST
-
-static Suite *run_suite(void)
-{
-    const struct {
-        const char *name;
-        const TTest *test;
-    } tests[] = {{"learns", test_learns_down_the_ladder},
-                 {"policies", test_every_policy_learns},
-                 {"evaluation", test_evaluation_does_not_depend_on_the_batch},
-                 {"parameters", test_every_parameter_acts},
-                 {"same_bytes", test_same_bytes_again},
-                 {"resume", test_resume},
-                 {"strangers", test_resume_refuses_strangers},
-                 {"stages", test_resume_refuses_stages_beyond_the_ladder},
-                 {"nets", test_resume_refuses_nets_of_other_images},
-                 {"divergence", test_divergence_is_reported},
-                 {"bad_input", test_bad_input},
-                 {"other_bits", test_other_bits_without_batchnorm},
-                 {"no_test_files", test_trains_without_test_files}};
-    Suite *suite = suite_create("train_run");
-
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-        TCase *tcase = tcase_create(tests[i].name);
-        tcase_add_test(tcase, tests[i].test);
-        suite_add_tcase(suite, tcase);
-    }
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(run_suite());
 }

@@ -40,7 +40,7 @@ static int layer_of(const MhoNet *net, int node)
 }
 
 /* Every group has its share of the progress; before it codes and frozen, after it clean. */
-START_TEST(test_groups_take_turns)
+TEST_LOOP(test_groups_take_turns, 0, 10)
 {
     const char *const builder = _i % 2 ? "resnet20" : "allconv";
     const int layers = (int[]){1, 2, 3, 1000, 0}[_i / 2];
@@ -67,10 +67,9 @@ START_TEST(test_groups_take_turns)
     ck_assert(_i % 2 == 0 || joined > 0);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* Outside 0..1 the first or last group runs. */
-START_TEST(test_ends_of_progress)
+TEST(test_ends_of_progress)
 {
     MhoNet *net = quantized("allconv");
     uint8_t modes[MAX_NODES], other[MAX_NODES];
@@ -85,7 +84,6 @@ START_TEST(test_ends_of_progress)
     ck_assert_int_eq(modes[net->n_nodes - 1], MHO_MODE_NOISE);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* A sample's float net with gradients of one batch, ready for a step. */
 typedef struct Step {
@@ -132,7 +130,7 @@ static bool moved(const Step *s, int node)
 }
 
 /* No step, no decay, no momentum left from before; the others go on. */
-START_TEST(test_frozen_nodes_stand)
+TEST(test_frozen_nodes_stand)
 {
     Step s;
     bool frozen[MAX_NODES] = {false};
@@ -153,7 +151,6 @@ START_TEST(test_frozen_nodes_stand)
     ck_assert(moved(&s, conv));
     step_close(&s);
 }
-END_TEST
 
 static double deviation(const MhoNodeArray *weight)
 {
@@ -168,7 +165,7 @@ static double deviation(const MhoNodeArray *weight)
 
 /* After a step of rate 0: the layer's weights at +- 1.5 standard deviations of it, and nothing else changes. A frozen
  * layer is not clipped. */
-START_TEST(test_weights_are_clipped)
+TEST(test_weights_are_clipped)
 {
     bool frozen[MAX_NODES] = {false};
     size_t clipped = 0;
@@ -196,18 +193,4 @@ START_TEST(test_weights_are_clipped)
     }
     ck_assert_uint_gt(clipped, 10);
     step_close(&s);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("staged");
-    TCase *tests = tcase_create("staged");
-
-    tcase_add_loop_test(tests, test_groups_take_turns, 0, 10);
-    tcase_add_test(tests, test_ends_of_progress);
-    tcase_add_test(tests, test_frozen_nodes_stand);
-    tcase_add_test(tests, test_weights_are_clipped);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -2,7 +2,7 @@
 #include "support/train_methods.h"
 
 /* Steps too small to change a code: the net as it came stays the best, and the rate keeps to nine epochs. */
-START_TEST(test_patience)
+TEST(test_patience)
 {
     static const char *const stages[] = {"float", "float", "4/4", "fq", "fq"};
     Bench bench;
@@ -14,10 +14,10 @@ START_TEST(test_patience)
     sample->train.warmup = 0.0;
     must(sample_run(sample), &sample->error);
     assert_stages(sample, stages, 5);
-    ck_assert_double_eq_tol(of_history(sample, "learning_rate", 4), 0.5e-10 * (1.0 + cos(3.14159265358979 * 2.0 / 9.0)), 1e-16);
+    ck_assert_double_eq_tol(of_history(sample, "learning_rate", 4), 0.5e-10 * (1.0 + cos(3.14159265358979 * 2.0 / 9.0)),
+                            1e-16);
     bench_close(&bench);
 }
-END_TEST
 
 /* Sum of squares of all that a step moved. */
 static double movement(const MhoNet *before, const MhoNet *after)
@@ -35,7 +35,7 @@ static double movement(const MhoNet *before, const MhoNet *after)
 }
 
 /* One plain step moves everything by rate times the gradient, whose norm is at most the bound. */
-START_TEST(test_gradient_norm)
+TEST(test_gradient_norm)
 {
     static const double bounds[] = {0.0, 0.25, 1000.0};
     double norm = 0.0;
@@ -61,9 +61,8 @@ START_TEST(test_gradient_norm)
         sample_close(&sample);
     }
 }
-END_TEST
 
-START_TEST(test_watch_names_what_is_not_finite)
+TEST(test_watch_names_what_is_not_finite)
 {
     Sample sample;
     MhoFakeQuant *pass;
@@ -98,7 +97,6 @@ START_TEST(test_watch_names_what_is_not_finite)
     mho_net_destroy(net);
     sample_close(&sample);
 }
-END_TEST
 
 static void scale_array(const MhoRecord *record, const char *path, float factor)
 {
@@ -110,7 +108,7 @@ static void scale_array(const MhoRecord *record, const char *path, float factor)
 }
 
 /* A finite loss with a gradient that overflows: a large gain behind a layer of tiny sums. */
-START_TEST(test_overflowing_gradient_stops)
+TEST(test_overflowing_gradient_stops)
 {
     Sample sample;
 
@@ -127,18 +125,4 @@ START_TEST(test_overflowing_gradient_stops)
     must_refuse(sample_run(&sample), &sample.error, MHO_FAILED, "training diverged: the gradient of ");
     ck_assert_ptr_nonnull(strstr(sample.error.text, "is not finite in stage float, epoch 2, step 1"));
     sample_close(&sample);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("train_watch");
-    TCase *tcase = tcase_create("train_watch");
-
-    tcase_add_test(tcase, test_patience);
-    tcase_add_test(tcase, test_gradient_norm);
-    tcase_add_test(tcase, test_watch_names_what_is_not_finite);
-    tcase_add_test(tcase, test_overflowing_gradient_stops);
-    suite_add_tcase(suite, tcase);
-    return test_main(suite);
 }

@@ -52,7 +52,7 @@ static double least_error(size_t n, const float *x, int largest, bool is_signed)
 
 static const int code_counts[] = {1, 3, 7, 15, 127, 255};
 
-START_TEST(test_range_has_least_error)
+TEST_LOOP(test_range_has_least_error, 0, sizeof code_counts / sizeof *code_counts)
 {
     const MhoStream stream = {.seed = 3, .noise = 2.0F};
     float *x = calloc(N_VALUES, sizeof *x);
@@ -75,10 +75,9 @@ START_TEST(test_range_has_least_error)
     free(x);
     free(counts);
 }
-END_TEST
 
 /* A uniform law with many codes needs its whole range; a constant sits on a code. */
-START_TEST(test_range_of_known_laws)
+TEST(test_range_of_known_laws)
 {
     const MhoStream stream = {.seed = 4};
     float *x = calloc(N_VALUES, sizeof *x);
@@ -101,10 +100,9 @@ START_TEST(test_range_of_known_laws)
     free(x);
     free(counts);
 }
-END_TEST
 
 /* Shares and root mean squares of the values that are counted: by bins of 1/64. */
-START_TEST(test_share_and_deviation)
+TEST(test_share_and_deviation)
 {
     const MhoStream stream = {.seed = 6, .noise = 0.5F};
     const double shares[] = {0.5, 0.9, 0.999, 1.0};
@@ -135,10 +133,9 @@ START_TEST(test_share_and_deviation)
     free(x);
     free(counts);
 }
-END_TEST
 
 /* Two tensors on one scale: the range of least total error, which is neither's own. */
-START_TEST(test_range_of_two_users)
+TEST(test_range_of_two_users)
 {
     const MhoStream stream = {.seed = 5, .noise = 1.0F};
     float *x = calloc(2 * N_VALUES, sizeof *x);
@@ -163,7 +160,6 @@ START_TEST(test_range_of_two_users)
     free(counts[0]);
     free(counts[1]);
 }
-END_TEST
 
 static const QuantizedSetup setups[] = {
     {"allconv", {12, 12, 1}, 0.5, 2, 4, MHO_SCALE_PER_CHANNEL, true, false},
@@ -173,7 +169,7 @@ static const QuantizedSetup setups[] = {
 enum { N_SETUPS = sizeof setups / sizeof *setups };
 
 /* With no quantizer left to count, the float run of a float net is the float executor's within its rounding. */
-START_TEST(test_float_run_is_the_float_executor)
+TEST_LOOP(test_float_run_is_the_float_executor, 0, N_SETUPS)
 {
     const QuantizedSetup *setup = &setups[_i];
     const size_t pixels = (size_t)(setup->input.h * setup->input.w * setup->input.c);
@@ -207,7 +203,6 @@ START_TEST(test_float_run_is_the_float_executor)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* With every scale set the run is the integer executor but for sums that rounding brings to another code. */
 /* The same net with activations on a table, ranges calibrated. */
@@ -224,7 +219,7 @@ static MhoNet *tabled(const MhoNet *net, const uint8_t *images)
     return made;
 }
 
-START_TEST(test_quantized_run_is_the_integer_executor)
+TEST_LOOP(test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS + 1)
 {
     const bool on_table = _i == 2 * N_SETUPS;
     QuantizedSetup setup = setups[on_table ? 0 : _i / 2];
@@ -268,7 +263,6 @@ START_TEST(test_quantized_run_is_the_integer_executor)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* All log-scales of quantizer nodes, by node; 0 for others. */
 static void log_scales(const MhoNet *net, float *scales)
@@ -289,7 +283,7 @@ static void unset(MhoNet *net, size_t i)
 }
 
 /* The same bytes for any threads, order of images and instruction set. */
-START_TEST(test_scales_are_deterministic)
+TEST_LOOP(test_scales_are_deterministic, 0, N_SETUPS)
 {
     const QuantizedSetup *setup = &setups[_i];
     const size_t pixels = (size_t)(setup->input.h * setup->input.w * setup->input.c);
@@ -317,10 +311,9 @@ START_TEST(test_scales_are_deterministic)
     free(images);
     free(reversed);
 }
-END_TEST
 
 /* A scale that is set stays, and the values behind it are those of its codes. */
-START_TEST(test_only_unset_scales_change)
+TEST(test_only_unset_scales_change)
 {
     const QuantizedSetup *setup = &setups[0];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
@@ -348,9 +341,8 @@ START_TEST(test_only_unset_scales_change)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
-START_TEST(test_refused)
+TEST(test_refused)
 {
     const QuantizedSetup *setup = &setups[0];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
@@ -374,28 +366,4 @@ START_TEST(test_refused)
     mho_net_destroy(net);
     mho_net_destroy(shifted);
     free(images);
-}
-END_TEST
-
-static Suite *calibrate_suite(void)
-{
-    Suite *suite = suite_create("calibrate");
-    TCase *tests = tcase_create("calibrate");
-
-    tcase_add_loop_test(tests, test_range_has_least_error, 0, sizeof code_counts / sizeof *code_counts);
-    tcase_add_test(tests, test_range_of_known_laws);
-    tcase_add_test(tests, test_share_and_deviation);
-    tcase_add_test(tests, test_range_of_two_users);
-    tcase_add_loop_test(tests, test_float_run_is_the_float_executor, 0, N_SETUPS);
-    tcase_add_loop_test(tests, test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS + 1);
-    tcase_add_loop_test(tests, test_scales_are_deterministic, 0, N_SETUPS);
-    tcase_add_test(tests, test_only_unset_scales_change);
-    tcase_add_test(tests, test_refused);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(calibrate_suite());
 }

@@ -27,7 +27,7 @@ static double resnet20(double weight_bits, double activation_bits, double *macs)
 }
 
 /* Derived from the formula of the paper's section 4.2, in billions. */
-START_TEST(test_published_list)
+TEST(test_published_list)
 {
     static const struct {
         double weight_bits, activation_bits, billions, tolerance;
@@ -42,15 +42,13 @@ START_TEST(test_published_list)
         ck_assert_double_eq_tol(macs, 40.55e6, 0.01e6);
     }
 }
-END_TEST
 
 /* By hand: 16 channels of 3 x 3 x 4 inputs at 5 positions, 2-bit weights, 4-bit codes: 16 36 5 (8 + 6 + log2 36). */
-START_TEST(test_one_layer)
+TEST(test_one_layer)
 {
     ck_assert_double_eq_tol(mho_bops_layer((MhoBopsLayer){16, 36, 5, 4, 2}), 2880.0 * (14.0 + 5.169925001442312), 1e-6);
     ck_assert_double_eq(mho_bops_layer((MhoBopsLayer){1, 1, 1, 8, 8}), 80.0);
 }
-END_TEST
 
 static MhoBopsLayer layer_of(const MhoNet *net, const char *name)
 {
@@ -71,7 +69,7 @@ static void assert_layer(MhoBopsLayer layer, double outputs, double fan_in, doub
 }
 
 /* The image has 8 bits; the sums of the pool are quantized with 8 at least; strided 28 -> 14 -> 7. */
-START_TEST(test_networks)
+TEST(test_networks)
 {
     MhoNet *plain = sample_float("allconv"), *net = sample_quantized("allconv", 2, 4);
     MhoError error = {0};
@@ -95,10 +93,9 @@ START_TEST(test_networks)
     mho_net_destroy(plain);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* Behind a maximum pool stand the codes before it; groups see their own channels only. */
-START_TEST(test_pools_and_groups)
+TEST(test_pools_and_groups)
 {
     const MhoInputSettings image = {.h = 8, .w = 8, .c = 4, .divisor = 255.0};
     const MhoConvSettings grouped = {
@@ -119,18 +116,4 @@ START_TEST(test_pools_and_groups)
     assert_layer(layer_of(net, "conv"), 6, 18, 64, 8, 3);
     assert_layer(layer_of(net, "logits"), 10, 96, 1, 6, 5);
     mho_net_destroy(net);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("bops");
-    TCase *tests = tcase_create("bops");
-
-    tcase_add_test(tests, test_published_list);
-    tcase_add_test(tests, test_one_layer);
-    tcase_add_test(tests, test_networks);
-    tcase_add_test(tests, test_pools_and_groups);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

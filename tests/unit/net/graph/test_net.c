@@ -2,7 +2,7 @@
 #include "net/lowered/lower.h"
 #include "support/net_sample.h"
 
-START_TEST(test_builders_have_their_work)
+TEST(test_builders_have_their_work)
 {
     /* by hand: conv out_h out_w k kernel^2 c; ResNet-20 with three option-B stage changes less than 1 % above 40.55 M
      */
@@ -25,9 +25,8 @@ START_TEST(test_builders_have_their_work)
     }
     ck_assert_ptr_null(mho_net_builders()[3]);
 }
-END_TEST
 
-START_TEST(test_shapes)
+TEST(test_shapes)
 {
     MhoNet *net = sample_float("resnet20");
     const struct {
@@ -51,9 +50,8 @@ START_TEST(test_shapes)
     ck_assert(weight->learned && weight->decayed);
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_width)
+TEST(test_width)
 {
     MhoError error = {0};
     MhoNet *net;
@@ -62,7 +60,6 @@ START_TEST(test_width)
     ck_assert_int_eq(net->nodes[mho_net_find(net, "logits")].shape.c, 10);
     mho_net_destroy(net);
 }
-END_TEST
 
 static void moments(const MhoNodeArray *array, double *mean, double *variance)
 {
@@ -73,7 +70,7 @@ static void moments(const MhoNodeArray *array, double *mean, double *variance)
         *variance += ((double)array->value[i] - *mean) * ((double)array->value[i] - *mean) / (double)array->n;
 }
 
-START_TEST(test_initial_weights)
+TEST(test_initial_weights)
 {
     MhoError error = {0};
     MhoNet *net = sample_float("resnet20"), *other;
@@ -95,7 +92,6 @@ START_TEST(test_initial_weights)
     mho_net_destroy(net);
     mho_net_destroy(other);
 }
-END_TEST
 
 static void digest(const MhoNet *net, char hex[65])
 {
@@ -107,7 +103,7 @@ static void digest(const MhoNet *net, char hex[65])
     mho_record_destroy(record);
 }
 
-START_TEST(test_copy_is_equal_and_its_own)
+TEST(test_copy_is_equal_and_its_own)
 {
     MhoError error = {0};
     MhoNet *net = sample_quantized("resnet20", 4, 4), *copy;
@@ -126,7 +122,6 @@ START_TEST(test_copy_is_equal_and_its_own)
     mho_net_destroy(net);
     mho_net_destroy(copy);
 }
-END_TEST
 
 static MhoNet *with_image(void)
 {
@@ -138,7 +133,7 @@ static MhoNet *with_image(void)
     return net;
 }
 
-START_TEST(test_errors_name_the_node)
+TEST(test_errors_name_the_node)
 {
     MhoError error = {0};
     MhoNet *net = with_image(), *none;
@@ -172,9 +167,8 @@ START_TEST(test_errors_name_the_node)
     must_refuse(mho_net_create("", &none, &error), &error, MHO_USAGE, "name");
     mho_net_destroy(NULL);
 }
-END_TEST
 
-START_TEST(test_codes_of_different_steps_are_not_added)
+TEST(test_codes_of_different_steps_are_not_added)
 {
     MhoError error = {0};
     MhoFakeQuantSettings own = {.bits = 8, .lower = -1, .policy = "fqconv"}, shared = own, wrong = own;
@@ -201,25 +195,4 @@ START_TEST(test_codes_of_different_steps_are_not_added)
     ck_assert_double_eq(scale_a, scale_b);
     ck_assert_double_eq_tol(scale_a, exp(0.5) / 127.0, 1e-9);
     mho_net_destroy(net);
-}
-END_TEST
-
-static Suite *net_suite(void)
-{
-    Suite *suite = suite_create("net");
-    TCase *tcase = tcase_create("net");
-    tcase_add_test(tcase, test_builders_have_their_work);
-    tcase_add_test(tcase, test_shapes);
-    tcase_add_test(tcase, test_width);
-    tcase_add_test(tcase, test_initial_weights);
-    tcase_add_test(tcase, test_copy_is_equal_and_its_own);
-    tcase_add_test(tcase, test_errors_name_the_node);
-    tcase_add_test(tcase, test_codes_of_different_steps_are_not_added);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(net_suite());
 }

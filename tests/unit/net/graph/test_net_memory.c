@@ -35,7 +35,7 @@ static MhoStatus walk(MhoError *error)
     return status;
 }
 
-START_TEST(every_failed_allocation_is_reported)
+TEST(every_failed_allocation_is_reported)
 {
     int failures = 0;
 
@@ -52,15 +52,4 @@ START_TEST(every_failed_allocation_is_reported)
         failures++;
     }
     ck_assert_int_gt(failures, 1000);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("net_memory");
-    TCase *tcase = tcase_create("net_memory");
-
-    tcase_add_test(tcase, every_failed_allocation_is_reported);
-    suite_add_tcase(suite, tcase);
-    return test_main(suite);
 }

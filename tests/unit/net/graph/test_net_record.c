@@ -50,7 +50,7 @@ static void round_trip(const MhoNet *net)
     mho_record_destroy(record);
 }
 
-START_TEST(test_round_trips)
+TEST(test_round_trips)
 {
     MhoError error = {0};
     for (size_t i = 0; mho_net_builders()[i]; i++) {
@@ -69,9 +69,8 @@ START_TEST(test_round_trips)
         mho_net_destroy(quantized);
     }
 }
-END_TEST
 
-START_TEST(test_unset_scales_survive)
+TEST(test_unset_scales_survive)
 {
     MhoNet *net = sample_float("lenet"), *quantized, *back;
     MhoError error = {0};
@@ -86,9 +85,8 @@ START_TEST(test_unset_scales_survive)
     mho_net_destroy(quantized);
     mho_net_destroy(back);
 }
-END_TEST
 
-START_TEST(test_codes_and_settings_are_readable)
+TEST(test_codes_and_settings_are_readable)
 {
     MhoNet *net = sample_quantized("lenet", 4, 4);
     MhoError error = {0};
@@ -106,7 +104,6 @@ START_TEST(test_codes_and_settings_are_readable)
     mho_record_destroy(record);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* A record as another program writes it: image 2 x 2 x 1, dense of 3 classes. Foreign types, most settings left out. */
 typedef struct Foreign {
@@ -175,7 +172,7 @@ static void refuse(const Foreign *f, const char *words)
     mho_record_destroy(record);
 }
 
-START_TEST(test_foreign_record)
+TEST(test_foreign_record)
 {
     const Foreign f = foreign();
     MhoRecord *record = foreign_record(&f);
@@ -193,9 +190,8 @@ START_TEST(test_foreign_record)
     mho_net_destroy(net);
     mho_record_destroy(record);
 }
-END_TEST
 
-START_TEST(test_hostile_graphs)
+TEST(test_hostile_graphs)
 {
     Foreign f = foreign();
     f.kinds[1] = "rleu";
@@ -232,9 +228,8 @@ START_TEST(test_hostile_graphs)
     f.input_a[2] = "image"; /* relu computes for nobody */
     refuse(&f, "node 'flat': no node reads");
 }
-END_TEST
 
-START_TEST(test_hostile_sizes_and_values)
+TEST(test_hostile_sizes_and_values)
 {
     Foreign f = foreign();
     f.rows = 3;
@@ -258,7 +253,6 @@ START_TEST(test_hostile_sizes_and_values)
     f.weight[0] = 1e300; /* no float */
     refuse(&f, "'layers/out/weight' holds inf at 0");
 }
-END_TEST
 
 static MhoRecord *layer_of(MhoRecord *record, const char *name)
 {
@@ -283,7 +277,7 @@ static MhoRecord *codes_record(int lower, const char *policy)
     return record;
 }
 
-START_TEST(test_hostile_groups)
+TEST(test_hostile_groups)
 {
     const Foreign f = foreign();
     MhoError error = {0};
@@ -335,7 +329,6 @@ START_TEST(test_hostile_groups)
     refuse_record(record, "graph/name");
     mho_record_destroy(record);
 }
-END_TEST
 
 static void drop_array(MhoRecord *record, const char *layer, const char *name, const char *new_name)
 {
@@ -347,7 +340,7 @@ static void drop_array(MhoRecord *record, const char *layer, const char *name, c
         }
 }
 
-START_TEST(test_missing_arrays)
+TEST(test_missing_arrays)
 {
     MhoNet *net = sample_quantized("lenet", 4, 4), *back;
     MhoError error = {0};
@@ -367,26 +360,4 @@ START_TEST(test_missing_arrays)
     mho_net_destroy(back);
     mho_record_destroy(record);
     mho_net_destroy(net);
-}
-END_TEST
-
-static Suite *record_suite(void)
-{
-    Suite *suite = suite_create("net_record");
-    TCase *tcase = tcase_create("net_record");
-    tcase_add_test(tcase, test_round_trips);
-    tcase_add_test(tcase, test_unset_scales_survive);
-    tcase_add_test(tcase, test_codes_and_settings_are_readable);
-    tcase_add_test(tcase, test_foreign_record);
-    tcase_add_test(tcase, test_hostile_graphs);
-    tcase_add_test(tcase, test_hostile_sizes_and_values);
-    tcase_add_test(tcase, test_hostile_groups);
-    tcase_add_test(tcase, test_missing_arrays);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(record_suite());
 }

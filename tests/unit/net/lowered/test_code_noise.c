@@ -169,7 +169,7 @@ static void assert_naive(const MhoLoweredNet *program, const MhoCodeNoise *noise
     free(logits);
 }
 
-START_TEST(test_noise_is_plain_loops)
+TEST_LOOP(test_noise_is_plain_loops, 0, N_SETUPS)
 {
     const QuantizedSetup *setup = &setups[_i];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
@@ -183,9 +183,8 @@ START_TEST(test_noise_is_plain_loops)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
-START_TEST(test_noise_with_groups_and_signs)
+TEST(test_noise_with_groups_and_signs)
 {
     uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
     MhoNet *net = grouped_net(images, N_IMAGES);
@@ -199,12 +198,11 @@ START_TEST(test_noise_with_groups_and_signs)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* ---- nothing of it: the integer network ---------------------------------------------------------------------- */
 
 /* With noise far below the last bit the float sums themselves are the integers; with none the other executor runs. */
-START_TEST(test_no_noise_is_the_integer_network)
+TEST_LOOP(test_no_noise_is_the_integer_network, 0, N_SETUPS)
 {
     static const double sigmas[] = {0.0, 1e-30};
     const QuantizedSetup *setup = &setups[_i];
@@ -225,7 +223,6 @@ START_TEST(test_no_noise_is_the_integer_network)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* ---- what draws depend on ------------------------------------------------------------------------------------ */
 
@@ -253,7 +250,7 @@ static void sample_close(Sample *sample)
     free(sample->images);
 }
 
-START_TEST(test_threads_batches_and_instructions_change_nothing)
+TEST_LOOP(test_threads_batches_and_instructions_change_nothing, 0, 2)
 {
     Sample at = sample_open();
     const MhoKernels *tables[8];
@@ -280,7 +277,6 @@ START_TEST(test_threads_batches_and_instructions_change_nothing)
     free(whole);
     sample_close(&at);
 }
-END_TEST
 
 /* The same image twice, with noise of one kind: are its logits the same? */
 static bool repeats(const Sample *at, const MhoCodeNoise *noise)
@@ -296,7 +292,7 @@ static bool repeats(const Sample *at, const MhoCodeNoise *noise)
     return same;
 }
 
-START_TEST(test_draws_of_chips_and_images)
+TEST(test_draws_of_chips_and_images)
 {
     Sample at = sample_open();
 
@@ -306,10 +302,9 @@ START_TEST(test_draws_of_chips_and_images)
     ck_assert(!repeats(&at, &(MhoCodeNoise){.sum = 0.5, .seed = 1}));
     sample_close(&at);
 }
-END_TEST
 
 /* Each kind of noise reaches the logits, and every field of its stream changes them. */
-START_TEST(test_seeds_and_chips)
+TEST(test_seeds_and_chips)
 {
     static const MhoCodeNoise kinds[] = {{.weight = 0.5, .seed = 1, .chip = 1},
                                          {.weight = 0.5, .weight_per_image = true, .seed = 1, .chip = 1},
@@ -335,9 +330,8 @@ START_TEST(test_seeds_and_chips)
     outputs_free(&integer);
     sample_close(&at);
 }
-END_TEST
 
-START_TEST(test_refusals)
+TEST(test_refusals)
 {
     static const MhoCodeNoise wrong[] = {{.weight = -0.1}, {.activation = NAN}, {.sum = INFINITY}, {.weight = 2e6}};
     Sample at = sample_open();
@@ -353,21 +347,4 @@ START_TEST(test_refusals)
     ck_assert_int_eq(mho_code_noise_run(NULL, &usual, at.images, 1, 0, 1, logits, &error), MHO_USAGE);
     must(mho_code_noise_run(at.program, &usual, NULL, 0, 0, 1, logits, &error), &error);
     sample_close(&at);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("noisy");
-    TCase *tests = tcase_create("noisy");
-
-    tcase_add_loop_test(tests, test_noise_is_plain_loops, 0, N_SETUPS);
-    tcase_add_test(tests, test_noise_with_groups_and_signs);
-    tcase_add_loop_test(tests, test_no_noise_is_the_integer_network, 0, N_SETUPS);
-    tcase_add_loop_test(tests, test_threads_batches_and_instructions_change_nothing, 0, 2);
-    tcase_add_test(tests, test_draws_of_chips_and_images);
-    tcase_add_test(tests, test_seeds_and_chips);
-    tcase_add_test(tests, test_refusals);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

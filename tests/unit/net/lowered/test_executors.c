@@ -77,7 +77,7 @@ static Outputs in_batches(const Noisy *noisy, size_t n, size_t batch, int thread
     return o;
 }
 
-START_TEST(test_threads_and_batches_change_nothing)
+TEST(test_threads_and_batches_change_nothing)
 {
     static const struct {
         int threads;
@@ -108,7 +108,6 @@ START_TEST(test_threads_and_batches_change_nothing)
     outputs_free(&again);
     noisy_close(&noisy);
 }
-END_TEST
 
 /* Everything from the calibration on, with one table of kernels. */
 static Outputs with_kernels(const char *name, const QuantizedSetup *setup, Outputs *integer)
@@ -125,7 +124,7 @@ static Outputs with_kernels(const char *name, const QuantizedSetup *setup, Outpu
     return o;
 }
 
-START_TEST(test_instruction_sets_change_nothing)
+TEST_LOOP(test_instruction_sets_change_nothing, 4, 7)
 {
     const MhoKernels *tables[8];
     const size_t n = mho_kernels_available(tables, 8);
@@ -142,7 +141,6 @@ START_TEST(test_instruction_sets_change_nothing)
     outputs_free(&integer);
     outputs_free(&reference);
 }
-END_TEST
 
 /* ---- ideal cells ----------------------------------------------------------------------------------------------------
  */
@@ -175,7 +173,7 @@ static void assert_ideal(const MhoLoweredNet *program, const uint8_t *images, Ar
     mho_plan_destroy(plan);
 }
 
-START_TEST(test_ideal_chip_is_integer)
+TEST_LOOP(test_ideal_chip_is_integer, 0, N_SETUPS)
 {
     static const int rows[] = {512, 37}, cols[] = {512, 5};
     const QuantizedSetup *setup = &setups[_i];
@@ -199,12 +197,11 @@ START_TEST(test_ideal_chip_is_integer)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* ---- plans and states
  * ------------------------------------------------------------------------------------------------ */
 
-START_TEST(test_calibration_needs_images)
+TEST(test_calibration_needs_images)
 {
     Noisy noisy;
     MhoPlan *plan;
@@ -218,11 +215,10 @@ START_TEST(test_calibration_needs_images)
     ck_assert_ptr_null(plan);
     noisy_close(&noisy);
 }
-END_TEST
 
 /* Sums that fit the converter keep a step of one unit, so a calibrated ideal chip of many bits is the integer executor.
  */
-START_TEST(test_calibrated_ideal_chip_of_many_bits)
+TEST(test_calibrated_ideal_chip_of_many_bits)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     uint8_t *images = random_images(setups[1].input, N_IMAGES, 3);
@@ -258,10 +254,9 @@ START_TEST(test_calibrated_ideal_chip_of_many_bits)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* The chip is made once and kept; where it is calibrated decides what ages with it. */
-START_TEST(test_states_of_one_chip)
+TEST(test_states_of_one_chip)
 {
     const MhoCondition young = {.t = 0.0, .temperature = 298.15}, old = {.t = 1e7, .temperature = 298.15};
     Noisy noisy;
@@ -300,9 +295,8 @@ START_TEST(test_states_of_one_chip)
     }
     noisy_close(&noisy);
 }
-END_TEST
 
-START_TEST(test_image_numbers_end)
+TEST(test_image_numbers_end)
 {
     Noisy noisy;
     MhoError error = {0};
@@ -315,12 +309,11 @@ START_TEST(test_image_numbers_end)
     must(mho_integer_run(noisy.program, noisy.images, 0, 1, logits, NULL, &error), &error);
     noisy_close(&noisy);
 }
-END_TEST
 
 /* ---- score ----------------------------------------------------------------------------------------------------------
  */
 
-START_TEST(test_score)
+TEST(test_score)
 {
     static const float logits[] = {1.0F,   3.0F, 2.0F, /* hit */ 0.0F, 0.0F, 0.0F, /* first of equals */ -500.0F,
                                    500.0F, 0.0F /* miss */};
@@ -336,27 +329,4 @@ START_TEST(test_score)
     ck_assert(hits == 0 && loss == 0.0);
     mho_logits_score(logits, (const uint8_t[]){3}, 1, 3, &hits, &loss);
     ck_assert(hits == 0 && isinf(loss));
-}
-END_TEST
-
-static Suite *executors_suite(void)
-{
-    Suite *suite = suite_create("executors");
-    TCase *tests = tcase_create("executors");
-
-    tcase_add_test(tests, test_threads_and_batches_change_nothing);
-    tcase_add_loop_test(tests, test_instruction_sets_change_nothing, 4, 7);
-    tcase_add_loop_test(tests, test_ideal_chip_is_integer, 0, N_SETUPS);
-    tcase_add_test(tests, test_calibration_needs_images);
-    tcase_add_test(tests, test_calibrated_ideal_chip_of_many_bits);
-    tcase_add_test(tests, test_states_of_one_chip);
-    tcase_add_test(tests, test_image_numbers_end);
-    tcase_add_test(tests, test_score);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(executors_suite());
 }

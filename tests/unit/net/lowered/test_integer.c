@@ -125,7 +125,7 @@ static void assert_naive(const MhoLoweredNet *program, const uint8_t *images)
     outputs_free(&integer);
 }
 
-START_TEST(test_integer_is_plain_loops)
+TEST_LOOP(test_integer_is_plain_loops, 0, N_SETUPS)
 {
     const QuantizedSetup *setup = &setups[_i];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
@@ -142,12 +142,11 @@ START_TEST(test_integer_is_plain_loops)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* ---- groups, signed inputs, padded pools, weights of two bytes
  * ---------------------------------------------------------- */
 
-START_TEST(test_integer_with_groups_and_signs)
+TEST(test_integer_with_groups_and_signs)
 {
     uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
     MhoNet *net = grouped_net(images, N_IMAGES);
@@ -163,7 +162,6 @@ START_TEST(test_integer_with_groups_and_signs)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* Weight codes of two bytes; the constants shrink by as much as the codes grow. */
 static void widen_codes(MhoLoweredNet *program)
@@ -185,7 +183,7 @@ static void widen_codes(MhoLoweredNet *program)
     }
 }
 
-START_TEST(test_integer_with_sixteen_bit_weights)
+TEST(test_integer_with_sixteen_bit_weights)
 {
     uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
     MhoNet *net = grouped_net(images, N_IMAGES);
@@ -204,17 +202,4 @@ START_TEST(test_integer_with_sixteen_bit_weights)
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
     free(images);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("integer");
-    TCase *tests = tcase_create("integer");
-
-    tcase_add_loop_test(tests, test_integer_is_plain_loops, 0, N_SETUPS);
-    tcase_add_test(tests, test_integer_with_groups_and_signs);
-    tcase_add_test(tests, test_integer_with_sixteen_bit_weights);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -12,6 +12,8 @@
 #include "net/transform/transform.h"
 #include "quantized_bench.h"
 
+TEST_TIMEOUT(60);
+
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 
 enum { N_IMAGES = 6, GRID = 32639, MAX_LAYERS = 8 };
@@ -158,16 +160,15 @@ static void assert_same(const char *policy, const char *activations, int bits, i
     free(images);
 }
 
-START_TEST(test_equal_codes)
+TEST_LOOP(test_equal_codes, 2, 9)
 {
     assert_same("uniq", "uniq", _i, MHO_SCALE_PER_CHANNEL);
     assert_same("uniq cdf=empirical", "uniq", _i, MHO_SCALE_PER_TENSOR);
     assert_same("kmeans", "uniform range=percentile", _i, MHO_SCALE_PER_TENSOR);
 }
-END_TEST
 
 /* 576 rows of bytes: two planes of the grid could pass 2^24 as well, so there are four; the shift comes on top. */
-START_TEST(test_four_planes)
+TEST(test_four_planes)
 {
     const MhoInputSettings image = {.h = 24, .w = 24, .c = 1, .divisor = 255.0};
     const MhoConvSettings dense = {.channels = 10,
@@ -204,10 +205,9 @@ START_TEST(test_four_planes)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* e^s is the largest level of the weights as they are: a training pass writes it, evaluation reads it. */
-START_TEST(test_range_follows_training)
+TEST(test_range_follows_training)
 {
     uint8_t *images = random_images(input, N_IMAGES, 3);
     MhoNet *net = level_net("uniq", "fqconv", 3, MHO_SCALE_PER_TENSOR, images);
@@ -241,11 +241,10 @@ START_TEST(test_range_follows_training)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 /* The range of activations on a table is the tensor's deviation times 3 times the largest level: other bits keep the
  * deviation. */
-START_TEST(test_deviation_is_kept)
+TEST(test_deviation_is_kept)
 {
     uint8_t *images = random_images(input, N_IMAGES, 3);
     MhoNet *net = level_net("uniq", "uniq", 8, MHO_SCALE_PER_CHANNEL, images), *made, *units;
@@ -277,7 +276,6 @@ START_TEST(test_deviation_is_kept)
     mho_net_destroy(net);
     free(images);
 }
-END_TEST
 
 static void refused(MhoStatus status, const MhoError *error, const char *words)
 {
@@ -285,7 +283,7 @@ static void refused(MhoStatus status, const MhoError *error, const char *words)
     ck_assert_msg(strstr(error->text, words) != NULL, "'%s' does not say '%s'", error->text, words);
 }
 
-START_TEST(test_refusals)
+TEST(test_refusals)
 {
     uint8_t *images = random_images(input, N_IMAGES, 3);
     MhoNet *net = level_net("uniq", "fqconv", 4, MHO_SCALE_PER_CHANNEL, images), *made;
@@ -301,20 +299,4 @@ START_TEST(test_refusals)
     refused(mho_net_quantize(net, &plan, &made, &error), &error, "no signed activations");
     mho_net_destroy(net);
     free(images);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("level_codes");
-    TCase *tests = tcase_create("level_codes");
-
-    tcase_set_timeout(tests, 60);
-    tcase_add_loop_test(tests, test_equal_codes, 2, 9);
-    tcase_add_test(tests, test_four_planes);
-    tcase_add_test(tests, test_range_follows_training);
-    tcase_add_test(tests, test_deviation_is_kept);
-    tcase_add_test(tests, test_refusals);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

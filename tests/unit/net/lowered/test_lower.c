@@ -61,7 +61,7 @@ static void check_program(const MhoLoweredNet *program)
     ck_assert_uint_eq(program->codes_size, bytes);
 }
 
-START_TEST(test_lenet)
+TEST(test_lenet)
 {
     MhoNet *net = sample_quantized("lenet", 4, 3);
     MhoLoweredNet *program = lowered(net);
@@ -94,9 +94,8 @@ START_TEST(test_lenet)
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_allconv)
+TEST(test_allconv)
 {
     MhoNet *net = sample_quantized("allconv", 2, 2);
     MhoLoweredNet *program = lowered(net);
@@ -114,9 +113,8 @@ START_TEST(test_allconv)
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_resnet20)
+TEST(test_resnet20)
 {
     MhoNet *net = sample_quantized("resnet20", 4, 4);
     MhoLoweredNet *program = lowered(net);
@@ -147,9 +145,8 @@ START_TEST(test_resnet20)
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_without_batchnorm_the_steps_are_the_same)
+TEST(test_without_batchnorm_the_steps_are_the_same)
 {
     MhoNet *with = sample_quantized("resnet20", 4, 4), *without;
     MhoError error = {0};
@@ -171,7 +168,6 @@ START_TEST(test_without_batchnorm_the_steps_are_the_same)
     mho_net_destroy(with);
     mho_net_destroy(without);
 }
-END_TEST
 
 /* image -> conv (groups) -> codes -> dense, by hand; second NULL or a second quantizer behind the same convolution. */
 static MhoNet *small_net(int groups, int bits, int lower, bool second)
@@ -206,7 +202,7 @@ static MhoNet *small_net(int groups, int bits, int lower, bool second)
     return net;
 }
 
-START_TEST(test_matrix_of_a_grouped_convolution)
+TEST(test_matrix_of_a_grouped_convolution)
 {
     MhoNet *net = small_net(2, 8, -1, false);
     MhoLoweredNet *program = lowered(net);
@@ -233,9 +229,8 @@ START_TEST(test_matrix_of_a_grouped_convolution)
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_two_quantizers_behind_one_convolution)
+TEST(test_two_quantizers_behind_one_convolution)
 {
     MhoNet *net = small_net(1, 8, -1, true);
     MhoLoweredNet *program = lowered(net);
@@ -249,9 +244,8 @@ START_TEST(test_two_quantizers_behind_one_convolution)
     mho_lowered_net_destroy(program);
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_what_cannot_be_lowered_is_named)
+TEST(test_what_cannot_be_lowered_is_named)
 {
     MhoError error = {0};
     MhoLoweredNet *none;
@@ -280,25 +274,4 @@ START_TEST(test_what_cannot_be_lowered_is_named)
     net->n_nodes++;
     mho_net_destroy(net);
     mho_lowered_net_destroy(NULL);
-}
-END_TEST
-
-static Suite *lower_suite(void)
-{
-    Suite *suite = suite_create("lower");
-    TCase *tcase = tcase_create("lower");
-    tcase_add_test(tcase, test_lenet);
-    tcase_add_test(tcase, test_allconv);
-    tcase_add_test(tcase, test_resnet20);
-    tcase_add_test(tcase, test_without_batchnorm_the_steps_are_the_same);
-    tcase_add_test(tcase, test_matrix_of_a_grouped_convolution);
-    tcase_add_test(tcase, test_two_quantizers_behind_one_convolution);
-    tcase_add_test(tcase, test_what_cannot_be_lowered_is_named);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(lower_suite());
 }

@@ -57,7 +57,7 @@ static void assert_owns(const MhoNet *net, const MhoBitUnit *unit, const char *q
 }
 
 /* Every weighted layer is one unit, every quantizer with bits of its own is in one unit, no other is in any. */
-START_TEST(test_units_share_out_all_quantizers)
+TEST_LOOP(test_units_share_out_all_quantizers, 0, 3)
 {
     MhoNet *net = sample_quantized(builders[_i], 8, 8);
     size_t n, layers = 0;
@@ -82,10 +82,9 @@ START_TEST(test_units_share_out_all_quantizers)
     free(units);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* The stem's codes behind its stream; behind an addition the layer that stands later; the classifier has none. */
-START_TEST(test_residual_owners)
+TEST(test_residual_owners)
 {
     MhoNet *net = sample_quantized("resnet20", 8, 8);
     size_t n;
@@ -102,9 +101,8 @@ START_TEST(test_residual_owners)
     free(units);
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_float_layers_have_no_bits)
+TEST(test_float_layers_have_no_bits)
 {
     MhoNet *net = sample_float("lenet"), *made;
     int bits[64] = {0};
@@ -118,7 +116,6 @@ START_TEST(test_float_layers_have_no_bits)
     must_refuse(mho_net_with_bits(net, bits, NULL, &made, &error), &error, MHO_USAGE, "'conv1' is not quantized");
     mho_net_destroy(net);
 }
-END_TEST
 
 static double product(const MhoNet *net)
 {
@@ -132,7 +129,7 @@ static double product(const MhoNet *net)
 }
 
 /* Nothing asked: nothing changed. Other converter bits: only these. */
-START_TEST(test_unchanged)
+TEST_LOOP(test_unchanged, 0, 3)
 {
     MhoNet *net = sample_quantized(builders[_i], 8, 8), *made;
     int *adc_bits = calloc(net->n_nodes, sizeof *adc_bits);
@@ -156,10 +153,9 @@ START_TEST(test_unchanged)
     free(adc_bits);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* Weight scales of the layer that changed are those of a fit at its bits; everything else stays. */
-START_TEST(test_other_bits)
+TEST(test_other_bits)
 {
     MhoNet *net = sample_quantized("lenet", 8, 8), *low = sample_quantized("lenet", 3, 3), *made;
     const int conv = mho_net_find(net, "conv2"), codes = mho_net_find(net, "conv2_codes");
@@ -188,10 +184,9 @@ START_TEST(test_other_bits)
     mho_net_destroy(net);
     mho_net_destroy(low);
 }
-END_TEST
 
 /* A stream of a residual stage cannot change alone. */
-START_TEST(test_streams_keep_their_bits)
+TEST(test_streams_keep_their_bits)
 {
     MhoNet *net = sample_quantized("resnet20", 8, 8), *made;
     int *bits = calloc(net->n_nodes, sizeof *bits);
@@ -203,7 +198,6 @@ START_TEST(test_streams_keep_their_bits)
     free(bits);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* Value of one accumulator unit of channel k. */
 static double unit_of(const MhoNet *net, int node, size_t k)
@@ -218,7 +212,7 @@ static double unit_of(const MhoNet *net, int node, size_t k)
 }
 
 /* Without batch norm: the shift's value stays when weights, or the codes that are read, have other bits. */
-START_TEST(test_shifts_keep_their_value)
+TEST_LOOP(test_shifts_keep_their_value, 0, 2)
 {
     MhoNet *with = sample_quantized("lenet", 8, 8), *net, *made;
     int bits[64] = {0};
@@ -242,11 +236,10 @@ START_TEST(test_shifts_keep_their_value)
     mho_net_destroy(net);
     mho_net_destroy(with);
 }
-END_TEST
 
 /* A learned converter range counts the same units: it shrinks with the largest weight code and with the largest input.
  */
-START_TEST(test_converter_ranges_keep_their_value)
+TEST(test_converter_ranges_keep_their_value)
 {
     MhoNet *net = sample_quantized("lenet", 8, 8), *made;
     const int conv = mho_net_find(net, "conv2"), codes = mho_net_find(net, "conv1_codes");
@@ -264,9 +257,8 @@ START_TEST(test_converter_ranges_keep_their_value)
     mho_net_destroy(made);
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_costs)
+TEST(test_costs)
 {
     MhoNet *net = sample_quantized("lenet", 8, 8), *plain = sample_float("lenet"), *made;
     int bits[64] = {0};
@@ -295,23 +287,4 @@ START_TEST(test_costs)
     mho_net_destroy(made);
     mho_net_destroy(plain);
     mho_net_destroy(net);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("bits");
-    TCase *tests = tcase_create("bits");
-
-    tcase_add_loop_test(tests, test_units_share_out_all_quantizers, 0, 3);
-    tcase_add_test(tests, test_residual_owners);
-    tcase_add_test(tests, test_float_layers_have_no_bits);
-    tcase_add_loop_test(tests, test_unchanged, 0, 3);
-    tcase_add_test(tests, test_other_bits);
-    tcase_add_test(tests, test_streams_keep_their_bits);
-    tcase_add_loop_test(tests, test_shifts_keep_their_value, 0, 2);
-    tcase_add_test(tests, test_converter_ranges_keep_their_value);
-    tcase_add_test(tests, test_costs);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

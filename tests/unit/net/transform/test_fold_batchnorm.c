@@ -104,7 +104,7 @@ static void check_folding(Pair pair, const char *layer, const char *quantizer)
     free(shift);
 }
 
-START_TEST(test_folding_gives_the_same_codes)
+TEST(test_folding_gives_the_same_codes)
 {
     Pair pair = sample_pair("resnet20", 8, MHO_SCALE_PER_CHANNEL, true);
     check_codes(pair, "block1a_conv1", "block1a_conv1_norm");
@@ -119,10 +119,9 @@ START_TEST(test_folding_gives_the_same_codes)
     check_folding(pair, "dense1", "dense1_codes");
     destroy_pair(pair);
 }
-END_TEST
 
 /* Weights half-way between two codes: one rounding of the new scale would move them, folding must not. */
-START_TEST(test_weights_on_thresholds_keep_their_codes)
+TEST(test_weights_on_thresholds_keep_their_codes)
 {
     MhoNet *net = sample_quantized("allconv", 8, 4);
     MhoError error = {0};
@@ -138,9 +137,8 @@ START_TEST(test_weights_on_thresholds_keep_their_codes)
     check_codes(pair, "conv3", "conv3_norm");
     destroy_pair(pair);
 }
-END_TEST
 
-START_TEST(test_per_tensor_drops_the_shift)
+TEST(test_per_tensor_drops_the_shift)
 {
     Pair pair = sample_pair("allconv", 2, MHO_SCALE_PER_TENSOR, false);
     MhoError error = {0};
@@ -173,9 +171,8 @@ START_TEST(test_per_tensor_drops_the_shift)
     ck_assert_float_eq(b[7], 0.0F);
     destroy_pair(pair);
 }
-END_TEST
 
-START_TEST(test_dead_channel_keeps_its_constant)
+TEST(test_dead_channel_keeps_its_constant)
 {
     MhoNet *net = sample_quantized("allconv", 4, 8), *removed;
     MhoError error = {0};
@@ -209,10 +206,9 @@ START_TEST(test_dead_channel_keeps_its_constant)
     mho_net_destroy(net);
     mho_net_destroy(removed);
 }
-END_TEST
 
 /* conv with bias and no batch norm: the bias becomes a shift of whole units. */
-START_TEST(test_bias_becomes_shift)
+TEST(test_bias_becomes_shift)
 {
     const MhoInputSettings input = {.h = 4, .w = 4, .c = 2, .divisor = 255.0};
     const MhoConvSettings conv = {
@@ -242,9 +238,8 @@ START_TEST(test_bias_becomes_shift)
     mho_net_destroy(quantized);
     mho_net_destroy(removed);
 }
-END_TEST
 
-START_TEST(test_refusals)
+TEST(test_refusals)
 {
     MhoNet *net = sample_float("allconv"), *none;
     MhoError error = {0};
@@ -264,24 +259,4 @@ START_TEST(test_refusals)
     must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE,
                 "node 'late_norm'");
     mho_net_destroy(net);
-}
-END_TEST
-
-static Suite *remove_suite(void)
-{
-    Suite *suite = suite_create("remove_batchnorm");
-    TCase *tcase = tcase_create("remove_batchnorm");
-    tcase_add_test(tcase, test_folding_gives_the_same_codes);
-    tcase_add_test(tcase, test_weights_on_thresholds_keep_their_codes);
-    tcase_add_test(tcase, test_per_tensor_drops_the_shift);
-    tcase_add_test(tcase, test_dead_channel_keeps_its_constant);
-    tcase_add_test(tcase, test_bias_becomes_shift);
-    tcase_add_test(tcase, test_refusals);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(remove_suite());
 }

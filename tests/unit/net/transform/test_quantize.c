@@ -27,7 +27,7 @@ static size_t count(const MhoNet *net, const char *kind)
     return n;
 }
 
-START_TEST(test_chain)
+TEST(test_chain)
 {
     MhoNet *net = sample_quantized("lenet", 4, 3);
     ck_assert(mho_net_is_quantized(net));
@@ -44,9 +44,8 @@ START_TEST(test_chain)
     ck_assert_int_eq(mho_node_conv(&net->nodes[mho_net_find(net, "conv2")])->bits, 4);
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_pool_sums_get_eight_bits)
+TEST(test_pool_sums_get_eight_bits)
 {
     MhoNet *net = sample_quantized("allconv", 2, 2);
     reads(net, "pool", 0, "conv5_codes");
@@ -56,10 +55,9 @@ START_TEST(test_pool_sums_get_eight_bits)
     ck_assert_int_eq(quantizer_at(net, "pool_codes")->lower, 0);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* Every addition's inputs: signed 8-bit or positive 7-bit codes of one scale per stage. */
-START_TEST(test_residual_stages_share_a_scale)
+TEST(test_residual_stages_share_a_scale)
 {
     MhoNet *net = sample_quantized("resnet20", 4, 4);
     MhoError error = {0};
@@ -104,9 +102,8 @@ START_TEST(test_residual_stages_share_a_scale)
     reads(net, "pool", 0, "block3c_stream");
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_new_scales_are_unset_until_fitted)
+TEST(test_new_scales_are_unset_until_fitted)
 {
     MhoNet *net = sample_float("lenet"), *quantized;
     MhoError error = {0};
@@ -136,9 +133,8 @@ START_TEST(test_new_scales_are_unset_until_fitted)
     mho_net_destroy(net);
     mho_net_destroy(quantized);
 }
-END_TEST
 
-START_TEST(test_fewer_bits_keep_scales_and_residual_codes)
+TEST(test_fewer_bits_keep_scales_and_residual_codes)
 {
     MhoNet *net = sample_quantized("resnet20", 8, 8), *less;
     MhoQuantPlan plan = sample_plan(2, 4);
@@ -169,10 +165,9 @@ START_TEST(test_fewer_bits_keep_scales_and_residual_codes)
     mho_net_destroy(net);
     mho_net_destroy(less);
 }
-END_TEST
 
 /* Constants of one channel against the formula written out in long. */
-START_TEST(test_constants)
+TEST(test_constants)
 {
     MhoNet *net = sample_quantized("resnet20", 4, 5);
     MhoError error = {0};
@@ -219,9 +214,8 @@ START_TEST(test_constants)
     ck_assert_float_eq(b[4], 0.75F);
     mho_net_destroy(net);
 }
-END_TEST
 
-START_TEST(test_relu_left_in_front_of_a_signed_quantizer)
+TEST(test_relu_left_in_front_of_a_signed_quantizer)
 {
     const MhoInputSettings input = {.h = 4, .w = 4, .c = 2, .divisor = 255.0};
     const MhoFakeQuantSettings codes = {.bits = 4, .lower = -1, .policy = "fqconv"};
@@ -247,10 +241,9 @@ START_TEST(test_relu_left_in_front_of_a_signed_quantizer)
                 "node 'norm'");
     mho_net_destroy(net);
 }
-END_TEST
 
 /* What a quantizer does not take is refused before a net is made, with the node and the reason. */
-START_TEST(test_policy_limits)
+TEST(test_policy_limits)
 {
     MhoNet *residual = sample_float("resnet20"), *plain = sample_float("allconv"), *none;
     MhoError error = {0};
@@ -272,26 +265,4 @@ START_TEST(test_policy_limits)
     must_refuse(mho_net_quantize(plain, &plan, &none, &error), &error, MHO_USAGE, "has no parameter 'alpha'");
     mho_net_destroy(plain);
     mho_net_destroy(residual);
-}
-END_TEST
-
-static Suite *quantize_suite(void)
-{
-    Suite *suite = suite_create("quantize");
-    TCase *tcase = tcase_create("quantize");
-    tcase_add_test(tcase, test_chain);
-    tcase_add_test(tcase, test_policy_limits);
-    tcase_add_test(tcase, test_pool_sums_get_eight_bits);
-    tcase_add_test(tcase, test_residual_stages_share_a_scale);
-    tcase_add_test(tcase, test_new_scales_are_unset_until_fitted);
-    tcase_add_test(tcase, test_fewer_bits_keep_scales_and_residual_codes);
-    tcase_add_test(tcase, test_constants);
-    tcase_add_test(tcase, test_relu_left_in_front_of_a_signed_quantizer);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(quantize_suite());
 }

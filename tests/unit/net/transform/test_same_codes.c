@@ -66,7 +66,7 @@ static void same_codes(MhoNet *net)
     free(codes);
 }
 
-START_TEST(test_builder)
+TEST_LOOP(test_builder, 0, 9)
 {
     const char *builder = mho_net_builders()[_i / 3];
     const int bits[] = {2, 5, 8};
@@ -81,11 +81,10 @@ START_TEST(test_builder)
     mho_net_destroy(removed);
     mho_net_destroy(net);
 }
-END_TEST
 
 /* Every registered policy for weights and activations, at every bit width that it takes; levels of 16 bits, which are
  * for weights only, in test_level_codes.c. */
-START_TEST(test_policy)
+TEST_LOOP(test_policy, 0, (int)mho_quantizer_registry.n)
 {
     const MhoQuantizer *q = (const void *)mho_quantizer_registry.descriptors[_i];
     if (q->nonuniform)
@@ -105,10 +104,9 @@ START_TEST(test_policy)
         mho_net_destroy(net);
     }
 }
-END_TEST
 
 /* Weights of one size have the codes +-255 of 8 bits without zero: sums beyond 2^24 take two planes, exactly. */
-START_TEST(test_largest_codes)
+TEST(test_largest_codes)
 {
     MhoNet *net = sample_quantized_by("allconv", "dorefa", 8, 8);
     for (size_t i = 0; i < net->n_nodes; i++) {
@@ -121,16 +119,4 @@ START_TEST(test_largest_codes)
     }
     same_codes(net);
     mho_net_destroy(net);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("same_codes");
-    TCase *tcase = tcase_create("same_codes");
-    tcase_add_loop_test(tcase, test_builder, 0, 9);
-    tcase_add_test(tcase, test_largest_codes);
-    tcase_add_loop_test(tcase, test_policy, 0, (int)mho_quantizer_registry.n);
-    suite_add_tcase(suite, tcase);
-    return test_main(suite);
 }

@@ -41,7 +41,7 @@ static void check_axis(const MhoStudy *study, size_t i, const char *key, size_t 
     check_axis(study, i, key, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
                (const char *const[]){__VA_ARGS__})
 
-START_TEST(settings_copy_and_format)
+TEST(settings_copy_and_format)
 {
     MhoSettings *settings, *copy;
     MhoError error = {0};
@@ -58,10 +58,9 @@ START_TEST(settings_copy_and_format)
     ck_assert_ptr_nonnull(strstr(error.text, "'chip.temperature'"));
     mho_settings_destroy(copy);
 }
-END_TEST
 
 /* Every key of every table is found under its full name and is one key only. */
-START_TEST(settings_keys_are_unique)
+TEST(settings_keys_are_unique)
 {
     MhoSettings *settings;
     const MhoSection *sections, *found;
@@ -78,9 +77,8 @@ START_TEST(settings_keys_are_unique)
     ck_assert_uint_gt(keys, 60);
     mho_settings_destroy(settings);
 }
-END_TEST
 
-START_TEST(axes_from_yaml)
+TEST(axes_from_yaml)
 {
     MhoStudy study = read_text("seed: 5\nsweep:\n  chip.noise: [0, 0.50, 1]\n  chip.cell.name: [ideal, pcm]\n"
                                "  chip.adc.uniform.bits: \"4:8:2\"\n");
@@ -95,9 +93,8 @@ START_TEST(axes_from_yaml)
     ck_assert(study.has_train);
     mho_study_destroy(&study);
 }
-END_TEST
 
-START_TEST(axes_from_assignments)
+TEST(axes_from_assignments)
 {
     MhoStudy study;
     MhoError error = {0};
@@ -120,9 +117,8 @@ START_TEST(axes_from_assignments)
     ck_assert_str_eq(mho_settings_study(study.settings)->title, "a, b: c = d");
     mho_study_destroy(&study);
 }
-END_TEST
 
-START_TEST(axes_that_move_together)
+TEST(axes_that_move_together)
 {
     MhoStudy study =
         read_text("sweep:\n  seed: [1, 2]\n  \"chip.noise, chip.time,data.name\": [[0, 1, \"a,[b]\"], [0.50, 1, c], "
@@ -160,7 +156,6 @@ START_TEST(axes_that_move_together)
     must_refuse(mho_study_set(&study, "chip.time=7,8", &error), &error, MHO_USAGE, "together with data.name");
     mho_study_destroy(&study);
 }
-END_TEST
 
 static const struct {
     const char *text, *words;
@@ -181,13 +176,12 @@ static const struct {
     {"sweep: {\"chip.noise,chip.time\": [[0, 1], [11, 1]]}\n", "10"},
 };
 
-START_TEST(refused_row_sweeps)
+TEST_LOOP(refused_row_sweeps, 0, (int)(sizeof refused_rows / sizeof *refused_rows))
 {
     MhoError error = {0};
     MhoStudy study;
     must_refuse(try_text(refused_rows[_i].text, &study, &error), &error, MHO_USAGE, refused_rows[_i].words);
 }
-END_TEST
 
 static const struct {
     const char *assignment, *words;
@@ -213,7 +207,7 @@ static const struct {
     {"chip.adc.uniform.bit=3", "bits"},
 };
 
-START_TEST(refused_assignments)
+TEST_LOOP(refused_assignments, 0, (int)(sizeof refused / sizeof *refused))
 {
     MhoStudy study;
     MhoError error = {0};
@@ -221,9 +215,8 @@ START_TEST(refused_assignments)
     must_refuse(mho_study_set(&study, refused[_i].assignment, &error), &error, MHO_USAGE, refused[_i].words);
     mho_study_destroy(&study);
 }
-END_TEST
 
-START_TEST(too_many_axes)
+TEST(too_many_axes)
 {
     static const char *const keys[] = {"chip.noise",      "chip.time",     "chip.temperature", "seed",
                                        "data.limit",      "data.measured", "chip.array.rows",  "chip.array.cols",
@@ -241,10 +234,9 @@ START_TEST(too_many_axes)
     }
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* Without a train: section a recipe key would do nothing; the split of the training set still matters. */
-START_TEST(recipe_keys_need_training)
+TEST(recipe_keys_need_training)
 {
     MhoStudy study;
     MhoError error = {0};
@@ -264,11 +256,10 @@ START_TEST(recipe_keys_need_training)
     ck_assert_ptr_nonnull(strstr(error.text, "no train: section"));
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* Text and back gives the same study: same text again, same axes, same settings. Values hold commas, line ends and
  * backslashes. */
-START_TEST(text_round_trip)
+TEST(text_round_trip)
 {
     MhoStudy study =
                  read_text("title: \"two\\nlines, a \\\\ and an = sign\"\nrepeat: 3\nchip: {noise: 0.1, time: 86400}\n"
@@ -295,10 +286,9 @@ START_TEST(text_round_trip)
     mho_study_destroy(&again);
     must_refuse(mho_study_from_text("chip.nothing=1\n", "r.h5", &again, &error), &error, MHO_USAGE, "r.h5");
 }
-END_TEST
 
 /* What the recipe of a model covers: training keys, not what happens to a chip nor where the test images lie. */
-START_TEST(recipes)
+TEST(recipes)
 {
     static const struct {
         const char *assignment;
@@ -336,29 +326,4 @@ START_TEST(recipes)
     ck_assert_str_eq(path, after);
     must_refuse(mho_model_path(study.settings, path, 10, &error), &error, MHO_USAGE, "too long");
     mho_study_destroy(&study);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *suite = suite_create("study");
-    TCase *tcase = tcase_create("study");
-    tcase_add_test(tcase, settings_copy_and_format);
-    tcase_add_test(tcase, settings_keys_are_unique);
-    tcase_add_test(tcase, axes_from_yaml);
-    tcase_add_test(tcase, axes_from_assignments);
-    tcase_add_test(tcase, axes_that_move_together);
-    tcase_add_loop_test(tcase, refused_row_sweeps, 0, (int)(sizeof refused_rows / sizeof *refused_rows));
-    tcase_add_loop_test(tcase, refused_assignments, 0, (int)(sizeof refused / sizeof *refused));
-    tcase_add_test(tcase, too_many_axes);
-    tcase_add_test(tcase, recipe_keys_need_training);
-    tcase_add_test(tcase, text_round_trip);
-    tcase_add_test(tcase, recipes);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

@@ -23,7 +23,7 @@ static const char *value_of(const MhoPointList *grid, size_t point, size_t axis)
 }
 
 /* Row-major order, the last axis fastest; every combination keeps its point. */
-START_TEST(full_grid)
+TEST(full_grid)
 {
     MhoStudy study = STUDY("chip.cell.name=pcm", "chip.time=1,2,3", "chip.noise=0,1");
     MhoPointList grid;
@@ -42,10 +42,9 @@ START_TEST(full_grid)
     mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* ideal: neither noise nor pcm's parameter; nor_flash: noise only. */
-START_TEST(merged_points)
+TEST(merged_points)
 {
     MhoStudy study =
         STUDY("chip.cell.name=[ideal, pcm, nor_flash]", "chip.noise=0,1", "chip.cell.pcm.prog_scale=0.5,1");
@@ -67,10 +66,9 @@ START_TEST(merged_points)
     mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* The model's path is no result's key, but two models are two points. */
-START_TEST(models_are_points)
+TEST(models_are_points)
 {
     MhoStudy study = STUDY("model=[a.h5, b.h5]");
     MhoPointList grid;
@@ -80,7 +78,6 @@ START_TEST(models_are_points)
     mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
-END_TEST
 
 static const char *const idle[][3] = {
     {"chip.noise=0,1", "chip.cell.name=ideal", "chip.noise"},
@@ -103,7 +100,7 @@ static const char *const idle[][3] = {
     {"chip.noise=0,1", "quant.weight.name=fqcomv", "'fqconv'"},
 };
 
-START_TEST(idle_axes)
+TEST_LOOP(idle_axes, 0, (int)(sizeof idle / sizeof *idle))
 {
     MhoStudy study = STUDY(idle[_i][1], idle[_i][0]);
     MhoPointList grid;
@@ -111,10 +108,9 @@ START_TEST(idle_axes)
     must_refuse(mho_points_create(&study, &grid, &error), &error, MHO_USAGE, idle[_i][2]);
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* Keys that move together are one axis of the product; what does not apply is merged key by key. */
-START_TEST(zipped_points)
+TEST(zipped_points)
 {
     static const char *const expected[][4] = {{"0", "1", "-", "300"},       {"0", "1", "-", "310"},
                                               {"0.5", "0", "image", "300"}, {"0.5", "0", "image", "310"},
@@ -138,10 +134,9 @@ START_TEST(zipped_points)
     mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* Noise on codes takes the place of a chip: what a chip has and how its layers are metered counts only without it. */
-START_TEST(chips_beside_noise)
+TEST(chips_beside_noise)
 {
     static const char *const keys[] = {"chip.array.rows=[128, 256]", "data.measured=[3, 4]",
                                        "chip.adc.range=[unit, maximum]"};
@@ -157,9 +152,8 @@ START_TEST(chips_beside_noise)
         mho_study_destroy(&study);
     }
 }
-END_TEST
 
-START_TEST(too_many_combinations)
+TEST(too_many_combinations)
 {
     MhoStudy study = STUDY("chip.cell.name=pcm", "seed=1:4000:1", "chip.time=1:4000:1");
     MhoPointList grid;
@@ -167,10 +161,9 @@ START_TEST(too_many_combinations)
     must_refuse(mho_points_create(&study, &grid, &error), &error, MHO_USAGE, "combinations");
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* Merging in a grid where nearly all is one point, and in one where nothing is: both ends of the search. */
-START_TEST(large_grids)
+TEST(large_grids)
 {
     MhoStudy study = STUDY("chip.cell.name=[ideal, pcm]", "chip.cell.pcm.prog_scale=0:2:0.001");
     MhoPointList grid;
@@ -182,26 +175,4 @@ START_TEST(large_grids)
     ck_assert_uint_eq(grid.point_of[4001], 2001);
     mho_points_destroy(&grid);
     mho_study_destroy(&study);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *suite = suite_create("study_grid");
-    TCase *tcase = tcase_create("grid");
-    tcase_add_test(tcase, full_grid);
-    tcase_add_test(tcase, merged_points);
-    tcase_add_test(tcase, zipped_points);
-    tcase_add_test(tcase, chips_beside_noise);
-    tcase_add_test(tcase, models_are_points);
-    tcase_add_loop_test(tcase, idle_axes, 0, (int)(sizeof idle / sizeof *idle));
-    tcase_add_test(tcase, too_many_combinations);
-    tcase_add_test(tcase, large_grids);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

@@ -24,7 +24,7 @@ static MhoStudy study_of(const char *const *assignments)
 #define STUDY(...) study_of((const char *const[]){__VA_ARGS__, NULL})
 
 /* A text and a mapping, in any order, are one chip in one form. */
-START_TEST(one_form)
+TEST(one_form)
 {
     static const char *const spelt[][4] = {
         {"train.chip=time=86400  cell.name=pcm", NULL},
@@ -41,7 +41,6 @@ START_TEST(one_form)
     ck_assert_str_eq(mho_settings_train(study.settings)->chip, "");
     mho_study_destroy(&study);
 }
-END_TEST
 
 static const struct {
     const char *assignment, *words;
@@ -57,7 +56,7 @@ static const struct {
     {"train.chip.seed=3", "unknown key 'chip.seed'"},
 };
 
-START_TEST(refused_texts)
+TEST_LOOP(refused_texts, 0, (int)(sizeof refused / sizeof *refused))
 {
     MhoStudy study = STUDY("train.chip=cell.name=pcm time=3600");
     MhoError error = {0};
@@ -66,10 +65,9 @@ START_TEST(refused_texts)
     ck_assert_str_eq(mho_settings_train(study.settings)->chip, "cell.name=pcm time=3600");
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* The study's own chip keys do not act on it, and no study's seed is its seed. */
-START_TEST(chip_of_a_recipe)
+TEST(chip_of_a_recipe)
 {
     MhoTrainChip chip, other;
     MhoError error = {0};
@@ -89,7 +87,6 @@ START_TEST(chip_of_a_recipe)
                 "cell.nor_flash.i_unit");
     ck_assert_ptr_null(chip.settings);
 }
-END_TEST
 
 /* Which keys training by a stages reads. */
 static const struct {
@@ -141,7 +138,7 @@ static const struct {
      true},
 };
 
-START_TEST(keys_of_a_ladder)
+TEST_LOOP(keys_of_a_ladder, 0, (int)(sizeof reads / sizeof *reads))
 {
     MhoStudy study = study_of(reads[_i].assignments);
     char line[2 * MHO_KEY_MAX];
@@ -154,11 +151,10 @@ START_TEST(keys_of_a_ladder)
     free(text);
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* Calibration images set the ranges of chips that layers compete on, where recoveries do not learn them, and act on no
  * other recipe. */
-START_TEST(calibration_of_an_allocator)
+TEST(calibration_of_an_allocator)
 {
     static const char *const sets[][2] = {{"allocate.feedback=codes", "allocate.recovery=codes"},
                                           {"allocate.feedback=chip", "allocate.recovery=same"},
@@ -174,7 +170,6 @@ START_TEST(calibration_of_an_allocator)
         mho_study_destroy(&study);
     }
 }
-END_TEST
 
 /* What is asked of training and has no stage is refused: swept, or set. */
 static const char *const idle[][3] = {
@@ -197,7 +192,7 @@ static const char *const idle[][3] = {
     {"train.stages=float:1 8/8:1 allocate", "allocate.bit_widths=4 6", "allocate.bit_widths"},
 };
 
-START_TEST(idle_keys)
+TEST_LOOP(idle_keys, 0, (int)(sizeof idle / sizeof *idle))
 {
     MhoStudy study = STUDY("model=m_{recipe}.h5", idle[_i][0], idle[_i][1]);
     MhoPointList grid;
@@ -217,10 +212,9 @@ START_TEST(idle_keys)
     mho_points_destroy(&grid);
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* A float stages alone has one recipe whatever follows it elsewhere; what acts on a float net still counts. */
-START_TEST(float_recipes)
+TEST(float_recipes)
 {
     static const struct {
         const char *assignment;
@@ -256,9 +250,8 @@ START_TEST(float_recipes)
         mho_study_destroy(&study);
     }
 }
-END_TEST
 
-START_TEST(names_of_files)
+TEST(names_of_files)
 {
     MhoStudy study = STUDY("model=m/a_{recipe}_b.h5");
     MhoError error = {0};
@@ -275,10 +268,9 @@ START_TEST(names_of_files)
     must_refuse(mho_checkpoint_path("m.d/a", "0123456789abcdef", path, 20, &error), &error, MHO_USAGE, "too long");
     mho_study_destroy(&study);
 }
-END_TEST
 
 /* Mappings of a study file and where their errors point. */
-START_TEST(chip_as_mapping)
+TEST(chip_as_mapping)
 {
     static const char good[] = "train:\n  stages: float:1 4/4:1 chip:1\n  chip: {cell: {name: pcm}, time: 86400}\n",
                       bad[] = "train:\n  chip:\n    time: 3600\n    cell: {nam: pcm}\n";
@@ -303,27 +295,4 @@ START_TEST(chip_as_mapping)
             ck_assert_msg(strstr(error.text, where), "%s", error.text);
         }
     }
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *suite = suite_create("study_train");
-    TCase *tcase = tcase_create("recipes");
-    tcase_add_test(tcase, one_form);
-    tcase_add_loop_test(tcase, refused_texts, 0, (int)(sizeof refused / sizeof *refused));
-    tcase_add_test(tcase, chip_of_a_recipe);
-    tcase_add_loop_test(tcase, keys_of_a_ladder, 0, (int)(sizeof reads / sizeof *reads));
-    tcase_add_test(tcase, calibration_of_an_allocator);
-    tcase_add_loop_test(tcase, idle_keys, 0, (int)(sizeof idle / sizeof *idle));
-    tcase_add_test(tcase, float_recipes);
-    tcase_add_test(tcase, names_of_files);
-    tcase_add_test(tcase, chip_as_mapping);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }

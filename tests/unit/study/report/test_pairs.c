@@ -20,7 +20,7 @@ static void stages(const MhoResultPoints *points, size_t p, char *text, size_t s
 static const double t1 = 12.7062047364, t2 = 4.3026527297;
 
 /* Two ladders at two times, three chips; b gains exactly 0.01, 0.02, 0.03 at time 1 and -0.01, 0, 0.01 at time 2. */
-START_TEST(test_over_chips)
+TEST(test_over_chips)
 {
     static const double accuracy[] = {0.5, 0.9, 0.7, 0.4, 0.8, 0.6, 0.51, 0.92, 0.73, 0.39, 0.8, 0.61};
     static const char *const ladders[] = {"a", "a", "b", "b"};
@@ -57,10 +57,9 @@ START_TEST(test_over_chips)
     free(text);
     mho_record_destroy(result);
 }
-END_TEST
 
 /* Three seeds, each the mean of two chips (one of them not run); over seeds, whatever order the points have. */
-START_TEST(test_over_seeds)
+TEST(test_over_seeds)
 {
     static const double accuracy[] = {0.50, 0.52, 0.60, 0.62, 0.70, NAN, 0.74, 0.72, 0.63, 0.63, 0.52, 0.52};
     static const char *const ladders[] = {"a", "a", "a", "b", "b", "b"};
@@ -84,10 +83,9 @@ START_TEST(test_over_seeds)
     ck_assert_ptr_null(mho_record_array(table, "seed"));
     mho_record_destroy(result);
 }
-END_TEST
 
 /* A seed that only one of both has is no pair; a variant that is left out has no row; what is not swept is refused. */
-START_TEST(test_incomplete)
+TEST(test_incomplete)
 {
     static const double accuracy[] = {0.5, 0.6, 0.9, 0.55, 0.63, 0.1};
     static const char *const ladders[] = {"a", "a", "a", "b", "b", "left out"};
@@ -112,10 +110,9 @@ START_TEST(test_incomplete)
     ck_assert_int_eq(mho_result_points_read(result, &points, &error), MHO_USAGE);
     mho_record_destroy(result);
 }
-END_TEST
 
 /* One sample has a mean, but no interval. */
-START_TEST(test_single)
+TEST(test_single)
 {
     static const double accuracy[] = {0.5, 0.6};
     static const char *const ladders[] = {"a", "b"};
@@ -135,10 +132,9 @@ START_TEST(test_single)
     free(text);
     mho_record_destroy(result);
 }
-END_TEST
 
 /* Arrays of a file that are no table, one thing wrong with each, are read by nobody. */
-START_TEST(test_what_is_no_table)
+TEST_LOOP(test_what_is_no_table, 0, 9)
 {
     static const char *const names[] = {"samples", "accuracy_low", "difference_mean", "difference_mean", "chip.time",
                                         "variant", "versus",       "samples",         "accuracy_mean"};
@@ -171,10 +167,9 @@ START_TEST(test_what_is_no_table)
     free(text);
     mho_record_destroy(result);
 }
-END_TEST
 
 /* Where a key does not apply (NaN), points agree in it. */
-START_TEST(test_not_applicable)
+TEST(test_not_applicable)
 {
     static const double accuracy[] = {0.5, 0.6}, noise[] = {NAN, NAN}, other[] = {NAN, 1.0};
     MhoRecord *result = sample_result(2, 1, accuracy);
@@ -189,19 +184,4 @@ START_TEST(test_not_applicable)
               isnan(mho_result_points_number(&points, "x", 0)));
     ck_assert_str_eq(mho_result_points_word(&points, "chip.noise", 0), "");
     mho_record_destroy(result);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("pairs");
-    TCase *tests = tcase_create("pairs");
-    tcase_add_test(tests, test_over_chips);
-    tcase_add_test(tests, test_over_seeds);
-    tcase_add_test(tests, test_incomplete);
-    tcase_add_test(tests, test_single);
-    tcase_add_loop_test(tests, test_what_is_no_table, 0, 9);
-    tcase_add_test(tests, test_not_applicable);
-    suite_add_tcase(suite, tests);
-    return test_main(suite);
 }

@@ -36,7 +36,7 @@ static void check_equal(const MhoTrial *trial, const MhoTrial *expected)
     ck_assert_mem_eq(trial, expected, offsetof(MhoTrial, layers) + expected->n_layers * sizeof *expected->layers);
 }
 
-START_TEST(many_trials)
+TEST(many_trials)
 {
     enum { POINTS = 10000, CHIPS = 10 };
     MhoTrials trials = {0};
@@ -56,9 +56,8 @@ START_TEST(many_trials)
     mho_trials_clear(&trials);
     ck_assert_ptr_null(mho_trials_find(&trials, 0, 0));
 }
-END_TEST
 
-START_TEST(equal_and_different_twins)
+TEST(equal_and_different_twins)
 {
     MhoTrials trials = {0};
     MhoError error = {0};
@@ -71,7 +70,6 @@ START_TEST(equal_and_different_twins)
     must_refuse(mho_trials_add(&trials, &trial, &error), &error, MHO_INPUT, "two different results");
     mho_trials_clear(&trials);
 }
-END_TEST
 
 /* A folder of its own for a result's journals. */
 static char folder[] = "/tmp/mho-journal-XXXXXX", result[64];
@@ -134,7 +132,7 @@ static size_t count_trials(void)
 }
 
 /* Trials of another build may differ: they are counted, left out, and cleared away with the rest. */
-START_TEST(journals_of_another_build)
+TEST(journals_of_another_build)
 {
     char path[4096], other[5000];
     make_folder();
@@ -146,9 +144,8 @@ START_TEST(journals_of_another_build)
     ck_assert_uint_eq(mho_journal_other_builds(result), 1);
     remove_folder();
 }
-END_TEST
 
-START_TEST(journals_of_several_processes)
+TEST(journals_of_several_processes)
 {
     char path[4096], other[4096];
     make_folder();
@@ -161,9 +158,8 @@ START_TEST(journals_of_several_processes)
     ck_assert_uint_eq(count_trials(), 9);
     remove_folder();
 }
-END_TEST
 
-START_TEST(torn_at_every_byte)
+TEST(torn_at_every_byte)
 {
     char path[4096];
     unsigned char bytes[4 * RECORD];
@@ -177,10 +173,9 @@ START_TEST(torn_at_every_byte)
     }
     remove_folder();
 }
-END_TEST
 
 /* One changed byte ends the journal at its record: nothing false is ever read. */
-START_TEST(damaged_at_every_byte)
+TEST(damaged_at_every_byte)
 {
     char path[4096];
     unsigned char bytes[4 * RECORD];
@@ -195,9 +190,8 @@ START_TEST(damaged_at_every_byte)
     }
     remove_folder();
 }
-END_TEST
 
-START_TEST(foreign_files)
+TEST(foreign_files)
 {
     char path[4096], other[4200];
     unsigned char garbage[3000];
@@ -217,9 +211,8 @@ START_TEST(foreign_files)
     ck_assert_uint_eq(count_trials(), 2);
     remove_folder();
 }
-END_TEST
 
-START_TEST(contradicting_journals)
+TEST(contradicting_journals)
 {
     char path[4096];
     MhoJournal journal;
@@ -236,7 +229,6 @@ START_TEST(contradicting_journals)
     mho_trials_clear(&trials);
     remove_folder();
 }
-END_TEST
 
 /* ---- results ---- */
 
@@ -295,7 +287,7 @@ static void sample_clear(Sample *sample)
     mho_study_destroy(&sample->study);
 }
 
-START_TEST(result_and_back)
+TEST(result_and_back)
 {
     Sample sample;
     MhoTrials back = {0};
@@ -320,9 +312,8 @@ START_TEST(result_and_back)
     mho_record_destroy(record);
     sample_clear(&sample);
 }
-END_TEST
 
-START_TEST(result_content)
+TEST(result_content)
 {
     Sample sample;
     sample_make(&sample);
@@ -341,10 +332,9 @@ START_TEST(result_content)
     mho_record_destroy(record);
     sample_clear(&sample);
 }
-END_TEST
 
 /* Keys that move together are one axis of the grid view, with the values of each along it. */
-START_TEST(result_of_keys_together)
+TEST(result_of_keys_together)
 {
     static const char *const sets[] = {"chip.cell.name=pcm", "chip.noise,chip.time=[[0.5, 1], [1, 1], [1, 60]]",
                                        "seed=7,8"};
@@ -372,9 +362,8 @@ START_TEST(result_of_keys_together)
     mho_record_destroy(record);
     sample_clear(&sample);
 }
-END_TEST
 
-START_TEST(results_of_other_shapes)
+TEST(results_of_other_shapes)
 {
     static const char *const broken[] = {"loss", "signal", "n_chips", "clipped", "point_key"};
     MhoError error = {0};
@@ -401,13 +390,12 @@ START_TEST(results_of_other_shapes)
     mho_record_destroy(record);
     sample_clear(&sample);
 }
-END_TEST
 
 /* ---- intervals ---- */
 
 /* Student 1908, table of additional hours of sleep: mean difference 1.58, sd 1.23, n = 10; t(0.975, 9) = 2.262 from
  * printed tables. */
-START_TEST(student_sleep)
+TEST(student_sleep)
 {
     static const double dextro[] = {0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0};
     static const double laevo[] = {1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4};
@@ -424,9 +412,8 @@ START_TEST(student_sleep)
     ck_assert_double_eq_tol(plain.low, gsl_stats_mean(difference, 1, 10) - half, 1e-12);
     ck_assert_double_eq_tol(plain.high, gsl_stats_mean(difference, 1, 10) + half, 1e-12);
 }
-END_TEST
 
-START_TEST(intervals_without_enough)
+TEST(intervals_without_enough)
 {
     static const double with_gap[] = {1.0, NAN, 3.0}, none[] = {NAN, NAN}, one[] = {NAN, 4.0},
                         same[] = {0.25, 0.25, 0.25};
@@ -441,32 +428,4 @@ START_TEST(intervals_without_enough)
     static const double other[] = {0.5, 1.0, NAN};
     MhoInterval paired = mho_student_paired(with_gap, other, 3, 0.95);
     ck_assert(paired.n == 1 && paired.mean == 0.5);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-    Suite *suite = suite_create("study_trials");
-    TCase *tcase = tcase_create("trials");
-    tcase_add_test(tcase, many_trials);
-    tcase_add_test(tcase, equal_and_different_twins);
-    tcase_add_test(tcase, journals_of_another_build);
-    tcase_add_test(tcase, journals_of_several_processes);
-    tcase_add_test(tcase, torn_at_every_byte);
-    tcase_add_test(tcase, damaged_at_every_byte);
-    tcase_add_test(tcase, foreign_files);
-    tcase_add_test(tcase, contradicting_journals);
-    tcase_add_test(tcase, result_and_back);
-    tcase_add_test(tcase, result_content);
-    tcase_add_test(tcase, result_of_keys_together);
-    tcase_add_test(tcase, results_of_other_shapes);
-    tcase_add_test(tcase, student_sleep);
-    tcase_add_test(tcase, intervals_without_enough);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    return test_main(suite());
 }
