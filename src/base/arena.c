@@ -54,3 +54,15 @@ void mho_arena_destroy(MhoArena *arena)
     free(arena->base);
     *arena = (MhoArena){0};
 }
+
+MhoStatus mho_arena_build(MhoArena *arena, void (*carve)(void *object), void *object, MhoError *error)
+{
+    *arena = (MhoArena){0};
+    carve(object);
+    const MhoStatus status = mho_arena_create(arena, error);
+    if (status == MHO_OK)
+        carve(object);
+    else
+        *arena = (MhoArena){0};
+    return status;
+}

@@ -1,6 +1,7 @@
 /* arena.h - one allocation per object.
  *
- * Sizes are planned first (mho_arena_plan adds up), then one block is taken and carved. A pass never allocates.
+ * A carve function takes every array of an object. mho_arena_build runs it twice: first to count bytes, then to hand out
+ * parts of one block of that size.
  */
 #ifndef MHO_BASE_ARENA_H
 #define MHO_BASE_ARENA_H
@@ -23,5 +24,9 @@ void *mho_arena_take(MhoArena *arena, size_t n, size_t size);
 /* Turn a planned arena (base NULL, used = bytes wanted) into a zeroed block of that size with used = 0. */
 MhoStatus mho_arena_create(MhoArena *arena, MhoError *error) MHO_CHECKED;
 void mho_arena_destroy(MhoArena *arena);
+
+/* Plan, create and carve in one call. carve(object) must take the same arrays in the same order at both calls; pointers
+ * that it stores are NULL after the first. MEMORY when the block cannot be had; arena is then empty. */
+MhoStatus mho_arena_build(MhoArena *arena, void (*carve)(void *object), void *object, MhoError *error) MHO_CHECKED;
 
 #endif
