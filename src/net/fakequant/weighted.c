@@ -114,17 +114,17 @@ size_t mho_weighted_arrays(const MhoConvSettings *s, const size_t weight_shape[4
     return n;
 }
 
-static MhoStatus weighted_plan(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus weighted_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
-    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
-    MhoFakeQuantNode *self = &pass->nodes[node];
+    const MhoConvSettings *s = mho_fakequant_settings(fq, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
+    MhoFakeQuantNode *self = &fq->nodes[node];
 
     if (x->per_channel || x->has_offset)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': its input has a scale per channel or a bias left to apply; put a relu, batchnorm "
                         "or quantizer in front",
-                        pass->net->nodes[node].name);
+                        fq->net->nodes[node].name);
     self->coded = s->bits && x->coded;
     self->per_channel = s->bits && s->scale == MHO_SCALE_PER_CHANNEL;
     self->has_offset = s->bits && s->bias;
@@ -132,13 +132,13 @@ static MhoStatus weighted_plan(MhoFakeQuant *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-static void geometry_of(const MhoFakeQuant *pass, int node, MhoConvGeometry *g)
+static void geometry_of(const MhoFakeQuant *fq, int node, MhoConvGeometry *g)
 {
-    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
-    const MhoShape in = pass->net->nodes[pass->net->nodes[node].inputs[0]].shape, out = pass->net->nodes[node].shape;
-    const bool dense = mho_node_is(&pass->net->nodes[node], "dense"); /* one position that sees everything */
+    const MhoConvSettings *s = mho_fakequant_settings(fq, node);
+    const MhoShape in = fq->net->nodes[fq->net->nodes[node].inputs[0]].shape, out = fq->net->nodes[node].shape;
+    const bool dense = mho_node_is(&fq->net->nodes[node], "dense"); /* one position that sees everything */
 
-    *g = (MhoConvGeometry){.batch = (int)pass->batch,
+    *g = (MhoConvGeometry){.batch = (int)fq->batch,
                            .h = dense ? 1 : in.h,
                            .w = dense ? 1 : in.w,
                            .c = dense ? in.h * in.w * in.c : in.c,
@@ -150,7 +150,7 @@ static void geometry_of(const MhoFakeQuant *pass, int node, MhoConvGeometry *g)
                            .out_h = out.h,
                            .out_w = out.w,
                            .bias = s->bias || s->shift,
-                           .training = pass->training};
+                           .training = fq->training};
 }
 
 /* n_total: values of the planes' sums, 0: none. */
@@ -198,21 +198,21 @@ static MhoStatus policy_open(Weighted *w, const MhoNode *node, const MhoConvSett
     return MHO_OK;
 }
 
-static MhoStatus weighted_create(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus weighted_create(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
-    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
-    MhoFakeQuantNode *self = &pass->nodes[node];
+    const MhoConvSettings *s = mho_fakequant_settings(fq, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
+    MhoFakeQuantNode *self = &fq->nodes[node];
     Weighted *w = calloc(1, sizeof *w);
 
     self->state = w;
     if (!w)
-        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
+        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", fq->net->nodes[node].name);
     MhoConvGeometry *g = &w->geometry;
-    geometry_of(pass, node, g);
+    geometry_of(fq, node, g);
     w->rows = (size_t)g->kernel * (size_t)g->kernel * (size_t)(g->c / g->groups);
     w->n_weights = w->rows * (size_t)g->k;
-    MhoStatus status = s->bits ? policy_open(w, &pass->net->nodes[node], s, error) : MHO_OK;
+    MhoStatus status = s->bits ? policy_open(w, &fq->net->nodes[node], s, error) : MHO_OK;
     const bool large = self->coded && (double)w->rows * w->n_w * x->largest >= exact_limit;
     if (status == MHO_OK)
         status = buffers_create(w, large ? self->n : 0, error);
@@ -227,17 +227,17 @@ static MhoStatus weighted_create(MhoFakeQuant *pass, int node, MhoError *error)
     g->d_weights = w->d_weights;
     g->offset = w->offset;
     g->d_offset = w->d_offset;
-    status = mho_convolution_create(pass, g, &w->whole, error);
-    if (status != MHO_OK || pass->training)
+    status = mho_convolution_create(fq, g, &w->whole, error);
+    if (status != MHO_OK || fq->training)
         return status;
     MhoConvGeometry one = *g;
     one.batch = 1;
-    return mho_convolution_create(pass, &one, &w->single, error);
+    return mho_convolution_create(fq, &one, &w->single, error);
 }
 
-static void weighted_destroy(MhoFakeQuant *pass, int node)
+static void weighted_destroy(MhoFakeQuant *fq, int node)
 {
-    Weighted *w = pass->nodes[node].state;
+    Weighted *w = fq->nodes[node].state;
 
     if (!w)
         return;
@@ -264,7 +264,7 @@ static double largest_sum(const Weighted *w, const float *codes, double n_x)
 }
 
 /* Planes where codes as they are do not add exactly; refuses what no planes can add. */
-static MhoStatus choose_planes(const MhoFakeQuant *pass, int node, Weighted *w, double n_x, MhoError *error)
+static MhoStatus choose_planes(const MhoFakeQuant *fq, int node, Weighted *w, double n_x, MhoError *error)
 {
     w->planes = NULL;
     if (largest_sum(w, w->clean, n_x) < exact_limit)
@@ -279,13 +279,13 @@ static MhoStatus choose_planes(const MhoFakeQuant *pass, int node, Weighted *w, 
     }
     return mho_fail(error, MHO_USAGE,
                     "node '%s': its sums can pass 2^24 and would not be exact; use fewer bits or a smaller window",
-                    pass->net->nodes[node].name);
+                    fq->net->nodes[node].name);
 }
 
-void mho_weighted_refit_scale(MhoFakeQuant *pass, int node)
+void mho_weighted_refit_scale(MhoFakeQuant *fq, int node)
 {
-    const Weighted *w = pass->nodes[node].state;
-    MhoNode *self = &pass->net->nodes[node];
+    const Weighted *w = fq->nodes[node].state;
+    MhoNode *self = &fq->net->nodes[node];
 
     if (!w->policy.quantizer->nonuniform)
         return;
@@ -294,18 +294,18 @@ void mho_weighted_refit_scale(MhoFakeQuant *pass, int node)
 }
 
 /* w->clean: codes, or clean or noisy weights as many steps. */
-static void fill_codes(MhoFakeQuant *pass, int node, Weighted *w, const float *log_scale)
+static void fill_codes(MhoFakeQuant *fq, int node, Weighted *w, const float *log_scale)
 {
     const MhoQuantizer *quantizer = w->policy.quantizer;
-    const float *weight = mho_fakequant_values(pass, node, "weight");
+    const float *weight = mho_fakequant_values(fq, node, "weight");
 
-    w->mode = mho_fakequant_mode(pass, node, quantizer);
+    w->mode = mho_fakequant_mode(fq, node, quantizer);
     if (w->mode == MHO_MODE_CODES) {
         quantizer->encode(w->policy.params, w->shape, weight, log_scale, NULL, w->clean);
         return;
     }
     if (w->mode == MHO_MODE_NOISE)
-        quantizer->inject(w->policy.params, w->shape, weight, log_scale, mho_fakequant_inject_stream(pass, node, 0),
+        quantizer->inject(w->policy.params, w->shape, weight, log_scale, mho_fakequant_inject_stream(fq, node, 0),
                           w->clean, w->slope);
     else
         memcpy(w->clean, weight, w->n_weights * sizeof *w->clean);
@@ -315,18 +315,18 @@ static void fill_codes(MhoFakeQuant *pass, int node, Weighted *w, const float *l
 }
 
 /* Codes, steps and stored offset of a quantized layer. */
-static MhoStatus prepare_codes(MhoFakeQuant *pass, int node, Weighted *w, MhoError *error)
+static MhoStatus prepare_codes(MhoFakeQuant *fq, int node, Weighted *w, MhoError *error)
 {
-    const char *name = pass->net->nodes[node].name;
-    const float *log_scale = mho_fakequant_values(pass, node, "log_scale"),
-                *shift = mho_fakequant_values(pass, node, "shift");
-    const float *bias = mho_fakequant_values(pass, node, "bias");
-    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
-    MhoFakeQuantNode *self = &pass->nodes[node];
-    const bool exact = self->coded && !pass->batch_statistics && !pass->noisy;
+    const char *name = fq->net->nodes[node].name;
+    const float *log_scale = mho_fakequant_values(fq, node, "log_scale"),
+                *shift = mho_fakequant_values(fq, node, "shift");
+    const float *bias = mho_fakequant_values(fq, node, "bias");
+    const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
+    MhoFakeQuantNode *self = &fq->nodes[node];
+    const bool exact = self->coded && !fq->batch_statistics && !fq->noisy;
 
-    if (pass->batch_statistics)
-        mho_weighted_refit_scale(pass, node);
+    if (fq->batch_statistics)
+        mho_weighted_refit_scale(fq, node);
     for (size_t k = 0; k < w->shape.channels; k++)
         if (!isfinite(log_scale[k]))
             return mho_fail(error, MHO_USAGE, "node '%s': its weight scale is not set; fit the weights first", name);
@@ -336,15 +336,15 @@ static MhoStatus prepare_codes(MhoFakeQuant *pass, int node, Weighted *w, MhoErr
         self->offset[k] = bias ? bias[k] : 0.0F;
         w->shift[k] = shift ? mho_round(shift[k]) : 0.0F;
     }
-    fill_codes(pass, node, w, log_scale);
+    fill_codes(fq, node, w, log_scale);
     w->planes = NULL;
-    return exact ? choose_planes(pass, node, w, x->largest, error) : MHO_OK;
+    return exact ? choose_planes(fq, node, w, x->largest, error) : MHO_OK;
 }
 
-static void prepare_float(MhoFakeQuant *pass, int node, Weighted *w)
+static void prepare_float(MhoFakeQuant *fq, int node, Weighted *w)
 {
-    const float *weight = mho_fakequant_values(pass, node, "weight"), *bias = mho_fakequant_values(pass, node, "bias");
-    const float scale = mho_fakequant_input(pass, node, 0)->scale[0];
+    const float *weight = mho_fakequant_values(fq, node, "weight"), *bias = mho_fakequant_values(fq, node, "bias");
+    const float scale = mho_fakequant_input(fq, node, 0)->scale[0];
 
     for (size_t i = 0; i < w->n_weights; i++)
         w->clean[i] = weight[i] * scale;
@@ -352,34 +352,34 @@ static void prepare_float(MhoFakeQuant *pass, int node, Weighted *w)
         w->unit[k] = (double)scale;
         w->shift[k] = bias ? bias[k] : 0.0F;
     }
-    mho_fakequant_set_scale(&pass->nodes[node], 1.0);
+    mho_fakequant_set_scale(&fq->nodes[node], 1.0);
 }
 
 /* weights = clean codes plus this image's noise. */
-static void add_weight_noise(MhoFakeQuant *pass, int node, Weighted *w, uint32_t image)
+static void add_weight_noise(MhoFakeQuant *fq, int node, Weighted *w, uint32_t image)
 {
-    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
+    const MhoConvSettings *s = mho_fakequant_settings(fq, node);
 
-    if (!s->bits || !pass->noisy || pass->noise.weight == 0.0) {
+    if (!s->bits || !fq->noisy || fq->noise.weight == 0.0) {
         memcpy(w->weights, w->clean, w->n_weights * sizeof *w->weights);
         return;
     }
-    mho_normal_fill(mho_fakequant_stream(pass, node, pass->noise.weight, image), MHO_DRAW_TRAIN_WEIGHT, w->n_weights,
+    mho_normal_fill(mho_fakequant_stream(fq, node, fq->noise.weight, image), MHO_DRAW_TRAIN_WEIGHT, w->n_weights,
                     w->weights);
     for (size_t i = 0; i < w->n_weights; i++)
         w->weights[i] += w->clean[i];
 }
 
-static MhoStatus weighted_prepare(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus weighted_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
-    Weighted *w = pass->nodes[node].state;
+    const MhoConvSettings *s = mho_fakequant_settings(fq, node);
+    Weighted *w = fq->nodes[node].state;
     MhoStatus status = MHO_OK;
 
     if (s->bits)
-        status = prepare_codes(pass, node, w, error);
+        status = prepare_codes(fq, node, w, error);
     else
-        prepare_float(pass, node, w);
+        prepare_float(fq, node, w);
     return status;
 }
 
@@ -408,11 +408,11 @@ static void take_digit(size_t n, float place, float *left, float *weights)
 }
 
 /* Sums beyond 2^24: (float) of the exact whole number, as the integer executor gives. */
-static MhoStatus forward_planes(MhoFakeQuant *pass, int node, Weighted *w, MhoError *error)
+static MhoStatus forward_planes(MhoFakeQuant *fq, int node, Weighted *w, MhoError *error)
 {
-    const float *x = mho_fakequant_input(pass, node, 0)->stored;
-    float *stored = pass->nodes[node].stored, place = 1.0F;
-    const size_t k = (size_t)w->geometry.k, n = pass->nodes[node].n / pass->batch;
+    const float *x = mho_fakequant_input(fq, node, 0)->stored;
+    float *stored = fq->nodes[node].stored, place = 1.0F;
+    const size_t k = (size_t)w->geometry.k, n = fq->nodes[node].n / fq->batch;
     MhoStatus status = MHO_OK;
 
     for (int p = 1; p < w->planes->n; p++)
@@ -421,66 +421,66 @@ static MhoStatus forward_planes(MhoFakeQuant *pass, int node, Weighted *w, MhoEr
     memset(w->offset, 0, k * sizeof *w->offset);
     for (int p = 0; p < w->planes->n && status == MHO_OK; p++, place /= w->planes->step) {
         take_digit(w->n_weights, place, w->left, w->weights);
-        status = mho_convolution_set_weights(pass, w->whole, false, error);
+        status = mho_convolution_set_weights(fq, w->whole, false, error);
         if (status == MHO_OK)
-            status = mho_convolution_forward(pass, w->whole, x, stored, error);
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
-        for (size_t i = 0; i < pass->batch; i++)
+            status = mho_convolution_forward(fq, w->whole, x, stored, error);
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
+        for (size_t i = 0; i < fq->batch; i++)
             add_plane(n, (double)w->planes->step, p == 0, stored + i * n, w->total + i * n);
     }
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
-    for (size_t i = 0; i < pass->batch; i++)
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
+    for (size_t i = 0; i < fq->batch; i++)
         round_totals(n / k, k, w->total + i * n, w->shift, stored + i * n);
     memcpy(w->weights, w->clean, w->n_weights * sizeof *w->weights); /* a backward pass reads them */
     return status;
 }
 
 /* One image at a time, each with weights of its own. */
-static MhoStatus forward_per_image(MhoFakeQuant *pass, int node, Weighted *w, MhoError *error)
+static MhoStatus forward_per_image(MhoFakeQuant *fq, int node, Weighted *w, MhoError *error)
 {
-    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
-    const MhoFakeQuantNode *self = &pass->nodes[node];
-    const size_t in = x->n / pass->batch, out = self->n / pass->batch;
+    const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
+    const MhoFakeQuantNode *self = &fq->nodes[node];
+    const size_t in = x->n / fq->batch, out = self->n / fq->batch;
     MhoStatus status = MHO_OK;
 
-    for (size_t n = 0; n < pass->batch && status == MHO_OK; n++) {
-        add_weight_noise(pass, node, w, (uint32_t)n);
-        status = mho_convolution_set_weights(pass, w->single, false, error);
+    for (size_t n = 0; n < fq->batch && status == MHO_OK; n++) {
+        add_weight_noise(fq, node, w, (uint32_t)n);
+        status = mho_convolution_set_weights(fq, w->single, false, error);
         if (status == MHO_OK)
-            status = mho_convolution_forward(pass, w->single, x->stored + n * in, self->stored + n * out, error);
+            status = mho_convolution_forward(fq, w->single, x->stored + n * in, self->stored + n * out, error);
     }
     return status;
 }
 
-static MhoStatus weighted_forward(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus weighted_forward(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    Weighted *w = pass->nodes[node].state;
+    Weighted *w = fq->nodes[node].state;
 
     if (w->planes)
-        return forward_planes(pass, node, w, error);
+        return forward_planes(fq, node, w, error);
     memcpy(w->offset, w->shift, (size_t)w->geometry.k * sizeof *w->offset);
-    if (pass->noisy && pass->noise.weight_per_image && pass->noise.weight != 0.0 && w->single)
-        return forward_per_image(pass, node, w, error);
-    add_weight_noise(pass, node, w, 0);
-    if (w->mode == MHO_MODE_CODES && mho_fakequant_on_chip(pass, node)) {
-        mho_chip_sums_forward(pass, node);
+    if (fq->noisy && fq->noise.weight_per_image && fq->noise.weight != 0.0 && w->single)
+        return forward_per_image(fq, node, w, error);
+    add_weight_noise(fq, node, w, 0);
+    if (w->mode == MHO_MODE_CODES && mho_fakequant_on_chip(fq, node)) {
+        mho_chip_sums_forward(fq, node);
         return MHO_OK;
     }
-    MhoStatus status = mho_convolution_set_weights(pass, w->whole, false, error);
+    MhoStatus status = mho_convolution_set_weights(fq, w->whole, false, error);
     if (status == MHO_OK)
-        status = mho_convolution_forward(pass, w->whole, mho_fakequant_input(pass, node, 0)->stored,
-                                         pass->nodes[node].stored, error);
+        status = mho_convolution_forward(fq, w->whole, mho_fakequant_input(fq, node, 0)->stored, fq->nodes[node].stored,
+                                         error);
     return status;
 }
 
 /* From the gradients of stored weights and stored offset to those of the arrays. */
-static void distribute(MhoFakeQuant *pass, int node, Weighted *w)
+static void distribute(MhoFakeQuant *fq, int node, Weighted *w)
 {
-    const MhoConvSettings *s = mho_fakequant_settings(pass, node);
-    float *d_weight = mho_fakequant_gradient_of(pass, node, "weight"),
-          *d_bias = mho_fakequant_gradient_of(pass, node, "bias");
-    float *d_shift = mho_fakequant_gradient_of(pass, node, "shift");
-    const float *scale = pass->nodes[node].scale;
+    const MhoConvSettings *s = mho_fakequant_settings(fq, node);
+    float *d_weight = mho_fakequant_gradient_of(fq, node, "weight"),
+          *d_bias = mho_fakequant_gradient_of(fq, node, "bias");
+    float *d_shift = mho_fakequant_gradient_of(fq, node, "shift");
+    const float *scale = fq->nodes[node].scale;
 
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
         const float factor =
@@ -495,9 +495,9 @@ static void distribute(MhoFakeQuant *pass, int node, Weighted *w)
             d_shift[k] = w->d_offset[k];
     }
     if (s->bits && w->mode == MHO_MODE_CODES)
-        w->policy.quantizer->gradient(w->policy.params, w->shape, mho_fakequant_values(pass, node, "weight"),
-                                      mho_fakequant_values(pass, node, "log_scale"), w->d_weights, d_weight,
-                                      mho_fakequant_gradient_of(pass, node, "log_scale"));
+        w->policy.quantizer->gradient(w->policy.params, w->shape, mho_fakequant_values(fq, node, "weight"),
+                                      mho_fakequant_values(fq, node, "log_scale"), w->d_weights, d_weight,
+                                      mho_fakequant_gradient_of(fq, node, "log_scale"));
     else
         memcpy(d_weight, w->d_weights, w->n_weights * sizeof *d_weight);
     if (s->bits && w->mode == MHO_MODE_NOISE)
@@ -505,22 +505,22 @@ static void distribute(MhoFakeQuant *pass, int node, Weighted *w)
             d_weight[r] *= w->slope[r];
 }
 
-static MhoStatus weighted_backward(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus weighted_backward(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const int source = pass->net->nodes[node].inputs[0];
-    Weighted *w = pass->nodes[node].state;
-    float *d_source = mho_fakequant_gradient_begin(pass, source);
+    const int source = fq->net->nodes[node].inputs[0];
+    Weighted *w = fq->nodes[node].state;
+    float *d_source = mho_fakequant_gradient_begin(fq, source);
 
-    mho_chip_sums_backward(pass, node);
-    MhoStatus status = d_source ? mho_convolution_set_weights(pass, w->whole, true, error) : MHO_OK;
+    mho_chip_sums_backward(fq, node);
+    MhoStatus status = d_source ? mho_convolution_set_weights(fq, w->whole, true, error) : MHO_OK;
 
     if (status == MHO_OK)
-        status = mho_convolution_backward(pass, w->whole, d_source, error);
+        status = mho_convolution_backward(fq, w->whole, d_source, error);
     if (status != MHO_OK)
         return status;
     if (d_source)
-        mho_fakequant_gradient_end(pass, source);
-    distribute(pass, node, w);
+        mho_fakequant_gradient_end(fq, source);
+    distribute(fq, node, w);
     return MHO_OK;
 }
 

@@ -18,10 +18,10 @@ static MhoStatus add_shape(const void *settings, const MhoShape *inputs, MhoShap
     return MHO_OK;
 }
 
-static MhoStatus add_plan(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus add_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoFakeQuantNode *a = mho_fakequant_input(pass, node, 0), *b = mho_fakequant_input(pass, node, 1);
-    MhoFakeQuantNode *self = &pass->nodes[node];
+    const MhoFakeQuantNode *a = mho_fakequant_input(fq, node, 0), *b = mho_fakequant_input(fq, node, 1);
+    MhoFakeQuantNode *self = &fq->nodes[node];
 
     (void)error;
     self->coded = a->coded && b->coded && a->scale_owner >= 0 && a->scale_owner == b->scale_owner;
@@ -30,12 +30,12 @@ static MhoStatus add_plan(MhoFakeQuant *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus add_prepare(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus add_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    MhoFakeQuantNode *self = &pass->nodes[node];
+    MhoFakeQuantNode *self = &fq->nodes[node];
 
     (void)error;
-    mho_fakequant_set_scale(self, self->coded ? (double)mho_fakequant_input(pass, node, 0)->scale[0] : 1.0);
+    mho_fakequant_set_scale(self, self->coded ? (double)mho_fakequant_input(fq, node, 0)->scale[0] : 1.0);
     return MHO_OK;
 }
 
@@ -57,15 +57,15 @@ MHO_CLONES static void add_codes(size_t n, const float *a, const float *b, float
         out[i] = a[i] + b[i];
 }
 
-static MhoStatus add_forward(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus add_forward(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoFakeQuantNode *a = mho_fakequant_input(pass, node, 0), *b = mho_fakequant_input(pass, node, 1),
-                           *self = &pass->nodes[node];
-    const size_t rows = self->positions / pass->batch;
+    const MhoFakeQuantNode *a = mho_fakequant_input(fq, node, 0), *b = mho_fakequant_input(fq, node, 1),
+                           *self = &fq->nodes[node];
+    const size_t rows = self->positions / fq->batch;
 
     (void)error;
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
-    for (size_t n = 0; n < pass->batch; n++) {
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
+    for (size_t n = 0; n < fq->batch; n++) {
         const size_t first = n * rows;
 
         if (self->coded)
@@ -84,20 +84,20 @@ MHO_CLONES static void scale_rows(size_t rows, size_t c, const float *d, const f
             out[i * c + k] = d[i * c + k] * scale[k];
 }
 
-static MhoStatus add_backward(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus add_backward(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoFakeQuantNode *self = &pass->nodes[node];
-    const size_t rows = self->positions / pass->batch;
+    const MhoFakeQuantNode *self = &fq->nodes[node];
+    const size_t rows = self->positions / fq->batch;
 
     (void)error;
     for (int i = 0; i < 2; i++) {
-        const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, i);
-        float *d_x = mho_fakequant_gradient_begin(pass, pass->net->nodes[node].inputs[i]);
+        const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, i);
+        float *d_x = mho_fakequant_gradient_begin(fq, fq->net->nodes[node].inputs[i]);
 
         if (!d_x)
             continue;
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
-        for (size_t n = 0; n < pass->batch; n++) {
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
+        for (size_t n = 0; n < fq->batch; n++) {
             const size_t at = n * rows * self->c;
 
             if (self->coded)
@@ -105,7 +105,7 @@ static MhoStatus add_backward(MhoFakeQuant *pass, int node, MhoError *error)
             else
                 scale_rows(rows, self->c, self->d_stored + at, x->scale, d_x + at);
         }
-        mho_fakequant_gradient_end(pass, pass->net->nodes[node].inputs[i]);
+        mho_fakequant_gradient_end(fq, fq->net->nodes[node].inputs[i]);
     }
     return MHO_OK;
 }

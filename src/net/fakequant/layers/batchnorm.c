@@ -32,31 +32,30 @@ static size_t batchnorm_arrays(const void *settings, const MhoShape *inputs, Mho
     return 4;
 }
 
-static MhoStatus batchnorm_plan(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus batchnorm_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
     (void)error;
-    pass->nodes[node].differentiable = true;
+    fq->nodes[node].differentiable = true;
     return MHO_OK;
 }
 
-static MhoStatus batchnorm_create(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus batchnorm_create(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    MhoFakeQuantNode *self = &pass->nodes[node];
+    MhoFakeQuantNode *self = &fq->nodes[node];
 
     self->state = calloc(2 * self->c, sizeof(double)); /* mean of stored, slope of the normalized value */
-    return self->state ? MHO_OK
-                       : mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
+    return self->state ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", fq->net->nodes[node].name);
 }
 
-static void batchnorm_destroy(MhoFakeQuant *pass, int node)
+static void batchnorm_destroy(MhoFakeQuant *fq, int node)
 {
-    free(pass->nodes[node].state);
+    free(fq->nodes[node].state);
 }
 
-static MhoStatus batchnorm_prepare(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus batchnorm_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
     (void)error;
-    mho_fakequant_set_scale(&pass->nodes[node], 1.0);
+    mho_fakequant_set_scale(&fq->nodes[node], 1.0);
     return MHO_OK;
 }
 
@@ -92,21 +91,21 @@ MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restri
     }
 }
 
-void mho_batchnorm_coefficients(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums,
+void mho_batchnorm_coefficients(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *source, const double *sums,
                                 float *a, float *b)
 {
-    const MhoBatchnormSettings *s = mho_fakequant_settings(pass, node);
+    const MhoBatchnormSettings *s = mho_fakequant_settings(fq, node);
     const size_t c = source->c;
     const double n = (double)source->positions, momentum = s->momentum;
-    const float *gamma = mho_fakequant_values(pass, node, "gamma"), *beta = mho_fakequant_values(pass, node, "beta");
-    MhoNode *self = &pass->net->nodes[node];
+    const float *gamma = mho_fakequant_values(fq, node, "gamma"), *beta = mho_fakequant_values(fq, node, "beta");
+    MhoNode *self = &fq->net->nodes[node];
     float *mean = mho_node_array(self, "mean")->value, *variance = mho_node_array(self, "variance")->value;
-    double *centre = pass->nodes[node].state, *slope = centre + c;
+    double *centre = fq->nodes[node].state, *slope = centre + c;
 
     for (size_t k = 0; k < c; k++) {
         const double scale = (double)source->scale[k], offset = (double)source->offset[k];
 
-        if (pass->batch_statistics) {
+        if (fq->batch_statistics) {
             const double m = sums[k] / n, spread = sums[c + k] / n - m * m;
             const double var = scale * scale * (spread > 0.0 ? spread : 0.0);
 
@@ -124,15 +123,15 @@ void mho_batchnorm_coefficients(MhoFakeQuant *pass, int node, const MhoFakeQuant
     }
 }
 
-void mho_batchnorm_gradient(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums,
-                            double unit, float *a, float *p, float *q)
+void mho_batchnorm_gradient(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *source, const double *sums, double unit,
+                            float *a, float *p, float *q)
 {
     const size_t c = source->c;
     const double n = (double)source->positions;
-    const float *gamma = mho_fakequant_values(pass, node, "gamma");
-    float *d_gamma = mho_fakequant_gradient_of(pass, node, "gamma"),
-          *d_beta = mho_fakequant_gradient_of(pass, node, "beta");
-    const double *centre = pass->nodes[node].state, *slope = centre + c;
+    const float *gamma = mho_fakequant_values(fq, node, "gamma");
+    float *d_gamma = mho_fakequant_gradient_of(fq, node, "gamma"),
+          *d_beta = mho_fakequant_gradient_of(fq, node, "beta");
+    const double *centre = fq->nodes[node].state, *slope = centre + c;
 
     for (size_t k = 0; k < c; k++) {
         const double sum = unit * sums[k], normalized = slope[k] * (unit * sums[c + k] - centre[k] * sum);
@@ -141,8 +140,8 @@ void mho_batchnorm_gradient(MhoFakeQuant *pass, int node, const MhoFakeQuantNode
         d_gamma[k] += (float)normalized;
         d_beta[k] += (float)sum;
         a[k] = (float)(gain * unit);
-        p[k] = pass->batch_statistics ? (float)(-gain * slope[k] * normalized / n) : 0.0F;
-        q[k] = pass->batch_statistics ? (float)(gain * (slope[k] * centre[k] * normalized - sum) / n) : 0.0F;
+        p[k] = fq->batch_statistics ? (float)(-gain * slope[k] * normalized / n) : 0.0F;
+        q[k] = fq->batch_statistics ? (float)(gain * (slope[k] * centre[k] * normalized - sum) / n) : 0.0F;
     }
 }
 

@@ -34,45 +34,45 @@ static size_t quantizer_arrays(const void *settings, const MhoShape *inputs, Mho
     return 1;
 }
 
-static MhoStatus quantizer_plan(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus quantizer_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    MhoFakeQuantNode *self = &pass->nodes[node];
+    MhoFakeQuantNode *self = &fq->nodes[node];
     int n;
     bool is_signed;
-    const MhoStatus status = mho_net_code_range(pass->net, node, &n, &is_signed, error);
+    const MhoStatus status = mho_net_code_range(fq->net, node, &n, &is_signed, error);
 
     if (status != MHO_OK)
         return status;
     self->coded = true;
     self->largest = (double)n;
-    self->scale_owner = mho_net_scale_owner(pass->net, node);
+    self->scale_owner = mho_net_scale_owner(fq->net, node);
     self->differentiable = true;
     return MHO_OK;
 }
 
-static MhoStatus quantizer_create(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus quantizer_create(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoFakeQuantSettings *s = mho_fakequant_settings(pass, node);
-    MhoFakeQuantNode *self = &pass->nodes[node];
+    const MhoFakeQuantSettings *s = mho_fakequant_settings(fq, node);
+    MhoFakeQuantNode *self = &fq->nodes[node];
     MhoFakeQuantizer *q = calloc(1, sizeof *q);
 
     self->state = q;
     if (!q)
-        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
+        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", fq->net->nodes[node].name);
     q->a = calloc(self->c, sizeof *q->a);
     q->b = calloc(self->c, sizeof *q->b);
     if (!q->a || !q->b)
-        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", pass->net->nodes[node].name);
+        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", fq->net->nodes[node].name);
     q->owner = self->scale_owner;
     q->n = (int)self->largest;
     q->shape = (MhoQuantShape){.bits = s->bits, .lower = s->lower, .channels = 1};
     const MhoStatus status = mho_policy_find(s->policy, &q->policy, error);
-    return status == MHO_OK ? mho_net_table(pass->net, node, q->table, &q->has_table, error) : status;
+    return status == MHO_OK ? mho_net_table(fq->net, node, q->table, &q->has_table, error) : status;
 }
 
-static void quantizer_destroy(MhoFakeQuant *pass, int node)
+static void quantizer_destroy(MhoFakeQuant *fq, int node)
 {
-    MhoFakeQuantizer *q = pass->nodes[node].state;
+    MhoFakeQuantizer *q = fq->nodes[node].state;
 
     if (!q)
         return;
@@ -82,31 +82,31 @@ static void quantizer_destroy(MhoFakeQuant *pass, int node)
 }
 
 /* Do stored whole numbers stand behind this node, with nothing but batch norm and ReLU in between? */
-static bool reads_whole_numbers(const MhoFakeQuant *pass, int node)
+static bool reads_whole_numbers(const MhoFakeQuant *fq, int node)
 {
     do
-        node = pass->net->nodes[node].inputs[0];
-    while (pass->net->nodes[node].layer->pass->part == MHO_PART_BATCHNORM ||
-           pass->net->nodes[node].layer->pass->part == MHO_PART_RELU);
-    return pass->nodes[node].coded;
+        node = fq->net->nodes[node].inputs[0];
+    while (fq->net->nodes[node].layer->pass->part == MHO_PART_BATCHNORM ||
+           fq->net->nodes[node].layer->pass->part == MHO_PART_RELU);
+    return fq->nodes[node].coded;
 }
 
-static MhoStatus quantizer_prepare(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus quantizer_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    MhoFakeQuantizer *q = pass->nodes[node].state;
+    MhoFakeQuantizer *q = fq->nodes[node].state;
     MhoRequant requant;
 
-    q->log_scale = *mho_fakequant_values(pass, q->owner, "log_scale");
+    q->log_scale = *mho_fakequant_values(fq, q->owner, "log_scale");
     if (!isfinite(q->log_scale))
         return mho_fail(error, MHO_USAGE, "node '%s': its scale is not set; calibrate or train the network first",
-                        pass->net->nodes[node].name);
+                        fq->net->nodes[node].name);
     q->step = mho_exp((double)q->log_scale) / q->n;
-    mho_fakequant_set_scale(&pass->nodes[node], q->step);
-    q->mode = mho_fakequant_mode(pass, node, q->policy.quantizer);
-    q->folded = !pass->batch_statistics && reads_whole_numbers(pass, node);
+    mho_fakequant_set_scale(&fq->nodes[node], q->step);
+    q->mode = mho_fakequant_mode(fq, node, q->policy.quantizer);
+    q->folded = !fq->batch_statistics && reads_whole_numbers(fq, node);
     if (!q->folded)
         return MHO_OK;
-    const MhoStatus status = mho_net_requant(pass->net, node, q->a, q->b, &requant, error);
+    const MhoStatus status = mho_net_requant(fq->net, node, q->a, q->b, &requant, error);
     q->requant_source = requant.source;
     q->low = (float)requant.low;
     q->high = (float)requant.high;
@@ -114,11 +114,11 @@ static MhoStatus quantizer_prepare(MhoFakeQuant *pass, int node, MhoError *error
 }
 
 /* Noise of the sum for these elements into buffer, or NULL. */
-static const float *sum_noise(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *buffer)
+static const float *sum_noise(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *buffer)
 {
-    if (!pass->noisy || pass->noise.sum == 0.0)
+    if (!fq->noisy || fq->noise.sum == 0.0)
         return NULL;
-    mho_normal_fill_at(mho_fakequant_stream(pass, node, pass->noise.sum, 0), MHO_DRAW_TRAIN_SUM, first, n, buffer);
+    mho_normal_fill_at(mho_fakequant_stream(fq, node, fq->noise.sum, 0), MHO_DRAW_TRAIN_SUM, first, n, buffer);
     return buffer;
 }
 
@@ -136,15 +136,15 @@ MHO_CLONES static void divide(size_t n, float step, bool rectified, const float 
 }
 
 /* Injected noise of the policy on these elements: noisy values in place of x, slope NULL or (n). */
-static void inject_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *slope)
+static void inject_tile(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *x, float *slope)
 {
-    const MhoFakeQuantizer *q = pass->nodes[node].state;
+    const MhoFakeQuantizer *q = fq->nodes[node].state;
     MhoQuantShape shape = q->shape;
 
     shape.per_channel = n;
     /* tiles are MHO_ROW_VALUES at least, so every tile has a number of its own */
     q->policy.quantizer->inject(q->policy.params, shape, x, &q->log_scale,
-                                mho_fakequant_inject_stream(pass, node, (uint32_t)(first / MHO_ROW_VALUES)), x, slope);
+                                mho_fakequant_inject_stream(fq, node, (uint32_t)(first / MHO_ROW_VALUES)), x, slope);
 }
 
 MHO_CLONES static void round_codes(size_t n, const float *x, const float *noise, float low, float high, float *codes)
@@ -164,11 +164,11 @@ static void look_up(size_t n, const MhoFakeQuantizer *q, float *codes)
         codes[i] = mho_table_code(q->table, codes[i]);
 }
 
-void mho_fake_quantizer_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
+void mho_fake_quantizer_tile(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *x, float *buffer,
                              float *codes)
 {
-    const MhoFakeQuantizer *q = pass->nodes[node].state;
-    const float *noise = sum_noise(pass, node, first, n, buffer);
+    const MhoFakeQuantizer *q = fq->nodes[node].state;
+    const float *noise = sum_noise(fq, node, first, n, buffer);
     MhoQuantShape shape = q->shape;
 
     shape.per_channel = n;
@@ -182,42 +182,42 @@ void mho_fake_quantizer_tile(const MhoFakeQuant *pass, int node, size_t first, s
         if (noise)
             add_steps(n, (float)q->step, noise, x);
         if (q->mode == MHO_MODE_NOISE)
-            inject_tile(pass, node, first, n, x, NULL);
+            inject_tile(fq, node, first, n, x, NULL);
         divide(n, (float)q->step, q->mode == MHO_MODE_CLEAN && shape.lower == 0, x, codes);
     }
-    mho_fakequant_activation_noise(pass, node, first, n, codes, buffer);
+    mho_fakequant_activation_noise(fq, node, first, n, codes, buffer);
 }
 
-void mho_fake_quantizer_folded_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
+void mho_fake_quantizer_folded_tile(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *x, float *buffer,
                                     float *codes)
 {
-    const MhoFakeQuantizer *q = pass->nodes[node].state;
+    const MhoFakeQuantizer *q = fq->nodes[node].state;
 
-    round_codes(n, x, sum_noise(pass, node, first, n, buffer), q->low, q->high, codes);
+    round_codes(n, x, sum_noise(fq, node, first, n, buffer), q->low, q->high, codes);
     if (q->has_table)
         look_up(n, q, codes);
-    mho_fakequant_activation_noise(pass, node, first, n, codes, buffer);
+    mho_fakequant_activation_noise(fq, node, first, n, codes, buffer);
 }
 
 /* Of values that are not rounded; their size does not depend on the scale. */
-static void value_gradient(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *slope,
+static void value_gradient(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *x, float *slope,
                            const float *d_codes, float *d_x)
 {
-    const MhoFakeQuantizer *q = pass->nodes[node].state;
+    const MhoFakeQuantizer *q = fq->nodes[node].state;
 
     if (q->mode == MHO_MODE_NOISE)
-        inject_tile(pass, node, first, n, x, slope);
+        inject_tile(fq, node, first, n, x, slope);
     for (size_t i = 0; i < n; i++)
         d_x[i] = q->mode == MHO_MODE_NOISE           ? d_codes[i] * slope[i]
                  : q->shape.lower < 0 || x[i] > 0.0F ? d_codes[i]
                                                      : 0.0F;
 }
 
-double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x,
+double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *x,
                                         float *buffer, const float *d_codes, float *d_x)
 {
-    const MhoFakeQuantizer *q = pass->nodes[node].state;
-    const float *noise = sum_noise(pass, node, first, n, buffer), step = (float)q->step;
+    const MhoFakeQuantizer *q = fq->nodes[node].state;
+    const float *noise = sum_noise(fq, node, first, n, buffer), step = (float)q->step;
     MhoQuantShape shape = q->shape;
     float d_log_scale = 0.0F;
 
@@ -225,12 +225,12 @@ double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *pass, int node, size
     if (noise)
         add_steps(n, step, noise, x);
     if (q->mode != MHO_MODE_CODES) {
-        value_gradient(pass, node, first, n, x, buffer, d_codes, d_x);
+        value_gradient(fq, node, first, n, x, buffer, d_codes, d_x);
         return 0.0;
     }
     q->policy.quantizer->gradient(q->policy.params, shape, x, &q->log_scale, d_codes, d_x, &d_log_scale);
     /* the policy divided by sqrt(n q) of this tile; the whole tensor is meant */
-    return (double)d_log_scale * __builtin_sqrt((double)n / (double)pass->nodes[node].n);
+    return (double)d_log_scale * __builtin_sqrt((double)n / (double)fq->nodes[node].n);
 }
 
 static const struct MhoFakeQuantLayer quantizer_pass = {.part = MHO_PART_FAKE_QUANT,

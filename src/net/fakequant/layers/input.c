@@ -14,9 +14,9 @@ static MhoStatus input_shape(const void *settings, const MhoShape *inputs, MhoSh
     return MHO_OK;
 }
 
-static MhoStatus input_plan(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus input_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    MhoFakeQuantNode *self = &pass->nodes[node];
+    MhoFakeQuantNode *self = &fq->nodes[node];
 
     (void)error;
     self->coded = true;
@@ -24,12 +24,12 @@ static MhoStatus input_plan(MhoFakeQuant *pass, int node, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus input_prepare(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus input_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoInputSettings *s = mho_fakequant_settings(pass, node);
+    const MhoInputSettings *s = mho_fakequant_settings(fq, node);
 
     (void)error;
-    mho_fakequant_set_scale(&pass->nodes[node], 1.0 / s->divisor);
+    mho_fakequant_set_scale(&fq->nodes[node], 1.0 / s->divisor);
     return MHO_OK;
 }
 
@@ -39,20 +39,20 @@ MHO_CLONES static void convert(size_t n, const uint8_t *pixels, float *codes)
         codes[i] = (float)pixels[i];
 }
 
-static MhoStatus input_forward(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus input_forward(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoFakeQuantNode *self = &pass->nodes[node];
+    const MhoFakeQuantNode *self = &fq->nodes[node];
     const size_t n_tiles = (self->n + MHO_TILE_VALUES - 1) / MHO_TILE_VALUES;
 
     (void)error;
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t i = 0; i < n_tiles; i++) {
         float buffer[MHO_TILE_VALUES];
         const size_t first = i * MHO_TILE_VALUES;
         const size_t n = self->n - first < MHO_TILE_VALUES ? self->n - first : MHO_TILE_VALUES;
 
-        convert(n, pass->images + first, self->stored + first);
-        mho_fakequant_activation_noise(pass, node, first, n, self->stored + first, buffer);
+        convert(n, fq->images + first, self->stored + first);
+        mho_fakequant_activation_noise(fq, node, first, n, self->stored + first, buffer);
     }
     return MHO_OK;
 }

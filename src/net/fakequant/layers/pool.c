@@ -31,11 +31,11 @@ static Windows windows_of(const MhoPoolSettings *s, MhoShape in, MhoShape out)
                      .c = (size_t)in.c};
 }
 
-static Windows node_windows(const MhoFakeQuant *pass, int node)
+static Windows node_windows(const MhoFakeQuant *fq, int node)
 {
-    const MhoNode *self = &pass->net->nodes[node];
+    const MhoNode *self = &fq->net->nodes[node];
 
-    return windows_of(mho_fakequant_settings(pass, node), pass->net->nodes[self->inputs[0]].shape, self->shape);
+    return windows_of(mho_fakequant_settings(fq, node), fq->net->nodes[self->inputs[0]].shape, self->shape);
 }
 
 static MhoStatus pool_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
@@ -68,37 +68,37 @@ static MhoStatus pool_check(const void *settings, MhoError *error)
     return MHO_OK;
 }
 
-static double pool_size(const MhoFakeQuant *pass, int node)
+static double pool_size(const MhoFakeQuant *fq, int node)
 {
-    const Windows w = node_windows(pass, node);
+    const Windows w = node_windows(fq, node);
 
     return (double)w.window_h * w.window_w;
 }
 
-static MhoStatus pool_plan(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus pool_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoPoolSettings *s = mho_fakequant_settings(pass, node);
-    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
-    MhoFakeQuantNode *self = &pass->nodes[node];
+    const MhoPoolSettings *s = mho_fakequant_settings(fq, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
+    MhoFakeQuantNode *self = &fq->nodes[node];
     const bool maximum = s->kind == MHO_POOL_MAX;
 
     self->coded = x->coded;
-    self->largest = maximum ? x->largest : x->largest * pool_size(pass, node);
+    self->largest = maximum ? x->largest : x->largest * pool_size(fq, node);
     self->scale_owner = maximum ? x->scale_owner : -1;
     self->per_channel = x->per_channel;
     self->has_offset = x->has_offset;
     if (x->has_offset && !maximum && s->pad > 0)
         return mho_fail(error, MHO_USAGE, "node '%s': an average with padding over sums with a bias",
-                        pass->net->nodes[node].name);
+                        fq->net->nodes[node].name);
     return MHO_OK;
 }
 
-static MhoStatus pool_prepare(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus pool_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoPoolSettings *s = mho_fakequant_settings(pass, node);
-    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0);
-    MhoFakeQuantNode *self = &pass->nodes[node];
-    const double divisor = s->kind != MHO_POOL_MAX && x->coded ? pool_size(pass, node) : 1.0;
+    const MhoPoolSettings *s = mho_fakequant_settings(fq, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
+    MhoFakeQuantNode *self = &fq->nodes[node];
+    const double divisor = s->kind != MHO_POOL_MAX && x->coded ? pool_size(fq, node) : 1.0;
 
     (void)error;
     for (size_t k = 0; k < self->c; k++) {
@@ -160,22 +160,22 @@ MHO_CLONES static void average_image(const Windows *w, float divisor, const floa
         }
 }
 
-static float stored_divisor(const MhoFakeQuant *pass, int node)
+static float stored_divisor(const MhoFakeQuant *fq, int node)
 {
-    return mho_fakequant_input(pass, node, 0)->coded ? 1.0F : (float)pool_size(pass, node);
+    return mho_fakequant_input(fq, node, 0)->coded ? 1.0F : (float)pool_size(fq, node);
 }
 
-static MhoStatus pool_forward(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus pool_forward(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoPoolSettings *s = mho_fakequant_settings(pass, node);
-    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0), *self = &pass->nodes[node];
-    const Windows w = node_windows(pass, node);
-    const size_t in = x->n / pass->batch, out = self->n / pass->batch;
-    const float divisor = stored_divisor(pass, node);
+    const MhoPoolSettings *s = mho_fakequant_settings(fq, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0), *self = &fq->nodes[node];
+    const Windows w = node_windows(fq, node);
+    const size_t in = x->n / fq->batch, out = self->n / fq->batch;
+    const float divisor = stored_divisor(fq, node);
 
     (void)error;
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
-    for (size_t n = 0; n < pass->batch; n++) {
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
+    for (size_t n = 0; n < fq->batch; n++) {
         if (s->kind == MHO_POOL_MAX)
             maximum_image(&w, x->coded, x->stored + n * in, self->stored + n * out);
         else
@@ -226,27 +226,27 @@ MHO_CLONES static void average_image_gradient(const Windows *w, float divisor, c
         }
 }
 
-static MhoStatus pool_backward(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus pool_backward(MhoFakeQuant *fq, int node, MhoError *error)
 {
-    const MhoPoolSettings *s = mho_fakequant_settings(pass, node);
-    const MhoFakeQuantNode *x = mho_fakequant_input(pass, node, 0), *self = &pass->nodes[node];
-    const Windows w = node_windows(pass, node);
-    const size_t in = x->n / pass->batch, out = self->n / pass->batch;
-    const float divisor = stored_divisor(pass, node);
-    float *d_x = mho_fakequant_gradient_begin(pass, pass->net->nodes[node].inputs[0]);
+    const MhoPoolSettings *s = mho_fakequant_settings(fq, node);
+    const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0), *self = &fq->nodes[node];
+    const Windows w = node_windows(fq, node);
+    const size_t in = x->n / fq->batch, out = self->n / fq->batch;
+    const float divisor = stored_divisor(fq, node);
+    float *d_x = mho_fakequant_gradient_begin(fq, fq->net->nodes[node].inputs[0]);
 
     (void)error;
     if (!d_x)
         return MHO_OK;
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
-    for (size_t n = 0; n < pass->batch; n++) {
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
+    for (size_t n = 0; n < fq->batch; n++) {
         if (s->kind == MHO_POOL_MAX)
             maximum_image_gradient(&w, x->stored + n * in, self->stored + n * out, self->d_stored + n * out,
                                    d_x + n * in);
         else
             average_image_gradient(&w, divisor, self->d_stored + n * out, d_x + n * in);
     }
-    mho_fakequant_gradient_end(pass, pass->net->nodes[node].inputs[0]);
+    mho_fakequant_gradient_end(fq, fq->net->nodes[node].inputs[0]);
     return MHO_OK;
 }
 

@@ -10,10 +10,10 @@ static MhoStatus relu_shape(const void *settings, const MhoShape *inputs, MhoSha
     return MHO_OK;
 }
 
-static MhoStatus relu_prepare(MhoFakeQuant *pass, int node, MhoError *error)
+static MhoStatus relu_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
     (void)error;
-    mho_fakequant_set_scale(&pass->nodes[node], 1.0);
+    mho_fakequant_set_scale(&fq->nodes[node], 1.0);
     return MHO_OK;
 }
 
