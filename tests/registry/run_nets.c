@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kernels/random.h"
-#include "net/graph/net.h"
+#include "net/fakequant/fakequant_internal.h"
 #include "runs.h"
 
 enum { CHANNELS = 2, PER_CHANNEL = 21, N_VALUES = CHANNELS * PER_CHANNEL, MOST_BITS = 16 };
@@ -115,7 +115,7 @@ void run_layer(const MhoDescriptor *model, const void *params, Trace *trace)
 
     ck_assert(layer->n_inputs >= 0 && layer->n_inputs <= MHO_NODE_MAX_INPUTS);
     ck_assert_uint_le(model->params_size, MHO_LAYER_SETTINGS_MAX);
-    ck_assert(layer->shape != NULL && layer->pass != NULL);
+    ck_assert(layer->shape != NULL && mho_fakequant_layer(layer) != NULL);
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const MhoShape inputs[MHO_NODE_MAX_INPUTS] = {shapes[s], shapes[s]};
         MhoNodeArray arrays[MHO_NODE_MAX_ARRAYS];

@@ -12,11 +12,6 @@
 #include "kernels/math.h"
 #include "net/fakequant/fakequant_internal.h"
 
-static const struct MhoFakeQuantLayer *layer_of(const MhoFakeQuant *fq, int node)
-{
-    return fq->net->nodes[node].layer->pass;
-}
-
 int mho_fakequant_array(const MhoFakeQuant *fq, int node, const char *name)
 {
     const MhoNode *self = &fq->net->nodes[node];
@@ -116,6 +111,7 @@ static MhoStatus plan_nodes(MhoFakeQuant *fq, MhoError *error)
         const MhoNode *node = &fq->net->nodes[i];
         MhoFakeQuantNode *self = &fq->nodes[i];
 
+        self->layer = mho_fakequant_layer(node->layer);
         self->positions = fq->batch * (size_t)node->shape.h * (size_t)node->shape.w;
         self->c = (size_t)node->shape.c;
         self->n = self->positions * self->c;
@@ -124,7 +120,7 @@ static MhoStatus plan_nodes(MhoFakeQuant *fq, MhoError *error)
             self->differentiable = self->differentiable || mho_fakequant_input(fq, i, k)->differentiable;
             mho_fakequant_input(fq, i, k)->n_users++;
         }
-        const MhoStatus status = layer_of(fq, i)->plan ? layer_of(fq, i)->plan(fq, i, error) : MHO_OK;
+        const MhoStatus status = fq->nodes[i].layer->plan ? fq->nodes[i].layer->plan(fq, i, error) : MHO_OK;
         if (status != MHO_OK)
             return status;
     }
@@ -141,14 +137,14 @@ static int *epilogue_slot(MhoEpilogue *e, MhoFakeQuantPart part)
 static void find_epilogues(MhoFakeQuant *fq)
 {
     for (int i = 0; i < (int)fq->net->n_nodes; i++) {
-        const MhoFakeQuantPart part = layer_of(fq, i)->part;
+        const MhoFakeQuantPart part = fq->nodes[i].layer->part;
 
         fq->epilogue_of[i] = -1;
         if (part == MHO_PART_TENSOR)
             continue;
         const int input = fq->net->nodes[i].inputs[0], before = fq->epilogue_of[input];
         const bool joins =
-            fq->training && before >= 0 && fq->nodes[input].n_users == 1 && layer_of(fq, input)->part < part;
+            fq->training && before >= 0 && fq->nodes[input].n_users == 1 && fq->nodes[input].layer->part < part;
         if (joins)
             fq->epilogue_of[input] = -1;
         else
@@ -166,7 +162,7 @@ static void take_node(MhoFakeQuant *fq, int i, MhoArena *arena, size_t *largest)
     const MhoNode *node = &fq->net->nodes[i];
     MhoFakeQuantNode *self = &fq->nodes[i];
     const int e = fq->epilogue_of[i];
-    const bool kept = layer_of(fq, i)->part == MHO_PART_TENSOR || e >= 0;
+    const bool kept = fq->nodes[i].layer->part == MHO_PART_TENSOR || e >= 0;
     const MhoFakeQuantNode *source = e >= 0 ? &fq->nodes[fq->epilogues[e].source] : NULL;
 
     self->scale = mho_arena_take(arena, self->c, sizeof *self->scale);
@@ -213,7 +209,7 @@ static MhoStatus create_layers(MhoFakeQuant *fq, MhoError *error)
         dnnl_stream_create(&fq->stream, fq->engine, dnnl_stream_default_flags) != dnnl_success)
         return mho_fail(error, MHO_FAILED, "oneDNN has no CPU engine here");
     for (int i = 0; i < (int)fq->net->n_nodes; i++) {
-        const MhoStatus status = layer_of(fq, i)->create ? layer_of(fq, i)->create(fq, i, error) : MHO_OK;
+        const MhoStatus status = fq->nodes[i].layer->create ? fq->nodes[i].layer->create(fq, i, error) : MHO_OK;
 
         if (status != MHO_OK)
             return status;
@@ -234,7 +230,10 @@ static MhoStatus check_request(const MhoNet *net, size_t batch, MhoError *error)
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoShape s = net->nodes[i].shape;
 
-        if (!net->nodes[i].layer->pass || (double)batch * s.h * s.w * s.c > 1e12)
+        if (!mho_fakequant_layer(net->nodes[i].layer))
+            return mho_fail(error, MHO_FAILED, "node '%s': training has no layer kind '%s'", net->nodes[i].name,
+                            net->nodes[i].layer->descriptor.name);
+        if ((double)batch * s.h * s.w * s.c > 1e12)
             return mho_fail(error, MHO_USAGE, "node '%s': a batch of %zu is too large", net->nodes[i].name, batch);
     }
     return MHO_OK;
@@ -275,8 +274,8 @@ void mho_fakequant_destroy(MhoFakeQuant *fq)
     if (!fq)
         return;
     for (int i = 0; fq->nodes && i < (int)fq->net->n_nodes; i++)
-        if (layer_of(fq, i)->destroy)
-            layer_of(fq, i)->destroy(fq, i);
+        if (fq->nodes[i].layer && fq->nodes[i].layer->destroy)
+            fq->nodes[i].layer->destroy(fq, i);
     mho_chip_sums_destroy(fq);
     if (fq->stream)
         dnnl_stream_destroy(fq->stream);
@@ -348,7 +347,7 @@ MhoStatus mho_fakequant_forward(MhoFakeQuant *fq, const uint8_t *images, bool us
     if (status == MHO_OK)
         status = mho_chip_sums_program(fq, error);
     for (int i = 0; i < (int)fq->net->n_nodes && status == MHO_OK; i++) {
-        const struct MhoFakeQuantLayer *layer = layer_of(fq, i);
+        const MhoFakeQuantLayer *layer = fq->nodes[i].layer;
 
         if (layer->prepare)
             status = layer->prepare(fq, i, error);
@@ -394,8 +393,8 @@ MhoStatus mho_fakequant_backward(MhoFakeQuant *fq, const float *d_logits, MhoErr
             continue;
         if (fq->epilogue_of[i] >= 0)
             mho_epilogue_backward(fq, &fq->epilogues[fq->epilogue_of[i]]);
-        else if (layer_of(fq, i)->backward)
-            status = layer_of(fq, i)->backward(fq, i, error);
+        else if (fq->nodes[i].layer->backward)
+            status = fq->nodes[i].layer->backward(fq, i, error);
     }
     return status;
 }

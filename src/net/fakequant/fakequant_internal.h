@@ -14,8 +14,31 @@
 
 enum { MHO_TILE_VALUES = 2048, MHO_ROW_VALUES = 64, MHO_MAX_CHUNKS = 64, MHO_TILE_BUFFERS = 4 };
 
+/* A layer's part in a pass. Elementwise layers have part set and no forward. NULL: nothing to do. */
+typedef enum MhoFakeQuantPart {
+    MHO_PART_TENSOR,
+    MHO_PART_BATCHNORM,
+    MHO_PART_RELU,
+    MHO_PART_FAKE_QUANT
+} MhoFakeQuantPart;
+typedef struct MhoFakeQuantLayer {
+    MhoFakeQuantPart part;
+    /* Flags of the node (coded, largest, scale_owner ...) from its inputs'; called in node order before buffers exist.
+     */
+    MhoStatus (*plan)(MhoFakeQuant *fq, int node, MhoError *error);
+    MhoStatus (*create)(MhoFakeQuant *fq, int node, MhoError *error); /* state; buffers exist */
+    void (*destroy)(MhoFakeQuant *fq, int node);
+    /* Scale, offset and weight codes of this forward pass; called before forward. */
+    MhoStatus (*prepare)(MhoFakeQuant *fq, int node, MhoError *error);
+    MhoStatus (*forward)(MhoFakeQuant *fq, int node, MhoError *error);
+    MhoStatus (*backward)(MhoFakeQuant *fq, int node, MhoError *error);
+} MhoFakeQuantLayer;
+/* Training's part of a layer kind; NULL: it has none. Generated from the word list of net/graph/kinds. */
+const MhoFakeQuantLayer *mho_fakequant_layer(const MhoLayer *layer);
+
 /* One node during a pass. */
 typedef struct MhoFakeQuantNode {
+    const MhoFakeQuantLayer *layer;
     size_t positions, c, n; /* n = positions * c */
     float *stored;          /* (positions, c); NULL inside an epilogue of a training pass */
     float *d_stored;        /* (positions, c) gradient; NULL when nothing before it is learned. May be shared with its
@@ -70,26 +93,6 @@ struct MhoFakeQuant {
     dnnl_stream_t stream;
     void *scratchpad;
     size_t scratchpad_bytes;
-};
-
-/* A layer's part in a pass. Elementwise layers have part set and no forward. NULL: nothing to do. */
-typedef enum MhoFakeQuantPart {
-    MHO_PART_TENSOR,
-    MHO_PART_BATCHNORM,
-    MHO_PART_RELU,
-    MHO_PART_FAKE_QUANT
-} MhoFakeQuantPart;
-struct MhoFakeQuantLayer {
-    MhoFakeQuantPart part;
-    /* Flags of the node (coded, largest, scale_owner ...) from its inputs'; called in node order before buffers exist.
-     */
-    MhoStatus (*plan)(MhoFakeQuant *fq, int node, MhoError *error);
-    MhoStatus (*create)(MhoFakeQuant *fq, int node, MhoError *error); /* state; buffers exist */
-    void (*destroy)(MhoFakeQuant *fq, int node);
-    /* Scale, offset and weight codes of this forward pass; called before forward. */
-    MhoStatus (*prepare)(MhoFakeQuant *fq, int node, MhoError *error);
-    MhoStatus (*forward)(MhoFakeQuant *fq, int node, MhoError *error);
-    MhoStatus (*backward)(MhoFakeQuant *fq, int node, MhoError *error);
 };
 
 /* pass.c -------------------------------------------------------------------------------------------------------------
@@ -205,13 +208,6 @@ MhoStatus mho_convolution_backward(MhoFakeQuant *fq, MhoConvolution *convolution
 /* pass_weighted.c: what conv and dense share
  * ---------------------------------------------------------------------------- */
 
-extern const MhoParam mho_weighted_params[]; /* conv's table; the last MHO_DENSE_PARAMS rows are dense's */
-enum { MHO_CONV_PARAMS = 12, MHO_DENSE_PARAMS = 8 };
-MhoStatus mho_weighted_check(const void *settings, MhoError *error) MHO_CHECKED;
-/* Arrays of a layer of k channels and these weights' shape. */
-size_t mho_weighted_arrays(const MhoConvSettings *settings, const size_t weight_shape[4], MhoNodeArray *arrays);
-extern const struct MhoFakeQuantLayer mho_weighted_pass;
-
 /* Fit the scale of a quantized layer's levels to its weights where the tensor places them. */
 void mho_weighted_refit_scale(MhoFakeQuant *fq, int node);
 
@@ -228,9 +224,5 @@ bool mho_fakequant_on_chip(const MhoFakeQuant *fq, int node);
 void mho_chip_sums_forward(MhoFakeQuant *fq, int node);
 /* Mask the gradient of sums that clipped and give the range its own; nothing for a layer that was not on the chip. */
 void mho_chip_sums_backward(MhoFakeQuant *fq, int node);
-
-/* One array of a node's list. */
-void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
-                     bool decayed);
 
 #endif

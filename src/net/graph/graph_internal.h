@@ -12,6 +12,18 @@ enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and e
 MhoStatus mho_net_infer(MhoNet *net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_allocate(MhoNet *net, MhoError *error) MHO_CHECKED;
 
+/* kinds/: one array of a node's list, and the shape of the only input. */
+void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
+                     bool decayed);
+MhoStatus mho_layer_same_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error);
+
+/* kinds/conv.c: what dense layers share with convolutions. */
+extern const MhoParam mho_weighted_params[]; /* conv's table; the last MHO_DENSE_PARAMS rows are dense's */
+enum { MHO_CONV_PARAMS = 12, MHO_DENSE_PARAMS = 8 };
+MhoStatus mho_weighted_check(const void *settings, MhoError *error) MHO_CHECKED;
+/* Arrays of a layer with weights of this shape. */
+size_t mho_weighted_arrays(const MhoConvSettings *settings, const size_t weight_shape[4], MhoNodeArray *arrays);
+
 /* Pools that take one of their codes, and pools that store sums of codes. */
 static inline bool mho_node_is_max_pool(const MhoNode *node)
 {

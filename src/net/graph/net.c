@@ -73,6 +73,29 @@ const MhoFakeQuantSettings *mho_node_fake_quant(const MhoNode *node)
     return mho_node_is(node, "quantizer") ? (const void *)node->settings : NULL;
 }
 
+void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
+                     bool decayed)
+{
+    memset(array, 0, sizeof *array);
+    snprintf(array->name, sizeof array->name, "%s", name);
+    array->rank = rank;
+    array->n = 1;
+    for (size_t i = 0; i < rank; i++) {
+        array->shape[i] = shape[i];
+        array->n *= shape[i];
+    }
+    array->learned = learned;
+    array->decayed = decayed;
+}
+
+MhoStatus mho_layer_same_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
+{
+    (void)settings;
+    (void)error;
+    *output = inputs[0];
+    return MHO_OK;
+}
+
 /* Room for one more node; the list grows at powers of two. */
 static MhoStatus nodes_grow(MhoNet *net, MhoError *error)
 {

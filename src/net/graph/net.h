@@ -51,15 +51,14 @@ typedef struct MhoNet {
     char recipe[65]; /* digest of the recipe that made it, "" when unknown */
 } MhoNet;
 
-/* A layer kind: geometry and arrays. Its float forward and backward are in net/fakequant/fakequant.h, its form on codes
- * in net/lowered/lower.h. */
+/* A layer kind: its settings, the shape of its output and its arrays. kinds/NAME.c is one kind. Training's forward and
+ * backward of it are in net/fakequant, its form on codes is in net/lowered/lower.h. */
 typedef struct MhoLayer {
     MhoDescriptor descriptor; /* settings table */
     int n_inputs;
     MhoStatus (*shape)(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error);
     /* Fill names, shapes and flags of the node's arrays (value stays NULL); inputs' shapes given. NULL: none. */
     size_t (*arrays)(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays);
-    const struct MhoFakeQuantLayer *pass; /* float / fake-quant forward and backward */
 } MhoLayer;
 
 extern const MhoRegistry mho_layer_registry; /* input conv dense pool add batchnorm relu quantizer */

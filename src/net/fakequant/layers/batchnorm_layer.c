@@ -1,4 +1,4 @@
-/* batchnorm.c - normalization per channel over batch and positions.
+/* batchnorm_layer.c - normalization per channel over batch and positions.
  *
  *   y = gamma (z - mean) / sqrt(variance + epsilon) + beta,  z = scale_k stored + offset_k
  * In training mean and variance (biased) are the batch's, and running statistics follow them: running = (1 - momentum)
@@ -6,31 +6,10 @@
  * mean far above the deviation loses nothing. Source: Ioffe and Szegedy, ICML 2015, algorithm 1 and the gradients of
  * its section 3.
  */
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "kernels/clones.h"
 #include "net/fakequant/fakequant_internal.h"
-
-static MhoStatus batchnorm_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
-{
-    (void)settings;
-    (void)error;
-    *output = inputs[0];
-    return MHO_OK;
-}
-
-static size_t batchnorm_arrays(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays)
-{
-    const size_t c = (size_t)inputs[0].c;
-
-    (void)settings;
-    mho_layer_array(&arrays[0], "gamma", 1, &c, true, false);
-    mho_layer_array(&arrays[1], "beta", 1, &c, true, false);
-    mho_layer_array(&arrays[2], "mean", 1, &c, false, false);
-    mho_layer_array(&arrays[3], "variance", 1, &c, false, false);
-    return 4;
-}
 
 static MhoStatus batchnorm_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
@@ -145,29 +124,9 @@ void mho_batchnorm_gradient(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *
     }
 }
 
-static const struct MhoFakeQuantLayer batchnorm_pass = {.part = MHO_PART_BATCHNORM,
-                                                        .plan = batchnorm_plan,
-                                                        .create = batchnorm_create,
-                                                        .destroy = batchnorm_destroy,
-                                                        .prepare = batchnorm_prepare};
-
-static const MhoParam batchnorm_params[] = {
-    {"epsilon", MHO_REAL, offsetof(MhoBatchnormSettings, epsilon), 1e-5, 1e-12, 1.0, "", "added to the variance", NULL,
-     NULL},
-    {"momentum", MHO_REAL, offsetof(MhoBatchnormSettings, momentum), 0.1, 0.0, 1.0, "",
-     "weight of the batch in running statistics", NULL, NULL},
-};
-
-extern const MhoLayer mho_layer_batchnorm;
-const MhoLayer mho_layer_batchnorm = {
-    .descriptor = {.name = "batchnorm",
-                   .summary = "normalization per channel",
-                   .reference = "Ioffe and Szegedy, ICML 2015, algorithm 1",
-                   .params_size = sizeof(MhoBatchnormSettings),
-                   .params = batchnorm_params,
-                   .n_params = sizeof batchnorm_params / sizeof *batchnorm_params},
-    .n_inputs = 1,
-    .shape = batchnorm_shape,
-    .arrays = batchnorm_arrays,
-    .pass = &batchnorm_pass,
-};
+extern const MhoFakeQuantLayer mho_fakequant_layer_batchnorm;
+const MhoFakeQuantLayer mho_fakequant_layer_batchnorm = {.part = MHO_PART_BATCHNORM,
+                                                         .plan = batchnorm_plan,
+                                                         .create = batchnorm_create,
+                                                         .destroy = batchnorm_destroy,
+                                                         .prepare = batchnorm_prepare};

@@ -1,18 +1,6 @@
-/* input.c - the image: 8-bit pixel codes, value = code / divisor. Padding of a first convolution is code 0. */
-#include <stddef.h>
-
+/* input_layer.c - the image: 8-bit pixel codes, value = code / divisor. Padding of a first convolution is code 0. */
 #include "kernels/clones.h"
 #include "net/fakequant/fakequant_internal.h"
-
-static MhoStatus input_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
-{
-    const MhoInputSettings *s = settings;
-
-    (void)inputs;
-    (void)error;
-    *output = (MhoShape){s->h, s->w, s->c};
-    return MHO_OK;
-}
 
 static MhoStatus input_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
@@ -57,26 +45,6 @@ static MhoStatus input_forward(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-static const struct MhoFakeQuantLayer input_pass = {
+extern const MhoFakeQuantLayer mho_fakequant_layer_input;
+const MhoFakeQuantLayer mho_fakequant_layer_input = {
     .part = MHO_PART_TENSOR, .plan = input_plan, .prepare = input_prepare, .forward = input_forward};
-
-static const MhoParam input_params[] = {
-    {"h", MHO_INT, offsetof(MhoInputSettings, h), 28, 1, 4096, "", "height of the image", NULL, NULL},
-    {"w", MHO_INT, offsetof(MhoInputSettings, w), 28, 1, 4096, "", "width of the image", NULL, NULL},
-    {"c", MHO_INT, offsetof(MhoInputSettings, c), 1, 1, 4096, "", "channels of the image", NULL, NULL},
-    {"divisor", MHO_REAL, offsetof(MhoInputSettings, divisor), 255.0, 1e-6, 1e6, "", "value = pixel code / divisor",
-     NULL, NULL},
-};
-
-extern const MhoLayer mho_layer_input;
-const MhoLayer mho_layer_input = {
-    .descriptor = {.name = "input",
-                   .summary = "8-bit pixel codes of the image",
-                   .reference = "by definition: value = code / divisor",
-                   .params_size = sizeof(MhoInputSettings),
-                   .params = input_params,
-                   .n_params = sizeof input_params / sizeof *input_params},
-    .n_inputs = 0,
-    .shape = input_shape,
-    .pass = &input_pass,
-};

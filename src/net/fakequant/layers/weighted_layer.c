@@ -1,5 +1,4 @@
-/* weighted.c - what convolution and dense layers share: settings, arrays, weight codes, scales, forward and
- * backward.
+/* weighted_layer.c - convolution and dense layers: weight codes, scales, forward and backward.
  *
  * A quantized layer multiplies stored codes by weight codes; sums are exact below 2^24 and
  *   value_k = m_k (sum + round(shift_k)) + bias_k,  m_k = scale_x e^(s_w,k) / n_w
@@ -11,8 +10,6 @@
  * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356. Injected weight noise: sigma in steps of the weight's own grid.
  */
 #include <math.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,71 +45,6 @@ typedef struct Weighted {
     const Planes *planes;     /* in this pass; NULL: codes as they are */
     MhoArena arena;
 } Weighted;
-
-const MhoParam mho_weighted_params[] = {
-    {"kernel", MHO_INT, offsetof(MhoConvSettings, kernel), 3, 1, 64, "", "height and width of the window", NULL, NULL},
-    {"stride", MHO_INT, offsetof(MhoConvSettings, stride), 1, 1, 64, "", "step of the window", NULL, NULL},
-    {"pad", MHO_INT, offsetof(MhoConvSettings, pad), 0, 0, 63, "", "rows and columns of code 0 around the image", NULL,
-     NULL},
-    {"groups", MHO_INT, offsetof(MhoConvSettings, groups), 1, 1, 65536, "", "independent groups of channels", NULL,
-     NULL},
-    {"channels", MHO_INT, offsetof(MhoConvSettings, channels), 16, 1, 65536, "", "output channels", NULL, NULL},
-    {"bias", MHO_BOOL, offsetof(MhoConvSettings, bias), 0, 0, 1, "", "a float bias per output channel", NULL, NULL},
-    {"bits", MHO_INT, offsetof(MhoConvSettings, bits), 0, 0, 16, "bit", "weight bits, 0: float", NULL, NULL},
-    {"scale", MHO_CHOICE, offsetof(MhoConvSettings, scale), MHO_SCALE_PER_CHANNEL, 0, 1, "",
-     "one weight scale per tensor or per output channel", "per_tensor per_channel", NULL},
-    {"shift", MHO_BOOL, offsetof(MhoConvSettings, shift), 0, 0, 1, "",
-     "a learned whole-number shift of each channel's sum", NULL, NULL},
-    {"policy", MHO_TEXT, offsetof(MhoConvSettings, policy), 0, 0, 0, "", "quantizer of the weights", NULL, "fqconv"},
-    {"adc_bits", MHO_INT, offsetof(MhoConvSettings, adc_bits), 0, 0, MHO_ADC_MAX_BITS, "bit",
-     "resolution of this layer's converters, 0: the chip's", NULL, NULL},
-    {"adc_range", MHO_BOOL, offsetof(MhoConvSettings, adc_range), 0, 0, 1, "",
-     "a learned range of this layer's converters", NULL, NULL},
-};
-_Static_assert(sizeof mho_weighted_params / sizeof *mho_weighted_params == MHO_CONV_PARAMS, "rows of the table");
-
-MhoStatus mho_weighted_check(const void *settings, MhoError *error)
-{
-    const MhoConvSettings *s = settings;
-
-    if (s->shift && !s->bits)
-        return mho_fail(error, MHO_USAGE, "shift counts steps of quantized sums; it needs weight bits");
-    if (s->adc_range && !s->bits)
-        return mho_fail(error, MHO_USAGE, "adc_range counts units of quantized sums; it needs weight bits");
-    return MHO_OK;
-}
-
-void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
-                     bool decayed)
-{
-    memset(array, 0, sizeof *array);
-    snprintf(array->name, sizeof array->name, "%s", name);
-    array->rank = rank;
-    array->n = 1;
-    for (size_t i = 0; i < rank; i++) {
-        array->shape[i] = shape[i];
-        array->n *= shape[i];
-    }
-    array->learned = learned;
-    array->decayed = decayed;
-}
-
-size_t mho_weighted_arrays(const MhoConvSettings *s, const size_t weight_shape[4], MhoNodeArray *arrays)
-{
-    const size_t one = 1, k = weight_shape[0];
-    size_t n = 0;
-
-    mho_layer_array(&arrays[n++], "weight", 4, weight_shape, true, true);
-    if (s->bias)
-        mho_layer_array(&arrays[n++], "bias", 1, &k, true, false);
-    if (s->bits)
-        mho_layer_array(&arrays[n++], "log_scale", 1, s->scale == MHO_SCALE_PER_CHANNEL ? &k : &one, true, false);
-    if (s->shift)
-        mho_layer_array(&arrays[n++], "shift", 1, &k, true, false);
-    if (s->adc_range)
-        mho_layer_array(&arrays[n++], "adc_log_range", 1, &one, true, false);
-    return n;
-}
 
 static MhoStatus weighted_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
@@ -524,12 +456,10 @@ static MhoStatus weighted_backward(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-const struct MhoFakeQuantLayer mho_weighted_pass = {
-    .part = MHO_PART_TENSOR,
-    .plan = weighted_plan,
-    .create = weighted_create,
-    .destroy = weighted_destroy,
-    .prepare = weighted_prepare,
-    .forward = weighted_forward,
-    .backward = weighted_backward,
-};
+extern const MhoFakeQuantLayer mho_fakequant_layer_conv, mho_fakequant_layer_dense;
+#define WEIGHTED_LAYER                                                                                          \
+    {                                                                                                           \
+        .part = MHO_PART_TENSOR, .plan = weighted_plan, .create = weighted_create, .destroy = weighted_destroy, \
+        .prepare = weighted_prepare, .forward = weighted_forward, .backward = weighted_backward                 \
+    }
+const MhoFakeQuantLayer mho_fakequant_layer_conv = WEIGHTED_LAYER, mho_fakequant_layer_dense = WEIGHTED_LAYER;

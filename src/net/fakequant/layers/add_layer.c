@@ -1,4 +1,4 @@
-/* add.c - residual sum of two tensors of one shape.
+/* add_layer.c - residual sum of two tensors of one shape.
  *
  * Codes on one shared scale are added as codes (whole numbers); anything else is added as values.
  */
@@ -6,17 +6,6 @@
 
 #include "kernels/clones.h"
 #include "net/fakequant/fakequant_internal.h"
-
-static MhoStatus add_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
-{
-    const MhoShape a = inputs[0], b = inputs[1];
-
-    (void)settings;
-    if (a.h != b.h || a.w != b.w || a.c != b.c)
-        return mho_fail(error, MHO_USAGE, "an addition of %d x %d x %d and %d x %d x %d", a.h, a.w, a.c, b.h, b.w, b.c);
-    *output = a;
-    return MHO_OK;
-}
 
 static MhoStatus add_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
@@ -110,18 +99,9 @@ static MhoStatus add_backward(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-static const struct MhoFakeQuantLayer add_pass = {.part = MHO_PART_TENSOR,
-                                                  .plan = add_plan,
-                                                  .prepare = add_prepare,
-                                                  .forward = add_forward,
-                                                  .backward = add_backward};
-
-extern const MhoLayer mho_layer_add;
-const MhoLayer mho_layer_add = {
-    .descriptor = {.name = "add",
-                   .summary = "sum of two tensors",
-                   .reference = "He et al., CVPR 2016, equation 1 (residual sum)"},
-    .n_inputs = 2,
-    .shape = add_shape,
-    .pass = &add_pass,
-};
+extern const MhoFakeQuantLayer mho_fakequant_layer_add;
+const MhoFakeQuantLayer mho_fakequant_layer_add = {.part = MHO_PART_TENSOR,
+                                                   .plan = add_plan,
+                                                   .prepare = add_prepare,
+                                                   .forward = add_forward,
+                                                   .backward = add_backward};

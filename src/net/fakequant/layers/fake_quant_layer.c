@@ -1,4 +1,4 @@
-/* fake_quant.c - values to whole codes on a learned scale; with lower = 0 it is the nonlinearity as well.
+/* fake_quant_layer.c - values to whole codes on a learned scale; with lower = 0 it is the nonlinearity as well.
  *
  * In training the policy encodes values, with noise of the sum (in output steps) before rounding and noise of the
  * activation after; or values stay clean, or get the policy's own noise (modes of pass.h). In evaluation, where the
@@ -7,34 +7,13 @@
  * at the value that was rounded (noise of the sum included, as a constant).
  */
 #include <math.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "kernels/clones.h"
 #include "kernels/math.h"
 #include "net/fakequant/fakequant_internal.h"
 
-static MhoStatus quantizer_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
-{
-    (void)settings;
-    (void)error;
-    *output = inputs[0];
-    return MHO_OK;
-}
-
-static size_t quantizer_arrays(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays)
-{
-    const MhoFakeQuantSettings *s = settings;
-    const size_t one = 1;
-
-    (void)inputs;
-    if (s->share[0])
-        return 0;
-    mho_layer_array(&arrays[0], "log_scale", 1, &one, true, false);
-    return 1;
-}
-
-static MhoStatus quantizer_plan(MhoFakeQuant *fq, int node, MhoError *error)
+static MhoStatus fake_quant_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantNode *self = &fq->nodes[node];
     int n;
@@ -50,7 +29,7 @@ static MhoStatus quantizer_plan(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus quantizer_create(MhoFakeQuant *fq, int node, MhoError *error)
+static MhoStatus fake_quant_create(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoFakeQuantSettings *s = mho_fakequant_settings(fq, node);
     MhoFakeQuantNode *self = &fq->nodes[node];
@@ -70,7 +49,7 @@ static MhoStatus quantizer_create(MhoFakeQuant *fq, int node, MhoError *error)
     return status == MHO_OK ? mho_net_table(fq->net, node, q->table, &q->has_table, error) : status;
 }
 
-static void quantizer_destroy(MhoFakeQuant *fq, int node)
+static void fake_quant_destroy(MhoFakeQuant *fq, int node)
 {
     MhoFakeQuantizer *q = fq->nodes[node].state;
 
@@ -86,12 +65,11 @@ static bool reads_whole_numbers(const MhoFakeQuant *fq, int node)
 {
     do
         node = fq->net->nodes[node].inputs[0];
-    while (fq->net->nodes[node].layer->pass->part == MHO_PART_BATCHNORM ||
-           fq->net->nodes[node].layer->pass->part == MHO_PART_RELU);
+    while (fq->nodes[node].layer->part == MHO_PART_BATCHNORM || fq->nodes[node].layer->part == MHO_PART_RELU);
     return fq->nodes[node].coded;
 }
 
-static MhoStatus quantizer_prepare(MhoFakeQuant *fq, int node, MhoError *error)
+static MhoStatus fake_quant_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantizer *q = fq->nodes[node].state;
     MhoRequant requant;
@@ -233,32 +211,9 @@ double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *fq, int node, size_t
     return (double)d_log_scale * __builtin_sqrt((double)n / (double)fq->nodes[node].n);
 }
 
-static const struct MhoFakeQuantLayer quantizer_pass = {.part = MHO_PART_FAKE_QUANT,
-                                                        .plan = quantizer_plan,
-                                                        .create = quantizer_create,
-                                                        .destroy = quantizer_destroy,
-                                                        .prepare = quantizer_prepare};
-
-static const MhoParam quantizer_params[] = {
-    {"bits", MHO_INT, offsetof(MhoFakeQuantSettings, bits), 8, 1, 16, "bit", "bits of a code", NULL, NULL},
-    {"lower", MHO_INT, offsetof(MhoFakeQuantSettings, lower), 0, -1, 0, "",
-     "-1: signed codes; 0: negative values become 0", NULL, NULL},
-    {"policy", MHO_TEXT, offsetof(MhoFakeQuantSettings, policy), 0, 0, 0, "", "quantizer of the activations", NULL,
-     "fqconv"},
-    {"share", MHO_TEXT, offsetof(MhoFakeQuantSettings, share), 0, 0, 0, "",
-     "quantizer node whose log_scale this one uses", NULL, ""},
-};
-
-extern const MhoLayer mho_layer_fake_quant;
-const MhoLayer mho_layer_fake_quant = {
-    .descriptor = {.name = "quantizer",
-                   .summary = "values to codes on a learned scale",
-                   .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
-                   .params_size = sizeof(MhoFakeQuantSettings),
-                   .params = quantizer_params,
-                   .n_params = sizeof quantizer_params / sizeof *quantizer_params},
-    .n_inputs = 1,
-    .shape = quantizer_shape,
-    .arrays = quantizer_arrays,
-    .pass = &quantizer_pass,
-};
+extern const MhoFakeQuantLayer mho_fakequant_layer_fake_quant;
+const MhoFakeQuantLayer mho_fakequant_layer_fake_quant = {.part = MHO_PART_FAKE_QUANT,
+                                                          .plan = fake_quant_plan,
+                                                          .create = fake_quant_create,
+                                                          .destroy = fake_quant_destroy,
+                                                          .prepare = fake_quant_prepare};

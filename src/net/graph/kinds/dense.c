@@ -3,7 +3,7 @@
  *   sum[k] = sum over (y, x, c) of weight[k, y, x, c] x[y, x, c]
  * Weights are (k, h, w, c). As the last node of a net it gives the logits.
  */
-#include "net/fakequant/fakequant_internal.h"
+#include "net/graph/graph_internal.h"
 
 static MhoStatus dense_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
 {
@@ -35,5 +35,4 @@ const MhoLayer mho_layer_dense = {
     .n_inputs = 1,
     .shape = dense_shape,
     .arrays = dense_arrays,
-    .pass = &mho_weighted_pass,
 };

@@ -1,10 +1,9 @@
-/* pool.c - maximum, average and global average over windows.
+/* pool_layer.c - maximum, average and global average over windows.
  *
  * Maximum acts on stored values as they are; outside the image is code 0 for codes and nothing for values. Averages of
  * codes store the whole-number sum and put 1 / N into the scale; averages of values store the mean. N is the window's
  * size, positions outside the image counting as 0. The gradient of a maximum goes to the first of equal values.
  */
-#include <stddef.h>
 #include <string.h>
 
 #include "kernels/clones.h"
@@ -36,36 +35,6 @@ static Windows node_windows(const MhoFakeQuant *fq, int node)
     const MhoNode *self = &fq->net->nodes[node];
 
     return windows_of(mho_fakequant_settings(fq, node), fq->net->nodes[self->inputs[0]].shape, self->shape);
-}
-
-static MhoStatus pool_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
-{
-    const MhoPoolSettings *s = settings;
-    const MhoShape in = inputs[0];
-
-    if (s->kind == MHO_POOL_GLOBAL) {
-        *output = (MhoShape){1, 1, in.c};
-        return MHO_OK;
-    }
-    if (in.h + 2 * s->pad < s->window || in.w + 2 * s->pad < s->window)
-        return mho_fail(error, MHO_USAGE, "a window of %d does not fit an input of %d x %d", s->window, in.h, in.w);
-    *output = (MhoShape){(in.h + 2 * s->pad - s->window) / s->stride + 1,
-                         (in.w + 2 * s->pad - s->window) / s->stride + 1, in.c};
-    return MHO_OK;
-}
-
-static MhoStatus pool_check(const void *settings, MhoError *error)
-{
-    const MhoPoolSettings *s = settings;
-
-    if (s->kind == MHO_POOL_GLOBAL)
-        return MHO_OK;
-    if (s->window < 1 || s->stride < 1)
-        return mho_fail(error, MHO_USAGE, "window and stride must be at least 1");
-    if (s->pad >= s->window)
-        return mho_fail(error, MHO_USAGE, "a pad of %d with a window of %d adds windows that see no pixel", s->pad,
-                        s->window);
-    return MHO_OK;
 }
 
 static double pool_size(const MhoFakeQuant *fq, int node)
@@ -250,33 +219,9 @@ static MhoStatus pool_backward(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-static const struct MhoFakeQuantLayer pool_pass = {.part = MHO_PART_TENSOR,
-                                                   .plan = pool_plan,
-                                                   .prepare = pool_prepare,
-                                                   .forward = pool_forward,
-                                                   .backward = pool_backward};
-
-static const MhoParam pool_params[] = {
-    {"kind", MHO_CHOICE, offsetof(MhoPoolSettings, kind), MHO_POOL_MAX, 0, 2, "", "what a window gives",
-     "max average global", NULL},
-    {"window", MHO_INT, offsetof(MhoPoolSettings, window), 2, 0, 4096, "",
-     "height and width of the window (not for global)", NULL, NULL},
-    {"stride", MHO_INT, offsetof(MhoPoolSettings, stride), 2, 0, 4096, "", "step of the window (not for global)", NULL,
-     NULL},
-    {"pad", MHO_INT, offsetof(MhoPoolSettings, pad), 0, 0, 4095, "",
-     "rows and columns around the image (not for global)", NULL, NULL},
-};
-
-extern const MhoLayer mho_layer_pool;
-const MhoLayer mho_layer_pool = {
-    .descriptor = {.name = "pool",
-                   .summary = "maximum, average or global average over windows",
-                   .reference = "by definition; 1 / N of an average of codes goes into the next multiplier",
-                   .params_size = sizeof(MhoPoolSettings),
-                   .params = pool_params,
-                   .n_params = sizeof pool_params / sizeof *pool_params,
-                   .check = pool_check},
-    .n_inputs = 1,
-    .shape = pool_shape,
-    .pass = &pool_pass,
-};
+extern const MhoFakeQuantLayer mho_fakequant_layer_pool;
+const MhoFakeQuantLayer mho_fakequant_layer_pool = {.part = MHO_PART_TENSOR,
+                                                    .plan = pool_plan,
+                                                    .prepare = pool_prepare,
+                                                    .forward = pool_forward,
+                                                    .backward = pool_backward};
