@@ -18,7 +18,7 @@ static const double numbers[] = {0.0,     1.0,          -1.0,  2.0,    3.0,   16
 static const char *const words[] = {"",
                                     "fqconv",
                                     "conv",
-                                    "quantizer",
+                                    "fake_quant",
                                     "logits",
                                     "weight",
                                     "log_scale",

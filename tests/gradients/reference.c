@@ -261,9 +261,9 @@ static void run_elementwise(Reference *r, size_t i)
         if (mho_node_is(node, "add")) {
             r->value[i][j] = x[j] + r->value[node->inputs[1]][j];
         } else if (q) {
-            const int n = q->lower < 0 ? (1 << (q->bits - 1)) - 1 : (1 << q->bits) - 1;
+            const int n = q->is_signed ? (1 << (q->bits - 1)) - 1 : (1 << q->bits) - 1;
 
-            r->value[i][j] = quantize(x[j], r->log_scale[i], n, q->lower, false, r->frozen, kink);
+            r->value[i][j] = quantize(x[j], r->log_scale[i], n, q->is_signed ? -1 : 0, false, r->frozen, kink);
         } else {
             if (!r->frozen)
                 kink[0] = x[j] > 0.0;

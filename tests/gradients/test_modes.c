@@ -33,10 +33,10 @@ static void put_coded(MhoNet *net, const char *name, Conv c, const char *input, 
     set_policy(net, policy);
 }
 
-static void put_codes(MhoNet *net, const char *name, int bits, int lower, const char *share, const char *input,
+static void put_codes(MhoNet *net, const char *name, int bits, bool is_signed, const char *share, const char *input,
                       const char *policy)
 {
-    put_quantizer(net, name, bits, lower, share, input);
+    put_quantizer(net, name, bits, is_signed, share, input);
     set_policy(net, policy);
 }
 
@@ -49,7 +49,7 @@ static MhoNet *net_of(int bits, const char *weights, const char *activations)
     put_coded(net, "conv1", (Conv){.channels = 6, .kernel = 3, .pad = 1, .bits = bits}, "image", weights);
     put_norm(net, "norm1", "conv1");
     if (coded)
-        put_codes(net, "codes1", 4, 0, "", "norm1", activations);
+        put_codes(net, "codes1", 4, false, "", "norm1", activations);
     else
         put_relu(net, "codes1", "norm1");
     put_coded(net, "conv2", (Conv){.channels = 8, .kernel = 3, .stride = 2, .bits = bits, .per_tensor = true}, "codes1",
@@ -58,17 +58,17 @@ static MhoNet *net_of(int bits, const char *weights, const char *activations)
     put_coded(net, "conv3", (Conv){.channels = 8, .kernel = 3, .stride = 2, .bits = bits}, "codes1", weights);
     put_norm(net, "norm3", "conv3");
     if (coded) {
-        put_codes(net, "branch", 8, -1, "", "norm2", "fqconv");
-        put_codes(net, "shortcut", 8, -1, "branch", "norm3", "fqconv");
+        put_codes(net, "branch", 8, true, "", "norm2", "fqconv");
+        put_codes(net, "shortcut", 8, true, "branch", "norm3", "fqconv");
     }
     net_put(net, "sum", "add", NULL, 0, coded ? "branch" : "norm2", coded ? "shortcut" : "norm3");
     if (coded)
-        put_codes(net, "codes2", 6, 0, "", "sum", activations);
+        put_codes(net, "codes2", 6, false, "", "sum", activations);
     else
         put_relu(net, "codes2", "sum");
     put_pool(net, "pool", MHO_POOL_GLOBAL, 0, 0, 0, "codes2");
     if (coded)
-        put_codes(net, "pooled", 8, 0, "", "pool", "fqconv");
+        put_codes(net, "pooled", 8, false, "", "pool", "fqconv");
     put_coded(net, "logits", (Conv){.channels = CLASSES, .bits = bits, .bias = true}, coded ? "pooled" : "pool",
               weights);
     net_draw(net);
@@ -276,7 +276,7 @@ static void inject(MhoNet *net, const char *name, uint32_t step, float *noisy, f
     ck_assert_uint_le(weight->n, MAX_VALUES);
     policy.quantizer->inject(policy.params,
                              (MhoQuantShape){.bits = s->bits,
-                                             .lower = -1,
+                                             .is_signed = true,
                                              .channels = scale->n,
                                              .per_channel = weight->n / scale->n,
                                              .scratch = scratch},

@@ -74,21 +74,21 @@ static MhoNet *quantized_net(void)
 
     put_conv(net, "conv1", (Conv){.channels = 10, .kernel = 3, .pad = 1, .bits = 8}, "image");
     put_norm(net, "norm1", "conv1");
-    put_quantizer(net, "codes1", 4, 0, "", "norm1");
+    put_quantizer(net, "codes1", 4, false, "", "norm1");
     put_conv(net, "conv2", (Conv){.channels = 32, .kernel = 3, .pad = 1, .bits = 2, .groups = 2}, "codes1");
     put_norm(net, "norm2", "conv2");
-    put_quantizer(net, "branch", 8, -1, "", "norm2");
+    put_quantizer(net, "branch", 8, true, "", "norm2");
     put_conv(net, "conv3", (Conv){.channels = 32, .kernel = 1, .bits = 4, .per_tensor = true}, "codes1");
-    put_quantizer(net, "shortcut", 8, -1, "branch", "conv3");
+    put_quantizer(net, "shortcut", 8, true, "branch", "conv3");
     net_put(net, "sum", "add", NULL, 0, "branch", "shortcut");
-    put_quantizer(net, "codes2", 5, 0, "", "sum");
+    put_quantizer(net, "codes2", 5, false, "", "sum");
     put_pool(net, "pool", MHO_POOL_MAX, 3, 2, 1, "codes2");
     put_conv(net, "conv4",
              (Conv){.channels = 17, .kernel = 3, .stride = 2, .pad = 1, .bits = 3, .shift = true, .bias = true},
              "pool");
-    put_quantizer(net, "codes4", 6, 0, "", "conv4");
+    put_quantizer(net, "codes4", 6, false, "", "conv4");
     put_pool(net, "average", MHO_POOL_GLOBAL, 0, 0, 0, "codes4");
-    put_quantizer(net, "pooled", 8, 0, "", "average");
+    put_quantizer(net, "pooled", 8, false, "", "average");
     put_dense(net, "logits", (Conv){.channels = 7, .bits = 8, .bias = true}, "pooled");
     net_draw(net);
     return net;
@@ -281,7 +281,7 @@ static void run_noise(int bits, uint8_t pixel, bool training, const MhoFakeQuant
     uint8_t *images = malloc(NOISE_N);
 
     memset(images, pixel, NOISE_N);
-    put_quantizer(net, "codes", bits, 0, "", "image");
+    put_quantizer(net, "codes", bits, false, "", "image");
     put_pool(net, "pool", MHO_POOL_GLOBAL, 0, 0, 0, "codes");
     net_draw(net);
     net->nodes[1].arrays[0].value[0] = logf(100.0F / 255.0F * (float)((1 << bits) - 1));

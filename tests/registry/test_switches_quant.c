@@ -230,7 +230,7 @@ static MhoSettings *settings_of(const MhoDescriptor *model, const void *params)
 static bool passes_gradient(const MhoDescriptor *model, const void *params, double on)
 {
     const float x[2] = {0.5F, 2.0F}, log_scale = 0.0F, d_value[2] = {3.0F, 5.0F};
-    const MhoQuantShape shape = {.bits = 4, .lower = -1, .channels = 1, .per_channel = 2};
+    const MhoQuantShape shape = {.bits = 4, .is_signed = true, .channels = 1, .per_channel = 2};
     MhoSettings *settings = settings_of(model, params);
     MhoQuantParams quant;
     MhoPolicy policy;
@@ -250,7 +250,8 @@ static void quantize_cubes(const MhoDescriptor *model, const void *params, doubl
     enum { N_CUBES = 101 };
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     double scratch[2 * N_CUBES];
-    const MhoQuantShape shape = {.bits = 3, .lower = -1, .channels = 1, .per_channel = N_CUBES, .scratch = scratch};
+    const MhoQuantShape shape = {
+        .bits = 3, .is_signed = true, .channels = 1, .per_channel = N_CUBES, .scratch = scratch};
     float x[N_CUBES], codes[N_CUBES], d_value[N_CUBES], d_x[N_CUBES], log_scale, d_log_scale = 0.0F;
 
     for (int i = 0; i < N_CUBES; i++) {
@@ -294,7 +295,7 @@ static bool keeps_share(const MhoDescriptor *model, const void *params, double o
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     double scratch[2 * 20];
-    const MhoQuantShape shape = {.bits = 4, .lower = -1, .channels = 1, .per_channel = 20, .scratch = scratch};
+    const MhoQuantShape shape = {.bits = 4, .is_signed = true, .channels = 1, .per_channel = 20, .scratch = scratch};
     float x[20] = {0}, log_scale;
 
     for (int i = 0; i < 10; i++)
@@ -318,7 +319,7 @@ enum { N_NORMALS = 512, NORMAL_BITS = 3 };
 static MhoQuantShape normal_shape(double *scratch)
 {
     return (MhoQuantShape){
-        .bits = NORMAL_BITS, .lower = -1, .channels = 1, .per_channel = N_NORMALS, .scratch = scratch};
+        .bits = NORMAL_BITS, .is_signed = true, .channels = 1, .per_channel = N_NORMALS, .scratch = scratch};
 }
 
 /* Noise within half a bin, 1/16 of probability, or beyond. */
@@ -385,7 +386,7 @@ static bool follows_order(const MhoDescriptor *model, const void *params, double
 static bool spreads_levels(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
-    const MhoQuantShape shape = {.bits = 2, .lower = 0, .channels = 1, .per_channel = 4};
+    const MhoQuantShape shape = {.bits = 2, .is_signed = false, .channels = 1, .per_channel = 4};
     const float x[4] = {-5.0F, 0.0F, 1.0F, 7.0F};
     float log_scale;
 

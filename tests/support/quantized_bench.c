@@ -82,12 +82,12 @@ static void add_weighted(MhoNet *net, const char *name, const char *input, MhoCo
          &error);
 }
 
-static void add_codes(MhoNet *net, const char *name, const char *input, int bits, int lower)
+static void add_codes(MhoNet *net, const char *name, const char *input, int bits, bool is_signed)
 {
-    MhoFakeQuantSettings settings = {.bits = bits, .lower = lower, .policy = "fqconv"};
+    MhoFakeQuantSettings settings = {.bits = bits, .is_signed = is_signed, .policy = "fqconv"};
     MhoError error = {0};
 
-    must(mho_net_add(net, name, "quantizer", &settings, sizeof settings, input, NULL, &error), &error);
+    must(mho_net_add(net, name, "fake_quant", &settings, sizeof settings, input, NULL, &error), &error);
 }
 
 static void add_pool(MhoNet *net, const char *name, const char *input, MhoPoolSettings settings)
@@ -109,16 +109,16 @@ MhoNet *grouped_net(const uint8_t *images, size_t n)
     must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
     add_weighted(net, "conv1", "image",
                  (MhoConvSettings){.channels = 6, .kernel = 3, .stride = 1, .pad = 1, .groups = 2, .bits = 4});
-    add_codes(net, "signed1", "conv1", 5, -1);
+    add_codes(net, "signed1", "conv1", 5, true);
     add_pool(net, "maximum", "signed1", (MhoPoolSettings){.kind = MHO_POOL_MAX, .window = 2, .stride = 1});
     add_pool(net, "average", "maximum",
              (MhoPoolSettings){.kind = MHO_POOL_AVERAGE, .window = 3, .stride = 2, .pad = 1});
-    add_codes(net, "signed2", "average", 8, -1);
-    add_codes(net, "signed3", "signed2", 3, -1);
+    add_codes(net, "signed2", "average", 8, true);
+    add_codes(net, "signed3", "signed2", 3, true);
     add_weighted(
         net, "conv2", "signed3",
         (MhoConvSettings){.channels = 51, .kernel = 2, .stride = 1, .pad = 1, .groups = 3, .bits = 8, .bias = true});
-    add_codes(net, "positive", "conv2", 4, 0);
+    add_codes(net, "positive", "conv2", 4, false);
     add_weighted(net, "logits", "positive", (MhoConvSettings){.channels = 10, .groups = 1, .bits = 2, .bias = true});
     must(mho_net_finish(net, &error), &error);
     net->n_classes = 10;

@@ -57,7 +57,7 @@ MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *erro
 MhoStatus mho_policy_scratch(const MhoNode *node, const MhoQuantizer *quantizer, MhoQuantShape *shape,
                              MhoError *error) MHO_CHECKED;
 /* Its largest code at these bits, which it must take. */
-MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n, MhoError *error) MHO_CHECKED;
+MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, bool is_signed, int *n, MhoError *error) MHO_CHECKED;
 /* Whether a node's quantizer, if it has one, takes its name, parameters, bits and sign; USAGE names the node. */
 MhoStatus mho_policy_check(const MhoNode *node, MhoError *error) MHO_CHECKED;
 

@@ -70,7 +70,7 @@ const MhoPoolSettings *mho_node_pool(const MhoNode *node)
 
 const MhoFakeQuantSettings *mho_node_fake_quant(const MhoNode *node)
 {
-    return mho_node_is(node, "quantizer") ? (const void *)node->settings : NULL;
+    return mho_node_is(node, "fake_quant") ? (const void *)node->settings : NULL;
 }
 
 void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,

@@ -61,7 +61,7 @@ typedef struct MhoLayer {
     size_t (*arrays)(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays);
 } MhoLayer;
 
-extern const MhoRegistry mho_layer_registry; /* input conv dense pool add batchnorm relu quantizer */
+extern const MhoRegistry mho_layer_registry; /* input conv dense pool add batchnorm relu fake_quant */
 
 /* Settings of the layer kinds (parameter structs). */
 typedef struct MhoInputSettings {
@@ -89,7 +89,8 @@ typedef struct MhoBatchnormSettings {
     double momentum;
 } MhoBatchnormSettings;
 typedef struct MhoFakeQuantSettings {
-    int bits, lower; /* lower: -1 signed, 0 with built-in ReLU */
+    int bits;
+    bool is_signed; /* false: negative values become 0, a built-in ReLU */
     char policy[MHO_TEXT_MAX];
     char share[MHO_TEXT_MAX]; /* name of the quantizer whose log_scale this one uses; "": its own */
 } MhoFakeQuantSettings;

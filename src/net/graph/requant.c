@@ -47,7 +47,7 @@ MhoStatus mho_policy_scratch(const MhoNode *node, const MhoQuantizer *quantizer,
     return MHO_OK;
 }
 
-MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n, MhoError *error)
+MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, bool is_signed, int *n, MhoError *error)
 {
     MhoPolicy policy;
     const MhoStatus status = mho_policy_open(node, &policy, error);
@@ -58,7 +58,7 @@ MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n
         return mho_fail(error, MHO_USAGE, "node '%s': quantizer '%s' takes %d to %d bits, not %d", node->name,
                         policy.quantizer->descriptor.name, policy.quantizer->min_bits, policy.quantizer->max_bits,
                         bits);
-    if ((policy.quantizer->normalizes_signed || policy.quantizer->table) && lower < 0 && !mho_node_conv(node))
+    if ((policy.quantizer->normalizes_signed || policy.quantizer->table) && is_signed && !mho_node_conv(node))
         return mho_fail(error, MHO_USAGE,
                         "node '%s': quantizer '%s' has no signed activations, only weights and activations behind a "
                         "ReLU",
@@ -68,7 +68,7 @@ MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n
                         "node '%s': quantizer '%s' is for weights; activations take a uniform one "
                         "(--set quant.activation.name=fqconv)",
                         node->name, policy.quantizer->descriptor.name);
-    *n = policy.quantizer->full_scale(policy.params, bits, lower);
+    *n = policy.quantizer->full_scale(policy.params, bits, is_signed);
     return MHO_OK;
 }
 
@@ -80,7 +80,7 @@ MhoStatus mho_policy_check(const MhoNode *node, MhoError *error)
 
     if (conv && conv->bits > 0)
         return mho_policy_full_scale(node, conv->bits, -1, &n, error);
-    return quantizer ? mho_policy_full_scale(node, quantizer->bits, quantizer->lower, &n, error) : MHO_OK;
+    return quantizer ? mho_policy_full_scale(node, quantizer->bits, quantizer->is_signed, &n, error) : MHO_OK;
 }
 
 int mho_net_code_source(const MhoNet *net, int node)
@@ -112,8 +112,8 @@ MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signe
     const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(&net->nodes[source]);
     if (!quantizer)
         return MHO_OK;
-    *is_signed = quantizer->lower < 0;
-    return mho_policy_full_scale(&net->nodes[source], quantizer->bits, quantizer->lower, n, error);
+    *is_signed = quantizer->is_signed;
+    return mho_policy_full_scale(&net->nodes[source], quantizer->bits, quantizer->is_signed, n, error);
 }
 
 MhoStatus mho_net_table(const MhoNet *net, int node, uint8_t *table, bool *has_table, MhoError *error)
@@ -122,7 +122,7 @@ MhoStatus mho_net_table(const MhoNet *net, int node, uint8_t *table, bool *has_t
     MhoPolicy policy;
 
     *has_table = false;
-    if (!settings || settings->lower < 0)
+    if (!settings || settings->is_signed)
         return MHO_OK;
     const MhoStatus status = mho_policy_open(&net->nodes[node], &policy, error);
     if (status != MHO_OK || !policy.quantizer->table)
@@ -370,7 +370,7 @@ MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t
     if (status != MHO_OK)
         return status;
     const size_t n = weight->n, channels = scale->n;
-    MhoQuantShape shape = {.bits = conv->bits, .lower = -1, .channels = channels, .per_channel = n / channels};
+    MhoQuantShape shape = {.bits = conv->bits, .is_signed = true, .channels = channels, .per_channel = n / channels};
     for (size_t k = 0; k < channels; k++)
         if (!isfinite(scale->value[k]))
             return unset_scale(node, error);

@@ -79,7 +79,7 @@ static void new_name(const Quantizing *q, int i, const char *suffix, char name[M
 }
 
 /* A quantizer behind node `input` of the new net, for the value of old node i. */
-static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suffix, int bits, int lower, int owner,
+static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suffix, int bits, bool is_signed, int owner,
                                int *made, MhoError *error)
 {
     MhoNet *net = q->rebuild.made;
@@ -88,13 +88,13 @@ static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suff
 
     memset(&settings, 0, sizeof settings);
     settings.bits = bits;
-    settings.lower = lower;
+    settings.is_signed = is_signed;
     memcpy(settings.policy, q->plan->activation_policy, sizeof settings.policy);
     if (owner >= 0)
         snprintf(settings.share, sizeof settings.share, "%s", net->nodes[owner].name);
     new_name(q, i, suffix, name);
     memcpy(from, net->nodes[input].name, sizeof from);
-    const MhoStatus status = mho_net_add(net, name, "quantizer", &settings, sizeof settings, from, NULL, error);
+    const MhoStatus status = mho_net_add(net, name, "fake_quant", &settings, sizeof settings, from, NULL, error);
     *made = (int)net->n_nodes - 1;
     return status;
 }
@@ -108,7 +108,7 @@ static MhoStatus need_stream(Quantizing *q, int i, MhoError *error)
     const bool positive = q->positive[i];
     const MhoStatus status =
         add_quantizer(q, i, q->rebuild.map[i], "stream", positive ? STREAM_BITS_POSITIVE : STREAM_BITS_SIGNED,
-                      positive ? 0 : -1, *owner, &q->stream[i], error);
+                      !positive, *owner, &q->stream[i], error);
     if (*owner < 0)
         *owner = q->stream[i];
     return status;
@@ -130,7 +130,7 @@ static MhoStatus need_codes(Quantizing *q, int i, MhoError *error)
     } else if (mho_node_is_sum_pool(node) && bits < POOL_BITS) {
         bits = POOL_BITS;
     }
-    return add_quantizer(q, i, input, "codes", bits, q->positive[i] ? 0 : -1, -1, &q->codes[i], error);
+    return add_quantizer(q, i, input, "codes", bits, !q->positive[i], -1, &q->codes[i], error);
 }
 
 /* What old node i reads from `from`: node of the new net into map[from] for the time of adding i. */
@@ -379,7 +379,7 @@ MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error)
             continue;
         MhoPolicy policy;
         MhoQuantShape shape = {
-            .bits = conv->bits, .lower = -1, .channels = scale->n, .per_channel = weight->n / scale->n};
+            .bits = conv->bits, .is_signed = true, .channels = scale->n, .per_channel = weight->n / scale->n};
         MhoStatus status = mho_policy_open(node, &policy, error);
         if (status == MHO_OK)
             status = mho_policy_scratch(node, policy.quantizer, &shape, error);

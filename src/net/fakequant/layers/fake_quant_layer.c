@@ -44,7 +44,7 @@ static MhoStatus fake_quant_create(MhoFakeQuant *fq, int node, MhoError *error)
         return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", fq->net->nodes[node].name);
     q->owner = self->scale_owner;
     q->n = (int)self->largest;
-    q->shape = (MhoQuantShape){.bits = s->bits, .lower = s->lower, .channels = 1};
+    q->shape = (MhoQuantShape){.bits = s->bits, .is_signed = s->is_signed, .channels = 1};
     const MhoStatus status = mho_policy_find(s->policy, &q->policy, error);
     return status == MHO_OK ? mho_net_table(fq->net, node, q->table, &q->has_table, error) : status;
 }
@@ -161,7 +161,7 @@ void mho_fake_quantizer_tile(const MhoFakeQuant *fq, int node, size_t first, siz
             add_steps(n, (float)q->step, noise, x);
         if (q->mode == MHO_MODE_NOISE)
             inject_tile(fq, node, first, n, x, NULL);
-        divide(n, (float)q->step, q->mode == MHO_MODE_CLEAN && shape.lower == 0, x, codes);
+        divide(n, (float)q->step, q->mode == MHO_MODE_CLEAN && !shape.is_signed, x, codes);
     }
     mho_fakequant_activation_noise(fq, node, first, n, codes, buffer);
 }
@@ -187,7 +187,7 @@ static void value_gradient(const MhoFakeQuant *fq, int node, size_t first, size_
         inject_tile(fq, node, first, n, x, slope);
     for (size_t i = 0; i < n; i++)
         d_x[i] = q->mode == MHO_MODE_NOISE           ? d_codes[i] * slope[i]
-                 : q->shape.lower < 0 || x[i] > 0.0F ? d_codes[i]
+                 : q->shape.is_signed || x[i] > 0.0F ? d_codes[i]
                                                      : 0.0F;
 }
 

@@ -122,7 +122,7 @@ static MhoStatus policy_open(Weighted *w, const MhoNode *node, const MhoConvSett
         status = mho_policy_find(s->policy, &w->policy, error);
     if (status != MHO_OK)
         return status;
-    w->shape = (MhoQuantShape){.bits = s->bits, .lower = -1, .channels = 1, .per_channel = w->n_weights};
+    w->shape = (MhoQuantShape){.bits = s->bits, .is_signed = true, .channels = 1, .per_channel = w->n_weights};
     if (s->scale == MHO_SCALE_PER_CHANNEL) {
         w->shape.channels = (size_t)s->channels;
         w->shape.per_channel = w->rows;

@@ -17,17 +17,17 @@ static size_t fake_quant_arrays(const void *settings, const MhoShape *inputs, Mh
 
 static const MhoParam fake_quant_params[] = {
     {"bits", MHO_INT, offsetof(MhoFakeQuantSettings, bits), 8, 1, 16, "bit", "bits of a code", NULL, NULL},
-    {"lower", MHO_INT, offsetof(MhoFakeQuantSettings, lower), 0, -1, 0, "",
-     "-1: signed codes; 0: negative values become 0", NULL, NULL},
+    {"is_signed", MHO_BOOL, offsetof(MhoFakeQuantSettings, is_signed), 0, 0, 1, "",
+     "signed codes; otherwise negative values become 0", NULL, NULL},
     {"policy", MHO_TEXT, offsetof(MhoFakeQuantSettings, policy), 0, 0, 0, "", "quantizer of the activations", NULL,
      "fqconv"},
     {"share", MHO_TEXT, offsetof(MhoFakeQuantSettings, share), 0, 0, 0, "",
-     "quantizer node whose log_scale this one uses", NULL, ""},
+     "fake_quant node whose log_scale this one uses", NULL, ""},
 };
 
 extern const MhoLayer mho_layer_fake_quant;
 const MhoLayer mho_layer_fake_quant = {
-    .descriptor = {.name = "quantizer",
+    .descriptor = {.name = "fake_quant",
                    .summary = "values to codes on a learned scale",
                    .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
                    .params_size = sizeof(MhoFakeQuantSettings),

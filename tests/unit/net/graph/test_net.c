@@ -171,12 +171,12 @@ TEST(test_errors_name_the_node)
 TEST(test_codes_of_different_steps_are_not_added)
 {
     MhoError error = {0};
-    MhoFakeQuantSettings own = {.bits = 8, .lower = -1, .policy = "fqconv"}, shared = own, wrong = own;
+    MhoFakeQuantSettings own = {.bits = 8, .is_signed = true, .policy = "fqconv"}, shared = own, wrong = own;
     MhoNet *net = with_image();
     strcpy(shared.share, "a");
     strcpy(wrong.share, "c");
-    must(mho_net_add(net, "a", "quantizer", &own, sizeof own, "image", NULL, &error), &error);
-    must(mho_net_add(net, "b", "quantizer", &own, sizeof own, "image", NULL, &error), &error);
+    must(mho_net_add(net, "a", "fake_quant", &own, sizeof own, "image", NULL, &error), &error);
+    must(mho_net_add(net, "b", "fake_quant", &own, sizeof own, "image", NULL, &error), &error);
     must(mho_net_add(net, "sum", "add", NULL, 0, "a", "b", &error), &error);
     must(mho_net_add(net, "out", "dense", NULL, 0, "sum", NULL, &error), &error);
     must_refuse(mho_net_finish(net, &error), &error, MHO_USAGE, "node 'sum' adds 'a' and 'b'");
@@ -185,7 +185,7 @@ TEST(test_codes_of_different_steps_are_not_added)
     shared.bits = 7;
     memcpy(net->nodes[mho_net_find(net, "b")].settings, &shared, sizeof shared);
     must_refuse(mho_net_finish(net, &error), &error, MHO_USAGE, "node 'sum' adds 'a' and 'b'"); /* n = 63 against 127 */
-    shared.lower = 0; /* n = 127: the positive half of the same codes */
+    shared.is_signed = false; /* n = 127: the positive half of the same codes */
     memcpy(net->nodes[mho_net_find(net, "b")].settings, &shared, sizeof shared);
     must(mho_net_finish(net, &error), &error);
     double scale_a, scale_b;

@@ -264,14 +264,14 @@ static MhoRecord *layer_of(MhoRecord *record, const char *name)
 }
 
 /* A quantized net whose first activations have this sign and policy. */
-static MhoRecord *codes_record(int lower, const char *policy)
+static MhoRecord *codes_record(bool is_signed, const char *policy)
 {
     MhoNet *net = sample_quantized("allconv", 4, 4);
     MhoRecord *record;
     MhoError error = {0};
     must(mho_record_create(&record, &error), &error);
     must(mho_net_to_record(net, record, &error), &error);
-    must(mho_attribute_int(&layer_of(record, "conv1_codes")->attributes, "lower", lower, &error), &error);
+    must(mho_attribute_int(&layer_of(record, "conv1_codes")->attributes, "is_signed", is_signed, &error), &error);
     must(mho_attribute_text(&layer_of(record, "conv1_codes")->attributes, "policy", policy, &error), &error);
     mho_net_destroy(net);
     return record;
@@ -316,7 +316,7 @@ TEST(test_hostile_groups)
     must(mho_attribute_int(&layer_of(record, "out")->attributes, "bits", 16, &error), &error);
     refuse_record(record, "takes 2 to 8 bits, not 16");
     mho_record_destroy(record);
-    record = codes_record(-1, "pact");
+    record = codes_record(true, "pact");
     refuse_record(record, "'pact' has no signed activations");
     mho_record_destroy(record);
     record = foreign_record(&f);

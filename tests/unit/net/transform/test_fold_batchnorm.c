@@ -252,10 +252,10 @@ TEST(test_refusals)
                 "node 'conv2'");
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4); /* batch norm behind a quantizer has no weights to go into */
-    const MhoFakeQuantSettings codes = {.bits = 4, .lower = 0, .policy = "fqconv"};
+    const MhoFakeQuantSettings codes = {.bits = 4, .is_signed = false, .policy = "fqconv"};
     net->nodes[mho_net_find(net, "logits")].inputs[0] = mho_net_find(net, "image");
     must(mho_net_add(net, "late_norm", "batchnorm", NULL, 0, "pool_codes", NULL, &error), &error);
-    must(mho_net_add(net, "late_codes", "quantizer", &codes, sizeof codes, "late_norm", NULL, &error), &error);
+    must(mho_net_add(net, "late_codes", "fake_quant", &codes, sizeof codes, "late_norm", NULL, &error), &error);
     must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE,
                 "node 'late_norm'");
     mho_net_destroy(net);

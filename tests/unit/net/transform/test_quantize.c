@@ -32,7 +32,7 @@ TEST(test_chain)
     MhoNet *net = sample_quantized("lenet", 4, 3);
     ck_assert(mho_net_is_quantized(net));
     ck_assert_uint_eq(count(net, "relu"), 0);
-    ck_assert_uint_eq(count(net, "quantizer"), 4); /* one per ReLU; maximum pools work on codes */
+    ck_assert_uint_eq(count(net, "fake_quant"), 4); /* one per ReLU; maximum pools work on codes */
     ck_assert_uint_eq(count(net, "batchnorm"), 4);
     reads(net, "conv1", 0, "image");
     reads(net, "conv1_codes", 0, "conv1_norm");
@@ -40,7 +40,7 @@ TEST(test_chain)
     reads(net, "conv2", 0, "pool1");
     reads(net, "logits", 0, "dense2_codes");
     ck_assert_int_eq(quantizer_at(net, "conv1_codes")->bits, 3);
-    ck_assert_int_eq(quantizer_at(net, "conv1_codes")->lower, 0);
+    ck_assert(!quantizer_at(net, "conv1_codes")->is_signed);
     ck_assert_int_eq(mho_node_conv(&net->nodes[mho_net_find(net, "conv2")])->bits, 4);
     mho_net_destroy(net);
 }
@@ -52,7 +52,7 @@ TEST(test_pool_sums_get_eight_bits)
     reads(net, "pool_codes", 0, "pool");
     reads(net, "logits", 0, "pool_codes");
     ck_assert_int_eq(quantizer_at(net, "pool_codes")->bits, 8);
-    ck_assert_int_eq(quantizer_at(net, "pool_codes")->lower, 0);
+    ck_assert(!quantizer_at(net, "pool_codes")->is_signed);
     mho_net_destroy(net);
 }
 
@@ -71,7 +71,7 @@ TEST(test_residual_stages_share_a_scale)
             const int input = node->inputs[k], owner = mho_net_scale_owner(net, input);
             const MhoFakeQuantSettings *settings = mho_node_fake_quant(&net->nodes[input]);
             ck_assert_ptr_nonnull(settings);
-            ck_assert_int_eq(settings->bits, settings->lower < 0 ? 8 : 7);
+            ck_assert_int_eq(settings->bits, settings->is_signed ? 8 : 7);
             if (owner_of_stage[stage] < 0)
                 owner_of_stage[stage] = owner;
             ck_assert_int_eq(owner, owner_of_stage[stage]);
@@ -79,7 +79,7 @@ TEST(test_residual_stages_share_a_scale)
             bool is_signed;
             must(mho_net_code_range(net, input, &n, &is_signed, &error), &error);
             ck_assert_int_eq(n, 127);
-            ck_assert_int_eq(is_signed, settings->lower < 0);
+            ck_assert_int_eq(is_signed, settings->is_signed);
         }
     }
     ck_assert_int_ne(owner_of_stage[0], owner_of_stage[1]);
@@ -97,7 +97,7 @@ TEST(test_residual_stages_share_a_scale)
     reads(net, "block2a_conv1", 0, "block1c_codes");
     reads(net, "block1c_codes", 0, "block1c_stream");
     reads(net, "block2a_add", 1, "block2a_short_stream");
-    ck_assert_int_eq(quantizer_at(net, "block2a_short_stream")->lower, -1);
+    ck_assert(quantizer_at(net, "block2a_short_stream")->is_signed);
     /* the last stream goes to the pool as it is */
     reads(net, "pool", 0, "block3c_stream");
     mho_net_destroy(net);
@@ -218,7 +218,7 @@ TEST(test_constants)
 TEST(test_relu_left_in_front_of_a_signed_quantizer)
 {
     const MhoInputSettings input = {.h = 4, .w = 4, .c = 2, .divisor = 255.0};
-    const MhoFakeQuantSettings codes = {.bits = 4, .lower = -1, .policy = "fqconv"};
+    const MhoFakeQuantSettings codes = {.bits = 4, .is_signed = true, .policy = "fqconv"};
     MhoError error = {0};
     MhoNet *net;
     float a[2], b[2];
@@ -227,9 +227,9 @@ TEST(test_relu_left_in_front_of_a_signed_quantizer)
     must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
     must(mho_net_add(net, "relu", "relu", NULL, 0, "image", NULL, &error), &error);
     must(mho_net_add(net, "norm", "batchnorm", NULL, 0, "relu", NULL, &error), &error);
-    must(mho_net_add(net, "late", "quantizer", &codes, sizeof codes, "norm", NULL, &error), &error);
+    must(mho_net_add(net, "late", "fake_quant", &codes, sizeof codes, "norm", NULL, &error), &error);
     must(mho_net_add(net, "positive", "relu", NULL, 0, "late", NULL, &error), &error);
-    must(mho_net_add(net, "codes", "quantizer", &codes, sizeof codes, "positive", NULL, &error), &error);
+    must(mho_net_add(net, "codes", "fake_quant", &codes, sizeof codes, "positive", NULL, &error), &error);
     must(mho_net_add(net, "out", "dense", NULL, 0, "codes", NULL, &error), &error);
     must(mho_net_finish(net, &error), &error);
     must(mho_net_requant(net, mho_net_find(net, "codes"), a, b, &requant, &error), &error);
