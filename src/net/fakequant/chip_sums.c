@@ -17,6 +17,7 @@
 #include "kernels/clones.h"
 #include "net/graph/graph_internal.h"
 #include "net/fakequant/fakequant_internal.h"
+#include "net/lowered/lower.h"
 
 /* One layer on the chip. */
 typedef struct ChipLayer {

@@ -2,7 +2,7 @@
 #include "net/graph/bops.h"
 
 #include "kernels/math.h"
-#include "net/graph/requant.h"
+#include "net/graph/codes.h"
 
 enum { FLOAT_BITS = 32, IMAGE_BITS = 8 };
 

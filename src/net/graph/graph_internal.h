@@ -3,7 +3,7 @@
 #define MHO_NET_GRAPH_GRAPH_INTERNAL_H
 
 #include "crossbar/crossbar.h"
-#include "net/graph/requant.h"
+#include "net/graph/codes.h"
 
 enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and elements of one output */
 
@@ -46,11 +46,6 @@ int mho_net_readers(const MhoNet *net, int node, int *last);
 /* Windows of a convolution, dense layer or pool on its input; for anything else one position at a time. Of group 0. */
 MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node);
 
-/* The matrix of a quantized weighted layer that reads codes: order and codes (weights) as the net and as the array
- * orders them, shift (k); they are the caller's and codes and shift stay borrowed. */
-MhoStatus mho_net_matrix(const MhoNet *net, int node, int16_t *order, int16_t *codes, int32_t *shift, MhoMatrix *matrix,
-                         MhoError *error) MHO_CHECKED;
-
 /* The policy of a weighted or quantizer node; errors name the node. */
 MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
 /* Memory that the policy asks for to fit and encode this tensor into shape->scratch (NULL: none); free() it. */
@@ -71,10 +66,6 @@ typedef struct MhoRebuild {
 
 /* Add old node i under its own name with its inputs mapped, and these settings (NULL: its own). */
 MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, MhoError *error) MHO_CHECKED;
-
-/* Ranges of activations of a policy that makes them a number of deviations, from the bits of `old` to those of `made`,
- * which has the same nodes and values. */
-MhoStatus mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made, MhoError *error) MHO_CHECKED;
 
 /* Copy the values of every array of `old` that `made` has under the same node and array name and of the same size. */
 void mho_net_copy_values(const MhoNet *old, MhoNet *made);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "net/graph/graph_internal.h"
-#include "net/graph/requant.h"
 
 MhoStatus mho_net_create(const char *name, MhoNet **net, MhoError *error)
 {
@@ -27,73 +26,6 @@ void mho_net_destroy(MhoNet *net)
             free(net->nodes[i].arrays[a].value);
     free(net->nodes);
     free(net);
-}
-
-int mho_net_find(const MhoNet *net, const char *name)
-{
-    for (size_t i = 0; i < net->n_nodes; i++)
-        if (strcmp(net->nodes[i].name, name) == 0)
-            return (int)i;
-    return -1;
-}
-
-MhoNodeArray *mho_node_array(MhoNode *node, const char *name)
-{
-    for (size_t a = 0; a < node->n_arrays; a++)
-        if (strcmp(node->arrays[a].name, name) == 0)
-            return &node->arrays[a];
-    return NULL;
-}
-
-const float *mho_node_values(const MhoNode *node, const char *name)
-{
-    for (size_t a = 0; a < node->n_arrays; a++)
-        if (strcmp(node->arrays[a].name, name) == 0)
-            return node->arrays[a].value;
-    return NULL;
-}
-
-bool mho_node_is(const MhoNode *node, const char *kind)
-{
-    return strcmp(node->layer->descriptor.name, kind) == 0;
-}
-
-const MhoConvSettings *mho_node_conv(const MhoNode *node)
-{
-    return mho_node_is(node, "conv") || mho_node_is(node, "dense") ? (const void *)node->settings : NULL;
-}
-
-const MhoPoolSettings *mho_node_pool(const MhoNode *node)
-{
-    return mho_node_is(node, "pool") ? (const void *)node->settings : NULL;
-}
-
-const MhoFakeQuantSettings *mho_node_fake_quant(const MhoNode *node)
-{
-    return mho_node_is(node, "fake_quant") ? (const void *)node->settings : NULL;
-}
-
-void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
-                     bool decayed)
-{
-    memset(array, 0, sizeof *array);
-    snprintf(array->name, sizeof array->name, "%s", name);
-    array->rank = rank;
-    array->n = 1;
-    for (size_t i = 0; i < rank; i++) {
-        array->shape[i] = shape[i];
-        array->n *= shape[i];
-    }
-    array->learned = learned;
-    array->decayed = decayed;
-}
-
-MhoStatus mho_layer_same_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
-{
-    (void)settings;
-    (void)error;
-    *output = inputs[0];
-    return MHO_OK;
 }
 
 /* Room for one more node; the list grows at powers of two. */
@@ -282,20 +214,6 @@ static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
     return MHO_OK;
 }
 
-int mho_net_readers(const MhoNet *net, int node, int *last)
-{
-    int readers = 0;
-
-    *last = -1;
-    for (size_t i = 0; i < net->n_nodes; i++)
-        for (int k = 0; k < net->nodes[i].n_inputs; k++)
-            if (net->nodes[i].inputs[k] == node) {
-                readers++;
-                *last = (int)i;
-            }
-    return readers;
-}
-
 /* One image goes in at the first node, one row of logits comes out at the last, nothing is computed for nobody. */
 static MhoStatus check_ends(const MhoNet *net, MhoError *error)
 {
@@ -358,87 +276,4 @@ MhoStatus mho_net_finish(MhoNet *net, MhoError *error)
     const MhoStatus status = mho_net_infer(net, error);
 
     return status == MHO_OK ? mho_net_allocate(net, error) : status;
-}
-
-void mho_net_copy_values(const MhoNet *old, MhoNet *made)
-{
-    for (size_t i = 0; i < old->n_nodes; i++) {
-        const int at = mho_net_find(made, old->nodes[i].name);
-        for (size_t a = 0; at >= 0 && a < old->nodes[i].n_arrays; a++) {
-            const MhoNodeArray *from = &old->nodes[i].arrays[a];
-            MhoNodeArray *to = mho_node_array(&made->nodes[at], from->name);
-            if (to && to->n == from->n)
-                memcpy(to->value, from->value, from->n * sizeof *from->value);
-        }
-    }
-}
-
-MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, MhoError *error)
-{
-    const MhoNode *node = &rebuild->old->nodes[i];
-    const char *inputs[MHO_NODE_MAX_INPUTS] = {NULL, NULL};
-
-    for (int k = 0; k < node->n_inputs; k++)
-        inputs[k] = rebuild->made->nodes[rebuild->map[node->inputs[k]]].name;
-    const MhoStatus status =
-        mho_net_add(rebuild->made, node->name, node->layer->descriptor.name, settings ? settings : node->settings,
-                    node->layer->descriptor.params_size, inputs[0], inputs[1], error);
-    if (status == MHO_OK)
-        rebuild->map[i] = (int)rebuild->made->n_nodes - 1;
-    return status;
-}
-
-MhoStatus mho_net_copy(const MhoNet *net, MhoNet **copy, MhoError *error)
-{
-    MhoStatus status = mho_net_create(net->name, copy, error);
-    MhoRebuild rebuild = {.old = net, .made = *copy, .map = calloc(net->n_nodes + 1, sizeof(int))};
-
-    if (status == MHO_OK && !rebuild.map)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for a copy of network '%s'", net->name);
-    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
-        status = mho_rebuild_keep(&rebuild, (int)i, NULL, error);
-    free(rebuild.map);
-    if (status == MHO_OK)
-        status = mho_net_finish(*copy, error);
-    if (status == MHO_OK) {
-        mho_net_copy_values(net, *copy);
-        memcpy((*copy)->recipe, net->recipe, sizeof net->recipe);
-        return MHO_OK;
-    }
-    mho_net_destroy(*copy);
-    *copy = NULL;
-    return status;
-}
-
-double mho_net_macs(const MhoNet *net)
-{
-    double macs = 0.0;
-
-    for (size_t i = 0; i < net->n_nodes; i++) {
-        const MhoNodeArray *weight = mho_node_array(&net->nodes[i], "weight");
-        if (weight)
-            macs += (double)weight->n * net->nodes[i].shape.h * net->nodes[i].shape.w;
-    }
-    return macs;
-}
-
-bool mho_net_is_quantized(const MhoNet *net)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < net->n_nodes; i++) {
-        const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
-        if (conv && conv->bits == 0)
-            return false;
-        any = any || conv;
-    }
-    return any;
-}
-
-bool mho_net_has_batchnorm(const MhoNet *net)
-{
-    for (size_t i = 0; i < net->n_nodes; i++)
-        if (mho_node_is(&net->nodes[i], "batchnorm"))
-            return true;
-    return false;
 }

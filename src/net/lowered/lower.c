@@ -11,6 +11,7 @@
 
 #include "kernels/math.h"
 #include "net/graph/graph_internal.h"
+#include "net/graph/requant.h"
 
 enum { STEP_IMAGE = -1, STEP_NONE = -2, CODE_MAX = 255, SIGNED_CODE_MAX = 127 };
 
@@ -53,37 +54,6 @@ static void plan_program(const MhoNet *net, MhoLoweredNet *program)
     mho_arena_take(memory, program->n_steps, sizeof *program->steps);
     mho_arena_take(memory, program->n_steps, sizeof *program->codes_offset);
     mho_arena_take(memory, program->n_matrices, sizeof *program->matrices);
-}
-
-MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node)
-{
-    const MhoShape in = net->nodes[node->inputs[0]].shape;
-    const MhoConvSettings *conv = mho_node_conv(node);
-    const MhoPoolSettings *pool = mho_node_pool(node);
-    MhoGather gather = {.h = in.h,
-                        .w = in.w,
-                        .c = in.c,
-                        .c_count = in.c,
-                        .kernel_h = 1,
-                        .kernel_w = 1,
-                        .stride = 1,
-                        .out_h = node->shape.h,
-                        .out_w = node->shape.w};
-
-    if (mho_node_is(node, "dense") || (pool && pool->kind == MHO_POOL_GLOBAL)) {
-        gather.kernel_h = in.h;
-        gather.kernel_w = in.w;
-    } else if (conv) {
-        gather.kernel_h = gather.kernel_w = conv->kernel;
-        gather.stride = conv->stride;
-        gather.pad = conv->pad;
-        gather.c_count = in.c / conv->groups;
-    } else if (pool) {
-        gather.kernel_h = gather.kernel_w = pool->window;
-        gather.stride = pool->stride;
-        gather.pad = pool->pad;
-    }
-    return gather;
 }
 
 /* Codes (groups, rows, cols) from those of the layer, (k, rows) with k = group * cols + j. */

@@ -13,8 +13,7 @@
 
 #include "kernels/math.h"
 #include "net/graph/bops.h"
-#include "net/graph/graph_internal.h"
-#include "net/transform/transform.h"
+#include "net/transform/transform_internal.h"
 
 enum { FLOAT_BITS = 32 };
 

@@ -13,8 +13,7 @@
 #include <string.h>
 
 #include "kernels/math.h"
-#include "net/graph/graph_internal.h"
-#include "net/transform/transform.h"
+#include "net/transform/transform_internal.h"
 
 static const double gain_min = 1e-6;       /* below, sigma^2 is some 1e12 gamma^2: a channel that says nothing */
 static const double shift_max = 4194304.0; /* 2^22: shift plus sum stays an exact float */

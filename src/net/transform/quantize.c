@@ -17,8 +17,7 @@
 #include <string.h>
 
 #include "kernels/math.h"
-#include "net/graph/graph_internal.h"
-#include "net/transform/transform.h"
+#include "net/transform/transform_internal.h"
 
 enum { STREAM_BITS_SIGNED = 8, STREAM_BITS_POSITIVE = 7, POOL_BITS = 8 };
 
@@ -216,20 +215,6 @@ static MhoStatus quantize_float(const MhoNet *net, const MhoQuantPlan *plan, Mho
     free(numbers);
     free(flags);
     return status;
-}
-
-bool mho_node_in_stage(const MhoNet *net, size_t i)
-{
-    const MhoFakeQuantSettings *own = mho_node_fake_quant(&net->nodes[i]);
-
-    if (own->share[0])
-        return true;
-    for (size_t k = 0; k < net->n_nodes; k++) {
-        const MhoFakeQuantSettings *other = mho_node_fake_quant(&net->nodes[k]);
-        if (other && strcmp(other->share, net->nodes[i].name) == 0)
-            return true;
-    }
-    return false;
 }
 
 /* The same graph at other bits. */
