@@ -56,18 +56,25 @@ MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, bool is_signed, i
 /* Whether a node's quantizer, if it has one, takes its name, parameters, bits and sign; USAGE names the node. */
 MhoStatus mho_policy_check(const MhoNode *node, MhoError *error) MHO_CHECKED;
 
-/* What a change of the graph does to one node: add what replaces it to `made`. map (n_nodes of the old net) says which
- * node of the new net gives the output of an old one; -1 until known. */
+/* A network made from another one, node by node. map (n_nodes of the old net) says which node of the new net gives the
+ * output of an old one; -1 until known. */
 typedef struct MhoRebuild {
     const MhoNet *old;
     MhoNet *made;
     int *map;
 } MhoRebuild;
 
-/* Add old node i under its own name with its inputs mapped, and these settings (NULL: its own). */
-MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, MhoError *error) MHO_CHECKED;
+/* A change of old node i: it may edit its settings (a copy), add other nodes to `made`, and set map[i]. Where map[i]
+ * stays -1, the node is added with these settings. */
+typedef MhoStatus MhoRebuildNode(MhoRebuild *rebuild, int i, void *settings, void *context, MhoError *error);
 
-/* Copy the values of every array of `old` that `made` has under the same node and array name and of the same size. */
-void mho_net_copy_values(const MhoNet *old, MhoNet *made);
+/* The changed network (change NULL: a copy), finished, with the recipe and the values of every array that has the same
+ * node, name and size in both. *made is NULL after an error. */
+MhoStatus mho_net_rebuild(const MhoNet *old, MhoRebuildNode *change, void *context, MhoNet **made,
+                          MhoError *error) MHO_CHECKED;
+
+/* Add old node i with these settings under its own name; inputs: nodes of `made`, NULL: those of the map. */
+MhoStatus mho_rebuild_add(MhoRebuild *rebuild, int i, const void *settings, const int *inputs,
+                          MhoError *error) MHO_CHECKED;
 
 #endif

@@ -99,47 +99,30 @@ MhoStatus mho_net_bit_units(const MhoNet *net, MhoBitUnit **units, size_t *n, Mh
     return MHO_OK;
 }
 
-/* Settings of node i with other bits. */
-static MhoStatus change_node(const MhoNet *net, size_t i, int bits, int adc_bits, void *settings, MhoError *error)
+/* Bits per node; 0 and NULL: as they are. */
+typedef struct OtherBits {
+    const int *bits, *adc_bits;
+} OtherBits;
+
+static MhoStatus change_bits_of(MhoRebuild *rebuild, int i, void *settings, void *context, MhoError *error)
 {
-    const MhoNode *node = &net->nodes[i];
+    const OtherBits *other = context;
+    const int bits = other->bits ? other->bits[i] : 0, adc_bits = other->adc_bits ? other->adc_bits[i] : 0;
+    const MhoNode *node = &rebuild->old->nodes[i];
     MhoConvSettings *conv = mho_node_conv(node) ? settings : NULL;
-    MhoFakeQuantSettings *quantizer = mho_node_fake_quant(node) ? settings : NULL;
+    MhoFakeQuantSettings *fake_quant = mho_node_fake_quant(node) ? settings : NULL;
 
     if (adc_bits > 0 && !conv)
         return mho_fail(error, MHO_USAGE, "node '%s' has no weights, so it has no converters", node->name);
-    if (bits > 0 && !quantizer && !(conv && conv->bits > 0))
+    if (bits > 0 && !fake_quant && !(conv && conv->bits > 0))
         return mho_fail(error, MHO_USAGE, "node '%s' is not quantized, so its bits cannot be changed", node->name);
     if (bits > 0 && conv)
         conv->bits = bits;
-    if (bits > 0 && quantizer)
-        quantizer->bits = bits;
+    if (bits > 0 && fake_quant)
+        fake_quant->bits = bits;
     if (adc_bits > 0)
         conv->adc_bits = adc_bits;
     return MHO_OK;
-}
-
-static MhoStatus rebuild_with_bits(const MhoNet *net, const int *bits, const int *adc_bits, MhoNet *made,
-                                   MhoError *error)
-{
-    MhoRebuild rebuild = {.old = net, .made = made, .map = calloc(net->n_nodes + 1, sizeof(int))};
-    MhoStatus status = MHO_OK;
-
-    if (!rebuild.map)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for other bits of network '%s'", net->name);
-    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++) {
-        _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
-        memcpy(settings, net->nodes[i].settings, sizeof settings);
-        status = change_node(net, i, bits ? bits[i] : 0, adc_bits ? adc_bits[i] : 0, settings, error);
-        if (status == MHO_OK)
-            status = mho_rebuild_keep(&rebuild, (int)i, settings, error);
-    }
-    free(rebuild.map);
-    if (status == MHO_OK)
-        status = mho_net_finish(made, error);
-    for (size_t i = 0; i < made->n_nodes && status == MHO_OK; i++)
-        status = mho_policy_check(&made->nodes[i], error);
-    return status;
 }
 
 /* Weight scales of layers whose bits changed. */
@@ -157,27 +140,19 @@ static MhoStatus fit_changed(const MhoNet *net, MhoNet *made, MhoError *error)
 
 MhoStatus mho_net_with_bits(const MhoNet *net, const int *bits, const int *adc_bits, MhoNet **made, MhoError *error)
 {
-    MhoNet *other = NULL;
-    MhoStatus status = mho_net_create(net->name, &other, error);
+    MhoStatus status = mho_net_rebuild(net, change_bits_of, &(OtherBits){bits, adc_bits}, made, error);
 
-    *made = NULL;
     if (status == MHO_OK)
-        status = rebuild_with_bits(net, bits, adc_bits, other, error);
-    if (status == MHO_OK) {
-        mho_net_copy_values(net, other);
-        memcpy(other->recipe, net->recipe, sizeof other->recipe);
-        status = mho_net_rescale_sigma_ranges(net, other, error);
-    }
+        status = mho_net_rescale_sigma_ranges(net, *made, error);
     if (status == MHO_OK)
-        status = fit_changed(net, other, error);
+        status = fit_changed(net, *made, error);
     if (status == MHO_OK)
-        status = mho_net_rescale_sum_units(net, other, error);
+        status = mho_net_rescale_sum_units(net, *made, error);
     if (status != MHO_OK) {
-        mho_net_destroy(other);
-        return status;
+        mho_net_destroy(*made);
+        *made = NULL;
     }
-    *made = other;
-    return MHO_OK;
+    return status;
 }
 
 /* Of a layer's sums: scale of its input, largest codes. */

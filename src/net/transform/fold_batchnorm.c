@@ -83,34 +83,30 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus rebuild_without(const MhoNet *net, int scale, bool shift, MhoNet *made, MhoError *error)
-{
-    MhoRebuild rebuild = {.old = net, .made = made, .map = calloc(net->n_nodes, sizeof(int))};
-    MhoStatus status = MHO_OK;
+/* Form of the layers that a batch norm folds into. */
+typedef struct FullForm {
+    int scale; /* MhoWeightScale */
+    bool shift;
+} FullForm;
 
-    if (!rebuild.map)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for network '%s' without batch norm", net->name);
-    for (int i = 0; i < (int)net->n_nodes && status == MHO_OK; i++) {
-        const MhoNode *node = &net->nodes[i];
-        _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
-        MhoConvSettings *conv = (MhoConvSettings *)(void *)settings;
-        memcpy(settings, node->settings, sizeof settings);
-        status = check_removable(net, i, error);
-        if (status != MHO_OK)
-            break;
-        if (becomes_full(net, i)) {
-            conv->bias = false;
-            conv->scale = scale;
-            conv->shift = shift;
-            conv->adc_range = false; /* of sums without the shift */
-        }
-        if (mho_node_is(node, "batchnorm"))
-            rebuild.map[i] = rebuild.map[node->inputs[0]];
-        else
-            status = mho_rebuild_keep(&rebuild, i, settings, error);
+static MhoStatus remove_node(MhoRebuild *rebuild, int i, void *settings, void *context, MhoError *error)
+{
+    const FullForm *form = context;
+    const MhoNode *node = &rebuild->old->nodes[i];
+    const MhoStatus status = check_removable(rebuild->old, i, error);
+
+    if (status != MHO_OK)
+        return status;
+    if (becomes_full(rebuild->old, i)) {
+        MhoConvSettings *conv = settings;
+        conv->bias = false;
+        conv->scale = form->scale;
+        conv->shift = form->shift;
+        conv->adc_range = false; /* of sums without the shift */
     }
-    free(rebuild.map);
-    return status;
+    if (mho_node_is(node, "batchnorm"))
+        rebuild->map[i] = rebuild->map[node->inputs[0]];
+    return MHO_OK;
 }
 
 static void read_channels(Fold *fold)
@@ -261,28 +257,18 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
 
 MhoStatus mho_net_remove_batchnorm(const MhoNet *net, int scale, bool shift, MhoNet **removed, MhoError *error)
 {
-    MhoNet *made = NULL;
-    MhoStatus status = mho_net_create(net->name, &made, error);
+    MhoStatus status = mho_net_rebuild(net, remove_node, &(FullForm){scale, shift}, removed, error);
 
-    *removed = NULL;
-    if (status == MHO_OK)
-        status = rebuild_without(net, scale, shift, made, error);
-    if (status == MHO_OK)
-        status = mho_net_finish(made, error);
-    if (status == MHO_OK)
-        mho_net_copy_values(net, made);
     for (int i = 0; i < (int)net->n_nodes && status == MHO_OK; i++) {
-        const int at = mho_net_find(made, net->nodes[i].name);
+        const int at = mho_net_find(*removed, net->nodes[i].name);
         if (at < 0 || !becomes_full(net, i))
             continue;
-        Fold fold = {.old = net, .node = i, .batchnorm = batchnorm_of(net, i), .made = &made->nodes[at]};
-        status = fold_layer(&fold, made, error);
+        Fold fold = {.old = net, .node = i, .batchnorm = batchnorm_of(net, i), .made = &(*removed)->nodes[at]};
+        status = fold_layer(&fold, *removed, error);
     }
     if (status != MHO_OK) {
-        mho_net_destroy(made);
-        return status;
+        mho_net_destroy(*removed);
+        *removed = NULL;
     }
-    memcpy(made->recipe, net->recipe, sizeof made->recipe);
-    *removed = made;
-    return MHO_OK;
+    return status;
 }
