@@ -104,15 +104,11 @@ static MhoStatus fill_codes(const MhoNet *net, int i, const MhoFloatNode *self, 
 
 static void fill_batchnorm(const MhoNode *node, const MhoFloatNode *self)
 {
-    const MhoBatchnormSettings *settings = (const void *)node->settings;
-    const float *gamma = mho_node_values(node, "gamma"), *beta = mho_node_values(node, "beta");
-    const float *mean = mho_node_values(node, "mean"), *variance = mho_node_values(node, "variance");
-
     for (size_t k = 0; k < (size_t)node->shape.c; k++) {
-        const double gain = (double)gamma[k] / __builtin_sqrt((double)variance[k] + settings->epsilon);
+        const MhoBatchnormChannel channel = mho_batchnorm_channel(node, k);
 
-        self->a[k] = (float)gain;
-        self->b[k] = (float)((double)beta[k] - gain * (double)mean[k]);
+        self->a[k] = (float)channel.gain;
+        self->b[k] = (float)(channel.beta - channel.gain * channel.mean);
     }
 }
 

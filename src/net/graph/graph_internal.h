@@ -46,6 +46,13 @@ int mho_net_readers(const MhoNet *net, int node, int *last);
 /* Windows of a convolution, dense layer or pool on its input; for anything else one position at a time. Of group 0. */
 MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node);
 
+/* One channel of a batch norm node with its running statistics: y = gain (x - mean) + beta, gain = gamma / deviation,
+ * deviation = sqrt(variance + epsilon). */
+typedef struct MhoBatchnormChannel {
+    double gamma, beta, mean, deviation, gain;
+} MhoBatchnormChannel;
+MhoBatchnormChannel mho_batchnorm_channel(const MhoNode *node, size_t k);
+
 /* The policy of a weighted or quantizer node; errors name the node. */
 MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
 /* Memory that the policy asks for to fit and encode this tensor into shape->scratch (NULL: none); free() it. */

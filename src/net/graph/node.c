@@ -169,3 +169,15 @@ MhoStatus mho_layer_same_shape(const void *settings, const MhoShape *inputs, Mho
     *output = inputs[0];
     return MHO_OK;
 }
+
+MhoBatchnormChannel mho_batchnorm_channel(const MhoNode *node, size_t k)
+{
+    const MhoBatchnormSettings *settings = (const void *)node->settings;
+    MhoBatchnormChannel channel = {.gamma = (double)mho_node_values(node, "gamma")[k],
+                                   .beta = (double)mho_node_values(node, "beta")[k],
+                                   .mean = (double)mho_node_values(node, "mean")[k]};
+
+    channel.deviation = __builtin_sqrt((double)mho_node_values(node, "variance")[k] + settings->epsilon);
+    channel.gain = channel.gamma / channel.deviation;
+    return channel;
+}

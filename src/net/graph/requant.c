@@ -61,16 +61,13 @@ static MhoStatus source_affine(const MhoNet *net, int source, Affine *affine, Mh
     return status;
 }
 
-static void batchnorm_affine(const MhoNode *node, Affine *affine)
+static void apply_batchnorm(const MhoNode *node, Affine *affine)
 {
-    const MhoBatchnormSettings *settings = (const void *)node->settings;
-    const float *gamma = mho_node_values(node, "gamma"), *beta = mho_node_values(node, "beta");
-    const float *mean = mho_node_values(node, "mean"), *variance = mho_node_values(node, "variance");
-
     for (size_t k = 0; k < affine->n; k++) {
-        const double gain = (double)gamma[k] / __builtin_sqrt((double)variance[k] + settings->epsilon);
-        affine->unit[k] *= gain;
-        affine->bias[k] = gain * (affine->bias[k] - (double)mean[k]) + (double)beta[k];
+        const MhoBatchnormChannel channel = mho_batchnorm_channel(node, k);
+
+        affine->unit[k] *= channel.gain;
+        affine->bias[k] = channel.gain * (affine->bias[k] - channel.mean) + channel.beta;
     }
 }
 
@@ -141,7 +138,7 @@ MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, Mho
     else
         status = source_affine(net, requant->source, &affine, error);
     if (status == MHO_OK && batchnorm >= 0)
-        batchnorm_affine(&net->nodes[batchnorm], &affine);
+        apply_batchnorm(&net->nodes[batchnorm], &affine);
     for (size_t k = 0; k < n && status == MHO_OK; k++) {
         a[k] = (float)(affine.unit[k] / step);
         b[k] = (float)(affine.bias[k] / step);

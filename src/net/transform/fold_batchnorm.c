@@ -120,15 +120,10 @@ static void read_channels(Fold *fold)
     for (size_t k = 0; k < fold->n; k++) {
         Channel *channel = &fold->channels[k];
         const double s_w = (double)log_scale[own ? k : 0], m = fold->scale_x * mho_exp(s_w) / fold->n_weight;
-        double gain = 1.0, beta = 0.0, mean = 0.0;
-        if (norm) {
-            const MhoBatchnormSettings *settings = (const void *)norm->settings;
-            const double variance = (double)mho_node_values(norm, "variance")[k] + settings->epsilon;
-            gain = (double)mho_node_values(norm, "gamma")[k] / __builtin_sqrt(variance);
-            beta = (double)mho_node_values(norm, "beta")[k];
-            mean = (double)mho_node_values(norm, "mean")[k];
-        }
-        const double size = __builtin_fabs(gain), offset = (bias ? (double)bias[k] : 0.0) - mean;
+        const MhoBatchnormChannel batchnorm =
+            norm ? mho_batchnorm_channel(norm, k) : (MhoBatchnormChannel){.gain = 1.0};
+        const double gain = batchnorm.gain, beta = batchnorm.beta;
+        const double size = __builtin_fabs(gain), offset = (bias ? (double)bias[k] : 0.0) - batchnorm.mean;
         channel->gain = gain;
         channel->constant = beta;
         channel->log_scale = s_w;

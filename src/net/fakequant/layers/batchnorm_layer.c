@@ -10,6 +10,7 @@
 
 #include "kernels/clones.h"
 #include "net/fakequant/fakequant_internal.h"
+#include "net/graph/graph_internal.h"
 
 static MhoStatus batchnorm_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
@@ -94,8 +95,10 @@ void mho_batchnorm_coefficients(MhoFakeQuant *fq, int node, const MhoFakeQuantNo
             variance[k] =
                 (float)((1.0 - momentum) * (double)variance[k] + momentum * var * (n > 1.0 ? n / (n - 1.0) : 1.0));
         } else {
-            slope[k] = scale / __builtin_sqrt((double)variance[k] + s->epsilon);
-            centre[k] = ((double)mean[k] - offset) / scale;
+            const MhoBatchnormChannel channel = mho_batchnorm_channel(self, k);
+
+            slope[k] = scale / channel.deviation;
+            centre[k] = (channel.mean - offset) / scale;
         }
         a[k] = (float)((double)gamma[k] * slope[k]);
         b[k] = (float)((double)beta[k] - (double)gamma[k] * slope[k] * centre[k]);
