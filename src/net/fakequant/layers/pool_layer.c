@@ -8,40 +8,13 @@
 
 #include "kernels/clones.h"
 #include "net/fakequant/fakequant_internal.h"
-
-/* Windows of one image. */
-typedef struct Windows {
-    int h, w, out_h, out_w, window_h, window_w, stride, pad;
-    size_t c;
-} Windows;
-
-static Windows windows_of(const MhoPoolSettings *s, MhoShape in, MhoShape out)
-{
-    const bool global = s->kind == MHO_POOL_GLOBAL;
-
-    return (Windows){.h = in.h,
-                     .w = in.w,
-                     .out_h = out.h,
-                     .out_w = out.w,
-                     .window_h = global ? in.h : s->window,
-                     .window_w = global ? in.w : s->window,
-                     .stride = global ? 1 : s->stride,
-                     .pad = global ? 0 : s->pad,
-                     .c = (size_t)in.c};
-}
-
-static Windows node_windows(const MhoFakeQuant *fq, int node)
-{
-    const MhoNode *self = &fq->net->nodes[node];
-
-    return windows_of(mho_fakequant_settings(fq, node), fq->net->nodes[self->inputs[0]].shape, self->shape);
-}
+#include "net/graph/graph_internal.h"
 
 static double pool_size(const MhoFakeQuant *fq, int node)
 {
-    const Windows w = node_windows(fq, node);
+    const MhoGather g = mho_node_gather(fq->net, &fq->net->nodes[node]);
 
-    return (double)w.window_h * w.window_w;
+    return (double)g.kernel_h * g.kernel_w;
 }
 
 static MhoStatus pool_plan(MhoFakeQuant *fq, int node, MhoError *error)
@@ -77,54 +50,45 @@ static MhoStatus pool_prepare(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-/* Part of a window that lies inside the image. */
-typedef struct Inside {
-    int y0, y1, x0, x1;
-} Inside;
-
-static inline Inside inside(const Windows *w, int oy, int ox)
+MHO_CLONES static void maximum_image(const MhoGather *g, bool zero_outside, const float *image, float *out)
 {
-    const int y = oy * w->stride - w->pad, x = ox * w->stride - w->pad;
+    const size_t c = (size_t)g->c;
 
-    return (Inside){y > 0 ? y : 0, y + w->window_h < w->h ? y + w->window_h : w->h, x > 0 ? x : 0,
-                    x + w->window_w < w->w ? x + w->window_w : w->w};
-}
+    for (int oy = 0; oy < g->out_h; oy++)
+        for (int ox = 0; ox < g->out_w; ox++, out += c) {
+            const MhoWindow in = mho_gather_window(g, oy, ox);
 
-MHO_CLONES static void maximum_image(const Windows *w, bool zero_outside, const float *image, float *out)
-{
-    for (int oy = 0; oy < w->out_h; oy++)
-        for (int ox = 0; ox < w->out_w; ox++, out += w->c) {
-            const Inside in = inside(w, oy, ox);
-
-            if (zero_outside && (in.y1 - in.y0) * (in.x1 - in.x0) < w->window_h * w->window_w)
-                memset(out, 0, w->c * sizeof *out);
+            if (zero_outside && (in.y1 - in.y0) * (in.x1 - in.x0) < g->kernel_h * g->kernel_w)
+                memset(out, 0, c * sizeof *out);
             else
-                memcpy(out, image + (size_t)(in.y0 * w->w + in.x0) * w->c, w->c * sizeof *out);
+                memcpy(out, image + (size_t)(in.y0 * g->w + in.x0) * c, c * sizeof *out);
             for (int y = in.y0; y < in.y1; y++)
                 for (int x = in.x0; x < in.x1; x++) {
-                    const float *at = image + (size_t)(y * w->w + x) * w->c;
+                    const float *at = image + (size_t)(y * g->w + x) * c;
 
-                    for (size_t k = 0; k < w->c; k++)
+                    for (size_t k = 0; k < c; k++)
                         out[k] = at[k] > out[k] ? at[k] : out[k];
                 }
         }
 }
 
-MHO_CLONES static void average_image(const Windows *w, float divisor, const float *image, float *out)
+MHO_CLONES static void average_image(const MhoGather *g, float divisor, const float *image, float *out)
 {
-    for (int oy = 0; oy < w->out_h; oy++)
-        for (int ox = 0; ox < w->out_w; ox++, out += w->c) {
-            const Inside in = inside(w, oy, ox);
+    const size_t c = (size_t)g->c;
 
-            memset(out, 0, w->c * sizeof *out);
+    for (int oy = 0; oy < g->out_h; oy++)
+        for (int ox = 0; ox < g->out_w; ox++, out += c) {
+            const MhoWindow in = mho_gather_window(g, oy, ox);
+
+            memset(out, 0, c * sizeof *out);
             for (int y = in.y0; y < in.y1; y++)
                 for (int x = in.x0; x < in.x1; x++) {
-                    const float *at = image + (size_t)(y * w->w + x) * w->c;
+                    const float *at = image + (size_t)(y * g->w + x) * c;
 
-                    for (size_t k = 0; k < w->c; k++)
+                    for (size_t k = 0; k < c; k++)
                         out[k] += at[k];
                 }
-            for (size_t k = 0; k < w->c; k++)
+            for (size_t k = 0; k < c; k++)
                 out[k] /= divisor;
         }
 }
@@ -138,7 +102,7 @@ static MhoStatus pool_forward(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoPoolSettings *s = mho_fakequant_settings(fq, node);
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0), *self = &fq->nodes[node];
-    const Windows w = node_windows(fq, node);
+    const MhoGather g = mho_node_gather(fq->net, &fq->net->nodes[node]);
     const size_t in = x->n / fq->batch, out = self->n / fq->batch;
     const float divisor = stored_divisor(fq, node);
 
@@ -146,20 +110,22 @@ static MhoStatus pool_forward(MhoFakeQuant *fq, int node, MhoError *error)
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t n = 0; n < fq->batch; n++) {
         if (s->kind == MHO_POOL_MAX)
-            maximum_image(&w, x->coded, x->stored + n * in, self->stored + n * out);
+            maximum_image(&g, x->coded, x->stored + n * in, self->stored + n * out);
         else
-            average_image(&w, divisor, x->stored + n * in, self->stored + n * out);
+            average_image(&g, divisor, x->stored + n * in, self->stored + n * out);
     }
     return MHO_OK;
 }
 
 /* One position's gradient to the first input of its window that equals the maximum. */
-static inline void maximum_position(const Windows *w, Inside in, const float *image, const float *out,
+static inline void maximum_position(const MhoGather *g, MhoWindow in, const float *image, const float *out,
                                     const float *d_out, size_t k, float *d_image)
 {
+    const size_t c = (size_t)g->c;
+
     for (int y = in.y0; y < in.y1; y++)
         for (int x = in.x0; x < in.x1; x++) {
-            const size_t at = (size_t)(y * w->w + x) * w->c + k;
+            const size_t at = (size_t)(y * g->w + x) * c + k;
 
             if (image[at] == out[k]) {
                 d_image[at] += d_out[k];
@@ -168,28 +134,32 @@ static inline void maximum_position(const Windows *w, Inside in, const float *im
         }
 }
 
-static void maximum_image_gradient(const Windows *w, const float *image, const float *out, const float *d_out,
+static void maximum_image_gradient(const MhoGather *g, const float *image, const float *out, const float *d_out,
                                    float *d_image)
 {
-    memset(d_image, 0, (size_t)w->h * (size_t)w->w * w->c * sizeof *d_image);
-    for (int oy = 0; oy < w->out_h; oy++)
-        for (int ox = 0; ox < w->out_w; ox++, out += w->c, d_out += w->c)
-            for (size_t k = 0; k < w->c; k++)
-                maximum_position(w, inside(w, oy, ox), image, out, d_out, k, d_image);
+    const size_t c = (size_t)g->c;
+
+    memset(d_image, 0, (size_t)g->h * (size_t)g->w * c * sizeof *d_image);
+    for (int oy = 0; oy < g->out_h; oy++)
+        for (int ox = 0; ox < g->out_w; ox++, out += c, d_out += c)
+            for (size_t k = 0; k < c; k++)
+                maximum_position(g, mho_gather_window(g, oy, ox), image, out, d_out, k, d_image);
 }
 
-MHO_CLONES static void average_image_gradient(const Windows *w, float divisor, const float *d_out, float *d_image)
+MHO_CLONES static void average_image_gradient(const MhoGather *g, float divisor, const float *d_out, float *d_image)
 {
-    memset(d_image, 0, (size_t)w->h * (size_t)w->w * w->c * sizeof *d_image);
-    for (int oy = 0; oy < w->out_h; oy++)
-        for (int ox = 0; ox < w->out_w; ox++, d_out += w->c) {
-            const Inside in = inside(w, oy, ox);
+    const size_t c = (size_t)g->c;
+
+    memset(d_image, 0, (size_t)g->h * (size_t)g->w * c * sizeof *d_image);
+    for (int oy = 0; oy < g->out_h; oy++)
+        for (int ox = 0; ox < g->out_w; ox++, d_out += c) {
+            const MhoWindow in = mho_gather_window(g, oy, ox);
 
             for (int y = in.y0; y < in.y1; y++)
                 for (int x = in.x0; x < in.x1; x++) {
-                    float *at = d_image + (size_t)(y * w->w + x) * w->c;
+                    float *at = d_image + (size_t)(y * g->w + x) * c;
 
-                    for (size_t k = 0; k < w->c; k++)
+                    for (size_t k = 0; k < c; k++)
                         at[k] += d_out[k] / divisor;
                 }
         }
@@ -199,7 +169,7 @@ static MhoStatus pool_backward(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoPoolSettings *s = mho_fakequant_settings(fq, node);
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0), *self = &fq->nodes[node];
-    const Windows w = node_windows(fq, node);
+    const MhoGather g = mho_node_gather(fq->net, &fq->net->nodes[node]);
     const size_t in = x->n / fq->batch, out = self->n / fq->batch;
     const float divisor = stored_divisor(fq, node);
     float *d_x = mho_fakequant_gradient_begin(fq, fq->net->nodes[node].inputs[0]);
@@ -210,10 +180,10 @@ static MhoStatus pool_backward(MhoFakeQuant *fq, int node, MhoError *error)
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t n = 0; n < fq->batch; n++) {
         if (s->kind == MHO_POOL_MAX)
-            maximum_image_gradient(&w, x->stored + n * in, self->stored + n * out, self->d_stored + n * out,
+            maximum_image_gradient(&g, x->stored + n * in, self->stored + n * out, self->d_stored + n * out,
                                    d_x + n * in);
         else
-            average_image_gradient(&w, divisor, self->d_stored + n * out, d_x + n * in);
+            average_image_gradient(&g, divisor, self->d_stored + n * out, d_x + n * in);
     }
     mho_fakequant_gradient_end(fq, fq->net->nodes[node].inputs[0]);
     return MHO_OK;
