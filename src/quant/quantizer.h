@@ -11,7 +11,10 @@
 #include "base/descriptor.h"
 #include "kernels/random.h"
 
-enum { MHO_TABLE_SIZE = 256 }; /* steps of the grid of codes that are not evenly spaced */
+enum {
+    MHO_TABLE_SIZE = 256,      /* steps of the grid of codes that are not evenly spaced */
+    MHO_POLICY_PARAMS_MAX = 64 /* bytes of a policy's parameters */
+};
 
 typedef struct MhoQuantShape {
     int bits;
@@ -89,10 +92,14 @@ static inline float mho_table_code(const uint8_t *table, float step)
 
 extern const MhoRegistry mho_quantizer_registry;
 
+/* A quantizer with its parameters. */
+typedef struct MhoPolicy {
+    const MhoQuantizer *quantizer;
+    _Alignas(8) unsigned char params[MHO_POLICY_PARAMS_MAX];
+} MhoPolicy;
+
 /* The policy of a text as layers store it: a name, then key=value for parameters that differ from their defaults
- * ("fqconv gradient=straight"). params: params_size bytes, 8-byte aligned, filled. USAGE names the nearest policy or
- * the key. */
-MhoStatus mho_quantizer_open(const char *policy, const MhoQuantizer **quantizer, void *params, size_t params_size,
-                             MhoError *error) MHO_CHECKED;
+ * ("fqconv gradient=straight"). USAGE names the nearest policy or the key. */
+MhoStatus mho_policy_open(const char *text, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
 
 #endif

@@ -15,9 +15,12 @@ static _Alignas(8) unsigned char params[64];
 
 static void open_policy(const char *text)
 {
+    MhoPolicy policy;
     MhoError error = {0};
 
-    ck_assert_msg(mho_quantizer_open(text, &q, params, sizeof params, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
+    q = policy.quantizer;
+    memcpy(params, policy.params, sizeof params);
 }
 
 static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
@@ -187,12 +190,12 @@ TEST(test_fit)
 TEST(test_text)
 {
     const char *wrong[] = {"fqcon", "fqconv gradient", "fqconv slope=1", "fqconv gradient=sideways", ""};
-    const MhoQuantizer *unused;
+    MhoPolicy unused;
 
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         MhoError error = {0};
 
-        ck_assert_int_eq(mho_quantizer_open(wrong[i], &unused, params, sizeof params, &error), MHO_USAGE);
+        ck_assert_int_eq(mho_policy_open(wrong[i], &unused, &error), MHO_USAGE);
         ck_assert(error.text[0] != '\0');
     }
 }

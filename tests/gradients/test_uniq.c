@@ -22,9 +22,12 @@ static float sorted[MANY];
 
 static void open_policy(const char *text)
 {
+    MhoPolicy policy;
     MhoError error = {0};
 
-    ck_assert_msg(mho_quantizer_open(text, &q, params, sizeof params, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
+    q = policy.quantizer;
+    memcpy(params, policy.params, sizeof params);
 }
 
 static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)

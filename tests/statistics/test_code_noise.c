@@ -45,7 +45,7 @@ static void add_weighted(MhoNet *net, const char *name, const char *input, int c
 
 static float *values_of(MhoNet *net, const char *name, const char *array)
 {
-    return mho_node_array(&net->nodes[mho_net_find(net, name)], array)->value;
+    return mho_node_array(&net->nodes[mho_net_find(net, name)], mho_array_role(array))->value;
 }
 
 /* image [-> conv of weight 1 -> quantizer of this range] -> dense; quantizer_bits 0: without the part between. */

@@ -33,19 +33,19 @@ void draw_trained(MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoNode *node = &net->nodes[i];
-        MhoNodeArray *bias = mho_node_array(node, "bias");
+        MhoNodeArray *bias = mho_node_array(node, MHO_ARRAY_BIAS);
         const uint32_t place = (uint32_t)(4 * i);
         if (bias)
             uniform(place, bias, -0.5F, 0.5F);
-        if (!mho_node_is(node, "batchnorm"))
+        if (!mho_node_is(node, &mho_layer_batchnorm))
             continue;
-        MhoNodeArray *gamma = mho_node_array(node, "gamma");
+        MhoNodeArray *gamma = mho_node_array(node, MHO_ARRAY_GAMMA);
         uniform(place, gamma, 0.5F, 1.5F);
         for (size_t k = 3; k < gamma->n; k += 7)
             gamma->value[k] = -gamma->value[k];
-        uniform(place + 1, mho_node_array(node, "beta"), -0.3F, 0.6F);
-        uniform(place + 2, mho_node_array(node, "mean"), -0.2F, 0.2F);
-        uniform(place + 3, mho_node_array(node, "variance"), 0.3F, 1.2F);
+        uniform(place + 1, mho_node_array(node, MHO_ARRAY_BETA), -0.3F, 0.6F);
+        uniform(place + 2, mho_node_array(node, MHO_ARRAY_MEAN), -0.2F, 0.2F);
+        uniform(place + 3, mho_node_array(node, MHO_ARRAY_VARIANCE), 0.3F, 1.2F);
     }
 }
 
@@ -124,8 +124,8 @@ MhoNet *grouped_net(const uint8_t *images, size_t n)
     net->n_classes = 10;
     must(mho_net_initialize(net, 2, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++) {
-        MhoNodeArray *scale = mho_node_array(&net->nodes[i], "log_scale");
-        MhoNodeArray *bias = mho_node_array(&net->nodes[i], "bias");
+        MhoNodeArray *scale = mho_node_array(&net->nodes[i], MHO_ARRAY_LOG_SCALE);
+        MhoNodeArray *bias = mho_node_array(&net->nodes[i], MHO_ARRAY_BIAS);
         for (size_t k = 0; scale && k < scale->n; k++)
             scale->value[k] = NAN;
         for (size_t k = 0; bias && k < bias->n; k++)

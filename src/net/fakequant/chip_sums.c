@@ -75,7 +75,7 @@ static bool is_quantized(const MhoFakeQuant *fq, int node)
 static void carve_layer(const MhoFakeQuant *fq, MhoChipSums *c, int node)
 {
     const MhoFakeQuantNode *self = &fq->nodes[node], *x = mho_fakequant_input(fq, node, 0);
-    const size_t n_weights = mho_node_array(&fq->net->nodes[node], "weight")->n;
+    const size_t n_weights = mho_node_array(&fq->net->nodes[node], MHO_ARRAY_WEIGHT)->n;
     ChipLayer spare, *layer = c->layers ? &c->layers[c->n] : &spare;
 
     layer->node = node;
@@ -297,7 +297,7 @@ void mho_chip_sums_backward(MhoFakeQuant *fq, int node)
     MhoChipSums *c = fq->chip;
     const MhoFakeQuantNode *self = &fq->nodes[node];
     const size_t n_out = self->n / fq->batch;
-    float *gradient = mho_fakequant_gradient_of(fq, node, "adc_log_range");
+    float *gradient = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_ADC_LOG_RANGE);
     double sum = 0.0;
 
     if (!c || c->layer_of[node] < 0 || !c->layers[c->layer_of[node]].used)

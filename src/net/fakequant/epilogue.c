@@ -271,7 +271,7 @@ void mho_epilogue_backward(MhoFakeQuant *fq, MhoEpilogue *e)
     backward_reduce(fq, e, d_source);
     fold_sums(e, source->c);
     if (q)
-        *mho_fakequant_gradient_of(fq, q->owner, "log_scale") += (float)(unit * e->partial[2 * e->width]);
+        *mho_fakequant_gradient_of(fq, q->owner, MHO_ARRAY_LOG_SCALE) += (float)(unit * e->partial[2 * e->width]);
     if (e->batchnorm >= 0) {
         mho_batchnorm_gradient(fq, e->batchnorm, source, e->partial, unit, e->a, e->p, e->q);
         repeat_row(source->c, e->width, e->a);

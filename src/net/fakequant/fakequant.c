@@ -12,28 +12,14 @@
 #include "kernels/math.h"
 #include "net/fakequant/fakequant_internal.h"
 
-int mho_fakequant_array(const MhoFakeQuant *fq, int node, const char *name)
+float *mho_fakequant_gradient_of(const MhoFakeQuant *fq, int node, MhoArrayRole role)
 {
     const MhoNode *self = &fq->net->nodes[node];
 
     for (size_t a = 0; a < self->n_arrays; a++)
-        if (strcmp(self->arrays[a].name, name) == 0)
-            return (int)a;
-    return -1;
-}
-
-const float *mho_fakequant_values(const MhoFakeQuant *fq, int node, const char *name)
-{
-    const int a = mho_fakequant_array(fq, node, name);
-
-    return a < 0 ? NULL : fq->net->nodes[node].arrays[a].value;
-}
-
-float *mho_fakequant_gradient_of(const MhoFakeQuant *fq, int node, const char *name)
-{
-    const int a = mho_fakequant_array(fq, node, name);
-
-    return a < 0 ? NULL : fq->nodes[node].gradient[a];
+        if (self->arrays[a].role == role)
+            return fq->nodes[node].gradient[a];
+    return NULL;
 }
 
 void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale)
@@ -324,7 +310,7 @@ static MhoStatus write_logits(const MhoFakeQuant *fq, float *logits, MhoError *e
     float *a = self->scale, *b = self->offset;
     MhoRequant requant;
 
-    if (!fq->batch_statistics && self->coded && mho_node_is(&fq->net->nodes[last], "dense")) {
+    if (!fq->batch_statistics && self->coded && mho_node_is(&fq->net->nodes[last], &mho_layer_dense)) {
         const MhoStatus status = mho_net_requant(fq->net, last, a, b, &requant, error);
 
         if (status != MHO_OK)

@@ -108,10 +108,8 @@ static inline MhoFakeQuantNode *mho_fakequant_input(const MhoFakeQuant *fq, int 
     return &fq->nodes[fq->net->nodes[node].inputs[i]];
 }
 
-/* Index of a node's array, -1 when absent; its values; its gradient (NULL when not learned or absent). */
-int mho_fakequant_array(const MhoFakeQuant *fq, int node, const char *name);
-const float *mho_fakequant_values(const MhoFakeQuant *fq, int node, const char *name);
-float *mho_fakequant_gradient_of(const MhoFakeQuant *fq, int node, const char *name);
+/* Gradient of a node's array, NULL when it is not learned or absent. */
+float *mho_fakequant_gradient_of(const MhoFakeQuant *fq, int node, MhoArrayRole role);
 
 /* Where a user of `node` writes its gradient (node n values), and the call that ends the writing. NULL: not wanted. */
 float *mho_fakequant_gradient_begin(MhoFakeQuant *fq, int node);
@@ -156,7 +154,7 @@ void mho_relu_backward(size_t n, const float *x, float *d);
 
 /* A quantizer node of this pass: policy, step. */
 typedef struct MhoFakeQuantizer {
-    MhoPolicy policy;
+    const MhoPolicy *policy;
     MhoQuantShape shape; /* one channel; per_channel is set per tile */
     int n, owner;
     float log_scale;

@@ -4,68 +4,65 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "kernels/math.h"
 #include "net/graph/graph_internal.h"
 
 enum { IMAGE_CODES = 255, LAYER_MAX_SHIFT = 1 << 30 };
 
-MhoStatus mho_policy_find(const char *name, MhoPolicy *policy, MhoError *error)
+MhoStatus mho_policy_scratch(const MhoNode *node, MhoQuantShape *shape, MhoError *error)
 {
-    return mho_quantizer_open(name, &policy->quantizer, policy->params, sizeof policy->params, error);
+    const size_t bytes = node->policy.quantizer->scratch;
+
+    shape->scratch = NULL;
+    if (bytes > 0)
+        shape->scratch = mho_calloc(shape->per_channel, bytes, error, "the codes of '%s'", node->name);
+    return bytes > 0 && !shape->scratch ? MHO_MEMORY : MHO_OK;
 }
 
-MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error)
+static MhoStatus check_policy(const MhoNode *node, int bits, bool is_signed, MhoError *error)
 {
-    const MhoConvSettings *conv = mho_node_conv(node);
-    const MhoStatus status = mho_policy_find(conv ? conv->policy : mho_node_fake_quant(node)->policy, policy, error);
+    const MhoQuantizer *quantizer = node->policy.quantizer;
+    const char *name = quantizer->descriptor.name;
 
-    if (status != MHO_OK)
-        mho_fail_context(error, "node '%s'", node->name);
-    return status;
-}
-
-MhoStatus mho_policy_scratch(const MhoNode *node, const MhoQuantizer *quantizer, MhoQuantShape *shape, MhoError *error)
-{
-    shape->scratch = quantizer->scratch > 0 ? calloc(shape->per_channel, quantizer->scratch) : NULL;
-    if (quantizer->scratch > 0 && !shape->scratch)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the codes of '%s'", node->name);
-    return MHO_OK;
-}
-
-MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, bool is_signed, int *n, MhoError *error)
-{
-    MhoPolicy policy;
-    const MhoStatus status = mho_policy_open(node, &policy, error);
-
-    if (status != MHO_OK)
-        return status;
-    if (bits < policy.quantizer->min_bits || bits > policy.quantizer->max_bits)
-        return mho_fail(error, MHO_USAGE, "node '%s': quantizer '%s' takes %d to %d bits, not %d", node->name,
-                        policy.quantizer->descriptor.name, policy.quantizer->min_bits, policy.quantizer->max_bits,
-                        bits);
-    if ((policy.quantizer->normalizes_signed || policy.quantizer->table) && is_signed && !mho_node_conv(node))
+    if (bits < quantizer->min_bits || bits > quantizer->max_bits)
+        return mho_fail(error, MHO_USAGE, "node '%s': quantizer '%s' takes %d to %d bits, not %d", node->name, name,
+                        quantizer->min_bits, quantizer->max_bits, bits);
+    if (mho_node_conv(node))
+        return MHO_OK;
+    if ((quantizer->normalizes_signed || quantizer->table) && is_signed)
         return mho_fail(error, MHO_USAGE,
-                        "node '%s': quantizer '%s' has no signed activations, only weights and activations behind a "
+                        "node '%s': quantizer '%s' has no signed activations, only weights and activations after a "
                         "ReLU",
-                        node->name, policy.quantizer->descriptor.name);
-    if (policy.quantizer->nonuniform && !policy.quantizer->table && !mho_node_conv(node))
+                        node->name, name);
+    if (quantizer->nonuniform && !quantizer->table)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': quantizer '%s' is for weights; activations take a uniform one "
                         "(--set quant.activation.name=fqconv)",
-                        node->name, policy.quantizer->descriptor.name);
-    *n = policy.quantizer->full_scale(policy.params, bits, is_signed);
+                        node->name, name);
     return MHO_OK;
 }
 
-MhoStatus mho_policy_check(const MhoNode *node, MhoError *error)
+MhoStatus mho_node_resolve_policy(MhoNode *node, MhoError *error)
 {
     const MhoConvSettings *conv = mho_node_conv(node);
-    const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(node);
-    int n;
+    const MhoFakeQuantSettings *fake_quant = mho_node_fake_quant(node);
+    const int bits = conv ? conv->bits : fake_quant ? fake_quant->bits : 0;
+    const bool is_signed = conv || (fake_quant && fake_quant->is_signed);
 
-    if (conv && conv->bits > 0)
-        return mho_policy_full_scale(node, conv->bits, -1, &n, error);
-    return quantizer ? mho_policy_full_scale(node, quantizer->bits, quantizer->is_signed, &n, error) : MHO_OK;
+    node->policy.quantizer = NULL;
+    node->largest_code = 0;
+    if (!fake_quant && bits == 0)
+        return MHO_OK;
+    MhoStatus status = mho_policy_open(conv ? conv->policy : fake_quant->policy, &node->policy, error);
+    if (status != MHO_OK) {
+        mho_fail_context(error, "node '%s'", node->name);
+        return status;
+    }
+    status = check_policy(node, bits, is_signed, error);
+    if (status == MHO_OK)
+        node->largest_code = node->policy.quantizer->full_scale(node->policy.params, bits, is_signed);
+    return status;
 }
 
 int mho_net_code_source(const MhoNet *net, int node)
@@ -73,7 +70,7 @@ int mho_net_code_source(const MhoNet *net, int node)
     while (mho_node_is_max_pool(&net->nodes[node]))
         node = net->nodes[node].inputs[0];
     const MhoNode *source = &net->nodes[node];
-    return mho_node_is(source, "input") || mho_node_fake_quant(source) ? node : -1;
+    return mho_node_is(source, &mho_layer_input) || mho_node_fake_quant(source) ? node : -1;
 }
 
 MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signed, MhoError *error)
@@ -91,23 +88,19 @@ MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signe
     if (!quantizer)
         return MHO_OK;
     *is_signed = quantizer->is_signed;
-    return mho_policy_full_scale(&net->nodes[source], quantizer->bits, quantizer->is_signed, n, error);
+    *n = net->nodes[source].largest_code;
+    return MHO_OK;
 }
 
-MhoStatus mho_net_table(const MhoNet *net, int node, uint8_t *table, bool *has_table, MhoError *error)
+bool mho_net_table(const MhoNet *net, int node, uint8_t *table)
 {
     const MhoFakeQuantSettings *settings = mho_node_fake_quant(&net->nodes[node]);
-    MhoPolicy policy;
+    const MhoPolicy *policy = &net->nodes[node].policy;
 
-    *has_table = false;
-    if (!settings || settings->is_signed)
-        return MHO_OK;
-    const MhoStatus status = mho_policy_open(&net->nodes[node], &policy, error);
-    if (status != MHO_OK || !policy.quantizer->table)
-        return status;
-    policy.quantizer->table(policy.params, settings->bits, table);
-    *has_table = true;
-    return MHO_OK;
+    if (!settings || settings->is_signed || !policy->quantizer->table)
+        return false;
+    policy->quantizer->table(policy->params, settings->bits, table);
+    return true;
 }
 
 MhoStatus mho_net_code_step(const MhoNet *net, int node, double *step, MhoError *error)
@@ -119,7 +112,7 @@ MhoStatus mho_net_code_step(const MhoNet *net, int node, double *step, MhoError 
     if (status != MHO_OK)
         return status;
     const int owner = mho_net_scale_owner(net, node);
-    const float *log_scale = owner >= 0 ? mho_node_values(&net->nodes[owner], "log_scale") : NULL;
+    const float *log_scale = owner >= 0 ? mho_node_values(&net->nodes[owner], MHO_ARRAY_LOG_SCALE) : NULL;
     if (!log_scale || !isfinite(*log_scale))
         return mho_fail(error, MHO_USAGE, "node '%s': its scale is not set; calibrate or train the network first",
                         net->nodes[owner >= 0 ? owner : node].name);
@@ -140,14 +133,14 @@ MhoStatus mho_net_scale(const MhoNet *net, int node, double *scale, MhoError *er
 {
     double windows = 1.0;
 
-    for (const MhoNode *at = &net->nodes[node]; mho_node_is(at, "pool") || mho_node_is(at, "add");
+    for (const MhoNode *at = &net->nodes[node]; mho_node_is(at, &mho_layer_pool) || mho_node_is(at, &mho_layer_add);
          at = &net->nodes[node]) {
         if (mho_node_is_sum_pool(at))
             windows *= pool_window(net, at);
         node = at->inputs[0];
     }
     const MhoNode *source = &net->nodes[node];
-    if (mho_node_is(source, "input")) {
+    if (mho_node_is(source, &mho_layer_input)) {
         *scale = 1.0 / ((const MhoInputSettings *)(const void *)source->settings)->divisor / windows;
         return MHO_OK;
     }
@@ -166,7 +159,7 @@ static MhoStatus unset_scale(const MhoNode *node, MhoError *error)
 
 static MhoStatus round_shift(const MhoNode *node, int32_t *shift, MhoError *error)
 {
-    const float *master = mho_node_values(node, "shift");
+    const float *master = mho_node_values(node, MHO_ARRAY_SHIFT);
 
     for (size_t k = 0; k < (size_t)node->shape.c; k++) {
         const float rounded = master ? mho_round(master[k]) : 0.0F;
@@ -184,13 +177,14 @@ MhoStatus mho_net_weight_range(const MhoNet *net, int i, int *n_weight, MhoError
 
     if (!conv || conv->bits == 0)
         return mho_fail(error, MHO_USAGE, "node '%s' has no quantized weights", net->nodes[i].name);
-    return mho_policy_full_scale(&net->nodes[i], conv->bits, -1, n_weight, error);
+    *n_weight = net->nodes[i].largest_code;
+    return MHO_OK;
 }
 
 MhoStatus mho_net_sum_units(const MhoNet *net, int i, double *unit, MhoError *error)
 {
     const MhoNode *node = &net->nodes[i];
-    const float *log_scale = mho_node_values(node, "log_scale");
+    const float *log_scale = mho_node_values(node, MHO_ARRAY_LOG_SCALE);
     const bool per_channel = mho_node_conv(node)->scale == MHO_SCALE_PER_CHANNEL;
     double scale_x;
     int n_w;
@@ -212,15 +206,14 @@ MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t
 {
     MhoNode *node = &net->nodes[i];
     const MhoConvSettings *conv = mho_node_conv(node);
-    const MhoNodeArray *weight = mho_node_array(node, "weight"), *scale = mho_node_array(node, "log_scale");
-    MhoPolicy policy;
+    const MhoNodeArray *weight = mho_node_array(node, MHO_ARRAY_WEIGHT),
+                       *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE);
+    const MhoPolicy *policy = &node->policy;
     int n_w;
 
     MhoStatus status = mho_net_weight_range(net, i, &n_w, error);
     if (status == MHO_OK && (!weight || !scale || n_w > INT16_MAX))
         status = mho_fail(error, MHO_USAGE, "node '%s' has no weights that become 16-bit codes", node->name);
-    if (status == MHO_OK)
-        status = mho_policy_open(node, &policy, error);
     if (status != MHO_OK)
         return status;
     const size_t n = weight->n, channels = scale->n;
@@ -228,14 +221,14 @@ MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t
     for (size_t k = 0; k < channels; k++)
         if (!isfinite(scale->value[k]))
             return unset_scale(node, error);
-    status = mho_policy_scratch(node, policy.quantizer, &shape, error);
+    status = mho_policy_scratch(node, &shape, error);
     if (status != MHO_OK)
         return status;
-    float *whole = malloc(n * sizeof *whole);
+    float *whole = mho_calloc(n, sizeof *whole, error, "the codes of '%s'", node->name);
     if (!whole)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for the codes of '%s'", node->name);
+        status = MHO_MEMORY;
     else
-        policy.quantizer->encode(policy.params, shape, weight->value, scale->value, NULL, whole);
+        policy->quantizer->encode(policy->params, shape, weight->value, scale->value, NULL, whole);
     for (size_t r = 0; r < n && status == MHO_OK; r++) {
         if (!(whole[r] >= -(float)n_w && whole[r] <= (float)n_w))
             status = mho_fail(error, MHO_FAILED, "node '%s': a weight has no code within %d", node->name, n_w);

@@ -22,20 +22,11 @@ int mho_net_code_source(const MhoNet *net, int node);
 /* Largest code n of a tensor of codes (255 for the image) and whether it has negative codes. */
 MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signed, MhoError *error) MHO_CHECKED;
 
-/* Table (256) of a fake_quant node whose codes are not evenly spaced (quant/quantizer.h); *has_table false: it has
- * none.
- */
-MhoStatus mho_net_table(const MhoNet *net, int quantizer, uint8_t *table, bool *has_table, MhoError *error) MHO_CHECKED;
+/* Table (256) of a fake_quant node whose codes are not evenly spaced (quant/quantizer.h); false: it has none. */
+bool mho_net_table(const MhoNet *net, int node, uint8_t *table);
 
 /* The node whose log_scale a fake_quant node uses: the one that it shares, or itself. */
 int mho_net_scale_owner(const MhoNet *net, int quantizer);
-
-/* A policy by its text with its parameters (quant/quantizer.h). */
-typedef struct MhoPolicy {
-    const MhoQuantizer *quantizer;
-    _Alignas(8) unsigned char params[MHO_LAYER_SETTINGS_MAX];
-} MhoPolicy;
-MhoStatus mho_policy_find(const char *name, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
 
 /* Weight codes (k, rows) of a quantized layer as int16, rounded shift (k) in accumulator units (NULL allowed). The
  * stored sums of a layer include its shift. */

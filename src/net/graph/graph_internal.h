@@ -12,9 +12,16 @@ enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and e
 MhoStatus mho_net_infer(MhoNet *net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_allocate(MhoNet *net, MhoError *error) MHO_CHECKED;
 
+/* What arrays of a role have in common. */
+typedef struct MhoArrayKind {
+    const char *name, *help;
+    bool learned, decayed;
+    bool optional; /* a file of another program may leave it out: unset or zero */
+} MhoArrayKind;
+extern const MhoArrayKind mho_array_kinds[MHO_ARRAY_ROLES];
+
 /* kinds/: one array of a node's list, and the shape of the only input. */
-void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
-                     bool decayed);
+void mho_layer_array(MhoNodeArray *array, MhoArrayRole role, size_t rank, const size_t *shape);
 MhoStatus mho_layer_same_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error);
 
 /* kinds/conv.c: what dense layers share with convolutions. */
@@ -53,15 +60,12 @@ typedef struct MhoBatchnormChannel {
 } MhoBatchnormChannel;
 MhoBatchnormChannel mho_batchnorm_channel(const MhoNode *node, size_t k);
 
-/* The policy of a weighted or quantizer node; errors name the node. */
-MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
-/* Memory that the policy asks for to fit and encode this tensor into shape->scratch (NULL: none); free() it. */
-MhoStatus mho_policy_scratch(const MhoNode *node, const MhoQuantizer *quantizer, MhoQuantShape *shape,
-                             MhoError *error) MHO_CHECKED;
-/* Its largest code at these bits, which it must take. */
-MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, bool is_signed, int *n, MhoError *error) MHO_CHECKED;
-/* Whether a node's quantizer, if it has one, takes its name, parameters, bits and sign; USAGE names the node. */
-MhoStatus mho_policy_check(const MhoNode *node, MhoError *error) MHO_CHECKED;
+/* Resolve the policy of a quantized node and its largest code. USAGE names a node whose policy is unknown or does not
+ * take its bits or sign. */
+MhoStatus mho_node_resolve_policy(MhoNode *node, MhoError *error) MHO_CHECKED;
+
+/* Memory that the node's policy needs to fit and encode this tensor into shape->scratch (NULL: none); free() it. */
+MhoStatus mho_policy_scratch(const MhoNode *node, MhoQuantShape *shape, MhoError *error) MHO_CHECKED;
 
 /* A network made from another one, node by node. map (n_nodes of the old net) says which node of the new net gives the
  * output of an old one; -1 until known. */

@@ -153,7 +153,7 @@ static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *tot
         fresh[a].value = NULL;
     }
     for (size_t a = 0; a < n_fresh; a++) {
-        MhoNodeArray *old = mho_node_array(node, fresh[a].name);
+        MhoNodeArray *old = mho_node_array(node, fresh[a].role);
         if (old && old->n == fresh[a].n) {
             fresh[a].value = old->value;
             old->value = NULL;
@@ -166,10 +166,12 @@ static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *tot
     return MHO_OK;
 }
 
-static MhoStatus check_share(const MhoNet *net, int i, MhoError *error)
+/* Who owns the scale of a fake_quant node. */
+static MhoStatus resolve_owner(const MhoNet *net, int i, MhoError *error)
 {
     const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(&net->nodes[i]);
 
+    net->nodes[i].scale_owner = quantizer ? i : -1;
     if (!quantizer || !quantizer->share[0])
         return MHO_OK;
     const int owner = mho_net_find(net, quantizer->share);
@@ -178,6 +180,7 @@ static MhoStatus check_share(const MhoNet *net, int i, MhoError *error)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': share = '%s' must name an earlier quantizer that has a scale of its own",
                         net->nodes[i].name, quantizer->share);
+    net->nodes[i].scale_owner = owner;
     return MHO_OK;
 }
 
@@ -194,7 +197,7 @@ static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
     int source[2], n[2] = {0, 0};
     bool is_signed, codes[2];
 
-    if (!mho_node_is(node, "add"))
+    if (!mho_node_is(node, &mho_layer_add))
         return MHO_OK;
     for (int k = 0; k < 2; k++)
         codes[k] = quantizer_codes(net, node->inputs[k], &source[k]);
@@ -219,7 +222,7 @@ static MhoStatus check_ends(const MhoNet *net, MhoError *error)
 {
     int last;
 
-    if (net->n_nodes < 2 || !mho_node_is(&net->nodes[0], "input"))
+    if (net->n_nodes < 2 || !mho_node_is(&net->nodes[0], &mho_layer_input))
         return mho_fail(error, MHO_USAGE, "network '%s': the first node must be the input, followed by layers",
                         net->name);
     for (size_t i = 0; i < net->n_nodes; i++) {
@@ -243,7 +246,9 @@ MhoStatus mho_net_infer(MhoNet *net, MhoError *error)
         if (status == MHO_OK)
             status = infer_arrays(node, inputs, &total, error);
         if (status == MHO_OK)
-            status = check_share(net, (int)i, error);
+            status = mho_node_resolve_policy(node, error);
+        if (status == MHO_OK)
+            status = resolve_owner(net, (int)i, error);
         if (status == MHO_OK)
             status = check_addition(net, (int)i, error);
     }

@@ -21,11 +21,25 @@ typedef struct MhoShape {
     int h, w, c;
 } MhoShape;
 
-/* One array of a node: a weight, a running mean, a log-scale. */
+/* What an array of a node is; a node has at most one of each. */
+typedef enum MhoArrayRole {
+    MHO_ARRAY_WEIGHT,
+    MHO_ARRAY_BIAS,
+    MHO_ARRAY_LOG_SCALE,
+    MHO_ARRAY_SHIFT,
+    MHO_ARRAY_ADC_LOG_RANGE,
+    MHO_ARRAY_GAMMA,
+    MHO_ARRAY_BETA,
+    MHO_ARRAY_MEAN,
+    MHO_ARRAY_VARIANCE,
+    MHO_ARRAY_ROLES
+} MhoArrayRole;
+
 typedef struct MhoNodeArray {
-    char name[MHO_NAME_MAX]; /* "weight", "bias", "log_scale", "shift", "adc_log_range", "gamma" ... */
+    MhoArrayRole role;
+    const char *name; /* of the role in files and messages: "weight", "log_scale" ... */
     size_t rank, shape[4], n;
-    float *value; /* (n), owned by the net */
+    float *value; /* (n), owned by the net; only mho_net_finish moves it */
     bool learned; /* has a gradient; running statistics have none */
     bool decayed; /* weight decay applies */
 } MhoNodeArray;
@@ -41,6 +55,10 @@ typedef struct MhoNode {
     MhoShape shape;                                             /* of the output */
     MhoNodeArray arrays[MHO_NODE_MAX_ARRAYS];
     size_t n_arrays;
+    /* Resolved by mho_net_finish. */
+    MhoPolicy policy; /* of quantized weights or of a fake_quant node; quantizer NULL: none */
+    int largest_code; /* of these codes; 0: none */
+    int scale_owner;  /* node whose log_scale gives the scale of a fake_quant node; -1: other kinds */
 } MhoNode;
 
 typedef struct MhoNet {
@@ -61,7 +79,9 @@ typedef struct MhoLayer {
     size_t (*arrays)(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays);
 } MhoLayer;
 
-extern const MhoRegistry mho_layer_registry; /* input conv dense pool add batchnorm relu fake_quant */
+extern const MhoRegistry mho_layer_registry;
+extern const MhoLayer mho_layer_input, mho_layer_conv, mho_layer_dense, mho_layer_pool, mho_layer_add,
+    mho_layer_batchnorm, mho_layer_relu, mho_layer_fake_quant;
 
 /* Settings of the layer kinds (parameter structs). */
 typedef struct MhoInputSettings {
@@ -103,10 +123,14 @@ MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const vo
 MhoStatus mho_net_finish(MhoNet *net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_copy(const MhoNet *net, MhoNet **copy, MhoError *error) MHO_CHECKED;
 void mho_net_destroy(MhoNet *net);
-int mho_net_find(const MhoNet *net, const char *name);               /* node index or -1 */
-MhoNodeArray *mho_node_array(MhoNode *node, const char *name);       /* NULL when absent */
-const float *mho_node_values(const MhoNode *node, const char *name); /* (n) of that array, NULL when absent */
-bool mho_node_is(const MhoNode *node, const char *kind);
+int mho_net_find(const MhoNet *net, const char *name);                /* node index or -1 */
+MhoNodeArray *mho_node_array(MhoNode *node, MhoArrayRole role);       /* NULL when absent */
+const float *mho_node_values(const MhoNode *node, MhoArrayRole role); /* (n) of that array, NULL when absent */
+MhoArrayRole mho_array_role(const char *name);                        /* MHO_ARRAY_ROLES when unknown */
+static inline bool mho_node_is(const MhoNode *node, const MhoLayer *kind)
+{
+    return node->layer == kind;
+}
 /* Settings of a conv or dense node, of a pool, of a quantizer; NULL for other kinds. */
 const MhoConvSettings *mho_node_conv(const MhoNode *node);
 const MhoPoolSettings *mho_node_pool(const MhoNode *node);

@@ -1,5 +1,4 @@
 /* node.c - questions about a graph that need its nodes alone: names, kinds, arrays, readers, sizes. */
-#include <stdio.h>
 #include <string.h>
 
 #include "net/graph/graph_internal.h"
@@ -12,40 +11,61 @@ int mho_net_find(const MhoNet *net, const char *name)
     return -1;
 }
 
-MhoNodeArray *mho_node_array(MhoNode *node, const char *name)
+const MhoArrayKind mho_array_kinds[MHO_ARRAY_ROLES] = {
+    [MHO_ARRAY_WEIGHT] = {"weight", "float master weights, output channel first (OHWI)", .learned = true,
+                          .decayed = true},
+    [MHO_ARRAY_BIAS] = {"bias", "added to the output in float", .learned = true},
+    [MHO_ARRAY_LOG_SCALE] = {"log_scale", "natural logarithm of the quantizer's range; NaN: not set yet",
+                             .learned = true, .optional = true},
+    [MHO_ARRAY_SHIFT] = {"shift", "added to the integer sums, rounded when used", .learned = true, .optional = true},
+    [MHO_ARRAY_ADC_LOG_RANGE] = {"adc_log_range",
+                                 "natural logarithm of the largest sum that a converter returns, accumulator units",
+                                 .learned = true},
+    [MHO_ARRAY_GAMMA] = {"gamma", "batch norm: gain", .learned = true},
+    [MHO_ARRAY_BETA] = {"beta", "batch norm: offset", .learned = true},
+    [MHO_ARRAY_MEAN] = {"mean", "batch norm: running mean"},
+    [MHO_ARRAY_VARIANCE] = {"variance", "batch norm: running variance"},
+};
+
+MhoArrayRole mho_array_role(const char *name)
+{
+    int role = 0;
+
+    while (role < MHO_ARRAY_ROLES && strcmp(mho_array_kinds[role].name, name) != 0)
+        role++;
+    return (MhoArrayRole)role;
+}
+
+MhoNodeArray *mho_node_array(MhoNode *node, MhoArrayRole role)
 {
     for (size_t a = 0; a < node->n_arrays; a++)
-        if (strcmp(node->arrays[a].name, name) == 0)
+        if (node->arrays[a].role == role)
             return &node->arrays[a];
     return NULL;
 }
 
-const float *mho_node_values(const MhoNode *node, const char *name)
+const float *mho_node_values(const MhoNode *node, MhoArrayRole role)
 {
     for (size_t a = 0; a < node->n_arrays; a++)
-        if (strcmp(node->arrays[a].name, name) == 0)
+        if (node->arrays[a].role == role)
             return node->arrays[a].value;
     return NULL;
 }
 
-bool mho_node_is(const MhoNode *node, const char *kind)
-{
-    return strcmp(node->layer->descriptor.name, kind) == 0;
-}
-
 const MhoConvSettings *mho_node_conv(const MhoNode *node)
 {
-    return mho_node_is(node, "conv") || mho_node_is(node, "dense") ? (const void *)node->settings : NULL;
+    return mho_node_is(node, &mho_layer_conv) || mho_node_is(node, &mho_layer_dense) ? (const void *)node->settings
+                                                                                     : NULL;
 }
 
 const MhoPoolSettings *mho_node_pool(const MhoNode *node)
 {
-    return mho_node_is(node, "pool") ? (const void *)node->settings : NULL;
+    return mho_node_is(node, &mho_layer_pool) ? (const void *)node->settings : NULL;
 }
 
 const MhoFakeQuantSettings *mho_node_fake_quant(const MhoNode *node)
 {
-    return mho_node_is(node, "fake_quant") ? (const void *)node->settings : NULL;
+    return mho_node_is(node, &mho_layer_fake_quant) ? (const void *)node->settings : NULL;
 }
 
 int mho_net_readers(const MhoNet *net, int node, int *last)
@@ -64,9 +84,7 @@ int mho_net_readers(const MhoNet *net, int node, int *last)
 
 int mho_net_scale_owner(const MhoNet *net, int quantizer)
 {
-    const MhoFakeQuantSettings *settings = mho_node_fake_quant(&net->nodes[quantizer]);
-
-    return settings && settings->share[0] ? mho_net_find(net, settings->share) : quantizer;
+    return net->nodes[quantizer].scale_owner;
 }
 
 bool mho_node_in_stage(const MhoNet *net, size_t i)
@@ -98,7 +116,7 @@ MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node)
                         .out_h = node->shape.h,
                         .out_w = node->shape.w};
 
-    if (mho_node_is(node, "dense") || (pool && pool->kind == MHO_POOL_GLOBAL)) {
+    if (mho_node_is(node, &mho_layer_dense) || (pool && pool->kind == MHO_POOL_GLOBAL)) {
         gather.kernel_h = in.h;
         gather.kernel_w = in.w;
     } else if (conv) {
@@ -119,7 +137,7 @@ double mho_net_macs(const MhoNet *net)
     double macs = 0.0;
 
     for (size_t i = 0; i < net->n_nodes; i++) {
-        const MhoNodeArray *weight = mho_node_array(&net->nodes[i], "weight");
+        const MhoNodeArray *weight = mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT);
         if (weight)
             macs += (double)weight->n * net->nodes[i].shape.h * net->nodes[i].shape.w;
     }
@@ -142,24 +160,21 @@ bool mho_net_is_quantized(const MhoNet *net)
 bool mho_net_has_batchnorm(const MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++)
-        if (mho_node_is(&net->nodes[i], "batchnorm"))
+        if (mho_node_is(&net->nodes[i], &mho_layer_batchnorm))
             return true;
     return false;
 }
 
-void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
-                     bool decayed)
+void mho_layer_array(MhoNodeArray *array, MhoArrayRole role, size_t rank, const size_t *shape)
 {
-    memset(array, 0, sizeof *array);
-    snprintf(array->name, sizeof array->name, "%s", name);
-    array->rank = rank;
-    array->n = 1;
+    const MhoArrayKind *kind = &mho_array_kinds[role];
+
+    *array = (MhoNodeArray){
+        .role = role, .name = kind->name, .rank = rank, .n = 1, .learned = kind->learned, .decayed = kind->decayed};
     for (size_t i = 0; i < rank; i++) {
         array->shape[i] = shape[i];
         array->n *= shape[i];
     }
-    array->learned = learned;
-    array->decayed = decayed;
 }
 
 MhoStatus mho_layer_same_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
@@ -173,11 +188,11 @@ MhoStatus mho_layer_same_shape(const void *settings, const MhoShape *inputs, Mho
 MhoBatchnormChannel mho_batchnorm_channel(const MhoNode *node, size_t k)
 {
     const MhoBatchnormSettings *settings = (const void *)node->settings;
-    MhoBatchnormChannel channel = {.gamma = (double)mho_node_values(node, "gamma")[k],
-                                   .beta = (double)mho_node_values(node, "beta")[k],
-                                   .mean = (double)mho_node_values(node, "mean")[k]};
+    MhoBatchnormChannel channel = {.gamma = (double)mho_node_values(node, MHO_ARRAY_GAMMA)[k],
+                                   .beta = (double)mho_node_values(node, MHO_ARRAY_BETA)[k],
+                                   .mean = (double)mho_node_values(node, MHO_ARRAY_MEAN)[k]};
 
-    channel.deviation = __builtin_sqrt((double)mho_node_values(node, "variance")[k] + settings->epsilon);
+    channel.deviation = __builtin_sqrt((double)mho_node_values(node, MHO_ARRAY_VARIANCE)[k] + settings->epsilon);
     channel.gain = channel.gamma / channel.deviation;
     return channel;
 }

@@ -5,13 +5,13 @@
 #include "base/memory.h"
 #include "net/graph/graph_internal.h"
 
-void mho_net_copy_values(const MhoNet *old, MhoNet *made)
+static void copy_values(const MhoNet *old, MhoNet *made)
 {
     for (size_t i = 0; i < old->n_nodes; i++) {
         const int at = mho_net_find(made, old->nodes[i].name);
         for (size_t a = 0; at >= 0 && a < old->nodes[i].n_arrays; a++) {
             const MhoNodeArray *from = &old->nodes[i].arrays[a];
-            MhoNodeArray *to = mho_node_array(&made->nodes[at], from->name);
+            MhoNodeArray *to = mho_node_array(&made->nodes[at], from->role);
             if (to && to->n == from->n)
                 memcpy(to->value, from->value, from->n * sizeof *from->value);
         }
@@ -58,14 +58,12 @@ MhoStatus mho_net_rebuild(const MhoNet *old, MhoRebuildNode *change, void *conte
     free(rebuild.map);
     if (status == MHO_OK)
         status = mho_net_finish(*made, error);
-    for (size_t i = 0; status == MHO_OK && i < (*made)->n_nodes; i++)
-        status = mho_policy_check(&(*made)->nodes[i], error);
     if (status != MHO_OK) {
         mho_net_destroy(*made);
         *made = NULL;
         return status;
     }
-    mho_net_copy_values(old, *made);
+    copy_values(old, *made);
     memcpy((*made)->recipe, old->recipe, sizeof old->recipe);
     return MHO_OK;
 }

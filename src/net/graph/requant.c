@@ -25,7 +25,7 @@ static MhoStatus weighted_affine(const MhoNet *net, int i, Affine *affine, MhoEr
 {
     const MhoNode *node = &net->nodes[i];
     const MhoConvSettings *conv = mho_node_conv(node);
-    const float *log_scale = mho_node_values(node, "log_scale"), *bias = mho_node_values(node, "bias");
+    const float *log_scale = mho_node_values(node, MHO_ARRAY_LOG_SCALE), *bias = mho_node_values(node, MHO_ARRAY_BIAS);
 
     if (conv->bits == 0 || !log_scale)
         return mho_fail(error, MHO_USAGE,
@@ -77,7 +77,7 @@ static MhoStatus find_source(const MhoNet *net, int from, int *source, int *batc
     *batchnorm = -1;
     *relu = false;
     for (const MhoNode *node = &net->nodes[from];; from = node->inputs[0], node = &net->nodes[from]) {
-        const bool is_relu = mho_node_is(node, "relu"), is_batchnorm = mho_node_is(node, "batchnorm");
+        const bool is_relu = mho_node_is(node, &mho_layer_relu), is_batchnorm = mho_node_is(node, &mho_layer_batchnorm);
         if (!is_relu && !is_batchnorm)
             break;
         if (*batchnorm >= 0)
@@ -125,7 +125,7 @@ MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, Mho
     requant->source = target;
     if (mho_node_fake_quant(node))
         status = find_source(net, node->inputs[0], &requant->source, &batchnorm, &relu, error);
-    else if (!mho_node_is(node, "dense"))
+    else if (!mho_node_is(node, &mho_layer_dense))
         return mho_fail(error, MHO_USAGE, "node '%s': neither a quantizer nor the classifier", node->name);
     if (status == MHO_OK)
         status = target_step(net, target, relu, &step, requant, error);

@@ -24,7 +24,7 @@ static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config
         const MhoLayerPlan layer = mho_plan_layer(plan, m);
 
         if (node >= 0 && mho_node_lacks_adc_range(&net->nodes[node]))
-            *mho_node_array(&made->nodes[node], "adc_log_range")->value =
+            *mho_node_array(&made->nodes[node], MHO_ARRAY_ADC_LOG_RANGE)->value =
                 (float)mho_ln((double)layer.step * layer.largest_code);
     }
     mho_plan_destroy(plan);

@@ -68,7 +68,7 @@ static MhoStatus fill_units(const MhoNet *net, int *last, MhoBitUnit *units, siz
                             net->nodes[i].name);
         if (conv)
             units[(*n)++] =
-                (MhoBitUnit){.layer = (int)i, .weights = (double)mho_node_array(&net->nodes[i], "weight")->n};
+                (MhoBitUnit){.layer = (int)i, .weights = (double)mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n};
     }
     find_layers(net, last);
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
@@ -130,7 +130,7 @@ static MhoStatus fit_changed(const MhoNet *net, MhoNet *made, MhoError *error)
 {
     for (size_t i = 0; i < made->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&made->nodes[i]);
-        MhoNodeArray *scale = conv ? mho_node_array(&made->nodes[i], "log_scale") : NULL;
+        MhoNodeArray *scale = conv ? mho_node_array(&made->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
 
         for (size_t k = 0; scale && conv->bits != mho_node_conv(&net->nodes[i])->bits && k < scale->n; k++)
             scale->value[k] = NAN;
@@ -142,10 +142,10 @@ MhoStatus mho_net_with_bits(const MhoNet *net, const int *bits, const int *adc_b
 {
     MhoStatus status = mho_net_rebuild(net, change_bits_of, &(OtherBits){bits, adc_bits}, made, error);
 
-    if (status == MHO_OK)
-        status = mho_net_rescale_sigma_ranges(net, *made, error);
-    if (status == MHO_OK)
-        status = fit_changed(net, *made, error);
+    if (status != MHO_OK)
+        return status;
+    mho_net_rescale_sigma_ranges(net, *made);
+    status = fit_changed(net, *made, error);
     if (status == MHO_OK)
         status = mho_net_rescale_sum_units(net, *made, error);
     if (status != MHO_OK) {
@@ -175,7 +175,7 @@ static MhoStatus sum_unit(const MhoNet *net, size_t i, SumUnit *unit, MhoError *
 static MhoStatus keep_layer_sums(const MhoNet *before, MhoNet *net, size_t i, MhoError *error)
 {
     MhoNode *node = &net->nodes[i];
-    MhoNodeArray *shift = mho_node_array(node, "shift"), *range = mho_node_array(node, "adc_log_range");
+    MhoNodeArray *shift = mho_node_array(node, MHO_ARRAY_SHIFT), *range = mho_node_array(node, MHO_ARRAY_ADC_LOG_RANGE);
     SumUnit old_unit, unit;
 
     if (!shift && !range)
@@ -186,8 +186,8 @@ static MhoStatus keep_layer_sums(const MhoNet *before, MhoNet *net, size_t i, Mh
     if (status != MHO_OK)
         return status;
     const double codes = (double)unit.n_w / old_unit.n_w, scale_x = old_unit.scale_x / unit.scale_x;
-    const MhoNodeArray *old_scale = mho_node_array(&before->nodes[i], "log_scale");
-    const MhoNodeArray *scale = mho_node_array(node, "log_scale");
+    const MhoNodeArray *old_scale = mho_node_array(&before->nodes[i], MHO_ARRAY_LOG_SCALE);
+    const MhoNodeArray *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE);
     for (size_t k = 0; shift && k < shift->n; k++) {
         const double log_old = (double)old_scale->value[old_scale->n > 1 ? k : 0];
         const double scale_w = mho_exp(log_old - (double)scale->value[scale->n > 1 ? k : 0]);
@@ -216,7 +216,8 @@ double mho_net_weight_bits(const MhoNet *net)
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
 
         if (conv)
-            bits += (double)mho_node_array(&net->nodes[i], "weight")->n * (conv->bits > 0 ? conv->bits : FLOAT_BITS);
+            bits += (double)mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n *
+                    (conv->bits > 0 ? conv->bits : FLOAT_BITS);
     }
     return bits;
 }

@@ -44,13 +44,13 @@ static int batchnorm_of(const MhoNet *net, int i)
     int last;
     const int readers = mho_net_readers(net, i, &last);
 
-    return readers > 0 && mho_node_is(&net->nodes[last], "batchnorm") ? last : -1;
+    return readers > 0 && mho_node_is(&net->nodes[last], &mho_layer_batchnorm) ? last : -1;
 }
 
 /* Does the node become a layer with shift and without bias? The classifier keeps its float bias. */
 static bool becomes_full(const MhoNet *net, int i)
 {
-    return mho_node_is(&net->nodes[i], "conv") || (mho_node_conv(&net->nodes[i]) && batchnorm_of(net, i) >= 0);
+    return mho_node_is(&net->nodes[i], &mho_layer_conv) || (mho_node_conv(&net->nodes[i]) && batchnorm_of(net, i) >= 0);
 }
 
 static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
@@ -62,17 +62,13 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
         return mho_fail(error, MHO_USAGE,
                         "node '%s' is not quantized: quantize the network before batch norm is removed", node->name);
     if (becomes_full(net, i)) {
-        MhoPolicy policy;
-        const MhoStatus status = mho_policy_open(node, &policy, error);
-        if (status != MHO_OK)
-            return status;
-        if (policy.quantizer->nonuniform)
+        if (node->policy.quantizer->nonuniform)
             return mho_fail(error, MHO_USAGE,
                             "node '%s': batch norm stays with weights of quantizer '%s', as its shift has no exact "
                             "sum on their 16-bit grid; leave fq out of train.stages",
-                            node->name, policy.quantizer->descriptor.name);
+                            node->name, node->policy.quantizer->descriptor.name);
     }
-    if (!mho_node_is(node, "batchnorm"))
+    if (!mho_node_is(node, &mho_layer_batchnorm))
         return MHO_OK;
     const MhoNode *source = &net->nodes[node->inputs[0]];
     if (!mho_node_conv(source) || mho_net_readers(net, node->inputs[0], &last) != 1)
@@ -104,7 +100,7 @@ static MhoStatus remove_node(MhoRebuild *rebuild, int i, void *settings, void *c
         conv->shift = form->shift;
         conv->adc_range = false; /* of sums without the shift */
     }
-    if (mho_node_is(node, "batchnorm"))
+    if (mho_node_is(node, &mho_layer_batchnorm))
         rebuild->map[i] = rebuild->map[node->inputs[0]];
     return MHO_OK;
 }
@@ -113,8 +109,9 @@ static void read_channels(Fold *fold)
 {
     const MhoNode *layer = &fold->old->nodes[fold->node];
     const MhoNode *norm = fold->batchnorm >= 0 ? &fold->old->nodes[fold->batchnorm] : NULL;
-    const float *log_scale = mho_node_values(layer, "log_scale"), *bias = mho_node_values(layer, "bias");
-    const float *shift = mho_node_values(layer, "shift");
+    const float *log_scale = mho_node_values(layer, MHO_ARRAY_LOG_SCALE),
+                *bias = mho_node_values(layer, MHO_ARRAY_BIAS);
+    const float *shift = mho_node_values(layer, MHO_ARRAY_SHIFT);
     const bool own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;
 
     for (size_t k = 0; k < fold->n; k++) {
@@ -186,9 +183,9 @@ static MhoStatus write_weights(const Fold *fold, const MhoNet *made, const int16
     const MhoNode *layer = &fold->old->nodes[fold->node];
     const bool was_own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;
     const bool own = mho_node_conv(fold->made)->scale == MHO_SCALE_PER_CHANNEL;
-    const float *s_old = mho_node_values(layer, "log_scale"), *from = mho_node_values(layer, "weight");
-    const float *s_new = mho_node_values(fold->made, "log_scale");
-    float *to = mho_node_array(fold->made, "weight")->value;
+    const float *s_old = mho_node_values(layer, MHO_ARRAY_LOG_SCALE), *from = mho_node_values(layer, MHO_ARRAY_WEIGHT);
+    const float *s_new = mho_node_values(fold->made, MHO_ARRAY_LOG_SCALE);
+    float *to = mho_node_array(fold->made, MHO_ARRAY_WEIGHT)->value;
     const int made_index = (int)(fold->made - made->nodes);
 
     for (int round = 0; round < 2; round++) {
@@ -215,17 +212,14 @@ static MhoStatus write_weights(const Fold *fold, const MhoNet *made, const int16
 static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
 {
     const MhoNode *layer = &fold->old->nodes[fold->node];
-    const size_t n = mho_node_array(fold->made, "weight")->n;
-    MhoPolicy policy;
-    MhoStatus status = mho_policy_open(layer, &policy, error);
+    const size_t n = mho_node_array(fold->made, MHO_ARRAY_WEIGHT)->n;
+    MhoStatus status = MHO_OK;
 
-    if (status != MHO_OK)
-        return status;
-    if (policy.quantizer->normalizes_signed)
+    if (layer->policy.quantizer->normalizes_signed)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': batch norm cannot move into weights of quantizer '%s', whose codes depend on the "
                         "largest weight; leave out fq stages or use another quantizer",
-                        layer->name, policy.quantizer->descriptor.name);
+                        layer->name, layer->policy.quantizer->descriptor.name);
     fold->n = (size_t)layer->shape.c;
     fold->per_channel = n / fold->n;
     fold->channels = calloc(fold->n, sizeof *fold->channels);
@@ -239,10 +233,10 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
     if (status == MHO_OK)
         status = mho_net_weight_codes(fold->old, fold->node, codes, NULL, error);
     if (status == MHO_OK) {
-        MhoNodeArray *shift = mho_node_array(fold->made, "shift");
+        MhoNodeArray *shift = mho_node_array(fold->made, MHO_ARRAY_SHIFT);
         read_channels(fold);
         write_scales(fold, mho_node_conv(fold->made)->scale == MHO_SCALE_PER_CHANNEL,
-                     mho_node_array(fold->made, "log_scale")->value, shift ? shift->value : NULL);
+                     mho_node_array(fold->made, MHO_ARRAY_LOG_SCALE)->value, shift ? shift->value : NULL);
         status = write_weights(fold, made, codes, codes + n, error);
     }
     free(codes);

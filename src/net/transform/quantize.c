@@ -52,9 +52,9 @@ static void find_stages(const MhoNet *old, Quantizing *q)
 {
     for (int i = 0; i < (int)old->n_nodes; i++) {
         const MhoNode *source = &old->nodes[i];
-        while (mho_node_is(source, "relu"))
+        while (mho_node_is(source, &mho_layer_relu))
             source = &old->nodes[source->inputs[0]];
-        if (!mho_node_is(source, "add"))
+        if (!mho_node_is(source, &mho_layer_add))
             continue;
         join(q, source->inputs[0], source->inputs[1]);
         join(q, i, source->inputs[0]);
@@ -134,13 +134,13 @@ static MhoStatus need_codes(Quantizing *q, int i, MhoError *error)
 /* The node of the new net that `node` reads for the value of old node `from`. */
 static MhoStatus choose_input(Quantizing *q, const MhoNode *node, int from, int *chosen, MhoError *error)
 {
-    const bool relu = mho_node_is(&q->rebuild->old->nodes[from], "relu");
+    const bool relu = mho_node_is(&q->rebuild->old->nodes[from], &mho_layer_relu);
     MhoStatus status = MHO_OK;
 
-    if (mho_node_is(node, "add") || (mho_node_is(node, "pool") && q->in_stage[from])) {
+    if (mho_node_is(node, &mho_layer_add) || (mho_node_is(node, &mho_layer_pool) && q->in_stage[from])) {
         status = need_stream(q, from, error);
         *chosen = q->stream[from];
-    } else if (mho_node_conv(node) || mho_node_is(node, "pool") || relu) {
+    } else if (mho_node_conv(node) || mho_node_is(node, &mho_layer_pool) || relu) {
         status = need_codes(q, from, error);
         *chosen = q->codes[from];
     } else {
@@ -164,12 +164,12 @@ static MhoStatus quantize_node(MhoRebuild *rebuild, int i, void *settings, void 
     MhoStatus status = MHO_OK;
 
     q->rebuild = rebuild;
-    if (mho_node_is(node, "relu")) {
+    if (mho_node_is(node, &mho_layer_relu)) {
         rebuild->map[i] = rebuild->map[node->inputs[0]];
         q->positive[i] = true;
         return MHO_OK;
     }
-    q->positive[i] = node->n_inputs == 0 || mho_node_is(node, "pool") || mho_node_is(node, "add");
+    q->positive[i] = node->n_inputs == 0 || mho_node_is(node, &mho_layer_pool) || mho_node_is(node, &mho_layer_add);
     for (int k = 0; k < node->n_inputs && status == MHO_OK; k++) {
         q->positive[i] = q->positive[i] && q->positive[node->inputs[k]];
         status = choose_input(q, node, node->inputs[k], &inputs[k], error);
@@ -251,11 +251,11 @@ static void unset_new_scales(const MhoNet *old, MhoNet *made)
 {
     for (size_t i = 0; i < made->n_nodes; i++) {
         MhoNode *node = &made->nodes[i];
-        MhoNodeArray *scale = mho_node_array(node, "log_scale");
+        MhoNodeArray *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE);
         if (!scale)
             continue;
         const int at = mho_net_find(old, node->name);
-        const MhoNodeArray *before = at >= 0 ? mho_node_array(&old->nodes[at], "log_scale") : NULL;
+        const MhoNodeArray *before = at >= 0 ? mho_node_array(&old->nodes[at], MHO_ARRAY_LOG_SCALE) : NULL;
         const char *policy = node_policy(node);
         const bool kept = before && before->n == scale->n &&
                           strcspn(policy, " ") == strcspn(node_policy(&old->nodes[at]), " ") &&
@@ -265,39 +265,30 @@ static void unset_new_scales(const MhoNet *old, MhoNet *made)
     }
 }
 
-/* e^s of a quantizer in deviations; 0: its policy has another rule. */
-static MhoStatus range_deviations(const MhoNode *node, double *deviations, MhoError *error)
+/* e^s of a fake_quant node in deviations; 0: its policy has another rule. */
+static double range_deviations(const MhoNode *node)
 {
-    MhoPolicy policy;
-    const MhoStatus status = mho_policy_open(node, &policy, error);
+    const MhoPolicy *policy = &node->policy;
 
-    *deviations = 0.0;
-    if (status != MHO_OK || !policy.quantizer->range)
-        return status;
-    const MhoRangeFit fit = policy.quantizer->range(policy.params, mho_node_fake_quant(node)->bits);
-    *deviations = fit.rule == MHO_FIT_SIGMA ? fit.value : 0.0;
-    return MHO_OK;
+    if (!policy->quantizer->range)
+        return 0.0;
+    const MhoRangeFit fit = policy->quantizer->range(policy->params, mho_node_fake_quant(node)->bits);
+    return fit.rule == MHO_FIT_SIGMA ? fit.value : 0.0;
 }
 
-MhoStatus mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made, MhoError *error)
+void mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made)
 {
-    MhoStatus status = MHO_OK;
-
-    for (size_t i = 0; i < made->n_nodes && status == MHO_OK; i++) {
+    for (size_t i = 0; i < made->n_nodes; i++) {
         MhoNode *node = &made->nodes[i];
         const int at = mho_net_find(old, node->name);
-        MhoNodeArray *scale = mho_node_fake_quant(node) ? mho_node_array(node, "log_scale") : NULL;
-        double before = 0.0, after = 0.0;
+        MhoNodeArray *scale = mho_node_fake_quant(node) ? mho_node_array(node, MHO_ARRAY_LOG_SCALE) : NULL;
 
         if (!scale || at < 0 || !mho_node_fake_quant(&old->nodes[at]))
             continue;
-        status = range_deviations(&old->nodes[at], &before, error);
-        if (status == MHO_OK)
-            status = range_deviations(node, &after, error);
-        if (status == MHO_OK && before > 0.0 && after > 0.0)
+        const double before = range_deviations(&old->nodes[at]), after = range_deviations(node);
+        if (before > 0.0 && after > 0.0)
             scale->value[0] += (float)mho_ln(after / before);
     }
-    return status;
 }
 
 MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **quantized, MhoError *error)
@@ -309,17 +300,13 @@ MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet *
         return mho_fail(error, MHO_USAGE,
                         "network '%s': a quantized network needs weight and activation bits, not %d and %d", net->name,
                         plan->weight_bits, plan->activation_bits);
-    MhoStatus status = has_codes(net) ? mho_net_rebuild(net, change_bits, &used, quantized, error)
-                                      : quantize_float(net, plan, quantized, error);
+    const MhoStatus status = has_codes(net) ? mho_net_rebuild(net, change_bits, &used, quantized, error)
+                                            : quantize_float(net, plan, quantized, error);
     if (status != MHO_OK)
         return status;
     unset_new_scales(net, *quantized);
-    status = mho_net_rescale_sigma_ranges(net, *quantized, error);
-    if (status != MHO_OK) {
-        mho_net_destroy(*quantized);
-        *quantized = NULL;
-    }
-    return status;
+    mho_net_rescale_sigma_ranges(net, *quantized);
+    return MHO_OK;
 }
 
 MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error)
@@ -327,21 +314,19 @@ MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error)
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoNode *node = &net->nodes[i];
         const MhoConvSettings *conv = mho_node_conv(node);
-        MhoNodeArray *scale = mho_node_array(node, "log_scale"), *weight = mho_node_array(node, "weight");
+        MhoNodeArray *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE),
+                     *weight = mho_node_array(node, MHO_ARRAY_WEIGHT);
         bool unset = false;
         for (size_t k = 0; scale && k < scale->n; k++)
             unset = unset || isnan(scale->value[k]);
         if (!conv || conv->bits == 0 || !unset || !weight)
             continue;
-        MhoPolicy policy;
         MhoQuantShape shape = {
             .bits = conv->bits, .is_signed = true, .channels = scale->n, .per_channel = weight->n / scale->n};
-        MhoStatus status = mho_policy_open(node, &policy, error);
-        if (status == MHO_OK)
-            status = mho_policy_scratch(node, policy.quantizer, &shape, error);
+        const MhoStatus status = mho_policy_scratch(node, &shape, error);
         if (status != MHO_OK)
             return status;
-        policy.quantizer->fit(policy.params, shape, weight->value, scale->value);
+        node->policy.quantizer->fit(node->policy.params, shape, weight->value, scale->value);
         free(shape.scratch);
     }
     return MHO_OK;

@@ -7,6 +7,6 @@
 
 /* Ranges of activations of a policy that makes them a number of deviations, from the bits of `old` to those of `made`,
  * which has the same nodes and values. */
-MhoStatus mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made, MhoError *error) MHO_CHECKED;
+void mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made);
 
 #endif

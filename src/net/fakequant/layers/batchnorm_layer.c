@@ -77,9 +77,11 @@ void mho_batchnorm_coefficients(MhoFakeQuant *fq, int node, const MhoFakeQuantNo
     const MhoBatchnormSettings *s = mho_fakequant_settings(fq, node);
     const size_t c = source->c;
     const double n = (double)source->positions, momentum = s->momentum;
-    const float *gamma = mho_fakequant_values(fq, node, "gamma"), *beta = mho_fakequant_values(fq, node, "beta");
+    const float *gamma = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_GAMMA),
+                *beta = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_BETA);
     MhoNode *self = &fq->net->nodes[node];
-    float *mean = mho_node_array(self, "mean")->value, *variance = mho_node_array(self, "variance")->value;
+    float *mean = mho_node_array(self, MHO_ARRAY_MEAN)->value,
+          *variance = mho_node_array(self, MHO_ARRAY_VARIANCE)->value;
     double *centre = fq->nodes[node].state, *slope = centre + c;
 
     for (size_t k = 0; k < c; k++) {
@@ -110,9 +112,9 @@ void mho_batchnorm_gradient(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *
 {
     const size_t c = source->c;
     const double n = (double)source->positions;
-    const float *gamma = mho_fakequant_values(fq, node, "gamma");
-    float *d_gamma = mho_fakequant_gradient_of(fq, node, "gamma"),
-          *d_beta = mho_fakequant_gradient_of(fq, node, "beta");
+    const float *gamma = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_GAMMA);
+    float *d_gamma = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_GAMMA),
+          *d_beta = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_BETA);
     const double *centre = fq->nodes[node].state, *slope = centre + c;
 
     for (size_t k = 0; k < c; k++) {

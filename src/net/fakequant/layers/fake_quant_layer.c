@@ -45,8 +45,9 @@ static MhoStatus fake_quant_create(MhoFakeQuant *fq, int node, MhoError *error)
     q->owner = self->scale_owner;
     q->n = (int)self->largest;
     q->shape = (MhoQuantShape){.bits = s->bits, .is_signed = s->is_signed, .channels = 1};
-    const MhoStatus status = mho_policy_find(s->policy, &q->policy, error);
-    return status == MHO_OK ? mho_net_table(fq->net, node, q->table, &q->has_table, error) : status;
+    q->policy = &fq->net->nodes[node].policy;
+    q->has_table = mho_net_table(fq->net, node, q->table);
+    return MHO_OK;
 }
 
 static void fake_quant_destroy(MhoFakeQuant *fq, int node)
@@ -74,13 +75,13 @@ static MhoStatus fake_quant_prepare(MhoFakeQuant *fq, int node, MhoError *error)
     MhoFakeQuantizer *q = fq->nodes[node].state;
     MhoRequant requant;
 
-    q->log_scale = *mho_fakequant_values(fq, q->owner, "log_scale");
+    q->log_scale = *mho_node_values(&fq->net->nodes[q->owner], MHO_ARRAY_LOG_SCALE);
     if (!isfinite(q->log_scale))
         return mho_fail(error, MHO_USAGE, "node '%s': its scale is not set; calibrate or train the network first",
                         fq->net->nodes[node].name);
     q->step = mho_exp((double)q->log_scale) / q->n;
     mho_fakequant_set_scale(&fq->nodes[node], q->step);
-    q->mode = mho_fakequant_mode(fq, node, q->policy.quantizer);
+    q->mode = mho_fakequant_mode(fq, node, q->policy->quantizer);
     q->folded = !fq->batch_statistics && reads_whole_numbers(fq, node);
     if (!q->folded)
         return MHO_OK;
@@ -121,8 +122,8 @@ static void inject_tile(const MhoFakeQuant *fq, int node, size_t first, size_t n
 
     shape.per_channel = n;
     /* tiles are MHO_ROW_VALUES at least, so every tile has a number of its own */
-    q->policy.quantizer->inject(q->policy.params, shape, x, &q->log_scale,
-                                mho_fakequant_inject_stream(fq, node, (uint32_t)(first / MHO_ROW_VALUES)), x, slope);
+    q->policy->quantizer->inject(q->policy->params, shape, x, &q->log_scale,
+                                 mho_fakequant_inject_stream(fq, node, (uint32_t)(first / MHO_ROW_VALUES)), x, slope);
 }
 
 MHO_CLONES static void round_codes(size_t n, const float *x, const float *noise, float low, float high, float *codes)
@@ -155,7 +156,7 @@ void mho_fake_quantizer_tile(const MhoFakeQuant *fq, int node, size_t first, siz
         round_codes(n, codes, noise, 0.0F, (float)q->n, codes);
         look_up(n, q, codes);
     } else if (q->mode == MHO_MODE_CODES) {
-        q->policy.quantizer->encode(q->policy.params, shape, x, &q->log_scale, noise, codes);
+        q->policy->quantizer->encode(q->policy->params, shape, x, &q->log_scale, noise, codes);
     } else {
         if (noise)
             add_steps(n, (float)q->step, noise, x);
@@ -206,7 +207,7 @@ double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *fq, int node, size_t
         value_gradient(fq, node, first, n, x, buffer, d_codes, d_x);
         return 0.0;
     }
-    q->policy.quantizer->gradient(q->policy.params, shape, x, &q->log_scale, d_codes, d_x, &d_log_scale);
+    q->policy->quantizer->gradient(q->policy->params, shape, x, &q->log_scale, d_codes, d_x, &d_log_scale);
     /* the policy divided by sqrt(n q) of this tile; the whole tensor is meant */
     return (double)d_log_scale * __builtin_sqrt((double)n / (double)fq->nodes[node].n);
 }

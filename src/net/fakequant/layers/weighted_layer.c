@@ -31,8 +31,8 @@ typedef struct Weighted {
     MhoConvolution *whole, *single; /* the batch; one image (fresh weight noise per image) */
     MhoConvGeometry geometry;
     size_t n_weights, rows;
-    MhoPolicy policy;
-    MhoQuantShape shape; /* of the weights; channels 1: per tensor */
+    const MhoPolicy *policy; /* NULL: float weights */
+    MhoQuantShape shape;     /* of the weights; channels 1: per tensor */
     int n_w;
     double *unit;     /* (k) e^s / n_w, or the input's scale for float weights */
     MhoNodeMode mode; /* of this pass */
@@ -68,7 +68,7 @@ static void geometry_of(const MhoFakeQuant *fq, int node, MhoConvGeometry *g)
 {
     const MhoConvSettings *s = mho_fakequant_settings(fq, node);
     const MhoShape in = fq->net->nodes[fq->net->nodes[node].inputs[0]].shape, out = fq->net->nodes[node].shape;
-    const bool dense = mho_node_is(&fq->net->nodes[node], "dense"); /* one position that sees everything */
+    const bool dense = mho_node_is(&fq->net->nodes[node], &mho_layer_dense); /* one position that sees everything */
 
     *g = (MhoConvGeometry){.batch = (int)fq->batch,
                            .h = dense ? 1 : in.h,
@@ -89,8 +89,8 @@ static void geometry_of(const MhoFakeQuant *fq, int node, MhoConvGeometry *g)
 static MhoStatus buffers_create(Weighted *w, size_t n_total, MhoError *error)
 {
     const size_t k = (size_t)w->geometry.k;
-    const size_t scratch = w->policy.quantizer ? w->policy.quantizer->scratch : 0;
-    const bool injects = w->policy.quantizer && w->policy.quantizer->inject;
+    const size_t scratch = w->policy ? w->policy->quantizer->scratch : 0;
+    const bool injects = w->policy && w->policy->quantizer->inject;
 
     for (int round = 0; round < 2; round++) {
         w->unit = mho_arena_take(&w->arena, k, sizeof *w->unit);
@@ -114,20 +114,15 @@ static MhoStatus buffers_create(Weighted *w, size_t n_total, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus policy_open(Weighted *w, const MhoNode *node, const MhoConvSettings *s, MhoError *error)
+static void set_policy(Weighted *w, const MhoNode *node, const MhoConvSettings *s)
 {
-    MhoStatus status = mho_policy_full_scale(node, s->bits, -1, &w->n_w, error);
-
-    if (status == MHO_OK)
-        status = mho_policy_find(s->policy, &w->policy, error);
-    if (status != MHO_OK)
-        return status;
+    w->policy = &node->policy;
+    w->n_w = node->largest_code;
     w->shape = (MhoQuantShape){.bits = s->bits, .is_signed = true, .channels = 1, .per_channel = w->n_weights};
     if (s->scale == MHO_SCALE_PER_CHANNEL) {
         w->shape.channels = (size_t)s->channels;
         w->shape.per_channel = w->rows;
     }
-    return MHO_OK;
 }
 
 static MhoStatus weighted_create(MhoFakeQuant *fq, int node, MhoError *error)
@@ -144,10 +139,10 @@ static MhoStatus weighted_create(MhoFakeQuant *fq, int node, MhoError *error)
     geometry_of(fq, node, g);
     w->rows = (size_t)g->kernel * (size_t)g->kernel * (size_t)(g->c / g->groups);
     w->n_weights = w->rows * (size_t)g->k;
-    MhoStatus status = s->bits ? policy_open(w, &fq->net->nodes[node], s, error) : MHO_OK;
+    if (s->bits)
+        set_policy(w, &fq->net->nodes[node], s);
     const bool large = self->coded && (double)w->rows * w->n_w * x->largest >= exact_limit;
-    if (status == MHO_OK)
-        status = buffers_create(w, large ? self->n : 0, error);
+    MhoStatus status = buffers_create(w, large ? self->n : 0, error);
     if (status != MHO_OK)
         return status;
     g->needs_d_source = x->differentiable;
@@ -219,25 +214,25 @@ void mho_weighted_refit_scale(MhoFakeQuant *fq, int node)
     const Weighted *w = fq->nodes[node].state;
     MhoNode *self = &fq->net->nodes[node];
 
-    if (!w->policy.quantizer->nonuniform)
+    if (!w->policy->quantizer->nonuniform)
         return;
-    w->policy.quantizer->fit(w->policy.params, w->shape, mho_node_array(self, "weight")->value,
-                             mho_node_array(self, "log_scale")->value);
+    w->policy->quantizer->fit(w->policy->params, w->shape, mho_node_array(self, MHO_ARRAY_WEIGHT)->value,
+                              mho_node_array(self, MHO_ARRAY_LOG_SCALE)->value);
 }
 
 /* w->clean: codes, or clean or noisy weights as many steps. */
 static void fill_codes(MhoFakeQuant *fq, int node, Weighted *w, const float *log_scale)
 {
-    const MhoQuantizer *quantizer = w->policy.quantizer;
-    const float *weight = mho_fakequant_values(fq, node, "weight");
+    const MhoQuantizer *quantizer = w->policy->quantizer;
+    const float *weight = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_WEIGHT);
 
     w->mode = mho_fakequant_mode(fq, node, quantizer);
     if (w->mode == MHO_MODE_CODES) {
-        quantizer->encode(w->policy.params, w->shape, weight, log_scale, NULL, w->clean);
+        quantizer->encode(w->policy->params, w->shape, weight, log_scale, NULL, w->clean);
         return;
     }
     if (w->mode == MHO_MODE_NOISE)
-        quantizer->inject(w->policy.params, w->shape, weight, log_scale, mho_fakequant_inject_stream(fq, node, 0),
+        quantizer->inject(w->policy->params, w->shape, weight, log_scale, mho_fakequant_inject_stream(fq, node, 0),
                           w->clean, w->slope);
     else
         memcpy(w->clean, weight, w->n_weights * sizeof *w->clean);
@@ -250,9 +245,9 @@ static void fill_codes(MhoFakeQuant *fq, int node, Weighted *w, const float *log
 static MhoStatus prepare_codes(MhoFakeQuant *fq, int node, Weighted *w, MhoError *error)
 {
     const char *name = fq->net->nodes[node].name;
-    const float *log_scale = mho_fakequant_values(fq, node, "log_scale"),
-                *shift = mho_fakequant_values(fq, node, "shift");
-    const float *bias = mho_fakequant_values(fq, node, "bias");
+    const float *log_scale = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_LOG_SCALE),
+                *shift = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_SHIFT);
+    const float *bias = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_BIAS);
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
     MhoFakeQuantNode *self = &fq->nodes[node];
     const bool exact = self->coded && !fq->batch_statistics && !fq->noisy;
@@ -275,7 +270,8 @@ static MhoStatus prepare_codes(MhoFakeQuant *fq, int node, Weighted *w, MhoError
 
 static void prepare_float(MhoFakeQuant *fq, int node, Weighted *w)
 {
-    const float *weight = mho_fakequant_values(fq, node, "weight"), *bias = mho_fakequant_values(fq, node, "bias");
+    const float *weight = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_WEIGHT),
+                *bias = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_BIAS);
     const float scale = mho_fakequant_input(fq, node, 0)->scale[0];
 
     for (size_t i = 0; i < w->n_weights; i++)
@@ -409,9 +405,9 @@ static MhoStatus weighted_forward(MhoFakeQuant *fq, int node, MhoError *error)
 static void distribute(MhoFakeQuant *fq, int node, Weighted *w)
 {
     const MhoConvSettings *s = mho_fakequant_settings(fq, node);
-    float *d_weight = mho_fakequant_gradient_of(fq, node, "weight"),
-          *d_bias = mho_fakequant_gradient_of(fq, node, "bias");
-    float *d_shift = mho_fakequant_gradient_of(fq, node, "shift");
+    float *d_weight = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_WEIGHT),
+          *d_bias = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_BIAS);
+    float *d_shift = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_SHIFT);
     const float *scale = fq->nodes[node].scale;
 
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
@@ -427,9 +423,10 @@ static void distribute(MhoFakeQuant *fq, int node, Weighted *w)
             d_shift[k] = w->d_offset[k];
     }
     if (s->bits && w->mode == MHO_MODE_CODES)
-        w->policy.quantizer->gradient(w->policy.params, w->shape, mho_fakequant_values(fq, node, "weight"),
-                                      mho_fakequant_values(fq, node, "log_scale"), w->d_weights, d_weight,
-                                      mho_fakequant_gradient_of(fq, node, "log_scale"));
+        w->policy->quantizer->gradient(w->policy->params, w->shape,
+                                       mho_node_values(&fq->net->nodes[node], MHO_ARRAY_WEIGHT),
+                                       mho_node_values(&fq->net->nodes[node], MHO_ARRAY_LOG_SCALE), w->d_weights,
+                                       d_weight, mho_fakequant_gradient_of(fq, node, MHO_ARRAY_LOG_SCALE));
     else
         memcpy(d_weight, w->d_weights, w->n_weights * sizeof *d_weight);
     if (s->bits && w->mode == MHO_MODE_NOISE)

@@ -12,7 +12,6 @@ static MhoStatus add_shape(const void *settings, const MhoShape *inputs, MhoShap
     return MHO_OK;
 }
 
-extern const MhoLayer mho_layer_add;
 const MhoLayer mho_layer_add = {
     .descriptor = {.name = "add",
                    .summary = "sum of two tensors",

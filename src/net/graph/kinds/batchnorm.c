@@ -8,10 +8,10 @@ static size_t batchnorm_arrays(const void *settings, const MhoShape *inputs, Mho
     const size_t c = (size_t)inputs[0].c;
 
     (void)settings;
-    mho_layer_array(&arrays[0], "gamma", 1, &c, true, false);
-    mho_layer_array(&arrays[1], "beta", 1, &c, true, false);
-    mho_layer_array(&arrays[2], "mean", 1, &c, false, false);
-    mho_layer_array(&arrays[3], "variance", 1, &c, false, false);
+    mho_layer_array(&arrays[0], MHO_ARRAY_GAMMA, 1, &c);
+    mho_layer_array(&arrays[1], MHO_ARRAY_BETA, 1, &c);
+    mho_layer_array(&arrays[2], MHO_ARRAY_MEAN, 1, &c);
+    mho_layer_array(&arrays[3], MHO_ARRAY_VARIANCE, 1, &c);
     return 4;
 }
 
@@ -22,7 +22,6 @@ static const MhoParam batchnorm_params[] = {
      "weight of the batch in running statistics", NULL, NULL},
 };
 
-extern const MhoLayer mho_layer_batchnorm;
 const MhoLayer mho_layer_batchnorm = {
     .descriptor = {.name = "batchnorm",
                    .summary = "normalization per channel",

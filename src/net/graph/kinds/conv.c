@@ -46,15 +46,15 @@ size_t mho_weighted_arrays(const MhoConvSettings *s, const size_t weight_shape[4
     const size_t one = 1, k = weight_shape[0];
     size_t n = 0;
 
-    mho_layer_array(&arrays[n++], "weight", 4, weight_shape, true, true);
+    mho_layer_array(&arrays[n++], MHO_ARRAY_WEIGHT, 4, weight_shape);
     if (s->bias)
-        mho_layer_array(&arrays[n++], "bias", 1, &k, true, false);
+        mho_layer_array(&arrays[n++], MHO_ARRAY_BIAS, 1, &k);
     if (s->bits)
-        mho_layer_array(&arrays[n++], "log_scale", 1, s->scale == MHO_SCALE_PER_CHANNEL ? &k : &one, true, false);
+        mho_layer_array(&arrays[n++], MHO_ARRAY_LOG_SCALE, 1, s->scale == MHO_SCALE_PER_CHANNEL ? &k : &one);
     if (s->shift)
-        mho_layer_array(&arrays[n++], "shift", 1, &k, true, false);
+        mho_layer_array(&arrays[n++], MHO_ARRAY_SHIFT, 1, &k);
     if (s->adc_range)
-        mho_layer_array(&arrays[n++], "adc_log_range", 1, &one, true, false);
+        mho_layer_array(&arrays[n++], MHO_ARRAY_ADC_LOG_RANGE, 1, &one);
     return n;
 }
 
@@ -93,7 +93,6 @@ static MhoStatus conv_check(const void *settings, MhoError *error)
     return mho_weighted_check(settings, error);
 }
 
-extern const MhoLayer mho_layer_conv;
 const MhoLayer mho_layer_conv = {
     .descriptor = {.name = "conv",
                    .summary = "two-dimensional convolution",

@@ -23,7 +23,6 @@ static size_t dense_arrays(const void *settings, const MhoShape *inputs, MhoNode
     return mho_weighted_arrays(s, shape, arrays);
 }
 
-extern const MhoLayer mho_layer_dense;
 const MhoLayer mho_layer_dense = {
     .descriptor = {.name = "dense",
                    .summary = "fully connected layer",

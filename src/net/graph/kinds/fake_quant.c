@@ -11,7 +11,7 @@ static size_t fake_quant_arrays(const void *settings, const MhoShape *inputs, Mh
     (void)inputs;
     if (s->share[0])
         return 0;
-    mho_layer_array(&arrays[0], "log_scale", 1, &one, true, false);
+    mho_layer_array(&arrays[0], MHO_ARRAY_LOG_SCALE, 1, &one);
     return 1;
 }
 
@@ -25,7 +25,6 @@ static const MhoParam fake_quant_params[] = {
      "fake_quant node whose log_scale this one uses", NULL, ""},
 };
 
-extern const MhoLayer mho_layer_fake_quant;
 const MhoLayer mho_layer_fake_quant = {
     .descriptor = {.name = "fake_quant",
                    .summary = "values to codes on a learned scale",

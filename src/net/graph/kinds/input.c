@@ -21,7 +21,6 @@ static const MhoParam input_params[] = {
      NULL, NULL},
 };
 
-extern const MhoLayer mho_layer_input;
 const MhoLayer mho_layer_input = {
     .descriptor = {.name = "input",
                    .summary = "8-bit pixel codes of the image",

@@ -44,7 +44,6 @@ static const MhoParam pool_params[] = {
      "rows and columns around the image (not for global)", NULL, NULL},
 };
 
-extern const MhoLayer mho_layer_pool;
 const MhoLayer mho_layer_pool = {
     .descriptor = {.name = "pool",
                    .summary = "maximum, average or global average over windows",

@@ -45,7 +45,7 @@ TEST(test_shapes)
         for (int k = 0; k < net->nodes[at].n_inputs; k++)
             ck_assert_int_lt(net->nodes[at].inputs[k], at);
     }
-    const MhoNodeArray *weight = mho_node_array(&net->nodes[mho_net_find(net, "block2a_conv1")], "weight");
+    const MhoNodeArray *weight = mho_node_array(&net->nodes[mho_net_find(net, "block2a_conv1")], MHO_ARRAY_WEIGHT);
     ck_assert_uint_eq(weight->n, 32 * 3 * 3 * 16);
     ck_assert(weight->learned && weight->decayed);
     mho_net_destroy(net);
@@ -76,19 +76,21 @@ TEST(test_initial_weights)
     MhoNet *net = sample_float("resnet20"), *other;
     must(mho_net_build("resnet20", (MhoShape){32, 32, 3}, 10, 1.0, 2, &other, &error), &error);
     const int at = mho_net_find(net, "block3c_conv2");
-    const MhoNodeArray *weight = mho_node_array(&net->nodes[at], "weight");
+    const MhoNodeArray *weight = mho_node_array(&net->nodes[at], MHO_ARRAY_WEIGHT);
     double mean, variance;
     moments(weight, &mean, &variance);
     const double expected = 2.0 / 576.0, n = (double)weight->n;
     ck_assert_double_lt(fabs(mean), 5.0 * sqrt(expected / n));
     ck_assert_double_lt(fabs(variance - expected), 5.0 * expected * sqrt(2.0 / n));
-    ck_assert_mem_ne(weight->value, mho_node_array(&other->nodes[at], "weight")->value, weight->n * sizeof(float));
-    const MhoNodeArray *sister = mho_node_array(&net->nodes[mho_net_find(net, "block3c_conv1")], "weight");
+    ck_assert_mem_ne(weight->value, mho_node_array(&other->nodes[at], MHO_ARRAY_WEIGHT)->value,
+                     weight->n * sizeof(float));
+    const MhoNodeArray *sister = mho_node_array(&net->nodes[mho_net_find(net, "block3c_conv1")], MHO_ARRAY_WEIGHT);
     ck_assert_mem_ne(weight->value, sister->value, weight->n * sizeof(float));
     must(mho_net_initialize(other, 1, &error), &error);
-    ck_assert_mem_eq(weight->value, mho_node_array(&other->nodes[at], "weight")->value, weight->n * sizeof(float));
-    ck_assert_float_eq(mho_node_values(&other->nodes[mho_net_find(other, "conv1_norm")], "gamma")[3], 1.0F);
-    ck_assert_float_eq(mho_node_values(&other->nodes[mho_net_find(other, "conv1_norm")], "variance")[3], 1.0F);
+    ck_assert_mem_eq(weight->value, mho_node_array(&other->nodes[at], MHO_ARRAY_WEIGHT)->value,
+                     weight->n * sizeof(float));
+    ck_assert_float_eq(mho_node_values(&other->nodes[mho_net_find(other, "conv1_norm")], MHO_ARRAY_GAMMA)[3], 1.0F);
+    ck_assert_float_eq(mho_node_values(&other->nodes[mho_net_find(other, "conv1_norm")], MHO_ARRAY_VARIANCE)[3], 1.0F);
     mho_net_destroy(net);
     mho_net_destroy(other);
 }
@@ -114,7 +116,7 @@ TEST(test_copy_is_equal_and_its_own)
     digest(copy, hex_copy);
     ck_assert_str_eq(hex, hex_copy);
     ck_assert_str_eq(copy->recipe, "abc");
-    mho_node_array(&copy->nodes[mho_net_find(copy, "conv1")], "weight")->value[5] += 1.0F;
+    mho_node_array(&copy->nodes[mho_net_find(copy, "conv1")], MHO_ARRAY_WEIGHT)->value[5] += 1.0F;
     digest(copy, hex_copy);
     ck_assert_str_ne(hex, hex_copy);
     digest(net, hex_copy);
@@ -189,7 +191,7 @@ TEST(test_codes_of_different_steps_are_not_added)
     memcpy(net->nodes[mho_net_find(net, "b")].settings, &shared, sizeof shared);
     must(mho_net_finish(net, &error), &error);
     double scale_a, scale_b;
-    mho_node_array(&net->nodes[1], "log_scale")->value[0] = 0.5F;
+    mho_node_array(&net->nodes[1], MHO_ARRAY_LOG_SCALE)->value[0] = 0.5F;
     must(mho_net_scale(net, 1, &scale_a, &error), &error);
     must(mho_net_scale(net, 3, &scale_b, &error), &error);
     ck_assert_double_eq(scale_a, scale_b);

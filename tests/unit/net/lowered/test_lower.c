@@ -160,7 +160,8 @@ TEST(test_without_batchnorm_the_steps_are_the_same)
     }
     ck_assert_ptr_null(first->matrices[3].shift);
     ck_assert_ptr_nonnull(second->matrices[3].shift);
-    const float *master = mho_node_values(&without->nodes[mho_net_find(without, second->matrices[3].name)], "shift");
+    const float *master =
+        mho_node_values(&without->nodes[mho_net_find(without, second->matrices[3].name)], MHO_ARRAY_SHIFT);
     for (size_t k = 0; k < second->matrices[3].cols; k++)
         ck_assert_int_eq(second->matrices[3].shift[k], (int32_t)rintf(master[k]));
     mho_lowered_net_destroy(first);
@@ -264,7 +265,7 @@ TEST(test_what_cannot_be_lowered_is_named)
     ck_assert_ptr_nonnull(strstr(error.text, "'conv3'"));
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4);
-    mho_node_array(&net->nodes[mho_net_find(net, "conv2_codes")], "log_scale")->value[0] = NAN;
+    mho_node_array(&net->nodes[mho_net_find(net, "conv2_codes")], MHO_ARRAY_LOG_SCALE)->value[0] = NAN;
     must_refuse(mho_lowered_net_create(net, &none, &error), &error, MHO_USAGE,
                 "node 'conv2_codes': its scale is not set");
     mho_net_destroy(net);
