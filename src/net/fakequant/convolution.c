@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "net/fakequant/fakequant_internal.h"
 
 struct MhoConvolution {
@@ -202,11 +203,11 @@ MhoStatus mho_convolution_create(MhoFakeQuant *fq, const MhoConvGeometry *geomet
 {
     Descriptors d;
     dnnl_primitive_desc_t forward = NULL;
-    MhoConvolution *c = calloc(1, sizeof *c);
+    MhoConvolution *c = mho_calloc(1, sizeof *c, error, "a convolution");
 
     *made = c;
     if (!c)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a convolution");
+        return MHO_MEMORY;
     c->has_offset = geometry->bias;
     MhoStatus status = describe(geometry, &d, error);
     if (status == MHO_OK)

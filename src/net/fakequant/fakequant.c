@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "kernels/math.h"
 #include "net/fakequant/fakequant_internal.h"
@@ -143,7 +144,7 @@ static void find_epilogues(MhoFakeQuant *fq)
     }
 }
 
-static void take_node(MhoFakeQuant *fq, int i, MhoArena *arena, size_t *largest)
+static void take_node(MhoFakeQuant *fq, int i, MhoArena *arena)
 {
     const MhoNode *node = &fq->net->nodes[i];
     MhoFakeQuantNode *self = &fq->nodes[i];
@@ -157,7 +158,6 @@ static void take_node(MhoFakeQuant *fq, int i, MhoArena *arena, size_t *largest)
         self->stored = mho_arena_take(arena, self->n, sizeof *self->stored);
     if (!fq->training)
         return;
-    *largest = self->n > *largest ? self->n : *largest;
     for (size_t a = 0; a < node->n_arrays; a++)
         if (node->arrays[a].learned)
             self->gradient[a] = mho_arena_take(arena, node->arrays[a].n, sizeof(float));
@@ -169,24 +169,19 @@ static void take_node(MhoFakeQuant *fq, int i, MhoArena *arena, size_t *largest)
         self->d_stored = mho_arena_take(arena, self->n, sizeof *self->d_stored);
 }
 
-static MhoStatus take_buffers(MhoFakeQuant *fq, MhoError *error)
+static void carve(void *object)
 {
-    MhoStatus status = MHO_OK;
+    MhoFakeQuant *fq = object;
+    size_t largest = 0;
 
-    for (int round = 0; round < 2 && status == MHO_OK; round++) {
-        size_t largest = 0;
-
-        for (int i = 0; i < (int)fq->net->n_nodes; i++)
-            take_node(fq, i, &fq->arena, &largest);
-        for (size_t e = 0; e < fq->n_epilogues; e++)
-            mho_epilogue_plan(fq, &fq->epilogues[e], &fq->arena);
-        fq->tiles =
-            mho_arena_take(&fq->arena, (size_t)fq->threads * MHO_TILE_BUFFERS * fq->tile_max, sizeof *fq->tiles);
-        fq->spare = mho_arena_take(&fq->arena, largest, sizeof *fq->spare);
-        if (round == 0)
-            status = mho_arena_create(&fq->arena, error);
+    for (int i = 0; i < (int)fq->net->n_nodes; i++) {
+        take_node(fq, i, &fq->arena);
+        largest = fq->training && fq->nodes[i].n > largest ? fq->nodes[i].n : largest;
     }
-    return status;
+    for (size_t e = 0; e < fq->n_epilogues; e++)
+        mho_epilogue_plan(fq, &fq->epilogues[e], &fq->arena);
+    fq->tiles = mho_arena_take(&fq->arena, (size_t)fq->threads * MHO_TILE_BUFFERS * fq->tile_max, sizeof *fq->tiles);
+    fq->spare = mho_arena_take(&fq->arena, largest, sizeof *fq->spare);
 }
 
 static MhoStatus create_layers(MhoFakeQuant *fq, MhoError *error)
@@ -231,20 +226,17 @@ MhoStatus mho_fakequant_create(MhoNet *net, size_t batch, bool training, MhoFake
     MhoStatus status = check_request(net, batch, error);
     if (status != MHO_OK)
         return status;
-    MhoFakeQuant *fq = calloc(1, sizeof *fq);
+    MhoFakeQuant *fq = mho_calloc(1, sizeof *fq, error, "a fake-quant executor");
     if (!fq)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a pass");
+        return MHO_MEMORY;
     *fq = (MhoFakeQuant){.net = net, .batch = batch, .training = training, .threads = omp_get_max_threads()};
-    fq->nodes = calloc(net->n_nodes, sizeof *fq->nodes);
-    fq->epilogues = calloc(net->n_nodes, sizeof *fq->epilogues);
-    fq->epilogue_of = calloc(net->n_nodes, sizeof *fq->epilogue_of);
-    if (!fq->nodes || !fq->epilogues || !fq->epilogue_of)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for a pass");
-    if (status == MHO_OK)
-        status = plan_nodes(fq, error);
+    fq->nodes = mho_calloc(net->n_nodes, sizeof *fq->nodes, error, "a fake-quant executor");
+    fq->epilogues = mho_calloc(net->n_nodes, sizeof *fq->epilogues, error, "a fake-quant executor");
+    fq->epilogue_of = mho_calloc(net->n_nodes, sizeof *fq->epilogue_of, error, "a fake-quant executor");
+    status = fq->nodes && fq->epilogues && fq->epilogue_of ? plan_nodes(fq, error) : MHO_MEMORY;
     if (status == MHO_OK) {
         find_epilogues(fq);
-        status = take_buffers(fq, error);
+        status = mho_arena_build(&fq->arena, carve, fq, error);
     }
     if (status == MHO_OK)
         status = create_layers(fq, error);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "net/graph/graph_internal.h"
 
 MhoStatus mho_net_create(const char *name, MhoNet **net, MhoError *error)
@@ -10,9 +11,9 @@ MhoStatus mho_net_create(const char *name, MhoNet **net, MhoError *error)
     *net = NULL;
     if (!name || !*name || strlen(name) >= MHO_NAME_MAX)
         return mho_fail(error, MHO_USAGE, "a network needs a name of 1 to %d characters", MHO_NAME_MAX - 1);
-    *net = calloc(1, sizeof **net);
+    *net = mho_calloc(1, sizeof **net, error, "network '%s'", name);
     if (!*net)
-        return mho_fail(error, MHO_MEMORY, "out of memory for network '%s'", name);
+        return MHO_MEMORY;
     snprintf((*net)->name, sizeof(*net)->name, "%s", name);
     return MHO_OK;
 }
@@ -37,9 +38,10 @@ static MhoStatus nodes_grow(MhoNet *net, MhoError *error)
         return mho_fail(error, MHO_USAGE, "network '%s': more than %d nodes", net->name, MHO_NET_MAX_NODES);
     if (n > 0 && (n & (n - 1)) != 0)
         return MHO_OK;
-    MhoNode *nodes = realloc(net->nodes, (n ? 2 * n : 1) * sizeof *nodes);
+    MhoNode *nodes =
+        mho_realloc(net->nodes, n ? 2 * n : 1, sizeof *nodes, error, "the nodes of network '%s'", net->name);
     if (!nodes)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the nodes of network '%s'", net->name);
+        return MHO_MEMORY;
     net->nodes = nodes;
     return MHO_OK;
 }
@@ -269,9 +271,10 @@ MhoStatus mho_net_allocate(MhoNet *net, MhoError *error)
             MhoNodeArray *array = &net->nodes[i].arrays[a];
             if (array->value)
                 continue;
-            array->value = calloc(array->n, sizeof *array->value);
+            array->value =
+                mho_calloc(array->n, sizeof *array->value, error, "'%s/%s'", net->nodes[i].name, array->name);
             if (!array->value)
-                return mho_fail(error, MHO_MEMORY, "out of memory for '%s/%s'", net->nodes[i].name, array->name);
+                return MHO_MEMORY;
         }
     return MHO_OK;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "net/graph/graph_internal.h"
 
 /* Axes of arrays; those of weights depend on the layer. */
@@ -39,11 +40,11 @@ enum { GRAPH_COLUMNS = 4 };
 
 static MhoStatus write_graph(const MhoNet *net, MhoRecord *graph, MhoError *error)
 {
-    const char **column = calloc(net->n_nodes, sizeof *column);
+    const char **column = mho_calloc(net->n_nodes, sizeof *column, error, "the graph of '%s'", net->name);
     MhoStatus status = MHO_OK;
 
     if (!column)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the graph of '%s'", net->name);
+        return MHO_MEMORY;
     for (int c = 0; c < GRAPH_COLUMNS && status == MHO_OK; c++) {
         for (size_t i = 0; i < net->n_nodes; i++)
             column[i] = node_text(net, &net->nodes[i], c);
@@ -91,9 +92,9 @@ static MhoStatus write_codes(const MhoNet *net, int i, MhoRecord *layer, MhoErro
     for (size_t k = 0; scale && k < scale->n; k++)
         if (!isfinite(scale->value[k]))
             return MHO_OK;
-    int16_t *codes = malloc(weight->n * sizeof *codes);
+    int16_t *codes = mho_calloc(weight->n, sizeof *codes, error, "the codes of '%s'", node->name);
     if (!codes)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the codes of '%s'", node->name);
+        return MHO_MEMORY;
     MhoStatus status = mho_net_weight_codes(net, i, codes, NULL, error);
     if (status == MHO_OK)
         status = mho_record_add(layer, "codes", MHO_I16, weight->rank, weight->shape, axes_of(weight), "",

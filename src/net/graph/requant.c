@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "net/graph/graph_internal.h"
 
 /* Per channel: value = unit * stored + bias. */
@@ -132,11 +133,12 @@ MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, Mho
     if (status != MHO_OK || !a)
         return status;
     const size_t n = (size_t)net->nodes[requant->source].shape.c;
-    Affine affine = {.n = n, .unit = calloc(n, sizeof(double)), .bias = calloc(n, sizeof(double))};
-    if (!affine.unit || !affine.bias)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for the constants of '%s'", node->name);
-    else
-        status = source_affine(net, requant->source, &affine, error);
+    Affine affine = {.n = n};
+    affine.unit = mho_calloc(2 * n, sizeof *affine.unit, error, "the constants of '%s'", node->name);
+    if (!affine.unit)
+        return MHO_MEMORY;
+    affine.bias = affine.unit + n;
+    status = source_affine(net, requant->source, &affine, error);
     if (status == MHO_OK && batchnorm >= 0)
         apply_batchnorm(&net->nodes[batchnorm], &affine);
     for (size_t k = 0; k < n && status == MHO_OK; k++) {
@@ -147,6 +149,5 @@ MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, Mho
                 mho_fail(error, MHO_FAILED, "node '%s': the constants of channel %zu are not finite", node->name, k);
     }
     free(affine.unit);
-    free(affine.bias);
     return status;
 }

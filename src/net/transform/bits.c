@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/math.h"
 #include "net/graph/bops.h"
 #include "net/transform/transform_internal.h"
@@ -79,15 +80,13 @@ static MhoStatus fill_units(const MhoNet *net, int *last, MhoBitUnit *units, siz
 
 MhoStatus mho_net_bit_units(const MhoNet *net, MhoBitUnit **units, size_t *n, MhoError *error)
 {
-    MhoBitUnit *made = calloc(net->n_nodes + 1, sizeof *made);
-    int *last = calloc(net->n_nodes + 1, sizeof *last);
-    MhoStatus status = MHO_OK;
+    MhoBitUnit *made = mho_calloc(net->n_nodes, sizeof *made, error, "the layers of network '%s'", net->name);
+    int *last = mho_calloc(net->n_nodes, sizeof *last, error, "the layers of network '%s'", net->name);
+    MhoStatus status = MHO_MEMORY;
 
     *units = NULL;
     *n = 0;
-    if (!made || !last)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for the layers of network '%s'", net->name);
-    else
+    if (made && last)
         status = fill_units(net, last, made, n, error);
     free(last);
     if (status != MHO_OK) {

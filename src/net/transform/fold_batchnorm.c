@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/math.h"
 #include "net/transform/transform_internal.h"
 
@@ -222,10 +223,10 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
                         layer->name, layer->policy.quantizer->descriptor.name);
     fold->n = (size_t)layer->shape.c;
     fold->per_channel = n / fold->n;
-    fold->channels = calloc(fold->n, sizeof *fold->channels);
-    int16_t *codes = calloc(2 * n, sizeof *codes);
+    fold->channels = mho_calloc(fold->n, sizeof *fold->channels, error, "folding '%s'", layer->name);
+    int16_t *codes = mho_calloc(2 * n, sizeof *codes, error, "folding '%s'", layer->name);
     if (!fold->channels || !codes)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for folding '%s'", layer->name);
+        status = MHO_MEMORY;
     if (status == MHO_OK)
         status = mho_net_scale(fold->old, layer->inputs[0], &fold->scale_x, error);
     if (status == MHO_OK)

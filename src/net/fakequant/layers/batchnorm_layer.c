@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "net/fakequant/fakequant_internal.h"
 #include "net/graph/graph_internal.h"
@@ -23,8 +24,9 @@ static MhoStatus batchnorm_create(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantNode *self = &fq->nodes[node];
 
-    self->state = calloc(2 * self->c, sizeof(double)); /* mean of stored, slope of the normalized value */
-    return self->state ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", fq->net->nodes[node].name);
+    /* mean of the stored values, slope of the normalized value */
+    self->state = mho_calloc(2 * self->c, sizeof(double), error, "node '%s'", fq->net->nodes[node].name);
+    return self->state ? MHO_OK : MHO_MEMORY;
 }
 
 static void batchnorm_destroy(MhoFakeQuant *fq, int node)

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "kernels/math.h"
 #include "net/fakequant/fakequant_internal.h"
@@ -33,15 +34,16 @@ static MhoStatus fake_quant_create(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoFakeQuantSettings *s = mho_fakequant_settings(fq, node);
     MhoFakeQuantNode *self = &fq->nodes[node];
-    MhoFakeQuantizer *q = calloc(1, sizeof *q);
+    const char *name = fq->net->nodes[node].name;
+    MhoFakeQuantizer *q = mho_calloc(1, sizeof *q, error, "node '%s'", name);
 
     self->state = q;
     if (!q)
-        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", fq->net->nodes[node].name);
-    q->a = calloc(self->c, sizeof *q->a);
-    q->b = calloc(self->c, sizeof *q->b);
+        return MHO_MEMORY;
+    q->a = mho_calloc(self->c, sizeof *q->a, error, "node '%s'", name);
+    q->b = mho_calloc(self->c, sizeof *q->b, error, "node '%s'", name);
     if (!q->a || !q->b)
-        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", fq->net->nodes[node].name);
+        return MHO_MEMORY;
     q->owner = self->scale_owner;
     q->n = (int)self->largest;
     q->shape = (MhoQuantShape){.bits = s->bits, .is_signed = s->is_signed, .channels = 1};

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "kernels/math.h"
 #include "net/graph/graph_internal.h"
@@ -25,12 +26,13 @@ typedef struct Planes {
     int n, largest; /* planes; largest code */
     float step;
 } Planes;
-static const Planes ways[] = {{2, 127, 16.0F}, {2, 32639, 256.0F}, {4, 32639, 16.0F}};
+static const Planes plane_schemes[] = {{2, 127, 16.0F}, {2, 32639, 256.0F}, {4, 32639, 16.0F}};
 
 typedef struct Weighted {
     MhoConvolution *whole, *single; /* the batch; one image (fresh weight noise per image) */
     MhoConvGeometry geometry;
     size_t n_weights, rows;
+    size_t n_total;          /* sums of planes, 0: none */
     const MhoPolicy *policy; /* NULL: float weights */
     MhoQuantShape shape;     /* of the weights; channels 1: per tensor */
     int n_w;
@@ -38,7 +40,7 @@ typedef struct Weighted {
     MhoNodeMode mode; /* of this pass */
     float *weights, *clean, *d_weights;
     float *slope;             /* (weights) of injected noise; NULL: the policy has none, or nothing is learned */
-    float *left;              /* (weights) codes without the digits taken; NULL as total */
+    float *residual;          /* (weights) codes without the digits that are taken; NULL where total is */
     float *shift;             /* (k) what is added to the stored sums: rounded shift, or the bias of a float layer */
     float *offset, *d_offset; /* (k) the primitive's own */
     double *total;            /* (batch, out_h, out_w, k) sums over planes; NULL where 2^24 is out of reach */
@@ -85,33 +87,24 @@ static void geometry_of(const MhoFakeQuant *fq, int node, MhoConvGeometry *g)
                            .training = fq->training};
 }
 
-/* n_total: values of the planes' sums, 0: none. */
-static MhoStatus buffers_create(Weighted *w, size_t n_total, MhoError *error)
+static void carve(void *object)
 {
+    Weighted *w = object;
     const size_t k = (size_t)w->geometry.k;
     const size_t scratch = w->policy ? w->policy->quantizer->scratch : 0;
     const bool injects = w->policy && w->policy->quantizer->inject;
 
-    for (int round = 0; round < 2; round++) {
-        w->unit = mho_arena_take(&w->arena, k, sizeof *w->unit);
-        w->weights = mho_arena_take(&w->arena, w->n_weights, sizeof *w->weights);
-        w->clean = mho_arena_take(&w->arena, w->n_weights, sizeof *w->clean);
-        w->shift = mho_arena_take(&w->arena, k, sizeof *w->shift);
-        w->left = n_total ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->left) : NULL;
-        w->shape.scratch = scratch ? mho_arena_take(&w->arena, w->shape.per_channel, scratch) : NULL;
-        w->slope = w->geometry.training && injects ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->slope) : NULL;
-        w->total = n_total ? mho_arena_take(&w->arena, n_total, sizeof *w->total) : NULL;
-        w->offset = mho_arena_take(&w->arena, k, sizeof *w->offset);
-        w->d_offset = mho_arena_take(&w->arena, k, sizeof *w->d_offset);
-        w->d_weights = mho_arena_take(&w->arena, w->geometry.training ? w->n_weights : 1, sizeof *w->d_weights);
-        if (round == 0) {
-            const MhoStatus status = mho_arena_create(&w->arena, error);
-
-            if (status != MHO_OK)
-                return status;
-        }
-    }
-    return MHO_OK;
+    w->unit = mho_arena_take(&w->arena, k, sizeof *w->unit);
+    w->weights = mho_arena_take(&w->arena, w->n_weights, sizeof *w->weights);
+    w->clean = mho_arena_take(&w->arena, w->n_weights, sizeof *w->clean);
+    w->shift = mho_arena_take(&w->arena, k, sizeof *w->shift);
+    w->residual = w->n_total ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->residual) : NULL;
+    w->shape.scratch = scratch ? mho_arena_take(&w->arena, w->shape.per_channel, scratch) : NULL;
+    w->slope = w->geometry.training && injects ? mho_arena_take(&w->arena, w->n_weights, sizeof *w->slope) : NULL;
+    w->total = w->n_total ? mho_arena_take(&w->arena, w->n_total, sizeof *w->total) : NULL;
+    w->offset = mho_arena_take(&w->arena, k, sizeof *w->offset);
+    w->d_offset = mho_arena_take(&w->arena, k, sizeof *w->d_offset);
+    w->d_weights = mho_arena_take(&w->arena, w->geometry.training ? w->n_weights : 1, sizeof *w->d_weights);
 }
 
 static void set_policy(Weighted *w, const MhoNode *node, const MhoConvSettings *s)
@@ -130,11 +123,11 @@ static MhoStatus weighted_create(MhoFakeQuant *fq, int node, MhoError *error)
     const MhoConvSettings *s = mho_fakequant_settings(fq, node);
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
     MhoFakeQuantNode *self = &fq->nodes[node];
-    Weighted *w = calloc(1, sizeof *w);
+    Weighted *w = mho_calloc(1, sizeof *w, error, "node '%s'", fq->net->nodes[node].name);
 
     self->state = w;
     if (!w)
-        return mho_fail(error, MHO_MEMORY, "out of memory for node '%s'", fq->net->nodes[node].name);
+        return MHO_MEMORY;
     MhoConvGeometry *g = &w->geometry;
     geometry_of(fq, node, g);
     w->rows = (size_t)g->kernel * (size_t)g->kernel * (size_t)(g->c / g->groups);
@@ -142,7 +135,8 @@ static MhoStatus weighted_create(MhoFakeQuant *fq, int node, MhoError *error)
     if (s->bits)
         set_policy(w, &fq->net->nodes[node], s);
     const bool large = self->coded && (double)w->rows * w->n_w * x->largest >= exact_limit;
-    MhoStatus status = buffers_create(w, large ? self->n : 0, error);
+    w->n_total = large ? self->n : 0;
+    MhoStatus status = mho_arena_build(&w->arena, carve, w, error);
     if (status != MHO_OK)
         return status;
     g->needs_d_source = x->differentiable;
@@ -196,12 +190,12 @@ static MhoStatus choose_planes(const MhoFakeQuant *fq, int node, Weighted *w, do
     w->planes = NULL;
     if (largest_sum(w, w->clean, n_x) < exact_limit)
         return MHO_OK;
-    for (size_t i = 0; i < sizeof ways / sizeof *ways && w->total; i++) {
-        const double plane = (double)w->rows * (double)ways[i].step / 2.0 * n_x;
+    for (size_t i = 0; i < sizeof plane_schemes / sizeof *plane_schemes && w->total; i++) {
+        const double plane = (double)w->rows * (double)plane_schemes[i].step / 2.0 * n_x;
 
-        if (w->n_w > ways[i].largest || !(plane < exact_limit))
+        if (w->n_w > plane_schemes[i].largest || !(plane < exact_limit))
             continue;
-        w->planes = &ways[i];
+        w->planes = &plane_schemes[i];
         return MHO_OK;
     }
     return mho_fail(error, MHO_USAGE,
@@ -326,12 +320,12 @@ MHO_CLONES static void round_totals(size_t positions, size_t k, const double *to
             stored[p * k + j] = (float)(total[p * k + j] + (double)shift[j]);
 }
 
-/* weights = digit p of what is left of the codes, which loses it. */
-static void take_digit(size_t n, float place, float *left, float *weights)
+/* weights = the digit of the residual at this place; the residual loses it. */
+static void take_digit(size_t n, float place, float *residual, float *weights)
 {
     for (size_t i = 0; i < n; i++) {
-        weights[i] = mho_round(left[i] / place);
-        left[i] -= place * weights[i];
+        weights[i] = mho_round(residual[i] / place);
+        residual[i] -= place * weights[i];
     }
 }
 
@@ -345,10 +339,10 @@ static MhoStatus forward_planes(MhoFakeQuant *fq, int node, Weighted *w, MhoErro
 
     for (int p = 1; p < w->planes->n; p++)
         place *= w->planes->step;
-    memcpy(w->left, w->clean, w->n_weights * sizeof *w->left);
+    memcpy(w->residual, w->clean, w->n_weights * sizeof *w->residual);
     memset(w->offset, 0, k * sizeof *w->offset);
     for (int p = 0; p < w->planes->n && status == MHO_OK; p++, place /= w->planes->step) {
-        take_digit(w->n_weights, place, w->left, w->weights);
+        take_digit(w->n_weights, place, w->residual, w->weights);
         status = mho_convolution_set_weights(fq, w->whole, false, error);
         if (status == MHO_OK)
             status = mho_convolution_forward(fq, w->whole, x, stored, error);
