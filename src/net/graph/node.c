@@ -1,4 +1,4 @@
-/* node.c - questions about a graph that need its nodes alone: names, kinds, arrays, readers, sizes. */
+/* node.c - queries of nodes: names, settings, arrays, readers, windows, sizes. */
 #include <string.h>
 
 #include "net/graph/graph_internal.h"

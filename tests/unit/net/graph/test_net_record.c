@@ -198,10 +198,10 @@ TEST(test_hostile_graphs)
     refuse(&f, "node 'flat': unknown layer 'rleu'; did you mean 'relu'");
     f = foreign();
     f.input_a[1] = "out"; /* a cycle */
-    refuse(&f, "node 'flat' reads 'out', which stands behind it");
+    refuse(&f, "node 'flat' reads 'out', which is a later node");
     f = foreign();
     f.input_a[1] = "flat";
-    refuse(&f, "node 'flat' reads 'flat', which stands for itself");
+    refuse(&f, "node 'flat' reads 'flat', which is the node itself");
     f = foreign();
     f.input_a[2] = "nobody";
     refuse(&f, "'out' reads 'nobody'");
