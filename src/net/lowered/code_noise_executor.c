@@ -369,7 +369,10 @@ static const MhoExecutorKind kind = {.worker_size = sizeof(Worker),
 static MhoStatus check(const MhoLoweredNet *net, const MhoCodeNoise *noise, MhoError *error)
 {
     const double sigma[] = {noise->weight, noise->activation, noise->sum};
+    const MhoStatus status = mho_lowered_net_check(net, error);
 
+    if (status != MHO_OK)
+        return status;
     for (size_t i = 0; i < sizeof sigma / sizeof *sigma; i++)
         if (!(sigma[i] >= 0.0 && sigma[i] <= largest_sigma))
             return mho_fail(error, MHO_USAGE, "noise on codes of %g LSB is outside 0 to %g", sigma[i], largest_sigma);

@@ -12,6 +12,11 @@ struct MhoExecutor {
     unsigned char *workers; /* (threads, kind->worker_size) */
 };
 
+MhoStatus mho_lowered_net_check(const MhoLoweredNet *net, MhoError *error)
+{
+    return net && net->n_steps > 0 ? MHO_OK : mho_fail(error, MHO_USAGE, "a network cannot run without steps");
+}
+
 MhoStatus mho_executor_create(const MhoExecutorKind *kind, void *context, int threads, MhoExecutor **executor,
                               MhoError *error)
 {
@@ -24,8 +29,8 @@ MhoStatus mho_executor_create(const MhoExecutorKind *kind, void *context, int th
         return MHO_MEMORY;
     }
     *made = (MhoExecutor){.kind = kind, .context = context, .threads = threads > 0 ? threads : omp_get_max_threads()};
-    made->workers = mho_calloc((size_t)made->threads, kind->worker_size, error, "the workspaces of %d threads",
-                               made->threads);
+    made->workers =
+        mho_calloc((size_t)made->threads, kind->worker_size, error, "the workspaces of %d threads", made->threads);
     if (!made->workers)
         status = MHO_MEMORY;
     while (status == MHO_OK && made->n_workers < made->threads)

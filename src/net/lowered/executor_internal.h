@@ -28,6 +28,9 @@ void *mho_executor_context(MhoExecutor *executor, const MhoExecutorKind *kind); 
 void *mho_executor_worker(MhoExecutor *executor, int thread);
 int mho_executor_threads(const MhoExecutor *executor);
 
+/* USAGE unless the network has steps that images can go through. */
+MhoStatus mho_lowered_net_check(const MhoLoweredNet *net, MhoError *error) MHO_CHECKED;
+
 /* One image on its way through the steps of a lowered network. */
 typedef struct MhoImageRun {
     const MhoLoweredNet *net;

@@ -299,13 +299,16 @@ static const MhoExecutorKind kind = {.worker_size = sizeof(Worker),
 MhoStatus mho_integer_executor_create(const MhoLoweredNet *lowered, int threads, MhoExecutor **executor,
                                       MhoError *error)
 {
-    IntegerNet *net = mho_calloc(1, sizeof *net, error, "an integer executor");
+    MhoStatus status = mho_lowered_net_check(lowered, error);
 
     *executor = NULL;
+    if (status != MHO_OK)
+        return status;
+    IntegerNet *net = mho_calloc(1, sizeof *net, error, "an integer executor");
     if (!net)
         return MHO_MEMORY;
     net->net = lowered;
-    const MhoStatus status = net_fill(net, error);
+    status = net_fill(net, error);
     if (status != MHO_OK) {
         net_destroy(net);
         return status;
