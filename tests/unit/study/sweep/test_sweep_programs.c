@@ -80,7 +80,7 @@ TEST(other_devices_are_programmed)
 /* Converter ranges and reads of a point see the same devices as other points of the same chip. */
 TEST(reads_and_ranges_share_devices)
 {
-    MhoStudy study = study_of("  chip.compensation: [none, global]\n  chip.cell.read: [frozen, per_read]\n");
+    MhoStudy study = study_of("  chip.adc.range: [maximum, unit]\n  chip.cell.read: [frozen, per_read]\n");
 
     ck_assert_uint_eq(run(&study, "reads.h5"), CHIPS);
     mho_study_destroy(&study);
