@@ -6,26 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness.h"
+#include "policy_bench.h"
 #include "kernels/math.h"
-#include "quant/quantizer.h"
 
 enum { N = 4096, MANY = 100000, GRID = 32639 };
 
-static const MhoQuantizer *q;
-static _Alignas(8) unsigned char params[64];
 static const char *const policies[] = {"uniq", "uniq gradient=exact", "uniq cdf=empirical", "kmeans",
                                        "kmeans iterations=40"};
-
-static void open_policy(const char *text)
-{
-    MhoPolicy policy;
-    MhoError error = {0};
-
-    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
-    q = policy.quantizer;
-    memcpy(params, policy.params, sizeof params);
-}
 
 static double scratch[2 * MANY];
 

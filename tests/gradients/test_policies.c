@@ -7,9 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "harness.h"
+#include "policy_bench.h"
 #include "kernels/random.h"
-#include "quant/quantizer.h"
 
 enum { N = 4002, SAMPLES = 997 };
 
@@ -55,19 +54,6 @@ static const Row rows[] = {
     {"pact", through_tanh, false, true},
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
-
-static const MhoQuantizer *q;
-static _Alignas(8) unsigned char params[64];
-
-static void open_policy(const char *text)
-{
-    MhoPolicy policy;
-    MhoError error = {0};
-
-    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
-    q = policy.quantizer;
-    memcpy(params, policy.params, sizeof params);
-}
 
 static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
 {
