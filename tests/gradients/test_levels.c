@@ -250,6 +250,7 @@ TEST(test_edges)
     }
 }
 
+/* Every policy of placed levels has the gradient of its surrogate, and no gradient of the scale. */
 TEST_LOOP(test_gradients, 2, 9)
 {
     static float x[N], d_value[N], d_x[N];

@@ -86,6 +86,7 @@ static MhoNet *quantized_net(void)
     return net;
 }
 
+/* In evaluation sums, codes and logits are those of whole-number arithmetic. */
 TEST(test_evaluation_is_whole_number_arithmetic)
 {
     enum { BATCH = 5 };
@@ -289,6 +290,7 @@ static void run_noise(int bits, uint8_t pixel, bool training, const MhoFakeQuant
     free(images);
 }
 
+/* Noise of activations has its deviation in LSB, for any bits, in training and evaluation. */
 TEST(test_activation_noise)
 {
     static float clean[NOISE_N], noisy[NOISE_N];
@@ -353,6 +355,7 @@ static void noisy_step(MhoNet *net, const uint8_t *images, int threads, uint32_t
     mho_fakequant_destroy(pass);
 }
 
+/* A noisy step depends on its number alone, not on the number of threads. */
 TEST(test_same_bytes)
 {
     static float gradient[4][20000];
@@ -391,6 +394,7 @@ static void refuses(MhoNet *net, bool training, const MhoFakeQuantNoise *noise, 
     free(images);
 }
 
+/* Impossible requests and unset scales are USAGE errors that name the node. */
 TEST(test_refusals)
 {
     MhoError error = {0};

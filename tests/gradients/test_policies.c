@@ -63,6 +63,7 @@ static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
     return (MhoQuantShape){.bits = bits, .is_signed = is_signed, .channels = 1, .per_channel = n, .scratch = scratch};
 }
 
+/* Every quantizer of the registry has a declared surrogate in this test. */
 TEST(test_every_policy_has_a_row)
 {
     for (size_t m = 0; m < mho_quantizer_registry.n; m++) {
@@ -129,6 +130,7 @@ TEST_LOOP(test_nan_has_no_code, 0, N_ROWS)
     ck_assert(isnan(codes[1]) && isfinite(codes[0]) && isfinite(codes[2]));
 }
 
+/* Every policy gives its levels at every bit width, symmetric and idempotent. */
 TEST_LOOP(test_levels, 0, N_ROWS)
 {
     open_policy(rows[_i].policy);
@@ -209,6 +211,7 @@ static void check_gradient(const Row *row, int bits, bool is_signed)
     ck_assert_double_eq_tol((double)d_log_scale - 0.5, sum, 1e-4 * fabs(sum) + 1e-6); /* added to what was there */
 }
 
+/* Every policy's gradient is the derivative of its declared surrogate. */
 TEST_LOOP(test_gradients, 0, N_ROWS)
 {
     open_policy(rows[_i].policy);

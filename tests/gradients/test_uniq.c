@@ -326,6 +326,7 @@ TEST_LOOP(test_activation_noise, 2, 9)
         close_to((double)slope[i], x[i] > 0.0F ? 1.0 : 0.0, 0.0, "straight slope");
 }
 
+/* The gradient of UNIQ activations is straight or the chain of its quantiles; the scale has none. */
 TEST(test_activation_gradient)
 {
     static float x[N], codes[N], d_value[N], d_x[N];

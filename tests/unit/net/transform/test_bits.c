@@ -102,6 +102,7 @@ TEST(test_residual_owners)
     mho_net_destroy(net);
 }
 
+/* Bits of a float layer are refused with its name. */
 TEST(test_float_layers_have_no_bits)
 {
     MhoNet *net = sample_float("lenet"), *made;
@@ -259,6 +260,7 @@ TEST(test_converter_ranges_keep_their_value)
     mho_net_destroy(net);
 }
 
+/* Bits of weights and bit operations of a net are the sums over its layers. */
 TEST(test_costs)
 {
     MhoNet *net = sample_quantized("lenet", 8, 8), *plain = sample_float("lenet"), *made;

@@ -30,6 +30,7 @@ static size_t count(const MhoNet *net, const char *kind)
     return n;
 }
 
+/* In a chain every ReLU becomes a fake_quant node, and maximum pools stay on codes. */
 TEST(test_chain)
 {
     MhoNet *net = sample_quantized("lenet", 4, 3);
@@ -48,6 +49,7 @@ TEST(test_chain)
     mho_net_destroy(net);
 }
 
+/* Sums of an average pool have 8 bits even where activations have 2. */
 TEST(test_pool_sums_get_eight_bits)
 {
     MhoNet *net = sample_quantized("allconv", 2, 2);
@@ -106,6 +108,7 @@ TEST(test_residual_stages_share_a_scale)
     mho_net_destroy(net);
 }
 
+/* New scales are NaN and requantization refuses them until weights are fitted and ranges set. */
 TEST(test_new_scales_are_unset_until_fitted)
 {
     MhoNet *net = sample_float("lenet"), *quantized;
@@ -138,6 +141,7 @@ TEST(test_new_scales_are_unset_until_fitted)
     mho_net_destroy(quantized);
 }
 
+/* Fewer bits change layers and codes, but neither arrays nor residual streams. */
 TEST(test_fewer_bits_keep_scales_and_residual_codes)
 {
     MhoNet *net = sample_quantized("resnet20", 8, 8), *less;
@@ -220,6 +224,7 @@ TEST(test_constants)
     mho_net_destroy(net);
 }
 
+/* A ReLU before a signed fake_quant node cuts its range at 0; ReLU before batch norm does not fold. */
 TEST(test_relu_left_in_front_of_a_signed_quantizer)
 {
     const MhoInputSettings input = {.h = 4, .w = 4, .c = 2, .divisor = 255.0};
