@@ -11,9 +11,8 @@ static void ideal_program(const void *params, MhoCells *cells, MhoStream stream)
 {
     (void)params;
     (void)stream;
-    if (cells->n > 0) {
+    if (cells->n > 0)
         memcpy(cells->g, cells->g_target, cells->n * sizeof *cells->g);
-    }
 }
 
 extern const MhoCellModel mho_cell_ideal;

@@ -49,13 +49,11 @@ static void nor_program(const void *params, MhoCells *cells, MhoStream stream)
     float *g = cells->g;
 
     mho_normal_fill(stream, MHO_DRAW_PROGRAM, cells->n, g);
-    for (size_t i = 0; i < cells->n; i++) {
+    for (size_t i = 0; i < cells->n; i++)
         g[i] *= sigma;
-    }
     mho_kernels()->exp(cells->n, g, g);
-    for (size_t i = 0; i < cells->n; i++) {
+    for (size_t i = 0; i < cells->n; i++)
         g[i] *= cells->g_target[i] > w_min ? cells->g_target[i] : w_min;
-    }
 }
 
 /* Thresholds stay, U_T changes: ln w scales with 1 / T. */
@@ -64,11 +62,10 @@ static void nor_age(const void *params, const MhoCells *cells, MhoCondition at, 
     const NorParams *p = params;
     const float exponent = (float)(p->program_temperature / at.temperature);
 
-    if (exponent != 1.0F) {
+    if (exponent != 1.0F)
         mho_pow_fill(cells->n, cells->g, exponent, g);
-    } else if (cells->n > 0) { /* exact where it was tuned */
+    else if (cells->n > 0) /* exact where it was tuned */
         memcpy(g, cells->g, cells->n * sizeof *g);
-    }
 }
 
 /* In units of i_max: I = g x i_max, so 2 q I B / i_max^2 = (2 q B / i_max) g x. */

@@ -72,9 +72,8 @@ static inline double lane_ln(double x)
     const double s2 = s * s;
     double series = inverse_odd[10];
 
-    for (int k = 9; k >= 0; k--) {
+    for (int k = 9; k >= 0; k--)
         series = series * s2 + inverse_odd[k];
-    }
     /* 2 artanh(s) = f - s (f - 2 s^2 series) keeps f, which is exact, as the leading term */
     return e * log2_high + (f - (s * (f - 2.0 * s2 * series) - e * log2_low));
 }
@@ -91,9 +90,8 @@ static inline double lane_exp_double(double x)
     const double r = (a - n * log2_high) - n * log2_low;
     double series = inverse_factorial[11];
 
-    for (int k = 10; k >= 0; k--) {
+    for (int k = 10; k >= 0; k--)
         series = series * r + inverse_factorial[k];
-    }
     const double y = (1.0 + (r + r * r * series)) * double_of_bits((uint64_t)(uint32_t)((int32_t)n + 1023) << 52);
 
     return x >= -708.0 ? y : 0.0;
@@ -169,9 +167,8 @@ float mho_powf(float x, float y)
 
 MHO_CLONES void mho_pow_fill(size_t n, const float *restrict x, float y, float *restrict power)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         power[i] = lane_pow(x[i], y);
-    }
 }
 
 /* (1 - e) / (1 + e), e = exp(-2 |x|), loses digits near 0, where x - x^3 / 3 has them. */
@@ -185,7 +182,6 @@ static inline float lane_tanh(float x)
 
 MHO_CLONES void mho_tanh_fill(size_t n, const float *restrict x, float factor, float *restrict tanh)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         tanh[i] = lane_tanh(factor * x[i]);
-    }
 }

@@ -29,9 +29,8 @@ typedef struct Trail {
 
 static const char *axis_name(const MhoArray *array, size_t i)
 {
-    if (array->axis[i] != NULL && array->axis[i][0] != '\0') {
+    if (array->axis[i] && array->axis[i][0] != '\0')
         return array->axis[i];
-    }
     return array->rank == 1 ? array->name : NULL;
 }
 
@@ -42,11 +41,9 @@ static bool is_coordinate(const MhoArray *array)
 
 static const MhoArray *find_array(const MhoRecord *group, const char *name)
 {
-    for (size_t i = 0; i < group->n_arrays; i++) {
-        if (strcmp(group->arrays[i]->name, name) == 0) {
+    for (size_t i = 0; i < group->n_arrays; i++)
+        if (strcmp(group->arrays[i]->name, name) == 0)
             return group->arrays[i];
-        }
-    }
     return NULL;
 }
 
@@ -54,16 +51,12 @@ static bool name_taken(const MhoScope *scope, const char *name)
 {
     const MhoRecord *group = scope->group;
 
-    for (size_t i = 0; i < group->n_children; i++) {
-        if (strcmp(group->children[i]->name, name) == 0) {
+    for (size_t i = 0; i < group->n_children; i++)
+        if (strcmp(group->children[i]->name, name) == 0)
             return true;
-        }
-    }
-    for (size_t i = 0; i < scope->n; i++) {
-        if (strcmp(scope->list[i].name, name) == 0) {
+    for (size_t i = 0; i < scope->n; i++)
+        if (strcmp(scope->list[i].name, name) == 0)
             return true;
-        }
-    }
     return find_array(group, name) != NULL;
 }
 
@@ -74,9 +67,8 @@ static char *free_name(const MhoScope *scope, const char *wanted, size_t length)
     char *name = malloc(room);
     int padding = 0;
 
-    if (name == NULL) {
+    if (!name)
         return NULL;
-    }
     (void)snprintf(name, room, "%s", wanted);
     while (name_taken(scope, name) && padding < 32) {
         (void)snprintf(name, room, "%s_%zu%.*s", wanted, length, padding, "________________________________");
@@ -89,12 +81,11 @@ static MhoStatus scope_add(MhoScope *scope, MhoDimension dimension, const char *
 {
     MhoDimension *grown;
 
-    dimension.name = dimension.coordinate != NULL ? strdup(wanted) : free_name(scope, wanted, dimension.length);
+    dimension.name = dimension.coordinate ? strdup(wanted) : free_name(scope, wanted, dimension.length);
     grown = realloc(scope->list, (scope->n + 1) * sizeof *grown);
-    if (grown != NULL) {
+    if (grown)
         scope->list = grown;
-    }
-    if (grown == NULL || dimension.name == NULL) {
+    if (!grown || !dimension.name) {
         free(dimension.name);
         return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
     }
@@ -108,23 +99,19 @@ static const MhoDimension *find_named(const MhoScope *scope, const char *axis, s
     const MhoDimension *found = NULL;
     const MhoScope *at = scope;
 
-    for (; at != NULL && found == NULL; at = at->parent) {
-        for (size_t i = 0; i < at->n && found == NULL; i++) {
+    for (; at && !found; at = at->parent) {
+        for (size_t i = 0; i < at->n && !found; i++) {
             const MhoDimension *d = &at->list[i];
-            if (d->axis != NULL && strcmp(d->axis, axis) == 0 && d->length == length) {
+            if (d->axis && strcmp(d->axis, axis) == 0 && d->length == length)
                 found = d;
-            }
         }
-        if (found != NULL) {
+        if (found)
             break;
-        }
     }
-    for (const MhoScope *near = scope; found != NULL && near != at; near = near->parent) {
-        for (size_t i = 0; i < near->n; i++) {
-            if (strcmp(near->list[i].name, found->name) == 0) {
+    for (const MhoScope *near = scope; found && near != at; near = near->parent) {
+        for (size_t i = 0; i < near->n; i++)
+            if (strcmp(near->list[i].name, found->name) == 0)
                 return NULL;
-            }
-        }
     }
     return found;
 }
@@ -133,24 +120,20 @@ const MhoDimension *mho_scope_find(const MhoScope *scope, const MhoArray *array,
 {
     const char *axis = axis_name(array, i);
 
-    if (axis != NULL) {
+    if (axis)
         return find_named(scope, axis, array->shape[i]);
-    }
-    for (size_t k = 0; k < scope->n; k++) {
-        if (scope->list[k].owner == array && scope->list[k].index == i) {
+    for (size_t k = 0; k < scope->n; k++)
+        if (scope->list[k].owner == array && scope->list[k].index == i)
             return &scope->list[k];
-        }
-    }
     return NULL;
 }
 
 static bool has_coordinate(const Trail *trail, const char *axis, size_t length)
 {
-    for (; trail != NULL; trail = trail->parent) {
+    for (; trail; trail = trail->parent) {
         const MhoArray *array = find_array(trail->group, axis);
-        if (array != NULL && is_coordinate(array) && array->shape[0] == length) {
+        if (array && is_coordinate(array) && array->shape[0] == length)
             return true;
-        }
     }
     return false;
 }
@@ -166,9 +149,8 @@ static MhoStatus count_use(Uses *uses, const char *axis, size_t length, MhoError
     if (uses->n == uses->capacity) {
         const size_t capacity = 2 * uses->capacity + 16;
         Use *grown = realloc(uses->list, capacity * sizeof *grown);
-        if (grown == NULL) {
+        if (!grown)
             return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
-        }
         uses->list = grown;
         uses->capacity = capacity;
     }
@@ -186,14 +168,12 @@ static MhoStatus count_uses(const MhoRecord *group, const Trail *parent, Uses *u
         const MhoArray *array = group->arrays[k];
         for (size_t i = 0; i < array->rank && status == MHO_OK; i++) {
             const char *axis = axis_name(array, i);
-            if (axis != NULL && !has_coordinate(&trail, axis, array->shape[i])) {
+            if (axis && !has_coordinate(&trail, axis, array->shape[i]))
                 status = count_use(uses, axis, array->shape[i], error);
-            }
         }
     }
-    for (size_t i = 0; i < group->n_children && status == MHO_OK; i++) {
+    for (size_t i = 0; i < group->n_children && status == MHO_OK; i++)
         status = count_uses(group->children[i], &trail, uses, error);
-    }
     return status;
 }
 
@@ -204,9 +184,8 @@ static MhoStatus add_shared(MhoScope *root, MhoError *error)
 
     for (size_t i = 0; i < uses.n && status == MHO_OK; i++) {
         const Use *use = &uses.list[i];
-        if (!use->several && !name_taken(root, use->axis)) {
+        if (!use->several && !name_taken(root, use->axis))
             status = scope_add(root, (MhoDimension){.axis = use->axis, .length = use->length}, use->axis, error);
-        }
     }
     free(uses.list);
     return status;
@@ -219,16 +198,14 @@ static MhoStatus add_local(MhoScope *scope, const MhoArray *array, size_t i, Mho
     size_t room;
     MhoStatus status;
 
-    if (dimension.axis != NULL) {
+    if (dimension.axis)
         return scope_add(scope, dimension, dimension.axis, error);
-    }
     dimension.owner = array;
     dimension.index = i;
     room = strlen(array->name) + 24;
     wanted = malloc(room);
-    if (wanted == NULL) {
+    if (!wanted)
         return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
-    }
     (void)snprintf(wanted, room, "%s_%zu", array->name, i);
     status = scope_add(scope, dimension, wanted, error);
     free(wanted);
@@ -248,25 +225,21 @@ MhoStatus mho_scope_create(MhoScope *scope, const MhoScope *parent, const MhoRec
                           array->name, error);
         }
     }
-    if (status == MHO_OK && parent == NULL) {
+    if (status == MHO_OK && !parent)
         status = add_shared(scope, error);
-    }
     for (size_t k = 0; k < group->n_arrays && status == MHO_OK; k++) {
         const MhoArray *array = group->arrays[k];
-        for (size_t i = 0; i < array->rank && status == MHO_OK; i++) {
-            if (mho_scope_find(scope, array, i) == NULL) {
+        for (size_t i = 0; i < array->rank && status == MHO_OK; i++)
+            if (mho_scope_find(scope, array, i) == NULL)
                 status = add_local(scope, array, i, error);
-            }
-        }
     }
     return status;
 }
 
 void mho_scope_release(MhoScope *scope)
 {
-    for (size_t i = 0; i < scope->n; i++) {
+    for (size_t i = 0; i < scope->n; i++)
         free(scope->list[i].name);
-    }
     free(scope->list);
     *scope = (MhoScope){0};
 }

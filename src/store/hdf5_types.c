@@ -27,18 +27,16 @@ const char *mho_store_printable(const char *text, char *out, size_t size)
 {
     size_t n = 0;
 
-    for (; n + 1 < size && text[n] != '\0'; n++) {
+    for (; n + 1 < size && text[n] != '\0'; n++)
         out[n] = iscntrl((unsigned char)text[n]) ? '?' : text[n];
-    }
     out[n] = '\0';
     return out;
 }
 
 static herr_t keep_innermost(unsigned n, const H5E_error2_t *entry, void *cause)
 {
-    if (n == 0 && entry->desc != NULL) {
+    if (n == 0 && entry->desc)
         (void)snprintf(cause, MHO_STORE_PLACE, "%s", entry->desc);
-    }
     return 0;
 }
 
@@ -127,11 +125,9 @@ bool mho_store_reserved(const char *attribute)
         "CLASS", "NAME",      "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "_FillValue",
         "units", "long_name", "Conventions",    "mho_format",     "_NCProperties",    MHO_STORE_AXIS};
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(attribute, names[i]) == 0) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(attribute, names[i]) == 0)
             return true;
-        }
-    }
     return strncmp(attribute, "_Netcdf4", 8) == 0 || strncmp(attribute, "_nc3_", 5) == 0;
 }
 

@@ -22,9 +22,8 @@ static uint64_t read_little(const unsigned char *at, int bytes)
 {
     uint64_t value = 0;
 
-    for (int i = bytes - 1; i >= 0; i--) {
+    for (int i = bytes - 1; i >= 0; i--)
         value = value << 8 | at[i];
-    }
     return value;
 }
 
@@ -35,31 +34,25 @@ static bool collection_sound(const unsigned char *data, size_t n, uint64_t wante
     uint64_t size;
     uint64_t at = HEADER;
 
-    if (n < HEADER || memcmp(data, signature, sizeof signature) != 0) {
+    if (n < HEADER || memcmp(data, signature, sizeof signature) != 0)
         return false;
-    }
     size = read_little(data + SIZE_AT, 8);
-    if (size < HEADER || size > n) {
+    if (size < HEADER || size > n)
         return false;
-    }
     while (size - at >= OBJECT_HEADER) {
         const uint64_t index = read_little(data + at, 2);
         const uint64_t claimed = read_little(data + at + SIZE_AT, 8);
         uint64_t step;
-        if (claimed > size - at) {
+        if (claimed > size - at)
             return false;
-        }
         step = index == 0 ? claimed : OBJECT_HEADER + (claimed + 7) / 8 * 8;
-        if (step < OBJECT_HEADER || step > size - at) {
+        if (step < OBJECT_HEADER || step > size - at)
             return false;
-        }
         at += step;
-        if (index == 0) {
+        if (index == 0)
             return at == size;
-        }
-        if (index == wanted) {
+        if (index == wanted)
             *length = claimed;
-        }
     }
     return true;
 }
@@ -74,26 +67,21 @@ static bool value_sound(const unsigned char *data, size_t n, uint64_t base, cons
     uint64_t at;
     uint64_t held = UINT64_MAX;
 
-    if (address == 0) {
+    if (address == 0)
         return true; /* an empty value */
-    }
-    if (__builtin_add_overflow(base, address, &at) || at >= n || index == 0) {
+    if (__builtin_add_overflow(base, address, &at) || at >= n || index == 0)
         return false;
-    }
     return collection_sound(data + at, n - at, index, &held) && held == length;
 }
 
 static bool values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count,
                          uint64_t element)
 {
-    if (offset > n || count > (n - offset) / DESCRIPTOR) {
+    if (offset > n || count > (n - offset) / DESCRIPTOR)
         return false;
-    }
-    for (uint64_t i = 0; i < count; i++) {
-        if (!value_sound(data, n, base, data + offset + i * DESCRIPTOR, element)) {
+    for (uint64_t i = 0; i < count; i++)
+        if (!value_sound(data, n, base, data + offset + i * DESCRIPTOR, element))
             return false;
-        }
-    }
     return true;
 }
 
@@ -114,14 +102,11 @@ static bool space_count(const unsigned char *space, uint64_t size, uint64_t *cou
     const uint64_t dims = space[0] == 1 ? 8 : 4;
 
     *count = 1;
-    if (size < dims || size - dims < 8 * (uint64_t)space[1]) {
+    if (size < dims || size - dims < 8 * (uint64_t)space[1])
         return false;
-    }
-    for (int i = 0; i < space[1]; i++) {
-        if (__builtin_mul_overflow(*count, read_little(space + dims + 8 * i, 8), count)) {
+    for (int i = 0; i < space[1]; i++)
+        if (__builtin_mul_overflow(*count, read_little(space + dims + 8 * i, 8), count))
             return false;
-        }
-    }
     return true;
 }
 
@@ -135,9 +120,8 @@ static bool message_sound(const unsigned char *data, size_t n, uint64_t base, ui
     const unsigned char *message = at < header ? NULL : data + at - header;
     uint64_t type, type_size, space, space_size, count;
 
-    if (message == NULL || message[0] != version || read_little(message + NAME_SIZE_AT, 2) != name_size) {
+    if (!message || message[0] != version || read_little(message + NAME_SIZE_AT, 2) != name_size)
         return true; /* the name alone */
-    }
     type = at + ((name_size + mask) & ~mask);
     type_size = (read_little(message + TYPE_SIZE_AT, 2) + mask) & ~mask;
     space = type + type_size;
@@ -155,11 +139,9 @@ bool mho_heap_attributes_sound(const unsigned char *data, size_t n, uint64_t bas
     const unsigned char *found = data;
 
     while ((found = memmem(found, n - (size_t)(found - data), name, name_size)) != NULL) {
-        for (int version = 1; version <= 3; version++) {
-            if (!message_sound(data, n, base, (uint64_t)(found - data), name_size, version)) {
+        for (int version = 1; version <= 3; version++)
+            if (!message_sound(data, n, base, (uint64_t)(found - data), name_size, version))
                 return false;
-            }
-        }
         found++;
     }
     return true;
@@ -171,9 +153,8 @@ bool mho_heaps_sound(const unsigned char *data, size_t n)
     uint64_t unused;
 
     while ((data = memmem(data, (size_t)(end - data), signature, sizeof signature)) != NULL) {
-        if (!collection_sound(data, (size_t)(end - data), 0, &unused)) {
+        if (!collection_sound(data, (size_t)(end - data), 0, &unused))
             return false;
-        }
         data += sizeof signature;
     }
     return true;

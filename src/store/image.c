@@ -19,7 +19,7 @@ static void *image_malloc(size_t size, H5FD_file_image_op_t op, void *context)
 
     (void)op;
     image->data = calloc(1, size);
-    image->room = image->data != NULL ? size : 0;
+    image->room = image->data ? size : 0;
     return image->data;
 }
 
@@ -29,10 +29,9 @@ static void *image_realloc(void *old, size_t size, H5FD_file_image_op_t op, void
     unsigned char *grown = realloc(old, size);
 
     (void)op;
-    if (grown != NULL) {
-        if (size > image->room) {
+    if (grown) {
+        if (size > image->room)
             memset(grown + image->room, 0, size - image->room);
-        }
         image->data = grown;
         image->room = size;
     }
@@ -97,21 +96,19 @@ bool mho_image_close(MhoImage *image, hid_t file)
 {
     uint64_t end = 0;
 
-    if (H5Fclose(file) < 0 || !image->closed || image->data == NULL || image->room < SUPERBLOCK ||
+    if (H5Fclose(file) < 0 || !image->closed || !image->data || image->room < SUPERBLOCK ||
         image->data[VERSION_AT] != 2) {
         return false;
     }
-    for (int i = 7; i >= 0; i--) {
+    for (int i = 7; i >= 0; i--)
         end = end << 8 | image->data[END_AT + i];
-    }
     image->n = (size_t)end;
     return end >= SUPERBLOCK && end <= image->room;
 }
 
 void mho_image_release(MhoImage *image)
 {
-    if (image->closed) {
+    if (image->closed)
         free(image->data);
-    }
     *image = (MhoImage){0};
 }

@@ -12,9 +12,8 @@ static bool note_scale(MhoReader *reader, haddr_t address, char *axis)
     if (reader->n_scales == reader->room_scales) {
         const size_t room = 2 * reader->room_scales + 16;
         MhoScale *grown = realloc(reader->scales, room * sizeof *grown);
-        if (grown == NULL) {
+        if (!grown)
             return false;
-        }
         reader->scales = grown;
         reader->room_scales = room;
     }
@@ -27,9 +26,8 @@ static bool note_link(MhoReader *reader, MhoArray *array, size_t index, haddr_t 
     if (reader->n_links == reader->room_links) {
         const size_t room = 2 * reader->room_links + 16;
         MhoAxisLink *grown = realloc(reader->links, room * sizeof *grown);
-        if (grown == NULL) {
+        if (!grown)
             return false;
-        }
         reader->links = grown;
         reader->room_links = room;
     }
@@ -43,14 +41,12 @@ static haddr_t referred(hid_t dataset, const hvl_t *list)
     H5O_info_t info = {.addr = HADDR_UNDEF};
     hid_t object;
 
-    if (list->len == 0 || list->p == NULL) {
+    if (list->len == 0 || !list->p)
         return HADDR_UNDEF;
-    }
     object = H5Rdereference2(dataset, H5P_DEFAULT, H5R_OBJECT, list->p);
     if (object >= 0) {
-        if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0) {
+        if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0)
             info.addr = HADDR_UNDEF;
-        }
         (void)H5Oclose(object);
     }
     return info.addr;
@@ -72,9 +68,8 @@ bool mho_reader_note_axes(MhoReader *reader, hid_t dataset, MhoArray *array)
     hvl_t lists[MHO_MAX_RANK] = {{0, NULL}};
     bool good = true;
 
-    if (attribute < 0) {
+    if (attribute < 0)
         return array->rank != 1 || note_coordinate(reader, dataset, array);
-    }
     const hid_t type = H5Aget_type(attribute);
     const hid_t space = H5Aget_space(attribute);
     const hid_t memory = H5Tvlen_create(H5T_STD_REF_OBJ);
@@ -104,21 +99,17 @@ const char *mho_reader_variable_name(const char *name)
 /* Note a dimension scale for *axis (NULL: the scale's own name; "": unnamed); *axis is NULL when the reader owns it. */
 static bool keep_scale(MhoReader *reader, hid_t dataset, const char *name, char **axis)
 {
-    const bool unnamed = *axis != NULL && **axis == '\0';
+    const bool unnamed = *axis && **axis == '\0';
     H5O_info_t info;
 
-    if (H5Oget_info2(dataset, &info, H5O_INFO_BASIC) < 0) {
+    if (H5Oget_info2(dataset, &info, H5O_INFO_BASIC) < 0)
         return true;
-    }
-    if (*axis == NULL && (*axis = strdup(name)) == NULL) {
+    if (!*axis && (*axis = strdup(name)) == NULL)
         return false;
-    }
-    if (!note_scale(reader, info.addr, unnamed ? NULL : *axis)) {
+    if (!note_scale(reader, info.addr, unnamed ? NULL : *axis))
         return false;
-    }
-    if (!unnamed) {
+    if (!unnamed)
         *axis = NULL;
-    }
     return true;
 }
 
@@ -130,19 +121,15 @@ MhoStatus mho_reader_scale(MhoReader *reader, hid_t dataset, const char *place, 
     char *axis = NULL;
     MhoStatus status = mho_reader_text(reader, dataset, place, "CLASS", &class);
 
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = mho_reader_text(reader, dataset, place, "NAME", &label);
-    }
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = mho_reader_text(reader, dataset, place, MHO_STORE_AXIS, &axis);
-    }
     if (status == MHO_OK) {
-        const bool scale = class != NULL && strcmp(class, "DIMENSION_SCALE") == 0;
-        *variable =
-            !scale || label == NULL || strncmp(label, MHO_STORE_NO_VARIABLE, strlen(MHO_STORE_NO_VARIABLE)) != 0;
-        if (scale && !keep_scale(reader, dataset, name, &axis)) {
+        const bool scale = class && strcmp(class, "DIMENSION_SCALE") == 0;
+        *variable = !scale || !label || strncmp(label, MHO_STORE_NO_VARIABLE, strlen(MHO_STORE_NO_VARIABLE)) != 0;
+        if (scale && !keep_scale(reader, dataset, name, &axis))
             status = mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
-        }
     }
     free(class);
     free(label);

@@ -30,24 +30,18 @@ static Verdict look_at(hid_t type, hid_t space, Values *out)
     const H5S_class_t kind = H5Sget_simple_extent_type(space);
 
     *out = (Values){.n = 1};
-    if (type < 0 || space < 0 || kind == H5S_NO_CLASS) {
+    if (type < 0 || space < 0 || kind == H5S_NO_CLASS)
         return BROKEN;
-    }
-    if (kind == H5S_NULL) {
+    if (kind == H5S_NULL)
         return UNSUPPORTED;
-    }
     out->rank = H5Sget_simple_extent_ndims(space);
-    if (out->rank < 0 || out->rank > MHO_MAX_RANK) {
+    if (out->rank < 0 || out->rank > MHO_MAX_RANK)
         return out->rank < 0 ? BROKEN : UNSUPPORTED;
-    }
-    if (H5Sget_simple_extent_dims(space, out->shape, NULL) < 0) {
+    if (H5Sget_simple_extent_dims(space, out->shape, NULL) < 0)
         return BROKEN;
-    }
-    for (int i = 0; i < out->rank; i++) {
-        if (__builtin_mul_overflow(out->n, out->shape[i], &out->n)) {
+    for (int i = 0; i < out->rank; i++)
+        if (__builtin_mul_overflow(out->n, out->shape[i], &out->n))
             return BROKEN;
-        }
-    }
     if (H5Tget_class(type) == H5T_STRING) {
         out->text = true;
         out->type = MHO_STRING;
@@ -68,9 +62,8 @@ static bool value_bytes(const Values *values, hsize_t *bytes)
 /* H5Dread or H5Aread, whichever object it is. */
 static bool read_into(hid_t object, hid_t type, void *out)
 {
-    if (H5Iget_type(object) == H5I_ATTR) {
+    if (H5Iget_type(object) == H5I_ATTR)
         return H5Aread(object, type, out) >= 0;
-    }
     return H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
 }
 
@@ -95,38 +88,33 @@ static char **read_strings(hid_t object, hid_t file_type, hid_t space, const Val
     char **list = calloc(n > 0 ? n : 1, sizeof *list);
     char **raw = values->fixed == 0 ? calloc(n > 0 ? n : 1, sizeof *raw) : NULL;
     char *block = values->fixed > 0 ? calloc(n > 0 ? n : 1, width) : NULL;
-    bool good = type >= 0 && list != NULL && (raw != NULL || block != NULL);
+    bool good = type >= 0 && list && (raw || block);
 
     if (good && n > 0) {
         good = read_into(object, type, values->fixed > 0 ? (void *)block : (void *)raw);
         for (size_t i = 0; i < n && good; i++) {
             const char *text = values->fixed > 0 ? block + i * width : raw[i];
-            list[i] = strdup(text != NULL ? text : "");
+            list[i] = strdup(text ? text : "");
             good = list[i] != NULL;
         }
-        if (raw != NULL) {
+        if (raw)
             (void)H5Dvlen_reclaim(type, space, H5P_DEFAULT, raw);
-        }
     }
-    for (size_t i = 0; !good && list != NULL && i < n; i++) {
+    for (size_t i = 0; !good && list && i < n; i++)
         free(list[i]);
-    }
-    if (!good) {
+    if (!good)
         free(list);
-    }
     free(raw);
     free(block);
-    if (type >= 0) {
+    if (type >= 0)
         (void)H5Tclose(type);
-    }
     return good ? list : NULL;
 }
 
 static void free_strings(char **list, hsize_t n)
 {
-    for (hsize_t i = 0; i < n; i++) {
+    for (hsize_t i = 0; i < n; i++)
         free(list[i]);
-    }
     free(list);
 }
 
@@ -135,19 +123,15 @@ bool mho_reader_sound(MhoReader *reader, const char *name)
 {
     char **grown;
 
-    if (reader->sealed) {
+    if (reader->sealed)
         return true;
-    }
-    for (size_t i = 0; i < reader->n_sound; i++) {
-        if (strcmp(reader->sound[i], name) == 0) {
+    for (size_t i = 0; i < reader->n_sound; i++)
+        if (strcmp(reader->sound[i], name) == 0)
             return true;
-        }
-    }
-    if (!mho_heap_attributes_sound(reader->data, (size_t)reader->size, reader->base, name)) {
+    if (!mho_heap_attributes_sound(reader->data, (size_t)reader->size, reader->base, name))
         return false;
-    }
     grown = realloc(reader->sound, (reader->n_sound + 1) * sizeof *grown);
-    if (grown != NULL) {
+    if (grown) {
         reader->sound = grown;
         grown[reader->n_sound] = strdup(name);
         reader->n_sound += grown[reader->n_sound] != NULL;
@@ -172,8 +156,8 @@ static MhoStatus attribute_text(MhoReader *reader, hid_t attribute, const char *
         status = mho_reader_damaged(reader, place, "strings that point to nowhere");
     } else {
         char **list = read_strings(attribute, type, space, &values);
-        status = list != NULL ? MHO_OK : mho_reader_fail(reader, place);
-        *text = list != NULL ? list[0] : NULL;
+        status = list ? MHO_OK : mho_reader_fail(reader, place);
+        *text = list ? list[0] : NULL;
         free(list);
     }
     (void)H5Sclose(space);
@@ -189,9 +173,8 @@ MhoStatus mho_reader_text(MhoReader *reader, hid_t object, const char *place, co
     MhoStatus status;
 
     *text = NULL;
-    if (attribute < 0) {
+    if (attribute < 0)
         return there == 0 ? MHO_OK : mho_reader_fail(reader, place);
-    }
     (void)snprintf(inner, sizeof inner, "%.*s@%s", MHO_STORE_PLACE - 258, place, name);
     status = attribute_text(reader, attribute, inner, name, text);
     (void)H5Aclose(attribute);
@@ -207,37 +190,30 @@ static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, h
     hsize_t bytes = 0;
     MhoStatus status;
 
-    if (verdict == UNSUPPORTED) {
+    if (verdict == UNSUPPORTED)
         return mho_reader_unsupported(reader, place, "an attribute of a type that mho does not use");
-    }
-    if (verdict == BROKEN || !value_bytes(&values, &bytes) || bytes > MAX_ATTRIBUTE_BYTES) {
+    if (verdict == BROKEN || !value_bytes(&values, &bytes) || bytes > MAX_ATTRIBUTE_BYTES)
         return mho_reader_damaged(reader, place, "an attribute of impossible size");
-    }
     status = mho_reader_bytes(reader, place, bytes);
-    if (status != MHO_OK) {
+    if (status != MHO_OK)
         return status;
-    }
-    if (values.text && values.fixed == 0 && !mho_reader_sound(reader, name)) {
+    if (values.text && values.fixed == 0 && !mho_reader_sound(reader, name))
         return mho_reader_damaged(reader, place, "strings that point to nowhere");
-    }
     if (values.text) {
         char **list = read_strings(attribute, type, space, &values);
-        if (list == NULL) {
+        if (!list)
             return mho_reader_fail(reader, place);
-        }
         status = mho_attribute_set(attributes, name, MHO_STRING, (size_t)values.n, list, reader->error);
         free_strings(list, values.n);
         return status;
     }
     void *data = calloc(1, bytes > 0 ? (size_t)bytes : 1);
-    if (data == NULL) {
+    if (!data)
         return mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
-    }
-    if (values.n > 0 && !read_into(attribute, mho_store_memory_type(values.type), data)) {
+    if (values.n > 0 && !read_into(attribute, mho_store_memory_type(values.type), data))
         status = mho_reader_fail(reader, place);
-    } else {
+    else
         status = mho_attribute_set(attributes, name, values.type, (size_t)values.n, data, reader->error);
-    }
     free(data);
     return status;
 }
@@ -249,15 +225,12 @@ static MhoStatus read_attribute(MhoReader *reader, hid_t attribute, const char *
     const ssize_t length = H5Aget_name(attribute, sizeof name, name);
     MhoStatus status = mho_reader_object(reader, place);
 
-    if (status != MHO_OK) {
+    if (status != MHO_OK)
         return status;
-    }
-    if (length <= 0 || length >= (ssize_t)sizeof name || strchr(name, '/') != NULL) {
+    if (length <= 0 || length >= (ssize_t)sizeof name || strchr(name, '/') != NULL)
         return mho_reader_unsupported(reader, place, "an attribute without a usable name");
-    }
-    if (mho_store_reserved(name)) {
+    if (mho_store_reserved(name))
         return MHO_OK;
-    }
     (void)snprintf(inner, sizeof inner, "%.*s@%s", MHO_STORE_PLACE - 258, place, name);
     const hid_t type = H5Aget_type(attribute);
     const hid_t space = H5Aget_space(attribute);
@@ -285,14 +258,12 @@ MhoStatus mho_reader_attributes(MhoReader *reader, hid_t object, const char *pla
     H5O_info_t info;
     MhoStatus status = MHO_OK;
 
-    if (H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS) < 0) {
+    if (H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS) < 0)
         return mho_reader_fail(reader, place);
-    }
     for (hsize_t i = 0; i < info.num_attrs && status == MHO_OK; i++) {
         const hid_t attribute = H5Aopen_by_idx(object, ".", order, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
-        if (attribute < 0) {
+        if (attribute < 0)
             return mho_reader_fail(reader, place);
-        }
         status = read_attribute(reader, attribute, place, attributes);
         (void)H5Aclose(attribute);
     }
@@ -305,16 +276,15 @@ static MhoStatus check_storage(const MhoReader *reader, hid_t dataset, const cha
     const hid_t list = H5Dget_create_plist(dataset);
     const char *cause = NULL;
 
-    if (list < 0) {
+    if (list < 0)
         return mho_reader_fail(reader, place);
-    }
     if (H5Pget_layout(list) == H5D_VIRTUAL) {
         cause = "a virtual dataset";
     } else if (H5Pget_external_count(list) != 0) {
         cause = "values in another file";
     } else if (H5Pget_layout(list) == H5D_CHUNKED) {
         const int n = H5Pget_nfilters(list);
-        for (int i = 0; i < n && cause == NULL; i++) {
+        for (int i = 0; i < n && !cause; i++) {
             unsigned flags;
             size_t values = 0;
             const H5Z_filter_t filter = H5Pget_filter2(list, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL);
@@ -324,8 +294,8 @@ static MhoStatus check_storage(const MhoReader *reader, hid_t dataset, const cha
         }
     }
     (void)H5Pclose(list);
-    *good = cause == NULL;
-    return cause == NULL ? MHO_OK : mho_reader_unsupported(reader, place, cause);
+    *good = !cause;
+    return !cause ? MHO_OK : mho_reader_unsupported(reader, place, cause);
 }
 
 /* Chunks that the shape asks for; 0 on overflow or without a chunk shape. */
@@ -333,14 +303,12 @@ static hsize_t count_chunks(hid_t list, const Values *values)
 {
     hsize_t chunk[MHO_MAX_RANK], n = 1;
 
-    if (H5Pget_chunk(list, MHO_MAX_RANK, chunk) != values->rank) {
+    if (H5Pget_chunk(list, MHO_MAX_RANK, chunk) != values->rank)
         return 0;
-    }
     for (int i = 0; i < values->rank; i++) {
         const hsize_t count = chunk[i] > 0 ? values->shape[i] / chunk[i] + (values->shape[i] % chunk[i] != 0) : 0;
-        if (chunk[i] == 0 || __builtin_mul_overflow(n, count, &n)) {
+        if (chunk[i] == 0 || __builtin_mul_overflow(n, count, &n))
             return 0;
-        }
     }
     return n > 0 ? n : 1;
 }
@@ -358,11 +326,10 @@ static bool layout_sound(const MhoReader *reader, hid_t dataset, hsize_t stored,
 
     (void)H5Tclose(type);
     (void)H5Pclose(list);
-    if (layout == H5D_CHUNKED) {
+    if (layout == H5D_CHUNKED)
         good = chunks > 0 && chunks <= reader->size;
-    } else {
+    else
         good = (stored == 0 && layout == H5D_CONTIGUOUS) || (size > 0 && stored / size >= values->n);
-    }
     return good;
 }
 
@@ -372,20 +339,16 @@ static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place,
     const hsize_t stored = H5Dget_storage_size(dataset);
     hsize_t bytes = 0;
 
-    if (!value_bytes(values, &bytes)) {
+    if (!value_bytes(values, &bytes))
         return mho_reader_damaged(reader, place, "a dataset of impossible size");
-    }
-    if (stored > reader->size) {
+    if (stored > reader->size)
         return mho_reader_damaged(reader, place, "a dataset larger than the file");
-    }
-    if (!layout_sound(reader, dataset, stored, values)) {
+    if (!layout_sound(reader, dataset, stored, values))
         return mho_reader_damaged(reader, place, "a dataset that claims more values than it stores");
-    }
     if (bytes / INFLATE_RATIO > stored) {
         const hsize_t unexplained = bytes - stored * INFLATE_RATIO;
-        if (unexplained > SLACK - reader->unexplained) {
+        if (unexplained > SLACK - reader->unexplained)
             return mho_reader_damaged(reader, place, "a dataset that claims more values than its bytes can hold");
-        }
         reader->unexplained += unexplained;
     }
     return mho_reader_bytes(reader, place, bytes);
@@ -434,26 +397,20 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
     char *help = NULL;
     MhoStatus status;
 
-    if (verdict == UNSUPPORTED) {
+    if (verdict == UNSUPPORTED)
         return mho_reader_unsupported(reader, place, "a dataset of a type or rank that mho does not use");
-    }
-    if (verdict == BROKEN) {
+    if (verdict == BROKEN)
         return mho_reader_fail(reader, place);
-    }
     status = check_size(reader, dataset, place, &values);
-    if (status == MHO_OK && values.text && values.fixed == 0) {
+    if (status == MHO_OK && values.text && values.fixed == 0)
         status = check_strings(reader, dataset, place, &values);
-    }
-    if (status != MHO_OK) {
+    if (status != MHO_OK)
         return status;
-    }
-    for (int i = 0; i < values.rank; i++) {
+    for (int i = 0; i < values.rank; i++)
         shape[i] = (size_t)values.shape[i];
-    }
     char **list = values.text ? read_strings(dataset, type, space, &values) : NULL;
-    if (values.text && list == NULL) {
+    if (values.text && !list)
         return mho_reader_fail(reader, place);
-    }
     status = read_texts(reader, dataset, place, &unit, &help);
     if (status == MHO_OK) {
         status = mho_record_add(record, name, values.type, (size_t)values.rank, shape, NULL, unit, help, list, array,
@@ -461,7 +418,7 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
     }
     free(unit);
     free(help);
-    if (list != NULL) {
+    if (list) {
         free_strings(list, values.n);
     } else if (status == MHO_OK && values.n > 0 &&
                !read_into(dataset, mho_store_memory_type(values.type), (*array)->data)) {
@@ -477,18 +434,15 @@ static MhoStatus read_variable(MhoReader *reader, hid_t dataset, const char *pla
     MhoArray *array = NULL;
     MhoStatus status = add_array(reader, dataset, type, space, place, name, record, &array);
 
-    if (status == MHO_OK && array != NULL) {
+    if (status == MHO_OK && array) {
         status = mho_reader_attributes(reader, dataset, place, &array->attributes);
-        if (status == MHO_OK && !mho_reader_note_axes(reader, dataset, array)) {
+        if (status == MHO_OK && !mho_reader_note_axes(reader, dataset, array))
             status = mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
-        }
     }
-    if (space >= 0) {
+    if (space >= 0)
         (void)H5Sclose(space);
-    }
-    if (type >= 0) {
+    if (type >= 0)
         (void)H5Tclose(type);
-    }
     return status;
 }
 
@@ -499,15 +453,13 @@ MhoStatus mho_reader_dataset(MhoReader *reader, hid_t group, const char *place, 
     bool good = true;
     MhoStatus status;
 
-    if (dataset < 0) {
+    if (dataset < 0)
         return mho_reader_fail(reader, place);
-    }
     status = check_storage(reader, dataset, place, &good);
     if (status == MHO_OK && good) {
         status = mho_reader_scale(reader, dataset, place, name, &variable);
-        if (status == MHO_OK && variable) {
+        if (status == MHO_OK && variable)
             status = read_variable(reader, dataset, place, mho_reader_variable_name(name), record);
-        }
     }
     (void)H5Dclose(dataset);
     return status;

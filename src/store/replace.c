@@ -30,11 +30,9 @@ static MhoStatus fail_errno(MhoError *error, const char *path, int code)
         {EIO, "input/output error; the disk may be failing"},
     };
 
-    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
-        if (causes[i].code == code) {
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (causes[i].code == code)
             return mho_fail(error, MHO_IO, "%s: %s", path, causes[i].text);
-        }
-    }
     return mho_fail(error, MHO_IO, "%s: cannot be written: %s", path, strerror(code));
 }
 
@@ -58,9 +56,8 @@ static char *real_target(const char *path, MhoError *error)
     } else {
         target = strdup(path);
     }
-    if (target == NULL) {
+    if (!target)
         (void)fail_errno(error, path, errno);
-    }
     return target;
 }
 
@@ -71,16 +68,15 @@ static int open_temporary(const char *folder, const char *name, char **temporary
     int file = -1;
 
     *temporary = malloc(room);
-    if (*temporary == NULL) {
+    if (!*temporary) {
         errno = ENOMEM;
         return -1;
     }
     for (int k = 0; k < TEMPORARY_TRIES && file < 0; k++) {
         (void)snprintf(*temporary, room, "%s/.%.*s.%ld.%d.tmp", folder, NAME_PART, name, (long)getpid(), k);
         file = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file < 0 && errno != EEXIST) {
+        if (file < 0 && errno != EEXIST)
             break;
-        }
     }
     return file;
 }
@@ -92,9 +88,8 @@ static bool write_all(int file, const MhoPiece *piece)
 
     while (left > 0) {
         const ssize_t done = write(file, data, left);
-        if (done < 0 && errno != EINTR) {
+        if (done < 0 && errno != EINTR)
             return false;
-        }
         if (done > 0) {
             data += done;
             left -= (size_t)done;
@@ -109,14 +104,12 @@ static bool fill_and_close(int file, const MhoPiece *pieces, size_t n_pieces)
     bool good = true;
     int code = 0;
 
-    for (size_t i = 0; i < n_pieces && good; i++) {
+    for (size_t i = 0; i < n_pieces && good; i++)
         good = write_all(file, &pieces[i]);
-    }
     good = good && fsync(file) == 0;
     code = errno;
-    if (close(file) != 0 && good) {
+    if (close(file) != 0 && good)
         return false;
-    }
     errno = code;
     return good;
 }
@@ -127,9 +120,8 @@ static bool sync_folder(const char *folder)
     const int handle = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool good;
 
-    if (handle < 0) {
+    if (handle < 0)
         return errno == EACCES; /* a folder one may write but not list */
-    }
     good = fsync(handle) == 0 || errno == EINVAL;
     (void)close(handle);
     return good;
@@ -139,7 +131,7 @@ static MhoStatus replace_target(const char *path, char *target, const MhoPiece *
                                 MhoError *error)
 {
     char *const slash = strrchr(target, '/');
-    const char *name = slash != NULL ? slash + 1 : target;
+    const char *name = slash ? slash + 1 : target;
     char *folder = slash == NULL     ? strdup(".")
                    : slash == target ? strdup("/")
                                      : strndup(target, (size_t)(slash - target));
@@ -147,9 +139,8 @@ static MhoStatus replace_target(const char *path, char *target, const MhoPiece *
     MhoStatus status = MHO_OK;
     int file;
 
-    if (folder == NULL) {
+    if (!folder)
         return mho_fail(error, MHO_MEMORY, "%s: out of memory", path);
-    }
     file = open_temporary(folder, name, &temporary);
     if (file < 0) {
         status = fail_errno(error, path, errno);
@@ -169,9 +160,8 @@ MhoStatus mho_file_replace(const char *path, const MhoPiece *pieces, size_t n_pi
     char *target = real_target(path, error);
     MhoStatus status;
 
-    if (target == NULL) {
+    if (!target)
         return MHO_IO;
-    }
     status = replace_target(path, target, pieces, n_pieces, error);
     free(target);
     return status;

@@ -40,9 +40,8 @@ static const char **string_list(size_t n, const void *data)
     char *const *strings = data;
     const char **list = malloc((n > 0 ? n : 1) * sizeof *list);
 
-    for (size_t i = 0; list != NULL && i < n; i++) {
-        list[i] = strings[i] != NULL ? strings[i] : "";
-    }
+    for (size_t i = 0; list && i < n; i++)
+        list[i] = strings[i] ? strings[i] : "";
     return list;
 }
 
@@ -55,7 +54,7 @@ static MhoStatus write_attribute(const Writer *writer, hid_t object, const char 
     const hid_t space = n == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &length, NULL);
     const hid_t names = H5Pcreate(H5P_ATTRIBUTE_CREATE);
     hid_t attribute = H5I_INVALID_HID;
-    bool good = H5Pset_char_encoding(names, H5T_CSET_UTF8) >= 0 && (!text || strings != NULL);
+    bool good = H5Pset_char_encoding(names, H5T_CSET_UTF8) >= 0 && (!text || strings);
 
     if (good) {
         attribute =
@@ -132,9 +131,8 @@ static hid_t array_properties(const MhoArray *array)
     hsize_t chunk[MHO_MAX_RANK];
     bool good = list >= 0;
 
-    if (good && is_float(array->type)) {
+    if (good && is_float(array->type))
         good = H5Pset_fill_value(list, H5T_NATIVE_DOUBLE, &nan) >= 0;
-    }
     if (good && array->type != MHO_STRING && array->rank > 0 && bytes > CHUNK_ABOVE) {
         chunk_shape(array, chunk);
         good = H5Pset_chunk(list, (int)array->rank, chunk) >= 0 && H5Pset_shuffle(list) >= 0 &&
@@ -153,14 +151,12 @@ static bool write_values(const Writer *writer, hid_t dataset, const MhoArray *ar
     const char **strings;
     bool good;
 
-    if (n == 0) {
+    if (n == 0)
         return true;
-    }
-    if (array->type != MHO_STRING) {
+    if (array->type != MHO_STRING)
         return H5Dwrite(dataset, mho_store_memory_type(array->type), H5S_ALL, H5S_ALL, H5P_DEFAULT, array->data) >= 0;
-    }
     strings = string_list(n, array->data);
-    good = strings != NULL && H5Dwrite(dataset, writer->string, H5S_ALL, H5S_ALL, H5P_DEFAULT, strings) >= 0;
+    good = strings && H5Dwrite(dataset, writer->string, H5S_ALL, H5S_ALL, H5P_DEFAULT, strings) >= 0;
     free(strings);
     return good;
 }
@@ -171,19 +167,16 @@ static MhoStatus describe_array(const Writer *writer, hid_t dataset, const char 
     const float nan32 = __builtin_nanf("");
     MhoStatus status = MHO_OK;
 
-    if (array->unit != NULL && *array->unit != '\0') {
+    if (array->unit && *array->unit != '\0')
         status = write_text(writer, dataset, place, "units", array->unit);
-    }
-    if (status == MHO_OK && array->help != NULL && *array->help != '\0') {
+    if (status == MHO_OK && array->help && *array->help != '\0')
         status = write_text(writer, dataset, place, "long_name", array->help);
-    }
     if (status == MHO_OK && is_float(array->type)) {
         status = write_attribute(writer, dataset, place, "_FillValue", array->type, 1,
                                  array->type == MHO_F64 ? (const void *)&nan64 : (const void *)&nan32);
     }
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = write_attributes(writer, dataset, place, &array->attributes);
-    }
     return status;
 }
 
@@ -196,16 +189,14 @@ static MhoStatus create_array(const Writer *writer, hid_t group, const char *pla
     hsize_t shape[MHO_MAX_RANK] = {0};
     hid_t space;
 
-    for (size_t i = 0; i < array->rank; i++) {
+    for (size_t i = 0; i < array->rank; i++)
         shape[i] = array->shape[i];
-    }
     space = array->rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple((int)array->rank, shape, NULL);
     *dataset = H5Dcreate2(group, array->name, type, space, writer->link, list, H5P_DEFAULT);
     (void)H5Sclose(space);
     (void)H5Pclose(list);
-    if (*dataset < 0 || !write_values(writer, *dataset, array)) {
+    if (*dataset < 0 || !write_values(writer, *dataset, array))
         return fail_hdf5(writer, place);
-    }
     return describe_array(writer, *dataset, place, array);
 }
 
@@ -221,12 +212,10 @@ static MhoStatus create_dimension(const Writer *writer, hid_t group, const char 
     dimension->id = H5Dcreate2(group, dimension->name, H5T_IEEE_F32LE, space, writer->link, list, H5P_DEFAULT);
     (void)H5Sclose(space);
     (void)H5Pclose(list);
-    if (dimension->id < 0 || H5DSset_scale(dimension->id, name) < 0) {
+    if (dimension->id < 0 || H5DSset_scale(dimension->id, name) < 0)
         return fail_hdf5(writer, place);
-    }
-    if (dimension->axis == NULL || strcmp(dimension->axis, dimension->name) != 0) {
-        return write_text(writer, dimension->id, place, MHO_STORE_AXIS, dimension->axis != NULL ? dimension->axis : "");
-    }
+    if (!dimension->axis || strcmp(dimension->axis, dimension->name) != 0)
+        return write_text(writer, dimension->id, place, MHO_STORE_AXIS, dimension->axis ? dimension->axis : "");
     return MHO_OK;
 }
 
@@ -236,16 +225,15 @@ static MhoStatus create_dimensions(const Writer *writer, hid_t group, const char
 
     for (size_t i = 0; i < scope->n && status == MHO_OK; i++) {
         MhoDimension *dimension = &scope->list[i];
-        if (dimension->coordinate == NULL) {
+        if (!dimension->coordinate) {
             status = create_dimension(writer, group, place, dimension);
             continue;
         }
         hid_t dataset = H5I_INVALID_HID;
         status = create_array(writer, group, place, dimension->coordinate, &dataset);
         dimension->id = dataset;
-        if (status == MHO_OK && H5DSset_scale(dataset, dimension->name) < 0) {
+        if (status == MHO_OK && H5DSset_scale(dataset, dimension->name) < 0)
             status = fail_hdf5(writer, place);
-        }
     }
     return status;
 }
@@ -254,9 +242,8 @@ static bool attach_axes(hid_t dataset, const MhoScope *scope, const MhoArray *ar
 {
     for (size_t i = 0; i < array->rank; i++) {
         const MhoDimension *dimension = mho_scope_find(scope, array, i);
-        if (dimension == NULL || H5DSattach_scale(dataset, dimension->id, (unsigned)i) < 0) {
+        if (!dimension || H5DSattach_scale(dataset, dimension->id, (unsigned)i) < 0)
             return false;
-        }
     }
     return true;
 }
@@ -270,23 +257,19 @@ static MhoStatus write_array(const Writer *writer, hid_t group, const char *plac
 
     (void)snprintf(inner, sizeof inner, "%s/%s", place, array->name);
     for (size_t i = 0; i < array->rank; i++) {
-        if (array->axis[i] != NULL && (*array->axis[i] == '\0' || strchr(array->axis[i], '/') != NULL)) {
+        if (array->axis[i] && (*array->axis[i] == '\0' || strchr(array->axis[i], '/') != NULL)) {
             return mho_fail(writer->error, MHO_FAILED, "%s: %s: '%s' is no name for an axis", writer->path, inner,
                             array->axis[i]);
         }
     }
-    for (size_t i = 0; i < scope->n; i++) {
-        if (scope->list[i].coordinate == array) {
+    for (size_t i = 0; i < scope->n; i++)
+        if (scope->list[i].coordinate == array)
             return MHO_OK; /* written with the dimensions */
-        }
-    }
     status = create_array(writer, group, inner, array, &dataset);
-    if (status == MHO_OK && !attach_axes(dataset, scope, array)) {
+    if (status == MHO_OK && !attach_axes(dataset, scope, array))
         status = fail_hdf5(writer, inner);
-    }
-    if (dataset >= 0) {
+    if (dataset >= 0)
         (void)H5Dclose(dataset);
-    }
     return status;
 }
 
@@ -306,9 +289,8 @@ static MhoStatus write_child(const Writer *writer, hid_t group, const char *plac
                         MHO_STORE_MAX_DEPTH);
     }
     handle = H5Gcreate2(group, child->name, writer->link, writer->group, H5P_DEFAULT);
-    if (handle < 0) {
+    if (handle < 0)
         return fail_hdf5(writer, inner);
-    }
     status = write_group(writer, handle, inner, scope, child, depth);
     (void)H5Gclose(handle);
     return status;
@@ -320,26 +302,19 @@ static MhoStatus write_group(const Writer *writer, hid_t group, const char *plac
     MhoScope scope;
     MhoStatus status = mho_scope_create(&scope, parent, record, writer->error);
 
-    for (size_t i = 0; i < scope.n; i++) {
+    for (size_t i = 0; i < scope.n; i++)
         scope.list[i].id = H5I_INVALID_HID;
-    }
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = write_attributes(writer, group, place, &record->attributes);
-    }
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = create_dimensions(writer, group, place, &scope);
-    }
-    for (size_t i = 0; i < record->n_arrays && status == MHO_OK; i++) {
+    for (size_t i = 0; i < record->n_arrays && status == MHO_OK; i++)
         status = write_array(writer, group, place, &scope, record->arrays[i]);
-    }
-    for (size_t i = 0; i < record->n_children && status == MHO_OK; i++) {
+    for (size_t i = 0; i < record->n_children && status == MHO_OK; i++)
         status = write_child(writer, group, place, &scope, record->children[i], depth + 1);
-    }
-    for (size_t i = 0; i < scope.n; i++) {
-        if (scope.list[i].id >= 0) {
+    for (size_t i = 0; i < scope.n; i++)
+        if (scope.list[i].id >= 0)
             (void)H5Dclose(scope.list[i].id);
-        }
-    }
     mho_scope_release(&scope);
     return status;
 }
@@ -350,16 +325,13 @@ static MhoStatus write_root(const Writer *writer, hid_t file, const MhoRecord *r
     const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
     MhoStatus status;
 
-    if (root < 0) {
+    if (root < 0)
         return fail_hdf5(writer, "");
-    }
     status = write_text(writer, root, "", "Conventions", "CF-1.10");
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = write_attribute(writer, root, "", "mho_format", MHO_I32, 1, &format);
-    }
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = write_group(writer, root, "", NULL, record, 0);
-    }
     (void)H5Gclose(root);
     return status;
 }
@@ -377,9 +349,8 @@ static MhoStatus fill_image(Writer *writer, const MhoRecord *record, MhoImage *i
     } else {
         status = write_root(writer, file, record);
     }
-    if (file >= 0 && !mho_image_close(image, file) && status == MHO_OK) {
+    if (file >= 0 && !mho_image_close(image, file) && status == MHO_OK)
         status = fail_hdf5(writer, "");
-    }
     return status;
 }
 

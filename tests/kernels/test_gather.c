@@ -118,9 +118,8 @@ TEST_LOOP(test_f32, 0, N_GEOMETRIES)
     for (int k = 0; k < 2; k++) {
         const float pad_value = k ? -0.25F : 0.0F;
 
-        for (int i = 0; i < POSITIONS_MAX * STRIDE_MAX; i++) {
+        for (int i = 0; i < POSITIONS_MAX * STRIDE_MAX; i++)
             x[i] = -7.0F;
-        }
         mho_gather_f32(&g, image_f32, pad_value, 0, (size_t)P, x, (size_t)stride);
         for (int i = 0; i < (P + 1) * stride; i++) {
             const bool tail = i % stride >= R || i / stride >= P;

@@ -25,18 +25,16 @@ TEST(test_logf)
             const float x = ldexpf(1.0F + (float)i / 4001.0F, e);
             const double exact = log((double)x);
 
-            if (x != 1.0F) {
+            if (x != 1.0F)
                 worst = fmax(worst, fabs((double)mho_logf(x) - exact) / fabs(exact));
-            }
         }
     }
     for (int i = -2000; i <= 2000; i++) {
         const float x = 1.0F + (float)i * (i < 0 ? 0x1p-24F : 0x1p-23F);
         const double exact = log((double)x);
 
-        if (i) {
+        if (i)
             worst = fmax(worst, fabs((double)mho_logf(x) - exact) / fabs(exact));
-        }
     }
     ck_assert_msg(worst < 2e-7 && worst > 1e-8, "relative error %g", worst);
     ck_assert(mho_logf(1.0F) == 0.0F);
@@ -86,9 +84,8 @@ TEST(test_expf)
     for (int i = -870000; i <= 880000; i++) {
         const float x = (float)i * 1e-4F;
 
-        if (x >= -87.0F && x <= 88.0F) {
+        if (x >= -87.0F && x <= 88.0F)
             worst = fmax(worst, fabs((double)mho_expf(x) / exp((double)x) - 1.0));
-        }
     }
     ck_assert_msg(worst < 2e-7 && worst > 1e-8, "relative error %g", worst);
     ck_assert(mho_expf(0.0F) == 1.0F && mho_expf(-0.0F) == 1.0F);
@@ -102,17 +99,14 @@ TEST(test_arrays)
     enum { N = 1000 };
     float x[N], y[N];
 
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         x[i] = 0.01F * (float)(i + 1);
-    }
     mho_kernels()->log(N, x, y);
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         ck_assert(y[i] == mho_logf(x[i]));
-    }
     mho_kernels()->exp(N, x, y);
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         ck_assert(y[i] == mho_expf(x[i]));
-    }
 }
 
 TEST(test_powf)
@@ -151,9 +145,8 @@ TEST(test_double)
         const double power = -708.0 + 1417.0 * i / 400000.0;
 
         worst_log = fmax(worst_log, (double)fabsl(((long double)mho_ln(x) - logl(x)) / logl(x)));
-        if (i != 200000) {
+        if (i != 200000)
             worst_log = fmax(worst_log, (double)fabsl(((long double)mho_ln(near) - logl(near)) / logl(near)));
-        }
         worst_exp = fmax(worst_exp, (double)fabsl((long double)mho_exp(power) / expl(power) - 1.0L));
     }
     ck_assert_msg(worst_log < 1e-14 && worst_log > 1e-17, "log: relative error %g", worst_log);
@@ -166,9 +159,8 @@ static double quantile(double p, double start)
 {
     double z = start;
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         z += (0.5 * erfc(z * sqrt(0.5)) - p) / (exp(-0.5 * z * z) / sqrt(2.0 * M_PI));
-    }
     return z;
 }
 
@@ -191,9 +183,8 @@ TEST(test_normal)
         const uint32_t logarithmic = (uint32_t)exp2(31.0 * i / 400000.0);
 
         worst = fmax(worst, normal_error(logarithmic));
-        if (linear < 2147400000U) {
+        if (linear < 2147400000U)
             worst = fmax(worst, normal_error(linear)); /* erfc itself loses the digits of z near 0 */
-        }
         wrong += mho_normal_of_word(~linear) != -mho_normal_of_word(linear);
     }
     ck_assert_msg(worst < 1e-6 && worst > 1e-8, "relative error %g", worst);
@@ -217,9 +208,8 @@ static uint64_t add_bits(uint64_t hash, const void *value, size_t size)
 {
     const uint8_t *bytes = value;
 
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         hash = (hash ^ bytes[i]) * 0x100000001b3U; /* FNV-1a */
-    }
     return hash;
 }
 
@@ -253,9 +243,8 @@ TEST(test_pow_fill)
     static const float exponents[] = {0.65F, 0.9F, 1.0F, 0.0F, -2.0F, 30.0F, -50.0F};
     float x[N], power[N + 1];
 
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         x[i] = i % 50 == 0 ? 0.0F : 0.01F * (float)(i % 300);
-    }
     for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
         for (size_t n = 1; n <= N; n += n < 40 ? 1 : 461) {
             power[n] = -7.0F;

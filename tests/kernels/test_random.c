@@ -60,9 +60,8 @@ TEST(test_streams_differ)
     MhoStream streams[8];
     uint32_t words[8][4];
 
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; i++)
         streams[i] = base;
-    }
     streams[1].seed = 6;
     streams[2].step = 2;
     streams[3].place = mho_place(1, 2, 4);
@@ -110,9 +109,8 @@ TEST(test_items)
         ck_assert_mem_eq(piece, words + first, (N - first) * sizeof *piece);
         ck_assert_mem_eq(normal_piece, normals + first, (N - first) * sizeof *normals);
     }
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         ck_assert(normals[i] == 0.5F * mho_normal_of_word(words[i]));
-    }
 }
 
 TEST(test_uniform)
@@ -180,16 +178,14 @@ TEST(test_below)
         ck_assert_uint_lt(k, SIDES);
         count[k]++;
     }
-    for (int k = 0; k < SIDES; k++) {
+    for (int k = 0; k < SIDES; k++)
         chi_square += (count[k] - N / SIDES) * (double)(count[k] - N / SIDES) / (N / SIDES);
-    }
     ck_assert_msg(chi_square > 0.3 && chi_square < 35.0, "chi-square %g with 6 degrees of freedom", chi_square);
     ck_assert_uint_eq(mho_random_below(stream, MHO_DRAW_TEST, 3, 1), 0);
     /* the top of the range is reached: the upper half of 2^32 - 1 values in half of the draws */
     int upper = 0;
-    for (uint64_t i = 0; i < 1000; i++) {
+    for (uint64_t i = 0; i < 1000; i++)
         upper += mho_random_below(stream, MHO_DRAW_TEST, i, UINT32_MAX) >= 0x80000000U;
-    }
     ck_assert_int_ge(upper, 500 - 80);
     ck_assert_int_le(upper, 500 + 80);
 }
@@ -204,9 +200,8 @@ TEST(test_shuffle)
         uint32_t order[N];
         uint32_t seen = 0;
 
-        for (uint32_t i = 0; i < N; i++) {
+        for (uint32_t i = 0; i < N; i++)
             order[i] = i;
-        }
         mho_random_shuffle((MhoStream){.seed = 3, .image = trial}, MHO_DRAW_SHUFFLE, N, order);
         for (int i = 0; i < N; i++) {
             seen |= 1U << order[i];

@@ -50,9 +50,8 @@ TEST(rounds_half_to_even_and_counts_clips)
     float twice[12];
     int32_t code[12];
 
-    for (size_t i = 0; i < 12; i++) {
+    for (size_t i = 0; i < 12; i++)
         twice[i] = 2.0F * y[i];
-    }
     param_put(&adc->descriptor, params, "bits", 4);
     ck_assert_uint_eq(adc->convert(params, NULL, true, 3, 4, twice, 0.5F, code), 4);
     ck_assert_mem_eq(code, expected_signed, sizeof code);

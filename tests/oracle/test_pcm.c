@@ -56,9 +56,8 @@ static void show(Bench *bench, Shown *shown)
     bench_set(bench, "drift_scale", scale);
     bench_program(bench, 0.0F);
     bench_age(bench, LAW_YEAR, 300.0);
-    for (size_t i = 0; i < N_GRID; i++) {
+    for (size_t i = 0; i < N_GRID; i++)
         shown->mean[i] = exponent((double)bench->cells.g[i], (double)bench->g[i], LAW_YEAR) / scale;
-    }
     bench_program(bench, 1.0F);
     bench_age(bench, LAW_YEAR, 300.0);
     mho_normal_fill(bench_stream(1, 1.0F), MHO_DRAW_PROGRAM, N_GRID, z_program);
@@ -76,11 +75,9 @@ static void show(Bench *bench, Shown *shown)
 
 static double first_shown(const double *value)
 {
-    for (size_t i = 0; i < N_GRID; i++) {
-        if (isfinite(value[i])) {
+    for (size_t i = 0; i < N_GRID; i++)
+        if (isfinite(value[i]))
             return value[i];
-        }
-    }
     ck_abort_msg("no device shows it");
     return NAN;
 }
@@ -131,9 +128,8 @@ TEST(formula_over_the_range)
     Bench bench;
 
     bench_open(&bench, "pcm", N_GRID);
-    for (size_t i = 0; i < N_GRID; i++) {
+    for (size_t i = 0; i < N_GRID; i++)
         bench.target[i] = (float)(i + 1) / (float)N_GRID;
-    }
     show(&bench, &shown);
     for (size_t i = 0; i < N_GRID; i++) {
         const double x = (double)bench.target[i];
@@ -160,9 +156,8 @@ TEST(noise_at_zero_target)
     bench_open(&bench, "pcm", N_GRID);
     show(&bench, &shown); /* targets are 0 */
     assert_printed(first_shown(shown.sigma_prog) * pcm_g_max, "0.26348", "sigma_prog(0)");
-    for (size_t i = 0; i < N_GRID; i++) {
+    for (size_t i = 0; i < N_GRID; i++)
         ck_assert(bench.cells.g[i] >= 0.0F);
-    }
     bench_mean(&bench, 0.0F, LAW_DAY, 300.0);
     ck_assert(bench.g[0] == 0.0F && bench.noise.square[0] == 0.0F);
     bench_close(&bench);
@@ -199,9 +194,8 @@ static double corner(const float *x, const double *value, double level)
         if (isfinite(value[i])) {
             const int on = is_close(value[i], level, 1e-5);
 
-            if (before >= 0 && on != before) {
+            if (before >= 0 && on != before)
                 return (double)x[i];
-            }
             before = on;
         }
     }
@@ -224,9 +218,8 @@ TEST_LOOP(corners_of_the_clamps, 0, 5)
     Bench bench;
 
     bench_open(&bench, "pcm", N_GRID);
-    for (size_t i = 0; i < N_GRID; i++) {
+    for (size_t i = 0; i < N_GRID; i++)
         bench.target[i] = (float)(around * (0.98 + 0.04 * (double)i / N_GRID));
-    }
     bench_program(&bench, 0.0F);
     bench_age(&bench, 0.0, 300.0);
     bench_read(&bench, 0.0, 0.0, INFINITY);

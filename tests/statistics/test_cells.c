@@ -14,9 +14,8 @@ static float normal[N];
 
 static void sample_from(const float *x)
 {
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         sample[i] = (double)x[i];
-    }
 }
 
 TEST_LOOP(pcm_programming_error, 0, 3)
@@ -62,9 +61,8 @@ TEST_LOOP(pcm_drift_exponent, 0, 3)
     bench_target(&bench, x);
     bench_program(&bench, 1.0F);
     bench_age(&bench, LAW_DAY, 300.0);
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         sample[i] = log((double)x / (double)bench.g[i]) / log((LAW_DAY + 20.0) / 20.0);
-    }
     law_folded_normal(law_pcm_nu_mean((double)x), law_pcm_nu_spread((double)x), &mean, &sigma);
     assert_moments(N, sample, mean, sigma);
     bench_close(&bench);
@@ -83,9 +81,8 @@ TEST(pcm_same_devices_at_two_times)
     bench_target(&bench, 0.5F);
     bench_program(&bench, 1.0F);
     bench_age(&bench, 1.0, 300.0);
-    for (size_t i = 0; i < N_DEVICES; i++) {
+    for (size_t i = 0; i < N_DEVICES; i++)
         nu_second[i] = log((double)bench.cells.g[i] / (double)bench.g[i]) / log(21.0 / 20.0);
-    }
     bench_age(&bench, LAW_DAY, 300.0);
     for (size_t i = 0; i < N_DEVICES; i++) {
         const double nu = log((double)bench.cells.g[i] / (double)bench.g[i]) / log((LAW_DAY + 20.0) / 20.0);
@@ -114,9 +111,8 @@ TEST_LOOP(nor_tuning_error, 0, 2)
     bench_set(&bench, "sigma_tune", s);
     bench_target(&bench, 0.25F);
     bench_program(&bench, 1.0F);
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         sample[i] = log((double)bench.cells.g[i] / 0.25);
-    }
     assert_moments(N, sample, 0.0, s);
     sample_from(bench.cells.g);
     assert_moments(N, sample, 0.25 * exp(0.5 * s * s), 0.25 * exp(0.5 * s * s) * sqrt(exp(s * s) - 1.0));
@@ -136,9 +132,8 @@ TEST(nor_threshold_error)
     bench_set(&bench, "sigma_vth", 1e-3);
     bench_target(&bench, 0.5F);
     bench_program(&bench, 1.0F);
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         sample[i] = log((double)bench.cells.g[i] / 0.5);
-    }
     assert_moments(N, sample, 0.0, hypot(0.02, 1e-3 / swing));
     bench_close(&bench);
 }
@@ -235,9 +230,8 @@ TEST_LOOP(nor_noise_slopes, 0, 3)
 
             knob[k] = _i == 2 ? bandwidth : w * i_max;
             variance[k] = sampled_variance(&bench, w, i_max, bandwidth);
-            if (is_flicker == 1) { /* its slow growth with the band is divided out */
+            if (is_flicker == 1) /* its slow growth with the band is divided out */
                 variance[k] /= log(bandwidth);
-            }
         }
         slope = log_slope(3, knob, variance);
         ck_assert_msg(fabs(slope - exponent) < 1e-3, "slope %g, not %g", slope, exponent);

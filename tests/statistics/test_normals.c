@@ -46,9 +46,8 @@ static void moment_deviations(float factor, float shift, double deviation[N_MOME
     const double n = sum[0];
     double chi_square = 0.0;
 
-    for (int bin = 0; bin < BINS; bin++) {
+    for (int bin = 0; bin < BINS; bin++)
         chi_square += (count[bin] - n / BINS) * (count[bin] - n / BINS) / (n / BINS);
-    }
     /* variances of x, x^2, x^3, x^4 of a standard normal: 1, 2, 15, 96 */
     deviation[MEAN] = sum[1] / n / sqrt(1.0 / n);
     deviation[VARIANCE] = (sum[2] / n - 1.0) / sqrt(2.0 / n);
@@ -63,9 +62,8 @@ TEST(test_moments)
     double deviation[N_MOMENT_CRITERIA];
 
     moment_deviations(1.0F, 0.0F, deviation);
-    for (int i = 0; i < N_MOMENT_CRITERIA; i++) {
+    for (int i = 0; i < N_MOMENT_CRITERIA; i++)
         ck_assert_msg(fabs(deviation[i]) < LIMIT, "%s is %.2f sigma off", names[i], deviation[i]);
-    }
 }
 
 TEST(test_moments_see_errors)
@@ -103,9 +101,8 @@ static void tail_deviations(float factor, double deviation[3])
         count[1] += below;
         count[2] += beyond;
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         deviation[i] = (count[i] - expected[i]) / sqrt(expected[i]);
-    }
 }
 
 TEST(test_tails)
@@ -113,9 +110,8 @@ TEST(test_tails)
     double deviation[3];
 
     tail_deviations(1.0F, deviation);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         ck_assert_msg(fabs(deviation[i]) < LIMIT, "tail %d is %.2f sigma off", i, deviation[i]);
-    }
     tail_deviations(1.02F, deviation);
     ck_assert(deviation[0] > LIMIT && deviation[1] > LIMIT);
 }
@@ -210,7 +206,6 @@ TEST(test_noise_factor)
     mho_normal_fill(stream, MHO_DRAW_TEST, 1000, two);
     stream.noise = 0.0F;
     mho_normal_fill(stream, MHO_DRAW_TEST, 1000, zero);
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 1000; i++)
         ck_assert(two[i] == 2.0F * one[i] && zero[i] == 0.0F && one[i] != 0.0F);
-    }
 }

@@ -39,9 +39,8 @@ static inline bool moments_agree(size_t n, const double *x, double mean, double 
     const double count = (double)n;
     double m1 = 0.0, m2 = 0.0, m4 = 0.0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         m1 += x[i] / count;
-    }
     for (size_t i = 0; i < n; i++) {
         const double d = x[i] - m1;
 

@@ -250,9 +250,8 @@ TEST(test_refused_records)
     ck_assert_ptr_nonnull(strstr(error.text, "mho_format"));
     mho_record_destroy(record);
     record = deep = store_result();
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 40; i++)
         ck_assert_int_eq(mho_record_child(deep, "in", &deep, NULL), MHO_OK);
-    }
     ck_assert_int_eq(mho_store_write(path, record, &error), MHO_FAILED);
     ck_assert_ptr_nonnull(strstr(error.text, "nested"));
     ck_assert_int_eq(store_count_files(folder), 0);
@@ -273,16 +272,14 @@ static int write_example(const char *path, const char *which)
     const MhoStatus status = mho_store_write(path, record, &error);
 
     mho_record_destroy(record);
-    if (status != MHO_OK) {
+    if (status != MHO_OK)
         fprintf(stderr, "%s\n", error.text);
-    }
     return mho_status_exit_code(status);
 }
 
 int test_main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], "--write") == 0) {
+    if (argc == 4 && strcmp(argv[1], "--write") == 0)
         return write_example(argv[3], argv[2]);
-    }
     return test_run();
 }

@@ -40,9 +40,8 @@ static bool write_text_file(const char *path, const char *text)
     const int file = open(path, O_WRONLY);
     const bool good = file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
 
-    if (file >= 0) {
+    if (file >= 0)
         close(file);
-    }
     return good;
 }
 
@@ -53,14 +52,12 @@ static bool own_mounts(void)
     const unsigned user = getuid();
     const unsigned group = getgid();
 
-    if (unshare(CLONE_NEWNS | CLONE_NEWUSER) != 0) {
+    if (unshare(CLONE_NEWNS | CLONE_NEWUSER) != 0)
         return false;
-    }
     (void)write_text_file("/proc/self/setgroups", "deny");
     snprintf(map, sizeof map, "0 %u 1", user);
-    if (!write_text_file("/proc/self/uid_map", map)) {
+    if (!write_text_file("/proc/self/uid_map", map))
         return false;
-    }
     snprintf(map, sizeof map, "0 %u 1", group);
     return write_text_file("/proc/self/gid_map", map) && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }

@@ -172,9 +172,8 @@ TEST(test_flipped_bytes_without_trailer)
         result = read_apart(path, false);
         ck_assert_msg(result == CHILD_READ || result == CHILD_REFUSED, "round %d, byte %zu: %d", i, at[0], result);
         n_refused += result == CHILD_REFUSED;
-        for (int k = n; k-- > 0;) {
+        for (int k = n; k-- > 0;)
             good.data[at[k]] ^= change[k];
-        }
     }
     ck_assert_int_gt(n_refused, 50); /* metadata carry checksums */
     free(good.data);
@@ -235,15 +234,12 @@ static void put_words(hid_t file, Words storage)
     const hid_t text = H5Tcopy(H5T_C_S1), space = H5Screate_simple(1, &n, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
 
     H5Tset_size(text, H5T_VARIABLE);
-    if (storage == IN_CHUNKS || storage == IN_PACKED_CHUNKS) {
+    if (storage == IN_CHUNKS || storage == IN_PACKED_CHUNKS)
         H5Pset_chunk(list, 1, &chunk);
-    }
-    if (storage == IN_PACKED_CHUNKS) {
+    if (storage == IN_PACKED_CHUNKS)
         H5Pset_deflate(list, 4);
-    }
-    if (storage == IN_THE_HEADER) {
+    if (storage == IN_THE_HEADER)
         H5Pset_layout(list, H5D_COMPACT);
-    }
     const hid_t set = H5Dcreate2(file, "words", text, space, H5P_DEFAULT, list, H5P_DEFAULT);
     const hid_t names = H5Acreate2(file, "class_names", text, space, H5P_DEFAULT, H5P_DEFAULT);
     ck_assert(H5Dwrite(set, text, H5S_ALL, H5S_ALL, H5P_DEFAULT, words) >= 0 && H5Awrite(names, text, words) >= 0);
@@ -276,9 +272,8 @@ TEST(test_foreign_strings_led_astray)
     for (size_t at = 4; at + 12 <= good.n; at++) {
         uint64_t address;
         memcpy(&address, good.data + at, sizeof address);
-        if (address != heap) {
+        if (address != heap)
             continue;
-        }
         n_descriptors++;
         for (size_t k = 8; k < 12; k++) { /* the index: HDF5 would look far outside of its table */
             const unsigned char old = good.data[at + k];
@@ -371,9 +366,8 @@ TEST(test_no_hdf5)
     refused(folder, "folder");
     save(path, "", 0);
     refused(path, "empty");
-    for (size_t i = 0; i < sizeof garbage; i++) {
+    for (size_t i = 0; i < sizeof garbage; i++)
         garbage[i] = (unsigned char)next_random(&random);
-    }
     save(path, garbage, sizeof garbage);
     refused(path, "not an HDF5 file");
     memcpy(garbage, "\x89HDF\r\n\x1a\n", 8); /* the signature and then noise */
@@ -463,9 +457,8 @@ TEST(test_cycles_and_depth)
     group = file;
     for (int i = 0; i < 60; i++) {
         const hid_t inner = H5Gcreate2(group, "in", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        if (group != file) {
+        if (group != file)
             H5Gclose(group);
-        }
         group = inner;
     }
     H5Gclose(group);
