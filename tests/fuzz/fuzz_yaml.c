@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     check_tree(root, false, 0);
     for (size_t i = 0; i < root->n_children; i++)
         require(mho_yaml_get(root, root->children[i]->key) == root->children[i]); /* no key twice */
-    if (mho_yaml_walk(root, visit, &n_leaves, &error) != MHO_OK)
+    if (mho_yaml_each_leaf(root, visit, &n_leaves, &error) != MHO_OK)
         require(error.status == MHO_USAGE && error.text[0] != '\0' && !strchr(error.text, '\n'));
     mho_yaml_destroy(root);
     count_taken();

@@ -117,7 +117,7 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
         snprintf(study->path, sizeof study->path, "%s", path);
         status = mho_yaml_read(path, &root, error);
         if (status == MHO_OK)
-            status = mho_yaml_walk(root, read_leaf, &reader, error);
+            status = mho_yaml_each_leaf(root, read_leaf, &reader, error);
         mho_yaml_destroy(root);
         for (size_t i = 0; i < reader.n_seen; i++)
             free(reader.seen[i]);

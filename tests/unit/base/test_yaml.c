@@ -102,8 +102,8 @@ TEST(test_anchors_tags_documents_refused)
     refused("a: !thing [1]\n", "s.yaml:1: tags");
     refused("a: 1\n---\nb: 2\n", "s.yaml:2: a second document");
     refused("? [a, b]\n: 1\n", "s.yaml:1: a key must be a word");
-    refused("a: \"x\\0y\"\n", "s.yaml:1: a zero byte");
-    refused("\"\": 1\n", "s.yaml:1: a key that is empty");
+    refused("a: \"x\\0y\"\n", "s.yaml:1: a value contains a zero byte");
+    refused("\"\": 1\n", "s.yaml:1: a key is empty");
     refused("- a\n- b\n", "s.yaml:1: expected 'key: value'");
     refused("\njust words\n", "s.yaml:2: expected 'key: value'");
 }
@@ -179,7 +179,7 @@ TEST(test_sizes)
     mho_yaml_destroy(parsed(text));
     memset(text, 'k', 256);
     memcpy(text + 256, ": 1", 4);
-    refused(text, "s.yaml:1: a key that is empty or longer");
+    refused(text, "s.yaml:1: a key is empty or longer");
 }
 
 typedef struct Seen {
@@ -221,13 +221,13 @@ TEST(test_walk)
                            "  chip.noise: [0, {a: 1}]\n"
                            "model: m.h5\n");
     Seen seen = {0};
-    ck_assert_int_eq(mho_yaml_walk(root, see, &seen, &error), MHO_OK);
+    ck_assert_int_eq(mho_yaml_each_leaf(root, see, &seen, &error), MHO_OK);
     ck_assert_str_eq(seen.text,
                      "seed=7@1 chip.cell.name=pcm@3 chip.cell.pcm.t_read=1e-6@5 sweep.chip.noise=[]@8 model=m.h5@9 ");
     Seen first = {.stop_after = 2};
-    ck_assert_int_eq(mho_yaml_walk(root, see, &first, &error), MHO_STOPPED);
+    ck_assert_int_eq(mho_yaml_each_leaf(root, see, &first, &error), MHO_STOPPED);
     ck_assert_str_eq(first.text, "seed=7@1 chip.cell.name=pcm@3 ");
-    ck_assert_int_eq(mho_yaml_walk(mho_yaml_get(root, "seed"), see, &first, &error), MHO_FAILED);
+    ck_assert_int_eq(mho_yaml_each_leaf(mho_yaml_get(root, "seed"), see, &first, &error), MHO_FAILED);
     mho_yaml_destroy(root);
 }
 
