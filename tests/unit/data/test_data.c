@@ -270,7 +270,7 @@ TEST(test_cifar_damaged)
     static uint8_t records[3 * CIFAR_RECORD + 1];
     make_cifar(records, 3, 0);
     ck_assert_int_eq(load_cifar(records, 3 * CIFAR_RECORD - 1), MHO_INPUT);
-    ck_assert_ptr_nonnull(strstr(error.text, "b.bin: 6145 bytes are not whole CIFAR records"));
+    ck_assert_ptr_nonnull(strstr(error.text, "b.bin: 6145 bytes are not a whole number of CIFAR records"));
     ck_assert_int_eq(load_cifar(records, sizeof records), MHO_INPUT);
     ck_assert_int_eq(load_cifar(records, CIFAR_RECORD), MHO_INPUT); /* b.bin is empty */
     records[2 * CIFAR_RECORD] = 10;
@@ -297,7 +297,7 @@ TEST(test_cifar_class_names_set_the_classes)
     ck_assert_ptr_nonnull(strstr(error.text, "names.txt: 2 class names for labels up to 2"));
     write_bytes(in(folder, "names.txt"), "cat\n\nbird\n", 10);
     ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
-    ck_assert_ptr_nonnull(strstr(error.text, "names.txt:2: empty class name"));
+    ck_assert_ptr_nonnull(strstr(error.text, "names.txt:2: an empty class name"));
 }
 
 /* ---- registered sets and where they lie ---- */
@@ -364,7 +364,7 @@ TEST(test_registered_set_checks_labels_shape_and_digest)
     Buffer x = images_buffer(2);
     write_bytes(in(folder, "a/mnist/train-images-idx3-ubyte"), x.data, x.n);
     ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "a"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
-    ck_assert_ptr_nonnull(strstr(error.text, "(3, 4, 1), mnist has (28, 28, 1)"));
+    ck_assert_ptr_nonnull(strstr(error.text, "(3, 4, 1), those of mnist are (28, 28, 1)"));
     write_mnist(in(folder, "a"), "t10k", 1);
     const MhoDatasetDescriptor *mnist = mho_dataset_find("mnist", &error);
     ck_assert_ptr_nonnull(mnist);
