@@ -1,4 +1,4 @@
-/* hdf5_axes.c - where the dimensions of a record's axes are defined in a netCDF-4 file.
+/* hdf5_axes.c - which group of a netCDF-4 file defines the dimension of an axis.
  *
  * netCDF-4 looks a dimension up by name in the variable's group, then in the parents. So an axis with one length in the
  * whole file belongs to the root and is shared; one whose length differs between groups belongs to each group.
@@ -9,19 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An axis and its length, counted over the whole file. */
+#include "base/memory.h"
+
+/* An axis and its length in the whole file. */
 typedef struct Use {
     const char *axis;
     size_t length;
-    bool several; /* lengths */
+    bool varies; /* other arrays give the axis other lengths */
 } Use;
 
 typedef struct Uses {
     Use *list;
-    size_t n, capacity;
+    size_t n;
 } Uses;
 
-/* The groups from the root down to the one being looked at. */
+/* A group and its parents up to the root. */
 typedef struct Trail {
     const struct Trail *parent;
     const MhoRecord *group;
@@ -60,11 +62,11 @@ static bool name_taken(const MhoScope *scope, const char *name)
     return find_array(group, name) != NULL;
 }
 
-/* The name in the file: the axis' own when free, else with the length, else with underscores. NULL: out of memory. */
-static char *free_name(const MhoScope *scope, const char *wanted, size_t length)
+/* The name in the file: the axis' own when free, else with the length, else with underscores. */
+static char *free_name(const MhoScope *scope, const char *wanted, size_t length, MhoError *error)
 {
     const size_t room = strlen(wanted) + 64;
-    char *name = malloc(room);
+    char *name = mho_calloc(room, 1, error, "the axis '%s' of a file", wanted);
     int padding = 0;
 
     if (!name)
@@ -79,27 +81,26 @@ static char *free_name(const MhoScope *scope, const char *wanted, size_t length)
 
 static MhoStatus scope_add(MhoScope *scope, MhoDimension dimension, const char *wanted, MhoError *error)
 {
-    MhoDimension *grown;
+    MhoDimension *grown = mho_list_grow(scope->list, scope->n, sizeof *grown, error);
 
-    dimension.name = dimension.coordinate ? strdup(wanted) : free_name(scope, wanted, dimension.length);
-    grown = realloc(scope->list, (scope->n + 1) * sizeof *grown);
-    if (grown)
-        scope->list = grown;
-    if (!grown || !dimension.name) {
-        free(dimension.name);
-        return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
-    }
+    if (!grown)
+        return MHO_MEMORY;
+    scope->list = grown;
+    dimension.name =
+        dimension.coordinate ? mho_strdup(wanted, error) : free_name(scope, wanted, dimension.length, error);
+    if (!dimension.name)
+        return MHO_MEMORY;
     scope->list[scope->n++] = dimension;
     return MHO_OK;
 }
 
-/* A named dimension of that length as seen from scope, unless a nearer one hides its name. */
+/* A named dimension of that length in scope or a parent; NULL when a nearer one has the same name in the file. */
 static const MhoDimension *find_named(const MhoScope *scope, const char *axis, size_t length)
 {
     const MhoDimension *found = NULL;
     const MhoScope *at = scope;
 
-    for (; at && !found; at = at->parent) {
+    for (; at; at = at->parent) {
         for (size_t i = 0; i < at->n && !found; i++) {
             const MhoDimension *d = &at->list[i];
             if (d->axis && strcmp(d->axis, axis) == 0 && d->length == length)
@@ -142,18 +143,14 @@ static MhoStatus count_use(Uses *uses, const char *axis, size_t length, MhoError
 {
     for (size_t i = 0; i < uses->n; i++) {
         if (strcmp(uses->list[i].axis, axis) == 0) {
-            uses->list[i].several = uses->list[i].several || uses->list[i].length != length;
+            uses->list[i].varies = uses->list[i].varies || uses->list[i].length != length;
             return MHO_OK;
         }
     }
-    if (uses->n == uses->capacity) {
-        const size_t capacity = 2 * uses->capacity + 16;
-        Use *grown = realloc(uses->list, capacity * sizeof *grown);
-        if (!grown)
-            return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
-        uses->list = grown;
-        uses->capacity = capacity;
-    }
+    Use *grown = mho_list_grow(uses->list, uses->n, sizeof *grown, error);
+    if (!grown)
+        return MHO_MEMORY;
+    uses->list = grown;
     uses->list[uses->n++] = (Use){.axis = axis, .length = length};
     return MHO_OK;
 }
@@ -184,7 +181,7 @@ static MhoStatus add_shared(MhoScope *root, MhoError *error)
 
     for (size_t i = 0; i < uses.n && status == MHO_OK; i++) {
         const Use *use = &uses.list[i];
-        if (!use->several && !name_taken(root, use->axis))
+        if (!use->varies && !name_taken(root, use->axis))
             status = scope_add(root, (MhoDimension){.axis = use->axis, .length = use->length}, use->axis, error);
     }
     free(uses.list);
@@ -194,20 +191,17 @@ static MhoStatus add_shared(MhoScope *root, MhoError *error)
 static MhoStatus add_local(MhoScope *scope, const MhoArray *array, size_t i, MhoError *error)
 {
     MhoDimension dimension = {.axis = axis_name(array, i), .length = array->shape[i]};
-    char *wanted;
-    size_t room;
-    MhoStatus status;
 
     if (dimension.axis)
         return scope_add(scope, dimension, dimension.axis, error);
     dimension.owner = array;
     dimension.index = i;
-    room = strlen(array->name) + 24;
-    wanted = malloc(room);
+    const size_t room = strlen(array->name) + 24;
+    char *wanted = mho_calloc(room, 1, error, "an axis of the array '%s'", array->name);
     if (!wanted)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
+        return MHO_MEMORY;
     (void)snprintf(wanted, room, "%s_%zu", array->name, i);
-    status = scope_add(scope, dimension, wanted, error);
+    const MhoStatus status = scope_add(scope, dimension, wanted, error);
     free(wanted);
     return status;
 }

@@ -1,8 +1,8 @@
 /* heap.c - global heaps of an HDF5 file, checked before HDF5 reads a variable-length value from them.
  *
- * HDF5 1.10 copies as many bytes as a heap object claims and takes its number as an index without a look, so one
- * flipped byte of a size or of a value's descriptor ends in a crash. Source: HDF5 File Format Specification 3.0, III.E,
- * version 1, with lengths of 8 bytes (every file of HDF5 >= 1.4 that did not ask for others; those are refused here).
+ * HDF5 1.10 copies as many bytes as a heap object claims and uses its number as an index unchecked, so one flipped byte
+ * of a size or of a value's descriptor ends in a crash. Source: HDF5 File Format Specification 3.0, III.E,
+ * version 1, with lengths of 8 bytes (the default since HDF5 1.4; other lengths are refused).
  */
 #include "store/heap_internal.h"
 
@@ -27,8 +27,8 @@ static uint64_t read_little(const unsigned char *at, int bytes)
     return value;
 }
 
-/* Walk one collection. Object 0 is the free space: its size counts its own header; others are padded to 8 bytes.
- * *length is set to that of object `wanted` where it is found. */
+/* Check one collection. Object 0 is the free space, whose size includes its header; other objects are padded to 8
+ * bytes. *length receives the length of object `wanted` when it is found. */
 static bool collection_sound(const unsigned char *data, size_t n, uint64_t wanted, uint64_t *length)
 {
     uint64_t size;
@@ -90,13 +90,13 @@ bool mho_heap_strings_sound(const unsigned char *data, size_t n, uint64_t base, 
     return values_sound(data, n, base, offset, count, 1);
 }
 
-/* Bytes left of the file from `at` on. */
+/* Bytes of the file from `at` on. */
 static uint64_t left_from(size_t n, uint64_t at)
 {
     return at < n ? n - at : 0;
 }
 
-/* Elements of a dataspace message (IV.A.2.b), versions 1 and 2; false when it cannot be read. */
+/* The number of elements of a dataspace message (IV.A.2.b), versions 1 and 2; false when it cannot be read. */
 static bool space_count(const unsigned char *space, uint64_t size, uint64_t *count)
 {
     const uint64_t dims = space[0] == 1 ? 8 : 4;
@@ -110,9 +110,9 @@ static bool space_count(const unsigned char *space, uint64_t size, uint64_t *cou
     return true;
 }
 
-/* The values of an attribute message whose name stands at `at`, where it is one of that version and of a
- * variable-length type (IV.A.2.m, IV.A.2.d). Version 1 pads its parts to 8 bytes, version 3 has one byte more before
- * the name. */
+/* Check the values of the attribute message whose name is at `at` (IV.A.2.m, IV.A.2.d). True when there is no message
+ * of that version or its type has a fixed length. Version 1 pads its parts to 8 bytes, version 3 has one byte more
+ * before the name. */
 static bool message_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t at, size_t name_size,
                           int version)
 {
@@ -121,7 +121,7 @@ static bool message_sound(const unsigned char *data, size_t n, uint64_t base, ui
     uint64_t type, type_size, space, space_size, count;
 
     if (!message || message[0] != version || read_little(message + NAME_SIZE_AT, 2) != name_size)
-        return true; /* the name alone */
+        return true; /* the name, but not in an attribute message */
     type = at + ((name_size + mask) & ~mask);
     type_size = (read_little(message + TYPE_SIZE_AT, 2) + mask) & ~mask;
     space = type + type_size;
