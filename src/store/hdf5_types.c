@@ -10,9 +10,9 @@ void mho_store_quiet(MhoStoreQuiet *saved)
 {
     saved->function = NULL;
     saved->data = NULL;
-    /* A damaged file that HDF5 gave up on leaves identifiers open, over which its exit handler prints "infinite loop
-     * closing library". Everything opened here is closed here, so that handler is not needed. Counts only before HDF5's
-     * first call. */
+    /* After a damaged file HDF5 keeps identifiers open, and its exit handler prints "infinite loop closing library" for
+     * them. mho closes everything that it opens, so the handler is not needed. It can be switched off only before
+     * HDF5's first call. */
     (void)H5dont_atexit();
     (void)H5Eget_auto2(H5E_DEFAULT, &saved->function, &saved->data);
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -42,7 +42,7 @@ static herr_t keep_innermost(unsigned n, const H5E_error2_t *entry, void *cause)
 
 MhoStatus mho_store_fail(MhoError *error, MhoStatus status, const char *path, const char *place, const char *remedy)
 {
-    char cause[MHO_STORE_PLACE] = "HDF5 refused it";
+    char cause[MHO_STORE_PLACE] = "HDF5 failed and gave no cause";
     char clean[MHO_STORE_PLACE];
     char clean_place[MHO_STORE_PLACE];
 

@@ -1,8 +1,8 @@
 /* image.c - an HDF5 file that is written to memory only.
  *
- * HDF5's core driver asks callbacks for its memory; the block that it gives back when the file closes is the finished
- * file. (H5Fget_file_image clears the status flags but not their checksum, so what it returns does not open again.)
- * The length stands in the superblock: HDF5 File Format Specification 3.0, II.A, version 2: end of file at byte 28.
+ * HDF5's core driver gets its memory from callbacks; the block that it frees when the file is closed is the finished
+ * file. (H5Fget_file_image clears the status flags but not their checksum, so its bytes do not open again.) The
+ * superblock has the length: HDF5 File Format Specification 3.0, II.A, version 2: end of file at byte 28.
  */
 #include "store/image_internal.h"
 
@@ -43,7 +43,7 @@ static herr_t image_free(void *block, H5FD_file_image_op_t op, void *context)
     MhoImage *image = context;
 
     if (op == H5FD_FILE_IMAGE_OP_FILE_CLOSE) {
-        image->closed = true; /* ours from here on */
+        image->closed = true; /* mho owns the block now */
         return 0;
     }
     free(block);
@@ -72,7 +72,7 @@ static herr_t context_free(void *context)
 
 hid_t mho_image_create(MhoImage *image)
 {
-    static const char name[] = "/dev/null/mho"; /* HDF5 would read a file that exists under this name: none can */
+    static const char name[] = "/dev/null/mho"; /* HDF5 would read a file of this name; none can exist */
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
     const hid_t create = H5Pcreate(H5P_FILE_CREATE);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);

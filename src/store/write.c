@@ -1,9 +1,9 @@
 /* write.c - a record to an HDF5 file that is also netCDF-4.
  *
- * The file is built in memory and replaces its target in one step, so that HDF5 never meets a full disk. Object times
- * are off, creation order is tracked and everything is written in record order: the same record gives the same bytes.
- * Behind the HDF5 data stands one line with their SHA-256, which HDF5 ignores and the reader checks first.
- * Format: HDF5 1.8-1.10, HDF5 dimension scales 1.0, netCDF-4 conventions, CF-1.10.
+ * The file is built in memory and replaces its target in one step, so HDF5 never sees a full disk. Object times are
+ * off, creation order is tracked and everything is written in record order: the same record gives the same bytes. One
+ * line after the HDF5 data holds their SHA-256, which HDF5 ignores and the reader checks first. Format: HDF5 1.8-1.10,
+ * HDF5 dimension scales 1.0, netCDF-4 conventions, CF-1.10.
  */
 #include <hdf5_hl.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/memory.h"
 #include "store/axes_internal.h"
 #include "store/image_internal.h"
 #include "store/replace_internal.h"
@@ -34,11 +35,11 @@ static MhoStatus fail_hdf5(const Writer *writer, const char *place)
     return mho_store_fail(writer->error, MHO_IO, writer->path, place, "");
 }
 
-/* Strings for HDF5, which refuses NULL. The list is the caller's. */
-static const char **string_list(size_t n, const void *data)
+/* The strings for HDF5, with "" for NULL, which it refuses. The caller frees the list. */
+static const char **string_list(const Writer *writer, size_t n, const void *data)
 {
     char *const *strings = data;
-    const char **list = malloc((n > 0 ? n : 1) * sizeof *list);
+    const char **list = mho_calloc(n, sizeof *list, writer->error, "the strings of %s", writer->path);
 
     for (size_t i = 0; list && i < n; i++)
         list[i] = strings[i] ? strings[i] : "";
@@ -50,11 +51,13 @@ static MhoStatus write_attribute(const Writer *writer, hid_t object, const char 
 {
     const hsize_t length = n;
     const bool text = type == MHO_STRING;
-    const char **strings = text ? string_list(n, data) : NULL;
+    const char **strings = text ? string_list(writer, n, data) : NULL;
+    if (text && !strings)
+        return MHO_MEMORY;
     const hid_t space = n == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &length, NULL);
     const hid_t names = H5Pcreate(H5P_ATTRIBUTE_CREATE);
     hid_t attribute = H5I_INVALID_HID;
-    bool good = H5Pset_char_encoding(names, H5T_CSET_UTF8) >= 0 && (!text || strings);
+    bool good = H5Pset_char_encoding(names, H5T_CSET_UTF8) >= 0;
 
     if (good) {
         attribute =
@@ -85,8 +88,9 @@ static MhoStatus write_attributes(const Writer *writer, hid_t object, const char
     for (size_t i = 0; i < attributes->n && status == MHO_OK; i++) {
         const MhoAttribute *a = &attributes->list[i];
         if (mho_store_reserved(a->name)) {
-            return mho_fail(writer->error, MHO_FAILED, "%s: %s: the attribute name '%s' belongs to the file format",
-                            writer->path, place, a->name);
+            return mho_fail(writer->error, MHO_FAILED,
+                            "%s: %s: the attribute name '%s' is reserved for the file format", writer->path, place,
+                            a->name);
         }
         status = write_attribute(writer, object, place, a->name, a->type, a->n, a->data);
     }
@@ -98,7 +102,8 @@ static bool is_float(MhoType type)
     return type == MHO_F32 || type == MHO_F64;
 }
 
-/* As many whole rows of the leading axis as fit CHUNK_BYTES; of one that does not fit, the same along the next axis. */
+/* The largest chunk of whole rows of the leading axis that fits CHUNK_BYTES; when one row does not fit, a part of it.
+ */
 static void chunk_shape(const MhoArray *array, hsize_t *chunk)
 {
     size_t bytes = mho_type_size(array->type);
@@ -145,20 +150,20 @@ static hid_t array_properties(const MhoArray *array)
     return list;
 }
 
-static bool write_values(const Writer *writer, hid_t dataset, const MhoArray *array)
+static MhoStatus write_values(const Writer *writer, hid_t dataset, const char *place, const MhoArray *array)
 {
     const size_t n = mho_array_count(array);
-    const char **strings;
-    bool good;
-
+    const bool text = array->type == MHO_STRING;
     if (n == 0)
-        return true;
-    if (array->type != MHO_STRING)
-        return H5Dwrite(dataset, mho_store_memory_type(array->type), H5S_ALL, H5S_ALL, H5P_DEFAULT, array->data) >= 0;
-    strings = string_list(n, array->data);
-    good = strings && H5Dwrite(dataset, writer->string, H5S_ALL, H5S_ALL, H5P_DEFAULT, strings) >= 0;
+        return MHO_OK;
+    const char **strings = text ? string_list(writer, n, array->data) : NULL;
+    if (text && !strings)
+        return MHO_MEMORY;
+    const hid_t type = text ? writer->string : mho_store_memory_type(array->type);
+    const herr_t outcome =
+        H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text ? (const void *)strings : array->data);
     free(strings);
-    return good;
+    return outcome >= 0 ? MHO_OK : fail_hdf5(writer, place);
 }
 
 static MhoStatus describe_array(const Writer *writer, hid_t dataset, const char *place, const MhoArray *array)
@@ -180,7 +185,7 @@ static MhoStatus describe_array(const Writer *writer, hid_t dataset, const char 
     return status;
 }
 
-/* Create and fill the dataset of an array; its handle is the caller's. */
+/* Create and fill the dataset of an array. The caller closes it, also after a failure when it is >= 0. */
 static MhoStatus create_array(const Writer *writer, hid_t group, const char *place, const MhoArray *array,
                               hid_t *dataset)
 {
@@ -195,9 +200,10 @@ static MhoStatus create_array(const Writer *writer, hid_t group, const char *pla
     *dataset = H5Dcreate2(group, array->name, type, space, writer->link, list, H5P_DEFAULT);
     (void)H5Sclose(space);
     (void)H5Pclose(list);
-    if (*dataset < 0 || !write_values(writer, *dataset, array))
+    if (*dataset < 0)
         return fail_hdf5(writer, place);
-    return describe_array(writer, *dataset, place, array);
+    const MhoStatus status = write_values(writer, *dataset, place, array);
+    return status == MHO_OK ? describe_array(writer, *dataset, place, array) : status;
 }
 
 /* A dimension without variable: netCDF-4's never-written F32 dataset with a NAME that says so. */
@@ -258,8 +264,8 @@ static MhoStatus write_array(const Writer *writer, hid_t group, const char *plac
     (void)snprintf(inner, sizeof inner, "%s/%s", place, array->name);
     for (size_t i = 0; i < array->rank; i++) {
         if (array->axis[i] && (*array->axis[i] == '\0' || strchr(array->axis[i], '/') != NULL)) {
-            return mho_fail(writer->error, MHO_FAILED, "%s: %s: '%s' is no name for an axis", writer->path, inner,
-                            array->axis[i]);
+            return mho_fail(writer->error, MHO_FAILED, "%s: %s: '%s' is not a valid name of an axis", writer->path,
+                            inner, array->axis[i]);
         }
     }
     for (size_t i = 0; i < scope->n; i++)
@@ -285,8 +291,8 @@ static MhoStatus write_child(const Writer *writer, hid_t group, const char *plac
 
     (void)snprintf(inner, sizeof inner, "%s/%s", place, child->name);
     if (depth >= MHO_STORE_MAX_DEPTH) {
-        return mho_fail(writer->error, MHO_FAILED, "%s: %s: groups are nested deeper than %d", writer->path, inner,
-                        MHO_STORE_MAX_DEPTH);
+        return mho_fail(writer->error, MHO_FAILED, "%s: %s: groups are nested deeper than %d levels", writer->path,
+                        inner, MHO_STORE_MAX_DEPTH);
     }
     handle = H5Gcreate2(group, child->name, writer->link, writer->group, H5P_DEFAULT);
     if (handle < 0)
