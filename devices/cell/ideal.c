@@ -1,7 +1,7 @@
-/* ideal.c - a cell that holds exactly what it was asked to hold.
+/* ideal.c - a cell that holds its target exactly.
  *
  *   g(t, T) = g_target
- * The reference that every other cell is compared with: no error, no drift, no noise. Valid for every target.
+ * The reference for every other cell: no error, no drift, no noise. Valid for every target.
  */
 #include <string.h>
 

@@ -34,7 +34,7 @@ static void pcm_program(const void *params, MhoCells *cells, MhoStream stream)
     float *g = cells->g;
     float *nu = cells->state[PCM_NU];
 
-    /* each draw passes through g, and the logarithm through nu, so nothing is allocated */
+    /* g holds each draw and nu the logarithm in between, so nothing is allocated */
     for (size_t i = 0; i < cells->n; i++)
         nu[i] = cells->g_target[i] > 1e-7F ? cells->g_target[i] : 1e-7F;
     mho_kernels()->log(cells->n, nu, nu);
@@ -88,9 +88,9 @@ static void pcm_read_noise(const void *params, const MhoCells *cells, MhoConditi
     }
 }
 
-#define PCM(key, value, min, max, unit, help)                                             \
-    {                                                                                     \
-#key, MHO_REAL, offsetof(PcmParams, key), value, min, max, unit, help, NULL, NULL \
+#define PCM(name, value, min, max, unit, help)                                                     \
+    {                                                                                              \
+        .key = #name, MHO_REAL, offsetof(PcmParams, name), value, min, max, unit, help, NULL, NULL \
     }
 
 static const MhoParam pcm_params[] = {

@@ -69,7 +69,7 @@ static MhoStatus check_plain(const Reader *reader)
     return MHO_OK;
 }
 
-static MhoStatus node_new(const Reader *reader, MhoNodeKind kind, MhoYaml **node)
+static MhoStatus node_new(const Reader *reader, MhoYamlKind kind, MhoYaml **node)
 {
     *node = mho_calloc(1, sizeof **node, reader->error, "%s", reader->path);
     if (!*node)
@@ -179,16 +179,16 @@ static MhoStatus read_node(Reader *reader, int depth, MhoYaml **node)
     if (depth > DEPTH_MAX)
         return refuse(reader, "nested deeper than 32 levels; flatten the keys with dots");
     yaml_event_type_t type = reader->event.type;
-    MhoNodeKind kind = type == YAML_MAPPING_START_EVENT    ? MHO_NODE_MAP
-                       : type == YAML_SEQUENCE_START_EVENT ? MHO_NODE_LIST
-                                                           : MHO_NODE_SCALAR;
+    MhoYamlKind kind = type == YAML_MAPPING_START_EVENT    ? MHO_YAML_MAP
+                       : type == YAML_SEQUENCE_START_EVENT ? MHO_YAML_LIST
+                                                           : MHO_YAML_SCALAR;
     MhoYaml *made;
     status = node_new(reader, kind, &made);
     if (status != MHO_OK)
         return status;
-    if (kind == MHO_NODE_MAP) {
+    if (kind == MHO_YAML_MAP) {
         status = read_map(reader, depth, made);
-    } else if (kind == MHO_NODE_LIST) {
+    } else if (kind == MHO_YAML_LIST) {
         status = read_list(reader, depth, made);
     } else {
         made->scalar = mho_strdup((const char *)reader->event.data.scalar.value, reader->error);
@@ -211,19 +211,19 @@ static MhoStatus read_stream(Reader *reader, MhoYaml **root)
     if (status != MHO_OK)
         return status;
     if (reader->event.type == YAML_STREAM_END_EVENT)
-        return node_new(reader, MHO_NODE_MAP, root);
+        return node_new(reader, MHO_YAML_MAP, root);
     status = step(reader);
     if (status == MHO_OK)
         status = read_node(reader, 1, root);
     if (status != MHO_OK)
         return status;
     MhoYaml *top = *root;
-    if (top->kind == MHO_NODE_SCALAR && *top->scalar == '\0') {
+    if (top->kind == MHO_YAML_SCALAR && *top->scalar == '\0') {
         free(top->scalar);
         top->scalar = NULL;
-        top->kind = MHO_NODE_MAP;
+        top->kind = MHO_YAML_MAP;
     }
-    if (top->kind != MHO_NODE_MAP)
+    if (top->kind != MHO_YAML_MAP)
         return mho_fail(reader->error, MHO_USAGE, "%s:%d: expected 'key: value' lines", reader->path, top->line);
     status = step(reader);
     if (status == MHO_OK)
@@ -326,7 +326,7 @@ MhoStatus mho_yaml_read(const char *path, MhoYaml **root, MhoError *error)
 
 const MhoYaml *mho_yaml_get(const MhoYaml *map, const char *key)
 {
-    if (!map || map->kind != MHO_NODE_MAP)
+    if (!map || map->kind != MHO_YAML_MAP)
         return NULL;
     for (size_t i = 0; i < map->n_children; i++)
         if (strcmp(map->children[i]->key, key) == 0)
@@ -344,7 +344,7 @@ static MhoStatus each_leaf(const MhoYaml *map, char *prefix, size_t length, MhoY
         int added = snprintf(prefix + length, PATH_MAX_BYTES - length, "%s%s", length ? "." : "", child->key);
         if (added < 0 || (size_t)added >= PATH_MAX_BYTES - length)
             return mho_fail(error, MHO_USAGE, "line %d: a key path of more than %d bytes", child->line, PATH_MAX_BYTES);
-        if (child->kind == MHO_NODE_MAP)
+        if (child->kind == MHO_YAML_MAP)
             status = each_leaf(child, prefix, length + (size_t)added, visit, context, error);
         else
             status = visit(context, prefix, child, error);
@@ -356,7 +356,7 @@ static MhoStatus each_leaf(const MhoYaml *map, char *prefix, size_t length, MhoY
 MhoStatus mho_yaml_each_leaf(const MhoYaml *map, MhoYamlVisit visit, void *context, MhoError *error)
 {
     char prefix[PATH_MAX_BYTES] = "";
-    if (!map || map->kind != MHO_NODE_MAP)
+    if (!map || map->kind != MHO_YAML_MAP)
         return mho_fail(error, MHO_FAILED, "only a mapping has leaves");
     return each_leaf(map, prefix, 0, visit, context, error);
 }

@@ -11,10 +11,10 @@
 
 #include "base/status.h"
 
-typedef enum MhoNodeKind { MHO_NODE_SCALAR, MHO_NODE_LIST, MHO_NODE_MAP } MhoNodeKind;
+typedef enum MhoYamlKind { MHO_YAML_SCALAR, MHO_YAML_LIST, MHO_YAML_MAP } MhoYamlKind;
 
 typedef struct MhoYaml {
-    MhoNodeKind kind;
+    MhoYamlKind kind;
     int line;     /* 1-based */
     char *key;    /* NULL outside a mapping */
     char *scalar; /* SCALAR only; "" for an empty value */

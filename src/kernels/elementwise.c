@@ -12,7 +12,7 @@
 #define NAME_OF(kernel, isa) JOIN(kernel, isa)
 #define NAME(kernel)         NAME_OF(kernel, MHO_ISA)
 
-/* Clipped elements are counted in 32 bits, the width of the lanes, over pieces of this many. */
+/* Elements per piece: clipped elements of a piece are counted in 32 bits, the width of the lanes. */
 enum { COUNT_PIECE = 1 << 16, LAW_PIECE = 256 };
 
 void NAME(combine_planes)(size_t n, const int32_t *restrict high, const int32_t *restrict low, double scale,

@@ -1,13 +1,13 @@
 /* gather.c - a convolution's input windows as rows of an array (im2col, position by position).
  *
- * Elements are moved as bytes, so that the three public types share one walk. Where all channels are taken, one kernel
- * row is one contiguous run of the image.
+ * Elements are moved as bytes, so the three public types share one loop. When all channels are taken, one kernel row is
+ * one contiguous run of the image.
  */
 #include <string.h>
 
 #include "kernels/kernels.h"
 
-/* Where one position's window lies on the image. */
+/* The window of one position on the image. */
 typedef struct Window {
     ptrdiff_t y, x;      /* of kernel element (0, 0); may be outside */
     int kx_low, kx_high; /* kernel columns on the image: kx_low <= kx < kx_high */
@@ -20,7 +20,7 @@ typedef struct Runs {
     uint32_t pad_bits; /* element outside the image, when size is 4; otherwise 0 */
 } Runs;
 
-/* Copy without a call where the run is short: two copies of one width that overlap cover every length in between. */
+/* Copy a short run without a call: two overlapping copies of one width cover every length up to twice that width. */
 static inline void copy_run(uint8_t *to, const uint8_t *from, size_t n)
 {
     if (n > 32) {
@@ -89,7 +89,7 @@ static void gather_kernel_row(const Runs *runs, Window window, ptrdiff_t y, uint
         fill_pad(runs, to + on_image * pixel, (size_t)(g->kernel_w - window.kx_high) * (size_t)g->c_count);
 }
 
-/* A window that leaves the image, or takes some of the channels. */
+/* A window that is partly outside the image, or takes some of the channels. */
 static void gather_window(const Runs *runs, Window window, uint8_t *to)
 {
     const MhoGather *g = runs->geometry;

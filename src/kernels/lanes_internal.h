@@ -1,4 +1,4 @@
-/* lanes_internal.h - the elementwise arithmetic, branch-free so that compilers vectorize loops over it.
+/* lanes_internal.h - log, exp and the normal quantile of one element, without branches, so that loops vectorize.
  *
  * Compiled once per instruction set; every operation is exactly rounded and written in one order, so all of them
  * return the same bits. log and exp: range reduction and minimax polynomials (fit_polynomials.py). Normal quantile:

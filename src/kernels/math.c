@@ -1,4 +1,4 @@
-/* math.c - log, exp, pow and tanh of one number, and the normal of one word.
+/* math.c - log, exp, pow, tanh, normal CDF and quantile of one number, and the normal of one word.
  *
  * The double versions use no fma, so they are fast where there is none, and the same everywhere. log: 2 artanh(s) by
  * its series, s = f / (2 + f) (Abramowitz and Stegun 4.1.27). exp: Taylor series on |r| <= log(2) / 2 after a two-part
@@ -36,7 +36,7 @@ static double double_of_bits(uint64_t u)
     return pun.d;
 }
 
-/* One element of the table in use: same bits, and many times faster than fmaf without its instruction. */
+/* From the table in use: the same bits, and much faster than fmaf on a compiler target without its instruction. */
 float mho_logf(float x)
 {
     float y;
@@ -66,7 +66,7 @@ static inline double lane_ln(double x)
     };
     const uint64_t root_half = 0x3fe6a09e667f3bcdU;
     const uint64_t shifted = double_bits(x) - root_half;
-    const double e = (double)((int32_t)(uint32_t)(shifted >> 32) >> 20); /* 32 bits: vectors have that conversion */
+    const double e = (double)((int32_t)(uint32_t)(shifted >> 32) >> 20); /* from 32 bits, which vector units convert */
     const double f = double_of_bits((shifted & 0xfffffffffffffU) + root_half) - 1.0;
     const double s = f / (2.0 + f);
     const double s2 = s * s;

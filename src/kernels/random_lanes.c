@@ -127,7 +127,7 @@ static inline __attribute__((always_inline)) void philox_batch(uint64_t key, con
 void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, size_t n, uint32_t *out)
 {
     uint32_t batch[BATCH];
-    size_t skip = first_item % 4; /* words of the first block that were not asked for */
+    size_t skip = first_item % 4; /* words of the first block before first_item */
     uint64_t block = first_item / 4;
 
     for (size_t done = 0; done < n;) {
@@ -139,7 +139,7 @@ void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, s
             block += BATCH / 4;
             continue;
         }
-        /* a short rest is not worth a full batch */
+        /* one group is faster than a full batch for a few words */
         const bool is_short = wanted <= 2 * GROUP_WORDS;
         const size_t made = is_short ? GROUP_WORDS : BATCH;
         const size_t count = wanted < made ? wanted - skip : made - skip;

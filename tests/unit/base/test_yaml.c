@@ -44,16 +44,16 @@ TEST(test_tree_and_lines)
                            "note: \"two\\nlines\"\n");
     const MhoYaml *chip = mho_yaml_get(root, "chip"), *cell = mho_yaml_get(chip, "cell");
     const MhoYaml *noise = mho_yaml_get(mho_yaml_get(root, "sweep"), "chip.noise");
-    ck_assert_int_eq(root->kind, MHO_NODE_MAP);
+    ck_assert_int_eq(root->kind, MHO_YAML_MAP);
     ck_assert_uint_eq(root->n_children, 4);
     ck_assert_str_eq(mho_yaml_get(root, "seed")->scalar, "7");
     ck_assert_int_eq(mho_yaml_get(root, "seed")->line, 2);
-    ck_assert_int_eq(cell->kind, MHO_NODE_MAP);
+    ck_assert_int_eq(cell->kind, MHO_YAML_MAP);
     ck_assert_int_eq(cell->line, 4);
     ck_assert_str_eq(mho_yaml_get(cell, "name")->scalar, "pcm");
     ck_assert_int_eq(mho_yaml_get(cell, "name")->line, 5);
     ck_assert_str_eq(mho_yaml_get(chip, "time")->scalar, "");
-    ck_assert_int_eq(noise->kind, MHO_NODE_LIST);
+    ck_assert_int_eq(noise->kind, MHO_YAML_LIST);
     ck_assert_uint_eq(noise->n_children, 3);
     ck_assert_ptr_null(noise->children[1]->key);
     ck_assert_str_eq(noise->children[1]->scalar, "0.5");
@@ -70,7 +70,7 @@ TEST(test_empty_is_an_empty_mapping)
     static const char *const texts[] = {"", "\n\n", "# only a comment\n", "---\n", "{}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         MhoYaml *root = parsed(texts[i]);
-        ck_assert_int_eq(root->kind, MHO_NODE_MAP);
+        ck_assert_int_eq(root->kind, MHO_YAML_MAP);
         ck_assert_uint_eq(root->n_children, 0);
         mho_yaml_destroy(root);
     }
@@ -191,7 +191,7 @@ static MhoStatus see(void *context, const char *path, const MhoYaml *leaf, MhoEr
 {
     Seen *seen = context;
     size_t used = strlen(seen->text);
-    const char *value = leaf->kind == MHO_NODE_LIST ? "[]" : leaf->scalar;
+    const char *value = leaf->kind == MHO_YAML_LIST ? "[]" : leaf->scalar;
     snprintf(seen->text + used, sizeof seen->text - used, "%s=%s@%d ", path, value, leaf->line);
     return --seen->stop_after == 0 ? mho_fail(e, MHO_STOPPED, "enough") : MHO_OK;
 }
