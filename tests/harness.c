@@ -1,4 +1,4 @@
-/* harness.c - see harness.h. Check knows no skipped test, so a skip is noted in memory shared with the forked tests and
+/* harness.c - see harness.h. Check has no skipped tests, so a skip is noted in memory shared with the forked tests and
  * added to Check's own TAP lines afterwards.
  */
 #include "harness.h"
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 }
 
 /* Constructors of one file run in any order. */
-static bool stands_before(const TestEntry *one, const TestEntry *other)
+static bool is_before(const TestEntry *one, const TestEntry *other)
 {
     return strcmp(one->test.file, other->test.file) == 0 && one->test.line < other->test.line;
 }
@@ -51,7 +51,7 @@ void test_register(TestEntry *entry, int first, int end)
 {
     TestEntry **at = &entries;
 
-    while (*at && !stands_before(entry, *at))
+    while (*at && !is_before(entry, *at))
         at = &(*at)->next;
     entry->first = first;
     entry->end = end;

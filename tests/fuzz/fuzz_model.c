@@ -164,14 +164,14 @@ static void use_net(MhoNet *net)
 {
     MhoRecord *record = NULL;
     MhoNet *again = NULL;
-    MhoLoweredNet *program = NULL;
+    MhoLoweredNet *lowered = NULL;
     MhoError error = {.text = ""};
 
     require(mho_record_create(&record, NULL) == MHO_OK && mho_net_to_record(net, record, NULL) == MHO_OK);
     require(mho_net_from_record(record, "fuzz.h5", &again, NULL) == MHO_OK && again->n_nodes == net->n_nodes);
-    if (mho_lowered_net_create(net, &program, &error) != MHO_OK)
+    if (mho_lowered_net_create(net, &lowered, &error) != MHO_OK)
         require((error.status == MHO_USAGE || error.status == MHO_FAILED) && error.text[0] != '\0');
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(again);
     mho_record_destroy(record);
 }

@@ -26,6 +26,7 @@ static int round_quarters(int quarters)
     return rest > 2 || (rest == 2 && low % 2 != 0) ? low + 1 : low;
 }
 
+/* Rounding is half to even, and the clamp has both limits. */
 TEST(test_round)
 {
     for (int i = 0; i < N; i++)
@@ -34,6 +35,7 @@ TEST(test_round)
     ck_assert(mho_clampf(1.0F, 0.0F, 2.0F) == 1.0F);
 }
 
+/* Conversion rounds, clips and counts as defined. */
 TEST(test_convert)
 {
     float y[N];
@@ -75,6 +77,7 @@ TEST(test_convert_counts)
     ck_assert_uint_eq(mho_kernels()->convert(MANY, y, 1.0F, 0.0F, 7.0F, code), MANY / 3 * 2);
 }
 
+/* Planes combine with one rounding, and codes accumulate with their sign in 64 bits. */
 TEST(test_planes_and_sums)
 {
     int32_t high[N], low[N];
@@ -104,6 +107,7 @@ TEST(test_planes_and_sums)
     ck_assert_int_eq(total[0], 2147483648LL);
 }
 
+/* Noise is the root of the variance times the normal, and none for a negative variance. */
 TEST(test_add_noise)
 {
     float variance[N], normal[N], y[N];
@@ -123,6 +127,7 @@ TEST(test_add_noise)
     }
 }
 
+/* Requantization is one fma, one rounding and one clip to u8 or s8. */
 TEST(test_requantize)
 {
     enum { P = 5, C = 48 };

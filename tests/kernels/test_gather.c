@@ -60,6 +60,7 @@ static int rows_of(const MhoGather *g)
     return g->kernel_h * g->kernel_w * g->c_count;
 }
 
+/* Unsigned windows equal the definition for every first position, and the tail is untouched. */
 TEST_LOOP(test_u8, 0, N_GEOMETRIES)
 {
     static uint8_t x[POSITIONS_MAX * STRIDE_MAX];
@@ -83,6 +84,7 @@ TEST_LOOP(test_u8, 0, N_GEOMETRIES)
     }
 }
 
+/* Signed windows are split into positive parts and negative magnitudes. */
 TEST_LOOP(test_s8, 0, N_GEOMETRIES)
 {
     static uint8_t plus[POSITIONS_MAX * STRIDE_MAX], minus[POSITIONS_MAX * STRIDE_MAX];
@@ -107,6 +109,7 @@ TEST_LOOP(test_s8, 0, N_GEOMETRIES)
     }
 }
 
+/* Float windows equal the definition with any padding value. */
 TEST_LOOP(test_f32, 0, N_GEOMETRIES)
 {
     static float x[POSITIONS_MAX * STRIDE_MAX];

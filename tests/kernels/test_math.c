@@ -1,6 +1,6 @@
 /* test_math.c - log, exp, pow and the normal quantile against the C library in double and long double.
  *
- * Bounds are those of kernels/math.h; the test also demands that the errors are not zero everywhere, so that a
+ * Bounds are those of kernels/math.h; the errors must not be zero everywhere, so that a
  * comparison of a function with itself would fail.
  */
 #include <float.h>
@@ -58,6 +58,7 @@ TEST(test_normal_cdf)
     ck_assert(mho_normal_cdf(0.0) == 0.5 && mho_normal_cdf(40.0) == 1.0 && mho_normal_cdf(-40.0) == 0.0);
 }
 
+/* The quantile of a double has its stated error and is antisymmetric. */
 TEST(test_normal_quantile)
 {
     double worst = 0.0;
@@ -77,6 +78,7 @@ TEST(test_normal_quantile)
     ck_assert_double_eq_tol(mho_normal_quantile(0.75), 0.67448975019608174, 1e-15);
 }
 
+/* The float exponential has its stated relative error and limits. */
 TEST(test_expf)
 {
     double worst = 0.0;
@@ -109,6 +111,7 @@ TEST(test_arrays)
         ck_assert(y[i] == mho_expf(x[i]));
 }
 
+/* The power has its stated relative error over the range of floats. */
 TEST(test_powf)
 {
     double worst = 0.0;
@@ -135,6 +138,7 @@ TEST(test_powf)
     ck_assert(mho_powf(10.0F, -60.0F) == 0.0F && isfinite(mho_powf(10.0F, 60.0F)) && mho_powf(10.0F, 60.0F) > 1e38F);
 }
 
+/* Logarithm and exponential in double have their stated relative error. */
 TEST(test_double)
 {
     double worst_log = 0.0, worst_exp = 0.0;
@@ -172,6 +176,7 @@ static double normal_error(uint32_t word)
     return fabs(z / quantile(p, z) - 1.0);
 }
 
+/* The normal of a word has its stated error, is monotonic and antisymmetric. */
 TEST(test_normal)
 {
     double worst = 0.0;
@@ -213,8 +218,7 @@ static uint64_t add_bits(uint64_t hash, const void *value, size_t size)
     return hash;
 }
 
-/* The bits themselves, which no compiler, table or later change of a coefficient may alter: results are promised to the
- * byte. */
+/* The bits are those of record: no compiler, table or change of a coefficient may alter them. */
 TEST(test_bits)
 {
     const MhoKernels *tables[8];

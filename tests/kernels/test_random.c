@@ -27,6 +27,7 @@ static const struct {
      {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
 };
 
+/* Every table gives the published Philox words. */
 TEST(test_known_answers)
 {
     const MhoKernels *tables[MAX_TABLES];
@@ -113,6 +114,7 @@ TEST(test_items)
         ck_assert(normals[i] == 0.5F * mho_normal_of_word(words[i]));
 }
 
+/* Uniforms are their words' midpoints, inside (0, 1), with the moments of the law. */
 TEST(test_uniform)
 {
     const MhoStream stream = {.seed = 11, .noise = 0.0F};
@@ -165,6 +167,7 @@ TEST(test_below_is_exact)
     }
 }
 
+/* Whole numbers below n are uniform. */
 TEST(test_below)
 {
     const MhoStream stream = {.seed = 12};

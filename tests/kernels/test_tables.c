@@ -217,6 +217,7 @@ static size_t ragged(size_t k)
     return k <= 33 ? k : k - 34 < sizeof large / sizeof *large ? large[k - 34] : 0;
 }
 
+/* Every elementwise kernel of every table returns the bits of the scalar one. */
 TEST_LOOP(test_elementwise, 0, N_KERNELS)
 {
     const MhoKernels *tables[MAX_TABLES];
@@ -282,7 +283,7 @@ static void check_u8s8(const MhoKernels *table, Product *m, size_t P, size_t R, 
     uint8_t *x = m->x + shift;
 
     for (size_t p = 0; p < P; p++)
-        memset(x + p * MVM_R + R, 0, R4 - R); /* the padding promised to the kernel */
+        memset(x + p * MVM_R + R, 0, R4 - R); /* the kernel requires this padding */
     ck_assert_uint_eq(mho_packed_size(R, C_true), R4 * C);
     mho_pack_s8(R, C_true, m->weights, m->packed + shift);
     memset(m->expected, 0x5a, sizeof m->expected);
@@ -293,6 +294,7 @@ static void check_u8s8(const MhoKernels *table, Product *m, size_t P, size_t R, 
                   table->name, P, R, C_true, shift);
 }
 
+/* The integer matrix product of every table equals the scalar one, at extreme codes too. */
 TEST(test_mvm_u8s8)
 {
     const MhoKernels *tables[MAX_TABLES];
@@ -332,6 +334,7 @@ static void check_f32(const MhoKernels *table, Product *m, size_t P, size_t R, s
                   "%s mvm_f32 P %zu R %zu C %zu shift %zu", table->name, P, R, C, shift);
 }
 
+/* The float matrix product of every table returns the bits of the scalar one. */
 TEST(test_mvm_f32)
 {
     const MhoKernels *tables[MAX_TABLES];
@@ -350,6 +353,7 @@ TEST(test_mvm_f32)
     }
 }
 
+/* The best table is the default, each can be forced, and an unknown name is refused with the choices. */
 TEST(test_force)
 {
     const MhoKernels *tables[MAX_TABLES];

@@ -40,6 +40,7 @@ TEST(code_ranges)
     free(params);
 }
 
+/* The uniform converter rounds half to even, clips at its range and counts the clips. */
 TEST(rounds_half_to_even_and_counts_clips)
 {
     static const float y[12] = {0.0F, 0.5F, 1.5F, 2.5F, -0.5F, -1.5F, 7.4F, 7.6F, -7.4F, -7.6F, 1e9F, -1e9F};
@@ -60,6 +61,7 @@ TEST(rounds_half_to_even_and_counts_clips)
     free(params);
 }
 
+/* The ideal converter rounds and never clips. */
 TEST(ideal_only_rounds)
 {
     static const float y[6] = {0.5F, 1.5F, -2.5F, 8388607.0F, -16777216.0F, 2147483520.0F};
@@ -74,6 +76,7 @@ TEST(ideal_only_rounds)
     ck_assert_int_eq(adc->bits(NULL), 32);
 }
 
+/* The amplitude converter passes its codes in one slice and refuses too many. */
 TEST(amplitude_has_one_slice)
 {
     static const uint8_t codes[4] = {0, 1, 14, 15};

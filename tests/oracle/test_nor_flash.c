@@ -142,6 +142,7 @@ static double at_temperature(double w, double temperature)
     return g;
 }
 
+/* Weights at 85 C are those of the printed table. */
 TEST(weight_at_85_c)
 {
     static const struct {

@@ -82,6 +82,7 @@ static double first_shown(const double *value)
     return NAN;
 }
 
+/* Programming error and drift law are those of the printed table. */
 TEST_LOOP(table_of_programming_and_drift, 0, N_ROWS)
 {
     static Shown shown;
@@ -97,6 +98,7 @@ TEST_LOOP(table_of_programming_and_drift, 0, N_ROWS)
     bench_close(&bench);
 }
 
+/* Conductance and read noise over time are those of the printed table. */
 TEST_LOOP(table_over_time, 0, N_ROWS)
 {
     const struct PcmRow *row = &pcm_rows[_i];
@@ -121,6 +123,7 @@ TEST_LOOP(table_over_time, 0, N_ROWS)
     bench_close(&bench);
 }
 
+/* The laws hold over the whole range of targets. */
 TEST(formula_over_the_range)
 {
     static Shown shown;
@@ -148,6 +151,7 @@ TEST(formula_over_the_range)
     bench_close(&bench);
 }
 
+/* A target of 0 has the printed programming error, no negative conductance and no read noise. */
 TEST(noise_at_zero_target)
 {
     static Shown shown;
@@ -202,6 +206,7 @@ static double corner(const float *x, const double *value, double level)
     return NAN;
 }
 
+/* The clamps of the laws begin at the printed conductances. */
 TEST_LOOP(corners_of_the_clamps, 0, 5)
 {
     static const struct {
@@ -237,6 +242,7 @@ TEST_LOOP(corners_of_the_clamps, 0, 5)
     bench_close(&bench);
 }
 
+/* The time factor of the read noise has the printed values. */
 TEST(log_factors)
 {
     static const struct {
@@ -253,6 +259,7 @@ TEST(log_factors)
     bench_close(&bench);
 }
 
+/* At time 0 the devices are as programmed, bit for bit. */
 TEST(nothing_drifts_at_time_zero)
 {
     Bench bench;

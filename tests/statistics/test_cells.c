@@ -18,6 +18,7 @@ static void sample_from(const float *x)
         sample[i] = (double)x[i];
 }
 
+/* Programmed PCM conductances have the mean and spread of the fit. */
 TEST_LOOP(pcm_programming_error, 0, 3)
 {
     static const float targets[] = {0.4F, 0.6F, 1.0F}; /* far from 0, where the clamp would cut the law */
@@ -35,7 +36,7 @@ TEST_LOOP(pcm_programming_error, 0, 3)
     bench_close(&bench);
 }
 
-/* A device asked for 0 is max(0, sigma N): mean sigma / sqrt(2 pi), second moment sigma^2 / 2. */
+/* A device with target 0 is max(0, sigma N): mean sigma / sqrt(2 pi), second moment sigma^2 / 2. */
 TEST(pcm_error_at_zero_is_clipped)
 {
     const double sigma = law_pcm_sigma_program(0.0), pi = acos(-1.0);
@@ -149,6 +150,7 @@ static void draw_reads(const Bench *bench, double x)
     }
 }
 
+/* PCM read noise has the variance of the fit. */
 TEST(pcm_read_noise)
 {
     const double x = 0.25, t = LAW_DAY, g = x * law_pcm_drift(law_pcm_nu_mean(x), t);
@@ -161,6 +163,7 @@ TEST(pcm_read_noise)
     bench_close(&bench);
 }
 
+/* NOR read noise has the variance of shot and flicker noise. */
 TEST(nor_read_noise)
 {
     const double w = 0.3, x = 0.5, shot = law_shot(10e-9, 1e6), flicker = 1e-5 * log(1e6);

@@ -1,4 +1,4 @@
-/* test_crossbar_noise.c - what arrays make of the noise of their cells, at 5 standard errors.
+/* test_crossbar_noise.c - the noise of array outputs from the noise of cells, within 5 standard errors.
  *
  * The law cell's variances are written down here a second time, in double. Every check of a spread runs again with the
  * spread 2 % wrong and must then fail.
@@ -161,7 +161,7 @@ TEST(noise_factor_scales_reads)
 TEST(packed_weights_keep_their_law)
 {
     enum { TALL = 1000, WIDE = 500 };
-    const double zero = 0.26348 / 25.0, pi = acos(-1.0); /* a device asked for 0 is max(0, zero N) */
+    const double zero = 0.26348 / 25.0, pi = acos(-1.0); /* a device with target 0 is max(0, zero N) */
     const double mean = 1.0 - zero / sqrt(2.0 * pi);
     const double full = law_pcm_sigma_program(1.0);
     const double sigma = sqrt(full * full + zero * zero * (0.5 - 0.5 / pi));

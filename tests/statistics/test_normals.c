@@ -1,6 +1,6 @@
 /* test_normals.c - the normals of mho are standard normals, and independent across every field of their address.
  *
- * Each criterion is a deviation in units of its standard error, and must lie below 5. The same criteria applied to
+ * Each criterion is a deviation in units of its standard error, and must be below 5. The same criteria applied to
  * normals 2 % too wide, shifted by 0.02 or correlated by 0.02 must exceed 5. Reference law: GSL.
  */
 #include <gsl/gsl_cdf.h>
@@ -56,6 +56,7 @@ static void moment_deviations(float factor, float shift, double deviation[N_MOME
     deviation[CHI_SQUARE] = (chi_square - (BINS - 1)) / sqrt(2.0 * (BINS - 1));
 }
 
+/* The moments and the histogram of the normals are those of the law. */
 TEST(test_moments)
 {
     static const char *const names[] = {"mean", "variance", "skewness", "kurtosis", "chi-square"};
@@ -66,6 +67,7 @@ TEST(test_moments)
         ck_assert_msg(fabs(deviation[i]) < LIMIT, "%s is %.2f sigma off", names[i], deviation[i]);
 }
 
+/* The same criteria fail for a spread or a mean that is wrong by 2 %. */
 TEST(test_moments_see_errors)
 {
     double wide[N_MOMENT_CRITERIA], shifted[N_MOMENT_CRITERIA];
@@ -105,6 +107,7 @@ static void tail_deviations(float factor, double deviation[3])
         deviation[i] = (count[i] - expected[i]) / sqrt(expected[i]);
 }
 
+/* The tails have their probabilities, and a spread wrong by 2 % is seen. */
 TEST(test_tails)
 {
     double deviation[3];
@@ -177,6 +180,7 @@ static bool neighbour(int k, Draw *b)
     return true;
 }
 
+/* Neighbouring streams are not correlated, and a correlation of 0.02 is seen. */
 TEST(test_independence)
 {
     const Draw a = {base_stream, MHO_DRAW_TEST, 0};

@@ -30,6 +30,7 @@ static void refused(const char *text, const char *says)
     refused_bytes(text, strlen(text), says);
 }
 
+/* Mappings, lists and scalars become a tree with the line of each key. */
 TEST(test_tree_and_lines)
 {
     MhoYaml *root = parsed("# a comment\n"
@@ -65,6 +66,7 @@ TEST(test_tree_and_lines)
     mho_yaml_destroy(root);
 }
 
+/* A file without content is an empty mapping. */
 TEST(test_empty_is_an_empty_mapping)
 {
     static const char *const texts[] = {"", "\n\n", "# only a comment\n", "---\n", "{}"};
@@ -76,6 +78,7 @@ TEST(test_empty_is_an_empty_mapping)
     }
 }
 
+/* The same key twice is refused with both lines, also when one spelling has dots. */
 TEST(test_duplicates_refused)
 {
     refused("seed: 1\nrepeat: 2\nseed: 3\n", "s.yaml:3: duplicate key 'seed' (first on line 1)");
@@ -89,6 +92,7 @@ TEST(test_duplicates_refused)
     mho_yaml_destroy(parsed("a: {x: 1}\nb: {x: 1}\n"));
 }
 
+/* Anchors, aliases, tags, a second document and bad keys are refused with their line. */
 TEST(test_anchors_tags_documents_refused)
 {
     refused("a: 1\nb: &x 2\nc: 3\n", "s.yaml:2: anchors");
@@ -118,6 +122,7 @@ static void nested(int levels, char *text)
         strcat(text, "}");
 }
 
+/* Nesting is read to 32 levels and refused beyond. */
 TEST(test_depth)
 {
     static char text[400000];
@@ -131,6 +136,7 @@ TEST(test_depth)
     refused_bytes(text, 100000, "s.yaml:1: ");
 }
 
+/* Damaged YAML is refused with its line. */
 TEST(test_truncated_and_damaged)
 {
     refused("a: 1\nb: [1, 2\n", "s.yaml:3: not readable as YAML");
@@ -165,6 +171,7 @@ TEST(test_every_prefix)
     ck_assert_int_lt(refusals, (int)sizeof text);
 }
 
+/* Files to 1 MiB and keys to 255 characters are read; larger ones are refused. */
 TEST(test_sizes)
 {
     enum { MIB = 1 << 20 };
@@ -196,6 +203,7 @@ static MhoStatus see(void *context, const char *path, const MhoYaml *leaf, MhoEr
     return --seen->stop_after == 0 ? mho_fail(e, MHO_STOPPED, "enough") : MHO_OK;
 }
 
+/* A mapping has at most 4096 keys. */
 TEST(test_many_keys)
 {
     enum { MOST = 4096, LINE = 8 };
@@ -209,7 +217,8 @@ TEST(test_many_keys)
     mho_yaml_destroy(root);
 }
 
-TEST(test_walk)
+/* Every leaf is visited with its dotted path, and the visit ends at the first failure. */
+TEST(test_each_leaf)
 {
     MhoYaml *root = parsed("seed: 7\n"
                            "chip:\n"
@@ -231,6 +240,7 @@ TEST(test_walk)
     mho_yaml_destroy(root);
 }
 
+/* Reading a file names it and the line in an error. */
 TEST(test_files)
 {
     char path[] = "/tmp/mho-test-XXXXXX", expected[64];

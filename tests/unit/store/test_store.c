@@ -47,6 +47,7 @@ static void same_bytes(const char *a, const char *b)
     ck_assert_str_eq(left, right);
 }
 
+/* A record is read back equal in digest and order, and written again to the same bytes. */
 TEST(test_round_trip)
 {
     const char *folder = store_folder();
@@ -130,6 +131,7 @@ TEST(test_same_record_same_bytes)
     store_remove_folder(folder);
 }
 
+/* An existing file is replaced, and a symbolic link stays while its target is replaced. */
 TEST(test_replaces_and_follows_links)
 {
     const char *folder = store_folder();
@@ -149,6 +151,7 @@ TEST(test_replaces_and_follows_links)
     store_remove_folder(folder);
 }
 
+/* A file of a newer format is refused with and without the demand for a format. */
 TEST(test_newer_format_is_refused)
 {
     const char *folder = store_folder();
@@ -214,6 +217,7 @@ static void write_foreign(const char *path)
     H5Fclose(file);
 }
 
+/* A file of another program is read without what a record cannot hold, and refused when a format is required. */
 TEST(test_foreign_file)
 {
     const char *folder = store_folder();
@@ -237,6 +241,7 @@ TEST(test_foreign_file)
     store_remove_folder(folder);
 }
 
+/* Reserved attribute names and too deep groups are refused, and no file is left. */
 TEST(test_refused_records)
 {
     const char *folder = store_folder();
@@ -259,6 +264,7 @@ TEST(test_refused_records)
     store_remove_folder(folder);
 }
 
+/* The name of the library has its version. */
 TEST(test_library_is_named)
 {
     ck_assert_int_eq(strncmp(mho_store_library(), "HDF5 1.", 7), 0);

@@ -83,6 +83,7 @@ static void still_readable(const char *path)
     mho_record_destroy(back);
 }
 
+/* On a full disk the old file stays readable and no temporary file is left. */
 TEST(test_full_disk)
 {
     const char *folder = store_folder();
@@ -99,13 +100,14 @@ TEST(test_full_disk)
     write_fails(path, large, "no space left on device");
     ck_assert_int_eq(store_count_files(folder), 1);
     still_readable(path);
-    ck_assert_int_eq(mho_store_write(path, small, NULL), MHO_OK); /* nothing of the failure stays behind */
+    ck_assert_int_eq(mho_store_write(path, small, NULL), MHO_OK); /* the failure leaves nothing on the disk */
     ck_assert_int_eq(umount(folder), 0);
     store_remove_folder(folder);
     mho_record_destroy(small);
     mho_record_destroy(large);
 }
 
+/* A read-only folder is an error with its cause. */
 TEST(test_read_only_folder)
 {
     const char *folder = store_folder();
@@ -144,6 +146,7 @@ TEST(test_file_size_limit)
     store_remove_folder(folder);
 }
 
+/* Folders, devices, empty and too long names are refused before anything is written. */
 TEST(test_impossible_paths)
 {
     const char *folder = store_folder();

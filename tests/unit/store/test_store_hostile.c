@@ -112,6 +112,7 @@ static Bytes sample_bytes(const char *folder)
     return load(path);
 }
 
+/* A file cut at any length is refused without a crash. */
 TEST(test_truncated)
 {
     const char *folder = store_folder();
@@ -129,7 +130,7 @@ TEST(test_truncated)
     store_remove_folder(folder);
 }
 
-/* Any single damaged byte is found by the SHA-256 behind the data. */
+/* Any single damaged byte is found by the SHA-256 after the data. */
 TEST(test_flipped_bytes_are_found)
 {
     const char *folder = store_folder();
@@ -149,7 +150,8 @@ TEST(test_flipped_bytes_are_found)
     store_remove_folder(folder);
 }
 
-/* The same without the trailer, as after a change by another program: HDF5 itself and our limits have to hold. */
+/* The same without the trailer, as after a change by another program: only the checks of HDF5 and the limits of mho are
+ * left. */
 TEST(test_flipped_bytes_without_trailer)
 {
     const char *folder = store_folder();
@@ -355,6 +357,7 @@ TEST(test_damaged_unit)
     store_remove_folder(folder);
 }
 
+/* Missing, empty, foreign and special files are refused with the reason. */
 TEST(test_no_hdf5)
 {
     const char *folder = store_folder();
@@ -381,6 +384,7 @@ TEST(test_no_hdf5)
     store_remove_folder(folder);
 }
 
+/* A small file that claims more values than it stores is refused before memory is allocated. */
 TEST(test_huge_claims)
 {
     const char *folder = store_folder();
@@ -409,7 +413,7 @@ TEST(test_huge_claims)
     store_remove_folder(folder);
 }
 
-/* A block shorter than its dataset: HDF5 would copy what lies behind it. The layout message (version 3) is 3, 1 for
+/* A block shorter than its dataset: HDF5 would copy the bytes after it. The layout message (version 3) is 3, 1 for
  * contiguous, address u64, size u64. */
 TEST(test_short_block)
 {
@@ -438,6 +442,7 @@ TEST(test_short_block)
     store_remove_folder(folder);
 }
 
+/* Groups that contain themselves or are nested too deep are refused. */
 TEST(test_cycles_and_depth)
 {
     const char *folder = store_folder();
@@ -478,7 +483,7 @@ static void mark_as_mho(hid_t file)
     H5Sclose(space);
 }
 
-/* In a file that says it is mho's, values that lie in another file are refused, never followed. */
+/* In a file with mho_format, values in another file are refused and never read. */
 TEST(test_values_outside)
 {
     const char *folder = store_folder();
@@ -511,6 +516,7 @@ TEST(test_values_outside)
     store_remove_folder(folder);
 }
 
+/* Control characters in a name do not reach the message. */
 TEST(test_names_cannot_break_the_line)
 {
     const char *folder = store_folder();
