@@ -25,7 +25,7 @@ typedef struct Skips {
 static Skips *skips; /* shared with the tests' processes */
 static TestEntry *entries;
 
-/* What a test file may define itself. Not const: a compiler may take a weak constant for its default. */
+/* Defaults that a test file may replace. Not const: a compiler may use the value of a weak constant. */
 __attribute__((weak)) TestFixture test_fixture = {NULL, NULL};
 __attribute__((weak)) double test_timeout = 0.0;
 
@@ -103,7 +103,7 @@ static int print_tap(const char *path)
     return EXIT_SUCCESS;
 }
 
-/* Nothing may be left out silently. */
+/* False, with a message, when the binary has no tests or a loop has no rows. */
 static bool all_have_cases(void)
 {
     bool all = entries != NULL;

@@ -21,7 +21,7 @@
 #include "base/memory.h"
 
 static const size_t deflate_max_factor = 1032;
-enum { GZIP_SMALLEST = 18, GZIP_WINDOW = 15 + 16 }; /* header + trailer; 16 asks zlib for the gzip wrapper */
+enum { GZIP_SMALLEST = 18, GZIP_WINDOW = 15 + 16 }; /* header + trailer; 16 selects the gzip wrapper in zlib */
 
 void mho_bytes_free(MhoBytes *bytes)
 {

@@ -13,9 +13,9 @@
 #include "kernels/polynomials_internal.h"
 
 #ifdef __FAST_MATH__
-#error "-ffast-math changes bits that mho promises"
+#error "-ffast-math changes the bits of results"
 #endif
-_Static_assert(FLT_EVAL_METHOD == 0, "excess precision (x87) changes bits that mho promises: build with -mfpmath=sse");
+_Static_assert(FLT_EVAL_METHOD == 0, "excess precision (x87) changes the bits of results: build with -mfpmath=sse");
 
 static inline uint32_t float_bits(float x)
 {

@@ -65,13 +65,13 @@ static bool value_sound(const unsigned char *data, size_t n, uint64_t base, cons
     const uint64_t address = read_little(descriptor + ADDRESS_AT, 8);
     const uint64_t index = read_little(descriptor + INDEX_AT, 4);
     uint64_t at;
-    uint64_t held = UINT64_MAX;
+    uint64_t object_length = UINT64_MAX;
 
     if (address == 0)
         return true; /* an empty value */
     if (__builtin_add_overflow(base, address, &at) || at >= n || index == 0)
         return false;
-    return collection_sound(data + at, n - at, index, &held) && held == length;
+    return collection_sound(data + at, n - at, index, &object_length) && object_length == length;
 }
 
 static bool values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count,

@@ -1,4 +1,4 @@
-/* fuzz_model.c - networks from damaged model records: refused with a reason, or whole.
+/* fuzz_model.c - networks from damaged model records are refused with a reason or can be used.
  *
  * The input is a script for a sound record: each four bytes are one edit (which, where, what, value).
  */
@@ -159,7 +159,7 @@ static const MhoNet *sound_net(void)
     return sound;
 }
 
-/* A net that was taken can be written, read again and lowered, or lowering says why not. */
+/* An accepted net can be written and read again, and is lowered or refused with a reason. */
 static void use_net(MhoNet *net)
 {
     MhoRecord *record = NULL;

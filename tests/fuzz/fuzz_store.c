@@ -9,7 +9,7 @@
 #include "replay.h"
 #include "store/store.h"
 
-/* HDF5 1.10 keeps memory of files that it fails to open; what mho keeps still counts. Called by LeakSanitizer. */
+/* HDF5 1.10 leaks memory of files that it fails to open; leaks of mho still count. Called by LeakSanitizer. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {

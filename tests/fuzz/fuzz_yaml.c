@@ -6,7 +6,7 @@
 
 enum { MAX_DEPTH = 33 };
 
-/* What the readers of a tree rely on. */
+/* The properties that readers of a tree rely on. */
 static void check_tree(const MhoYaml *node, bool keyed, int depth)
 {
     require(depth <= MAX_DEPTH && node->line >= 1 && (node->key != NULL) == keyed);

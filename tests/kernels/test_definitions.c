@@ -1,6 +1,6 @@
-/* test_definitions.c - the elementwise kernels against the formulas of kernels/kernels.h, written out once more.
+/* test_definitions.c - the elementwise kernels against the formulas of kernels/kernels.h, written independently.
  *
- * test_tables.c shows that all tables agree; this shows that what they agree on is right.
+ * test_tables.c shows that all tables agree; this file shows that their results are right.
  */
 #include <math.h>
 #include <stdint.h>
@@ -162,7 +162,7 @@ TEST(test_requantize)
     ck_assert_uint_eq(out[0], 0);
 }
 
-/* Device models pass one array as input and output; pieces and rests of every table. */
+/* log and exp of every table accept one array as input and output, at sizes of whole pieces and with a rest. */
 TEST(test_laws_in_place)
 {
     const MhoKernels *tables[8];

@@ -1,7 +1,7 @@
 /* test_math.c - log, exp, pow and the normal quantile against the C library in double and long double.
  *
- * Bounds are those of kernels/math.h; the errors must not be zero everywhere, so that a
- * comparison of a function with itself would fail.
+ * Bounds are those of kernels/math.h. The errors must not be zero everywhere, so a comparison of a function with itself
+ * fails.
  */
 #include <float.h>
 #include <math.h>

@@ -44,7 +44,7 @@ TEST(test_known_answers)
     }
 }
 
-/* Every field of a place, at its largest value, is found again and touches no other. */
+/* Every field of a place, at its largest value, is in its own bits. */
 TEST(test_place_widths)
 {
     ck_assert_int_eq(MHO_LAYER_BITS + MHO_TILE_BITS + MHO_SLICE_BITS, 32);
@@ -54,7 +54,7 @@ TEST(test_place_widths)
     ck_assert_uint_eq(mho_place(1023, 65535, 63), 0xffffffffU);
 }
 
-/* Whatever tells two draws apart gives other words; noise does not. */
+/* Every field of a stream and the purpose change the words; noise does not. */
 TEST(test_streams_differ)
 {
     const MhoStream base = {.seed = 5, .step = 1, .place = mho_place(1, 2, 3), .chip = 4, .image = 6, .noise = 1.0F};
@@ -82,7 +82,7 @@ TEST(test_streams_differ)
               mho_stream_key((MhoStream){.seed = 1, .step = 0}, MHO_DRAW_PROGRAM));
 }
 
-/* The counter is { item / 4, place, chip, image }, as random.h says: results of years to come depend on it. */
+/* The counter is { item / 4, place, chip, image }, as random.h says: all results depend on it. */
 TEST(test_counter_layout)
 {
     const MhoStream stream = {.seed = 5, .step = 1, .place = 0x11111111, .chip = 0x22222222, .image = 0x33333333};
@@ -193,7 +193,7 @@ TEST(test_below)
     ck_assert_int_le(upper, 500 + 80);
 }
 
-/* A permutation, and each index lands in each place equally often. */
+/* A shuffle is a permutation, and each index comes to each place equally often. */
 TEST(test_shuffle)
 {
     enum { N = 6, TRIALS = 6000 };

@@ -1,7 +1,7 @@
 /* test_equal_codes.c - one network, three executors, the same codes at every layer, on 1,000 real test images.
  *
- * Fake-quant = integer = analog with ideal cells, no noise and unit steps, by the fewest ADC bits that hold the largest
- * sum met; and not with one bit fewer, nor with one weight code changed by 1.
+ * Fake-quant = integer = analog with ideal cells, no noise and unit steps, with the fewest ADC bits that hold the
+ * largest sum. They differ with one bit fewer, and with one weight code changed by 1.
  */
 #include <math.h>
 #include <stdio.h>
@@ -78,8 +78,7 @@ static void bench_close(Bench *bench)
     mho_dataset_destroy(&bench->test);
 }
 
-/* ---- fake-quant = integer
- * -------------------------------------------------------------------------------------------- */
+/* ---- fake-quant = integer ---- */
 
 /* Codes of a batch of the pass into outputs (images first..), step by step. */
 static void take_codes(const Bench *bench, const MhoFakeQuant *pass, size_t first, Outputs *outputs)
@@ -195,15 +194,14 @@ TEST_LOOP(test_a_changed_weight_is_seen, 0, N_NETS)
     bench_close(&bench);
 }
 
-/* ---- analog = integer
- * ------------------------------------------------------------------------------------------------ */
+/* ---- analog = integer ---- */
 
 static double bits_limit(const Bench *bench)
 {
     return (double)bench->arrays.config.adc->codes(bench->arrays.config.adc_params, true).high;
 }
 
-/* Largest |tile sum| that any layer of an ideal chip meets on the test images. */
+/* The largest |tile sum| of any layer of an ideal chip on the test images. */
 static double largest_sum(const Bench *bench)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
@@ -233,7 +231,7 @@ static double largest_sum(const Bench *bench)
     return largest;
 }
 
-/* What a chip with ideal cells and converters of so many bits makes of the images. */
+/* The outputs of a chip with ideal cells and converters of so many bits. */
 typedef struct Read {
     Outputs outputs;
     uint64_t conversions, predicted, clipped;

@@ -1,7 +1,7 @@
 /* test_pcm.c - PCM against the published fit: printed tables to half a unit, the formula in double to 1e-5.
  *
- * Laws are read through the descriptor: with noise 0 the mean law remains; with noise 1 a spread is what a device
- * differs from its mean, divided by its own normal. Devices with a normal above 1 are used, where nothing is clipped.
+ * Laws are read through the descriptor: with noise 0 the mean law remains; with noise 1 a spread is the difference
+ * of a device from its mean, divided by its normal. Devices with a normal above 1 are used, where nothing is clipped.
  */
 #include "cell_bench.h"
 #include "harness.h"
@@ -36,7 +36,7 @@ static const struct PcmRow {
 // clang-format on
 enum { N_ROWS = sizeof pcm_rows / sizeof *pcm_rows };
 
-/* What the descriptor shows of one target: value[i] is NAN for devices that do not show it. */
+/* The laws of one target as found through the descriptor: value[i] is NAN for devices that do not show it. */
 typedef struct Shown {
     double sigma_prog[N_GRID], mean[N_GRID], spread[N_GRID];
 } Shown;
@@ -272,7 +272,7 @@ TEST(nothing_drifts_at_time_zero)
     bench_close(&bench);
 }
 
-/* Cutting the spectrum anywhere loses and doubles nothing; outside its own edges there is no noise. */
+/* A spectrum cut in two has the same total noise; outside its edges there is no noise. */
 TEST(bands_add_up)
 {
     static const double cuts[] = {1e-7, 5e-7, 1e-3, 1.0, 50.0, 1e9};

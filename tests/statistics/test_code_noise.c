@@ -1,4 +1,4 @@
-/* test_code_noise.c - how large the noise on codes is, measured in steps of the network's own scales.
+/* test_code_noise.c - the standard deviation of the noise on codes, in steps of the network's scales.
  *
  * Networks by hand whose logits are one weight, one activation or one rounded sum. Every check of a spread runs again
  * with the spread 2 % wrong and must then fail.
@@ -137,7 +137,7 @@ TEST_LOOP(test_weight_noise, 0, 8)
     mho_net_destroy(net);
 }
 
-/* One pixel in all images: a chip's draw stays, an image's is new and knows nothing of the last one. */
+/* With one pixel in all images: the draw of a chip is the same for all images; draws per image are independent. */
 TEST(test_weight_noise_over_images)
 {
     const size_t n = N / COLS;
@@ -181,7 +181,7 @@ TEST(test_image_noise)
     mho_net_destroy(net);
 }
 
-/* Pixels far above the quantizer's range, so that its largest code comes whatever the image's own noise is. */
+/* Pixels far above the quantizer's range, so that its largest code comes for any noise. */
 TEST_LOOP(test_activation_noise, 0, 4)
 {
     static const int bits[] = {2, 3, 4, 8};

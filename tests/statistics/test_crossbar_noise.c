@@ -1,6 +1,6 @@
 /* test_crossbar_noise.c - the noise of array outputs from the noise of cells, within 5 standard errors.
  *
- * The law cell's variances are written down here a second time, in double. Every check of a spread runs again with the
+ * The variances of the law cell are computed here independently, in double. Every check of a spread runs again with the
  * spread 2 % wrong and must then fail.
  */
 #include <math.h>

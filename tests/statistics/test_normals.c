@@ -1,4 +1,4 @@
-/* test_normals.c - the normals of mho are standard normals, and independent across every field of their address.
+/* test_normals.c - the normals of mho are standard normals, and independent across every field of their stream.
  *
  * Each criterion is a deviation in units of its standard error, and must be below 5. The same criteria applied to
  * normals 2 % too wide, shifted by 0.02 or correlated by 0.02 must exceed 5. Reference law: GSL.

@@ -1,4 +1,4 @@
-/* test_log.c - lines reach the sink, progress counts only fresh work, a stop request is seen. */
+/* test_log.c - lines reach the log function, progress counts only new work, a signal is a stop request. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

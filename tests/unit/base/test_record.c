@@ -1,4 +1,4 @@
-/* test_record.c - the tree of arrays, and a digest that sees every ingredient and no order. */
+/* test_record.c - the tree of arrays, and a digest that depends on every part and on no order. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>

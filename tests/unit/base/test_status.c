@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include "harness.h"
 
-/* mho_fail writes text and status, returns the status and accepts no error at all. */
+/* mho_fail writes text and status, returns the status and accepts a NULL error. */
 TEST(test_fail_fills_text_and_returns_status)
 {
     MhoError error = {0};

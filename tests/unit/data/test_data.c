@@ -313,7 +313,7 @@ TEST(test_cifar_class_names_set_the_classes)
     ck_assert_ptr_nonnull(strstr(error.text, "names.txt:2: an empty class name"));
 }
 
-/* ---- registered sets and where they lie ---- */
+/* ---- registered sets and their folders ---- */
 
 /* The error of a missing set names the folders searched, the file and the command that downloads it. */
 TEST(test_missing_set_says_where_and_how)
@@ -329,7 +329,7 @@ TEST(test_missing_set_says_where_and_how)
     ck_assert_ptr_nonnull(strstr(error.text, "'mnist'"));
 }
 
-/* Two images of the right shape under MNIST's names, in one half of the set only. */
+/* Two images of the right shape under MNIST's names, in one split only. */
 static void write_mnist(const char *base, const char *half, uint8_t label)
 {
     Buffer x, y;

@@ -1,4 +1,4 @@
-/* test_store.c - what is written comes back the same, and the same record gives the same bytes. */
+/* test_store.c - a written record is read back the same, and the same record gives the same bytes. */
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,7 +177,8 @@ TEST(test_newer_format_is_refused)
     store_remove_folder(folder);
 }
 
-/* What other programs write: no scales, 16-bit and boolean values, fixed strings, links and types that mho cannot hold.
+/* What other programs write: no scales, 16-bit and boolean values, fixed strings, links and types that a record cannot
+ * hold.
  */
 static void write_foreign(const char *path)
 {

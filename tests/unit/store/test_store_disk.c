@@ -1,6 +1,5 @@
 /* test_store_disk.c - a full disk, a read-only one, a file size limit: one line with path, cause and remedy, no
- * temporary file left, and the file that was there still whole. Each test runs in Check's own process and may change
- * its namespace.
+ * temporary file left, and the old file still whole. Each test runs in its own process and may change its namespace.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -45,7 +44,7 @@ static bool write_text_file(const char *path, const char *text)
     return good;
 }
 
-/* A mount namespace of our own, as root inside it. false where the kernel keeps them closed. */
+/* Enter a new mount namespace as root. false when the kernel does not allow it. */
 static bool own_mounts(void)
 {
     char map[64];
@@ -126,7 +125,7 @@ TEST(test_read_only_folder)
     mho_record_destroy(record);
 }
 
-/* The same path of the code where namespaces are closed. */
+/* A limit of file size fails like a full disk, and needs no namespace. */
 TEST(test_file_size_limit)
 {
     const char *folder = store_folder();

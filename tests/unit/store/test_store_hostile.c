@@ -1,6 +1,6 @@
 /* test_store_hostile.c - damaged, garbage and malicious files: one line that names the file, never a crash.
  *
- * Every read runs in a process of its own, so that a crash inside HDF5 would be counted and shown.
+ * Every read runs in a child process, so that a crash inside HDF5 is counted and shown.
  */
 #include <hdf5.h>
 #include <stdint.h>
@@ -66,7 +66,7 @@ static int try_read(const char *path, bool require_format)
     return CHILD_REFUSED;
 }
 
-/* The same in a process of its own: CHILD_..., or minus the signal that ended it. */
+/* The same in a child process: CHILD_..., or minus the signal that ended it. */
 static int read_apart(const char *path, bool require_format)
 {
     const pid_t child = fork();
@@ -182,7 +182,7 @@ TEST(test_flipped_bytes_without_trailer)
     store_remove_folder(folder);
 }
 
-/* A string's descriptor is length u32, heap address u64, index u32, and has no checksum: each field is led astray. */
+/* A string's descriptor is length u32, heap address u64, index u32, and has no checksum: each field is damaged. */
 TEST(test_strings_led_astray)
 {
     static const size_t fields[] = {0, 4, 11, 12, 15};
@@ -321,8 +321,8 @@ TEST(test_chunked_strings)
     store_remove_folder(folder);
 }
 
-/* A unit or help text that cannot be read is an error, not a missing one; a unit that is a number is another program's
- * affair. */
+/* A unit or help text that cannot be read is an error, not a missing one; a unit that is a number is ignored
+ * in a file of another program. */
 TEST(test_damaged_unit)
 {
     const char *folder = store_folder();
