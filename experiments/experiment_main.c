@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "study/report/experiment.h"
-#include "study/models/record_file.h"
 #include "app/options.h"
+#include "app/shared_files.h"
+#include "study/models/record_file.h"
+#include "study/report/experiment.h"
 
 static void print_help(void)
 {
@@ -58,13 +59,13 @@ static MhoStatus check_axis(const MhoStudy *study, MhoError *error)
 static MhoStatus run(MhoOptions *options, MhoError *error)
 {
     MhoStudy study;
-    char path[4096], usual[4096];
+    char path[4096], usual[MHO_SHARED_PATH_MAX];
     const char *file = options->n_arguments ? options->arguments[0] : usual;
     MhoStatus status = mho_options_start(options, error);
     if (status == MHO_OK && options->n_arguments > 1)
         status = mho_fail(error, MHO_USAGE, "one study at a time; --help says more");
     if (status == MHO_OK && options->n_arguments == 0)
-        status = mho_shared_file("experiments", mho_experiment.study, usual, sizeof usual, error);
+        status = mho_shared_file("experiments", mho_experiment.study, usual, error);
     if (status == MHO_OK)
         status = mho_options_study(options, file, &study, error);
     if (status != MHO_OK)

@@ -13,14 +13,17 @@ import sys
 
 sys.dont_write_bytecode = True  # the folder may be shared, or not be writable
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import h5py  # noqa: E402 (the path comes first)
+try:
+    import h5py
 
-from figures import axes, drawing, paths, results  # noqa: E402, F401 (for tests)
-from figures.axes import Unusable  # noqa: E402
-from figures.comparisons import plot_difference, plot_table  # noqa: E402
-from figures.models import HISTORIES, plot_history  # noqa: E402
-from figures.paths import plot_allocation, plot_paths  # noqa: E402
-from figures.results import plot_result  # noqa: E402
+    from figures import axes, drawing, results, trajectories  # noqa: F401 (for tests)
+    from figures.axes import Unusable
+    from figures.comparisons import plot_difference, plot_table
+    from figures.models import plot_history
+    from figures.results import plot_result
+    from figures.trajectories import plot_allocation, plot_trajectories
+except ImportError as problem:
+    sys.exit(f"plot: {problem}; figures need apt-get install python3-h5py python3-matplotlib")
 
 
 def save(figure, stem):

@@ -35,7 +35,7 @@ def test_usage(place):
     place.refused(2, "-j 0", "bench", "-j", "0")
     place.refused(2, ["avx9", "scalar"], "bench", "--cpu", "avx9")
     place.refused(2, "needs a value", "sweep", "x.yaml", "--set")
-    place.refused(2, ["unknown model 'pcn'", "'pcm'"], "describe", "pcn")
+    place.refused(2, ["unknown name 'pcn'", "'pcm'"], "describe", "pcn")
     place.refused(2, ["unknown kind 'cel'", "'cell'"], "list", "cel")
     assert place.run().returncode == 2
     assert place.run("--help").returncode == 0

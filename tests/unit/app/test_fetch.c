@@ -5,7 +5,7 @@
 #include "base/digest.h"
 #include "app/fetch.h"
 #include "data/formats_internal.h"
-#include "app/process_internal.h"
+#include "app/process.h"
 #include "harness.h"
 #include "support/data_files.h"
 
