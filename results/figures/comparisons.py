@@ -24,7 +24,7 @@ class Table:
 
     def __init__(self, file):
         analysis = file["summary/analysis"]
-        self.title = text(file.attrs.get("title", "")) or text(file.attrs.get("question", ""))
+        self.title = text(file.attrs.get("title", ""))
         self.variants = Variants("variant", analysis["variant"])
         self.mean, self.low, self.high = (100 * analysis["accuracy_" + name][()] for name in ("mean", "low", "high"))
         self.samples = analysis["samples"][()]

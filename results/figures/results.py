@@ -19,7 +19,7 @@ class Result:
         accuracy = 100 * np.atleast_2d(file["accuracy"][()])
         if accuracy.ndim != 2 or accuracy.size == 0:
             raise Unusable("/accuracy is not an array over point and chip")
-        self.title = text(file.attrs.get("title", "")) or text(file.attrs.get("question", ""))
+        self.title = text(file.attrs.get("title", ""))
         self.n_chips = np.isfinite(accuracy).sum(axis=1)
         self.mean, self.low, self.high = statistics(file, accuracy)
         self.axes = independent([Axis(key, file[key]) for key in file if is_swept(file[key], key, len(accuracy))])
