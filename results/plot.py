@@ -70,7 +70,8 @@ def main():
             save(figure, stem + suffix)
             print(f"{stem}{suffix}.svg", f"{stem}{suffix}.png")
     except (Unusable, OSError, KeyError, ValueError) as problem:
-        print(f"plot: {options.file}: {' '.join(str(problem).split())}", file=sys.stderr)
+        words = f"{problem.filename}: {problem.strerror}" if getattr(problem, "strerror", None) else str(problem)
+        print(f"plot: {options.file}: {' '.join(words.split())}", file=sys.stderr)
         return 1 if isinstance(problem, OSError) and os.path.exists(options.file) else 2
     return 0
 

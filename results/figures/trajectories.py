@@ -68,7 +68,7 @@ def draw_size(ax, log, bits, converter):
     if both:
         ax.stairs(adc, edges, baseline=None, color=COLOURS[2], linewidth=1.2, linestyle="--", zorder=3,
                   label="bits of a layer's ADC")
-    ax.set_ylabel("bits, mean" if both else "bits a weight,\nmean")
+    ax.set_ylabel("mean bits" if both else "mean bits\nof a weight")
     ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, steps=[1, 2, 4, 5, 10], integer=True))
     ax.grid(True, color="#e5e5e5", linewidth=0.5)
     ax.set_ylim(0, 1.1 * max(size[0], adc[0] if both else 0))

@@ -26,8 +26,9 @@ static MhoStatus run_data(MhoOptions *options, MhoError *error)
         return list_sets(options);
     bool fetch = strcmp(verb, "fetch") == 0;
     if ((!fetch && strcmp(verb, "check") != 0) || options->n_arguments != 2)
-        return mho_fail(error, MHO_USAGE,
-                        "usage: mho data list | mho data fetch NAME [--from PATH] | mho data check NAME");
+        return mho_fail(
+            error, MHO_USAGE,
+            "usage: mho data list, mho data fetch NAME or mho data check NAME, as in `mho data fetch mnist`");
     const MhoDescriptor *found = mho_registry_find(&mho_dataset_registry, options->arguments[1], error);
     if (!found)
         return error->status;

@@ -29,8 +29,8 @@ static void print_overview(FILE *out)
 static void print_help(const Command *command)
 {
     char *options = mho_options_help(command->options);
-    printf("mho %s %s\n%s\n\n%s\n\n%s", command->name, command->usage, command->summary, command->help,
-           options ? options : "");
+    printf("mho %s%s%s\n%s\n\n%s\n%s%s", command->name, *command->usage ? " " : "", command->usage, command->summary,
+           command->help, options && *options ? "\n" : "", options ? options : "");
     free(options);
 }
 
@@ -58,8 +58,8 @@ static MhoStatus run(const Command *command, int argc, char **argv, MhoError *er
         print_help(command);
     } else if (status == MHO_OK &&
                (options.n_arguments < command->min_arguments || options.n_arguments > command->max_arguments)) {
-        status = mho_fail(error, MHO_USAGE, "usage: mho %s %s (`mho %s --help` explains)", command->name,
-                          command->usage, command->name);
+        status = mho_fail(error, MHO_USAGE, "usage: mho %s%s%s (`mho %s --help` explains)", command->name,
+                          *command->usage ? " " : "", command->usage, command->name);
     } else if (status == MHO_OK) {
         status = mho_options_start(&options, error);
         if (status == MHO_OK)
