@@ -131,17 +131,19 @@ const Command command_list = {
 };
 
 /* Help, default, range and unit of one parameter. */
-static void describe_param(const char *prefix, const MhoDescriptor *descriptor, size_t p)
+static void describe_param(const char *prefix, const MhoParam *param)
 {
-    const MhoParam *param = &descriptor->params[p];
+    union {
+        double real;
+        int whole;
+        bool flag;
+        char text[MHO_TEXT_MAX];
+    } block; /* the parameter as a struct of its own */
+    MhoParam alone = *param;
     char value[MHO_TEXT_MAX];
-    unsigned char *block = calloc(1, descriptor->params_size);
-    value[0] = '\0';
-    if (block) {
-        mho_params_default(descriptor->params, descriptor->n_params, block);
-        mho_param_format(param, block, value, sizeof value);
-    }
-    free(block);
+    alone.offset = 0;
+    mho_params_default(&alone, 1, &block);
+    mho_param_format(&alone, &block, value, sizeof value);
     const char *unit = param->unit ? param->unit : "";
     printf("  %s%s\n      %s\n      default %s%s%s", prefix, param->key, param->help, *value ? value : "(empty)",
            *unit ? " " : "", unit);
@@ -164,7 +166,7 @@ static void describe_one(const char *kind, const MhoDescriptor *descriptor)
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(kind, places[i].kind) == 0)
             snprintf(prefix, sizeof prefix, "%s%s.", places[i].prefix, descriptor->name);
-    if (strcmp(kind, "table") == 0 && descriptor != &mho_study_descriptor)
+    if (strcmp(kind, "section") == 0 && descriptor != &mho_study_descriptor)
         snprintf(prefix, sizeof prefix, "%s.", descriptor->name);
     printf("%s %s - %s\n  source: %s\n", kind, descriptor->name, descriptor->summary, descriptor->reference);
     if (descriptor->ignores && strncmp(prefix, "chip.", strlen("chip.")) == 0) /* only devices could use them */
@@ -172,7 +174,7 @@ static void describe_one(const char *kind, const MhoDescriptor *descriptor)
                descriptor->ignores & MHO_IGNORES_TEMPERATURE ? " chip.temperature" : "",
                descriptor->ignores & MHO_IGNORES_NOISE ? " chip.noise" : "");
     for (size_t p = 0; p < descriptor->n_params; p++)
-        describe_param(prefix, descriptor, p);
+        describe_param(prefix, &descriptor->params[p]);
     printf("\n");
 }
 
@@ -184,7 +186,7 @@ static size_t describe_named(const char *name)
     size_t found = 0;
     for (size_t i = 0; !dot && i < N_FIXED; i++)
         if (strcmp(fixed_tables[i]->name, plain) == 0 && ++found)
-            describe_one("table", fixed_tables[i]);
+            describe_one("section", fixed_tables[i]);
     for (size_t k = 0; k < command_n_registries; k++) {
         const MhoRegistry *registry = command_registries[k];
         if (dot && (strncmp(registry->kind, name, (size_t)(dot - name)) != 0 || registry->kind[dot - name] != '\0'))
@@ -209,7 +211,9 @@ static MhoStatus unknown_name(const char *name, MhoError *error)
     int nearest = mho_nearest_word(dot ? dot + 1 : name, words, n);
     if (nearest >= 0)
         return mho_fail(error, MHO_USAGE, "unknown name '%s'; did you mean '%s'?", name, words[nearest]);
-    return mho_fail(error, MHO_USAGE, "unknown name '%s'; `mho list` names all", name);
+    return mho_fail(
+        error, MHO_USAGE,
+        "unknown name '%s'; give a name of `mho list` or a section: study, chip, noise, quant, train, allocate", name);
 }
 
 static MhoStatus run_describe(MhoOptions *options, MhoError *error)
@@ -217,7 +221,7 @@ static MhoStatus run_describe(MhoOptions *options, MhoError *error)
     if (options->n_arguments == 1)
         return describe_named(options->arguments[0]) ? MHO_OK : unknown_name(options->arguments[0], error);
     for (size_t i = 0; i < N_FIXED; i++)
-        describe_one("table", fixed_tables[i]);
+        describe_one("section", fixed_tables[i]);
     for (size_t k = 0; k < command_n_registries; k++)
         for (size_t i = 0; i < command_registries[k]->n; i++)
             describe_one(command_registries[k]->kind, command_registries[k]->descriptors[i]);
