@@ -1,4 +1,4 @@
-/* net_record.c - a network as a record (the content of a model file) and back; net/README.md is the schema.
+/* net_record.c - a network as a record (the content of a model file) and back; results/MODEL.md has the schema.
  *
  * A record may come from another program or be damaged: the graph is checked and every array's size is compared
  * with it before memory is allocated; errors quote unknown names.
