@@ -117,7 +117,7 @@ TEST_LOOP(a_step_reads_the_chip_of_its_number, 0, CHIP_NETS)
         n_others += !sums_equal(&bench, &other, &other.program->steps[s]);
         n_layers++;
     }
-    ck_assert(n_layers > 0 && n_others > 0.9 * n_layers); /* a layer behind zeros alone is the same on every chip */
+    ck_assert(n_layers > 0 && n_others > 0.9 * n_layers); /* a layer that reads zeros alone is the same on every chip */
     executor_close(&same);
     executor_close(&other);
     chip_close(&bench);

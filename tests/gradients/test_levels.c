@@ -130,7 +130,7 @@ TEST_LOOP(test_codes, 2, 9)
     }
 }
 
-/* UNIQ takes mean and sd anew from quantized values; their bins stay, up to 5 bits. */
+/* UNIQ computes mean and sd again from quantized values; their bins stay, up to 5 bits. */
 TEST_LOOP(test_bins_stay, 2, 6)
 {
     static float x[N], codes[N], values[N], again[N], sorted[N], sorted_again[N];

@@ -247,7 +247,7 @@ TEST(test_clean_by_differences)
     free(images);
 }
 
-/* Activations with noise, draws held: weights clean, so that the loss is smooth in what stands before the noise. */
+/* Activations with noise, draws held: weights clean, so that the loss is smooth in the values before the noise. */
 TEST(test_noisy_activations_by_differences)
 {
     MhoNet *net = net_of(3, "uniq", "uniq gradient=exact");

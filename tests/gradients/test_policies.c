@@ -78,7 +78,7 @@ TEST(test_every_policy_has_a_row)
     }
 }
 
-/* A value that a code stands for: its own, or what tanh brings there. */
+/* The value of a code, or the value that tanh maps to it. */
 static float value_of(float code, int n, bool by_tanh, double s, double most)
 {
     const double u = (double)code / n;
@@ -194,7 +194,7 @@ static void check_gradient(const Row *row, int bits, bool is_signed)
     for (size_t i = 0; i < SAMPLES; i++) {
         const double u = (double)x[i] / exp(p.s);
 
-        ck_assert(fabs(u - p.lower) > 1e-5 && fabs(u - 1.0) > 1e-5); /* no sample stands on a corner */
+        ck_assert(fabs(u - p.lower) > 1e-5 && fabs(u - 1.0) > 1e-5); /* no sample is on a corner */
         p.error = (double)codes[i] / n - clipped(u, p.lower);
         const double expected = (double)d_value[i] * slope_over_x(row, (double)x[i], &p);
         ck_assert_double_eq_tol((double)d_x[i], expected, 1e-5 + 1e-5 * fabs(expected));

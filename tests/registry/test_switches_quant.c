@@ -62,7 +62,8 @@ static double largest_output(const Sample *sample, MhoNet *net, const char *node
     return most;
 }
 
-/* The first quantizer behind untrained batch norm, z / sqrt(1 + epsilon), reaches the largest value, at most 1/64 more.
+/* The first fake_quant node after untrained batch norm, z / sqrt(1 + epsilon), reaches the largest value, at most 1/64
+ * more.
  */
 static bool activation_range_is_largest(const Sample *sample, MhoNet *net)
 {

@@ -83,7 +83,7 @@ TEST_LOOP(test_units_share_out_all_quantizers, 0, 3)
     mho_net_destroy(net);
 }
 
-/* The stem's codes behind its stream; behind an addition the layer that stands later; the classifier has none. */
+/* The stem has the codes after its stream, an addition belongs to the later layer, the classifier has none. */
 TEST(test_residual_owners)
 {
     MhoNet *net = sample_quantized("resnet20", 8, 8);

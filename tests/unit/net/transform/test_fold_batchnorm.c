@@ -255,7 +255,7 @@ TEST(test_refusals)
     must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE,
                 "node 'conv2'");
     mho_net_destroy(net);
-    net = sample_quantized("allconv", 4, 4); /* batch norm behind a quantizer has no weights to go into */
+    net = sample_quantized("allconv", 4, 4); /* batch norm after a fake_quant node has no weights to go into */
     const MhoFakeQuantSettings codes = {.bits = 4, .is_signed = false, .policy = "fqconv"};
     net->nodes[mho_net_find(net, "logits")].inputs[0] = mho_net_find(net, "image");
     must(mho_net_add(net, "late_norm", "batchnorm", NULL, 0, "pool_codes", NULL, &error), &error);

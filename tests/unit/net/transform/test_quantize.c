@@ -1,4 +1,4 @@
-/* test_quantize.c - where quantizers stand in each graph, which scales they share, what changes with the bits. */
+/* test_quantize.c - where each graph has fake_quant nodes, which scales they share, what changes with the bits. */
 #include <string.h>
 
 #include "kernels/math.h"
@@ -163,7 +163,7 @@ TEST(test_fewer_bits_keep_scales_and_residual_codes)
     ck_assert_int_eq(quantizer_at(less, "block2b_conv2_stream")->bits, 8);
     ck_assert_int_eq(quantizer_at(less, "pool_codes")->bits, 8);
     mho_net_destroy(net);
-    plan.scale = MHO_SCALE_PER_TENSOR; /* other scales: to be fitted anew */
+    plan.scale = MHO_SCALE_PER_TENSOR; /* other scales: to be fitted again */
     must(mho_net_quantize(less, &plan, &net, &error), &error);
     ck_assert(isnan(mho_node_values(&net->nodes[mho_net_find(net, "conv1")], MHO_ARRAY_LOG_SCALE)[0]));
     ck_assert(!isnan(mho_node_values(&net->nodes[mho_net_find(net, "conv1_stream")], MHO_ARRAY_LOG_SCALE)[0]));
@@ -199,7 +199,7 @@ TEST(test_constants)
         ck_assert_double_eq_tol((double)a[k] / (unit * gain / step), 1.0, 2e-7);
         ck_assert_double_eq_tol((double)b[k], offset / step, 1e-5);
     }
-    /* quantizer behind quantizer: the ratio of the steps */
+    /* fake_quant after fake_quant: the ratio of the steps */
     must(mho_net_requant(net, mho_net_find(net, "conv1_codes"), a, b, &requant, &error), &error);
     const double own =
         exp((double)mho_node_values(&net->nodes[mho_net_find(net, "conv1_codes")], MHO_ARRAY_LOG_SCALE)[0]) / 31.0;
