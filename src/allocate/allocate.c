@@ -270,7 +270,7 @@ static MhoStatus check_ranges(const MhoAllocationStage *c, const MhoNet *net, Mh
         if (mho_node_conv(&net->nodes[i]) && !mho_node_conv(&net->nodes[i])->adc_range)
             return mho_fail(error, MHO_USAGE,
                             "allocate.recovery = codes: nothing learns the converter range of layer '%s'; set "
-                            "adc.range=calibrated in train.chip, or allocate.recovery = same",
+                            "train.chip.adc.range = calibrated, or allocate.recovery = same",
                             net->nodes[i].name);
     return MHO_OK;
 }
@@ -338,11 +338,11 @@ static MhoStatus check_chip(const MhoAllocateInput *input, MhoError *error)
     const MhoAllocateParams *params = input->params;
 
     if (params->feedback == MHO_FEEDBACK_CHIP && !input->chip)
-        return mho_fail(error, MHO_USAGE, "allocate.feedback = chip needs a chip; set train.chip");
+        return mho_fail(error, MHO_USAGE, "allocate.feedback = chip needs a chip; set train.chip.cell.name");
     if (*params->adc_bit_widths && !input->chip->adc->set_bits)
         return mho_fail(
             error, MHO_USAGE,
-            "allocate.adc_bit_widths: converter '%s' has no bits; choose another (adc.name=uniform in train.chip)",
+            "allocate.adc_bit_widths: converter '%s' has no bits; choose another (train.chip.adc.name=uniform)",
             input->chip->adc->descriptor.name);
     return MHO_OK;
 }

@@ -107,7 +107,7 @@ static double rate_of(const MhoTraining *t, size_t number)
 
         turn = fmin(before - floor(before) + step, 1.0) * stage->epochs;
     }
-    return mho_schedule_rate(params, stage->rate > 0.0 ? stage->rate : recipe, turn, stage->epochs);
+    return mho_schedule_rate(params, stage->learning_rate > 0.0 ? stage->learning_rate : recipe, turn, stage->epochs);
 }
 
 MhoStatus mho_training_step(MhoTraining *t, size_t number, double *loss, size_t *hits, MhoError *error)

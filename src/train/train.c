@@ -77,21 +77,17 @@ static MhoStatus check_devices(const MhoTraining *t, const MhoStage *stage, MhoE
 
     if (stage->chip && !input->chip)
         return mho_fail(error, MHO_USAGE,
-                        "stage %s: there is no chip to train on; name one in train.chip, for "
-                        "instance \"cell.name=pcm time=86400\"",
-                        stage->name);
+                        "stage %s: there is no chip to train on; choose one, as train.chip.cell.name=pcm", stage->name);
     if (stage->kind == MHO_STAGE_ALLOCATE && !input->allocation)
         return mho_fail(error, MHO_USAGE, "stage allocate: there is no allocator; allocate.name chooses one");
     return stage->chip ? mho_curriculum_check(input->train->chip_curriculum, input->chip->chip.time, error) : MHO_OK;
 }
 
-/* Keys that this stages has no use for: no error, because a study may sweep the stages. */
-static void warn_of_idle_keys(const MhoTraining *t, bool has_chip, bool allocates)
+/* A warning and no error, because a study may sweep the quantizer. */
+static void warn_of_idle_keys(const MhoTraining *t)
 {
     const MhoTrainParams *params = t->input->train;
 
-    if (params->chip[0] && !has_chip && !allocates)
-        mho_log(t->input->log, MHO_LOG_WARNING, "train.chip does nothing: train.stages has no stage chip:EPOCHS");
     if (params->gradual_layers != 1 && !t->injects)
         mho_log(t->input->log, MHO_LOG_WARNING,
                 "train.gradual.layers does nothing: no noise is injected (quantizer '%s')",
@@ -102,14 +98,13 @@ static MhoStatus read_ladder(MhoTraining *t, MhoError *error)
 {
     MhoStages *stages = &t->state.stages;
     const MhoAllocation *allocation = t->input->allocation;
-    bool has_chip = false, allocates = false;
+    bool has_chip = false;
     MhoStatus status = mho_stages_parse(t->input->train->stages, stages, error);
 
     for (size_t s = 0; s < stages->n && status == MHO_OK; s++) {
         MhoStage *stage = &stages->stages[s];
 
         if (stage->kind == MHO_STAGE_ALLOCATE) {
-            allocates = true;
             stage->chip = allocation && allocation->chip;
         }
         has_chip = has_chip || stage->chip;
@@ -118,7 +113,7 @@ static MhoStatus read_ladder(MhoTraining *t, MhoError *error)
             status = check_policies(t, stage, error);
     }
     if (status == MHO_OK)
-        warn_of_idle_keys(t, has_chip, allocates);
+        warn_of_idle_keys(t);
     if (status == MHO_OK && has_chip)
         status = mho_spread_images(t->input->validation, JUDGED_IMAGES, &t->judged, error);
     return status;

@@ -32,15 +32,14 @@ typedef struct MhoTrainParams {
     double noise_weight, noise_activation, noise_sum; /* keys noise.*: LSB */
     int validation;                                   /* images validation of the training set for validation */
     int limit;                                        /* first n training images; 0: all */
-    int gradual_layers;      /* key gradual.layers: layers that learn together where the weight policy injects noise;
-                              * 0: all at once */
-    bool gradual_noise;      /* key gradual.noise: off, such layers learn through their codes, as others do */
-    int patience;            /* epochs without a better net on validation images that end a stage; 0: never */
-    double gradient_clip;    /* largest norm of all gradients; 0: none */
-    double weight_clip;      /* weights stay within +- this many standard deviations of their layer; 0: none */
-    char chip[MHO_TEXT_MAX]; /* of stages "chip" and of allocators: "cell.name=pcm time=86400", relative to chip. */
-    int validation_chips;    /* key validation_chips: chips that a validation accuracy on chips is taken over */
-    int chip_curriculum;     /* MhoCurriculum: time since programming of a chip stage's steps */
+    int gradual_layers;   /* key gradual.layers: layers that learn together where the weight policy injects noise;
+                           * 0: all at once */
+    bool gradual_noise;   /* key gradual.noise: off, such layers learn through their codes, as others do */
+    int patience;         /* epochs without a better net on validation images that end a stage; 0: never */
+    double gradient_clip; /* largest norm of all gradients; 0: none */
+    double weight_clip;   /* weights stay within +- this many standard deviations of their layer; 0: none */
+    int validation_chips; /* key validation_chips: chips that a validation accuracy on chips is taken over */
+    int chip_curriculum;  /* MhoCurriculum: time since programming of a chip stage's steps */
 } MhoTrainParams;
 
 typedef enum MhoCurriculum {

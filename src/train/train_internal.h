@@ -4,38 +4,8 @@
 
 #include "base/arena.h"
 #include "net/fakequant/fakequant.h"
+#include "train/stages.h"
 #include "train/train.h"
-
-/* stages.c */
-
-typedef enum MhoStageKind {
-    MHO_STAGE_FLOAT,
-    MHO_STAGE_QUANTIZED, /* codes; batch norm stands */
-    MHO_STAGE_FULL,      /* codes; batch norm is gone */
-    MHO_STAGE_ALLOCATE   /* codes; batch norm stands; moves of an allocator, each with its recovery */
-} MhoStageKind;
-
-typedef struct MhoStage {
-    char name[MHO_NAME_MAX]; /* as written, without epochs: "float", "2/4", "fq", "fq 2/4", "chip", "allocate" */
-    MhoStageKind kind;
-    bool chip;      /* forward through the device model; of "allocate": its recoveries */
-    bool allocated; /* the allocator's bits: weight_bits and activation_bits are those it began with */
-    int weight_bits, activation_bits; /* of the net in this stage; 0: float */
-    int epochs;
-    double rate; /* peak learning rate; 0: the recipe's */
-} MhoStage;
-
-enum { MHO_MAX_STAGES = 32, MHO_MAX_STAGE_EPOCHS = 100000 };
-
-typedef struct MhoStages {
-    MhoStage stages[MHO_MAX_STAGES];
-    size_t n;
-    int epochs; /* of all stages but "allocate" */
-} MhoStages;
-
-/* "float:6 4/4:2 2/4:4 allocate fq:4@0.002 chip:2" -> stages. USAGE names the bad word and says what is wrong with it.
- */
-MhoStatus mho_stages_parse(const char *text, MhoStages *stages, MhoError *error) MHO_CHECKED;
 
 /* loss.c */
 

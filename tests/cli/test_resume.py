@@ -203,7 +203,7 @@ def test_train_killed(place):
 METHODS = {
     "stages": [],
     "uniq": ["train.stages=float:1 4/8:2", "quant.weight.name=uniq", "train.gradual.layers=2"],
-    "chip": ["train.stages=float:1 4/4:1 chip:2", "train.chip=cell.name=pcm time=3600", "train.chip_curriculum=growing"],
+    "chip": ["train.stages=float:1 4/4:1 chip:2", "train.chip.cell.name=pcm", "train.chip.time=3600", "train.chip_curriculum=growing"],
     "allocate": ["train.stages=float:1 8/8:1 allocate", "allocate.bit_widths=8 4", "allocate.size=5", "allocate.recovery_epochs=1",
                  "allocate.trial_images=32"],
 }

@@ -2,7 +2,7 @@
 #include <omp.h>
 
 #include "numbers.h"
-#include "study/keys/train_chip.h"
+#include "support/train_chip.h"
 #include "switches.h"
 #include "tiny.h"
 #include "support/allocate_stage.h"
@@ -16,7 +16,7 @@ enum { PROBED = 5 };
 /* A stage with these keys over a trained net, on a chip. */
 typedef struct Run {
     Stage stage;
-    MhoTrainChip chip;
+    TrainChip chip;
     MhoNet *net;
 } Run;
 
@@ -24,7 +24,7 @@ static void run_open(Run *run, const void *params)
 {
     stage_open(&run->stage);
     memcpy(&run->stage.params, params, sizeof run->stage.params);
-    must(mho_train_chip_create(noisy_chip, 1, &run->chip, &run->stage.error), &run->stage.error);
+    train_chip_open(&run->chip, noisy_chip);
     run->stage.input.chip = &run->chip.config;
     run->net = trained_net(&run->stage);
     stage_begin(&run->stage);
@@ -34,7 +34,7 @@ static void run_close(Run *run)
 {
     mho_net_destroy(run->net);
     stage_close(&run->stage);
-    mho_train_chip_destroy(&run->chip);
+    train_chip_close(&run->chip);
 }
 
 static bool chooses_allocator(const MhoDescriptor *model, const void *params, double on)

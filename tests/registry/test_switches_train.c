@@ -492,7 +492,6 @@ static const Switch switches[] = {
     {"train", "patience", "2", "0", loses_patience, STEP "stages=float:1 4/4:1 fq:6@0.0000000001"},
     {"train", "gradient_clip", "0.25", "0", clips_gradients, FLOAT_STEP ";momentum=0;weight_decay=0"},
     {"train", "weight_clip", "1", "0", clips_weights, STEP "stages=float:1;learning_rate=0"},
-    {"train", "chip", "cell.name=pcm time=3600", "", trains_on_pcm, NULL},
     {"train", "validation_chips", "3", "1", is_judged_on, STEP "stages=float:1 4/4:1 chip:1"},
     {"train", "chip_curriculum", "fixed", "spread", ages, CHIP_STEP},
     {"train", "chip_curriculum", "spread", "growing", ages, CHIP_STEP},

@@ -21,7 +21,6 @@ bool learns_by_codes(const MhoDescriptor *model, const void *params, double on);
 bool loses_patience(const MhoDescriptor *model, const void *params, double on);
 bool clips_gradients(const MhoDescriptor *model, const void *params, double on);
 bool clips_weights(const MhoDescriptor *model, const void *params, double on);
-bool trains_on_pcm(const MhoDescriptor *model, const void *params, double on);
 bool is_judged_on(const MhoDescriptor *model, const void *params, double on);
 bool ages(const MhoDescriptor *model, const void *params, double on);
 

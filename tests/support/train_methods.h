@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "net/transform/bits.h"
-#include "study/keys/train_chip.h"
+#include "support/train_chip.h"
 #include "support/train_sample.h"
 
 enum { FAKE_MOVES = 3 };
@@ -101,7 +101,7 @@ typedef struct Bench {
     Sample sample;
     FakeAllocator fake;
     MhoAllocation allocation;
-    MhoTrainChip chip;
+    TrainChip chip;
 } Bench;
 
 typedef void (*BenchChange)(Bench *bench);
@@ -111,7 +111,7 @@ static inline void bench_open(Bench *bench, BenchChange change)
     memset(bench, 0, sizeof *bench);
     sample_open(&bench->sample);
     bench->allocation = fake_allocation(&bench->fake);
-    must(mho_train_chip_create("cell.name=pcm time=86400 adc.range=learned", 1, &bench->chip, &error), &error);
+    train_chip_open(&bench->chip, "cell.name=pcm time=86400 adc.range=learned");
     bench->sample.input.allocation = &bench->allocation;
     bench->sample.input.chip = &bench->chip.config;
     if (change)
@@ -120,7 +120,7 @@ static inline void bench_open(Bench *bench, BenchChange change)
 
 static inline void bench_close(Bench *bench)
 {
-    mho_train_chip_destroy(&bench->chip);
+    train_chip_close(&bench->chip);
     sample_close(&bench->sample);
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "study/keys/train_chip.h"
 
 enum { MAX_COMBINATIONS = 1000000 };
 
@@ -26,20 +25,21 @@ void mho_points_destroy(MhoPointList *grid)
     *grid = (MhoPointList){0};
 }
 
-/* Are all models there, and do their parameters fit each other? Asked of every point before any runs. */
-static MhoStatus check_names(const MhoSettings *settings, MhoError *error)
+/* Refuse unknown models, parameters that do not fit each other and misspelt stages, before any point runs. */
+static MhoStatus check_settings(const MhoSettings *settings, MhoError *error)
 {
     MhoChipConfig config;
     MhoQuantParams quant;
-    MhoTrainChip chip = {0};
+    MhoStages stages;
     const MhoAllocator *allocator;
     const void *params;
     MhoStatus status = mho_settings_chip_config(settings, &config, error);
     if (status == MHO_OK)
         status = mho_settings_policies(settings, &quant, error);
-    if (status == MHO_OK && mho_settings_uses(settings, "train.chip"))
-        status = mho_train_chip_create(mho_settings_train(settings)->chip, 0, &chip, error);
-    mho_train_chip_destroy(&chip);
+    if (status == MHO_OK)
+        status = mho_stages_parse(mho_settings_train(settings)->stages, &stages, error);
+    if (status == MHO_OK && mho_settings_uses(settings, "train.chip.cell.name"))
+        status = mho_settings_train_chip_config(settings, &config, error);
     if (status == MHO_OK && mho_settings_uses(settings, "allocate.name"))
         status = mho_settings_allocator(settings, &allocator, &params, error);
     return status;
@@ -63,7 +63,7 @@ static MhoStatus point_make(const MhoStudy *study, size_t at, MhoPoint *point, M
         status = mho_settings_set(point->settings, axis->key, axis->values[point->value[i]], NULL, error);
     }
     if (status == MHO_OK)
-        status = check_names(point->settings, error);
+        status = check_settings(point->settings, error);
     for (size_t i = 0; i < study->n_axes && status == MHO_OK; i++)
         point->applies[i] = mho_settings_uses(point->settings, study->axes[i].key);
     if (status == MHO_OK) {
@@ -141,7 +141,7 @@ static const char *user_of(const char *key)
         {"train.gradual.layers", "a quantized stage with injected noise (quant.weight.name=uniq, train.gradual.noise)"},
         {"train.gradual.", "a quantized stage whose quantizer of weights injects noise (quant.weight.name=uniq)"},
         {"train.validation_chips", "a stage chip or a stage allocate with allocate.feedback=chip"},
-        {"train.chip", "a stage chip or a stage allocate with allocate.feedback=chip"},
+        {"train.chip", "a stage chip or a stage allocate with allocate.feedback=chip"}, /* train.chip_curriculum too */
         {"allocate.trial_chips", "a stage allocate with allocate.feedback=chip"},
         {"allocate.recovery_", "a stage allocate"},
         {"allocate.recovery", "a stage allocate with allocate.feedback=chip"},
@@ -153,31 +153,25 @@ static const char *user_of(const char *key)
     return own ? "a stage allocate by this allocator (allocate.name)" : "a stage allocate";
 }
 
-/* Noise or a chip of training that is asked for, but has no stage. */
+/* Refuse a key of training that no point uses and that is not at its default. */
 static MhoStatus check_stages(const MhoPointList *grid, MhoError *error)
 {
     const MhoSettings *settings = grid->study->settings;
-    const MhoSection *sections;
-    MhoSettings *defaults = NULL;
-    size_t n = mho_settings_sections(settings, &sections);
-    MhoStatus status = mho_settings_create(&defaults, error);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t p = 0; p < sections[i].model->n_params && status == MHO_OK; p++) {
-            char key[MHO_KEY_MAX * 2], value[MHO_TEXT_MAX], usual[MHO_TEXT_MAX];
-            snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
-            if (!mho_settings_needs_stage(key))
-                continue;
-            mho_settings_format(settings, key, value, sizeof value);
-            mho_settings_format(defaults, key, usual, sizeof usual);
-            if (strcmp(value, usual) != 0 && !is_used(grid, key))
-                status = mho_fail(error, MHO_USAGE,
-                                  "%s: only %s uses it, and with train.stages = %s it would change "
-                                  "nothing; add what is missing or take the key out",
-                                  key, user_of(key), mho_settings_train(settings)->stages);
-        }
+    MhoSettingsKey key = {0};
+    while (mho_settings_next(settings, &key)) {
+        if (!mho_settings_needs_stage(key.name) || mho_settings_is_default(settings, &key) || is_used(grid, key.name))
+            continue;
+        if (mho_settings_of_train_chip(key.name) && is_used(grid, "train.chip.cell.name"))
+            return mho_fail(error, MHO_USAGE,
+                            "%s does nothing with the other keys train.chip.*; take it out or choose a model that "
+                            "uses it",
+                            key.name);
+        return mho_fail(error, MHO_USAGE,
+                        "%s: only %s uses it, and with train.stages = %s it would change nothing; add what is missing "
+                        "or take the key out",
+                        key.name, user_of(key.name), mho_settings_train(settings)->stages);
     }
-    mho_settings_destroy(defaults);
-    return status;
+    return MHO_OK;
 }
 
 MhoStatus mho_points_create(const MhoStudy *study, MhoPointList *grid, MhoError *error)

@@ -153,41 +153,28 @@ MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error
     return assign(study, assignment, false, error);
 }
 
-static void write_changed(const MhoStudy *study, const MhoSettings *defaults, FILE *out)
-{
-    const MhoSection *sections;
-    size_t n = mho_settings_sections(study->settings, &sections);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t p = 0; p < sections[i].model->n_params; p++) {
-            char key[MHO_KEY_MAX * 2], value[MHO_TEXT_MAX], usual[MHO_TEXT_MAX];
-            snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
-            mho_settings_format(study->settings, key, value, sizeof value);
-            mho_settings_format(defaults, key, usual, sizeof usual);
-            if (strcmp(value, usual) == 0 || mho_is_axis(study, key))
-                continue;
-            fprintf(out, "%s=", key);
-            mho_write_escaped(value, "", out);
-            fputc('\n', out);
-        }
-    }
-    mho_axes_write(study, out);
-}
-
 char *mho_study_text(const MhoStudy *study)
 {
     char *text = NULL;
     size_t size = 0;
-    MhoError ignored = {0};
-    MhoSettings *defaults = NULL;
-    FILE *out = mho_settings_create(&defaults, &ignored) == MHO_OK ? open_memstream(&text, &size) : NULL;
-    if (out) {
-        write_changed(study, defaults, out);
-        if (fclose(out) != 0) {
-            free(text);
-            text = NULL;
-        }
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    MhoSettingsKey key = {0};
+    while (mho_settings_next(study->settings, &key)) {
+        char value[MHO_TEXT_MAX];
+        if (mho_settings_is_default(study->settings, &key) || mho_is_axis(study, key.name))
+            continue;
+        mho_settings_format(study->settings, key.name, value, sizeof value);
+        fprintf(out, "%s=", key.name);
+        mho_write_escaped(value, "", out);
+        fputc('\n', out);
     }
-    mho_settings_destroy(defaults);
+    mho_axes_write(study, out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
     return text;
 }
 

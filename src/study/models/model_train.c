@@ -8,7 +8,6 @@
 #include "store/store.h"
 #include "study/models/model_file.h"
 #include "study/keys/study.h"
-#include "study/keys/train_chip.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -19,7 +18,8 @@ typedef struct Training {
     char recipe[65], checkpoint[PATH_BYTES];
     MhoQuantParams quant;
     MhoDataset training, validation, calibration; /* calibration: of an allocator's chips */
-    MhoTrainChip chip;
+    bool has_chip;
+    MhoChipConfig chip; /* that training sees; borrows from settings */
     MhoAllocation allocation;
     char start_file[PATH_BYTES];
     MhoRecord *start, *resume;
@@ -88,7 +88,7 @@ static MhoStatus open_allocation(Training *t, MhoError *error)
         .params = params,
         .validation = &t->validation,
         .calibration = &t->calibration,
-        .chip = t->chip.settings ? &t->chip.config : NULL,
+        .chip = t->has_chip ? &t->chip : NULL,
         .seed = (uint64_t)mho_settings_study(t->settings)->seed,
         .threads = t->options->threads,
         .log = t->options->log,
@@ -99,15 +99,15 @@ static MhoStatus open_allocation(Training *t, MhoError *error)
     return status == MHO_OK ? mho_allocation_create(&input, &t->allocation, error) : status;
 }
 
-/* A study's chip does not act on what it trains, which is easily forgotten. */
+/* The keys chip.* do not act on training, which is easily forgotten. */
 static MhoStatus open_chip(Training *t, MhoError *error)
 {
-    const char *chip = mho_settings_train(t->settings)->chip;
-    if (!chip[0])
+    if (!mho_settings_has_train_chip(t->settings))
         mho_log(t->options->log, MHO_LOG_WARNING,
-                "train.chip is empty, so training sees the default chip with ideal cells (chip.* is for tests); "
-                "name a chip, as cell.name=pcm time=86400");
-    return mho_train_chip_create(chip, (uint64_t)mho_settings_study(t->settings)->seed, &t->chip, error);
+                "no key train.chip.* is set, so training sees the default chip with ideal cells (chip.* is for tests); "
+                "choose a cell, as train.chip.cell.name=pcm");
+    t->has_chip = true;
+    return mho_settings_train_chip_config(t->settings, &t->chip, error);
 }
 
 static MhoStatus open_training(Training *t, MhoError *error)
@@ -115,7 +115,7 @@ static MhoStatus open_training(Training *t, MhoError *error)
     MhoStatus status = mho_settings_policies(t->settings, &t->quant, error);
     if (status == MHO_OK)
         status = mho_study_training(t->settings, t->options->data, &t->training, &t->validation, error);
-    if (status == MHO_OK && mho_settings_uses(t->settings, "train.chip"))
+    if (status == MHO_OK && mho_settings_uses(t->settings, "train.chip.cell.name"))
         status = open_chip(t, error);
     if (status == MHO_OK && mho_settings_uses(t->settings, "allocate.name"))
         status = open_allocation(t, error);
@@ -130,7 +130,6 @@ static void close_training(Training *t)
     mho_dataset_destroy(&t->validation);
     mho_dataset_destroy(&t->calibration);
     mho_allocation_destroy(&t->allocation);
-    mho_train_chip_destroy(&t->chip);
 }
 
 static bool is_of_recipe(const MhoRecord *record, const char *recipe)
@@ -188,18 +187,19 @@ static MhoRecord *read_float(const MhoModelOptions *options, const char *path, c
     return NULL;
 }
 
-/* Settings whose stages ends behind its first word; NULL where that is the whole stages. */
+/* Settings with the float stage alone; NULL where there is no other stage. */
 static MhoStatus float_settings(const MhoSettings *settings, MhoSettings **alone, MhoError *error)
 {
+    const char *text = mho_settings_train(settings)->stages;
     char first[MHO_TEXT_MAX];
-    const char *stages = mho_settings_train(settings)->stages;
+    MhoStages stages;
     *alone = NULL;
-    stages += strspn(stages, " \t");
-    size_t length = strcspn(stages, " \t");
-    if (strncmp(stages, "float", strlen("float")) != 0 || stages[length + strspn(stages + length, " \t")] == '\0')
-        return MHO_OK;
-    snprintf(first, sizeof first, "%.*s", (int)length, stages);
-    MhoStatus status = mho_settings_copy(settings, alone, error);
+    MhoStatus status = mho_stages_parse(text, &stages, error);
+    if (status != MHO_OK || stages.n == 1)
+        return status;
+    const size_t begin = strspn(text, " \t");
+    snprintf(first, sizeof first, "%.*s", (int)(stages.stages[0].end - begin), text + begin);
+    status = mho_settings_copy(settings, alone, error);
     return status == MHO_OK ? mho_settings_set(*alone, "train.stages", first, NULL, error) : status;
 }
 
@@ -224,7 +224,7 @@ static MhoStatus find_start(Training *t, MhoError *error)
     return status;
 }
 
-/* Keys that the stages does not use are at rest: what is not in the recipe cannot act on the model. */
+/* Keys that no stage uses have their defaults: what is not in the recipe cannot act on the model. */
 static MhoTrainParams params_in_use(const MhoSettings *settings)
 {
     MhoTrainParams params = *mho_settings_train(settings);
@@ -252,7 +252,7 @@ static MhoStatus train(Training *t, MhoError *error)
         .log = t->options->log,
         .checkpoint = save,
         .context = t,
-        .chip = t->chip.settings ? &t->chip.config : NULL,
+        .chip = t->has_chip ? &t->chip : NULL,
         .allocation = t->allocation.context ? &t->allocation : NULL,
         .start = t->start,
         .start_file = t->start_file,

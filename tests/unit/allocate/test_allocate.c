@@ -1,5 +1,5 @@
 /* test_allocate.c - the competition around an allocator: budgets, undo, recovery. */
-#include "study/keys/train_chip.h"
+#include "support/train_chip.h"
 #include "support/allocate_stage.h"
 
 /* Random numbers of this test, uniform in low .. high. */
@@ -351,12 +351,12 @@ static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
 TEST_LOOP(test_ranges_of_probes, 0, 2)
 {
     Stage stage;
-    MhoTrainChip chip;
+    TrainChip chip;
     double own, calibrated, loss;
     size_t n;
 
     stage_open(&stage);
-    must(mho_train_chip_create("cell.name=pcm", 1, &chip, &stage.error), &stage.error);
+    train_chip_open(&chip, "cell.name=pcm");
     stage.input.chip = &chip.config;
     stage.params.feedback = MHO_FEEDBACK_CHIP;
     stage.params.recovery = _i;
@@ -379,18 +379,18 @@ TEST_LOOP(test_ranges_of_probes, 0, 2)
     mho_record_destroy(log);
     mho_net_destroy(net);
     stage_close(&stage);
-    mho_train_chip_destroy(&chip);
+    train_chip_close(&chip);
 }
 
 /* Learned ranges, when recoveries do not learn them: the net has to bring them. */
 TEST(test_nobody_learns_the_ranges)
 {
     Stage stage;
-    MhoTrainChip chip;
+    TrainChip chip;
     MhoNet *first;
 
     stage_open(&stage);
-    must(mho_train_chip_create("cell.name=pcm adc.range=learned", 1, &chip, &stage.error), &stage.error);
+    train_chip_open(&chip, "cell.name=pcm adc.range=learned");
     stage.input.chip = &chip.config;
     stage.params.feedback = MHO_FEEDBACK_CHIP;
     stage.params.recovery = MHO_RECOVERY_CODES;
@@ -404,5 +404,5 @@ TEST(test_nobody_learns_the_ranges)
     mho_net_destroy(bare);
     mho_net_destroy(ranged);
     stage_close(&stage);
-    mho_train_chip_destroy(&chip);
+    train_chip_close(&chip);
 }

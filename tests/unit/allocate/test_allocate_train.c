@@ -2,14 +2,14 @@
  * converters compete too, with recoveries on the chip or beside it; every one of them stopped and resumed to the same
  * bytes.
  */
-#include "study/keys/train_chip.h"
+#include "support/train_chip.h"
 #include "support/allocate_stage.h"
 
 /* A stage whose moves are a training's. */
 typedef struct Course {
     Stage stage;
     Contest contest; /* ccq with its parameters */
-    MhoTrainChip chip;
+    TrainChip chip;
 } Course;
 
 typedef void (*CourseChange)(Course *course);
@@ -37,10 +37,7 @@ static void until_it_hurts(Course *course)
 
 static void on_a_chip(Course *course)
 {
-    MhoError *error = &course->stage.error;
-
-    must(mho_train_chip_create("cell.name=pcm cell.pcm.prog_scale=10 adc.range=learned", 1, &course->chip, error),
-         error);
+    train_chip_open(&course->chip, "cell.name=pcm cell.pcm.prog_scale=10 adc.range=learned");
     course->stage.input.chip = &course->chip.config;
     course->stage.sample.input.chip = &course->chip.config;
     course->stage.sample.train.validation_chips = 3;
@@ -96,7 +93,7 @@ static void course_open(Course *course, CourseChange change)
 static void course_close(Course *course)
 {
     stage_close(&course->stage);
-    mho_train_chip_destroy(&course->chip);
+    train_chip_close(&course->chip);
 }
 
 static const int32_t *wholes(const MhoRecord *log, const char *name, size_t n)

@@ -53,7 +53,7 @@ TEST(test_ladder_inherits)
         ck_assert_int_eq(stages.stages[i].weight_bits, i > 0 ? 6 : 0);
         ck_assert_int_eq(stages.stages[i].activation_bits, i > 0 ? 5 : 0);
     }
-    ck_assert_double_eq(stages.stages[2].rate, 0.01);
+    ck_assert_double_eq(stages.stages[2].learning_rate, 0.01);
 }
 
 TEST(test_ladder_names_the_bad_word)
@@ -76,7 +76,7 @@ TEST(test_ladder_names_the_bad_word)
         {"float:1 17/4:2", "'17/4:2'"},
         {"float:1 4/4/4:2", "'4/4/4:2'"},
         {"float:1 folat:2", "'folat:2': a stage is"},
-        {"float:1 fq:2", "'fq:2': fq behind float"},
+        {"float:1 fq:2", "'fq:2': fq after float"},
         {"float:1 4/4:1 fq", "'fq': epochs are missing"},
         {"float:1 4/4:1 fq:1 2/4:1", "'2/4:1': batch norm is gone"},
         {"float:1 4/4:1 fq fq:1", "'fq:1'"},
@@ -115,9 +115,9 @@ TEST(test_stage_with_its_own_rate)
     MhoStages stages;
 
     must(mho_stages_parse("float:6@0.3 2/4:4 fq 2/3:5@2e-3", &stages, &error), &error);
-    ck_assert_double_eq(stages.stages[0].rate, 0.3);
-    ck_assert_double_eq(stages.stages[1].rate, 0.0);
-    ck_assert_double_eq(stages.stages[2].rate, 0.002);
+    ck_assert_double_eq(stages.stages[0].learning_rate, 0.3);
+    ck_assert_double_eq(stages.stages[1].learning_rate, 0.0);
+    ck_assert_double_eq(stages.stages[2].learning_rate, 0.002);
     ck_assert_int_eq(stages.stages[2].epochs, 5);
     ck_assert_str_eq(stages.stages[2].name, "fq 2/3");
     static const char *const bad[] = {"float:1@",    "float:1@0",    "float:1@-1", "float:1@nan",

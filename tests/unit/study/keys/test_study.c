@@ -63,17 +63,16 @@ TEST(settings_copy_and_format)
 TEST(settings_keys_are_unique)
 {
     MhoSettings *settings;
-    const MhoSection *sections, *found;
+    const MhoSection *found;
+    MhoSettingsKey key = {0};
     MhoError error = {0};
+    size_t keys = 0;
     must(mho_settings_create(&settings, &error), &error);
-    size_t n = mho_settings_sections(settings, &sections), keys = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t p = 0; p < sections[i].model->n_params; p++, keys++) {
-            char key[2 * MHO_KEY_MAX];
-            snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
-            ck_assert_ptr_eq(mho_settings_find(settings, key, &found), &sections[i].model->params[p]);
-            ck_assert_msg(found == &sections[i], "%s stands in two tables", key);
-        }
+    for (; mho_settings_next(settings, &key); keys++) {
+        ck_assert_ptr_eq(mho_settings_find(settings, key.name, &found), key.param);
+        ck_assert_msg(found == key.section, "%s is in two tables", key.name);
+        ck_assert(mho_settings_is_default(settings, &key));
+    }
     ck_assert_uint_gt(keys, 60);
     mho_settings_destroy(settings);
 }
