@@ -7,8 +7,8 @@
 
 /* The arrays of a log that a path needs. */
 typedef struct Log {
-    size_t n_moves, n; /* competitors, converters too */
-    char *const *competitor, *const *winner;
+    size_t n_moves, n; /* candidates, converters too */
+    char *const *candidate, *const *winner;
     const unsigned char *converter;
     const int32_t *winner_converter, *bits_from, *bits_to, *undone;
     const double *size, *after, *feedback, *share;
@@ -28,10 +28,10 @@ static const void *need(const MhoRecord *log, const char *name, MhoType type, si
 
 static MhoStatus read_log(const MhoRecord *group, Log *at, MhoError *error)
 {
-    const MhoArray *size = mho_record_array(group, "size"), *names = mho_record_array(group, "competitor");
+    const MhoArray *size = mho_record_array(group, "size"), *names = mho_record_array(group, "candidate");
     MhoStatus status = MHO_OK;
     *at = (Log){.n_moves = size ? size->shape[0] : 0, .n = names ? names->shape[0] : 0};
-    at->competitor = need(group, "competitor", MHO_STRING, at->n, 0, &status, error);
+    at->candidate = need(group, "candidate", MHO_STRING, at->n, 0, &status, error);
     at->converter = need(group, "converter", MHO_U8, at->n, 0, &status, error);
     at->winner = need(group, "winner", MHO_STRING, at->n_moves, 0, &status, error);
     at->winner_converter = need(group, "winner_converter", MHO_I32, at->n_moves, 0, &status, error);
@@ -114,7 +114,7 @@ static MhoStatus path_fill(const Log *at, Path *path, MhoError *error)
     for (size_t m = 0; m < at->n; m++) {
         if (at->converter[m])
             continue;
-        if (!(path->layers[path->n_layers] = strdup(at->competitor[m])))
+        if (!(path->layers[path->n_layers] = strdup(at->candidate[m])))
             return mho_fail(error, MHO_MEMORY, "out of memory for a path of %zu moves", at->n_moves);
         path->n_layers++;
     }

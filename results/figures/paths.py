@@ -11,8 +11,8 @@ BITS = "cividis_r"  # light: few bits; one lightness from end to end, so it prin
 
 
 def bits_of_log(log):
-    """(moves + 1, competitors) bits after every move; unknown (NaN) for who never moved and has no equal that did."""
-    names = [text(name) for name in log["competitor"][()]]
+    """(moves + 1, candidates) bits after every move; unknown (NaN) for who never moved and has no equal that did."""
+    names = [text(name) for name in log["candidate"][()]]
     converter = log["converter"][()].astype(int)
     winner, kind = [text(name) for name in log["winner"][()]], log["winner_converter"][()]
     moved = [next(m for m in range(len(names)) if names[m] == name and converter[m] == k) for name, k in zip(winner, kind)]
@@ -75,18 +75,18 @@ def draw_size(ax, log, bits, converter):
 
 def draw_accuracy(ax, log):
     """Validation accuracy after recovery, and what the same move cost before it; each says whether it is of the chip."""
-    held, probed = (BASIS.get(text(log.attrs.get(name, "")), "") for name in ("recovery", "feedback"))
+    recovered, tried = (BASIS.get(text(log.attrs.get(name, "")), "") for name in ("recovery", "feedback"))
     after = 100 * np.concatenate([[log.attrs.get("start_accuracy", np.nan)], log["accuracy_after"][()]])
-    probe = 100 * log["accuracy_probe"][()]
-    ax.plot(np.arange(len(after)), after, color=COLOURS[0], marker="o", label="after recovery, validation images" + held)
-    ax.plot(np.arange(1, len(probe) + 1), probe, color=COLOURS[1], marker="v", linestyle="none",
-            label="just after the move, probe images" + probed)
+    trial = 100 * log["accuracy_trial"][()]
+    ax.plot(np.arange(len(after)), after, color=COLOURS[0], marker="o", label="after recovery, validation images" + recovered)
+    ax.plot(np.arange(1, len(trial) + 1), trial, color=COLOURS[1], marker="v", linestyle="none",
+            label="just after the move, trial images" + tried)
     ax.set_ylabel("accuracy (%)")
     ax.grid(True, color="#e5e5e5", linewidth=0.5)
 
 
 def plot_allocation(file):
-    """The path of one model: accuracy, size, and the bits of every competitor over the moves."""
+    """The path of one model: accuracy, size, and the bits of every candidate over the moves."""
     log = file["allocation"]
     if "winner" not in log or len(log["winner"]) == 0:
         raise Unusable("its layers made no move")

@@ -137,21 +137,21 @@ static void print_allocation(const MhoRecord *model)
                   *converter = column(group, "winner_converter", MHO_I32, n),
                   *epochs = column(group, "recovery_epochs", MHO_I32, n), *undone = column(group, "undone", MHO_I32, n);
     const double *size = column(group, "size", MHO_F64, n), *bops = column(group, "bops", MHO_F64, n),
-                 *probe = column(group, "accuracy_probe", MHO_F64, n),
+                 *trial = column(group, "accuracy_trial", MHO_F64, n),
                  *after = column(group, "accuracy_after", MHO_F64, n);
-    if (!from || !to || !converter || !epochs || !undone || !size || !bops || !probe || !after)
+    if (!from || !to || !converter || !epochs || !undone || !size || !bops || !trial || !after)
         return;
     const char *allocator = mho_attribute_string(&group->attributes, "allocator"),
                *end = mho_attribute_string(&group->attributes, "end"),
                *recovery = mho_attribute_string(&group->attributes, "recovery");
     printf("\nallocation by %s: from %.4g bit a weight, %.4g MBOP an image, %.2f %% validation%s\n"
-           " move  layer             bits       bit a weight     MBOP   probe %%   after %%  epochs\n",
+           " move  layer             bits       bit a weight     MBOP   trial %%   after %%  epochs\n",
            allocator ? allocator : "-", real_attribute(group, "start_size"), real_attribute(group, "start_bops"),
            100.0 * real_attribute(group, "start_accuracy"),
            recovery && strcmp(recovery, "chip") == 0 ? " on the chip" : "");
     for (size_t i = 0; i < n; i++)
         printf("%5zu  %-16s %2d to %2d %-3s %12.4f %8.4g %9.2f %9.2f %7d%s\n", i + 1, ((char *const *)winners->data)[i],
-               from[i], to[i], converter[i] ? "ADC" : "", size[i], bops[i], 100.0 * probe[i], 100.0 * after[i],
+               from[i], to[i], converter[i] ? "ADC" : "", size[i], bops[i], 100.0 * trial[i], 100.0 * after[i],
                epochs[i], undone[i] ? "  taken back" : "");
     if (end && *end)
         printf("ended by %s\n", end);

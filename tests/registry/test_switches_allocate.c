@@ -89,7 +89,7 @@ static bool converters_compete(const MhoDescriptor *model, const void *params, d
         }
     MhoRecord *log = log_of(&run.stage);
     const bool converter = *(const int32_t *)mho_record_array(log, "winner_converter")->data != 0;
-    const bool holds = mho_array_count(mho_record_array(log, "competitor")) == 2 * layers && at_5 == converter &&
+    const bool holds = mho_array_count(mho_record_array(log, "candidate")) == 2 * layers && at_5 == converter &&
                        (size_t)(at_7 + at_5) == layers;
     mho_record_destroy(log);
     run_close(&run);
@@ -172,7 +172,7 @@ static bool probe_is(const void *params, size_t n, uint32_t chips)
     else
         must(mho_train_evaluate(run.net, &probed, n, &accuracy, &loss, &stage->error), &stage->error);
     MhoRecord *log = log_of(stage);
-    const bool holds = reals(log, "accuracy_probe", &n_moves)[PROBED - 1] == accuracy;
+    const bool holds = reals(log, "accuracy_trial", &n_moves)[PROBED - 1] == accuracy;
     mho_record_destroy(log);
     run_close(&run);
     return holds;
@@ -209,19 +209,16 @@ static bool recovers_on_chip_or_codes(const MhoDescriptor *model, const void *pa
     mho_net_destroy(sample->net);
     strcpy(sample->train.stages, "float:4 8/8:1 allocate");
     sample->input.chip = &run.chip.config;
-    sample->input.allocation = &run.stage.allocation;
-    must(sample_run(sample), &sample->error);
+    must(stage_train(&run.stage), &sample->error);
     if (on > 0.5)
         must(mho_train_evaluate(sample->net, &sample->held, 10, &accuracy, &loss, &sample->error), &sample->error);
     else
         must(mho_train_evaluate_chip(sample->net, &sample->held, NULL, &run.chip.config, (uint32_t)1 << 31, 2, 1,
                                      &accuracy, &loss, &sample->error),
              &sample->error);
-    MhoRecord *log = log_of(&run.stage);
-    const double *after = reals(log, "accuracy_after", &n_moves);
+    const double *after = reals(run.stage.trained_log, "accuracy_after", &n_moves);
     const bool learns = mho_node_conv(&sample->net->nodes[mho_net_find(sample->net, "conv1")])->adc_range;
     const bool holds = after[n_moves - 1] == accuracy && learns == (on < 0.5);
-    mho_record_destroy(log);
     run_close(&run);
     return holds;
 }
@@ -233,9 +230,9 @@ static bool recovers_to(const MhoDescriptor *model, const void *params, double o
     (void)model;
     run_open(&run, params);
     ck_assert(!step(&run.stage, &run.net, 0.8));
-    MhoAllocation *allocation = &run.stage.allocation;
-    const bool holds = allocation->recovered(allocation->context, 1, 0.8 * (on + 0.001)) &&
-                       !allocation->recovered(allocation->context, 1, 0.8 * (on - 0.001));
+    const MhoRecovery recovery = mho_allocation_recovery(&run.stage.allocation);
+    const bool holds =
+        mho_recovery_ends(&recovery, 1, 0.8 * (on + 0.001)) && !mho_recovery_ends(&recovery, 1, 0.8 * (on - 0.001));
     run_close(&run);
     return holds;
 }
@@ -247,9 +244,8 @@ static bool recovers_within(const MhoDescriptor *model, const void *params, doub
     (void)model;
     run_open(&run, params);
     ck_assert(!step(&run.stage, &run.net, 0.8));
-    MhoAllocation *allocation = &run.stage.allocation;
-    const bool holds = allocation->recovered(allocation->context, (int)on, 0.1) &&
-                       !allocation->recovered(allocation->context, (int)on - 1, 0.1);
+    const MhoRecovery recovery = mho_allocation_recovery(&run.stage.allocation);
+    const bool holds = mho_recovery_ends(&recovery, (int)on, 0.1) && !mho_recovery_ends(&recovery, (int)on - 1, 0.1);
     run_close(&run);
     return holds;
 }
@@ -262,11 +258,13 @@ static bool has_rate(const void *params, double low, double high, double plateau
     bool holds = true;
 
     run_open(&run, params);
+    ck_assert(!step(&run.stage, &run.net, 0.5));
+    const MhoRecovery recovery = mho_allocation_recovery(&run.stage.allocation);
     for (double e = 0.125; e < 10.0; e += 0.25) {
         const double at = (e - plateau_epochs) / restart_epochs, half = 0.5 * (1.0 + cos(acos(-1.0) * at));
         const double expected = at < 0.0 || at >= 1.0 ? low : low + (high - low) * half;
 
-        holds = holds && is_close(run.stage.allocation.rate(run.stage.allocation.context, e), expected, 1e-9);
+        holds = holds && is_close(mho_recovery_rate(&recovery, e), expected, 1e-9);
     }
     run_close(&run);
     return holds;
@@ -304,8 +302,8 @@ static void open_contest(Contest *contest, const void *params)
 {
     contest_open(contest, "ccq", 2);
     memcpy(contest->params, params, contest->allocator->descriptor.params_size);
-    contest->competitors[0].saving = 0.3;
-    contest->competitors[1].saving = 0.1;
+    contest->candidates[0].saving = 0.3;
+    contest->candidates[1].saving = 0.1;
     contest->accuracy[1] = 0.7;
 }
 

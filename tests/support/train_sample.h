@@ -79,7 +79,7 @@ static inline void copy_record(const MhoRecord *from, MhoRecord *to)
     }
 }
 
-static inline MhoStatus sample_checkpoint(void *context, const MhoRecord *checkpoint, bool final, MhoError *error)
+static inline MhoStatus sample_checkpoint(void *context, MhoRecord *checkpoint, bool final, MhoError *error)
 {
     Sample *sample = context;
 

@@ -20,7 +20,8 @@ typedef struct Training {
     MhoDataset training, validation, calibration; /* calibration: of an allocator's chips */
     bool has_chip;
     MhoChipConfig chip; /* that training sees; borrows from settings */
-    MhoAllocation allocation;
+    bool allocates;
+    MhoAllocateInput allocation;
     char start_file[PATH_BYTES];
     MhoRecord *start, *resume;
 } Training;
@@ -58,7 +59,7 @@ static MhoStatus note_made(const MhoModelOptions *options, const char *path, Mho
 }
 
 /* A checkpoint after every epoch; the last record is the model. */
-static MhoStatus save(void *context, const MhoRecord *record, bool final, MhoError *error)
+static MhoStatus save(void *context, MhoRecord *record, bool final, MhoError *error)
 {
     const Training *t = context;
     MhoStatus status = mho_store_write(final ? t->path : t->checkpoint, record, error);
@@ -83,9 +84,9 @@ static MhoStatus find_places(Training *t, MhoError *error)
 
 static MhoStatus open_allocation(Training *t, MhoError *error)
 {
-    const MhoAllocateParams *params = mho_settings_allocate(t->settings);
-    MhoAllocateInput input = {
-        .params = params,
+    MhoAllocateInput *input = &t->allocation;
+    *input = (MhoAllocateInput){
+        .params = mho_settings_allocate(t->settings),
         .validation = &t->validation,
         .calibration = &t->calibration,
         .chip = t->has_chip ? &t->chip : NULL,
@@ -93,10 +94,13 @@ static MhoStatus open_allocation(Training *t, MhoError *error)
         .threads = t->options->threads,
         .log = t->options->log,
     };
-    MhoStatus status = mho_settings_allocator(t->settings, &input.allocator, &input.allocator_params, error);
-    if (status == MHO_OK && input.chip && !mho_allocate_recovers_on_chip(params) && t->calibration.n == 0)
+    t->allocates = true;
+    MhoStatus status = mho_settings_allocator(t->settings, &input->allocator, &input->allocator_params, error);
+    if (status == MHO_OK)
+        status = mho_allocate_check(input, error);
+    if (status == MHO_OK && input->chip && !mho_allocate_recovers_on_chip(input->params))
         status = mho_study_calibration(t->settings, t->options->data, &t->calibration, error);
-    return status == MHO_OK ? mho_allocation_create(&input, &t->allocation, error) : status;
+    return status;
 }
 
 /* The keys chip.* do not act on training, which is easily forgotten. */
@@ -129,7 +133,6 @@ static void close_training(Training *t)
     mho_dataset_destroy(&t->training);
     mho_dataset_destroy(&t->validation);
     mho_dataset_destroy(&t->calibration);
-    mho_allocation_destroy(&t->allocation);
 }
 
 static bool is_of_recipe(const MhoRecord *record, const char *recipe)
@@ -253,13 +256,13 @@ static MhoStatus train(Training *t, MhoError *error)
         .checkpoint = save,
         .context = t,
         .chip = t->has_chip ? &t->chip : NULL,
-        .allocation = t->allocation.context ? &t->allocation : NULL,
         .start = t->start,
         .start_file = t->start_file,
         .resume = t->resume,
         .resume_file = t->checkpoint,
     };
-    MhoStatus status = mho_train(&input, &net, error);
+    MhoStatus status =
+        t->allocates ? mho_allocate_train(&input, &t->allocation, &net, error) : mho_train(&input, &net, error);
     mho_net_destroy(net);
     return status;
 }
@@ -272,11 +275,7 @@ static MhoStatus train_on(Training *t, MhoError *error)
         status = train(t, error);
     if (status == MHO_INPUT && t->resume && strstr(error->text, t->checkpoint)) {
         MhoError why = *error;
-        bool allocates = t->allocation.context != NULL;
         status = drop_checkpoint(t, &why, error);
-        mho_allocation_destroy(&t->allocation); /* it may have taken moves from the checkpoint */
-        if (status == MHO_OK && allocates)
-            status = open_allocation(t, error);
         if (status == MHO_OK)
             status = train(t, error);
     }

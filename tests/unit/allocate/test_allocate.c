@@ -142,7 +142,7 @@ TEST_LOOP(test_missed_targets_are_said, 0, 2)
 TEST(test_unreachable_operations_are_refused_at_once)
 {
     Stage stage;
-    char name[MHO_NAME_MAX], lowest[64];
+    char lowest[64];
     bool done;
     MhoNet *next;
 
@@ -154,8 +154,8 @@ TEST(test_unreachable_operations_are_refused_at_once)
     stage.params.bops = 0.9999 * mbops_of(low);
     stage_begin(&stage);
     snprintf(lowest, sizeof lowest, "takes %.6g MBOP an image", mbops_of(low));
-    must_refuse(stage.allocation.move(stage.allocation.context, net, 0.5, &next, name, &done, &stage.error),
-                &stage.error, MHO_USAGE, lowest);
+    must_refuse(mho_allocation_move(&stage.allocation, net, 0.5, &next, &done, &stage.error), &stage.error, MHO_USAGE,
+                lowest);
     ck_assert_ptr_null(next);
     stage.params.bops = mbops_of(low);
     while (!step(&stage, &net, 0.5))
@@ -191,20 +191,15 @@ static void refuse(Stage *stage, const char *words)
 {
     must_refuse(mho_allocation_create(&stage->input, &stage->allocation, &stage->error), &stage->error, MHO_USAGE,
                 words);
-    ck_assert_ptr_null(stage->allocation.context);
+    mho_allocation_destroy(&stage->allocation);
 }
 
 TEST(test_refusals)
 {
     static const struct {
         const char *bit_widths, *words;
-    } bad[] = {{"", "no bit width"},
-               {"8 6 6", "6 stands behind 6"},
-               {"8 4 6", "6 stands behind 4"},
-               {"8 x", "'x'"},
-               {"17 8", "'17'"},
-               {"8 0", "'0'"},
-               {"8 2.5", "'2.5'"}};
+    } bad[] = {{"", "no bit width"}, {"8 6 6", "6 follows 6"}, {"8 4 6", "6 follows 4"}, {"8 x", "'x'"},
+               {"17 8", "'17'"},     {"8 0", "'0'"},           {"8 2.5", "'2.5'"}};
     Stage stage;
 
     stage_open(&stage);
@@ -218,7 +213,7 @@ TEST(test_refusals)
     strcpy(stage.params.adc_bit_widths, "8 7");
     refuse(&stage, "allocate.feedback=chip");
     stage.params.feedback = MHO_FEEDBACK_CHIP;
-    refuse(&stage, "train.chip");
+    refuse(&stage, "train.chip.cell.name");
     strcpy(stage.params.adc_bit_widths, "");
     stage.params.feedback = MHO_FEEDBACK_CODES;
     stage.params.trial_images = SAMPLE_HELD + 1;
@@ -228,7 +223,7 @@ TEST(test_refusals)
     refuse(&stage, "allocate.learning_rate_high");
     stage.params.learning_rate_high = 0.02;
     stage.params.size = 0.0;
-    refuse(&stage, "nothing says where to stop");
+    refuse(&stage, "no target, budget or limit");
     stage_close(&stage);
 }
 
@@ -242,19 +237,23 @@ TEST_LOOP(test_hybrid_rate, 0, 2)
     stage.params.learning_rate_high = 5e-4;
     stage.params.plateau_epochs = _i == 0 ? 5 : 1;
     stage.params.restart_epochs = _i == 0 ? 10 : 2;
+    MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
     stage_begin(&stage);
+    ck_assert(!step(&stage, &net, 0.5));
+    const MhoRecovery recovery = mho_allocation_recovery(&stage.allocation);
     const double first = stage.params.plateau_epochs, length = stage.params.restart_epochs;
     for (double e = 0.05; e < 20.0; e += 0.1) {
         const double at = (e - first) / length;
         const double expected = at < 0.0 || at >= 1.0 ? 1e-4 : 1e-4 + 2e-4 * (1.0 + cos(acos(-1.0) * at));
 
-        ck_assert_double_eq_tol(stage.allocation.rate(stage.allocation.context, e), expected, 1e-13);
+        ck_assert_double_eq_tol(mho_recovery_rate(&recovery, e), expected, 1e-13);
     }
-    ck_assert_double_eq_tol(stage.allocation.rate(stage.allocation.context, first), 5e-4, 1e-13);
+    ck_assert_double_eq_tol(mho_recovery_rate(&recovery, first), 5e-4, 1e-13);
+    mho_net_destroy(net);
     stage_close(&stage);
 }
 
-/* Over at a share of the accuracy before the move, or after so many epochs; the log counts them. */
+/* A recovery ends at a share of the accuracy before the move, or after so many epochs; the log has both accuracies. */
 TEST(test_recovery)
 {
     Stage stage;
@@ -265,18 +264,17 @@ TEST(test_recovery)
     stage.params.recovery_share = 0.99;
     stage.params.recovery_epochs = 4;
     stage_begin(&stage);
-    void *context = stage.allocation.context;
     ck_assert(!step(&stage, &net, 0.8));
-    ck_assert(!stage.allocation.recovered(context, 1, 0.791));
-    ck_assert(stage.allocation.recovered(context, 2, 0.793));
+    MhoRecovery recovery = mho_allocation_recovery(&stage.allocation);
+    ck_assert(!mho_recovery_ends(&recovery, 1, 0.791));
+    ck_assert(mho_recovery_ends(&recovery, 2, 0.793));
     ck_assert(!step(&stage, &net, 0.793));
-    ck_assert(!stage.allocation.recovered(context, 3, 0.1));
-    ck_assert(stage.allocation.recovered(context, 4, 0.1));
+    recovery = mho_allocation_recovery(&stage.allocation);
+    ck_assert(!mho_recovery_ends(&recovery, 3, 0.1));
+    ck_assert(mho_recovery_ends(&recovery, 4, 0.1));
     MhoRecord *log = log_of(&stage);
-    const int32_t *epochs = mho_record_array(log, "recovery_epochs")->data;
     const double *before = reals(log, "accuracy_before", &n), *after = reals(log, "accuracy_after", &n);
     ck_assert_uint_eq(n, 2);
-    ck_assert(epochs[0] == 2 && epochs[1] == 4);
     ck_assert(before[0] == 0.8 && before[1] == 0.793 && after[0] == 0.793 && isnan(after[1]));
     mho_record_destroy(log);
     mho_net_destroy(net);
@@ -299,7 +297,7 @@ TEST(test_feedback_is_held_out_accuracy)
     ck_assert(!step(&stage, &net, 0.5));
     MhoRecord *log = log_of(&stage);
     const double *feedback = reals(log, "feedback", &n), *share = reals(log, "share", &n);
-    const double *probe = reals(log, "accuracy_probe", &n_units);
+    const double *probe = reals(log, "accuracy_trial", &n_units);
     const char *winner = *(char *const *)mho_record_array(log, "winner")->data;
     MhoDataset probed = stage.sample.held;
     probed.n = 24;
@@ -375,7 +373,7 @@ TEST_LOOP(test_ranges_of_probes, 0, 2)
     ck_assert_double_gt(calibrated, own);
     MhoRecord *log = log_of(&stage);
     const double expected = _i == MHO_RECOVERY_SAME ? own : calibrated;
-    ck_assert_double_eq(reals(log, "accuracy_probe", &n)[0], expected);
+    ck_assert_double_eq(reals(log, "accuracy_trial", &n)[0], expected);
     mho_record_destroy(log);
     mho_net_destroy(net);
     stage_close(&stage);
@@ -396,11 +394,11 @@ TEST(test_nobody_learns_the_ranges)
     stage.params.recovery = MHO_RECOVERY_CODES;
     stage_begin(&stage);
     MhoNet *bare = net_of(&stage, "allconv", 0.2, "float:0 8/8:0"), *ranged = narrow_net(&stage, &chip.config);
-    must_refuse(stage.allocation.begin(stage.allocation.context, bare, &first, &stage.error), &stage.error, MHO_USAGE,
-                "allocate.recovery = codes: nothing learns the converter range of layer 'conv1'");
+    must_refuse(mho_allocation_begin(&stage.allocation, bare, &first, &stage.error), &stage.error, MHO_USAGE,
+                "allocate.recovery = codes: no stage learns the converter range of layer 'conv1'");
     ck_assert_ptr_null(first);
-    must(stage.allocation.begin(stage.allocation.context, ranged, &first, &stage.error), &stage.error);
-    ck_assert_ptr_null(first); /* converters do not compete: the net as it is */
+    must(mho_allocation_begin(&stage.allocation, ranged, &first, &stage.error), &stage.error);
+    ck_assert_ptr_null(first); /* converters are not candidates: the net as it is */
     mho_net_destroy(bare);
     mho_net_destroy(ranged);
     stage_close(&stage);

@@ -9,11 +9,11 @@ static void open_published(Contest *contest)
     contest_open(contest, "ccq", 54);
     for (size_t m = 0; m < 54; m++) {
         contest->accuracy[m] = 0.57 + 0.21 * (double)(m * 17 % 54) / 53.0;
-        contest->competitors[m].saving = pow(100.0, (double)m / 53.0);
-        total += contest->competitors[m].saving;
+        contest->candidates[m].saving = pow(100.0, (double)m / 53.0);
+        total += contest->candidates[m].saving;
     }
     for (size_t m = 0; m < 54; m++)
-        contest->competitors[m].saving *= 0.25 / total;
+        contest->candidates[m].saving *= 0.25 / total;
 }
 
 static double sum_of_shares(const Contest *contest)
@@ -48,7 +48,7 @@ TEST(test_published_settings_leave_it_to_size)
     ck_assert_double_gt(contest.share[53] / contest.share[0], 4.0);
     contest_run(&contest, 1, 0, 0.0); /* lambda 1 */
     for (size_t m = 0; m < contest.n; m++)
-        ck_assert_double_eq_tol(contest.share[m], contest.competitors[m].saving / 0.25, 1e-12);
+        ck_assert_double_eq_tol(contest.share[m], contest.candidates[m].saving / 0.25, 1e-12);
 }
 
 TEST(test_temperature_lets_accuracy_decide)
@@ -64,7 +64,7 @@ TEST(test_temperature_lets_accuracy_decide)
     ck_assert_double_lt(contest.share[53], 0.05);
     contest_set(&contest, "temperature", "1e6"); /* nothing overflows */
     contest_run(&contest, 1, 0, 0.0);
-    ck_assert_double_eq_tol(contest.share[3], 0.6 + 0.4 * contest.competitors[3].saving / 0.25, 1e-12);
+    ck_assert_double_eq_tol(contest.share[3], 0.6 + 0.4 * contest.candidates[3].saving / 0.25, 1e-12);
 }
 
 /* P = (1 - lambda) p + lambda r with a lambda that goes linearly from first to last; alternate: 0 at odd moves. */
@@ -73,8 +73,8 @@ TEST(test_lambda)
     Contest contest;
 
     contest_open(&contest, "ccq", 2);
-    contest.competitors[0].saving = 0.3;
-    contest.competitors[1].saving = 0.1;
+    contest.candidates[0].saving = 0.3;
+    contest.candidates[1].saving = 0.1;
     for (int step = 0; step <= 10; step++) {
         const double lambda = 1.0 - 0.6 * step / 10.0;
 
@@ -102,7 +102,7 @@ TEST_LOOP(test_sleepers, 0, 3)
     contest_open(&contest, "ccq", 8);
     contest_set(&contest, "competition", competitions[_i]);
     for (size_t m = 0; m < 8; m += 3) {
-        contest.competitors[m].next_bits = 0;
+        contest.candidates[m].next_bits = 0;
         contest.accuracy[m] = 1.0;
         contest.state[m] = 50.0;
     }
@@ -117,7 +117,7 @@ TEST_LOOP(test_sleepers, 0, 3)
     for (size_t m = 0; m < 8; m++)
         ck_assert((wins[m] > 0) == (m % 3 != 0));
     for (size_t m = 0; m < 7; m++)
-        contest.competitors[m].next_bits = 0;
+        contest.candidates[m].next_bits = 0;
     contest_run(&contest, 1, 0, 0.5);
     ck_assert_uint_eq(contest.winner, 7);
 }
@@ -133,7 +133,7 @@ TEST(test_draws_follow_the_shares)
     contest_open(&contest, "ccq", 5);
     contest_set(&contest, "competition", "size");
     for (size_t m = 0; m < 5; m++)
-        contest.competitors[m].saving = 0.01 * (double)(1 + m);
+        contest.candidates[m].saving = 0.01 * (double)(1 + m);
     for (uint64_t seed = 0; seed < DRAWS; seed++) {
         contest_run(&contest, seed, 0, 0.0);
         wins[contest.winner]++;
@@ -190,7 +190,7 @@ TEST(test_exp3_is_unbiased)
     }
 }
 
-/* Exp3's shares: exploration / M at least; as many questions as asked for, as many as are awake by default. */
+/* Exp3's shares: exploration / M at least; as many questions as asked for, as many as are eligible by default. */
 TEST(test_exp3_rounds_and_exploration)
 {
     Contest contest;
@@ -203,7 +203,7 @@ TEST(test_exp3_rounds_and_exploration)
     contest_set(&contest, "exploration", "0.2");
     contest_set(&contest, "cumulative", "true");
     contest.state[2] = 100.0;
-    contest.competitors[4].next_bits = 0;
+    contest.candidates[4].next_bits = 0;
     contest_run(&contest, 3, 0, 0.0);
     for (size_t m = 0; m < 5; m++)
         asked += contest.asked[m];
@@ -271,7 +271,7 @@ TEST(test_uniform_goes_rung_by_rung)
     contest_open(&contest, "uniform", 4);
     for (int move = 0; move < 8; move++) {
         for (size_t m = 0; m < 4; m++)
-            contest.competitors[m].next_bits = bit_widths[bit_width[m] + 1];
+            contest.candidates[m].next_bits = bit_widths[bit_width[m] + 1];
         contest_run(&contest, 1, move, 0.0);
         ck_assert_uint_eq(contest.winner, (size_t)move % 4);
         ck_assert_double_eq(contest.share[contest.winner], 1.0);

@@ -1,6 +1,5 @@
-/* test_allocate_train.c - layers compete within a training: by codes, with an accuracy budget, and on the chip where
- * converters compete too, with recoveries on the chip or beside it; every one of them stopped and resumed to the same
- * bytes.
+/* test_allocate_train.c - allocations within a training: by codes, with an accuracy budget, and on the chip with
+ * converters as candidates, with recoveries on the chip or on codes; each is stopped and resumed to the same bytes.
  */
 #include "support/train_chip.h"
 #include "support/allocate_stage.h"
@@ -86,8 +85,6 @@ static void course_open(Course *course, CourseChange change)
     change(course);
     strcpy(stage->sample.train.stages, "float:3 8/8:1 allocate");
     stage->sample.train.width = 0.2;
-    stage_begin(stage);
-    stage->sample.input.allocation = &stage->allocation;
 }
 
 static void course_close(Course *course)
@@ -110,7 +107,7 @@ static void assert_bits(const MhoNet *net, const MhoRecord *log, const char *con
     const int32_t *from = wholes(log, "bits_from", n), *to = wholes(log, "bits_to", n),
                   *undone = wholes(log, "undone", n);
     const int32_t *converter = wholes(log, "winner_converter", n);
-    const bool converters = mho_array_count(mho_record_array(log, "competitor")) > net->n_nodes / 3;
+    const bool converters = mho_array_count(mho_record_array(log, "candidate")) > net->n_nodes / 3;
 
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
@@ -190,8 +187,8 @@ TEST_LOOP(test_competition_in_training, 0, N_CHANGES)
     Sample *sample = &course.stage.sample;
 
     course_open(&course, changes[_i]);
-    must(sample_run(sample), &sample->error);
-    MhoRecord *log = log_of(&course.stage);
+    must(stage_train(&course.stage), &sample->error);
+    const MhoRecord *log = course.stage.trained_log;
     const MhoArray *winners = mho_record_array(log, "winner");
     ck_assert_ptr_nonnull(winners);
     const size_t n = winners->shape[0];
@@ -206,11 +203,10 @@ TEST_LOOP(test_competition_in_training, 0, N_CHANGES)
     ck_assert((changes[_i] != on_a_chip && changes[_i] != beside_a_chip) || (strcmp(end, "moves") == 0 && n == 3));
     assert_judged(&course, log, is_chip(changes[_i]));
     assert_basis(log, changes[_i]);
-    mho_record_destroy(log);
     course_close(&course);
 }
 
-/* Digest of the model of a training that is stopped behind an epoch and goes on with another allocation; 0: not
+/* Digest of the model of a training that is stopped after an epoch and goes on with another allocation; 0: not
  * stopped.
  */
 static int resumed(CourseChange change, int epoch, char digest[65])
@@ -221,14 +217,12 @@ static int resumed(CourseChange change, int epoch, char digest[65])
     course_open(&course, change);
     if (epoch > 0) {
         sample->stop_after = epoch;
-        ck_assert_int_eq(sample_run(sample), MHO_STOPPED);
+        ck_assert_int_eq(stage_train(&course.stage), MHO_STOPPED);
         sample->stop_after = 0;
-        mho_allocation_destroy(&course.stage.allocation);
-        stage_begin(&course.stage);
         sample->input.resume = sample->checkpoints[epoch - 1];
         sample->input.resume_file = "partial.h5";
     }
-    must(sample_run(sample), &sample->error);
+    must(stage_train(&course.stage), &sample->error);
     memcpy(digest, sample->digest, 65);
     const int epochs = sample->n_checkpoints;
     course_close(&course);
@@ -243,6 +237,6 @@ TEST_LOOP(test_resumes_to_the_same_bytes, 0, N_CHANGES)
     ck_assert_int_ge(epochs, 6);
     for (int epoch = 4; epoch <= epochs; epoch++) {
         (void)resumed(changes[_i], epoch, digest);
-        ck_assert_msg(strcmp(digest, whole_digest) == 0, "other bytes after a stop behind epoch %d", epoch);
+        ck_assert_msg(strcmp(digest, whole_digest) == 0, "other bytes when stopped after epoch %d", epoch);
     }
 }

@@ -41,7 +41,7 @@ static void allocates_on_a_chip(Bench *b)
 {
     strcpy(b->sample.train.stages, "float:2 4/4:2 allocate");
     b->sample.train.chip_curriculum = MHO_CURRICULUM_GROWING;
-    b->allocation.chip = true;
+    b->sample.input.recovers_on_chip = true;
 }
 static void allocates_staged_on_a_chip(Bench *b) /* no noise beside that of the chip */
 {
@@ -62,13 +62,13 @@ static void resume_after(BenchChange method, int epoch, int all_epochs, const ch
 
     bench_open(&bench, method);
     sample->stop_after = epoch;
-    ck_assert_int_eq(sample_run(sample), MHO_STOPPED);
+    ck_assert_int_eq(bench_run(&bench), MHO_STOPPED);
     bench.fake = (FakeAllocator){0};
     sample->stop_after = 0;
     sample->input.resume = sample->checkpoints[epoch - 1];
     sample->input.resume_file = "partial.h5";
-    must(sample_run(sample), &sample->error);
-    ck_assert_msg(strcmp(sample->digest, whole) == 0, "other bytes after a stop behind epoch %d", epoch);
+    must(bench_run(&bench), &sample->error);
+    ck_assert_msg(strcmp(sample->digest, whole) == 0, "other bytes when stopped after epoch %d", epoch);
     ck_assert_int_eq(sample->n_checkpoints, all_epochs);
     bench_close(&bench);
 }
@@ -79,7 +79,7 @@ TEST_LOOP(test_every_method_resumes, 0, N_METHODS)
     char whole[65];
 
     bench_open(&bench, methods[_i]);
-    must(sample_run(&bench.sample), &bench.sample.error);
+    must(bench_run(&bench), &bench.sample.error);
     memcpy(whole, bench.sample.digest, sizeof whole);
     const int epochs = bench.sample.n_checkpoints;
     bench_close(&bench);
@@ -96,15 +96,14 @@ TEST(test_allocation_recovers_after_every_move)
     const Sample *sample = &bench.sample;
 
     bench_open(&bench, allocates);
-    must(sample_run(&bench.sample), &bench.sample.error);
+    must(bench_run(&bench), &bench.sample.error);
     assert_stages(sample, stages, sizeof stages / sizeof *stages);
-    ck_assert_int_eq(bench.fake.questions, 5); /* once an epoch */
-    for (size_t epoch = 4; epoch < 9; epoch++) /* the allocator's rate, at the end of the first or second epoch */
+    for (size_t epoch = 4; epoch < 9; epoch++) /* the recovery's rate, at the end of the first or second epoch */
         ck_assert_double_eq_tol(of_history(sample, "learning_rate", epoch), epoch == 5 || epoch == 8 ? 0.002 : 0.001,
                                 0.0002);
     ck_assert_int_eq(bits_of(sample->net, "conv1"), 3);
     ck_assert_int_eq(bits_of(sample->net, "conv2"), 3);
-    ck_assert(!mho_net_has_batchnorm(sample->net)); /* fq behind it keeps the bits */
+    ck_assert(!mho_net_has_batchnorm(sample->net)); /* fq after it keeps the bits */
     ck_assert_ptr_nonnull(mho_record_find(sample->checkpoints[4], "allocation"));
     ck_assert_ptr_null(mho_record_find(sample->checkpoints[3], "allocation"));
     /* Every recovery learns from the net that the stage began with: the best of 4/4. */
@@ -130,13 +129,13 @@ TEST(test_recoveries_on_a_chip)
     int moved = 0;
 
     bench_open(&learned, allocates_on_a_chip);
-    must(sample_run(&learned.sample), &error);
+    must(bench_run(&learned), &learned.sample.error);
     bench_open(&held, allocates_on_a_chip);
     held.chip.config.chip.range = MHO_RANGE_CALIBRATED;
-    must(sample_run(&held.sample), &error);
+    must(bench_run(&held), &held.sample.error);
     bench_open(&codes, allocates_on_a_chip);
-    codes.allocation.chip = false;
-    must(sample_run(&codes.sample), &error);
+    codes.sample.input.recovers_on_chip = false;
+    must(bench_run(&codes), &codes.sample.error);
     for (size_t l = 0; l < sizeof layers / sizeof *layers; l++)
         moved += range_of(learned.sample.net, layers[l]) != range_of(held.sample.net, layers[l]);
     ck_assert_int_gt(moved, 0);
@@ -161,7 +160,7 @@ TEST(test_allocator_has_the_last_word)
     Bench bench;
 
     bench_open(&bench, ends_with_another);
-    must(sample_run(&bench.sample), &bench.sample.error);
+    must(bench_run(&bench), &bench.sample.error);
     ck_assert_int_eq(bits_of(bench.sample.net, "conv1"), 2);
     ck_assert_int_eq(bits_of(bench.sample.net, "conv2"), 4);
     ck_assert_int_eq(bench.sample.n_checkpoints, 2); /* no move, no recovery */
@@ -174,20 +173,18 @@ TEST(test_methods_need_their_input)
     Sample *sample = &bench.sample;
 
     bench_open(&bench, allocates);
-    sample->input.allocation = NULL;
     must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "allocate.name");
-    sample->input.allocation = &bench.allocation;
-    bench.allocation.chip = true;
+    sample->input.recovers_on_chip = true;
     sample->input.chip = NULL;
-    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "stage allocate: there is no chip to train on");
+    must_refuse(bench_run(&bench), &sample->error, MHO_USAGE, "stage allocate: there is no chip to train on");
     through_chips(&bench);
-    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.chip");
+    must_refuse(bench_run(&bench), &sample->error, MHO_USAGE, "train.chip.cell.name");
     sample->input.chip = &bench.chip.config;
     bench.chip.config.chip.time = 20.0;
-    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.chip_curriculum");
+    must_refuse(bench_run(&bench), &sample->error, MHO_USAGE, "train.chip_curriculum");
     takes_turns(&bench);
     sample->train.patience = 1;
-    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.patience: quantizer 'uniq' learns layer after");
+    must_refuse(bench_run(&bench), &sample->error, MHO_USAGE, "train.patience: quantizer 'uniq' learns layer after");
     ck_assert_int_eq(sample->n_checkpoints, 0);
     bench_close(&bench);
 }
@@ -203,7 +200,7 @@ TEST(test_levels_without_noise)
         bench_open(&bench, takes_turns);
         bench.sample.train.gradual_noise = i < 2;
         bench.sample.train.gradual_layers = i % 2;
-        must(sample_run(&bench.sample), &bench.sample.error);
+        must(bench_run(&bench), &bench.sample.error);
         memcpy(digest[i], bench.sample.digest, sizeof digest[i]);
         bench_close(&bench);
     }
@@ -228,7 +225,7 @@ TEST(test_statistics_are_those_of_codes)
     bench_open(&bench, takes_turns);
     strcpy(sample->train.stages, "float:2 4/4:1");
     sample->train.batch = SAMPLE_KEPT;
-    must(sample_run(sample), &sample->error);
+    must(bench_run(&bench), &sample->error);
     must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
     must(mho_net_copy(net, &again, &error), &error);
     for (size_t i = 0; i < again->n_nodes; i++)
@@ -266,7 +263,7 @@ TEST(test_every_turn_has_the_whole_course_of_the_rate)
         bench.sample.train.warmup = 0.0;
         bench.sample.train.schedule = MHO_SCHEDULE_COSINE;
         bench.sample.train.gradual_layers = together ? 0 : 3; /* of six */
-        must(sample_run(&bench.sample), &bench.sample.error);
+        must(bench_run(&bench), &bench.sample.error);
         ck_assert_double_eq_tol(of_history(&bench.sample, "learning_rate", 1), together ? 0.5 * peak : 0.0,
                                 1e-6 * peak);
         ck_assert_double_eq_tol(of_history(&bench.sample, "learning_rate", 2), 0.0, 1e-6 * peak);
@@ -292,7 +289,7 @@ TEST(test_chip_stage_is_judged_on_chips)
     MhoNet *net;
 
     bench_open(&bench, one_epoch_on_chips);
-    must(sample_run(sample), &sample->error);
+    must(bench_run(&bench), &sample->error);
     must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
     must(
         mho_train_evaluate_chip(net, &sample->held, NULL, &bench.chip.config, 1U << 31, 3, 1, &accuracy, &loss, &error),
@@ -317,7 +314,7 @@ TEST(test_chip_stage_never_hands_on_worse)
     sample->train.warmup = 0.0;
     sample->train.schedule = MHO_SCHEDULE_CONSTANT;
     sample->train.gradient_clip = 1.0;
-    must(sample_run(sample), &sample->error);
+    must(bench_run(&bench), &sample->error);
     const MhoAttribute *best =
         mho_attribute_find(&mho_record_find(last_checkpoint(sample), "training")->attributes, "best_accuracy");
     ck_assert_double_lt(of_history(sample, "validation_accuracy", 5), *(const double *)best->data);
@@ -354,7 +351,7 @@ TEST(test_curriculum)
 /* Finished first stages -----------------------------------------------------------------------------------------------
  */
 
-static MhoStatus keep_final(void *context, const MhoRecord *checkpoint, bool final, MhoError *e)
+static MhoStatus keep_final(void *context, MhoRecord *checkpoint, bool final, MhoError *e)
 {
     if (final)
         copy_record(checkpoint, context);

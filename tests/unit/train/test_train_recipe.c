@@ -91,8 +91,8 @@ TEST(test_ladder_names_the_bad_word)
         {"float:1 4/4:1 allocate fq:1 allocate", "'allocate': a list of stages allocates once"},
         {"float:1 4/4:1 fq:1 allocate", "'allocate': batch norm is gone"},
         {"float:1 4/4:1 fq:1 chip:0 4/4:1", "'4/4:1': batch norm is gone"},
-        {"float:1 4/4:1 allocate 3/4:1", "'3/4:1': bits behind allocate"},
-        {"float:1 4/4:1 allocate chip:1 fq 4/4:1", "'4/4:1': bits behind"},
+        {"float:1 4/4:1 allocate 3/4:1", "'3/4:1': bits after allocate"},
+        {"float:1 4/4:1 allocate chip:1 fq 4/4:1", "'4/4:1': bits after"},
         {"chip:1", "'chip:1': the first"},
         {"float:1 4/4:", "'4/4:'"},
         {"float:1 4/4:1 alocate", "train.stages: 'alocate': a stage is"},
@@ -154,7 +154,7 @@ TEST(test_cosine)
         ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 0.0, epoch),
                                 0.1 * (1.0 + cos(3.14159265358979323846 * epoch / 10.0)), 1e-10);
     }
-    ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 2.0, 6.0), 0.1, 1e-10); /* half way behind the warm-up */
+    ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 2.0, 6.0), 0.1, 1e-10); /* half way after the warm-up */
 }
 
 TEST(test_steps_and_constant)

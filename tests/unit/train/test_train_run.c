@@ -349,7 +349,7 @@ TEST(test_resume_refuses_nets_of_other_images)
         right->name[0]++; /* out of sight */
         must(mho_record_child(training, nets[i], &record, &error), &error);
         must(mho_net_to_record(other, record, &error), &error);
-        must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its net is of other images");
+        must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its network expects a different image shape");
         record->name[0] = '-';
         right->name[0]--;
     }
@@ -357,7 +357,7 @@ TEST(test_resume_refuses_nets_of_other_images)
     mho_net_destroy(sample.net);
     sample.net = NULL;
     sample.kept.n_classes++;
-    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its net is of other images");
+    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its network expects a different image shape");
     mho_net_destroy(other);
     sample_close(&sample);
 }

@@ -53,7 +53,7 @@ TEST_LOOP(test_groups_take_turns, 0, 10)
 
     for (int running = 0; running < groups; running++)
         for (int part = 0; part < 3; part++) {
-            mho_staged_modes(net, (running + 0.499 * part) / groups + 1e-9, layers, modes, frozen);
+            mho_gradual_modes(net, (running + 0.499 * part) / groups + 1e-9, layers, modes, frozen);
             for (int i = 0; i < (int)net->n_nodes; i++) {
                 const int layer = layer_of(net, i), group = layer < 0 ? -1 : layer / size;
                 const int mode = group < running ? MHO_MODE_CODES : group == running ? MHO_MODE_NOISE : MHO_MODE_CLEAN;
@@ -77,8 +77,8 @@ TEST(test_ends_of_progress)
     const double progress[4] = {0.0, -1.0, 1.0, 7.0};
 
     for (int i = 0; i < 4; i++) {
-        mho_staged_modes(net, i < 2 ? 0.0 : 0.9999, 1, modes, frozen);
-        mho_staged_modes(net, progress[i], 1, other, frozen);
+        mho_gradual_modes(net, i < 2 ? 0.0 : 0.9999, 1, modes, frozen);
+        mho_gradual_modes(net, progress[i], 1, other, frozen);
         ck_assert_mem_eq(modes, other, net->n_nodes);
     }
     ck_assert_int_eq(modes[net->n_nodes - 1], MHO_MODE_NOISE);
