@@ -44,7 +44,7 @@ typedef struct MhoAllocation {
     char end[MHO_NAME_MAX]; /* why it ended: "size", "bops", "accuracy", "moves", "bottom"; "": it has not */
 } MhoAllocation;
 
-/* allocate.c */
+/* allocation.c */
 
 MhoStatus mho_allocation_create(const MhoAllocateInput *input, MhoAllocation *a, MhoError *error) MHO_CHECKED;
 void mho_allocation_destroy(MhoAllocation *a);
@@ -60,7 +60,7 @@ MhoRecovery mho_allocation_recovery(const MhoAllocation *a); /* from the last mo
 
 /* Mean bits of a weight, and MBOPs of an image. */
 MhoStatus mho_candidates_cost(const MhoNet *net, double *size, double *bops, MhoError *error) MHO_CHECKED;
-/* Competitors of a net into a->candidates, made at the first call: bits, next bits, savings. FAILED when the net has
+/* Candidates of a net into a->candidates, made at the first call: bits, next bits, savings. FAILED when the net has
  * others than before. */
 MhoStatus mho_candidates_fill(MhoAllocation *a, const MhoNet *net, MhoError *error) MHO_CHECKED;
 /* The net with candidate m one bit width lower, nothing trained. */

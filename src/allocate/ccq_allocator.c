@@ -7,8 +7,8 @@
  *   P = (1 - lambda) p + lambda r,  r_m = saving_m / sum of savings; lambda falls with the progress to the budget
  * Source: Khan et al., DAC 2020 and its published code (T = 1, alpha = 1 again after every move, lambda 1 to 0.4, exp3
  * with g = 0.1); Freund and Schapire, J. Comput. Syst. Sci. 55 (1997) 119; Auer et al., SIAM J. Comput. 32 (2002) 48.
- * With T = 1 accuracies of 0.57 to 0.78 make p nearly uniform, so that size decides. T, alpha kept over moves and draw
- * = largest are ours. ln(alpha) is kept, so that no T overflows.
+ * With T = 1 accuracies of 0.57 to 0.78 make p nearly uniform, so that size decides. T, alpha carried over moves and
+ * draw = largest are ours. The state is ln(alpha), so that no T overflows.
  */
 #include <math.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "allocate/allocate.h"
 #include "kernels/math.h"
 
-typedef enum Competition { COMPETE_HEDGE, COMPETE_EXP3, COMPETE_SIZE } Competition;
+typedef enum Competition { REWARD_HEDGE, REWARD_EXP3, REWARD_SIZE } Competition;
 typedef enum Draw { DRAW_SAMPLE, DRAW_LARGEST } Draw;
 
 typedef struct CcqParams {
@@ -84,8 +84,8 @@ static size_t largest_of(const double *share, size_t n)
 }
 
 /* Each eligible candidate is tried once: the same trial move has the same accuracy in every round. */
-static MhoStatus compete_hedge(const CcqParams *params, const MhoCandidate *candidates, size_t n,
-                               const MhoTrialMove *trial, double *log_alpha, double *feedback, MhoError *error)
+static MhoStatus try_all(const CcqParams *params, const MhoCandidate *candidates, size_t n, const MhoTrialMove *trial,
+                         double *log_alpha, double *feedback, MhoError *error)
 {
     const int rounds = params->rounds > 0 ? params->rounds : 1;
     MhoStatus status = MHO_OK;
@@ -100,9 +100,8 @@ static MhoStatus compete_hedge(const CcqParams *params, const MhoCandidate *cand
 }
 
 /* p (n) is scratch. Draws are numbered from 1: draw 0 is the winner's. */
-static MhoStatus compete_exp3(const CcqParams *params, const MhoCandidate *candidates, size_t n,
-                              const MhoTrialMove *trial, MhoStream stream, double *log_alpha, double *feedback,
-                              double *p, MhoError *error)
+static MhoStatus try_drawn(const CcqParams *params, const MhoCandidate *candidates, size_t n, const MhoTrialMove *trial,
+                           MhoStream stream, double *log_alpha, double *feedback, double *p, MhoError *error)
 {
     const size_t eligible = count_eligible(candidates, n);
     const size_t rounds = params->rounds > 0 ? (size_t)params->rounds : eligible;
@@ -119,7 +118,7 @@ static MhoStatus compete_exp3(const CcqParams *params, const MhoCandidate *candi
 
 static double lambda_of(const CcqParams *params, int move, double progress)
 {
-    if (params->competition == COMPETE_SIZE)
+    if (params->competition == REWARD_SIZE)
         return 1.0;
     if (params->alternate && move % 2 == 1)
         return 0.0;
@@ -149,13 +148,13 @@ static MhoStatus ccq_choose(const void *block, const MhoCandidate *candidates, s
         feedback[m] = NAN;
         log_alpha[m] = params->cumulative ? log_alpha[m] : 0.0;
     }
-    if (params->competition == COMPETE_HEDGE)
-        status = compete_hedge(params, candidates, n, trial, log_alpha, feedback, error);
-    else if (params->competition == COMPETE_EXP3)
-        status = compete_exp3(params, candidates, n, trial, stream, log_alpha, feedback, share, error);
+    if (params->competition == REWARD_HEDGE)
+        status = try_all(params, candidates, n, trial, log_alpha, feedback, error);
+    else if (params->competition == REWARD_EXP3)
+        status = try_drawn(params, candidates, n, trial, stream, log_alpha, feedback, share, error);
     if (status != MHO_OK)
         return status;
-    probabilities(candidates, n, log_alpha, params->competition == COMPETE_EXP3 ? params->exploration : 0.0, share);
+    probabilities(candidates, n, log_alpha, params->competition == REWARD_EXP3 ? params->exploration : 0.0, share);
     mix_with_size(candidates, n, lambda_of(params, move, progress), share);
     *winner = params->draw == DRAW_LARGEST ? largest_of(share, n) : draw_by(share, n, stream, 0);
     return MHO_OK;
@@ -171,7 +170,7 @@ static MhoStatus ccq_choose(const void *block, const MhoCandidate *candidates, s
     }
 
 static const MhoParam ccq_params[] = {
-    {"competition", MHO_CHOICE, offsetof(CcqParams, competition), COMPETE_HEDGE, 0, 2, "",
+    {"competition", MHO_CHOICE, offsetof(CcqParams, competition), REWARD_HEDGE, 0, 2, "",
      "trial moves of all layers, of some that are drawn, or of none: size alone decides", "hedge exp3 size", NULL},
     CCQ_REAL(temperature, 1.0, 0.0, 1e6,
              "factor on accuracy in the exponent; 1: as published, where accuracy hardly counts"),

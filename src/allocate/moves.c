@@ -1,12 +1,14 @@
 /* moves.c - the log of all moves, as the group "allocation" of a model file and back.
  *
- *   attributes              allocator, start_accuracy, start_size, start_bops, end, reached; with feedback on a chip,
- *                           feedback and recovery, "chip" or "codes": where the accuracies of trial moves and all
- * others are taken (without them: codes) candidate, converter    (candidate) name of the layer; 1: its converters state
- * (candidate, value) the allocator's state between moves winner bits_from ...    (move) see `move_list` eligible
- * feedback share (move, candidate) accepted                the net before the running move, where an accuracy budget
- * may undo the move The group is empty until the first net is given; there are no arrays over "move" before the first
- * move.
+ *   attributes              allocator, start_accuracy, start_size, start_bops, end, reached; with feedback on a chip:
+ *                           feedback and recovery, "chip" or "codes", where trial moves and the others are measured
+ *   candidate, converter    (candidate) name of the layer; 1: its converters
+ *   state                   (candidate, value) the allocator's state between moves
+ *   winner bits_from ...    (move) see `move_list`
+ *   eligible feedback share (move, candidate)
+ *   accepted                the net before the running move, where an accuracy budget may undo the move
+ *
+ * The group is empty until the first net is given; there are no arrays over "move" before the first move.
  */
 #include <math.h>
 #include <stddef.h>

@@ -252,7 +252,7 @@ def epochs(process):
 
 
 def test_train_anew(place):
-    """Without --resume an unfinished run is named and training starts anew; a damaged checkpoint stops --resume."""
+    """Without --resume an unfinished run is named and training starts from the beginning; a damaged checkpoint stops --resume."""
     command = ["train", place.study("train.yaml"), "-j", "1", "--set", "train.batch=16"]
     place.done(*command, "-o", "calm.h5")
     name = interrupted(place, "anew", *command, "--quiet")
@@ -289,7 +289,7 @@ def test_sweep_resumes_training(place):
             checkpoint.write_bytes(checkpoint.read_bytes()[:-2000])
         process = place.run(*command)
         assert process.returncode == 0, process.stderr
-        warnings = [line for line in process.stderr.splitlines() if "training starts anew" in line]
+        warnings = [line for line in process.stderr.splitlines() if "training starts from the beginning" in line]
         assert len(warnings) == damage and (epochs(process) == 4 if damage else 0 < epochs(process) < 4), process.stderr
         assert place.digest(folder / "sweep.h5") == place.digest("unstopped.h5")
         assert not checkpoints(place, "sweep")

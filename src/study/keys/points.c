@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/memory.h"
 
 enum { MAX_COMBINATIONS = 1000000 };
 
@@ -16,13 +17,13 @@ static void point_clear(MhoPoint *point)
     *point = (MhoPoint){0};
 }
 
-void mho_points_destroy(MhoPointList *grid)
+void mho_points_destroy(MhoPointList *list)
 {
-    for (size_t i = 0; i < grid->n_points; i++)
-        point_clear(&grid->points[i]);
-    free(grid->points);
-    free(grid->point_of);
-    *grid = (MhoPointList){0};
+    for (size_t i = 0; i < list->n_points; i++)
+        point_clear(&list->points[i]);
+    free(list->points);
+    free(list->point_of);
+    *list = (MhoPointList){0};
 }
 
 /* Refuse unknown models, parameters that do not fit each other and misspelt stages, before any point runs. */
@@ -68,16 +69,10 @@ static MhoStatus point_make(const MhoStudy *study, size_t at, MhoPoint *point, M
         point->applies[i] = mho_settings_uses(point->settings, study->axes[i].key);
     if (status == MHO_OK) {
         char *results = mho_settings_canonical(point->settings, false);
-        char *recipe = mho_settings_canonical(point->settings, true);
-        size_t size = results && recipe ? strlen(results) + strlen(recipe) + 2 : 0;
-        point->text = size ? malloc(size) : NULL;
-        if (point->text) {
-            /* a swept recipe makes another model, a swept model file too */
-            memcpy(point->text, results, strlen(results) + 1);
-            strcat(point->text, "\n");
-            strcat(point->text, recipe);
-        } else {
-            status = mho_fail(error, MHO_MEMORY, "out of memory for the grid");
+        char *recipe = mho_settings_canonical(point->settings, true); /* another recipe makes another model */
+        if (!results || !recipe || asprintf(&point->text, "%s\n%s", results, recipe) < 0) {
+            point->text = NULL;
+            status = mho_fail(error, MHO_MEMORY, "out of memory for the points of the sweep");
         }
         free(results);
         free(recipe);
@@ -93,27 +88,27 @@ static bool same_point(const MhoPoint *a, const MhoPoint *b)
            strcmp(mho_settings_study(a->settings)->model, mho_settings_study(b->settings)->model) == 0;
 }
 
-/* Where a point stands in slots (open addressing: index + 1 into points, 0: free), or the free slot where it would. */
-static size_t *slot_of(const MhoPointList *grid, size_t *slots, size_t n_slots, const MhoPoint *point)
+/* The slot of a point (open addressing: index + 1 into points, 0: free), or the free slot for it. */
+static size_t *slot_of(const MhoPointList *list, size_t *slots, size_t n_slots, const MhoPoint *point)
 {
     size_t at = mho_digest64(point->text, strlen(point->text)) & (n_slots - 1);
-    while (slots[at] && !same_point(point, &grid->points[slots[at] - 1]))
+    while (slots[at] && !same_point(point, &list->points[slots[at] - 1]))
         at = (at + 1) & (n_slots - 1);
     return &slots[at];
 }
 
-static MhoStatus check_axes(const MhoPointList *grid, MhoError *error)
+static MhoStatus check_axes(const MhoPointList *list, MhoError *error)
 {
-    for (size_t i = 0; i < grid->study->n_axes; i++) {
-        const char *key = grid->study->axes[i].key;
-        if (mho_settings_through_model(key) && !grid->study->has_train)
+    for (size_t i = 0; i < list->study->n_axes; i++) {
+        const char *key = list->study->axes[i].key;
+        if (mho_settings_through_model(key) && !list->study->has_train)
             return mho_fail(error, MHO_USAGE,
                             "sweep.%s: the study has no train: section, so no model is trained and "
                             "the sweep would change nothing",
                             key);
         bool used = false;
-        for (size_t p = 0; p < grid->n_points && !used; p++)
-            used = grid->points[p].applies[i];
+        for (size_t p = 0; p < list->n_points && !used; p++)
+            used = list->points[p].applies[i];
         if (!used)
             return mho_fail(error, MHO_USAGE,
                             "sweep.%s: no point of this study uses it, so the sweep would change "
@@ -123,15 +118,15 @@ static MhoStatus check_axes(const MhoPointList *grid, MhoError *error)
     return MHO_OK;
 }
 
-static bool is_used(const MhoPointList *grid, const char *key)
+static bool is_used(const MhoPointList *list, const char *key)
 {
-    for (size_t p = 0; p < grid->n_points; p++)
-        if (mho_settings_uses(grid->points[p].settings, key))
+    for (size_t p = 0; p < list->n_points; p++)
+        if (mho_settings_uses(list->points[p].settings, key))
             return true;
     return false;
 }
 
-/* What a key of training that nothing uses is for. */
+/* What would use a key of training. */
 static const char *user_of(const char *key)
 {
     static const struct {
@@ -154,14 +149,14 @@ static const char *user_of(const char *key)
 }
 
 /* Refuse a key of training that no point uses and that is not at its default. */
-static MhoStatus check_stages(const MhoPointList *grid, MhoError *error)
+static MhoStatus check_stages(const MhoPointList *list, MhoError *error)
 {
-    const MhoSettings *settings = grid->study->settings;
+    const MhoSettings *settings = list->study->settings;
     MhoSettingsKey key = {0};
     while (mho_settings_next(settings, &key)) {
-        if (!mho_settings_needs_stage(key.name) || mho_settings_is_default(settings, &key) || is_used(grid, key.name))
+        if (!mho_settings_needs_stage(key.name) || mho_settings_is_default(settings, &key) || is_used(list, key.name))
             continue;
-        if (mho_settings_of_train_chip(key.name) && is_used(grid, "train.chip.cell.name"))
+        if (mho_settings_of_train_chip(key.name) && is_used(list, "train.chip.cell.name"))
             return mho_fail(error, MHO_USAGE,
                             "%s does nothing with the other keys train.chip.*; take it out or choose a model that "
                             "uses it",
@@ -174,43 +169,42 @@ static MhoStatus check_stages(const MhoPointList *grid, MhoError *error)
     return MHO_OK;
 }
 
-MhoStatus mho_points_create(const MhoStudy *study, MhoPointList *grid, MhoError *error)
+MhoStatus mho_points_create(const MhoStudy *study, MhoPointList *list, MhoError *error)
 {
-    *grid = (MhoPointList){.study = study, .n_combinations = 1};
+    *list = (MhoPointList){.study = study, .n_combinations = 1};
     for (size_t i = 0; i < study->n_axes; i += mho_axes_together(study, i)) {
-        if (study->axes[i].n > MAX_COMBINATIONS / grid->n_combinations)
+        if (study->axes[i].n > MAX_COMBINATIONS / list->n_combinations)
             return mho_fail(error, MHO_USAGE, "sweep: more than %d combinations", MAX_COMBINATIONS);
-        grid->n_combinations *= study->axes[i].n;
+        list->n_combinations *= study->axes[i].n;
     }
     size_t n_slots = 2;
-    while (n_slots < 2 * grid->n_combinations)
+    while (n_slots < 2 * list->n_combinations)
         n_slots *= 2;
-    size_t *slots = calloc(n_slots, sizeof *slots);
-    grid->points = calloc(grid->n_combinations, sizeof *grid->points);
-    grid->point_of = calloc(grid->n_combinations, sizeof *grid->point_of);
-    MhoStatus status = MHO_OK;
-    if (!slots || !grid->points || !grid->point_of)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for the grid");
-    for (size_t at = 0; at < grid->n_combinations && status == MHO_OK; at++) {
+    const size_t n = list->n_combinations;
+    size_t *slots = mho_calloc(n_slots, sizeof *slots, error, "%zu points", n);
+    list->points = slots ? mho_calloc(n, sizeof *list->points, error, "%zu points", n) : NULL;
+    list->point_of = list->points ? mho_calloc(n, sizeof *list->point_of, error, "%zu points", n) : NULL;
+    MhoStatus status = list->point_of ? MHO_OK : MHO_MEMORY;
+    for (size_t at = 0; at < list->n_combinations && status == MHO_OK; at++) {
         MhoPoint point;
         status = point_make(study, at, &point, error);
         if (status != MHO_OK)
             break;
-        size_t *slot = slot_of(grid, slots, n_slots, &point);
+        size_t *slot = slot_of(list, slots, n_slots, &point);
         if (*slot) {
             point_clear(&point);
         } else {
-            grid->points[grid->n_points++] = point;
-            *slot = grid->n_points;
+            list->points[list->n_points++] = point;
+            *slot = list->n_points;
         }
-        grid->point_of[at] = *slot - 1;
+        list->point_of[at] = *slot - 1;
     }
     free(slots);
     if (status == MHO_OK)
-        status = check_axes(grid, error);
+        status = check_axes(list, error);
     if (status == MHO_OK)
-        status = check_stages(grid, error);
+        status = check_stages(list, error);
     if (status != MHO_OK)
-        mho_points_destroy(grid);
+        mho_points_destroy(list);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/memory.h"
 #include "base/yaml.h"
 #include "study/keys/sweep_axes_internal.h"
 
@@ -28,10 +29,11 @@ static MhoStatus see_key(Reader *reader, const char *key, const char *where, Mho
     for (size_t i = 0; i < reader->n_seen; i++)
         if (strcmp(reader->seen[i], key) == 0)
             return mho_fail(error, MHO_USAGE, "%s: %s is given twice", where, key);
-    char **grown = realloc(reader->seen, (reader->n_seen + 1) * sizeof *grown);
-    if (grown)
-        reader->seen = grown;
-    if (!grown || !(grown[reader->n_seen] = strdup(key)))
+    char **grown = mho_realloc(reader->seen, reader->n_seen + 1, sizeof *grown, error, "the study");
+    if (!grown)
+        return MHO_MEMORY;
+    reader->seen = grown;
+    if (!(grown[reader->n_seen] = strdup(key)))
         return mho_fail(error, MHO_MEMORY, "out of memory for the study");
     reader->n_seen++;
     return MHO_OK;
@@ -62,7 +64,7 @@ static MhoStatus read_item(MhoStudy *study, size_t first, const MhoYaml *item, c
     }
     if (!is_row)
         return mho_fail(error, MHO_USAGE,
-                        "%s: sweep.%s and the keys behind it move together: rows are lists, as "
+                        "%s: sweep.%s and the keys after it move together: rows are lists, as "
                         "[0.2, 1]",
                         where, study->axes[first].key);
     n = item->n_children <= MHO_MAX_AXES ? item->n_children : MHO_MAX_AXES + 1;
@@ -128,7 +130,7 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
     return status;
 }
 
-/* Split the validation images off: what eval and sweeps ask of the recipe without training. */
+/* Keys that split the validation images off, which eval and sweeps do without training. */
 static bool acts_without_training(const char *key)
 {
     return strcmp(key, "train.validation") == 0 || strcmp(key, "train.limit") == 0;

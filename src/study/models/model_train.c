@@ -141,7 +141,8 @@ static bool is_of_recipe(const MhoRecord *record, const char *recipe)
     return made_by && strcmp(made_by, recipe) == 0;
 }
 
-/* A checkpoint that cannot be read: an error when --resume asked for it, else one line and training starts anew. */
+/* A checkpoint that cannot be read is an error with --resume; else a warning, and training starts from the beginning.
+ */
 static MhoStatus drop_checkpoint(Training *t, const MhoError *why, MhoError *error)
 {
     char text[MHO_ERROR_TEXT_MAX / 2];
@@ -149,8 +150,8 @@ static MhoStatus drop_checkpoint(Training *t, const MhoError *why, MhoError *err
     mho_record_destroy(t->resume);
     t->resume = NULL;
     if (t->options->resume == MHO_RESUME_ASKED)
-        return mho_fail(error, MHO_INPUT, "%s; without --resume training starts anew", text);
-    mho_log(t->options->log, MHO_LOG_WARNING, "%s; training starts anew", text);
+        return mho_fail(error, MHO_INPUT, "%s; without --resume training starts from the beginning", text);
+    mho_log(t->options->log, MHO_LOG_WARNING, "%s; training starts from the beginning", text);
     return MHO_OK;
 }
 
@@ -267,7 +268,7 @@ static MhoStatus train(Training *t, MhoError *error)
     return status;
 }
 
-/* Train from what is there; where a checkpoint is whole but its content is not, from the start. */
+/* Train from a checkpoint where there is one; from the beginning where its content is refused. */
 static MhoStatus train_on(Training *t, MhoError *error)
 {
     MhoStatus status = find_checkpoint(t, error);

@@ -168,7 +168,7 @@ static const struct {
     {"sweep: {\"chip.noise,chip.time\": 3}\n", "[[0, 0], [0.2, 1]]"},
     {"sweep: {\"chip.noise,chip.tyme\": [[0, 1]]}\n", "'chip.time'"},
     {"sweep: {\"chip.noise,chip.noise\": [[0, 1]]}\n", "twice among keys"},
-    {"sweep: {\"chip.noise,\": [[0, 1]]}\n", "no key"},
+    {"sweep: {\"chip.noise,\": [[0, 1]]}\n", "not a key"},
     {"sweep: {\"chip.noise,chip.time\": [[0, 1]], chip.time: [1]}\n", "chip.time is given twice"},
     {"\"chip.noise,chip.time\": [[0, 1]]\n", "belongs under sweep"},
     {"sweep: {chip.noise: [[0, 1]]}\n", "plain, not nested"},
