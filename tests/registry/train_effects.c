@@ -137,8 +137,8 @@ bool is_judged_on(const MhoDescriptor *model, const void *params, double on)
     must(sample_run(&sample), &sample.error);
     const size_t n = history(&sample, "validation_loss", losses);
     must(mho_net_from_record(sample.checkpoints[n - 1], "checkpoint", &net, &sample.error), &sample.error);
-    must(mho_train_evaluate_chip(net, &sample.held, NULL, &chip.config, 1U << 31, (uint32_t)on, 1, &accuracy, &loss,
-                                 &sample.error),
+    must(mho_train_evaluate_chip(net, &sample.validation, NULL, &chip.config, 1U << 31, (uint32_t)on, 1, &accuracy,
+                                 &loss, &sample.error),
          &sample.error);
     mho_net_destroy(net);
     sample_close(&sample);
@@ -149,7 +149,7 @@ bool is_judged_on(const MhoDescriptor *model, const void *params, double on)
 /* Loss of the first step on a chip as old as the curriculum says, from a pass made by hand. */
 static double loss_on_chip(const MhoTrainParams *train, int curriculum)
 {
-    static float logits[SAMPLE_KEPT * SAMPLE_CLASSES];
+    static float logits[SAMPLE_TRAINING * SAMPLE_CLASSES];
     Sample sample;
     TrainChip chip;
     MhoBatches batches;
@@ -167,7 +167,7 @@ static double loss_on_chip(const MhoTrainParams *train, int curriculum)
     must(mho_batches_create(&sample.input, &batches, error), error);
     mho_batches_shuffle(&batches, 0);
     mho_batches_fill(&batches, 0);
-    must(mho_fakequant_create(net, SAMPLE_KEPT, true, &pass, error), error);
+    must(mho_fakequant_create(net, SAMPLE_TRAINING, true, &pass, error), error);
     const MhoCondition at = {.t = times[curriculum], .temperature = chip.config.chip.temperature};
     mho_fakequant_set_chip(pass, &chip.config, at, 0);
     must(mho_fakequant_forward(pass, batches.images, true, logits, error), error);

@@ -19,7 +19,7 @@ typedef struct Contest {
     size_t n;
     MhoCandidate candidates[MOST_CANDIDATES];
     double accuracy[MOST_CANDIDATES];
-    int asked[MOST_CANDIDATES];
+    int tried[MOST_CANDIDATES];
     double state[MOST_CANDIDATES], feedback[MOST_CANDIDATES], share[MOST_CANDIDATES];
     size_t winner;
 } Contest;
@@ -31,7 +31,7 @@ static inline MhoStatus contest_answer(void *context, size_t m, double *accuracy
     (void)error;
     ck_assert_uint_lt(m, contest->n);
     ck_assert_msg(contest->candidates[m].next_bits > 0, "a candidate that is not eligible is tried");
-    contest->asked[m]++;
+    contest->tried[m]++;
     *accuracy = contest->accuracy[m];
     return MHO_OK;
 }
@@ -71,7 +71,7 @@ static inline void contest_run(Contest *contest, uint64_t seed, int move, double
     MhoError error = {0};
 
     contest->winner = contest->n;
-    memset(contest->asked, 0, sizeof contest->asked);
+    memset(contest->tried, 0, sizeof contest->tried);
     must(contest->allocator->choose(contest->params, contest->candidates, contest->n, &trial, stream, move, progress,
                                     contest->state, contest->feedback, contest->share, &contest->winner, &error),
          &error);

@@ -69,8 +69,8 @@ static inline void stage_open(Stage *stage)
     stage->log = (MhoLog){.write = note, .context = stage};
     stage->input = (MhoAllocateInput){.params = &stage->params,
                                       .allocator = &any_allocator,
-                                      .validation = &stage->sample.held,
-                                      .calibration = &stage->sample.kept,
+                                      .validation = &stage->sample.validation,
+                                      .calibration = &stage->sample.training,
                                       .seed = 5,
                                       .threads = 1,
                                       .log = &stage->log};
@@ -149,7 +149,7 @@ static inline double mbops_of(const MhoNet *net)
     return bops * 1e-6;
 }
 
-/* Where layers start to compete: *net may be replaced. */
+/* The start of the stage: *net may be replaced. */
 static inline void begin(Stage *stage, MhoNet **net)
 {
     MhoNet *first;

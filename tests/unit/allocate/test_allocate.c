@@ -1,4 +1,4 @@
-/* test_allocate.c - the competition around an allocator: budgets, undo, recovery. */
+/* test_allocate.c - the stage around an allocator: budgets, undo, recovery. */
 #include "support/train_chip.h"
 #include "support/allocate_stage.h"
 
@@ -12,7 +12,7 @@ static double uniform(uint64_t seed, uint32_t place, double low, double high)
 }
 
 /* Bits are those of bit_widths, and a layer's activations have the bit_width of its weights. */
-static void assert_rungs(const MhoNet *net)
+static void assert_bit_widths(const MhoNet *net)
 {
     MhoBitUnit *units;
     size_t n;
@@ -50,7 +50,7 @@ TEST_LOOP(test_targets_are_met_and_not_overshot, 0, 18)
         if (step(&stage, &net, 0.5))
             break;
         ck_assert(size_of(net) < size && mbops_of(net) < bops);
-        assert_rungs(net);
+        assert_bit_widths(net);
         size_before = size;
         bops_before = bops;
     }
@@ -115,7 +115,7 @@ TEST_LOOP(test_accuracy_budget, 0, 8)
 }
 
 /* Ended early, by moves or by accuracy: it says that the target is not reached. */
-TEST_LOOP(test_missed_targets_are_said, 0, 2)
+TEST_LOOP(test_missed_targets_are_reported, 0, 2)
 {
     Stage stage;
 
@@ -194,6 +194,7 @@ static void refuse(Stage *stage, const char *words)
     mho_allocation_destroy(&stage->allocation);
 }
 
+/* Bad bit widths, budgets that cannot be reached and a missing chip are refused with key and remedy. */
 TEST(test_refusals)
 {
     static const struct {
@@ -216,9 +217,9 @@ TEST(test_refusals)
     refuse(&stage, "train.chip.cell.name");
     strcpy(stage.params.adc_bit_widths, "");
     stage.params.feedback = MHO_FEEDBACK_CODES;
-    stage.params.trial_images = SAMPLE_HELD + 1;
+    stage.params.trial_images = SAMPLE_VALIDATION + 1;
     refuse(&stage, "train.validation");
-    stage.params.trial_images = SAMPLE_HELD;
+    stage.params.trial_images = SAMPLE_VALIDATION;
     stage.params.learning_rate_high = 0.001;
     refuse(&stage, "allocate.learning_rate_high");
     stage.params.learning_rate_high = 0.02;
@@ -281,8 +282,8 @@ TEST(test_recovery)
     stage_close(&stage);
 }
 
-/* What is logged of a probe is the accuracy of the net one bit_width lower, on the first validation images. */
-TEST(test_feedback_is_held_out_accuracy)
+/* The logged accuracy of a trial move is that of the net one bit width lower, on the first validation images. */
+TEST(test_feedback_is_validation_accuracy)
 {
     Stage stage;
     Contest contest;
@@ -297,10 +298,10 @@ TEST(test_feedback_is_held_out_accuracy)
     ck_assert(!step(&stage, &net, 0.5));
     MhoRecord *log = log_of(&stage);
     const double *feedback = reals(log, "feedback", &n), *share = reals(log, "share", &n);
-    const double *probe = reals(log, "accuracy_trial", &n_units);
+    const double *trial = reals(log, "accuracy_trial", &n_units);
     const char *winner = *(char *const *)mho_record_array(log, "winner")->data;
-    MhoDataset probed = stage.sample.held;
-    probed.n = 24;
+    MhoDataset trial_set = stage.sample.validation;
+    trial_set.n = 24;
     must(mho_net_bit_units(first, &units, &n_units, &stage.error), &stage.error);
     n = n_units;
     double total = 0.0;
@@ -313,11 +314,11 @@ TEST(test_feedback_is_held_out_accuracy)
         for (int q = 0; q < units[u].n_quantizers; q++)
             bits[units[u].quantizers[q]] = 2;
         must(mho_net_with_bits(first, bits, NULL, &lower, &stage.error), &stage.error);
-        must(mho_train_evaluate(lower, &probed, 24, &accuracy, &loss, &stage.error), &stage.error);
+        must(mho_train_evaluate(lower, &trial_set, 24, &accuracy, &loss, &stage.error), &stage.error);
         ck_assert_double_eq(feedback[u], accuracy);
         differ = differ || feedback[u] != feedback[0];
         if (strcmp(winner, first->nodes[units[u].layer].name) == 0)
-            ck_assert_double_eq(probe[0], accuracy);
+            ck_assert_double_eq(trial[0], accuracy);
         total += share[u];
         mho_net_destroy(lower);
     }
@@ -333,10 +334,11 @@ TEST(test_feedback_is_held_out_accuracy)
 /* A net whose converters clip nearly everything. */
 static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
 {
-    const MhoDataset *kept = &stage->sample.kept;
+    const MhoDataset *training = &stage->sample.training;
     MhoNet *trained = trained_net(stage), *net;
 
-    must(mho_net_calibrate_adc_ranges(trained, config, kept->images, kept->n, 1, &net, &stage->error), &stage->error);
+    must(mho_net_calibrate_adc_ranges(trained, config, training->images, training->n, 1, &net, &stage->error),
+         &stage->error);
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i]))
             mho_node_array(&net->nodes[i], "adc_log_range")->value[0] -= 3.0F;
@@ -344,9 +346,9 @@ static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
     return net;
 }
 
-/* With recoveries on a chip whose ranges are calibrated once, probes convert as they do: with the net's own ranges.
- * Beside them every probe calibrates. */
-TEST_LOOP(test_ranges_of_probes, 0, 2)
+/* With recoveries on a chip whose ranges are calibrated once, trial moves use them: the net's own.
+ * With recoveries on codes every trial move calibrates. */
+TEST_LOOP(test_ranges_of_trial_moves, 0, 2)
 {
     Stage stage;
     TrainChip chip;
@@ -359,16 +361,16 @@ TEST_LOOP(test_ranges_of_probes, 0, 2)
     stage.params.feedback = MHO_FEEDBACK_CHIP;
     stage.params.recovery = _i;
     MhoNet *net = narrow_net(&stage, &chip.config);
-    MhoDataset probed = stage.sample.held;
+    MhoDataset trial_set = stage.sample.validation;
     stage.params.trial_images = 30;
-    probed.n = 30;
+    trial_set.n = 30;
     stage_begin(&stage);
     ck_assert(!step(&stage, &net, 0.5));
     const MhoChipConfig learned = mho_chip_sums_config(&chip.config);
-    must(mho_train_evaluate_chip(net, &probed, NULL, &learned, MHO_TRIAL_MOVE_CHIP, 2, 1, &own, &loss, &stage.error),
+    must(mho_train_evaluate_chip(net, &trial_set, NULL, &learned, MHO_TRIAL_MOVE_CHIP, 2, 1, &own, &loss, &stage.error),
          &stage.error);
-    must(mho_train_evaluate_chip(net, &probed, &stage.sample.kept, &chip.config, MHO_TRIAL_MOVE_CHIP, 2, 1, &calibrated,
-                                 &loss, &stage.error),
+    must(mho_train_evaluate_chip(net, &trial_set, &stage.sample.training, &chip.config, MHO_TRIAL_MOVE_CHIP, 2, 1,
+                                 &calibrated, &loss, &stage.error),
          &stage.error);
     ck_assert_double_gt(calibrated, own);
     MhoRecord *log = log_of(&stage);
@@ -381,7 +383,7 @@ TEST_LOOP(test_ranges_of_probes, 0, 2)
 }
 
 /* Learned ranges, when recoveries do not learn them: the net has to bring them. */
-TEST(test_nobody_learns_the_ranges)
+TEST(test_ranges_without_a_stage_to_learn_them)
 {
     Stage stage;
     TrainChip chip;

@@ -27,6 +27,7 @@ static void whole_stage(const char *competition, uint64_t seed, int threads, cha
     (void)mho_onednn_set_threads(before);
 }
 
+/* The log depends on the seed, and not on the number of threads. */
 TEST_LOOP(test_determined_by_the_seed, 0, 2)
 {
     char first[65], again[65], threads[65], other[65];
@@ -62,10 +63,10 @@ TEST_LOOP(test_record_round_trip, 0, 2)
     other.input.allocator_params = stage.input.allocator_params;
     stage_begin(&other);
     MhoRecord *log = log_of(&stage);
-    other.sample.held.n_classes++;
+    other.sample.validation.n_classes++;
     must_refuse(mho_moves_from_record(&other.allocation, log, "file", &other.error), &other.error, MHO_INPUT,
                 "expects a different image shape");
-    other.sample.held.n_classes--;
+    other.sample.validation.n_classes--;
     mho_allocation_destroy(&other.allocation);
     stage_begin(&other);
     must(mho_moves_from_record(&other.allocation, log, "file", &other.error), &other.error);

@@ -29,6 +29,7 @@ static MhoStatus walk(Stage *stage, const MhoNet *net, MhoError *error)
     return status;
 }
 
+/* Every failed allocation of memory is reported as MHO_MEMORY with a text. */
 TEST(every_failed_allocation_is_reported)
 {
     Stage stage;
@@ -38,7 +39,7 @@ TEST(every_failed_allocation_is_reported)
     stage_open(&stage);
     contest_open(&contest, "uniform", 1);
     stage.input.allocator = contest.allocator;
-    stage.params.accuracy = 1.0; /* the net before the move is kept */
+    stage.params.accuracy = 1.0; /* a budget, so that the net before the move is copied */
     stage.params.trial_images = 2;
     MhoNet *net = net_of(&stage, "allconv", 0.05, "float:0 8/8:0");
     for (int at = 0;; at++) {

@@ -73,6 +73,7 @@ static void resume_after(BenchChange method, int epoch, int all_epochs, const ch
     bench_close(&bench);
 }
 
+/* A training that stops after any epoch and resumes ends with the bytes of one that never stopped. */
 TEST_LOOP(test_every_method_resumes, 0, N_METHODS)
 {
     Bench bench;
@@ -88,6 +89,8 @@ TEST_LOOP(test_every_method_resumes, 0, N_METHODS)
         resume_after(methods[_i], epoch, epochs, whole);
 }
 
+/* Every move of an allocator starts a recovery with its own name, epochs and rate in the history, and with the
+ * stage's teacher. */
 TEST(test_allocation_recovers_after_every_move)
 {
     static const char *const stages[] = {"float",      "float",      "4/4",        "4/4",        "allocate 0",
@@ -121,30 +124,30 @@ static float range_of(const MhoNet *net, const char *layer)
 }
 
 /* Recoveries go forward and backward through the chip: what nothing else moves, converter ranges that learn do;
- * calibrated ones are held from the layer's own move on. */
+ * calibrated ones stay from the layer's own move on. */
 TEST(test_recoveries_on_a_chip)
 {
     static const char *const layers[] = {"conv1", "conv2", "conv3", "conv4", "conv5", "logits"};
-    Bench learned, held, codes;
+    Bench learned, calibrated, codes;
     int moved = 0;
 
     bench_open(&learned, allocates_on_a_chip);
     must(bench_run(&learned), &learned.sample.error);
-    bench_open(&held, allocates_on_a_chip);
-    held.chip.config.chip.range = MHO_RANGE_CALIBRATED;
-    must(bench_run(&held), &held.sample.error);
+    bench_open(&calibrated, allocates_on_a_chip);
+    calibrated.chip.config.chip.range = MHO_RANGE_CALIBRATED;
+    must(bench_run(&calibrated), &calibrated.sample.error);
     bench_open(&codes, allocates_on_a_chip);
     codes.sample.input.recovers_on_chip = false;
     must(bench_run(&codes), &codes.sample.error);
     for (size_t l = 0; l < sizeof layers / sizeof *layers; l++)
-        moved += range_of(learned.sample.net, layers[l]) != range_of(held.sample.net, layers[l]);
+        moved += range_of(learned.sample.net, layers[l]) != range_of(calibrated.sample.net, layers[l]);
     ck_assert_int_gt(moved, 0);
-    const MhoArray *first = mho_record_array(held.sample.checkpoints[4], "layers/conv1/adc_log_range");
-    ck_assert_float_eq(*(const float *)first->data, range_of(held.sample.net, "conv1"));
+    const MhoArray *first = mho_record_array(calibrated.sample.checkpoints[4], "layers/conv1/adc_log_range");
+    ck_assert_float_eq(*(const float *)first->data, range_of(calibrated.sample.net, "conv1"));
     ck_assert_double_eq(of_history(&learned.sample, "loss", 3), of_history(&codes.sample, "loss", 3));
     ck_assert_double_ne(of_history(&learned.sample, "loss", 4), of_history(&codes.sample, "loss", 4));
     bench_close(&codes);
-    bench_close(&held);
+    bench_close(&calibrated);
     bench_close(&learned);
 }
 
@@ -155,7 +158,8 @@ static void ends_with_another(Bench *b)
     b->fake.ends_with_another = true;
 }
 
-TEST(test_allocator_has_the_last_word)
+/* An allocator may end with a net that has no recovery. */
+TEST(test_allocator_may_end_with_another_net)
 {
     Bench bench;
 
@@ -167,6 +171,8 @@ TEST(test_allocator_has_the_last_word)
     bench_close(&bench);
 }
 
+/* A stage without its allocator or chip, and settings that do not fit together, are refused before the first
+ * epoch. */
 TEST(test_methods_need_their_input)
 {
     Bench bench;
@@ -210,7 +216,7 @@ TEST(test_levels_without_noise)
     ck_assert_str_ne(digest[0], digest[1]);
 }
 
-/* Whatever layers did in the epoch, batch norm's statistics are those of codes, which everything behind training runs.
+/* Whatever layers did in the epoch, batch norm's statistics are those of codes, which everything after training runs.
  */
 TEST(test_statistics_are_those_of_codes)
 {
@@ -219,12 +225,12 @@ TEST(test_statistics_are_those_of_codes)
     MhoNet *net, *again;
     MhoBatches batches;
     MhoFakeQuant *pass;
-    float logits[SAMPLE_KEPT * SAMPLE_CLASSES];
+    float logits[SAMPLE_TRAINING * SAMPLE_CLASSES];
     size_t n_norms = 0;
 
     bench_open(&bench, takes_turns);
     strcpy(sample->train.stages, "float:2 4/4:1");
-    sample->train.batch = SAMPLE_KEPT;
+    sample->train.batch = SAMPLE_TRAINING;
     must(bench_run(&bench), &sample->error);
     must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
     must(mho_net_copy(net, &again, &error), &error);
@@ -234,7 +240,7 @@ TEST(test_statistics_are_those_of_codes)
     must(mho_batches_create(&sample->input, &batches, &error), &error);
     mho_batches_shuffle(&batches, 2);
     mho_batches_fill(&batches, 0);
-    must(mho_fakequant_create(again, SAMPLE_KEPT, true, &pass, &error), &error);
+    must(mho_fakequant_create(again, SAMPLE_TRAINING, true, &pass, &error), &error);
     must(mho_fakequant_forward(pass, batches.images, true, logits, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNodeArray *mean = mho_node_array(&net->nodes[i], "mean");
@@ -252,7 +258,7 @@ TEST(test_statistics_are_those_of_codes)
 }
 
 /* Two turns in two epochs: the rate runs its whole state in each, and once where all layers learn together. */
-TEST(test_every_turn_has_the_whole_course_of_the_rate)
+TEST(test_every_group_has_the_whole_schedule)
 {
     for (int together = 0; together < 2; together++) {
         Bench bench;
@@ -280,8 +286,9 @@ static void one_epoch_on_chips(Bench *b)
     b->sample.train.validation_chips = 3;
 }
 
-/* Validation accuracy is that of chips which no step trained on, and the net as it came competes. */
-TEST(test_chip_stage_is_judged_on_chips)
+/* Validation accuracy is that of chips which no step trained on, and the net that the stage starts from is a candidate.
+ */
+TEST(test_chip_stage_is_validated_on_chips)
 {
     Bench bench;
     Sample *sample = &bench.sample;
@@ -291,10 +298,10 @@ TEST(test_chip_stage_is_judged_on_chips)
     bench_open(&bench, one_epoch_on_chips);
     must(bench_run(&bench), &sample->error);
     must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
-    must(
-        mho_train_evaluate_chip(net, &sample->held, NULL, &bench.chip.config, 1U << 31, 3, 1, &accuracy, &loss, &error),
-        &error);
-    must(mho_train_evaluate(net, &sample->held, 16, &clean, &clean_loss, &error), &error);
+    must(mho_train_evaluate_chip(net, &sample->validation, NULL, &bench.chip.config, 1U << 31, 3, 1, &accuracy, &loss,
+                                 &error),
+         &error);
+    must(mho_train_evaluate(net, &sample->validation, 16, &clean, &clean_loss, &error), &error);
     ck_assert_double_eq(of_history(sample, "validation_accuracy", 5), accuracy);
     ck_assert_double_eq(of_history(sample, "validation_loss", 5), loss);
     ck_assert_double_ne(loss, clean_loss);
@@ -310,7 +317,7 @@ TEST(test_chip_stage_never_hands_on_worse)
 
     bench_open(&bench, one_epoch_on_chips);
     strcpy(sample->train.stages, "float:3 4/4:2 chip:1@30");
-    sample->train.batch = SAMPLE_KEPT; /* one step, far too large */
+    sample->train.batch = SAMPLE_TRAINING; /* one step, far too large */
     sample->train.warmup = 0.0;
     sample->train.schedule = MHO_SCHEDULE_CONSTANT;
     sample->train.gradient_clip = 1.0;
@@ -359,7 +366,8 @@ static MhoStatus keep_final(void *context, MhoRecord *checkpoint, bool final, Mh
     return MHO_OK;
 }
 
-TEST(test_start_stands_for_the_first_stage)
+/* A finished float model in place of the first stage gives the bytes of a whole training. */
+TEST(test_start_replaces_the_first_stage)
 {
     Sample sample;
     MhoRecord *finished;

@@ -1,9 +1,10 @@
-/* test_train_recipe.c - ladders, parameter tables, learning-rate schedules. */
+/* test_train_recipe.c - stages, parameter tables, learning-rate schedules. */
 #include "support/train_sample.h"
 
 static MhoError error;
 
-TEST(test_ladder_reads_every_stage)
+/* Every kind of stage is read with its bits, epochs and name. */
+TEST(test_every_stage_is_read)
 {
     MhoStages stages;
 
@@ -28,7 +29,8 @@ TEST(test_ladder_reads_every_stage)
     }
 }
 
-TEST(test_ladder_inherits)
+/* A stage that names no bits has those of the stage before, and its batch norm. */
+TEST(test_bits_are_inherited)
 {
     MhoStages stages;
 
@@ -56,7 +58,8 @@ TEST(test_ladder_inherits)
     ck_assert_double_eq(stages.stages[2].learning_rate, 0.01);
 }
 
-TEST(test_ladder_names_the_bad_word)
+/* A bad list of stages is refused with the word and the reason. */
+TEST(test_bad_word_is_named)
 {
     static const struct {
         const char *text, *words;
@@ -110,6 +113,7 @@ TEST(test_ladder_names_the_bad_word)
     must_refuse(mho_stages_parse(many, &stages, &error), &error, MHO_USAGE, "at most 32");
 }
 
+/* A rate after @ belongs to its stage alone; a bad one is refused. */
 TEST(test_stage_with_its_own_rate)
 {
     MhoStages stages;
@@ -126,6 +130,7 @@ TEST(test_stage_with_its_own_rate)
         must_refuse(mho_stages_parse(bad[i], &stages, &error), &error, MHO_USAGE, bad[i]);
 }
 
+/* The parameter tables refuse bad stages and values out of range. */
 TEST(test_tables_check_themselves)
 {
     MhoTrainParams train;
@@ -146,6 +151,7 @@ static double rate(int schedule, double warmup, double epoch)
     return mho_schedule_rate(&params, 0.2, epoch, 10.0);
 }
 
+/* The cosine schedule falls from the peak to zero. */
 TEST(test_cosine)
 {
     for (int i = 0; i <= 100; i++) {
@@ -157,6 +163,7 @@ TEST(test_cosine)
     ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 2.0, 6.0), 0.1, 1e-10); /* half way after the warm-up */
 }
 
+/* The step schedule multiplies the rate after each step; the constant one keeps it. */
 TEST(test_steps_and_constant)
 {
     ck_assert_double_eq(rate(MHO_SCHEDULE_STEP, 0.0, 2.99), 0.2);
@@ -166,6 +173,7 @@ TEST(test_steps_and_constant)
     ck_assert_double_eq(rate(MHO_SCHEDULE_CONSTANT, 0.0, 10.0), 0.2);
 }
 
+/* The rate rises linearly from zero during the warm-up. */
 TEST(test_warmup)
 {
     for (int schedule = MHO_SCHEDULE_COSINE; schedule <= MHO_SCHEDULE_CONSTANT; schedule++) {

@@ -95,15 +95,15 @@ typedef struct Step {
 
 static void step_open(Step *s, double weight_clip)
 {
-    float logits[SAMPLE_KEPT * SAMPLE_CLASSES], d_logits[SAMPLE_KEPT * SAMPLE_CLASSES];
+    float logits[SAMPLE_TRAINING * SAMPLE_CLASSES], d_logits[SAMPLE_TRAINING * SAMPLE_CLASSES];
 
     sample_open(&s->sample);
     s->sample.train.weight_clip = weight_clip;
     s->net = sample_net_of(&s->sample, "float:0", 0);
     must(mho_optimizer_create(s->net, &s->sample.train, &s->optimizer, &error), &error);
-    must(mho_fakequant_create(s->net, SAMPLE_KEPT, true, &s->pass, &error), &error);
-    must(mho_fakequant_forward(s->pass, s->sample.kept.images, true, logits, &error), &error);
-    for (size_t i = 0; i < SAMPLE_KEPT * SAMPLE_CLASSES; i++)
+    must(mho_fakequant_create(s->net, SAMPLE_TRAINING, true, &s->pass, &error), &error);
+    must(mho_fakequant_forward(s->pass, s->sample.training.images, true, logits, &error), &error);
+    for (size_t i = 0; i < SAMPLE_TRAINING * SAMPLE_CLASSES; i++)
         d_logits[i] = i % SAMPLE_CLASSES == 0 ? 0.02F : -0.01F;
     must(mho_fakequant_backward(s->pass, d_logits, &error), &error);
     must(mho_net_copy(s->net, &s->before, &error), &error);

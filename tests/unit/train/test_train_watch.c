@@ -45,7 +45,7 @@ TEST(test_gradient_norm)
 
         sample_open(&sample);
         strcpy(sample.train.stages, "float:1");
-        sample.train.batch = SAMPLE_KEPT;
+        sample.train.batch = SAMPLE_TRAINING;
         sample.train.momentum = sample.train.weight_decay = sample.train.warmup = 0.0;
         sample.train.schedule = MHO_SCHEDULE_CONSTANT;
         sample.train.gradient_clip = bounds[i];
@@ -62,7 +62,8 @@ TEST(test_gradient_norm)
     }
 }
 
-TEST(test_watch_names_what_is_not_finite)
+/* The check of gradients names the first array that is not finite. */
+TEST(test_check_names_what_is_not_finite)
 {
     Sample sample;
     MhoFakeQuant *pass;
@@ -71,7 +72,7 @@ TEST(test_watch_names_what_is_not_finite)
     sample_open(&sample);
     MhoNet *net = sample_net_of(&sample, "float:0", 0);
     must(mho_fakequant_create(net, 10, true, &pass, &error), &error);
-    must(mho_fakequant_forward(pass, sample.kept.images, true, logits, &error), &error);
+    must(mho_fakequant_forward(pass, sample.training.images, true, logits, &error), &error);
     must(mho_fakequant_backward(pass, d_logits, &error), &error);
     bool *frozen = calloc(net->n_nodes, sizeof *frozen);
     const MhoGradient whole = mho_gradient_clip(net, pass, NULL, 0.0);
@@ -107,7 +108,7 @@ static void scale_array(const MhoRecord *record, const char *path, float factor)
         ((float *)array->data)[i] *= factor;
 }
 
-/* A finite loss with a gradient that overflows: a large gain behind a layer of tiny sums. */
+/* A finite loss with a gradient that overflows: a large gain after a layer of tiny sums. */
 TEST(test_overflowing_gradient_stops)
 {
     Sample sample;

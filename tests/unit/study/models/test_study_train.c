@@ -202,6 +202,7 @@ static const struct {
      true},
 };
 
+/* The recipe names exactly the keys that its stages read. */
 TEST_LOOP(keys_of_stages, 0, (int)(sizeof reads / sizeof *reads))
 {
     MhoStudy study = study_of(reads[_i].assignments);
@@ -216,7 +217,7 @@ TEST_LOOP(keys_of_stages, 0, (int)(sizeof reads / sizeof *reads))
     mho_study_destroy(&study);
 }
 
-/* Calibration images set the ranges of chips that layers compete on, where recoveries do not learn them, and act on no
+/* Calibration images set the ranges of trial moves on chips, where recoveries do not learn them, and act on no
  * other recipe. */
 TEST(calibration_of_an_allocator)
 {
@@ -260,6 +261,7 @@ static const char *const idle[][3] = {
     {"train.stages=float:1 8/8:1 allocate", "allocate.bit_widths=4 6", "allocate.bit_widths"},
 };
 
+/* A key that no point uses is refused with what it lacks; one point that uses it is enough. */
 TEST_LOOP(idle_keys, 0, (int)(sizeof idle / sizeof *idle))
 {
     MhoStudy study = STUDY("model=m_{recipe}.h5", idle[_i][0], idle[_i][1]);
@@ -326,6 +328,7 @@ TEST(float_recipes)
     }
 }
 
+/* Checkpoints and shared float nets have names from the model and the recipe. */
 TEST(names_of_files)
 {
     MhoStudy study = STUDY("model=m/a_{recipe}_b.h5");
