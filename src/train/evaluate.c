@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "net/lowered/executor.h"
+#include "net/lowered/net_on_chip.h"
 #include "train/train_internal.h"
 
 /* Logits (n, classes); the last batch is filled up with the set's first images, whose logits are left out. */
@@ -58,19 +58,9 @@ MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, d
     return status;
 }
 
-/* The objects that all chips of an evaluation share. */
-typedef struct ChipEvaluation {
-    const MhoDataset *set, *calibration; /* calibration NULL: none */
-    const MhoChipConfig *config;
-    int threads;
-    MhoLoweredNet *lowered;
-    MhoPlan *plan;
-    float *logits; /* (set->n, classes) */
-} ChipEvaluation;
-
-static MhoStatus check_set(const MhoLoweredNet *lowered, const MhoDataset *set, const char *what, MhoError *error)
+static MhoStatus check_set(const MhoLoweredNet *net, const MhoDataset *set, const char *what, MhoError *error)
 {
-    const MhoShape in = lowered->input;
+    const MhoShape in = net->input;
 
     if (set->n == 0)
         return mho_fail(error, MHO_USAGE, "no %s images for a chip", what);
@@ -80,55 +70,24 @@ static MhoStatus check_set(const MhoLoweredNet *lowered, const MhoDataset *set, 
     return MHO_OK;
 }
 
-static MhoStatus open_evaluation(const MhoNet *net, ChipEvaluation *evaluation, MhoError *error)
+/* Mean over chips `first` .. first + n - 1 in the configuration's condition; one chip where all are the same. */
+static MhoStatus score_chips(MhoNetOnChip *on_chip, const MhoDataset *set, MhoCondition at, uint32_t first, uint32_t n,
+                             float *logits, double *accuracy, double *loss, MhoError *error)
 {
-    const MhoDataset *calibration = evaluation->calibration;
-    MhoStatus status = mho_lowered_net_create(net, &evaluation->lowered, error);
+    MhoStatus status = MHO_OK;
 
-    if (status == MHO_OK)
-        status = check_set(evaluation->lowered, evaluation->set, "evaluation", error);
-    if (status == MHO_OK && calibration)
-        status = check_set(evaluation->lowered, calibration, "calibration", error);
-    if (status == MHO_OK)
-        status = mho_lowered_net_plan(evaluation->lowered, evaluation->config, calibration ? calibration->images : NULL,
-                                      calibration ? calibration->n : 0, evaluation->threads, &evaluation->plan, error);
-    if (status != MHO_OK)
-        return status;
-    evaluation->logits = mho_calloc(evaluation->set->n, (size_t)net->n_classes * sizeof *evaluation->logits, error,
-                                    "the logits of %zu images", evaluation->set->n);
-    return evaluation->logits ? MHO_OK : MHO_MEMORY;
-}
+    if (!mho_plan_is_random(mho_net_on_chip_plan(on_chip)))
+        n = 1;
+    for (uint32_t i = 0; i < n && status == MHO_OK; i++) {
+        double hits = 0.0, cross_entropy = 0.0;
 
-static void close_evaluation(ChipEvaluation *evaluation)
-{
-    free(evaluation->logits);
-    mho_plan_destroy(evaluation->plan);
-    mho_lowered_net_destroy(evaluation->lowered);
-}
-
-/* One chip at the configuration's time and temperature. */
-static MhoStatus score_chip(const ChipEvaluation *evaluation, uint32_t number, double *accuracy, double *loss,
-                            MhoError *error)
-{
-    const MhoCondition at = {.t = evaluation->config->chip.time, .temperature = evaluation->config->chip.temperature};
-    const MhoAnalogOptions options = {.threads = evaluation->threads};
-    const MhoDataset *set = evaluation->set, *calibration = evaluation->calibration;
-    MhoChip *chip = NULL;
-    MhoChipState *state = NULL;
-    MhoStatus status = mho_lowered_net_state(evaluation->lowered, evaluation->plan, number, at,
-                                             calibration ? calibration->images : NULL, calibration ? calibration->n : 0,
-                                             evaluation->threads, &chip, &state, error);
-
-    if (status == MHO_OK)
-        status = mho_analog_run(evaluation->lowered, state, set->images, set->n, &options, evaluation->logits, error);
-    if (status == MHO_OK) {
-        size_t hits;
-
-        mho_logits_score(evaluation->logits, set->labels, set->n, evaluation->lowered->n_classes, &hits, loss);
-        *accuracy = (double)hits / (double)set->n;
+        status = mho_net_on_chip_set(on_chip, first + i, at, NULL, error);
+        if (status == MHO_OK)
+            status =
+                mho_net_on_chip_score(on_chip, set->images, set->labels, set->n, logits, &hits, &cross_entropy, error);
+        *accuracy += hits / n;
+        *loss += cross_entropy / n;
     }
-    mho_chip_state_destroy(state);
-    mho_chip_destroy(chip);
     return status;
 }
 
@@ -136,24 +95,33 @@ MhoStatus mho_train_evaluate_chip(const MhoNet *net, const MhoDataset *set, cons
                                   const MhoChipConfig *config, uint32_t first, uint32_t n, int threads,
                                   double *accuracy, double *loss, MhoError *error)
 {
-    ChipEvaluation evaluation = {.set = set, .calibration = calibration, .config = config, .threads = threads};
+    const MhoCondition at = {.t = config->chip.time, .temperature = config->chip.temperature};
+    MhoLoweredNet *lowered = NULL;
+    MhoNetOnChip *on_chip = NULL;
+    float *logits = NULL;
 
     *accuracy = *loss = 0.0;
     if (n == 0 || n > UINT32_MAX - first)
         return mho_fail(error, MHO_USAGE, "%u chips from number %u on: at least one, and numbers have 32 bits", n,
                         first);
-    MhoStatus status = open_evaluation(net, &evaluation, error);
-    if (status == MHO_OK && !mho_plan_is_random(evaluation.plan))
-        n = 1; /* every chip is the same */
-    for (uint32_t i = 0; i < n && status == MHO_OK; i++) {
-        double hits, cross_entropy;
-
-        status = score_chip(&evaluation, first + i, &hits, &cross_entropy, error);
-        if (status == MHO_OK) {
-            *accuracy += hits / n;
-            *loss += cross_entropy / n;
-        }
+    MhoStatus status = mho_lowered_net_create(net, &lowered, error);
+    if (status == MHO_OK)
+        status = check_set(lowered, set, "evaluation", error);
+    if (status == MHO_OK && calibration)
+        status = check_set(lowered, calibration, "calibration", error);
+    if (status == MHO_OK)
+        status = mho_net_on_chip_create(&(MhoNetOnChipInput){.net = lowered,
+                                                             .config = config,
+                                                             .calibration = calibration ? calibration->images : NULL,
+                                                             .n_calibration = calibration ? calibration->n : 0,
+                                                             .threads = threads},
+                                        &on_chip, error);
+    if (status == MHO_OK) {
+        logits = mho_calloc(set->n, (size_t)net->n_classes * sizeof *logits, error, "the logits of %zu images", set->n);
+        status = logits ? score_chips(on_chip, set, at, first, n, logits, accuracy, loss, error) : MHO_MEMORY;
     }
-    close_evaluation(&evaluation);
+    free(logits);
+    mho_net_on_chip_destroy(on_chip);
+    mho_lowered_net_destroy(lowered);
     return status;
 }

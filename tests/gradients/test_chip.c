@@ -6,6 +6,7 @@
 #include "chip_bench.h"
 #include "must.h"
 #include "numbers.h"
+#include "support/run_once.h"
 
 static const double day = 86400.0;
 enum { STEP = 3 };
@@ -40,10 +41,7 @@ TEST_LOOP(an_ideal_chip_is_the_clean_step, 0, 2 * CHIP_NETS)
 /* One state of the analog executor and the sums that it makes of the pass's own codes. */
 typedef struct Executor {
     MhoLoweredNet *program;
-    MhoPlan *plan;
-    MhoChip *chip;
-    MhoChipState *state;
-    MhoWorkspace *run;
+    MhoNetOnChip *on_chip;
 } Executor;
 
 static void executor_open(const ChipBench *bench, uint32_t number, Executor *e)
@@ -52,18 +50,13 @@ static void executor_open(const ChipBench *bench, uint32_t number, Executor *e)
 
     memset(e, 0, sizeof *e);
     must(mho_lowered_net_create(bench->net, &e->program, &error), &error);
-    must(mho_lowered_net_plan(e->program, &bench->arrays.config, NULL, 0, 1, &e->plan, &error), &error);
-    must(mho_lowered_net_state(e->program, e->plan, number, bench->at, NULL, 0, 1, &e->chip, &e->state, &error),
-         &error);
-    must(mho_workspace_create(e->plan, &e->run, &error), &error);
+    must(plan_net(e->program, &bench->arrays.config, NULL, 0, 1, &e->on_chip, &error), &error);
+    must(mho_net_on_chip_set(e->on_chip, number, bench->at, NULL, &error), &error);
 }
 
 static void executor_close(Executor *e)
 {
-    mho_workspace_destroy(e->run);
-    mho_chip_state_destroy(e->state);
-    mho_chip_destroy(e->chip);
-    mho_plan_destroy(e->plan);
+    mho_net_on_chip_destroy(e->on_chip);
     mho_lowered_net_destroy(e->program);
 }
 
@@ -92,7 +85,7 @@ static bool sums_equal(const ChipBench *bench, const Executor *e, const MhoStep 
 
         for (size_t i = 0; i < in; i++)
             codes[i] = (uint8_t)(int8_t)(int)(x[n * in + i] > 127.0F ? x[n * in + i] - 256.0F : x[n * in + i]);
-        mho_chip_state_forward(e->state, e->run, &call);
+        mho_net_on_chip_read_layer(e->on_chip, 0, &call);
         equal = equal && memcmp(sums, stored + n * m->positions * k, m->positions * k * sizeof *sums) == 0;
     }
     free(ones);
@@ -297,7 +290,7 @@ static bool has_bits_of_its_own(ChipBench *bench, bool on)
 
 static bool has_a_range_of_its_own(ChipBench *bench, bool on)
 {
-    float *log_range = mho_node_array(chip_node(bench, "conv1"), "adc_log_range")->value;
+    float *log_range = mho_node_array(chip_node(bench, "conv1"), MHO_ARRAY_ADC_LOG_RANGE)->value;
 
     *log_range -= 1.0F;
     bench->arrays.config.chip.range = on ? MHO_RANGE_LEARNED : MHO_RANGE_MAXIMUM;
@@ -306,10 +299,11 @@ static bool has_a_range_of_its_own(ChipBench *bench, bool on)
 
 static bool takes_a_held_range(ChipBench *bench, bool on)
 {
-    mho_node_array(chip_node(bench, "conv1"), "adc_log_range")->value[0] -= 1.0F;
+    mho_node_array(chip_node(bench, "conv1"), MHO_ARRAY_ADC_LOG_RANGE)->value[0] -= 1.0F;
     bench->arrays.config.chip.range = on ? MHO_RANGE_CALIBRATED : MHO_RANGE_FIXED;
     bench->arrays.config.chip.full_scale = 1.0;
-    return effect_of(bench).largest < 1.001 * exp((double)*mho_node_values(chip_node(bench, "conv1"), "adc_log_range"));
+    return effect_of(bench).largest <
+           1.001 * exp((double)*mho_node_values(chip_node(bench, "conv1"), MHO_ARRAY_ADC_LOG_RANGE));
 }
 
 static bool (*const switches[])(ChipBench *bench, bool on) = {

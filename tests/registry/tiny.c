@@ -58,7 +58,7 @@ static MhoStatus build_net(uint32_t seed, MhoNet **net, MhoError *error)
     if (status == MHO_OK) {
         status = mho_net_finish(*net, error);
     }
-    MhoNodeArray *weight = status == MHO_OK ? mho_node_array(&(*net)->nodes[1], "weight") : NULL;
+    MhoNodeArray *weight = status == MHO_OK ? mho_node_array(&(*net)->nodes[1], MHO_ARRAY_WEIGHT) : NULL;
     for (size_t i = 0; weight && i < weight->n; i++) {
         const size_t place = (i * 5 + i / TINY_PIXELS * seed) % 9;
 
@@ -145,7 +145,7 @@ bool tiny_try(Tiny *tiny, MhoSettings *settings)
     tiny->settings = settings;
     must(mho_trial_cache_create(&options, &tiny->workbench, &error), &error);
     return mho_trial_cache_prepare(tiny->workbench, settings, "", true, &tiny->prepared, &error) == MHO_OK &&
-           mho_trial_run(&tiny->prepared, 0, 1, tiny->logits, &tiny->trial, &error) == MHO_OK;
+           mho_trial_run(&tiny->prepared, 0, tiny->logits, &tiny->trial, &error) == MHO_OK;
 }
 
 void tiny_run(Tiny *tiny, MhoSettings *settings)

@@ -11,7 +11,7 @@
 #include "allocate/allocate.h"
 #include "base/descriptor.h"
 #include "crossbar/crossbar.h"
-#include "net/lowered/executor.h"
+#include "net/lowered/code_noise.h"
 #include "train/stages.h"
 #include "train/train.h"
 

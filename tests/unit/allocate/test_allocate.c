@@ -1,6 +1,7 @@
 /* test_allocate.c - the stage around an allocator: budgets, undo, recovery. */
 #include "support/train_chip.h"
 #include "support/allocate_stage.h"
+#include "net/lowered/net_on_chip.h"
 
 /* Random numbers of this test, uniform in low .. high. */
 static double uniform(uint64_t seed, uint32_t place, double low, double high)
@@ -341,7 +342,7 @@ static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
          &stage->error);
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i]))
-            mho_node_array(&net->nodes[i], "adc_log_range")->value[0] -= 3.0F;
+            mho_node_array(&net->nodes[i], MHO_ARRAY_ADC_LOG_RANGE)->value[0] -= 3.0F;
     mho_net_destroy(trained);
     return net;
 }

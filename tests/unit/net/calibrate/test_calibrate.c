@@ -10,6 +10,7 @@
 #include "net/fakequant/fakequant.h"
 #include "net/transform/transform.h"
 #include "quantized_bench.h"
+#include "net/calibrate/calibrate.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 
@@ -61,7 +62,7 @@ TEST_LOOP(test_range_has_least_error, 0, sizeof code_counts / sizeof *code_count
     ck_assert_ptr_nonnull(x);
     mho_normal_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
     for (int is_signed = 0; is_signed < 2; is_signed++) {
-        const MhoHistogramUser user = {.counts = counts, .n = code_counts[_i]};
+        const MhoHistogramUser user = {.histogram = counts, .n = code_counts[_i]};
 
         memset(counts, 0, sizeof *counts);
         mho_histogram_add(counts, N_VALUES, x, is_signed);
@@ -82,7 +83,7 @@ TEST(test_range_of_known_laws)
     const MhoStream stream = {.seed = 4};
     float *x = calloc(N_VALUES, sizeof *x);
     MhoHistogram *counts = counts_new();
-    const MhoHistogramUser user = {.counts = counts, .n = 255}, ternary = {.counts = counts, .n = 1};
+    const MhoHistogramUser user = {.histogram = counts, .n = 255}, ternary = {.histogram = counts, .n = 1};
 
     ck_assert_ptr_nonnull(x);
     mho_uniform_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
@@ -108,7 +109,7 @@ TEST(test_share_and_deviation)
     const double shares[] = {0.5, 0.9, 0.999, 1.0};
     float *x = calloc(N_VALUES, sizeof *x);
     MhoHistogram *counts = counts_new();
-    const MhoHistogramUser user = {.counts = counts, .n = 15};
+    const MhoHistogramUser user = {.histogram = counts, .n = 15};
     double squares = 0.0, positive = 0.0;
 
     ck_assert_ptr_nonnull(x);
@@ -146,7 +147,7 @@ TEST(test_range_of_two_users)
     mho_normal_fill(stream, MHO_DRAW_TEST, 2 * N_VALUES, x);
     for (size_t i = 0; i < N_VALUES; i++)
         x[i] *= 4.0F;
-    const MhoHistogramUser users[2] = {{.counts = counts[0], .n = 7}, {.counts = counts[1], .n = 7}};
+    const MhoHistogramUser users[2] = {{.histogram = counts[0], .n = 7}, {.histogram = counts[1], .n = 7}};
     for (size_t u = 0; u < 2; u++) {
         mho_histogram_add(counts[u], N_VALUES, x + u * N_VALUES, true);
         own[u] = mho_histogram_mse_range(&users[u], 1);
@@ -268,7 +269,8 @@ TEST_LOOP(test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS + 1)
 static void log_scales(const MhoNet *net, float *scales)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
-        const float *scale = mho_node_fake_quant(&net->nodes[i]) ? mho_node_values(&net->nodes[i], "log_scale") : NULL;
+        const float *scale =
+            mho_node_fake_quant(&net->nodes[i]) ? mho_node_values(&net->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
 
         scales[i] = scale ? *scale : 0.0F;
     }
@@ -276,7 +278,8 @@ static void log_scales(const MhoNet *net, float *scales)
 
 static void unset(MhoNet *net, size_t i)
 {
-    MhoNodeArray *scale = mho_node_fake_quant(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "log_scale") : NULL;
+    MhoNodeArray *scale =
+        mho_node_fake_quant(&net->nodes[i]) ? mho_node_array(&net->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
 
     if (scale)
         scale->value[0] = NAN;
@@ -329,7 +332,7 @@ TEST(test_only_unset_scales_change)
             set = set ? set : i;
             last = i;
         }
-    mho_node_array(&net->nodes[set], "log_scale")->value[0] = before[set] - 3.0F; /* nearly everything clips */
+    mho_node_array(&net->nodes[set], MHO_ARRAY_LOG_SCALE)->value[0] = before[set] - 3.0F; /* nearly everything clips */
     unset(net, last);
     must(mho_net_calibrate(net, images, N_IMAGES, 2, &error), &error);
     log_scales(net, after);
@@ -355,8 +358,8 @@ TEST(test_refused)
     ck_assert_int_eq(mho_net_calibrate(net, NULL, 0, 1, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, "training images"), "%s", error.text);
     for (size_t i = 0; i < net->n_nodes; i++)
-        if (mho_node_is(&net->nodes[i], "batchnorm"))
-            mho_node_array(&net->nodes[i], "beta")->value[0] = INFINITY;
+        if (mho_node_is(&net->nodes[i], &mho_layer_batchnorm))
+            mho_node_array(&net->nodes[i], MHO_ARRAY_BETA)->value[0] = INFINITY;
     ck_assert_int_eq(mho_net_calibrate(net, images, N_IMAGES, 1, &error), MHO_FAILED);
     ck_assert_msg(strstr(error.text, "not finite"), "%s", error.text);
     for (size_t i = 0; i < shifted->n_nodes; i++) /* a shift counts steps of a scale that is gone */
