@@ -186,7 +186,7 @@ typedef struct Epochs {
     size_t n;
 } Epochs;
 
-static MhoStatus note_epoch(void *context, const MhoRecord *checkpoint, bool final, MhoError *error)
+static MhoStatus note_epoch(void *context, MhoRecord *checkpoint, bool final, MhoError *error)
 {
     Epochs *epochs = context;
     (void)checkpoint;

@@ -181,7 +181,7 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
 static void print_condition(const Evaluation *at)
 {
     const MhoSettings *settings = at->study.settings;
-    const MhoStudyParams *study = mho_settings_study(settings);
+    const MhoChipModels *models = mho_settings_chip_models(settings);
     const MhoNoiseParams *on_codes = mho_settings_noise(settings);
     if (at->setup.is_noisy) {
         printf("  (weights %g LSB%s, activations %g LSB, sums %g LSB; no cells, no converter)\n", on_codes->weight,
@@ -194,7 +194,7 @@ static void print_condition(const Evaluation *at)
     char time[MHO_TEXT_MAX], noise[MHO_TEXT_MAX];
     mho_settings_format(settings, "chip.time", time, sizeof time);
     mho_settings_format(settings, "chip.noise", noise, sizeof noise);
-    printf("  (cell %s, ADC %s, noise %s, time %s s)\n", study->cell, study->adc, noise, time);
+    printf("  (cell %s, ADC %s, noise %s, time %s s)\n", models->cell, models->adc, noise, time);
 }
 
 /* What --logits writes. */

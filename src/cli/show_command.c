@@ -137,7 +137,7 @@ static void print_allocation(const MhoRecord *model)
                   *converter = column(group, "winner_converter", MHO_I32, n),
                   *epochs = column(group, "recovery_epochs", MHO_I32, n), *undone = column(group, "undone", MHO_I32, n);
     const double *size = column(group, "size", MHO_F64, n), *bops = column(group, "bops", MHO_F64, n),
-                 *trial = column(group, "accuracy_probe", MHO_F64, n),
+                 *trial = column(group, "accuracy_trial", MHO_F64, n),
                  *after = column(group, "accuracy_after", MHO_F64, n);
     if (!from || !to || !converter || !epochs || !undone || !size || !bops || !trial || !after)
         return;
