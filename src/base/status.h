@@ -1,7 +1,7 @@
-/* status.h - outcome codes and the error text that travels with them.
+/* status.h - status codes and the text of an error.
  *
- * Every function that can fail returns MhoStatus and writes one clear line (what, where, remedy) into a caller-owned
- * MhoError. The library never prints, exits or aborts.
+ * Every function that can fail returns MhoStatus and writes one line (place, cause, remedy) into an MhoError of the
+ * caller. The library never prints, exits or aborts.
  */
 #ifndef MHO_BASE_STATUS_H
 #define MHO_BASE_STATUS_H
@@ -34,10 +34,10 @@ typedef struct MhoError {
 #define MHO_CHECKED                    __attribute__((warn_unused_result))
 #define MHO_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 
-/* Fill error (may be NULL) with status and a formatted line; returns status, for `return mho_fail(...)`. */
+/* Fill error (may be NULL) with status and a formatted line. Returns status, for `return mho_fail(...)`. */
 MhoStatus mho_fail(MhoError *error, MhoStatus status, const char *format, ...) MHO_PRINTF(3, 4);
 
-/* Put "prefix: " in front of the text of an error that is being passed up; returns its status. */
+/* Put "PREFIX: " before the text of an error. Returns its status; FAILED when error is NULL. */
 MhoStatus mho_fail_context(MhoError *error, const char *format, ...) MHO_PRINTF(2, 3);
 
 const char *mho_status_name(MhoStatus status);

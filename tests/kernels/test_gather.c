@@ -60,6 +60,7 @@ static int rows_of(const MhoGather *g)
     return g->kernel_h * g->kernel_w * g->c_count;
 }
 
+/* Unsigned windows equal the definition for every first position, and the tail is untouched. */
 TEST_LOOP(test_u8, 0, N_GEOMETRIES)
 {
     static uint8_t x[POSITIONS_MAX * STRIDE_MAX];
@@ -83,6 +84,7 @@ TEST_LOOP(test_u8, 0, N_GEOMETRIES)
     }
 }
 
+/* Signed windows are split into positive parts and negative magnitudes. */
 TEST_LOOP(test_s8, 0, N_GEOMETRIES)
 {
     static uint8_t plus[POSITIONS_MAX * STRIDE_MAX], minus[POSITIONS_MAX * STRIDE_MAX];
@@ -107,6 +109,7 @@ TEST_LOOP(test_s8, 0, N_GEOMETRIES)
     }
 }
 
+/* Float windows equal the definition with any padding value. */
 TEST_LOOP(test_f32, 0, N_GEOMETRIES)
 {
     static float x[POSITIONS_MAX * STRIDE_MAX];
@@ -118,9 +121,8 @@ TEST_LOOP(test_f32, 0, N_GEOMETRIES)
     for (int k = 0; k < 2; k++) {
         const float pad_value = k ? -0.25F : 0.0F;
 
-        for (int i = 0; i < POSITIONS_MAX * STRIDE_MAX; i++) {
+        for (int i = 0; i < POSITIONS_MAX * STRIDE_MAX; i++)
             x[i] = -7.0F;
-        }
         mho_gather_f32(&g, image_f32, pad_value, 0, (size_t)P, x, (size_t)stride);
         for (int i = 0; i < (P + 1) * stride; i++) {
             const bool tail = i % stride >= R || i / stride >= P;
