@@ -29,6 +29,7 @@ static const Option table[] = {
     {MHO_OPTION_LAYERS, "--layers", NULL,
      "one line per layer: bits, tiles, conversions, converter step, signal-to-noise, clipping, bit operations"},
     {MHO_OPTION_TRACE, "--trace", "N", "write the codes of every layer for image N, ideal and on the chip (-o FILE)"},
+    {MHO_OPTION_LOGITS, "--logits", "FILE", "write logits, predicted and true labels of every chip"},
     {MHO_OPTION_FROM, "--from", "PATH", "your own copy of the files"},
     {MHO_OPTION_BATCH, "--batch", "N", "images classified at once (else 250); results do not depend on it"},
     {MHO_OPTION_CHECK, "--check", NULL, "only prove the kernels, show no rates"},
@@ -69,6 +70,7 @@ static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, Mho
     case MHO_OPTION_DATA: options->data = value; return MHO_OK;
     case MHO_OPTION_CPU: options->cpu = value; return MHO_OK;
     case MHO_OPTION_FROM: options->from = value; return MHO_OK;
+    case MHO_OPTION_LOGITS: options->logits = value; return MHO_OK;
     case MHO_OPTION_THREADS: return whole_number("-j", value, 1, 4096, &options->threads, error);
     case MHO_OPTION_BATCH: return whole_number("--batch", value, 1, 1000000, &options->batch, error);
     case MHO_OPTION_TRACE: return whole_number("--trace", value, 0, INT_MAX, &options->trace, error);

@@ -23,7 +23,8 @@ typedef enum MhoOptionBit {
     MHO_OPTION_FROM = 1 << 10,
     MHO_OPTION_QUIET = 1 << 11,
     MHO_OPTION_CHECK = 1 << 12,
-    MHO_OPTION_BATCH = 1 << 13
+    MHO_OPTION_BATCH = 1 << 13,
+    MHO_OPTION_LOGITS = 1 << 14
 } MhoOptionBit;
 
 enum {
@@ -36,7 +37,7 @@ typedef struct MhoOptions {
     size_t n_sets;
     const char **arguments; /* what is no option, in order */
     size_t n_arguments;
-    const char *output, *data, *cpu, *from;
+    const char *output, *data, *cpu, *from, *logits;
     int shard, n_shards, threads, trace, batch;
     bool retrain, resume, layers, quiet, help, check;
     MhoLog log;

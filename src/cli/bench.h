@@ -2,26 +2,24 @@
 #ifndef MHO_CLI_BENCH_H
 #define MHO_CLI_BENCH_H
 
-#include "net/lowered/executor.h"
+#include "net/lowered/net_on_chip.h"
 #include "study/keys/settings.h"
 
 /* The networks and images at work: allconv on 28 x 28, with batch norm and fully quantized (ternary weights, 4-bit
  * activations). */
 typedef struct BenchSubject {
     MhoNet *with_norm, *net;
-    MhoLoweredNet *program; /* of net */
+    MhoLoweredNet *lowered; /* of net */
     uint8_t *images;        /* (n, h, w, c) */
     uint8_t *labels;        /* (n) */
     size_t n;
     int threads;
 } BenchSubject;
 
-/* A programmed chip of the subject's program. */
+/* A programmed chip of the subject's network. */
 typedef struct BenchChip {
     MhoSettings *settings;
-    MhoPlan *plan;
-    MhoChip *chip;
-    MhoChipState *state;
+    MhoNetOnChip *on_chip;
 } BenchChip;
 
 /* sets: "key", "value", ... NULL. */
@@ -42,7 +40,7 @@ typedef struct BenchProof {
     const char *name;
     MhoStatus (*prove)(const BenchSubject *subject, MhoError *error);
 } BenchProof;
-enum { BENCH_N_PROOFS = 6 };
+enum { BENCH_N_PROOFS = 5 };
 extern const BenchProof bench_proofs[BENCH_N_PROOFS];
 
 #endif

@@ -1,5 +1,6 @@
 /* bench_command.c - mho bench: images per second of every path on this machine, each proved before its rate is shown.
  */
+#include "net/calibrate/calibrate.h"
 #include "cli/bench.h"
 
 #include <stdio.h>
@@ -29,13 +30,16 @@ MhoStatus bench_chip_create(const BenchSubject *subject, const char *const *sets
     if (status == MHO_OK)
         status = mho_settings_chip_config(chip->settings, &config, error);
     if (status == MHO_OK)
-        status = mho_lowered_net_plan(subject->program, &config, subject->images, subject->n, subject->threads,
-                                      &chip->plan, error);
-    MhoCondition when = {.t = status == MHO_OK ? config.chip.time : 0.0,
-                         .temperature = status == MHO_OK ? config.chip.temperature : 0.0};
+        status = mho_net_on_chip_create(&(MhoNetOnChipInput){.net = subject->lowered,
+                                                             .config = &config,
+                                                             .calibration = subject->images,
+                                                             .n_calibration = subject->n,
+                                                             .threads = subject->threads},
+                                        &chip->on_chip, error);
     if (status == MHO_OK)
-        status = mho_lowered_net_state(subject->program, chip->plan, 0, when, subject->images, subject->n,
-                                       subject->threads, &chip->chip, &chip->state, error);
+        status = mho_net_on_chip_set(chip->on_chip, 0,
+                                     (MhoCondition){.t = config.chip.time, .temperature = config.chip.temperature},
+                                     NULL, error);
     if (status != MHO_OK)
         bench_chip_clear(chip);
     return status;
@@ -43,9 +47,7 @@ MhoStatus bench_chip_create(const BenchSubject *subject, const char *const *sets
 
 void bench_chip_clear(BenchChip *chip)
 {
-    mho_chip_state_destroy(chip->state);
-    mho_chip_destroy(chip->chip);
-    mho_plan_destroy(chip->plan);
+    mho_net_on_chip_destroy(chip->on_chip);
     mho_settings_destroy(chip->settings);
     *chip = (BenchChip){0};
 }
@@ -72,7 +74,7 @@ static void draw_images(size_t n, uint8_t *images, uint8_t *labels)
 
 static void subject_clear(BenchSubject *subject)
 {
-    mho_lowered_net_destroy(subject->program);
+    mho_lowered_net_destroy(subject->lowered);
     mho_net_destroy(subject->net);
     mho_net_destroy(subject->with_norm);
     free(subject->images);
@@ -104,7 +106,7 @@ static MhoStatus subject_create(int threads, BenchSubject *subject, MhoError *er
     if (status == MHO_OK)
         status = mho_net_remove_batchnorm(quantized, MHO_SCALE_PER_CHANNEL, true, &subject->net, error);
     if (status == MHO_OK)
-        status = mho_lowered_net_create(subject->net, &subject->program, error);
+        status = mho_lowered_net_create(subject->net, &subject->lowered, error);
     mho_net_destroy(quantized);
     return status;
 }
@@ -124,28 +126,26 @@ static void print_rate(const char *name, double *rates, size_t n)
     (void)fflush(stdout);
 }
 
-/* One pass over the subject's images on a chip, or by the integer network when chip is NULL. */
-static MhoStatus run_once(const BenchSubject *subject, const BenchChip *chip, float *logits, MhoError *error)
+static MhoStatus run_once(const BenchSubject *subject, MhoExecutor *executor, float *logits, MhoError *error)
 {
-    MhoAnalogOptions options = {.threads = subject->threads};
     if (mho_stop_requested())
         return mho_fail(error, MHO_STOPPED, "stopped");
-    return chip ? mho_analog_run(subject->program, chip->state, subject->images, subject->n, &options, logits, error)
-                : mho_integer_run(subject->program, subject->images, subject->n, subject->threads, logits, NULL, error);
+    return mho_executor_run(executor, &(MhoImageBatch){.images = subject->images, .n = subject->n, .logits = logits},
+                            error);
 }
 
-static MhoStatus time_inference(const BenchSubject *subject, const char *name, const BenchChip *chip, MhoError *error)
+static MhoStatus time_inference(const BenchSubject *subject, const char *name, MhoExecutor *executor, MhoError *error)
 {
     double rates[REPETITIONS];
-    float *logits = malloc(subject->n * (size_t)subject->program->n_classes * sizeof *logits);
+    float *logits = malloc(subject->n * (size_t)subject->lowered->n_classes * sizeof *logits);
     if (!logits)
         return mho_fail(error, MHO_MEMORY, "out of memory for logits");
-    MhoStatus status = run_once(subject, chip, logits, error); /* warms caches and threads up */
+    MhoStatus status = run_once(subject, executor, logits, error); /* warms caches and threads up */
     for (size_t r = 0; r < REPETITIONS && status == MHO_OK; r++) {
         size_t done = 0;
         double start = mho_clock(), seconds = 0.0;
         while (status == MHO_OK && seconds < least_seconds) {
-            status = run_once(subject, chip, logits, error);
+            status = run_once(subject, executor, logits, error);
             done += subject->n;
             seconds = mho_clock() - start;
         }
@@ -157,6 +157,16 @@ static MhoStatus time_inference(const BenchSubject *subject, const char *name, c
     return status;
 }
 
+static MhoStatus time_integer(const BenchSubject *subject, MhoError *error)
+{
+    MhoExecutor *executor = NULL;
+    MhoStatus status = mho_integer_executor_create(subject->lowered, subject->threads, &executor, error);
+    if (status == MHO_OK)
+        status = time_inference(subject, "inference, integer", executor, error);
+    mho_executor_destroy(executor);
+    return status;
+}
+
 static MhoStatus time_cells(const BenchSubject *subject, MhoError *error)
 {
     MhoStatus status = MHO_OK;
@@ -164,7 +174,7 @@ static MhoStatus time_cells(const BenchSubject *subject, MhoError *error)
         BenchChip chip;
         status = bench_chip_create(subject, bench_cells[i].sets, &chip, error);
         if (status == MHO_OK)
-            status = time_inference(subject, bench_cells[i].name, &chip, error);
+            status = time_inference(subject, bench_cells[i].name, mho_net_on_chip_executor(chip.on_chip), error);
         bench_chip_clear(&chip);
     }
     return status;
@@ -264,7 +274,7 @@ static MhoStatus run_bench(MhoOptions *options, MhoError *error)
                REPETITIONS);
         status = time_training(&subject, error);
         if (status == MHO_OK)
-            status = time_inference(&subject, "inference, integer", NULL, error);
+            status = time_integer(&subject, error);
         if (status == MHO_OK)
             status = time_cells(&subject, error);
     }

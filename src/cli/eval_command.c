@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "cli/command.h"
 #include "net/graph/bops.h"
 #include "study/models/record_file.h"
@@ -14,8 +15,8 @@
 typedef struct Evaluation {
     const MhoOptions *options;
     MhoStudy study;
-    MhoTrialCache *bench;
-    MhoPointSetup prepared;
+    MhoTrialCache *cache;
+    MhoPointSetup setup;
 } Evaluation;
 
 /* Float accuracy of a model that is not quantized and is not asked to be. */
@@ -23,9 +24,9 @@ static MhoStatus evaluate_float(const Evaluation *at, MhoNet *net, MhoError *err
 {
     MhoDataset images = {0};
     double accuracy, loss;
-    if (at->options->layers || at->options->trace >= 0)
+    if (at->options->layers || at->options->trace >= 0 || at->options->logits)
         return mho_fail(error, MHO_USAGE,
-                        "--layers and --trace show codes and the model is float: add --set "
+                        "--layers, --trace and --logits need a quantized network and the model is float: add --set "
                         "quant.weight.bits=8 --set quant.activation.bits=8");
     MhoStatus status = mho_study_images(at->study.settings, at->options->data, &images, error);
     if (status == MHO_OK)
@@ -38,18 +39,32 @@ static MhoStatus evaluate_float(const Evaluation *at, MhoNet *net, MhoError *err
     return status;
 }
 
+/* Logits (n, classes) and, if wanted, codes of images by the integer network. */
+static MhoStatus run_integer(const Evaluation *at, const uint8_t *images, size_t n, float *logits, uint8_t *codes,
+                             MhoError *error)
+{
+    MhoExecutor *executor = NULL;
+    MhoStatus status = mho_integer_executor_create(at->setup.lowered, at->options->threads, &executor, error);
+    if (status == MHO_OK)
+        status = mho_executor_run(executor,
+                                  &(MhoImageBatch){.images = images, .n = n, .logits = logits, .codes = codes}, error);
+    mho_executor_destroy(executor);
+    return status;
+}
+
 static MhoStatus print_integer(const Evaluation *at, MhoError *error)
 {
-    const MhoLoweredNet *program = at->prepared.program;
-    const MhoDataset *images = at->prepared.images;
-    float *logits = malloc((images->n ? images->n : 1) * (size_t)program->n_classes * sizeof *logits);
+    const int n_classes = at->setup.lowered->n_classes;
+    const MhoDataset *images = at->setup.images;
+    float *logits =
+        mho_calloc(images->n, (size_t)n_classes * sizeof *logits, error, "the logits of %zu images", images->n);
     if (!logits)
-        return mho_fail(error, MHO_MEMORY, "out of memory for logits");
-    MhoStatus status = mho_integer_run(program, images->images, images->n, at->options->threads, logits, NULL, error);
+        return MHO_MEMORY;
+    MhoStatus status = run_integer(at, images->images, images->n, logits, NULL, error);
     if (status == MHO_OK) {
         size_t hits;
         double loss;
-        mho_logits_score(logits, images->labels, images->n, program->n_classes, &hits, &loss);
+        mho_logits_score(logits, images->labels, images->n, n_classes, &hits, &loss);
         printf("integer network    accuracy %.2f %%  loss %.4f  (%zu images)\n",
                100.0 * (double)hits / (double)images->n, loss, images->n);
     }
@@ -79,18 +94,17 @@ static MhoStatus print_layers(const Evaluation *at, const MhoTrial *trial, MhoEr
     double bops = 0.0;
     printf("%-16s %3s %3s %3s %6s %6s %6s %6s %9s %12s %10s %8s %8s %8s\n", "layer", "W", "A", "ADC", "rows", "cols",
            "groups", "tiles", "cells", "conversions", "ADC step", "SNR dB", "clipped", "MBOPs");
-    for (size_t l = 0; l < at->prepared.program->n_matrices; l++) {
-        const MhoMatrix *matrix = &at->prepared.program->matrices[l];
-        MhoLayerPlan plan = mho_plan_layer(at->prepared.plan, l);
+    for (size_t l = 0; l < at->setup.lowered->n_matrices; l++) {
+        const MhoMatrix *matrix = &at->setup.lowered->matrices[l];
+        MhoLayerPlan plan = mho_plan_layer(at->setup.plan, l);
         const MhoLayerMeter *meter = &trial->layers[l];
         MhoBopsLayer layer;
         char adc_bits[16];
-        MhoStatus status =
-            mho_net_bops_layer(at->prepared.net, mho_net_find(at->prepared.net, matrix->name), &layer, error);
+        MhoStatus status = mho_net_bops_layer(at->setup.net, mho_net_find(at->setup.net, matrix->name), &layer, error);
         if (status != MHO_OK)
             return status;
         bops += mho_bops_layer(layer);
-        format_adc_bits(&at->prepared, matrix, adc_bits);
+        format_adc_bits(&at->setup, matrix, adc_bits);
         printf("%-16s %3.0f %3.0f %3s %6zu %6zu %6zu %6zu %9zu %12llu %10.4g %8.1f %7.3f%% %8.3f\n", matrix->name,
                layer.weight_bits, layer.activation_bits, adc_bits, matrix->rows + plan.shift_rows, matrix->cols,
                matrix->groups, plan.row_tiles * plan.col_tiles, plan.devices, (unsigned long long)plan.conversions,
@@ -105,13 +119,13 @@ static MhoStatus print_layers(const Evaluation *at, const MhoTrial *trial, MhoEr
     return MHO_OK;
 }
 
-static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoLoweredNet *program,
+static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoLoweredNet *lowered,
                            const uint8_t *codes, MhoError *error)
 {
     MhoRecord *group;
     MhoStatus status = mho_record_child(record, group_name, &group, error);
-    for (size_t s = 0; s < program->n_steps && status == MHO_OK; s++) {
-        const MhoStep *step = &program->steps[s];
+    for (size_t s = 0; s < lowered->n_steps && status == MHO_OK; s++) {
+        const MhoStep *step = &lowered->steps[s];
         if (step->is_logits)
             continue;
         char names[3][MHO_NAME_MAX + 4];
@@ -120,7 +134,7 @@ static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoL
             snprintf(names[d], sizeof names[d], "%s.%c", step->name, "hwc"[d]);
         const char *const axes[] = {names[0], names[1], names[2]};
         status = mho_record_add(group, step->name, step->low < 0 ? MHO_I8 : MHO_U8, 3, shape, axes, "",
-                                "activation codes", codes + program->codes_offset[s], NULL, error);
+                                "activation codes", codes + lowered->codes_offset[s], NULL, error);
     }
     return status;
 }
@@ -128,40 +142,35 @@ static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoL
 /* Codes of every layer for one image: of the integer network and of the chip. */
 static MhoStatus write_trace(const Evaluation *at, MhoError *error)
 {
-    const MhoLoweredNet *program = at->prepared.program;
-    const MhoDataset *images = at->prepared.images;
+    const MhoLoweredNet *lowered = at->setup.lowered;
+    const MhoDataset *images = at->setup.images;
     size_t n = (size_t)at->options->trace, size = (size_t)images->h * (size_t)images->w * (size_t)images->c;
     if (n >= images->n)
         return mho_fail(error, MHO_USAGE, "--trace %zu: the set has images 0 to %zu", n, images->n - 1);
     const char *path = at->options->output ? at->options->output : "trace.h5";
-    float *logits = malloc((size_t)program->n_classes * sizeof *logits);
-    uint8_t *codes = calloc(program->codes_size ? program->codes_size : 1, 1);
-    MhoChip *chip = NULL;
-    MhoChipState *state = NULL;
+    float *logits = mho_calloc((size_t)lowered->n_classes, sizeof *logits, error, "a trace");
+    uint8_t *codes = mho_calloc(lowered->codes_size, 1, error, "a trace");
     MhoRecord *record = NULL;
-    MhoCondition when = {.t = at->prepared.config.chip.time, .temperature = at->prepared.config.chip.temperature};
-    MhoStatus status =
-        logits && codes ? mho_record_create(&record, error) : mho_fail(error, MHO_MEMORY, "out of memory for a trace");
+    const MhoImageBatch batch = {
+        .images = images->images + n * size, .n = 1, .image0 = (uint32_t)n, .logits = logits, .codes = codes};
+    MhoCondition when = {.t = at->setup.config.chip.time, .temperature = at->setup.config.chip.temperature};
+    MhoStatus status = logits && codes ? mho_record_create(&record, error) : MHO_MEMORY;
     if (status == MHO_OK)
         status = mho_attribute_text(&record->attributes, "kind", "trace", error);
     if (status == MHO_OK)
-        status = mho_integer_run(program, images->images + n * size, 1, 1, logits, codes, error);
+        status = run_integer(at, batch.images, 1, logits, codes, error);
     if (status == MHO_OK)
-        status = add_codes(record, "integer", program, codes, error);
+        status = add_codes(record, "integer", lowered, codes, error);
     if (status == MHO_OK)
-        status = mho_lowered_net_state(program, at->prepared.plan, 0, when, at->prepared.calibration->images,
-                                       at->prepared.calibration->n, at->options->threads, &chip, &state, error);
-    MhoAnalogOptions analog = {.image0 = (uint32_t)n, .threads = 1, .codes = codes};
+        status = mho_net_on_chip_set(at->setup.on_chip, 0, when, NULL, error);
     if (status == MHO_OK)
-        status = mho_analog_run(program, state, images->images + n * size, 1, &analog, logits, error);
+        status = mho_executor_run(mho_net_on_chip_executor(at->setup.on_chip), &batch, error);
     if (status == MHO_OK)
-        status = add_codes(record, "chip", program, codes, error);
+        status = add_codes(record, "chip", lowered, codes, error);
     if (status == MHO_OK)
         status = mho_file_write(path, record, error);
     if (status == MHO_OK)
         printf("%s holds the codes of image %zu, groups integer and chip\n", path, n);
-    mho_chip_state_destroy(state);
-    mho_chip_destroy(chip);
     mho_record_destroy(record);
     free(codes);
     free(logits);
@@ -174,7 +183,7 @@ static void print_condition(const Evaluation *at)
     const MhoSettings *settings = at->study.settings;
     const MhoStudyParams *study = mho_settings_study(settings);
     const MhoNoiseParams *on_codes = mho_settings_noise(settings);
-    if (at->prepared.is_noisy) {
+    if (at->setup.is_noisy) {
         printf("  (weights %g LSB%s, activations %g LSB, sums %g LSB; no cells, no converter)\n", on_codes->weight,
                on_codes->weight == 0.0                      ? ""
                : on_codes->draw == MHO_CODE_NOISE_PER_IMAGE ? ", fresh for every image"
@@ -188,16 +197,52 @@ static void print_condition(const Evaluation *at)
     printf("  (cell %s, ADC %s, noise %s, time %s s)\n", study->cell, study->adc, noise, time);
 }
 
-static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *error)
+/* What --logits writes. */
+static MhoStatus write_logits(const Evaluation *at, const float *logits, MhoError *error)
 {
-    uint32_t n_chips = at->prepared.n_chips;
-    double *accuracy = calloc(n_chips, sizeof *accuracy);
-    MhoTrial *trial = malloc(sizeof *trial);
+    const MhoDataset *images = at->setup.images;
+    const size_t n_classes = (size_t)at->setup.lowered->n_classes;
+    const size_t shape[] = {at->setup.n_chips, images->n, n_classes};
+    static const char *const axes[] = {"chip", "image", "class"};
+    int32_t *predicted =
+        mho_calloc(shape[0] * shape[1], sizeof *predicted, error, "the predictions of %zu images", images->n);
+    MhoRecord *record = NULL;
+    MhoStatus status = predicted ? mho_record_create(&record, error) : MHO_MEMORY;
+    for (size_t i = 0; i < shape[0] * shape[1] && status == MHO_OK; i++)
+        predicted[i] = mho_logits_top1(logits + i * n_classes, (int)n_classes);
+    if (status == MHO_OK)
+        status = mho_attribute_text(&record->attributes, "kind", "logits", error);
+    if (status == MHO_OK)
+        status = mho_attribute_text(&record->attributes, "model_digest", at->setup.model_digest, error);
+    if (status == MHO_OK)
+        status = mho_record_add(record, "logits", MHO_F32, 3, shape, axes, "", "outputs of the classifier", logits,
+                                NULL, error);
+    if (status == MHO_OK)
+        status = mho_record_add(record, "predicted", MHO_I32, 2, shape, axes, "", "class of the largest logit",
+                                predicted, NULL, error);
+    if (status == MHO_OK)
+        status = mho_record_add(record, "label", MHO_U8, 1, &shape[1], &axes[1], "", "true class", images->labels, NULL,
+                                error);
+    if (status == MHO_OK)
+        status = mho_file_write(at->options->logits, record, error);
+    if (status == MHO_OK)
+        printf("%s holds logits, predicted and true labels of %zu images on %zu chips\n", at->options->logits, shape[1],
+               shape[0]);
+    mho_record_destroy(record);
+    free(predicted);
+    return status;
+}
+
+/* Every chip in turn: accuracies (n_chips) and, unless NULL, logits (n_chips, images, classes). */
+static MhoStatus run_each_chip(const Evaluation *at, double *accuracy, float *logits, MhoTrial *first, MhoTrial *trial,
+                               MhoError *error)
+{
+    const size_t n_logits = at->setup.images->n * (size_t)at->setup.lowered->n_classes;
     MhoProgress progress;
-    MhoStatus status = accuracy && trial ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for trials");
-    mho_progress_start(&progress, &at->options->log, "eval", "chips", n_chips, 0);
-    for (uint32_t chip = 0; chip < n_chips && status == MHO_OK; chip++) {
-        status = mho_trial_run(&at->prepared, chip, at->options->threads, NULL, trial, error);
+    MhoStatus status = MHO_OK;
+    mho_progress_start(&progress, &at->options->log, "eval", "chips", at->setup.n_chips, 0);
+    for (uint32_t chip = 0; chip < at->setup.n_chips && status == MHO_OK; chip++) {
+        status = mho_trial_run(&at->setup, chip, logits ? logits + chip * n_logits : NULL, trial, error);
         if (status != MHO_OK)
             break;
         accuracy[chip] = trial->accuracy;
@@ -205,14 +250,39 @@ static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *erro
             *first = *trial;
         mho_progress_step(&progress, chip + 1, "");
     }
-    if (status == MHO_OK) {
-        MhoInterval interval = mho_student_interval(accuracy, n_chips, 0.95);
-        printf("%-18s accuracy %.2f %%", at->prepared.is_noisy ? "noise on codes" : "chip", 100.0 * interval.mean);
-        if (n_chips > 1)
-            printf("  95 %% interval %.2f to %.2f %% over %u chips", 100.0 * interval.low, 100.0 * interval.high,
-                   n_chips);
-        print_condition(at);
+    return status;
+}
+
+static void print_chips(const Evaluation *at, const double *accuracy)
+{
+    const uint32_t n_chips = at->setup.n_chips;
+    MhoInterval interval = mho_student_interval(accuracy, n_chips, 0.95);
+    printf("%-18s accuracy %.2f %%", at->setup.is_noisy ? "noise on codes" : "chip", 100.0 * interval.mean);
+    if (n_chips > 1)
+        printf("  95 %% interval %.2f to %.2f %% over %u chips", 100.0 * interval.low, 100.0 * interval.high, n_chips);
+    print_condition(at);
+}
+
+static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *error)
+{
+    const size_t n_chips = at->setup.n_chips, n_images = at->setup.images->n;
+    const size_t n_logits = n_images * (size_t)at->setup.lowered->n_classes;
+    double *accuracy = mho_calloc(n_chips, sizeof *accuracy, error, "the accuracies of %zu chips", n_chips);
+    MhoTrial *trial = mho_calloc(1, sizeof *trial, error, "a trial");
+    float *logits = NULL;
+    MhoStatus status = accuracy && trial ? MHO_OK : MHO_MEMORY;
+    if (status == MHO_OK && at->options->logits) {
+        logits = mho_calloc(n_chips * n_logits, sizeof *logits, error, "the logits of %zu images on %zu chips",
+                            n_images, n_chips);
+        status = logits ? MHO_OK : MHO_MEMORY;
     }
+    if (status == MHO_OK)
+        status = run_each_chip(at, accuracy, logits, first, trial, error);
+    if (status == MHO_OK)
+        print_chips(at, accuracy);
+    if (status == MHO_OK && logits)
+        status = write_logits(at, logits, error);
+    free(logits);
     free(trial);
     free(accuracy);
     return status;
@@ -220,13 +290,12 @@ static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *erro
 
 static MhoStatus evaluate_chip(Evaluation *at, MhoError *error)
 {
-    MhoTrial *first = malloc(sizeof *first);
-    MhoStatus status = mho_trial_cache_prepare(at->bench, at->study.settings, "eval", true, &at->prepared, error);
-    if (status == MHO_OK && !first)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for trials");
+    MhoTrial *first = mho_calloc(1, sizeof *first, error, "a trial");
+    MhoStatus status =
+        first ? mho_trial_cache_prepare(at->cache, at->study.settings, "eval", true, &at->setup, error) : MHO_MEMORY;
     if (status == MHO_OK && at->options->trace >= 0)
         status = write_trace(at, error);
-    if (status == MHO_OK && (at->options->trace < 0 || at->options->layers)) {
+    if (status == MHO_OK && (at->options->trace < 0 || at->options->layers || at->options->logits)) {
         status = print_integer(at, error);
         if (status == MHO_OK)
             status = run_chips(at, first, error);
@@ -284,11 +353,11 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
     if (status == MHO_OK)
         status = mho_model_load(options->arguments[0], &net, digest, error);
     if (status == MHO_OK)
-        status = mho_trial_cache_create(&model, &at.bench, error);
+        status = mho_trial_cache_create(&model, &at.cache, error);
     if (status == MHO_OK)
         status = stays_float(at.study.settings, net) ? evaluate_float(&at, net, error) : evaluate_chip(&at, error);
-    mho_point_setup_clear(&at.prepared);
-    mho_trial_cache_destroy(at.bench);
+    mho_point_setup_clear(&at.setup);
+    mho_trial_cache_destroy(at.cache);
     mho_net_destroy(net);
     mho_study_destroy(&at.study);
     return status;
@@ -302,7 +371,8 @@ const Command command_eval = {
             "Prints the integer network's accuracy and the chips' mean with its 95 % interval (repeat chips).\n"
             "A float model, also one written by another program, goes on a chip with --set quant.weight.bits=8\n"
             "--set quant.activation.bits=8: batch norm is folded, ranges come from training images.",
-    .options = MHO_OPTIONS_RUN | MHO_OPTION_BATCH | MHO_OPTION_LAYERS | MHO_OPTION_TRACE | MHO_OPTION_OUTPUT,
+    .options = MHO_OPTIONS_RUN | MHO_OPTION_BATCH | MHO_OPTION_LAYERS | MHO_OPTION_TRACE | MHO_OPTION_OUTPUT |
+               MHO_OPTION_LOGITS,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_eval,

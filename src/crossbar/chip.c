@@ -1,107 +1,235 @@
-/* chip.c - a fabricated and programmed chip: every device and converter, from (seed, chip number) alone. */
+/* chip.c - a fabricated and programmed chip: every device and converter, from (seed, chip number) alone.
+ *
+ * Devices are counted references, because the same silicon may be read through several plans: a sweep over converter
+ * settings programs each chip once.
+ */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
+#include "base/memory.h"
 #include "crossbar/crossbar_internal.h"
 
-static MhoStream chip_stream(const MhoChip *chip, size_t l, const Tile *tile, uint32_t slice)
+static uint64_t n_programmed; /* of this process */
+
+static MhoStream chip_stream(const MhoPlan *plan, uint32_t number, size_t l, const Tile *tile, uint32_t slice)
 {
-    return (MhoStream){.seed = chip->plan->config.seed,
+    return (MhoStream){.seed = plan->config.seed,
                        .place = mho_place((uint32_t)l, tile->number, slice),
-                       .chip = chip->number,
-                       .noise = (float)chip->plan->config.chip.noise};
+                       .chip = number,
+                       .noise = (float)plan->config.chip.noise};
 }
 
-static void carve(MhoChip *chip)
+uint64_t mho_plan_devices_digest(const MhoPlan *plan)
 {
-    const MhoPlan *plan = chip->plan;
-    const size_t n_state = chip->ideal ? 0 : plan->config.cell->n_state, n_adc = plan->config.adc->n_state;
+    const MhoDescriptor *cell = &plan->config.cell->descriptor;
+    const MhoChipParams *chip = &plan->config.chip;
+    char *text = NULL, value[MHO_TEXT_MAX];
+    size_t size = 0;
+    uint64_t digest = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return 0;
+    fprintf(out, "%llu %a %s %d %d\n", (unsigned long long)plan->config.seed, chip->noise, cell->name, chip->mapping,
+            chip->subtract);
+    for (size_t i = 0; i < cell->n_params; i++) {
+        mho_param_format(&cell->params[i], plan->config.cell_params, value, sizeof value);
+        fprintf(out, "%s=%s\n", cell->params[i].key, value);
+    }
+    for (size_t l = 0; l < plan->n; l++) {
+        const LayerPlan *layer = &plan->layers[l];
+        const MhoMatrix *m = &layer->matrix;
+
+        fprintf(out, "%zu %zu %zu %d %zu %016llx %016llx\n", m->groups, m->rows, m->cols, m->n_weight,
+                layer->shift_rows,
+                (unsigned long long)mho_digest64(m->codes, m->groups * m->rows * m->cols * sizeof *m->codes),
+                (unsigned long long)mho_digest64(layer->shift_codes,
+                                                 m->groups * layer->shift_rows * m->cols * sizeof(int16_t)));
+    }
+    for (size_t i = 0; i < plan->n_tiles; i++) {
+        const Tile *t = &plan->tiles[i];
+
+        fprintf(out, "%zu %u %zu %zu %zu %zu %zu %zu\n", t->group, t->number, t->row0, t->rows, t->col0, t->cols,
+                t->cells[0], t->cells[1]);
+    }
+    if (fclose(out) == 0)
+        digest = mho_digest64(text, size);
+    free(text);
+    return digest;
+}
+
+uint64_t mho_chips_programmed(void)
+{
+    return __atomic_load_n(&n_programmed, __ATOMIC_RELAXED);
+}
+
+uint32_t mho_chip_number(const MhoChip *chip)
+{
+    return chip->number;
+}
+
+static void carve_devices(void *object)
+{
+    Devices *devices = object;
+    const MhoPlan *plan = devices->plan;
+    const size_t n_state = devices->ideal ? 0 : plan->config.cell->n_state;
     ChipTile spare;
 
-    chip->steps = mho_arena_take(&chip->arena, plan->n, sizeof *chip->steps);
-    chip->tiles = mho_arena_take(&chip->arena, plan->n_tiles, sizeof *chip->tiles);
+    devices->tiles = mho_arena_take(&devices->arena, plan->n_tiles, sizeof *devices->tiles);
     for (size_t i = 0; i < plan->n_tiles; i++) {
-        ChipTile *t = chip->tiles ? &chip->tiles[i] : &spare;
+        ChipTile *t = devices->tiles ? &devices->tiles[i] : &spare;
 
         for (int q = 0; q < MHO_POLARITIES; q++) {
-            t->g[q] = mho_arena_take(&chip->arena, plan->tiles[i].cells[q], sizeof(float));
-            for (size_t s = 0; s < n_state; s++) {
-                t->state[q][s] = mho_arena_take(&chip->arena, plan->tiles[i].cells[q], sizeof(float));
-            }
-        }
-        t->adc = n_adc > 0 ? mho_arena_take(&chip->arena, plan->tiles[i].columns * n_adc, sizeof(float)) : NULL;
-    }
-}
-
-/* Converters of a tile; those of padding columns stay 0. */
-static void fabricate(const MhoChip *chip, size_t l, const Tile *tile, ChipTile *made)
-{
-    const MhoChipConfig *c = &chip->plan->config;
-
-    if (!c->adc->fabricate || !made->adc || chip->ideal) {
-        return;
-    }
-    c->adc->fabricate(chip->plan->layers[l].adc_params, tile->columns, chip_stream(chip, l, tile, 0), made->adc);
-    for (size_t j = 0; j < tile->columns; j++) {
-        const size_t second = tile->converters - tile->cols;
-
-        if (!(j < tile->cols || (j >= tile->width && j < tile->width + second))) {
-            memset(made->adc + j * c->adc->n_state, 0, c->adc->n_state * sizeof(float));
+            t->g[q] = mho_arena_take(&devices->arena, plan->tiles[i].cells[q], sizeof(float));
+            for (size_t s = 0; s < n_state; s++)
+                t->state[q][s] = mho_arena_take(&devices->arena, plan->tiles[i].cells[q], sizeof(float));
         }
     }
 }
 
-static MhoStatus program(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error)
+static MhoStatus program_tile(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch,
+                              MhoError *error)
 {
-    MhoChip *chip = context;
-    const MhoChipConfig *c = &chip->plan->config;
-    ChipTile *made = &chip->tiles[i];
+    Devices *devices = context;
+    const MhoChipConfig *c = &devices->plan->config;
+    ChipTile *made = &devices->tiles[i];
 
     (void)error;
-    mho_tile_targets(chip->plan, l, tile, scratch->target);
+    mho_tile_targets(devices->plan, l, tile, scratch->target);
     for (int q = 0; q < MHO_POLARITIES; q++) {
         MhoCells cells = {.n = tile->cells[q], .g_target = scratch->target[q], .g = made->g[q]};
 
         memcpy(cells.state, made->state[q], sizeof cells.state);
-        if (chip->ideal) {
+        if (devices->ideal)
             memcpy(made->g[q], scratch->target[q], tile->cells[q] * sizeof(float));
-        } else {
-            c->cell->program(c->cell_params, &cells, chip_stream(chip, l, tile, (uint32_t)q));
-        }
+        else
+            c->cell->program(c->cell_params, &cells, chip_stream(devices->plan, devices->number, l, tile, (uint32_t)q));
     }
-    fabricate(chip, l, tile, made);
+    return MHO_OK;
+}
+
+static void devices_release(Devices *devices)
+{
+    if (!devices || --devices->owners > 0)
+        return;
+    mho_arena_destroy(&devices->arena);
+    free(devices);
+}
+
+static MhoStatus devices_program(const MhoPlan *plan, uint32_t number, bool ideal, Devices **made, MhoError *error)
+{
+    Devices *devices = mho_calloc(1, sizeof *devices, error, "chip %u", number);
+
+    *made = NULL;
+    if (!devices)
+        return MHO_MEMORY;
+    *devices = (Devices){.owners = 1, .plan = plan, .number = number, .ideal = ideal};
+    MhoStatus status = mho_arena_build(&devices->arena, carve_devices, devices, error);
+    if (status == MHO_OK)
+        status = mho_crossbar_each_tile(plan, program_tile, devices, error);
+    if (status != MHO_OK) {
+        devices_release(devices);
+        return status;
+    }
+    if (!ideal)
+        __atomic_fetch_add(&n_programmed, 1, __ATOMIC_RELAXED);
+    devices->plan = NULL;
+    *made = devices;
+    return MHO_OK;
+}
+
+static void carve_chip(void *object)
+{
+    MhoChip *chip = object;
+    const MhoPlan *plan = chip->plan;
+    const size_t n_adc = plan->config.adc->n_state;
+
+    chip->steps = mho_arena_take(&chip->arena, plan->n, sizeof *chip->steps);
+    chip->adc = mho_arena_take(&chip->arena, plan->n_tiles, sizeof *chip->adc);
+    for (size_t i = 0; i < plan->n_tiles && n_adc > 0; i++) {
+        float *adc = mho_arena_take(&chip->arena, plan->tiles[i].columns * n_adc, sizeof *adc);
+
+        if (chip->adc)
+            chip->adc[i] = adc;
+    }
+}
+
+/* Converters of a tile; those of padding columns stay 0. */
+static void fabricate(const MhoChip *chip, size_t l, const Tile *tile, float *adc)
+{
+    const MhoChipConfig *c = &chip->plan->config;
+    const size_t second = tile->converters - tile->cols;
+
+    if (!c->adc->fabricate || !adc || chip->ideal)
+        return;
+    c->adc->fabricate(chip->plan->layers[l].adc_params, tile->columns,
+                      chip_stream(chip->plan, chip->number, l, tile, 0), adc);
+    for (size_t j = 0; j < tile->columns; j++)
+        if (!(j < tile->cols || (j >= tile->width && j < tile->width + second)))
+            memset(adc + j * c->adc->n_state, 0, c->adc->n_state * sizeof(float));
+}
+
+static void fabricate_all(const MhoChip *chip)
+{
+    const MhoPlan *plan = chip->plan;
+
+    for (size_t l = 0; l < plan->n; l++)
+        for (size_t t = 0; t < plan->layers[l].n_tiles; t++) {
+            const Tile *tile = &plan->layers[l].tiles[t];
+
+            fabricate(chip, l, tile, chip->adc[tile - plan->tiles]);
+        }
+}
+
+/* A chip around devices, which it releases on failure too. */
+static MhoStatus chip_around(const MhoPlan *plan, Devices *devices, MhoChip **chip, MhoError *error)
+{
+    MhoChip *c = mho_calloc(1, sizeof *c, error, "chip %u", devices->number);
+
+    if (!c) {
+        devices_release(devices);
+        return MHO_MEMORY;
+    }
+    *c = (MhoChip){.plan = plan, .number = devices->number, .ideal = devices->ideal, .devices = devices};
+    const MhoStatus status = mho_arena_build(&c->arena, carve_chip, c, error);
+    if (status != MHO_OK) {
+        mho_chip_destroy(c);
+        return status;
+    }
+    fabricate_all(c);
+    *chip = c;
     return MHO_OK;
 }
 
 static MhoStatus create(const MhoPlan *plan, uint32_t number, bool ideal, MhoChip **chip, MhoError *error)
 {
-    MhoChip *c = calloc(1, sizeof *c);
-    MhoStatus status;
+    Devices *devices;
+    const MhoStatus status = devices_program(plan, number, ideal, &devices, error);
 
     *chip = NULL;
-    if (!c) {
-        return mho_fail(error, MHO_MEMORY, "out of memory: chip %u", number);
-    }
-    c->plan = plan;
-    c->number = number;
-    c->ideal = ideal;
-    carve(c);
-    status = mho_arena_create(&c->arena, error);
-    if (status == MHO_OK) {
-        carve(c);
-        status = mho_crossbar_each_tile(plan, program, c, error);
-    }
-    if (status != MHO_OK) {
-        mho_chip_destroy(c);
-        return status;
-    }
-    *chip = c;
-    return MHO_OK;
+    return status == MHO_OK ? chip_around(plan, devices, chip, error) : status;
 }
 
 MhoStatus mho_chip_create(const MhoPlan *plan, uint32_t number, MhoChip **chip, MhoError *error)
 {
     return create(plan, number, false, chip, error);
+}
+
+MhoStatus mho_chip_create_twin(const MhoPlan *plan, uint32_t number, const MhoChip *twin, MhoChip **chip,
+                               MhoError *error)
+{
+    *chip = NULL;
+    const uint64_t digest = mho_plan_devices_digest(plan);
+    if (twin && !twin->ideal && twin->number == number && digest != 0 && twin->devices->digest == digest) {
+        twin->devices->owners++;
+        return chip_around(plan, twin->devices, chip, error);
+    }
+    const MhoStatus status = create(plan, number, false, chip, error);
+    if (status == MHO_OK)
+        (*chip)->devices->digest = digest;
+    return status;
 }
 
 MhoStatus mho_chip_create_ideal(const MhoPlan *plan, MhoChip **chip, MhoError *error)
@@ -111,8 +239,9 @@ MhoStatus mho_chip_create_ideal(const MhoPlan *plan, MhoChip **chip, MhoError *e
 
 void mho_chip_destroy(MhoChip *chip)
 {
-    if (chip) {
-        mho_arena_destroy(&chip->arena);
-        free(chip);
-    }
+    if (!chip)
+        return;
+    devices_release(chip->devices);
+    mho_arena_destroy(&chip->arena);
+    free(chip);
 }

@@ -31,36 +31,36 @@ static int amplitude(const MhoPlan *plan, size_t l, double step)
 }
 
 /* Patterns first .. first + P - 1 of a group into the block's codes; the negative phase is idle. */
-static void fill_patterns(const LayerPlan *layer, MhoWorkspace *run, size_t l, size_t first, size_t P, int code)
+static void fill_patterns(const LayerPlan *layer, MhoWorkspace *work, size_t l, size_t first, size_t P, int code)
 {
     uint32_t words[2];
 
     for (size_t i = 0; i < P * layer->stride; i++) {
-        run->codes[0][i] = 0;
-        run->codes[1][i] = 0;
+        work->codes[0][i] = 0;
+        work->codes[1][i] = 0;
     }
     for (size_t r = 0; r < layer->rows; r++) {
         mho_pattern_words(l, r, 1, words);
         for (size_t p = 0; p < P; p++) {
-            run->codes[0][p * layer->stride + r] = (uint8_t)(mho_pattern_bit(words, (unsigned)(first + p)) ? code : 0);
+            work->codes[0][p * layer->stride + r] = (uint8_t)(mho_pattern_bit(words, (unsigned)(first + p)) ? code : 0);
         }
     }
 }
 
 /* Sum over patterns and columns of |code sum|. */
-static double reference_read(const MhoChipState *state, MhoWorkspace *run, size_t l, int code, uint32_t image)
+static double reference_read(const MhoChipState *state, MhoWorkspace *work, size_t l, int code, uint32_t image)
 {
     const LayerPlan *layer = &state->chip->plan->layers[l];
-    GroupRead read = {.state = state, .run = run, .l = l, .image = image, .P = MHO_BLOCK};
+    GroupRead read = {.state = state, .work = work, .l = l, .image = image, .P = MHO_BLOCK};
     double sum = 0.0;
 
     for (read.group = 0; read.group < layer->matrix.groups; read.group++) {
         for (read.first = 0; read.first < MHO_PATTERNS; read.first += MHO_BLOCK) {
-            fill_patterns(layer, run, l, read.first, read.P, code);
+            fill_patterns(layer, work, l, read.first, read.P, code);
             mho_crossbar_read_group(&read);
             for (size_t u = 0; u < layer->col_tiles; u++) {
                 const Tile *tile = mho_crossbar_tile(layer, read.group, 0, u);
-                const int64_t *total = run->total + MHO_BLOCK * tile->total0;
+                const int64_t *total = work->total + MHO_BLOCK * tile->total0;
 
                 for (size_t i = 0; i < MHO_BLOCK * tile->width; i++) {
                     const int64_t size = total[i] < 0 ? -total[i] : total[i];
@@ -73,7 +73,7 @@ static double reference_read(const MhoChipState *state, MhoWorkspace *run, size_
     return sum;
 }
 
-MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *run, MhoError *error)
+MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *work, MhoError *error)
 {
     const MhoPlan *plan = state->chip->plan;
     MhoChipState *fresh;
@@ -93,8 +93,8 @@ MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *run, MhoE
         double before, now;
 
         fresh->steps[l] = step;
-        before = reference_read(fresh, run, l, code, MHO_REFERENCE_IMAGE + 1);
-        now = reference_read(state, run, l, code, MHO_REFERENCE_IMAGE);
+        before = reference_read(fresh, work, l, code, MHO_REFERENCE_IMAGE + 1);
+        now = reference_read(state, work, l, code, MHO_REFERENCE_IMAGE);
         state->compensation[l] = before > 0.0 && now > 0.0 ? before / now : 1.0;
     }
     mho_chip_state_destroy(fresh);

@@ -1,9 +1,9 @@
 /* crossbar.h - integer matrices on arrays of analog cells, from plan to chip to state to one layer's outputs.
  *
- *   MhoPlan   one set of matrices on one chip configuration: tiles, arena sizes, ADC steps      shared by its chips
- *   MhoChip   one fabricated and programmed chip                                               (seed, chip number)
- *   MhoChipState  that chip at a time and a temperature: drifted, packed for the kernels           the same devices
- *   MhoWorkspace    a thread's scratch; holds no counter that reaches a result and no random state
+ *   MhoPlan       one set of matrices on one chip configuration: tiles, arena sizes, ADC steps     shared by its chips
+ *   MhoChip       one fabricated and programmed chip                                              (seed, chip number)
+ *   MhoChipState  that chip at a time and a temperature: drifted, packed for the kernels          the same devices
+ *   MhoWorkspace  a thread's scratch; holds no counter that reaches a result and no random state
  *
  * A matrix holds integer weight codes -n_weight..n_weight; full-scale codes map to g_max (x = |code| / n_weight). A
  * read sums x_r * g over the rows of one tile; one accumulator unit is one weight code times one input code. Every row
@@ -108,22 +108,33 @@ bool mho_plan_is_random(const MhoPlan *plan); /* false: every chip is the same, 
 
 /* |tile sum| histograms of calibration: 64 bins per octave, integer counts, so threads and order do not matter. */
 typedef struct MhoRangeObserver MhoRangeObserver;
-MhoStatus mho_range_observer_create(size_t n_layers, MhoRangeObserver **probe, MhoError *error) MHO_CHECKED;
-void mho_range_observer_destroy(MhoRangeObserver *probe);
+MhoStatus mho_range_observer_create(size_t n_layers, MhoRangeObserver **observer, MhoError *error) MHO_CHECKED;
+void mho_range_observer_destroy(MhoRangeObserver *observer);
 void mho_range_observer_merge(MhoRangeObserver *into, const MhoRangeObserver *from);
-double mho_range_observer_largest(const MhoRangeObserver *probe,
+double mho_range_observer_largest(const MhoRangeObserver *observer,
                                   size_t l); /* largest |tile sum| met, accumulator units */
 
 /* Steps that minimise the mean squared error of quantizing and clipping the sums seen. For calibrate = ideal into the
  * plan (before chips are made), for chip and state into the chip or state. A step is never below one accumulator unit;
  * where the codes hold the largest sum it is one, so codes are exact. Ranges that are known already stay. USAGE when
- * the probe has another number of layers. */
-MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeObserver *probe, MhoError *error) MHO_CHECKED;
-MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeObserver *probe, MhoError *error) MHO_CHECKED;
-MhoStatus mho_chip_state_calibrate(MhoChipState *state, const MhoRangeObserver *probe, MhoError *error) MHO_CHECKED;
+ * the observer has another number of layers. */
+MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeObserver *observer, MhoError *error) MHO_CHECKED;
+MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeObserver *observer, MhoError *error) MHO_CHECKED;
+MhoStatus mho_chip_state_calibrate(MhoChipState *state, const MhoRangeObserver *observer, MhoError *error) MHO_CHECKED;
 
 /* Program chip number `number`: every device of every tile, from (seed, number) alone. */
 MhoStatus mho_chip_create(const MhoPlan *plan, uint32_t number, MhoChip **chip, MhoError *error) MHO_CHECKED;
+/* Chip `number` of this plan. Where `twin`, a chip of another plan, has the same number and the same devices, they are
+ * shared and not programmed again: plans may differ in converters, reads, wires and compensation. Otherwise, and for
+ * twin = NULL, as mho_chip_create. The two chips may be destroyed in any order. */
+MhoStatus mho_chip_create_twin(const MhoPlan *plan, uint32_t number, const MhoChip *twin, MhoChip **chip,
+                               MhoError *error) MHO_CHECKED;
+uint32_t mho_chip_number(const MhoChip *chip);
+/* What the devices of chips of a plan depend on, besides the chip's number: seed, noise factor, cell model and its
+ * parameters, weights and their places in the arrays. 0 when memory is short. */
+uint64_t mho_plan_devices_digest(const MhoPlan *plan);
+/* Chips programmed by this process so far. */
+uint64_t mho_chips_programmed(void);
 /* The chip as designed, for calibrate = ideal: every device at its target, nothing random, no drift. */
 MhoStatus mho_chip_create_ideal(const MhoPlan *plan, MhoChip **chip, MhoError *error) MHO_CHECKED;
 void mho_chip_destroy(MhoChip *chip);
@@ -138,7 +149,7 @@ const MhoPlan *mho_chip_state_plan(const MhoChipState *state); /* borrowed: the 
  * after programming (at the same temperature); their ratio multiplies the layer's outputs. No-op when the plan asks for
  * none. MEMORY, or what wires report.
  * Source: Joshi et al., Nat. Commun. 11 (2020) 2473. */
-MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *run, MhoError *error) MHO_CHECKED;
+MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *work, MhoError *error) MHO_CHECKED;
 double mho_chip_state_compensation(const MhoChipState *state, size_t l); /* 1 when there is none */
 
 /* Effective weights (rows incl. always-on rows, cols) of one group in weight codes, as the packed planes hold them: for
@@ -150,8 +161,8 @@ MhoStatus mho_chip_state_weights(const MhoChipState *state, size_t l, size_t gro
 MhoStatus mho_chip_state_variance(const MhoChipState *state, size_t l, size_t group, const uint8_t *codes,
                                   double *variance, MhoError *error) MHO_CHECKED;
 
-MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **run, MhoError *error) MHO_CHECKED;
-void mho_workspace_destroy(MhoWorkspace *run);
+MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **work, MhoError *error) MHO_CHECKED;
+void mho_workspace_destroy(MhoWorkspace *work);
 
 /* How codes leave the layer: out = clip(round(fma(sum, a, b))) as u8 (s8 with low < 0), or logits = fma(sum, a, b) as
  * float. The sum is in accumulator units; the ADC step and the compensation are folded into a by the call (a unit step
@@ -159,11 +170,11 @@ void mho_workspace_destroy(MhoWorkspace *run);
 typedef struct MhoOutput {
     const float *a, *b; /* (channels of all groups) */
     int low, high;
-    uint8_t *codes;  /* (positions, channels), or NULL */
-    float *logits;   /* (positions, channels), or NULL */
-    float *lost;     /* (positions, channels) share of the conversions of an output that clipped; or NULL */
-    float *by_range; /* (positions, channels), with lost: derivative of the sum by the logarithm of the converters'
-                      * range: what the clipped conversions returned, accumulator units */
+    uint8_t *codes;       /* (positions, channels), or NULL */
+    float *logits;        /* (positions, channels), or NULL */
+    float *clip_fraction; /* (positions, channels) share of the conversions of an output that clipped; or NULL */
+    float *d_log_range;   /* (positions, channels), with clip_fraction: derivative of the sum by the logarithm of the
+                           * converters'   range: what the clipped conversions returned, accumulator units */
 } MhoOutput;
 
 /* What one layer did with one image; add in image order. */
@@ -178,15 +189,16 @@ typedef struct MhoLayerCall {
     const uint8_t *codes;    /* (h, w, c) input codes, u8, or s8 when the matrix has signed_input */
     uint32_t image;          /* number of the image in its set: enters the random counter */
     MhoOutput output;
-    bool measure;            /* also compute the ideal sums for the meter's signal and noise */
-    MhoRangeObserver *probe; /* not NULL: calibration; sums go into the probe and pass unconverted to the output */
-    MhoLayerMeter *meter;    /* may be NULL */
+    bool measure; /* also compute the ideal sums for the meter's signal and noise */
+    MhoRangeObserver
+        *observer;        /* not NULL: calibration; sums go into the observer and pass unconverted to the output */
+    MhoLayerMeter *meter; /* may be NULL */
 } MhoLayerCall;
 
 /* One layer of one image: gather, DAC, multiply, noise, ADC, sum over tiles, rescale, next codes. No allocation. The
  * step in use is the state's, else the chip's, else the plan's; 1 when none is set. Sums are exact while |tile sum| <=
  * 2^24, beyond that rounded to float. state is shared by threads, run is one thread's; both belong to the same plan.
  * Image numbers from 0xFFFFFF00 on are reserved. */
-void mho_chip_state_forward(const MhoChipState *state, MhoWorkspace *run, const MhoLayerCall *call);
+void mho_chip_state_forward(const MhoChipState *state, MhoWorkspace *work, const MhoLayerCall *call);
 
 #endif

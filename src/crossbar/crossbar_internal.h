@@ -77,15 +77,26 @@ struct MhoPlan {
 typedef struct ChipTile {
     float *g[MHO_POLARITIES];                         /* (cells) as programmed */
     float *state[MHO_POLARITIES][MHO_CELL_MAX_STATE]; /* (cells) */
-    float *adc;                                       /* (columns, n_state of the converter) */
 } ChipTile;
+
+/* The programmed cells of a chip; chips of plans that differ in nothing that cells see share them. */
+typedef struct Devices {
+    int owners;          /* chips that hold them; the last one frees them */
+    const MhoPlan *plan; /* while they are programmed */
+    uint64_t digest;     /* of the plan they were programmed by */
+    uint32_t number;
+    bool ideal;      /* every device at its target, noiseless */
+    ChipTile *tiles; /* (tiles of all layers) */
+    MhoArena arena;
+} Devices;
 
 struct MhoChip {
     const MhoPlan *plan;
     uint32_t number;
-    bool ideal;      /* every device at its target, noiseless */
-    ChipTile *tiles; /* (tiles of all layers) */
-    float *steps;    /* (n) 0: the plan's */
+    bool ideal; /* as its devices */
+    Devices *devices;
+    float **adc;  /* (tiles of all layers) (columns, n_state of the converter), or NULL */
+    float *steps; /* (n) 0: the plan's */
     MhoArena arena;
 };
 
@@ -125,32 +136,33 @@ struct MhoWorkspace {
     float *row_noise;                       /* (block, rows) */
     float *cell_normals;                    /* (cells of one array), only for the per-cell draw */
     int64_t *total, *ideal;                 /* (block, total_width) */
-    int64_t *lost, *limits;                 /* (block, total_width) digital weights and codes of clipped conversions */
-    uint64_t n_clipped;                     /* of the group's read; without any, lost and limits are not set */
-    uint8_t *out;                           /* (block, width) */
-    float *a, *b;                           /* (width) */
+    int64_t *clipped_weights,
+        *clipped_codes; /* (block, total_width) digital weights and codes of clipped conversions */
+    uint64_t n_clipped; /* of the group's read; without any, the two are not set */
+    uint8_t *out;       /* (block, width) */
+    float *a, *b;       /* (width) */
     MhoArena arena;
 };
 
-/* A block of positions of one image through one group. Codes are in run->codes; digital sums go to run->total. */
+/* A block of positions of one image through one group. Codes are in work->codes; digital sums go to work->total. */
 typedef struct GroupRead {
     const MhoChipState *state;
-    MhoWorkspace *run;
+    MhoWorkspace *work;
     size_t l, group;
     size_t first, P; /* positions */
     uint32_t image;
-    bool ideal; /* exact sums into run->ideal too */
-    bool clips; /* clipped conversions into run->lost and ->limits too */
-    MhoRangeObserver *probe;
+    bool ideal; /* exact sums into work->ideal too */
+    bool clips; /* clipped conversions are summed too */
+    MhoRangeObserver *observer;
     MhoLayerMeter *meter;
 } GroupRead;
 
 /* One read of one row tile's inputs: a phase and a slice of a block. */
-typedef struct Pass {
+typedef struct ReadPhase {
     const GroupRead *read;
     int phase, slice;
     const uint8_t *plus, *minus, *magnitude; /* (P, stride); minus NULL unless bipolar */
-} Pass;
+} ReadPhase;
 
 /* plan.c */
 const Tile *mho_crossbar_tile(const LayerPlan *layer, size_t group, size_t row_tile, size_t col_tile);
@@ -196,19 +208,20 @@ double mho_tile_unit(const MhoPlan *plan, size_t l);
 
 /* forward.c */
 void mho_crossbar_read_group(const GroupRead *read);
-void mho_crossbar_drive(const GroupRead *read, Pass *pass); /* a phase and slice of run->codes into pass's inputs */
-void mho_crossbar_fill_tail(const LayerPlan *layer, MhoWorkspace *run, size_t P);
+void mho_crossbar_drive(const GroupRead *read,
+                        ReadPhase *read_phase); /* a phase and slice of work->codes into its inputs */
+void mho_crossbar_fill_tail(const LayerPlan *layer, MhoWorkspace *work, size_t P);
 float mho_crossbar_step(const MhoChipState *state, size_t l); /* in use, accumulator units; 1 when none is set */
 
 /* noise.c */
-void mho_noise_squares(const Pass *pass);
-/* Variance (P, noise_columns) of a tile's read in accumulator units^2 into run->variance; false: none at all. */
-bool mho_noise_variance(const Pass *pass, const Tile *tile);
-void mho_noise_rows(const Pass *pass, const Tile *tile); /* draws run->row_noise (P, rows) in input codes */
-void mho_noise_add(const Pass *pass, const Tile *tile);  /* to run->y (P, columns) */
+void mho_noise_squares(const ReadPhase *read_phase);
+/* Variance (P, noise_columns) of a tile's read in accumulator units^2 into work->variance; false: none at all. */
+bool mho_noise_variance(const ReadPhase *read_phase, const Tile *tile);
+void mho_noise_rows(const ReadPhase *read_phase, const Tile *tile); /* draws work->row_noise (P, rows) in input codes */
+void mho_noise_add(const ReadPhase *read_phase, const Tile *tile);  /* to work->y (P, columns) */
 
-/* probe.c: |y| of n columns of P rows of y (P, stride). */
-void mho_range_observer_add(MhoRangeObserver *probe, size_t l, size_t P, size_t stride, size_t n, const float *y);
+/* observer.c: |y| of n columns of P rows of y (P, stride). */
+void mho_range_observer_add(MhoRangeObserver *observer, size_t l, size_t P, size_t stride, size_t n, const float *y);
 
 /* range.c. Reference pattern p of row r: bit p of two words, the same for every chip. */
 void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words); /* (rows, 2) */

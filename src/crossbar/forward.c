@@ -23,12 +23,12 @@ float mho_crossbar_step(const MhoChipState *state, size_t l)
 }
 
 /* Behind the gathered rows: codes of always-on rows, then zeros. */
-void mho_crossbar_fill_tail(const LayerPlan *layer, MhoWorkspace *run, size_t P)
+void mho_crossbar_fill_tail(const LayerPlan *layer, MhoWorkspace *work, size_t P)
 {
     const size_t own = layer->matrix.rows;
 
     for (size_t p = 0; p < P; p++) {
-        uint8_t *plus = run->codes[0] + p * layer->stride, *minus = run->codes[1] + p * layer->stride;
+        uint8_t *plus = work->codes[0] + p * layer->stride, *minus = work->codes[1] + p * layer->stride;
 
         memset(plus + own, 0, layer->stride - own);
         memset(minus + own, 0, layer->stride - own);
@@ -54,46 +54,47 @@ static void multiply(size_t P, size_t rows, size_t C, const uint8_t *plus, const
     }
 }
 
-/* run->y (P, columns): noiseless currents in accumulator units. */
-static void read_currents(const Pass *pass, const Tile *tile, const Planes *w)
+/* work->y (P, columns): noiseless currents in accumulator units. */
+static void read_currents(const ReadPhase *read_phase, const Tile *tile, const Planes *w)
 {
-    const GroupRead *read = pass->read;
+    const GroupRead *read = read_phase->read;
     const size_t stride = read->state->chip->plan->layers[read->l].stride, n = read->P * tile->columns;
-    const uint8_t *plus = pass->plus + tile->row0, *minus = pass->minus ? pass->minus + tile->row0 : NULL;
-    MhoWorkspace *run = read->run;
+    const uint8_t *plus = read_phase->plus + tile->row0,
+                  *minus = read_phase->minus ? read_phase->minus + tile->row0 : NULL;
+    MhoWorkspace *work = read->work;
 
     if (!w->low) {
-        memset(run->y, 0, n * sizeof *run->y);
+        memset(work->y, 0, n * sizeof *work->y);
         return;
     }
-    multiply(read->P, tile->rows, tile->columns, plus, minus, stride, w->low, run->converted, run->low);
+    multiply(read->P, tile->rows, tile->columns, plus, minus, stride, w->low, work->converted, work->low);
     if (w->high) {
-        multiply(read->P, tile->rows, tile->columns, plus, minus, stride, w->high, run->converted, run->high);
+        multiply(read->P, tile->rows, tile->columns, plus, minus, stride, w->high, work->converted, work->high);
     }
-    mho_kernels()->combine_planes(n, w->high ? run->high : NULL, run->low, w->scale, run->y);
+    mho_kernels()->combine_planes(n, w->high ? work->high : NULL, work->low, w->scale, work->y);
 }
 
-/* run->y to run->converted; counts the true columns. Returns how many clipped. */
-static uint64_t convert(const Pass *pass, const Tile *tile, const ChipTile *cells)
+/* work->y to work->converted; counts the true columns. Returns how many clipped. */
+static uint64_t convert(const ReadPhase *read_phase, const Tile *tile, const float *adc_state)
 {
-    const GroupRead *read = pass->read;
+    const GroupRead *read = read_phase->read;
     const MhoPlan *plan = read->state->chip->plan;
     const size_t n = read->P * tile->columns;
-    MhoWorkspace *run = read->run;
+    MhoWorkspace *work = read->work;
     uint64_t clipped = 0;
 
-    if (read->probe) {
+    if (read->observer) {
         const size_t second = tile->converters - tile->cols; /* columns behind the padding of the first ones */
 
-        mho_range_observer_add(read->probe, read->l, read->P, tile->columns, tile->cols, run->y);
-        mho_range_observer_add(read->probe, read->l, read->P, tile->columns, second, run->y + tile->width);
-        (void)mho_kernels()->convert(n, run->y, 1.0F, -unclipped, unclipped, run->converted);
+        mho_range_observer_add(read->observer, read->l, read->P, tile->columns, tile->cols, work->y);
+        mho_range_observer_add(read->observer, read->l, read->P, tile->columns, second, work->y + tile->width);
+        (void)mho_kernels()->convert(n, work->y, 1.0F, -unclipped, unclipped, work->converted);
     } else {
         const LayerPlan *layer = &plan->layers[read->l];
 
         clipped =
-            plan->config.adc->convert(layer->adc_params, cells->adc, layer->signed_converter, read->P, tile->columns,
-                                      run->y, 1.0F / mho_crossbar_step(read->state, read->l), run->converted);
+            plan->config.adc->convert(layer->adc_params, adc_state, layer->signed_converter, read->P, tile->columns,
+                                      work->y, 1.0F / mho_crossbar_step(read->state, read->l), work->converted);
     }
     if (read->meter) {
         read->meter->clipped += clipped;
@@ -103,56 +104,56 @@ static uint64_t convert(const Pass *pass, const Tile *tile, const ChipTile *cell
 }
 
 /* A clipped conversion of conversion column j of position p: the outputs that it is part of lose their gradient. */
-static void note_clip(const Pass *pass, const Tile *tile, size_t p, size_t j)
+static void note_clip(const ReadPhase *read_phase, const Tile *tile, size_t p, size_t j)
 {
-    const GroupRead *read = pass->read;
-    const int weight = read->state->chip->plan->layers[read->l].slices.weight[pass->slice];
+    const GroupRead *read = read_phase->read;
+    const int weight = read->state->chip->plan->layers[read->l].slices.weight[read_phase->slice];
     const bool second = j >= tile->width, reference = second && tile->cell_cols[1] != tile->cols;
-    const int64_t sign = (pass->phase == 0) == !second ? weight : -weight;
+    const int64_t sign = (read_phase->phase == 0) == !second ? weight : -weight;
     const size_t first = reference ? 0 : second ? j - tile->width : j, end = reference ? tile->cols : first + 1;
-    const int64_t limit = sign * read->run->converted[p * tile->columns + j];
+    const int64_t limit = sign * read->work->converted[p * tile->columns + j];
 
     for (size_t k = first; k < end; k++) {
-        read->run->lost[MHO_BLOCK * tile->total0 + p * tile->width + k] += weight;
-        read->run->limits[MHO_BLOCK * tile->total0 + p * tile->width + k] += limit;
+        read->work->clipped_weights[MHO_BLOCK * tile->total0 + p * tile->width + k] += weight;
+        read->work->clipped_codes[MHO_BLOCK * tile->total0 + p * tile->width + k] += limit;
     }
 }
 
 /* Find the clipped conversions of a block: those of currents that round to no code. */
-static void note_clips(const Pass *pass, const Tile *tile, uint64_t n_clipped)
+static void note_clips(const ReadPhase *read_phase, const Tile *tile, uint64_t n_clipped)
 {
-    const GroupRead *read = pass->read;
+    const GroupRead *read = read_phase->read;
     const MhoPlan *plan = read->state->chip->plan;
     const LayerPlan *layer = &plan->layers[read->l];
-    const size_t bytes = MHO_BLOCK * layer->total_width * sizeof *read->run->lost;
+    const size_t bytes = MHO_BLOCK * layer->total_width * sizeof *read->work->clipped_weights;
     const MhoAdcCodes codes = plan->config.adc->codes(layer->adc_params, layer->signed_converter);
     const float inverse = 1.0F / mho_crossbar_step(read->state, read->l);
 
-    if (read->run->n_clipped == 0) {
-        memset(read->run->lost, 0, bytes);
-        memset(read->run->limits, 0, bytes);
+    if (read->work->n_clipped == 0) {
+        memset(read->work->clipped_weights, 0, bytes);
+        memset(read->work->clipped_codes, 0, bytes);
     }
-    read->run->n_clipped += n_clipped;
+    read->work->n_clipped += n_clipped;
     for (size_t p = 0; p < read->P; p++) {
         for (size_t j = 0; j < tile->columns; j++) {
-            const float code = mho_round(read->run->y[p * tile->columns + j] * inverse);
+            const float code = mho_round(read->work->y[p * tile->columns + j] * inverse);
 
             if (code < codes.low || code > codes.high) {
-                note_clip(pass, tile, p, j);
+                note_clip(read_phase, tile, p, j);
             }
         }
     }
 }
 
 /* Codes of one read into the digital sums. */
-static void add_codes(const Pass *pass, const Tile *tile)
+static void add_codes(const ReadPhase *read_phase, const Tile *tile)
 {
-    const GroupRead *read = pass->read;
+    const GroupRead *read = read_phase->read;
     const MhoPlan *plan = read->state->chip->plan;
-    const int weight = plan->layers[read->l].slices.weight[pass->slice] * (pass->phase == 0 ? 1 : -1);
+    const int weight = plan->layers[read->l].slices.weight[read_phase->slice] * (read_phase->phase == 0 ? 1 : -1);
     const bool reference = plan->config.chip.mapping == MHO_MAP_OFFSET;
-    const int32_t *codes = read->run->converted;
-    int64_t *total = read->run->total + MHO_BLOCK * tile->total0;
+    const int32_t *codes = read->work->converted;
+    int64_t *total = read->work->total + MHO_BLOCK * tile->total0;
 
     if (tile->columns == tile->width) {
         mho_kernels()->accumulate(read->P * tile->width, codes, weight, total);
@@ -172,70 +173,70 @@ static void add_codes(const Pass *pass, const Tile *tile)
     }
 }
 
-static void read_tile(const Pass *pass, const Tile *tile)
+static void read_tile(const ReadPhase *read_phase, const Tile *tile)
 {
-    const MhoChipState *state = pass->read->state;
+    const MhoChipState *state = read_phase->read->state;
     const size_t i = (size_t)(tile - state->chip->plan->tiles);
-    MhoWorkspace *run = pass->read->run;
+    MhoWorkspace *work = read_phase->read->work;
 
-    read_currents(pass, tile, &state->tiles[i].weights);
+    read_currents(read_phase, tile, &state->tiles[i].weights);
     if (state->row_noisy) {
-        mho_kernels()->mvm_f32(pass->read->P, tile->rows, tile->columns, run->row_noise, tile->rows,
-                               state->tiles[i].row_weights, run->y);
+        mho_kernels()->mvm_f32(read_phase->read->P, tile->rows, tile->columns, work->row_noise, tile->rows,
+                               state->tiles[i].row_weights, work->y);
     }
     if (state->noisy) {
-        mho_noise_add(pass, tile);
+        mho_noise_add(read_phase, tile);
     }
-    const uint64_t n_clipped = convert(pass, tile, &state->chip->tiles[i]);
-    if (n_clipped > 0 && pass->read->clips) {
-        note_clips(pass, tile, n_clipped);
+    const uint64_t n_clipped = convert(read_phase, tile, state->chip->adc[i]);
+    if (n_clipped > 0 && read_phase->read->clips) {
+        note_clips(read_phase, tile, n_clipped);
     }
-    add_codes(pass, tile);
+    add_codes(read_phase, tile);
 }
 
 /* Slice codes of both signs of the block, and their magnitude. */
-void mho_crossbar_drive(const GroupRead *read, Pass *pass)
+void mho_crossbar_drive(const GroupRead *read, ReadPhase *read_phase)
 {
     const MhoPlan *plan = read->state->chip->plan;
     const MhoChipConfig *c = &plan->config;
     const LayerPlan *layer = &plan->layers[read->l];
     const size_t n = read->P * layer->stride;
-    MhoWorkspace *run = read->run;
+    MhoWorkspace *work = read->work;
 
-    c->dac->slice(c->dac_params, &layer->slices, pass->slice, n, run->codes[pass->phase], run->sliced[0]);
-    pass->plus = run->sliced[0];
-    pass->minus = NULL;
-    pass->magnitude = run->sliced[0];
+    c->dac->slice(c->dac_params, &layer->slices, read_phase->slice, n, work->codes[read_phase->phase], work->sliced[0]);
+    read_phase->plus = work->sliced[0];
+    read_phase->minus = NULL;
+    read_phase->magnitude = work->sliced[0];
     if (layer->bipolar) {
-        c->dac->slice(c->dac_params, &layer->slices, pass->slice, n, run->codes[1], run->sliced[1]);
+        c->dac->slice(c->dac_params, &layer->slices, read_phase->slice, n, work->codes[1], work->sliced[1]);
         for (size_t i = 0; i < n; i++) {
-            run->magnitude[i] = run->sliced[0][i] | run->sliced[1][i]; /* one of them is 0 */
+            work->magnitude[i] = work->sliced[0][i] | work->sliced[1][i]; /* one of them is 0 */
         }
-        pass->minus = run->sliced[1];
-        pass->magnitude = run->magnitude;
+        read_phase->minus = work->sliced[1];
+        read_phase->magnitude = work->magnitude;
     }
     if (read->state->noisy) {
-        mho_noise_squares(pass);
+        mho_noise_squares(read_phase);
     }
 }
 
-/* Exact sums (P, width) of every column tile into run->ideal. */
+/* Exact sums (P, width) of every column tile into work->ideal. */
 static void ideal_sums(const GroupRead *read, const LayerPlan *layer)
 {
-    MhoWorkspace *run = read->run;
-    const uint8_t *minus = layer->matrix.signed_input ? run->codes[1] : NULL;
+    MhoWorkspace *work = read->work;
+    const uint8_t *minus = layer->matrix.signed_input ? work->codes[1] : NULL;
 
-    memset(run->ideal, 0, MHO_BLOCK * layer->total_width * sizeof *run->ideal);
+    memset(work->ideal, 0, MHO_BLOCK * layer->total_width * sizeof *work->ideal);
     for (size_t i = 0; i < layer->row_tiles * layer->col_tiles; i++) {
         const Tile *t = mho_crossbar_tile(layer, read->group, i / layer->col_tiles, i % layer->col_tiles);
-        int64_t *ideal = run->ideal + MHO_BLOCK * t->total0;
+        int64_t *ideal = work->ideal + MHO_BLOCK * t->total0;
         const int8_t *planes[] = {t->ideal.low, t->ideal.high};
 
         for (int q = 0; q < 2; q++) {
             if (planes[q]) {
-                multiply(read->P, t->rows, t->width, run->codes[0] + t->row0, minus ? minus + t->row0 : NULL,
-                         layer->stride, planes[q], run->converted, run->low);
-                mho_kernels()->accumulate(read->P * t->width, run->low, q == 0 ? 1 : 256, ideal);
+                multiply(read->P, t->rows, t->width, work->codes[0] + t->row0, minus ? minus + t->row0 : NULL,
+                         layer->stride, planes[q], work->converted, work->low);
+                mho_kernels()->accumulate(read->P * t->width, work->low, q == 0 ? 1 : 256, ideal);
             }
         }
     }
@@ -245,22 +246,22 @@ void mho_crossbar_read_group(const GroupRead *read)
 {
     const LayerPlan *layer = &read->state->chip->plan->layers[read->l];
 
-    memset(read->run->total, 0, MHO_BLOCK * layer->total_width * sizeof *read->run->total);
+    memset(read->work->total, 0, MHO_BLOCK * layer->total_width * sizeof *read->work->total);
     if (read->ideal) {
         ideal_sums(read, layer);
     }
-    read->run->n_clipped = 0;
+    read->work->n_clipped = 0;
     for (int phase = 0; phase < layer->phases; phase++) {
         for (int s = 0; s < layer->slices.n; s++) {
-            Pass pass = {.read = read, .phase = phase, .slice = s};
+            ReadPhase read_phase = {.read = read, .phase = phase, .slice = s};
 
-            mho_crossbar_drive(read, &pass);
+            mho_crossbar_drive(read, &read_phase);
             for (size_t t = 0; t < layer->row_tiles; t++) {
                 if (read->state->row_noisy) {
-                    mho_noise_rows(&pass, mho_crossbar_tile(layer, read->group, t, 0));
+                    mho_noise_rows(&read_phase, mho_crossbar_tile(layer, read->group, t, 0));
                 }
                 for (size_t u = 0; u < layer->col_tiles; u++) {
-                    read_tile(&pass, mho_crossbar_tile(layer, read->group, t, u));
+                    read_tile(&read_phase, mho_crossbar_tile(layer, read->group, t, u));
                 }
             }
         }
@@ -270,8 +271,8 @@ void mho_crossbar_read_group(const GroupRead *read)
 /* Squares of the ideal sums and of what the arrays made of them, in position and column order. */
 static void measure(const GroupRead *read, const Tile *tile, double factor)
 {
-    const int64_t *total = read->run->total + MHO_BLOCK * tile->total0,
-                  *ideal = read->run->ideal + MHO_BLOCK * tile->total0;
+    const int64_t *total = read->work->total + MHO_BLOCK * tile->total0,
+                  *ideal = read->work->ideal + MHO_BLOCK * tile->total0;
 
     for (size_t p = 0; p < read->P; p++) {
         for (size_t j = 0; j < tile->cols; j++) {
@@ -297,24 +298,24 @@ static void write_out(const GroupRead *read, const Tile *tile, const MhoOutput *
 {
     const MhoMatrix *m = &read->state->chip->plan->layers[read->l].matrix;
     const size_t channels = m->groups * m->cols, k0 = read->group * m->cols + tile->col0;
-    const int64_t *total = read->run->total + MHO_BLOCK * tile->total0;
-    MhoWorkspace *run = read->run;
+    const int64_t *total = read->work->total + MHO_BLOCK * tile->total0;
+    MhoWorkspace *work = read->work;
 
     for (size_t j = 0; j < tile->width; j++) {
-        run->a[j] = j < tile->cols ? (float)((double)out->a[k0 + j] * factor) : 0.0F;
-        run->b[j] = j < tile->cols ? out->b[k0 + j] : 0.0F;
+        work->a[j] = j < tile->cols ? (float)((double)out->a[k0 + j] * factor) : 0.0F;
+        work->b[j] = j < tile->cols ? out->b[k0 + j] : 0.0F;
     }
     if (out->codes) {
-        mho_kernels()->requantize(read->P, tile->width, total, run->a, run->b, out->low, out->high, run->out);
+        mho_kernels()->requantize(read->P, tile->width, total, work->a, work->b, out->low, out->high, work->out);
     }
     for (size_t p = 0; p < read->P; p++) {
         const size_t at = (read->first + p) * channels + k0;
 
         if (out->codes) {
-            memcpy(out->codes + at, run->out + p * tile->width, tile->cols);
+            memcpy(out->codes + at, work->out + p * tile->width, tile->cols);
         }
         if (out->logits) {
-            scale_sums(tile->cols, total + p * tile->width, run->a, run->b, out->logits + at);
+            scale_sums(tile->cols, total + p * tile->width, work->a, work->b, out->logits + at);
         }
     }
 }
@@ -332,8 +333,8 @@ static void write_clips(const GroupRead *read, const Tile *tile, const MhoOutput
     const LayerPlan *layer = &read->state->chip->plan->layers[read->l];
     const MhoMatrix *m = &layer->matrix;
     const size_t channels = m->groups * m->cols, k0 = read->group * m->cols + tile->col0;
-    const int64_t *lost = read->run->lost + MHO_BLOCK * tile->total0,
-                  *limits = read->run->limits + MHO_BLOCK * tile->total0;
+    const int64_t *weights = read->work->clipped_weights + MHO_BLOCK * tile->total0,
+                  *codes = read->work->clipped_codes + MHO_BLOCK * tile->total0;
     double all = (double)(layer->row_tiles * (size_t)layer->phases * (tile->converters > tile->cols ? 2 : 1));
     int weight = 0;
 
@@ -344,12 +345,12 @@ static void write_clips(const GroupRead *read, const Tile *tile, const MhoOutput
     for (size_t p = 0; p < read->P; p++) {
         const size_t at = (read->first + p) * channels + k0;
 
-        if (read->run->n_clipped == 0) {
-            memset(out->lost + at, 0, tile->cols * sizeof *out->lost);
-            memset(out->by_range + at, 0, tile->cols * sizeof *out->by_range);
+        if (read->work->n_clipped == 0) {
+            memset(out->clip_fraction + at, 0, tile->cols * sizeof *out->clip_fraction);
+            memset(out->d_log_range + at, 0, tile->cols * sizeof *out->d_log_range);
         } else {
-            scale_counts(tile->cols, lost + p * tile->width, 1.0 / all, out->lost + at);
-            scale_counts(tile->cols, limits + p * tile->width, factor, out->by_range + at);
+            scale_counts(tile->cols, weights + p * tile->width, 1.0 / all, out->clip_fraction + at);
+            scale_counts(tile->cols, codes + p * tile->width, factor, out->d_log_range + at);
         }
     }
 }
@@ -357,31 +358,31 @@ static void write_clips(const GroupRead *read, const Tile *tile, const MhoOutput
 static void gather(const MhoLayerCall *call, const LayerPlan *layer, const GroupRead *read)
 {
     MhoGather geometry = *call->gather;
-    MhoWorkspace *run = read->run;
+    MhoWorkspace *work = read->work;
 
     geometry.c_first += (int)read->group * geometry.c_count;
     if (layer->matrix.signed_input) {
-        mho_gather_s8(&geometry, (const int8_t *)call->codes, read->first, read->P, run->codes[0], run->codes[1],
+        mho_gather_s8(&geometry, (const int8_t *)call->codes, read->first, read->P, work->codes[0], work->codes[1],
                       layer->stride);
     } else {
-        mho_gather_u8(&geometry, call->codes, read->first, read->P, run->codes[0], layer->stride);
+        mho_gather_u8(&geometry, call->codes, read->first, read->P, work->codes[0], layer->stride);
     }
-    mho_crossbar_fill_tail(layer, run, read->P);
+    mho_crossbar_fill_tail(layer, work, read->P);
 }
 
-void mho_chip_state_forward(const MhoChipState *state, MhoWorkspace *run, const MhoLayerCall *call)
+void mho_chip_state_forward(const MhoChipState *state, MhoWorkspace *work, const MhoLayerCall *call)
 {
     const LayerPlan *layer = &state->chip->plan->layers[call->layer];
     const double factor =
-        call->probe ? 1.0 : (double)mho_crossbar_step(state, call->layer) * state->compensation[call->layer];
+        call->observer ? 1.0 : (double)mho_crossbar_step(state, call->layer) * state->compensation[call->layer];
     GroupRead read = {.state = state,
-                      .run = run,
+                      .work = work,
                       .l = call->layer,
                       .image = call->image,
-                      .probe = call->probe,
+                      .observer = call->observer,
                       .meter = call->meter,
                       .ideal = call->measure && call->meter,
-                      .clips = call->output.lost != NULL};
+                      .clips = call->output.clip_fraction != NULL};
 
     for (; read.first < layer->matrix.positions; read.first += MHO_BLOCK) {
         const size_t left = layer->matrix.positions - read.first;

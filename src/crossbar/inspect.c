@@ -51,13 +51,13 @@ MhoStatus mho_chip_state_weights(const MhoChipState *state, size_t l, size_t gro
 }
 
 /* Variance (cols) of one tile's read, added to variance with the square of the slice's digital weight. */
-static void tile_variance(const Pass *pass, const Tile *tile, double *variance)
+static void tile_variance(const ReadPhase *read_phase, const Tile *tile, double *variance)
 {
-    const MhoChipState *state = pass->read->state;
-    const LayerPlan *layer = &state->chip->plan->layers[pass->read->l];
-    const double weight = layer->slices.weight[pass->slice], full = layer->slices.full[pass->slice];
-    const bool cells = state->noisy && mho_noise_variance(pass, tile);
-    const float *v = pass->read->run->variance;
+    const MhoChipState *state = read_phase->read->state;
+    const LayerPlan *layer = &state->chip->plan->layers[read_phase->read->l];
+    const double weight = layer->slices.weight[read_phase->slice], full = layer->slices.full[read_phase->slice];
+    const bool cells = state->noisy && mho_noise_variance(read_phase, tile);
+    const float *v = read_phase->read->work->variance;
 
     for (size_t j = 0; j < tile->cols; j++) {
         double sum = cells ? (double)v[j] : 0.0;
@@ -66,7 +66,7 @@ static void tile_variance(const Pass *pass, const Tile *tile, double *variance)
             sum += (double)v[tile->width + (tile->cell_cols[1] == tile->cols ? j : 0)];
         }
         for (size_t r = 0; r < tile->rows && state->row_noisy; r++) {
-            const double x = pass->magnitude[tile->row0 + r], w = weight_of(state, tile, r, j);
+            const double x = read_phase->magnitude[tile->row0 + r], w = weight_of(state, tile, r, j);
 
             sum += w * w * (state->row_linear * full * x + state->row_square * x * x);
         }
@@ -79,27 +79,28 @@ MhoStatus mho_chip_state_variance(const MhoChipState *state, size_t l, size_t gr
 {
     MhoStatus status = check_group(state, l, group, error);
     const LayerPlan *layer = &state->chip->plan->layers[l];
-    MhoWorkspace *run;
+    MhoWorkspace *work;
 
     if (status != MHO_OK) {
         return status;
     }
-    status = mho_workspace_create(state->chip->plan, &run, error);
+    status = mho_workspace_create(state->chip->plan, &work, error);
     if (status != MHO_OK) {
         return status;
     }
-    memcpy(run->codes[0], codes, layer->matrix.rows);
-    mho_crossbar_fill_tail(layer, run, 1);
+    memcpy(work->codes[0], codes, layer->matrix.rows);
+    mho_crossbar_fill_tail(layer, work, 1);
     memset(variance, 0, layer->matrix.cols * sizeof *variance);
     for (int s = 0; s < layer->slices.n; s++) {
-        const GroupRead read = {.state = state, .run = run, .l = l, .group = group, .P = 1};
-        Pass pass = {.read = &read, .slice = s};
+        const GroupRead read = {.state = state, .work = work, .l = l, .group = group, .P = 1};
+        ReadPhase read_phase = {.read = &read, .slice = s};
 
-        mho_crossbar_drive(&read, &pass);
+        mho_crossbar_drive(&read, &read_phase);
         for (size_t i = 0; i < layer->row_tiles * layer->col_tiles; i++) {
-            tile_variance(&pass, mho_crossbar_tile(layer, group, i / layer->col_tiles, i % layer->col_tiles), variance);
+            tile_variance(&read_phase, mho_crossbar_tile(layer, group, i / layer->col_tiles, i % layer->col_tiles),
+                          variance);
         }
     }
-    mho_workspace_destroy(run);
+    mho_workspace_destroy(work);
     return MHO_OK;
 }

@@ -8,26 +8,27 @@
 #include "crossbar/crossbar_internal.h"
 #include "kernels/clones.h"
 
-static const LayerPlan *layer_of(const Pass *pass)
+static const LayerPlan *layer_of(const ReadPhase *read_phase)
 {
-    return &pass->read->state->chip->plan->layers[pass->read->l];
+    return &read_phase->read->state->chip->plan->layers[read_phase->read->l];
 }
 
-static int full_input(const Pass *pass)
+static int full_input(const ReadPhase *read_phase)
 {
-    return layer_of(pass)->slices.full[pass->slice];
+    return layer_of(read_phase)->slices.full[read_phase->slice];
 }
 
 /* Place of a read's draws; sub is 0 or the array. */
-static MhoStream read_stream(const Pass *pass, size_t number, int sub)
+static MhoStream read_stream(const ReadPhase *read_phase, size_t number, int sub)
 {
-    const MhoChip *chip = pass->read->state->chip;
-    const uint32_t slice = (uint32_t)((pass->phase * MHO_DAC_MAX_SLICES + pass->slice) * MHO_POLARITIES + sub);
+    const MhoChip *chip = read_phase->read->state->chip;
+    const uint32_t slice =
+        (uint32_t)((read_phase->phase * MHO_DAC_MAX_SLICES + read_phase->slice) * MHO_POLARITIES + sub);
 
     return (MhoStream){.seed = chip->plan->config.seed,
-                       .place = mho_place((uint32_t)pass->read->l, (uint32_t)number, slice),
+                       .place = mho_place((uint32_t)read_phase->read->l, (uint32_t)number, slice),
                        .chip = chip->number,
-                       .image = pass->read->image,
+                       .image = read_phase->read->image,
                        .noise = (float)chip->plan->config.chip.noise};
 }
 
@@ -41,11 +42,12 @@ MHO_CLONES static void square_bytes(size_t n, const uint8_t *restrict x, uint8_t
     }
 }
 
-void mho_noise_squares(const Pass *pass)
+void mho_noise_squares(const ReadPhase *read_phase)
 {
-    MhoWorkspace *run = pass->read->run;
+    MhoWorkspace *work = read_phase->read->work;
 
-    square_bytes(pass->read->P * layer_of(pass)->stride, pass->magnitude, run->square_high, run->square_low);
+    square_bytes(read_phase->read->P * layer_of(read_phase)->stride, read_phase->magnitude, work->square_high,
+                 work->square_low);
 }
 
 /* sum (C) += 128 times the sum of x (rows). */
@@ -62,42 +64,43 @@ MHO_CLONES static void add_bias(size_t rows, const uint8_t *restrict x, size_t C
 }
 
 /* sum (P, C) = sum_r (value + 128) x: the plane's bytes are stored less 128 to be signed. */
-static void plane_sum(const Pass *pass, const Tile *tile, const VariancePlane *plane, const uint8_t *x, int32_t *sum)
+static void plane_sum(const ReadPhase *read_phase, const Tile *tile, const VariancePlane *plane, const uint8_t *x,
+                      int32_t *sum)
 {
-    const size_t stride = layer_of(pass)->stride, C = tile->noise_columns;
+    const size_t stride = layer_of(read_phase)->stride, C = tile->noise_columns;
 
-    mho_kernels()->mvm_u8s8(pass->read->P, mho_pad(tile->rows, MHO_ROW_GROUP), C, x + tile->row0, stride, plane->values,
-                            sum);
-    for (size_t p = 0; p < pass->read->P; p++) {
+    mho_kernels()->mvm_u8s8(read_phase->read->P, mho_pad(tile->rows, MHO_ROW_GROUP), C, x + tile->row0, stride,
+                            plane->values, sum);
+    for (size_t p = 0; p < read_phase->read->P; p++) {
         add_bias(tile->rows, x + p * stride + tile->row0, C, sum + p * C);
     }
 }
 
-bool mho_noise_variance(const Pass *pass, const Tile *tile)
+bool mho_noise_variance(const ReadPhase *read_phase, const Tile *tile)
 {
-    const MhoChipState *state = pass->read->state;
+    const MhoChipState *state = read_phase->read->state;
     const StateTile *cells = &state->tiles[tile - state->chip->plan->tiles];
-    const size_t n = pass->read->P * tile->noise_columns;
-    const int full = full_input(pass);
-    MhoWorkspace *run = pass->read->run;
+    const size_t n = read_phase->read->P * tile->noise_columns;
+    const int full = full_input(read_phase);
+    MhoWorkspace *work = read_phase->read->work;
 
     if (cells->linear.values) {
-        float *into = cells->square.values ? run->linear : run->variance;
+        float *into = cells->square.values ? work->linear : work->variance;
 
-        plane_sum(pass, tile, &cells->linear, pass->magnitude, run->low);
-        mho_kernels()->combine_planes(n, NULL, run->low, cells->linear.scale * full, into);
+        plane_sum(read_phase, tile, &cells->linear, read_phase->magnitude, work->low);
+        mho_kernels()->combine_planes(n, NULL, work->low, cells->linear.scale * full, into);
     }
     if (cells->square.values) {
         const bool wide = full > 15; /* squares above 255 */
 
-        plane_sum(pass, tile, &cells->square, run->square_low, run->low);
+        plane_sum(read_phase, tile, &cells->square, work->square_low, work->low);
         if (wide) {
-            plane_sum(pass, tile, &cells->square, run->square_high, run->high);
+            plane_sum(read_phase, tile, &cells->square, work->square_high, work->high);
         }
-        mho_kernels()->combine_planes(n, wide ? run->high : NULL, run->low, cells->square.scale, run->variance);
+        mho_kernels()->combine_planes(n, wide ? work->high : NULL, work->low, cells->square.scale, work->variance);
     }
     for (size_t i = 0; cells->linear.values && cells->square.values && i < n; i++) {
-        run->variance[i] += run->linear[i];
+        work->variance[i] += work->linear[i];
     }
     return cells->linear.values || cells->square.values;
 }
@@ -110,34 +113,34 @@ MHO_CLONES static void scale_rows(size_t n, const float *restrict sigma, const u
     }
 }
 
-void mho_noise_rows(const Pass *pass, const Tile *tile)
+void mho_noise_rows(const ReadPhase *read_phase, const Tile *tile)
 {
-    const MhoChipState *state = pass->read->state;
-    const LayerPlan *layer = layer_of(pass);
+    const MhoChipState *state = read_phase->read->state;
+    const LayerPlan *layer = layer_of(read_phase);
     const size_t number = tile->group * layer->row_tiles + tile->row_tile;
-    const MhoStream stream = read_stream(pass, number, 0);
-    const int full = full_input(pass);
+    const MhoStream stream = read_stream(read_phase, number, 0);
+    const int full = full_input(read_phase);
     float sigma[256] = {0.0F}; /* of e in input codes, at every code */
-    float *e = pass->read->run->row_noise;
+    float *e = read_phase->read->work->row_noise;
 
     for (int x = 1; x <= full; x++) {
         sigma[x] = (float)__builtin_sqrt(state->row_linear * (double)full * x + state->row_square * x * x);
     }
-    mho_normal_fill_at(stream, MHO_DRAW_ROW, pass->read->first * tile->rows, pass->read->P * tile->rows, e);
-    for (size_t p = 0; p < pass->read->P; p++) {
-        scale_rows(tile->rows, sigma, pass->magnitude + p * layer->stride + tile->row0, e + p * tile->rows);
+    mho_normal_fill_at(stream, MHO_DRAW_ROW, read_phase->read->first * tile->rows, read_phase->read->P * tile->rows, e);
+    for (size_t p = 0; p < read_phase->read->P; p++) {
+        scale_rows(tile->rows, sigma, read_phase->magnitude + p * layer->stride + tile->row0, e + p * tile->rows);
     }
 }
 
 /* Noise e (P, noise columns) of cells to y (P, columns); a reference column subtracted as a current enters every
  * column. */
-static void add_columns(const Pass *pass, const Tile *tile, const float *e)
+static void add_columns(const ReadPhase *read_phase, const Tile *tile, const float *e)
 {
     const bool shared = tile->noise_columns > tile->columns;
     const size_t n = shared ? tile->cols : tile->columns; /* padding stays 0 */
-    float *y = pass->read->run->y;
+    float *y = read_phase->read->work->y;
 
-    for (size_t p = 0; p < pass->read->P; p++) {
+    for (size_t p = 0; p < read_phase->read->P; p++) {
         const float *row = e + p * tile->noise_columns;
 
         for (size_t j = 0; j < n; j++) {
@@ -147,19 +150,19 @@ static void add_columns(const Pass *pass, const Tile *tile, const float *e)
 }
 
 /* The reference form: cells of one array, e (P, noise columns) += sqrt(linear full x + square x^2) * normal. */
-static void draw_cells(const Pass *pass, const Tile *tile, int q, float *e)
+static void draw_cells(const ReadPhase *read_phase, const Tile *tile, int q, float *e)
 {
-    const StateTile *cells = &pass->read->state->tiles[tile - pass->read->state->chip->plan->tiles];
+    const StateTile *cells = &read_phase->read->state->tiles[tile - read_phase->read->state->chip->plan->tiles];
     const size_t first_column = q == 1 && tile->noise_columns > tile->width ? tile->width : 0;
-    const size_t stride = layer_of(pass)->stride, cols = tile->cell_cols[q];
-    const float full = (float)full_input(pass);
-    float *normals = pass->read->run->cell_normals;
+    const size_t stride = layer_of(read_phase)->stride, cols = tile->cell_cols[q];
+    const float full = (float)full_input(read_phase);
+    float *normals = read_phase->read->work->cell_normals;
 
-    for (size_t p = 0; p < pass->read->P; p++) {
-        const uint8_t *x = pass->magnitude + p * stride + tile->row0;
+    for (size_t p = 0; p < read_phase->read->P; p++) {
+        const uint8_t *x = read_phase->magnitude + p * stride + tile->row0;
 
-        mho_normal_fill_at(read_stream(pass, tile->number, q), MHO_DRAW_CELL_READ,
-                           (pass->read->first + p) * tile->cells[q], tile->cells[q], normals);
+        mho_normal_fill_at(read_stream(read_phase, tile->number, q), MHO_DRAW_CELL_READ,
+                           (read_phase->read->first + p) * tile->cells[q], tile->cells[q], normals);
         for (size_t r = 0; r < tile->rows; r++) {
             const float linear = full * (float)x[r], square = (float)(x[r] * x[r]);
 
@@ -173,33 +176,34 @@ static void draw_cells(const Pass *pass, const Tile *tile, int q, float *e)
     }
 }
 
-void mho_noise_add(const Pass *pass, const Tile *tile)
+void mho_noise_add(const ReadPhase *read_phase, const Tile *tile)
 {
-    const MhoChipState *state = pass->read->state;
-    const size_t P = pass->read->P, C = tile->noise_columns;
-    MhoWorkspace *run = pass->read->run;
-    float *e = run->linear;
+    const MhoChipState *state = read_phase->read->state;
+    const size_t P = read_phase->read->P, C = tile->noise_columns;
+    MhoWorkspace *work = read_phase->read->work;
+    float *e = work->linear;
 
     if (state->chip->plan->config.chip.draw == MHO_NOISE_FORM_PER_CELL) {
         for (size_t i = 0; i < P * C; i++) {
             e[i] = 0.0F;
         }
-        draw_cells(pass, tile, 0, e);
-        draw_cells(pass, tile, 1, e);
-        add_columns(pass, tile, e);
+        draw_cells(read_phase, tile, 0, e);
+        draw_cells(read_phase, tile, 1, e);
+        add_columns(read_phase, tile, e);
         return;
     }
-    if (!mho_noise_variance(pass, tile)) {
+    if (!mho_noise_variance(read_phase, tile)) {
         return;
     }
-    mho_normal_fill_at(read_stream(pass, tile->number, 0), MHO_DRAW_READ, pass->read->first * C, P * C, run->normals);
+    mho_normal_fill_at(read_stream(read_phase, tile->number, 0), MHO_DRAW_READ, read_phase->read->first * C, P * C,
+                       work->normals);
     if (C == tile->columns) {
-        mho_kernels()->add_noise(P * C, run->variance, run->normals, run->y);
+        mho_kernels()->add_noise(P * C, work->variance, work->normals, work->y);
         return;
     }
     for (size_t i = 0; i < P * C; i++) {
         e[i] = 0.0F;
     }
-    mho_kernels()->add_noise(P * C, run->variance, run->normals, e);
-    add_columns(pass, tile, e);
+    mho_kernels()->add_noise(P * C, work->variance, work->normals, e);
+    add_columns(read_phase, tile, e);
 }

@@ -143,7 +143,7 @@ static MhoStatus age_array(const MhoChipState *state, size_t l, const Tile *tile
 {
     const MhoChip *chip = state->chip;
     const MhoChipConfig *c = &chip->plan->config;
-    const ChipTile *made = &chip->tiles[tile - chip->plan->tiles];
+    const ChipTile *made = &chip->devices->tiles[tile - chip->plan->tiles];
     MhoCells cells = {.n = tile->cells[q], .g_target = scratch->target[q], .g = made->g[q]};
 
     memcpy(cells.state, made->state[q], sizeof cells.state);

@@ -32,43 +32,43 @@ static Needs find_needs(const MhoPlan *plan)
     return n;
 }
 
-static void carve(MhoWorkspace *run, const Needs *n)
+static void carve(MhoWorkspace *work, const Needs *n)
 {
-    MhoArena *a = &run->arena;
+    MhoArena *a = &work->arena;
     const size_t inputs = MHO_BLOCK * n->stride, outputs = MHO_BLOCK * n->columns;
 
     for (int q = 0; q < 2; q++) {
-        run->codes[q] = mho_arena_take(a, inputs, 1);
-        run->sliced[q] = mho_arena_take(a, inputs, 1);
+        work->codes[q] = mho_arena_take(a, inputs, 1);
+        work->sliced[q] = mho_arena_take(a, inputs, 1);
     }
-    run->magnitude = mho_arena_take(a, inputs, 1);
-    run->square_high = mho_arena_take(a, inputs, 1);
-    run->square_low = mho_arena_take(a, inputs, 1);
-    run->high = mho_arena_take(a, outputs, sizeof(int32_t));
-    run->low = mho_arena_take(a, outputs, sizeof(int32_t));
-    run->converted = mho_arena_take(a, outputs, sizeof(int32_t));
-    run->y = mho_arena_take(a, outputs, sizeof(float));
-    run->variance = mho_arena_take(a, outputs, sizeof(float));
-    run->linear = mho_arena_take(a, outputs, sizeof(float));
-    run->normals = mho_arena_take(a, outputs, sizeof(float));
-    run->row_noise = mho_arena_take(a, MHO_BLOCK * n->rows, sizeof(float));
-    run->cell_normals = mho_arena_take(a, n->cells, sizeof(float));
-    run->total = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
-    run->ideal = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
-    run->lost = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
-    run->limits = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
-    run->out = mho_arena_take(a, MHO_BLOCK * n->width, 1);
-    run->a = mho_arena_take(a, n->width, sizeof(float));
-    run->b = mho_arena_take(a, n->width, sizeof(float));
+    work->magnitude = mho_arena_take(a, inputs, 1);
+    work->square_high = mho_arena_take(a, inputs, 1);
+    work->square_low = mho_arena_take(a, inputs, 1);
+    work->high = mho_arena_take(a, outputs, sizeof(int32_t));
+    work->low = mho_arena_take(a, outputs, sizeof(int32_t));
+    work->converted = mho_arena_take(a, outputs, sizeof(int32_t));
+    work->y = mho_arena_take(a, outputs, sizeof(float));
+    work->variance = mho_arena_take(a, outputs, sizeof(float));
+    work->linear = mho_arena_take(a, outputs, sizeof(float));
+    work->normals = mho_arena_take(a, outputs, sizeof(float));
+    work->row_noise = mho_arena_take(a, MHO_BLOCK * n->rows, sizeof(float));
+    work->cell_normals = mho_arena_take(a, n->cells, sizeof(float));
+    work->total = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
+    work->ideal = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
+    work->clipped_weights = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
+    work->clipped_codes = mho_arena_take(a, MHO_BLOCK * n->total, sizeof(int64_t));
+    work->out = mho_arena_take(a, MHO_BLOCK * n->width, 1);
+    work->a = mho_arena_take(a, n->width, sizeof(float));
+    work->b = mho_arena_take(a, n->width, sizeof(float));
 }
 
-MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **run, MhoError *error)
+MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **work, MhoError *error)
 {
     const Needs needs = find_needs(plan);
     MhoWorkspace *r = calloc(1, sizeof *r);
     MhoStatus status;
 
-    *run = NULL;
+    *work = NULL;
     if (!r) {
         return mho_fail(error, MHO_MEMORY, "out of memory: a thread's scratch");
     }
@@ -80,14 +80,14 @@ MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **run, MhoError
         return status;
     }
     carve(r, &needs);
-    *run = r;
+    *work = r;
     return MHO_OK;
 }
 
-void mho_workspace_destroy(MhoWorkspace *run)
+void mho_workspace_destroy(MhoWorkspace *work)
 {
-    if (run) {
-        mho_arena_destroy(&run->arena);
-        free(run);
+    if (work) {
+        mho_arena_destroy(&work->arena);
+        free(work);
     }
 }

@@ -1,22 +1,13 @@
 /* chip_evaluate.c - accuracy and loss of a net on chips: programmed, aged, read, scored, averaged in chip order. */
 #include <stdlib.h>
 
-#include "net/lowered/executor.h"
+#include "base/memory.h"
+#include "net/lowered/net_on_chip.h"
 #include "train/train.h"
 
-/* What the chips of one evaluation share. */
-typedef struct ChipBench {
-    const MhoDataset *set, *calibration; /* calibration NULL: none */
-    const MhoChipConfig *config;
-    int threads;
-    MhoLoweredNet *program;
-    MhoPlan *plan;
-    float *logits; /* (set->n, classes) */
-} ChipBench;
-
-static MhoStatus check_set(const MhoLoweredNet *program, const MhoDataset *set, const char *what, MhoError *error)
+static MhoStatus check_set(const MhoLoweredNet *net, const MhoDataset *set, const char *what, MhoError *error)
 {
-    const MhoShape in = program->input;
+    const MhoShape in = net->input;
 
     if (set->n == 0)
         return mho_fail(error, MHO_USAGE, "no %s images for a chip", what);
@@ -26,55 +17,24 @@ static MhoStatus check_set(const MhoLoweredNet *program, const MhoDataset *set, 
     return MHO_OK;
 }
 
-static MhoStatus bench_open(const MhoNet *net, ChipBench *bench, MhoError *error)
+/* Mean over chips `first` .. first + n - 1 in the configuration's condition; one chip where all are the same. */
+static MhoStatus score_chips(MhoNetOnChip *on_chip, const MhoDataset *set, MhoCondition at, uint32_t first, uint32_t n,
+                             float *logits, double *accuracy, double *loss, MhoError *error)
 {
-    const MhoDataset *calibration = bench->calibration;
-    MhoStatus status = mho_lowered_net_create(net, &bench->program, error);
+    MhoStatus status = MHO_OK;
 
-    if (status == MHO_OK)
-        status = check_set(bench->program, bench->set, "evaluation", error);
-    if (status == MHO_OK && calibration)
-        status = check_set(bench->program, calibration, "calibration", error);
-    if (status == MHO_OK)
-        status = mho_lowered_net_plan(bench->program, bench->config, calibration ? calibration->images : NULL,
-                                      calibration ? calibration->n : 0, bench->threads, &bench->plan, error);
-    if (status != MHO_OK)
-        return status;
-    bench->logits = calloc(bench->set->n, (size_t)net->n_classes * sizeof *bench->logits);
-    if (!bench->logits)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the logits of %zu images", bench->set->n);
-    return MHO_OK;
-}
+    if (!mho_plan_is_random(mho_net_on_chip_plan(on_chip)))
+        n = 1;
+    for (uint32_t i = 0; i < n && status == MHO_OK; i++) {
+        double hits = 0.0, cross_entropy = 0.0;
 
-static void bench_close(ChipBench *bench)
-{
-    free(bench->logits);
-    mho_plan_destroy(bench->plan);
-    mho_lowered_net_destroy(bench->program);
-}
-
-/* One chip at the configuration's time and temperature. */
-static MhoStatus score_chip(const ChipBench *bench, uint32_t number, double *accuracy, double *loss, MhoError *error)
-{
-    const MhoCondition at = {.t = bench->config->chip.time, .temperature = bench->config->chip.temperature};
-    const MhoAnalogOptions options = {.threads = bench->threads};
-    const MhoDataset *set = bench->set, *calibration = bench->calibration;
-    MhoChip *chip = NULL;
-    MhoChipState *state = NULL;
-    MhoStatus status =
-        mho_lowered_net_state(bench->program, bench->plan, number, at, calibration ? calibration->images : NULL,
-                              calibration ? calibration->n : 0, bench->threads, &chip, &state, error);
-
-    if (status == MHO_OK)
-        status = mho_analog_run(bench->program, state, set->images, set->n, &options, bench->logits, error);
-    if (status == MHO_OK) {
-        size_t hits;
-
-        mho_logits_score(bench->logits, set->labels, set->n, bench->program->n_classes, &hits, loss);
-        *accuracy = (double)hits / (double)set->n;
+        status = mho_net_on_chip_set(on_chip, first + i, at, NULL, error);
+        if (status == MHO_OK)
+            status =
+                mho_net_on_chip_score(on_chip, set->images, set->labels, set->n, logits, &hits, &cross_entropy, error);
+        *accuracy += hits / n;
+        *loss += cross_entropy / n;
     }
-    mho_chip_state_destroy(state);
-    mho_chip_destroy(chip);
     return status;
 }
 
@@ -82,24 +42,33 @@ MhoStatus mho_train_evaluate_chip(const MhoNet *net, const MhoDataset *set, cons
                                   const MhoChipConfig *config, uint32_t first, uint32_t n, int threads,
                                   double *accuracy, double *loss, MhoError *error)
 {
-    ChipBench bench = {.set = set, .calibration = calibration, .config = config, .threads = threads};
+    const MhoCondition at = {.t = config->chip.time, .temperature = config->chip.temperature};
+    MhoLoweredNet *lowered = NULL;
+    MhoNetOnChip *on_chip = NULL;
+    float *logits = NULL;
 
     *accuracy = *loss = 0.0;
     if (n == 0 || n > UINT32_MAX - first)
         return mho_fail(error, MHO_USAGE, "%u chips from number %u on: at least one, and numbers have 32 bits", n,
                         first);
-    MhoStatus status = bench_open(net, &bench, error);
-    if (status == MHO_OK && !mho_plan_is_random(bench.plan))
-        n = 1; /* every chip is the same */
-    for (uint32_t i = 0; i < n && status == MHO_OK; i++) {
-        double hits, cross_entropy;
-
-        status = score_chip(&bench, first + i, &hits, &cross_entropy, error);
-        if (status == MHO_OK) {
-            *accuracy += hits / n;
-            *loss += cross_entropy / n;
-        }
+    MhoStatus status = mho_lowered_net_create(net, &lowered, error);
+    if (status == MHO_OK)
+        status = check_set(lowered, set, "evaluation", error);
+    if (status == MHO_OK && calibration)
+        status = check_set(lowered, calibration, "calibration", error);
+    if (status == MHO_OK)
+        status = mho_net_on_chip_create(&(MhoNetOnChipInput){.net = lowered,
+                                                             .config = config,
+                                                             .calibration = calibration ? calibration->images : NULL,
+                                                             .n_calibration = calibration ? calibration->n : 0,
+                                                             .threads = threads},
+                                        &on_chip, error);
+    if (status == MHO_OK) {
+        logits = mho_calloc(set->n, (size_t)net->n_classes * sizeof *logits, error, "the logits of %zu images", set->n);
+        status = logits ? score_chips(on_chip, set, at, first, n, logits, accuracy, loss, error) : MHO_MEMORY;
     }
-    bench_close(&bench);
+    free(logits);
+    mho_net_on_chip_destroy(on_chip);
+    mho_lowered_net_destroy(lowered);
     return status;
 }

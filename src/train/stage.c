@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/calibrate/calibrate.h"
 #include "net/transform/bits.h"
-#include "net/lowered/executor.h"
+#include "net/lowered/net_on_chip.h"
 #include "net/transform/transform.h"
 #include "train/train_internal.h"
 

@@ -9,6 +9,7 @@
 #include "must.h"
 #include "quantized_bench.h"
 #include "net/transform/transform.h"
+#include "net/lowered/net_on_chip.h"
 
 static MhoNet *dense_net(void)
 {

@@ -6,6 +6,7 @@
 #include "chip_bench.h"
 #include "must.h"
 #include "numbers.h"
+#include "support/run_once.h"
 
 static const double day = 86400.0;
 enum { STEP = 3 };
@@ -40,10 +41,7 @@ TEST_LOOP(an_ideal_chip_is_the_clean_step, 0, 2 * CHIP_NETS)
 /* One state of the analog executor and the sums that it makes of the pass's own codes. */
 typedef struct Executor {
     MhoLoweredNet *program;
-    MhoPlan *plan;
-    MhoChip *chip;
-    MhoChipState *state;
-    MhoWorkspace *run;
+    MhoNetOnChip *on_chip;
 } Executor;
 
 static void executor_open(const ChipBench *bench, uint32_t number, Executor *e)
@@ -52,18 +50,13 @@ static void executor_open(const ChipBench *bench, uint32_t number, Executor *e)
 
     memset(e, 0, sizeof *e);
     must(mho_lowered_net_create(bench->net, &e->program, &error), &error);
-    must(mho_lowered_net_plan(e->program, &bench->arrays.config, NULL, 0, 1, &e->plan, &error), &error);
-    must(mho_lowered_net_state(e->program, e->plan, number, bench->at, NULL, 0, 1, &e->chip, &e->state, &error),
-         &error);
-    must(mho_workspace_create(e->plan, &e->run, &error), &error);
+    must(plan_net(e->program, &bench->arrays.config, NULL, 0, 1, &e->on_chip, &error), &error);
+    must(mho_net_on_chip_set(e->on_chip, number, bench->at, NULL, &error), &error);
 }
 
 static void executor_close(Executor *e)
 {
-    mho_workspace_destroy(e->run);
-    mho_chip_state_destroy(e->state);
-    mho_chip_destroy(e->chip);
-    mho_plan_destroy(e->plan);
+    mho_net_on_chip_destroy(e->on_chip);
     mho_lowered_net_destroy(e->program);
 }
 
@@ -92,7 +85,7 @@ static bool sums_equal(const ChipBench *bench, const Executor *e, const MhoStep 
 
         for (size_t i = 0; i < in; i++)
             codes[i] = (uint8_t)(int8_t)(int)(x[n * in + i] > 127.0F ? x[n * in + i] - 256.0F : x[n * in + i]);
-        mho_chip_state_forward(e->state, e->run, &call);
+        mho_net_on_chip_read_layer(e->on_chip, 0, &call);
         equal = equal && memcmp(sums, stored + n * m->positions * k, m->positions * k * sizeof *sums) == 0;
     }
     free(ones);

@@ -5,6 +5,7 @@
 #include "failing_memory.h"
 #include "must.h"
 #include "train/train.h"
+#include "net/lowered/net_on_chip.h"
 
 static MhoStatus train_step(ChipBench *bench, MhoError *error)
 {

@@ -9,6 +9,8 @@
 #include "net/graph/requant.h"
 #include "numbers.h"
 #include "train/train.h"
+#include "net/lowered/net_on_chip.h"
+#include "support/run_once.h"
 
 enum { OUTPUTS = CHIP_BATCH * CHIP_CLASSES, TILE = DENSE_ROWS / 2, LARGEST = 15 };
 
@@ -150,7 +152,7 @@ TEST_LOOP(ranges_start_where_calibration_puts_them, 0, CHIP_NETS)
     uint8_t *images;
     MhoNet *net = chip_net(_i, &images), *made, *kept;
     MhoLoweredNet *program;
-    MhoPlan *plan;
+    MhoNetOnChip *on_chip;
     MhoError error = {0};
     ArrayBench arrays;
 
@@ -160,7 +162,7 @@ TEST_LOOP(ranges_start_where_calibration_puts_them, 0, CHIP_NETS)
         if (mho_node_conv(&net->nodes[i]) && i % 2 == 0)
             ((MhoConvSettings *)(void *)net->nodes[i].settings)->adc_bits = 4;
     must(mho_lowered_net_create(net, &program, &error), &error);
-    must(mho_lowered_net_plan(program, &arrays.config, images, CHIP_CALIBRATION, 1, &plan, &error), &error);
+    must(plan_net(program, &arrays.config, images, CHIP_CALIBRATION, 1, &on_chip, &error), &error);
     arrays.config.chip.range = MHO_RANGE_UNIT; /* does not matter */
     must(mho_net_calibrate_adc_ranges(net, &arrays.config, images, CHIP_CALIBRATION, 2, &made, &error), &error);
     for (size_t m = 0; m < program->n_matrices; m++) {
@@ -169,7 +171,7 @@ TEST_LOOP(ranges_start_where_calibration_puts_them, 0, CHIP_NETS)
 
         ck_assert(mho_node_conv(node)->adc_range);
         ck_assert(is_close(exp((double)*mho_node_values(node, "adc_log_range")),
-                           largest * (double)mho_plan_layer(plan, m).step, 1e-5));
+                           largest * (double)mho_plan_layer(mho_net_on_chip_plan(on_chip), m).step, 1e-5));
     }
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays; a++)
@@ -183,7 +185,7 @@ TEST_LOOP(ranges_start_where_calibration_puts_them, 0, CHIP_NETS)
     mho_net_destroy(kept);
     must_refuse(mho_net_calibrate_adc_ranges(net, &arrays.config, NULL, 0, 1, &kept, &error), &error, MHO_USAGE,
                 "training images");
-    mho_plan_destroy(plan);
+    mho_net_on_chip_destroy(on_chip);
     mho_lowered_net_destroy(program);
     mho_net_destroy(made);
     mho_net_destroy(net);
@@ -229,7 +231,7 @@ TEST_LOOP(accuracy_is_the_mean_over_chips, 0, 2)
     double accuracy, loss, sum = 0.0, sum_loss = 0.0, first = 0.0;
     MhoError error = {0};
     MhoLoweredNet *program;
-    MhoPlan *plan;
+    MhoNetOnChip *on_chip;
     ChipBench bench;
 
     chip_open(&bench, CHIP_DENSE, "pcm", "uniform");
@@ -247,28 +249,24 @@ TEST_LOOP(accuracy_is_the_mean_over_chips, 0, 2)
                             .labels = labels};
     const MhoDataset *calibration = _i == 0 ? NULL : &set;
     must(mho_lowered_net_create(bench.net, &program, &error), &error);
-    must(mho_lowered_net_plan(program, &bench.arrays.config, set.images, set.n, 1, &plan, &error), &error);
+    must(plan_net(program, &bench.arrays.config, set.images, set.n, 1, &on_chip, &error), &error);
     for (uint32_t number = FIRST; number < FIRST + CHIPS; number++) {
-        const MhoAnalogOptions options = {.threads = 1};
+        const AnalogRun options = {.threads = 1};
         const MhoCondition at = {.t = 86400.0, .temperature = 298.15};
-        MhoChip *chip = NULL;
-        MhoChipState *state;
         size_t hits;
 
-        must(mho_lowered_net_state(program, plan, number, at, set.images, set.n, 1, &chip, &state, &error), &error);
-        must(mho_analog_run(program, state, set.images, set.n, &options, logits, &error), &error);
+        must(mho_net_on_chip_set(on_chip, number, at, NULL, &error), &error);
+        must(run_analog(program, mho_net_on_chip_state(on_chip), set.images, set.n, &options, logits, &error), &error);
         mho_logits_score(logits, labels, set.n, CHIP_CLASSES, &hits, &loss);
         sum += (double)hits / CHIP_CALIBRATION / CHIPS;
         sum_loss += loss / CHIPS;
         first = number == FIRST ? loss : first;
-        mho_chip_state_destroy(state);
-        mho_chip_destroy(chip);
     }
     must(mho_train_evaluate_chip(bench.net, &set, calibration, &bench.arrays.config, FIRST, CHIPS, 2, &accuracy, &loss,
                                  &error),
          &error);
     ck_assert(is_close(accuracy, sum, 1e-12) && is_close(loss, sum_loss, 1e-12) && !is_close(loss, first, 1e-6));
-    mho_plan_destroy(plan);
+    mho_net_on_chip_destroy(on_chip);
     mho_lowered_net_destroy(program);
     chip_close(&bench);
 }

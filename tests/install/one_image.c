@@ -19,8 +19,7 @@ int main(int argc, char **argv)
         mho_trial_cache_prepare(bench, study.settings, "", true, &at, &error) != MHO_OK ||
         mho_lowered_net_state(at.program, at.plan, 0, (MhoCondition){.t = 86400, .temperature = 298},
                               at.calibration->images, at.calibration->n, 1, &chip, &state, &error) != MHO_OK ||
-        mho_analog_run(at.program, state, at.images->images, 1, &(MhoAnalogOptions){.threads = 1}, logits, &error) !=
-            MHO_OK) {
+        run_analog(at.program, state, at.images->images, 1, &(AnalogRun){.threads = 1}, logits, &error) != MHO_OK) {
         fprintf(stderr, "%s\n", error.text);
         return 1;
     }

@@ -13,6 +13,7 @@
 #include "harness.h"
 #include "net/fakequant/fakequant.h"
 #include "quantized_bench.h"
+#include "support/run_once.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 
@@ -207,25 +208,24 @@ static double largest_sum(const Bench *bench)
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     MhoError error = {0};
     MhoRangeObserver *observer;
-    MhoAnalogOptions options = {0};
-    MhoPlan *plan;
-    MhoChip *chip = NULL;
-    MhoChipState *state;
+    AnalogRun options = {0};
+    MhoNetOnChip *on_chip;
     Outputs o = outputs_new(bench->lowered, N_TEST);
     double largest = 0.0;
 
     must(mho_range_observer_create(bench->lowered->n_matrices, &observer, &error), &error);
-    must(mho_lowered_net_plan(bench->lowered, &bench->arrays.config, NULL, 0, 0, &plan, &error), &error);
-    must(mho_lowered_net_state(bench->lowered, plan, 0, at, NULL, 0, 0, &chip, &state, &error), &error);
-    options.probe = observer;
-    must(mho_analog_run(bench->lowered, state, bench->test.images, N_TEST, &options, o.logits, &error), &error);
+    must(plan_net(bench->lowered, &bench->arrays.config, NULL, 0, 0, &on_chip, &error), &error);
+    must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
+    options.observer = observer;
+    must(run_analog(bench->lowered, mho_net_on_chip_state(on_chip), bench->test.images, N_TEST, &options, o.logits,
+                    &error),
+         &error);
     for (size_t l = 0; l < bench->lowered->n_matrices; l++) {
-        ck_assert(mho_range_observer_largest(observer, l) <= mho_plan_layer(plan, l).largest_sum);
+        ck_assert(mho_range_observer_largest(observer, l) <=
+                  mho_plan_layer(mho_net_on_chip_plan(on_chip), l).largest_sum);
         largest = fmax(largest, mho_range_observer_largest(observer, l));
     }
-    mho_chip_state_destroy(state);
-    mho_chip_destroy(chip);
-    mho_plan_destroy(plan);
+    mho_net_on_chip_destroy(on_chip);
     mho_range_observer_destroy(observer);
     outputs_free(&o);
     return largest;
@@ -243,22 +243,18 @@ static Read read_ideal(Bench *bench, const MhoLoweredNet *lowered, int bits)
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
     MhoError error = {0};
     Read read = {0};
-    MhoPlan *plan;
-    MhoChip *chip = NULL;
-    MhoChipState *state;
+    MhoNetOnChip *on_chip;
 
     array_adc(&bench->arrays, "bits", bits);
-    must(mho_lowered_net_plan(lowered, &bench->arrays.config, NULL, 0, 0, &plan, &error), &error);
-    must(mho_lowered_net_state(lowered, plan, 0, at, NULL, 0, 0, &chip, &state, &error), &error);
-    read.outputs = analog_outputs(lowered, state, bench->test.images, N_TEST, 0, meters);
+    must(plan_net(lowered, &bench->arrays.config, NULL, 0, 0, &on_chip, &error), &error);
+    must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
+    read.outputs = analog_outputs(lowered, mho_net_on_chip_state(on_chip), bench->test.images, N_TEST, 0, meters);
     for (size_t l = 0; l < lowered->n_matrices; l++) {
         read.conversions += meters[l].conversions;
         read.clipped += meters[l].clipped;
-        read.predicted += N_TEST * mho_plan_layer(plan, l).conversions;
+        read.predicted += N_TEST * mho_plan_layer(mho_net_on_chip_plan(on_chip), l).conversions;
     }
-    mho_chip_state_destroy(state);
-    mho_chip_destroy(chip);
-    mho_plan_destroy(plan);
+    mho_net_on_chip_destroy(on_chip);
     return read;
 }
 

@@ -9,6 +9,7 @@
 #include "numbers.h"
 #include "switches.h"
 #include "tiny.h"
+#include "support/run_once.h"
 
 enum {
     ROWS = 48,
@@ -61,7 +62,7 @@ static bool sums_are_scaled(const void *params, const char *cell, double gain)
     run_study(&ideal, &plain, "ideal", "ideal");
     run_study(&tiny, params, cell, "ideal");
     for (size_t i = 0; i < TINY_LOGITS; i++) {
-        const double unit = (double)ideal.prepared.program->steps[0].a[i % TINY_CLASSES];
+        const double unit = (double)ideal.prepared.lowered->steps[0].a[i % TINY_CLASSES];
 
         holds = holds && fabs((double)tiny.logits[i] - gain * (double)ideal.logits[i]) < 1.01 * unit;
     }
@@ -251,7 +252,7 @@ static double step_in_use(const Tiny *tiny)
             least = difference > 0.0 && difference < least ? difference : least;
         }
     }
-    return least / (double)tiny->prepared.program->steps[0].a[0];
+    return least / (double)tiny->prepared.lowered->steps[0].a[0];
 }
 
 /* The step of least error for the sums of training images on a chip: as designed, just programmed, or as it is now. */
@@ -267,13 +268,13 @@ static double step_of(const MhoPointSetup *p, MhoCalibrate when)
     MhoRangeObserver *probe;
     MhoError error = {0};
 
-    ck_assert(mho_plan_create(&config, p->program->matrices, 1, &plan, &error) == MHO_OK);
+    ck_assert(mho_plan_create(&config, p->lowered->matrices, 1, &plan, &error) == MHO_OK);
     ck_assert((when == MHO_CALIBRATE_IDEAL ? mho_chip_create_ideal(plan, &chip, &error)
                                            : mho_chip_create(plan, 0, &chip, &error)) == MHO_OK);
     ck_assert(mho_chip_state_create(chip, when == MHO_CALIBRATE_STATE ? now : fresh, &state, &error) == MHO_OK);
     ck_assert(mho_range_observer_create(1, &probe, &error) == MHO_OK);
-    const MhoAnalogOptions options = {.threads = 1, .probe = probe};
-    ck_assert(mho_analog_run(p->program, state, p->calibration->images, p->calibration->n, &options, logits, &error) ==
+    const AnalogRun options = {.threads = 1, .observer = probe};
+    ck_assert(run_analog(p->lowered, state, p->calibration->images, p->calibration->n, &options, logits, &error) ==
               MHO_OK);
     ck_assert(mho_plan_calibrate(plan, probe, &error) == MHO_OK);
     const double step = (double)mho_plan_layer(plan, 0).step;

@@ -6,6 +6,7 @@
 #include "harness.h"
 #include "switches.h"
 #include "tiny.h"
+#include "support/run_once.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 
@@ -41,27 +42,22 @@ static bool seeds_chip(const MhoDescriptor *model, const void *params, double on
 {
     Tiny tiny;
     MhoError error = {0};
-    MhoPlan *plan;
-    MhoChip *chip = NULL;
-    MhoChipState *state;
+    MhoNetOnChip *on_chip;
     float logits[TINY_LOGITS];
 
     (void)model;
     run_study(&tiny, params);
     const MhoPointSetup *p = &tiny.prepared;
-    const MhoAnalogOptions options = {.threads = 1};
+    const AnalogRun options = {.threads = 1};
     MhoChipConfig config = p->config;
     config.seed = (uint64_t)on;
-    must(mho_lowered_net_plan(p->program, &config, p->calibration->images, p->calibration->n, 1, &plan, &error),
+    must(plan_net(p->lowered, &config, p->calibration->images, p->calibration->n, 1, &on_chip, &error), &error);
+    must(mho_net_on_chip_set(on_chip, 0, (MhoCondition){.temperature = 298.15}, NULL, &error), &error);
+    must(run_analog(p->lowered, mho_net_on_chip_state(on_chip), p->images->images, p->images->n, &options, logits,
+                    &error),
          &error);
-    must(mho_lowered_net_state(p->program, plan, 0, (MhoCondition){.temperature = 298.15}, NULL, 0, 1, &chip, &state,
-                               &error),
-         &error);
-    must(mho_analog_run(p->program, state, p->images->images, p->images->n, &options, logits, &error), &error);
     const bool same = memcmp(logits, tiny.logits, sizeof logits) == 0;
-    mho_chip_state_destroy(state);
-    mho_chip_destroy(chip);
-    mho_plan_destroy(plan);
+    mho_net_on_chip_destroy(on_chip);
     tiny_close(&tiny);
     return same;
 }
@@ -123,7 +119,7 @@ static bool chooses_split(const MhoDescriptor *model, const void *params, double
 static bool calibrates_with(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
-    MhoPlan *plan;
+    MhoNetOnChip *on_chip;
     MhoDataset first;
     MhoError error = {0};
 
@@ -131,10 +127,11 @@ static bool calibrates_with(const MhoDescriptor *model, const void *params, doub
     run_study(&tiny, params);
     const MhoPointSetup *p = &tiny.prepared;
     must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, (size_t)on, &first, &error), &error);
-    must(mho_lowered_net_plan(p->program, &p->config, first.images, first.n, 1, &plan, &error), &error);
-    const bool holds = p->calibration->n == (size_t)on && mho_plan_layer(plan, 0).step > 1.0F &&
-                       mho_plan_layer(plan, 0).step == mho_plan_layer(p->plan, 0).step;
-    mho_plan_destroy(plan);
+    must(plan_net(p->lowered, &p->config, first.images, first.n, 1, &on_chip, &error), &error);
+    const bool holds = p->calibration->n == (size_t)on &&
+                       mho_plan_layer(mho_net_on_chip_plan(on_chip), 0).step > 1.0F &&
+                       mho_plan_layer(mho_net_on_chip_plan(on_chip), 0).step == mho_plan_layer(p->plan, 0).step;
+    mho_net_on_chip_destroy(on_chip);
     mho_dataset_destroy(&first);
     tiny_close(&tiny);
     return holds;
@@ -149,7 +146,7 @@ static bool measures_images(const MhoDescriptor *model, const void *params, doub
     (void)model;
     run_study(&tiny, params);
     for (size_t i = 0; i < (size_t)on * TINY_CLASSES; i++) {
-        const double sum = rint((double)tiny.logits[i] / (double)tiny.prepared.program->steps[0].a[i % TINY_CLASSES]);
+        const double sum = rint((double)tiny.logits[i] / (double)tiny.prepared.lowered->steps[0].a[i % TINY_CLASSES]);
 
         signal += sum * sum;
     }
@@ -272,8 +269,8 @@ static bool adds_noise(const void *params, MhoCodeNoise wanted)
     tiny_run(&tiny, settings);
     const MhoPointSetup *p = &tiny.prepared;
     wanted.seed = (uint64_t)mho_settings_study(tiny.settings)->seed;
-    must(mho_code_noise_run(p->program, &wanted, p->images->images, p->images->n, 0, 1, noisy, &error), &error);
-    must(mho_integer_run(p->program, p->images->images, p->images->n, 1, clean, NULL, &error), &error);
+    must(run_code_noise(p->lowered, &wanted, p->images->images, p->images->n, 0, 1, noisy, &error), &error);
+    must(run_integer(p->lowered, p->images->images, p->images->n, 1, clean, NULL, &error), &error);
     const bool holds = memcmp(noisy, tiny.logits, sizeof noisy) == 0 && memcmp(clean, noisy, sizeof noisy) != 0 &&
                        p->n_chips == (uint32_t)mho_settings_study(tiny.settings)->repeat &&
                        tiny.trial.layers[0].conversions == 0;

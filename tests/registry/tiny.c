@@ -145,7 +145,7 @@ bool tiny_try(Tiny *tiny, MhoSettings *settings)
     tiny->settings = settings;
     must(mho_trial_cache_create(&options, &tiny->workbench, &error), &error);
     return mho_trial_cache_prepare(tiny->workbench, settings, "", true, &tiny->prepared, &error) == MHO_OK &&
-           mho_trial_run(&tiny->prepared, 0, 1, tiny->logits, &tiny->trial, &error) == MHO_OK;
+           mho_trial_run(&tiny->prepared, 0, tiny->logits, &tiny->trial, &error) == MHO_OK;
 }
 
 void tiny_run(Tiny *tiny, MhoSettings *settings)

@@ -11,6 +11,7 @@
 #include "must.h"
 #include "net/lowered/executor.h"
 #include "numbers.h"
+#include "support/run_once.h"
 
 enum { SIDE = 20, PIXELS = SIDE * SIDE, COLS = 100, N = 200000 };
 
@@ -93,7 +94,7 @@ static void run(const MhoLoweredNet *lowered, MhoCodeNoise noise, size_t n)
 {
     MhoError error = {0};
 
-    must(mho_code_noise_run(lowered, &noise, images, n, 0, 1, logits, &error), &error);
+    must(run_code_noise(lowered, &noise, images, n, 0, 1, logits, &error), &error);
 }
 
 /* Image n has a one at pixel n. */
@@ -125,7 +126,7 @@ TEST_LOOP(test_weight_noise, 0, 8)
     draw_pixels();
     float *clean = calloc((size_t)PIXELS * COLS, sizeof *clean);
     ck_assert_ptr_nonnull(clean);
-    must(mho_integer_run(lowered, images, PIXELS, 1, clean, NULL, &error), &error);
+    must(run_integer(lowered, images, PIXELS, 1, clean, NULL, &error), &error);
     for (uint32_t chip = 0; chip < N / (PIXELS * COLS); chip++) {
         run(lowered, (MhoCodeNoise){.weight = sigma, .weight_per_image = per_image, .seed = 1, .chip = chip}, PIXELS);
         for (size_t i = 0; i < (size_t)PIXELS * COLS; i++)

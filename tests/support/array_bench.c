@@ -196,7 +196,7 @@ void array_read(ArrayBench *bench, uint32_t image, float *logits, MhoLayerMeter 
                                .image = image,
                                .measure = meter != NULL,
                                .output = {.a = bench->a, .b = bench->b, .logits = logits},
-                               .probe = probe,
+                               .observer = probe,
                                .meter = meter};
 
     mho_chip_state_forward(bench->state, bench->run, &call);

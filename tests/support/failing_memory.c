@@ -14,6 +14,7 @@ void *__wrap_realloc(void *block, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 char *__wrap_strdup(const char *text);
 
+static int n_allocations;
 static int until_failure = -1; /* allocations that still succeed; below zero: all do */
 
 void memory_fail_after(int n)
@@ -29,8 +30,14 @@ bool memory_has_failed(void)
     return failed;
 }
 
+int memory_allocations(void)
+{
+    return n_allocations;
+}
+
 static bool fails(void)
 {
+    n_allocations++;
     return until_failure >= 0 && until_failure-- == 0;
 }
 

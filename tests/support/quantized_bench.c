@@ -9,6 +9,8 @@
 
 #include "kernels/random.h"
 #include "net/transform/transform.h"
+#include "net/calibrate/calibrate.h"
+#include "support/run_once.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 
@@ -183,7 +185,7 @@ Outputs integer_outputs(const MhoLoweredNet *program, const uint8_t *images, siz
     Outputs o = outputs_new(program, n);
     MhoError error = {0};
 
-    must(mho_integer_run(program, images, n, threads, o.logits, o.codes, &error), &error);
+    must(run_integer(program, images, n, threads, o.logits, o.codes, &error), &error);
     return o;
 }
 
@@ -191,10 +193,10 @@ Outputs analog_outputs(const MhoLoweredNet *program, const MhoChipState *state, 
                        int threads, MhoLayerMeter *meters)
 {
     Outputs o = outputs_new(program, n);
-    const MhoAnalogOptions options = {.threads = threads, .measured = n, .meters = meters, .codes = o.codes};
+    const AnalogRun options = {.threads = threads, .measured = n, .meters = meters, .codes = o.codes};
     MhoError error = {0};
 
-    must(mho_analog_run(program, state, images, n, &options, o.logits, &error), &error);
+    must(run_analog(program, state, images, n, &options, o.logits, &error), &error);
     return o;
 }
 

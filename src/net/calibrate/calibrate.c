@@ -6,29 +6,58 @@
  * Least squared error: Banner et al., NeurIPS 2019, arXiv 1810.05723.
  */
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "kernels/math.h"
+#include "net/calibrate/calibrate.h"
 #include "net/calibrate/calibrate_internal.h"
 #include "net/lowered/executor_internal.h"
 
-static void count_images(const MhoFloatNet *net, const uint8_t *images, size_t n_images, int threads,
-                         MhoFloatWorkspace *runs)
+static MhoStatus worker_create(const void *net, void *worker, MhoError *error)
 {
-    const MhoShape in = net->net->nodes[0].shape;
-    const size_t pixels = (size_t)in.h * (size_t)in.w * (size_t)in.c;
-
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (size_t n = 0; n < n_images; n++)
-        mho_float_net_run_image(net, &runs[omp_get_thread_num()], images + n * pixels);
-    for (int t = 1; t < threads; t++)
-        for (size_t q = 0; q < net->n_counted; q++)
-            mho_histogram_merge(&runs[0].counts[q], &runs[t].counts[q]);
+    return mho_float_workspace_create(net, worker, error);
 }
 
-/* The log-scale of one owner from the counts of all quantizers that use it. */
-static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoHistogram *counts, int owner,
+static void worker_destroy(void *worker)
+{
+    mho_float_workspace_destroy(worker);
+}
+
+static void run_image(void *context, void *worker, const MhoImageBatch *batch, size_t n, size_t slot)
+{
+    const MhoFloatNet *net = context;
+    const MhoShape in = net->net->nodes[0].shape;
+
+    (void)slot;
+    mho_float_net_run_image(net, worker, batch->images + n * (size_t)in.h * (size_t)in.w * (size_t)in.c);
+}
+
+static void keep_net(void *context)
+{
+    (void)context; /* the caller's */
+}
+
+static const MhoExecutorKind kind = {.worker_size = sizeof(MhoFloatWorkspace),
+                                     .worker_create = worker_create,
+                                     .worker_destroy = worker_destroy,
+                                     .run_image = run_image,
+                                     .destroy = keep_net};
+
+/* The histograms of all threads, added up in those of the first. */
+static const MhoHistogram *merge_histograms(const MhoFloatNet *net, MhoExecutor *executor)
+{
+    MhoFloatWorkspace *first = mho_executor_worker(executor, 0);
+
+    for (int t = 1; t < mho_executor_threads(executor); t++)
+        for (size_t q = 0; q < net->n_counted; q++)
+            mho_histogram_merge(&first->histograms[q],
+                                &((const MhoFloatWorkspace *)mho_executor_worker(executor, t))->histograms[q]);
+    return first->histograms;
+}
+
+/* The log-scale of one owner from the histograms of all quantizers that use it. */
+static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoHistogram *histograms, int owner,
                            MhoHistogramUser *users, MhoError *error)
 {
     size_t n_users = 0;
@@ -38,12 +67,12 @@ static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoHist
 
         if (node->counted < 0 || mho_net_scale_owner(net, (int)i) != owner)
             continue;
-        if (counts[node->counted].not_finite > 0)
+        if (histograms[node->counted].not_finite > 0)
             return mho_fail(error, MHO_FAILED,
                             "node '%s': it reads values that are not finite; the network is damaged or diverged in "
                             "training",
                             net->nodes[i].name);
-        users[n_users++] = (MhoHistogramUser){.counts = &counts[node->counted], .n = node->n};
+        users[n_users++] = (MhoHistogramUser){.histogram = &histograms[node->counted], .n = node->n};
     }
     MhoPolicy policy;
     const MhoStatus status = mho_policy_open(&net->nodes[owner], &policy, error);
@@ -59,15 +88,14 @@ static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoHist
     return MHO_OK;
 }
 
-static MhoStatus fit_scales(MhoNet *net, const MhoFloatNet *values, const MhoHistogram *counts, MhoError *error)
+static MhoStatus fit_scales(MhoNet *net, const MhoFloatNet *values, const MhoHistogram *histograms, MhoError *error)
 {
-    MhoHistogramUser *users = calloc(net->n_nodes, sizeof *users);
-    MhoStatus status =
-        users ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for calibrating network '%s'", net->name);
+    MhoHistogramUser *users = mho_calloc(net->n_nodes, sizeof *users, error, "calibrating network '%s'", net->name);
+    MhoStatus status = users ? MHO_OK : MHO_MEMORY;
 
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
         if (values->nodes[i].counted >= 0 && mho_net_scale_owner(net, (int)i) == (int)i)
-            status = fit_owner(net, values, counts, (int)i, users, error);
+            status = fit_owner(net, values, histograms, (int)i, users, error);
     free(users);
     return status;
 }
@@ -75,27 +103,22 @@ static MhoStatus fit_scales(MhoNet *net, const MhoFloatNet *values, const MhoHis
 MhoStatus mho_net_calibrate(MhoNet *net, const uint8_t *images, size_t n, int threads, MhoError *error)
 {
     MhoFloatNet values;
+    MhoExecutor *executor = NULL;
     MhoStatus status = mho_float_net_create(net, &values, error);
 
     if (status != MHO_OK || values.n_counted == 0) {
         mho_float_net_destroy(&values);
         return status;
     }
-    const int n_threads = mho_image_threads(threads, n);
-    MhoFloatWorkspace *runs = calloc((size_t)n_threads, sizeof *runs);
-    if (!runs)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for %d threads", n_threads);
-    else if (!images || n == 0)
+    if (!images || n == 0)
         status = mho_fail(error, MHO_USAGE, "network '%s': ranges of activations need training images", net->name);
-    for (int t = 0; t < n_threads && status == MHO_OK; t++)
-        status = mho_float_workspace_create(&values, &runs[t], error);
-    if (status == MHO_OK) {
-        count_images(&values, images, n, n_threads, runs);
-        status = fit_scales(net, &values, runs[0].counts, error);
-    }
-    for (int t = 0; t < n_threads && runs; t++)
-        mho_float_workspace_destroy(&runs[t]);
-    free(runs);
+    if (status == MHO_OK)
+        status = mho_executor_create(&kind, &values, threads, &executor, error);
+    if (status == MHO_OK)
+        status = mho_executor_run(executor, &(MhoImageBatch){.images = images, .n = n}, error);
+    if (status == MHO_OK)
+        status = fit_scales(net, &values, merge_histograms(&values, executor), error);
+    mho_executor_destroy(executor);
     mho_float_net_destroy(&values);
     return status;
 }

@@ -19,12 +19,12 @@ typedef struct MhoHistogram {
 } MhoHistogram;
 
 /* Values (n) that a quantizer reads; values below zero count only if it is signed. */
-void mho_histogram_add(MhoHistogram *counts, size_t n, const float *values, bool is_signed);
+void mho_histogram_add(MhoHistogram *histogram, size_t n, const float *values, bool is_signed);
 void mho_histogram_merge(MhoHistogram *into, const MhoHistogram *from);
 
 /* A quantizer of a group that shares one range e^s: its counts and its largest code n. */
 typedef struct MhoHistogramUser {
-    const MhoHistogram *counts;
+    const MhoHistogram *histogram;
     int n;
 } MhoHistogramUser;
 
@@ -66,7 +66,7 @@ void mho_float_net_destroy(MhoFloatNet *net);
 /* A thread's scratch. */
 typedef struct MhoFloatWorkspace {
     float *values, *rows, *sums;
-    MhoHistogram *counts; /* (n_counted) */
+    MhoHistogram *histograms; /* (n_counted) */
     MhoArena arena;
 } MhoFloatWorkspace;
 

@@ -183,7 +183,7 @@ static void carve_run(const MhoFloatNet *net, MhoFloatWorkspace *run)
     run->values = mho_arena_take(&run->arena, net->n_values, sizeof *run->values);
     run->rows = mho_arena_take(&run->arena, BLOCK * net->n_rows, sizeof *run->rows);
     run->sums = mho_arena_take(&run->arena, BLOCK * net->n_columns, sizeof *run->sums);
-    run->counts = mho_arena_take(&run->arena, net->n_counted, sizeof *run->counts);
+    run->histograms = mho_arena_take(&run->arena, net->n_counted, sizeof *run->histograms);
 }
 
 MhoStatus mho_float_workspace_create(const MhoFloatNet *net, MhoFloatWorkspace *run, MhoError *error)
@@ -263,7 +263,7 @@ MHO_CLONES static void run_relu(size_t n, const float *x, float *y)
 
 static void run_uncalibrated(MhoFloatWorkspace *run, const MhoFloatNode *self, size_t n, const float *x, float *y)
 {
-    mho_histogram_add(&run->counts[self->counted], n, x, self->is_signed);
+    mho_histogram_add(&run->histograms[self->counted], n, x, self->is_signed);
     if (self->is_signed)
         memcpy(y, x, n * sizeof *y);
     else

@@ -21,16 +21,16 @@ typedef union FloatBits {
     uint32_t u;
 } FloatBits;
 
-void mho_histogram_add(MhoHistogram *counts, size_t n, const float *values, bool is_signed)
+void mho_histogram_add(MhoHistogram *histogram, size_t n, const float *values, bool is_signed)
 {
     for (size_t i = 0; i < n; i++) {
         const FloatBits size = {.f = __builtin_fabsf(values[i])};
         const uint32_t top = size.u >> BIN_SHIFT;
 
         if (top >= FIRST_NOT_FINITE)
-            counts->not_finite++;
+            histogram->not_finite++;
         else if (top >= FIRST_BIN && (is_signed || values[i] > 0.0F))
-            counts->count[top - FIRST_BIN < MHO_HISTOGRAM_BINS ? top - FIRST_BIN : MHO_HISTOGRAM_BINS - 1]++;
+            histogram->count[top - FIRST_BIN < MHO_HISTOGRAM_BINS ? top - FIRST_BIN : MHO_HISTOGRAM_BINS - 1]++;
     }
 }
 
@@ -63,12 +63,12 @@ static double user_error(const MhoHistogramUser *user, size_t first, size_t end,
     double error = 0.0;
 
     for (size_t bin = first; bin < end; bin++) {
-        if (user->counts->count[bin] == 0)
+        if (user->histogram->count[bin] == 0)
             continue;
         const double low = bin_edge(bin) * per_value, high = bin_edge(bin + 1) * per_value;
         const double mean = (squared_error(high, user->n) - squared_error(low, user->n)) / (high - low);
 
-        error += (double)user->counts->count[bin] * mean * step * step;
+        error += (double)user->histogram->count[bin] * mean * step * step;
     }
     return error;
 }
@@ -76,7 +76,7 @@ static double user_error(const MhoHistogramUser *user, size_t first, size_t end,
 static bool has_values(const MhoHistogramUser *users, size_t n_users, size_t bin)
 {
     for (size_t i = 0; i < n_users; i++)
-        if (users[i].counts->count[bin] > 0)
+        if (users[i].histogram->count[bin] > 0)
             return true;
     return false;
 }
@@ -96,7 +96,7 @@ static double count_of(const MhoHistogramUser *users, size_t n_users, size_t bin
     uint64_t count = 0;
 
     for (size_t i = 0; i < n_users; i++)
-        count += users[i].counts->count[bin];
+        count += users[i].histogram->count[bin];
     return (double)count;
 }
 

@@ -17,15 +17,16 @@
 #include "kernels/clones.h"
 #include "net/graph/graph_internal.h"
 #include "net/fakequant/fakequant_internal.h"
+#include "net/lowered/net_on_chip.h"
 
 /* One layer on the chip. */
 typedef struct ChipLayer {
     int node;
-    bool used;              /* by the last forward pass */
-    int16_t *order, *codes; /* (weights) as the net orders them, as the array does */
-    int32_t *shift;         /* (k) */
-    float *lost, *by_range; /* (batch, positions, k) of MhoOutput; training passes only */
-    uint64_t *clipped;      /* (batch) conversions */
+    bool used;                          /* by the last forward pass */
+    int16_t *order, *codes;             /* (weights) as the net orders them, as the array does */
+    int32_t *shift;                     /* (k) */
+    float *clip_fraction, *d_log_range; /* (batch, positions, k) of MhoOutput; training passes only */
+    uint64_t *clipped;                  /* (batch) conversions */
 } ChipLayer;
 
 struct MhoChipSums {
@@ -36,13 +37,11 @@ struct MhoChipSums {
     MhoMatrix *matrices; /* (n) */
     int *layer_of;       /* (n_nodes) -1: none */
     size_t input_max, k_max;
-    uint8_t *inputs;     /* (threads, input_max) */
-    float *ones, *zeros; /* (k_max) */
-    double *partial;     /* (batch) */
-    MhoPlan *plan;
-    MhoChip *chip;
-    MhoChipState *state;
-    MhoWorkspace **runs; /* (threads) */
+    uint8_t *inputs;       /* (threads, input_max) */
+    float *ones, *zeros;   /* (k_max) */
+    double *partial;       /* (batch) */
+    MhoLoweredNet lowered; /* matrices alone: fakequant runs the rest of the graph */
+    MhoNetOnChip *on_chip; /* of the last forward pass; NULL: none */
     MhoArena arena;
 };
 
@@ -81,8 +80,8 @@ static void carve_layer(const MhoFakeQuant *pass, MhoChipSums *c, int node)
     layer->order = mho_arena_take(&c->arena, n_weights, sizeof *layer->order);
     layer->codes = mho_arena_take(&c->arena, n_weights, sizeof *layer->codes);
     layer->shift = mho_arena_take(&c->arena, self->c, sizeof *layer->shift);
-    layer->lost = pass->training ? mho_arena_take(&c->arena, self->n, sizeof *layer->lost) : NULL;
-    layer->by_range = pass->training ? mho_arena_take(&c->arena, self->n, sizeof *layer->by_range) : NULL;
+    layer->clip_fraction = pass->training ? mho_arena_take(&c->arena, self->n, sizeof *layer->clip_fraction) : NULL;
+    layer->d_log_range = pass->training ? mho_arena_take(&c->arena, self->n, sizeof *layer->d_log_range) : NULL;
     layer->clipped = mho_arena_take(&c->arena, pass->batch, sizeof *layer->clipped);
     if (c->layer_of)
         c->layer_of[node] = (int)c->n;
@@ -100,7 +99,6 @@ static void carve(const MhoFakeQuant *pass, MhoChipSums *c)
     c->matrices = mho_arena_take(&c->arena, n_nodes, sizeof *c->matrices);
     c->layer_of = mho_arena_take(&c->arena, n_nodes, sizeof *c->layer_of);
     c->partial = mho_arena_take(&c->arena, pass->batch, sizeof *c->partial);
-    c->runs = mho_arena_take(&c->arena, threads, sizeof(MhoWorkspace *));
     for (int i = 0; i < (int)n_nodes; i++) {
         if (c->layer_of)
             c->layer_of[i] = -1;
@@ -132,19 +130,11 @@ static MhoStatus chip_create(MhoFakeQuant *pass, MhoError *error)
     return MHO_OK;
 }
 
-/* What belongs to the last pass's chip. */
-static void forget_chip(const MhoFakeQuant *pass, MhoChipSums *c)
+/* Forget the chip of the last forward pass. */
+static void forget_chip(MhoChipSums *c)
 {
-    for (int t = 0; t < pass->threads; t++) {
-        mho_workspace_destroy(c->runs[t]);
-        c->runs[t] = NULL;
-    }
-    mho_chip_state_destroy(c->state);
-    mho_chip_destroy(c->chip);
-    mho_plan_destroy(c->plan);
-    c->state = NULL;
-    c->chip = NULL;
-    c->plan = NULL;
+    mho_net_on_chip_destroy(c->on_chip);
+    c->on_chip = NULL;
     for (size_t m = 0; m < c->n; m++)
         c->layers[m].used = false;
 }
@@ -153,7 +143,7 @@ void mho_chip_sums_destroy(MhoFakeQuant *pass)
 {
     if (!pass->chip)
         return;
-    forget_chip(pass, pass->chip);
+    forget_chip(pass->chip);
     mho_arena_destroy(&pass->chip->arena);
     free(pass->chip);
 }
@@ -195,7 +185,7 @@ MhoStatus mho_chip_sums_program(MhoFakeQuant *pass, MhoError *error)
     MhoStatus status = MHO_OK;
 
     if (pass->chip)
-        forget_chip(pass, pass->chip);
+        forget_chip(pass->chip);
     if (!pass->chip_config || !pass->batch_statistics)
         return MHO_OK;
     if (!pass->chip)
@@ -208,22 +198,18 @@ MhoStatus mho_chip_sums_program(MhoFakeQuant *pass, MhoError *error)
     c->config = mho_chip_sums_config(pass->chip_config);
     c->learns = pass->chip_config->chip.range == MHO_RANGE_LEARNED;
     status = fill_matrices(pass, c, error);
+    c->lowered = (MhoLoweredNet){.matrices = c->matrices, .n_matrices = c->n};
+    const MhoNetOnChipInput input = {.net = &c->lowered, .config = &c->config, .threads = pass->threads};
     if (status == MHO_OK)
-        status = mho_plan_create(&c->config, c->matrices, c->n, &c->plan, error);
-    if (status == MHO_OK)
-        status = mho_chip_create(c->plan, pass->chip_step, &c->chip, error);
-    if (status == MHO_OK)
-        status = mho_chip_state_create(c->chip, pass->chip_at, &c->state, error);
-    for (int t = 0; t < pass->threads && status == MHO_OK; t++)
-        status = mho_workspace_create(c->plan, &c->runs[t], error);
-    return status == MHO_OK ? mho_chip_state_compensate(c->state, c->runs[0], error) : status;
+        status = mho_net_on_chip_create(&input, &c->on_chip, error);
+    return status == MHO_OK ? mho_net_on_chip_set(c->on_chip, pass->chip_step, pass->chip_at, NULL, error) : status;
 }
 
 bool mho_fakequant_on_chip(const MhoFakeQuant *pass, int node)
 {
     const int source = mho_net_code_source(pass->net, pass->net->nodes[node].inputs[0]);
 
-    if (!pass->chip || !pass->chip->state || pass->chip->layer_of[node] < 0 || source < 0)
+    if (!pass->chip || !pass->chip->on_chip || pass->chip->layer_of[node] < 0 || source < 0)
         return false;
     const MhoFakeQuantizer *quantizer =
         mho_node_fake_quant(&pass->net->nodes[source]) ? pass->nodes[source].state : NULL;
@@ -258,15 +244,15 @@ static void read_image(const MhoFakeQuant *pass, size_t m, const MhoGather *gath
                                .output = {.a = c->ones,
                                           .b = c->zeros,
                                           .logits = self->stored + n * out,
-                                          .lost = layer->lost ? layer->lost + n * out : NULL,
-                                          .by_range = layer->lost ? layer->by_range + n * out : NULL},
+                                          .clip_fraction = layer->clip_fraction ? layer->clip_fraction + n * out : NULL,
+                                          .d_log_range = layer->clip_fraction ? layer->d_log_range + n * out : NULL},
                                .meter = &meter};
 
     if (c->matrices[m].signed_input)
         narrow_signed(in, x->stored + n * in, (int8_t *)codes);
     else
         narrow_unsigned(in, x->stored + n * in, codes);
-    mho_chip_state_forward(c->state, c->runs[thread], &call);
+    mho_net_on_chip_read_layer(c->on_chip, thread, &call);
     layer->clipped[n] = meter.clipped;
 }
 
@@ -282,13 +268,13 @@ void mho_chip_sums_forward(MhoFakeQuant *pass, int node)
 }
 
 /* d (n) is masked; returns the gradient of ln range. */
-static double mask(size_t n, const float *lost, const float *by_range, float *d)
+static double mask(size_t n, const float *clip_fraction, const float *d_log_range, float *d)
 {
     double sum = 0.0;
 
     for (size_t i = 0; i < n; i++) {
-        sum += (double)d[i] * (double)by_range[i];
-        d[i] *= 1.0F - lost[i];
+        sum += (double)d[i] * (double)d_log_range[i];
+        d[i] *= 1.0F - clip_fraction[i];
     }
     return sum;
 }
@@ -305,12 +291,12 @@ void mho_chip_sums_backward(MhoFakeQuant *pass, int node)
         return;
     const size_t m = (size_t)c->layer_of[node];
     const ChipLayer *layer = &c->layers[m];
-    const MhoLayerPlan plan = mho_plan_layer(c->plan, m);
+    const MhoLayerPlan plan = mho_plan_layer(mho_net_on_chip_plan(c->on_chip), m);
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t n = 0; n < pass->batch; n++)
         c->partial[n] = layer->clipped[n] == 0 ? 0.0
-                                               : mask(n_out, layer->lost + n * n_out, layer->by_range + n * n_out,
-                                                      self->d_stored + n * n_out);
+                                               : mask(n_out, layer->clip_fraction + n * n_out,
+                                                      layer->d_log_range + n * n_out, self->d_stored + n * n_out);
     for (size_t n = 0; n < pass->batch; n++)
         sum += c->partial[n];
     const bool at_least = c->matrices[m].adc_range < plan.largest_code; /* a step of one unit */

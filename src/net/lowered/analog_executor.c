@@ -1,162 +1,198 @@
 /* analog_executor.c - the network on a chip: arrays by crossbar, the digital steps between them on codes.
  *
- * Images run in parallel, each with counters of its own number, so that nothing depends on threads or batch; meters are
- * kept per image and added in image order; a probe's counts are whole numbers, so its order does not matter.
+ * Every image has random counters of its own number, so nothing depends on threads or batch. Meters are kept per image
+ * and added in image order. The counts of observers are whole numbers, so their order does not matter.
  */
-#include <omp.h>
-#include <stdlib.h>
+#include "net/lowered/analog_executor.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
 #include "net/lowered/executor_internal.h"
 
-/* What a thread owns. */
+typedef struct Analog {
+    const MhoLoweredNet *net;
+    const MhoPlan *plan;
+    const MhoChipState *state;
+    bool observes;
+    bool *reads_first;        /* (steps) no earlier step reads the same matrix, so this one's conversions count */
+    MhoLayerMeter *of_images; /* (MHO_CHUNK_IMAGES, matrices) */
+    MhoLayerMeter *meters;    /* (matrices) the caller's; NULL: none */
+    size_t measured;
+    MhoArena arena;
+} Analog;
+
 typedef struct Worker {
-    MhoWorkspace *run;
-    MhoRangeObserver *probe;
-    int64_t *totals;
-    uint8_t *codes;
+    const MhoLoweredNet *net;
+    MhoWorkspace *workspace;
+    MhoRangeObserver *observer;
+    MhoImageBuffers buffers;
     MhoArena arena;
 } Worker;
 
-typedef struct Job {
-    const MhoLoweredNet *program;
-    const MhoChipState *state;
-    const uint8_t *images;
-    const MhoAnalogOptions *options;
-    float *logits;
-    MhoLayerMeter *meters; /* (n, n_matrices) or NULL */
-} Job;
-
-static void carve_worker(const MhoLoweredNet *program, bool own_codes, Worker *worker)
+static void carve_worker(void *object)
 {
-    worker->totals = mho_arena_take(&worker->arena, mho_step_totals(program), sizeof *worker->totals);
-    worker->codes = mho_arena_take(&worker->arena, own_codes ? program->codes_size : 0, 1);
+    Worker *worker = object;
+
+    mho_image_buffers_carve(worker->net, &worker->arena, &worker->buffers);
 }
 
-static MhoStatus worker_create(const Job *job, Worker *worker, MhoError *error)
+static MhoStatus worker_create(const void *context, void *object, MhoError *error)
 {
-    const bool own_codes = !job->options->codes;
+    const Analog *analog = context;
+    Worker *worker = object;
 
-    carve_worker(job->program, own_codes, worker);
-    MhoStatus status = mho_arena_create(&worker->arena, error);
-    if (status == MHO_OK) {
-        carve_worker(job->program, own_codes, worker);
-        status = mho_workspace_create(mho_chip_state_plan(job->state), &worker->run, error);
-    }
-    if (status == MHO_OK && job->options->probe)
-        status = mho_range_observer_create(job->program->n_matrices, &worker->probe, error);
+    worker->net = analog->net;
+    MhoStatus status = mho_arena_build(&worker->arena, carve_worker, worker, error);
+    if (status == MHO_OK)
+        status = mho_workspace_create(analog->plan, &worker->workspace, error);
+    if (status == MHO_OK && analog->observes)
+        status = mho_range_observer_create(analog->net->n_matrices, &worker->observer, error);
     return status;
 }
 
-static void worker_destroy(Worker *worker)
+static void worker_destroy(void *object)
 {
-    mho_workspace_destroy(worker->run);
-    mho_range_observer_destroy(worker->probe);
+    Worker *worker = object;
+
+    mho_workspace_destroy(worker->workspace);
+    mho_range_observer_destroy(worker->observer);
     mho_arena_destroy(&worker->arena);
 }
 
-static void run_matrix(const Job *job, const MhoImageRun *walk, size_t n, size_t s, Worker *worker)
+static void run_matrix(const Analog *analog, const MhoImageRun *run, size_t s, uint32_t image, MhoLayerMeter *meters,
+                       const Worker *worker)
 {
-    const MhoStep *step = &job->program->steps[s];
-    const bool counts = mho_step_reads_matrix_first(job->program, s);
+    const MhoStep *step = &analog->net->steps[s];
     bool is_signed;
     const MhoLayerCall call = {
         .layer = step->matrix,
         .gather = &step->gather,
-        .codes = mho_step_input(walk, step, 0, &is_signed),
-        .image = job->options->image0 + (uint32_t)n,
+        .codes = mho_step_input(run, step, 0, &is_signed),
+        .image = image,
         .output = {.a = step->a,
                    .b = step->b,
                    .low = step->low,
                    .high = step->high,
-                   .codes = mho_step_output(walk, s),
-                   .logits = step->is_logits ? walk->logits : NULL},
-        .measure = n < job->options->measured,
-        .probe = worker->probe,
-        .meter = job->meters && counts ? &job->meters[n * job->program->n_matrices + step->matrix] : NULL,
+                   .codes = mho_step_output(run, s),
+                   .logits = step->is_logits ? run->logits : NULL},
+        .measure = meters && image < analog->measured,
+        .observer = worker->observer,
+        .meter = meters && analog->reads_first[s] ? &meters[step->matrix] : NULL,
     };
 
-    mho_chip_state_forward(job->state, worker->run, &call);
+    mho_chip_state_forward(analog->state, worker->workspace, &call);
     if (!step->is_logits)
         mho_step_look_up(step, (size_t)step->shape.h * (size_t)step->shape.w * (size_t)step->shape.c,
-                         mho_step_output(walk, s));
+                         mho_step_output(run, s));
 }
 
-static void run_images(const Job *job, size_t n_images, int threads, Worker *workers)
+static void run_image(void *context, void *object, const MhoImageBatch *batch, size_t n, size_t slot)
 {
-    const MhoLoweredNet *program = job->program;
-    const size_t pixels = (size_t)program->input.h * (size_t)program->input.w * (size_t)program->input.c;
+    const Analog *analog = context;
+    const Worker *worker = object;
+    const MhoImageRun run = mho_image_run(analog->net, batch, n, &worker->buffers);
+    MhoLayerMeter *meters = analog->meters ? analog->of_images + slot * analog->net->n_matrices : NULL;
 
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (size_t n = 0; n < n_images; n++) {
-        Worker *worker = &workers[omp_get_thread_num()];
-        uint8_t *codes = job->options->codes;
-        const MhoImageRun walk = {.program = program,
-                                  .image = job->images + n * pixels,
-                                  .codes = codes ? codes + n * program->codes_size : worker->codes,
-                                  .logits = job->logits + n * (size_t)program->n_classes,
-                                  .totals = worker->totals};
-
-        for (size_t s = 0; s < program->n_steps; s++) {
-            if (program->steps[s].kind == MHO_STEP_MATRIX)
-                run_matrix(job, &walk, n, s, worker);
-            else
-                mho_run_digital_step(&walk, s);
-        }
+    if (meters)
+        memset(meters, 0, analog->net->n_matrices * sizeof *meters);
+    for (size_t s = 0; s < analog->net->n_steps; s++) {
+        if (analog->net->steps[s].kind == MHO_STEP_MATRIX)
+            run_matrix(analog, &run, s, batch->image0 + (uint32_t)n, meters, worker);
+        else
+            mho_run_digital_step(&run, s);
     }
 }
 
-static void add_meters(const Job *job, size_t n_images)
+static void add_meters(void *context, size_t n_images)
 {
-    const size_t n_matrices = job->program->n_matrices;
+    const Analog *analog = context;
+    const size_t n_matrices = analog->net->n_matrices;
 
-    for (size_t i = 0; i < n_images * n_matrices; i++) {
-        MhoLayerMeter *sum = &job->options->meters[i % n_matrices];
+    for (size_t i = 0; i < n_images * n_matrices && analog->meters; i++) {
+        MhoLayerMeter *sum = &analog->meters[i % n_matrices];
 
-        sum->conversions += job->meters[i].conversions;
-        sum->clipped += job->meters[i].clipped;
-        sum->signal += job->meters[i].signal;
-        sum->noise += job->meters[i].noise;
+        sum->conversions += analog->of_images[i].conversions;
+        sum->clipped += analog->of_images[i].clipped;
+        sum->signal += analog->of_images[i].signal;
+        sum->noise += analog->of_images[i].noise;
     }
 }
 
-static MhoStatus run_job(Job *job, size_t n_images, Worker *workers, int threads, MhoError *error)
+static void analog_destroy(void *context)
 {
-    MhoStatus status = MHO_OK;
+    Analog *analog = context;
 
-    for (int t = 0; t < threads && status == MHO_OK; t++)
-        status = worker_create(job, &workers[t], error);
-    if (status == MHO_OK) {
-        run_images(job, n_images, threads, workers);
-        for (int t = 0; t < threads && job->options->probe; t++)
-            mho_range_observer_merge(job->options->probe, workers[t].probe);
-        if (job->meters)
-            add_meters(job, n_images);
-    }
-    for (int t = 0; t < threads; t++)
-        worker_destroy(&workers[t]);
-    return status;
+    mho_arena_destroy(&analog->arena);
+    free(analog);
 }
 
-MhoStatus mho_analog_run(const MhoLoweredNet *program, const MhoChipState *state, const uint8_t *images, size_t n,
-                         const MhoAnalogOptions *options, float *logits, MhoError *error)
-{
-    MhoStatus status = mho_lowered_net_check(program, images, n, error);
+static const MhoExecutorKind kind = {.worker_size = sizeof(Worker),
+                                     .worker_create = worker_create,
+                                     .worker_destroy = worker_destroy,
+                                     .run_image = run_image,
+                                     .after_chunk = add_meters,
+                                     .destroy = analog_destroy};
 
-    if (status == MHO_OK && n > UINT32_MAX - options->image0)
-        status =
-            mho_fail(error, MHO_USAGE, "%zu images from number %u on: image numbers have 32 bits", n, options->image0);
-    if (status != MHO_OK || n == 0)
+static void carve_analog(void *object)
+{
+    Analog *analog = object;
+
+    analog->reads_first = mho_arena_take(&analog->arena, analog->net->n_steps, sizeof *analog->reads_first);
+    analog->of_images =
+        mho_arena_take(&analog->arena, MHO_CHUNK_IMAGES * analog->net->n_matrices, sizeof *analog->of_images);
+}
+
+static bool reads_matrix_first(const MhoLoweredNet *net, size_t s)
+{
+    for (size_t before = 0; before < s; before++)
+        if (net->steps[before].kind == MHO_STEP_MATRIX && net->steps[before].matrix == net->steps[s].matrix)
+            return false;
+    return true;
+}
+
+MhoStatus mho_analog_executor_create(const MhoLoweredNet *net, const MhoPlan *plan, bool observes, int threads,
+                                     MhoExecutor **executor, MhoError *error)
+{
+    Analog *analog = mho_calloc(1, sizeof *analog, error, "an analog executor");
+
+    *executor = NULL;
+    if (!analog)
+        return MHO_MEMORY;
+    *analog = (Analog){.net = net, .plan = plan, .observes = observes};
+    const MhoStatus status = mho_arena_build(&analog->arena, carve_analog, analog, error);
+    if (status != MHO_OK) {
+        free(analog);
         return status;
-    const int threads = mho_image_threads(options->threads, n);
-    Job job = {.program = program, .state = state, .images = images, .options = options, .logits = logits};
-    Worker *workers = calloc((size_t)threads, sizeof *workers);
-    if (options->meters)
-        job.meters = calloc(n, program->n_matrices * sizeof *job.meters);
-    if (!workers || (options->meters && !job.meters))
-        status = mho_fail(error, MHO_MEMORY, "out of memory for %d threads and the meters of %zu images", threads, n);
-    else
-        status = run_job(&job, n, workers, threads, error);
-    free(workers);
-    free(job.meters);
-    return status;
+    }
+    for (size_t s = 0; s < net->n_steps; s++)
+        analog->reads_first[s] = reads_matrix_first(net, s);
+    return mho_executor_create(&kind, analog, threads, executor, error);
+}
+
+void mho_analog_executor_set_state(MhoExecutor *executor, const MhoChipState *state)
+{
+    Analog *analog = mho_executor_context(executor, &kind);
+
+    analog->state = state;
+}
+
+void mho_analog_executor_set_meters(MhoExecutor *executor, MhoLayerMeter *meters, size_t measured)
+{
+    Analog *analog = mho_executor_context(executor, &kind);
+
+    analog->meters = meters;
+    analog->measured = measured;
+}
+
+void mho_analog_executor_merge_observed(MhoExecutor *executor, MhoRangeObserver *into)
+{
+    for (int t = 0; t < mho_executor_threads(executor); t++)
+        mho_range_observer_merge(into, ((const Worker *)mho_executor_worker(executor, t))->observer);
+}
+
+MhoWorkspace *mho_analog_executor_workspace(MhoExecutor *executor, int thread)
+{
+    return ((Worker *)mho_executor_worker(executor, thread))->workspace;
 }

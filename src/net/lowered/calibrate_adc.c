@@ -3,7 +3,7 @@
  * A range starts where calibration on the ideal chip puts it: range = step * largest code.
  */
 #include "kernels/math.h"
-#include "net/lowered/executor.h"
+#include "net/lowered/net_on_chip.h"
 #include "net/transform/transform.h"
 
 /* Ranges of `made` that `net` does not have. */
@@ -11,24 +11,29 @@ static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config
                                   int threads, MhoNet *made, MhoError *error)
 {
     MhoChipConfig calibrated = *config;
-    MhoLoweredNet *program = NULL;
-    MhoPlan *plan = NULL;
-    MhoStatus status = mho_lowered_net_create(net, &program, error);
+    MhoLoweredNet *lowered = NULL;
+    MhoNetOnChip *on_chip = NULL;
+    MhoStatus status = mho_lowered_net_create(net, &lowered, error);
 
     calibrated.chip.range = MHO_RANGE_CALIBRATED;
     calibrated.chip.calibrate = MHO_CALIBRATE_IDEAL;
     if (status == MHO_OK)
-        status = mho_lowered_net_plan(program, &calibrated, images, n, threads, &plan, error);
-    for (size_t m = 0; status == MHO_OK && m < program->n_matrices; m++) {
-        const int node = mho_net_find(net, program->matrices[m].name);
-        const MhoLayerPlan layer = mho_plan_layer(plan, m);
+        status = mho_net_on_chip_create(&(MhoNetOnChipInput){.net = lowered,
+                                                             .config = &calibrated,
+                                                             .calibration = images,
+                                                             .n_calibration = n,
+                                                             .threads = threads},
+                                        &on_chip, error);
+    for (size_t m = 0; status == MHO_OK && m < lowered->n_matrices; m++) {
+        const int node = mho_net_find(net, lowered->matrices[m].name);
+        const MhoLayerPlan layer = mho_plan_layer(mho_net_on_chip_plan(on_chip), m);
 
         if (node >= 0 && mho_node_lacks_adc_range(&net->nodes[node]))
             *mho_node_array(&made->nodes[node], "adc_log_range")->value =
                 (float)mho_ln((double)layer.step * layer.largest_code);
     }
-    mho_plan_destroy(plan);
-    mho_lowered_net_destroy(program);
+    mho_net_on_chip_destroy(on_chip);
+    mho_lowered_net_destroy(lowered);
     return status;
 }
 

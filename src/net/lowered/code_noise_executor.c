@@ -8,13 +8,14 @@
  * fixed order: exact without noise up to 2^24. Source: Verhoef et al., FQ-Conv, arXiv:1912.09356, for the three places;
  * that sums count LSB of the output is ours.
  */
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "kernels/math.h"
 #include "net/lowered/float_ops_internal.h"
+#include "net/lowered/code_noise.h"
 #include "net/lowered/executor_internal.h"
 
 enum { IMAGE_LAYER = 0, FIRST_STEP_LAYER = 1 }; /* layer numbers of the streams: the image, then the steps */
@@ -58,17 +59,18 @@ typedef struct NoisyMatrix {
 } NoisyMatrix;
 
 typedef struct NoisyNet {
-    const MhoLoweredNet *program;
-    const MhoCodeNoise *noise;
+    const MhoLoweredNet *net;
+    MhoCodeNoise noise;
     NoisyMatrix *matrices;
     size_t n_gathered, n_sums, n_weights, n_outputs, n_normals; /* largest of all layers */
     size_t pixels;
-    uint32_t image0;
+    float *normals; /* (n_normals) for the noise of a chip */
     MhoArena arena;
 } NoisyNet;
 
 /* What a thread owns. */
-typedef struct Scratch {
+typedef struct Worker {
+    const NoisyNet *net;
     float *values;   /* (pixels + codes_size) the image, then the codes of every step */
     float *gathered; /* (block, rows) */
     float *sums;     /* (block, columns) */
@@ -76,7 +78,7 @@ typedef struct Scratch {
     float *weights;  /* (rows, columns) of one matrix with an image's noise */
     float *normals;
     MhoArena arena;
-} Scratch;
+} Worker;
 
 static size_t largest(size_t a, size_t b)
 {
@@ -109,15 +111,16 @@ static void add_weight_noise(const NoisyNet *net, size_t l, uint32_t image, floa
     const NoisyMatrix *m = &net->matrices[l];
     const size_t cols = m->matrix->cols;
 
-    mho_normal_fill(noise_stream(net->noise, l, net->noise->weight, image), MHO_DRAW_CODE_WEIGHT, m->rows * cols,
+    mho_normal_fill(noise_stream(&net->noise, l, net->noise.weight, image), MHO_DRAW_CODE_WEIGHT, m->rows * cols,
                     normals);
     for (size_t r = 0; r < m->rows; r++)
         add(cols, normals + r * cols, noisy + r * m->columns);
 }
 
-static void carve_net(NoisyNet *net)
+static void carve_net(void *object)
 {
-    const MhoLoweredNet *program = net->program;
+    NoisyNet *net = object;
+    const MhoLoweredNet *program = net->net;
 
     net->matrices = mho_arena_take(&net->arena, program->n_matrices, sizeof *net->matrices);
     net->n_normals = net->pixels = shape_size(program->input);
@@ -137,86 +140,88 @@ static void carve_net(NoisyNet *net)
     for (size_t s = 0; s < program->n_steps; s++)
         net->n_outputs = largest(net->n_outputs, shape_size(program->steps[s].shape));
     net->n_normals = largest(net->n_normals, net->n_outputs);
+    net->normals = mho_arena_take(&net->arena, net->n_normals, sizeof *net->normals);
 }
 
-static MhoStatus net_prepare(NoisyNet *net, MhoError *error)
+/* Weights of every matrix, with the noise of the chip where a chip keeps its draw. */
+static void fill_weights(NoisyNet *net)
 {
-    carve_net(net);
-    const MhoStatus status = mho_arena_create(&net->arena, error);
-
-    if (status != MHO_OK)
-        return status;
-    carve_net(net);
-    for (size_t l = 0; l < net->program->n_matrices; l++) {
+    for (size_t l = 0; l < net->net->n_matrices; l++) {
         const NoisyMatrix *m = &net->matrices[l];
 
         for (size_t r = 0; r < m->rows; r++)
             for (size_t j = 0; j < m->matrix->cols; j++)
                 m->weights[r * m->columns + j] = m->matrix->codes[r * m->matrix->cols + j];
+        if (net->noise.weight > 0.0 && !net->noise.weight_per_image)
+            add_weight_noise(net, l, 0, net->normals, m->weights);
     }
-    return MHO_OK;
 }
 
-static void carve_scratch(const NoisyNet *net, Scratch *scratch)
+static void carve_worker(void *object)
 {
-    const bool own_weights = net->noise->weight > 0.0 && net->noise->weight_per_image;
-    MhoArena *arena = &scratch->arena;
+    Worker *worker = object;
+    const NoisyNet *net = worker->net;
+    const bool own_weights = net->noise.weight > 0.0 && net->noise.weight_per_image;
+    MhoArena *arena = &worker->arena;
 
-    scratch->values = mho_arena_take(arena, net->pixels + net->program->codes_size, sizeof *scratch->values);
-    scratch->gathered = mho_arena_take(arena, net->n_gathered, sizeof *scratch->gathered);
-    scratch->sums = mho_arena_take(arena, net->n_sums, sizeof *scratch->sums);
-    scratch->totals = mho_arena_take(arena, net->n_outputs, sizeof *scratch->totals);
-    scratch->weights = mho_arena_take(arena, own_weights ? net->n_weights : 0, sizeof *scratch->weights);
-    scratch->normals = mho_arena_take(arena, net->n_normals, sizeof *scratch->normals);
+    worker->values = mho_arena_take(arena, net->pixels + net->net->codes_size, sizeof *worker->values);
+    worker->gathered = mho_arena_take(arena, net->n_gathered, sizeof *worker->gathered);
+    worker->sums = mho_arena_take(arena, net->n_sums, sizeof *worker->sums);
+    worker->totals = mho_arena_take(arena, net->n_outputs, sizeof *worker->totals);
+    worker->weights = mho_arena_take(arena, own_weights ? net->n_weights : 0, sizeof *worker->weights);
+    worker->normals = mho_arena_take(arena, net->n_normals, sizeof *worker->normals);
 }
 
-static MhoStatus scratch_create(const NoisyNet *net, Scratch *scratch, MhoError *error)
+static MhoStatus worker_create(const void *context, void *object, MhoError *error)
 {
-    carve_scratch(net, scratch);
-    const MhoStatus status = mho_arena_create(&scratch->arena, error);
+    Worker *worker = object;
 
-    if (status == MHO_OK)
-        carve_scratch(net, scratch);
-    return status;
+    worker->net = context;
+    return mho_arena_build(&worker->arena, carve_worker, worker, error);
+}
+
+static void worker_destroy(void *object)
+{
+    mho_arena_destroy(&((Worker *)object)->arena);
 }
 
 /* One image on its way. */
-typedef struct Pass {
+typedef struct ImageJob {
     const NoisyNet *net;
-    Scratch *scratch;
+    Worker *worker;
     uint32_t image;
     float *logits;
-} Pass;
+} ImageJob;
 
-static float *output_of(const Pass *pass, int s)
+static float *output_of(const ImageJob *job, int s)
 {
-    const NoisyNet *net = pass->net;
+    const NoisyNet *net = job->net;
 
-    return s < 0 ? pass->scratch->values : pass->scratch->values + net->pixels + net->program->codes_offset[s];
+    return s < 0 ? job->worker->values : job->worker->values + net->pixels + net->net->codes_offset[s];
 }
 
 /* Codes that every reader of this layer sees. */
-static void add_activation_noise(const Pass *pass, size_t layer, size_t n, float *codes)
+static void add_activation_noise(const ImageJob *job, size_t layer, size_t n, float *codes)
 {
-    const MhoCodeNoise *noise = pass->net->noise;
+    const MhoCodeNoise *noise = &job->net->noise;
 
     if (noise->activation == 0.0)
         return;
-    mho_normal_fill(noise_stream(noise, layer, noise->activation, pass->image), MHO_DRAW_CODE_ACTIVATION, n,
-                    pass->scratch->normals);
-    add(n, pass->scratch->normals, codes);
+    mho_normal_fill(noise_stream(noise, layer, noise->activation, job->image), MHO_DRAW_CODE_ACTIVATION, n,
+                    job->worker->normals);
+    add(n, job->worker->normals, codes);
 }
 
 /* Noise of a step's sums, (positions, channels), or NULL. */
-static const float *sum_noise(const Pass *pass, size_t s)
+static const float *sum_noise(const ImageJob *job, size_t s)
 {
-    const MhoCodeNoise *noise = pass->net->noise;
+    const MhoCodeNoise *noise = &job->net->noise;
 
     if (noise->sum == 0.0)
         return NULL;
-    mho_normal_fill(noise_stream(noise, FIRST_STEP_LAYER + s, noise->sum, pass->image), MHO_DRAW_CODE_SUM,
-                    shape_size(pass->net->program->steps[s].shape), pass->scratch->normals);
-    return pass->scratch->normals;
+    mho_normal_fill(noise_stream(noise, FIRST_STEP_LAYER + s, noise->sum, job->image), MHO_DRAW_CODE_SUM,
+                    shape_size(job->net->net->steps[s].shape), job->worker->normals);
+    return job->worker->normals;
 }
 
 /* n channels of one position. */
@@ -233,36 +238,36 @@ MHO_CLONES static void requantize(size_t n, const float *restrict sum, const flo
 }
 
 /* What leaves P positions of a step from sums (P, stride): channels k0 .. k0 + n - 1. noise as sum_noise(). */
-static void write_out(const Pass *pass, size_t s, size_t first, size_t P, size_t k0, size_t n, const float *sums,
+static void write_out(const ImageJob *job, size_t s, size_t first, size_t P, size_t k0, size_t n, const float *sums,
                       size_t stride, const float *noise)
 {
-    const MhoStep *step = &pass->net->program->steps[s];
+    const MhoStep *step = &job->net->net->steps[s];
 
     for (size_t p = 0; p < P; p++, sums += stride) {
         const size_t at = (first + p) * (size_t)step->shape.c + k0;
 
         if (!step->is_logits)
             requantize(n, sums, step->a + k0, step->b + k0, noise ? noise + at : NULL, (float)step->low,
-                       (float)step->high, output_of(pass, (int)s) + at);
+                       (float)step->high, output_of(job, (int)s) + at);
         for (size_t k = 0; k < n && step->table; k++)
-            output_of(pass, (int)s)[at + k] = mho_table_code(step->table, output_of(pass, (int)s)[at + k]);
+            output_of(job, (int)s)[at + k] = mho_table_code(step->table, output_of(job, (int)s)[at + k]);
         for (size_t k = 0; k < n && step->is_logits; k++)
-            pass->logits[at + k] =
+            job->logits[at + k] =
                 __builtin_fmaf(noise ? sums[k] + noise[at + k] : sums[k], step->a[k0 + k], step->b[k0 + k]);
     }
 }
 
 /* The weights of matrix l that this image meets. */
-static const float *weights_of(const Pass *pass, size_t l)
+static const float *weights_of(const ImageJob *job, size_t l)
 {
-    const NoisyNet *net = pass->net;
+    const NoisyNet *net = job->net;
     const NoisyMatrix *m = &net->matrices[l];
 
-    if (net->noise->weight == 0.0 || !net->noise->weight_per_image)
+    if (net->noise.weight == 0.0 || !net->noise.weight_per_image)
         return m->weights;
-    memcpy(pass->scratch->weights, m->weights, m->rows * m->columns * sizeof *m->weights);
-    add_weight_noise(net, l, pass->image, pass->scratch->normals, pass->scratch->weights);
-    return pass->scratch->weights;
+    memcpy(job->worker->weights, m->weights, m->rows * m->columns * sizeof *m->weights);
+    add_weight_noise(net, l, job->image, job->worker->normals, job->worker->weights);
+    return job->worker->weights;
 }
 
 /* sums (P, columns) of a group before any product: 0 or the shift. */
@@ -276,13 +281,13 @@ static void start_sums(size_t P, const NoisyMatrix *noisy, size_t group, float *
             sums[p * noisy->columns + j] = (float)m->shift[group * m->cols + j];
 }
 
-static void run_matrix(const Pass *pass, size_t s)
+static void run_matrix(const ImageJob *job, size_t s)
 {
-    const MhoStep *step = &pass->net->program->steps[s];
-    const NoisyMatrix *noisy = &pass->net->matrices[step->matrix];
+    const MhoStep *step = &job->net->net->steps[s];
+    const NoisyMatrix *noisy = &job->net->matrices[step->matrix];
     const MhoMatrix *m = noisy->matrix;
-    const float *weights = weights_of(pass, step->matrix), *noise = sum_noise(pass, s);
-    float *sums = pass->scratch->sums;
+    const float *weights = weights_of(job, step->matrix), *noise = sum_noise(job, s);
+    float *sums = job->worker->sums;
     MhoGather geometry = step->gather;
 
     for (size_t g = 0; g < m->groups; g++, geometry.c_first += geometry.c_count)
@@ -290,108 +295,122 @@ static void run_matrix(const Pass *pass, size_t s)
             const size_t left = m->positions - first, P = left < MHO_STEP_BLOCK ? left : MHO_STEP_BLOCK;
 
             start_sums(P, noisy, g, sums);
-            mho_float_products(&geometry, output_of(pass, step->inputs[0]), first, P,
-                               weights + g * m->rows * noisy->columns, m->rows, noisy->columns, pass->scratch->gathered,
+            mho_float_products(&geometry, output_of(job, step->inputs[0]), first, P,
+                               weights + g * m->rows * noisy->columns, m->rows, noisy->columns, job->worker->gathered,
                                sums);
-            write_out(pass, s, first, P, g * m->cols, m->cols, sums, noisy->columns, noise);
+            write_out(job, s, first, P, g * m->cols, m->cols, sums, noisy->columns, noise);
         }
 }
 
 /* Sums of windows or of two tensors, position by position. */
-static void run_digital(const Pass *pass, size_t s)
+static void run_digital(const ImageJob *job, size_t s)
 {
-    const MhoStep *step = &pass->net->program->steps[s];
+    const MhoStep *step = &job->net->net->steps[s];
     const size_t c = (size_t)step->shape.c, n = shape_size(step->shape);
-    float *totals = pass->scratch->totals;
+    float *totals = job->worker->totals;
 
     if (step->kind == MHO_STEP_SUM_POOL) {
-        mho_float_pool(&step->gather, false, output_of(pass, step->inputs[0]), totals);
+        mho_float_pool(&step->gather, false, output_of(job, step->inputs[0]), totals);
     } else {
-        memcpy(totals, output_of(pass, step->inputs[0]), n * sizeof *totals);
+        memcpy(totals, output_of(job, step->inputs[0]), n * sizeof *totals);
         for (int k = 1; k < step->n_inputs; k++)
-            add(n, output_of(pass, step->inputs[k]), totals);
+            add(n, output_of(job, step->inputs[k]), totals);
     }
-    write_out(pass, s, 0, n / c, 0, c, totals, c, sum_noise(pass, s));
+    write_out(job, s, 0, n / c, 0, c, totals, c, sum_noise(job, s));
 }
 
-static void run_step(const Pass *pass, size_t s)
+static void run_step(const ImageJob *job, size_t s)
 {
-    const MhoStep *step = &pass->net->program->steps[s];
+    const MhoStep *step = &job->net->net->steps[s];
 
     if (step->kind == MHO_STEP_MAX_POOL) { /* of codes that have their noise already */
-        mho_float_pool(&step->gather, true, output_of(pass, step->inputs[0]), output_of(pass, (int)s));
+        mho_float_pool(&step->gather, true, output_of(job, step->inputs[0]), output_of(job, (int)s));
         return;
     }
     if (step->kind == MHO_STEP_MATRIX)
-        run_matrix(pass, s);
+        run_matrix(job, s);
     else
-        run_digital(pass, s);
+        run_digital(job, s);
     if (!step->is_logits)
-        add_activation_noise(pass, FIRST_STEP_LAYER + s, shape_size(step->shape), output_of(pass, (int)s));
+        add_activation_noise(job, FIRST_STEP_LAYER + s, shape_size(step->shape), output_of(job, (int)s));
 }
 
-static void run_images(const NoisyNet *net, const uint8_t *images, size_t n_images, int threads, float *logits,
-                       Scratch *scratch)
+static void run_image(void *context, void *object, const MhoImageBatch *batch, size_t n, size_t slot)
 {
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (size_t n = 0; n < n_images; n++) {
-        const Pass pass = {.net = net,
-                           .scratch = &scratch[omp_get_thread_num()],
-                           .image = net->image0 + (uint32_t)n,
-                           .logits = logits + n * (size_t)net->program->n_classes};
+    const NoisyNet *net = context;
+    Worker *worker = object;
+    const ImageJob job = {.net = net,
+                          .worker = worker,
+                          .image = batch->image0 + (uint32_t)n,
+                          .logits = batch->logits + n * (size_t)net->net->n_classes};
 
-        for (size_t i = 0; i < net->pixels; i++)
-            pass.scratch->values[i] = images[n * net->pixels + i];
-        add_activation_noise(&pass, IMAGE_LAYER, net->pixels, pass.scratch->values);
-        for (size_t s = 0; s < net->program->n_steps; s++)
-            run_step(&pass, s);
-    }
+    (void)slot;
+    for (size_t i = 0; i < net->pixels; i++)
+        worker->values[i] = batch->images[n * net->pixels + i];
+    add_activation_noise(&job, IMAGE_LAYER, net->pixels, worker->values);
+    for (size_t s = 0; s < net->net->n_steps; s++)
+        run_step(&job, s);
 }
 
-static MhoStatus check(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
-                       uint32_t image0, MhoError *error)
+static void net_destroy(void *context)
+{
+    NoisyNet *net = context;
+
+    mho_arena_destroy(&net->arena);
+    free(net);
+}
+
+static const MhoExecutorKind kind = {.worker_size = sizeof(Worker),
+                                     .worker_create = worker_create,
+                                     .worker_destroy = worker_destroy,
+                                     .run_image = run_image,
+                                     .destroy = net_destroy};
+
+static MhoStatus check(const MhoLoweredNet *net, const MhoCodeNoise *noise, MhoError *error)
 {
     const double sigma[] = {noise->weight, noise->activation, noise->sum};
-    const MhoStatus status = mho_lowered_net_check(program, images, n, error);
+    const MhoStatus status = mho_lowered_net_check(net, error);
 
     if (status != MHO_OK)
         return status;
     for (size_t i = 0; i < sizeof sigma / sizeof *sigma; i++)
         if (!(sigma[i] >= 0.0 && sigma[i] <= largest_sigma))
             return mho_fail(error, MHO_USAGE, "noise on codes of %g LSB is outside 0 to %g", sigma[i], largest_sigma);
-    if (n > UINT32_MAX - image0)
-        return mho_fail(error, MHO_USAGE, "%zu images from number %u on: image numbers have 32 bits", n, image0);
-    if (program->n_steps >= 1U << MHO_LAYER_BITS)
-        return mho_fail(error, MHO_USAGE, "%zu steps: noise on codes tells apart %u at most", program->n_steps,
-                        (1U << MHO_LAYER_BITS) - 1);
+    if (net->n_steps >= 1U << MHO_LAYER_BITS)
+        return mho_fail(error, MHO_USAGE, "the network has %zu steps; noise on codes has streams for %u at most",
+                        net->n_steps, (1U << MHO_LAYER_BITS) - 1);
     return MHO_OK;
 }
 
-MhoStatus mho_code_noise_run(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
-                             uint32_t image0, int threads, float *logits, MhoError *error)
+MhoStatus mho_code_noise_executor_create(const MhoLoweredNet *lowered, const MhoCodeNoise *noise, int threads,
+                                         MhoExecutor **executor, MhoError *error)
 {
-    MhoStatus status = check(program, noise, images, n, image0, error);
+    MhoStatus status = check(lowered, noise, error);
 
-    if (status != MHO_OK || n == 0)
+    *executor = NULL;
+    if (status != MHO_OK)
         return status;
     if (noise->weight == 0.0 && noise->activation == 0.0 && noise->sum == 0.0)
-        return mho_integer_run(program, images, n, threads, logits, NULL, error);
-    const int n_threads = mho_image_threads(threads, n);
-    Scratch *scratch = calloc((size_t)n_threads, sizeof *scratch);
-    NoisyNet net = {.program = program, .noise = noise, .image0 = image0};
-    if (!scratch)
-        return mho_fail(error, MHO_MEMORY, "out of memory for %d threads", n_threads);
-    status = net_prepare(&net, error);
-    for (int t = 0; t < n_threads && status == MHO_OK; t++)
-        status = scratch_create(&net, &scratch[t], error);
-    if (status == MHO_OK) {
-        for (size_t l = 0; l < program->n_matrices && noise->weight > 0.0 && !noise->weight_per_image; l++)
-            add_weight_noise(&net, l, 0, scratch[0].normals, net.matrices[l].weights);
-        run_images(&net, images, n, n_threads, logits, scratch);
+        return mho_integer_executor_create(lowered, threads, executor, error);
+    NoisyNet *net = mho_calloc(1, sizeof *net, error, "an executor with noise on codes");
+    if (!net)
+        return MHO_MEMORY;
+    *net = (NoisyNet){.net = lowered, .noise = *noise};
+    status = mho_arena_build(&net->arena, carve_net, net, error);
+    if (status != MHO_OK) {
+        net_destroy(net);
+        return status;
     }
-    for (int t = 0; t < n_threads; t++)
-        mho_arena_destroy(&scratch[t].arena);
-    mho_arena_destroy(&net.arena);
-    free(scratch);
-    return status;
+    fill_weights(net);
+    return mho_executor_create(&kind, net, threads, executor, error);
+}
+
+void mho_code_noise_executor_set_chip(MhoExecutor *executor, uint32_t chip)
+{
+    NoisyNet *net = mho_executor_context(executor, &kind);
+
+    if (!net || net->noise.chip == chip) /* the integer executor has no noise */
+        return;
+    net->noise.chip = chip;
+    fill_weights(net);
 }

@@ -4,57 +4,52 @@
  *   sums      total = sum over the window, or of two codes, or the code itself; code = clip(round(fma(total, a, b)))
  * Outside the image is code 0. Codes are u8, or s8 where a step's low is negative.
  */
-#include <omp.h>
 #include <string.h>
 
 #include "kernels/clones.h"
 #include "net/lowered/executor_internal.h"
 
-size_t mho_step_totals(const MhoLoweredNet *program)
+size_t mho_step_totals(const MhoLoweredNet *net)
 {
     size_t widest = 0;
 
-    for (size_t s = 0; s < program->n_steps; s++) {
-        const size_t c = mho_pad((size_t)program->steps[s].shape.c, MHO_LANES);
+    for (size_t s = 0; s < net->n_steps; s++) {
+        const size_t c = mho_pad((size_t)net->steps[s].shape.c, MHO_LANES);
 
         widest = c > widest ? c : widest;
     }
     return MHO_STEP_BLOCK * widest;
 }
 
-const uint8_t *mho_step_input(const MhoImageRun *walk, const MhoStep *step, int k, bool *is_signed)
+const uint8_t *mho_step_input(const MhoImageRun *run, const MhoStep *step, int k, bool *is_signed)
 {
     const int from = step->inputs[k];
 
-    *is_signed = from >= 0 && walk->program->steps[from].low < 0;
-    return from < 0 ? walk->image : walk->codes + walk->program->codes_offset[from];
+    *is_signed = from >= 0 && run->net->steps[from].low < 0;
+    return from < 0 ? run->image : run->codes + run->net->codes_offset[from];
 }
 
-uint8_t *mho_step_output(const MhoImageRun *walk, size_t s)
+uint8_t *mho_step_output(const MhoImageRun *run, size_t s)
 {
-    return walk->program->steps[s].is_logits ? NULL : walk->codes + walk->program->codes_offset[s];
+    return run->net->steps[s].is_logits ? NULL : run->codes + run->net->codes_offset[s];
 }
 
-int mho_image_threads(int threads, size_t n_images)
+void mho_image_buffers_carve(const MhoLoweredNet *net, MhoArena *arena, MhoImageBuffers *buffers)
 {
-    const int wanted = threads > 0 ? threads : omp_get_max_threads();
-
-    return n_images < (size_t)wanted ? (n_images > 0 ? (int)n_images : 1) : wanted;
+    buffers->totals = mho_arena_take(arena, mho_step_totals(net), sizeof *buffers->totals);
+    buffers->codes = mho_arena_take(arena, net->codes_size, 1);
 }
 
-MhoStatus mho_lowered_net_check(const MhoLoweredNet *program, const uint8_t *images, size_t n, MhoError *error)
+MhoImageRun mho_image_run(const MhoLoweredNet *net, const MhoImageBatch *batch, size_t n,
+                          const MhoImageBuffers *buffers)
 {
-    if (!program || program->n_steps == 0 || (!images && n > 0))
-        return mho_fail(error, MHO_USAGE, "a network cannot run without steps and images");
-    return MHO_OK;
-}
+    const size_t pixels = (size_t)net->input.h * (size_t)net->input.w * (size_t)net->input.c;
 
-bool mho_step_reads_matrix_first(const MhoLoweredNet *program, size_t s)
-{
-    for (size_t before = 0; before < s; before++)
-        if (program->steps[before].kind == MHO_STEP_MATRIX && program->steps[before].matrix == program->steps[s].matrix)
-            return false;
-    return true;
+    return (MhoImageRun){.net = net,
+                         .image = batch->images + n * pixels,
+                         .codes = batch->codes ? batch->codes + n * net->codes_size : buffers->codes,
+                         .logits = batch->logits + n * (size_t)net->n_classes,
+                         .totals = buffers->totals};
 }
 
 void mho_step_look_up(const MhoStep *step, size_t n, uint8_t *codes)
@@ -139,36 +134,36 @@ static void pool_sum(const MhoStep *step, const uint8_t *codes, bool is_signed, 
 }
 
 /* Sum of one or two tensors of codes, position by position. */
-static void sum_codes(const MhoImageRun *walk, const MhoStep *step, uint8_t *out)
+static void sum_codes(const MhoImageRun *run, const MhoStep *step, uint8_t *out)
 {
     const size_t c = (size_t)step->shape.c, positions = (size_t)step->shape.h * (size_t)step->shape.w;
 
     for (size_t first = 0; first < positions; first += MHO_STEP_BLOCK) {
         const size_t P = positions - first < MHO_STEP_BLOCK ? positions - first : MHO_STEP_BLOCK;
 
-        memset(walk->totals, 0, P * c * sizeof *walk->totals);
+        memset(run->totals, 0, P * c * sizeof *run->totals);
         for (int k = 0; k < step->n_inputs; k++) {
             bool is_signed;
-            const uint8_t *codes = mho_step_input(walk, step, k, &is_signed);
+            const uint8_t *codes = mho_step_input(run, step, k, &is_signed);
 
-            add_codes(P * c, codes + first * c, is_signed, walk->totals);
+            add_codes(P * c, codes + first * c, is_signed, run->totals);
         }
-        mho_kernels()->requantize(P, c, walk->totals, step->a, step->b, step->low, step->high, out + first * c);
+        mho_kernels()->requantize(P, c, run->totals, step->a, step->b, step->low, step->high, out + first * c);
         mho_step_look_up(step, P * c, out + first * c);
     }
 }
 
-void mho_run_digital_step(const MhoImageRun *walk, size_t s)
+void mho_run_digital_step(const MhoImageRun *run, size_t s)
 {
-    const MhoStep *step = &walk->program->steps[s];
-    uint8_t *out = mho_step_output(walk, s);
+    const MhoStep *step = &run->net->steps[s];
+    uint8_t *out = mho_step_output(run, s);
     bool is_signed;
-    const uint8_t *codes = mho_step_input(walk, step, 0, &is_signed);
+    const uint8_t *codes = mho_step_input(run, step, 0, &is_signed);
 
     if (step->kind == MHO_STEP_MAX_POOL)
         pool_maximum(step, codes, is_signed, out);
     else if (step->kind == MHO_STEP_SUM_POOL)
-        pool_sum(step, codes, is_signed, walk->totals, out);
+        pool_sum(step, codes, is_signed, run->totals, out);
     else
-        sum_codes(walk, step, out);
+        sum_codes(run, step, out);
 }

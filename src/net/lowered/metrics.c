@@ -5,11 +5,11 @@
 #include "kernels/math.h"
 #include "net/lowered/executor.h"
 
-static int largest_logit(const float *logits, int n_classes)
+int mho_logits_top1(const float *logits, int n)
 {
     int largest = 0;
 
-    for (int k = 1; k < n_classes; k++)
+    for (int k = 1; k < n; k++)
         if (logits[k] > logits[largest])
             largest = k;
     return largest;
@@ -32,7 +32,7 @@ void mho_logits_score(const float *logits, const uint8_t *labels, size_t n, int 
     *hits = 0;
     for (size_t i = 0; i < n; i++) {
         const float *image = logits + i * (size_t)n_classes;
-        const int largest = largest_logit(image, n_classes);
+        const int largest = mho_logits_top1(image, n_classes);
 
         *hits += largest == labels[i] ? 1 : 0;
         sum += labels[i] < n_classes ? cross_entropy(image, n_classes, labels[i], largest) : (double)INFINITY;

@@ -10,7 +10,7 @@
 #include "allocate/allocate.h"
 #include "base/descriptor.h"
 #include "crossbar/crossbar.h"
-#include "net/lowered/executor.h"
+#include "net/lowered/code_noise.h"
 #include "train/train.h"
 
 enum { MHO_KEY_MAX = 128 };

@@ -1,4 +1,5 @@
 /* model_file.c - models as files: load, train into, quantize after training. */
+#include "net/calibrate/calibrate.h"
 #include "study/models/model_file.h"
 
 #include <errno.h>

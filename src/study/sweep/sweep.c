@@ -8,15 +8,22 @@
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "base/memory.h"
 #include "store/store.h"
+
+/* Digests that say which points can share devices, and which a whole net on a chip. */
+typedef struct Sharing {
+    uint64_t devices, configuration;
+} Sharing;
 
 typedef struct Sweep {
     const MhoStudy *study;
     const MhoSweepOptions *options;
     const char *path;
     MhoPointList grid;
-    MhoTrialCache *bench;
-    MhoPointInfo *points;
+    MhoTrialCache *cache;
+    MhoPointInfo *points; /* (grid.n_points) */
+    Sharing *sharing;     /* (grid.n_points) */
     MhoTrials trials;
     char *models; /* "path digest\n" of every model */
     char digest[65];
@@ -68,19 +75,19 @@ static MhoStatus note_model(Sweep *sweep, const MhoSettings *settings, const cha
 }
 
 /* Take a point's layer names; forget all when they are not those of the points before. */
-static MhoStatus note_layers(Sweep *sweep, size_t p, const MhoLoweredNet *program, MhoError *error)
+static MhoStatus note_layers(Sweep *sweep, size_t p, const MhoLoweredNet *lowered, MhoError *error)
 {
-    bool same = p == 0 || (sweep->layers && sweep->n_layers == program->n_matrices);
+    bool same = p == 0 || (sweep->layers && sweep->n_layers == lowered->n_matrices);
     if (p == 0) {
-        sweep->n_layers = program->n_matrices;
-        sweep->layers = calloc(program->n_matrices ? program->n_matrices : 1, sizeof *sweep->layers);
+        sweep->n_layers = lowered->n_matrices;
+        sweep->layers = calloc(lowered->n_matrices ? lowered->n_matrices : 1, sizeof *sweep->layers);
         if (!sweep->layers)
             return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
-        for (size_t l = 0; l < program->n_matrices; l++)
-            snprintf(sweep->layers[l], sizeof sweep->layers[l], "%s", program->matrices[l].name);
+        for (size_t l = 0; l < lowered->n_matrices; l++)
+            snprintf(sweep->layers[l], sizeof sweep->layers[l], "%s", lowered->matrices[l].name);
     }
-    for (size_t l = 0; same && l < program->n_matrices; l++)
-        same = strcmp(sweep->layers[l], program->matrices[l].name) == 0;
+    for (size_t l = 0; same && l < lowered->n_matrices; l++)
+        same = strcmp(sweep->layers[l], lowered->matrices[l].name) == 0;
     if (!same) {
         free(sweep->layers);
         sweep->layers = NULL;
@@ -132,18 +139,21 @@ static MhoStatus check_models(const MhoPointList *grid, MhoError *error)
 /* Keys, chips and models of every point; trains what is missing. */
 static MhoStatus survey(Sweep *sweep, MhoError *error)
 {
-    sweep->points = calloc(sweep->grid.n_points, sizeof *sweep->points);
-    MhoStatus status = sweep->points ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    const size_t n_points = sweep->grid.n_points;
+    sweep->points = mho_calloc(n_points, sizeof *sweep->points, error, "a sweep");
+    sweep->sharing = sweep->points ? mho_calloc(n_points, sizeof *sweep->sharing, error, "a sweep") : NULL;
+    MhoStatus status = sweep->sharing ? MHO_OK : MHO_MEMORY;
     for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
         const MhoPoint *point = &sweep->grid.points[p];
-        MhoPointSetup prepared = {0};
-        status = mho_trial_cache_prepare(sweep->bench, point->settings, point->text, false, &prepared, error);
+        MhoPointSetup setup = {0};
+        status = mho_trial_cache_prepare(sweep->cache, point->settings, point->text, false, &setup, error);
         if (status == MHO_OK)
-            status = note_model(sweep, point->settings, prepared.model_digest, error);
-        sweep->points[p] = (MhoPointInfo){.key = prepared.point, .n_chips = prepared.n_chips};
+            status = note_model(sweep, point->settings, setup.model_digest, error);
+        sweep->points[p] = (MhoPointInfo){.key = setup.point, .n_chips = setup.n_chips};
+        sweep->sharing[p] = (Sharing){.devices = setup.devices, .configuration = setup.configuration};
         if (status == MHO_OK)
-            status = note_layers(sweep, p, prepared.program, error);
-        mho_point_setup_clear(&prepared);
+            status = note_layers(sweep, p, setup.lowered, error);
+        mho_point_setup_clear(&setup);
     }
     char *text = status == MHO_OK ? mho_study_text(sweep->study) : NULL, *all = NULL;
     if (status == MHO_OK && (!text || asprintf(&all, "%s\n%s", text, sweep->models) < 0))
@@ -238,56 +248,129 @@ static size_t count_missing(const Sweep *sweep, size_t p, size_t first)
     return missing;
 }
 
-static MhoStatus run_point(Sweep *sweep, size_t p, size_t first, MhoJournal *journal, MhoProgress *progress,
+/* Points whose chips have the same devices, so that each chip is programmed once for all of them. */
+typedef struct Slice {
+    size_t *points; /* (n) */
+    MhoPointSetup *setups;
+    size_t n, n_configurations;
+    uint64_t configurations[MHO_TRIAL_CACHE_CHIPS];
+} Slice;
+
+/* Whether a configuration fits the slice, which holds no more of them than the trial cache. */
+static bool slice_takes(Slice *slice, uint64_t configuration)
+{
+    for (size_t i = 0; i < slice->n_configurations; i++)
+        if (slice->configurations[i] == configuration)
+            return true;
+    if (slice->n_configurations == MHO_TRIAL_CACHE_CHIPS)
+        return false;
+    slice->configurations[slice->n_configurations++] = configuration;
+    return true;
+}
+
+/* Point p and all later ones that share its devices and still have trials to run. */
+static void fill_slice(const Sweep *sweep, const size_t *first, size_t p, bool *done, Slice *slice)
+{
+    const uint64_t devices = sweep->sharing[p].devices;
+    slice->n = slice->n_configurations = 0;
+    for (size_t q = p; q < sweep->grid.n_points && (q == p || devices != 0); q++) {
+        if (done[q] || sweep->sharing[q].devices != devices || count_missing(sweep, q, first[q]) == 0 ||
+            !slice_takes(slice, sweep->sharing[q].configuration))
+            continue;
+        done[q] = true;
+        slice->points[slice->n++] = q;
+    }
+}
+
+static MhoStatus run_trial(Sweep *sweep, const MhoPointSetup *setup, uint32_t chip, MhoJournal *journal,
+                           MhoProgress *progress, MhoTrial *trial, MhoError *error)
+{
+    char note[64];
+    MhoStatus status = mho_trial_run(setup, chip, NULL, trial, error);
+    if (status == MHO_OK)
+        status = mho_journal_append(journal, trial, error);
+    if (status == MHO_OK)
+        status = mho_trials_add(&sweep->trials, trial, error);
+    if (status != MHO_OK)
+        return status;
+    snprintf(note, sizeof note, "accuracy %.2f %%", 100.0 * trial->accuracy);
+    mho_progress_step(progress, progress->done + 1, note);
+    return MHO_OK;
+}
+
+/* Chip by chip, every point on each, so that a chip is programmed once. */
+static MhoStatus run_slice(Sweep *sweep, const size_t *first, Slice *slice, MhoJournal *journal, MhoProgress *progress,
                            MhoError *error)
 {
-    const MhoPoint *point = &sweep->grid.points[p];
-    MhoPointSetup prepared;
-    MhoTrial *trial = malloc(sizeof *trial);
-    MhoStatus status = mho_trial_cache_prepare(sweep->bench, point->settings, point->text, true, &prepared, error);
-    if (status == MHO_OK && !trial)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for a trial");
-    for (uint32_t chip = 0; status == MHO_OK && chip < sweep->points[p].n_chips; chip++) {
-        if (!is_mine(sweep, first + chip) || mho_trials_find(&sweep->trials, sweep->points[p].key, chip))
-            continue;
-        status = mho_trial_run(&prepared, chip, sweep->options->model.threads, NULL, trial, error);
-        if (status == MHO_OK)
-            status = mho_journal_append(journal, trial, error);
-        if (status == MHO_OK)
-            status = mho_trials_add(&sweep->trials, trial, error);
-        if (status == MHO_OK) {
-            char note[64];
-            snprintf(note, sizeof note, "accuracy %.2f %%", 100.0 * trial->accuracy);
-            mho_progress_step(progress, progress->done + 1, note);
-        }
+    uint32_t n_chips = 0;
+    MhoStatus status = MHO_OK;
+    MhoTrial *trial = mho_calloc(1, sizeof *trial, error, "a trial");
+    if (!trial)
+        return MHO_MEMORY;
+    memset(slice->setups, 0, slice->n * sizeof *slice->setups);
+    for (size_t i = 0; i < slice->n && status == MHO_OK; i++) {
+        const MhoPoint *point = &sweep->grid.points[slice->points[i]];
+        const uint32_t chips = sweep->points[slice->points[i]].n_chips;
+        n_chips = chips > n_chips ? chips : n_chips;
+        status = mho_trial_cache_prepare(sweep->cache, point->settings, point->text, true, &slice->setups[i], error);
     }
+    for (uint32_t chip = 0; chip < n_chips; chip++)
+        for (size_t i = 0; i < slice->n && status == MHO_OK; i++) {
+            const size_t p = slice->points[i];
+            if (chip < sweep->points[p].n_chips && is_mine(sweep, first[p] + chip) &&
+                !mho_trials_find(&sweep->trials, sweep->points[p].key, chip))
+                status = run_trial(sweep, &slice->setups[i], chip, journal, progress, trial, error);
+        }
+    for (size_t i = 0; i < slice->n; i++)
+        mho_point_setup_clear(&slice->setups[i]);
     free(trial);
-    mho_point_setup_clear(&prepared);
+    return status;
+}
+
+/* Run all missing trials of this part. first (n_points): number of each point's first trial in the whole study. */
+static MhoStatus run_slices(Sweep *sweep, const size_t *first, MhoJournal *journal, MhoProgress *progress,
+                            MhoError *error)
+{
+    const size_t n = sweep->grid.n_points;
+    bool *done = mho_calloc(n, sizeof *done, error, "a sweep");
+    Slice slice = {.points = done ? mho_calloc(n, sizeof *slice.points, error, "a sweep") : NULL};
+    slice.setups = slice.points ? mho_calloc(n, sizeof *slice.setups, error, "a sweep") : NULL;
+    MhoStatus status = slice.setups ? MHO_OK : MHO_MEMORY;
+    for (size_t p = 0; p < n && status == MHO_OK; p++) {
+        fill_slice(sweep, first, p, done, &slice);
+        if (slice.n > 0)
+            status = run_slice(sweep, first, &slice, journal, progress, error);
+    }
+    free(slice.setups);
+    free(slice.points);
+    free(done);
     return status;
 }
 
 static MhoStatus run_missing(Sweep *sweep, MhoError *error)
 {
-    size_t total = 0, missing = 0, first = 0;
+    size_t total = 0, missing = 0, number = 0;
+    size_t *first = mho_calloc(sweep->grid.n_points, sizeof *first, error, "a sweep");
+    if (!first)
+        return MHO_MEMORY;
     for (size_t p = 0; p < sweep->grid.n_points; p++) {
+        first[p] = number;
         for (uint32_t chip = 0; chip < sweep->points[p].n_chips; chip++)
-            total += is_mine(sweep, first + chip);
-        missing += count_missing(sweep, p, first);
-        first += sweep->points[p].n_chips;
+            total += is_mine(sweep, number + chip);
+        missing += count_missing(sweep, p, number);
+        number += sweep->points[p].n_chips;
     }
-    if (missing == 0)
-        return MHO_OK;
-    MhoJournal journal;
-    MhoProgress progress;
-    MhoStatus status = mho_journal_open(sweep->path, &journal, error);
-    mho_progress_start(&progress, sweep->options->model.log, "sweep", "trials", total, total - missing);
-    first = 0;
-    for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
-        if (count_missing(sweep, p, first) > 0)
-            status = run_point(sweep, p, first, &journal, &progress, error);
-        first += sweep->points[p].n_chips;
+    MhoStatus status = MHO_OK;
+    if (missing > 0) {
+        MhoJournal journal;
+        MhoProgress progress;
+        status = mho_journal_open(sweep->path, &journal, error);
+        mho_progress_start(&progress, sweep->options->model.log, "sweep", "trials", total, total - missing);
+        if (status == MHO_OK)
+            status = run_slices(sweep, first, &journal, &progress, error);
+        mho_journal_close(&journal);
     }
-    mho_journal_close(&journal);
+    free(first);
     return status;
 }
 
@@ -332,7 +415,7 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
     if (status == MHO_OK)
         status = open_existing(&sweep, error);
     if (status == MHO_OK)
-        status = mho_trial_cache_create(&options->model, &sweep.bench, error);
+        status = mho_trial_cache_create(&options->model, &sweep.cache, error);
     if (status == MHO_OK)
         status = survey(&sweep, error);
     if (status == MHO_OK)
@@ -354,9 +437,10 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
     mho_trials_clear(&sweep.trials);
     mho_record_destroy(sweep.existing);
     free(sweep.points);
+    free(sweep.sharing);
     free(sweep.layers);
     free(sweep.models);
-    mho_trial_cache_destroy(sweep.bench);
+    mho_trial_cache_destroy(sweep.cache);
     mho_points_destroy(&sweep.grid);
     return status;
 }

@@ -1,4 +1,4 @@
-/* trial.c - the workbench and one trial on it. */
+/* trial.c - the trial cache, and one trial of a point on a chip. */
 #include "study/sweep/trial.h"
 
 #include <stdio.h>
@@ -6,55 +6,88 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/memory.h"
 #include "study/models/provenance.h"
 
 enum { MAX_NETS = 64, USUAL_BATCH = 250 };
 
-typedef struct BenchNet {
+typedef struct CachedNet {
     char *key; /* model path and quantization */
     MhoNet *net;
-    MhoLoweredNet *program;
+    MhoLoweredNet *lowered;
     char digest[65];
-} BenchNet;
+} CachedNet;
+
+/* A net on a chip, or an executor with noise on codes, and the settings that they borrow from. */
+typedef struct CachedRunner {
+    char *key; /* settings without time and temperature, and the net's key */
+    MhoSettings *settings;
+    MhoNetOnChip *on_chip;
+    MhoExecutor *code_noise;
+    uint64_t last_use;
+} CachedRunner;
 
 struct MhoTrialCache {
     MhoModelOptions options;
-    BenchNet nets[MAX_NETS];
+    CachedNet nets[MAX_NETS];
     size_t n_nets;
     char *made; /* of options: models that were trained */
     char *images_key;
     MhoDataset images, calibration;
+    CachedRunner runners[MHO_TRIAL_CACHE_CHIPS];
+    size_t n_runners;
+    uint64_t uses;
+    MhoNetOnChip *last; /* the net on a chip of the last trial; NULL: none */
 };
 
-MhoStatus mho_trial_cache_create(const MhoModelOptions *options, MhoTrialCache **bench, MhoError *error)
+MhoStatus mho_trial_cache_create(const MhoModelOptions *options, MhoTrialCache **cache, MhoError *error)
 {
-    *bench = calloc(1, sizeof **bench);
-    if (!*bench)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study");
-    (*bench)->options = *options;
-    (*bench)->options.made = &(*bench)->made;
+    *cache = mho_calloc(1, sizeof **cache, error, "the images and nets of a study");
+    if (!*cache)
+        return MHO_MEMORY;
+    (*cache)->options = *options;
+    (*cache)->options.made = &(*cache)->made;
     return MHO_OK;
 }
 
-static void net_clear(BenchNet *entry)
+static void net_clear(CachedNet *entry)
 {
     free(entry->key);
     mho_net_destroy(entry->net);
-    mho_lowered_net_destroy(entry->program);
-    *entry = (BenchNet){0};
+    mho_lowered_net_destroy(entry->lowered);
+    *entry = (CachedNet){0};
 }
 
-void mho_trial_cache_destroy(MhoTrialCache *bench)
+static void runner_clear(MhoTrialCache *cache, CachedRunner *runner)
 {
-    if (!bench)
+    if (cache->last == runner->on_chip)
+        cache->last = NULL;
+    mho_net_on_chip_destroy(runner->on_chip);
+    mho_executor_destroy(runner->code_noise);
+    mho_settings_destroy(runner->settings);
+    free(runner->key);
+    *runner = (CachedRunner){0};
+}
+
+/* Runners borrow images and nets, so they go first. */
+static void clear_runners(MhoTrialCache *cache)
+{
+    while (cache->n_runners > 0)
+        runner_clear(cache, &cache->runners[--cache->n_runners]);
+}
+
+void mho_trial_cache_destroy(MhoTrialCache *cache)
+{
+    if (!cache)
         return;
-    for (size_t i = 0; i < bench->n_nets; i++)
-        net_clear(&bench->nets[i]);
-    free(bench->images_key);
-    free(bench->made);
-    mho_dataset_destroy(&bench->images);
-    mho_dataset_destroy(&bench->calibration);
-    free(bench);
+    clear_runners(cache);
+    for (size_t i = 0; i < cache->n_nets; i++)
+        net_clear(&cache->nets[i]);
+    free(cache->images_key);
+    free(cache->made);
+    mho_dataset_destroy(&cache->images);
+    mho_dataset_destroy(&cache->calibration);
+    free(cache);
 }
 
 /* The values of some keys as one text; NULL: out of memory. */
@@ -78,47 +111,48 @@ static char *key_text(const MhoSettings *settings, const char *const *keys, size
 }
 
 /* Images of these settings; loaded again only when the data keys change. */
-static MhoStatus bench_images(MhoTrialCache *bench, const MhoSettings *settings, MhoError *error)
+static MhoStatus load_images(MhoTrialCache *cache, const MhoSettings *settings, MhoError *error)
 {
     static const char *const keys[] = {"data.name",        "data.train",       "data.split",  "data.limit",
                                        "data.calibration", "train.validation", "train.limit", "seed"};
     char *key = key_text(settings, keys, sizeof keys / sizeof *keys, "");
     if (!key)
         return mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study");
-    if (bench->images_key && strcmp(bench->images_key, key) == 0) {
+    if (cache->images_key && strcmp(cache->images_key, key) == 0) {
         free(key);
         return MHO_OK;
     }
-    free(bench->images_key);
-    bench->images_key = NULL;
-    mho_dataset_destroy(&bench->images);
-    mho_dataset_destroy(&bench->calibration);
-    bench->images = bench->calibration = (MhoDataset){0};
-    MhoStatus status = mho_study_images(settings, bench->options.data, &bench->images, error);
+    clear_runners(cache);
+    free(cache->images_key);
+    cache->images_key = NULL;
+    mho_dataset_destroy(&cache->images);
+    mho_dataset_destroy(&cache->calibration);
+    cache->images = cache->calibration = (MhoDataset){0};
+    MhoStatus status = mho_study_images(settings, cache->options.data, &cache->images, error);
     if (status == MHO_OK)
-        status = mho_study_calibration(settings, bench->options.data, &bench->calibration, error);
+        status = mho_study_calibration(settings, cache->options.data, &cache->calibration, error);
     if (status == MHO_OK)
-        bench->images_key = key;
+        cache->images_key = key;
     else
         free(key);
     return status;
 }
 
-static MhoStatus net_load(MhoTrialCache *bench, const MhoSettings *settings, BenchNet *entry, MhoError *error)
+static MhoStatus net_load(MhoTrialCache *cache, const MhoSettings *settings, CachedNet *entry, MhoError *error)
 {
-    MhoStatus status = mho_model_ensure(settings, &bench->options, &entry->net, entry->digest, error);
+    MhoStatus status = mho_model_ensure(settings, &cache->options, &entry->net, entry->digest, error);
     if (status == MHO_OK)
-        status = mho_model_quantize(settings, &bench->calibration, bench->options.threads, bench->options.log,
+        status = mho_model_quantize(settings, &cache->calibration, cache->options.threads, cache->options.log,
                                     &entry->net, error);
     if (status == MHO_OK)
-        status = mho_lowered_net_create(entry->net, &entry->program, error);
-    if (status == MHO_OK && entry->program->n_matrices > MHO_TRIAL_MAX_LAYERS)
-        status = mho_fail(error, MHO_USAGE, "the network has %zu analog layers; at most %d", entry->program->n_matrices,
+        status = mho_lowered_net_create(entry->net, &entry->lowered, error);
+    if (status == MHO_OK && entry->lowered->n_matrices > MHO_TRIAL_MAX_LAYERS)
+        status = mho_fail(error, MHO_USAGE, "the network has %zu analog layers; at most %d", entry->lowered->n_matrices,
                           MHO_TRIAL_MAX_LAYERS);
     return status;
 }
 
-static MhoStatus bench_net(MhoTrialCache *bench, const MhoSettings *settings, const BenchNet **found, MhoError *error)
+static MhoStatus find_net(MhoTrialCache *cache, const MhoSettings *settings, const CachedNet **found, MhoError *error)
 {
     char path[4096], more[sizeof path + 2 * MHO_TEXT_MAX];
     MhoQuantParams quant;
@@ -133,46 +167,48 @@ static MhoStatus bench_net(MhoTrialCache *bench, const MhoSettings *settings, co
     if (!key)
         return status == MHO_OK ? mho_fail(error, MHO_MEMORY, "out of memory for the images and nets of a study")
                                 : status;
-    for (size_t i = 0; i < bench->n_nets; i++) {
-        if (strcmp(bench->nets[i].key, key) != 0)
+    for (size_t i = 0; i < cache->n_nets; i++) {
+        if (strcmp(cache->nets[i].key, key) != 0)
             continue;
         free(key);
-        *found = &bench->nets[i];
+        *found = &cache->nets[i];
         return MHO_OK;
     }
-    if (bench->n_nets == MAX_NETS)
-        net_clear(&bench->nets[--bench->n_nets]);
-    BenchNet *entry = &bench->nets[bench->n_nets];
-    *entry = (BenchNet){.key = key};
-    status = net_load(bench, settings, entry, error);
+    if (cache->n_nets == MAX_NETS) {
+        clear_runners(cache);
+        net_clear(&cache->nets[--cache->n_nets]);
+    }
+    CachedNet *entry = &cache->nets[cache->n_nets];
+    *entry = (CachedNet){.key = key};
+    status = net_load(cache, settings, entry, error);
     if (status != MHO_OK) {
         net_clear(entry);
         return status;
     }
-    bench->n_nets++;
+    cache->n_nets++;
     *found = entry;
     return MHO_OK;
 }
 
-static MhoStatus check_shapes(const MhoTrialCache *bench, const MhoLoweredNet *program, MhoError *error)
+static MhoStatus check_shapes(const MhoTrialCache *cache, const MhoLoweredNet *lowered, MhoError *error)
 {
-    const MhoDataset *set = &bench->images;
-    if (set->h != program->input.h || set->w != program->input.w || set->c != program->input.c)
+    const MhoDataset *set = &cache->images;
+    if (set->h != lowered->input.h || set->w != lowered->input.w || set->c != lowered->input.c)
         return mho_fail(error, MHO_USAGE, "data.name: images are %d x %d x %d and the model takes %d x %d x %d", set->h,
-                        set->w, set->c, program->input.h, program->input.w, program->input.c);
-    if (set->n_classes > program->n_classes)
+                        set->w, set->c, lowered->input.h, lowered->input.w, lowered->input.c);
+    if (set->n_classes > lowered->n_classes)
         return mho_fail(error, MHO_USAGE, "data.name: %d classes and the model knows %d", set->n_classes,
-                        program->n_classes);
+                        lowered->n_classes);
     return MHO_OK;
 }
 
 /* Where every layer has converter bits of its own, asking for others would do nothing. */
-static MhoStatus check_converters(const MhoLoweredNet *program, const MhoChipConfig *config, MhoError *error)
+static MhoStatus check_converters(const MhoLoweredNet *lowered, const MhoChipConfig *config, MhoError *error)
 {
     const MhoAdcModel *adc = config->adc;
     _Alignas(8) unsigned char usual[MHO_LAYER_SETTINGS_MAX];
-    for (size_t l = 0; l < program->n_matrices; l++)
-        if (program->matrices[l].adc_bits == 0)
+    for (size_t l = 0; l < lowered->n_matrices; l++)
+        if (lowered->matrices[l].adc_bits == 0)
             return MHO_OK;
     if (!adc->set_bits || adc->descriptor.params_size > sizeof usual)
         return MHO_OK;
@@ -186,103 +222,188 @@ static MhoStatus check_converters(const MhoLoweredNet *program, const MhoChipCon
         adc->descriptor.name, adc->bits(config->adc_params));
 }
 
-/* The plan of a chip whose converters nobody asks, beside noise on codes: layers' own converter bits do not matter. */
-static MhoStatus plan_without_converters(const MhoLoweredNet *program, const MhoChipConfig *config, MhoPlan **plan,
-                                         MhoError *error)
+/* A plan to read n_chips and digests from. Noise on codes has no converters, so a layer's own converter bits do not
+ * matter there. */
+static MhoStatus plan_only(const MhoLoweredNet *lowered, const MhoChipConfig *config, bool without_converters,
+                           MhoPlan **plan, MhoError *error)
 {
-    MhoMatrix *matrices = malloc((program->n_matrices + 1) * sizeof *matrices);
+    const size_t n = lowered->n_matrices;
+    MhoMatrix *matrices = mho_calloc(n, sizeof *matrices, error, "the layers of a plan");
     if (!matrices)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the layers of a plan");
-    for (size_t l = 0; l < program->n_matrices; l++) {
-        matrices[l] = program->matrices[l];
-        matrices[l].adc_bits = 0;
+        return MHO_MEMORY;
+    for (size_t l = 0; l < n; l++) {
+        matrices[l] = lowered->matrices[l];
+        matrices[l].adc_bits = without_converters ? 0 : matrices[l].adc_bits;
     }
-    MhoStatus status = mho_plan_create(config, matrices, program->n_matrices, plan, error);
+    MhoStatus status = mho_plan_create(config, matrices, n, plan, error);
     free(matrices);
     return status;
 }
 
-MhoStatus mho_trial_cache_prepare(MhoTrialCache *bench, const MhoSettings *settings, const char *point_text,
-                                  bool calibrate, MhoPointSetup *prepared, MhoError *error)
+/* The key of a runner: every key that the result depends on but time and temperature, and the net's. NULL: out of
+ * memory. */
+static char *runner_key(const MhoSettings *settings, const CachedNet *net)
 {
-    const BenchNet *entry = NULL;
-    *prepared = (MhoPointSetup){0};
-    MhoStatus status = bench_images(bench, settings, error);
-    if (status == MHO_OK)
-        status = bench_net(bench, settings, &entry, error);
-    if (status == MHO_OK)
-        status = check_shapes(bench, entry->program, error);
-    if (status == MHO_OK)
-        status = mho_settings_chip_config(settings, &prepared->config, error);
-    if (status == MHO_OK && !mho_code_noise_key(mho_settings_noise(settings)))
-        status = check_converters(entry->program, &prepared->config, error);
-    if (status != MHO_OK)
-        return status;
-    prepared->net = entry->net;
-    prepared->program = entry->program;
-    prepared->images = &bench->images;
-    prepared->batch = bench->options.batch > 0 ? (size_t)bench->options.batch : USUAL_BATCH;
-    prepared->calibration = &bench->calibration;
-    memcpy(prepared->model_digest, entry->digest, sizeof prepared->model_digest);
+    char *all = mho_settings_canonical(settings, false), *key = NULL, *rest = all;
+    size_t size = 0;
+    FILE *out = all ? open_memstream(&key, &size) : NULL;
+    for (char *line; out && (line = strsep(&rest, "\n"));)
+        if (strncmp(line, "chip.time=", 10) != 0 && strncmp(line, "chip.temperature=", 17) != 0)
+            fprintf(out, "%s\n", line);
+    free(all);
+    if (!out)
+        return NULL;
+    fputs(net->key, out);
+    if (fclose(out) == 0)
+        return key;
+    free(key);
+    return NULL;
+}
+
+static MhoStatus runner_create(const MhoTrialCache *cache, const MhoSettings *settings, const CachedNet *net,
+                               CachedRunner *runner, MhoError *error)
+{
     const MhoNoiseParams *noise = mho_settings_noise(settings);
-    prepared->is_noisy = mho_code_noise_key(noise) != NULL;
-    prepared->noise = (MhoCodeNoise){.weight = noise->weight,
-                                     .activation = noise->activation,
-                                     .sum = noise->sum,
-                                     .weight_per_image = noise->draw == MHO_CODE_NOISE_PER_IMAGE,
-                                     .seed = prepared->config.seed};
-    if (prepared->is_noisy)
-        status = plan_without_converters(entry->program, &prepared->config, &prepared->plan, error);
-    else if (calibrate)
-        status = mho_lowered_net_plan(entry->program, &prepared->config, bench->calibration.images,
-                                      bench->calibration.n, bench->options.threads, &prepared->plan, error);
-    else
-        status = mho_plan_create(&prepared->config, entry->program->matrices, entry->program->n_matrices,
-                                 &prepared->plan, error);
+    MhoChipConfig config;
+    MhoStatus status = mho_settings_copy(settings, &runner->settings, error);
+    if (status == MHO_OK)
+        status = mho_settings_chip_config(runner->settings, &config, error);
     if (status != MHO_OK)
         return status;
-    prepared->measured = (size_t)mho_settings_study(settings)->measured;
-    bool is_random = prepared->is_noisy || mho_plan_is_random(prepared->plan);
-    prepared->n_chips = is_random ? (uint32_t)mho_settings_study(settings)->repeat : 1;
+    if (mho_code_noise_key(noise))
+        return mho_code_noise_executor_create(
+            net->lowered,
+            &(MhoCodeNoise){.weight = noise->weight,
+                            .activation = noise->activation,
+                            .sum = noise->sum,
+                            .weight_per_image = noise->draw == MHO_CODE_NOISE_PER_IMAGE,
+                            .seed = config.seed},
+            cache->options.threads, &runner->code_noise, error);
+    return mho_net_on_chip_create(&(MhoNetOnChipInput){.net = net->lowered,
+                                                       .config = &config,
+                                                       .calibration = cache->calibration.images,
+                                                       .n_calibration = cache->calibration.n,
+                                                       .threads = cache->options.threads},
+                                  &runner->on_chip, error);
+}
+
+/* Room for a runner: a new place, or that of the runner which was used longest ago. */
+static CachedRunner *free_runner(MhoTrialCache *cache)
+{
+    if (cache->n_runners < MHO_TRIAL_CACHE_CHIPS)
+        return &cache->runners[cache->n_runners++];
+    CachedRunner *oldest = &cache->runners[0];
+    for (size_t i = 1; i < cache->n_runners; i++)
+        if (cache->runners[i].last_use < oldest->last_use)
+            oldest = &cache->runners[i];
+    runner_clear(cache, oldest);
+    return oldest;
+}
+
+/* Takes over key. */
+static MhoStatus find_runner(MhoTrialCache *cache, const MhoSettings *settings, const CachedNet *net, char *key,
+                             const CachedRunner **found, MhoError *error)
+{
+    for (size_t i = 0; i < cache->n_runners; i++)
+        if (strcmp(cache->runners[i].key, key) == 0) {
+            free(key);
+            cache->runners[i].last_use = ++cache->uses;
+            *found = &cache->runners[i];
+            return MHO_OK;
+        }
+    CachedRunner made = {.key = key, .last_use = ++cache->uses};
+    const MhoStatus status = runner_create(cache, settings, net, &made, error);
+    if (status != MHO_OK) {
+        runner_clear(cache, &made);
+        return status;
+    }
+    CachedRunner *place = free_runner(cache);
+    *place = made;
+    *found = place;
+    return MHO_OK;
+}
+
+/* Plan or runner of a point, and the digests that say which points can share them. */
+static MhoStatus prepare_runner(MhoTrialCache *cache, const MhoSettings *settings, const CachedNet *net, bool ready,
+                                MhoPointSetup *setup, MhoError *error)
+{
+    const CachedRunner *runner = NULL;
+    char *key = runner_key(settings, net);
+    MhoStatus status = MHO_OK;
+    if (!key)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the key of a point");
+    setup->configuration = mho_digest64(key, strlen(key));
+    if (ready) {
+        status = find_runner(cache, settings, net, key, &runner, error);
+        setup->on_chip = status == MHO_OK ? runner->on_chip : NULL;
+        setup->code_noise = status == MHO_OK ? runner->code_noise : NULL;
+    } else {
+        free(key);
+    }
+    if (status == MHO_OK && !setup->on_chip)
+        status = plan_only(net->lowered, &setup->config, setup->is_noisy, &setup->plan_only, error);
+    setup->plan = setup->on_chip ? mho_net_on_chip_plan(setup->on_chip) : setup->plan_only;
+    if (status == MHO_OK && !ready && !setup->is_noisy) {
+        const uint64_t parts[] = {mho_plan_devices_digest(setup->plan), mho_digest64(net->key, strlen(net->key)),
+                                  mho_digest64(cache->images_key, strlen(cache->images_key))};
+        setup->devices = parts[0] ? mho_digest64(parts, sizeof parts) : 0;
+    }
+    return status;
+}
+
+MhoStatus mho_trial_cache_prepare(MhoTrialCache *cache, const MhoSettings *settings, const char *point_text, bool ready,
+                                  MhoPointSetup *setup, MhoError *error)
+{
+    const CachedNet *entry = NULL;
+    *setup = (MhoPointSetup){.cache = cache};
+    MhoStatus status = load_images(cache, settings, error);
+    if (status == MHO_OK)
+        status = find_net(cache, settings, &entry, error);
+    if (status == MHO_OK)
+        status = check_shapes(cache, entry->lowered, error);
+    if (status == MHO_OK)
+        status = mho_settings_chip_config(settings, &setup->config, error);
+    setup->is_noisy = mho_code_noise_key(mho_settings_noise(settings)) != NULL;
+    if (status == MHO_OK && !setup->is_noisy)
+        status = check_converters(entry->lowered, &setup->config, error);
+    if (status == MHO_OK)
+        status = prepare_runner(cache, settings, entry, ready, setup, error);
+    if (status != MHO_OK)
+        return status;
+    setup->net = entry->net;
+    setup->lowered = entry->lowered;
+    setup->images = &cache->images;
+    setup->batch = cache->options.batch > 0 ? (size_t)cache->options.batch : USUAL_BATCH;
+    setup->calibration = &cache->calibration;
+    memcpy(setup->model_digest, entry->digest, sizeof setup->model_digest);
+    setup->measured = (size_t)mho_settings_study(settings)->measured;
+    bool is_random = setup->is_noisy || mho_plan_is_random(setup->plan);
+    setup->n_chips = is_random ? (uint32_t)mho_settings_study(settings)->repeat : 1;
     char *text = NULL;
     if (asprintf(&text, "%s\nmodel %s\nmho %s\n", point_text, entry->digest, mho_version()) < 0)
         return mho_fail(error, MHO_MEMORY, "out of memory for a trial key");
-    prepared->point = mho_digest64(text, strlen(text));
+    setup->point = mho_digest64(text, strlen(text));
     free(text);
     return MHO_OK;
 }
 
-void mho_point_setup_clear(MhoPointSetup *prepared)
+void mho_point_setup_clear(MhoPointSetup *setup)
 {
-    mho_plan_destroy(prepared->plan);
-    *prepared = (MhoPointSetup){0};
+    mho_plan_destroy(setup->plan_only);
+    *setup = (MhoPointSetup){0};
 }
 
-/* Images first .. first + n - 1, on the chip's state or, without one, with noise on codes. */
-static MhoStatus classify_batch(const MhoPointSetup *prepared, const MhoChipState *state, size_t first, size_t n,
-                                int threads, float *logits, MhoTrial *trial, MhoError *error)
+/* Classify in batches, so that a stop request is noticed in time. Results do not depend on the batch. */
+static MhoStatus classify(const MhoPointSetup *setup, MhoExecutor *executor, float *logits, MhoError *error)
 {
-    const MhoDataset *set = prepared->images;
-    const uint8_t *images = set->images + first * (size_t)set->h * (size_t)set->w * (size_t)set->c;
-    const MhoAnalogOptions options = {.image0 = (uint32_t)first,
-                                      .threads = threads,
-                                      .meters = trial->layers,
-                                      .measured = prepared->measured > first ? prepared->measured - first : 0};
-    MhoCodeNoise noise = prepared->noise;
-    noise.chip = trial->chip;
-    return state ? mho_analog_run(prepared->program, state, images, n, &options, logits, error)
-                 : mho_code_noise_run(prepared->program, &noise, images, n, (uint32_t)first, threads, logits, error);
-}
-
-/* Classify in batches, so that a stop request is noticed in time; results do not depend on the batch. */
-static MhoStatus classify(const MhoPointSetup *prepared, const MhoChipState *state, int threads, float *logits,
-                          MhoTrial *trial, MhoError *error)
-{
-    const MhoDataset *set = prepared->images;
-    size_t classes = (size_t)prepared->program->n_classes;
-    for (size_t first = 0; first < set->n; first += prepared->batch) {
-        size_t n = set->n - first < prepared->batch ? set->n - first : prepared->batch;
-        MhoStatus status = classify_batch(prepared, state, first, n, threads, logits + first * classes, trial, error);
+    const MhoDataset *set = setup->images;
+    const size_t pixels = (size_t)set->h * (size_t)set->w * (size_t)set->c, classes = (size_t)setup->lowered->n_classes;
+    for (size_t first = 0; first < set->n; first += setup->batch) {
+        const MhoImageBatch batch = {.images = set->images + first * pixels,
+                                     .n = set->n - first < setup->batch ? set->n - first : setup->batch,
+                                     .image0 = (uint32_t)first,
+                                     .logits = logits + first * classes};
+        MhoStatus status = mho_executor_run(executor, &batch, error);
         if (status != MHO_OK)
             return status;
         if (mho_stop_requested())
@@ -291,35 +412,45 @@ static MhoStatus classify(const MhoPointSetup *prepared, const MhoChipState *sta
     return MHO_OK;
 }
 
-MhoStatus mho_trial_run(const MhoPointSetup *prepared, uint32_t chip_number, int threads, float *logits,
-                        MhoTrial *trial, MhoError *error)
+/* The chip of a trial in its condition. The net on a chip of the trial before may share its devices. */
+static MhoStatus set_chip(const MhoPointSetup *setup, uint32_t chip, MhoTrial *trial, MhoExecutor **executor,
+                          MhoError *error)
 {
-    const MhoDataset *set = prepared->images;
-    size_t classes = (size_t)prepared->program->n_classes, n_logits = set->n * classes;
-    MhoCondition at = {.t = prepared->config.chip.time, .temperature = prepared->config.chip.temperature};
-    MhoChip *chip = NULL;
-    MhoChipState *state = NULL;
-    float *own = logits ? NULL : malloc((n_logits ? n_logits : 1) * sizeof *own);
+    MhoTrialCache *cache = setup->cache;
+    MhoCondition at = {.t = setup->config.chip.time, .temperature = setup->config.chip.temperature};
+    if (cache->last && cache->last != setup->on_chip)
+        mho_net_on_chip_drop_state(cache->last);
+    MhoStatus status = mho_net_on_chip_set(setup->on_chip, chip, at, cache->last, error);
+    cache->last = setup->on_chip;
+    *executor = mho_net_on_chip_executor(setup->on_chip);
+    mho_analog_executor_set_meters(*executor, trial->layers, setup->measured);
+    return status;
+}
+
+MhoStatus mho_trial_run(const MhoPointSetup *setup, uint32_t chip, float *logits, MhoTrial *trial, MhoError *error)
+{
+    const MhoDataset *set = setup->images;
+    size_t classes = (size_t)setup->lowered->n_classes, n_logits = set->n * classes;
+    MhoExecutor *executor = setup->code_noise;
+    float *own = logits ? NULL : mho_calloc(n_logits, sizeof *own, error, "the logits of %zu images", set->n);
     float *out = logits ? logits : own;
     memset(trial, 0, sizeof *trial);
-    trial->point = prepared->point;
-    trial->chip = chip_number;
-    trial->n_layers = (uint32_t)prepared->program->n_matrices;
-    MhoStatus status = out ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for %zu logits", n_logits);
-    if (status == MHO_OK && !prepared->is_noisy)
-        status =
-            mho_lowered_net_state(prepared->program, prepared->plan, chip_number, at, prepared->calibration->images,
-                                  prepared->calibration->n, threads, &chip, &state, error);
+    trial->point = setup->point;
+    trial->chip = chip;
+    trial->n_layers = (uint32_t)setup->lowered->n_matrices;
+    MhoStatus status = out ? MHO_OK : MHO_MEMORY;
+    if (executor)
+        mho_code_noise_executor_set_chip(executor, chip);
+    else if (status == MHO_OK)
+        status = set_chip(setup, chip, trial, &executor, error);
     if (status == MHO_OK)
-        status = classify(prepared, state, threads, out, trial, error);
+        status = classify(setup, executor, out, error);
     if (status == MHO_OK) {
         size_t hits;
         mho_logits_score(out, set->labels, set->n, (int)classes, &hits, &trial->loss);
         trial->accuracy = (double)hits / (double)set->n;
         trial->logits = mho_digest64(out, n_logits * sizeof *out);
     }
-    mho_chip_state_destroy(state);
-    mho_chip_destroy(chip);
     free(own);
     return status;
 }

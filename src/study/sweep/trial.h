@@ -1,11 +1,13 @@
 /* trial.h - one trial: one point of a sweep on one chip. A pure function of (model, study, seed, point, chip).
  *
- * A workbench keeps what trials share: the images, the nets and their lowered programs.
+ * A trial cache keeps what trials share: images, nets, lowered nets, and nets on chips. Points that differ only in time
+ * and temperature share one net on a chip; chips of points that differ in converters, reads or wires share devices.
  */
 #ifndef MHO_STUDY_SWEEP_TRIAL_H
 #define MHO_STUDY_SWEEP_TRIAL_H
 
-#include "net/lowered/executor.h"
+#include "net/lowered/code_noise.h"
+#include "net/lowered/net_on_chip.h"
 #include "study/keys/points.h"
 #include "study/models/model_file.h"
 
@@ -23,32 +25,44 @@ typedef struct MhoTrial {
 typedef struct MhoTrialCache MhoTrialCache;
 
 /* options->retrain: every model is trained once more, the first time a point needs it. */
-MhoStatus mho_trial_cache_create(const MhoModelOptions *options, MhoTrialCache **bench, MhoError *error) MHO_CHECKED;
-void mho_trial_cache_destroy(MhoTrialCache *bench);
+MhoStatus mho_trial_cache_create(const MhoModelOptions *options, MhoTrialCache **cache, MhoError *error) MHO_CHECKED;
+void mho_trial_cache_destroy(MhoTrialCache *cache);
 
-/* A point ready to run: its program, plan, images. Borrowed from the workbench until the next call. */
+/* A point that is ready to run. Everything but `plan_only` is borrowed from the cache: it
+ * stays until points of another net, of other images, or of more than MHO_TRIAL_CACHE_CHIPS configurations are
+ * prepared. */
 typedef struct MhoPointSetup {
+    MhoTrialCache *cache;
     const MhoNet *net; /* quantized */
-    const MhoLoweredNet *program;
+    const MhoLoweredNet *lowered;
     const MhoDataset *images, *calibration;
-    MhoPlan *plan;
+    MhoNetOnChip *on_chip;   /* NULL: noise on codes, or prepared for its key only */
+    MhoExecutor *code_noise; /* NULL: a chip, or prepared for its key only */
+    const MhoPlan *plan;     /* of on_chip, or plan_only; NULL: noise on codes that is ready to run */
+    MhoPlan *plan_only;      /* owned; NULL: there is a net on a chip */
     MhoChipConfig config;
-    MhoCodeNoise noise; /* of every trial but for the chip */
-    bool is_noisy;      /* noise on codes; no chip is made and no layer is metered */
+    bool is_noisy; /* noise on codes: there is no chip and no layer is metered */
     char model_digest[65];
-    uint64_t point;   /* digest of the trial key without the chip */
-    size_t measured;  /* images with signal and noise */
-    size_t batch;     /* images classified at once */
-    uint32_t n_chips; /* repeat, or 1 for a point without a random term */
+    uint64_t point;         /* digest of the trial key without the chip */
+    uint64_t devices;       /* digest of what the devices of its chips depend on, of net and images; 0: no chip, or
+                             * ready to run */
+    uint64_t configuration; /* digest of what its net on a chip depends on */
+    size_t measured;        /* images with signal and noise */
+    size_t batch;           /* images between two looks at the stop signal */
+    uint32_t n_chips;       /* repeat, or 1 for a point without a random term */
 } MhoPointSetup;
 
-/* Load (or train) the model, quantize and lower it, plan the chip. calibrate false: only for n_chips and the key. */
-MhoStatus mho_trial_cache_prepare(MhoTrialCache *bench, const MhoSettings *settings, const char *point_text,
-                                  bool calibrate, MhoPointSetup *prepared, MhoError *error) MHO_CHECKED;
-void mho_point_setup_clear(MhoPointSetup *prepared);
+/* Nets on chips that a cache holds at most. */
+enum { MHO_TRIAL_CACHE_CHIPS = 16 };
+
+/* Load (or train) the model, quantize and lower it, plan and calibrate the chip. ready false: only for n_chips and the
+ * digests, without calibration. */
+MhoStatus mho_trial_cache_prepare(MhoTrialCache *cache, const MhoSettings *settings, const char *point_text, bool ready,
+                                  MhoPointSetup *setup, MhoError *error) MHO_CHECKED;
+void mho_point_setup_clear(MhoPointSetup *setup);
 
 /* Run chip number `chip`. logits: NULL, or (images->n, classes). */
-MhoStatus mho_trial_run(const MhoPointSetup *prepared, uint32_t chip, int threads, float *logits, MhoTrial *trial,
+MhoStatus mho_trial_run(const MhoPointSetup *setup, uint32_t chip, float *logits, MhoTrial *trial,
                         MhoError *error) MHO_CHECKED;
 
 #endif

@@ -1,6 +1,7 @@
 /* test_allocate.c - the competition around an allocator: budgets, undo, recovery. */
 #include "study/keys/train_chip.h"
 #include "support/allocate_stage.h"
+#include "net/lowered/net_on_chip.h"
 
 /* Random numbers of this test, uniform in low .. high. */
 static double uniform(uint64_t seed, uint32_t place, double low, double high)

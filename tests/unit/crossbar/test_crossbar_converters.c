@@ -118,7 +118,7 @@ static void open_kind(ArrayBench *bench, int kind, double range)
 }
 
 /* Sums with what clipped. */
-static void read_clips(ArrayBench *bench, float *sums, float *lost, float *by_range)
+static void read_clips(ArrayBench *bench, float *sums, float *clip_fraction, float *d_log_range)
 {
     const MhoGather gather = {.h = POSITIONS,
                               .w = 1,
@@ -132,7 +132,8 @@ static void read_clips(ArrayBench *bench, float *sums, float *lost, float *by_ra
     const MhoLayerCall call = {
         .gather = &gather,
         .codes = bench->input,
-        .output = {.a = bench->a, .b = bench->b, .logits = sums, .lost = lost, .by_range = by_range}};
+        .output = {
+            .a = bench->a, .b = bench->b, .logits = sums, .clip_fraction = clip_fraction, .d_log_range = d_log_range}};
 
     mho_chip_state_forward(bench->state, bench->run, &call);
 }
@@ -141,7 +142,7 @@ TEST_LOOP(clipped_conversions_are_told, 0, KINDS)
 {
     static const double ranges[KINDS] = {
         [ANALOG] = 250.0, [TWO_PHASE] = 250.0, [DIGITAL] = 500.0, [REFERENCE] = 1250.0};
-    float sums[SUMS], lost[SUMS], by_range[SUMS], plain[SUMS];
+    float sums[SUMS], clip_fraction[SUMS], d_log_range[SUMS], plain[SUMS];
     size_t some = 0, none = 0;
     ArrayBench bench;
 
@@ -150,7 +151,7 @@ TEST_LOOP(clipped_conversions_are_told, 0, KINDS)
     const double largest = plan.largest_code, step = (double)plan.step;
     const double smallest = _i >= DIGITAL ? 0.0 : -largest;
     ck_assert(step > 1.0);
-    read_clips(&bench, sums, lost, by_range);
+    read_clips(&bench, sums, clip_fraction, d_log_range);
     for (size_t i = 0; i < SUMS; i++) {
         Conversion list[2 * TILES];
         const size_t n = conversions_of(&bench, _i, i / COLS, i % COLS, list);
@@ -163,8 +164,8 @@ TEST_LOOP(clipped_conversions_are_told, 0, KINDS)
             clipped += code > largest || code < smallest;
             limits += code > largest ? list[c].sign * largest : code < smallest ? list[c].sign * smallest : 0.0;
         }
-        ck_assert(is_close((double)lost[i], (double)clipped / (double)n, 1e-6));
-        ck_assert(is_close((double)by_range[i], limits * step, 1e-6));
+        ck_assert(is_close((double)clip_fraction[i], (double)clipped / (double)n, 1e-6));
+        ck_assert(is_close((double)d_log_range[i], limits * step, 1e-6));
         some += clipped > 0;
         none += clipped == 0;
     }
@@ -177,19 +178,19 @@ TEST_LOOP(clipped_conversions_are_told, 0, KINDS)
 /* The derivative: a range 1 % larger moves the sum of an output whose conversions all clipped by 1 %. */
 TEST(what_clipped_moves_with_the_range)
 {
-    float sums[SUMS], lost[SUMS], by_range[SUMS], larger[SUMS];
+    float sums[SUMS], clip_fraction[SUMS], d_log_range[SUMS], larger[SUMS];
     size_t all = 0;
     ArrayBench bench;
 
     open_kind(&bench, ANALOG, 150.0);
-    read_clips(&bench, sums, lost, by_range);
+    read_clips(&bench, sums, clip_fraction, d_log_range);
     array_close(&bench);
     open_kind(&bench, ANALOG, 150.0 * 1.01);
     array_read(&bench, 0, larger, NULL, NULL);
     for (size_t i = 0; i < SUMS; i++)
-        if (lost[i] == 1.0F) {
-            ck_assert(is_close((double)larger[i] - (double)sums[i], 0.01 * (double)by_range[i], 1e-3));
-            all += by_range[i] != 0.0F;
+        if (clip_fraction[i] == 1.0F) {
+            ck_assert(is_close((double)larger[i] - (double)sums[i], 0.01 * (double)d_log_range[i], 1e-3));
+            all += d_log_range[i] != 0.0F;
         }
     ck_assert_uint_gt(all, 5);
     array_close(&bench);

@@ -10,6 +10,7 @@
 #include "net/fakequant/fakequant.h"
 #include "net/transform/transform.h"
 #include "quantized_bench.h"
+#include "net/calibrate/calibrate.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 
@@ -61,7 +62,7 @@ TEST_LOOP(test_range_has_least_error, 0, sizeof code_counts / sizeof *code_count
     ck_assert_ptr_nonnull(x);
     mho_normal_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
     for (int is_signed = 0; is_signed < 2; is_signed++) {
-        const MhoHistogramUser user = {.counts = counts, .n = code_counts[_i]};
+        const MhoHistogramUser user = {.histogram = counts, .n = code_counts[_i]};
 
         memset(counts, 0, sizeof *counts);
         mho_histogram_add(counts, N_VALUES, x, is_signed);
@@ -82,7 +83,7 @@ TEST(test_range_of_known_laws)
     const MhoStream stream = {.seed = 4};
     float *x = calloc(N_VALUES, sizeof *x);
     MhoHistogram *counts = counts_new();
-    const MhoHistogramUser user = {.counts = counts, .n = 255}, ternary = {.counts = counts, .n = 1};
+    const MhoHistogramUser user = {.histogram = counts, .n = 255}, ternary = {.histogram = counts, .n = 1};
 
     ck_assert_ptr_nonnull(x);
     mho_uniform_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
@@ -108,7 +109,7 @@ TEST(test_share_and_deviation)
     const double shares[] = {0.5, 0.9, 0.999, 1.0};
     float *x = calloc(N_VALUES, sizeof *x);
     MhoHistogram *counts = counts_new();
-    const MhoHistogramUser user = {.counts = counts, .n = 15};
+    const MhoHistogramUser user = {.histogram = counts, .n = 15};
     double squares = 0.0, positive = 0.0;
 
     ck_assert_ptr_nonnull(x);
@@ -146,7 +147,7 @@ TEST(test_range_of_two_users)
     mho_normal_fill(stream, MHO_DRAW_TEST, 2 * N_VALUES, x);
     for (size_t i = 0; i < N_VALUES; i++)
         x[i] *= 4.0F;
-    const MhoHistogramUser users[2] = {{.counts = counts[0], .n = 7}, {.counts = counts[1], .n = 7}};
+    const MhoHistogramUser users[2] = {{.histogram = counts[0], .n = 7}, {.histogram = counts[1], .n = 7}};
     for (size_t u = 0; u < 2; u++) {
         mho_histogram_add(counts[u], N_VALUES, x + u * N_VALUES, true);
         own[u] = mho_histogram_mse_range(&users[u], 1);

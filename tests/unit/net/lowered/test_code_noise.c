@@ -7,6 +7,7 @@
 
 #include "support/executors_sample.h"
 #include "kernels/random.h"
+#include "support/run_once.h"
 
 static const MhoCodeNoise usual = {.weight = 0.2, .activation = 0.3, .sum = 0.7, .seed = 9, .chip = 2};
 
@@ -22,7 +23,7 @@ static float *noisy_logits(const MhoLoweredNet *program, const MhoCodeNoise *noi
     MhoError error = {0};
 
     ck_assert_ptr_nonnull(logits);
-    must(mho_code_noise_run(program, noise, images, n, image0, threads, logits, &error), &error);
+    must(run_code_noise(program, noise, images, n, image0, threads, logits, &error), &error);
     return logits;
 }
 
@@ -339,12 +340,12 @@ TEST(test_refusals)
     float logits[64];
 
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_int_eq(mho_code_noise_run(at.program, &wrong[i], at.images, 1, 0, 1, logits, &error), MHO_USAGE);
+        ck_assert_int_eq(run_code_noise(at.program, &wrong[i], at.images, 1, 0, 1, logits, &error), MHO_USAGE);
         ck_assert_msg(strstr(error.text, "LSB"), "%s", error.text);
     }
-    ck_assert_int_eq(mho_code_noise_run(at.program, &usual, at.images, 2, UINT32_MAX, 1, logits, &error), MHO_USAGE);
+    ck_assert_int_eq(run_code_noise(at.program, &usual, at.images, 2, UINT32_MAX, 1, logits, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, "32 bits"), "%s", error.text);
-    ck_assert_int_eq(mho_code_noise_run(NULL, &usual, at.images, 1, 0, 1, logits, &error), MHO_USAGE);
-    must(mho_code_noise_run(at.program, &usual, NULL, 0, 0, 1, logits, &error), &error);
+    ck_assert_int_eq(run_code_noise(NULL, &usual, at.images, 1, 0, 1, logits, &error), MHO_USAGE);
+    must(run_code_noise(at.program, &usual, NULL, 0, 0, 1, logits, &error), &error);
     sample_close(&at);
 }

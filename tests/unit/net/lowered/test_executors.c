@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "support/executors_sample.h"
+#include "support/run_once.h"
 
 /* ---- threads, batches, instruction sets
  * ------------------------------------------------------------------------------- */
@@ -18,9 +19,8 @@ typedef struct Noisy {
     uint8_t *images;
     MhoNet *net;
     MhoLoweredNet *program;
-    MhoPlan *plan;
+    MhoNetOnChip *on_chip;
     MhoChip *chip;
-    MhoChipState *state;
 } Noisy;
 
 static void noisy_open(Noisy *noisy, const QuantizedSetup *setup)
@@ -36,18 +36,13 @@ static void noisy_open(Noisy *noisy, const QuantizedSetup *setup)
     noisy->bench.config.chip.range = MHO_RANGE_CALIBRATED;
     noisy->bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
     noisy->bench.config.chip.rows = 40;
-    must(mho_lowered_net_plan(noisy->program, &noisy->bench.config, noisy->images, N_IMAGES, 2, &noisy->plan, &error),
-         &error);
-    must(mho_lowered_net_state(noisy->program, noisy->plan, 3, at, noisy->images, N_IMAGES, 2, &noisy->chip,
-                               &noisy->state, &error),
-         &error);
+    must(plan_net(noisy->program, &noisy->bench.config, noisy->images, N_IMAGES, 2, &noisy->on_chip, &error), &error);
+    must(mho_net_on_chip_set(noisy->on_chip, 3, at, NULL, &error), &error);
 }
 
 static void noisy_close(Noisy *noisy)
 {
-    mho_chip_state_destroy(noisy->state);
-    mho_chip_destroy(noisy->chip);
-    mho_plan_destroy(noisy->plan);
+    mho_net_on_chip_destroy(noisy->on_chip);
     mho_lowered_net_destroy(noisy->program);
     mho_net_destroy(noisy->net);
     array_close(&noisy->bench);
@@ -64,14 +59,14 @@ static Outputs in_batches(const Noisy *noisy, size_t n, size_t batch, int thread
 
     memset(meters, 0, noisy->program->n_matrices * sizeof *meters);
     for (size_t first = 0; first < n; first += batch) {
-        const MhoAnalogOptions options = {.image0 = (uint32_t)first,
-                                          .measured = n / 2 > first ? n / 2 - first : 0,
-                                          .threads = threads,
-                                          .meters = meters,
-                                          .codes = o.codes + first * o.codes_size};
+        const AnalogRun options = {.image0 = (uint32_t)first,
+                                   .measured = n / 2 > first ? n / 2 - first : 0,
+                                   .threads = threads,
+                                   .meters = meters,
+                                   .codes = o.codes + first * o.codes_size};
 
-        must(mho_analog_run(noisy->program, noisy->state, noisy->images + first * pixels,
-                            n - first < batch ? n - first : batch, &options, o.logits + first * o.n_logits, &error),
+        must(run_analog(noisy->program, mho_net_on_chip_state(noisy->on_chip), noisy->images + first * pixels,
+                        n - first < batch ? n - first : batch, &options, o.logits + first * o.n_logits, &error),
              &error);
     }
     return o;
@@ -151,26 +146,23 @@ static void assert_ideal(const MhoLoweredNet *program, const uint8_t *images, Ar
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
     MhoError error = {0};
-    MhoPlan *plan;
-    MhoChip *chip = NULL;
-    MhoChipState *state;
+    MhoNetOnChip *on_chip;
 
     ck_assert_uint_le(program->n_matrices, MAX_LAYERS);
-    must(mho_lowered_net_plan(program, &bench->config, NULL, 0, 2, &plan, &error), &error);
-    must(mho_lowered_net_state(program, plan, 0, at, NULL, 0, 2, &chip, &state, &error), &error);
+    must(plan_net(program, &bench->config, NULL, 0, 2, &on_chip, &error), &error);
+    must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
     Outputs integer = integer_outputs(program, images, N_IMAGES, 2);
-    Outputs analog = analog_outputs(program, state, images, N_IMAGES, 2, meters);
+    Outputs analog = analog_outputs(program, mho_net_on_chip_state(on_chip), images, N_IMAGES, 2, meters);
     ck_assert(outputs_equal(&integer, &analog));
     for (size_t l = 0; l < program->n_matrices; l++) {
-        ck_assert_uint_eq(meters[l].conversions, N_IMAGES * mho_plan_layer(plan, l).conversions);
+        ck_assert_uint_eq(meters[l].conversions,
+                          N_IMAGES * mho_plan_layer(mho_net_on_chip_plan(on_chip), l).conversions);
         ck_assert_uint_eq(meters[l].clipped, 0);
         ck_assert(meters[l].noise == 0.0 && meters[l].signal > 0.0);
     }
     outputs_free(&integer);
     outputs_free(&analog);
-    mho_chip_state_destroy(state);
-    mho_chip_destroy(chip);
-    mho_plan_destroy(plan);
+    mho_net_on_chip_destroy(on_chip);
 }
 
 TEST_LOOP(test_ideal_chip_is_integer, 0, N_SETUPS)
@@ -204,15 +196,15 @@ TEST_LOOP(test_ideal_chip_is_integer, 0, N_SETUPS)
 TEST(test_calibration_needs_images)
 {
     Noisy noisy;
-    MhoPlan *plan;
+    MhoNetOnChip *on_chip;
     MhoError error = {0};
 
     noisy_open(&noisy, &setups[0]);
     for (size_t l = 0; l < noisy.program->n_matrices; l++)
-        ck_assert(mho_plan_layer(noisy.plan, l).step >= 1.0F);
-    ck_assert_int_eq(mho_lowered_net_plan(noisy.program, &noisy.bench.config, NULL, 0, 1, &plan, &error), MHO_USAGE);
+        ck_assert(mho_plan_layer(mho_net_on_chip_plan(noisy.on_chip), l).step >= 1.0F);
+    ck_assert_int_eq(plan_net(noisy.program, &noisy.bench.config, NULL, 0, 1, &on_chip, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, "training images"), "%s", error.text);
-    ck_assert_ptr_null(plan);
+    ck_assert_ptr_null(on_chip);
     noisy_close(&noisy);
 }
 
@@ -226,27 +218,22 @@ TEST(test_calibrated_ideal_chip_of_many_bits)
     MhoLoweredNet *program = lowered(net);
     MhoError error = {0};
     ArrayBench bench;
-    MhoPlan *plan;
-    MhoChip *chip = NULL;
-    MhoChipState *state;
+    MhoNetOnChip *on_chip;
     bool equal[2];
 
     for (int few = 0; few < 2; few++) {
         array_open(&bench, "ideal", "uniform");
         array_adc(&bench, "bits", few ? 3.0 : 20.0);
         bench.config.chip.range = MHO_RANGE_CALIBRATED;
-        must(mho_lowered_net_plan(program, &bench.config, images, N_IMAGES, 2, &plan, &error), &error);
-        must(mho_lowered_net_state(program, plan, 0, at, NULL, 0, 2, &chip, &state, &error), &error);
+        must(plan_net(program, &bench.config, images, N_IMAGES, 2, &on_chip, &error), &error);
+        must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
         Outputs integer = integer_outputs(program, images, N_IMAGES, 2),
-                analog = analog_outputs(program, state, images, N_IMAGES, 2, NULL);
+                analog = analog_outputs(program, mho_net_on_chip_state(on_chip), images, N_IMAGES, 2, NULL);
         equal[few] = outputs_equal(&integer, &analog);
-        ck_assert_int_eq(mho_plan_layer(plan, 1).step > 1.0F, few);
+        ck_assert_int_eq(mho_plan_layer(mho_net_on_chip_plan(on_chip), 1).step > 1.0F, few);
         outputs_free(&integer);
         outputs_free(&analog);
-        mho_chip_state_destroy(state);
-        mho_chip_destroy(chip);
-        chip = NULL;
-        mho_plan_destroy(plan);
+        mho_net_on_chip_destroy(on_chip);
         array_close(&bench);
     }
     ck_assert(equal[0] && !equal[1]);
@@ -255,43 +242,34 @@ TEST(test_calibrated_ideal_chip_of_many_bits)
     free(images);
 }
 
-/* The chip is made once and kept; where it is calibrated decides what ages with it. */
+/* A chip is programmed once for all conditions; where it is calibrated decides what ages with it. */
 TEST(test_states_of_one_chip)
 {
     const MhoCondition young = {.t = 0.0, .temperature = 298.15}, old = {.t = 1e7, .temperature = 298.15};
     Noisy noisy;
     MhoError error = {0};
-    MhoChipState *states[2];
 
     noisy_open(&noisy, &setups[0]);
     for (int calibrate = MHO_CALIBRATE_CHIP; calibrate <= MHO_CALIBRATE_STATE; calibrate++) {
-        MhoPlan *plan;
-        MhoChip *chip = NULL, *kept;
+        MhoNetOnChip *on_chip, *blind;
 
         noisy.bench.config.chip.calibrate = calibrate;
         noisy.bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
-        must(mho_lowered_net_plan(noisy.program, &noisy.bench.config, NULL, 0, 2, &plan, &error), &error);
-        must(mho_lowered_net_state(noisy.program, plan, 1, young, noisy.images, N_IMAGES, 2, &chip, &states[0], &error),
-             &error);
-        kept = chip;
-        /* the chip has its ranges; a state needs images again */
-        const MhoStatus status =
-            mho_lowered_net_state(noisy.program, plan, 1, old, NULL, 0, 2, &chip, &states[1], &error);
-        ck_assert_int_eq(status, calibrate == MHO_CALIBRATE_CHIP ? MHO_OK : MHO_USAGE);
-        if (calibrate == MHO_CALIBRATE_STATE)
-            must(mho_lowered_net_state(noisy.program, plan, 1, old, noisy.images, N_IMAGES, 1, &chip, &states[1],
-                                       &error),
-                 &error);
-        ck_assert_ptr_eq(chip, kept);
-        for (size_t l = 0; l < noisy.program->n_matrices; l++) {
-            ck_assert(fabs(mho_chip_state_compensation(states[0], l) - 1.0) < 0.1);
-            ck_assert(mho_chip_state_compensation(states[1], l) >
-                      1.5); /* PCM loses half of its conductance and more in 4 months */
-        }
-        mho_chip_state_destroy(states[0]);
-        mho_chip_state_destroy(states[1]);
-        mho_chip_destroy(chip);
-        mho_plan_destroy(plan);
+        must(plan_net(noisy.program, &noisy.bench.config, noisy.images, N_IMAGES, 2, &on_chip, &error), &error);
+        const uint64_t programmed = mho_chips_programmed();
+        must(mho_net_on_chip_set(on_chip, 1, young, NULL, &error), &error);
+        ck_assert_uint_eq(mho_chips_programmed(), programmed + 1);
+        for (size_t l = 0; l < noisy.program->n_matrices; l++)
+            ck_assert(fabs(mho_chip_state_compensation(mho_net_on_chip_state(on_chip), l) - 1.0) < 0.1);
+        must(mho_net_on_chip_set(on_chip, 1, old, NULL, &error), &error);
+        ck_assert_uint_eq(mho_chips_programmed(), programmed + 1);
+        for (size_t l = 0; l < noisy.program->n_matrices; l++) /* PCM loses half of its conductance in 4 months */
+            ck_assert(mho_chip_state_compensation(mho_net_on_chip_state(on_chip), l) > 1.5);
+        mho_net_on_chip_destroy(on_chip);
+
+        must(plan_net(noisy.program, &noisy.bench.config, NULL, 0, 2, &blind, &error), &error);
+        ck_assert_int_eq(mho_net_on_chip_set(blind, 1, young, NULL, &error), MHO_USAGE);
+        mho_net_on_chip_destroy(blind);
     }
     noisy_close(&noisy);
 }
@@ -300,13 +278,16 @@ TEST(test_image_numbers_end)
 {
     Noisy noisy;
     MhoError error = {0};
-    const MhoAnalogOptions options = {.image0 = UINT32_MAX};
+    const AnalogRun options = {.image0 = UINT32_MAX};
     float logits[20];
 
     noisy_open(&noisy, &setups[0]);
-    ck_assert_int_eq(mho_analog_run(noisy.program, noisy.state, noisy.images, 2, &options, logits, &error), MHO_USAGE);
-    must(mho_analog_run(noisy.program, noisy.state, noisy.images, 0, &options, logits, &error), &error);
-    must(mho_integer_run(noisy.program, noisy.images, 0, 1, logits, NULL, &error), &error);
+    ck_assert_int_eq(
+        run_analog(noisy.program, mho_net_on_chip_state(noisy.on_chip), noisy.images, 2, &options, logits, &error),
+        MHO_USAGE);
+    must(run_analog(noisy.program, mho_net_on_chip_state(noisy.on_chip), noisy.images, 0, &options, logits, &error),
+         &error);
+    must(run_integer(noisy.program, noisy.images, 0, 1, logits, NULL, &error), &error);
     noisy_close(&noisy);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "support/executors_sample.h"
+#include "support/run_once.h"
 
 /* ---- plain loops
  * ----------------------------------------------------------------------------------------------------- */
@@ -196,7 +197,7 @@ TEST(test_integer_with_sixteen_bit_weights)
     assert_naive(program, images);
     assert_spread(program, &integer);
     program->matrices[0].n_weight = 32640;
-    ck_assert_int_eq(mho_integer_run(program, images, 1, 1, logits, NULL, &error), MHO_USAGE);
+    ck_assert_int_eq(run_integer(program, images, 1, 1, logits, NULL, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, "conv1") && strstr(error.text, "quant.weight.bits"), "%s", error.text);
     outputs_free(&integer);
     mho_lowered_net_destroy(program);

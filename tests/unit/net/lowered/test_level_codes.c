@@ -11,6 +11,8 @@
 #include "net/fakequant/fakequant.h"
 #include "net/transform/transform.h"
 #include "quantized_bench.h"
+#include "net/calibrate/calibrate.h"
+#include "support/run_once.h"
 
 TEST_TIMEOUT(60);
 
@@ -81,20 +83,16 @@ static Outputs ideal_outputs(const MhoLoweredNet *program, const uint8_t *images
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
     ArrayBench bench;
     MhoError error = {0};
-    MhoPlan *plan;
-    MhoChip *chip = NULL;
-    MhoChipState *state;
+    MhoNetOnChip *on_chip;
 
     array_open(&bench, "ideal", "ideal");
     bench.config.chip.rows = bench.config.chip.cols = 1024;
-    must(mho_lowered_net_plan(program, &bench.config, NULL, 0, 0, &plan, &error), &error);
-    must(mho_lowered_net_state(program, plan, 0, at, NULL, 0, 0, &chip, &state, &error), &error);
+    must(plan_net(program, &bench.config, NULL, 0, 0, &on_chip, &error), &error);
+    must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
     for (size_t l = 0; l < program->n_matrices; l++)
-        ck_assert_uint_eq(mho_plan_layer(plan, l).row_tiles, 1);
-    const Outputs o = analog_outputs(program, state, images, N_IMAGES, 2, meters);
-    mho_chip_state_destroy(state);
-    mho_chip_destroy(chip);
-    mho_plan_destroy(plan);
+        ck_assert_uint_eq(mho_plan_layer(mho_net_on_chip_plan(on_chip), l).row_tiles, 1);
+    const Outputs o = analog_outputs(program, mho_net_on_chip_state(on_chip), images, N_IMAGES, 2, meters);
+    mho_net_on_chip_destroy(on_chip);
     array_close(&bench);
     return o;
 }

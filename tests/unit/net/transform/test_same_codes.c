@@ -7,6 +7,7 @@
 #include "net/fakequant/fakequant.h"
 #include "net/transform/transform.h"
 #include "support/net_sample.h"
+#include "support/run_once.h"
 
 enum { IMAGES = 2, CLASSES = 10 };
 
@@ -51,7 +52,7 @@ static void same_codes(MhoNet *net)
     must(mho_lowered_net_create(net, &program, &error), &error);
     uint8_t *codes = calloc(IMAGES, program->codes_size);
     ck_assert_ptr_nonnull(codes);
-    must(mho_integer_run(program, images, IMAGES, 1, logits, codes, &error), &error);
+    must(run_integer(program, images, IMAGES, 1, logits, codes, &error), &error);
     must(mho_fakequant_create(net, IMAGES, false, &pass, &error), &error);
     must(mho_fakequant_forward(pass, images, false, expected, &error), &error);
     for (size_t s = 0; s + 1 < program->n_steps; s++)

@@ -1,4 +1,4 @@
-/* probe.c - histograms of |tile sum|, and the converter step of least mean squared error.
+/* observer.c - histograms of |tile sum|, and the converter step of least mean squared error.
  *
  * 64 bins per octave, read from the float's bit pattern (exponent and 6 bits of significand). Full scales tried are the
  * bins' upper edges E, steps E / largest code:
@@ -28,19 +28,20 @@ typedef union FloatBits {
     uint32_t u;
 } FloatBits;
 
-MhoStatus mho_range_observer_create(size_t n_layers, MhoRangeObserver **probe, MhoError *error)
+MhoStatus mho_range_observer_create(size_t n_layers, MhoRangeObserver **observer, MhoError *error)
 {
-    *probe = n_layers > (size_t)1 << MHO_LAYER_BITS ? NULL : calloc(1, sizeof **probe + n_layers * sizeof(LayerProbe));
-    if (!*probe) {
+    *observer =
+        n_layers > (size_t)1 << MHO_LAYER_BITS ? NULL : calloc(1, sizeof **observer + n_layers * sizeof(LayerProbe));
+    if (!*observer) {
         return mho_fail(error, MHO_MEMORY, "out of memory: range histograms of %zu layers", n_layers);
     }
-    (*probe)->n = n_layers;
+    (*observer)->n = n_layers;
     return MHO_OK;
 }
 
-void mho_range_observer_destroy(MhoRangeObserver *probe)
+void mho_range_observer_destroy(MhoRangeObserver *observer)
 {
-    free(probe);
+    free(observer);
 }
 
 void mho_range_observer_merge(MhoRangeObserver *into, const MhoRangeObserver *from)
@@ -56,14 +57,14 @@ void mho_range_observer_merge(MhoRangeObserver *into, const MhoRangeObserver *fr
     }
 }
 
-double mho_range_observer_largest(const MhoRangeObserver *probe, size_t l)
+double mho_range_observer_largest(const MhoRangeObserver *observer, size_t l)
 {
-    return (double)probe->layers[l].largest;
+    return (double)observer->layers[l].largest;
 }
 
-void mho_range_observer_add(MhoRangeObserver *probe, size_t l, size_t P, size_t stride, size_t n, const float *y)
+void mho_range_observer_add(MhoRangeObserver *observer, size_t l, size_t P, size_t stride, size_t n, const float *y)
 {
-    LayerProbe *layer = &probe->layers[l];
+    LayerProbe *layer = &observer->layers[l];
 
     for (size_t p = 0; p < P; p++) {
         for (size_t j = 0; j < n; j++) {
@@ -129,28 +130,28 @@ MhoCalibrate mho_plan_calibrate_when(const MhoPlan *plan)
 }
 
 /* Steps (n) of all layers of a plan; ranges that are known already stay. */
-static MhoStatus find_steps(const MhoPlan *plan, const MhoRangeObserver *probe, float *steps, MhoError *error)
+static MhoStatus find_steps(const MhoPlan *plan, const MhoRangeObserver *observer, float *steps, MhoError *error)
 {
-    if (probe->n != plan->n) {
-        return mho_fail(error, MHO_USAGE, "calibration of %zu layers for a plan of %zu", probe->n, plan->n);
+    if (observer->n != plan->n) {
+        return mho_fail(error, MHO_USAGE, "calibration of %zu layers for a plan of %zu", observer->n, plan->n);
     }
     for (size_t l = 0; mho_plan_needs_calibration(plan) && l < plan->n; l++) {
-        steps[l] = best_step(&probe->layers[l], mho_crossbar_largest_code(plan, &plan->layers[l]));
+        steps[l] = best_step(&observer->layers[l], mho_crossbar_largest_code(plan, &plan->layers[l]));
     }
     return MHO_OK;
 }
 
-MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeObserver *probe, MhoError *error)
+MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeObserver *observer, MhoError *error)
 {
-    return find_steps(plan, probe, plan->steps, error);
+    return find_steps(plan, observer, plan->steps, error);
 }
 
-MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeObserver *probe, MhoError *error)
+MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeObserver *observer, MhoError *error)
 {
-    return find_steps(chip->plan, probe, chip->steps, error);
+    return find_steps(chip->plan, observer, chip->steps, error);
 }
 
-MhoStatus mho_chip_state_calibrate(MhoChipState *state, const MhoRangeObserver *probe, MhoError *error)
+MhoStatus mho_chip_state_calibrate(MhoChipState *state, const MhoRangeObserver *observer, MhoError *error)
 {
-    return find_steps(state->chip->plan, probe, state->steps, error);
+    return find_steps(state->chip->plan, observer, state->steps, error);
 }
