@@ -23,7 +23,7 @@ MhoStatus mho_candidates_cost(const MhoNet *net, double *size, double *bops, Mho
 
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i]))
-            weights += (double)mho_node_array(&net->nodes[i], "weight")->n;
+            weights += (double)mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n;
     const MhoStatus status = mho_net_bops(net, bops, error);
     *size = mho_net_weight_bits(net) / weights;
     *bops *= 1e-6;

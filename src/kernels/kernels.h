@@ -81,6 +81,21 @@ typedef struct MhoGather {
     int out_h, out_w;
 } MhoGather;
 
+/* The part of one position's window that is on the image: rows y0 .. y1 - 1, columns x0 .. x1 - 1. */
+typedef struct MhoWindow {
+    int y0, y1, x0, x1;
+} MhoWindow;
+static inline MhoWindow mho_gather_window(const MhoGather *g, int oy, int ox)
+{
+    const int y = oy * g->stride - g->pad, x = ox * g->stride - g->pad;
+    const MhoWindow window = {.y0 = y > 0 ? y : 0,
+                              .y1 = y + g->kernel_h < g->h ? y + g->kernel_h : g->h,
+                              .x0 = x > 0 ? x : 0,
+                              .x1 = x + g->kernel_w < g->w ? x + g->kernel_w : g->w};
+
+    return window;
+}
+
 /* Rows of positions first .. first + P - 1 (row-major over out_h, out_w) of one image (h, w, c) u8 into x (P,
  * x_stride): row index r = (ky * kernel_w + kx) * c_count + c. Outside the image is code 0. The tail up to x_stride is
  * not touched. */

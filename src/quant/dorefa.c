@@ -22,8 +22,8 @@ static void dorefa_fit(const void *params, MhoQuantShape shape, const float *x, 
 {
     const DorefaParams *p = params;
 
-    if (shape.lower == 0 || p->range == RANGE_MAXIMUM)
-        mho_grid_fit(shape, x, shape.lower < 0, log_scale);
+    if (!shape.is_signed || p->range == RANGE_MAXIMUM)
+        mho_grid_fit(shape, x, shape.is_signed, log_scale);
     else
         for (size_t k = 0; k < shape.channels; k++)
             log_scale[k] = 0.0F;
@@ -32,7 +32,7 @@ static void dorefa_fit(const void *params, MhoQuantShape shape, const float *x, 
 static void dorefa_encode(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
                           const float *noise, float *codes)
 {
-    if (shape.lower < 0)
+    if (shape.is_signed)
         mho_tanh_encode(shape, x, log_scale, noise, codes);
     else
         mho_grid_encode(params, shape, x, log_scale, noise, codes);
@@ -43,7 +43,7 @@ static void dorefa_gradient(const void *params, MhoQuantShape shape, const float
 {
     (void)params;
     (void)d_log_scale; /* no scale is learned */
-    if (shape.lower < 0)
+    if (shape.is_signed)
         mho_tanh_gradient(shape, x, log_scale, d_value, d_x);
     else
         mho_grid_gradient(shape, x, log_scale, false, d_value, d_x, NULL);

@@ -24,7 +24,7 @@ static void fqconv_gradient(const void *params, MhoQuantShape shape, const float
 {
     const FqconvParams *p = params;
 
-    mho_grid_gradient(shape, x, log_scale, p->gradient == GRADIENT_STRAIGHT && shape.lower < 0, d_value, d_x,
+    mho_grid_gradient(shape, x, log_scale, p->gradient == GRADIENT_STRAIGHT && shape.is_signed, d_value, d_x,
                       d_log_scale);
 }
 

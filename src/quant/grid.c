@@ -19,17 +19,17 @@ typedef struct Grid {
     float step, inverse; /* value of one code; codes per value */
 } Grid;
 
-int mho_grid_full_scale(const void *params, int bits, int lower)
+int mho_grid_full_scale(const void *params, int bits, bool is_signed)
 {
     (void)params;
-    return lower < 0 ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
+    return is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
 }
 
 static Grid grid_of_range(MhoQuantShape shape, double range)
 {
-    const double n = mho_grid_full_scale(NULL, shape.bits, shape.lower);
+    const double n = mho_grid_full_scale(NULL, shape.bits, shape.is_signed);
 
-    return (Grid){.low = shape.lower < 0 ? (float)-n : 0.0F,
+    return (Grid){.low = shape.is_signed ? (float)-n : 0.0F,
                   .high = (float)n,
                   .step = (float)(range / n),
                   .inverse = (float)(n / range)};
@@ -90,7 +90,7 @@ MHO_CLONES static double gradient_channel(size_t n, const float *x, const float 
 void mho_grid_gradient(MhoQuantShape shape, const float *x, const float *log_scale, bool straight, const float *d_value,
                        float *d_x, float *d_log_scale)
 {
-    const double n = mho_grid_full_scale(NULL, shape.bits, shape.lower);
+    const double n = mho_grid_full_scale(NULL, shape.bits, shape.is_signed);
     const double weight = 1.0 / __builtin_sqrt((double)shape.per_channel * n);
 
     for (size_t k = 0; k < shape.channels; k++) {
@@ -104,12 +104,12 @@ void mho_grid_gradient(MhoQuantShape shape, const float *x, const float *log_sca
 }
 
 /* Largest value that the range must hold: of |x| for signed tensors. */
-static float largest_value(size_t n, const float *x, int lower)
+static float largest_value(size_t n, const float *x, bool is_signed)
 {
     float most = 0.0F;
 
     for (size_t i = 0; i < n; i++) {
-        const float a = lower < 0 && x[i] < 0.0F ? -x[i] : x[i];
+        const float a = is_signed && x[i] < 0.0F ? -x[i] : x[i];
 
         most = a > most ? a : most;
     }
@@ -173,7 +173,7 @@ void mho_grid_fit(MhoQuantShape shape, const float *x, bool largest, float *log_
 {
     for (size_t k = 0; k < shape.channels; k++) {
         const float *channel = x + k * shape.per_channel;
-        const double most = (double)largest_value(shape.per_channel, channel, shape.lower);
+        const double most = (double)largest_value(shape.per_channel, channel, shape.is_signed);
         double range = most > 0.0 ? most : 1.0; /* any range encodes zeros */
 
         if (most > 0.0 && !largest)

@@ -9,7 +9,7 @@
 #include "quant/quantizer.h"
 
 /* params of these is not read. */
-int mho_grid_full_scale(const void *params, int bits, int lower);
+int mho_grid_full_scale(const void *params, int bits, bool is_signed);
 void mho_grid_encode(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
                      const float *noise, float *codes);
 

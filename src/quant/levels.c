@@ -70,10 +70,10 @@ void mho_levels_encode(const MhoLevels *levels, size_t n, const float *x, float 
     }
 }
 
-int mho_levels_full_scale(const void *params, int bits, int lower)
+int mho_levels_full_scale(const void *params, int bits, bool is_signed)
 {
     (void)params;
     (void)bits;
-    (void)lower;
+    (void)is_signed;
     return MHO_LEVELS_GRID;
 }

@@ -45,6 +45,6 @@ void mho_levels_encode(const MhoLevels *levels, size_t n, const float *x, float 
                        float *codes);
 
 /* full_scale() of every such policy. */
-int mho_levels_full_scale(const void *params, int bits, int lower);
+int mho_levels_full_scale(const void *params, int bits, bool is_signed);
 
 #endif

@@ -17,13 +17,13 @@
 static void pact_fit(const void *params, MhoQuantShape shape, const float *x, float *log_scale)
 {
     (void)params;
-    mho_grid_fit(shape, x, shape.lower < 0, log_scale);
+    mho_grid_fit(shape, x, shape.is_signed, log_scale);
 }
 
 static void pact_encode(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
                         const float *noise, float *codes)
 {
-    if (shape.lower < 0)
+    if (shape.is_signed)
         mho_tanh_encode(shape, x, log_scale, noise, codes);
     else
         mho_grid_encode(params, shape, x, log_scale, noise, codes);
@@ -32,11 +32,11 @@ static void pact_encode(const void *params, MhoQuantShape shape, const float *x,
 static void pact_gradient(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
                           const float *d_value, float *d_x, float *d_log_scale)
 {
-    if (shape.lower < 0) {
+    if (shape.is_signed) {
         mho_tanh_gradient(shape, x, log_scale, d_value, d_x);
         return;
     }
-    const double n = mho_tanh_full_scale(params, shape.bits, shape.lower);
+    const double n = mho_tanh_full_scale(params, shape.bits, shape.is_signed);
     const double weight = 1.0 / __builtin_sqrt((double)shape.per_channel * n);
 
     mho_grid_gradient(shape, x, log_scale, false, d_value, d_x, NULL);

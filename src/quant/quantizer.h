@@ -1,9 +1,9 @@
 /* quantizer.h - what a network asks of a quantization policy.
  *
- * A quantized tensor is integer codes and a scale: value = e^s * code / n, with n = full_scale(bits, lower) and codes
- * in lower n .. n for lower = -1 (weights, signed tensors) or 0 (activations with built-in ReLU). Arrays are (channels,
- * per_channel), contiguous; log_scale is (channels), natural logarithm. Codes are whole numbers stored as float, so
- * that products of codes are exact.
+ * A quantized tensor is integer codes and a scale: value = e^s * code / n, with n = full_scale(bits, is_signed).
+ * Codes are -n .. n for signed tensors (weights, branches of residual sums), 0 .. n for unsigned ones (activations with
+ * built-in ReLU). Arrays are (channels, per_channel), contiguous; log_scale is (channels), natural logarithm. Codes are
+ * whole numbers stored as float, so that products of codes are exact.
  */
 #ifndef MHO_QUANT_QUANTIZER_H
 #define MHO_QUANT_QUANTIZER_H
@@ -11,16 +11,20 @@
 #include "base/descriptor.h"
 #include "kernels/random.h"
 
-enum { MHO_TABLE_SIZE = 256 }; /* steps of the grid of codes that are not evenly spaced */
+enum {
+    MHO_TABLE_SIZE = 256,      /* steps of the grid of codes that are not evenly spaced */
+    MHO_POLICY_PARAMS_MAX = 64 /* bytes of a policy's parameters */
+};
 
 typedef struct MhoQuantShape {
-    int bits, lower; /* lower: -1 or 0 */
+    int bits;
+    bool is_signed; /* codes -n .. n; false: 0 .. n */
     size_t channels, per_channel;
     void *scratch; /* (per_channel * the quantizer's scratch bytes), 8-byte aligned; only where it asks for some */
 } MhoQuantShape;
 
 /* What the range e^s of activations is made of, from counts of the values other than 0 that a quantizer reads (those
- * above 0 where lower = 0). */
+ * above 0 where codes are unsigned). */
 typedef enum MhoRangeRule {
     MHO_FIT_MSE,        /* range of least squared error */
     MHO_FIT_PERCENTILE, /* smallest range that holds this share of the values; 1: the largest value */
@@ -40,15 +44,15 @@ typedef struct MhoQuantizer {
     bool normalizes_signed;
 
     /* Levels of weights are placed by the tensor itself: fit() gives the scale anew at every training pass instead of a
-     * learned one. Its activations (lower = 0) have a table; without one the policy is for weights only. */
+     * learned one. Its activations (unsigned) have a table; without one the policy is for weights only. */
     bool nonuniform;
 
-    /* Bytes of MhoQuantShape.scratch for each of per_channel values. Activations (lower = 0) need it in fit() only. */
+    /* Bytes of MhoQuantShape.scratch for each of per_channel values. Unsigned activations need it in fit() only. */
     size_t scratch;
 
     /* Largest code n. Signed: 2^(bits-1) - 1 (bits = 2 is ternary), or 2^bits - 1 where only odd codes occur; unsigned:
      * 2^bits - 1; non-uniform: 32639, the 16-bit grid; with a table 255. */
-    int (*full_scale)(const void *params, int bits, int lower);
+    int (*full_scale)(const void *params, int bits, bool is_signed);
 
     /* Starting scales from the tensor itself. */
     void (*fit)(const void *params, MhoQuantShape shape, const float *x, float *log_scale);
@@ -88,10 +92,14 @@ static inline float mho_table_code(const uint8_t *table, float step)
 
 extern const MhoRegistry mho_quantizer_registry;
 
+/* A quantizer with its parameters. */
+typedef struct MhoPolicy {
+    const MhoQuantizer *quantizer;
+    _Alignas(8) unsigned char params[MHO_POLICY_PARAMS_MAX];
+} MhoPolicy;
+
 /* The policy of a text as layers store it: a name, then key=value for parameters that differ from their defaults
- * ("fqconv gradient=straight"). params: params_size bytes, 8-byte aligned, filled. USAGE names the nearest policy or
- * the key. */
-MhoStatus mho_quantizer_open(const char *policy, const MhoQuantizer **quantizer, void *params, size_t params_size,
-                             MhoError *error) MHO_CHECKED;
+ * ("fqconv gradient=straight"). USAGE names the nearest policy or the key. */
+MhoStatus mho_policy_open(const char *text, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
 
 #endif

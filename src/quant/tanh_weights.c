@@ -6,10 +6,10 @@
 #include "kernels/clones.h"
 #include "kernels/math.h"
 
-int mho_tanh_full_scale(const void *params, int bits, int lower)
+int mho_tanh_full_scale(const void *params, int bits, bool is_signed)
 {
     (void)params;
-    (void)lower;
+    (void)is_signed;
     return (1 << bits) - 1;
 }
 
@@ -51,7 +51,7 @@ MHO_CLONES static void round_odd(size_t count, float factor, float n, const floa
 
 void mho_tanh_encode(MhoQuantShape shape, const float *x, const float *log_scale, const float *noise, float *codes)
 {
-    const float n = (float)mho_tanh_full_scale(NULL, shape.bits, shape.lower);
+    const float n = (float)mho_tanh_full_scale(NULL, shape.bits, shape.is_signed);
 
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;

@@ -11,7 +11,7 @@
 #include "quant/quantizer.h"
 
 /* n = 2^bits - 1 for either sign; params is not read. */
-int mho_tanh_full_scale(const void *params, int bits, int lower);
+int mho_tanh_full_scale(const void *params, int bits, bool is_signed);
 
 /* Forms as in quantizer.h; noise is in steps of two codes. */
 void mho_tanh_encode(MhoQuantShape shape, const float *x, const float *log_scale, const float *noise, float *codes);

@@ -116,7 +116,7 @@ static void uniq_fit(const void *params, MhoQuantShape shape, const float *x, fl
     const UniqParams *p = params;
     MhoLevels standard, levels;
 
-    if (shape.lower == 0) {
+    if (!shape.is_signed) {
         mho_half_normal_fit(shape, x, p->activation_sigma, log_scale);
         return;
     }
@@ -136,9 +136,9 @@ static MhoRangeFit uniq_range(const void *params, int bits)
     return (MhoRangeFit){.rule = MHO_FIT_SIGMA, .value = p->activation_sigma * mho_half_normal_reach(bits)};
 }
 
-static int uniq_full_scale(const void *params, int bits, int lower)
+static int uniq_full_scale(const void *params, int bits, bool is_signed)
 {
-    return lower == 0 ? MHO_HALF_NORMAL_STEPS : mho_levels_full_scale(params, bits, lower);
+    return !is_signed ? MHO_HALF_NORMAL_STEPS : mho_levels_full_scale(params, bits, is_signed);
 }
 
 static void uniq_table(const void *params, int bits, uint8_t *table)
@@ -152,7 +152,7 @@ static void uniq_encode(const void *params, MhoQuantShape shape, const float *x,
 {
     MhoLevels standard, levels;
 
-    if (shape.lower == 0) {
+    if (!shape.is_signed) {
         mho_half_normal_encode(shape, x, log_scale, noise, codes);
         return;
     }
@@ -194,7 +194,7 @@ static void uniq_gradient(const void *params, MhoQuantShape shape, const float *
     const UniqParams *p = params;
 
     (void)d_log_scale; /* the range follows the tensor, or is held */
-    if (shape.lower == 0)
+    if (!shape.is_signed)
         mho_half_normal_gradient(shape, x, log_scale, p->gradient == GRADIENT_EXACT, d_value, d_x);
     else if (p->gradient == GRADIENT_EXACT)
         chain_gradient(p, shape, x, d_value, d_x);
@@ -236,7 +236,7 @@ static void uniq_inject(const void *params, MhoQuantShape shape, const float *x,
 {
     const UniqParams *p = params;
 
-    if (shape.lower == 0) {
+    if (!shape.is_signed) {
         mho_half_normal_inject(shape, x, log_scale, half_width(p), p->gradient == GRADIENT_EXACT, stream, noisy, slope);
         return;
     }

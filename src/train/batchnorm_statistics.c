@@ -9,7 +9,7 @@ static void set_momentum(MhoNet *net, double momentum, double *kept)
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoBatchnormSettings *settings = (void *)net->nodes[i].settings;
 
-        if (!mho_node_is(&net->nodes[i], "batchnorm"))
+        if (!mho_node_is(&net->nodes[i], &mho_layer_batchnorm))
             continue;
         if (kept)
             *kept = settings->momentum;

@@ -65,7 +65,7 @@ float *mho_optimizer_velocity(const MhoOptimizer *optimizer, size_t node, size_t
 static MhoStatus rescale_shift(const MhoNet *net, int node, float *gradient, MhoError *error)
 {
     const MhoNode *layer = &net->nodes[node];
-    const float *log_scale = mho_node_values(layer, "log_scale");
+    const float *log_scale = mho_node_values(layer, MHO_ARRAY_LOG_SCALE);
     const bool own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;
     double scale_x;
     int n_weight;
@@ -103,7 +103,7 @@ static MhoStatus update_array(const MhoOptimizer *optimizer, size_t node, size_t
     MhoNodeArray *array = &optimizer->net->nodes[node].arrays[a];
     MhoStatus status = MHO_OK;
 
-    if (strcmp(array->name, "shift") == 0)
+    if (array->role == MHO_ARRAY_SHIFT)
         status = rescale_shift(optimizer->net, (int)node, gradient, error);
     if (status == MHO_OK)
         mho_sgd_update(array->n, (float)rate, (float)optimizer->momentum,
@@ -119,7 +119,7 @@ MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoFakeQuant *pass, double
 
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++) {
         const bool frozen = optimizer->frozen && optimizer->frozen[i];
-        MhoNodeArray *weight = mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "weight") : NULL;
+        MhoNodeArray *weight = mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT) : NULL;
 
         for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
             float *gradient = mho_fakequant_gradient(pass, i, a), *velocity = mho_optimizer_velocity(optimizer, i, a);

@@ -20,7 +20,8 @@ enum { CALIBRATION_IMAGES = 512 };
 static void unset_weight_scales(MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
-        MhoNodeArray *scale = mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "log_scale") : NULL;
+        MhoNodeArray *scale =
+            mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
 
         for (size_t k = 0; scale && k < scale->n; k++)
             scale->value[k] = NAN;
@@ -31,7 +32,7 @@ static bool has_unset_scales(const MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_fake_quant(&net->nodes[i]) && !mho_node_fake_quant(&net->nodes[i])->share[0] &&
-            isnan(*mho_node_values(&net->nodes[i], "log_scale")))
+            isnan(*mho_node_values(&net->nodes[i], MHO_ARRAY_LOG_SCALE)))
             return true;
     return false;
 }

@@ -52,10 +52,10 @@ static MhoStatus check_turns(const MhoTraining *t, MhoError *error)
 static MhoStatus check_policies(MhoTraining *t, const MhoStage *stage, MhoError *error)
 {
     MhoPolicy weight, activation;
-    MhoStatus status = mho_policy_find(t->input->quant->weight_name, &weight, error);
+    MhoStatus status = mho_policy_open(t->input->quant->weight_name, &weight, error);
 
     if (status == MHO_OK)
-        status = mho_policy_find(t->input->quant->activation_name, &activation, error);
+        status = mho_policy_open(t->input->quant->activation_name, &activation, error);
     if (status == MHO_OK && activation.quantizer->nonuniform && !activation.quantizer->table)
         status = mho_fail(error, MHO_USAGE, "quant.activation.name: quantizer '%s' is for weights",
                           activation.quantizer->descriptor.name);

@@ -18,7 +18,7 @@ static const double numbers[] = {0.0,     1.0,          -1.0,  2.0,    3.0,   16
 static const char *const words[] = {"",
                                     "fqconv",
                                     "conv",
-                                    "quantizer",
+                                    "fake_quant",
                                     "logits",
                                     "weight",
                                     "log_scale",
@@ -149,7 +149,7 @@ static const MhoNet *sound_net(void)
     require(mho_net_build("resnet20", (MhoShape){8, 8, 1}, 2, 0.07, 1, &net, NULL) == MHO_OK);
     require(mho_net_quantize(net, &plan, &quantized, NULL) == MHO_OK && mho_net_fit_weights(quantized, NULL) == MHO_OK);
     for (size_t i = 0; i < quantized->n_nodes; i++) {
-        MhoNodeArray *scale = mho_node_array(&quantized->nodes[i], "log_scale");
+        MhoNodeArray *scale = mho_node_array(&quantized->nodes[i], MHO_ARRAY_LOG_SCALE);
         if (mho_node_fake_quant(&quantized->nodes[i]) != NULL && scale != NULL)
             scale->value[0] = 0.7F;
     }

@@ -23,7 +23,7 @@ static MhoNet *dense_net(void)
     must(mho_net_add(net, "logits", "dense", &dense, sizeof dense, "image", NULL, &error), &error);
     must(mho_net_finish(net, &error), &error);
     must(mho_net_initialize(net, 4, &error), &error);
-    mho_node_array(&net->nodes[1], "log_scale")->value[0] = NAN;
+    mho_node_array(&net->nodes[1], MHO_ARRAY_LOG_SCALE)->value[0] = NAN;
     must(mho_net_fit_weights(net, &error), &error);
     return net;
 }

@@ -77,13 +77,13 @@ static inline void put_relu(MhoNet *net, const char *name, const char *input)
     net_put(net, name, "relu", NULL, 0, input, NULL);
 }
 
-static inline void put_quantizer(MhoNet *net, const char *name, int bits, int lower, const char *share,
+static inline void put_quantizer(MhoNet *net, const char *name, int bits, bool is_signed, const char *share,
                                  const char *input)
 {
-    MhoFakeQuantSettings s = {.bits = bits, .lower = lower, .policy = "fqconv"};
+    MhoFakeQuantSettings s = {.bits = bits, .is_signed = is_signed, .policy = "fqconv"};
 
     snprintf(s.share, sizeof s.share, "%s", share);
-    net_put(net, name, "quantizer", &s, sizeof s, input, NULL);
+    net_put(net, name, "fake_quant", &s, sizeof s, input, NULL);
 }
 
 static inline void put_pool(MhoNet *net, const char *name, MhoPoolKind kind, int window, int stride, int pad,

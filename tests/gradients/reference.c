@@ -68,7 +68,7 @@ void reference_load(Reference *r)
                 r->parameter[a][i][j] = (double)node->arrays[a].value[j];
         if (mho_node_fake_quant(node))
             r->log_scale[i] =
-                (double)mho_node_values(&r->net->nodes[mho_net_scale_owner(r->net, (int)i)], "log_scale")[0];
+                (double)mho_node_values(&r->net->nodes[mho_net_scale_owner(r->net, (int)i)], MHO_ARRAY_LOG_SCALE)[0];
     }
 }
 
@@ -117,8 +117,8 @@ static Window window_of(const MhoNode *node, MhoShape in)
 {
     const MhoConvSettings *s = mho_node_conv(node);
 
-    return mho_node_is(node, "dense") ? (Window){in.h, in.w, 1, 0, 1}
-                                      : (Window){s->kernel, s->kernel, s->stride, s->pad, s->groups};
+    return mho_node_is(node, &mho_layer_dense) ? (Window){in.h, in.w, 1, 0, 1}
+                                               : (Window){s->kernel, s->kernel, s->stride, s->pad, s->groups};
 }
 
 static double dot_window(const double *x, MhoShape in, const double *weight, Window w, int y, int z, int first)
@@ -258,12 +258,12 @@ static void run_elementwise(Reference *r, size_t i)
     for (size_t j = 0; j < node_size(r, i); j++) {
         double *kink = r->kink[i] + 2 * j;
 
-        if (mho_node_is(node, "add")) {
+        if (mho_node_is(node, &mho_layer_add)) {
             r->value[i][j] = x[j] + r->value[node->inputs[1]][j];
         } else if (q) {
-            const int n = q->lower < 0 ? (1 << (q->bits - 1)) - 1 : (1 << q->bits) - 1;
+            const int n = q->is_signed ? (1 << (q->bits - 1)) - 1 : (1 << q->bits) - 1;
 
-            r->value[i][j] = quantize(x[j], r->log_scale[i], n, q->lower, false, r->frozen, kink);
+            r->value[i][j] = quantize(x[j], r->log_scale[i], n, q->is_signed ? -1 : 0, false, r->frozen, kink);
         } else {
             if (!r->frozen)
                 kink[0] = x[j] > 0.0;
@@ -283,9 +283,9 @@ const double *reference_run(Reference *r, const uint8_t *images)
 
         if (mho_node_conv(node))
             run_weighted(r, i);
-        else if (mho_node_is(node, "batchnorm"))
+        else if (mho_node_is(node, &mho_layer_batchnorm))
             run_batchnorm(r, i);
-        else if (mho_node_is(node, "pool"))
+        else if (mho_node_is(node, &mho_layer_pool))
             run_pool(r, i);
         else
             run_elementwise(r, i);

@@ -290,7 +290,7 @@ static bool has_bits_of_its_own(ChipBench *bench, bool on)
 
 static bool has_a_range_of_its_own(ChipBench *bench, bool on)
 {
-    float *log_range = mho_node_array(chip_node(bench, "conv1"), "adc_log_range")->value;
+    float *log_range = mho_node_array(chip_node(bench, "conv1"), MHO_ARRAY_ADC_LOG_RANGE)->value;
 
     *log_range -= 1.0F;
     bench->arrays.config.chip.range = on ? MHO_RANGE_LEARNED : MHO_RANGE_MAXIMUM;
@@ -299,10 +299,11 @@ static bool has_a_range_of_its_own(ChipBench *bench, bool on)
 
 static bool takes_a_held_range(ChipBench *bench, bool on)
 {
-    mho_node_array(chip_node(bench, "conv1"), "adc_log_range")->value[0] -= 1.0F;
+    mho_node_array(chip_node(bench, "conv1"), MHO_ARRAY_ADC_LOG_RANGE)->value[0] -= 1.0F;
     bench->arrays.config.chip.range = on ? MHO_RANGE_CALIBRATED : MHO_RANGE_FIXED;
     bench->arrays.config.chip.full_scale = 1.0;
-    return effect_of(bench).largest < 1.001 * exp((double)*mho_node_values(chip_node(bench, "conv1"), "adc_log_range"));
+    return effect_of(bench).largest <
+           1.001 * exp((double)*mho_node_values(chip_node(bench, "conv1"), MHO_ARRAY_ADC_LOG_RANGE));
 }
 
 static bool (*const switches[])(ChipBench *bench, bool on) = {

@@ -20,7 +20,7 @@ static void open_clipping(ChipBench *bench, double range)
     chip_open(bench, CHIP_DENSE, "ideal", "uniform");
     array_adc(&bench->arrays, "bits", 5);
     bench->arrays.config.chip.rows = TILE;
-    mho_node_array(chip_node(bench, "logits"), "adc_log_range")->value[0] = (float)log(range);
+    mho_node_array(chip_node(bench, "logits"), MHO_ARRAY_ADC_LOG_RANGE)->value[0] = (float)log(range);
 }
 
 static float range_gradient(const ChipBench *bench)
@@ -42,7 +42,7 @@ typedef struct Expected {
 
 static Expected expect(const ChipBench *bench)
 {
-    const double range = mho_exp((double)*mho_node_values(chip_node(bench, "logits"), "adc_log_range"));
+    const double range = mho_exp((double)*mho_node_values(chip_node(bench, "logits"), MHO_ARRAY_ADC_LOG_RANGE));
     int16_t codes[CHIP_CLASSES * DENSE_ROWS];
     MhoError error = {0};
     Expected e = {0};
@@ -137,7 +137,8 @@ TEST(ranges_move_to_lower_the_loss)
               range_gradient(&bench) == 0.0F);
     bench.arrays.config.chip.range = MHO_RANGE_LEARNED;
     bench.arrays.config.chip.calibrate = MHO_CALIBRATE_IDEAL;
-    mho_node_array(chip_node(&bench, "logits"), "adc_log_range")->value[0] = 0.0F; /* the step is one unit at least */
+    mho_node_array(chip_node(&bench, "logits"), MHO_ARRAY_ADC_LOG_RANGE)->value[0] =
+        0.0F; /* the step is one unit at least */
     chip_step(&bench, 0);
     ck_assert(range_gradient(&bench) == 0.0F);
     bench.d_logits[above] = -1.0F;
@@ -170,18 +171,19 @@ TEST_LOOP(ranges_start_where_calibration_puts_them, 0, CHIP_NETS)
         const double largest = mho_node_conv(node)->adc_bits == 4 ? 7.0 : 127.0;
 
         ck_assert(mho_node_conv(node)->adc_range);
-        ck_assert(is_close(exp((double)*mho_node_values(node, "adc_log_range")),
+        ck_assert(is_close(exp((double)*mho_node_values(node, MHO_ARRAY_ADC_LOG_RANGE)),
                            largest * (double)mho_plan_layer(mho_net_on_chip_plan(on_chip), m).step, 1e-5));
     }
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays; a++)
             ck_assert(memcmp(net->nodes[i].arrays[a].value,
-                             mho_node_values(&made->nodes[i], net->nodes[i].arrays[a].name),
+                             mho_node_values(&made->nodes[i], net->nodes[i].arrays[a].role),
                              net->nodes[i].arrays[a].n * sizeof(float)) == 0);
     const int last = (int)made->n_nodes - 1;
-    mho_node_array(&made->nodes[last], "adc_log_range")->value[0] = 2.5F; /* what is there stays, images or not */
+    mho_node_array(&made->nodes[last], MHO_ARRAY_ADC_LOG_RANGE)->value[0] =
+        2.5F; /* what is there stays, images or not */
     must(mho_net_calibrate_adc_ranges(made, &arrays.config, NULL, 0, 1, &kept, &error), &error);
-    ck_assert(*mho_node_values(&kept->nodes[last], "adc_log_range") == 2.5F);
+    ck_assert(*mho_node_values(&kept->nodes[last], MHO_ARRAY_ADC_LOG_RANGE) == 2.5F);
     mho_net_destroy(kept);
     must_refuse(mho_net_calibrate_adc_ranges(net, &arrays.config, NULL, 0, 1, &kept, &error), &error, MHO_USAGE,
                 "training images");
@@ -214,7 +216,7 @@ TEST(files_and_matrices_have_ranges)
 
         ck_assert_int_eq(matrix->adc_bits, strcmp(matrix->name, "conv2") == 0 ? 6 : 0);
         ck_assert(matrix->adc_range ==
-                  mho_exp((double)*mho_node_values(chip_node(&bench, matrix->name), "adc_log_range")));
+                  mho_exp((double)*mho_node_values(chip_node(&bench, matrix->name), MHO_ARRAY_ADC_LOG_RANGE)));
     }
     mho_lowered_net_destroy(program);
     mho_net_destroy(back);

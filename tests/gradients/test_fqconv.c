@@ -15,14 +15,17 @@ static _Alignas(8) unsigned char params[64];
 
 static void open_policy(const char *text)
 {
+    MhoPolicy policy;
     MhoError error = {0};
 
-    ck_assert_msg(mho_quantizer_open(text, &q, params, sizeof params, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
+    q = policy.quantizer;
+    memcpy(params, policy.params, sizeof params);
 }
 
-static MhoQuantShape shape_of(int bits, int lower, size_t n)
+static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
 {
-    return (MhoQuantShape){.bits = bits, .lower = lower, .channels = 1, .per_channel = n};
+    return (MhoQuantShape){.bits = bits, .is_signed = is_signed, .channels = 1, .per_channel = n};
 }
 
 /* -2 .. 2, symmetric about 0. */
@@ -40,27 +43,27 @@ TEST(test_levels)
     for (size_t i = 0; i < N; i++)
         x[i] = ramp(i);
     for (int bits = 2; bits <= 8; bits++)
-        for (int lower = -1; lower <= 0; lower++) {
-            const int n = lower < 0 ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
+        for (int is_signed = 1; is_signed >= 0; is_signed--) {
+            const int n = is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
             bool seen[512] = {false};
             int levels = 0;
 
-            ck_assert_int_eq(q->full_scale(params, bits, lower), n);
-            q->encode(params, shape_of(bits, lower, N), x, &log_scale, NULL, codes);
+            ck_assert_int_eq(q->full_scale(params, bits, is_signed), n);
+            q->encode(params, shape_of(bits, is_signed, N), x, &log_scale, NULL, codes);
             for (size_t i = 0; i < N; i++) {
-                const double u = (double)x[i] / exp(0.25), clipped = fmin(fmax(u, lower), 1.0);
+                const double u = (double)x[i] / exp(0.25), clipped = fmin(fmax(u, is_signed ? -1.0 : 0.0), 1.0);
 
                 if (fabs((double)codes[i] - clipped * n) > 0.5 + 1e-4 || codes[i] != rintf(codes[i]))
-                    ck_abort_msg("%d bits, lower %d: %g becomes %g", bits, lower, (double)x[i], (double)codes[i]);
-                if (lower < 0 && codes[i] != -codes[N - 1 - i])
+                    ck_abort_msg("%d bits, signed %d: %g becomes %g", bits, is_signed, (double)x[i], (double)codes[i]);
+                if (is_signed && codes[i] != -codes[N - 1 - i])
                     ck_abort_msg("%d bits: %g is not symmetric", bits, (double)x[i]);
                 if (!seen[(int)codes[i] + 256])
                     levels++;
                 seen[(int)codes[i] + 256] = true;
                 values[i] = codes[i] * (float)(exp(0.25) / n);
             }
-            ck_assert_int_eq(levels, lower < 0 ? 2 * n + 1 : n + 1);
-            q->encode(params, shape_of(bits, lower, N), values, &log_scale, NULL, again);
+            ck_assert_int_eq(levels, is_signed ? 2 * n + 1 : n + 1);
+            q->encode(params, shape_of(bits, is_signed, N), values, &log_scale, NULL, again);
             ck_assert_mem_eq(codes, again, sizeof codes);
         }
 }
@@ -79,8 +82,9 @@ TEST(test_noise_is_in_steps_before_rounding)
 }
 
 /* The declared surrogate, written out once more in double. */
-static double surrogate(double x, double s, int n, int lower, bool straight, double *d_s)
+static double surrogate(double x, double s, int n, bool is_signed, bool straight, double *d_s)
 {
+    const double lower = is_signed ? -1.0 : 0.0;
     const double u = x / exp(s), code = rint(fmin(fmax(u, lower), 1.0) * n) / n;
     const bool inside = straight || (u > lower && u < 1.0);
 
@@ -88,20 +92,20 @@ static double surrogate(double x, double s, int n, int lower, bool straight, dou
     return inside ? 1.0 : 0.0;
 }
 
-static void check_gradient(int bits, int lower, bool straight)
+static void check_gradient(int bits, bool is_signed, bool straight)
 {
     float x[997], d_value[997], d_x[997], d_log_scale = 0.5F;
     const float log_scale = -0.4F;
-    const int n = q->full_scale(params, bits, lower);
+    const int n = q->full_scale(params, bits, is_signed);
     const MhoStream stream = {.seed = 1, .place = (uint32_t)bits, .noise = 1.0F};
     double expected = 0.0;
 
     mho_normal_fill(stream, MHO_DRAW_TEST, 997, x);
     mho_normal_fill_at(stream, MHO_DRAW_TEST, 1000, 997, d_value);
-    q->gradient(params, shape_of(bits, lower, 997), x, &log_scale, d_value, d_x, &d_log_scale);
+    q->gradient(params, shape_of(bits, is_signed, 997), x, &log_scale, d_value, d_x, &d_log_scale);
     for (size_t i = 0; i < 997; i++) {
         double d_s;
-        const double slope = surrogate((double)x[i], (double)log_scale, n, lower, straight && lower < 0, &d_s);
+        const double slope = surrogate((double)x[i], (double)log_scale, n, is_signed, straight && is_signed, &d_s);
 
         ck_assert_float_eq(d_x[i], (float)slope * d_value[i]);
         expected += (double)d_value[i] * d_s;
@@ -117,8 +121,8 @@ TEST(test_gradients)
     for (int straight = 0; straight < 2; straight++) {
         open_policy(straight ? "fqconv gradient=straight" : "fqconv");
         for (int bits = 2; bits <= 8; bits++)
-            for (int lower = -1; lower <= 0; lower++)
-                check_gradient(bits, lower, straight);
+            for (int is_signed = 1; is_signed >= 0; is_signed--)
+                check_gradient(bits, is_signed, straight);
     }
 }
 
@@ -126,7 +130,7 @@ TEST(test_gradients)
 TEST(test_channels)
 {
     const float x[6] = {0.5F, -0.5F, 3.0F, 0.5F, -0.5F, 3.0F}, log_scale[2] = {0.0F, 1.0986123F};
-    const MhoQuantShape shape = {.bits = 2, .lower = -1, .channels = 2, .per_channel = 3};
+    const MhoQuantShape shape = {.bits = 2, .is_signed = true, .channels = 2, .per_channel = 3};
     const float d_value[6] = {1.0F, 1.0F, 1.0F, 1.0F, 1.0F, 1.0F};
     float codes[6], d_x[6], d_log_scale[2] = {0.0F, 0.0F};
 
@@ -141,13 +145,13 @@ TEST(test_channels)
     ck_assert_float_eq(d_x[2], 0.0F);
 }
 
-static double squared_error(const float *x, size_t n, int bits, int lower, float log_scale)
+static double squared_error(const float *x, size_t n, int bits, bool is_signed, float log_scale)
 {
     static float codes[20000];
-    const double step = exp((double)log_scale) / q->full_scale(params, bits, lower);
+    const double step = exp((double)log_scale) / q->full_scale(params, bits, is_signed);
     double sum = 0.0;
 
-    q->encode(params, shape_of(bits, lower, n), x, &log_scale, NULL, codes);
+    q->encode(params, shape_of(bits, is_signed, n), x, &log_scale, NULL, codes);
     for (size_t i = 0; i < n; i++)
         sum += ((double)x[i] - step * (double)codes[i]) * ((double)x[i] - step * (double)codes[i]);
     return sum;
@@ -165,14 +169,14 @@ TEST(test_fit)
     mho_normal_fill(stream, MHO_DRAW_TEST, 20000, x);
     open_policy("fqconv");
     for (int bits = 2; bits <= 8; bits++) {
-        q->fit(params, shape_of(bits, -1, 20000), x, &log_scale);
-        const double step = exp((double)log_scale) / q->full_scale(params, bits, -1),
-                     best = squared_error(x, 20000, bits, -1, log_scale);
+        q->fit(params, shape_of(bits, true, 20000), x, &log_scale);
+        const double step = exp((double)log_scale) / q->full_scale(params, bits, true),
+                     best = squared_error(x, 20000, bits, true, log_scale);
 
         if (bits <= 4)
             ck_assert_double_eq_tol(step, steps[bits], 0.04 * steps[bits]);
         for (float away = -0.3F; away < 0.4F; away += 0.6F)
-            ck_assert_double_lt(best, squared_error(x, 20000, bits, -1, log_scale + away));
+            ck_assert_double_lt(best, squared_error(x, 20000, bits, true, log_scale + away));
     }
     open_policy("fqconv fit=maximum");
     x[17] = -9.0F;
@@ -186,12 +190,12 @@ TEST(test_fit)
 TEST(test_text)
 {
     const char *wrong[] = {"fqcon", "fqconv gradient", "fqconv slope=1", "fqconv gradient=sideways", ""};
-    const MhoQuantizer *unused;
+    MhoPolicy unused;
 
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         MhoError error = {0};
 
-        ck_assert_int_eq(mho_quantizer_open(wrong[i], &unused, params, sizeof params, &error), MHO_USAGE);
+        ck_assert_int_eq(mho_policy_open(wrong[i], &unused, &error), MHO_USAGE);
         ck_assert(error.text[0] != '\0');
     }
 }

@@ -68,7 +68,7 @@ static void compare_outputs(const Case *c)
 
         if (!stored || !q)
             continue;
-        const double full = q->lower < 0 ? (1 << (q->bits - 1)) - 1 : (1 << q->bits) - 1;
+        const double full = q->is_signed ? (1 << (q->bits - 1)) - 1 : (1 << q->bits) - 1;
         const double step = exp(c->reference->log_scale[i]) / full;
         bool different = false;
         for (size_t j = 0; j < n; j++) {
@@ -125,7 +125,7 @@ static double activation_scale_difference(Case *c, int owner)
 
         if (!q || mho_net_scale_owner(c->net, (int)i) != owner)
             continue;
-        const double full = q->lower < 0 ? (1 << (q->bits - 1)) - 1 : (1 << q->bits) - 1;
+        const double full = q->is_signed ? (1 << (q->bits - 1)) - 1 : (1 << q->bits) - 1;
         sum += difference(c, &c->reference->log_scale[i]) / sqrt((double)(BATCH * s.h * s.w * s.c) * full);
     }
     return sum;
@@ -223,19 +223,19 @@ static MhoNet *quantized_residual(void)
 
     put_conv(net, "conv1", (Conv){.channels = 6, .kernel = 3, .pad = 1, .bits = 3}, "image");
     put_norm(net, "norm1", "conv1");
-    put_quantizer(net, "codes1", 4, 0, "", "norm1");
+    put_quantizer(net, "codes1", 4, false, "", "norm1");
     put_conv(net, "conv2", (Conv){.channels = 8, .kernel = 3, .stride = 2, .bits = 2, .per_tensor = true}, "codes1");
     put_norm(net, "norm2", "conv2");
-    put_quantizer(net, "branch", 8, -1, "", "norm2");
+    put_quantizer(net, "branch", 8, true, "", "norm2");
     put_conv(net, "conv3", (Conv){.channels = 8, .kernel = 1, .stride = 2, .bits = 5}, "codes1");
     put_norm(net, "norm3", "conv3");
     put_pool(net, "crop", MHO_POOL_AVERAGE, 2, 1, 0,
              "norm3"); /* whole-number sums tie: a maximum has no one gradient */
-    put_quantizer(net, "shortcut", 8, -1, "branch", "crop");
+    put_quantizer(net, "shortcut", 8, true, "branch", "crop");
     net_put(net, "sum", "add", NULL, 0, "branch", "shortcut");
-    put_quantizer(net, "codes2", 6, 0, "", "sum");
+    put_quantizer(net, "codes2", 6, false, "", "sum");
     put_pool(net, "pool", MHO_POOL_GLOBAL, 0, 0, 0, "codes2");
-    put_quantizer(net, "pooled", 8, 0, "", "pool");
+    put_quantizer(net, "pooled", 8, false, "", "pool");
     put_dense(net, "logits", (Conv){.channels = 5, .bits = 8, .bias = true}, "pooled");
     return net;
 }
@@ -247,14 +247,14 @@ static MhoNet *fully_quantized(bool straight)
 
     put_conv(net, "conv1", (Conv){.channels = 17, .kernel = 3, .bits = 4, .shift = true, .straight = straight},
              "image");
-    put_quantizer(net, "codes1", 5, 0, "", "conv1");
+    put_quantizer(net, "codes1", 5, false, "", "conv1");
     put_pool(net, "pool1", MHO_POOL_MAX, 2, 2, 0, "codes1");
     put_conv(net, "conv2",
              (Conv){.channels = 10, .kernel = 2, .bits = 2, .bias = true, .shift = true, .straight = straight},
              "pool1");
-    put_quantizer(net, "codes2", 3, -1, "", "conv2");
+    put_quantizer(net, "codes2", 3, true, "", "conv2");
     put_pool(net, "pool2", MHO_POOL_AVERAGE, 2, 1, 1, "codes2");
-    put_quantizer(net, "codes3", 7, -1, "", "pool2");
+    put_quantizer(net, "codes3", 7, true, "", "pool2");
     put_dense(net, "logits", (Conv){.channels = 3, .bits = 6, .per_tensor = true, .straight = straight}, "codes3");
     return net;
 }
@@ -268,7 +268,7 @@ static MhoNet *mixed(void)
     put_conv(net, "conv1", (Conv){.channels = 4, .kernel = 3, .bits = 6, .bias = true}, "image");
     put_pool(net, "pool1", MHO_POOL_AVERAGE, 2, 1, 0, "conv1");
     put_relu(net, "relu1", "pool1");
-    put_quantizer(net, "codes1", 5, -1, "", "relu1");
+    put_quantizer(net, "codes1", 5, true, "", "relu1");
     put_conv(net, "conv2", (Conv){.channels = 6, .kernel = 2}, "codes1");
     put_relu(net, "relu2", "conv2");
     put_conv(net, "conv3", (Conv){.channels = 6, .kernel = 1, .bits = 3, .bias = true}, "relu2");

@@ -19,9 +19,12 @@ static const char *const policies[] = {"uniq", "uniq gradient=exact", "uniq cdf=
 
 static void open_policy(const char *text)
 {
+    MhoPolicy policy;
     MhoError error = {0};
 
-    ck_assert_msg(mho_quantizer_open(text, &q, params, sizeof params, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
+    q = policy.quantizer;
+    memcpy(params, policy.params, sizeof params);
 }
 
 static double scratch[2 * MANY];
@@ -29,7 +32,7 @@ static double scratch[2 * MANY];
 static MhoQuantShape shape_of(int bits, size_t n)
 {
     ck_assert_uint_le(n * q->scratch, sizeof scratch);
-    return (MhoQuantShape){.bits = bits, .lower = -1, .channels = 1, .per_channel = n, .scratch = scratch};
+    return (MhoQuantShape){.bits = bits, .is_signed = true, .channels = 1, .per_channel = n, .scratch = scratch};
 }
 
 static void draw(uint32_t place, size_t n, float mean, float sd, float *x)
@@ -65,7 +68,7 @@ TEST_LOOP(test_uniq_levels, 2, 9)
     const int bits = _i, k = 1 << bits;
 
     open_policy("uniq");
-    ck_assert_int_eq(q->full_scale(params, bits, -1), GRID);
+    ck_assert_int_eq(q->full_scale(params, bits, true), GRID);
     draw(1, N, 0.03F, 0.2F, x);
     moments(N, x, &mean, &sd);
     q->fit(params, shape_of(bits, N), x, &log_scale);
@@ -114,7 +117,8 @@ TEST_LOOP(test_codes, 2, 9)
 
     for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) {
         float log_scale[2], mirrored;
-        const MhoQuantShape two = {.bits = bits, .lower = -1, .channels = 2, .per_channel = N, .scratch = scratch};
+        const MhoQuantShape two = {
+            .bits = bits, .is_signed = true, .channels = 2, .per_channel = N, .scratch = scratch};
 
         open_policy(policies[p]);
         draw(2, N, 0.1F, 1.0F, x);
@@ -405,7 +409,7 @@ TEST_LOOP(test_noise_is_uniform, 2, 9)
 TEST(test_noise_of_streams)
 {
     static float x[2 * N], noisy[2 * N], again[2 * N], wide[2 * N];
-    const MhoQuantShape two = {.bits = 4, .lower = -1, .channels = 2, .per_channel = N, .scratch = scratch};
+    const MhoQuantShape two = {.bits = 4, .is_signed = true, .channels = 2, .per_channel = N, .scratch = scratch};
     size_t equal = 0;
     double sum = 0.0, squares[2] = {0};
 

@@ -33,10 +33,10 @@ static void put_coded(MhoNet *net, const char *name, Conv c, const char *input, 
     set_policy(net, policy);
 }
 
-static void put_codes(MhoNet *net, const char *name, int bits, int lower, const char *share, const char *input,
+static void put_codes(MhoNet *net, const char *name, int bits, bool is_signed, const char *share, const char *input,
                       const char *policy)
 {
-    put_quantizer(net, name, bits, lower, share, input);
+    put_quantizer(net, name, bits, is_signed, share, input);
     set_policy(net, policy);
 }
 
@@ -49,7 +49,7 @@ static MhoNet *net_of(int bits, const char *weights, const char *activations)
     put_coded(net, "conv1", (Conv){.channels = 6, .kernel = 3, .pad = 1, .bits = bits}, "image", weights);
     put_norm(net, "norm1", "conv1");
     if (coded)
-        put_codes(net, "codes1", 4, 0, "", "norm1", activations);
+        put_codes(net, "codes1", 4, false, "", "norm1", activations);
     else
         put_relu(net, "codes1", "norm1");
     put_coded(net, "conv2", (Conv){.channels = 8, .kernel = 3, .stride = 2, .bits = bits, .per_tensor = true}, "codes1",
@@ -58,17 +58,17 @@ static MhoNet *net_of(int bits, const char *weights, const char *activations)
     put_coded(net, "conv3", (Conv){.channels = 8, .kernel = 3, .stride = 2, .bits = bits}, "codes1", weights);
     put_norm(net, "norm3", "conv3");
     if (coded) {
-        put_codes(net, "branch", 8, -1, "", "norm2", "fqconv");
-        put_codes(net, "shortcut", 8, -1, "branch", "norm3", "fqconv");
+        put_codes(net, "branch", 8, true, "", "norm2", "fqconv");
+        put_codes(net, "shortcut", 8, true, "branch", "norm3", "fqconv");
     }
     net_put(net, "sum", "add", NULL, 0, coded ? "branch" : "norm2", coded ? "shortcut" : "norm3");
     if (coded)
-        put_codes(net, "codes2", 6, 0, "", "sum", activations);
+        put_codes(net, "codes2", 6, false, "", "sum", activations);
     else
         put_relu(net, "codes2", "sum");
     put_pool(net, "pool", MHO_POOL_GLOBAL, 0, 0, 0, "codes2");
     if (coded)
-        put_codes(net, "pooled", 8, 0, "", "pool", "fqconv");
+        put_codes(net, "pooled", 8, false, "", "pool", "fqconv");
     put_coded(net, "logits", (Conv){.channels = CLASSES, .bits = bits, .bias = true}, coded ? "pooled" : "pool",
               weights);
     net_draw(net);
@@ -83,7 +83,7 @@ static void copy_arrays(const MhoNet *from, MhoNet *to)
 
         for (size_t i = 0; a >= 0 && b >= 0 && i < from->nodes[a].n_arrays; i++) {
             const MhoNodeArray *array = &from->nodes[a].arrays[i];
-            MhoNodeArray *other = mho_node_array(&to->nodes[b], array->name);
+            MhoNodeArray *other = mho_node_array(&to->nodes[b], array->role);
 
             if (other && other->n == array->n)
                 memcpy(other->value, array->value, array->n * sizeof *array->value);
@@ -163,13 +163,13 @@ TEST(test_clean_is_float)
         const int at = mho_net_find(twin, names[k]);
 
         for (size_t a = 0; a < 4 && at >= 0; a++)
-            if (mho_node_array(&twin->nodes[at], arrays[a])) {
+            if (mho_node_array(&twin->nodes[at], mho_array_role(arrays[a]))) {
                 const float *expected = gradient(&other, twin, names[k], arrays[a], &n);
 
                 close_arrays(n, gradient(&clean, net, names[k], arrays[a], &n), expected, NULL, names[k]);
             }
         const int own = mho_net_find(net, names[k]);
-        if (own >= 0 && mho_node_array(&net->nodes[own], "log_scale"))
+        if (own >= 0 && mho_node_array(&net->nodes[own], MHO_ARRAY_LOG_SCALE))
             ck_assert_float_eq(*gradient(&clean, net, names[k], "log_scale", &n), 0.0F);
     }
     mho_fakequant_destroy(clean.pass);
@@ -200,7 +200,7 @@ static void check_direction(MhoNet *net, const uint8_t *images, const uint8_t *m
                             const char *array)
 {
     static float direction[MAX_VALUES];
-    MhoNodeArray *values = mho_node_array(&net->nodes[mho_net_find(net, node)], array);
+    MhoNodeArray *values = mho_node_array(&net->nodes[mho_net_find(net, node)], mho_array_role(array));
     double length = 0.0, nearest = INFINITY;
     MhoNet *before;
     MhoError error = {0};
@@ -214,7 +214,7 @@ static void check_direction(MhoNet *net, const uint8_t *images, const uint8_t *m
     for (size_t i = 0; i < n; i++)
         length += (double)(direction[i] * direction[i]);
     length = sqrt(length);
-    const float *kept = mho_node_values(&before->nodes[mho_net_find(before, node)], array);
+    const float *kept = mho_node_values(&before->nodes[mho_net_find(before, node)], mho_array_role(array));
     for (double eps = 0.03; eps > 1e-4; eps *= 0.3) {
         double loss[2];
 
@@ -266,17 +266,17 @@ static void inject(MhoNet *net, const char *name, uint32_t step, float *noisy, f
 {
     const int at = mho_net_find(net, name);
     const MhoConvSettings *s = mho_node_conv(&net->nodes[at]);
-    const MhoNodeArray *weight = mho_node_array(&net->nodes[at], "weight"),
-                       *scale = mho_node_array(&net->nodes[at], "log_scale");
+    const MhoNodeArray *weight = mho_node_array(&net->nodes[at], MHO_ARRAY_WEIGHT),
+                       *scale = mho_node_array(&net->nodes[at], MHO_ARRAY_LOG_SCALE);
     static double scratch[MAX_VALUES];
     MhoPolicy policy;
     MhoError error = {0};
 
-    must(mho_policy_find(s->policy, &policy, &error), &error);
+    must(mho_policy_open(s->policy, &policy, &error), &error);
     ck_assert_uint_le(weight->n, MAX_VALUES);
     policy.quantizer->inject(policy.params,
                              (MhoQuantShape){.bits = s->bits,
-                                             .lower = -1,
+                                             .is_signed = true,
                                              .channels = scale->n,
                                              .per_channel = weight->n / scale->n,
                                              .scratch = scratch},
@@ -300,7 +300,7 @@ static void check_noisy_weights(const char *policy)
         const size_t at = (size_t)mho_net_find(net, layers[l]);
 
         modes[at] = MHO_MODE_NOISE;
-        inject(net, layers[l], 5, mho_node_array(&moved->nodes[at], "weight")->value, slope[l]);
+        inject(net, layers[l], 5, mho_node_array(&moved->nodes[at], MHO_ARRAY_WEIGHT)->value, slope[l]);
     }
     run_step(&noisy, net, images, modes, 5);
     run_step(&clean, moved, images, all(MHO_MODE_CLEAN), 0);

@@ -10,7 +10,7 @@ static void check_sums(const MhoNet *net, const MhoFakeQuant *pass, int node, si
     MhoError error = {0};
     const MhoNode *self = &net->nodes[node];
     const MhoConvSettings *s = mho_node_conv(self);
-    const bool dense = mho_node_is(self, "dense");
+    const bool dense = mho_node_is(self, &mho_layer_dense);
     const MhoShape in = net->nodes[self->inputs[0]].shape, out = self->shape;
     const int kernel_h = dense ? in.h : s->kernel, kernel_w = dense ? in.w : s->kernel, pad = dense ? 0 : s->pad;
     const int stride = dense ? 1 : s->stride, groups = dense ? 1 : s->groups, c = in.c / groups;
@@ -74,21 +74,21 @@ static MhoNet *quantized_net(void)
 
     put_conv(net, "conv1", (Conv){.channels = 10, .kernel = 3, .pad = 1, .bits = 8}, "image");
     put_norm(net, "norm1", "conv1");
-    put_quantizer(net, "codes1", 4, 0, "", "norm1");
+    put_quantizer(net, "codes1", 4, false, "", "norm1");
     put_conv(net, "conv2", (Conv){.channels = 32, .kernel = 3, .pad = 1, .bits = 2, .groups = 2}, "codes1");
     put_norm(net, "norm2", "conv2");
-    put_quantizer(net, "branch", 8, -1, "", "norm2");
+    put_quantizer(net, "branch", 8, true, "", "norm2");
     put_conv(net, "conv3", (Conv){.channels = 32, .kernel = 1, .bits = 4, .per_tensor = true}, "codes1");
-    put_quantizer(net, "shortcut", 8, -1, "branch", "conv3");
+    put_quantizer(net, "shortcut", 8, true, "branch", "conv3");
     net_put(net, "sum", "add", NULL, 0, "branch", "shortcut");
-    put_quantizer(net, "codes2", 5, 0, "", "sum");
+    put_quantizer(net, "codes2", 5, false, "", "sum");
     put_pool(net, "pool", MHO_POOL_MAX, 3, 2, 1, "codes2");
     put_conv(net, "conv4",
              (Conv){.channels = 17, .kernel = 3, .stride = 2, .pad = 1, .bits = 3, .shift = true, .bias = true},
              "pool");
-    put_quantizer(net, "codes4", 6, 0, "", "conv4");
+    put_quantizer(net, "codes4", 6, false, "", "conv4");
     put_pool(net, "average", MHO_POOL_GLOBAL, 0, 0, 0, "codes4");
-    put_quantizer(net, "pooled", 8, 0, "", "average");
+    put_quantizer(net, "pooled", 8, false, "", "average");
     put_dense(net, "logits", (Conv){.channels = 7, .bits = 8, .bias = true}, "pooled");
     net_draw(net);
     return net;
@@ -138,7 +138,7 @@ TEST(test_sums_beyond_float)
 
     put_dense(net, "logits", (Conv){.channels = 3, .bits = 8, .shift = true}, "image");
     net_draw(net);
-    MhoNodeArray *weight = mho_node_array(&net->nodes[1], "weight");
+    MhoNodeArray *weight = mho_node_array(&net->nodes[1], MHO_ARRAY_WEIGHT);
     draw(1, weight->n, 0.2F, 0.5F, weight->value);
     uint8_t *images = draw_images(net, 2);
     for (size_t i = 0; i < 1600; i++)
@@ -170,15 +170,16 @@ TEST(test_float_evaluation_is_folded)
     net_draw(folded);
     uint8_t *images = draw_images(net, BATCH);
     for (size_t k = 0; k < 4; k++) {
-        const float *gamma = mho_node_values(&net->nodes[2], "gamma"),
-                    *variance = mho_node_values(&net->nodes[2], "variance");
+        const float *gamma = mho_node_values(&net->nodes[2], MHO_ARRAY_GAMMA),
+                    *variance = mho_node_values(&net->nodes[2], MHO_ARRAY_VARIANCE);
         const double gain = (double)gamma[k] / sqrt((double)variance[k] + 1e-5);
 
         for (size_t r = 0; r < 75; r++)
             folded->nodes[1].arrays[0].value[k * 75 + r] =
                 (float)(gain * (double)net->nodes[1].arrays[0].value[k * 75 + r]);
-        folded->nodes[1].arrays[1].value[k] = (float)((double)mho_node_values(&net->nodes[2], "beta")[k] -
-                                                      gain * (double)mho_node_values(&net->nodes[2], "mean")[k]);
+        folded->nodes[1].arrays[1].value[k] =
+            (float)((double)mho_node_values(&net->nodes[2], MHO_ARRAY_BETA)[k] -
+                    gain * (double)mho_node_values(&net->nodes[2], MHO_ARRAY_MEAN)[k]);
     }
     must(mho_fakequant_create(net, BATCH, false, &pass, &error), &error);
     must(mho_fakequant_create(folded, BATCH, false, &folded_pass, &error), &error);
@@ -215,14 +216,14 @@ TEST(test_running_statistics)
         mean += images[i] / (double)POSITIONS;
     for (size_t i = 0; i < POSITIONS; i++)
         spread += (images[i] - mean) * (images[i] - mean) / (POSITIONS - 1.0);
-    const double old_mean = (double)mho_node_values(&net->nodes[2], "mean")[0];
-    const double old_variance = (double)mho_node_values(&net->nodes[2], "variance")[0];
+    const double old_mean = (double)mho_node_values(&net->nodes[2], MHO_ARRAY_MEAN)[0];
+    const double old_variance = (double)mho_node_values(&net->nodes[2], MHO_ARRAY_VARIANCE)[0];
     must(mho_fakequant_create(net, BATCH, true, &pass, &error), &error);
     must(mho_fakequant_forward(pass, images, true, logits, &error), &error);
-    ck_assert_double_eq_tol((double)mho_node_values(&net->nodes[2], "mean")[0], 0.9 * old_mean + 0.1 * (mean + 30000.0),
-                            1e-3);
-    ck_assert_double_eq_tol((double)mho_node_values(&net->nodes[2], "variance")[0], 0.9 * old_variance + 0.1 * spread,
-                            1e-6 * spread);
+    ck_assert_double_eq_tol((double)mho_node_values(&net->nodes[2], MHO_ARRAY_MEAN)[0],
+                            0.9 * old_mean + 0.1 * (mean + 30000.0), 1e-3);
+    ck_assert_double_eq_tol((double)mho_node_values(&net->nodes[2], MHO_ARRAY_VARIANCE)[0],
+                            0.9 * old_variance + 0.1 * spread, 1e-6 * spread);
     mho_fakequant_destroy(pass);
     mho_net_destroy(net);
     free(images);
@@ -281,7 +282,7 @@ static void run_noise(int bits, uint8_t pixel, bool training, const MhoFakeQuant
     uint8_t *images = malloc(NOISE_N);
 
     memset(images, pixel, NOISE_N);
-    put_quantizer(net, "codes", bits, 0, "", "image");
+    put_quantizer(net, "codes", bits, false, "", "image");
     put_pool(net, "pool", MHO_POOL_GLOBAL, 0, 0, 0, "codes");
     net_draw(net);
     net->nodes[1].arrays[0].value[0] = logf(100.0F / 255.0F * (float)((1 << bits) - 1));
@@ -412,9 +413,9 @@ TEST(test_refusals)
     ck_assert_int_eq(mho_fakequant_backward(pass, d_logits, &error), MHO_USAGE);
     mho_fakequant_destroy(pass);
     ck_assert_int_eq(mho_fakequant_create(net, 0, true, &pass, &error), MHO_USAGE);
-    mho_node_array(&net->nodes[mho_net_find(net, "codes2")], "log_scale")->value[0] = NAN;
+    mho_node_array(&net->nodes[mho_net_find(net, "codes2")], MHO_ARRAY_LOG_SCALE)->value[0] = NAN;
     refuses(net, true, NULL, "codes2");
-    mho_node_array(&net->nodes[mho_net_find(net, "conv2")], "log_scale")->value[1] = NAN;
+    mho_node_array(&net->nodes[mho_net_find(net, "conv2")], MHO_ARRAY_LOG_SCALE)->value[1] = NAN;
     refuses(net, true, NULL, "conv2");
     put_dense(wide, "logits", (Conv){.channels = 1, .bits = 8},
               "image"); /* 10000 * 255 * 8 > 2^24: too much even for two planes */

@@ -35,7 +35,7 @@ static double learned_scale(double x, const Point *p)
 
 static double through_tanh(double x, const Point *p)
 {
-    return p->lower < 0 ? exp(p->s) * tanh(x / exp(p->s)) / p->most : fixed_scale(x, p);
+    return p->lower < 0.0 ? exp(p->s) * tanh(x / exp(p->s)) / p->most : fixed_scale(x, p);
 }
 
 typedef struct Row {
@@ -61,17 +61,20 @@ static _Alignas(8) unsigned char params[64];
 
 static void open_policy(const char *text)
 {
+    MhoPolicy policy;
     MhoError error = {0};
 
-    ck_assert_msg(mho_quantizer_open(text, &q, params, sizeof params, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
+    q = policy.quantizer;
+    memcpy(params, policy.params, sizeof params);
 }
 
-static MhoQuantShape shape_of(int bits, int lower, size_t n)
+static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
 {
     static double scratch[2 * N];
 
     ck_assert_uint_le(n * q->scratch, sizeof scratch);
-    return (MhoQuantShape){.bits = bits, .lower = lower, .channels = 1, .per_channel = n, .scratch = scratch};
+    return (MhoQuantShape){.bits = bits, .is_signed = is_signed, .channels = 1, .per_channel = n, .scratch = scratch};
 }
 
 TEST(test_every_policy_has_a_row)
@@ -96,36 +99,36 @@ static float value_of(float code, int n, bool by_tanh, double s, double most)
     return (float)(exp(s) * (by_tanh ? atanh(u * most) : u));
 }
 
-static void check_levels(int bits, int lower)
+static void check_levels(int bits, bool is_signed)
 {
     static float x[N], codes[N], values[N], again[N];
     const float log_scale = 0.25F;
     const double largest = 2.0, most = tanh(largest / exp(0.25));
-    const bool odd = q->normalizes_signed && lower < 0;
-    const int n = q->full_scale(params, bits, lower);
+    const bool odd = q->normalizes_signed && is_signed;
+    const int n = q->full_scale(params, bits, is_signed);
     bool seen[1024] = {false};
     int levels = 0;
 
     for (size_t i = 0; i < N; i++) /* symmetric about 0, without 0 */
         x[i] = ((float)i - 0.5F * (N - 1)) * ((float)largest / (0.5F * (N - 1)));
-    q->encode(params, shape_of(bits, lower, N), x, &log_scale, NULL, codes);
+    q->encode(params, shape_of(bits, is_signed, N), x, &log_scale, NULL, codes);
     for (size_t i = 0; i < N; i++) {
-        const double u = (double)x[i] / exp(0.25), target = odd ? tanh(u) / most : clipped(u, lower);
+        const double u = (double)x[i] / exp(0.25), target = odd ? tanh(u) / most : clipped(u, is_signed ? -1.0 : 0.0);
         const double farthest = odd ? 1.0 : 0.5;
 
-        if (codes[i] != rintf(codes[i]) || fabsf(codes[i]) > (float)n || (lower == 0 && codes[i] < 0.0F))
-            ck_abort_msg("%d bits, lower %d: %g is no code of %g", bits, lower, (double)codes[i], (double)x[i]);
+        if (codes[i] != rintf(codes[i]) || fabsf(codes[i]) > (float)n || (!is_signed && codes[i] < 0.0F))
+            ck_abort_msg("%d bits, signed %d: %g is no code of %g", bits, is_signed, (double)codes[i], (double)x[i]);
         if (fabs((double)codes[i] - target * n) > farthest + 1e-3)
-            ck_abort_msg("%d bits, lower %d: %g becomes %g", bits, lower, (double)x[i], (double)codes[i]);
-        if (lower < 0 && codes[i] != -codes[N - 1 - i])
+            ck_abort_msg("%d bits, signed %d: %g becomes %g", bits, is_signed, (double)x[i], (double)codes[i]);
+        if (is_signed && codes[i] != -codes[N - 1 - i])
             ck_abort_msg("%d bits: %g is not symmetric", bits, (double)x[i]);
         levels += !seen[(int)codes[i] + 512];
         seen[(int)codes[i] + 512] = true;
         values[i] = value_of(codes[i], n, odd, 0.25, most);
     }
-    ck_assert_int_eq(levels, lower < 0 && !odd ? (1 << bits) - 1 : 1 << bits);
+    ck_assert_int_eq(levels, is_signed && !odd ? (1 << bits) - 1 : 1 << bits);
     ck_assert_msg(seen[512] != odd, "zero is a level of all but the odd codes");
-    q->encode(params, shape_of(bits, lower, N), values, &log_scale, NULL, again);
+    q->encode(params, shape_of(bits, is_signed, N), values, &log_scale, NULL, again);
     ck_assert_mem_eq(codes, again, sizeof codes);
 }
 
@@ -144,8 +147,8 @@ TEST_LOOP(test_levels, 0, N_ROWS)
 {
     open_policy(rows[_i].policy);
     for (int bits = q->min_bits; bits <= q->max_bits; bits++)
-        for (int lower = -1; lower <= 0; lower++)
-            check_levels(bits, lower);
+        for (int is_signed = 1; is_signed >= 0; is_signed--)
+            check_levels(bits, is_signed);
 }
 
 /* One step of noise moves a value by one level. */
@@ -153,13 +156,13 @@ TEST_LOOP(test_noise_is_in_steps, 0, N_ROWS)
 {
     open_policy(rows[_i].policy);
     for (int bits = q->min_bits + 1; bits <= q->max_bits; bits++)
-        for (int lower = -1; lower <= 0; lower++) {
+        for (int is_signed = 1; is_signed >= 0; is_signed--) {
             const float x[3] = {0.11F, 0.4F, 1.0F}, noise[3] = {1.0F, -1.0F, 0.0F}, log_scale = 0.0F;
-            const float level = q->normalizes_signed && lower < 0 ? 2.0F : 1.0F;
+            const float level = q->normalizes_signed && is_signed ? 2.0F : 1.0F;
             float clean[3], noisy[3];
 
-            q->encode(params, shape_of(bits, lower, 3), x, &log_scale, NULL, clean);
-            q->encode(params, shape_of(bits, lower, 3), x, &log_scale, noise, noisy);
+            q->encode(params, shape_of(bits, is_signed, 3), x, &log_scale, NULL, clean);
+            q->encode(params, shape_of(bits, is_signed, 3), x, &log_scale, noise, noisy);
             ck_assert_float_eq(noisy[0], clean[0] + level);
             ck_assert_float_eq(noisy[1], clean[1] - level);
             ck_assert_float_eq(noisy[2], clean[2]);
@@ -184,27 +187,27 @@ static double slope_over_s(const Row *row, double x, const Point *p)
     return (row->surrogate(x, &up) - row->surrogate(x, &down)) / (2.0 * h);
 }
 
-static void check_gradient(const Row *row, int bits, int lower)
+static void check_gradient(const Row *row, int bits, bool is_signed)
 {
     float x[SAMPLES], d_value[SAMPLES], d_x[SAMPLES], codes[SAMPLES], d_log_scale = 0.5F;
     const float log_scale = -0.4F;
-    const int n = q->full_scale(params, bits, lower);
+    const int n = q->full_scale(params, bits, is_signed);
     const MhoStream stream = {.seed = 1, .place = (uint32_t)bits, .noise = 1.0F};
-    const bool learns = lower < 0 ? row->learns_signed : row->learns_unsigned;
-    Point p = {.s = (double)log_scale, .lower = lower};
+    const bool learns = is_signed ? row->learns_signed : row->learns_unsigned;
+    Point p = {.s = (double)log_scale, .lower = is_signed ? -1.0 : 0.0};
     double sum = 0.0, moved = 0.0;
 
     mho_normal_fill(stream, MHO_DRAW_TEST, SAMPLES, x);
     mho_normal_fill_at(stream, MHO_DRAW_TEST, 1000, SAMPLES, d_value);
     for (size_t i = 0; i < SAMPLES; i++)
         p.most = fmax(p.most, fabs(tanh((double)x[i] / exp(p.s))));
-    q->encode(params, shape_of(bits, lower, SAMPLES), x, &log_scale, NULL, codes);
-    q->gradient(params, shape_of(bits, lower, SAMPLES), x, &log_scale, d_value, d_x, &d_log_scale);
+    q->encode(params, shape_of(bits, is_signed, SAMPLES), x, &log_scale, NULL, codes);
+    q->gradient(params, shape_of(bits, is_signed, SAMPLES), x, &log_scale, d_value, d_x, &d_log_scale);
     for (size_t i = 0; i < SAMPLES; i++) {
         const double u = (double)x[i] / exp(p.s);
 
-        ck_assert(fabs(u - lower) > 1e-5 && fabs(u - 1.0) > 1e-5); /* no sample stands on a corner */
-        p.error = (double)codes[i] / n - clipped(u, lower);
+        ck_assert(fabs(u - p.lower) > 1e-5 && fabs(u - 1.0) > 1e-5); /* no sample stands on a corner */
+        p.error = (double)codes[i] / n - clipped(u, p.lower);
         const double expected = (double)d_value[i] * slope_over_x(row, (double)x[i], &p);
         ck_assert_double_eq_tol((double)d_x[i], expected, 1e-5 + 1e-5 * fabs(expected));
         moved += fabs(expected);
@@ -224,8 +227,8 @@ TEST_LOOP(test_gradients, 0, N_ROWS)
 {
     open_policy(rows[_i].policy);
     for (int bits = q->min_bits; bits <= q->max_bits; bits++)
-        for (int lower = -1; lower <= 0; lower++)
-            check_gradient(&rows[_i], bits, lower);
+        for (int is_signed = 1; is_signed >= 0; is_signed--)
+            check_gradient(&rows[_i], bits, is_signed);
 }
 
 /* The same bytes again, and of each channel what it has alone. */
@@ -240,8 +243,8 @@ TEST_LOOP(test_fit_is_deterministic, 0, N_ROWS)
     for (size_t i = 0; i < SAMPLES; i++)
         x[i] *= 3.0F;
     for (int bits = q->min_bits; bits <= q->max_bits; bits++)
-        for (int lower = -1; lower <= 0; lower++) {
-            MhoQuantShape shape = shape_of(bits, lower, SAMPLES);
+        for (int is_signed = 1; is_signed >= 0; is_signed--) {
+            MhoQuantShape shape = shape_of(bits, is_signed, SAMPLES);
             float first[3], second[3], alone;
 
             shape.channels = 3;
@@ -249,7 +252,7 @@ TEST_LOOP(test_fit_is_deterministic, 0, N_ROWS)
             q->fit(params, shape, x, second);
             ck_assert_mem_eq(first, second, sizeof first);
             for (size_t k = 0; k < 3; k++) {
-                q->fit(params, shape_of(bits, lower, SAMPLES), x + k * SAMPLES, &alone);
+                q->fit(params, shape_of(bits, is_signed, SAMPLES), x + k * SAMPLES, &alone);
                 ck_assert(isfinite(alone) && alone == first[k]);
             }
         }

@@ -22,15 +22,18 @@ static float sorted[MANY];
 
 static void open_policy(const char *text)
 {
+    MhoPolicy policy;
     MhoError error = {0};
 
-    ck_assert_msg(mho_quantizer_open(text, &q, params, sizeof params, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
+    q = policy.quantizer;
+    memcpy(params, policy.params, sizeof params);
 }
 
-static MhoQuantShape shape_of(int bits, int lower, size_t n)
+static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
 {
     ck_assert_uint_le(n * q->scratch, sizeof scratch);
-    return (MhoQuantShape){.bits = bits, .lower = lower, .channels = 1, .per_channel = n, .scratch = scratch};
+    return (MhoQuantShape){.bits = bits, .is_signed = is_signed, .channels = 1, .per_channel = n, .scratch = scratch};
 }
 
 static void draw(uint32_t place, size_t n, float sd, float *x)
@@ -109,8 +112,8 @@ TEST_LOOP(test_empirical_levels, 2, 9)
     open_policy("uniq cdf=empirical");
     draw_skewed(1, N, x);
     sort(N, x);
-    q->fit(params, shape_of(bits, -1, N), x, &log_scale);
-    q->encode(params, shape_of(bits, -1, N), x, &log_scale, NULL, codes);
+    q->fit(params, shape_of(bits, true, N), x, &log_scale);
+    q->encode(params, shape_of(bits, true, N), x, &log_scale, NULL, codes);
     const double largest = fmax(fabs(quantile(N, 0.5 / k)), fabs(quantile(N, 1.0 - 0.5 / k)));
     ck_assert_double_eq_tol(exp((double)log_scale), largest, 1e-6 * largest);
     for (size_t i = 0; i < N; i++) {
@@ -136,14 +139,14 @@ TEST(test_equal_weights)
     for (size_t i = 1; i < N; i += 2)
         x[i] = i % 4 == 1 ? fabsf(x[i]) : -fabsf(x[i]);
     for (int bits = 2; bits <= 8; bits++) {
-        q->fit(params, shape_of(bits, -1, N), x, &log_scale);
-        q->encode(params, shape_of(bits, -1, N), x, &log_scale, NULL, codes);
+        q->fit(params, shape_of(bits, true, N), x, &log_scale);
+        q->encode(params, shape_of(bits, true, N), x, &log_scale, NULL, codes);
         for (size_t i = 0; i < N; i++) {
             holds(x[i] != 0.0F || codes[i] == 0.0F, "code of 0", (double)codes[i]);
             holds(x[i] * codes[i] >= 0.0F, "sign of a code", (double)codes[i]);
         }
     }
-    q->inject(params, shape_of(3, -1, N), x, &log_scale, (MhoStream){.seed = 1}, noisy, slope);
+    q->inject(params, shape_of(3, true, N), x, &log_scale, (MhoStream){.seed = 1}, noisy, slope);
     for (size_t i = 0; i < N; i++) {
         /* half a bin does not leave the zeros */
         holds(x[i] != 0.0F || (noisy[i] == 0.0F && slope[i] == 1.0F), "noise of 0", (double)noisy[i]);
@@ -180,7 +183,7 @@ TEST_LOOP(test_empirical_noise, 2, 7)
         size_t count[CELLS] = {0};
 
         open_policy(policies[form]);
-        q->inject(params, shape_of(bits, -1, MANY), x, NULL, (MhoStream){.seed = 3}, noisy, slope);
+        q->inject(params, shape_of(bits, true, MANY), x, NULL, (MhoStream){.seed = 3}, noisy, slope);
         for (size_t i = 0; i < MANY; i++) {
             const double u = F(MANY, (double)x[i]), u_n = F(MANY, (double)noisy[i]), e = (u_n - u) / (2.0 * half) + 0.5;
 
@@ -212,10 +215,10 @@ TEST(test_empirical_gradient)
     draw(5, N, 1.0F, d_value);
     sort(N, x);
     open_policy("uniq cdf=empirical");
-    q->gradient(params, shape_of(bits, -1, N), x, &log_scale, d_value, d_x, NULL);
+    q->gradient(params, shape_of(bits, true, N), x, &log_scale, d_value, d_x, NULL);
     ck_assert_mem_eq(d_x, d_value, sizeof d_x);
     open_policy("uniq cdf=empirical gradient=exact");
-    q->gradient(params, shape_of(bits, -1, N), x, &log_scale, d_value, d_x, NULL);
+    q->gradient(params, shape_of(bits, true, N), x, &log_scale, d_value, d_x, NULL);
     for (size_t i = 0; i < N; i++) {
         const double u = F(N, (double)x[i]), u_q = (floor(u * k) + 0.5) / k, low = fmax(u - 0.5 / k, 0.0),
                      high = fmin(u + 0.5 / k, 1.0);
@@ -249,7 +252,7 @@ TEST_LOOP(test_table, 2, 9)
 
     open_policy("uniq");
     q->table(params, bits, table);
-    ck_assert_int_eq(q->full_scale(params, bits, 0), 255);
+    ck_assert_int_eq(q->full_scale(params, bits, false), 255);
     ck_assert_int_eq(table[0], 0);
     ck_assert_int_eq(table[255], 255);
     for (int s = 1; s < MHO_TABLE_SIZE; s++) {
@@ -279,12 +282,12 @@ TEST_LOOP(test_activations_are_equiprobable, 2, 6)
     open_policy("uniq activation_sigma=1");
     q->table(params, bits, table);
     draw(6, MANY, 0.7F, x);
-    q->fit(params, shape_of(bits, 0, MANY), x, &fitted);
+    q->fit(params, shape_of(bits, false, MANY), x, &fitted);
     log_scale = (float)log(0.7 * reach_of(bits));
     ck_assert_double_eq_tol((double)fitted, (double)log_scale, 0.02);
     ck_assert_double_eq_tol(q->range(params, bits).value, reach_of(bits), 1e-9);
     ck_assert_int_eq(q->range(params, bits).rule, MHO_FIT_SIGMA);
-    q->encode(params, shape_of(bits, 0, MANY), x, &log_scale, NULL, codes);
+    q->encode(params, shape_of(bits, false, MANY), x, &log_scale, NULL, codes);
     for (size_t i = 0; i < MANY; i++) {
         const double steps = (double)x[i] / exp((double)log_scale) * 255.0;
 
@@ -312,8 +315,8 @@ TEST_LOOP(test_activation_noise, 2, 9)
     for (size_t i = 0; i < MANY; i++)
         above[i] = x[i] + 1e-3F * (float)sigma;
     open_policy("uniq gradient=exact");
-    q->inject(params, shape_of(bits, 0, MANY), above, &log_scale, (MhoStream){.seed = 5}, moved, NULL);
-    q->inject(params, shape_of(bits, 0, MANY), x, &log_scale, (MhoStream){.seed = 5}, noisy, slope);
+    q->inject(params, shape_of(bits, false, MANY), above, &log_scale, (MhoStream){.seed = 5}, moved, NULL);
+    q->inject(params, shape_of(bits, false, MANY), x, &log_scale, (MhoStream){.seed = 5}, noisy, slope);
     for (size_t i = 0; i < MANY; i++) {
         const double t = 2.0 * gsl_cdf_ugaussian_P((double)x[i] / sigma) - 1.0;
         const double t_n = 2.0 * gsl_cdf_ugaussian_P((double)noisy[i] / sigma) - 1.0, e = (t_n - t) * n + 0.5;
@@ -330,7 +333,7 @@ TEST_LOOP(test_activation_noise, 2, 9)
     ck_assert_uint_gt(negative, MANY / 3);
     plausible(CELLS, count, "noise of activations");
     open_policy("uniq");
-    q->inject(params, shape_of(bits, 0, MANY), x, &log_scale, (MhoStream){.seed = 5}, moved, slope);
+    q->inject(params, shape_of(bits, false, MANY), x, &log_scale, (MhoStream){.seed = 5}, moved, slope);
     ck_assert_mem_eq(moved, noisy, sizeof noisy);
     for (size_t i = 0; i < MANY; i++)
         close_to((double)slope[i], x[i] > 0.0F ? 1.0 : 0.0, 0.0, "straight slope");
@@ -346,12 +349,12 @@ TEST(test_activation_gradient)
     draw(8, N, 1.5F, x);
     draw(9, N, 1.0F, d_value);
     open_policy("uniq");
-    q->encode(params, shape_of(3, 0, N), x, &log_scale, NULL, codes);
-    q->gradient(params, shape_of(3, 0, N), x, &log_scale, d_value, d_x, &d_log_scale);
+    q->encode(params, shape_of(3, false, N), x, &log_scale, NULL, codes);
+    q->gradient(params, shape_of(3, false, N), x, &log_scale, d_value, d_x, &d_log_scale);
     for (size_t i = 0; i < N; i++)
         close_to((double)d_x[i], x[i] > 0.0F ? (double)d_value[i] : 0.0, 0.0, "straight gradient");
     open_policy("uniq gradient=exact");
-    q->gradient(params, shape_of(3, 0, N), x, &log_scale, d_value, d_x, &d_log_scale);
+    q->gradient(params, shape_of(3, false, N), x, &log_scale, d_value, d_x, &d_log_scale);
     ck_assert_float_eq(d_log_scale, 0.25F); /* held */
     for (size_t i = 0; i < N; i++) {
         const double z = (double)x[i] / sigma, z_q = (double)codes[i] / 255.0 * reach_of(3);

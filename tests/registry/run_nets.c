@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kernels/random.h"
-#include "net/graph/net.h"
+#include "net/fakequant/fakequant_internal.h"
 #include "runs.h"
 
 enum { CHANNELS = 2, PER_CHANNEL = 21, N_VALUES = CHANNELS * PER_CHANNEL, MOST_BITS = 16 };
@@ -13,14 +13,14 @@ enum { CHANNELS = 2, PER_CHANNEL = 21, N_VALUES = CHANNELS * PER_CHANNEL, MOST_B
 static void encode_values(const MhoQuantizer *quantizer, const void *params, MhoQuantShape shape, const float *x,
                           const float *log_scale, Trace *trace)
 {
-    const int n = quantizer->full_scale(params, shape.bits, shape.lower);
+    const int n = quantizer->full_scale(params, shape.bits, shape.is_signed);
     float codes[N_VALUES], again[N_VALUES], noise[N_VALUES] = {0};
 
     quantizer->encode(params, shape, x, log_scale, NULL, codes);
     quantizer->encode(params, shape, x, log_scale, noise, again);
     ck_assert_mem_eq(codes, again, sizeof codes);
     for (size_t i = 0; i < N_VALUES; i++) {
-        ck_assert(codes[i] == rintf(codes[i]) && codes[i] >= (float)(shape.lower * n) && codes[i] <= (float)n);
+        ck_assert(codes[i] == rintf(codes[i]) && codes[i] >= (float)(shape.is_signed ? -n : 0) && codes[i] <= (float)n);
         ck_assert(quantizer->nonuniform || x[i] == 0.0F || codes[i] * x[i] >= 0.0F);
         noise[i] = 4.0F * (float)n;
     }
@@ -67,15 +67,15 @@ void run_quantizer(const MhoDescriptor *model, const void *params, Trace *trace)
         if (quantizer->range != NULL) {
             trace_add(trace, quantizer->range(params, bits).value);
         }
-        for (int lower = -1; lower <= (quantizer->nonuniform && !quantizer->table ? -1 : 0); lower++) {
-            const MhoQuantShape shape = {bits, lower, CHANNELS, PER_CHANNEL, scratch};
+        for (int is_signed = 1; is_signed >= (quantizer->nonuniform && !quantizer->table ? 1 : 0); is_signed--) {
+            const MhoQuantShape shape = {bits, is_signed, CHANNELS, PER_CHANNEL, scratch};
             float log_scale[CHANNELS];
 
-            ck_assert_int_eq(quantizer->full_scale(params, bits, lower), lower == 0 && quantizer->table ? 255
-                                                                         : quantizer->nonuniform        ? 32639
-                                                                         : lower < 0 && !quantizer->normalizes_signed
-                                                                             ? (1 << (bits - 1)) - 1
-                                                                             : (1 << bits) - 1);
+            ck_assert_int_eq(quantizer->full_scale(params, bits, is_signed),
+                             !is_signed && quantizer->table               ? 255
+                             : quantizer->nonuniform                      ? 32639
+                             : is_signed && !quantizer->normalizes_signed ? (1 << (bits - 1)) - 1
+                                                                          : (1 << bits) - 1);
             quantizer->fit(params, shape, x, log_scale);
             trace_add_floats(trace, CHANNELS, log_scale);
             encode_values(quantizer, params, shape, x, log_scale, trace);
@@ -115,7 +115,7 @@ void run_layer(const MhoDescriptor *model, const void *params, Trace *trace)
 
     ck_assert(layer->n_inputs >= 0 && layer->n_inputs <= MHO_NODE_MAX_INPUTS);
     ck_assert_uint_le(model->params_size, MHO_LAYER_SETTINGS_MAX);
-    ck_assert(layer->shape != NULL && layer->pass != NULL);
+    ck_assert(layer->shape != NULL && mho_fakequant_layer(layer) != NULL);
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const MhoShape inputs[MHO_NODE_MAX_INPUTS] = {shapes[s], shapes[s]};
         MhoNodeArray arrays[MHO_NODE_MAX_ARRAYS];

@@ -13,7 +13,8 @@
 static bool weight_ranges_are_largest(MhoNet *net)
 {
     MhoNode *conv = &net->nodes[mho_net_find(net, "conv1")];
-    const MhoNodeArray *scale = mho_node_array(conv, "log_scale"), *weight = mho_node_array(conv, "weight");
+    const MhoNodeArray *scale = mho_node_array(conv, MHO_ARRAY_LOG_SCALE),
+                       *weight = mho_node_array(conv, MHO_ARRAY_WEIGHT);
     const size_t n = weight->n / scale->n;
     bool holds = true;
 
@@ -73,10 +74,10 @@ static bool activation_range_is_largest(const Sample *sample, MhoNet *net)
 
     must(mho_net_scale(net, net->nodes[conv].inputs[0], &pixel, &error), &error);
     must(mho_net_weight_range(net, conv, &n_weight, &error), &error);
-    const double unit = pixel * exp((double)mho_node_values(&net->nodes[conv], "log_scale")[0]) / n_weight;
+    const double unit = pixel * exp((double)mho_node_values(&net->nodes[conv], MHO_ARRAY_LOG_SCALE)[0]) / n_weight;
     const double most = largest_output(sample, net, "conv1") * unit / sqrt(1.0 + settings->epsilon);
     const double above =
-        (double)*mho_node_values(&net->nodes[mho_net_find(net, "conv1_codes")], "log_scale") - log(most);
+        (double)*mho_node_values(&net->nodes[mho_net_find(net, "conv1_codes")], MHO_ARRAY_LOG_SCALE) - log(most);
     return above > -1e-5 && above < log(65.0 / 64.0) + 1e-5;
 }
 
@@ -119,7 +120,8 @@ static bool scales_weights(const MhoDescriptor *model, const void *params, doubl
     (void)model;
     MhoNet *net = quantized_by(&sample, params);
     MhoNode *conv = &net->nodes[mho_net_find(net, "conv1")];
-    const bool holds = mho_node_array(conv, "log_scale")->n == (on == MHO_SCALE_PER_TENSOR ? 1 : (size_t)conv->shape.c);
+    const bool holds =
+        mho_node_array(conv, MHO_ARRAY_LOG_SCALE)->n == (on == MHO_SCALE_PER_TENSOR ? 1 : (size_t)conv->shape.c);
     mho_net_destroy(net);
     sample_close(&sample);
     return holds;
@@ -150,7 +152,7 @@ static double largest_code(const void *params, bool of_weights)
     MhoNet *net = quantized_after(&sample, settings);
     if (of_weights) {
         const int conv = mho_net_find(net, "conv1");
-        const size_t n = mho_node_array(&net->nodes[conv], "weight")->n;
+        const size_t n = mho_node_array(&net->nodes[conv], MHO_ARRAY_WEIGHT)->n;
         int16_t *codes = malloc(n * sizeof *codes);
 
         ck_assert_ptr_nonnull(codes);
@@ -230,7 +232,7 @@ static MhoSettings *settings_of(const MhoDescriptor *model, const void *params)
 static bool passes_gradient(const MhoDescriptor *model, const void *params, double on)
 {
     const float x[2] = {0.5F, 2.0F}, log_scale = 0.0F, d_value[2] = {3.0F, 5.0F};
-    const MhoQuantShape shape = {.bits = 4, .lower = -1, .channels = 1, .per_channel = 2};
+    const MhoQuantShape shape = {.bits = 4, .is_signed = true, .channels = 1, .per_channel = 2};
     MhoSettings *settings = settings_of(model, params);
     MhoQuantParams quant;
     MhoPolicy policy;
@@ -238,7 +240,7 @@ static bool passes_gradient(const MhoDescriptor *model, const void *params, doub
     float d_x[2], d_log_scale = 0.0F;
 
     must(mho_settings_policies(settings, &quant, &error), &error);
-    must(mho_policy_find(quant.weight_name, &policy, &error), &error);
+    must(mho_policy_open(quant.weight_name, &policy, &error), &error);
     policy.quantizer->gradient(policy.params, shape, x, &log_scale, d_value, d_x, &d_log_scale);
     mho_settings_destroy(settings);
     return d_x[0] == 3.0F && d_x[1] == (on > 0.5 ? 5.0F : 0.0F);
@@ -250,7 +252,8 @@ static void quantize_cubes(const MhoDescriptor *model, const void *params, doubl
     enum { N_CUBES = 101 };
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     double scratch[2 * N_CUBES];
-    const MhoQuantShape shape = {.bits = 3, .lower = -1, .channels = 1, .per_channel = N_CUBES, .scratch = scratch};
+    const MhoQuantShape shape = {
+        .bits = 3, .is_signed = true, .channels = 1, .per_channel = N_CUBES, .scratch = scratch};
     float x[N_CUBES], codes[N_CUBES], d_value[N_CUBES], d_x[N_CUBES], log_scale, d_log_scale = 0.0F;
 
     for (int i = 0; i < N_CUBES; i++) {
@@ -294,7 +297,7 @@ static bool keeps_share(const MhoDescriptor *model, const void *params, double o
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
     double scratch[2 * 20];
-    const MhoQuantShape shape = {.bits = 4, .lower = -1, .channels = 1, .per_channel = 20, .scratch = scratch};
+    const MhoQuantShape shape = {.bits = 4, .is_signed = true, .channels = 1, .per_channel = 20, .scratch = scratch};
     float x[20] = {0}, log_scale;
 
     for (int i = 0; i < 10; i++)
@@ -318,7 +321,7 @@ enum { N_NORMALS = 512, NORMAL_BITS = 3 };
 static MhoQuantShape normal_shape(double *scratch)
 {
     return (MhoQuantShape){
-        .bits = NORMAL_BITS, .lower = -1, .channels = 1, .per_channel = N_NORMALS, .scratch = scratch};
+        .bits = NORMAL_BITS, .is_signed = true, .channels = 1, .per_channel = N_NORMALS, .scratch = scratch};
 }
 
 /* Noise within half a bin, 1/16 of probability, or beyond. */
@@ -385,7 +388,7 @@ static bool follows_order(const MhoDescriptor *model, const void *params, double
 static bool spreads_levels(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
-    const MhoQuantShape shape = {.bits = 2, .lower = 0, .channels = 1, .per_channel = 4};
+    const MhoQuantShape shape = {.bits = 2, .is_signed = false, .channels = 1, .per_channel = 4};
     const float x[4] = {-5.0F, 0.0F, 1.0F, 7.0F};
     float log_scale;
 
@@ -417,7 +420,7 @@ static bool fixes_weight_range(const MhoDescriptor *model, const void *params, d
 
     sample_open(&sample);
     MhoNet *net = quantized_after(&sample, settings);
-    const MhoNodeArray *scale = mho_node_array(&net->nodes[mho_net_find(net, "conv1")], "log_scale");
+    const MhoNodeArray *scale = mho_node_array(&net->nodes[mho_net_find(net, "conv1")], MHO_ARRAY_LOG_SCALE);
     bool unit = true;
     for (size_t k = 0; k < scale->n; k++)
         unit = unit && scale->value[k] == 0.0F;

@@ -176,7 +176,7 @@ size_t weights_after(const MhoTrainParams *train, double *weights)
 
     open_sample(&sample, train);
     must(sample_run(&sample), &sample.error);
-    const MhoNodeArray *array = mho_node_array(&sample.net->nodes[mho_net_find(sample.net, "conv1")], "weight");
+    const MhoNodeArray *array = mho_node_array(&sample.net->nodes[mho_net_find(sample.net, "conv1")], MHO_ARRAY_WEIGHT);
     const size_t n = array->n;
     ck_assert_uint_le(n, MAX_WEIGHTS);
     for (size_t i = 0; i < n; i++) {
@@ -407,7 +407,7 @@ static bool builds_resnet(const MhoDescriptor *model, const void *params, double
     open_sample(&sample, params);
     MhoNet *net = sample_net_of(&sample, "float:0", 0);
     for (size_t i = 0; i < net->n_nodes; i++) {
-        n_adds += mho_node_is(&net->nodes[i], "add");
+        n_adds += mho_node_is(&net->nodes[i], &mho_layer_add);
     }
     mho_net_destroy(net);
     sample_close(&sample);

@@ -58,7 +58,7 @@ static MhoStatus build_net(uint32_t seed, MhoNet **net, MhoError *error)
     if (status == MHO_OK) {
         status = mho_net_finish(*net, error);
     }
-    MhoNodeArray *weight = status == MHO_OK ? mho_node_array(&(*net)->nodes[1], "weight") : NULL;
+    MhoNodeArray *weight = status == MHO_OK ? mho_node_array(&(*net)->nodes[1], MHO_ARRAY_WEIGHT) : NULL;
     for (size_t i = 0; weight && i < weight->n; i++) {
         const size_t place = (i * 5 + i / TINY_PIXELS * seed) % 9;
 

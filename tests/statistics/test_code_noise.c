@@ -46,19 +46,19 @@ static void add_weighted(MhoNet *net, const char *name, const char *input, int c
 
 static float *values_of(MhoNet *net, const char *name, const char *array)
 {
-    return mho_node_array(&net->nodes[mho_net_find(net, name)], array)->value;
+    return mho_node_array(&net->nodes[mho_net_find(net, name)], mho_array_role(array))->value;
 }
 
 /* image [-> conv of weight 1 -> quantizer of this range] -> dense; quantizer_bits 0: without the part between. */
 static MhoNet *lab_net(int quantizer_bits, double range, int cols, int weight_bits)
 {
-    const MhoFakeQuantSettings codes = {.bits = quantizer_bits, .lower = 0, .policy = "fqconv"};
+    const MhoFakeQuantSettings codes = {.bits = quantizer_bits, .is_signed = false, .policy = "fqconv"};
     MhoError error = {0};
     MhoNet *net = start();
 
     if (quantizer_bits) {
         add_weighted(net, "conv", "image", 1, 1, 2);
-        must(mho_net_add(net, "codes", "quantizer", &codes, sizeof codes, "conv", NULL, &error), &error);
+        must(mho_net_add(net, "codes", "fake_quant", &codes, sizeof codes, "conv", NULL, &error), &error);
     }
     add_weighted(net, "logits", quantizer_bits ? "codes" : "image", cols, 0, weight_bits);
     must(mho_net_finish(net, &error), &error);

@@ -112,7 +112,7 @@ static inline double size_of(const MhoNet *net)
 
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i]))
-            weights += (double)mho_node_array((MhoNode *)&net->nodes[i], "weight")->n;
+            weights += (double)mho_node_array((MhoNode *)&net->nodes[i], MHO_ARRAY_WEIGHT)->n;
     return mho_net_weight_bits(net) / weights;
 }
 

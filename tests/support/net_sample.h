@@ -26,16 +26,16 @@ static inline void sample_norms(MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoNode *node = &net->nodes[i];
-        if (!mho_node_is(node, "batchnorm"))
+        if (!mho_node_is(node, &mho_layer_batchnorm))
             continue;
         const uint32_t place = (uint32_t)(4 * i);
-        MhoNodeArray *gamma = mho_node_array(node, "gamma");
+        MhoNodeArray *gamma = mho_node_array(node, MHO_ARRAY_GAMMA);
         sample_uniform(place, gamma->n, 0.3F, 1.7F, gamma->value);
         for (size_t k = 2; k < gamma->n; k += 5)
             gamma->value[k] = -gamma->value[k];
-        sample_uniform(place + 1, gamma->n, -0.8F, 0.8F, mho_node_array(node, "beta")->value);
-        sample_uniform(place + 2, gamma->n, -0.5F, 0.5F, mho_node_array(node, "mean")->value);
-        sample_uniform(place + 3, gamma->n, 0.2F, 2.0F, mho_node_array(node, "variance")->value);
+        sample_uniform(place + 1, gamma->n, -0.8F, 0.8F, mho_node_array(node, MHO_ARRAY_BETA)->value);
+        sample_uniform(place + 2, gamma->n, -0.5F, 0.5F, mho_node_array(node, MHO_ARRAY_MEAN)->value);
+        sample_uniform(place + 3, gamma->n, 0.2F, 2.0F, mho_node_array(node, MHO_ARRAY_VARIANCE)->value);
     }
 }
 
@@ -43,7 +43,8 @@ static inline void sample_norms(MhoNet *net)
 static inline void sample_ranges(MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
-        MhoNodeArray *scale = mho_node_fake_quant(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "log_scale") : NULL;
+        MhoNodeArray *scale =
+            mho_node_fake_quant(&net->nodes[i]) ? mho_node_array(&net->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
         if (scale)
             scale->value[0] = logf(2.0F + 0.1F * (float)i);
     }

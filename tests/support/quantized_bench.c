@@ -35,19 +35,19 @@ void draw_trained(MhoNet *net)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoNode *node = &net->nodes[i];
-        MhoNodeArray *bias = mho_node_array(node, "bias");
+        MhoNodeArray *bias = mho_node_array(node, MHO_ARRAY_BIAS);
         const uint32_t place = (uint32_t)(4 * i);
         if (bias)
             uniform(place, bias, -0.5F, 0.5F);
-        if (!mho_node_is(node, "batchnorm"))
+        if (!mho_node_is(node, &mho_layer_batchnorm))
             continue;
-        MhoNodeArray *gamma = mho_node_array(node, "gamma");
+        MhoNodeArray *gamma = mho_node_array(node, MHO_ARRAY_GAMMA);
         uniform(place, gamma, 0.5F, 1.5F);
         for (size_t k = 3; k < gamma->n; k += 7)
             gamma->value[k] = -gamma->value[k];
-        uniform(place + 1, mho_node_array(node, "beta"), -0.3F, 0.6F);
-        uniform(place + 2, mho_node_array(node, "mean"), -0.2F, 0.2F);
-        uniform(place + 3, mho_node_array(node, "variance"), 0.3F, 1.2F);
+        uniform(place + 1, mho_node_array(node, MHO_ARRAY_BETA), -0.3F, 0.6F);
+        uniform(place + 2, mho_node_array(node, MHO_ARRAY_MEAN), -0.2F, 0.2F);
+        uniform(place + 3, mho_node_array(node, MHO_ARRAY_VARIANCE), 0.3F, 1.2F);
     }
 }
 
@@ -84,12 +84,12 @@ static void add_weighted(MhoNet *net, const char *name, const char *input, MhoCo
          &error);
 }
 
-static void add_codes(MhoNet *net, const char *name, const char *input, int bits, int lower)
+static void add_codes(MhoNet *net, const char *name, const char *input, int bits, bool is_signed)
 {
-    MhoFakeQuantSettings settings = {.bits = bits, .lower = lower, .policy = "fqconv"};
+    MhoFakeQuantSettings settings = {.bits = bits, .is_signed = is_signed, .policy = "fqconv"};
     MhoError error = {0};
 
-    must(mho_net_add(net, name, "quantizer", &settings, sizeof settings, input, NULL, &error), &error);
+    must(mho_net_add(net, name, "fake_quant", &settings, sizeof settings, input, NULL, &error), &error);
 }
 
 static void add_pool(MhoNet *net, const char *name, const char *input, MhoPoolSettings settings)
@@ -111,23 +111,23 @@ MhoNet *grouped_net(const uint8_t *images, size_t n)
     must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
     add_weighted(net, "conv1", "image",
                  (MhoConvSettings){.channels = 6, .kernel = 3, .stride = 1, .pad = 1, .groups = 2, .bits = 4});
-    add_codes(net, "signed1", "conv1", 5, -1);
+    add_codes(net, "signed1", "conv1", 5, true);
     add_pool(net, "maximum", "signed1", (MhoPoolSettings){.kind = MHO_POOL_MAX, .window = 2, .stride = 1});
     add_pool(net, "average", "maximum",
              (MhoPoolSettings){.kind = MHO_POOL_AVERAGE, .window = 3, .stride = 2, .pad = 1});
-    add_codes(net, "signed2", "average", 8, -1);
-    add_codes(net, "signed3", "signed2", 3, -1);
+    add_codes(net, "signed2", "average", 8, true);
+    add_codes(net, "signed3", "signed2", 3, true);
     add_weighted(
         net, "conv2", "signed3",
         (MhoConvSettings){.channels = 51, .kernel = 2, .stride = 1, .pad = 1, .groups = 3, .bits = 8, .bias = true});
-    add_codes(net, "positive", "conv2", 4, 0);
+    add_codes(net, "positive", "conv2", 4, false);
     add_weighted(net, "logits", "positive", (MhoConvSettings){.channels = 10, .groups = 1, .bits = 2, .bias = true});
     must(mho_net_finish(net, &error), &error);
     net->n_classes = 10;
     must(mho_net_initialize(net, 2, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++) {
-        MhoNodeArray *scale = mho_node_array(&net->nodes[i], "log_scale");
-        MhoNodeArray *bias = mho_node_array(&net->nodes[i], "bias");
+        MhoNodeArray *scale = mho_node_array(&net->nodes[i], MHO_ARRAY_LOG_SCALE);
+        MhoNodeArray *bias = mho_node_array(&net->nodes[i], MHO_ARRAY_BIAS);
         for (size_t k = 0; scale && k < scale->n; k++)
             scale->value[k] = NAN;
         for (size_t k = 0; bias && k < bias->n; k++)

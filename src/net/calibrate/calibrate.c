@@ -74,17 +74,14 @@ static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoHist
                             net->nodes[i].name);
         users[n_users++] = (MhoHistogramUser){.histogram = &histograms[node->counted], .n = node->n};
     }
-    MhoPolicy policy;
-    const MhoStatus status = mho_policy_open(&net->nodes[owner], &policy, error);
-    if (status != MHO_OK)
-        return status;
+    const MhoPolicy *policy = &net->nodes[owner].policy;
     const int bits = mho_node_fake_quant(&net->nodes[owner])->bits;
     const MhoRangeFit fit =
-        policy.quantizer->range ? policy.quantizer->range(policy.params, bits) : (MhoRangeFit){.rule = MHO_FIT_MSE};
+        policy->quantizer->range ? policy->quantizer->range(policy->params, bits) : (MhoRangeFit){.rule = MHO_FIT_MSE};
     const double range = fit.rule == MHO_FIT_PERCENTILE ? mho_histogram_percentile(users, n_users, fit.value)
                          : fit.rule == MHO_FIT_SIGMA    ? fit.value * mho_histogram_rms(users, n_users)
                                                         : mho_histogram_mse_range(users, n_users);
-    mho_node_array(&net->nodes[owner], "log_scale")->value[0] = (float)mho_ln(range);
+    mho_node_array(&net->nodes[owner], MHO_ARRAY_LOG_SCALE)->value[0] = (float)mho_ln(range);
     return MHO_OK;
 }
 

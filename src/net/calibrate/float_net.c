@@ -33,14 +33,14 @@ static void carve(MhoFloatNet *made)
         const size_t c = (size_t)node->shape.c;
 
         if (conv) {
-            self.groups = mho_node_is(node, "conv") ? (size_t)conv->groups : 1;
-            self.rows = mho_node_array(&net->nodes[i], "weight")->n / c;
+            self.groups = mho_node_is(node, &mho_layer_conv) ? (size_t)conv->groups : 1;
+            self.rows = mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n / c;
             self.columns = mho_pad(c / self.groups, MHO_LANES);
             self.weights = mho_arena_take(&made->arena, self.groups * self.rows * self.columns, sizeof(float));
             made->n_rows = self.rows > made->n_rows ? self.rows : made->n_rows;
             made->n_columns = self.columns > made->n_columns ? self.columns : made->n_columns;
         }
-        if (conv || mho_node_is(node, "batchnorm")) {
+        if (conv || mho_node_is(node, &mho_layer_batchnorm)) {
             self.a = mho_arena_take(&made->arena, c, sizeof(float));
             self.b = mho_arena_take(&made->arena, c, sizeof(float));
         }
@@ -53,7 +53,7 @@ static void carve(MhoFloatNet *made)
 /* Value of one weight code of channel k. */
 static double weight_step(const MhoNode *node, int n_weight, size_t k)
 {
-    const float *log_scale = mho_node_values(node, "log_scale");
+    const float *log_scale = mho_node_values(node, MHO_ARRAY_LOG_SCALE);
 
     return mho_exp((double)log_scale[mho_node_conv(node)->scale == MHO_SCALE_PER_CHANNEL ? k : 0]) / n_weight;
 }
@@ -104,15 +104,11 @@ static MhoStatus fill_codes(const MhoNet *net, int i, const MhoFloatNode *self, 
 
 static void fill_batchnorm(const MhoNode *node, const MhoFloatNode *self)
 {
-    const MhoBatchnormSettings *settings = (const void *)node->settings;
-    const float *gamma = mho_node_values(node, "gamma"), *beta = mho_node_values(node, "beta");
-    const float *mean = mho_node_values(node, "mean"), *variance = mho_node_values(node, "variance");
-
     for (size_t k = 0; k < (size_t)node->shape.c; k++) {
-        const double gain = (double)gamma[k] / __builtin_sqrt((double)variance[k] + settings->epsilon);
+        const MhoBatchnormChannel channel = mho_batchnorm_channel(node, k);
 
-        self->a[k] = (float)gain;
-        self->b[k] = (float)((double)beta[k] - gain * (double)mean[k]);
+        self->a[k] = (float)channel.gain;
+        self->b[k] = (float)(channel.beta - channel.gain * channel.mean);
     }
 }
 
@@ -121,7 +117,7 @@ static MhoStatus fill_quantizer(MhoFloatNet *made, int i, MhoError *error)
     const MhoNet *net = made->net;
     MhoFloatNode *self = &made->nodes[i];
     const int owner = mho_net_scale_owner(net, i);
-    const float *log_scale = owner >= 0 ? mho_node_values(&net->nodes[owner], "log_scale") : NULL;
+    const float *log_scale = owner >= 0 ? mho_node_values(&net->nodes[owner], MHO_ARRAY_LOG_SCALE) : NULL;
     const MhoStatus status = mho_net_code_range(net, i, &self->n, &self->is_signed, error);
 
     if (status != MHO_OK)
@@ -132,7 +128,7 @@ static MhoStatus fill_quantizer(MhoFloatNet *made, int i, MhoError *error)
     if (self->is_set) {
         self->step = (float)(mho_exp((double)*log_scale) / self->n);
         self->inverse = (float)(self->n / mho_exp((double)*log_scale));
-        return mho_net_table(net, i, self->table, &self->has_table, error);
+        self->has_table = mho_net_table(net, i, self->table);
     } else {
         self->counted = (int)made->n_counted++;
     }
@@ -143,11 +139,11 @@ static MhoStatus fill_node(MhoFloatNet *made, int i, MhoError *error)
 {
     const MhoNode *node = &made->net->nodes[i];
     const MhoConvSettings *conv = mho_node_conv(node);
-    const float *bias = mho_node_values(node, "bias");
+    const float *bias = mho_node_values(node, MHO_ARRAY_BIAS);
 
     if (mho_node_fake_quant(node))
         return fill_quantizer(made, i, error);
-    if (mho_node_is(node, "batchnorm"))
+    if (mho_node_is(node, &mho_layer_batchnorm))
         fill_batchnorm(node, &made->nodes[i]);
     if (!conv)
         return MHO_OK;
@@ -155,7 +151,7 @@ static MhoStatus fill_node(MhoFloatNet *made, int i, MhoError *error)
         made->nodes[i].b[k] = bias[k];
     if (conv->bits > 0)
         return fill_codes(made->net, i, &made->nodes[i], error);
-    fill_floats(node, &made->nodes[i], mho_node_values(node, "weight"));
+    fill_floats(node, &made->nodes[i], mho_node_values(node, MHO_ARRAY_WEIGHT));
     return MHO_OK;
 }
 
@@ -284,16 +280,16 @@ static void run_node(const MhoFloatNet *net, MhoFloatWorkspace *run, size_t i, c
             y[j] = (float)image[j] / divisor;
     } else if (mho_node_conv(node)) {
         run_weighted(net, run, i, x, y);
-    } else if (mho_node_is(node, "batchnorm")) {
+    } else if (mho_node_is(node, &mho_layer_batchnorm)) {
         run_batchnorm(n, (size_t)node->shape.c, self->a, self->b, x, y);
     } else if (mho_node_fake_quant(node)) {
         if (self->is_set)
             run_quantizer(n, self, x, y);
         else
             run_uncalibrated(run, self, n, x, y);
-    } else if (mho_node_is(node, "relu")) {
+    } else if (mho_node_is(node, &mho_layer_relu)) {
         run_relu(n, x, y);
-    } else if (mho_node_is(node, "pool")) {
+    } else if (mho_node_is(node, &mho_layer_pool)) {
         run_pool(net, i, x, y);
     } else { /* add */
         const float *other = run->values + net->nodes[node->inputs[1]].value0;

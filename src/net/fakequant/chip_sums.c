@@ -56,81 +56,81 @@ MhoChipConfig mho_chip_sums_config(const MhoChipConfig *config)
     return used;
 }
 
-void mho_fakequant_set_chip(MhoFakeQuant *pass, const MhoChipConfig *config, MhoCondition at, uint32_t step)
+void mho_fakequant_set_chip(MhoFakeQuant *fq, const MhoChipConfig *config, MhoCondition at, uint32_t step)
 {
-    pass->chip_config = config;
-    pass->chip_at = at;
-    pass->chip_step = step;
+    fq->chip_config = config;
+    fq->chip_at = at;
+    fq->chip_step = step;
 }
 
-static bool is_quantized(const MhoFakeQuant *pass, int node)
+static bool is_quantized(const MhoFakeQuant *fq, int node)
 {
-    const MhoConvSettings *conv = mho_node_conv(&pass->net->nodes[node]);
+    const MhoConvSettings *conv = mho_node_conv(&fq->net->nodes[node]);
 
-    return conv && conv->bits > 0 && pass->nodes[node].coded;
+    return conv && conv->bits > 0 && fq->nodes[node].coded;
 }
 
-static void carve_layer(const MhoFakeQuant *pass, MhoChipSums *c, int node)
+static void carve_layer(const MhoFakeQuant *fq, MhoChipSums *c, int node)
 {
-    const MhoFakeQuantNode *self = &pass->nodes[node], *x = mho_fakequant_input(pass, node, 0);
-    const size_t n_weights = mho_node_array(&pass->net->nodes[node], "weight")->n;
+    const MhoFakeQuantNode *self = &fq->nodes[node], *x = mho_fakequant_input(fq, node, 0);
+    const size_t n_weights = mho_node_array(&fq->net->nodes[node], MHO_ARRAY_WEIGHT)->n;
     ChipLayer spare, *layer = c->layers ? &c->layers[c->n] : &spare;
 
     layer->node = node;
     layer->order = mho_arena_take(&c->arena, n_weights, sizeof *layer->order);
     layer->codes = mho_arena_take(&c->arena, n_weights, sizeof *layer->codes);
     layer->shift = mho_arena_take(&c->arena, self->c, sizeof *layer->shift);
-    layer->clip_fraction = pass->training ? mho_arena_take(&c->arena, self->n, sizeof *layer->clip_fraction) : NULL;
-    layer->d_log_range = pass->training ? mho_arena_take(&c->arena, self->n, sizeof *layer->d_log_range) : NULL;
-    layer->clipped = mho_arena_take(&c->arena, pass->batch, sizeof *layer->clipped);
+    layer->clip_fraction = fq->training ? mho_arena_take(&c->arena, self->n, sizeof *layer->clip_fraction) : NULL;
+    layer->d_log_range = fq->training ? mho_arena_take(&c->arena, self->n, sizeof *layer->d_log_range) : NULL;
+    layer->clipped = mho_arena_take(&c->arena, fq->batch, sizeof *layer->clipped);
     if (c->layer_of)
         c->layer_of[node] = (int)c->n;
     c->n++;
-    c->input_max = x->n / pass->batch > c->input_max ? x->n / pass->batch : c->input_max;
+    c->input_max = x->n / fq->batch > c->input_max ? x->n / fq->batch : c->input_max;
     c->k_max = self->c > c->k_max ? self->c : c->k_max;
 }
 
-static void carve(const MhoFakeQuant *pass, MhoChipSums *c)
+static void carve(const MhoFakeQuant *fq, MhoChipSums *c)
 {
-    const size_t n_nodes = pass->net->n_nodes, threads = (size_t)pass->threads;
+    const size_t n_nodes = fq->net->n_nodes, threads = (size_t)fq->threads;
 
     c->n = 0;
     c->layers = mho_arena_take(&c->arena, n_nodes, sizeof *c->layers);
     c->matrices = mho_arena_take(&c->arena, n_nodes, sizeof *c->matrices);
     c->layer_of = mho_arena_take(&c->arena, n_nodes, sizeof *c->layer_of);
-    c->partial = mho_arena_take(&c->arena, pass->batch, sizeof *c->partial);
+    c->partial = mho_arena_take(&c->arena, fq->batch, sizeof *c->partial);
     for (int i = 0; i < (int)n_nodes; i++) {
         if (c->layer_of)
             c->layer_of[i] = -1;
-        if (is_quantized(pass, i))
-            carve_layer(pass, c, i);
+        if (is_quantized(fq, i))
+            carve_layer(fq, c, i);
     }
     c->inputs = mho_arena_take(&c->arena, threads * c->input_max, 1);
     c->ones = mho_arena_take(&c->arena, c->k_max, sizeof *c->ones);
     c->zeros = mho_arena_take(&c->arena, c->k_max, sizeof *c->zeros);
 }
 
-static MhoStatus chip_create(MhoFakeQuant *pass, MhoError *error)
+static MhoStatus chip_create(MhoFakeQuant *fq, MhoError *error)
 {
     MhoChipSums *c = calloc(1, sizeof *c);
 
     if (!c)
         return mho_fail(error, MHO_MEMORY, "out of memory for training on a chip");
-    pass->chip = c;
-    carve(pass, c);
+    fq->chip = c;
+    carve(fq, c);
     const MhoStatus status = mho_arena_create(&c->arena, error);
     if (status != MHO_OK) {
         free(c);
-        pass->chip = NULL;
+        fq->chip = NULL;
         return status;
     }
-    carve(pass, c);
+    carve(fq, c);
     for (size_t k = 0; k < c->k_max; k++)
         c->ones[k] = 1.0F;
     return MHO_OK;
 }
 
-/* Forget the chip of the last forward pass. */
+/* Forget the chip of the last forward fq. */
 static void forget_chip(MhoChipSums *c)
 {
     mho_net_on_chip_destroy(c->on_chip);
@@ -139,18 +139,18 @@ static void forget_chip(MhoChipSums *c)
         c->layers[m].used = false;
 }
 
-void mho_chip_sums_destroy(MhoFakeQuant *pass)
+void mho_chip_sums_destroy(MhoFakeQuant *fq)
 {
-    if (!pass->chip)
+    if (!fq->chip)
         return;
-    forget_chip(pass->chip);
-    mho_arena_destroy(&pass->chip->arena);
-    free(pass->chip);
+    forget_chip(fq->chip);
+    mho_arena_destroy(&fq->chip->arena);
+    free(fq->chip);
 }
 
-static MhoStatus check_request(const MhoFakeQuant *pass, MhoError *error)
+static MhoStatus check_request(const MhoFakeQuant *fq, MhoError *error)
 {
-    if (pass->noisy && (pass->noise.weight != 0.0 || pass->noise.activation != 0.0))
+    if (fq->noisy && (fq->noise.weight != 0.0 || fq->noise.activation != 0.0))
         return mho_fail(error, MHO_USAGE,
                         "a chip has noise of its own and takes whole codes only: set train.noise.weight=0 and "
                         "train.noise.activation=0");
@@ -158,18 +158,17 @@ static MhoStatus check_request(const MhoFakeQuant *pass, MhoError *error)
 }
 
 /* The matrices of this forward pass. */
-static MhoStatus fill_matrices(MhoFakeQuant *pass, MhoChipSums *c, MhoError *error)
+static MhoStatus fill_matrices(MhoFakeQuant *fq, MhoChipSums *c, MhoError *error)
 {
     MhoStatus status = MHO_OK;
 
     for (size_t m = 0; m < c->n && status == MHO_OK; m++) {
         ChipLayer *layer = &c->layers[m];
-        const MhoNode *node = &pass->net->nodes[layer->node];
+        const MhoNode *node = &fq->net->nodes[layer->node];
 
-        mho_weighted_refit_scale(pass, layer->node);
+        mho_weighted_refit_scale(fq, layer->node);
         memset(&c->matrices[m], 0, sizeof c->matrices[m]);
-        status =
-            mho_net_matrix(pass->net, layer->node, layer->order, layer->codes, layer->shift, &c->matrices[m], error);
+        status = mho_net_matrix(fq->net, layer->node, layer->order, layer->codes, layer->shift, &c->matrices[m], error);
         if (status == MHO_OK && c->config.chip.range == MHO_RANGE_LEARNED && !mho_node_conv(node)->adc_range)
             status = mho_fail(
                 error, MHO_USAGE,
@@ -180,39 +179,38 @@ static MhoStatus fill_matrices(MhoFakeQuant *pass, MhoChipSums *c, MhoError *err
     return status;
 }
 
-MhoStatus mho_chip_sums_program(MhoFakeQuant *pass, MhoError *error)
+MhoStatus mho_chip_sums_program(MhoFakeQuant *fq, MhoError *error)
 {
     MhoStatus status = MHO_OK;
 
-    if (pass->chip)
-        forget_chip(pass->chip);
-    if (!pass->chip_config || !pass->batch_statistics)
+    if (fq->chip)
+        forget_chip(fq->chip);
+    if (!fq->chip_config || !fq->batch_statistics)
         return MHO_OK;
-    if (!pass->chip)
-        status = chip_create(pass, error);
+    if (!fq->chip)
+        status = chip_create(fq, error);
     if (status == MHO_OK)
-        status = check_request(pass, error);
-    if (status != MHO_OK || pass->chip->n == 0)
+        status = check_request(fq, error);
+    if (status != MHO_OK || fq->chip->n == 0)
         return status;
-    MhoChipSums *c = pass->chip;
-    c->config = mho_chip_sums_config(pass->chip_config);
-    c->learns = pass->chip_config->chip.range == MHO_RANGE_LEARNED;
-    status = fill_matrices(pass, c, error);
+    MhoChipSums *c = fq->chip;
+    c->config = mho_chip_sums_config(fq->chip_config);
+    c->learns = fq->chip_config->chip.range == MHO_RANGE_LEARNED;
+    status = fill_matrices(fq, c, error);
     c->lowered = (MhoLoweredNet){.matrices = c->matrices, .n_matrices = c->n};
-    const MhoNetOnChipInput input = {.net = &c->lowered, .config = &c->config, .threads = pass->threads};
+    const MhoNetOnChipInput input = {.net = &c->lowered, .config = &c->config, .threads = fq->threads};
     if (status == MHO_OK)
         status = mho_net_on_chip_create(&input, &c->on_chip, error);
-    return status == MHO_OK ? mho_net_on_chip_set(c->on_chip, pass->chip_step, pass->chip_at, NULL, error) : status;
+    return status == MHO_OK ? mho_net_on_chip_set(c->on_chip, fq->chip_step, fq->chip_at, NULL, error) : status;
 }
 
-bool mho_fakequant_on_chip(const MhoFakeQuant *pass, int node)
+bool mho_fakequant_on_chip(const MhoFakeQuant *fq, int node)
 {
-    const int source = mho_net_code_source(pass->net, pass->net->nodes[node].inputs[0]);
+    const int source = mho_net_code_source(fq->net, fq->net->nodes[node].inputs[0]);
 
-    if (!pass->chip || !pass->chip->on_chip || pass->chip->layer_of[node] < 0 || source < 0)
+    if (!fq->chip || !fq->chip->on_chip || fq->chip->layer_of[node] < 0 || source < 0)
         return false;
-    const MhoFakeQuantizer *quantizer =
-        mho_node_fake_quant(&pass->net->nodes[source]) ? pass->nodes[source].state : NULL;
+    const MhoFakeQuantizer *quantizer = mho_node_fake_quant(&fq->net->nodes[source]) ? fq->nodes[source].state : NULL;
     return !quantizer || quantizer->mode == MHO_MODE_CODES;
 }
 
@@ -229,12 +227,12 @@ MHO_CLONES static void narrow_signed(size_t n, const float *x, int8_t *codes)
 }
 
 /* Image n of the batch through layer m. */
-static void read_image(const MhoFakeQuant *pass, size_t m, const MhoGather *gather, size_t n, int thread)
+static void read_image(const MhoFakeQuant *fq, size_t m, const MhoGather *gather, size_t n, int thread)
 {
-    const MhoChipSums *c = pass->chip;
+    const MhoChipSums *c = fq->chip;
     ChipLayer *layer = &c->layers[m];
-    const MhoFakeQuantNode *x = mho_fakequant_input(pass, layer->node, 0), *self = &pass->nodes[layer->node];
-    const size_t in = x->n / pass->batch, out = self->n / pass->batch;
+    const MhoFakeQuantNode *x = mho_fakequant_input(fq, layer->node, 0), *self = &fq->nodes[layer->node];
+    const size_t in = x->n / fq->batch, out = self->n / fq->batch;
     uint8_t *codes = c->inputs + (size_t)thread * c->input_max;
     MhoLayerMeter meter = {0};
     const MhoLayerCall call = {.layer = m,
@@ -256,15 +254,15 @@ static void read_image(const MhoFakeQuant *pass, size_t m, const MhoGather *gath
     layer->clipped[n] = meter.clipped;
 }
 
-void mho_chip_sums_forward(MhoFakeQuant *pass, int node)
+void mho_chip_sums_forward(MhoFakeQuant *fq, int node)
 {
-    const MhoGather gather = mho_node_gather(pass->net, &pass->net->nodes[node]);
-    const size_t m = (size_t)pass->chip->layer_of[node];
+    const MhoGather gather = mho_node_gather(fq->net, &fq->net->nodes[node]);
+    const size_t m = (size_t)fq->chip->layer_of[node];
 
-    pass->chip->layers[m].used = true;
-#pragma omp parallel for schedule(dynamic) num_threads(pass->threads)
-    for (size_t n = 0; n < pass->batch; n++)
-        read_image(pass, m, &gather, n, omp_get_thread_num());
+    fq->chip->layers[m].used = true;
+#pragma omp parallel for schedule(dynamic) num_threads(fq->threads)
+    for (size_t n = 0; n < fq->batch; n++)
+        read_image(fq, m, &gather, n, omp_get_thread_num());
 }
 
 /* d (n) is masked; returns the gradient of ln range. */
@@ -279,12 +277,12 @@ static double mask(size_t n, const float *clip_fraction, const float *d_log_rang
     return sum;
 }
 
-void mho_chip_sums_backward(MhoFakeQuant *pass, int node)
+void mho_chip_sums_backward(MhoFakeQuant *fq, int node)
 {
-    MhoChipSums *c = pass->chip;
-    const MhoFakeQuantNode *self = &pass->nodes[node];
-    const size_t n_out = self->n / pass->batch;
-    float *gradient = mho_fakequant_gradient_of(pass, node, "adc_log_range");
+    MhoChipSums *c = fq->chip;
+    const MhoFakeQuantNode *self = &fq->nodes[node];
+    const size_t n_out = self->n / fq->batch;
+    float *gradient = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_ADC_LOG_RANGE);
     double sum = 0.0;
 
     if (!c || c->layer_of[node] < 0 || !c->layers[c->layer_of[node]].used)
@@ -292,12 +290,12 @@ void mho_chip_sums_backward(MhoFakeQuant *pass, int node)
     const size_t m = (size_t)c->layer_of[node];
     const ChipLayer *layer = &c->layers[m];
     const MhoLayerPlan plan = mho_plan_layer(mho_net_on_chip_plan(c->on_chip), m);
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
-    for (size_t n = 0; n < pass->batch; n++)
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
+    for (size_t n = 0; n < fq->batch; n++)
         c->partial[n] = layer->clipped[n] == 0 ? 0.0
                                                : mask(n_out, layer->clip_fraction + n * n_out,
                                                       layer->d_log_range + n * n_out, self->d_stored + n * n_out);
-    for (size_t n = 0; n < pass->batch; n++)
+    for (size_t n = 0; n < fq->batch; n++)
         sum += c->partial[n];
     const bool at_least = c->matrices[m].adc_range < plan.largest_code; /* a step of one unit */
     if (gradient && c->learns && !(at_least && sum > 0.0))

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "net/fakequant/fakequant_internal.h"
 
 struct MhoConvolution {
@@ -61,7 +62,7 @@ static MhoStatus describe(const MhoConvGeometry *g, Descriptors *d, MhoError *er
 }
 
 /* Make the primitive of an operation; keeps its scratch memory and raises the pass's scratchpad size. */
-static MhoStatus make_primitive(MhoFakeQuant *pass, const void *operation, dnnl_primitive_desc_t hint,
+static MhoStatus make_primitive(MhoFakeQuant *fq, const void *operation, dnnl_primitive_desc_t hint,
                                 dnnl_primitive_t *primitive, dnnl_primitive_desc_t *kept, dnnl_memory_t *scratch,
                                 MhoError *error)
 {
@@ -72,34 +73,34 @@ static MhoStatus make_primitive(MhoFakeQuant *pass, const void *operation, dnnl_
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
     if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(&description, operation, attributes, pass->engine, hint);
+        status = dnnl_primitive_desc_create(&description, operation, attributes, fq->engine, hint);
     if (status == dnnl_success)
         status = dnnl_primitive_create(primitive, description);
     if (status == dnnl_success) {
         const dnnl_memory_desc_t *need = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
         const size_t bytes = dnnl_memory_desc_get_size(need);
 
-        pass->scratchpad_bytes = bytes > pass->scratchpad_bytes ? bytes : pass->scratchpad_bytes;
-        status = dnnl_memory_create(scratch, need, pass->engine, DNNL_MEMORY_NONE);
+        fq->scratchpad_bytes = bytes > fq->scratchpad_bytes ? bytes : fq->scratchpad_bytes;
+        status = dnnl_memory_create(scratch, need, fq->engine, DNNL_MEMORY_NONE);
     }
     dnnl_primitive_attr_destroy(attributes);
     *kept = description;
     return check(status, "a convolution", error);
 }
 
-static MhoStatus make_memory(MhoFakeQuant *pass, const dnnl_memory_desc_t *descriptor, void *data,
-                             dnnl_memory_t *memory, MhoError *error)
+static MhoStatus make_memory(MhoFakeQuant *fq, const dnnl_memory_desc_t *descriptor, void *data, dnnl_memory_t *memory,
+                             MhoError *error)
 {
-    return check(dnnl_memory_create(memory, descriptor, pass->engine, data ? data : DNNL_MEMORY_ALLOCATE), "a buffer",
+    return check(dnnl_memory_create(memory, descriptor, fq->engine, data ? data : DNNL_MEMORY_ALLOCATE), "a buffer",
                  error);
 }
 
 /* Primitive that copies between two orders of the same array. */
-static MhoStatus make_reorder(MhoFakeQuant *pass, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+static MhoStatus make_reorder(MhoFakeQuant *fq, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
                               dnnl_primitive_t *reorder, MhoError *error)
 {
     dnnl_primitive_desc_t description = NULL;
-    dnnl_status_t status = dnnl_reorder_primitive_desc_create(&description, from, pass->engine, to, pass->engine, NULL);
+    dnnl_status_t status = dnnl_reorder_primitive_desc_create(&description, from, fq->engine, to, fq->engine, NULL);
 
     if (status == dnnl_success)
         status = dnnl_primitive_create(reorder, description);
@@ -107,7 +108,7 @@ static MhoStatus make_reorder(MhoFakeQuant *pass, const dnnl_memory_desc_t *from
     return check(status, "a reorder of weights", error);
 }
 
-static MhoStatus create_forward(MhoFakeQuant *pass, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
+static MhoStatus create_forward(MhoFakeQuant *fq, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
                                 dnnl_primitive_desc_t *kept, MhoError *error)
 {
     dnnl_convolution_desc_t operation;
@@ -117,17 +118,17 @@ static MhoStatus create_forward(MhoFakeQuant *pass, MhoConvolution *c, const Mho
     MhoStatus status = check(made, "a convolution", error);
 
     if (status == MHO_OK)
-        status = make_primitive(pass, &operation, NULL, &c->forward, kept, &c->scratch[0], error);
+        status = make_primitive(fq, &operation, NULL, &c->forward, kept, &c->scratch[0], error);
     if (status != MHO_OK)
         return status;
     const dnnl_memory_desc_t *order = dnnl_primitive_desc_query_md(*kept, dnnl_query_weights_md, 0);
-    status = make_memory(pass, order, NULL, &c->weights, error);
+    status = make_memory(fq, order, NULL, &c->weights, error);
     if (status == MHO_OK)
-        status = make_reorder(pass, &d->plain, order, &c->order_forward, error);
+        status = make_reorder(fq, &d->plain, order, &c->order_forward, error);
     return status;
 }
 
-static MhoStatus create_backward_data(MhoFakeQuant *pass, MhoConvolution *c, const Descriptors *d,
+static MhoStatus create_backward_data(MhoFakeQuant *fq, MhoConvolution *c, const Descriptors *d,
                                       dnnl_primitive_desc_t hint, MhoError *error)
 {
     dnnl_convolution_desc_t operation;
@@ -138,19 +139,19 @@ static MhoStatus create_backward_data(MhoFakeQuant *pass, MhoConvolution *c, con
               "the gradient of a convolution", error);
 
     if (status == MHO_OK)
-        status = make_primitive(pass, &operation, hint, &c->backward_data, &kept, &c->scratch[1], error);
+        status = make_primitive(fq, &operation, hint, &c->backward_data, &kept, &c->scratch[1], error);
     if (status == MHO_OK) {
         const dnnl_memory_desc_t *order = dnnl_primitive_desc_query_md(kept, dnnl_query_weights_md, 0);
 
-        status = make_memory(pass, order, NULL, &c->weights_backward, error);
+        status = make_memory(fq, order, NULL, &c->weights_backward, error);
         if (status == MHO_OK)
-            status = make_reorder(pass, &d->plain, order, &c->order_backward, error);
+            status = make_reorder(fq, &d->plain, order, &c->order_backward, error);
     }
     dnnl_primitive_desc_destroy(kept);
     return status;
 }
 
-static MhoStatus create_backward_weights(MhoFakeQuant *pass, MhoConvolution *c, const MhoConvGeometry *g,
+static MhoStatus create_backward_weights(MhoFakeQuant *fq, MhoConvolution *c, const MhoConvGeometry *g,
                                          const Descriptors *d, dnnl_primitive_desc_t hint, MhoError *error)
 {
     dnnl_convolution_desc_t operation;
@@ -161,62 +162,62 @@ static MhoStatus create_backward_weights(MhoFakeQuant *pass, MhoConvolution *c, 
                              "the weight gradient of a convolution", error);
 
     if (status == MHO_OK)
-        status = make_primitive(pass, &operation, hint, &c->backward_weights, &kept, &c->scratch[2], error);
+        status = make_primitive(fq, &operation, hint, &c->backward_weights, &kept, &c->scratch[2], error);
     if (status == MHO_OK) {
         const dnnl_memory_desc_t *order = dnnl_primitive_desc_query_md(kept, dnnl_query_diff_weights_md, 0);
 
-        status = make_memory(pass, order, NULL, &c->d_weights, error);
+        status = make_memory(fq, order, NULL, &c->d_weights, error);
         if (status == MHO_OK)
-            status = make_reorder(pass, order, &d->plain, &c->order_gradient, error);
+            status = make_reorder(fq, order, &d->plain, &c->order_gradient, error);
     }
     dnnl_primitive_desc_destroy(kept);
     return status;
 }
 
-static MhoStatus create_buffers(MhoFakeQuant *pass, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
+static MhoStatus create_buffers(MhoFakeQuant *fq, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
                                 MhoError *error)
 {
-    MhoStatus status = make_memory(pass, &d->source, g->source, &c->source, error);
+    MhoStatus status = make_memory(fq, &d->source, g->source, &c->source, error);
 
     if (status == MHO_OK)
-        status = make_memory(pass, &d->destination, g->destination, &c->destination, error);
+        status = make_memory(fq, &d->destination, g->destination, &c->destination, error);
     if (status == MHO_OK)
-        status = make_memory(pass, &d->plain, g->weights, &c->plain, error);
+        status = make_memory(fq, &d->plain, g->weights, &c->plain, error);
     if (status == MHO_OK && g->bias)
-        status = make_memory(pass, &d->offset, g->offset, &c->offset, error);
+        status = make_memory(fq, &d->offset, g->offset, &c->offset, error);
     if (!g->training)
         return status;
     if (status == MHO_OK && g->needs_d_source)
-        status = make_memory(pass, &d->source, g->d_source, &c->d_source, error);
+        status = make_memory(fq, &d->source, g->d_source, &c->d_source, error);
     if (status == MHO_OK)
-        status = make_memory(pass, &d->destination, g->d_destination, &c->d_destination, error);
+        status = make_memory(fq, &d->destination, g->d_destination, &c->d_destination, error);
     if (status == MHO_OK)
-        status = make_memory(pass, &d->plain, g->d_weights, &c->d_plain, error);
+        status = make_memory(fq, &d->plain, g->d_weights, &c->d_plain, error);
     if (status == MHO_OK && g->bias)
-        status = make_memory(pass, &d->offset, g->d_offset, &c->d_offset, error);
+        status = make_memory(fq, &d->offset, g->d_offset, &c->d_offset, error);
     return status;
 }
 
-MhoStatus mho_convolution_create(MhoFakeQuant *pass, const MhoConvGeometry *geometry, MhoConvolution **made,
+MhoStatus mho_convolution_create(MhoFakeQuant *fq, const MhoConvGeometry *geometry, MhoConvolution **made,
                                  MhoError *error)
 {
     Descriptors d;
     dnnl_primitive_desc_t forward = NULL;
-    MhoConvolution *c = calloc(1, sizeof *c);
+    MhoConvolution *c = mho_calloc(1, sizeof *c, error, "a convolution");
 
     *made = c;
     if (!c)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a convolution");
+        return MHO_MEMORY;
     c->has_offset = geometry->bias;
     MhoStatus status = describe(geometry, &d, error);
     if (status == MHO_OK)
-        status = create_forward(pass, c, geometry, &d, &forward, error);
+        status = create_forward(fq, c, geometry, &d, &forward, error);
     if (status == MHO_OK)
-        status = create_buffers(pass, c, geometry, &d, error);
+        status = create_buffers(fq, c, geometry, &d, error);
     if (status == MHO_OK && geometry->training && geometry->needs_d_source)
-        status = create_backward_data(pass, c, &d, forward, error);
+        status = create_backward_data(fq, c, &d, forward, error);
     if (status == MHO_OK && geometry->training)
-        status = create_backward_weights(pass, c, geometry, &d, forward, error);
+        status = create_backward_weights(fq, c, geometry, &d, forward, error);
     dnnl_primitive_desc_destroy(forward);
     return status;
 }
@@ -240,36 +241,36 @@ void mho_convolution_destroy(MhoConvolution *c)
     free(c);
 }
 
-static MhoStatus reorder(MhoFakeQuant *pass, dnnl_primitive_t primitive, dnnl_memory_t from, dnnl_memory_t to,
+static MhoStatus reorder(MhoFakeQuant *fq, dnnl_primitive_t primitive, dnnl_memory_t from, dnnl_memory_t to,
                          MhoError *error)
 {
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
 
-    return check(dnnl_primitive_execute(primitive, pass->stream, 2, arguments), "a reorder of weights", error);
+    return check(dnnl_primitive_execute(primitive, fq->stream, 2, arguments), "a reorder of weights", error);
 }
 
-MhoStatus mho_convolution_set_weights(MhoFakeQuant *pass, MhoConvolution *c, bool backward, MhoError *error)
+MhoStatus mho_convolution_set_weights(MhoFakeQuant *fq, MhoConvolution *c, bool backward, MhoError *error)
 {
     if (backward)
-        return c->order_backward ? reorder(pass, c->order_backward, c->plain, c->weights_backward, error) : MHO_OK;
-    return reorder(pass, c->order_forward, c->plain, c->weights, error);
+        return c->order_backward ? reorder(fq, c->order_backward, c->plain, c->weights_backward, error) : MHO_OK;
+    return reorder(fq, c->order_forward, c->plain, c->weights, error);
 }
 
 /* Execute with the pass's scratchpad as the last argument. */
-static MhoStatus execute(MhoFakeQuant *pass, dnnl_primitive_t primitive, dnnl_memory_t scratch, int n,
+static MhoStatus execute(MhoFakeQuant *fq, dnnl_primitive_t primitive, dnnl_memory_t scratch, int n,
                          dnnl_exec_arg_t *arguments, MhoError *error)
 {
-    dnnl_status_t status = dnnl_memory_set_data_handle(scratch, pass->scratchpad);
+    dnnl_status_t status = dnnl_memory_set_data_handle(scratch, fq->scratchpad);
 
     arguments[n] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, scratch};
     if (status == dnnl_success)
-        status = dnnl_primitive_execute(primitive, pass->stream, n + 1, arguments);
+        status = dnnl_primitive_execute(primitive, fq->stream, n + 1, arguments);
     if (status == dnnl_success)
-        status = dnnl_stream_wait(pass->stream);
+        status = dnnl_stream_wait(fq->stream);
     return check(status, "a convolution", error);
 }
 
-MhoStatus mho_convolution_forward(MhoFakeQuant *pass, MhoConvolution *c, const float *source, float *destination,
+MhoStatus mho_convolution_forward(MhoFakeQuant *fq, MhoConvolution *c, const float *source, float *destination,
                                   MhoError *error)
 {
     dnnl_exec_arg_t arguments[5] = {{DNNL_ARG_SRC, c->source},
@@ -282,10 +283,10 @@ MhoStatus mho_convolution_forward(MhoFakeQuant *pass, MhoConvolution *c, const f
         status = dnnl_memory_set_data_handle(c->destination, destination);
     if (status != dnnl_success)
         return check(status, "a buffer", error);
-    return execute(pass, c->forward, c->scratch[0], c->has_offset ? 4 : 3, arguments, error);
+    return execute(fq, c->forward, c->scratch[0], c->has_offset ? 4 : 3, arguments, error);
 }
 
-MhoStatus mho_convolution_backward(MhoFakeQuant *pass, MhoConvolution *c, float *d_source, MhoError *error)
+MhoStatus mho_convolution_backward(MhoFakeQuant *fq, MhoConvolution *c, float *d_source, MhoError *error)
 {
     dnnl_exec_arg_t weights[5] = {{DNNL_ARG_SRC, c->source},
                                   {DNNL_ARG_DIFF_DST, c->d_destination},
@@ -294,14 +295,14 @@ MhoStatus mho_convolution_backward(MhoFakeQuant *pass, MhoConvolution *c, float 
     dnnl_exec_arg_t data[4] = {{DNNL_ARG_DIFF_DST, c->d_destination},
                                {DNNL_ARG_WEIGHTS, c->weights_backward},
                                {DNNL_ARG_DIFF_SRC, c->d_source}};
-    MhoStatus status = execute(pass, c->backward_weights, c->scratch[2], c->has_offset ? 4 : 3, weights, error);
+    MhoStatus status = execute(fq, c->backward_weights, c->scratch[2], c->has_offset ? 4 : 3, weights, error);
 
     if (status == MHO_OK)
-        status = reorder(pass, c->order_gradient, c->d_weights, c->d_plain, error);
+        status = reorder(fq, c->order_gradient, c->d_weights, c->d_plain, error);
     if (status != MHO_OK || !d_source)
         return status;
     status = check(dnnl_memory_set_data_handle(c->d_source, d_source), "a buffer", error);
     if (status == MHO_OK)
-        status = execute(pass, c->backward_data, c->scratch[1], 3, data, error);
+        status = execute(fq, c->backward_data, c->scratch[1], 3, data, error);
     return status;
 }

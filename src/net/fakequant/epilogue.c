@@ -43,9 +43,9 @@ MHO_CLONES static void scale_tile(size_t n, size_t width, const float *a, const 
     }
 }
 
-void mho_epilogue_plan(MhoFakeQuant *pass, MhoEpilogue *e, MhoArena *arena)
+void mho_epilogue_plan(MhoFakeQuant *fq, MhoEpilogue *e, MhoArena *arena)
 {
-    const size_t c = pass->nodes[e->source].c, n = pass->nodes[e->source].n;
+    const size_t c = fq->nodes[e->source].c, n = fq->nodes[e->source].n;
     const size_t repeat = c < MHO_ROW_VALUES ? (MHO_ROW_VALUES + c - 1) / c : 1;
 
     e->width = c * repeat;
@@ -57,7 +57,7 @@ void mho_epilogue_plan(MhoFakeQuant *pass, MhoEpilogue *e, MhoArena *arena)
     e->p = mho_arena_take(arena, e->width, sizeof *e->p);
     e->q = mho_arena_take(arena, e->width, sizeof *e->q);
     e->partial = mho_arena_take(arena, e->n_chunks * (2 * e->width + 1), sizeof *e->partial);
-    pass->tile_max = e->tile > pass->tile_max ? e->tile : pass->tile_max;
+    fq->tile_max = e->tile > fq->tile_max ? e->tile : fq->tile_max;
 }
 
 /* Repeat the first c values of a coefficient row. */
@@ -93,17 +93,17 @@ static inline size_t tile_size(const MhoEpilogue *e, size_t n, size_t i)
     return n - i * e->tile < e->tile ? n - i * e->tile : e->tile;
 }
 
-static inline float *thread_buffers(const MhoFakeQuant *pass)
+static inline float *thread_buffers(const MhoFakeQuant *fq)
 {
-    return pass->tiles + (size_t)omp_get_thread_num() * MHO_TILE_BUFFERS * pass->tile_max;
+    return fq->tiles + (size_t)omp_get_thread_num() * MHO_TILE_BUFFERS * fq->tile_max;
 }
 
-static void gather_statistics(const MhoFakeQuant *pass, const MhoEpilogue *e)
+static void gather_statistics(const MhoFakeQuant *fq, const MhoEpilogue *e)
 {
-    const MhoFakeQuantNode *source = &pass->nodes[e->source];
+    const MhoFakeQuantNode *source = &fq->nodes[e->source];
     const size_t stride = 2 * e->width + 1;
 
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t chunk = 0; chunk < e->n_chunks; chunk++) {
         const size_t first = chunk * e->n_tiles / e->n_chunks * e->tile,
                      last = (chunk + 1) * e->n_tiles / e->n_chunks * e->tile;
@@ -117,36 +117,36 @@ static void gather_statistics(const MhoFakeQuant *pass, const MhoEpilogue *e)
 }
 
 /* One tile of values (a stored + b, rectified) to what the end node stores. */
-static void forward_tile(const MhoFakeQuant *pass, const MhoEpilogue *e, const float *stored, size_t first, size_t n,
+static void forward_tile(const MhoFakeQuant *fq, const MhoEpilogue *e, const float *stored, size_t first, size_t n,
                          float *out)
 {
-    float *value = thread_buffers(pass), *buffer = value + pass->tile_max;
-    const bool folded = e->quantizer >= 0 && ((const MhoFakeQuantizer *)pass->nodes[e->quantizer].state)->folded;
+    float *value = thread_buffers(fq), *buffer = value + fq->tile_max;
+    const bool folded = e->quantizer >= 0 && ((const MhoFakeQuantizer *)fq->nodes[e->quantizer].state)->folded;
     float *to = e->quantizer >= 0 ? value : out;
 
     affine_tile(n, e->width, e->a, e->b, stored, to);
     if (folded) {
-        mho_fake_quantizer_folded_tile(pass, e->quantizer, first, n, value, buffer, out);
+        mho_fake_quantizer_folded_tile(fq, e->quantizer, first, n, value, buffer, out);
         return;
     }
     if (e->relu >= 0)
         mho_relu_forward(n, to);
     if (e->quantizer >= 0)
-        mho_fake_quantizer_tile(pass, e->quantizer, first, n, value, buffer, out);
+        mho_fake_quantizer_tile(fq, e->quantizer, first, n, value, buffer, out);
 }
 
 /* Coefficients a, b of this pass; *from is the node whose stored values they apply to. */
-static void forward_coefficients(MhoFakeQuant *pass, MhoEpilogue *e, int *from)
+static void forward_coefficients(MhoFakeQuant *fq, MhoEpilogue *e, int *from)
 {
-    const MhoFakeQuantNode *source = &pass->nodes[e->source];
-    const MhoFakeQuantizer *q = e->quantizer >= 0 ? pass->nodes[e->quantizer].state : NULL;
+    const MhoFakeQuantNode *source = &fq->nodes[e->source];
+    const MhoFakeQuantizer *q = e->quantizer >= 0 ? fq->nodes[e->quantizer].state : NULL;
     const float *a = source->scale, *b = source->offset;
 
     *from = e->source;
     if (e->batchnorm >= 0) {
-        if (pass->batch_statistics)
-            gather_statistics(pass, e);
-        mho_batchnorm_coefficients(pass, e->batchnorm, source, e->partial, e->a, e->b);
+        if (fq->batch_statistics)
+            gather_statistics(fq, e);
+        mho_batchnorm_coefficients(fq, e->batchnorm, source, e->partial, e->a, e->b);
         a = e->a;
         b = e->b;
     }
@@ -161,38 +161,38 @@ static void forward_coefficients(MhoFakeQuant *pass, MhoEpilogue *e, int *from)
     repeat_row(source->c, e->width, e->b);
 }
 
-MhoStatus mho_epilogue_forward(MhoFakeQuant *pass, MhoEpilogue *e, MhoError *error)
+MhoStatus mho_epilogue_forward(MhoFakeQuant *fq, MhoEpilogue *e, MhoError *error)
 {
     int from;
 
-    forward_coefficients(pass, e, &from);
-    const float *stored = pass->nodes[from].stored;
-    float *out = pass->nodes[e->end].stored;
-    const size_t n = pass->nodes[e->end].n;
+    forward_coefficients(fq, e, &from);
+    const float *stored = fq->nodes[from].stored;
+    float *out = fq->nodes[e->end].stored;
+    const size_t n = fq->nodes[e->end].n;
     if (!stored)
-        return mho_fail(error, MHO_FAILED, "node '%s': the sums of '%s' are not kept", pass->net->nodes[e->end].name,
-                        pass->net->nodes[from].name);
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
+        return mho_fail(error, MHO_FAILED, "node '%s': the sums of '%s' are not kept", fq->net->nodes[e->end].name,
+                        fq->net->nodes[from].name);
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t i = 0; i < e->n_tiles; i++)
-        forward_tile(pass, e, stored + i * e->tile, i * e->tile, tile_size(e, n, i), out + i * e->tile);
+        forward_tile(fq, e, stored + i * e->tile, i * e->tile, tile_size(e, n, i), out + i * e->tile);
     return MHO_OK;
 }
 
 /* Gradient of one tile down to what batch norm (or the bare affine) gave, into d; returns the log-scale's share. */
-static double backward_tile(const MhoFakeQuant *pass, const MhoEpilogue *e, size_t first, size_t n, const float *d_end,
+static double backward_tile(const MhoFakeQuant *fq, const MhoEpilogue *e, size_t first, size_t n, const float *d_end,
                             float *d)
 {
-    float *value = thread_buffers(pass), *work = value + pass->tile_max, *buffer = work + pass->tile_max;
+    float *value = thread_buffers(fq), *work = value + fq->tile_max, *buffer = work + fq->tile_max;
     double d_log_scale = 0.0;
 
     if (e->relu >= 0 || e->quantizer >= 0)
-        affine_tile(n, e->width, e->a, e->b, pass->nodes[e->source].stored + first, value);
+        affine_tile(n, e->width, e->a, e->b, fq->nodes[e->source].stored + first, value);
     if (e->quantizer >= 0) {
         float *rectified = e->relu >= 0 ? memcpy(work, value, n * sizeof *work) : value;
 
         if (e->relu >= 0)
             mho_relu_forward(n, rectified);
-        d_log_scale = mho_fake_quantizer_tile_gradient(pass, e->quantizer, first, n, rectified, buffer, d_end, d);
+        d_log_scale = mho_fake_quantizer_tile_gradient(fq, e->quantizer, first, n, rectified, buffer, d_end, d);
     } else {
         memcpy(d, d_end, n * sizeof *d);
     }
@@ -203,21 +203,21 @@ static double backward_tile(const MhoFakeQuant *pass, const MhoEpilogue *e, size
 
 /* First sweep: gradients before batch norm's own, its two sums, the log-scale's gradient. Without batch norm d is
  * final. */
-static void backward_reduce(const MhoFakeQuant *pass, const MhoEpilogue *e, float *d_source)
+static void backward_reduce(const MhoFakeQuant *fq, const MhoEpilogue *e, float *d_source)
 {
-    const MhoFakeQuantNode *source = &pass->nodes[e->source], *end = &pass->nodes[e->end];
+    const MhoFakeQuantNode *source = &fq->nodes[e->source], *end = &fq->nodes[e->end];
     const size_t stride = 2 * e->width + 1;
 
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t chunk = 0; chunk < e->n_chunks; chunk++) {
         double *sums = e->partial + chunk * stride;
 
         memset(sums, 0, stride * sizeof *sums);
         for (size_t i = chunk * e->n_tiles / e->n_chunks; i < (chunk + 1) * e->n_tiles / e->n_chunks; i++) {
             const size_t first = i * e->tile, n = tile_size(e, source->n, i);
-            float *d = thread_buffers(pass) + 3 * pass->tile_max; /* apart from d_stored, so that loops vectorize */
+            float *d = thread_buffers(fq) + 3 * fq->tile_max; /* apart from d_stored, so that loops vectorize */
 
-            sums[2 * e->width] += backward_tile(pass, e, first, n, end->d_stored + first, d);
+            sums[2 * e->width] += backward_tile(fq, e, first, n, end->d_stored + first, d);
             if (e->batchnorm >= 0)
                 mho_batchnorm_reduce(n, e->width, source->stored + first, d, d_source + first, sums);
             else if (d_source)
@@ -227,11 +227,11 @@ static void backward_reduce(const MhoFakeQuant *pass, const MhoEpilogue *e, floa
 }
 
 /* Second sweep: d_source = a d + p stored + q. */
-static void backward_combine(const MhoFakeQuant *pass, const MhoEpilogue *e, float *d_source)
+static void backward_combine(const MhoFakeQuant *fq, const MhoEpilogue *e, float *d_source)
 {
-    const MhoFakeQuantNode *source = &pass->nodes[e->source];
+    const MhoFakeQuantNode *source = &fq->nodes[e->source];
 
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t i = 0; i < e->n_tiles; i++) {
         const size_t first = i * e->tile;
 
@@ -240,16 +240,16 @@ static void backward_combine(const MhoFakeQuant *pass, const MhoEpilogue *e, flo
 }
 
 /* a, b as in the unfolded forward pass, whose values the surrogate gradient is taken at. */
-static void backward_coefficients(MhoFakeQuant *pass, MhoEpilogue *e, double unit)
+static void backward_coefficients(MhoFakeQuant *fq, MhoEpilogue *e, double unit)
 {
-    const MhoFakeQuantNode *source = &pass->nodes[e->source];
-    const MhoFakeQuantizer *q = e->quantizer >= 0 ? pass->nodes[e->quantizer].state : NULL;
+    const MhoFakeQuantNode *source = &fq->nodes[e->source];
+    const MhoFakeQuantizer *q = e->quantizer >= 0 ? fq->nodes[e->quantizer].state : NULL;
 
     if (q && q->folded) {
         memcpy(e->a, source->scale, source->c * sizeof *e->a);
         memcpy(e->b, source->offset, source->c * sizeof *e->b);
         if (e->batchnorm >= 0)
-            mho_batchnorm_coefficients(pass, e->batchnorm, source, NULL, e->a, e->b);
+            mho_batchnorm_coefficients(fq, e->batchnorm, source, NULL, e->a, e->b);
         repeat_row(source->c, e->width, e->a);
         repeat_row(source->c, e->width, e->b);
     }
@@ -258,27 +258,27 @@ static void backward_coefficients(MhoFakeQuant *pass, MhoEpilogue *e, double uni
     repeat_row(source->c, e->width, e->p);
 }
 
-void mho_epilogue_backward(MhoFakeQuant *pass, MhoEpilogue *e)
+void mho_epilogue_backward(MhoFakeQuant *fq, MhoEpilogue *e)
 {
-    const MhoFakeQuantNode *source = &pass->nodes[e->source];
-    const MhoFakeQuantizer *q = e->quantizer >= 0 ? pass->nodes[e->quantizer].state : NULL;
+    const MhoFakeQuantNode *source = &fq->nodes[e->source];
+    const MhoFakeQuantizer *q = e->quantizer >= 0 ? fq->nodes[e->quantizer].state : NULL;
     const double unit = q ? 1.0 / q->step : 1.0; /* d of codes counts value * step */
-    float *d_source = mho_fakequant_gradient_begin(pass, e->source);
+    float *d_source = mho_fakequant_gradient_begin(fq, e->source);
 
     if (e->batchnorm >= 0 && !d_source)
-        d_source = pass->spare; /* the sums of gamma and beta need the gradient all the same */
-    backward_coefficients(pass, e, unit);
-    backward_reduce(pass, e, d_source);
+        d_source = fq->spare; /* the sums of gamma and beta need the gradient all the same */
+    backward_coefficients(fq, e, unit);
+    backward_reduce(fq, e, d_source);
     fold_sums(e, source->c);
     if (q)
-        *mho_fakequant_gradient_of(pass, q->owner, "log_scale") += (float)(unit * e->partial[2 * e->width]);
+        *mho_fakequant_gradient_of(fq, q->owner, MHO_ARRAY_LOG_SCALE) += (float)(unit * e->partial[2 * e->width]);
     if (e->batchnorm >= 0) {
-        mho_batchnorm_gradient(pass, e->batchnorm, source, e->partial, unit, e->a, e->p, e->q);
+        mho_batchnorm_gradient(fq, e->batchnorm, source, e->partial, unit, e->a, e->p, e->q);
         repeat_row(source->c, e->width, e->a);
         repeat_row(source->c, e->width, e->p);
         repeat_row(source->c, e->width, e->q);
-        backward_combine(pass, e, d_source);
+        backward_combine(fq, e, d_source);
     }
     if (source->differentiable)
-        mho_fakequant_gradient_end(pass, e->source);
+        mho_fakequant_gradient_end(fq, e->source);
 }

@@ -8,37 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "kernels/math.h"
 #include "net/fakequant/fakequant_internal.h"
 
-static const struct MhoFakeQuantLayer *layer_of(const MhoFakeQuant *pass, int node)
+float *mho_fakequant_gradient_of(const MhoFakeQuant *fq, int node, MhoArrayRole role)
 {
-    return pass->net->nodes[node].layer->pass;
-}
-
-int mho_fakequant_array(const MhoFakeQuant *pass, int node, const char *name)
-{
-    const MhoNode *self = &pass->net->nodes[node];
+    const MhoNode *self = &fq->net->nodes[node];
 
     for (size_t a = 0; a < self->n_arrays; a++)
-        if (strcmp(self->arrays[a].name, name) == 0)
-            return (int)a;
-    return -1;
-}
-
-const float *mho_fakequant_values(const MhoFakeQuant *pass, int node, const char *name)
-{
-    const int a = mho_fakequant_array(pass, node, name);
-
-    return a < 0 ? NULL : pass->net->nodes[node].arrays[a].value;
-}
-
-float *mho_fakequant_gradient_of(const MhoFakeQuant *pass, int node, const char *name)
-{
-    const int a = mho_fakequant_array(pass, node, name);
-
-    return a < 0 ? NULL : pass->nodes[node].gradient[a];
+        if (self->arrays[a].role == role)
+            return fq->nodes[node].gradient[a];
+    return NULL;
 }
 
 void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale)
@@ -49,13 +31,13 @@ void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale)
     }
 }
 
-float *mho_fakequant_gradient_begin(MhoFakeQuant *pass, int node)
+float *mho_fakequant_gradient_begin(MhoFakeQuant *fq, int node)
 {
-    const MhoFakeQuantNode *self = &pass->nodes[node];
+    const MhoFakeQuantNode *self = &fq->nodes[node];
 
     if (!self->differentiable)
         return NULL;
-    return self->d_written ? pass->spare : self->d_stored;
+    return self->d_written ? fq->spare : self->d_stored;
 }
 
 MHO_CLONES static void add_values(size_t n, const float *x, float *y)
@@ -64,67 +46,68 @@ MHO_CLONES static void add_values(size_t n, const float *x, float *y)
         y[i] += x[i];
 }
 
-void mho_fakequant_gradient_end(MhoFakeQuant *pass, int node)
+void mho_fakequant_gradient_end(MhoFakeQuant *fq, int node)
 {
-    MhoFakeQuantNode *self = &pass->nodes[node];
-    const size_t n = self->n / pass->batch;
+    MhoFakeQuantNode *self = &fq->nodes[node];
+    const size_t n = self->n / fq->batch;
 
     if (self->d_written) {
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
-        for (size_t i = 0; i < pass->batch; i++)
-            add_values(n, pass->spare + i * n, self->d_stored + i * n);
+#pragma omp parallel for schedule(static) num_threads(fq->threads)
+        for (size_t i = 0; i < fq->batch; i++)
+            add_values(n, fq->spare + i * n, self->d_stored + i * n);
     }
     self->d_written = true;
 }
 
-MhoStream mho_fakequant_stream(const MhoFakeQuant *pass, int node, double sigma, uint32_t image)
+MhoStream mho_fakequant_stream(const MhoFakeQuant *fq, int node, double sigma, uint32_t image)
 {
-    return (MhoStream){.seed = pass->noise.seed,
-                       .step = pass->noise.step,
+    return (MhoStream){.seed = fq->noise.seed,
+                       .step = fq->noise.step,
                        .place = mho_place((uint32_t)node, 0, 0),
                        .image = image,
                        .noise = (float)sigma};
 }
 
-MhoNodeMode mho_fakequant_mode(const MhoFakeQuant *pass, int node, const MhoQuantizer *quantizer)
+MhoNodeMode mho_fakequant_mode(const MhoFakeQuant *fq, int node, const MhoQuantizer *quantizer)
 {
-    const MhoNodeMode mode = pass->modes && pass->batch_statistics ? (MhoNodeMode)pass->modes[node] : MHO_MODE_CODES;
+    const MhoNodeMode mode = fq->modes && fq->batch_statistics ? (MhoNodeMode)fq->modes[node] : MHO_MODE_CODES;
 
     return mode == MHO_MODE_NOISE && !quantizer->inject ? MHO_MODE_CODES : mode;
 }
 
-MhoStream mho_fakequant_inject_stream(const MhoFakeQuant *pass, int node, uint32_t part)
+MhoStream mho_fakequant_inject_stream(const MhoFakeQuant *fq, int node, uint32_t part)
 {
     return (MhoStream){
-        .seed = pass->modes_seed, .step = pass->modes_step, .place = mho_place((uint32_t)node, 0, 0), .image = part};
+        .seed = fq->modes_seed, .step = fq->modes_step, .place = mho_place((uint32_t)node, 0, 0), .image = part};
 }
 
-void mho_fakequant_activation_noise(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *codes,
+void mho_fakequant_activation_noise(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *codes,
                                     float *buffer)
 {
-    if (!pass->noisy || pass->noise.activation == 0.0)
+    if (!fq->noisy || fq->noise.activation == 0.0)
         return;
-    mho_normal_fill_at(mho_fakequant_stream(pass, node, pass->noise.activation, 0), MHO_DRAW_TRAIN_ACTIVATION, first, n,
+    mho_normal_fill_at(mho_fakequant_stream(fq, node, fq->noise.activation, 0), MHO_DRAW_TRAIN_ACTIVATION, first, n,
                        buffer);
     add_values(n, buffer, codes);
 }
 
 /* Flags and sizes of every node. */
-static MhoStatus plan_nodes(MhoFakeQuant *pass, MhoError *error)
+static MhoStatus plan_nodes(MhoFakeQuant *fq, MhoError *error)
 {
-    for (int i = 0; i < (int)pass->net->n_nodes; i++) {
-        const MhoNode *node = &pass->net->nodes[i];
-        MhoFakeQuantNode *self = &pass->nodes[i];
+    for (int i = 0; i < (int)fq->net->n_nodes; i++) {
+        const MhoNode *node = &fq->net->nodes[i];
+        MhoFakeQuantNode *self = &fq->nodes[i];
 
-        self->positions = pass->batch * (size_t)node->shape.h * (size_t)node->shape.w;
+        self->layer = mho_fakequant_layer(node->layer);
+        self->positions = fq->batch * (size_t)node->shape.h * (size_t)node->shape.w;
         self->c = (size_t)node->shape.c;
         self->n = self->positions * self->c;
         self->scale_owner = -1;
         for (int k = 0; k < node->n_inputs; k++) {
-            self->differentiable = self->differentiable || mho_fakequant_input(pass, i, k)->differentiable;
-            mho_fakequant_input(pass, i, k)->n_users++;
+            self->differentiable = self->differentiable || mho_fakequant_input(fq, i, k)->differentiable;
+            mho_fakequant_input(fq, i, k)->n_users++;
         }
-        const MhoStatus status = layer_of(pass, i)->plan ? layer_of(pass, i)->plan(pass, i, error) : MHO_OK;
+        const MhoStatus status = fq->nodes[i].layer->plan ? fq->nodes[i].layer->plan(fq, i, error) : MHO_OK;
         if (status != MHO_OK)
             return status;
     }
@@ -138,44 +121,43 @@ static int *epilogue_slot(MhoEpilogue *e, MhoFakeQuantPart part)
 }
 
 /* Group elementwise nodes: a training pass lets one join the epilogue that ends right before it. */
-static void find_epilogues(MhoFakeQuant *pass)
+static void find_epilogues(MhoFakeQuant *fq)
 {
-    for (int i = 0; i < (int)pass->net->n_nodes; i++) {
-        const MhoFakeQuantPart part = layer_of(pass, i)->part;
+    for (int i = 0; i < (int)fq->net->n_nodes; i++) {
+        const MhoFakeQuantPart part = fq->nodes[i].layer->part;
 
-        pass->epilogue_of[i] = -1;
+        fq->epilogue_of[i] = -1;
         if (part == MHO_PART_TENSOR)
             continue;
-        const int input = pass->net->nodes[i].inputs[0], before = pass->epilogue_of[input];
+        const int input = fq->net->nodes[i].inputs[0], before = fq->epilogue_of[input];
         const bool joins =
-            pass->training && before >= 0 && pass->nodes[input].n_users == 1 && layer_of(pass, input)->part < part;
+            fq->training && before >= 0 && fq->nodes[input].n_users == 1 && fq->nodes[input].layer->part < part;
         if (joins)
-            pass->epilogue_of[input] = -1;
+            fq->epilogue_of[input] = -1;
         else
-            pass->epilogues[pass->n_epilogues] =
+            fq->epilogues[fq->n_epilogues] =
                 (MhoEpilogue){.source = input, .batchnorm = -1, .relu = -1, .quantizer = -1};
-        const int at = joins ? before : (int)pass->n_epilogues++;
-        *epilogue_slot(&pass->epilogues[at], part) = i;
-        pass->epilogues[at].end = i;
-        pass->epilogue_of[i] = at;
+        const int at = joins ? before : (int)fq->n_epilogues++;
+        *epilogue_slot(&fq->epilogues[at], part) = i;
+        fq->epilogues[at].end = i;
+        fq->epilogue_of[i] = at;
     }
 }
 
-static void take_node(MhoFakeQuant *pass, int i, MhoArena *arena, size_t *largest)
+static void take_node(MhoFakeQuant *fq, int i, MhoArena *arena)
 {
-    const MhoNode *node = &pass->net->nodes[i];
-    MhoFakeQuantNode *self = &pass->nodes[i];
-    const int e = pass->epilogue_of[i];
-    const bool kept = layer_of(pass, i)->part == MHO_PART_TENSOR || e >= 0;
-    const MhoFakeQuantNode *source = e >= 0 ? &pass->nodes[pass->epilogues[e].source] : NULL;
+    const MhoNode *node = &fq->net->nodes[i];
+    MhoFakeQuantNode *self = &fq->nodes[i];
+    const int e = fq->epilogue_of[i];
+    const bool kept = fq->nodes[i].layer->part == MHO_PART_TENSOR || e >= 0;
+    const MhoFakeQuantNode *source = e >= 0 ? &fq->nodes[fq->epilogues[e].source] : NULL;
 
     self->scale = mho_arena_take(arena, self->c, sizeof *self->scale);
     self->offset = mho_arena_take(arena, self->c, sizeof *self->offset);
     if (kept)
         self->stored = mho_arena_take(arena, self->n, sizeof *self->stored);
-    if (!pass->training)
+    if (!fq->training)
         return;
-    *largest = self->n > *largest ? self->n : *largest;
     for (size_t a = 0; a < node->n_arrays; a++)
         if (node->arrays[a].learned)
             self->gradient[a] = mho_arena_take(arena, node->arrays[a].n, sizeof(float));
@@ -187,39 +169,34 @@ static void take_node(MhoFakeQuant *pass, int i, MhoArena *arena, size_t *larges
         self->d_stored = mho_arena_take(arena, self->n, sizeof *self->d_stored);
 }
 
-static MhoStatus take_buffers(MhoFakeQuant *pass, MhoError *error)
+static void carve(void *object)
 {
-    MhoStatus status = MHO_OK;
+    MhoFakeQuant *fq = object;
+    size_t largest = 0;
 
-    for (int round = 0; round < 2 && status == MHO_OK; round++) {
-        size_t largest = 0;
-
-        for (int i = 0; i < (int)pass->net->n_nodes; i++)
-            take_node(pass, i, &pass->arena, &largest);
-        for (size_t e = 0; e < pass->n_epilogues; e++)
-            mho_epilogue_plan(pass, &pass->epilogues[e], &pass->arena);
-        pass->tiles = mho_arena_take(&pass->arena, (size_t)pass->threads * MHO_TILE_BUFFERS * pass->tile_max,
-                                     sizeof *pass->tiles);
-        pass->spare = mho_arena_take(&pass->arena, largest, sizeof *pass->spare);
-        if (round == 0)
-            status = mho_arena_create(&pass->arena, error);
+    for (int i = 0; i < (int)fq->net->n_nodes; i++) {
+        take_node(fq, i, &fq->arena);
+        largest = fq->training && fq->nodes[i].n > largest ? fq->nodes[i].n : largest;
     }
-    return status;
+    for (size_t e = 0; e < fq->n_epilogues; e++)
+        mho_epilogue_plan(fq, &fq->epilogues[e], &fq->arena);
+    fq->tiles = mho_arena_take(&fq->arena, (size_t)fq->threads * MHO_TILE_BUFFERS * fq->tile_max, sizeof *fq->tiles);
+    fq->spare = mho_arena_take(&fq->arena, largest, sizeof *fq->spare);
 }
 
-static MhoStatus create_layers(MhoFakeQuant *pass, MhoError *error)
+static MhoStatus create_layers(MhoFakeQuant *fq, MhoError *error)
 {
-    if (dnnl_engine_create(&pass->engine, dnnl_cpu, 0) != dnnl_success ||
-        dnnl_stream_create(&pass->stream, pass->engine, dnnl_stream_default_flags) != dnnl_success)
+    if (dnnl_engine_create(&fq->engine, dnnl_cpu, 0) != dnnl_success ||
+        dnnl_stream_create(&fq->stream, fq->engine, dnnl_stream_default_flags) != dnnl_success)
         return mho_fail(error, MHO_FAILED, "oneDNN has no CPU engine here");
-    for (int i = 0; i < (int)pass->net->n_nodes; i++) {
-        const MhoStatus status = layer_of(pass, i)->create ? layer_of(pass, i)->create(pass, i, error) : MHO_OK;
+    for (int i = 0; i < (int)fq->net->n_nodes; i++) {
+        const MhoStatus status = fq->nodes[i].layer->create ? fq->nodes[i].layer->create(fq, i, error) : MHO_OK;
 
         if (status != MHO_OK)
             return status;
     }
-    pass->scratchpad = aligned_alloc(MHO_ALIGN, (pass->scratchpad_bytes / MHO_ALIGN + 1) * MHO_ALIGN);
-    if (!pass->scratchpad)
+    fq->scratchpad = aligned_alloc(MHO_ALIGN, (fq->scratchpad_bytes / MHO_ALIGN + 1) * MHO_ALIGN);
+    if (!fq->scratchpad)
         return mho_fail(error, MHO_MEMORY, "out of memory for oneDNN's scratchpad");
     return MHO_OK;
 }
@@ -234,7 +211,10 @@ static MhoStatus check_request(const MhoNet *net, size_t batch, MhoError *error)
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoShape s = net->nodes[i].shape;
 
-        if (!net->nodes[i].layer->pass || (double)batch * s.h * s.w * s.c > 1e12)
+        if (!mho_fakequant_layer(net->nodes[i].layer))
+            return mho_fail(error, MHO_FAILED, "node '%s': training has no layer kind '%s'", net->nodes[i].name,
+                            net->nodes[i].layer->descriptor.name);
+        if ((double)batch * s.h * s.w * s.c > 1e12)
             return mho_fail(error, MHO_USAGE, "node '%s': a batch of %zu is too large", net->nodes[i].name, batch);
     }
     return MHO_OK;
@@ -246,71 +226,68 @@ MhoStatus mho_fakequant_create(MhoNet *net, size_t batch, bool training, MhoFake
     MhoStatus status = check_request(net, batch, error);
     if (status != MHO_OK)
         return status;
-    MhoFakeQuant *pass = calloc(1, sizeof *pass);
-    if (!pass)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a pass");
-    *pass = (MhoFakeQuant){.net = net, .batch = batch, .training = training, .threads = omp_get_max_threads()};
-    pass->nodes = calloc(net->n_nodes, sizeof *pass->nodes);
-    pass->epilogues = calloc(net->n_nodes, sizeof *pass->epilogues);
-    pass->epilogue_of = calloc(net->n_nodes, sizeof *pass->epilogue_of);
-    if (!pass->nodes || !pass->epilogues || !pass->epilogue_of)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for a pass");
-    if (status == MHO_OK)
-        status = plan_nodes(pass, error);
+    MhoFakeQuant *fq = mho_calloc(1, sizeof *fq, error, "a fake-quant executor");
+    if (!fq)
+        return MHO_MEMORY;
+    *fq = (MhoFakeQuant){.net = net, .batch = batch, .training = training, .threads = omp_get_max_threads()};
+    fq->nodes = mho_calloc(net->n_nodes, sizeof *fq->nodes, error, "a fake-quant executor");
+    fq->epilogues = mho_calloc(net->n_nodes, sizeof *fq->epilogues, error, "a fake-quant executor");
+    fq->epilogue_of = mho_calloc(net->n_nodes, sizeof *fq->epilogue_of, error, "a fake-quant executor");
+    status = fq->nodes && fq->epilogues && fq->epilogue_of ? plan_nodes(fq, error) : MHO_MEMORY;
     if (status == MHO_OK) {
-        find_epilogues(pass);
-        status = take_buffers(pass, error);
+        find_epilogues(fq);
+        status = mho_arena_build(&fq->arena, carve, fq, error);
     }
     if (status == MHO_OK)
-        status = create_layers(pass, error);
+        status = create_layers(fq, error);
     if (status == MHO_OK)
-        *made = pass;
+        *made = fq;
     else
-        mho_fakequant_destroy(pass);
+        mho_fakequant_destroy(fq);
     return status;
 }
 
-void mho_fakequant_destroy(MhoFakeQuant *pass)
+void mho_fakequant_destroy(MhoFakeQuant *fq)
 {
-    if (!pass)
+    if (!fq)
         return;
-    for (int i = 0; pass->nodes && i < (int)pass->net->n_nodes; i++)
-        if (layer_of(pass, i)->destroy)
-            layer_of(pass, i)->destroy(pass, i);
-    mho_chip_sums_destroy(pass);
-    if (pass->stream)
-        dnnl_stream_destroy(pass->stream);
-    if (pass->engine)
-        dnnl_engine_destroy(pass->engine);
-    mho_arena_destroy(&pass->arena);
-    free(pass->scratchpad);
-    free(pass->nodes);
-    free(pass->epilogues);
-    free(pass->epilogue_of);
-    free(pass);
+    for (int i = 0; fq->nodes && i < (int)fq->net->n_nodes; i++)
+        if (fq->nodes[i].layer && fq->nodes[i].layer->destroy)
+            fq->nodes[i].layer->destroy(fq, i);
+    mho_chip_sums_destroy(fq);
+    if (fq->stream)
+        dnnl_stream_destroy(fq->stream);
+    if (fq->engine)
+        dnnl_engine_destroy(fq->engine);
+    mho_arena_destroy(&fq->arena);
+    free(fq->scratchpad);
+    free(fq->nodes);
+    free(fq->epilogues);
+    free(fq->epilogue_of);
+    free(fq);
 }
 
-void mho_fakequant_set_noise(MhoFakeQuant *pass, const MhoFakeQuantNoise *noise)
+void mho_fakequant_set_noise(MhoFakeQuant *fq, const MhoFakeQuantNoise *noise)
 {
-    pass->noise = noise ? *noise : (MhoFakeQuantNoise){0};
-    pass->noisy = noise && (noise->weight != 0.0 || noise->activation != 0.0 || noise->sum != 0.0);
+    fq->noise = noise ? *noise : (MhoFakeQuantNoise){0};
+    fq->noisy = noise && (noise->weight != 0.0 || noise->activation != 0.0 || noise->sum != 0.0);
 }
 
-void mho_fakequant_set_modes(MhoFakeQuant *pass, const uint8_t *modes, uint64_t seed, uint32_t step)
+void mho_fakequant_set_modes(MhoFakeQuant *fq, const uint8_t *modes, uint64_t seed, uint32_t step)
 {
-    pass->modes = modes;
-    pass->modes_seed = seed;
-    pass->modes_step = step;
+    fq->modes = modes;
+    fq->modes_seed = seed;
+    fq->modes_step = step;
 }
 
-static MhoStatus check_noise(const MhoFakeQuant *pass, MhoError *error)
+static MhoStatus check_noise(const MhoFakeQuant *fq, MhoError *error)
 {
-    const double sigma[3] = {pass->noise.weight, pass->noise.activation, pass->noise.sum};
+    const double sigma[3] = {fq->noise.weight, fq->noise.activation, fq->noise.sum};
 
     for (int i = 0; i < 3; i++)
         if (!(sigma[i] >= 0.0 && sigma[i] <= 1e6))
             return mho_fail(error, MHO_USAGE, "injected noise of %g LSB is outside 0 to 1e6", sigma[i]);
-    if (pass->training && pass->noise.weight_per_image)
+    if (fq->training && fq->noise.weight_per_image)
         return mho_fail(error, MHO_USAGE,
                         "weight noise per image is for evaluation: create the pass with training = false");
     return MHO_OK;
@@ -318,15 +295,15 @@ static MhoStatus check_noise(const MhoFakeQuant *pass, MhoError *error)
 
 /* logits = value of the last node; the classifier of a quantized net in evaluation applies the constants of every
  * executor. */
-static MhoStatus write_logits(const MhoFakeQuant *pass, float *logits, MhoError *error)
+static MhoStatus write_logits(const MhoFakeQuant *fq, float *logits, MhoError *error)
 {
-    const int last = (int)pass->net->n_nodes - 1;
-    const MhoFakeQuantNode *self = &pass->nodes[last];
+    const int last = (int)fq->net->n_nodes - 1;
+    const MhoFakeQuantNode *self = &fq->nodes[last];
     float *a = self->scale, *b = self->offset;
     MhoRequant requant;
 
-    if (!pass->batch_statistics && self->coded && mho_node_is(&pass->net->nodes[last], "dense")) {
-        const MhoStatus status = mho_net_requant(pass->net, last, a, b, &requant, error);
+    if (!fq->batch_statistics && self->coded && mho_node_is(&fq->net->nodes[last], &mho_layer_dense)) {
+        const MhoStatus status = mho_net_requant(fq->net, last, a, b, &requant, error);
 
         if (status != MHO_OK)
             return status;
@@ -337,77 +314,77 @@ static MhoStatus write_logits(const MhoFakeQuant *pass, float *logits, MhoError 
     return MHO_OK;
 }
 
-MhoStatus mho_fakequant_forward(MhoFakeQuant *pass, const uint8_t *images, bool use_batch_statistics, float *logits,
+MhoStatus mho_fakequant_forward(MhoFakeQuant *fq, const uint8_t *images, bool use_batch_statistics, float *logits,
                                 MhoError *error)
 {
-    MhoStatus status = check_noise(pass, error);
+    MhoStatus status = check_noise(fq, error);
 
-    pass->images = images;
-    pass->batch_statistics = use_batch_statistics;
-    pass->forward_done = false;
+    fq->images = images;
+    fq->batch_statistics = use_batch_statistics;
+    fq->forward_done = false;
     if (status == MHO_OK)
-        status = mho_chip_sums_program(pass, error);
-    for (int i = 0; i < (int)pass->net->n_nodes && status == MHO_OK; i++) {
-        const struct MhoFakeQuantLayer *layer = layer_of(pass, i);
+        status = mho_chip_sums_program(fq, error);
+    for (int i = 0; i < (int)fq->net->n_nodes && status == MHO_OK; i++) {
+        const MhoFakeQuantLayer *layer = fq->nodes[i].layer;
 
         if (layer->prepare)
-            status = layer->prepare(pass, i, error);
+            status = layer->prepare(fq, i, error);
         if (status == MHO_OK && layer->forward)
-            status = layer->forward(pass, i, error);
-        if (status == MHO_OK && pass->epilogue_of[i] >= 0)
-            status = mho_epilogue_forward(pass, &pass->epilogues[pass->epilogue_of[i]], error);
+            status = layer->forward(fq, i, error);
+        if (status == MHO_OK && fq->epilogue_of[i] >= 0)
+            status = mho_epilogue_forward(fq, &fq->epilogues[fq->epilogue_of[i]], error);
     }
-    pass->images = NULL;
+    fq->images = NULL;
     if (status == MHO_OK)
-        status = write_logits(pass, logits, error);
-    pass->forward_done = status == MHO_OK;
+        status = write_logits(fq, logits, error);
+    fq->forward_done = status == MHO_OK;
     return status;
 }
 
 /* Zero what is added to, and the gradient of the last node's stored output. */
-static void start_backward(MhoFakeQuant *pass, const float *d_logits)
+static void start_backward(MhoFakeQuant *fq, const float *d_logits)
 {
-    MhoFakeQuantNode *last = &pass->nodes[pass->net->n_nodes - 1];
+    MhoFakeQuantNode *last = &fq->nodes[fq->net->n_nodes - 1];
 
-    for (size_t i = 0; i < pass->net->n_nodes; i++) {
-        pass->nodes[i].d_written = false;
-        for (size_t a = 0; a < pass->net->nodes[i].n_arrays; a++)
-            if (pass->nodes[i].gradient[a])
-                memset(pass->nodes[i].gradient[a], 0, pass->net->nodes[i].arrays[a].n * sizeof(float));
+    for (size_t i = 0; i < fq->net->n_nodes; i++) {
+        fq->nodes[i].d_written = false;
+        for (size_t a = 0; a < fq->net->nodes[i].n_arrays; a++)
+            if (fq->nodes[i].gradient[a])
+                memset(fq->nodes[i].gradient[a], 0, fq->net->nodes[i].arrays[a].n * sizeof(float));
     }
     for (size_t i = 0; last->d_stored && i < last->positions; i++)
         for (size_t k = 0; k < last->c; k++)
             last->d_stored[i * last->c + k] = d_logits[i * last->c + k] * last->scale[k];
 }
 
-MhoStatus mho_fakequant_backward(MhoFakeQuant *pass, const float *d_logits, MhoError *error)
+MhoStatus mho_fakequant_backward(MhoFakeQuant *fq, const float *d_logits, MhoError *error)
 {
     MhoStatus status = MHO_OK;
 
-    if (!pass->training || !pass->forward_done)
+    if (!fq->training || !fq->forward_done)
         return mho_fail(error, MHO_USAGE,
                         "gradients need a pass created for training and a forward pass before each backward pass");
-    pass->forward_done = false;
-    start_backward(pass, d_logits);
-    for (int i = (int)pass->net->n_nodes - 1; i >= 0 && status == MHO_OK; i--) {
-        if (!pass->nodes[i].differentiable)
+    fq->forward_done = false;
+    start_backward(fq, d_logits);
+    for (int i = (int)fq->net->n_nodes - 1; i >= 0 && status == MHO_OK; i--) {
+        if (!fq->nodes[i].differentiable)
             continue;
-        if (pass->epilogue_of[i] >= 0)
-            mho_epilogue_backward(pass, &pass->epilogues[pass->epilogue_of[i]]);
-        else if (layer_of(pass, i)->backward)
-            status = layer_of(pass, i)->backward(pass, i, error);
+        if (fq->epilogue_of[i] >= 0)
+            mho_epilogue_backward(fq, &fq->epilogues[fq->epilogue_of[i]]);
+        else if (fq->nodes[i].layer->backward)
+            status = fq->nodes[i].layer->backward(fq, i, error);
     }
     return status;
 }
 
-float *mho_fakequant_gradient(MhoFakeQuant *pass, size_t node, size_t array)
+float *mho_fakequant_gradient(MhoFakeQuant *fq, size_t node, size_t array)
 {
-    if (node >= pass->net->n_nodes || array >= pass->net->nodes[node].n_arrays)
+    if (node >= fq->net->n_nodes || array >= fq->net->nodes[node].n_arrays)
         return NULL;
-    return pass->nodes[node].gradient[array];
+    return fq->nodes[node].gradient[array];
 }
 
-const float *mho_fakequant_output(const MhoFakeQuant *pass, size_t node)
+const float *mho_fakequant_output(const MhoFakeQuant *fq, size_t node)
 {
-    return node < pass->net->n_nodes ? pass->nodes[node].stored : NULL;
+    return node < fq->net->n_nodes ? fq->nodes[node].stored : NULL;
 }

@@ -25,10 +25,10 @@ typedef struct MhoFakeQuantNoise {
 /* All buffers and oneDNN primitives for a batch. The net is borrowed; its arrays may change between calls. training:
  * keep what backward needs. USAGE names a node whose input it cannot read (a scale per channel in front of a weighted
  * layer). */
-MhoStatus mho_fakequant_create(MhoNet *net, size_t batch, bool training, MhoFakeQuant **pass,
+MhoStatus mho_fakequant_create(MhoNet *net, size_t batch, bool training, MhoFakeQuant **fq,
                                MhoError *error) MHO_CHECKED;
-void mho_fakequant_destroy(MhoFakeQuant *pass);
-void mho_fakequant_set_noise(MhoFakeQuant *pass, const MhoFakeQuantNoise *noise); /* NULL: none */
+void mho_fakequant_destroy(MhoFakeQuant *fq);
+void mho_fakequant_set_noise(MhoFakeQuant *fq, const MhoFakeQuantNoise *noise); /* NULL: none */
 
 /* What a quantized weighted layer or a quantizer does while batch statistics are in use; evaluation always uses codes.
  * Baskin et al., UNIQ, arXiv:1804.10969. */
@@ -39,7 +39,7 @@ typedef enum MhoNodeMode {
 } MhoNodeMode;
 /* modes (n_nodes) MhoNodeMode, borrowed until set again; NULL: codes everywhere. Draws depend on (seed, step, node,
  * element) only. */
-void mho_fakequant_set_modes(MhoFakeQuant *pass, const uint8_t *modes, uint64_t seed, uint32_t step);
+void mho_fakequant_set_modes(MhoFakeQuant *fq, const uint8_t *modes, uint64_t seed, uint32_t step);
 
 /* Hardware-aware training: while batch statistics are in use, sums of quantized layers that read codes are those of
  * chip number `step` of config, as the analog executor computes them with images numbered from 0: programming noise,
@@ -49,7 +49,7 @@ void mho_fakequant_set_modes(MhoFakeQuant *pass, const uint8_t *modes, uint64_t 
  * moves its range instead. Injected noise on weights or activations beside a chip, and a node without the range that it
  * needs, are USAGE errors of the forward pass. config is borrowed until set again; NULL: none.
  * Joshi et al., Nat. Commun. 11 (2020) 2473. */
-void mho_fakequant_set_chip(MhoFakeQuant *pass, const MhoChipConfig *config, MhoCondition at, uint32_t step);
+void mho_fakequant_set_chip(MhoFakeQuant *fq, const MhoChipConfig *config, MhoCondition at, uint32_t step);
 
 /* The configuration on which a net that trains on this one is judged: with the net's own ranges for calibrated ones. */
 MhoChipConfig mho_chip_sums_config(const MhoChipConfig *config);
@@ -58,17 +58,17 @@ MhoChipConfig mho_chip_sums_config(const MhoChipConfig *config);
  * its running statistics. false: evaluation; sums of codes are exact (beyond 2^24 by planes of weights; USAGE names
  * a layer where even these are not), codes those of every executor. USAGE also names a node whose scale is not set
  * (NaN). */
-MhoStatus mho_fakequant_forward(MhoFakeQuant *pass, const uint8_t *images, bool use_batch_statistics, float *logits,
+MhoStatus mho_fakequant_forward(MhoFakeQuant *fq, const uint8_t *images, bool use_batch_statistics, float *logits,
                                 MhoError *error) MHO_CHECKED;
 
 /* d_logits (batch, classes) -> gradients of every learned array (overwritten), read with mho_fakequant_gradient. Once
  * per forward pass of a training pass; after an evaluation forward, batch norm's statistics are constants. */
-MhoStatus mho_fakequant_backward(MhoFakeQuant *pass, const float *d_logits, MhoError *error) MHO_CHECKED;
-float *mho_fakequant_gradient(MhoFakeQuant *pass, size_t node, size_t array); /* (n) or NULL when not learned */
+MhoStatus mho_fakequant_backward(MhoFakeQuant *fq, const float *d_logits, MhoError *error) MHO_CHECKED;
+float *mho_fakequant_gradient(MhoFakeQuant *fq, size_t node, size_t array); /* (n) or NULL when not learned */
 
 /* Stored output (batch, h, w, c) of a node after a forward pass: codes of a quantizer, sums of a convolution.
  * NULL in a training pass for batch norm and ReLU that only the next of batch norm, ReLU, quantizer reads: they are
  * never stored. */
-const float *mho_fakequant_output(const MhoFakeQuant *pass, size_t node);
+const float *mho_fakequant_output(const MhoFakeQuant *fq, size_t node);
 
 #endif

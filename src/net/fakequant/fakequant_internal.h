@@ -14,8 +14,31 @@
 
 enum { MHO_TILE_VALUES = 2048, MHO_ROW_VALUES = 64, MHO_MAX_CHUNKS = 64, MHO_TILE_BUFFERS = 4 };
 
+/* A layer's part in a pass. Elementwise layers have part set and no forward. NULL: nothing to do. */
+typedef enum MhoFakeQuantPart {
+    MHO_PART_TENSOR,
+    MHO_PART_BATCHNORM,
+    MHO_PART_RELU,
+    MHO_PART_FAKE_QUANT
+} MhoFakeQuantPart;
+typedef struct MhoFakeQuantLayer {
+    MhoFakeQuantPart part;
+    /* Flags of the node (coded, largest, scale_owner ...) from its inputs'; called in node order before buffers exist.
+     */
+    MhoStatus (*plan)(MhoFakeQuant *fq, int node, MhoError *error);
+    MhoStatus (*create)(MhoFakeQuant *fq, int node, MhoError *error); /* state; buffers exist */
+    void (*destroy)(MhoFakeQuant *fq, int node);
+    /* Scale, offset and weight codes of this forward pass; called before forward. */
+    MhoStatus (*prepare)(MhoFakeQuant *fq, int node, MhoError *error);
+    MhoStatus (*forward)(MhoFakeQuant *fq, int node, MhoError *error);
+    MhoStatus (*backward)(MhoFakeQuant *fq, int node, MhoError *error);
+} MhoFakeQuantLayer;
+/* Training's part of a layer kind; NULL: it has none. Generated from the word list of net/graph/kinds. */
+const MhoFakeQuantLayer *mho_fakequant_layer(const MhoLayer *layer);
+
 /* One node during a pass. */
 typedef struct MhoFakeQuantNode {
+    const MhoFakeQuantLayer *layer;
     size_t positions, c, n; /* n = positions * c */
     float *stored;          /* (positions, c); NULL inside an epilogue of a training pass */
     float *d_stored;        /* (positions, c) gradient; NULL when nothing before it is learned. May be shared with its
@@ -72,58 +95,36 @@ struct MhoFakeQuant {
     size_t scratchpad_bytes;
 };
 
-/* A layer's part in a pass. Elementwise layers have part set and no forward. NULL: nothing to do. */
-typedef enum MhoFakeQuantPart {
-    MHO_PART_TENSOR,
-    MHO_PART_BATCHNORM,
-    MHO_PART_RELU,
-    MHO_PART_FAKE_QUANT
-} MhoFakeQuantPart;
-struct MhoFakeQuantLayer {
-    MhoFakeQuantPart part;
-    /* Flags of the node (coded, largest, scale_owner ...) from its inputs'; called in node order before buffers exist.
-     */
-    MhoStatus (*plan)(MhoFakeQuant *pass, int node, MhoError *error);
-    MhoStatus (*create)(MhoFakeQuant *pass, int node, MhoError *error); /* state; buffers exist */
-    void (*destroy)(MhoFakeQuant *pass, int node);
-    /* Scale, offset and weight codes of this forward pass; called before forward. */
-    MhoStatus (*prepare)(MhoFakeQuant *pass, int node, MhoError *error);
-    MhoStatus (*forward)(MhoFakeQuant *pass, int node, MhoError *error);
-    MhoStatus (*backward)(MhoFakeQuant *pass, int node, MhoError *error);
-};
-
 /* pass.c -------------------------------------------------------------------------------------------------------------
  */
 
-static inline const void *mho_fakequant_settings(const MhoFakeQuant *pass, int node)
+static inline const void *mho_fakequant_settings(const MhoFakeQuant *fq, int node)
 {
-    return pass->net->nodes[node].settings;
+    return fq->net->nodes[node].settings;
 }
 
-static inline MhoFakeQuantNode *mho_fakequant_input(const MhoFakeQuant *pass, int node, int i)
+static inline MhoFakeQuantNode *mho_fakequant_input(const MhoFakeQuant *fq, int node, int i)
 {
-    return &pass->nodes[pass->net->nodes[node].inputs[i]];
+    return &fq->nodes[fq->net->nodes[node].inputs[i]];
 }
 
-/* Index of a node's array, -1 when absent; its values; its gradient (NULL when not learned or absent). */
-int mho_fakequant_array(const MhoFakeQuant *pass, int node, const char *name);
-const float *mho_fakequant_values(const MhoFakeQuant *pass, int node, const char *name);
-float *mho_fakequant_gradient_of(const MhoFakeQuant *pass, int node, const char *name);
+/* Gradient of a node's array, NULL when it is not learned or absent. */
+float *mho_fakequant_gradient_of(const MhoFakeQuant *fq, int node, MhoArrayRole role);
 
 /* Where a user of `node` writes its gradient (node n values), and the call that ends the writing. NULL: not wanted. */
-float *mho_fakequant_gradient_begin(MhoFakeQuant *pass, int node);
-void mho_fakequant_gradient_end(MhoFakeQuant *pass, int node);
+float *mho_fakequant_gradient_begin(MhoFakeQuant *fq, int node);
+void mho_fakequant_gradient_end(MhoFakeQuant *fq, int node);
 
 /* Stream of injected noise of sigma LSB at a node. */
-MhoStream mho_fakequant_stream(const MhoFakeQuant *pass, int node, double sigma, uint32_t image);
+MhoStream mho_fakequant_stream(const MhoFakeQuant *fq, int node, double sigma, uint32_t image);
 /* Add activation noise to values first .. first + n - 1 of a node's codes; buffer (n). */
-void mho_fakequant_activation_noise(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *codes,
+void mho_fakequant_activation_noise(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *codes,
                                     float *buffer);
 
 /* What a node with this policy does in the running pass: CODES where the policy injects no noise, and in evaluation. */
-MhoNodeMode mho_fakequant_mode(const MhoFakeQuant *pass, int node, const MhoQuantizer *quantizer);
+MhoNodeMode mho_fakequant_mode(const MhoFakeQuant *fq, int node, const MhoQuantizer *quantizer);
 /* Stream of a policy's injected noise at a node; part: tile of its values. */
-MhoStream mho_fakequant_inject_stream(const MhoFakeQuant *pass, int node, uint32_t part);
+MhoStream mho_fakequant_inject_stream(const MhoFakeQuant *fq, int node, uint32_t part);
 
 /* The same scale for every channel, no offset. */
 void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale);
@@ -131,9 +132,9 @@ void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale);
 /* pass_epilogue.c ----------------------------------------------------------------------------------------------------
  */
 
-void mho_epilogue_plan(MhoFakeQuant *pass, MhoEpilogue *epilogue, MhoArena *arena);
-MhoStatus mho_epilogue_forward(MhoFakeQuant *pass, MhoEpilogue *epilogue, MhoError *error) MHO_CHECKED;
-void mho_epilogue_backward(MhoFakeQuant *pass, MhoEpilogue *epilogue);
+void mho_epilogue_plan(MhoFakeQuant *fq, MhoEpilogue *epilogue, MhoArena *arena);
+MhoStatus mho_epilogue_forward(MhoFakeQuant *fq, MhoEpilogue *epilogue, MhoError *error) MHO_CHECKED;
+void mho_epilogue_backward(MhoFakeQuant *fq, MhoEpilogue *epilogue);
 
 /* layers/: the elementwise arithmetic on one tile of n values, coefficients (width) repeating -------------------------
  */
@@ -142,18 +143,18 @@ void mho_epilogue_backward(MhoFakeQuant *pass, MhoEpilogue *epilogue);
 void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums);
 void mho_batchnorm_reduce(size_t n, size_t width, const float *x, const float *d, float *kept, double *sums);
 /* Per channel from sums over the batch (c): value = a stored + b; running statistics are updated. */
-void mho_batchnorm_coefficients(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums,
+void mho_batchnorm_coefficients(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *source, const double *sums,
                                 float *a, float *b);
 /* Gradients of gamma and beta, and d_stored = a d + p stored + q, from the reduced sums; unit: value of one unit of d.
  */
-void mho_batchnorm_gradient(MhoFakeQuant *pass, int node, const MhoFakeQuantNode *source, const double *sums,
-                            double unit, float *a, float *p, float *q);
+void mho_batchnorm_gradient(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *source, const double *sums, double unit,
+                            float *a, float *p, float *q);
 void mho_relu_forward(size_t n, float *x);
 void mho_relu_backward(size_t n, const float *x, float *d);
 
 /* A quantizer node of this pass: policy, step. */
 typedef struct MhoFakeQuantizer {
-    MhoPolicy policy;
+    const MhoPolicy *policy;
     MhoQuantShape shape; /* one channel; per_channel is set per tile */
     int n, owner;
     float log_scale;
@@ -168,14 +169,14 @@ typedef struct MhoFakeQuantizer {
 } MhoFakeQuantizer;
 
 /* Codes of x (n values, first element number `first`), noise as set; buffers (n) each. */
-void mho_fake_quantizer_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
+void mho_fake_quantizer_tile(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *x, float *buffer,
                              float *codes);
 /* The same from x that counts steps already (folded constants). */
-void mho_fake_quantizer_folded_tile(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x, float *buffer,
+void mho_fake_quantizer_folded_tile(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *x, float *buffer,
                                     float *codes);
 /* d_codes -> d of x in place of d_x (unit: 1 / step), returns the log-scale's gradient in the same unit. x is
  * overwritten. */
-double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *pass, int node, size_t first, size_t n, float *x,
+double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *x,
                                         float *buffer, const float *d_codes, float *d_x);
 
 /* pass_convolution.c: oneDNN
@@ -190,47 +191,36 @@ typedef struct MhoConvGeometry {
 } MhoConvGeometry;
 
 typedef struct MhoConvolution MhoConvolution;
-MhoStatus mho_convolution_create(MhoFakeQuant *pass, const MhoConvGeometry *geometry, MhoConvolution **made,
+MhoStatus mho_convolution_create(MhoFakeQuant *fq, const MhoConvGeometry *geometry, MhoConvolution **made,
                                  MhoError *error) MHO_CHECKED;
 void mho_convolution_destroy(MhoConvolution *convolution);
 /* Bring the weights into the primitives' order; backward: for the gradient of the source too. */
-MhoStatus mho_convolution_set_weights(MhoFakeQuant *pass, MhoConvolution *convolution, bool backward,
+MhoStatus mho_convolution_set_weights(MhoFakeQuant *fq, MhoConvolution *convolution, bool backward,
                                       MhoError *error) MHO_CHECKED;
-MhoStatus mho_convolution_forward(MhoFakeQuant *pass, MhoConvolution *convolution, const float *source,
+MhoStatus mho_convolution_forward(MhoFakeQuant *fq, MhoConvolution *convolution, const float *source,
                                   float *destination, MhoError *error) MHO_CHECKED;
 /* d_source NULL: not wanted. Weight and offset gradients are overwritten. */
-MhoStatus mho_convolution_backward(MhoFakeQuant *pass, MhoConvolution *convolution, float *d_source,
+MhoStatus mho_convolution_backward(MhoFakeQuant *fq, MhoConvolution *convolution, float *d_source,
                                    MhoError *error) MHO_CHECKED;
 
 /* pass_weighted.c: what conv and dense share
  * ---------------------------------------------------------------------------- */
 
-extern const MhoParam mho_weighted_params[]; /* conv's table; the last MHO_DENSE_PARAMS rows are dense's */
-enum { MHO_CONV_PARAMS = 12, MHO_DENSE_PARAMS = 8 };
-MhoStatus mho_weighted_check(const void *settings, MhoError *error) MHO_CHECKED;
-/* Arrays of a layer of k channels and these weights' shape. */
-size_t mho_weighted_arrays(const MhoConvSettings *settings, const size_t weight_shape[4], MhoNodeArray *arrays);
-extern const struct MhoFakeQuantLayer mho_weighted_pass;
-
 /* Fit the scale of a quantized layer's levels to its weights where the tensor places them. */
-void mho_weighted_refit_scale(MhoFakeQuant *pass, int node);
+void mho_weighted_refit_scale(MhoFakeQuant *fq, int node);
 
 /* pass_chip.c
  * ------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct MhoChipSums MhoChipSums;
 /* The chip of this forward pass, if one is set; before any layer runs. */
-MhoStatus mho_chip_sums_program(MhoFakeQuant *pass, MhoError *error) MHO_CHECKED;
-void mho_chip_sums_destroy(MhoFakeQuant *pass);
+MhoStatus mho_chip_sums_program(MhoFakeQuant *fq, MhoError *error) MHO_CHECKED;
+void mho_chip_sums_destroy(MhoFakeQuant *fq);
 /* Whether a weighted layer reads codes into this pass's chip. */
-bool mho_fakequant_on_chip(const MhoFakeQuant *pass, int node);
+bool mho_fakequant_on_chip(const MhoFakeQuant *fq, int node);
 /* Stored sums, shift included, from the chip. */
-void mho_chip_sums_forward(MhoFakeQuant *pass, int node);
+void mho_chip_sums_forward(MhoFakeQuant *fq, int node);
 /* Mask the gradient of sums that clipped and give the range its own; nothing for a layer that was not on the chip. */
-void mho_chip_sums_backward(MhoFakeQuant *pass, int node);
-
-/* One array of a node's list. */
-void mho_layer_array(MhoNodeArray *array, const char *name, size_t rank, const size_t *shape, bool learned,
-                     bool decayed);
+void mho_chip_sums_backward(MhoFakeQuant *fq, int node);
 
 #endif

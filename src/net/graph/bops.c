@@ -2,7 +2,7 @@
 #include "net/graph/bops.h"
 
 #include "kernels/math.h"
-#include "net/graph/requant.h"
+#include "net/graph/codes.h"
 
 enum { FLOAT_BITS = 32, IMAGE_BITS = 8 };
 
@@ -18,7 +18,7 @@ MhoStatus mho_net_bops_layer(const MhoNet *net, int node, MhoBopsLayer *layer, M
 {
     MhoNode *self = &net->nodes[node];
     const MhoConvSettings *conv = mho_node_conv(self);
-    const MhoNodeArray *weight = conv ? mho_node_array(self, "weight") : NULL;
+    const MhoNodeArray *weight = conv ? mho_node_array(self, MHO_ARRAY_WEIGHT) : NULL;
 
     if (!weight)
         return mho_fail(error, MHO_USAGE, "node '%s' has no weights, so no bit operations are counted", self->name);

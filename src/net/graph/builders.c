@@ -190,9 +190,9 @@ MhoStatus mho_net_initialize(MhoNet *net, uint64_t seed, MhoError *error)
         MhoNode *node = &net->nodes[i];
         for (size_t a = 0; a < node->n_arrays; a++)
             fill(&node->arrays[a], 0.0F);
-        fill(mho_node_array(node, "gamma"), 1.0F);
-        fill(mho_node_array(node, "variance"), 1.0F);
-        MhoNodeArray *weight = mho_node_array(node, "weight");
+        fill(mho_node_array(node, MHO_ARRAY_GAMMA), 1.0F);
+        fill(mho_node_array(node, MHO_ARRAY_VARIANCE), 1.0F);
+        MhoNodeArray *weight = mho_node_array(node, MHO_ARRAY_WEIGHT);
         if (!weight)
             continue;
         if (layer >= 1U << MHO_LAYER_BITS)

@@ -3,7 +3,7 @@
 #define MHO_NET_GRAPH_GRAPH_INTERNAL_H
 
 #include "crossbar/crossbar.h"
-#include "net/graph/requant.h"
+#include "net/graph/codes.h"
 
 enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and elements of one output */
 
@@ -11,6 +11,25 @@ enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and e
  * shapes and arrays of every node (kept values keep their memory, new ones are NULL), then memory. */
 MhoStatus mho_net_infer(MhoNet *net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_allocate(MhoNet *net, MhoError *error) MHO_CHECKED;
+
+/* What arrays of a role have in common. */
+typedef struct MhoArrayKind {
+    const char *name, *help;
+    bool learned, decayed;
+    bool optional; /* a file of another program may leave it out: unset or zero */
+} MhoArrayKind;
+extern const MhoArrayKind mho_array_kinds[MHO_ARRAY_ROLES];
+
+/* kinds/: one array of a node's list, and the shape of the only input. */
+void mho_layer_array(MhoNodeArray *array, MhoArrayRole role, size_t rank, const size_t *shape);
+MhoStatus mho_layer_same_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error);
+
+/* kinds/conv.c: what dense layers share with convolutions. */
+extern const MhoParam mho_weighted_params[]; /* conv's table; the last MHO_DENSE_PARAMS rows are dense's */
+enum { MHO_CONV_PARAMS = 12, MHO_DENSE_PARAMS = 8 };
+MhoStatus mho_weighted_check(const void *settings, MhoError *error) MHO_CHECKED;
+/* Arrays of a layer with weights of this shape. */
+size_t mho_weighted_arrays(const MhoConvSettings *settings, const size_t weight_shape[4], MhoNodeArray *arrays);
 
 /* Pools that take one of their codes, and pools that store sums of codes. */
 static inline bool mho_node_is_max_pool(const MhoNode *node)
@@ -34,37 +53,39 @@ int mho_net_readers(const MhoNet *net, int node, int *last);
 /* Windows of a convolution, dense layer or pool on its input; for anything else one position at a time. Of group 0. */
 MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node);
 
-/* The matrix of a quantized weighted layer that reads codes: order and codes (weights) as the net and as the array
- * orders them, shift (k); they are the caller's and codes and shift stay borrowed. */
-MhoStatus mho_net_matrix(const MhoNet *net, int node, int16_t *order, int16_t *codes, int32_t *shift, MhoMatrix *matrix,
-                         MhoError *error) MHO_CHECKED;
+/* One channel of a batch norm node with its running statistics: y = gain (x - mean) + beta, gain = gamma / deviation,
+ * deviation = sqrt(variance + epsilon). */
+typedef struct MhoBatchnormChannel {
+    double gamma, beta, mean, deviation, gain;
+} MhoBatchnormChannel;
+MhoBatchnormChannel mho_batchnorm_channel(const MhoNode *node, size_t k);
 
-/* The policy of a weighted or quantizer node; errors name the node. */
-MhoStatus mho_policy_open(const MhoNode *node, MhoPolicy *policy, MhoError *error) MHO_CHECKED;
-/* Memory that the policy asks for to fit and encode this tensor into shape->scratch (NULL: none); free() it. */
-MhoStatus mho_policy_scratch(const MhoNode *node, const MhoQuantizer *quantizer, MhoQuantShape *shape,
-                             MhoError *error) MHO_CHECKED;
-/* Its largest code at these bits, which it must take. */
-MhoStatus mho_policy_full_scale(const MhoNode *node, int bits, int lower, int *n, MhoError *error) MHO_CHECKED;
-/* Whether a node's quantizer, if it has one, takes its name, parameters, bits and sign; USAGE names the node. */
-MhoStatus mho_policy_check(const MhoNode *node, MhoError *error) MHO_CHECKED;
+/* Resolve the policy of a quantized node and its largest code. USAGE names a node whose policy is unknown or does not
+ * take its bits or sign. */
+MhoStatus mho_node_resolve_policy(MhoNode *node, MhoError *error) MHO_CHECKED;
 
-/* What a change of the graph does to one node: add what replaces it to `made`. map (n_nodes of the old net) says which
- * node of the new net gives the output of an old one; -1 until known. */
+/* Memory that the node's policy needs to fit and encode this tensor into shape->scratch (NULL: none); free() it. */
+MhoStatus mho_policy_scratch(const MhoNode *node, MhoQuantShape *shape, MhoError *error) MHO_CHECKED;
+
+/* A network made from another one, node by node. map (n_nodes of the old net) says which node of the new net gives the
+ * output of an old one; -1 until known. */
 typedef struct MhoRebuild {
     const MhoNet *old;
     MhoNet *made;
     int *map;
 } MhoRebuild;
 
-/* Add old node i under its own name with its inputs mapped, and these settings (NULL: its own). */
-MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, MhoError *error) MHO_CHECKED;
+/* A change of old node i: it may edit its settings (a copy), add other nodes to `made`, and set map[i]. Where map[i]
+ * stays -1, the node is added with these settings. */
+typedef MhoStatus MhoRebuildNode(MhoRebuild *rebuild, int i, void *settings, void *context, MhoError *error);
 
-/* Ranges of activations of a policy that makes them a number of deviations, from the bits of `old` to those of `made`,
- * which has the same nodes and values. */
-MhoStatus mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made, MhoError *error) MHO_CHECKED;
+/* The changed network (change NULL: a copy), finished, with the recipe and the values of every array that has the same
+ * node, name and size in both. *made is NULL after an error. */
+MhoStatus mho_net_rebuild(const MhoNet *old, MhoRebuildNode *change, void *context, MhoNet **made,
+                          MhoError *error) MHO_CHECKED;
 
-/* Copy the values of every array of `old` that `made` has under the same node and array name and of the same size. */
-void mho_net_copy_values(const MhoNet *old, MhoNet *made);
+/* Add old node i with these settings under its own name; inputs: nodes of `made`, NULL: those of the map. */
+MhoStatus mho_rebuild_add(MhoRebuild *rebuild, int i, const void *settings, const int *inputs,
+                          MhoError *error) MHO_CHECKED;
 
 #endif

@@ -3,17 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "net/graph/graph_internal.h"
-#include "net/graph/requant.h"
 
 MhoStatus mho_net_create(const char *name, MhoNet **net, MhoError *error)
 {
     *net = NULL;
     if (!name || !*name || strlen(name) >= MHO_NAME_MAX)
         return mho_fail(error, MHO_USAGE, "a network needs a name of 1 to %d characters", MHO_NAME_MAX - 1);
-    *net = calloc(1, sizeof **net);
+    *net = mho_calloc(1, sizeof **net, error, "network '%s'", name);
     if (!*net)
-        return mho_fail(error, MHO_MEMORY, "out of memory for network '%s'", name);
+        return MHO_MEMORY;
     snprintf((*net)->name, sizeof(*net)->name, "%s", name);
     return MHO_OK;
 }
@@ -29,50 +29,6 @@ void mho_net_destroy(MhoNet *net)
     free(net);
 }
 
-int mho_net_find(const MhoNet *net, const char *name)
-{
-    for (size_t i = 0; i < net->n_nodes; i++)
-        if (strcmp(net->nodes[i].name, name) == 0)
-            return (int)i;
-    return -1;
-}
-
-MhoNodeArray *mho_node_array(MhoNode *node, const char *name)
-{
-    for (size_t a = 0; a < node->n_arrays; a++)
-        if (strcmp(node->arrays[a].name, name) == 0)
-            return &node->arrays[a];
-    return NULL;
-}
-
-const float *mho_node_values(const MhoNode *node, const char *name)
-{
-    for (size_t a = 0; a < node->n_arrays; a++)
-        if (strcmp(node->arrays[a].name, name) == 0)
-            return node->arrays[a].value;
-    return NULL;
-}
-
-bool mho_node_is(const MhoNode *node, const char *kind)
-{
-    return strcmp(node->layer->descriptor.name, kind) == 0;
-}
-
-const MhoConvSettings *mho_node_conv(const MhoNode *node)
-{
-    return mho_node_is(node, "conv") || mho_node_is(node, "dense") ? (const void *)node->settings : NULL;
-}
-
-const MhoPoolSettings *mho_node_pool(const MhoNode *node)
-{
-    return mho_node_is(node, "pool") ? (const void *)node->settings : NULL;
-}
-
-const MhoFakeQuantSettings *mho_node_fake_quant(const MhoNode *node)
-{
-    return mho_node_is(node, "quantizer") ? (const void *)node->settings : NULL;
-}
-
 /* Room for one more node; the list grows at powers of two. */
 static MhoStatus nodes_grow(MhoNet *net, MhoError *error)
 {
@@ -82,9 +38,10 @@ static MhoStatus nodes_grow(MhoNet *net, MhoError *error)
         return mho_fail(error, MHO_USAGE, "network '%s': more than %d nodes", net->name, MHO_NET_MAX_NODES);
     if (n > 0 && (n & (n - 1)) != 0)
         return MHO_OK;
-    MhoNode *nodes = realloc(net->nodes, (n ? 2 * n : 1) * sizeof *nodes);
+    MhoNode *nodes =
+        mho_realloc(net->nodes, n ? 2 * n : 1, sizeof *nodes, error, "the nodes of network '%s'", net->name);
     if (!nodes)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the nodes of network '%s'", net->name);
+        return MHO_MEMORY;
     net->nodes = nodes;
     return MHO_OK;
 }
@@ -198,7 +155,7 @@ static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *tot
         fresh[a].value = NULL;
     }
     for (size_t a = 0; a < n_fresh; a++) {
-        MhoNodeArray *old = mho_node_array(node, fresh[a].name);
+        MhoNodeArray *old = mho_node_array(node, fresh[a].role);
         if (old && old->n == fresh[a].n) {
             fresh[a].value = old->value;
             old->value = NULL;
@@ -211,10 +168,12 @@ static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *tot
     return MHO_OK;
 }
 
-static MhoStatus check_share(const MhoNet *net, int i, MhoError *error)
+/* Who owns the scale of a fake_quant node. */
+static MhoStatus resolve_owner(const MhoNet *net, int i, MhoError *error)
 {
     const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(&net->nodes[i]);
 
+    net->nodes[i].scale_owner = quantizer ? i : -1;
     if (!quantizer || !quantizer->share[0])
         return MHO_OK;
     const int owner = mho_net_find(net, quantizer->share);
@@ -223,6 +182,7 @@ static MhoStatus check_share(const MhoNet *net, int i, MhoError *error)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': share = '%s' must name an earlier quantizer that has a scale of its own",
                         net->nodes[i].name, quantizer->share);
+    net->nodes[i].scale_owner = owner;
     return MHO_OK;
 }
 
@@ -239,7 +199,7 @@ static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
     int source[2], n[2] = {0, 0};
     bool is_signed, codes[2];
 
-    if (!mho_node_is(node, "add"))
+    if (!mho_node_is(node, &mho_layer_add))
         return MHO_OK;
     for (int k = 0; k < 2; k++)
         codes[k] = quantizer_codes(net, node->inputs[k], &source[k]);
@@ -259,26 +219,12 @@ static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
     return MHO_OK;
 }
 
-int mho_net_readers(const MhoNet *net, int node, int *last)
-{
-    int readers = 0;
-
-    *last = -1;
-    for (size_t i = 0; i < net->n_nodes; i++)
-        for (int k = 0; k < net->nodes[i].n_inputs; k++)
-            if (net->nodes[i].inputs[k] == node) {
-                readers++;
-                *last = (int)i;
-            }
-    return readers;
-}
-
 /* One image goes in at the first node, one row of logits comes out at the last, nothing is computed for nobody. */
 static MhoStatus check_ends(const MhoNet *net, MhoError *error)
 {
     int last;
 
-    if (net->n_nodes < 2 || !mho_node_is(&net->nodes[0], "input"))
+    if (net->n_nodes < 2 || !mho_node_is(&net->nodes[0], &mho_layer_input))
         return mho_fail(error, MHO_USAGE, "network '%s': the first node must be the input, followed by layers",
                         net->name);
     for (size_t i = 0; i < net->n_nodes; i++) {
@@ -302,7 +248,9 @@ MhoStatus mho_net_infer(MhoNet *net, MhoError *error)
         if (status == MHO_OK)
             status = infer_arrays(node, inputs, &total, error);
         if (status == MHO_OK)
-            status = check_share(net, (int)i, error);
+            status = mho_node_resolve_policy(node, error);
+        if (status == MHO_OK)
+            status = resolve_owner(net, (int)i, error);
         if (status == MHO_OK)
             status = check_addition(net, (int)i, error);
     }
@@ -323,9 +271,10 @@ MhoStatus mho_net_allocate(MhoNet *net, MhoError *error)
             MhoNodeArray *array = &net->nodes[i].arrays[a];
             if (array->value)
                 continue;
-            array->value = calloc(array->n, sizeof *array->value);
+            array->value =
+                mho_calloc(array->n, sizeof *array->value, error, "'%s/%s'", net->nodes[i].name, array->name);
             if (!array->value)
-                return mho_fail(error, MHO_MEMORY, "out of memory for '%s/%s'", net->nodes[i].name, array->name);
+                return MHO_MEMORY;
         }
     return MHO_OK;
 }
@@ -335,87 +284,4 @@ MhoStatus mho_net_finish(MhoNet *net, MhoError *error)
     const MhoStatus status = mho_net_infer(net, error);
 
     return status == MHO_OK ? mho_net_allocate(net, error) : status;
-}
-
-void mho_net_copy_values(const MhoNet *old, MhoNet *made)
-{
-    for (size_t i = 0; i < old->n_nodes; i++) {
-        const int at = mho_net_find(made, old->nodes[i].name);
-        for (size_t a = 0; at >= 0 && a < old->nodes[i].n_arrays; a++) {
-            const MhoNodeArray *from = &old->nodes[i].arrays[a];
-            MhoNodeArray *to = mho_node_array(&made->nodes[at], from->name);
-            if (to && to->n == from->n)
-                memcpy(to->value, from->value, from->n * sizeof *from->value);
-        }
-    }
-}
-
-MhoStatus mho_rebuild_keep(MhoRebuild *rebuild, int i, const void *settings, MhoError *error)
-{
-    const MhoNode *node = &rebuild->old->nodes[i];
-    const char *inputs[MHO_NODE_MAX_INPUTS] = {NULL, NULL};
-
-    for (int k = 0; k < node->n_inputs; k++)
-        inputs[k] = rebuild->made->nodes[rebuild->map[node->inputs[k]]].name;
-    const MhoStatus status =
-        mho_net_add(rebuild->made, node->name, node->layer->descriptor.name, settings ? settings : node->settings,
-                    node->layer->descriptor.params_size, inputs[0], inputs[1], error);
-    if (status == MHO_OK)
-        rebuild->map[i] = (int)rebuild->made->n_nodes - 1;
-    return status;
-}
-
-MhoStatus mho_net_copy(const MhoNet *net, MhoNet **copy, MhoError *error)
-{
-    MhoStatus status = mho_net_create(net->name, copy, error);
-    MhoRebuild rebuild = {.old = net, .made = *copy, .map = calloc(net->n_nodes + 1, sizeof(int))};
-
-    if (status == MHO_OK && !rebuild.map)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for a copy of network '%s'", net->name);
-    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
-        status = mho_rebuild_keep(&rebuild, (int)i, NULL, error);
-    free(rebuild.map);
-    if (status == MHO_OK)
-        status = mho_net_finish(*copy, error);
-    if (status == MHO_OK) {
-        mho_net_copy_values(net, *copy);
-        memcpy((*copy)->recipe, net->recipe, sizeof net->recipe);
-        return MHO_OK;
-    }
-    mho_net_destroy(*copy);
-    *copy = NULL;
-    return status;
-}
-
-double mho_net_macs(const MhoNet *net)
-{
-    double macs = 0.0;
-
-    for (size_t i = 0; i < net->n_nodes; i++) {
-        const MhoNodeArray *weight = mho_node_array(&net->nodes[i], "weight");
-        if (weight)
-            macs += (double)weight->n * net->nodes[i].shape.h * net->nodes[i].shape.w;
-    }
-    return macs;
-}
-
-bool mho_net_is_quantized(const MhoNet *net)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < net->n_nodes; i++) {
-        const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
-        if (conv && conv->bits == 0)
-            return false;
-        any = any || conv;
-    }
-    return any;
-}
-
-bool mho_net_has_batchnorm(const MhoNet *net)
-{
-    for (size_t i = 0; i < net->n_nodes; i++)
-        if (mho_node_is(&net->nodes[i], "batchnorm"))
-            return true;
-    return false;
 }

@@ -21,11 +21,25 @@ typedef struct MhoShape {
     int h, w, c;
 } MhoShape;
 
-/* One array of a node: a weight, a running mean, a log-scale. */
+/* What an array of a node is; a node has at most one of each. */
+typedef enum MhoArrayRole {
+    MHO_ARRAY_WEIGHT,
+    MHO_ARRAY_BIAS,
+    MHO_ARRAY_LOG_SCALE,
+    MHO_ARRAY_SHIFT,
+    MHO_ARRAY_ADC_LOG_RANGE,
+    MHO_ARRAY_GAMMA,
+    MHO_ARRAY_BETA,
+    MHO_ARRAY_MEAN,
+    MHO_ARRAY_VARIANCE,
+    MHO_ARRAY_ROLES
+} MhoArrayRole;
+
 typedef struct MhoNodeArray {
-    char name[MHO_NAME_MAX]; /* "weight", "bias", "log_scale", "shift", "adc_log_range", "gamma" ... */
+    MhoArrayRole role;
+    const char *name; /* of the role in files and messages: "weight", "log_scale" ... */
     size_t rank, shape[4], n;
-    float *value; /* (n), owned by the net */
+    float *value; /* (n), owned by the net; only mho_net_finish moves it */
     bool learned; /* has a gradient; running statistics have none */
     bool decayed; /* weight decay applies */
 } MhoNodeArray;
@@ -41,6 +55,10 @@ typedef struct MhoNode {
     MhoShape shape;                                             /* of the output */
     MhoNodeArray arrays[MHO_NODE_MAX_ARRAYS];
     size_t n_arrays;
+    /* Resolved by mho_net_finish. */
+    MhoPolicy policy; /* of quantized weights or of a fake_quant node; quantizer NULL: none */
+    int largest_code; /* of these codes; 0: none */
+    int scale_owner;  /* node whose log_scale gives the scale of a fake_quant node; -1: other kinds */
 } MhoNode;
 
 typedef struct MhoNet {
@@ -51,18 +69,19 @@ typedef struct MhoNet {
     char recipe[65]; /* digest of the recipe that made it, "" when unknown */
 } MhoNet;
 
-/* A layer kind: geometry and arrays. Its float forward and backward are in net/fakequant/fakequant.h, its form on codes
- * in net/lowered/lower.h. */
+/* A layer kind: its settings, the shape of its output and its arrays. kinds/NAME.c is one kind. Training's forward and
+ * backward of it are in net/fakequant, its form on codes is in net/lowered/lower.h. */
 typedef struct MhoLayer {
     MhoDescriptor descriptor; /* settings table */
     int n_inputs;
     MhoStatus (*shape)(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error);
     /* Fill names, shapes and flags of the node's arrays (value stays NULL); inputs' shapes given. NULL: none. */
     size_t (*arrays)(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays);
-    const struct MhoFakeQuantLayer *pass; /* float / fake-quant forward and backward */
 } MhoLayer;
 
-extern const MhoRegistry mho_layer_registry; /* input conv dense pool add batchnorm relu quantizer */
+extern const MhoRegistry mho_layer_registry;
+extern const MhoLayer mho_layer_input, mho_layer_conv, mho_layer_dense, mho_layer_pool, mho_layer_add,
+    mho_layer_batchnorm, mho_layer_relu, mho_layer_fake_quant;
 
 /* Settings of the layer kinds (parameter structs). */
 typedef struct MhoInputSettings {
@@ -90,7 +109,8 @@ typedef struct MhoBatchnormSettings {
     double momentum;
 } MhoBatchnormSettings;
 typedef struct MhoFakeQuantSettings {
-    int bits, lower; /* lower: -1 signed, 0 with built-in ReLU */
+    int bits;
+    bool is_signed; /* false: negative values become 0, a built-in ReLU */
     char policy[MHO_TEXT_MAX];
     char share[MHO_TEXT_MAX]; /* name of the quantizer whose log_scale this one uses; "": its own */
 } MhoFakeQuantSettings;
@@ -103,10 +123,14 @@ MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const vo
 MhoStatus mho_net_finish(MhoNet *net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_copy(const MhoNet *net, MhoNet **copy, MhoError *error) MHO_CHECKED;
 void mho_net_destroy(MhoNet *net);
-int mho_net_find(const MhoNet *net, const char *name);               /* node index or -1 */
-MhoNodeArray *mho_node_array(MhoNode *node, const char *name);       /* NULL when absent */
-const float *mho_node_values(const MhoNode *node, const char *name); /* (n) of that array, NULL when absent */
-bool mho_node_is(const MhoNode *node, const char *kind);
+int mho_net_find(const MhoNet *net, const char *name);                /* node index or -1 */
+MhoNodeArray *mho_node_array(MhoNode *node, MhoArrayRole role);       /* NULL when absent */
+const float *mho_node_values(const MhoNode *node, MhoArrayRole role); /* (n) of that array, NULL when absent */
+MhoArrayRole mho_array_role(const char *name);                        /* MHO_ARRAY_ROLES when unknown */
+static inline bool mho_node_is(const MhoNode *node, const MhoLayer *kind)
+{
+    return node->layer == kind;
+}
 /* Settings of a conv or dense node, of a pool, of a quantizer; NULL for other kinds. */
 const MhoConvSettings *mho_node_conv(const MhoNode *node);
 const MhoPoolSettings *mho_node_pool(const MhoNode *node);

@@ -9,38 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "net/graph/graph_internal.h"
 
-/* Help and axes of arrays by name; axes of weights depend on the layer. */
-typedef struct ArrayText {
-    const char *name, *help;
-    bool optional; /* a foreign file may leave it out: unset or zero */
-} ArrayText;
-
-static const ArrayText array_texts[] = {
-    {"weight", "float master weights, output channel first (OHWI)", false},
-    {"bias", "added to the output in float", false},
-    {"log_scale", "natural logarithm of the quantizer's range; NaN: not set yet", true},
-    {"shift", "added to the integer sums, rounded when used", true},
-    {"adc_log_range", "natural logarithm of the largest sum that a converter returns, accumulator units", false},
-    {"gamma", "batch norm: gain", false},
-    {"beta", "batch norm: offset", false},
-    {"mean", "batch norm: running mean", false},
-    {"variance", "batch norm: running variance", false},
-};
+/* Axes of arrays; those of weights depend on the layer. */
 static const char *const node_axis[] = {"node"};
 static const char *const channel_axis[] = {"channel"};
 static const char *const tensor_axis[] = {"tensor"};
 static const char *const weight_axes[] = {"output", "kernel_h", "kernel_w", "input"};
 static const char *const anonymous_axes[] = {"axis0", "axis1", "axis2", "axis3"};
-
-static const ArrayText *array_text(const char *name)
-{
-    for (size_t i = 0; i < sizeof array_texts / sizeof *array_texts; i++)
-        if (strcmp(array_texts[i].name, name) == 0)
-            return &array_texts[i];
-    return NULL;
-}
 
 /* Writing ---------------------------------------------------------------------------------------------------------- */
 
@@ -63,11 +40,11 @@ enum { GRAPH_COLUMNS = 4 };
 
 static MhoStatus write_graph(const MhoNet *net, MhoRecord *graph, MhoError *error)
 {
-    const char **column = calloc(net->n_nodes, sizeof *column);
+    const char **column = mho_calloc(net->n_nodes, sizeof *column, error, "the graph of '%s'", net->name);
     MhoStatus status = MHO_OK;
 
     if (!column)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the graph of '%s'", net->name);
+        return MHO_MEMORY;
     for (int c = 0; c < GRAPH_COLUMNS && status == MHO_OK; c++) {
         for (size_t i = 0; i < net->n_nodes; i++)
             column[i] = node_text(net, &net->nodes[i], c);
@@ -109,14 +86,15 @@ static const char *const *axes_of(const MhoNodeArray *array)
 static MhoStatus write_codes(const MhoNet *net, int i, MhoRecord *layer, MhoError *error)
 {
     MhoNode *node = &net->nodes[i];
-    const MhoNodeArray *weight = mho_node_array(node, "weight"), *scale = mho_node_array(node, "log_scale");
+    const MhoNodeArray *weight = mho_node_array(node, MHO_ARRAY_WEIGHT),
+                       *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE);
 
     for (size_t k = 0; scale && k < scale->n; k++)
         if (!isfinite(scale->value[k]))
             return MHO_OK;
-    int16_t *codes = malloc(weight->n * sizeof *codes);
+    int16_t *codes = mho_calloc(weight->n, sizeof *codes, error, "the codes of '%s'", node->name);
     if (!codes)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the codes of '%s'", node->name);
+        return MHO_MEMORY;
     MhoStatus status = mho_net_weight_codes(net, i, codes, NULL, error);
     if (status == MHO_OK)
         status = mho_record_add(layer, "codes", MHO_I16, weight->rank, weight->shape, axes_of(weight), "",
@@ -136,9 +114,8 @@ static MhoStatus write_layer(const MhoNet *net, int i, MhoRecord *layers, MhoErr
         status = write_setting(&model->params[p], node->settings, &layer->attributes, error);
     for (size_t a = 0; a < node->n_arrays && status == MHO_OK; a++) {
         const MhoNodeArray *array = &node->arrays[a];
-        const ArrayText *text = array_text(array->name);
         status = mho_record_add(layer, array->name, MHO_F32, array->rank, array->shape, axes_of(array), "",
-                                text ? text->help : "", array->value, NULL, error);
+                                mho_array_kinds[array->role].help, array->value, NULL, error);
     }
     const MhoConvSettings *conv = mho_node_conv(node);
     return status == MHO_OK && conv && conv->bits > 0 ? write_codes(net, i, layer, error) : status;
@@ -340,8 +317,7 @@ static MhoStatus check_arrays(const Reading *reading, MhoNode *node, MhoError *e
     for (size_t a = 0; a < node->n_arrays; a++) {
         const MhoNodeArray *array = &node->arrays[a];
         const MhoArray *from = layer ? mho_record_array(layer, array->name) : NULL;
-        const ArrayText *text = array_text(array->name);
-        if (!from && text && text->optional)
+        if (!from && mho_array_kinds[array->role].optional)
             continue;
         if (!from)
             return mho_fail(error, MHO_INPUT, "%s: the array 'layers/%s/%s' is missing", reading->file, node->name,
@@ -358,7 +334,7 @@ static MhoStatus check_arrays(const Reading *reading, MhoNode *node, MhoError *e
     }
     for (size_t i = 0; layer && i < layer->n_arrays; i++) {
         const char *name = layer->arrays[i]->name;
-        if (strcmp(name, "codes") != 0 && !mho_node_array(node, name))
+        if (strcmp(name, "codes") != 0 && !mho_node_array(node, mho_array_role(name)))
             return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%.60s' is no array of this %s layer", reading->file,
                             node->name, name, node->layer->descriptor.name);
     }
@@ -372,7 +348,7 @@ static MhoStatus read_arrays(const Reading *reading, MhoNode *node, MhoError *er
     for (size_t a = 0; a < node->n_arrays; a++) {
         MhoNodeArray *array = &node->arrays[a];
         const MhoArray *from = layer ? mho_record_array(layer, array->name) : NULL;
-        const bool is_scale = strcmp(array->name, "log_scale") == 0, is_variance = strcmp(array->name, "variance") == 0;
+        const bool is_scale = array->role == MHO_ARRAY_LOG_SCALE, is_variance = array->role == MHO_ARRAY_VARIANCE;
         for (size_t k = 0; k < array->n; k++) {
             if (from && from->type == MHO_F32)
                 array->value[k] = ((const float *)from->data)[k];
@@ -413,8 +389,6 @@ static MhoStatus read_net(Reading *reading, MhoError *error)
         status = check_groups(reading, error);
     if (status == MHO_OK)
         status = blame_file(reading, mho_net_infer(net, error), error);
-    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
-        status = blame_file(reading, mho_policy_check(&net->nodes[i], error), error);
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
         status = check_arrays(reading, &net->nodes[i], error);
     if (status == MHO_OK)

@@ -29,7 +29,7 @@ static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config
         const MhoLayerPlan layer = mho_plan_layer(mho_net_on_chip_plan(on_chip), m);
 
         if (node >= 0 && mho_node_lacks_adc_range(&net->nodes[node]))
-            *mho_node_array(&made->nodes[node], "adc_log_range")->value =
+            *mho_node_array(&made->nodes[node], MHO_ARRAY_ADC_LOG_RANGE)->value =
                 (float)mho_ln((double)layer.step * layer.largest_code);
     }
     mho_net_on_chip_destroy(on_chip);

@@ -78,41 +78,18 @@ MHO_CLONES static void keep_largest(size_t n, const uint8_t *codes, bool is_sign
             largest[i] = codes[i] > largest[i] ? codes[i] : largest[i];
 }
 
-/* Codes of one window's positions inside the image, row by row of the window. */
-typedef struct Window {
-    const uint8_t *first; /* codes of its first position */
-    size_t rows, cols;    /* positions inside the image */
-} Window;
-
-static int clamp(int x, int low, int high)
-{
-    return x < low ? low : x > high ? high : x;
-}
-
-static Window window_at(const MhoGather *g, const uint8_t *codes, size_t position)
-{
-    const int y = (int)(position / (size_t)g->out_w) * g->stride - g->pad,
-              x = (int)(position % (size_t)g->out_w) * g->stride - g->pad;
-    const int y0 = clamp(y, 0, g->h), y1 = clamp(y + g->kernel_h, y0, g->h);
-    const int x0 = clamp(x, 0, g->w), x1 = clamp(x + g->kernel_w, x0, g->w);
-
-    return (Window){.first = codes + ((size_t)y0 * (size_t)g->w + (size_t)x0) * (size_t)g->c,
-                    .rows = (size_t)(y1 - y0),
-                    .cols = (size_t)(x1 - x0)};
-}
-
 static void pool_maximum(const MhoStep *step, const uint8_t *codes, bool is_signed, uint8_t *out)
 {
     const MhoGather *g = &step->gather;
     const size_t c = (size_t)g->c, positions = (size_t)g->out_h * (size_t)g->out_w;
 
     for (size_t p = 0; p < positions; p++, out += c) {
-        const Window window = window_at(g, codes, p);
+        const MhoWindow in = mho_gather_window(g, (int)p / g->out_w, (int)p % g->out_w);
 
         memset(out, is_signed ? -INT8_MAX : 0, c);
-        for (size_t y = 0; y < window.rows; y++)
-            for (size_t x = 0; x < window.cols; x++)
-                keep_largest(c, window.first + (y * (size_t)g->w + x) * c, is_signed, out);
+        for (int y = in.y0; y < in.y1; y++)
+            for (int x = in.x0; x < in.x1; x++)
+                keep_largest(c, codes + (size_t)(y * g->w + x) * c, is_signed, out);
     }
 }
 
@@ -122,12 +99,12 @@ static void pool_sum(const MhoStep *step, const uint8_t *codes, bool is_signed, 
     const size_t c = (size_t)g->c, positions = (size_t)g->out_h * (size_t)g->out_w;
 
     for (size_t p = 0; p < positions; p++) {
-        const Window window = window_at(g, codes, p);
+        const MhoWindow in = mho_gather_window(g, (int)p / g->out_w, (int)p % g->out_w);
 
         memset(totals, 0, c * sizeof *totals);
-        for (size_t y = 0; y < window.rows; y++)
-            for (size_t x = 0; x < window.cols; x++)
-                add_codes(c, window.first + (y * (size_t)g->w + x) * c, is_signed, totals);
+        for (int y = in.y0; y < in.y1; y++)
+            for (int x = in.x0; x < in.x1; x++)
+                add_codes(c, codes + (size_t)(y * g->w + x) * c, is_signed, totals);
         mho_kernels()->requantize(1, c, totals, step->a, step->b, step->low, step->high, out + p * c);
         mho_step_look_up(step, c, out + p * c);
     }

@@ -11,6 +11,7 @@
 
 #include "kernels/math.h"
 #include "net/graph/graph_internal.h"
+#include "net/graph/requant.h"
 
 enum { STEP_IMAGE = -1, STEP_NONE = -2, CODE_MAX = 255, SIGNED_CODE_MAX = 127 };
 
@@ -35,7 +36,7 @@ static void plan_program(const MhoNet *net, MhoLoweredNet *program)
     MhoArena *memory = &program->memory;
 
     for (size_t i = 0; i < net->n_nodes; i++) {
-        const MhoNodeArray *weight = mho_node_array(&net->nodes[i], "weight");
+        const MhoNodeArray *weight = mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT);
         const size_t c = (size_t)net->nodes[i].shape.c;
         if (writes_step(net, i)) {
             program->n_steps++;
@@ -53,37 +54,6 @@ static void plan_program(const MhoNet *net, MhoLoweredNet *program)
     mho_arena_take(memory, program->n_steps, sizeof *program->steps);
     mho_arena_take(memory, program->n_steps, sizeof *program->codes_offset);
     mho_arena_take(memory, program->n_matrices, sizeof *program->matrices);
-}
-
-MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node)
-{
-    const MhoShape in = net->nodes[node->inputs[0]].shape;
-    const MhoConvSettings *conv = mho_node_conv(node);
-    const MhoPoolSettings *pool = mho_node_pool(node);
-    MhoGather gather = {.h = in.h,
-                        .w = in.w,
-                        .c = in.c,
-                        .c_count = in.c,
-                        .kernel_h = 1,
-                        .kernel_w = 1,
-                        .stride = 1,
-                        .out_h = node->shape.h,
-                        .out_w = node->shape.w};
-
-    if (mho_node_is(node, "dense") || (pool && pool->kind == MHO_POOL_GLOBAL)) {
-        gather.kernel_h = in.h;
-        gather.kernel_w = in.w;
-    } else if (conv) {
-        gather.kernel_h = gather.kernel_w = conv->kernel;
-        gather.stride = conv->stride;
-        gather.pad = conv->pad;
-        gather.c_count = in.c / conv->groups;
-    } else if (pool) {
-        gather.kernel_h = gather.kernel_w = pool->window;
-        gather.stride = pool->stride;
-        gather.pad = pool->pad;
-    }
-    return gather;
 }
 
 /* Codes (groups, rows, cols) from those of the layer, (k, rows) with k = group * cols + j. */
@@ -122,14 +92,14 @@ MhoStatus mho_net_matrix(const MhoNet *net, int i, int16_t *order, int16_t *code
         return status;
     const MhoGather gather = mho_node_gather(net, node);
     snprintf(matrix->name, sizeof matrix->name, "%s", node->name);
-    matrix->groups = mho_node_is(node, "dense") ? 1 : (size_t)conv->groups;
+    matrix->groups = mho_node_is(node, &mho_layer_dense) ? 1 : (size_t)conv->groups;
     matrix->cols = c / matrix->groups;
     matrix->rows = (size_t)gather.kernel_h * (size_t)gather.kernel_w * (size_t)gather.c_count;
     matrix->codes = codes;
     matrix->shift = any_shift(shift, c) ? shift : NULL;
     matrix->positions = (size_t)node->shape.h * (size_t)node->shape.w;
     matrix->adc_bits = conv->adc_bits;
-    matrix->adc_range = conv->adc_range ? mho_exp((double)*mho_node_values(node, "adc_log_range")) : 0.0;
+    matrix->adc_range = conv->adc_range ? mho_exp((double)*mho_node_values(node, MHO_ARRAY_ADC_LOG_RANGE)) : 0.0;
     turn_codes(matrix, order, codes);
     return MHO_OK;
 }
@@ -138,7 +108,7 @@ static MhoStatus lower_matrix(Lowering *lowering, size_t i, MhoError *error)
 {
     MhoLoweredNet *program = lowering->program;
     MhoNode *node = &lowering->net->nodes[i];
-    const size_t n = mho_node_array(node, "weight")->n, c = (size_t)node->shape.c;
+    const size_t n = mho_node_array(node, MHO_ARRAY_WEIGHT)->n, c = (size_t)node->shape.c;
 
     if (mho_node_conv(node)->bits == 0)
         return mho_fail(error, MHO_USAGE,
@@ -211,19 +181,9 @@ static MhoStepKind kind_of_source(const MhoNode *source)
 {
     if (mho_node_conv(source))
         return MHO_STEP_MATRIX;
-    if (mho_node_is(source, "add"))
+    if (mho_node_is(source, &mho_layer_add))
         return MHO_STEP_ADD;
     return mho_node_is_sum_pool(source) ? MHO_STEP_SUM_POOL : MHO_STEP_REQUANTIZE;
-}
-
-static MhoStatus lower_table(Lowering *lowering, size_t i, MhoStep *step, MhoError *error)
-{
-    uint8_t *table = mho_arena_take(&lowering->program->memory, MHO_TABLE_SIZE, 1);
-    bool has_table;
-    const MhoStatus status = mho_net_table(lowering->net, (int)i, table, &has_table, error);
-
-    step->table = has_table ? table : NULL;
-    return status;
 }
 
 /* A quantizer, or the classifier. */
@@ -248,9 +208,8 @@ static MhoStatus lower_output(Lowering *lowering, size_t i, MhoError *error)
     if (requant.high > CODE_MAX || requant.low < -SIGNED_CODE_MAX)
         return mho_fail(error, MHO_USAGE, "node '%s': codes %d..%d do not fit 8 bits (--set quant.activation.bits=8)",
                         step->name, requant.low, requant.high);
-    status = lower_table(lowering, i, step, error);
-    if (status != MHO_OK)
-        return status;
+    uint8_t *table = mho_arena_take(&lowering->program->memory, MHO_TABLE_SIZE, 1);
+    step->table = mho_net_table(net, (int)i, table) ? table : NULL;
     if (step->kind == MHO_STEP_MATRIX)
         step->matrix = lowering->matrix_of[requant.source];
     if (step->kind == MHO_STEP_REQUANTIZE)
@@ -268,8 +227,8 @@ static MhoStatus lower_node(Lowering *lowering, size_t i, MhoError *error)
     const bool last = i + 1 == lowering->net->n_nodes;
     MhoStatus status = MHO_OK;
 
-    lowering->step_of[i] = mho_node_is(node, "input") ? STEP_IMAGE : STEP_NONE;
-    if (last && !mho_node_is(node, "dense"))
+    lowering->step_of[i] = mho_node_is(node, &mho_layer_input) ? STEP_IMAGE : STEP_NONE;
+    if (last && !mho_node_is(node, &mho_layer_dense))
         return mho_fail(error, MHO_USAGE,
                         "node '%s': the last node must be a dense classifier, whose sums are the logits", node->name);
     if (mho_node_conv(node))

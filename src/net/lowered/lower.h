@@ -49,4 +49,9 @@ typedef struct MhoLoweredNet {
 MhoStatus mho_lowered_net_create(const MhoNet *net, MhoLoweredNet **program, MhoError *error) MHO_CHECKED;
 void mho_lowered_net_destroy(MhoLoweredNet *program);
 
+/* The matrix of a quantized weighted layer that reads codes: order and codes (weights) in the order of the net and of
+ * the array, shift (k). The caller owns all three; the matrix borrows codes and shift. */
+MhoStatus mho_net_matrix(const MhoNet *net, int node, int16_t *order, int16_t *codes, int32_t *shift, MhoMatrix *matrix,
+                         MhoError *error) MHO_CHECKED;
+
 #endif

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/math.h"
 #include "net/graph/bops.h"
-#include "net/graph/graph_internal.h"
-#include "net/transform/transform.h"
+#include "net/transform/transform_internal.h"
 
 enum { FLOAT_BITS = 32 };
 
@@ -69,7 +69,7 @@ static MhoStatus fill_units(const MhoNet *net, int *last, MhoBitUnit *units, siz
                             net->nodes[i].name);
         if (conv)
             units[(*n)++] =
-                (MhoBitUnit){.layer = (int)i, .weights = (double)mho_node_array(&net->nodes[i], "weight")->n};
+                (MhoBitUnit){.layer = (int)i, .weights = (double)mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n};
     }
     find_layers(net, last);
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
@@ -80,15 +80,13 @@ static MhoStatus fill_units(const MhoNet *net, int *last, MhoBitUnit *units, siz
 
 MhoStatus mho_net_bit_units(const MhoNet *net, MhoBitUnit **units, size_t *n, MhoError *error)
 {
-    MhoBitUnit *made = calloc(net->n_nodes + 1, sizeof *made);
-    int *last = calloc(net->n_nodes + 1, sizeof *last);
-    MhoStatus status = MHO_OK;
+    MhoBitUnit *made = mho_calloc(net->n_nodes, sizeof *made, error, "the layers of network '%s'", net->name);
+    int *last = mho_calloc(net->n_nodes, sizeof *last, error, "the layers of network '%s'", net->name);
+    MhoStatus status = MHO_MEMORY;
 
     *units = NULL;
     *n = 0;
-    if (!made || !last)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for the layers of network '%s'", net->name);
-    else
+    if (made && last)
         status = fill_units(net, last, made, n, error);
     free(last);
     if (status != MHO_OK) {
@@ -100,47 +98,30 @@ MhoStatus mho_net_bit_units(const MhoNet *net, MhoBitUnit **units, size_t *n, Mh
     return MHO_OK;
 }
 
-/* Settings of node i with other bits. */
-static MhoStatus change_node(const MhoNet *net, size_t i, int bits, int adc_bits, void *settings, MhoError *error)
+/* Bits per node; 0 and NULL: as they are. */
+typedef struct OtherBits {
+    const int *bits, *adc_bits;
+} OtherBits;
+
+static MhoStatus change_bits_of(MhoRebuild *rebuild, int i, void *settings, void *context, MhoError *error)
 {
-    const MhoNode *node = &net->nodes[i];
+    const OtherBits *other = context;
+    const int bits = other->bits ? other->bits[i] : 0, adc_bits = other->adc_bits ? other->adc_bits[i] : 0;
+    const MhoNode *node = &rebuild->old->nodes[i];
     MhoConvSettings *conv = mho_node_conv(node) ? settings : NULL;
-    MhoFakeQuantSettings *quantizer = mho_node_fake_quant(node) ? settings : NULL;
+    MhoFakeQuantSettings *fake_quant = mho_node_fake_quant(node) ? settings : NULL;
 
     if (adc_bits > 0 && !conv)
         return mho_fail(error, MHO_USAGE, "node '%s' has no weights, so it has no converters", node->name);
-    if (bits > 0 && !quantizer && !(conv && conv->bits > 0))
+    if (bits > 0 && !fake_quant && !(conv && conv->bits > 0))
         return mho_fail(error, MHO_USAGE, "node '%s' is not quantized, so its bits cannot be changed", node->name);
     if (bits > 0 && conv)
         conv->bits = bits;
-    if (bits > 0 && quantizer)
-        quantizer->bits = bits;
+    if (bits > 0 && fake_quant)
+        fake_quant->bits = bits;
     if (adc_bits > 0)
         conv->adc_bits = adc_bits;
     return MHO_OK;
-}
-
-static MhoStatus rebuild_with_bits(const MhoNet *net, const int *bits, const int *adc_bits, MhoNet *made,
-                                   MhoError *error)
-{
-    MhoRebuild rebuild = {.old = net, .made = made, .map = calloc(net->n_nodes + 1, sizeof(int))};
-    MhoStatus status = MHO_OK;
-
-    if (!rebuild.map)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for other bits of network '%s'", net->name);
-    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++) {
-        _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
-        memcpy(settings, net->nodes[i].settings, sizeof settings);
-        status = change_node(net, i, bits ? bits[i] : 0, adc_bits ? adc_bits[i] : 0, settings, error);
-        if (status == MHO_OK)
-            status = mho_rebuild_keep(&rebuild, (int)i, settings, error);
-    }
-    free(rebuild.map);
-    if (status == MHO_OK)
-        status = mho_net_finish(made, error);
-    for (size_t i = 0; i < made->n_nodes && status == MHO_OK; i++)
-        status = mho_policy_check(&made->nodes[i], error);
-    return status;
 }
 
 /* Weight scales of layers whose bits changed. */
@@ -148,7 +129,7 @@ static MhoStatus fit_changed(const MhoNet *net, MhoNet *made, MhoError *error)
 {
     for (size_t i = 0; i < made->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&made->nodes[i]);
-        MhoNodeArray *scale = conv ? mho_node_array(&made->nodes[i], "log_scale") : NULL;
+        MhoNodeArray *scale = conv ? mho_node_array(&made->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
 
         for (size_t k = 0; scale && conv->bits != mho_node_conv(&net->nodes[i])->bits && k < scale->n; k++)
             scale->value[k] = NAN;
@@ -158,27 +139,19 @@ static MhoStatus fit_changed(const MhoNet *net, MhoNet *made, MhoError *error)
 
 MhoStatus mho_net_with_bits(const MhoNet *net, const int *bits, const int *adc_bits, MhoNet **made, MhoError *error)
 {
-    MhoNet *other = NULL;
-    MhoStatus status = mho_net_create(net->name, &other, error);
+    MhoStatus status = mho_net_rebuild(net, change_bits_of, &(OtherBits){bits, adc_bits}, made, error);
 
-    *made = NULL;
-    if (status == MHO_OK)
-        status = rebuild_with_bits(net, bits, adc_bits, other, error);
-    if (status == MHO_OK) {
-        mho_net_copy_values(net, other);
-        memcpy(other->recipe, net->recipe, sizeof other->recipe);
-        status = mho_net_rescale_sigma_ranges(net, other, error);
-    }
-    if (status == MHO_OK)
-        status = fit_changed(net, other, error);
-    if (status == MHO_OK)
-        status = mho_net_rescale_sum_units(net, other, error);
-    if (status != MHO_OK) {
-        mho_net_destroy(other);
+    if (status != MHO_OK)
         return status;
+    mho_net_rescale_sigma_ranges(net, *made);
+    status = fit_changed(net, *made, error);
+    if (status == MHO_OK)
+        status = mho_net_rescale_sum_units(net, *made, error);
+    if (status != MHO_OK) {
+        mho_net_destroy(*made);
+        *made = NULL;
     }
-    *made = other;
-    return MHO_OK;
+    return status;
 }
 
 /* Of a layer's sums: scale of its input, largest codes. */
@@ -201,7 +174,7 @@ static MhoStatus sum_unit(const MhoNet *net, size_t i, SumUnit *unit, MhoError *
 static MhoStatus keep_layer_sums(const MhoNet *before, MhoNet *net, size_t i, MhoError *error)
 {
     MhoNode *node = &net->nodes[i];
-    MhoNodeArray *shift = mho_node_array(node, "shift"), *range = mho_node_array(node, "adc_log_range");
+    MhoNodeArray *shift = mho_node_array(node, MHO_ARRAY_SHIFT), *range = mho_node_array(node, MHO_ARRAY_ADC_LOG_RANGE);
     SumUnit old_unit, unit;
 
     if (!shift && !range)
@@ -212,8 +185,8 @@ static MhoStatus keep_layer_sums(const MhoNet *before, MhoNet *net, size_t i, Mh
     if (status != MHO_OK)
         return status;
     const double codes = (double)unit.n_w / old_unit.n_w, scale_x = old_unit.scale_x / unit.scale_x;
-    const MhoNodeArray *old_scale = mho_node_array(&before->nodes[i], "log_scale");
-    const MhoNodeArray *scale = mho_node_array(node, "log_scale");
+    const MhoNodeArray *old_scale = mho_node_array(&before->nodes[i], MHO_ARRAY_LOG_SCALE);
+    const MhoNodeArray *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE);
     for (size_t k = 0; shift && k < shift->n; k++) {
         const double log_old = (double)old_scale->value[old_scale->n > 1 ? k : 0];
         const double scale_w = mho_exp(log_old - (double)scale->value[scale->n > 1 ? k : 0]);
@@ -242,7 +215,8 @@ double mho_net_weight_bits(const MhoNet *net)
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
 
         if (conv)
-            bits += (double)mho_node_array(&net->nodes[i], "weight")->n * (conv->bits > 0 ? conv->bits : FLOAT_BITS);
+            bits += (double)mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n *
+                    (conv->bits > 0 ? conv->bits : FLOAT_BITS);
     }
     return bits;
 }

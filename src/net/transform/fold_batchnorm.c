@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/math.h"
-#include "net/graph/graph_internal.h"
-#include "net/transform/transform.h"
+#include "net/transform/transform_internal.h"
 
 static const double gain_min = 1e-6;       /* below, sigma^2 is some 1e12 gamma^2: a channel that says nothing */
 static const double shift_max = 4194304.0; /* 2^22: shift plus sum stays an exact float */
@@ -45,13 +45,13 @@ static int batchnorm_of(const MhoNet *net, int i)
     int last;
     const int readers = mho_net_readers(net, i, &last);
 
-    return readers > 0 && mho_node_is(&net->nodes[last], "batchnorm") ? last : -1;
+    return readers > 0 && mho_node_is(&net->nodes[last], &mho_layer_batchnorm) ? last : -1;
 }
 
 /* Does the node become a layer with shift and without bias? The classifier keeps its float bias. */
 static bool becomes_full(const MhoNet *net, int i)
 {
-    return mho_node_is(&net->nodes[i], "conv") || (mho_node_conv(&net->nodes[i]) && batchnorm_of(net, i) >= 0);
+    return mho_node_is(&net->nodes[i], &mho_layer_conv) || (mho_node_conv(&net->nodes[i]) && batchnorm_of(net, i) >= 0);
 }
 
 static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
@@ -63,17 +63,13 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
         return mho_fail(error, MHO_USAGE,
                         "node '%s' is not quantized: quantize the network before batch norm is removed", node->name);
     if (becomes_full(net, i)) {
-        MhoPolicy policy;
-        const MhoStatus status = mho_policy_open(node, &policy, error);
-        if (status != MHO_OK)
-            return status;
-        if (policy.quantizer->nonuniform)
+        if (node->policy.quantizer->nonuniform)
             return mho_fail(error, MHO_USAGE,
                             "node '%s': batch norm stays with weights of quantizer '%s', as its shift has no exact "
                             "sum on their 16-bit grid; leave fq out of train.stages",
-                            node->name, policy.quantizer->descriptor.name);
+                            node->name, node->policy.quantizer->descriptor.name);
     }
-    if (!mho_node_is(node, "batchnorm"))
+    if (!mho_node_is(node, &mho_layer_batchnorm))
         return MHO_OK;
     const MhoNode *source = &net->nodes[node->inputs[0]];
     if (!mho_node_conv(source) || mho_net_readers(net, node->inputs[0], &last) != 1)
@@ -84,56 +80,48 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
     return MHO_OK;
 }
 
-static MhoStatus rebuild_without(const MhoNet *net, int scale, bool shift, MhoNet *made, MhoError *error)
-{
-    MhoRebuild rebuild = {.old = net, .made = made, .map = calloc(net->n_nodes, sizeof(int))};
-    MhoStatus status = MHO_OK;
+/* Form of the layers that a batch norm folds into. */
+typedef struct FullForm {
+    int scale; /* MhoWeightScale */
+    bool shift;
+} FullForm;
 
-    if (!rebuild.map)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for network '%s' without batch norm", net->name);
-    for (int i = 0; i < (int)net->n_nodes && status == MHO_OK; i++) {
-        const MhoNode *node = &net->nodes[i];
-        _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
-        MhoConvSettings *conv = (MhoConvSettings *)(void *)settings;
-        memcpy(settings, node->settings, sizeof settings);
-        status = check_removable(net, i, error);
-        if (status != MHO_OK)
-            break;
-        if (becomes_full(net, i)) {
-            conv->bias = false;
-            conv->scale = scale;
-            conv->shift = shift;
-            conv->adc_range = false; /* of sums without the shift */
-        }
-        if (mho_node_is(node, "batchnorm"))
-            rebuild.map[i] = rebuild.map[node->inputs[0]];
-        else
-            status = mho_rebuild_keep(&rebuild, i, settings, error);
+static MhoStatus remove_node(MhoRebuild *rebuild, int i, void *settings, void *context, MhoError *error)
+{
+    const FullForm *form = context;
+    const MhoNode *node = &rebuild->old->nodes[i];
+    const MhoStatus status = check_removable(rebuild->old, i, error);
+
+    if (status != MHO_OK)
+        return status;
+    if (becomes_full(rebuild->old, i)) {
+        MhoConvSettings *conv = settings;
+        conv->bias = false;
+        conv->scale = form->scale;
+        conv->shift = form->shift;
+        conv->adc_range = false; /* of sums without the shift */
     }
-    free(rebuild.map);
-    return status;
+    if (mho_node_is(node, &mho_layer_batchnorm))
+        rebuild->map[i] = rebuild->map[node->inputs[0]];
+    return MHO_OK;
 }
 
 static void read_channels(Fold *fold)
 {
     const MhoNode *layer = &fold->old->nodes[fold->node];
     const MhoNode *norm = fold->batchnorm >= 0 ? &fold->old->nodes[fold->batchnorm] : NULL;
-    const float *log_scale = mho_node_values(layer, "log_scale"), *bias = mho_node_values(layer, "bias");
-    const float *shift = mho_node_values(layer, "shift");
+    const float *log_scale = mho_node_values(layer, MHO_ARRAY_LOG_SCALE),
+                *bias = mho_node_values(layer, MHO_ARRAY_BIAS);
+    const float *shift = mho_node_values(layer, MHO_ARRAY_SHIFT);
     const bool own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;
 
     for (size_t k = 0; k < fold->n; k++) {
         Channel *channel = &fold->channels[k];
         const double s_w = (double)log_scale[own ? k : 0], m = fold->scale_x * mho_exp(s_w) / fold->n_weight;
-        double gain = 1.0, beta = 0.0, mean = 0.0;
-        if (norm) {
-            const MhoBatchnormSettings *settings = (const void *)norm->settings;
-            const double variance = (double)mho_node_values(norm, "variance")[k] + settings->epsilon;
-            gain = (double)mho_node_values(norm, "gamma")[k] / __builtin_sqrt(variance);
-            beta = (double)mho_node_values(norm, "beta")[k];
-            mean = (double)mho_node_values(norm, "mean")[k];
-        }
-        const double size = __builtin_fabs(gain), offset = (bias ? (double)bias[k] : 0.0) - mean;
+        const MhoBatchnormChannel batchnorm =
+            norm ? mho_batchnorm_channel(norm, k) : (MhoBatchnormChannel){.gain = 1.0};
+        const double gain = batchnorm.gain, beta = batchnorm.beta;
+        const double size = __builtin_fabs(gain), offset = (bias ? (double)bias[k] : 0.0) - batchnorm.mean;
         channel->gain = gain;
         channel->constant = beta;
         channel->log_scale = s_w;
@@ -196,9 +184,9 @@ static MhoStatus write_weights(const Fold *fold, const MhoNet *made, const int16
     const MhoNode *layer = &fold->old->nodes[fold->node];
     const bool was_own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;
     const bool own = mho_node_conv(fold->made)->scale == MHO_SCALE_PER_CHANNEL;
-    const float *s_old = mho_node_values(layer, "log_scale"), *from = mho_node_values(layer, "weight");
-    const float *s_new = mho_node_values(fold->made, "log_scale");
-    float *to = mho_node_array(fold->made, "weight")->value;
+    const float *s_old = mho_node_values(layer, MHO_ARRAY_LOG_SCALE), *from = mho_node_values(layer, MHO_ARRAY_WEIGHT);
+    const float *s_new = mho_node_values(fold->made, MHO_ARRAY_LOG_SCALE);
+    float *to = mho_node_array(fold->made, MHO_ARRAY_WEIGHT)->value;
     const int made_index = (int)(fold->made - made->nodes);
 
     for (int round = 0; round < 2; round++) {
@@ -225,23 +213,20 @@ static MhoStatus write_weights(const Fold *fold, const MhoNet *made, const int16
 static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
 {
     const MhoNode *layer = &fold->old->nodes[fold->node];
-    const size_t n = mho_node_array(fold->made, "weight")->n;
-    MhoPolicy policy;
-    MhoStatus status = mho_policy_open(layer, &policy, error);
+    const size_t n = mho_node_array(fold->made, MHO_ARRAY_WEIGHT)->n;
+    MhoStatus status = MHO_OK;
 
-    if (status != MHO_OK)
-        return status;
-    if (policy.quantizer->normalizes_signed)
+    if (layer->policy.quantizer->normalizes_signed)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': batch norm cannot move into weights of quantizer '%s', whose codes depend on the "
                         "largest weight; leave out fq stages or use another quantizer",
-                        layer->name, policy.quantizer->descriptor.name);
+                        layer->name, layer->policy.quantizer->descriptor.name);
     fold->n = (size_t)layer->shape.c;
     fold->per_channel = n / fold->n;
-    fold->channels = calloc(fold->n, sizeof *fold->channels);
-    int16_t *codes = calloc(2 * n, sizeof *codes);
+    fold->channels = mho_calloc(fold->n, sizeof *fold->channels, error, "folding '%s'", layer->name);
+    int16_t *codes = mho_calloc(2 * n, sizeof *codes, error, "folding '%s'", layer->name);
     if (!fold->channels || !codes)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for folding '%s'", layer->name);
+        status = MHO_MEMORY;
     if (status == MHO_OK)
         status = mho_net_scale(fold->old, layer->inputs[0], &fold->scale_x, error);
     if (status == MHO_OK)
@@ -249,10 +234,10 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
     if (status == MHO_OK)
         status = mho_net_weight_codes(fold->old, fold->node, codes, NULL, error);
     if (status == MHO_OK) {
-        MhoNodeArray *shift = mho_node_array(fold->made, "shift");
+        MhoNodeArray *shift = mho_node_array(fold->made, MHO_ARRAY_SHIFT);
         read_channels(fold);
         write_scales(fold, mho_node_conv(fold->made)->scale == MHO_SCALE_PER_CHANNEL,
-                     mho_node_array(fold->made, "log_scale")->value, shift ? shift->value : NULL);
+                     mho_node_array(fold->made, MHO_ARRAY_LOG_SCALE)->value, shift ? shift->value : NULL);
         status = write_weights(fold, made, codes, codes + n, error);
     }
     free(codes);
@@ -262,28 +247,18 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
 
 MhoStatus mho_net_remove_batchnorm(const MhoNet *net, int scale, bool shift, MhoNet **removed, MhoError *error)
 {
-    MhoNet *made = NULL;
-    MhoStatus status = mho_net_create(net->name, &made, error);
+    MhoStatus status = mho_net_rebuild(net, remove_node, &(FullForm){scale, shift}, removed, error);
 
-    *removed = NULL;
-    if (status == MHO_OK)
-        status = rebuild_without(net, scale, shift, made, error);
-    if (status == MHO_OK)
-        status = mho_net_finish(made, error);
-    if (status == MHO_OK)
-        mho_net_copy_values(net, made);
     for (int i = 0; i < (int)net->n_nodes && status == MHO_OK; i++) {
-        const int at = mho_net_find(made, net->nodes[i].name);
+        const int at = mho_net_find(*removed, net->nodes[i].name);
         if (at < 0 || !becomes_full(net, i))
             continue;
-        Fold fold = {.old = net, .node = i, .batchnorm = batchnorm_of(net, i), .made = &made->nodes[at]};
-        status = fold_layer(&fold, made, error);
+        Fold fold = {.old = net, .node = i, .batchnorm = batchnorm_of(net, i), .made = &(*removed)->nodes[at]};
+        status = fold_layer(&fold, *removed, error);
     }
     if (status != MHO_OK) {
-        mho_net_destroy(made);
-        return status;
+        mho_net_destroy(*removed);
+        *removed = NULL;
     }
-    memcpy(made->recipe, net->recipe, sizeof made->recipe);
-    *removed = made;
-    return MHO_OK;
+    return status;
 }

@@ -16,15 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/math.h"
-#include "net/graph/graph_internal.h"
-#include "net/transform/transform.h"
+#include "net/transform/transform_internal.h"
 
 enum { STREAM_BITS_SIGNED = 8, STREAM_BITS_POSITIVE = 7, POOL_BITS = 8 };
 
-/* A rebuild of the graph; all arrays (n_nodes of the old net), nodes of the new net are -1 until made. */
+/* A float graph being quantized. All arrays are (n_nodes of the old net); nodes of the new net are -1 until made. */
 typedef struct Quantizing {
-    MhoRebuild rebuild; /* map: the value as stored before any quantizer; over ReLU that of its input */
+    MhoRebuild *rebuild; /* map: the value as stored before any fake_quant node; over ReLU that of its input */
     const MhoQuantPlan *plan;
     int *stage;     /* union-find parent: old nodes whose values share a stage */
     bool *in_stage; /* value of this node stands in a residual stage */
@@ -48,15 +48,13 @@ static void join(Quantizing *q, int i, int k)
 }
 
 /* Stages: what an addition reads, and its output with or without ReLU. */
-static void find_stages(Quantizing *q)
+static void find_stages(const MhoNet *old, Quantizing *q)
 {
-    const MhoNet *old = q->rebuild.old;
-
     for (int i = 0; i < (int)old->n_nodes; i++) {
         const MhoNode *source = &old->nodes[i];
-        while (mho_node_is(source, "relu"))
+        while (mho_node_is(source, &mho_layer_relu))
             source = &old->nodes[source->inputs[0]];
-        if (!mho_node_is(source, "add"))
+        if (!mho_node_is(source, &mho_layer_add))
             continue;
         join(q, source->inputs[0], source->inputs[1]);
         join(q, i, source->inputs[0]);
@@ -66,7 +64,7 @@ static void find_stages(Quantizing *q)
 /* "<stem>_<suffix>", unique in both nets; the stem is the node's name without "_relu" or "_norm". */
 static void new_name(const Quantizing *q, int i, const char *suffix, char name[MHO_NAME_MAX])
 {
-    const char *old = q->rebuild.old->nodes[i].name;
+    const char *old = q->rebuild->old->nodes[i].name;
     size_t stem = strlen(old);
 
     if (stem > 5 && (strcmp(old + stem - 5, "_relu") == 0 || strcmp(old + stem - 5, "_norm") == 0))
@@ -74,27 +72,27 @@ static void new_name(const Quantizing *q, int i, const char *suffix, char name[M
     if (stem > MHO_NAME_MAX - 16)
         stem = MHO_NAME_MAX - 16;
     snprintf(name, MHO_NAME_MAX, "%.*s_%s", (int)stem, old, suffix);
-    for (int k = 2; mho_net_find(q->rebuild.old, name) >= 0 || mho_net_find(q->rebuild.made, name) >= 0; k++)
+    for (int k = 2; mho_net_find(q->rebuild->old, name) >= 0 || mho_net_find(q->rebuild->made, name) >= 0; k++)
         snprintf(name, MHO_NAME_MAX, "%.*s_%s%d", (int)stem, old, suffix, k);
 }
 
 /* A quantizer behind node `input` of the new net, for the value of old node i. */
-static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suffix, int bits, int lower, int owner,
+static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suffix, int bits, bool is_signed, int owner,
                                int *made, MhoError *error)
 {
-    MhoNet *net = q->rebuild.made;
+    MhoNet *net = q->rebuild->made;
     MhoFakeQuantSettings settings;
     char name[MHO_NAME_MAX], from[MHO_NAME_MAX];
 
     memset(&settings, 0, sizeof settings);
     settings.bits = bits;
-    settings.lower = lower;
+    settings.is_signed = is_signed;
     memcpy(settings.policy, q->plan->activation_policy, sizeof settings.policy);
     if (owner >= 0)
         snprintf(settings.share, sizeof settings.share, "%s", net->nodes[owner].name);
     new_name(q, i, suffix, name);
     memcpy(from, net->nodes[input].name, sizeof from);
-    const MhoStatus status = mho_net_add(net, name, "quantizer", &settings, sizeof settings, from, NULL, error);
+    const MhoStatus status = mho_net_add(net, name, "fake_quant", &settings, sizeof settings, from, NULL, error);
     *made = (int)net->n_nodes - 1;
     return status;
 }
@@ -107,8 +105,8 @@ static MhoStatus need_stream(Quantizing *q, int i, MhoError *error)
     int *owner = &q->owner[stage_root(q, i)];
     const bool positive = q->positive[i];
     const MhoStatus status =
-        add_quantizer(q, i, q->rebuild.map[i], "stream", positive ? STREAM_BITS_POSITIVE : STREAM_BITS_SIGNED,
-                      positive ? 0 : -1, *owner, &q->stream[i], error);
+        add_quantizer(q, i, q->rebuild->map[i], "stream", positive ? STREAM_BITS_POSITIVE : STREAM_BITS_SIGNED,
+                      !positive, *owner, &q->stream[i], error);
     if (*owner < 0)
         *owner = q->stream[i];
     return status;
@@ -117,8 +115,8 @@ static MhoStatus need_stream(Quantizing *q, int i, MhoError *error)
 /* The value of old node i as codes at the activation bits. */
 static MhoStatus need_codes(Quantizing *q, int i, MhoError *error)
 {
-    const MhoNode *node = &q->rebuild.old->nodes[i];
-    int input = q->rebuild.map[i], bits = q->plan->activation_bits;
+    const MhoNode *node = &q->rebuild->old->nodes[i];
+    int input = q->rebuild->map[i], bits = q->plan->activation_bits;
 
     if (q->codes[i] >= 0)
         return MHO_OK;
@@ -130,137 +128,105 @@ static MhoStatus need_codes(Quantizing *q, int i, MhoError *error)
     } else if (mho_node_is_sum_pool(node) && bits < POOL_BITS) {
         bits = POOL_BITS;
     }
-    return add_quantizer(q, i, input, "codes", bits, q->positive[i] ? 0 : -1, -1, &q->codes[i], error);
+    return add_quantizer(q, i, input, "codes", bits, !q->positive[i], -1, &q->codes[i], error);
 }
 
-/* What old node i reads from `from`: node of the new net into map[from] for the time of adding i. */
+/* The node of the new net that `node` reads for the value of old node `from`. */
 static MhoStatus choose_input(Quantizing *q, const MhoNode *node, int from, int *chosen, MhoError *error)
 {
-    const bool relu = mho_node_is(&q->rebuild.old->nodes[from], "relu");
+    const bool relu = mho_node_is(&q->rebuild->old->nodes[from], &mho_layer_relu);
     MhoStatus status = MHO_OK;
 
-    if (mho_node_is(node, "add") || (mho_node_is(node, "pool") && q->in_stage[from])) {
+    if (mho_node_is(node, &mho_layer_add) || (mho_node_is(node, &mho_layer_pool) && q->in_stage[from])) {
         status = need_stream(q, from, error);
         *chosen = q->stream[from];
-    } else if (mho_node_conv(node) || mho_node_is(node, "pool") || relu) {
+    } else if (mho_node_conv(node) || mho_node_is(node, &mho_layer_pool) || relu) {
         status = need_codes(q, from, error);
         *chosen = q->codes[from];
     } else {
-        *chosen = q->rebuild.map[from];
+        *chosen = q->rebuild->map[from];
     }
     return status;
 }
 
-static MhoStatus quantize_node(Quantizing *q, int i, MhoError *error)
+static void set_weight_bits(const MhoQuantPlan *plan, MhoConvSettings *conv)
 {
-    const MhoNode *node = &q->rebuild.old->nodes[i];
-    int chosen[MHO_NODE_MAX_INPUTS] = {-1, -1}, kept[MHO_NODE_MAX_INPUTS];
-    _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
+    conv->bits = plan->weight_bits;
+    conv->scale = plan->scale;
+    memcpy(conv->policy, plan->weight_policy, sizeof conv->policy);
+}
+
+static MhoStatus quantize_node(MhoRebuild *rebuild, int i, void *settings, void *context, MhoError *error)
+{
+    Quantizing *q = context;
+    const MhoNode *node = &rebuild->old->nodes[i];
+    int inputs[MHO_NODE_MAX_INPUTS] = {-1, -1};
     MhoStatus status = MHO_OK;
 
-    if (mho_node_is(node, "relu")) {
-        q->rebuild.map[i] = q->rebuild.map[node->inputs[0]];
+    q->rebuild = rebuild;
+    if (mho_node_is(node, &mho_layer_relu)) {
+        rebuild->map[i] = rebuild->map[node->inputs[0]];
         q->positive[i] = true;
         return MHO_OK;
     }
-    q->positive[i] = node->n_inputs == 0 || mho_node_is(node, "pool") || mho_node_is(node, "add");
+    q->positive[i] = node->n_inputs == 0 || mho_node_is(node, &mho_layer_pool) || mho_node_is(node, &mho_layer_add);
     for (int k = 0; k < node->n_inputs && status == MHO_OK; k++) {
         q->positive[i] = q->positive[i] && q->positive[node->inputs[k]];
-        status = choose_input(q, node, node->inputs[k], &chosen[k], error);
+        status = choose_input(q, node, node->inputs[k], &inputs[k], error);
     }
-    if (status != MHO_OK)
-        return status;
-    memcpy(settings, node->settings, sizeof settings);
-    if (mho_node_conv(node)) {
-        MhoConvSettings *conv = (MhoConvSettings *)(void *)settings;
-        conv->bits = q->plan->weight_bits;
-        conv->scale = q->plan->scale;
-        memcpy(conv->policy, q->plan->weight_policy, sizeof conv->policy);
-    }
-    for (int k = 0; k < node->n_inputs; k++) {
-        kept[k] = q->rebuild.map[node->inputs[k]];
-        q->rebuild.map[node->inputs[k]] = chosen[k];
-    }
-    status = mho_rebuild_keep(&q->rebuild, i, settings, error);
-    for (int k = node->n_inputs - 1; k >= 0; k--)
-        q->rebuild.map[node->inputs[k]] = kept[k];
+    if (mho_node_conv(node))
+        set_weight_bits(q->plan, settings);
+    if (status == MHO_OK)
+        status = mho_rebuild_add(rebuild, i, settings, inputs, error);
     if (node->n_inputs == 0 || mho_node_is_max_pool(node))
-        q->codes[i] = q->rebuild.map[i];
+        q->codes[i] = rebuild->map[i];
     return status;
 }
 
-static MhoStatus quantize_float(const MhoNet *net, const MhoQuantPlan *plan, MhoNet *made, MhoError *error)
+static MhoStatus quantize_float(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **made, MhoError *error)
 {
     const size_t n = net->n_nodes;
-    int *numbers = calloc(5 * n, sizeof *numbers);
-    bool *flags = calloc(2 * n, sizeof *flags);
-    MhoStatus status = MHO_OK;
-    Quantizing q = {.rebuild = {.old = net, .made = made}, .plan = plan};
+    int *numbers = mho_calloc(4 * n, sizeof *numbers, error, "quantizing network '%s'", net->name);
+    bool *flags = mho_calloc(2 * n, sizeof *flags, error, "quantizing network '%s'", net->name);
+    MhoStatus status = MHO_MEMORY;
 
-    if (!numbers || !flags) {
-        status = mho_fail(error, MHO_MEMORY, "out of memory for quantizing network '%s'", net->name);
-    } else {
-        for (size_t i = 0; i < 5 * n; i++)
+    if (numbers && flags) {
+        Quantizing q = {.plan = plan,
+                        .stage = numbers,
+                        .owner = numbers + n,
+                        .stream = numbers + 2 * n,
+                        .codes = numbers + 3 * n,
+                        .in_stage = flags,
+                        .positive = flags + n};
+        for (size_t i = 0; i < 4 * n; i++)
             numbers[i] = i < n ? (int)i : -1;
-        q.stage = numbers;
-        q.owner = numbers + n;
-        q.stream = numbers + 2 * n;
-        q.codes = numbers + 3 * n;
-        q.rebuild.map = numbers + 4 * n;
-        q.in_stage = flags;
-        q.positive = flags + n;
-        find_stages(&q);
+        find_stages(net, &q);
+        status = mho_net_rebuild(net, quantize_node, &q, made, error);
     }
-    for (size_t i = 0; i < n && status == MHO_OK; i++)
-        status = quantize_node(&q, (int)i, error);
     free(numbers);
     free(flags);
     return status;
 }
 
-bool mho_node_in_stage(const MhoNet *net, size_t i)
-{
-    const MhoFakeQuantSettings *own = mho_node_fake_quant(&net->nodes[i]);
-
-    if (own->share[0])
-        return true;
-    for (size_t k = 0; k < net->n_nodes; k++) {
-        const MhoFakeQuantSettings *other = mho_node_fake_quant(&net->nodes[k]);
-        if (other && strcmp(other->share, net->nodes[i].name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* The same graph at other bits. */
-static MhoStatus change_bits(const MhoNet *net, const MhoQuantPlan *plan, MhoNet *made, MhoError *error)
+static MhoStatus change_bits(MhoRebuild *rebuild, int i, void *settings, void *context, MhoError *error)
 {
-    MhoRebuild rebuild = {.old = net, .made = made, .map = calloc(net->n_nodes, sizeof(int))};
-    MhoStatus status = MHO_OK;
+    const MhoQuantPlan *plan = context;
+    const MhoNet *net = rebuild->old;
+    const MhoNode *node = &net->nodes[i];
 
-    if (!rebuild.map)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for quantizing network '%s'", net->name);
-    for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++) {
-        const MhoNode *node = &net->nodes[i];
-        _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
-        memcpy(settings, node->settings, sizeof settings);
-        if (mho_node_conv(node)) {
-            MhoConvSettings *conv = (MhoConvSettings *)(void *)settings;
-            conv->bits = plan->weight_bits;
-            conv->scale = plan->scale;
-            conv->adc_range = false; /* counts units of other sums */
-            memcpy(conv->policy, plan->weight_policy, sizeof conv->policy);
-        } else if (mho_node_fake_quant(node)) {
-            MhoFakeQuantSettings *quantizer = (MhoFakeQuantSettings *)(void *)settings;
-            const bool sums = mho_node_is_sum_pool(&net->nodes[node->inputs[0]]);
-            if (!mho_node_in_stage(net, i))
-                quantizer->bits = sums && plan->activation_bits < POOL_BITS ? POOL_BITS : plan->activation_bits;
-            memcpy(quantizer->policy, plan->activation_policy, sizeof quantizer->policy);
-        }
-        status = mho_rebuild_keep(&rebuild, (int)i, settings, error);
+    (void)error;
+    if (mho_node_conv(node)) {
+        set_weight_bits(plan, settings);
+        ((MhoConvSettings *)settings)->adc_range = false; /* counts units of other sums */
+    } else if (mho_node_fake_quant(node)) {
+        MhoFakeQuantSettings *fake_quant = settings;
+        const bool sums = mho_node_is_sum_pool(&net->nodes[node->inputs[0]]);
+        if (!mho_node_in_stage(net, (size_t)i))
+            fake_quant->bits = sums && plan->activation_bits < POOL_BITS ? POOL_BITS : plan->activation_bits;
+        memcpy(fake_quant->policy, plan->activation_policy, sizeof fake_quant->policy);
     }
-    free(rebuild.map);
-    return status;
+    return MHO_OK;
 }
 
 static bool has_codes(const MhoNet *net)
@@ -285,11 +251,11 @@ static void unset_new_scales(const MhoNet *old, MhoNet *made)
 {
     for (size_t i = 0; i < made->n_nodes; i++) {
         MhoNode *node = &made->nodes[i];
-        MhoNodeArray *scale = mho_node_array(node, "log_scale");
+        MhoNodeArray *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE);
         if (!scale)
             continue;
         const int at = mho_net_find(old, node->name);
-        const MhoNodeArray *before = at >= 0 ? mho_node_array(&old->nodes[at], "log_scale") : NULL;
+        const MhoNodeArray *before = at >= 0 ? mho_node_array(&old->nodes[at], MHO_ARRAY_LOG_SCALE) : NULL;
         const char *policy = node_policy(node);
         const bool kept = before && before->n == scale->n &&
                           strcspn(policy, " ") == strcspn(node_policy(&old->nodes[at]), " ") &&
@@ -299,70 +265,47 @@ static void unset_new_scales(const MhoNet *old, MhoNet *made)
     }
 }
 
-/* e^s of a quantizer in deviations; 0: its policy has another rule. */
-static MhoStatus range_deviations(const MhoNode *node, double *deviations, MhoError *error)
+/* e^s of a fake_quant node in deviations; 0: its policy has another rule. */
+static double range_deviations(const MhoNode *node)
 {
-    MhoPolicy policy;
-    const MhoStatus status = mho_policy_open(node, &policy, error);
+    const MhoPolicy *policy = &node->policy;
 
-    *deviations = 0.0;
-    if (status != MHO_OK || !policy.quantizer->range)
-        return status;
-    const MhoRangeFit fit = policy.quantizer->range(policy.params, mho_node_fake_quant(node)->bits);
-    *deviations = fit.rule == MHO_FIT_SIGMA ? fit.value : 0.0;
-    return MHO_OK;
+    if (!policy->quantizer->range)
+        return 0.0;
+    const MhoRangeFit fit = policy->quantizer->range(policy->params, mho_node_fake_quant(node)->bits);
+    return fit.rule == MHO_FIT_SIGMA ? fit.value : 0.0;
 }
 
-MhoStatus mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made, MhoError *error)
+void mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made)
 {
-    MhoStatus status = MHO_OK;
-
-    for (size_t i = 0; i < made->n_nodes && status == MHO_OK; i++) {
+    for (size_t i = 0; i < made->n_nodes; i++) {
         MhoNode *node = &made->nodes[i];
         const int at = mho_net_find(old, node->name);
-        MhoNodeArray *scale = mho_node_fake_quant(node) ? mho_node_array(node, "log_scale") : NULL;
-        double before = 0.0, after = 0.0;
+        MhoNodeArray *scale = mho_node_fake_quant(node) ? mho_node_array(node, MHO_ARRAY_LOG_SCALE) : NULL;
 
         if (!scale || at < 0 || !mho_node_fake_quant(&old->nodes[at]))
             continue;
-        status = range_deviations(&old->nodes[at], &before, error);
-        if (status == MHO_OK)
-            status = range_deviations(node, &after, error);
-        if (status == MHO_OK && before > 0.0 && after > 0.0)
+        const double before = range_deviations(&old->nodes[at]), after = range_deviations(node);
+        if (before > 0.0 && after > 0.0)
             scale->value[0] += (float)mho_ln(after / before);
     }
-    return status;
 }
 
 MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **quantized, MhoError *error)
 {
-    MhoNet *made = NULL;
+    MhoQuantPlan used = *plan;
 
     *quantized = NULL;
     if (plan->weight_bits < 1 || plan->activation_bits < 1)
         return mho_fail(error, MHO_USAGE,
                         "network '%s': a quantized network needs weight and activation bits, not %d and %d", net->name,
                         plan->weight_bits, plan->activation_bits);
-    MhoStatus status = mho_net_create(net->name, &made, error);
-    if (status == MHO_OK)
-        status = has_codes(net) ? change_bits(net, plan, made, error) : quantize_float(net, plan, made, error);
-    if (status == MHO_OK)
-        status = mho_net_finish(made, error);
-    for (size_t i = 0; status == MHO_OK && i < made->n_nodes; i++)
-        status = mho_policy_check(&made->nodes[i], error);
-    if (status != MHO_OK) {
-        mho_net_destroy(made);
+    const MhoStatus status = has_codes(net) ? mho_net_rebuild(net, change_bits, &used, quantized, error)
+                                            : quantize_float(net, plan, quantized, error);
+    if (status != MHO_OK)
         return status;
-    }
-    mho_net_copy_values(net, made);
-    unset_new_scales(net, made);
-    memcpy(made->recipe, net->recipe, sizeof made->recipe);
-    status = mho_net_rescale_sigma_ranges(net, made, error);
-    if (status != MHO_OK) {
-        mho_net_destroy(made);
-        return status;
-    }
-    *quantized = made;
+    unset_new_scales(net, *quantized);
+    mho_net_rescale_sigma_ranges(net, *quantized);
     return MHO_OK;
 }
 
@@ -371,21 +314,19 @@ MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error)
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoNode *node = &net->nodes[i];
         const MhoConvSettings *conv = mho_node_conv(node);
-        MhoNodeArray *scale = mho_node_array(node, "log_scale"), *weight = mho_node_array(node, "weight");
+        MhoNodeArray *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE),
+                     *weight = mho_node_array(node, MHO_ARRAY_WEIGHT);
         bool unset = false;
         for (size_t k = 0; scale && k < scale->n; k++)
             unset = unset || isnan(scale->value[k]);
         if (!conv || conv->bits == 0 || !unset || !weight)
             continue;
-        MhoPolicy policy;
         MhoQuantShape shape = {
-            .bits = conv->bits, .lower = -1, .channels = scale->n, .per_channel = weight->n / scale->n};
-        MhoStatus status = mho_policy_open(node, &policy, error);
-        if (status == MHO_OK)
-            status = mho_policy_scratch(node, policy.quantizer, &shape, error);
+            .bits = conv->bits, .is_signed = true, .channels = scale->n, .per_channel = weight->n / scale->n};
+        const MhoStatus status = mho_policy_scratch(node, &shape, error);
         if (status != MHO_OK)
             return status;
-        policy.quantizer->fit(policy.params, shape, weight->value, scale->value);
+        node->policy.quantizer->fit(node->policy.params, shape, weight->value, scale->value);
         free(shape.scratch);
     }
     return MHO_OK;

@@ -342,7 +342,7 @@ static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
     must(mho_net_calibrate_adc_ranges(trained, config, kept->images, kept->n, 1, &net, &stage->error), &stage->error);
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i]))
-            mho_node_array(&net->nodes[i], "adc_log_range")->value[0] -= 3.0F;
+            mho_node_array(&net->nodes[i], MHO_ARRAY_ADC_LOG_RANGE)->value[0] -= 3.0F;
     mho_net_destroy(trained);
     return net;
 }

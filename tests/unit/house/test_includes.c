@@ -292,7 +292,7 @@ TEST(test_the_judge)
         {"study/sweep", "#include \"app/options.h\"", false},
         {"cli", "#include \"app/options.h\"", true},
         {"cli", "#include <gsl/gsl_math.h>", false},
-        {"experiments", "#include \"study/report/experiment.h\"", true},
+        {"experiments", "#include \"study/report/pairs.h\"", true},
         {"study/keys", "#include \"experiments/noise_sweep.c\"", false},
         {"study/keys", "#include \"grid.h\"", false},
         {"study/keys", "#include <nosuch.h>", false},
@@ -308,7 +308,11 @@ TEST(test_the_judge)
     }
 }
 
+enum { MAX_BASENAMES = 1024 };
+
 static size_t root_length;
+static char basenames[MAX_BASENAMES][64]; /* of the files of src and devices */
+static int n_basenames;
 static int files, includes, violations;
 
 static void read_file(const char *path, int layer)
@@ -348,6 +352,40 @@ static int visit(const char *path, const struct stat *info, int kind, struct FTW
     return 0;
 }
 
+static int visit_basename(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    const char *name = path + where->base, *dot = strrchr(name, '.');
+
+    (void)info;
+    if (kind != FTW_F || !dot || (strcmp(dot, ".c") != 0 && strcmp(dot, ".h") != 0))
+        return 0;
+    ck_assert_msg(n_basenames < MAX_BASENAMES && strlen(name) < sizeof *basenames, "%s: no room for it here", path);
+    for (int i = 0; i < n_basenames; i++) {
+        if (strcmp(basenames[i], name) != 0)
+            continue;
+        fprintf(stderr, "%s: another file is called %s\n", path + root_length, name);
+        violations++;
+    }
+    snprintf(basenames[n_basenames++], sizeof *basenames, "%s", name);
+    return 0;
+}
+
+/* No two files of src and devices have the same name without folder, .c against .c and .h against .h. */
+TEST(test_basenames_are_unique)
+{
+    static const char *const tops[] = {"src", "devices"};
+    char path[4096];
+
+    root_length = strlen(test_source_root()) + 1;
+    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
+        snprintf(path, sizeof path, "%s/%s", test_source_root(), tops[i]);
+        ck_assert_int_eq(nftw(path, visit_basename, 16, FTW_PHYS), 0);
+    }
+    ck_assert_int_gt(n_basenames, 100);
+    ck_assert_msg(violations == 0, "%d files share a name (listed on stderr)", violations);
+}
+
+/* Every #include and OpenMP pragma of src, devices and experiments is allowed by the table. */
 TEST(test_every_include)
 {
     static const char *const tops[] = {"src", "devices", "experiments"};

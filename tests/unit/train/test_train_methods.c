@@ -118,7 +118,7 @@ TEST(test_allocation_recovers_after_every_move)
 
 static float range_of(const MhoNet *net, const char *layer)
 {
-    return *mho_node_values(&net->nodes[mho_net_find(net, layer)], "adc_log_range");
+    return *mho_node_values(&net->nodes[mho_net_find(net, layer)], MHO_ARRAY_ADC_LOG_RANGE);
 }
 
 /* Recoveries go forward and backward through the chip: what nothing else moves, converter ranges that learn do;
@@ -232,7 +232,7 @@ TEST(test_statistics_are_those_of_codes)
     must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
     must(mho_net_copy(net, &again, &error), &error);
     for (size_t i = 0; i < again->n_nodes; i++)
-        if (mho_node_is(&again->nodes[i], "batchnorm"))
+        if (mho_node_is(&again->nodes[i], &mho_layer_batchnorm))
             ((MhoBatchnormSettings *)(void *)again->nodes[i].settings)->momentum = 1.0;
     must(mho_batches_create(&sample->input, &batches, &error), &error);
     mho_batches_shuffle(&batches, 2);
@@ -240,10 +240,10 @@ TEST(test_statistics_are_those_of_codes)
     must(mho_fakequant_create(again, SAMPLE_KEPT, true, &pass, &error), &error);
     must(mho_fakequant_forward(pass, batches.images, true, logits, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++) {
-        const MhoNodeArray *mean = mho_node_array(&net->nodes[i], "mean");
+        const MhoNodeArray *mean = mho_node_array(&net->nodes[i], MHO_ARRAY_MEAN);
 
         for (size_t k = 0; mean && k < mean->n; k++)
-            ck_assert_float_eq(mean->value[k], mho_node_values(&again->nodes[i], "mean")[k]);
+            ck_assert_float_eq(mean->value[k], mho_node_values(&again->nodes[i], MHO_ARRAY_MEAN)[k]);
         n_norms += mean ? 1 : 0;
     }
     ck_assert_uint_gt(n_norms, 2);
@@ -323,7 +323,7 @@ TEST(test_chip_stage_never_hands_on_worse)
     ck_assert_double_lt(of_history(sample, "validation_accuracy", 5), *(const double *)best->data);
     const int conv = mho_net_find(sample->net, "conv1");
     const MhoArray *before = mho_record_array(sample->checkpoints[4], "training/best/layers/conv1/weight");
-    const float *weights = mho_node_values(&sample->net->nodes[conv], "weight");
+    const float *weights = mho_node_values(&sample->net->nodes[conv], MHO_ARRAY_WEIGHT);
     ck_assert_mem_eq(weights, before->data, mho_array_count(before) * sizeof *weights);
     bench_close(&bench);
 }

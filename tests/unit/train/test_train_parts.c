@@ -184,9 +184,10 @@ TEST(test_shift_learns_like_a_bias)
     (void)mho_loss(&loss, 10, SAMPLE_CLASSES, logits, sample.kept.labels, NULL, d_logits, &hits);
     must(mho_fakequant_backward(pass, d_logits, &error), &error);
     MhoNode *conv = &net->nodes[mho_net_find(net, "conv1")];
-    const MhoNodeArray *shift = mho_node_array(conv, "shift");
+    const MhoNodeArray *shift = mho_node_array(conv, MHO_ARRAY_SHIFT);
     const size_t at = (size_t)(shift - conv->arrays), k = 1;
-    const double unit = exp((double)mho_node_values(conv, "log_scale")[k]) / 7.0 / 255.0; /* 4-bit weights on pixels */
+    const double unit =
+        exp((double)mho_node_values(conv, MHO_ARRAY_LOG_SCALE)[k]) / 7.0 / 255.0; /* 4-bit weights on pixels */
     const double d_value = (double)mho_fakequant_gradient(pass, (size_t)mho_net_find(net, "conv1"), at)[k] / unit;
     const double old = (double)shift->value[k];
     ck_assert_double_ne(d_value, 0.0);

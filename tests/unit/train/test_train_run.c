@@ -42,10 +42,10 @@ TEST(test_learns_down_the_ladder)
     ck_assert_double_ge(accuracy, 0.9);
     for (size_t i = 0; i < sample.net->n_nodes; i++) {
         const MhoNode *node = &sample.net->nodes[i];
-        ck_assert(!mho_node_is(node, "batchnorm") && !mho_node_is(node, "relu"));
+        ck_assert(!mho_node_is(node, &mho_layer_batchnorm) && !mho_node_is(node, &mho_layer_relu));
         if (mho_node_conv(node)) {
             ck_assert_int_eq(mho_node_conv(node)->bits, 2);
-            ck_assert_int_eq(mho_node_conv(node)->shift, mho_node_is(node, "conv"));
+            ck_assert_int_eq(mho_node_conv(node)->shift, mho_node_is(node, &mho_layer_conv));
         }
     }
     sample_close(&sample);
@@ -418,8 +418,9 @@ TEST(test_other_bits_without_batchnorm)
     MhoNet *fine;
     must(mho_net_from_record(sample.checkpoints[5], "checkpoint", &fine, &error), &error);
     const int at = mho_net_find(fine, "conv2");
-    const float before = mho_node_array(&fine->nodes[at], "shift")->value[0];
-    const float after = mho_node_array(&sample.net->nodes[mho_net_find(sample.net, "conv2")], "shift")->value[0];
+    const float before = mho_node_array(&fine->nodes[at], MHO_ARRAY_SHIFT)->value[0];
+    const float after =
+        mho_node_array(&sample.net->nodes[mho_net_find(sample.net, "conv2")], MHO_ARRAY_SHIFT)->value[0];
     ck_assert_float_ne(before, 0.0F);
     ck_assert_float_eq_tol(after, before * 15.0F / 255.0F,
                            1e-5F * fabsf(before)); /* the unit grew with the input's step */

@@ -61,7 +61,7 @@ TEST_LOOP(test_groups_take_turns, 0, 10)
                 ck_assert_msg(modes[i] == mode, "%s: group %d, node %s has mode %d", builder, running,
                               net->nodes[i].name, modes[i]);
                 ck_assert(frozen[i] == (mho_node_conv(&net->nodes[i]) && group < running));
-                joined += mho_node_is(&net->nodes[i], "add");
+                joined += mho_node_is(&net->nodes[i], &mho_layer_add);
             }
         }
     ck_assert(_i % 2 == 0 || joined > 0);
@@ -178,8 +178,8 @@ TEST(test_weights_are_clipped)
     must(mho_optimizer_step(&s.optimizer, s.pass, 0.0, &error), &error);
     ck_assert(!moved(&s, conv3));
     for (int i = 0; i < (int)s.net->n_nodes; i++) {
-        const MhoNodeArray *now = mho_node_array(&s.net->nodes[i], "weight"),
-                           *old = mho_node_array(&s.before->nodes[i], "weight");
+        const MhoNodeArray *now = mho_node_array(&s.net->nodes[i], MHO_ARRAY_WEIGHT),
+                           *old = mho_node_array(&s.before->nodes[i], MHO_ARRAY_WEIGHT);
 
         if (!now || i == conv3) {
             ck_assert(!moved(&s, i));

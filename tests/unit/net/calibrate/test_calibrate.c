@@ -269,7 +269,8 @@ TEST_LOOP(test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS + 1)
 static void log_scales(const MhoNet *net, float *scales)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
-        const float *scale = mho_node_fake_quant(&net->nodes[i]) ? mho_node_values(&net->nodes[i], "log_scale") : NULL;
+        const float *scale =
+            mho_node_fake_quant(&net->nodes[i]) ? mho_node_values(&net->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
 
         scales[i] = scale ? *scale : 0.0F;
     }
@@ -277,7 +278,8 @@ static void log_scales(const MhoNet *net, float *scales)
 
 static void unset(MhoNet *net, size_t i)
 {
-    MhoNodeArray *scale = mho_node_fake_quant(&net->nodes[i]) ? mho_node_array(&net->nodes[i], "log_scale") : NULL;
+    MhoNodeArray *scale =
+        mho_node_fake_quant(&net->nodes[i]) ? mho_node_array(&net->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
 
     if (scale)
         scale->value[0] = NAN;
@@ -330,7 +332,7 @@ TEST(test_only_unset_scales_change)
             set = set ? set : i;
             last = i;
         }
-    mho_node_array(&net->nodes[set], "log_scale")->value[0] = before[set] - 3.0F; /* nearly everything clips */
+    mho_node_array(&net->nodes[set], MHO_ARRAY_LOG_SCALE)->value[0] = before[set] - 3.0F; /* nearly everything clips */
     unset(net, last);
     must(mho_net_calibrate(net, images, N_IMAGES, 2, &error), &error);
     log_scales(net, after);
@@ -356,8 +358,8 @@ TEST(test_refused)
     ck_assert_int_eq(mho_net_calibrate(net, NULL, 0, 1, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, "training images"), "%s", error.text);
     for (size_t i = 0; i < net->n_nodes; i++)
-        if (mho_node_is(&net->nodes[i], "batchnorm"))
-            mho_node_array(&net->nodes[i], "beta")->value[0] = INFINITY;
+        if (mho_node_is(&net->nodes[i], &mho_layer_batchnorm))
+            mho_node_array(&net->nodes[i], MHO_ARRAY_BETA)->value[0] = INFINITY;
     ck_assert_int_eq(mho_net_calibrate(net, images, N_IMAGES, 1, &error), MHO_FAILED);
     ck_assert_msg(strstr(error.text, "not finite"), "%s", error.text);
     for (size_t i = 0; i < shifted->n_nodes; i++) /* a shift counts steps of a scale that is gone */

@@ -109,7 +109,7 @@ TEST(test_pools_and_groups)
     must(mho_net_create("grouped", &net, &error), &error);
     must(mho_net_add(net, "image", "input", &image, sizeof image, NULL, NULL, &error), &error);
     must(mho_net_add(net, "conv", "conv", &grouped, sizeof grouped, "image", NULL, &error), &error);
-    must(mho_net_add(net, "codes", "quantizer", &codes, sizeof codes, "conv", NULL, &error), &error);
+    must(mho_net_add(net, "codes", "fake_quant", &codes, sizeof codes, "conv", NULL, &error), &error);
     must(mho_net_add(net, "pool", "pool", &pool, sizeof pool, "codes", NULL, &error), &error);
     must(mho_net_add(net, "logits", "dense", &dense, sizeof dense, "pool", NULL, &error), &error);
     must(mho_net_finish(net, &error), &error);

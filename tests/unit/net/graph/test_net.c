@@ -45,7 +45,7 @@ TEST(test_shapes)
         for (int k = 0; k < net->nodes[at].n_inputs; k++)
             ck_assert_int_lt(net->nodes[at].inputs[k], at);
     }
-    const MhoNodeArray *weight = mho_node_array(&net->nodes[mho_net_find(net, "block2a_conv1")], "weight");
+    const MhoNodeArray *weight = mho_node_array(&net->nodes[mho_net_find(net, "block2a_conv1")], MHO_ARRAY_WEIGHT);
     ck_assert_uint_eq(weight->n, 32 * 3 * 3 * 16);
     ck_assert(weight->learned && weight->decayed);
     mho_net_destroy(net);
@@ -76,19 +76,21 @@ TEST(test_initial_weights)
     MhoNet *net = sample_float("resnet20"), *other;
     must(mho_net_build("resnet20", (MhoShape){32, 32, 3}, 10, 1.0, 2, &other, &error), &error);
     const int at = mho_net_find(net, "block3c_conv2");
-    const MhoNodeArray *weight = mho_node_array(&net->nodes[at], "weight");
+    const MhoNodeArray *weight = mho_node_array(&net->nodes[at], MHO_ARRAY_WEIGHT);
     double mean, variance;
     moments(weight, &mean, &variance);
     const double expected = 2.0 / 576.0, n = (double)weight->n;
     ck_assert_double_lt(fabs(mean), 5.0 * sqrt(expected / n));
     ck_assert_double_lt(fabs(variance - expected), 5.0 * expected * sqrt(2.0 / n));
-    ck_assert_mem_ne(weight->value, mho_node_array(&other->nodes[at], "weight")->value, weight->n * sizeof(float));
-    const MhoNodeArray *sister = mho_node_array(&net->nodes[mho_net_find(net, "block3c_conv1")], "weight");
+    ck_assert_mem_ne(weight->value, mho_node_array(&other->nodes[at], MHO_ARRAY_WEIGHT)->value,
+                     weight->n * sizeof(float));
+    const MhoNodeArray *sister = mho_node_array(&net->nodes[mho_net_find(net, "block3c_conv1")], MHO_ARRAY_WEIGHT);
     ck_assert_mem_ne(weight->value, sister->value, weight->n * sizeof(float));
     must(mho_net_initialize(other, 1, &error), &error);
-    ck_assert_mem_eq(weight->value, mho_node_array(&other->nodes[at], "weight")->value, weight->n * sizeof(float));
-    ck_assert_float_eq(mho_node_values(&other->nodes[mho_net_find(other, "conv1_norm")], "gamma")[3], 1.0F);
-    ck_assert_float_eq(mho_node_values(&other->nodes[mho_net_find(other, "conv1_norm")], "variance")[3], 1.0F);
+    ck_assert_mem_eq(weight->value, mho_node_array(&other->nodes[at], MHO_ARRAY_WEIGHT)->value,
+                     weight->n * sizeof(float));
+    ck_assert_float_eq(mho_node_values(&other->nodes[mho_net_find(other, "conv1_norm")], MHO_ARRAY_GAMMA)[3], 1.0F);
+    ck_assert_float_eq(mho_node_values(&other->nodes[mho_net_find(other, "conv1_norm")], MHO_ARRAY_VARIANCE)[3], 1.0F);
     mho_net_destroy(net);
     mho_net_destroy(other);
 }
@@ -114,7 +116,7 @@ TEST(test_copy_is_equal_and_its_own)
     digest(copy, hex_copy);
     ck_assert_str_eq(hex, hex_copy);
     ck_assert_str_eq(copy->recipe, "abc");
-    mho_node_array(&copy->nodes[mho_net_find(copy, "conv1")], "weight")->value[5] += 1.0F;
+    mho_node_array(&copy->nodes[mho_net_find(copy, "conv1")], MHO_ARRAY_WEIGHT)->value[5] += 1.0F;
     digest(copy, hex_copy);
     ck_assert_str_ne(hex, hex_copy);
     digest(net, hex_copy);
@@ -171,12 +173,12 @@ TEST(test_errors_name_the_node)
 TEST(test_codes_of_different_steps_are_not_added)
 {
     MhoError error = {0};
-    MhoFakeQuantSettings own = {.bits = 8, .lower = -1, .policy = "fqconv"}, shared = own, wrong = own;
+    MhoFakeQuantSettings own = {.bits = 8, .is_signed = true, .policy = "fqconv"}, shared = own, wrong = own;
     MhoNet *net = with_image();
     strcpy(shared.share, "a");
     strcpy(wrong.share, "c");
-    must(mho_net_add(net, "a", "quantizer", &own, sizeof own, "image", NULL, &error), &error);
-    must(mho_net_add(net, "b", "quantizer", &own, sizeof own, "image", NULL, &error), &error);
+    must(mho_net_add(net, "a", "fake_quant", &own, sizeof own, "image", NULL, &error), &error);
+    must(mho_net_add(net, "b", "fake_quant", &own, sizeof own, "image", NULL, &error), &error);
     must(mho_net_add(net, "sum", "add", NULL, 0, "a", "b", &error), &error);
     must(mho_net_add(net, "out", "dense", NULL, 0, "sum", NULL, &error), &error);
     must_refuse(mho_net_finish(net, &error), &error, MHO_USAGE, "node 'sum' adds 'a' and 'b'");
@@ -185,11 +187,11 @@ TEST(test_codes_of_different_steps_are_not_added)
     shared.bits = 7;
     memcpy(net->nodes[mho_net_find(net, "b")].settings, &shared, sizeof shared);
     must_refuse(mho_net_finish(net, &error), &error, MHO_USAGE, "node 'sum' adds 'a' and 'b'"); /* n = 63 against 127 */
-    shared.lower = 0; /* n = 127: the positive half of the same codes */
+    shared.is_signed = false; /* n = 127: the positive half of the same codes */
     memcpy(net->nodes[mho_net_find(net, "b")].settings, &shared, sizeof shared);
     must(mho_net_finish(net, &error), &error);
     double scale_a, scale_b;
-    mho_node_array(&net->nodes[1], "log_scale")->value[0] = 0.5F;
+    mho_node_array(&net->nodes[1], MHO_ARRAY_LOG_SCALE)->value[0] = 0.5F;
     must(mho_net_scale(net, 1, &scale_a, &error), &error);
     must(mho_net_scale(net, 3, &scale_b, &error), &error);
     ck_assert_double_eq(scale_a, scale_b);

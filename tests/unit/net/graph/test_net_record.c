@@ -79,7 +79,7 @@ TEST(test_unset_scales_survive)
     MhoRecord *record = record_of(quantized);
     ck_assert_ptr_null(mho_record_array(record, "layers/conv1/codes"));
     must(mho_net_from_record(record, "m.h5", &back, &error), &error);
-    ck_assert(isnan(mho_node_values(&back->nodes[mho_net_find(back, "conv1_codes")], "log_scale")[0]));
+    ck_assert(isnan(mho_node_values(&back->nodes[mho_net_find(back, "conv1_codes")], MHO_ARRAY_LOG_SCALE)[0]));
     mho_record_destroy(record);
     mho_net_destroy(net);
     mho_net_destroy(quantized);
@@ -185,8 +185,8 @@ TEST(test_foreign_record)
     ck_assert_double_eq(((const MhoInputSettings *)(const void *)net->nodes[0].settings)->divisor, 255.0);
     ck_assert_int_eq(mho_node_conv(&net->nodes[2])->bits, 0);
     for (int i = 0; i < 12; i++)
-        ck_assert_float_eq(mho_node_values(&net->nodes[2], "weight")[i], (float)f.weight[i]);
-    ck_assert_float_eq(mho_node_values(&net->nodes[2], "bias")[2], -1.0F);
+        ck_assert_float_eq(mho_node_values(&net->nodes[2], MHO_ARRAY_WEIGHT)[i], (float)f.weight[i]);
+    ck_assert_float_eq(mho_node_values(&net->nodes[2], MHO_ARRAY_BIAS)[2], -1.0F);
     mho_net_destroy(net);
     mho_record_destroy(record);
 }
@@ -264,14 +264,14 @@ static MhoRecord *layer_of(MhoRecord *record, const char *name)
 }
 
 /* A quantized net whose first activations have this sign and policy. */
-static MhoRecord *codes_record(int lower, const char *policy)
+static MhoRecord *codes_record(bool is_signed, const char *policy)
 {
     MhoNet *net = sample_quantized("allconv", 4, 4);
     MhoRecord *record;
     MhoError error = {0};
     must(mho_record_create(&record, &error), &error);
     must(mho_net_to_record(net, record, &error), &error);
-    must(mho_attribute_int(&layer_of(record, "conv1_codes")->attributes, "lower", lower, &error), &error);
+    must(mho_attribute_int(&layer_of(record, "conv1_codes")->attributes, "is_signed", is_signed, &error), &error);
     must(mho_attribute_text(&layer_of(record, "conv1_codes")->attributes, "policy", policy, &error), &error);
     mho_net_destroy(net);
     return record;
@@ -316,7 +316,7 @@ TEST(test_hostile_groups)
     must(mho_attribute_int(&layer_of(record, "out")->attributes, "bits", 16, &error), &error);
     refuse_record(record, "takes 2 to 8 bits, not 16");
     mho_record_destroy(record);
-    record = codes_record(-1, "pact");
+    record = codes_record(true, "pact");
     refuse_record(record, "'pact' has no signed activations");
     mho_record_destroy(record);
     record = foreign_record(&f);
@@ -356,7 +356,7 @@ TEST(test_missing_arrays)
     ((float *)mho_record_array(record, "layers/conv1_norm/variance")->data)[2] = 0.5F;
     drop_array(record, "conv1_codes", "log_scale", "codes"); /* a scale may be missing: not set */
     must(mho_net_from_record(record, "m.h5", &back, &error), &error);
-    ck_assert(isnan(mho_node_values(&back->nodes[mho_net_find(back, "conv1_codes")], "log_scale")[0]));
+    ck_assert(isnan(mho_node_values(&back->nodes[mho_net_find(back, "conv1_codes")], MHO_ARRAY_LOG_SCALE)[0]));
     mho_net_destroy(back);
     mho_record_destroy(record);
     mho_net_destroy(net);

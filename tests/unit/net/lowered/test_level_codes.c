@@ -187,9 +187,9 @@ TEST(test_four_planes)
     net->n_classes = 10;
     must(mho_net_initialize(net, 2, &error), &error);
     MhoNode *logits = &net->nodes[1];
-    mho_node_array(logits, "log_scale")->value[0] = NAN;
+    mho_node_array(logits, MHO_ARRAY_LOG_SCALE)->value[0] = NAN;
     for (size_t k = 0; k < 10; k++)
-        mho_node_array(logits, "shift")->value[k] = 12345.0F * (float)k - 50000.0F;
+        mho_node_array(logits, MHO_ARRAY_SHIFT)->value[k] = 12345.0F * (float)k - 50000.0F;
     must(mho_net_fit_weights(net, &error), &error);
     uint8_t *images = random_images((MhoShape){24, 24, 1}, N_IMAGES, 4);
     MhoLoweredNet *program = lowered(net);
@@ -210,8 +210,8 @@ TEST(test_range_follows_training)
     uint8_t *images = random_images(input, N_IMAGES, 3);
     MhoNet *net = level_net("uniq", "fqconv", 3, MHO_SCALE_PER_TENSOR, images);
     MhoNode *conv = &net->nodes[mho_net_find(net, "conv2")];
-    MhoNodeArray *weight = mho_node_array(conv, "weight");
-    float *log_scale = mho_node_array(conv, "log_scale")->value, logits[N_IMAGES * 10];
+    MhoNodeArray *weight = mho_node_array(conv, MHO_ARRAY_WEIGHT);
+    float *log_scale = mho_node_array(conv, MHO_ARRAY_LOG_SCALE)->value, logits[N_IMAGES * 10];
     float d_logits[N_IMAGES * 10];
     const float before = *log_scale;
     MhoError error = {0};
@@ -228,7 +228,7 @@ TEST(test_range_follows_training)
     ck_assert_double_eq_tol((double)*log_scale, (double)before + log(2.0), 1e-6);
     must(mho_fakequant_backward(pass, d_logits, &error), &error);
     const size_t node = (size_t)mho_net_find(net, "conv2"),
-                 scale = (size_t)(mho_node_array(conv, "log_scale") - conv->arrays),
+                 scale = (size_t)(mho_node_array(conv, MHO_ARRAY_LOG_SCALE) - conv->arrays),
                  weights = (size_t)(weight - conv->arrays);
     ck_assert_float_eq(mho_fakequant_gradient(pass, node, scale)[0], 0.0F);
     bool moves = false;
@@ -257,15 +257,15 @@ TEST(test_deviation_is_kept)
     must(mho_net_with_bits(net, bits, NULL, &units, &error), &error);
     size_t changed = 0;
     for (size_t i = 0; i < net->n_nodes; i++) {
-        const float *before = mho_node_values(&net->nodes[i], "log_scale");
+        const float *before = mho_node_values(&net->nodes[i], MHO_ARRAY_LOG_SCALE);
         const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(&made->nodes[i]);
 
         if (!quantizer)
             continue;
         changed += quantizer->bits == 3;
-        ck_assert_double_eq_tol((double)*mho_node_values(&made->nodes[i], "log_scale") - (double)*before,
+        ck_assert_double_eq_tol((double)*mho_node_values(&made->nodes[i], MHO_ARRAY_LOG_SCALE) - (double)*before,
                                 quantizer->bits == 3 ? log(reach[1] / reach[0]) : 0.0, 1e-3);
-        ck_assert_double_eq_tol((double)*mho_node_values(&units->nodes[i], "log_scale") - (double)*before,
+        ck_assert_double_eq_tol((double)*mho_node_values(&units->nodes[i], MHO_ARRAY_LOG_SCALE) - (double)*before,
                                 log(reach[1] / reach[0]), 1e-3);
     }
     ck_assert_uint_gt(changed, 2);

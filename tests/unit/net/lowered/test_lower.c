@@ -160,7 +160,8 @@ TEST(test_without_batchnorm_the_steps_are_the_same)
     }
     ck_assert_ptr_null(first->matrices[3].shift);
     ck_assert_ptr_nonnull(second->matrices[3].shift);
-    const float *master = mho_node_values(&without->nodes[mho_net_find(without, second->matrices[3].name)], "shift");
+    const float *master =
+        mho_node_values(&without->nodes[mho_net_find(without, second->matrices[3].name)], MHO_ARRAY_SHIFT);
     for (size_t k = 0; k < second->matrices[3].cols; k++)
         ck_assert_int_eq(second->matrices[3].shift[k], (int32_t)rintf(master[k]));
     mho_lowered_net_destroy(first);
@@ -170,7 +171,7 @@ TEST(test_without_batchnorm_the_steps_are_the_same)
 }
 
 /* image -> conv (groups) -> codes -> dense, by hand; second NULL or a second quantizer behind the same convolution. */
-static MhoNet *small_net(int groups, int bits, int lower, bool second)
+static MhoNet *small_net(int groups, int bits, bool is_signed, bool second)
 {
     const MhoInputSettings input = {.h = 5, .w = 6, .c = 4, .divisor = 255.0};
     const MhoConvSettings conv = {.channels = 6,
@@ -182,7 +183,7 @@ static MhoNet *small_net(int groups, int bits, int lower, bool second)
                                   .scale = MHO_SCALE_PER_TENSOR,
                                   .policy = "fqconv"};
     const MhoConvSettings dense = {.channels = 3, .bits = 4, .scale = MHO_SCALE_PER_TENSOR, .policy = "fqconv"};
-    const MhoFakeQuantSettings codes = {.bits = bits, .lower = lower, .policy = "fqconv"};
+    const MhoFakeQuantSettings codes = {.bits = bits, .is_signed = is_signed, .policy = "fqconv"};
     MhoFakeQuantSettings shared = codes;
     MhoError error = {0};
     MhoNet *net;
@@ -190,11 +191,11 @@ static MhoNet *small_net(int groups, int bits, int lower, bool second)
     must(mho_net_create("small", &net, &error), &error);
     must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
     must(mho_net_add(net, "conv", "conv", &conv, sizeof conv, "image", NULL, &error), &error);
-    must(mho_net_add(net, "codes", "quantizer", &codes, sizeof codes, "conv", NULL, &error), &error);
+    must(mho_net_add(net, "codes", "fake_quant", &codes, sizeof codes, "conv", NULL, &error), &error);
     if (second) {
-        must(mho_net_add(net, "codes2", "quantizer", &shared, sizeof shared, "conv", NULL, &error), &error);
+        must(mho_net_add(net, "codes2", "fake_quant", &shared, sizeof shared, "conv", NULL, &error), &error);
         must(mho_net_add(net, "sum", "add", NULL, 0, "codes", "codes2", &error), &error);
-        must(mho_net_add(net, "sum_codes", "quantizer", &shared, sizeof shared, "sum", NULL, &error), &error);
+        must(mho_net_add(net, "sum_codes", "fake_quant", &shared, sizeof shared, "sum", NULL, &error), &error);
     }
     must(mho_net_add(net, "out", "dense", &dense, sizeof dense, second ? "sum_codes" : "codes", NULL, &error), &error);
     must(mho_net_finish(net, &error), &error);
@@ -204,7 +205,7 @@ static MhoNet *small_net(int groups, int bits, int lower, bool second)
 
 TEST(test_matrix_of_a_grouped_convolution)
 {
-    MhoNet *net = small_net(2, 8, -1, false);
+    MhoNet *net = small_net(2, 8, true, false);
     MhoLoweredNet *program = lowered(net);
     MhoError error = {0};
     const MhoMatrix *matrix = &program->matrices[0];
@@ -232,7 +233,7 @@ TEST(test_matrix_of_a_grouped_convolution)
 
 TEST(test_two_quantizers_behind_one_convolution)
 {
-    MhoNet *net = small_net(1, 8, -1, true);
+    MhoNet *net = small_net(1, 8, true, true);
     MhoLoweredNet *program = lowered(net);
     check_program(program);
     ck_assert_uint_eq(program->n_matrices, 2);
@@ -264,7 +265,7 @@ TEST(test_what_cannot_be_lowered_is_named)
     ck_assert_ptr_nonnull(strstr(error.text, "'conv3'"));
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4);
-    mho_node_array(&net->nodes[mho_net_find(net, "conv2_codes")], "log_scale")->value[0] = NAN;
+    mho_node_array(&net->nodes[mho_net_find(net, "conv2_codes")], MHO_ARRAY_LOG_SCALE)->value[0] = NAN;
     must_refuse(mho_lowered_net_create(net, &none, &error), &error, MHO_USAGE,
                 "node 'conv2_codes': its scale is not set");
     mho_net_destroy(net);

@@ -75,7 +75,7 @@ TEST_LOOP(test_units_share_out_all_quantizers, 0, 3)
     ck_assert_uint_eq(n, layers);
     for (size_t u = 0; u < n; u++) {
         ck_assert(u == 0 || units[u].layer > units[u - 1].layer);
-        ck_assert_double_eq(units[u].weights, (double)mho_node_array(&net->nodes[units[u].layer], "weight")->n);
+        ck_assert_double_eq(units[u].weights, (double)mho_node_array(&net->nodes[units[u].layer], MHO_ARRAY_WEIGHT)->n);
         for (int q = 0; q < units[u].n_quantizers; q++)
             ck_assert_int_gt(units[u].quantizers[q], units[u].layer);
     }
@@ -168,15 +168,15 @@ TEST(test_other_bits)
         for (size_t a = 0; a < net->nodes[i].n_arrays; a++) {
             const MhoNodeArray *was = &net->nodes[i].arrays[a];
             const bool fitted = (int)i == conv && strcmp(was->name, "log_scale") == 0;
-            const float *expected = fitted ? mho_node_values(&low->nodes[i], "log_scale") : was->value;
+            const float *expected = fitted ? mho_node_values(&low->nodes[i], MHO_ARRAY_LOG_SCALE) : was->value;
 
             ck_assert_mem_eq(made->nodes[i].arrays[a].value, expected, was->n * sizeof *expected);
         }
     ck_assert_int_eq(mho_node_conv(&made->nodes[conv])->bits, 3);
     ck_assert_int_eq(mho_node_fake_quant(&made->nodes[codes])->bits, 3);
     ck_assert_int_eq(mho_node_conv(&made->nodes[mho_net_find(net, "conv1")])->bits, 8);
-    ck_assert(mho_node_values(&made->nodes[conv], "log_scale")[0] !=
-              mho_node_values(&net->nodes[conv], "log_scale")[0]);
+    ck_assert(mho_node_values(&made->nodes[conv], MHO_ARRAY_LOG_SCALE)[0] !=
+              mho_node_values(&net->nodes[conv], MHO_ARRAY_LOG_SCALE)[0]);
     mho_net_destroy(made);
     bits[conv] = 9;
     must_refuse(mho_net_with_bits(net, bits, NULL, &made, &error), &error, MHO_USAGE, "conv2");
@@ -208,7 +208,7 @@ static double unit_of(const MhoNet *net, int node, size_t k)
 
     must(mho_net_scale(net, net->nodes[node].inputs[0], &scale_x, &error), &error);
     must(mho_net_weight_range(net, node, &n_w, &error), &error);
-    return scale_x * exp((double)mho_node_values(&net->nodes[node], "log_scale")[k]) / n_w;
+    return scale_x * exp((double)mho_node_values(&net->nodes[node], MHO_ARRAY_LOG_SCALE)[k]) / n_w;
 }
 
 /* Without batch norm: the shift's value stays when weights, or the codes that are read, have other bits. */
@@ -222,15 +222,16 @@ TEST_LOOP(test_shifts_keep_their_value, 0, 2)
     const int first = mho_net_find(net, "conv1"), conv = mho_net_find(net, "conv2");
     bits[_i == 0 ? conv : mho_net_find(net, "conv1_codes")] = 3;
     must(mho_net_with_bits(net, bits, NULL, &made, &error), &error);
-    const float *before = mho_node_values(&net->nodes[conv], "shift"),
-                *after = mho_node_values(&made->nodes[conv], "shift");
+    const float *before = mho_node_values(&net->nodes[conv], MHO_ARRAY_SHIFT),
+                *after = mho_node_values(&made->nodes[conv], MHO_ARRAY_SHIFT);
     for (size_t k = 0; k < (size_t)net->nodes[conv].shape.c; k++) {
         const double value = (double)before[k] * unit_of(net, conv, k);
 
         ck_assert_double_eq_tol((double)after[k] * unit_of(made, conv, k), value, 1e-5 * fabs(value));
         ck_assert(before[k] == 0.0F || fabs((double)(after[k] / before[k])) < 0.7);
     }
-    ck_assert_mem_eq(mho_node_values(&net->nodes[first], "shift"), mho_node_values(&made->nodes[first], "shift"),
+    ck_assert_mem_eq(mho_node_values(&net->nodes[first], MHO_ARRAY_SHIFT),
+                     mho_node_values(&made->nodes[first], MHO_ARRAY_SHIFT),
                      (size_t)net->nodes[first].shape.c * sizeof(float));
     mho_net_destroy(made);
     mho_net_destroy(net);
@@ -248,11 +249,11 @@ TEST(test_converter_ranges_keep_their_value)
 
     ((MhoConvSettings *)(void *)net->nodes[conv].settings)->adc_range = true;
     must(mho_net_finish(net, &error), &error);
-    mho_node_array(&net->nodes[conv], "adc_log_range")->value[0] = 9.0F;
+    mho_node_array(&net->nodes[conv], MHO_ARRAY_ADC_LOG_RANGE)->value[0] = 9.0F;
     bits[conv] = 3;  /* codes to 3 instead of 127 */
     bits[codes] = 4; /* to 15 instead of 255 */
     must(mho_net_with_bits(net, bits, NULL, &made, &error), &error);
-    ck_assert_double_eq_tol((double)mho_node_values(&made->nodes[conv], "adc_log_range")[0],
+    ck_assert_double_eq_tol((double)mho_node_values(&made->nodes[conv], MHO_ARRAY_ADC_LOG_RANGE)[0],
                             9.0 + log(3.0 / 127.0 * 15.0 / 255.0), 1e-5);
     mho_net_destroy(made);
     mho_net_destroy(net);
@@ -268,12 +269,12 @@ TEST(test_costs)
 
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i])) {
-            weights += (double)mho_node_array(&net->nodes[i], "weight")->n;
+            weights += (double)mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n;
             must(mho_net_bops_layer(net, (int)i, &layer, &error), &error);
             expected += mho_bops_layer(layer);
         }
     const int conv = mho_net_find(net, "conv2");
-    const double n = (double)mho_node_array(&net->nodes[conv], "weight")->n;
+    const double n = (double)mho_node_array(&net->nodes[conv], MHO_ARRAY_WEIGHT)->n;
     must(mho_net_bops(net, &bops, &error), &error);
     ck_assert_double_eq(bops, expected);
     ck_assert_double_eq(mho_net_weight_bits(net), 8.0 * weights);

@@ -31,7 +31,7 @@ static int16_t *codes_of(const MhoNet *net, const char *name, int32_t *shift, si
 {
     MhoError error = {0};
     const int at = mho_net_find(net, name);
-    *n = mho_node_array(&net->nodes[at], "weight")->n;
+    *n = mho_node_array(&net->nodes[at], MHO_ARRAY_WEIGHT)->n;
     int16_t *codes = calloc(*n, sizeof *codes);
     ck_assert_ptr_nonnull(codes);
     must(mho_net_weight_codes(net, at, codes, shift, &error), &error);
@@ -43,7 +43,7 @@ static void check_codes(Pair pair, const char *layer, const char *norm)
 {
     size_t n, n_without;
     int16_t *with = codes_of(pair.with, layer, NULL, &n), *without = codes_of(pair.without, layer, NULL, &n_without);
-    const float *gamma = mho_node_values(&pair.with->nodes[mho_net_find(pair.with, norm)], "gamma");
+    const float *gamma = mho_node_values(&pair.with->nodes[mho_net_find(pair.with, norm)], MHO_ARRAY_GAMMA);
     const size_t channels = (size_t)pair.with->nodes[mho_net_find(pair.with, layer)].shape.c;
     bool any = false;
     ck_assert_uint_eq(n, n_without);
@@ -126,8 +126,8 @@ TEST(test_weights_on_thresholds_keep_their_codes)
     MhoNet *net = sample_quantized("allconv", 8, 4);
     MhoError error = {0};
     MhoNode *layer = &net->nodes[mho_net_find(net, "conv3")];
-    MhoNodeArray *weight = mho_node_array(layer, "weight");
-    const float *log_scale = mho_node_values(layer, "log_scale");
+    MhoNodeArray *weight = mho_node_array(layer, MHO_ARRAY_WEIGHT);
+    const float *log_scale = mho_node_values(layer, MHO_ARRAY_LOG_SCALE);
     for (size_t r = 0; r < weight->n; r++) {
         const double step = mho_exp((double)log_scale[r / (weight->n / 32)]) / 127.0;
         weight->value[r] = (float)(((double)(r % 200) - 99.5) * step);
@@ -144,17 +144,17 @@ TEST(test_per_tensor_drops_the_shift)
     MhoError error = {0};
     const int at = mho_net_find(pair.without, "conv3"), norm = mho_net_find(pair.with, "conv3_norm");
     const MhoNode *layer = &pair.without->nodes[at], *bn = &pair.with->nodes[norm];
-    const float *before = mho_node_values(&pair.with->nodes[mho_net_find(pair.with, "conv3")], "log_scale");
+    const float *before = mho_node_values(&pair.with->nodes[mho_net_find(pair.with, "conv3")], MHO_ARRAY_LOG_SCALE);
     double mean = 0.0;
     for (int k = 0; k < 32; k++)
-        mean += ((double)before[k] + log(fabs((double)mho_node_values(bn, "gamma")[k])) -
-                 0.5 * log((double)mho_node_values(bn, "variance")[k] +
+        mean += ((double)before[k] + log(fabs((double)mho_node_values(bn, MHO_ARRAY_GAMMA)[k])) -
+                 0.5 * log((double)mho_node_values(bn, MHO_ARRAY_VARIANCE)[k] +
                            ((const MhoBatchnormSettings *)(const void *)bn->settings)->epsilon)) /
                 32.0;
-    ck_assert_uint_eq(mho_node_array((MhoNode *)layer, "log_scale")->n, 1);
-    ck_assert_double_eq_tol((double)mho_node_values(layer, "log_scale")[0], mean, 1e-6);
-    ck_assert_ptr_null(mho_node_values(layer, "shift"));
-    ck_assert_ptr_null(mho_node_values(layer, "bias"));
+    ck_assert_uint_eq(mho_node_array((MhoNode *)layer, MHO_ARRAY_LOG_SCALE)->n, 1);
+    ck_assert_double_eq_tol((double)mho_node_values(layer, MHO_ARRAY_LOG_SCALE)[0], mean, 1e-6);
+    ck_assert_ptr_null(mho_node_values(layer, MHO_ARRAY_SHIFT));
+    ck_assert_ptr_null(mho_node_values(layer, MHO_ARRAY_BIAS));
     int32_t shift[32];
     size_t n;
     int16_t *codes = codes_of(pair.without, "conv3", shift, &n);
@@ -163,7 +163,7 @@ TEST(test_per_tensor_drops_the_shift)
     free(codes);
     check_codes(pair, "conv3", "conv3_norm");
     /* the classifier keeps its float bias */
-    ck_assert_ptr_nonnull(mho_node_values(&pair.without->nodes[mho_net_find(pair.without, "logits")], "bias"));
+    ck_assert_ptr_nonnull(mho_node_values(&pair.without->nodes[mho_net_find(pair.without, "logits")], MHO_ARRAY_BIAS));
     float a[32], b[32];
     MhoRequant requant;
     must(mho_net_requant(pair.without, mho_net_find(pair.without, "conv3_codes"), a, b, &requant, &error), &error);
@@ -181,12 +181,12 @@ TEST(test_dead_channel_keeps_its_constant)
     int32_t shift[24];
     size_t n;
     MhoRequant requant;
-    mho_node_array(norm, "gamma")->value[5] = 0.0F;
-    mho_node_array(norm, "beta")->value[5] = 0.6F;
-    mho_node_array(norm, "gamma")->value[6] = -1e-20F;
-    mho_node_array(norm, "beta")->value[6] = 0.0F;
-    mho_node_array(norm, "gamma")->value[7] = 1e-5F; /* its shift would be 10^8 units */
-    mho_node_array(norm, "beta")->value[7] = -0.3F;
+    mho_node_array(norm, MHO_ARRAY_GAMMA)->value[5] = 0.0F;
+    mho_node_array(norm, MHO_ARRAY_BETA)->value[5] = 0.6F;
+    mho_node_array(norm, MHO_ARRAY_GAMMA)->value[6] = -1e-20F;
+    mho_node_array(norm, MHO_ARRAY_BETA)->value[6] = 0.0F;
+    mho_node_array(norm, MHO_ARRAY_GAMMA)->value[7] = 1e-5F; /* its shift would be 10^8 units */
+    mho_node_array(norm, MHO_ARRAY_BETA)->value[7] = -0.3F;
     must(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &removed, &error), &error);
     int16_t *codes = codes_of(removed, "conv2", shift, &n);
     for (size_t r = 5 * n / 24; r < 8 * n / 24; r++)
@@ -202,7 +202,7 @@ TEST(test_dead_channel_keeps_its_constant)
     ck_assert_double_eq_tol(127.0 * (double)a[5] * step, 0.6, 1e-5);
     ck_assert(isfinite(a[6]) && isfinite(b[6]));
     for (size_t k = 0; k < 24; k++)
-        ck_assert(isfinite(mho_node_values(&removed->nodes[mho_net_find(removed, "conv2")], "log_scale")[k]));
+        ck_assert(isfinite(mho_node_values(&removed->nodes[mho_net_find(removed, "conv2")], MHO_ARRAY_LOG_SCALE)[k]));
     mho_net_destroy(net);
     mho_net_destroy(removed);
 }
@@ -225,15 +225,15 @@ TEST(test_bias_becomes_shift)
     must(mho_net_initialize(net, 3, &error), &error);
     must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &removed, &error), &error, MHO_USAGE,
                 "node 'conv'");
-    mho_node_array(&net->nodes[1], "bias")->value[1] = 0.4F;
+    mho_node_array(&net->nodes[1], MHO_ARRAY_BIAS)->value[1] = 0.4F;
     must(mho_net_quantize(net, &plan, &quantized, &error), &error);
     must(mho_net_fit_weights(quantized, &error), &error);
     sample_ranges(quantized);
     must(mho_net_remove_batchnorm(quantized, MHO_SCALE_PER_CHANNEL, true, &removed, &error), &error);
-    const double unit = exp((double)mho_node_values(&quantized->nodes[1], "log_scale")[1]) / 3.0 / 255.0;
-    ck_assert_ptr_null(mho_node_values(&removed->nodes[1], "bias"));
-    ck_assert_double_eq_tol((double)mho_node_values(&removed->nodes[1], "shift")[1] / (0.4 / unit), 1.0, 1e-6);
-    ck_assert_float_eq(mho_node_values(&removed->nodes[1], "shift")[0], 0.0F);
+    const double unit = exp((double)mho_node_values(&quantized->nodes[1], MHO_ARRAY_LOG_SCALE)[1]) / 3.0 / 255.0;
+    ck_assert_ptr_null(mho_node_values(&removed->nodes[1], MHO_ARRAY_BIAS));
+    ck_assert_double_eq_tol((double)mho_node_values(&removed->nodes[1], MHO_ARRAY_SHIFT)[1] / (0.4 / unit), 1.0, 1e-6);
+    ck_assert_float_eq(mho_node_values(&removed->nodes[1], MHO_ARRAY_SHIFT)[0], 0.0F);
     mho_net_destroy(net);
     mho_net_destroy(quantized);
     mho_net_destroy(removed);
@@ -247,15 +247,15 @@ TEST(test_refusals)
                 "node 'conv1'");
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4);
-    mho_node_array(&net->nodes[mho_net_find(net, "conv2")], "log_scale")->value[0] = NAN;
+    mho_node_array(&net->nodes[mho_net_find(net, "conv2")], MHO_ARRAY_LOG_SCALE)->value[0] = NAN;
     must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE,
                 "node 'conv2'");
     mho_net_destroy(net);
     net = sample_quantized("allconv", 4, 4); /* batch norm behind a quantizer has no weights to go into */
-    const MhoFakeQuantSettings codes = {.bits = 4, .lower = 0, .policy = "fqconv"};
+    const MhoFakeQuantSettings codes = {.bits = 4, .is_signed = false, .policy = "fqconv"};
     net->nodes[mho_net_find(net, "logits")].inputs[0] = mho_net_find(net, "image");
     must(mho_net_add(net, "late_norm", "batchnorm", NULL, 0, "pool_codes", NULL, &error), &error);
-    must(mho_net_add(net, "late_codes", "quantizer", &codes, sizeof codes, "late_norm", NULL, &error), &error);
+    must(mho_net_add(net, "late_codes", "fake_quant", &codes, sizeof codes, "late_norm", NULL, &error), &error);
     must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE,
                 "node 'late_norm'");
     mho_net_destroy(net);

@@ -1,6 +1,9 @@
 /* test_quantize.c - where quantizers stand in each graph, which scales they share, what changes with the bits. */
+#include <string.h>
+
 #include "kernels/math.h"
 #include "support/net_sample.h"
+
 #include "net/transform/transform.h"
 
 static const MhoFakeQuantSettings *quantizer_at(const MhoNet *net, const char *name)
@@ -23,7 +26,7 @@ static size_t count(const MhoNet *net, const char *kind)
 {
     size_t n = 0;
     for (size_t i = 0; i < net->n_nodes; i++)
-        n += mho_node_is(&net->nodes[i], kind);
+        n += strcmp(net->nodes[i].layer->descriptor.name, kind) == 0;
     return n;
 }
 
@@ -32,7 +35,7 @@ TEST(test_chain)
     MhoNet *net = sample_quantized("lenet", 4, 3);
     ck_assert(mho_net_is_quantized(net));
     ck_assert_uint_eq(count(net, "relu"), 0);
-    ck_assert_uint_eq(count(net, "quantizer"), 4); /* one per ReLU; maximum pools work on codes */
+    ck_assert_uint_eq(count(net, "fake_quant"), 4); /* one per ReLU; maximum pools work on codes */
     ck_assert_uint_eq(count(net, "batchnorm"), 4);
     reads(net, "conv1", 0, "image");
     reads(net, "conv1_codes", 0, "conv1_norm");
@@ -40,7 +43,7 @@ TEST(test_chain)
     reads(net, "conv2", 0, "pool1");
     reads(net, "logits", 0, "dense2_codes");
     ck_assert_int_eq(quantizer_at(net, "conv1_codes")->bits, 3);
-    ck_assert_int_eq(quantizer_at(net, "conv1_codes")->lower, 0);
+    ck_assert(!quantizer_at(net, "conv1_codes")->is_signed);
     ck_assert_int_eq(mho_node_conv(&net->nodes[mho_net_find(net, "conv2")])->bits, 4);
     mho_net_destroy(net);
 }
@@ -52,7 +55,7 @@ TEST(test_pool_sums_get_eight_bits)
     reads(net, "pool_codes", 0, "pool");
     reads(net, "logits", 0, "pool_codes");
     ck_assert_int_eq(quantizer_at(net, "pool_codes")->bits, 8);
-    ck_assert_int_eq(quantizer_at(net, "pool_codes")->lower, 0);
+    ck_assert(!quantizer_at(net, "pool_codes")->is_signed);
     mho_net_destroy(net);
 }
 
@@ -64,14 +67,14 @@ TEST(test_residual_stages_share_a_scale)
     int owner_of_stage[3] = {-1, -1, -1};
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNode *node = &net->nodes[i];
-        if (!mho_node_is(node, "add"))
+        if (!mho_node_is(node, &mho_layer_add))
             continue;
         const int stage = node->name[5] - '1';
         for (int k = 0; k < 2; k++) {
             const int input = node->inputs[k], owner = mho_net_scale_owner(net, input);
             const MhoFakeQuantSettings *settings = mho_node_fake_quant(&net->nodes[input]);
             ck_assert_ptr_nonnull(settings);
-            ck_assert_int_eq(settings->bits, settings->lower < 0 ? 8 : 7);
+            ck_assert_int_eq(settings->bits, settings->is_signed ? 8 : 7);
             if (owner_of_stage[stage] < 0)
                 owner_of_stage[stage] = owner;
             ck_assert_int_eq(owner, owner_of_stage[stage]);
@@ -79,7 +82,7 @@ TEST(test_residual_stages_share_a_scale)
             bool is_signed;
             must(mho_net_code_range(net, input, &n, &is_signed, &error), &error);
             ck_assert_int_eq(n, 127);
-            ck_assert_int_eq(is_signed, settings->lower < 0);
+            ck_assert_int_eq(is_signed, settings->is_signed);
         }
     }
     ck_assert_int_ne(owner_of_stage[0], owner_of_stage[1]);
@@ -97,7 +100,7 @@ TEST(test_residual_stages_share_a_scale)
     reads(net, "block2a_conv1", 0, "block1c_codes");
     reads(net, "block1c_codes", 0, "block1c_stream");
     reads(net, "block2a_add", 1, "block2a_short_stream");
-    ck_assert_int_eq(quantizer_at(net, "block2a_short_stream")->lower, -1);
+    ck_assert(quantizer_at(net, "block2a_short_stream")->is_signed);
     /* the last stream goes to the pool as it is */
     reads(net, "pool", 0, "block3c_stream");
     mho_net_destroy(net);
@@ -113,23 +116,24 @@ TEST(test_new_scales_are_unset_until_fitted)
     must(mho_net_quantize(net, &plan, &quantized, &error), &error);
     MhoNode *conv = &quantized->nodes[mho_net_find(quantized, "conv2")];
     const int codes = mho_net_find(quantized, "conv2_codes");
-    ck_assert(isnan(mho_node_values(conv, "log_scale")[3]));
-    ck_assert(isnan(mho_node_values(&quantized->nodes[codes], "log_scale")[0]));
+    ck_assert(isnan(mho_node_values(conv, MHO_ARRAY_LOG_SCALE)[3]));
+    ck_assert(isnan(mho_node_values(&quantized->nodes[codes], MHO_ARRAY_LOG_SCALE)[0]));
     must_refuse(mho_net_requant(quantized, codes, a, b, &requant, &error), &error, MHO_USAGE,
                 "node 'conv2_codes': its scale");
     sample_ranges(quantized);
     must_refuse(mho_net_requant(quantized, codes, a, b, &requant, &error), &error, MHO_USAGE,
                 "node 'conv2': the scale of its weights");
     must(mho_net_fit_weights(quantized, &error), &error);
-    ck_assert(isfinite(mho_node_values(conv, "log_scale")[3]));
+    ck_assert(isfinite(mho_node_values(conv, MHO_ARRAY_LOG_SCALE)[3]));
     must(mho_net_requant(quantized, codes, a, b, &requant, &error), &error);
     /* the float weights are kept as master weights */
     const MhoNode *from = &net->nodes[mho_net_find(net, "conv2")];
-    ck_assert_mem_eq(mho_node_values(from, "weight"), mho_node_values(conv, "weight"), 16 * 150 * sizeof(float));
+    ck_assert_mem_eq(mho_node_values(from, MHO_ARRAY_WEIGHT), mho_node_values(conv, MHO_ARRAY_WEIGHT),
+                     16 * 150 * sizeof(float));
     /* fitting again changes nothing */
-    mho_node_array(conv, "log_scale")->value[3] = 0.25F;
+    mho_node_array(conv, MHO_ARRAY_LOG_SCALE)->value[3] = 0.25F;
     must(mho_net_fit_weights(quantized, &error), &error);
-    ck_assert_float_eq(mho_node_values(conv, "log_scale")[3], 0.25F);
+    ck_assert_float_eq(mho_node_values(conv, MHO_ARRAY_LOG_SCALE)[3], 0.25F);
     mho_net_destroy(net);
     mho_net_destroy(quantized);
 }
@@ -157,8 +161,8 @@ TEST(test_fewer_bits_keep_scales_and_residual_codes)
     mho_net_destroy(net);
     plan.scale = MHO_SCALE_PER_TENSOR; /* other scales: to be fitted anew */
     must(mho_net_quantize(less, &plan, &net, &error), &error);
-    ck_assert(isnan(mho_node_values(&net->nodes[mho_net_find(net, "conv1")], "log_scale")[0]));
-    ck_assert(!isnan(mho_node_values(&net->nodes[mho_net_find(net, "conv1_stream")], "log_scale")[0]));
+    ck_assert(isnan(mho_node_values(&net->nodes[mho_net_find(net, "conv1")], MHO_ARRAY_LOG_SCALE)[0]));
+    ck_assert(!isnan(mho_node_values(&net->nodes[mho_net_find(net, "conv1_stream")], MHO_ARRAY_LOG_SCALE)[0]));
     plan.weight_bits = 0;
     MhoNet *none;
     must_refuse(mho_net_quantize(net, &plan, &none, &error), &error, MHO_USAGE, "weight and activation bits");
@@ -180,20 +184,21 @@ TEST(test_constants)
     ck_assert_int_eq(requant.low, 0);
     ck_assert_int_eq(requant.high, 127);
     const MhoNode *bn = &net->nodes[norm];
-    const double step = exp((double)mho_node_values(&net->nodes[stream], "log_scale")[0]) / 127.0;
+    const double step = exp((double)mho_node_values(&net->nodes[stream], MHO_ARRAY_LOG_SCALE)[0]) / 127.0;
     for (int k = 0; k < 16; k++) {
-        const double unit = exp((double)mho_node_values(&net->nodes[conv], "log_scale")[k]) / 7.0 / 255.0;
-        const double gain = (double)mho_node_values(bn, "gamma")[k] /
-                            sqrt((double)mho_node_values(bn, "variance")[k] +
+        const double unit = exp((double)mho_node_values(&net->nodes[conv], MHO_ARRAY_LOG_SCALE)[k]) / 7.0 / 255.0;
+        const double gain = (double)mho_node_values(bn, MHO_ARRAY_GAMMA)[k] /
+                            sqrt((double)mho_node_values(bn, MHO_ARRAY_VARIANCE)[k] +
                                  ((const MhoBatchnormSettings *)(const void *)bn->settings)->epsilon);
-        const double offset = (double)mho_node_values(bn, "beta")[k] - gain * (double)mho_node_values(bn, "mean")[k];
+        const double offset =
+            (double)mho_node_values(bn, MHO_ARRAY_BETA)[k] - gain * (double)mho_node_values(bn, MHO_ARRAY_MEAN)[k];
         ck_assert_double_eq_tol((double)a[k] / (unit * gain / step), 1.0, 2e-7);
         ck_assert_double_eq_tol((double)b[k], offset / step, 1e-5);
     }
     /* quantizer behind quantizer: the ratio of the steps */
     must(mho_net_requant(net, mho_net_find(net, "conv1_codes"), a, b, &requant, &error), &error);
     const double own =
-        exp((double)mho_node_values(&net->nodes[mho_net_find(net, "conv1_codes")], "log_scale")[0]) / 31.0;
+        exp((double)mho_node_values(&net->nodes[mho_net_find(net, "conv1_codes")], MHO_ARRAY_LOG_SCALE)[0]) / 31.0;
     ck_assert_int_eq(requant.source, stream);
     ck_assert_double_eq_tol((double)a[3], step / own, 1e-6);
     ck_assert_float_eq(b[3], 0.0F);
@@ -208,7 +213,7 @@ TEST(test_constants)
     must(mho_net_scale(net, mho_net_find(net, "pool_codes"), &pooled, &error), &error);
     ck_assert_double_eq_tol((double)a[0] / (stage / 64.0 / pooled), 1.0, 2e-7);
     /* logits: the step is 1, the bias float */
-    mho_node_array(&net->nodes[mho_net_find(net, "logits")], "bias")->value[4] = 0.75F;
+    mho_node_array(&net->nodes[mho_net_find(net, "logits")], MHO_ARRAY_BIAS)->value[4] = 0.75F;
     must(mho_net_requant(net, mho_net_find(net, "logits"), a, b, &requant, &error), &error);
     ck_assert(requant.is_logits);
     ck_assert_float_eq(b[4], 0.75F);
@@ -218,7 +223,7 @@ TEST(test_constants)
 TEST(test_relu_left_in_front_of_a_signed_quantizer)
 {
     const MhoInputSettings input = {.h = 4, .w = 4, .c = 2, .divisor = 255.0};
-    const MhoFakeQuantSettings codes = {.bits = 4, .lower = -1, .policy = "fqconv"};
+    const MhoFakeQuantSettings codes = {.bits = 4, .is_signed = true, .policy = "fqconv"};
     MhoError error = {0};
     MhoNet *net;
     float a[2], b[2];
@@ -227,9 +232,9 @@ TEST(test_relu_left_in_front_of_a_signed_quantizer)
     must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
     must(mho_net_add(net, "relu", "relu", NULL, 0, "image", NULL, &error), &error);
     must(mho_net_add(net, "norm", "batchnorm", NULL, 0, "relu", NULL, &error), &error);
-    must(mho_net_add(net, "late", "quantizer", &codes, sizeof codes, "norm", NULL, &error), &error);
+    must(mho_net_add(net, "late", "fake_quant", &codes, sizeof codes, "norm", NULL, &error), &error);
     must(mho_net_add(net, "positive", "relu", NULL, 0, "late", NULL, &error), &error);
-    must(mho_net_add(net, "codes", "quantizer", &codes, sizeof codes, "positive", NULL, &error), &error);
+    must(mho_net_add(net, "codes", "fake_quant", &codes, sizeof codes, "positive", NULL, &error), &error);
     must(mho_net_add(net, "out", "dense", NULL, 0, "codes", NULL, &error), &error);
     must(mho_net_finish(net, &error), &error);
     must(mho_net_requant(net, mho_net_find(net, "codes"), a, b, &requant, &error), &error);

@@ -111,7 +111,7 @@ TEST(test_largest_codes)
 {
     MhoNet *net = sample_quantized_by("allconv", "dorefa", 8, 8);
     for (size_t i = 0; i < net->n_nodes; i++) {
-        MhoNodeArray *weight = mho_node_array(&net->nodes[i], "weight");
+        MhoNodeArray *weight = mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT);
         if (!weight)
             continue;
         sample_uniform((uint32_t)i, weight->n, -1.0F, 1.0F, weight->value);

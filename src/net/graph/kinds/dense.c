@@ -3,7 +3,7 @@
  *   sum[k] = sum over (y, x, c) of weight[k, y, x, c] x[y, x, c]
  * Weights are (k, h, w, c). As the last node of a net it gives the logits.
  */
-#include "net/fakequant/fakequant_internal.h"
+#include "net/graph/graph_internal.h"
 
 static MhoStatus dense_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
 {
@@ -23,7 +23,6 @@ static size_t dense_arrays(const void *settings, const MhoShape *inputs, MhoNode
     return mho_weighted_arrays(s, shape, arrays);
 }
 
-extern const MhoLayer mho_layer_dense;
 const MhoLayer mho_layer_dense = {
     .descriptor = {.name = "dense",
                    .summary = "fully connected layer",
@@ -35,5 +34,4 @@ const MhoLayer mho_layer_dense = {
     .n_inputs = 1,
     .shape = dense_shape,
     .arrays = dense_arrays,
-    .pass = &mho_weighted_pass,
 };

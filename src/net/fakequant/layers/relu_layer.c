@@ -1,0 +1,28 @@
+/* relu_layer.c - max(x, 0). Its gradient at 0 is 0. */
+#include "kernels/clones.h"
+#include "net/fakequant/fakequant_internal.h"
+
+#include "kernels/clones.h"
+#include "net/fakequant/fakequant_internal.h"
+
+static MhoStatus relu_prepare(MhoFakeQuant *fq, int node, MhoError *error)
+{
+    (void)error;
+    mho_fakequant_set_scale(&fq->nodes[node], 1.0);
+    return MHO_OK;
+}
+
+MHO_CLONES void mho_relu_forward(size_t n, float *x)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = x[i] > 0.0F ? x[i] : 0.0F;
+}
+
+MHO_CLONES void mho_relu_backward(size_t n, const float *x, float *d)
+{
+    for (size_t i = 0; i < n; i++)
+        d[i] = x[i] > 0.0F ? d[i] : 0.0F;
+}
+
+extern const MhoFakeQuantLayer mho_fakequant_layer_relu;
+const MhoFakeQuantLayer mho_fakequant_layer_relu = {.part = MHO_PART_RELU, .prepare = relu_prepare};
