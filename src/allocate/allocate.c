@@ -24,7 +24,6 @@ static MhoStatus write_checkpoint(void *context, MhoRecord *checkpoint, bool fin
     Run *run = context;
     MhoRecord *group;
     MhoStatus status = MHO_OK;
-
     if (run->recovering)
         count_epochs(run);
     if (run->allocation.n > 0) {
@@ -41,7 +40,6 @@ static MhoStatus read_log(Run *run, MhoError *error)
     const MhoTrainInput *input = run->input;
     const MhoStage *stage = mho_training_stage(run->training);
     const MhoRecord *group = input->resume ? mho_record_find(input->resume, "allocation") : NULL;
-
     if (!input->resume || !stage || !stage->allocated)
         return MHO_OK;
     if (!group)
@@ -55,7 +53,6 @@ static MhoStatus begin_stage(Run *run, double *accuracy, MhoError *error)
 {
     MhoNet *first = NULL;
     const MhoStatus status = mho_allocation_begin(&run->allocation, mho_training_net(run->training), &first, error);
-
     if (status != MHO_OK)
         return mho_fail_context(error, "stage allocate");
     if (first)
@@ -80,7 +77,6 @@ static MhoStatus next_net(Run *run, double accuracy, bool *done, MhoError *error
 static MhoStatus recover(Run *run, double *accuracy, MhoError *error)
 {
     const MhoRecovery recovery = mho_allocation_recovery(&run->allocation);
-
     run->recovering = true;
     const MhoStatus status = mho_training_recover(run->training, &recovery, accuracy, error);
     run->recovering = false;
@@ -94,7 +90,6 @@ static MhoStatus run_stage(Run *run, MhoError *error)
     bool resumed, done = false;
     double accuracy = 0.0;
     MhoStatus status = mho_training_begin_stage(run->training, &resumed, error);
-
     if (status == MHO_OK && !resumed)
         status = begin_stage(run, &accuracy, error);
     while (status == MHO_OK && !done) {
@@ -113,7 +108,6 @@ MhoStatus mho_allocate_train(const MhoTrainInput *train, const MhoAllocateInput 
 {
     Run run = {.input = train};
     MhoTrainInput input = *train;
-
     *net = NULL;
     input.recovers_on_chip = mho_allocate_recovers_on_chip(allocate->params);
     if (train->checkpoint)

@@ -12,7 +12,6 @@ enum { MOST_BITS = 16 };
 static bool whole(const char *word, int *bits)
 {
     char *end;
-
     if (*word < '1' || *word > '9')
         return false;
     const long value = strtol(word, &end, 10);
@@ -23,7 +22,6 @@ static bool whole(const char *word, int *bits)
 MhoStatus mho_bit_widths_parse(const char *key, const char *text, MhoBitWidths *bit_widths, MhoError *error)
 {
     char copy[MHO_TEXT_MAX], *rest = NULL;
-
     bit_widths->n = 0;
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
@@ -61,7 +59,6 @@ static MhoStatus check_allocate(const void *block, MhoError *error)
     const MhoAllocateParams *params = block;
     MhoBitWidths bit_widths;
     MhoStatus status = mho_bit_widths_parse("allocate.bit_widths", params->bit_widths, &bit_widths, error);
-
     if (status == MHO_OK && bit_widths.n == 0)
         status = mho_fail(error, MHO_USAGE, "allocate.bit_widths: no bit width; write for instance \"8 6 4 3 2\"");
     if (status == MHO_OK && params->size > 0.0 && params->size < bit_widths.bits[bit_widths.n - 1])

@@ -28,7 +28,6 @@ static MhoStatus try_move(void *context, size_t m, double *accuracy, MhoError *e
     const Trials *trials = context;
     MhoNet *lower = NULL;
     MhoStatus status = MHO_OK;
-
     if (isnan(trials->accuracy[m])) {
         status = mho_candidates_lower(trials->a, trials->net, m, &lower, error);
         if (status == MHO_OK)
@@ -55,7 +54,6 @@ static bool targets_met(const MhoAllocateParams *params, double size, double bop
 static double progress_to(double start, double now, double target)
 {
     const double done = start > target ? (start - now) / (start - target) : 1.0;
-
     return done < 0.0 ? 0.0 : done > 1.0 ? 1.0 : done;
 }
 
@@ -66,7 +64,6 @@ static double progress_of(const MhoAllocation *a, double size, double bops, doub
     const double of_size = params->size > 0.0 ? progress_to(a->start_size, size, params->size) : 1.0;
     const double of_bops = params->bops > 0.0 ? progress_to(a->start_bops, bops, params->bops) : 1.0;
     double progress = !has_target(params) ? 0.0 : of_size < of_bops ? of_size : of_bops;
-
     const double of_moves = params->moves > 0 ? (double)a->n_moves / params->moves : 0.0;
     const double loss = 100.0 * (a->start_accuracy - accuracy);
     const double of_accuracy = params->accuracy > 0.0 ? progress_to(0.0, -loss, -params->accuracy) : 0.0;
@@ -82,7 +79,6 @@ static MhoStatus check_reachable(const MhoAllocation *a, const MhoNet *net, MhoE
     MhoNet *bottom = NULL;
     double size = 0.0, bops = 0.0;
     MhoStatus status = mho_candidates_lowest_net(a, net, &bottom, error);
-
     if (status == MHO_OK)
         status = mho_candidates_cost(bottom, &size, &bops, error);
     mho_net_destroy(bottom);
@@ -99,7 +95,6 @@ static MhoStatus check_reachable(const MhoAllocation *a, const MhoNet *net, MhoE
 static MhoStatus start(MhoAllocation *a, const MhoNet *net, double accuracy, MhoError *error)
 {
     MhoStatus status = check_reachable(a, net, error);
-
     if (status == MHO_OK)
         status = mho_candidates_cost(net, &a->start_size, &a->start_bops, error);
     if (status == MHO_OK)
@@ -112,7 +107,6 @@ static MhoStatus start(MhoAllocation *a, const MhoNet *net, double accuracy, Mho
 static void finish(MhoAllocation *a, const char *why, double size, double bops)
 {
     const MhoAllocateParams *params = a->input.params;
-
     snprintf(a->end, sizeof a->end, "%s", why);
     a->reached = targets_met(params, size, bops);
     mho_net_destroy(a->accepted);
@@ -127,7 +121,6 @@ static void settle(MhoAllocation *a, double accuracy, bool *undo)
 {
     MhoMove *last = &a->moves[a->n_moves - 1];
     const double budget = a->input.params->accuracy;
-
     *undo = budget > 0.0 && 100.0 * (a->start_accuracy - accuracy) > budget;
     last->after = accuracy;
     last->undone = *undo;
@@ -137,7 +130,6 @@ static void settle(MhoAllocation *a, double accuracy, bool *undo)
 static MhoStatus undo_last(MhoAllocation *a, MhoNet **net, MhoError *error)
 {
     double size, bops;
-
     if (!a->accepted)
         return mho_fail(error, MHO_FAILED, "allocate: there is no net before the last move");
     const MhoStatus status = mho_candidates_cost(a->accepted, &size, &bops, error);
@@ -159,7 +151,6 @@ static MhoStatus choose(MhoAllocation *a, const MhoNet *net, double progress, Mh
     const int number = (int)a->n_moves - 1;
     const MhoStream stream = {.seed = a->input.seed, .step = (uint32_t)number, .noise = 1.0F};
     double *accuracy = mho_calloc(a->n, sizeof *accuracy, error, "the trial moves of %zu candidates", a->n);
-
     if (!accuracy)
         return MHO_MEMORY;
     for (size_t m = 0; m < a->n; m++) {
@@ -184,7 +175,6 @@ static MhoStatus lower_winner(MhoAllocation *a, const MhoNet *net, size_t winner
                               MhoError *error)
 {
     const MhoCandidate *self = &a->candidates[winner];
-
     memcpy(row->winner, self->name, sizeof row->winner);
     row->converter = self->converter;
     row->bits_from = self->bits;
@@ -203,7 +193,6 @@ static MhoStatus make_move(MhoAllocation *a, const MhoNet *net, double accuracy,
     MhoMove *row;
     size_t winner = 0;
     MhoStatus status = mho_moves_add(a, &row, error);
-
     if (status != MHO_OK)
         return status;
     row->before = accuracy;
@@ -241,7 +230,6 @@ static MhoStatus continue_from(MhoAllocation *a, const MhoNet *net, double accur
     const MhoAllocateParams *params = a->input.params;
     double size, bops;
     MhoStatus status = mho_candidates_cost(net, &size, &bops, error);
-
     if (status == MHO_OK)
         status = mho_candidates_fill(a, net, error);
     if (status != MHO_OK)
@@ -264,7 +252,6 @@ static MhoStatus continue_from(MhoAllocation *a, const MhoNet *net, double accur
 static MhoStatus check_ranges(const MhoAllocation *a, const MhoNet *net, MhoError *error)
 {
     const MhoAllocateParams *params = a->input.params;
-
     if (params->feedback != MHO_FEEDBACK_CHIP || mho_allocate_recovers_on_chip(params) ||
         a->input.chip->chip.range != MHO_RANGE_LEARNED)
         return MHO_OK;
@@ -280,7 +267,6 @@ static MhoStatus check_ranges(const MhoAllocation *a, const MhoNet *net, MhoErro
 MhoStatus mho_allocation_begin(const MhoAllocation *a, const MhoNet *net, MhoNet **first, MhoError *error)
 {
     const MhoStatus status = check_ranges(a, net, error);
-
     *first = NULL;
     return status == MHO_OK && a->adc_bit_widths.n > 0 ? mho_candidates_first_net(a, net, first, error) : status;
 }
@@ -290,7 +276,6 @@ MhoStatus mho_allocation_move(MhoAllocation *a, const MhoNet *net, double valida
 {
     bool undo = false;
     MhoStatus status = MHO_OK;
-
     *next = NULL;
     *done = false;
     if (a->n == 0)
@@ -314,7 +299,6 @@ MhoRecovery mho_allocation_recovery(const MhoAllocation *a)
                             .rate_high = params->learning_rate_high,
                             .plateau_epochs = params->plateau_epochs,
                             .restart_epochs = params->restart_epochs};
-
     snprintf(recovery.name, sizeof recovery.name, "move %zu %.24s%s %d", a->n_moves, last->winner,
              last->converter ? " adc" : "", last->bits_to);
     return recovery;
@@ -325,7 +309,6 @@ MhoRecovery mho_allocation_recovery(const MhoAllocation *a)
 static MhoStatus check_chip(const MhoAllocateInput *input, MhoError *error)
 {
     const MhoAllocateParams *params = input->params;
-
     if (params->feedback == MHO_FEEDBACK_CHIP && !input->chip)
         return mho_fail(error, MHO_USAGE, "allocate.feedback = chip needs a chip; set train.chip.cell.name");
     if (*params->adc_bit_widths && !input->chip->adc->set_bits)
@@ -340,7 +323,6 @@ MhoStatus mho_allocate_check(const MhoAllocateInput *input, MhoError *error)
 {
     const MhoAllocateParams *params = input->params;
     MhoStatus status = mho_descriptor_check(&mho_allocate_descriptor, params, error);
-
     if (status == MHO_OK && input->allocator->descriptor.params_size > 0)
         status = mho_descriptor_check(&input->allocator->descriptor, input->allocator_params, error);
     if (status != MHO_OK)

@@ -21,7 +21,6 @@ enum { TRIAL_BATCH = 100 };
 MhoStatus mho_candidates_cost(const MhoNet *net, double *size, double *bops, MhoError *error)
 {
     double weights = 0.0;
-
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i]))
             weights += (double)mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n;
@@ -38,7 +37,6 @@ static MhoStatus count_conversions(const MhoAllocation *a, const MhoNet *net, si
     MhoLoweredNet *lowered = NULL;
     MhoPlan *plan = NULL;
     MhoStatus status = mho_lowered_net_create(net, &lowered, error);
-
     if (status == MHO_OK)
         status = mho_plan_create(a->input.chip, lowered->matrices, lowered->n_matrices, &plan, error);
     for (size_t l = 0; l < n_units && status == MHO_OK; l++)
@@ -52,7 +50,6 @@ static MhoStatus count_conversions(const MhoAllocation *a, const MhoNet *net, si
 static MhoStatus reserve_candidates(MhoAllocation *a, size_t n, MhoError *error)
 {
     const size_t n_state = a->input.allocator->n_state;
-
     if (a->n > 0 && a->n != n)
         return mho_fail(error, MHO_FAILED, "there are %zu candidate layers and converters, but the log has %zu", n,
                         a->n);
@@ -76,7 +73,6 @@ static void fill_one(MhoCandidate *candidate, const MhoNode *layer, bool convert
 static int converter_bits(const MhoAllocation *a, const MhoNode *layer)
 {
     const int bits = mho_node_conv(layer)->adc_bits;
-
     return bits > 0 ? bits : a->adc_bit_widths.bits[0];
 }
 
@@ -90,7 +86,6 @@ static MhoStatus fill_converters(const MhoAllocation *a, const MhoNet *net, cons
 {
     double *conversions = mho_calloc(n_units, sizeof *conversions, error, "the conversions of %zu layers", n_units);
     double total = 0.0;
-
     if (!conversions)
         return MHO_MEMORY;
     MhoStatus status = count_conversions(a, net, n_units, conversions, error);
@@ -112,7 +107,6 @@ static void fill_weights(const MhoAllocation *a, const MhoNet *net, const MhoBit
                          MhoCandidate *candidates)
 {
     const double total = mho_net_weight_bits(net);
-
     for (size_t u = 0; u < n_units; u++) {
         const MhoNode *layer = &net->nodes[units[u].layer];
 
@@ -127,7 +121,6 @@ MhoStatus mho_candidates_fill(MhoAllocation *a, const MhoNet *net, MhoError *err
     MhoBitUnit *units = NULL;
     size_t n = 0;
     MhoStatus status = mho_net_bit_units(net, &units, &n, error);
-
     if (status == MHO_OK)
         status = reserve_candidates(a, a->adc_bit_widths.n > 0 ? 2 * n : n, error);
     if (status == MHO_OK)
@@ -164,7 +157,6 @@ static MhoStatus plan_create(const MhoNet *net, BitPlan *plan, MhoError *error)
 static void plan_unit(BitPlan *plan, const MhoNet *net, size_t u, int bits)
 {
     const MhoBitUnit *unit = &plan->units[u];
-
     plan->bits[unit->layer] = bits;
     for (int q = 0; q < unit->n_quantizers; q++)
         if (mho_node_fake_quant(&net->nodes[unit->quantizers[q]])->bits > bits)
@@ -175,7 +167,6 @@ MhoStatus mho_candidates_lower(const MhoAllocation *a, const MhoNet *net, size_t
 {
     BitPlan plan;
     MhoStatus status = plan_create(net, &plan, error);
-
     *made = NULL;
     if (status == MHO_OK && a->candidates[m].converter)
         plan.adc_bits[plan.units[m - plan.n_units].layer] = a->candidates[m].next_bits;
@@ -192,7 +183,6 @@ MhoStatus mho_candidates_lowest_net(const MhoAllocation *a, const MhoNet *net, M
     const int bottom = a->bit_widths.bits[a->bit_widths.n - 1];
     BitPlan plan;
     MhoStatus status = plan_create(net, &plan, error);
-
     *made = NULL;
     for (size_t u = 0; u < plan.n_units && status == MHO_OK; u++)
         if (mho_node_conv(&net->nodes[plan.units[u].layer])->bits > bottom)
@@ -207,7 +197,6 @@ MhoStatus mho_candidates_first_net(const MhoAllocation *a, const MhoNet *net, Mh
 {
     BitPlan plan;
     MhoStatus status = plan_create(net, &plan, error);
-
     *made = NULL;
     for (size_t u = 0; u < plan.n_units && status == MHO_OK && a->adc_bit_widths.n > 0; u++)
         plan.adc_bits[plan.units[u].layer] = converter_bits(a, &net->nodes[plan.units[u].layer]);
@@ -222,7 +211,6 @@ MhoStatus mho_candidates_accuracy(const MhoAllocation *a, MhoNet *net, double *a
     const MhoAllocateInput *input = &a->input;
     const size_t batch = a->trial_set.n < TRIAL_BATCH ? a->trial_set.n : TRIAL_BATCH;
     double loss;
-
     if (mho_stop_requested())
         return mho_fail(error, MHO_STOPPED, "stopped during trial moves; --resume goes on from the epoch before");
     if (input->params->feedback != MHO_FEEDBACK_CHIP)

@@ -32,7 +32,6 @@ typedef struct CcqParams {
 static size_t count_eligible(const MhoCandidate *candidates, size_t n)
 {
     size_t eligible = 0;
-
     for (size_t m = 0; m < n; m++)
         eligible += candidates[m].next_bits > 0;
     return eligible;
@@ -43,7 +42,6 @@ static void probabilities(const MhoCandidate *candidates, size_t n, const double
 {
     const double eligible = (double)count_eligible(candidates, n);
     double largest = -INFINITY, sum = 0.0;
-
     for (size_t m = 0; m < n; m++)
         if (candidates[m].next_bits > 0 && log_alpha[m] > largest)
             largest = log_alpha[m];
@@ -62,7 +60,6 @@ static size_t draw_by(const double *share, size_t n, MhoStream stream, uint64_t 
     uint32_t words[2];
     double below = 0.0;
     size_t last = 0;
-
     mho_random_words(stream, MHO_DRAW_ALLOCATE, 2 * draw, 2, words);
     const double u = (double)(((uint64_t)words[0] << 32 | words[1]) >> 11) * 0x1p-53;
     for (size_t m = 0; m < n; m++) {
@@ -77,7 +74,6 @@ static size_t draw_by(const double *share, size_t n, MhoStream stream, uint64_t 
 static size_t largest_of(const double *share, size_t n)
 {
     size_t best = 0;
-
     for (size_t m = 1; m < n; m++)
         best = share[m] > share[best] ? m : best;
     return best;
@@ -89,7 +85,6 @@ static MhoStatus try_all(const CcqParams *params, const MhoCandidate *candidates
 {
     const int rounds = params->rounds > 0 ? params->rounds : 1;
     MhoStatus status = MHO_OK;
-
     for (size_t m = 0; m < n && status == MHO_OK; m++) {
         if (candidates[m].next_bits == 0)
             continue;
@@ -106,7 +101,6 @@ static MhoStatus try_drawn(const CcqParams *params, const MhoCandidate *candidat
     const size_t eligible = count_eligible(candidates, n);
     const size_t rounds = params->rounds > 0 ? (size_t)params->rounds : eligible;
     MhoStatus status = MHO_OK;
-
     for (size_t k = 1; k <= rounds && status == MHO_OK; k++) {
         probabilities(candidates, n, log_alpha, params->exploration, p);
         const size_t m = draw_by(p, n, stream, k);
@@ -129,7 +123,6 @@ static double lambda_of(const CcqParams *params, int move, double progress)
 static void mix_with_size(const MhoCandidate *candidates, size_t n, double lambda, double *share)
 {
     double total = 0.0;
-
     for (size_t m = 0; m < n; m++)
         total += candidates[m].next_bits > 0 ? candidates[m].saving : 0.0;
     for (size_t m = 0; m < n && total > 0.0; m++)
@@ -143,7 +136,6 @@ static MhoStatus ccq_choose(const void *block, const MhoCandidate *candidates, s
 {
     const CcqParams *params = block;
     MhoStatus status = MHO_OK;
-
     for (size_t m = 0; m < n; m++) {
         feedback[m] = NAN;
         log_alpha[m] = params->cumulative ? log_alpha[m] : 0.0;

@@ -105,7 +105,6 @@ MhoStatus mho_moves_add(MhoAllocation *a, MhoMove **row, MhoError *error)
 static MhoStatus write_attributes(const MhoAllocation *a, MhoAttributes *attributes, MhoError *error)
 {
     MhoStatus status = mho_attribute_text(attributes, "allocator", a->input.allocator->descriptor.name, error);
-
     if (status == MHO_OK)
         status = mho_attribute_real(attributes, "start_accuracy", a->start_accuracy, error);
     if (status == MHO_OK)
@@ -121,7 +120,6 @@ static MhoStatus write_attributes(const MhoAllocation *a, MhoAttributes *attribu
 static MhoStatus write_basis(const MhoAllocation *a, MhoAttributes *attributes, MhoError *error)
 {
     const MhoAllocateParams *params = a->input.params;
-
     if (params->feedback != MHO_FEEDBACK_CHIP)
         return MHO_OK;
     const MhoStatus status = mho_attribute_text(attributes, "feedback", "chip", error);
@@ -134,7 +132,6 @@ static MhoStatus write_candidates(const MhoAllocation *a, MhoRecord *group, MhoE
 {
     const size_t shape[2] = {a->n, a->input.allocator->n_state};
     const MhoStatus status = mho_columns_write(&candidate_columns, a->candidates, a->n, 0, group, error);
-
     return status == MHO_OK && shape[1] > 0
                ? mho_record_add(group, "state", MHO_F64, 2, shape, candidate_axes, "",
                                 "the allocator's state between moves", a->state, NULL, error)
@@ -144,7 +141,6 @@ static MhoStatus write_candidates(const MhoAllocation *a, MhoRecord *group, MhoE
 static MhoStatus write_moves(const MhoAllocation *a, MhoRecord *group, MhoError *error)
 {
     const MhoStatus status = mho_columns_write(&move_columns, a->moves, a->n_moves, a->n, group, error);
-
     return status == MHO_OK ? mho_record_add_numbers(group, "move", "move", a->n_moves, "moves, from 1", error)
                             : status;
 }
@@ -152,7 +148,6 @@ static MhoStatus write_moves(const MhoAllocation *a, MhoRecord *group, MhoError 
 MhoStatus mho_moves_to_record(const MhoAllocation *a, MhoRecord *group, MhoError *error)
 {
     MhoRecord *accepted;
-
     if (a->n == 0)
         return MHO_OK;
     MhoStatus status = write_attributes(a, &group->attributes, error);
@@ -186,7 +181,6 @@ static MhoStatus require(const Reading *reading, const char *name, size_t first,
                          MhoError *error)
 {
     const MhoStatus status = mho_record_require(reading->group, reading->file, name, MHO_F64, 2, array, error);
-
     if (status != MHO_OK)
         return status;
     if ((*array)->shape[0] != first || (*array)->shape[1] != second)
@@ -197,7 +191,6 @@ static MhoStatus require(const Reading *reading, const char *name, size_t first,
 static MhoStatus read_real(const Reading *reading, const char *name, double *value, MhoError *error)
 {
     const MhoAttribute *attribute = mho_attribute_find(&reading->group->attributes, name);
-
     if (!attribute || attribute->type != MHO_F64 || attribute->n != 1)
         return damaged(reading, name, error);
     *value = *(const double *)attribute->data;
@@ -211,7 +204,6 @@ static MhoStatus read_attributes(const Reading *reading, MhoError *error)
     const char *allocator = mho_attribute_string(attributes, "allocator"),
                *end = mho_attribute_string(attributes, "end");
     const MhoAttribute *reached = mho_attribute_find(attributes, "reached");
-
     if (!allocator || strcmp(allocator, a->input.allocator->descriptor.name) != 0)
         return damaged(reading, "another allocator made it", error);
     if (!end || strlen(end) >= sizeof a->end || !reached || reached->type != MHO_I64 || reached->n != 1)
@@ -231,7 +223,6 @@ static MhoStatus read_candidates(const Reading *reading, MhoError *error)
     const size_t n_state = a->input.allocator->n_state;
     const MhoArray *names, *state = NULL;
     MhoStatus status = mho_record_require(reading->group, reading->file, "candidate", MHO_STRING, 1, &names, error);
-
     if (status != MHO_OK)
         return status;
     const size_t n = names->shape[0];
@@ -263,7 +254,6 @@ static MhoStatus read_moves(const Reading *reading, MhoError *error)
     MhoAllocation *a = reading->a;
     const MhoArray *winner = mho_record_array(reading->group, "winner"), *feedback;
     MhoMove *row;
-
     if (!winner)
         return MHO_OK; /* before the first move */
     if (winner->type != MHO_STRING || winner->rank != 1 || winner->shape[0] > MOST_MOVES)
@@ -282,7 +272,6 @@ static MhoStatus read_accepted(const Reading *reading, const MhoRecord *record, 
 {
     const MhoDataset *set = reading->a->input.validation;
     const MhoStatus status = mho_net_from_record(record, reading->file, &reading->a->accepted, error);
-
     if (status != MHO_OK)
         return status;
     const MhoShape shape = reading->a->accepted->nodes[0].shape;
@@ -297,7 +286,6 @@ MhoStatus mho_moves_from_record(MhoAllocation *a, const MhoRecord *group, const 
 {
     const Reading reading = {.a = a, .group = group, .file = file};
     const MhoRecord *accepted = group ? mho_record_find(group, "accepted") : NULL;
-
     if (!group || !mho_attribute_find(&group->attributes, "allocator"))
         return MHO_OK; /* the stage had not begun */
     MhoStatus status = read_attributes(&reading, error);

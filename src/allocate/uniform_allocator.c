@@ -13,7 +13,6 @@ static MhoStatus uniform_choose(const void *params, const MhoCandidate *candidat
                                 double *share, size_t *winner, MhoError *error)
 {
     size_t next = n;
-
     (void)params, (void)trial, (void)stream, (void)move, (void)progress, (void)error;
     for (size_t m = 0; m < n; m++) {
         feedback[m] = NAN;

@@ -12,7 +12,6 @@
 static unsigned char *values_of(const MhoColumns *columns, const MhoColumn *column, const void *rows, size_t row)
 {
     unsigned char *member = (unsigned char *)(uintptr_t)rows + row * columns->row_size + column->offset;
-
     return column->wide ? *(unsigned char **)(void *)member : member;
 }
 
@@ -20,7 +19,6 @@ static MhoStatus write_names(const MhoColumns *columns, const MhoColumn *column,
                              MhoRecord *group, MhoError *error)
 {
     char **names = mho_calloc(n_rows, sizeof *names, error, "%zu names", n_rows);
-
     if (!names)
         return MHO_MEMORY;
     for (size_t i = 0; i < n_rows; i++)
@@ -38,7 +36,6 @@ static MhoStatus write_values(const MhoColumns *columns, const MhoColumn *column
     MhoArray *array;
     const MhoStatus status = mho_record_add(group, column->name, column->type, column->wide ? 2 : 1, shape,
                                             columns->axes, column->unit, column->help, NULL, &array, error);
-
     for (size_t i = 0; i < n_rows && status == MHO_OK; i++)
         memcpy((unsigned char *)array->data + i * bytes, values_of(columns, column, rows, i), bytes);
     return status;
@@ -48,7 +45,6 @@ MhoStatus mho_columns_write(const MhoColumns *columns, const void *rows, size_t 
                             MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     for (size_t k = 0; k < columns->n && status == MHO_OK; k++) {
         const MhoColumn *column = &columns->list[k];
 
@@ -64,7 +60,6 @@ static MhoStatus read_column(const MhoColumns *columns, const MhoColumn *column,
     const size_t bytes = mho_type_size(column->type) * (column->wide ? width : 1);
     const MhoArray *array;
     const MhoStatus status = mho_record_require(record, file, path, column->type, column->wide ? 2 : 1, &array, error);
-
     if (status != MHO_OK)
         return status;
     if (array->shape[0] != n_rows || (column->wide && array->shape[1] != width))
@@ -86,7 +81,6 @@ MhoStatus mho_columns_read(const MhoColumns *columns, void *rows, size_t n_rows,
                            const char *file, const char *path, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     for (size_t k = 0; k < columns->n && status == MHO_OK; k++) {
         char array[3 * MHO_NAME_MAX];
 
@@ -101,7 +95,6 @@ MhoStatus mho_record_add_numbers(MhoRecord *group, const char *name, const char 
 {
     MhoArray *numbers;
     const MhoStatus status = mho_record_add(group, name, MHO_I32, 1, &n, &axis, "", help, NULL, &numbers, error);
-
     for (size_t i = 0; i < n && status == MHO_OK; i++)
         ((int32_t *)numbers->data)[i] = (int32_t)i + 1;
     return status;

@@ -176,7 +176,8 @@ static void describe_one(const char *kind, const MhoDescriptor *descriptor)
     for (size_t p = 0; p < descriptor->n_params; p++)
         describe_param(prefix, &descriptor->params[p]);
     if (descriptor == &mho_train_descriptor)
-        printf("  train.chip.*\n      the chip of training in stages chip: every key of chip.* (`mho describe chip`)\n");
+        printf(
+            "  train.chip.*\n      the chip of training in stages chip: every key of chip.* (`mho describe chip`)\n");
     else if (strncmp(prefix, "chip.", strlen("chip.")) == 0)
         printf("  train.%s* are the same keys for the chip of training\n", prefix);
     printf("\n");

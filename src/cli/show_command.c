@@ -78,7 +78,6 @@ static bool is_variable(const MhoArray *array, size_t n)
 static int column_width(const MhoArray *variable)
 {
     size_t width = strlen(variable->name);
-
     if (width < NUMBER_WIDTH)
         width = NUMBER_WIDTH;
     for (size_t p = 0; variable->type == MHO_STRING && p < variable->shape[0]; p++) {

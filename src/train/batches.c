@@ -12,7 +12,6 @@ static void shifted_row(const MhoAugment *a, const uint8_t *row, int move, uint8
 {
     const int from = move < 0 ? -move : 0, to = move > 0 ? move : 0;
     const int n = a->w - from - to;
-
     memset(out, 0, (size_t)(a->w * a->c));
     if (n > 0)
         memcpy(out + to * a->c, row + from * a->c, (size_t)(n * a->c));
@@ -38,7 +37,6 @@ void mho_augment_image(const MhoAugment *augment, const uint8_t *image, uint32_t
     const int move_x = (int)mho_random_below(stream, MHO_DRAW_AUGMENT, 1, places) - augment->crop;
     const bool mirrored = augment->flip && mho_random_below(stream, MHO_DRAW_AUGMENT, 2, 2) == 1;
     const size_t row_bytes = (size_t)(augment->w * augment->c);
-
     for (int y = 0; y < augment->h; y++) {
         uint8_t *to = out + (size_t)y * row_bytes;
         const int from = y - move_y;
@@ -57,7 +55,6 @@ MhoStatus mho_batches_create(const MhoTrainInput *input, MhoBatches *batches, Mh
 {
     const MhoDataset *set = input->training;
     const size_t batch = (size_t)input->train->batch;
-
     *batches = (MhoBatches){.set = set,
                             .batch = batch,
                             .n_batches = set->n / batch,
@@ -95,7 +92,6 @@ void mho_batches_destroy(MhoBatches *batches)
 void mho_batches_shuffle(MhoBatches *batches, uint32_t epoch)
 {
     const MhoStream stream = {.seed = batches->augment.seed, .step = epoch};
-
     for (size_t i = 0; i < batches->set->n; i++)
         batches->order[i] = (uint32_t)i;
     mho_random_shuffle(stream, MHO_DRAW_SHUFFLE, batches->set->n, batches->order);
@@ -106,7 +102,6 @@ void mho_batches_fill(MhoBatches *batches, size_t number)
 {
     const MhoDataset *set = batches->set;
     const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c;
-
     for (size_t i = 0; i < batches->batch; i++) {
         const uint32_t from = batches->order[number * batches->batch + i];
 

@@ -41,7 +41,6 @@ static MhoStatus write_history(const MhoTrainingState *state, MhoRecord *record,
 {
     MhoRecord *history, *provenance;
     MhoStatus status = mho_record_child(record, "history", &history, error);
-
     if (status == MHO_OK)
         status = mho_columns_write(&history_columns, state->history, state->n_history, 0, history, error);
     if (status == MHO_OK)
@@ -57,7 +56,6 @@ static MhoStatus write_velocity(const MhoTrainingState *state, MhoRecord *group,
 {
     const MhoNet *net = state->net;
     MhoStatus status = MHO_OK;
-
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
             const MhoNodeArray *array = &net->nodes[i].arrays[a];
@@ -77,7 +75,6 @@ static MhoStatus write_net(const MhoNet *net, const char *name, MhoRecord *train
 {
     MhoRecord *group;
     const MhoStatus status = mho_record_child(training, name, &group, error);
-
     return status == MHO_OK ? mho_net_to_record(net, group, error) : status;
 }
 
@@ -85,7 +82,6 @@ static MhoStatus write_net(const MhoNet *net, const char *name, MhoRecord *train
 static MhoStatus write_position(const MhoTrainingState *state, MhoRecord *training, MhoError *error)
 {
     MhoStatus status = mho_attribute_int(&training->attributes, "stage", (int64_t)state->stage, error);
-
     if (status == MHO_OK)
         status = mho_attribute_int(&training->attributes, "stage_epochs", state->stage_epochs, error);
     if (status == MHO_OK)
@@ -99,7 +95,6 @@ static MhoStatus write_training(const MhoTrainingState *state, MhoRecord *record
 {
     MhoRecord *training, *velocity;
     MhoStatus status = mho_record_child(record, "training", &training, error);
-
     if (status == MHO_OK)
         status = write_position(state, training, error);
     if (status == MHO_OK)
@@ -118,7 +113,6 @@ static MhoStatus write_training(const MhoTrainingState *state, MhoRecord *record
 MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoTrainingState *state, bool final, MhoError *error)
 {
     MhoRecord *record = NULL;
-
     if (!input->checkpoint)
         return MHO_OK;
     MhoStatus status = mho_record_create(&record, error);
@@ -153,7 +147,6 @@ static MhoStatus read_number(const Source *from, const char *name, int64_t max, 
 {
     const MhoRecord *training = mho_record_find(from->record, "training");
     const MhoAttribute *attribute = training ? mho_attribute_find(&training->attributes, name) : NULL;
-
     if (!attribute || attribute->type != MHO_I64 || attribute->n != 1)
         return damaged(from, "no stage in group training", error);
     *number = *(const int64_t *)attribute->data;
@@ -165,7 +158,6 @@ static bool is_plausible(const MhoTrainInput *input, const MhoTrainingState *sta
 {
     size_t most = (size_t)state->stage_epochs, least = most;
     bool open = false; /* a stage allocate has any number of epochs */
-
     for (size_t s = 0; s <= state->stage; s++) {
         const MhoStage *stage = &state->stages.stages[s];
 
@@ -183,7 +175,6 @@ static MhoStatus read_history(const Source *from, MhoTrainingState *state, MhoEr
 {
     const MhoArray *names;
     MhoStatus status = mho_record_require(from->record, from->file, "history/stage", MHO_STRING, 1, &names, error);
-
     if (status != MHO_OK)
         return status;
     const size_t n = mho_array_count(names);
@@ -206,7 +197,6 @@ static MhoStatus read_velocity(const Source *from, MhoTrainingState *state, MhoE
 {
     const MhoNet *net = state->net;
     MhoStatus status = mho_optimizer_create(state->net, from->input->train, &state->optimizer, error);
-
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
             const MhoNodeArray *learned = &net->nodes[i].arrays[a];
@@ -231,7 +221,6 @@ static MhoStatus read_position(const Source *from, MhoTrainingState *state, MhoE
     const MhoAttribute *best = training ? mho_attribute_find(&training->attributes, "best_accuracy") : NULL;
     const char *recipe = mho_attribute_string(&from->record->attributes, "recipe");
     int64_t stage = 0, epochs = 0, stale = 0, over = 0;
-
     if (!recipe || strcmp(recipe, from->input->recipe ? from->input->recipe : "") != 0)
         return damaged(from, "another recipe made it", error);
     MhoStatus status = read_number(from, "stage", (int64_t)state->stages.n - 1, &stage, error);
@@ -261,7 +250,6 @@ static MhoStatus make_net(const Source *from, const MhoRecord *record, MhoNet **
 {
     const MhoDataset *set = from->input->training;
     const MhoStatus status = mho_net_from_record(record, from->file, net, error);
-
     if (status != MHO_OK)
         return status;
     const MhoShape shape = (*net)->nodes[0].shape;
@@ -273,7 +261,6 @@ static MhoStatus make_net(const Source *from, const MhoRecord *record, MhoNet **
 static MhoStatus read_net(const Source *from, const char *path, MhoNet **net, MhoError *error)
 {
     const MhoRecord *record = mho_record_find(from->record, path);
-
     return record ? make_net(from, record, net, error) : damaged(from, "a network of its stage is missing", error);
 }
 
@@ -281,7 +268,6 @@ MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoTrainingState *stat
 {
     const Source from = {.input = input, .record = input->resume, .file = input->resume_file};
     MhoStatus status = read_position(&from, state, error);
-
     if (status == MHO_OK)
         status = read_history(&from, state, error);
     if (status == MHO_OK)
@@ -298,7 +284,6 @@ MhoStatus mho_checkpoint_start(const MhoTrainInput *input, MhoTrainingState *sta
 {
     const char *file = input->start_file ? input->start_file : "the first stage's model";
     const Source from = {.input = input, .record = input->start, .file = file};
-
     state->stage = 1;
     MhoStatus status = read_history(&from, state, error);
     for (size_t i = 0; i < state->n_history && status == MHO_OK; i++)

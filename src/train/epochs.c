@@ -34,7 +34,6 @@ MhoStatus mho_history_reserve(MhoTrainingState *state, size_t n, MhoError *error
 static MhoStatus validate(MhoTraining *t, double *accuracy, double *loss, MhoError *error)
 {
     const MhoTrainInput *input = t->input;
-
     if (!mho_training_running(t)->chip)
         return mho_train_evaluate(t->state.net, input->validation, t->batches.batch, accuracy, loss, error);
     const MhoChipConfig config = mho_chip_sums_config(input->chip);
@@ -45,7 +44,6 @@ static MhoStatus validate(MhoTraining *t, double *accuracy, double *loss, MhoErr
 MhoStatus mho_training_validate(MhoTraining *t, double *accuracy, MhoError *error)
 {
     double loss;
-
     return validate(t, accuracy, &loss, error);
 }
 
@@ -67,7 +65,6 @@ MhoStatus mho_training_open_state(MhoTraining *t, bool competes, MhoError *error
 {
     MhoTrainingState *state = &t->state;
     double accuracy = 0.0;
-
     state->stage_epochs = state->stale_epochs = 0;
     state->over = false;
     MhoStatus status = mho_optimizer_create(state->net, t->input->train, &state->optimizer, error);
@@ -98,7 +95,6 @@ static MhoStatus open_fakequant(MhoTraining *t, MhoError *error)
     const size_t batch = t->batches.batch, n = t->state.net->n_nodes;
     const MhoStage *stage = mho_training_running(t);
     MhoStatus status = mho_fakequant_create(t->state.net, batch, true, &t->fq, error);
-
     t->loss.distill = t->state.teacher ? t->input->train->distill : 0.0;
     if (status == MHO_OK && t->loss.distill > 0.0)
         status = mho_fakequant_create(t->state.teacher, batch, false, &t->teacher, error);
@@ -115,7 +111,6 @@ static void report_step(MhoTraining *t, size_t number, double loss)
     const MhoTrainingState *state = &t->state;
     const size_t before = state->n_history;
     char note[200], of[16] = "";
-
     if (mho_training_running(t)->epochs > 0)
         snprintf(of, sizeof of, "/%d", mho_training_running(t)->epochs);
     const int n =
@@ -132,7 +127,6 @@ static void count_epochs(MhoTraining *t)
     const MhoTrainingState *state = &t->state;
     const int running = mho_training_running(t)->epochs - state->stage_epochs;
     size_t remaining = running > 1 ? (size_t)running : 1;
-
     for (size_t s = state->stage + 1; s < state->stages.n; s++)
         remaining += (size_t)state->stages.stages[s].epochs;
     t->progress.total = (state->n_history + remaining) * t->batches.n_batches * t->batches.batch;
@@ -152,7 +146,6 @@ static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
     double sum = 0.0;
     size_t all_hits = 0;
     MhoStatus status = mho_history_reserve(&t->state, t->state.n_history + 1, error);
-
     if (status != MHO_OK)
         return status;
     MhoEpoch *epoch = &t->state.history[t->state.n_history];
@@ -185,7 +178,6 @@ static bool ends_here(const MhoTraining *t)
 {
     const MhoTrainingState *state = &t->state;
     const int patience = t->input->train->patience;
-
     if (mho_training_running(t)->kind == MHO_STAGE_ALLOCATE)
         return mho_recovery_ends(t->recovery, state->stage_epochs, state->best_accuracy);
     return state->stage_epochs >= mho_training_running(t)->epochs || (patience > 0 && state->stale_epochs >= patience);
@@ -198,7 +190,6 @@ static MhoStatus end_epoch(MhoTraining *t, MhoError *error)
     const MhoEpoch *epoch = &state->history[state->n_history++];
     const MhoStage *stage = mho_training_running(t);
     char of[16] = "";
-
     state->stage_epochs++;
     const MhoStatus status = keep_best(state, epoch->validation_accuracy, error);
     if (status != MHO_OK)
@@ -230,7 +221,6 @@ MhoStatus mho_training_run_epochs(MhoTraining *t, MhoError *error)
     const MhoStage *stage = mho_training_running(t);
     const bool has_epochs = stage->kind == MHO_STAGE_ALLOCATE || stage->epochs > 0;
     MhoStatus status = open_fakequant(t, error);
-
     while (status == MHO_OK && has_epochs && !t->state.over) {
         status = run_epoch(t, error);
         if (status == MHO_OK)

@@ -15,7 +15,6 @@ static MhoStatus all_logits(MhoFakeQuant *fq, const MhoDataset *set, size_t batc
 {
     const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c, width = (size_t)classes;
     MhoStatus status = MHO_OK;
-
     for (size_t first = 0; first < set->n && status == MHO_OK; first += batch) {
         const size_t n = set->n - first < batch ? set->n - first : batch;
 
@@ -33,7 +32,6 @@ MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, d
 {
     const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c, width = (size_t)net->n_classes;
     MhoFakeQuant *fq = NULL;
-
     *accuracy = *loss = 0.0;
     if (set->n == 0 || batch == 0)
         return mho_fail(error, MHO_USAGE, "no images to classify");
@@ -61,7 +59,6 @@ MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, d
 static MhoStatus check_set(const MhoLoweredNet *net, const MhoDataset *set, const char *what, MhoError *error)
 {
     const MhoShape in = net->input;
-
     if (set->n == 0)
         return mho_fail(error, MHO_USAGE, "no %s images for a chip", what);
     if (set->h != in.h || set->w != in.w || set->c != in.c)
@@ -75,7 +72,6 @@ static MhoStatus score_chips(MhoNetOnChip *on_chip, const MhoDataset *set, MhoCo
                              float *logits, double *accuracy, double *loss, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     if (!mho_plan_is_random(mho_net_on_chip_plan(on_chip)))
         n = 1;
     for (uint32_t i = 0; i < n && status == MHO_OK; i++) {
@@ -99,7 +95,6 @@ MhoStatus mho_train_evaluate_chip(const MhoNet *net, const MhoDataset *set, cons
     MhoLoweredNet *lowered = NULL;
     MhoNetOnChip *on_chip = NULL;
     float *logits = NULL;
-
     *accuracy = *loss = 0.0;
     if (n == 0 || n > UINT32_MAX - first)
         return mho_fail(error, MHO_USAGE, "%u chips from number %u on: at least one, and numbers have 32 bits", n,

@@ -21,7 +21,6 @@ MHO_CLONES static double sum_of_squares(size_t n, const float *x)
 {
     double lane[LANES] = {0.0}, sum = 0.0;
     size_t i = 0;
-
     for (; i + LANES <= n; i += LANES)
         for (size_t k = 0; k < LANES; k++)
             lane[k] += (double)x[i + k] * (double)x[i + k];
@@ -61,7 +60,6 @@ MhoGradient mho_gradient_clip(const MhoNet *net, MhoFakeQuant *fq, const bool *f
 {
     MhoGradient all = {.node = -1, .array = -1};
     double sum = 0.0;
-
     for (size_t i = 0; i < net->n_nodes && all.node < 0; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays && all.node < 0; a++) {
             const float *gradient = used_gradient(net, fq, frozen, i, a);
@@ -94,7 +92,6 @@ static void carve(void *object)
 {
     MhoOptimizer *optimizer = object;
     const MhoNet *net = optimizer->net;
-
     optimizer->velocity =
         mho_arena_take(&optimizer->arena, net->n_nodes * MHO_NODE_MAX_ARRAYS, sizeof *optimizer->velocity);
     for (size_t i = 0; i < net->n_nodes; i++)
@@ -138,7 +135,6 @@ static MhoStatus rescale_shift(const MhoNet *net, int node, float *gradient, Mho
     double scale_x;
     int n_weight;
     MhoStatus status = mho_net_scale(net, layer->inputs[0], &scale_x, error);
-
     if (status == MHO_OK)
         status = mho_net_weight_range(net, node, &n_weight, error);
     for (size_t k = 0; k < (size_t)layer->shape.c && status == MHO_OK; k++) {
@@ -153,7 +149,6 @@ static MhoStatus rescale_shift(const MhoNet *net, int node, float *gradient, Mho
 static void clip_weights(double deviations, MhoNodeArray *weight)
 {
     double sum = 0.0, squares = 0.0;
-
     for (size_t r = 0; r < weight->n; r++)
         sum += (double)weight->value[r];
     const double mean = sum / (double)weight->n;
@@ -170,7 +165,6 @@ static MhoStatus update_array(const MhoOptimizer *optimizer, size_t node, size_t
 {
     MhoNodeArray *array = &optimizer->net->nodes[node].arrays[a];
     MhoStatus status = MHO_OK;
-
     if (array->role == MHO_ARRAY_SHIFT)
         status = rescale_shift(optimizer->net, (int)node, gradient, error);
     if (status == MHO_OK)
@@ -184,7 +178,6 @@ MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoFakeQuant *fq, double r
 {
     MhoNet *net = optimizer->net;
     MhoStatus status = MHO_OK;
-
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++) {
         const bool frozen = optimizer->frozen && optimizer->frozen[i];
         MhoNodeArray *weight = mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT) : NULL;

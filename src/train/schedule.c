@@ -19,7 +19,6 @@ static double half_cosine(double t)
 {
     const double x = 1.57079632679489661923 * t, y = x * x;
     double s = 1.0;
-
     for (int i = 14; i >= 2; i -= 2)
         s = 1.0 - s * y / (double)(i * (i + 1));
     return 1.0 - x * x * s * s;
@@ -29,7 +28,6 @@ double mho_schedule_rate(const MhoTrainParams *params, double peak, double epoch
 {
     const double warmup = params->warmup < epochs ? params->warmup : epochs;
     double rate = peak;
-
     if (epoch < warmup)
         return peak * epoch / warmup;
     if (params->schedule == MHO_SCHEDULE_COSINE && epochs > warmup)
@@ -43,7 +41,6 @@ double mho_schedule_rate(const MhoTrainParams *params, double peak, double epoch
 double mho_recovery_rate(const MhoRecovery *recovery, double epochs)
 {
     const double since_restart = epochs - recovery->plateau_epochs;
-
     if (since_restart < 0.0 || since_restart >= recovery->restart_epochs)
         return recovery->rate_low;
     return recovery->rate_low +
@@ -72,7 +69,6 @@ double mho_curriculum_time(int curriculum, double time, uint64_t seed, uint32_t 
     const MhoStream stream = {.seed = seed, .step = step};
     const double octaves = mho_ln(time / first_read) * (curriculum == MHO_CURRICULUM_GROWING ? progress : 1.0);
     float u;
-
     if (curriculum == MHO_CURRICULUM_FIXED)
         return time;
     mho_uniform_fill(stream, MHO_DRAW_CURRICULUM, 1, &u);
@@ -85,7 +81,6 @@ _Static_assert(MHO_MODE_CODES < MHO_MODE_NOISE && MHO_MODE_NOISE < MHO_MODE_CLEA
 int mho_gradual_groups(const MhoNet *net, int layers)
 {
     int weighted = 0;
-
     for (size_t i = 0; i < net->n_nodes; i++)
         weighted += mho_node_conv(&net->nodes[i]) ? 1 : 0;
     return layers > 0 && weighted > 0 ? (weighted + layers - 1) / layers : 1;
@@ -96,7 +91,6 @@ static size_t running_group(const MhoNet *net, double progress, int layers)
 {
     const int groups = mho_gradual_groups(net, layers);
     const double group = progress * groups;
-
     return !(group > 0.0) ? 0 : (size_t)(group < groups ? group : groups - 1);
 }
 
@@ -104,7 +98,6 @@ void mho_gradual_modes(const MhoNet *net, double progress, int layers, uint8_t *
 {
     const size_t size = layers > 0 ? (size_t)layers : net->n_nodes, running = running_group(net, progress, layers);
     size_t weighted = 0;
-
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNode *node = &net->nodes[i];
 

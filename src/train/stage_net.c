@@ -41,7 +41,6 @@ static bool has_unset_scales(const MhoNet *net)
 MhoStatus mho_spread_images(const MhoDataset *set, size_t most, MhoDataset *spread, MhoError *error)
 {
     const size_t n = set->n < most ? set->n : most, bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c;
-
     *spread = *set;
     spread->n = n;
     spread->class_names = NULL;
@@ -63,7 +62,6 @@ static MhoStatus calibrate(const MhoTrainInput *input, MhoNet *net, MhoError *er
 {
     MhoDataset images;
     MhoStatus status = mho_spread_images(input->training, CALIBRATION_IMAGES, &images, error);
-
     if (status != MHO_OK)
         return status;
     status = mho_net_calibrate(net, images.images, images.n, input->threads, error);
@@ -83,7 +81,6 @@ static MhoStatus learn_ranges(const MhoTrainInput *input, MhoNet **net, MhoError
     MhoDataset images;
     MhoNet *made = NULL;
     MhoStatus status = mho_spread_images(input->training, CALIBRATION_IMAGES, &images, error);
-
     if (status != MHO_OK)
         return status;
     status = mho_net_calibrate_adc_ranges(*net, input->chip, images.images, images.n, input->threads, &made, error);
@@ -99,7 +96,6 @@ static MhoStatus quantize(const MhoTrainInput *input, const MhoStage *stage, con
 {
     MhoQuantPlan plan = {
         .weight_bits = stage->weight_bits, .activation_bits = stage->activation_bits, .scale = input->quant->scale};
-
     snprintf(plan.weight_policy, sizeof plan.weight_policy, "%s", input->quant->weight_name);
     snprintf(plan.activation_policy, sizeof plan.activation_policy, "%s", input->quant->activation_name);
     MhoStatus status = mho_net_quantize(previous, &plan, net, error);
@@ -132,7 +128,6 @@ MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const
 {
     const MhoDataset *set = input->training;
     MhoStatus status;
-
     *net = NULL;
     if (stage->kind == MHO_STAGE_FLOAT)
         status = mho_net_build(input->train->net, (MhoShape){.h = set->h, .w = set->w, .c = set->c}, set->n_classes,

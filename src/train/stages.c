@@ -26,7 +26,6 @@ static MhoStatus bad(MhoError *error, const char *word, const char *what)
 static bool whole(const char *text, int min, int max, int *number)
 {
     char *end;
-
     if (*text < '0' || *text > '9')
         return false;
     const long value = strtol(text, &end, 10);
@@ -37,7 +36,6 @@ static bool whole(const char *text, int min, int max, int *number)
 static bool positive(const char *text, double *number)
 {
     char *end;
-
     if ((*text < '0' || *text > '9') && *text != '.')
         return false;
     *number = strtod(text, &end);
@@ -48,7 +46,6 @@ static bool positive(const char *text, double *number)
 static bool read_bits(char *text, MhoStage *stage)
 {
     char *slash = strchr(text, '/');
-
     if (!slash)
         return false;
     *slash = '\0';
@@ -87,7 +84,6 @@ static MhoStatus read_kind(char *text, bool after_fq, const char *word, MhoStage
 static MhoStatus read_stage(const char *word, bool after_fq, MhoStage *stage, MhoError *error)
 {
     char text[MHO_TEXT_MAX];
-
     snprintf(text, sizeof text, "%s", word);
     if (strcmp(word, "allocate") == 0 && after_fq)
         return bad(error, word, fq_without_epochs);
@@ -176,7 +172,6 @@ MhoStatus mho_stages_parse(const char *text, MhoStages *stages, MhoError *error)
     char copy[MHO_TEXT_MAX], *rest = NULL;
     bool after_fq = false;
     MhoStatus status = MHO_OK;
-
     memset(stages, 0, sizeof *stages);
     if (strlen(text) >= sizeof copy)
         return mho_fail(error, MHO_USAGE, "train.stages: the text is too long");
@@ -195,7 +190,6 @@ MhoStatus mho_stages_parse(const char *text, MhoStages *stages, MhoError *error)
 MhoStagesUse mho_stages_use(const MhoStages *stages)
 {
     MhoStagesUse use = {0};
-
     for (size_t s = 0; s < stages->n; s++) {
         const MhoStage *stage = &stages->stages[s];
 

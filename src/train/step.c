@@ -19,7 +19,6 @@ static double progress_of(const MhoTraining *t, size_t number)
 {
     const MhoStage *stage = mho_training_running(t);
     const double epoch = (double)number / (double)t->batches.n_batches;
-
     return stage->kind == MHO_STAGE_ALLOCATE ? epoch : (t->state.stage_epochs + epoch) / stage->epochs;
 }
 
@@ -30,7 +29,6 @@ void mho_training_set_chip(MhoTraining *t, size_t number)
     const MhoCondition at = {.t = mho_curriculum_time(t->input->train->chip_curriculum, config->chip.time,
                                                       t->input->seed, step, progress_of(t, number)),
                              .temperature = config->chip.temperature};
-
     mho_fakequant_set_chip(t->fq, config, at, step);
 }
 
@@ -44,7 +42,6 @@ static void disturb(MhoTraining *t, size_t number)
                                      .sum = params->noise_sum,
                                      .seed = t->input->seed,
                                      .step = step_number(t, number)};
-
     mho_fakequant_set_noise(t->fq, stage->kind == MHO_STAGE_FLOAT || stage->chip ? NULL : &noise);
     if (stage->chip)
         mho_training_set_chip(t, number);
@@ -82,7 +79,6 @@ static MhoStatus clip_gradients(MhoTraining *t, size_t number, MhoError *error)
     const MhoNet *net = t->state.net;
     const MhoGradient gradient = mho_gradient_clip(net, t->fq, t->frozen, t->input->train->gradient_clip);
     char what[3 * MHO_NAME_MAX];
-
     if (gradient.node >= 0) {
         const MhoNode *node = &net->nodes[gradient.node];
 
@@ -100,7 +96,6 @@ static double rate_of(const MhoTraining *t, size_t number)
     const double recipe = stage->kind == MHO_STAGE_FLOAT ? params->learning_rate : params->quant_learning_rate;
     const double done = t->state.stage_epochs + ((double)number + 1.0) / (double)t->batches.n_batches;
     double at = done;
-
     if (stage->kind == MHO_STAGE_ALLOCATE)
         return mho_recovery_rate(t->recovery, done);
     if (t->modes) { /* the rate runs through its whole schedule for every group of layers */
@@ -117,7 +112,6 @@ MhoStatus mho_training_step(MhoTraining *t, size_t number, double *loss, size_t 
 {
     MhoEpoch *epoch = &t->state.history[t->state.n_history];
     MhoStatus status = MHO_OK;
-
     mho_batches_fill(&t->batches, number);
     disturb(t, number);
     if (t->teacher)
@@ -157,7 +151,6 @@ MhoStatus mho_batchnorm_reestimate(MhoTraining *t, MhoError *error)
     MhoNet *net = t->state.net;
     double momentum = 0.0;
     MhoStatus status = MHO_OK;
-
     if (!mho_net_has_batchnorm(net))
         return MHO_OK;
     mho_fakequant_set_noise(t->fq, NULL);

@@ -23,7 +23,6 @@ static MhoStatus check_input(const MhoTrainInput *input, MhoError *error)
 {
     const MhoDataset *sets[] = {input->training, input->validation};
     MhoStatus status = mho_descriptor_check(&mho_train_descriptor, input->train, error);
-
     if (status == MHO_OK)
         status = mho_descriptor_check(&mho_quant_descriptor, input->quant, error);
     for (size_t s = 0; s < 2 && status == MHO_OK; s++) {
@@ -41,7 +40,6 @@ static MhoStatus check_input(const MhoTrainInput *input, MhoError *error)
 static MhoStatus check_patience(const MhoTraining *t, MhoError *error)
 {
     const MhoTrainParams *params = t->input->train;
-
     if (t->injects && params->gradual_layers > 0 && params->patience > 0)
         return mho_fail(error, MHO_USAGE,
                         "train.patience: quantizer '%s' learns layer after layer, and patience could end the stage "
@@ -55,7 +53,6 @@ static MhoStatus check_policies(MhoTraining *t, const MhoStage *stage, MhoError 
 {
     MhoPolicy weight, activation;
     MhoStatus status = mho_policy_open(t->input->quant->weight_name, &weight, error);
-
     if (status == MHO_OK)
         status = mho_policy_open(t->input->quant->activation_name, &activation, error);
     if (status == MHO_OK && activation.quantizer->nonuniform && !activation.quantizer->table)
@@ -75,7 +72,6 @@ static MhoStatus check_policies(MhoTraining *t, const MhoStage *stage, MhoError 
 static MhoStatus check_chip(const MhoTraining *t, const MhoStage *stage, MhoError *error)
 {
     const MhoTrainInput *input = t->input;
-
     if (stage->chip && !input->chip)
         return mho_fail(error, MHO_USAGE,
                         "stage %s: there is no chip to train on; choose one, as train.chip.cell.name=pcm", stage->name);
@@ -86,7 +82,6 @@ static MhoStatus check_chip(const MhoTraining *t, const MhoStage *stage, MhoErro
 static void warn_of_idle_keys(const MhoTraining *t)
 {
     const MhoTrainParams *params = t->input->train;
-
     if (params->gradual_layers != 1 && !t->injects)
         mho_log(t->input->log, MHO_LOG_WARNING,
                 "train.gradual.layers does nothing: no noise is injected (quantizer '%s')",
@@ -98,7 +93,6 @@ static MhoStatus read_stages(MhoTraining *t, MhoError *error)
     MhoStages *stages = &t->state.stages;
     bool has_chip = false;
     MhoStatus status = mho_stages_parse(t->input->train->stages, stages, error);
-
     for (size_t s = 0; s < stages->n && status == MHO_OK; s++) {
         MhoStage *stage = &stages->stages[s];
 
@@ -121,7 +115,6 @@ static MhoStatus open_training(MhoTraining *t, MhoError *error)
     const MhoTrainParams *params = t->input->train;
     const size_t n = (size_t)params->batch * (size_t)t->input->training->n_classes;
     MhoStatus status = read_stages(t, error);
-
     if (status == MHO_OK)
         status = mho_batches_create(t->input, &t->batches, error);
     if (status != MHO_OK)
@@ -205,7 +198,6 @@ MhoStatus mho_training_begin_stage(MhoTraining *t, bool *resumed, MhoError *erro
     MhoTrainingState *state = &t->state;
     MhoNet *previous = state->net;
     const MhoStage *stage = mho_training_running(t), *before = state->stage > 0 ? stage - 1 : NULL;
-
     *resumed = state->resumed;
     if (state->resumed)
         return MHO_OK;
@@ -228,7 +220,6 @@ MhoStatus mho_training_run_stage(MhoTraining *t, MhoError *error)
     const bool competes = stage->kind == MHO_STAGE_FULL || stage->chip || stage->epochs == 0;
     bool resumed;
     MhoStatus status = mho_training_begin_stage(t, &resumed, error);
-
     if (status == MHO_OK && !resumed)
         status = mho_training_open_state(t, competes, error);
     t->state.resumed = false;
@@ -242,7 +233,6 @@ MhoStatus mho_training_recover(MhoTraining *t, const MhoRecovery *recovery, doub
 {
     MhoTrainingState *state = &t->state;
     MhoStatus status = MHO_OK;
-
     memcpy(state->name, recovery->name, sizeof state->name);
     if (!state->resumed)
         status = mho_training_open_state(t, true, error);
@@ -258,7 +248,6 @@ MhoStatus mho_training_recover(MhoTraining *t, const MhoRecovery *recovery, doub
 MhoStatus mho_training_finish(MhoTraining *t, MhoNet **net, MhoError *error)
 {
     const MhoStatus status = mho_checkpoint_write(t->input, &t->state, true, error);
-
     *net = NULL;
     if (status != MHO_OK)
         return status;
@@ -271,7 +260,6 @@ MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error)
 {
     MhoTraining *t;
     MhoStatus status = mho_training_create(input, &t, error);
-
     *net = NULL;
     if (status == MHO_OK && mho_stages_use(&t->state.stages).allocate)
         status = mho_fail(error, MHO_USAGE, "stage allocate: there is no allocator; allocate.name chooses one");

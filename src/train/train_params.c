@@ -70,7 +70,6 @@ static MhoStatus check_train(const void *block, MhoError *error)
 {
     const MhoTrainParams *params = block;
     MhoStages stages;
-
     return mho_stages_parse(params->stages, &stages, error);
 }
 
