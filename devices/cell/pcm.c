@@ -42,14 +42,12 @@ static void pcm_program(const void *params, MhoCells *cells, MhoStream stream)
         const float mean = mho_clampf(-0.0155F * nu[i] + 0.0244F, 0.049F, 0.1F);
         const float spread = mho_clampf(-0.0125F * nu[i] - 0.0059F, 0.008F, 0.045F);
         const float exponent = mean + spread * g[i];
-
         nu[i] = drift_scale * (exponent < 0.0F ? -exponent : exponent);
     }
     mho_normal_fill(stream, MHO_DRAW_PROGRAM, cells->n, g);
     for (size_t i = 0; i < cells->n; i++) {
         const float x = cells->g_target[i];
         const float drawn = x + prog_scale * pcm_sigma_program(x) * g[i];
-
         g[i] = drawn > 0.0F ? drawn : 0.0F;
     }
 }
@@ -80,7 +78,6 @@ static void pcm_read_noise(const void *params, const MhoCells *cells, MhoConditi
         const float root = noise->square[i];
         const float q = mho_clampf(0.0088F / (root > 1e-3F ? root : 1e-3F), 0.0F, 0.2F);
         const float sigma = scale * q * g[i];
-
         noise->square[i] = sigma * sigma * span;
     }
 }

@@ -66,7 +66,6 @@ static MhoStatus next_net(Run *run, double accuracy, bool *done, MhoError *error
     MhoNet *next;
     const MhoStatus status =
         mho_allocation_move(&run->allocation, mho_training_net(run->training), accuracy, &next, done, error);
-
     if (status != MHO_OK)
         return mho_fail_context(error, "stage allocate");
     if (next)

@@ -26,7 +26,6 @@ MhoStatus mho_bit_widths_parse(const char *key, const char *text, MhoBitWidths *
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
         int bits;
-
         if (!whole(word, &bits))
             return mho_fail(error, MHO_USAGE,
                             "%s: '%s' is not a whole number of bits from 1 to %d, as in \"8 6 4 3 2\"", key, word,

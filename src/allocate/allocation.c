@@ -67,7 +67,6 @@ static double progress_of(const MhoAllocation *a, double size, double bops, doub
     const double of_moves = params->moves > 0 ? (double)a->n_moves / params->moves : 0.0;
     const double loss = 100.0 * (a->start_accuracy - accuracy);
     const double of_accuracy = params->accuracy > 0.0 ? progress_to(0.0, -loss, -params->accuracy) : 0.0;
-
     progress = of_moves > progress ? of_moves : progress;
     return of_accuracy > progress ? of_accuracy : progress;
 }

@@ -91,7 +91,6 @@ static MhoStatus fill_converters(const MhoAllocation *a, const MhoNet *net, cons
     MhoStatus status = count_conversions(a, net, n_units, conversions, error);
     for (size_t u = 0; u < n_units && status == MHO_OK; u++) {
         const MhoNode *layer = &net->nodes[units[u].layer];
-
         fill_one(&candidates[u], layer, true, converter_bits(a, layer), &a->adc_bit_widths);
         total += conversions[u] * steps(candidates[u].bits);
     }
@@ -109,7 +108,6 @@ static void fill_weights(const MhoAllocation *a, const MhoNet *net, const MhoBit
     const double total = mho_net_weight_bits(net);
     for (size_t u = 0; u < n_units; u++) {
         const MhoNode *layer = &net->nodes[units[u].layer];
-
         fill_one(&candidates[u], layer, false, mho_node_conv(layer)->bits, &a->bit_widths);
         if (candidates[u].next_bits > 0)
             candidates[u].saving = units[u].weights * (candidates[u].bits - candidates[u].next_bits) / total;

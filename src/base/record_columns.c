@@ -47,7 +47,6 @@ MhoStatus mho_columns_write(const MhoColumns *columns, const void *rows, size_t 
     MhoStatus status = MHO_OK;
     for (size_t k = 0; k < columns->n && status == MHO_OK; k++) {
         const MhoColumn *column = &columns->list[k];
-
         status = column->type == MHO_STRING ? write_names(columns, column, rows, n_rows, group, error)
                                             : write_values(columns, column, rows, n_rows, width, group, error);
     }
@@ -68,7 +67,6 @@ static MhoStatus read_column(const MhoColumns *columns, const MhoColumn *column,
     for (size_t i = 0; i < n_rows; i++) {
         unsigned char *values = values_of(columns, column, rows, i);
         const char *name = column->type == MHO_STRING ? ((char *const *)array->data)[i] : NULL;
-
         if (column->type == MHO_STRING)
             snprintf((char *)values, MHO_NAME_MAX, "%s", name ? name : "");
         else
@@ -83,7 +81,6 @@ MhoStatus mho_columns_read(const MhoColumns *columns, void *rows, size_t n_rows,
     MhoStatus status = MHO_OK;
     for (size_t k = 0; k < columns->n && status == MHO_OK; k++) {
         char array[3 * MHO_NAME_MAX];
-
         snprintf(array, sizeof array, "%s%s%s", path, *path ? "/" : "", columns->list[k].name);
         status = read_column(columns, &columns->list[k], rows, n_rows, width, record, file, array, error);
     }

@@ -74,7 +74,6 @@ static void gather_kernel_row(const Runs *runs, Window window, ptrdiff_t y, uint
     const size_t on_image = (size_t)(window.kx_high - window.kx_low);
     const uint8_t *from =
         runs->image + (size_t)(y * g->w + window.x + window.kx_low) * step + (size_t)g->c_first * runs->size;
-
     if (window.kx_low > 0) {
         fill_pad(runs, to, (size_t)window.kx_low * (size_t)g->c_count);
         to += (size_t)window.kx_low * pixel;
@@ -95,7 +94,6 @@ static void gather_window(const Runs *runs, Window window, uint8_t *to)
     const size_t row_elements = (size_t)g->kernel_w * (size_t)g->c_count;
     for (int ky = 0; ky < g->kernel_h; ky++) {
         const ptrdiff_t y = window.y + ky;
-
         if (y < 0 || y >= g->h || window.kx_high == window.kx_low)
             fill_pad(runs, to, row_elements);
         else
@@ -115,7 +113,6 @@ static void gather_positions(const Runs *runs, size_t first, size_t P, uint8_t *
     int ox = (int)(first % (size_t)g->out_w);
     for (size_t p = 0; p < P; p++, to += to_step) {
         const Window window = window_at(g, oy, ox);
-
         if (all_channels && window.y >= 0 && window.y + g->kernel_h <= g->h &&
             window.kx_high - window.kx_low == g->kernel_w) {
             const uint8_t *from = runs->image + (size_t)(window.y * g->w + window.x) * pixel;
@@ -150,7 +147,6 @@ void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first,
 
         for (size_t r = 0; r < R; r++) {
             const int code = (int8_t)positive[r];
-
             positive[r] = (uint8_t)(code > 0 ? code : 0);
             negative[r] = (uint8_t)(code < 0 ? -code : 0);
         }

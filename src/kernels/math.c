@@ -113,7 +113,6 @@ double mho_normal_cdf(double z)
     const double a = __builtin_fabs(z);
     if (a < 3.0) {
         double term = a, sum = a;
-
         for (int k = 3; term > 1e-17 * sum; k += 2) {
             term *= a * a / k;
             sum += term;
@@ -137,7 +136,6 @@ double mho_normal_quantile(double p)
         return 0.0;
     for (int i = 0; i < 2; i++) {
         const double u = (mho_normal_cdf(z) - tail) / normal_density(z);
-
         z -= u / (1.0 + 0.5 * z * u);
     }
     return p < 0.5 ? z : -z;

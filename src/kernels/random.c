@@ -43,11 +43,9 @@ void mho_uniform_fill(MhoStream stream, MhoDraw draw, size_t n, float *uniforms)
     uint32_t words[WORDS_AT_ONCE];
     for (size_t start = 0; start < n; start += WORDS_AT_ONCE) {
         const size_t count = n - start < WORDS_AT_ONCE ? n - start : WORDS_AT_ONCE;
-
         mho_random_words(stream, draw, start, count, words);
         for (size_t i = 0; i < count; i++) {
             const float u = (float)(((double)words[i] + 0.5) * 0x1p-32);
-
             uniforms[start + i] = u < below_one ? u : below_one;
         }
     }
@@ -66,7 +64,6 @@ void mho_random_shuffle(MhoStream stream, MhoDraw draw, size_t n, uint32_t *indi
     for (size_t i = n; i > 1; i--) {
         const uint32_t k = mho_random_below(stream, draw, i - 1, (uint32_t)i);
         const uint32_t swapped = indices[i - 1];
-
         indices[i - 1] = indices[k];
         indices[k] = swapped;
     }

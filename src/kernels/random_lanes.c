@@ -108,7 +108,6 @@ static inline __attribute__((always_inline)) void philox_batch(uint64_t key, con
         for (int g = 0; g < groups; g++) {
             const Lanes product0 = lanes_multiply(word[g][0], lanes_of(0xd2511f53U));
             const Lanes product1 = lanes_multiply(word[g][2], lanes_of(0xcd9e8d57U));
-
             word[g][0] = lanes_xor3_high(product1, word[g][1], lanes_of(key_low));
             word[g][1] = product1;
             word[g][2] = lanes_xor3_high(product0, word[g][3], lanes_of(key_high));
@@ -128,7 +127,6 @@ void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, s
     uint64_t block = first_item / 4;
     for (size_t done = 0; done < n;) {
         const size_t wanted = n - done + skip;
-
         if (skip == 0 && wanted >= BATCH) {
             philox_batch(key, counter, (uint32_t)block, GROUPS, out + done);
             done += BATCH;
@@ -158,7 +156,6 @@ void NAME(normals)(uint64_t key, const uint32_t counter[3], uint64_t first_item,
         const size_t skip = (first_item + done) % 4; /* only the first piece can start inside a block */
         const size_t left = n - done;
         const size_t count = left < NORMALS_AT_ONCE - skip ? left : NORMALS_AT_ONCE - skip;
-
         NAME(words)(key, counter, first_item + done, count, words);
         for (size_t i = 0; i < count; i++)
             out[done + i] = lane_normal(words[i]) * noise;

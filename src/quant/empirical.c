@@ -27,7 +27,6 @@ static void sort_digit(size_t n, int shift, const Key *from, Key *to)
         place[from[i] >> shift & (DIGITS - 1)]++;
     for (size_t d = 0; d < DIGITS; d++) {
         const size_t count = place[d];
-
         place[d] = total;
         total += count;
     }
@@ -55,7 +54,6 @@ size_t mho_sorted_find(size_t n, const float *sorted, double x, bool above)
     for (size_t left = n; left > 0;) {
         const size_t half = left / 2;
         const bool below = above ? (double)sorted[first + half] <= x : (double)sorted[first + half] < x;
-
         first += below ? half + 1 : 0;
         left = below ? left - half - 1 : half;
     }
@@ -68,7 +66,6 @@ double mho_empirical_cdf(const MhoEmpirical *s, double x)
     if (first < n && (double)s->sorted[first] == x) {
         const bool alone = first + 1 == n || (double)s->sorted[first + 1] > x;
         const size_t end = alone ? first + 1 : mho_sorted_find(n, s->sorted, x, true);
-
         return 0.5 * (double)(first + end) / (double)n;
     }
     if (first == 0 || first == n)

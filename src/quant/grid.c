@@ -51,7 +51,6 @@ void mho_grid_encode(const void *params, MhoQuantShape shape, const float *x, co
     (void)params;
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
-
         encode_channel(shape.per_channel, x + first, grid_of_range(shape, mho_exp((double)log_scale[k])),
                        noise ? noise + first : NULL, codes + first);
     }
@@ -93,7 +92,6 @@ void mho_grid_gradient(MhoQuantShape shape, const float *x, const float *log_sca
         const size_t first = k * shape.per_channel;
         const Grid grid = grid_of_range(shape, mho_exp((double)log_scale[k]));
         const double sum = gradient_channel(shape.per_channel, x + first, d_value + first, grid, straight, d_x + first);
-
         if (d_log_scale)
             d_log_scale[k] += (float)(weight * sum);
     }
@@ -105,7 +103,6 @@ static float largest_value(size_t n, const float *x, bool is_signed)
     float most = 0.0F;
     for (size_t i = 0; i < n; i++) {
         const float a = is_signed && x[i] < 0.0F ? -x[i] : x[i];
-
         most = a > most ? a : most;
     }
     return most;
@@ -142,7 +139,6 @@ static double least_error_range(MhoQuantShape shape, const float *x, double most
     for (int i = 1; i <= COARSE_STEPS; i++) {
         const double range = most * mho_exp(-eighth * i);
         const double e = squared_error(shape.per_channel, x, grid_of_range(shape, range));
-
         if (e < best_error) {
             best_error = e;
             best = range;
@@ -152,7 +148,6 @@ static double least_error_range(MhoQuantShape shape, const float *x, double most
     for (int i = -FINE_STEPS; i <= FINE_STEPS; i++) {
         const double range = centre * mho_exp(eighth * i / (FINE_STEPS + 1));
         const double e = squared_error(shape.per_channel, x, grid_of_range(shape, range));
-
         if (e < best_error) {
             best_error = e;
             best = range;
@@ -167,7 +162,6 @@ void mho_grid_fit(MhoQuantShape shape, const float *x, bool largest, float *log_
         const float *channel = x + k * shape.per_channel;
         const double most = (double)largest_value(shape.per_channel, channel, shape.is_signed);
         double range = most > 0.0 ? most : 1.0; /* any range encodes zeros */
-
         if (most > 0.0 && !largest)
             range = least_error_range(shape, channel, most);
         log_scale[k] = (float)mho_ln(range);

@@ -52,7 +52,6 @@ void mho_half_normal_fit(MhoQuantShape shape, const float *x, double sigmas, flo
     const double reach = mho_half_normal_reach(shape.bits);
     for (size_t k = 0; k < shape.channels; k++) {
         double squares = 0.0, count = 0.0;
-
         for (size_t i = k * shape.per_channel; i < (k + 1) * shape.per_channel; i++) {
             squares += x[i] > 0.0F ? (double)x[i] * (double)x[i] : 0.0;
             count += x[i] > 0.0F ? 1.0 : 0.0;
@@ -88,15 +87,12 @@ void mho_half_normal_gradient(MhoQuantShape shape, const float *x, const float *
         mho_half_normal_table(shape.bits, table);
     for (size_t k = 0; k < shape.channels; k++) {
         const double inverse = reach / mho_exp((double)log_scale[k]), steps = MHO_HALF_NORMAL_STEPS / reach;
-
         for (size_t i = k * shape.per_channel; i < (k + 1) * shape.per_channel; i++) {
             const double z = (double)x[i] * inverse;
-
             d_x[i] = x[i] > 0.0F ? d_value[i] : 0.0F;
             if (exact && x[i] > 0.0F) {
                 const float step = mho_round(mho_clampf((float)(z * steps), 0.0F, (float)MHO_HALF_NORMAL_STEPS));
                 const double code = (double)mho_table_code(table, step);
-
                 d_x[i] *= code > 0.0 ? chain(z, code / steps) : 0.0F;
             }
         }
@@ -136,7 +132,6 @@ void mho_half_normal_inject(MhoQuantShape shape, const float *x, const float *lo
     const double reach = mho_half_normal_reach(shape.bits), bins = width / level_count(shape.bits);
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
-
         inject_channel(shape.per_channel, mho_exp((double)log_scale[k]) / reach, bins, exact, x + first, stream, first,
                        noisy + first, slope ? slope + first : NULL);
     }

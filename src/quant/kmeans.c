@@ -70,10 +70,8 @@ static void place(const KmeansParams *p, const MhoLevels *standard, size_t n, co
     midpoints(levels);
     for (int round = 0; round < p->iterations; round++) {
         size_t first = 0;
-
         for (int i = 0; i < levels->k; i++) {
             const size_t end = i + 1 < levels->k ? bin_end(&sorted, first, levels->threshold[i]) : n;
-
             if (end > first)
                 levels->level[i] = bin_mean(&sorted, first, end);
             first = end;
@@ -99,7 +97,6 @@ static void kmeans_encode(const void *params, MhoQuantShape shape, const float *
     mho_levels_standard(shape.bits, &standard);
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
-
         place(params, &standard, shape.per_channel, x + first, shape.scratch, &levels);
         mho_levels_encode(&levels, shape.per_channel, x + first, log_scale[k], noise ? noise + first : NULL,
                           codes + first);

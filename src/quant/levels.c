@@ -43,7 +43,6 @@ float mho_levels_log_scale(const MhoLevels *levels)
     double largest = 0.0;
     for (int i = 0; i < levels->k; i++) {
         const double size = __builtin_fabs(levels->level[i]);
-
         largest = size > largest ? size : largest;
     }
     return largest > 0.0 ? (float)mho_ln(largest) : 0.0F;
@@ -56,12 +55,10 @@ void mho_levels_encode(const MhoLevels *levels, size_t n, const float *x, float 
     float code[MHO_LEVELS_MAX];
     for (int i = 0; i < levels->k; i++) {
         const double steps = levels->level[i] / range * limit;
-
         code[i] = (float)__builtin_rint(steps < -limit ? -limit : steps > limit ? limit : steps);
     }
     for (size_t i = 0; i < n; i++) {
         const double shift = noise ? (double)noise[i] * range / limit : 0.0;
-
         codes[i] = code[mho_levels_index(levels, (double)x[i] + shift)];
     }
 }

@@ -18,7 +18,6 @@ static void lsq_fit(const void *params, MhoQuantShape shape, const float *x, flo
     for (size_t k = 0; k < shape.channels; k++) {
         const float *channel = x + k * shape.per_channel;
         double sum = 0.0;
-
         for (size_t i = 0; i < shape.per_channel; i++)
             sum += __builtin_fabs((double)channel[i]);
         /* n d = 2 sqrt(n) E|x|; any range encodes zeros */

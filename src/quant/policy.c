@@ -33,7 +33,6 @@ MhoStatus mho_policy_open(const char *text, MhoPolicy *policy, MhoError *error)
     mho_params_default(descriptor->params, descriptor->n_params, policy->params);
     for (char *word = strtok_r(NULL, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         const MhoStatus status = set_word(descriptor, word, policy->params, error);
-
         if (status != MHO_OK)
             return status;
     }

@@ -21,7 +21,6 @@ static float normalize(size_t n, const float *x, float log_scale, float *t)
     mho_tanh_fill(n, x, (float)mho_exp(-(double)log_scale), t);
     for (size_t i = 0; i < n; i++) {
         const float size = t[i] < 0.0F ? -t[i] : t[i];
-
         most = size > most ? size : most;
     }
     return most > 0.0F ? 1.0F / most : 0.0F;
@@ -59,7 +58,6 @@ void mho_tanh_encode(const void *params, MhoQuantShape shape, const float *x, co
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
         const float inverse = normalize(shape.per_channel, x + first, log_scale[k], codes + first);
-
         round_odd(shape.per_channel, n * inverse, n, noise ? noise + first : NULL, codes + first);
     }
 }
@@ -69,7 +67,6 @@ void mho_tanh_gradient(MhoQuantShape shape, const float *x, const float *log_sca
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel, end = first + shape.per_channel;
         const float inverse = normalize(shape.per_channel, x + first, log_scale[k], d_x + first);
-
         for (size_t i = first; i < end; i++)
             d_x[i] = d_value[i] * (1.0F - d_x[i] * d_x[i]) * inverse;
     }

@@ -51,7 +51,6 @@ static void uniform_fit(const void *params, MhoQuantShape shape, const float *x,
     for (size_t k = 0; k < shape.channels; k++) {
         const double range =
             size_of_share(shape.per_channel, x + k * shape.per_channel, p->percentile / 100.0, shape.scratch);
-
         log_scale[k] = range > 0.0 ? (float)mho_ln(range) : 0.0F; /* any range encodes zeros */
     }
 }

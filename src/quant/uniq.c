@@ -118,7 +118,6 @@ static void uniq_fit(const void *params, MhoQuantShape shape, const float *x, fl
     mho_levels_standard(shape.bits, &standard);
     for (size_t k = 0; k < shape.channels; k++) {
         const Law law = law_of(p, shape, x + k * shape.per_channel);
-
         law_levels(&law, &standard, shape.bits, &levels);
         log_scale[k] = mho_levels_log_scale(&levels);
     }
@@ -153,7 +152,6 @@ static void uniq_encode(const void *params, MhoQuantShape shape, const float *x,
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
         const Law law = law_of(params, shape, x + first);
-
         law_levels(&law, &standard, shape.bits, &levels);
         mho_levels_encode(&levels, shape.per_channel, x + first, log_scale[k], noise ? noise + first : NULL,
                           codes + first);
@@ -167,14 +165,12 @@ static void chain_gradient(const UniqParams *p, MhoQuantShape shape, const float
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
         const Law law = law_of(p, shape, x + first);
-
         law_levels(&law, &standard, shape.bits, &levels);
         for (size_t i = first; i < first + shape.per_channel; i++) {
             const int bin = mho_levels_index(&levels, (double)x[i]);
             const Point level = {.x = levels.level[bin],
                                  .u = (bin + 0.5) / levels.k,
                                  .z = law.gaussian.sd > 0.0 ? standard.level[bin] : 0.0};
-
             d_x[i] = (float)((double)d_value[i] * chain(&law, point_at(&law, (double)x[i]), level));
         }
     }
@@ -208,7 +204,6 @@ static void inject_channel(const UniqParams *p, MhoQuantShape shape, const float
     uint32_t words[WORDS_AT_ONCE];
     for (size_t i = 0; i < shape.per_channel; i++) {
         const size_t left = shape.per_channel - i;
-
         if (i % WORDS_AT_ONCE == 0)
             mho_random_words(stream, MHO_DRAW_UNIQ, item + i, left < WORDS_AT_ONCE ? left : WORDS_AT_ONCE, words);
         const Point from = point_at(&law, (double)x[i]);
@@ -231,7 +226,6 @@ static void uniq_inject(const void *params, MhoQuantShape shape, const float *x,
     }
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
-
         inject_channel(p, shape, x + first, stream, first, noisy + first, slope ? slope + first : NULL);
     }
 }

@@ -120,7 +120,6 @@ bool mho_store_reserved(const char *attribute)
     static const char *const names[] = {
         "CLASS", "NAME",      "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "_FillValue",
         "units", "long_name", "Conventions",    "mho_format",     "_NCProperties",    MHO_STORE_AXIS};
-
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(attribute, names[i]) == 0)
             return true;

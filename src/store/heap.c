@@ -145,7 +145,6 @@ bool mho_heaps_sound(const unsigned char *data, size_t n)
 {
     const unsigned char *const end = data + n;
     uint64_t unused;
-
     while ((data = memmem(data, (size_t)(end - data), signature, sizeof signature)) != NULL) {
         if (!collection_sound(data, (size_t)(end - data), 0, &unused))
             return false;

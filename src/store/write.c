@@ -40,7 +40,6 @@ static const char **string_list(const Writer *writer, size_t n, const void *data
 {
     char *const *strings = data;
     const char **list = mho_calloc(n, sizeof *list, writer->error, "the strings of %s", writer->path);
-
     for (size_t i = 0; list && i < n; i++)
         list[i] = strings[i] ? strings[i] : "";
     return list;

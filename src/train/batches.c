@@ -23,7 +23,6 @@ static void mirror_row(const MhoAugment *a, uint8_t *row)
         for (int c = 0; c < a->c; c++) {
             uint8_t *left = &row[x * a->c + c], *right = &row[(a->w - 1 - x) * a->c + c];
             const uint8_t swapped = *left;
-
             *left = *right;
             *right = swapped;
         }
@@ -40,7 +39,6 @@ void mho_augment_image(const MhoAugment *augment, const uint8_t *image, uint32_t
     for (int y = 0; y < augment->h; y++) {
         uint8_t *to = out + (size_t)y * row_bytes;
         const int from = y - move_y;
-
         if (from < 0 || from >= augment->h) {
             memset(to, 0, row_bytes);
             continue;
@@ -104,7 +102,6 @@ void mho_batches_fill(MhoBatches *batches, size_t number)
     const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c;
     for (size_t i = 0; i < batches->batch; i++) {
         const uint32_t from = batches->order[number * batches->batch + i];
-
         mho_augment_image(&batches->augment, set->images + from * bytes, from, batches->images + i * bytes);
         batches->labels[i] = set->labels[from];
     }

@@ -60,7 +60,6 @@ static MhoStatus write_velocity(const MhoTrainingState *state, MhoRecord *group,
         for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
             const MhoNodeArray *array = &net->nodes[i].arrays[a];
             MhoRecord *node;
-
             if (!array->learned)
                 continue;
             status = mho_record_child(group, net->nodes[i].name, &node, error);
@@ -160,7 +159,6 @@ static bool is_plausible(const MhoTrainInput *input, const MhoTrainingState *sta
     bool open = false; /* a stage allocate has any number of epochs */
     for (size_t s = 0; s <= state->stage; s++) {
         const MhoStage *stage = &state->stages.stages[s];
-
         open = open || stage->kind == MHO_STAGE_ALLOCATE;
         if (s == state->stage)
             break;
@@ -202,7 +200,6 @@ static MhoStatus read_velocity(const Source *from, MhoTrainingState *state, MhoE
             const MhoNodeArray *learned = &net->nodes[i].arrays[a];
             const MhoArray *array;
             char path[3 * MHO_NAME_MAX];
-
             if (!learned->learned)
                 continue;
             snprintf(path, sizeof path, "training/velocity/%s/%s", net->nodes[i].name, learned->name);

@@ -156,7 +156,6 @@ static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
     for (size_t number = 0; number < n; number++) {
         double loss = 0.0;
         size_t hits = 0;
-
         status = mho_stop_requested() ? stop(t, error) : mho_training_step(t, number, &loss, &hits, error);
         if (status != MHO_OK)
             return status;

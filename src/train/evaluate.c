@@ -17,7 +17,6 @@ static MhoStatus all_logits(MhoFakeQuant *fq, const MhoDataset *set, size_t batc
     MhoStatus status = MHO_OK;
     for (size_t first = 0; first < set->n && status == MHO_OK; first += batch) {
         const size_t n = set->n - first < batch ? set->n - first : batch;
-
         memcpy(images, set->images + first * bytes, n * bytes);
         for (size_t i = n; i < batch; i++)
             memcpy(images + i * bytes, set->images + (i - n) % set->n * bytes, bytes);
@@ -45,7 +44,6 @@ MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, d
         status = all_logits(fq, set, batch, net->n_classes, images, part, logits, error);
     if (status == MHO_OK) {
         size_t hits;
-
         mho_logits_score(logits, set->labels, set->n, net->n_classes, &hits, loss);
         *accuracy = (double)hits / (double)set->n;
     }
@@ -76,7 +74,6 @@ static MhoStatus score_chips(MhoNetOnChip *on_chip, const MhoDataset *set, MhoCo
         n = 1;
     for (uint32_t i = 0; i < n && status == MHO_OK; i++) {
         double hits = 0.0, cross_entropy = 0.0;
-
         status = mho_net_on_chip_set(on_chip, first + i, at, NULL, error);
         if (status == MHO_OK)
             status =

@@ -28,7 +28,6 @@ static double label_loss(const MhoLoss *loss, int classes, const float *logits, 
     const double rest = loss->label_smoothing / classes;
     for (int k = 0; k < classes; k++) {
         const double q = rest + (k == label ? 1.0 - loss->label_smoothing : 0.0);
-
         sum -= q * ((double)logits[k] - shift - log_sum);
         d[k] -= q;
     }
@@ -45,7 +44,6 @@ static double teacher_loss(const MhoLoss *loss, int classes, const float *logits
     for (int k = 0; k < classes; k++) {
         const double log_p = (double)logits[k] / temperature - shift - log_sum;
         const double log_target = (double)teacher[k] / temperature - target_shift - target_log_sum;
-
         sum += target[k] * (log_target - log_p);
         d[k] = temperature * (d[k] - target[k]);
     }
@@ -69,7 +67,6 @@ double mho_loss(const MhoLoss *loss, size_t n, int classes, const float *logits,
     for (size_t i = 0; i < n; i++) {
         const float *row = logits + i * (size_t)classes;
         double one = (1.0 - w) * label_loss(loss, classes, row, labels[i], d);
-
         if (w > 0.0)
             one += w * teacher_loss(loss, classes, row, teacher + i * (size_t)classes, d_soft);
         for (int k = 0; d_logits && k < classes; k++)

@@ -50,7 +50,6 @@ static void scale_all(const MhoNet *net, MhoFakeQuant *fq, const bool *frozen, f
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays; a++) {
             float *gradient = used_gradient(net, fq, frozen, i, a);
-
             if (gradient)
                 scale_by(net->nodes[i].arrays[a].n, factor, gradient);
         }
@@ -64,7 +63,6 @@ MhoGradient mho_gradient_clip(const MhoNet *net, MhoFakeQuant *fq, const bool *f
         for (size_t a = 0; a < net->nodes[i].n_arrays && all.node < 0; a++) {
             const float *gradient = used_gradient(net, fq, frozen, i, a);
             const double squares = gradient ? sum_of_squares(net->nodes[i].arrays[a].n, gradient) : 0.0;
-
             if (!isfinite(squares)) { /* squares of floats do not overflow */
                 all.node = (int)i;
                 all.array = (int)a;
@@ -82,7 +80,6 @@ MHO_CLONES void mho_sgd_update(size_t n, float rate, float momentum, float decay
 {
     for (size_t i = 0; i < n; i++) {
         const float g = __builtin_fmaf(decay, value[i], gradient[i]);
-
         velocity[i] = __builtin_fmaf(momentum, velocity[i], g);
         value[i] -= rate * __builtin_fmaf(momentum, velocity[i], g);
     }
@@ -139,7 +136,6 @@ static MhoStatus rescale_shift(const MhoNet *net, int node, float *gradient, Mho
         status = mho_net_weight_range(net, node, &n_weight, error);
     for (size_t k = 0; k < (size_t)layer->shape.c && status == MHO_OK; k++) {
         const double unit = scale_x * mho_exp((double)log_scale[own ? k : 0]) / n_weight;
-
         gradient[k] = (float)((double)gradient[k] / (unit * unit));
     }
     return status;
@@ -181,10 +177,8 @@ MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoFakeQuant *fq, double r
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++) {
         const bool frozen = optimizer->frozen && optimizer->frozen[i];
         MhoNodeArray *weight = mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT) : NULL;
-
         for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
             float *gradient = mho_fakequant_gradient(fq, i, a), *velocity = mho_optimizer_velocity(optimizer, i, a);
-
             if (!net->nodes[i].arrays[a].learned || !gradient)
                 continue;
             if (frozen)

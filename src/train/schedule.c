@@ -100,12 +100,10 @@ void mho_gradual_modes(const MhoNet *net, double progress, int layers, uint8_t *
     size_t weighted = 0;
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNode *node = &net->nodes[i];
-
         modes[i] = MHO_MODE_CODES;
         frozen[i] = false;
         if (mho_node_conv(node)) {
             const size_t group = weighted++ / size;
-
             modes[i] = group < running ? MHO_MODE_CODES : group == running ? MHO_MODE_NOISE : MHO_MODE_CLEAN;
             frozen[i] = group < running;
             continue;

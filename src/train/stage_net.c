@@ -23,7 +23,6 @@ static void unset_weight_scales(MhoNet *net)
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoNodeArray *scale =
             mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
-
         for (size_t k = 0; scale && k < scale->n; k++)
             scale->value[k] = NAN;
     }
@@ -117,7 +116,6 @@ static MhoStatus remove_batchnorm(const MhoTrainInput *input, MhoNet **net, MhoE
     MhoNet *removed = NULL;
     const MhoStatus status =
         mho_net_remove_batchnorm(*net, input->quant->scale, input->quant->shift == 0, &removed, error);
-
     if (status == MHO_OK)
         replace(net, removed);
     return status;

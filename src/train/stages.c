@@ -192,7 +192,6 @@ MhoStagesUse mho_stages_use(const MhoStages *stages)
     MhoStagesUse use = {0};
     for (size_t s = 0; s < stages->n; s++) {
         const MhoStage *stage = &stages->stages[s];
-
         use.quantized = use.quantized || stage->kind != MHO_STAGE_FLOAT;
         use.full = use.full || stage->kind == MHO_STAGE_FULL;
         use.chip = use.chip || stage->chip;

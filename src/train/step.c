@@ -67,7 +67,6 @@ static MhoStatus diverged(const MhoTraining *t, size_t number, const char *what,
                                         [MHO_STAGE_QUANTIZED] = "train.quant_learning_rate",
                                         [MHO_STAGE_FULL] = "train.quant_learning_rate",
                                         [MHO_STAGE_ALLOCATE] = "allocate.learning_rate_high"};
-
     return mho_fail(error, MHO_FAILED,
                     "training diverged: %s is not finite in stage %s, epoch %d, step %zu; a lower %s may help, or "
                     "train.gradient_clip",
@@ -81,7 +80,6 @@ static MhoStatus clip_gradients(MhoTraining *t, size_t number, MhoError *error)
     char what[3 * MHO_NAME_MAX];
     if (gradient.node >= 0) {
         const MhoNode *node = &net->nodes[gradient.node];
-
         snprintf(what, sizeof what, "the gradient of %s/%s", node->name, node->arrays[gradient.array].name);
         return diverged(t, number, what, error);
     }
@@ -136,7 +134,6 @@ static void set_momentum(MhoNet *net, double momentum, double *before)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoBatchnormSettings *settings = (void *)net->nodes[i].settings;
-
         if (!mho_node_is(&net->nodes[i], &mho_layer_batchnorm))
             continue;
         if (before)

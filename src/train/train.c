@@ -95,7 +95,6 @@ static MhoStatus read_stages(MhoTraining *t, MhoError *error)
     MhoStatus status = mho_stages_parse(t->input->train->stages, stages, error);
     for (size_t s = 0; s < stages->n && status == MHO_OK; s++) {
         MhoStage *stage = &stages->stages[s];
-
         if (stage->kind == MHO_STAGE_ALLOCATE)
             stage->chip = t->input->recovers_on_chip;
         has_chip = has_chip || stage->chip;

@@ -159,7 +159,6 @@ static MhoStatus fill_matrices(MhoFakeQuant *fq, MhoChipSums *c, MhoError *error
     for (size_t m = 0; m < c->n && status == MHO_OK; m++) {
         ChipLayer *layer = &c->layers[m];
         const MhoNode *node = &fq->net->nodes[layer->node];
-
         mho_weighted_refit_scale(fq, layer->node);
         memset(&c->matrices[m], 0, sizeof c->matrices[m]);
         status = mho_net_matrix(fq->net, layer->node, layer->order, layer->codes, layer->shift, &c->matrices[m], error);

@@ -77,7 +77,6 @@ static MhoStatus make_primitive(MhoFakeQuant *fq, const void *operation, dnnl_pr
     if (status == dnnl_success) {
         const dnnl_memory_desc_t *need = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
         const size_t bytes = dnnl_memory_desc_get_size(need);
-
         fq->scratchpad_bytes = bytes > fq->scratchpad_bytes ? bytes : fq->scratchpad_bytes;
         status = dnnl_memory_create(scratch, need, fq->engine, DNNL_MEMORY_NONE);
     }
@@ -133,12 +132,10 @@ static MhoStatus create_backward_data(MhoFakeQuant *fq, MhoConvolution *c, const
         check(dnnl_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct, &d->source, &d->weights,
                                                        &d->destination, d->strides, d->padding, d->padding_end),
               "the gradient of a convolution", error);
-
     if (status == MHO_OK)
         status = make_primitive(fq, &operation, hint, &c->backward_data, &kept, &c->scratch[1], error);
     if (status == MHO_OK) {
         const dnnl_memory_desc_t *order = dnnl_primitive_desc_query_md(kept, dnnl_query_weights_md, 0);
-
         status = make_memory(fq, order, NULL, &c->weights_backward, error);
         if (status == MHO_OK)
             status = make_reorder(fq, &d->plain, order, &c->order_backward, error);
@@ -160,7 +157,6 @@ static MhoStatus create_backward_weights(MhoFakeQuant *fq, MhoConvolution *c, co
         status = make_primitive(fq, &operation, hint, &c->backward_weights, &kept, &c->scratch[2], error);
     if (status == MHO_OK) {
         const dnnl_memory_desc_t *order = dnnl_primitive_desc_query_md(kept, dnnl_query_diff_weights_md, 0);
-
         status = make_memory(fq, order, NULL, &c->d_weights, error);
         if (status == MHO_OK)
             status = make_reorder(fq, order, &d->plain, &c->order_gradient, error);

@@ -15,7 +15,6 @@ MHO_CLONES static void affine_tile(size_t n, size_t width, const float *a, const
 {
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
-
         for (size_t j = 0; j < m; j++)
             y[i + j] = __builtin_fmaf(x[i + j], a[j], b[j]);
     }
@@ -27,7 +26,6 @@ MHO_CLONES static void combine_tile(size_t n, size_t width, const float *a, cons
 {
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
-
         for (size_t j = 0; j < m; j++)
             d[i + j] = __builtin_fmaf(a[j], d[i + j], __builtin_fmaf(p[j], x[i + j], q[j]));
     }
@@ -37,7 +35,6 @@ MHO_CLONES static void scale_tile(size_t n, size_t width, const float *a, const 
 {
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
-
         for (size_t j = 0; j < m; j++)
             out[i + j] = a[j] * d[i + j];
     }
@@ -77,7 +74,6 @@ static void fold_sums(const MhoEpilogue *e, size_t c)
     for (size_t s = 0; s < 2; s++)
         for (size_t j = 0; j < e->width; j++) {
             const double value = total[s * e->width + j];
-
             if (j < c)
                 total[s * c + j] = value;
             else
@@ -106,7 +102,6 @@ static void gather_statistics(const MhoFakeQuant *fq, const MhoEpilogue *e)
                      last = (chunk + 1) * e->n_tiles / e->n_chunks * e->tile;
         const size_t end = last < source->n ? last : source->n;
         double *sums = e->partial + chunk * stride;
-
         memset(sums, 0, stride * sizeof *sums);
         mho_batchnorm_statistics(end - first, e->width, source->stored + first, sums);
     }
@@ -183,7 +178,6 @@ static double backward_tile(const MhoFakeQuant *fq, const MhoEpilogue *e, size_t
         affine_tile(n, e->width, e->a, e->b, fq->nodes[e->source].stored + first, value);
     if (e->quantizer >= 0) {
         float *rectified = e->relu >= 0 ? memcpy(work, value, n * sizeof *work) : value;
-
         if (e->relu >= 0)
             mho_relu_forward(n, rectified);
         d_log_scale = mho_fake_quantizer_tile_gradient(fq, e->quantizer, first, n, rectified, buffer, d_end, d);
@@ -204,12 +198,10 @@ static void backward_reduce(const MhoFakeQuant *fq, const MhoEpilogue *e, float 
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t chunk = 0; chunk < e->n_chunks; chunk++) {
         double *sums = e->partial + chunk * stride;
-
         memset(sums, 0, stride * sizeof *sums);
         for (size_t i = chunk * e->n_tiles / e->n_chunks; i < (chunk + 1) * e->n_tiles / e->n_chunks; i++) {
             const size_t first = i * e->tile, n = tile_size(e, source->n, i);
             float *d = thread_buffers(fq) + 3 * fq->tile_max; /* apart from d_stored, so that loops vectorize */
-
             sums[2 * e->width] += backward_tile(fq, e, first, n, end->d_stored + first, d);
             if (e->batchnorm >= 0)
                 mho_batchnorm_reduce(n, e->width, source->stored + first, d, d_source + first, sums);
@@ -226,7 +218,6 @@ static void backward_combine(const MhoFakeQuant *fq, const MhoEpilogue *e, float
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t i = 0; i < e->n_tiles; i++) {
         const size_t first = i * e->tile;
-
         combine_tile(tile_size(e, source->n, i), e->width, e->a, e->p, e->q, source->stored + first, d_source + first);
     }
 }

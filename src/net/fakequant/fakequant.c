@@ -93,7 +93,6 @@ static MhoStatus plan_nodes(MhoFakeQuant *fq, MhoError *error)
     for (int i = 0; i < (int)fq->net->n_nodes; i++) {
         const MhoNode *node = &fq->net->nodes[i];
         MhoFakeQuantNode *self = &fq->nodes[i];
-
         self->layer = mho_fakequant_layer(node->layer);
         self->positions = fq->batch * (size_t)node->shape.h * (size_t)node->shape.w;
         self->c = (size_t)node->shape.c;
@@ -121,7 +120,6 @@ static void find_epilogues(MhoFakeQuant *fq)
 {
     for (int i = 0; i < (int)fq->net->n_nodes; i++) {
         const MhoFakeQuantPart part = fq->nodes[i].layer->part;
-
         fq->epilogue_of[i] = -1;
         if (part == MHO_PART_TENSOR)
             continue;
@@ -185,7 +183,6 @@ static MhoStatus create_layers(MhoFakeQuant *fq, MhoError *error)
         return mho_fail(error, MHO_FAILED, "oneDNN has no CPU engine here");
     for (int i = 0; i < (int)fq->net->n_nodes; i++) {
         const MhoStatus status = fq->nodes[i].layer->create ? fq->nodes[i].layer->create(fq, i, error) : MHO_OK;
-
         if (status != MHO_OK)
             return status;
     }
@@ -204,7 +201,6 @@ static MhoStatus check_request(const MhoNet *net, size_t batch, MhoError *error)
                         net->name, 1 << MHO_LAYER_BITS);
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoShape s = net->nodes[i].shape;
-
         if (!mho_fakequant_layer(net->nodes[i].layer))
             return mho_fail(error, MHO_FAILED, "node '%s': training has no layer kind '%s'", net->nodes[i].name,
                             net->nodes[i].layer->descriptor.name);
@@ -296,7 +292,6 @@ static MhoStatus write_logits(const MhoFakeQuant *fq, float *logits, MhoError *e
     MhoRequant requant;
     if (!fq->batch_statistics && self->coded && mho_node_is(&fq->net->nodes[last], &mho_layer_dense)) {
         const MhoStatus status = mho_net_requant(fq->net, last, a, b, &requant, error);
-
         if (status != MHO_OK)
             return status;
     }
@@ -317,7 +312,6 @@ MhoStatus mho_fakequant_forward(MhoFakeQuant *fq, const uint8_t *images, bool us
         status = mho_chip_sums_program(fq, error);
     for (int i = 0; i < (int)fq->net->n_nodes && status == MHO_OK; i++) {
         const MhoFakeQuantLayer *layer = fq->nodes[i].layer;
-
         if (layer->prepare)
             status = layer->prepare(fq, i, error);
         if (status == MHO_OK && layer->forward)

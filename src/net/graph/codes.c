@@ -183,7 +183,6 @@ MhoStatus mho_net_sum_units(const MhoNet *net, int i, double *unit, MhoError *er
         status = mho_net_weight_range(net, i, &n_w, error);
     for (size_t k = 0; k < (size_t)node->shape.c && status == MHO_OK; k++) {
         const float s_w = log_scale[per_channel ? k : 0];
-
         if (!isfinite(s_w))
             return unset_scale(node, error);
         unit[k] = scale_x * mho_exp((double)s_w) / n_w;

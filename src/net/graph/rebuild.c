@@ -34,7 +34,6 @@ static MhoStatus rebuild_nodes(MhoRebuild *rebuild, MhoRebuildNode *change, void
     MhoStatus status = MHO_OK;
     for (int i = 0; i < (int)rebuild->old->n_nodes && status == MHO_OK; i++) {
         _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
-
         memcpy(settings, rebuild->old->nodes[i].settings, sizeof settings);
         rebuild->map[i] = -1;
         if (change)

@@ -64,7 +64,6 @@ static void apply_batchnorm(const MhoNode *node, Affine *affine)
 {
     for (size_t k = 0; k < affine->n; k++) {
         const MhoBatchnormChannel channel = mho_batchnorm_channel(node, k);
-
         affine->unit[k] *= channel.gain;
         affine->bias[k] = channel.gain * (affine->bias[k] - channel.mean) + channel.beta;
     }

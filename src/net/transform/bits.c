@@ -32,7 +32,6 @@ static void find_layers(const MhoNet *net, int *last)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNode *node = &net->nodes[i];
-
         last[i] = mho_node_conv(node) ? (int)i : -1;
         for (int k = 0; k < node->n_inputs && !mho_node_conv(node); k++)
             if (last[node->inputs[k]] > last[i])
@@ -59,7 +58,6 @@ static MhoStatus fill_units(const MhoNet *net, int *last, MhoBitUnit *units, siz
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
-
         if (conv && conv->bits == 0)
             return mho_fail(error, MHO_USAGE,
                             "node '%s' is not quantized, so it has no bits to choose (--set quant.weight.bits=8 "
@@ -126,7 +124,6 @@ static MhoStatus fit_changed(const MhoNet *net, MhoNet *made, MhoError *error)
     for (size_t i = 0; i < made->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&made->nodes[i]);
         MhoNodeArray *scale = conv ? mho_node_array(&made->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
-
         for (size_t k = 0; scale && conv->bits != mho_node_conv(&net->nodes[i])->bits && k < scale->n; k++)
             scale->value[k] = NAN;
     }
@@ -183,7 +180,6 @@ static MhoStatus keep_layer_sums(const MhoNet *before, MhoNet *net, size_t i, Mh
     for (size_t k = 0; shift && k < shift->n; k++) {
         const double log_old = (double)old_scale->value[old_scale->n > 1 ? k : 0];
         const double scale_w = mho_exp(log_old - (double)scale->value[scale->n > 1 ? k : 0]);
-
         shift->value[k] = (float)((double)shift->value[k] * scale_x * scale_w * codes);
     }
     if (range)
@@ -204,7 +200,6 @@ double mho_net_weight_bits(const MhoNet *net)
     double bits = 0.0;
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
-
         if (conv)
             bits += (double)mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n *
                     (conv->bits > 0 ? conv->bits : FLOAT_BITS);
@@ -217,7 +212,6 @@ MhoStatus mho_net_bops(const MhoNet *net, double *bops, MhoError *error)
     *bops = 0.0;
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoBopsLayer layer;
-
         if (!mho_node_conv(&net->nodes[i]))
             continue;
         const MhoStatus status = mho_net_bops_layer(net, (int)i, &layer, error);

@@ -273,7 +273,6 @@ void mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made)
         MhoNode *node = &made->nodes[i];
         const int at = mho_net_find(old, node->name);
         MhoNodeArray *scale = mho_node_fake_quant(node) ? mho_node_array(node, MHO_ARRAY_LOG_SCALE) : NULL;
-
         if (!scale || at < 0 || !mho_node_fake_quant(&old->nodes[at]))
             continue;
         const double before = range_deviations(&old->nodes[at]), after = range_deviations(node);

@@ -32,7 +32,6 @@ MHO_CLONES static void add_rows(size_t rows, size_t c, const MhoFakeQuantNode *a
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < c; k++) {
             const size_t at = (first + i) * c + k;
-
             out[i * c + k] = __builtin_fmaf(a->stored[at], a->scale[k], a->offset[k]) +
                              __builtin_fmaf(b->stored[at], b->scale[k], b->offset[k]);
         }
@@ -53,7 +52,6 @@ static MhoStatus add_forward(MhoFakeQuant *fq, int node, MhoError *error)
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t n = 0; n < fq->batch; n++) {
         const size_t first = n * rows;
-
         if (self->coded)
             add_codes(rows * self->c, a->stored + first * self->c, b->stored + first * self->c,
                       self->stored + first * self->c);
@@ -78,13 +76,11 @@ static MhoStatus add_backward(MhoFakeQuant *fq, int node, MhoError *error)
     for (int i = 0; i < 2; i++) {
         const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, i);
         float *d_x = mho_fakequant_gradient_begin(fq, fq->net->nodes[node].inputs[i]);
-
         if (!d_x)
             continue;
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
         for (size_t n = 0; n < fq->batch; n++) {
             const size_t at = n * rows * self->c;
-
             if (self->coded)
                 memcpy(d_x + at, self->d_stored + at, rows * self->c * sizeof *d_x);
             else

@@ -44,10 +44,8 @@ MHO_CLONES void mho_batchnorm_statistics(size_t n, size_t width, const float *x,
     double *squares = sums + width;
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
-
         for (size_t j = 0; j < m; j++) {
             const double value = (double)x[i + j];
-
             sums[j] += value;
             squares[j] = __builtin_fma(value, value, squares[j]);
         }
@@ -61,7 +59,6 @@ MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restri
 
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
-
         for (size_t j = 0; j < m; j++) {
             kept[i + j] = d[i + j];
             sums[j] += (double)d[i + j];
@@ -84,11 +81,9 @@ void mho_batchnorm_coefficients(MhoFakeQuant *fq, int node, const MhoFakeQuantNo
     double *centre = fq->nodes[node].state, *slope = centre + c;
     for (size_t k = 0; k < c; k++) {
         const double scale = (double)source->scale[k], offset = (double)source->offset[k];
-
         if (fq->batch_statistics) {
             const double m = sums[k] / n, spread = sums[c + k] / n - m * m;
             const double var = scale * scale * (spread > 0.0 ? spread : 0.0);
-
             centre[k] = m;
             slope[k] = scale / __builtin_sqrt(var + s->epsilon);
             mean[k] = (float)((1.0 - momentum) * (double)mean[k] + momentum * (scale * m + offset));
@@ -96,7 +91,6 @@ void mho_batchnorm_coefficients(MhoFakeQuant *fq, int node, const MhoFakeQuantNo
                 (float)((1.0 - momentum) * (double)variance[k] + momentum * var * (n > 1.0 ? n / (n - 1.0) : 1.0));
         } else {
             const MhoBatchnormChannel channel = mho_batchnorm_channel(self, k);
-
             slope[k] = scale / channel.deviation;
             centre[k] = (channel.mean - offset) / scale;
         }
@@ -117,7 +111,6 @@ void mho_batchnorm_gradient(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *
     for (size_t k = 0; k < c; k++) {
         const double sum = unit * sums[k], normalized = slope[k] * (unit * sums[c + k] - centre[k] * sum);
         const double gain = (double)gamma[k] * slope[k];
-
         d_gamma[k] += (float)normalized;
         d_beta[k] += (float)sum;
         a[k] = (float)(gain * unit);

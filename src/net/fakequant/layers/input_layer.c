@@ -35,7 +35,6 @@ static MhoStatus input_forward(MhoFakeQuant *fq, int node, MhoError *error)
         float buffer[MHO_TILE_VALUES];
         const size_t first = i * MHO_TILE_VALUES;
         const size_t n = self->n - first < MHO_TILE_VALUES ? self->n - first : MHO_TILE_VALUES;
-
         convert(n, fq->images + first, self->stored + first);
         mho_fakequant_activation_noise(fq, node, first, n, self->stored + first, buffer);
     }

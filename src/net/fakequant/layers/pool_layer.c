@@ -53,7 +53,6 @@ MHO_CLONES static void maximum_image(const MhoGather *g, bool zero_outside, cons
     for (int oy = 0; oy < g->out_h; oy++)
         for (int ox = 0; ox < g->out_w; ox++, out += c) {
             const MhoWindow in = mho_gather_window(g, oy, ox);
-
             if (zero_outside && (in.y1 - in.y0) * (in.x1 - in.x0) < g->kernel_h * g->kernel_w)
                 memset(out, 0, c * sizeof *out);
             else
@@ -61,7 +60,6 @@ MHO_CLONES static void maximum_image(const MhoGather *g, bool zero_outside, cons
             for (int y = in.y0; y < in.y1; y++)
                 for (int x = in.x0; x < in.x1; x++) {
                     const float *at = image + (size_t)(y * g->w + x) * c;
-
                     for (size_t k = 0; k < c; k++)
                         out[k] = at[k] > out[k] ? at[k] : out[k];
                 }
@@ -74,12 +72,10 @@ MHO_CLONES static void average_image(const MhoGather *g, float divisor, const fl
     for (int oy = 0; oy < g->out_h; oy++)
         for (int ox = 0; ox < g->out_w; ox++, out += c) {
             const MhoWindow in = mho_gather_window(g, oy, ox);
-
             memset(out, 0, c * sizeof *out);
             for (int y = in.y0; y < in.y1; y++)
                 for (int x = in.x0; x < in.x1; x++) {
                     const float *at = image + (size_t)(y * g->w + x) * c;
-
                     for (size_t k = 0; k < c; k++)
                         out[k] += at[k];
                 }
@@ -119,7 +115,6 @@ static inline void maximum_position(const MhoGather *g, MhoWindow in, const floa
     for (int y = in.y0; y < in.y1; y++)
         for (int x = in.x0; x < in.x1; x++) {
             const size_t at = (size_t)(y * g->w + x) * c + k;
-
             if (image[at] == out[k]) {
                 d_image[at] += d_out[k];
                 return;
@@ -145,11 +140,9 @@ MHO_CLONES static void average_image_gradient(const MhoGather *g, float divisor,
     for (int oy = 0; oy < g->out_h; oy++)
         for (int ox = 0; ox < g->out_w; ox++, d_out += c) {
             const MhoWindow in = mho_gather_window(g, oy, ox);
-
             for (int y = in.y0; y < in.y1; y++)
                 for (int x = in.x0; x < in.x1; x++) {
                     float *at = d_image + (size_t)(y * g->w + x) * c;
-
                     for (size_t k = 0; k < c; k++)
                         at[k] += d_out[k] / divisor;
                 }

@@ -169,7 +169,6 @@ static double largest_sum(const Weighted *w, const float *codes, double n_x)
     double largest = 0.0;
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
         double sum = 0.0;
-
         for (size_t r = 0; r < w->rows; r++)
             sum += __builtin_fabs((double)codes[k * w->rows + r]);
         sum = sum * n_x + __builtin_fabs((double)w->shift[k]);
@@ -186,7 +185,6 @@ static MhoStatus choose_planes(const MhoFakeQuant *fq, int node, Weighted *w, do
         return MHO_OK;
     for (size_t i = 0; i < sizeof plane_schemes / sizeof *plane_schemes && w->total; i++) {
         const double plane = (double)w->rows * (double)plane_schemes[i].step / 2.0 * n_x;
-
         if (w->n_w > plane_schemes[i].largest || !(plane < exact_limit))
             continue;
         w->planes = &plane_schemes[i];
@@ -392,7 +390,6 @@ static void distribute(MhoFakeQuant *fq, int node, Weighted *w)
         const float factor =
             (float)(s->bits ? 1.0 / w->unit[k] : w->unit[k]); /* stored = value / unit, or value * scale_x */
         float *row = w->d_weights + k * w->rows;
-
         for (size_t r = 0; r < w->rows; r++)
             row[r] *= factor;
         if (d_bias)
