@@ -1,14 +1,16 @@
-/* bit_trajectory.c - logs of bit allocation, read back from model files. */
+/* bit_trajectory.c - read the logs of bit allocation from models and write them as arrays over the points. */
 #include "experiments/bit_trajectory.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The arrays of a log that a path needs. */
+#include "base/memory.h"
+
+/* The arrays of a log that a trajectory needs. */
 typedef struct Log {
-    size_t n_moves, n; /* competitors, converters too */
-    char *const *competitor, *const *winner;
+    size_t n_moves, n; /* moves; candidates, converters included */
+    char *const *candidate, *const *winner;
     const unsigned char *converter;
     const int32_t *winner_converter, *bits_from, *bits_to, *undone;
     const double *size, *after, *feedback, *share;
@@ -31,7 +33,7 @@ static MhoStatus read_log(const MhoRecord *group, Log *at, MhoError *error)
     const MhoArray *size = mho_record_array(group, "size"), *names = mho_record_array(group, "competitor");
     MhoStatus status = MHO_OK;
     *at = (Log){.n_moves = size ? size->shape[0] : 0, .n = names ? names->shape[0] : 0};
-    at->competitor = need(group, "competitor", MHO_STRING, at->n, 0, &status, error);
+    at->candidate = need(group, "competitor", MHO_STRING, at->n, 0, &status, error);
     at->converter = need(group, "converter", MHO_U8, at->n, 0, &status, error);
     at->winner = need(group, "winner", MHO_STRING, at->n_moves, 0, &status, error);
     at->winner_converter = need(group, "winner_converter", MHO_I32, at->n_moves, 0, &status, error);
@@ -45,7 +47,7 @@ static MhoStatus read_log(const MhoRecord *group, Log *at, MhoError *error)
     return status;
 }
 
-/* Largest and smallest of row (n), leaving out NaN and what is not above floor; false: none. */
+/* Largest and smallest value of row (n) above floor, NaN left out; false: there is none. */
 static bool extremes(const double *row, size_t n, double floor, double *largest, double *smallest)
 {
     *largest = -INFINITY;
@@ -59,7 +61,7 @@ static bool extremes(const double *row, size_t n, double floor, double *largest,
     return *largest >= *smallest;
 }
 
-static void summarize(const Log *at, Path *path)
+static void summarize(const Log *at, BitTrajectory *trajectory)
 {
     double ranges = 0.0, logs = 0.0, largest, smallest;
     size_t n_ranges = 0, n_logs = 0;
@@ -73,75 +75,79 @@ static void summarize(const Log *at, Path *path)
             n_logs++;
         }
     }
-    path->feedback_range = n_ranges ? ranges / (double)n_ranges : NAN;
-    path->share_ratio = n_logs ? exp(logs / (double)n_logs) : NAN;
+    trajectory->feedback_range = n_ranges ? ranges / (double)n_ranges : NAN;
+    trajectory->probability_ratio = n_logs ? exp(logs / (double)n_logs) : NAN;
 }
 
-/* Bits of the layers at the end: where they went last, or where all started. */
-static void final_bits(const Log *at, Path *path)
+/* Bits of the layers at the end: after their last move, or the start's bits where a layer never moved. */
+static void final_bits(const Log *at, BitTrajectory *trajectory)
 {
     double start = 0.0;
     for (size_t i = 0; i < at->n_moves; i++)
         if (!at->winner_converter[i] && at->bits_from[i] > start)
             start = at->bits_from[i];
-    for (size_t l = 0; l < path->n_layers; l++) {
-        path->bits[l] = start;
+    for (size_t l = 0; l < trajectory->n_layers; l++) {
+        trajectory->bits[l] = start;
         for (size_t i = 0; i < at->n_moves; i++)
-            if (!at->undone[i] && !at->winner_converter[i] && strcmp(at->winner[i], path->layers[l]) == 0)
-                path->bits[l] = at->bits_to[i];
+            if (!at->undone[i] && !at->winner_converter[i] && strcmp(at->winner[i], trajectory->layers[l]) == 0)
+                trajectory->bits[l] = at->bits_to[i];
     }
 }
 
-void path_clear(Path *path)
+void bit_trajectory_clear(BitTrajectory *trajectory)
 {
-    free(path->size);
-    free(path->accuracy);
-    free(path->bits);
-    for (size_t l = 0; path->layers && l < path->n_layers; l++)
-        free(path->layers[l]);
-    free(path->layers);
-    *path = (Path){0};
+    free(trajectory->size);
+    free(trajectory->accuracy);
+    free(trajectory->bits);
+    for (size_t l = 0; trajectory->layers && l < trajectory->n_layers; l++)
+        free(trajectory->layers[l]);
+    free(trajectory->layers);
+    *trajectory = (BitTrajectory){0};
 }
 
-static MhoStatus path_fill(const Log *at, Path *path, MhoError *error)
+static MhoStatus fill(const Log *at, BitTrajectory *trajectory, MhoError *error)
 {
-    path->size = calloc(at->n_moves + 1, sizeof *path->size);
-    path->accuracy = calloc(at->n_moves + 1, sizeof *path->accuracy);
-    path->bits = calloc(at->n + 1, sizeof *path->bits);
-    path->layers = calloc(at->n + 1, sizeof *path->layers);
-    if (!path->size || !path->accuracy || !path->bits || !path->layers)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a path of %zu moves", at->n_moves);
+    static const char what[] = "a bit trajectory";
+    trajectory->size = mho_calloc(at->n_moves, sizeof *trajectory->size, error, what);
+    if (trajectory->size)
+        trajectory->accuracy = mho_calloc(at->n_moves, sizeof *trajectory->accuracy, error, what);
+    if (trajectory->accuracy)
+        trajectory->bits = mho_calloc(at->n, sizeof *trajectory->bits, error, what);
+    if (trajectory->bits)
+        trajectory->layers = mho_calloc(at->n, sizeof *trajectory->layers, error, what);
+    if (!trajectory->layers)
+        return MHO_MEMORY;
     for (size_t m = 0; m < at->n; m++) {
         if (at->converter[m])
             continue;
-        if (!(path->layers[path->n_layers] = strdup(at->competitor[m])))
-            return mho_fail(error, MHO_MEMORY, "out of memory for a path of %zu moves", at->n_moves);
-        path->n_layers++;
+        if (!(trajectory->layers[trajectory->n_layers] = strdup(at->candidate[m])))
+            return mho_fail(error, MHO_MEMORY, "out of memory for %s", what);
+        trajectory->n_layers++;
     }
-    path->reached = NAN;
+    trajectory->size_reached = NAN;
     for (size_t i = 0; i < at->n_moves; i++) {
         if (at->undone[i])
             continue;
-        path->reached = path->size[path->n] = at->size[i];
-        path->accuracy[path->n++] = at->after[i];
+        trajectory->size_reached = trajectory->size[trajectory->n] = at->size[i];
+        trajectory->accuracy[trajectory->n++] = at->after[i];
     }
-    final_bits(at, path);
-    summarize(at, path);
+    final_bits(at, trajectory);
+    summarize(at, trajectory);
     return MHO_OK;
 }
 
-MhoStatus path_read(const MhoRecord *model, Path *path, MhoError *error)
+MhoStatus bit_trajectory_read(const MhoRecord *model, BitTrajectory *trajectory, MhoError *error)
 {
     const MhoRecord *group = mho_record_find(model, "allocation");
     Log at;
-    *path = (Path){.reached = NAN, .feedback_range = NAN, .share_ratio = NAN};
+    *trajectory = (BitTrajectory){.size_reached = NAN, .feedback_range = NAN, .probability_ratio = NAN};
     if (!group || !mho_record_array(group, "size"))
         return MHO_OK;
     MhoStatus status = read_log(group, &at, error);
     if (status == MHO_OK)
-        status = path_fill(&at, path, error);
+        status = fill(&at, trajectory, error);
     if (status != MHO_OK)
-        path_clear(path);
+        bit_trajectory_clear(trajectory);
     return status;
 }
 
@@ -159,31 +165,32 @@ static MhoStatus add_nan(MhoRecord *group, const char *name, size_t rank, const 
     return status;
 }
 
-/* What stands once per point. */
-static MhoStatus add_numbers(size_t n, const Path *paths, MhoRecord *group, MhoError *error)
+/* The values of a point as a whole. */
+static MhoStatus add_numbers(size_t n, const BitTrajectory *trajectories, MhoRecord *group, MhoError *error)
 {
     const struct {
         const char *name, *unit, *help;
         size_t offset;
     } numbers[] = {
-        {"size_reached", "bit", "mean bits of a weight at the end", offsetof(Path, reached)},
-        {"feedback_range", "", "largest minus smallest accuracy that a move asked for, mean over moves",
-         offsetof(Path, feedback_range)},
-        {"share_ratio", "", "largest over smallest probability to go down, geometric mean over moves",
-         offsetof(Path, share_ratio)},
+        {"size_reached", "bit", "mean bits of a weight at the end", offsetof(BitTrajectory, size_reached)},
+        {"feedback_range", "", "largest minus smallest accuracy of a move's trial moves, mean over moves",
+         offsetof(BitTrajectory, feedback_range)},
+        {"probability_ratio", "", "largest over smallest probability of a candidate, geometric mean over moves",
+         offsetof(BitTrajectory, probability_ratio)},
     };
     MhoStatus status = MHO_OK;
     for (size_t k = 0; k < sizeof numbers / sizeof *numbers && status == MHO_OK; k++) {
         double *values;
         status = add_nan(group, numbers[k].name, 1, &n, point_axes, numbers[k].unit, numbers[k].help, &values, error);
         for (size_t p = 0; p < n && status == MHO_OK; p++)
-            if (paths[p].n_layers > 0)
-                memcpy(&values[p], (const unsigned char *)&paths[p] + numbers[k].offset, sizeof *values);
+            if (trajectories[p].n_layers > 0)
+                memcpy(&values[p], (const unsigned char *)&trajectories[p] + numbers[k].offset, sizeof *values);
     }
     return status;
 }
 
-static MhoStatus add_moves(size_t n, size_t n_moves, const Path *paths, MhoRecord *group, MhoError *error)
+static MhoStatus add_moves(size_t n, size_t n_moves, const BitTrajectory *trajectories, MhoRecord *group,
+                           MhoError *error)
 {
     const size_t shape[] = {n, n_moves};
     double *size, *accuracy;
@@ -193,15 +200,16 @@ static MhoStatus add_moves(size_t n, size_t n_moves, const Path *paths, MhoRecor
         status = add_nan(group, "validation_accuracy", 2, shape, point_axes, "",
                          "top-1 of validation images after recovery", &accuracy, error);
     for (size_t p = 0; p < n && status == MHO_OK; p++)
-        for (size_t i = 0; i < paths[p].n; i++) {
-            size[p * n_moves + i] = paths[p].size[i];
-            accuracy[p * n_moves + i] = paths[p].accuracy[i];
+        for (size_t i = 0; i < trajectories[p].n; i++) {
+            size[p * n_moves + i] = trajectories[p].size[i];
+            accuracy[p * n_moves + i] = trajectories[p].accuracy[i];
         }
     return status;
 }
 
-/* first: a path that knows the layers. */
-static MhoStatus add_bits(size_t n, const Path *paths, const Path *first, MhoRecord *group, MhoError *error)
+/* first: a trajectory that has layers. */
+static MhoStatus add_bits(size_t n, const BitTrajectory *trajectories, const BitTrajectory *first, MhoRecord *group,
+                          MhoError *error)
 {
     const size_t shape[] = {n, first->n_layers};
     double *bits;
@@ -211,51 +219,33 @@ static MhoStatus add_bits(size_t n, const Path *paths, const Path *first, MhoRec
         status =
             add_nan(group, "bits", 2, shape, layer_axes, "bit", "bits of a layer's weights at the end", &bits, error);
     for (size_t p = 0; p < n && status == MHO_OK; p++) {
-        if (paths[p].n_layers != 0 && paths[p].n_layers != first->n_layers)
-            return mho_fail(error, MHO_INPUT, "the models of this result have different layers");
-        memcpy(bits + p * first->n_layers, paths[p].bits ? paths[p].bits : bits + p * first->n_layers,
-               paths[p].n_layers * sizeof *bits);
+        if (trajectories[p].n_layers != 0 && trajectories[p].n_layers != first->n_layers)
+            return mho_fail(error, MHO_INPUT,
+                            "the models of this result have different layers; they cannot share one table");
+        memcpy(bits + p * first->n_layers, trajectories[p].bits ? trajectories[p].bits : bits + p * first->n_layers,
+               trajectories[p].n_layers * sizeof *bits);
     }
     return status;
 }
 
-static MhoStatus add_names(const MhoResultPoints *points,
-                           void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size),
-                           MhoRecord *group, MhoError *error)
+MhoStatus bit_trajectories_add(const MhoResultPoints *points, const BitTrajectory *trajectories,
+                               MhoVariantName *variant, MhoRecord *analysis, MhoError *error)
 {
-    MhoArray *names;
-    MhoStatus status = mho_record_add(group, "variant", MHO_STRING, 1, &points->n, point_axes, "",
-                                      "as in the table of the analysis", NULL, &names, error);
-    for (size_t p = 0; p < points->n && status == MHO_OK; p++) {
-        char text[MHO_VARIANT_MAX] = "", **place = (char **)names->data + p, *copy;
-        variant(points, p, text, sizeof text);
-        if (!(copy = strdup(text)))
-            return mho_fail(error, MHO_MEMORY, "out of memory for the paths of a result");
-        free(*place);
-        *place = copy;
-    }
-    return status;
-}
-
-MhoStatus paths_add(const MhoResultPoints *points, const Path *paths,
-                    void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size),
-                    MhoRecord *analysis, MhoError *error)
-{
-    const Path *first = NULL;
+    const BitTrajectory *first = NULL;
     MhoRecord *group;
     size_t n_moves = 0;
     for (size_t p = 0; p < points->n; p++) {
-        n_moves = paths[p].n > n_moves ? paths[p].n : n_moves;
-        first = !first && paths[p].n_layers > 0 ? &paths[p] : first;
+        n_moves = trajectories[p].n > n_moves ? trajectories[p].n : n_moves;
+        first = !first && trajectories[p].n_layers > 0 ? &trajectories[p] : first;
     }
     if (!first)
         return MHO_OK;
-    MhoStatus status = mho_record_child(analysis, "paths", &group, error);
+    MhoStatus status = mho_record_child(analysis, "trajectories", &group, error);
     if (status == MHO_OK)
-        status = add_names(points, variant, group, error);
+        status = mho_variant_names_add(points, variant, NULL, points->n, point_axes[0], group, error);
     if (status == MHO_OK)
-        status = add_numbers(points->n, paths, group, error);
+        status = add_numbers(points->n, trajectories, group, error);
     if (status == MHO_OK && n_moves > 0)
-        status = add_moves(points->n, n_moves, paths, group, error);
-    return status == MHO_OK ? add_bits(points->n, paths, first, group, error) : status;
+        status = add_moves(points->n, n_moves, trajectories, group, error);
+    return status == MHO_OK ? add_bits(points->n, trajectories, first, group, error) : status;
 }

@@ -1,27 +1,29 @@
-/* bit_trajectory.h - how layers went down in bits: the logs of a result's models as a group of its analysis. */
+/* bit_trajectory.h - how the bits of a network's layers fell, move by move: read from the allocation logs of the models
+ * of a result, written as the group "trajectories" of its analysis. */
 #ifndef MHO_EXPERIMENTS_BIT_TRAJECTORY_H
 #define MHO_EXPERIMENTS_BIT_TRAJECTORY_H
 
 #include "study/report/pairs.h"
 
-/* One model's group "allocation" in numbers. Moves that were taken back do not count. */
-typedef struct Path {
-    size_t n, n_layers;      /* moves; layers that compete with their weights and activations */
-    double *size, *accuracy; /* (n) mean bits of a weight; validation accuracy after recovery */
-    double *bits;            /* (n_layers) at the end */
-    char **layers;           /* (n_layers) names */
-    double reached;          /* mean bits of a weight at the end */
-    double feedback_range;   /* largest minus smallest accuracy that a move asked for, mean over moves; NaN: none */
-    double share_ratio;      /* largest over smallest probability of a move, geometric mean over moves */
-} Path;
+/* One model's group "allocation" in numbers. Moves that were undone do not count. */
+typedef struct BitTrajectory {
+    size_t n, n_layers;       /* moves; candidate layers */
+    double *size;             /* (n) mean bits of a weight after each move */
+    double *accuracy;         /* (n) validation accuracy after the recovery from each move */
+    double *bits;             /* (n_layers) weight bits at the end */
+    char **layers;            /* (n_layers) names */
+    double size_reached;      /* mean bits of a weight at the end */
+    double feedback_range;    /* largest minus smallest accuracy of the trial moves, mean over moves; NaN: none */
+    double probability_ratio; /* largest over smallest probability of a candidate, geometric mean over moves */
+} BitTrajectory;
 
-/* From a model record; n_layers 0 where it has no log. path_clear frees. */
-MhoStatus path_read(const MhoRecord *model, Path *path, MhoError *error) MHO_CHECKED;
-void path_clear(Path *path);
+/* From a model record; n_layers is 0 where it has no log. Free with bit_trajectory_clear. */
+MhoStatus bit_trajectory_read(const MhoRecord *model, BitTrajectory *trajectory, MhoError *error) MHO_CHECKED;
+void bit_trajectory_clear(BitTrajectory *trajectory);
 
-/* The group "paths" of an analysis: axes point, move and layer. paths (points->n); those without a log are NaN. */
-MhoStatus paths_add(const MhoResultPoints *points, const Path *paths,
-                    void (*variant)(const MhoResultPoints *points, size_t p, char *text, size_t size),
-                    MhoRecord *analysis, MhoError *error) MHO_CHECKED;
+/* Add the group "trajectories" (axes point, move and layer) to an analysis. trajectories (points->n); the rows of
+ * models without a log are NaN. */
+MhoStatus bit_trajectories_add(const MhoResultPoints *points, const BitTrajectory *trajectories,
+                               MhoVariantName *variant, MhoRecord *analysis, MhoError *error) MHO_CHECKED;
 
 #endif

@@ -1,8 +1,9 @@
-/* ccq_path.c - does accuracy feedback help layers to compete for bits, or does size decide?
+/* ccq_path.c - does accuracy feedback help to choose the layers that lose bits, or does size decide?
  *
- * The study sweeps the allocator with its settings (swept together) and the seed: every value is a net of its own,
- * brought to one size. Compared are test accuracies at that size, paired over the seeds, and from the models' logs how
- * much an answer could sway the draw: with temperature T the chances of two layers differ by exp(T (a - b)).
+ * The study sweeps the allocator with its settings (swept together) and the seed; each value trains another network,
+ * and all are brought to one size. Compared are test accuracies at that size, paired over the seeds. The models' logs
+ * say how much the trial moves could change a choice: at temperature T the probabilities of two layers whose accuracies
+ * differ by a - b differ by the factor exp(T (a - b)).
  */
 #include <math.h>
 #include <stdio.h>
@@ -10,10 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "experiments/findings.h"
+#include "base/memory.h"
 #include "experiments/bit_trajectory.h"
-#include "study/models/record_file.h"
+#include "experiments/experiment.h"
 #include "study/keys/points.h"
+#include "study/models/record_file.h"
 
 static const char *const keys[] = {"allocate.name",           "allocate.ccq.competition",  "allocate.ccq.temperature",
                                    "allocate.ccq.cumulative", "allocate.ccq.lambda_first", "allocate.ccq.lambda_last"};
@@ -22,7 +24,7 @@ static const char *const versus[] = {"uniform", "size decides", "CCQ as publishe
 
 static void name_variant(const MhoResultPoints *points, size_t p, char *text, size_t size)
 {
-    const bool kept = strcmp(mho_result_points_word(points, keys[KEY_CUMULATIVE], p), "true") == 0;
+    const bool cumulative = strcmp(mho_result_points_word(points, keys[KEY_CUMULATIVE], p), "true") == 0;
     double t = mho_result_points_number(points, keys[KEY_TEMPERATURE], p);
     double first = mho_result_points_number(points, keys[KEY_FIRST], p),
            last = mho_result_points_number(points, keys[KEY_LAST], p);
@@ -30,12 +32,12 @@ static void name_variant(const MhoResultPoints *points, size_t p, char *text, si
         snprintf(text, size, "%s", versus[0]);
     else if (strcmp(mho_result_points_word(points, keys[KEY_COMPETITION], p), "size") == 0)
         snprintf(text, size, "%s", versus[1]);
-    else if (t == 1.0 && first == 1.0 && last == 0.4 && !kept)
+    else if (t == 1.0 && first == 1.0 && last == 0.4 && !cumulative)
         snprintf(text, size, "%s", versus[2]);
     else if (first == 0.0 && last == 0.0)
-        snprintf(text, size, "accuracy decides, T = %g%s", t, kept ? ", kept" : "");
+        snprintf(text, size, "accuracy decides, T = %g%s", t, cumulative ? ", cumulative" : "");
     else
-        snprintf(text, size, "both, T = %g, size %g to %g%s", t, first, last, kept ? ", kept" : "");
+        snprintf(text, size, "both, T = %g, size %g to %g%s", t, first, last, cumulative ? ", cumulative" : "");
 }
 
 static const MhoComparison comparison = {.keys = keys,
@@ -45,8 +47,8 @@ static const MhoComparison comparison = {.keys = keys,
                                          .versus = versus,
                                          .n_versus = sizeof versus / sizeof *versus};
 
-/* The log of the model of one point; none where the file is not at hand. */
-static MhoStatus read_path(const MhoSettings *settings, Path *path, MhoError *error)
+/* From the log of the model of one point; left empty where the model's file cannot be read. */
+static MhoStatus read_trajectory(const MhoSettings *settings, BitTrajectory *trajectory, MhoError *error)
 {
     char file[4096];
     MhoRecord *model = NULL;
@@ -55,40 +57,28 @@ static MhoStatus read_path(const MhoSettings *settings, Path *path, MhoError *er
         return status;
     status = mho_file_read(file, false, &model, error);
     if (status == MHO_OK)
-        status = path_read(model, path, error);
+        status = bit_trajectory_read(model, trajectory, error);
     mho_record_destroy(model);
     return status;
 }
 
-/* paths (points->n), through the study that the result holds. */
-static MhoStatus read_paths(const MhoResultPoints *points, const MhoStudy *study, Path *paths, MhoError *error)
-{
-    MhoPointList grid;
-    MhoStatus status = mho_points_create(study, &grid, error);
-    if (status == MHO_OK && grid.n_points != points->n)
-        status = mho_fail(error, MHO_INPUT, "the result has other points than its study");
-    for (size_t p = 0; p < points->n && status == MHO_OK; p++)
-        status = read_path(grid.points[p].settings, &paths[p], error);
-    mho_points_destroy(&grid);
-    return status;
-}
-
-static MhoStatus add_paths(const MhoResultPoints *points, const char *study_text, MhoRecord *analysis, MhoError *error)
+/* trajectories (points->n), of the models that the result's own study names. */
+static MhoStatus read_trajectories(const MhoResultPoints *points, const char *study_text, BitTrajectory *trajectories,
+                                   MhoError *error)
 {
     MhoStudy study;
-    Path *paths = calloc(points->n + 1, sizeof *paths);
-    if (!paths)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the paths of %zu models", points->n);
+    MhoPointList list = {0};
     MhoStatus status = mho_study_from_text(study_text, "the result", &study, error);
-    if (status == MHO_OK) {
-        status = read_paths(points, &study, paths, error);
-        mho_study_destroy(&study);
-    }
-    if (status == MHO_OK)
-        status = paths_add(points, paths, name_variant, analysis, error);
-    for (size_t p = 0; p < points->n; p++)
-        path_clear(&paths[p]);
-    free(paths);
+    if (status != MHO_OK)
+        return status;
+    status = mho_points_create(&study, &list, error);
+    if (status == MHO_OK && list.n_points != points->n)
+        status =
+            mho_fail(error, MHO_INPUT, "the result has %zu points, but its study gives %zu", points->n, list.n_points);
+    for (size_t p = 0; p < points->n && status == MHO_OK; p++)
+        status = read_trajectory(list.points[p].settings, &trajectories[p], error);
+    mho_points_destroy(&list);
+    mho_study_destroy(&study);
     return status;
 }
 
@@ -96,20 +86,29 @@ static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError 
 {
     MhoResultPoints points;
     const char *study = mho_attribute_string(&result->attributes, "study");
-    MhoStatus status = findings_compare(result, &comparison, analysis, error);
+    MhoStatus status = mho_result_points_read(result, &points, error);
+    if (status != MHO_OK || !study)
+        return status;
+    BitTrajectory *trajectories = mho_calloc(points.n, sizeof *trajectories, error, "%zu bit trajectories", points.n);
+    if (!trajectories)
+        return MHO_MEMORY;
+    status = read_trajectories(&points, study, trajectories, error);
     if (status == MHO_OK)
-        status = mho_result_points_read(result, &points, error);
-    return status == MHO_OK && study ? add_paths(&points, study, analysis, error) : status;
+        status = bit_trajectories_add(&points, trajectories, name_variant, analysis, error);
+    for (size_t p = 0; p < points.n; p++)
+        bit_trajectory_clear(&trajectories[p]);
+    free(trajectories);
+    return status;
 }
 
-/* Mean over the points of a variant; NaN values are left out. */
-static double mean_of(const MhoRecord *paths, const char *name, const char *variant)
+/* Mean over the points of a variant without NaN; NaN where a file has no such array. */
+static double mean_of(const MhoRecord *trajectories, const char *name, const char *variant)
 {
-    const MhoArray *names = mho_record_array(paths, "variant"), *array = mho_record_array(paths, name);
+    const MhoArray *names = mho_record_array(trajectories, "variant"), *array = mho_record_array(trajectories, name);
     double sum = 0.0;
     size_t n = 0;
     if (!names || names->type != MHO_STRING || !array || array->type != MHO_F64 ||
-        mho_array_count(array) != mho_array_count(names)) /* of a file */
+        mho_array_count(array) != mho_array_count(names))
         return NAN;
     for (size_t p = 0; p < mho_array_count(names); p++) {
         double value = ((const double *)array->data)[p];
@@ -121,38 +120,38 @@ static double mean_of(const MhoRecord *paths, const char *name, const char *vari
     return n ? sum / (double)n : NAN;
 }
 
-static void print_paths(const MhoRecord *analysis, FILE *out)
+static void print_trajectories(const MhoRecord *result, FILE *out)
 {
-    const MhoRecord *paths = mho_record_find(analysis, "paths");
-    const MhoArray *variants = mho_record_array(analysis, "variant");
-    if (!paths || !variants) {
-        fprintf(out, "  The models' files are not at hand, so nothing is said of their paths.\n");
+    const MhoRecord *trajectories = mho_record_find(result, "summary/analysis/trajectories");
+    const MhoArray *variants = mho_record_array(result, "summary/analysis/variant");
+    if (!trajectories) {
+        fprintf(out, "  The models' files were not found, so the trajectories of their bits are not known.\n");
         return;
     }
-    fprintf(out, "  How the layers were chosen, means over nets and moves\n");
+    fprintf(out, "  How the layers were chosen, means over networks and moves\n");
     for (size_t i = 0; i < variants->shape[0]; i++) {
         const char *name = ((char *const *)variants->data)[i];
-        double range = mean_of(paths, "feedback_range", name), ratio = mean_of(paths, "share_ratio", name);
-        fprintf(out, "    %s: %.2f bits a weight reached", name, mean_of(paths, "size_reached", name));
+        double range = mean_of(trajectories, "feedback_range", name),
+               ratio = mean_of(trajectories, "probability_ratio", name);
+        fprintf(out, "    %s: %.2f bits a weight reached", name, mean_of(trajectories, "size_reached", name));
         if (!isnan(range))
-            fprintf(out, "; accuracies asked for spread over %.2f points, a factor of %.3f in chance at temperature 1",
+            fprintf(out,
+                    "; accuracies of trial moves differ by %.2f points, a factor of %.3f in probability at "
+                    "temperature 1",
                     100.0 * range, exp(range));
         if (ratio > 1.0)
-            fprintf(out, "; the likeliest layer was drawn with %.3g times the chance of the least likely", ratio);
+            fprintf(out, "; the most probable layer had %.3g times the probability of the least probable", ratio);
         fprintf(out, "\n");
     }
 }
 
-static char *finding(const MhoRecord *result)
-{
-    return findings_print(result, "Bits by competition at one size, over nets of several seeds", print_paths);
-}
-
 const MhoExperiment mho_experiment = {
     .name = "ccq_path",
-    .question = "Does accuracy feedback help layers to compete for bits, or does size decide?",
+    .question = "Does accuracy feedback help to choose the layers that lose bits, or does size decide?",
     .study = "ccq_path.yaml",
     .axis = "allocate.name",
+    .headline = "Bits allocated layer by layer, at one size, over networks of several seeds",
+    .comparison = &comparison,
     .analyse = analyse,
-    .finding = finding,
+    .print = print_trajectories,
 };

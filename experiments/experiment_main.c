@@ -1,39 +1,41 @@
-/* experiment_main.c - what every experiment's program does: its study as a sweep, then the analysis that answers its
+/* experiment_main.c - the program of every experiment: its study as a sweep, then the analysis that answers its
  * question. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "study/report/experiment.h"
-#include "study/models/record_file.h"
 #include "app/options.h"
+#include "app/shared_files.h"
+#include "experiments/experiment.h"
+#include "study/models/record_file.h"
 
 static void print_help(void)
 {
     char *options = mho_options_help(MHO_OPTIONS_SWEEP);
     printf("%s [STUDY.yaml]\n%s\n\n"
-           "Runs the study (default: experiments/%s), leaves the result file and says what was found.\n\n%s",
+           "Runs the study (default: experiments/%s), writes the result file and prints what was found.\n\n%s",
            mho_experiment.name, mho_experiment.question, mho_experiment.study, options ? options : "");
     free(options);
 }
 
-/* Add the group "analysis" to a finished result; it lies in summary, so the payload digest stays. */
+/* Add the group summary/analysis to a finished result, which does not change the payload digest, and print it. */
 static MhoStatus analyse(const char *path, MhoError *error)
 {
     MhoRecord *result = NULL, *summary = NULL;
     MhoStatus status = mho_file_read(path, true, &result, error);
     if (status == MHO_OK)
         status = mho_record_child(result, "summary", &summary, error);
-    if (status == MHO_OK && mho_experiment.analyse && !mho_record_find(summary, "analysis")) {
+    if (status == MHO_OK && (mho_experiment.comparison || mho_experiment.analyse) &&
+        !mho_record_find(summary, "analysis")) {
         MhoRecord *analysis;
         status = mho_record_child(summary, "analysis", &analysis, error);
         if (status == MHO_OK)
-            status = mho_experiment.analyse(result, analysis, error);
+            status = experiment_analyse(result, analysis, error);
         if (status == MHO_OK)
             status = mho_file_write(path, result, error);
     }
     if (status == MHO_OK) {
-        char *finding = mho_experiment.finding(result);
+        char *finding = experiment_finding(result);
         printf("\n%s\n", finding ? finding : "");
         free(finding);
     }
@@ -41,7 +43,7 @@ static MhoStatus analyse(const char *path, MhoError *error)
     return status;
 }
 
-/* Said before anything is trained: a study that cannot answer the question. */
+/* Refuse a study that cannot answer the question before anything is trained. */
 static MhoStatus check_axis(const MhoStudy *study, MhoError *error)
 {
     const char *axis = mho_experiment.axis;
@@ -58,13 +60,13 @@ static MhoStatus check_axis(const MhoStudy *study, MhoError *error)
 static MhoStatus run(MhoOptions *options, MhoError *error)
 {
     MhoStudy study;
-    char path[4096], usual[4096];
+    char path[4096], usual[MHO_SHARED_PATH_MAX];
     const char *file = options->n_arguments ? options->arguments[0] : usual;
     MhoStatus status = mho_options_start(options, error);
     if (status == MHO_OK && options->n_arguments > 1)
-        status = mho_fail(error, MHO_USAGE, "one study at a time; --help says more");
+        status = mho_fail(error, MHO_USAGE, "give one study; --help explains");
     if (status == MHO_OK && options->n_arguments == 0)
-        status = mho_shared_file("experiments", mho_experiment.study, usual, sizeof usual, error);
+        status = mho_shared_file("experiments", mho_experiment.study, usual, error);
     if (status == MHO_OK)
         status = mho_options_study(options, file, &study, error);
     if (status != MHO_OK)

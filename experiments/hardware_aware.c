@@ -1,14 +1,14 @@
 /* hardware_aware.c - does training through the device model pay on PCM over a day?
  *
- * The study sweeps train.stages: a plain one, and one whose last epochs are a stage "chip", forward through the device
- * model of train.chip. Both have as many quantized epochs. They are compared under the same conditions of the chip,
- * paired over the same chips; where the seed is swept too, over seeds: nets and chips of their own.
+ * The study sweeps train.stages: a plain recipe, and one whose last epochs are a stage "chip", forward through the
+ * device model of train.chip. Both have the same number of quantized epochs. They are compared under the same
+ * conditions of the chip, paired over the same chips or, where the seed is swept too, over the seeds.
  */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "experiments/findings.h"
+#include "experiments/experiment.h"
 
 static const char *const keys[] = {"train.stages", "train.chip", "train.chip_curriculum", "train.noise.weight",
                                    "train.weight_clip"};
@@ -25,28 +25,19 @@ static void name_variant(const MhoResultPoints *points, size_t p, char *text, si
                  mho_result_points_number(points, keys[3], p) > 0.0 ? "weight noise in training" : versus[0], clipped);
 }
 
-static const MhoComparison comparison = {.keys = keys,
-                                         .n_keys = sizeof keys / sizeof *keys,
-                                         .over = "seed", /* where the study has several: the stronger claim */
-                                         .variant = name_variant,
-                                         .versus = versus,
-                                         .n_versus = sizeof versus / sizeof *versus};
-
-static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError *error)
-{
-    return findings_compare(result, &comparison, analysis, error);
-}
-
-static char *finding(const MhoRecord *result)
-{
-    return findings_print(result, "Plain nets and nets trained through the device model, on the same chips", NULL);
-}
+static const MhoComparison comparison = {
+    .keys = keys,
+    .n_keys = sizeof keys / sizeof *keys,
+    .over = "seed", /* where the study has several: then the difference holds for the method, not one network */
+    .variant = name_variant,
+    .versus = versus,
+    .n_versus = sizeof versus / sizeof *versus};
 
 const MhoExperiment mho_experiment = {
     .name = "hardware_aware",
     .question = "Does training through the device model pay on PCM over a day?",
     .study = "hardware_aware.yaml",
     .axis = "train.stages",
-    .analyse = analyse,
-    .finding = finding,
+    .headline = "Plain networks and networks trained through the device model, on the same chips",
+    .comparison = &comparison,
 };

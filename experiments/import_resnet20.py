@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""A CIFAR ResNet-20 trained elsewhere as a model file of mho (schema: src/net/README.md).
+"""Write a model file of mho (format: results/MODEL.md) from a CIFAR ResNet-20 that another program trained.
 
-import_resnet20.py WEIGHTS.npz MODEL.h5 [--mean R G B] [--std R G B]      as trained with, of pixels in 0..1; mho pads with black
+import_resnet20.py WEIGHTS.npz MODEL.h5 [--mean R G B] [--std R G B]      as in training, for pixels from 0 to 1; mho pads with black
 WEIGHTS.npz has PyTorch's names and shapes, conv1.weight (out, in, h, w), bn1.weight, .bias, .running_mean, .running_var,
 layer1.0.conv1.weight ... layer2.0.shortcut.0.weight (1 x 1), .shortcut.1.weight ... linear.weight, linear.bias:
 numpy.savez("WEIGHTS.npz", **{key: value.numpy() for key, value in net.state_dict().items()})

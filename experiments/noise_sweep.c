@@ -1,14 +1,14 @@
 /* noise_sweep.c - what do device noise and converter resolution cost, cell by cell?
  *
- * Over a sweep of chip.cell.name, chip.adc.uniform.bits and chip.noise: the cost against the ideal cell at the same
- * resolution, the fewest converter bits and the largest noise that stay near it.
+ * For a sweep of chip.cell.name, chip.adc.uniform.bits and chip.noise: the cost against the ideal cell at the same
+ * resolution, and the fewest converter bits and the largest noise that cost at most half a point.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "study/report/experiment.h"
+#include "experiments/experiment.h"
 
 static const double near_reference = 0.005; /* half a point of accuracy counts as no loss */
 
@@ -105,7 +105,7 @@ static void describe_cell(FILE *out, const Columns *at, const char *cell)
                 100.0 * (at->mean[p] - reference(at, most)));
     double bits = fewest_bits(at, cell, 1.0), noise = tolerated_noise(at, cell);
     if (!isnan(bits))
-        fprintf(out, "             %g ADC bits are enough to stay within half a point of that\n", bits);
+        fprintf(out, "             %g ADC bits are enough to stay within half a point of this accuracy\n", bits);
     if (!isnan(noise))
         fprintf(out, "             noise up to %g times the cell's own stays within half a point of the ideal cell\n",
                 noise);
@@ -113,45 +113,41 @@ static void describe_cell(FILE *out, const Columns *at, const char *cell)
         fprintf(out, "             no noise level of this sweep stays within half a point of the ideal cell\n");
 }
 
-static char *finding(const MhoRecord *result)
+static bool is_first_of_cell(const Columns *at, size_t p)
 {
-    char *text = NULL;
-    size_t size = 0;
+    for (size_t q = 0; q < p; q++)
+        if (strcmp(at->cell[p], at->cell[q]) == 0)
+            return false;
+    return true;
+}
+
+static void print_cells(const MhoRecord *result, FILE *out)
+{
     Columns at;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
     if (!read_columns(result, &at)) {
-        fprintf(out, "The result does not sweep chip.cell.name, chip.adc.uniform.bits and chip.noise together; "
-                     "`mho show` lists its points.");
-    } else {
-        double most = most_bits(&at);
-        fprintf(out, "What was found\n");
-        if (!isnan(reference(&at, most)))
-            fprintf(out, "  %-10s %.2f %% at %g ADC bits: what the network does without device errors\n", "ideal",
-                    100.0 * reference(&at, most), most);
-        for (size_t p = 0; p < at.n; p++) {
-            bool first = strcmp(at.cell[p], "ideal") != 0;
-            for (size_t q = 0; q < p && first; q++)
-                first = strcmp(at.cell[p], at.cell[q]) != 0;
-            if (first)
-                describe_cell(out, &at, at.cell[p]);
-        }
-        fprintf(out,
-                "What to try next\n"
-                "  mho eval MODEL.h5 --set chip.cell.name=pcm --layers           which layer suffers\n"
-                "  --set train.noise.weight=0.3 --retrain -o OTHER.h5            train with noise and compare\n"
-                "  --set chip.time=1,3600,86400,31536000 -o drift.h5             follow the same chips for a year");
+        fprintf(out, "  The result does not sweep chip.cell.name, chip.adc.uniform.bits and chip.noise together;\n"
+                     "  `mho show` prints its points.");
+        return;
     }
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
+    const double most = most_bits(&at);
+    if (!isnan(reference(&at, most)))
+        fprintf(out, "  %-10s %.2f %% at %g ADC bits: the network without device errors\n", "ideal",
+                100.0 * reference(&at, most), most);
+    for (size_t p = 0; p < at.n; p++)
+        if (strcmp(at.cell[p], "ideal") != 0 && is_first_of_cell(&at, p))
+            describe_cell(out, &at, at.cell[p]);
+    fprintf(
+        out,
+        "What to try next\n"
+        "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --layers     signal-to-noise ratio of each layer\n"
+        "  --set train.noise.weight=0.3 --retrain -o OTHER.h5                  train with noise and compare\n"
+        "  --set chip.time=1,3600,86400,31536000 -o drift.h5                   the same chips, up to a year old");
 }
 
 const MhoExperiment mho_experiment = {
     .name = "noise_sweep",
     .question = "What do device noise and converter resolution cost, cell by cell?",
     .study = "quickstart.yaml",
-    .finding = finding,
+    .headline = "What was found",
+    .print = print_cells,
 };

@@ -1,12 +1,12 @@
 /* noise_training.c - does training with noise pay on noisy chips?
  *
- * The study sweeps train.noise.weight (0 and more: each value is a model of its own) and conditions of the chip. Models
- * are compared on the same chips, so differences are paired: mean and 95 % Student interval of (noise-trained - plain)
- * at every condition.
+ * The study sweeps train.noise.weight (0 and more; each value trains another network) and conditions of the chip. The
+ * networks are compared on the same chips, so differences are paired: mean and 95 % Student interval of noise-trained
+ * minus plain under every condition.
  */
 #include <stdio.h>
 
-#include "experiments/findings.h"
+#include "experiments/experiment.h"
 
 static const char *const keys[] = {"train.noise.weight"};
 static const char *const versus[] = {"plain training"};
@@ -23,21 +23,11 @@ static void name_variant(const MhoResultPoints *points, size_t p, char *text, si
 static const MhoComparison comparison = {
     .keys = keys, .n_keys = 1, .variant = name_variant, .versus = versus, .n_versus = 1};
 
-static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError *error)
-{
-    return findings_compare(result, &comparison, analysis, error);
-}
-
-static char *finding(const MhoRecord *result)
-{
-    return findings_print(result, "Noise-trained and plain nets, paired over the same chips", NULL);
-}
-
 const MhoExperiment mho_experiment = {
     .name = "noise_training",
     .question = "Does training with weight noise pay on noisy chips?",
     .study = "noise_training.yaml",
     .axis = "train.noise.weight",
-    .analyse = analyse,
-    .finding = finding,
+    .headline = "Networks trained with and without noise, paired over the same chips",
+    .comparison = &comparison,
 };

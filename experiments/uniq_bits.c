@@ -1,14 +1,14 @@
 /* uniq_bits.c - which levels keep accuracy at few bits: quantiles, k-means or even steps?
  *
- * The study sweeps quant.weight.name, the bits of weights (quant.weight.bits, swept together with the train.stages that
- * makes them) and the seed: every value is a net of its own. On an ideal chip, so that nothing but the levels and their
- * training differs. Accuracies and paired differences carry 95 % Student intervals over the seeds.
+ * The study sweeps quant.weight.name, quant.weight.bits (together with the train.stages that trains at these bits) and
+ * the seed; each value trains another network. The chip is ideal, so that only the levels and their training differ.
+ * Accuracies and paired differences have 95 % Student intervals over the seeds.
  */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "experiments/findings.h"
+#include "experiments/experiment.h"
 
 static const char bits_key[] = "quant.weight.bits";
 static const char *const keys[] = {"quant.weight.name", "train.gradual.noise", "train.gradual.layers", "train.stages"};
@@ -37,14 +37,10 @@ static const MhoComparison comparison = {.keys = keys,
                                          .versus = versus,
                                          .n_versus = sizeof versus / sizeof *versus};
 
-static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError *error)
-{
-    return findings_compare(result, &comparison, analysis, error);
-}
-
 /* The fewest bits at which each variant stays near the best mean of all. */
-static void print_fewest(const MhoRecord *analysis, FILE *out)
+static void print_fewest(const MhoRecord *result, FILE *out)
 {
+    const MhoRecord *analysis = mho_record_find(result, "summary/analysis");
     const MhoArray *variant = mho_record_array(analysis, "variant"), *bits = mho_record_array(analysis, bits_key);
     const MhoArray *mean = mho_record_array(analysis, "accuracy_mean");
     if (!variant || !bits || !mean || bits->type != MHO_F64)
@@ -67,15 +63,10 @@ static void print_fewest(const MhoRecord *analysis, FILE *out)
             if (strcmp(names[i], names[j]) == 0 && accuracy[j] >= best - near_best && !(b[j] >= fewest))
                 fewest = b[j];
         if (isnan(fewest))
-            fprintf(out, "    %s: none of this sweep\n", names[i]);
+            fprintf(out, "    %s: no bit width of this sweep\n", names[i]);
         else
             fprintf(out, "    %s: %g\n", names[i], fewest);
     }
-}
-
-static char *finding(const MhoRecord *result)
-{
-    return findings_print(result, "Levels of weights on an ideal chip, over nets of several seeds", print_fewest);
 }
 
 const MhoExperiment mho_experiment = {
@@ -83,6 +74,7 @@ const MhoExperiment mho_experiment = {
     .question = "Which levels keep accuracy at few bits: quantiles, k-means or even steps?",
     .study = "uniq_bits.yaml",
     .axis = "quant.weight.name",
-    .analyse = analyse,
-    .finding = finding,
+    .headline = "Weight levels on an ideal chip, over networks of several seeds",
+    .comparison = &comparison,
+    .print = print_fewest,
 };

@@ -4,8 +4,8 @@
 plot.py FILE.h5 [--output STEM] writes STEM.svg and STEM.png (default: beside FILE). Figures are chosen from the axes:
 one numeric axis gives curves with 95 % bands, two give a curve per value of the shorter one, or a heat map when both have
 more than six values; words (cell names) become panels; points without noise become dashed reference lines. An experiment
-that compares variants gives a curve for each, and STEM_difference: their paired differences. Layers that competed for bits
-give their path, too: STEM_allocation from a model file, STEM_paths from a result of many.
+that compares variants gives a curve for each, and STEM_difference: their paired differences. Bits that were allocated layer
+by layer give STEM_allocation from a model file and STEM_trajectories from a result of many models.
 """
 import argparse
 import os
@@ -13,14 +13,17 @@ import sys
 
 sys.dont_write_bytecode = True  # the folder may be shared, or not be writable
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import h5py  # noqa: E402 (the path comes first)
+try:
+    import h5py
 
-from figures import axes, drawing, paths, results  # noqa: E402, F401 (for tests)
-from figures.axes import Unusable  # noqa: E402
-from figures.comparisons import plot_difference, plot_table  # noqa: E402
-from figures.models import HISTORIES, plot_history  # noqa: E402
-from figures.paths import plot_allocation, plot_paths  # noqa: E402
-from figures.results import plot_result  # noqa: E402
+    from figures import axes, drawing, results, trajectories  # noqa: F401 (for tests)
+    from figures.axes import Unusable
+    from figures.comparisons import plot_difference, plot_table
+    from figures.models import plot_history
+    from figures.results import plot_result
+    from figures.trajectories import plot_allocation, plot_trajectories
+except ImportError as problem:
+    sys.exit(f"plot: {problem}; figures need apt-get install python3-h5py python3-matplotlib")
 
 
 def save(figure, stem):
@@ -36,22 +39,22 @@ def save(figure, stem):
 
 
 def figures_of(file):
-    """{what the stem gets behind it: figure}"""
+    """{suffix of the stem: figure}"""
     if "accuracy" in file:
         if "summary/analysis/variant" not in file:
             return {"": plot_result(file)}
         figures = {"": plot_table(file)}
         if "summary/analysis/versus" in file:
             figures["_difference"] = plot_difference(file)
-        if "summary/analysis/paths" in file:
-            figures["_paths"] = plot_paths(file)
+        if "summary/analysis/trajectories" in file:
+            figures["_trajectories"] = plot_trajectories(file)
         return figures
-    if any(path in file for path in HISTORIES):
+    if "history" in file:
         figures = {"": plot_history(file)}
         if "winner" in file.get("allocation", {}):
             figures["_allocation"] = plot_allocation(file)
         return figures
-    raise Unusable("neither /accuracy nor a training history is in it; give a result or a model file of mho")
+    raise Unusable("it has neither /accuracy nor /history; give a result or a model file of mho")
 
 
 def main():
@@ -67,7 +70,8 @@ def main():
             save(figure, stem + suffix)
             print(f"{stem}{suffix}.svg", f"{stem}{suffix}.png")
     except (Unusable, OSError, KeyError, ValueError) as problem:
-        print(f"plot: {options.file}: {' '.join(str(problem).split())}", file=sys.stderr)
+        words = f"{problem.filename}: {problem.strerror}" if getattr(problem, "strerror", None) else str(problem)
+        print(f"plot: {options.file}: {' '.join(words.split())}", file=sys.stderr)
         return 1 if isinstance(problem, OSError) and os.path.exists(options.file) else 2
     return 0
 

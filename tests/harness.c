@@ -1,4 +1,4 @@
-/* harness.c - see harness.h. Check knows no skipped test, so a skip is noted in memory shared with the forked tests and
+/* harness.c - see harness.h. Check has no skipped tests, so a skip is noted in memory shared with the forked tests and
  * added to Check's own TAP lines afterwards.
  */
 #include "harness.h"
@@ -25,7 +25,7 @@ typedef struct Skips {
 static Skips *skips; /* shared with the tests' processes */
 static TestEntry *entries;
 
-/* What a test file may define itself. Not const: a compiler may take a weak constant for its default. */
+/* Defaults that a test file may replace. Not const: a compiler may use the value of a weak constant. */
 __attribute__((weak)) TestFixture test_fixture = {NULL, NULL};
 __attribute__((weak)) double test_timeout = 0.0;
 
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 }
 
 /* Constructors of one file run in any order. */
-static bool stands_before(const TestEntry *one, const TestEntry *other)
+static bool is_before(const TestEntry *one, const TestEntry *other)
 {
     return strcmp(one->test.file, other->test.file) == 0 && one->test.line < other->test.line;
 }
@@ -51,7 +51,7 @@ void test_register(TestEntry *entry, int first, int end)
 {
     TestEntry **at = &entries;
 
-    while (*at && !stands_before(entry, *at))
+    while (*at && !is_before(entry, *at))
         at = &(*at)->next;
     entry->first = first;
     entry->end = end;
@@ -103,7 +103,7 @@ static int print_tap(const char *path)
     return EXIT_SUCCESS;
 }
 
-/* Nothing may be left out silently. */
+/* False, with a message, when the binary has no tests or a loop has no rows. */
 static bool all_have_cases(void)
 {
     bool all = entries != NULL;

@@ -12,7 +12,7 @@
  *
  * Each test runs in its own process, in the order of the file. A binary without tests and a loop without rows fail.
  * A test that cannot run here says so and returns: if (!data) { TEST_SKIP("needs ..."); return; }
- * A skip must be listed with its reason in tests/skips.txt, or ./runtests fails.
+ * List every skip with its reason in tests/skips.txt, or ./runtests fails.
  * Tests in a static library are found only if it is linked with link_whole.
  */
 #ifndef MHO_TESTS_HARNESS_H
@@ -40,8 +40,8 @@
 /* Marks the running test as skipped; the test must return right after. */
 #define TEST_SKIP(reason) test_skip(__func__, reason)
 
-/* What main() does. A file that has more to do than run its tests (arguments, a folder to be in) defines this function
- * itself and calls test_run(). */
+/* What main() does. A file that does more than run its tests (arguments, a working folder) defines this function
+ * and calls test_run(). */
 int test_main(int argc, char **argv);
 
 /* Runs all tests. Prints TAP on stdout when CK_TAP_LOG_FILE_NAME is "-" (Meson sets it), Check's summary otherwise.
@@ -51,7 +51,7 @@ int test_run(void);
 /* The root of the source tree (MHO_SOURCE, set by Meson), or "." */
 const char *test_source_root(void);
 
-/* What the macros above are made of. */
+/* Used by the macros above. */
 typedef struct TestEntry {
     TTest test;
     int first, end;

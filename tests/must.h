@@ -1,4 +1,4 @@
-/* must.h - a call that has to succeed, or to be refused with these words. */
+/* must.h - a call must succeed, or must be refused with these words. */
 #ifndef MHO_TESTS_MUST_H
 #define MHO_TESTS_MUST_H
 
@@ -6,7 +6,7 @@
 
 #include "harness.h"
 
-/* Fails the test with the library's own words. */
+/* Fail the test with the library's message. */
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 #define must_refuse(call, error, expected, words)                                                        \
     do {                                                                                                 \

@@ -1,4 +1,4 @@
-# packages.sh - the Debian 12 packages of mho, in one place; sourced by quickstart and runtests.
+# packages.sh - the Debian 12 packages of mho; sourced by quickstart and runtests.
 # shellcheck shell=bash
 
 # To build, to train on Fashion-MNIST and to draw figures.
@@ -9,11 +9,11 @@ packages_run=(
   dataset-fashion-mnist python3-h5py python3-matplotlib curl ca-certificates
 )
 
-# To test, with both compilers and the readers that others use.
+# To test, with both compilers, the formatter, and programs that read HDF5 and netCDF-4.
 # shellcheck disable=SC2034
-packages_test=(check clang libomp-dev python3-xarray python3-netcdf4 netcdf-bin hdf5-tools)
+packages_test=(check clang clang-format libomp-dev python3-xarray python3-netcdf4 netcdf-bin hdf5-tools)
 
-# npm is in neither list on purpose: `mho data fetch` uses it only where it is on PATH already.
+# npm is not listed: `mho data fetch` uses it only where it is installed.
 
 packages_missing() {
   local package
@@ -22,25 +22,25 @@ packages_missing() {
   done
 }
 
-# Installs those of the named packages that dpkg does not have; fails with one clear line when it cannot.
+# Install the named packages that are missing; fails with one line when it cannot.
 packages_install() {
   local missing as_root=()
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "mho: no apt-get here; install by hand what Debian calls: $*" >&2
+    echo "mho: apt-get is missing; install the counterparts of these Debian packages yourself: $*" >&2
     return 0
   fi
   mapfile -t missing < <(packages_missing "$@")
   if ((${#missing[@]} == 0)); then return 0; fi
   if ((EUID != 0)); then
     if ! command -v sudo >/dev/null; then
-      echo "mho: these packages are missing and neither root nor sudo is at hand; as root run:" >&2
+      echo "mho: packages are missing, and this user is not root and has no sudo; as root run:" >&2
       echo "  apt-get install ${missing[*]}" >&2
       return 1
     fi
     as_root=(sudo)
   fi
   echo "mho: installing ${missing[*]}" >&2
-  "${as_root[@]}" apt-get update -q >&2 || echo "mho: apt-get update failed; trying with the lists at hand" >&2
+  "${as_root[@]}" apt-get update -q >&2 || echo "mho: apt-get update failed; trying with the old package lists" >&2
   if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >&2; then
     echo "mho: apt-get could not install: ${missing[*]}" >&2
     return 1

@@ -1,4 +1,4 @@
-/* ideal_adc.c - a converter that only rounds: 32-bit codes, meant for a step of one accumulator unit.
+/* ideal_adc.c - a converter that only rounds: 32-bit codes, for a step of one accumulator unit.
  *
  *   code = round(y / LSB)
  * Sums of the array stay far below 2^31 units, so nothing is clipped. Valid for |y / LSB| <= 2^31 - 128.

@@ -1,7 +1,7 @@
-/* ideal.c - a cell that holds exactly what it was asked to hold.
+/* ideal.c - a cell that holds its target exactly.
  *
  *   g(t, T) = g_target
- * The reference that every other cell is compared with: no error, no drift, no noise. Valid for every target.
+ * The reference for every other cell: no error, no drift, no noise. Valid for every target.
  */
 #include <string.h>
 
@@ -11,9 +11,8 @@ static void ideal_program(const void *params, MhoCells *cells, MhoStream stream)
 {
     (void)params;
     (void)stream;
-    if (cells->n > 0) {
+    if (cells->n > 0)
         memcpy(cells->g, cells->g_target, cells->n * sizeof *cells->g);
-    }
 }
 
 extern const MhoCellModel mho_cell_ideal;

@@ -3,7 +3,7 @@
  *   w = I_out / I_in = exp((Vth_ref - Vth) / (n U_T)),  U_T = k T / q         weights are ratios, w_min <= w
  *   programmed: w exp(s N),  s^2 = sigma_tune^2 + (sigma_vth / n U_T)^2       log-normal, median kept
  *   at temperature T: w^(T_program / T)                                       from the same thresholds
- *   var I = 2 q I bandwidth + k_flicker I^2 ln(t_slow / t_fast)               shot noise is all white noise there is
+ *   var I = 2 q I bandwidth + k_flicker I^2 ln(t_slow / t_fast)               shot noise is the only white noise
  * Currents in units of i_max. The row's input cell obeys the same law; the mirror copies its noise to every column.
  * Source: w, its temperature law, shot noise (Sarpeshkar et al., IEEE Circuits Devices Mag. 9(6) (1993) 23) and flicker
  * are textbook physics of a transistor in subthreshold, not measurements of the array cited; Guo et al., CICC 2017: the
@@ -49,13 +49,11 @@ static void nor_program(const void *params, MhoCells *cells, MhoStream stream)
     float *g = cells->g;
 
     mho_normal_fill(stream, MHO_DRAW_PROGRAM, cells->n, g);
-    for (size_t i = 0; i < cells->n; i++) {
+    for (size_t i = 0; i < cells->n; i++)
         g[i] *= sigma;
-    }
     mho_kernels()->exp(cells->n, g, g);
-    for (size_t i = 0; i < cells->n; i++) {
+    for (size_t i = 0; i < cells->n; i++)
         g[i] *= cells->g_target[i] > w_min ? cells->g_target[i] : w_min;
-    }
 }
 
 /* Thresholds stay, U_T changes: ln w scales with 1 / T. */
@@ -64,14 +62,13 @@ static void nor_age(const void *params, const MhoCells *cells, MhoCondition at, 
     const NorParams *p = params;
     const float exponent = (float)(p->program_temperature / at.temperature);
 
-    if (exponent != 1.0F) {
+    if (exponent != 1.0F)
         mho_pow_fill(cells->n, cells->g, exponent, g);
-    } else if (cells->n > 0) { /* exact where it was tuned */
+    else if (cells->n > 0) /* the same bits at the temperature of tuning */
         memcpy(g, cells->g, cells->n * sizeof *g);
-    }
 }
 
-/* In units of i_max: I = g x i_max, so 2 q I B / i_max^2 = (2 q B / i_max) g x. */
+/* In units of i_max: I = g x i_max, so the shot noise 2 q I B / i_max^2 is (2 q B / i_max) g x. */
 static void nor_read_noise(const void *params, const MhoCells *cells, MhoCondition at, MhoBand band, const float *g,
                            MhoReadNoise *noise)
 {
@@ -91,9 +88,9 @@ static void nor_read_noise(const void *params, const MhoCells *cells, MhoConditi
     noise->row_square = p->mirror ? flicker : 0.0;
 }
 
-#define NOR(key, type, value, min, max, unit, help)                                   \
-    {                                                                                 \
-#key, type, offsetof(NorParams, key), value, min, max, unit, help, NULL, NULL \
+#define NOR(name, type, value, min, max, unit, help)                                           \
+    {                                                                                          \
+        .key = #name, type, offsetof(NorParams, name), value, min, max, unit, help, NULL, NULL \
     }
 
 /* Published: w_min, from "nearly three decades" of tuning range (abstract of arXiv:1410.4781, 180 nm); sigma_tune,
@@ -106,7 +103,7 @@ static const MhoParam nor_params[] = {
     NOR(w_min, MHO_REAL, 1e-3, 1e-6, 0.5, "", "smallest programmable weight; smaller targets become it"),
     NOR(sigma_tune, MHO_REAL, 0.01, 0.0, 0.5, "", "tuning error: standard deviation of ln(current)"),
     NOR(sigma_vth, MHO_REAL, 0.0, 0.0, 0.02, "V", "threshold error left after tuning, independent of sigma_tune"),
-    NOR(program_temperature, MHO_REAL, 298.15, 200.0, 450.0, "K", "temperature at which weights were tuned"),
+    NOR(program_temperature, MHO_REAL, 298.15, 200.0, 450.0, "K", "temperature of tuning"),
     NOR(i_max, MHO_REAL, 10e-9, 1e-10, 1e-6, "A", "current of a cell of weight 1 at full input"),
     NOR(bandwidth, MHO_REAL, 1e6, 1e3, 1e9, "Hz", "noise bandwidth of one read, 1 / (2 integration time)"),
     NOR(k_flicker, MHO_REAL, 1e-6, 0.0, 1e-2, "", "flicker constant K_f in S_I = K_f I^2 / f"),

@@ -34,10 +34,9 @@ static void pcm_program(const void *params, MhoCells *cells, MhoStream stream)
     float *g = cells->g;
     float *nu = cells->state[PCM_NU];
 
-    /* each draw passes through g, and the logarithm through nu, so nothing is allocated */
-    for (size_t i = 0; i < cells->n; i++) {
+    /* g holds each draw and nu the logarithm in between, so nothing is allocated */
+    for (size_t i = 0; i < cells->n; i++)
         nu[i] = cells->g_target[i] > 1e-7F ? cells->g_target[i] : 1e-7F;
-    }
     mho_kernels()->log(cells->n, nu, nu);
     mho_normal_fill(stream, MHO_DRAW_DRIFT, cells->n, g);
     for (size_t i = 0; i < cells->n; i++) {
@@ -61,13 +60,11 @@ static void pcm_age(const void *params, const MhoCells *cells, MhoCondition at, 
     const float log_ratio = (float)mho_ln((at.t + pcm_t0) / pcm_t0); /* 0 at t = 0: no drift yet */
 
     (void)params;
-    for (size_t i = 0; i < cells->n; i++) {
+    for (size_t i = 0; i < cells->n; i++)
         g[i] = -cells->state[PCM_NU][i] * log_ratio;
-    }
     mho_kernels()->exp(cells->n, g, g);
-    for (size_t i = 0; i < cells->n; i++) {
+    for (size_t i = 0; i < cells->n; i++)
         g[i] *= cells->g[i];
-    }
 }
 
 static void pcm_read_noise(const void *params, const MhoCells *cells, MhoCondition at, MhoBand band, const float *g,
@@ -91,9 +88,9 @@ static void pcm_read_noise(const void *params, const MhoCells *cells, MhoConditi
     }
 }
 
-#define PCM(key, value, min, max, unit, help)                                             \
-    {                                                                                     \
-#key, MHO_REAL, offsetof(PcmParams, key), value, min, max, unit, help, NULL, NULL \
+#define PCM(name, value, min, max, unit, help)                                                     \
+    {                                                                                              \
+        .key = #name, MHO_REAL, offsetof(PcmParams, name), value, min, max, unit, help, NULL, NULL \
     }
 
 static const MhoParam pcm_params[] = {

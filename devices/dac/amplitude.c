@@ -39,9 +39,8 @@ static void amplitude_slice(const void *params, const MhoDacSlices *slices, int 
     (void)params;
     (void)slices;
     (void)s;
-    if (n > 0 && slice_codes != codes) {
+    if (n > 0 && slice_codes != codes)
         memcpy(slice_codes, codes, n);
-    }
 }
 
 static bool amplitude_bipolar(const void *params)

@@ -1,4 +1,4 @@
-/* dac.h - what an array asks of a digital-to-analog converter: how input codes become voltages, in how many slices.
+/* dac.h - the interface of a digital-to-analog converter: the slices in which an array receives its input codes.
  *
  * One slice of an input code c in 0..n is a fraction of full input, slice_code / slice_full; the array's result is
  * sum over slices of weight * slice result. Signed inputs are driven in two phases (or bipolar, ohmic cells only).
@@ -12,7 +12,7 @@
 
 enum { MHO_DAC_MAX_SLICES = 8 };
 
-/* How n_input + 1 codes are cut into slices. */
+/* The slices of codes 0..n_input. */
 typedef struct MhoDacSlices {
     int n;                          /* number of slices */
     int full[MHO_DAC_MAX_SLICES];   /* largest slice code: full input */
@@ -23,7 +23,7 @@ typedef struct MhoDacModel {
     MhoDescriptor descriptor;
     /* The slices for codes 0..n_input (n_input <= 255); USAGE when the converter cannot represent them. */
     MhoStatus (*plan)(const void *params, int n_input, MhoDacSlices *slices, MhoError *error);
-    /* Slice codes (n) of codes (n) for slice s. */
+    /* Compute the slice codes (n) of codes (n) for slice s. */
     void (*slice)(const void *params, const MhoDacSlices *slices, int s, size_t n, const uint8_t *codes,
                   uint8_t *slice_codes);
     bool (*bipolar)(const void *params); /* signed inputs in one phase; NULL: never */

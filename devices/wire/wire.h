@@ -1,4 +1,4 @@
-/* wire.h - what an array asks of its wires: the effective weight of each cell where its lines have resistance. */
+/* wire.h - the interface of wires: the effective conductance of each cell in lines with resistance. */
 #ifndef MHO_DEVICES_WIRE_H
 #define MHO_DEVICES_WIRE_H
 
@@ -6,7 +6,8 @@
 
 typedef struct MhoWireModel {
     MhoDescriptor descriptor;
-    /* Effective conductance (rows, cols) of cells behind the wires, from their own conductance. NULL: ideal wires. */
+    /* The conductance (rows, cols) of each cell as seen through the wires, from its own conductance. NULL: ideal wires.
+     */
     MhoStatus (*effective)(const void *params, size_t rows, size_t cols, const float *g, float *g_effective,
                            MhoError *error);
 } MhoWireModel;

@@ -1,10 +1,10 @@
-"""What a figure's axes are: swept parameters of a result, their names, units and values in words."""
+"""The axes of figures: swept parameters of a result, with names, units and values in words."""
 import re
 
 import h5py
 import numpy as np
 
-# What an axis is called, and one of its values in a legend; other keys take the help text of their parameter.
+# Labels of axes, and of their values in a legend; other keys take the help text of their parameter.
 LABELS = {"chip.noise": "noise, multiples of the cell model's level", "chip.time": "time since programming",
           "chip.temperature": "temperature", "train.noise.weight": "weight noise in training",
           "train.noise.activation": "activation noise in training", "train.noise.sum": "noise of sums in training",
@@ -14,17 +14,17 @@ LABELS = {"chip.noise": "noise, multiples of the cell model's level", "chip.time
 VALUES = {"chip.noise": "noise × {}", "chip.time": "after {}", "train.noise.weight": "trained with {} weight noise",
           "train.noise.activation": "trained with {} activation noise", "train.noise.sum": "trained with {} noise of sums"}
 WORDS = {"pcm": "PCM", "nor_flash": "NOR flash", "ideal": "ideal cell", "rram": "RRAM", "sonos": "SONOS"}
-# Words that mean something else under another key.
-WORDS_OF = {"noise.draw": {"chip": "weight noise fixed per chip", "image": "weight noise fresh for every image"}}
+# Words with another meaning under this key.
+WORDS_OF = {"noise.draw": {"chip": "weight noise fixed per chip", "image": "weight noise new for every image"}}
 TRAINING_NOISE = [key for key in LABELS if key.startswith("train.noise.")]
 PARTS = {"adc": "ADC", "dac": "DAC", "cell": "cell", "wire": "wire"}
-# Times in legends and on axes: the largest unit of which there is nearly one.
+# Times in legends and on axes take the largest unit of which there is at least 0.99.
 DURATIONS = [(31536000.0, "year", "years"), (86400.0, "day", "days"), (3600.0, "h", "h"), (60.0, "min", "min"),
              (1.0, "s", "s"), (1e-3, "ms", "ms"), (1e-6, "µs", "µs"), (1e-9, "ns", "ns")]
 
 
 class Unusable(Exception):
-    """The file holds nothing that can be drawn: one line for the user."""
+    """The file has nothing that can be drawn; the message is one line for the user."""
 
 
 class Axis:
@@ -52,7 +52,7 @@ class Axis:
 
     @property
     def meaning(self):
-        """A few words: the agreed ones, a short help text behind its part of the chip, or the key itself."""
+        """A few words: a label from above, the part of the chip and a short help text, or the key itself."""
         if self.key in LABELS:
             return LABELS[self.key]
         steps = self.key.split(".")
@@ -97,6 +97,6 @@ def is_swept(item, key, n_points):
 
 
 def is_log(values):
-    """Wide positive ranges (times, scales) read better in decades; zero is left to a linear scale."""
+    """Positive ranges over a factor of 30 or more (times, scales) take a logarithmic scale; a range with 0 cannot."""
     values = [v for v in values if np.isfinite(v)]
     return len(values) > 2 and min(values) > 0 and max(values) / min(values) >= 30

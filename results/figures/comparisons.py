@@ -1,4 +1,4 @@
-"""What an experiment compares (summary/analysis): accuracy of every variant, and the differences between variants."""
+"""Figures of a comparison (summary/analysis): the accuracy of every variant, and the differences between variants."""
 import textwrap
 
 import numpy as np
@@ -13,7 +13,7 @@ SAMPLES = {"chip": "simulated chips", "seed": "networks of different seeds"}
 
 
 class Variants(Axis):
-    """The compared things, named by the experiment; they keep their colours in all figures of a file."""
+    """The compared variants, named by the experiment; they keep their colours in all figures of a file."""
 
     def name_of(self, value):
         return value
@@ -24,7 +24,7 @@ class Table:
 
     def __init__(self, file):
         analysis = file["summary/analysis"]
-        self.title = text(file.attrs.get("title", "")) or text(file.attrs.get("question", ""))
+        self.title = text(file.attrs.get("title", ""))
         self.variants = Variants("variant", analysis["variant"])
         self.mean, self.low, self.high = (100 * analysis["accuracy_" + name][()] for name in ("mean", "low", "high"))
         self.samples = analysis["samples"][()]
@@ -33,11 +33,11 @@ class Table:
         self.axes = independent([Axis(key, analysis[key]) for key in keys])
         n = {len(values) for values in (self.mean, self.low, self.high, self.samples, self.variants.values)}
         if len(n) != 1 or not np.isfinite(self.mean).any():
-            raise Unusable("its analysis holds no accuracies of the variants that it compares")
+            raise Unusable("its analysis has no accuracies of the variants that it compares")
 
     @property
     def counted(self):
-        """How many samples the rows have, in words; None: one each."""
+        """The number of samples of the rows, in words; None: one each."""
         n = self.samples[np.isfinite(self.mean) & (self.samples > 1)]
         if len(n) == 0:
             return None
@@ -50,7 +50,7 @@ class Table:
 
 
 class Difference(Table):
-    """The same rows with the difference, in percentage points, to the variant `versus`; NaN where not compared."""
+    """The same rows with the difference, in percentage points, from the variant `versus`; NaN where not compared."""
 
     def __init__(self, file, which):
         super().__init__(file)
@@ -82,7 +82,7 @@ def panels_of(table):
 
 
 def draw_list(ax, table, rows, names, xlabel):
-    """No numeric condition: a line per variant of names, the first on top."""
+    """Without a numeric condition: a line per variant of names, the first on top."""
     for at, name in enumerate(names):
         row = np.flatnonzero(rows & (table.variants.values == name))[:1]
         if len(row) == 0:
@@ -112,7 +112,7 @@ def draw_panel(ax, table, panel, names, label, bars, styled):
 
 
 def draw_all(table_of_panel, label, bars, title, note):
-    """A figure of panels, each with the table that it shows."""
+    """A figure of pairs (table, panel of it)."""
     lists = all(panel.x is None for _, panel in table_of_panel)
     styled = any(words for _, panel in table_of_panel for _, words, _ in panel.lines)
     shown = {name for table, panel in table_of_panel for name in table.variants.values[panel.rows]}
@@ -164,7 +164,7 @@ def plot_difference(file):
     tables = [Difference(file, which) for which in range(len(file["summary/analysis/versus"]))]
     tables = [table for table in tables if np.isfinite(table.mean).any()]
     if not tables:
-        raise Unusable("its analysis holds no finite difference")
+        raise Unusable("its analysis has no finite difference")
     panels = []
     for table in tables:
         for panel in panels_of(table):

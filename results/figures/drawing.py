@@ -1,4 +1,4 @@
-"""How a figure looks: its style, curves with bands or bars, ticks, title, legend and caption."""
+"""The look of figures: style, curves with bands or bars, ticks, title, legend and caption."""
 import textwrap
 
 import matplotlib
@@ -14,7 +14,7 @@ import numpy as np  # noqa: E402
 from figures.axes import duration, is_log  # noqa: E402
 
 COLUMN = 8.5 / 2.54  # inches: one column of a journal page
-# Okabe and Ito's colours, told apart with every common colour blindness; black is kept for references.
+# Okabe and Ito's colours, which the common kinds of colour blindness tell apart; black is for references.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP"
 DASHES = [(4, 2), (4, 1, 1, 1), (1, 1), (7, 2), (7, 1, 1, 1, 1, 1), (2, 3)]
@@ -50,7 +50,7 @@ def line_of(style):
 
 
 def name_style(ax, style, words, bars):
-    """What the style of some lines means, in grey, for the legend."""
+    """A grey legend entry that says what a line style means."""
     look = {"color": "#777777", "marker": MARKERS[style], "label": words} | line_of(style)
     if bars:
         ax.errorbar([], [], yerr=[], **look)
@@ -59,8 +59,8 @@ def name_style(ax, style, words, bars):
 
 
 def draw_curves(ax, result, x, curves, mask, bars=False, line=None):
-    """line: (style number, lines that a curve has here), where styles tell lines of a curve apart; else markers tell
-    curves apart, too."""
+    """line: (style number, number of styles) where styles distinguish the lines of a curve; else markers distinguish the
+    curves, too."""
     groups = [(None, mask)] if curves is None else [(v, mask & (curves.values == v)) for v in curves.distinct]
     drawn = [i for i, (_, part) in enumerate(groups) if part.any()]
     for i in drawn:
@@ -79,13 +79,13 @@ def draw_curves(ax, result, x, curves, mask, bars=False, line=None):
 
 
 def places(values):
-    """Where values stand on their axis, from 0 to 1."""
+    """Positions of values on their axis, from 0 to 1."""
     at = np.log(values) if is_log(values) else np.array(values, float)
     return (at - at[0]) / (at[-1] - at[0])
 
 
 def are_apart(values):
-    """Whether values are few and far enough from each other to be the ticks of their axis."""
+    """Whether values are few enough and far enough apart to be the ticks of their axis."""
     return 1 < len(values) <= 8 and np.diff(places(values)).min() >= 0.08
 
 
@@ -121,7 +121,7 @@ def set_x(ax, x):
 
 
 def keep_percent(axes):
-    """Intervals of few samples reach beyond what an accuracy can be; the axes, once all is drawn, do not."""
+    """Limit the axes to 0 to 100 %: intervals of few samples may reach beyond. Call when all is drawn."""
     for ax in axes:
         low, high = ax.get_ylim()
         if low < 0 or high > 100:
@@ -129,7 +129,7 @@ def keep_percent(axes):
 
 
 def legend_columns(labels, width):
-    """As many columns, up to two per column of the page, as do not reach beyond the figure."""
+    """The largest number of columns, up to two per column of the page, that fits into the figure."""
     for n in range(min(len(labels), int(width / COLUMN * 2)), 1, -1):
         columns = np.array_split([len(label) for label in labels], n)
         if sum(0.053 * max(column) + 0.42 for column in columns) <= width:
@@ -162,12 +162,12 @@ def finish(figure, title, note, width):
     figure.text(0.5, 0.03 / height, below, ha="center", va="bottom", fontsize=6.2, color="#333333")
     if above:
         figure.text(0.5, 1 - 0.03 / height, above, ha="center", va="top", fontsize=8)
-    for _ in range(2):  # the first pass resizes the axes and with them the ticks
+    for _ in range(2):  # the first round resizes the axes and with them the ticks
         figure.tight_layout(pad=0.3, w_pad=0.8, rect=(0, middle / height, 1, 1 - top / height))
 
 
 def new_figure(n, heat=False, free_x=False, wide=False):
-    """n panels in rows of up to four; free_x: panels have axes of their own; wide: two columns of a page at any n."""
+    """n panels in rows of up to four; free_x: the panels do not share x; wide: two columns of a page for any n."""
     width = COLUMN * 2 if n > 1 or wide else COLUMN
     per_row = min(n, 4)
     rows = -(-n // per_row)

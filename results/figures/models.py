@@ -8,14 +8,13 @@ import numpy as np
 from figures.axes import Unusable, text
 from figures.drawing import COLOURS, COLUMN, finish, plt
 
-HISTORIES = ("train/history", "history")
-# What is drawn below each other: label, what an array's name holds, factor, and whether decades suit it.
+# The panels, from top to bottom: label, words of an array's name, factor, whether a logarithmic scale suits it.
 PARTS = (("accuracy (%)", ("accuracy",), 100, False), ("loss", ("loss",), 1, False),
-         ("rate, norm", ("learning_rate", "gradient_norm"), 1, True))
+         ("learning rate,\ngradient norm", ("learning_rate", "gradient_norm"), 1, True))
 
 
 def history_curves(history):
-    """[(label, {array name: values}, log scale)] of the arrays over epochs that hold anything."""
+    """[(label, {array name: values}, log scale)] of the arrays over epochs that hold finite values."""
     curves = {name: item[()] for name, item in history.items()
               if isinstance(item, h5py.Dataset) and item.ndim == 1 and item.dtype.kind == "f" and np.isfinite(item[()]).any()}
     parts = []
@@ -27,13 +26,13 @@ def history_curves(history):
 
 
 def series_name(name):
-    """train_loss and train_accuracy are one series: the images that they were measured on."""
+    """train_loss and train_accuracy are one series, named by the images that they were measured on."""
     words = [word for word in name.split("_") if word not in ("loss", "accuracy")]
-    return {"": "train", "held": "validation", "learning_rate": "learning rate"}.get(" ".join(words), " ".join(words))
+    return " ".join(words) or "train"
 
 
 def shown_stages(stages):
-    """The moves of an allocator are one stage: there may be dozens."""
+    """The moves of an allocator, of which there may be dozens, are shown as one stage."""
     return ["allocate" if re.match("(move|allocate) [0-9]", name) else name for name in stages]
 
 
@@ -49,10 +48,10 @@ def draw_stages(axes, stages):
 
 
 def plot_history(file):
-    history = next(file[path] for path in HISTORIES if path in file)
+    history = file["history"]
     parts = history_curves(history)
     if not any(label in ("loss", "accuracy (%)") for label, _, _ in parts):
-        raise Unusable("its history holds no array of loss or accuracy")
+        raise Unusable("its history has no array of loss or accuracy")
     figure, axes = plt.subplots(len(parts), 1, figsize=(COLUMN, 1.4 * len(parts) + 0.3), sharex=True, squeeze=False)
     axes = list(axes.flat)
     names = list(dict.fromkeys(series_name(name) for _, data, _ in parts for name in data))
@@ -61,7 +60,7 @@ def plot_history(file):
             ax.plot(np.arange(1, len(values) + 1), values, label=series_name(name),
                     color=COLOURS[names.index(series_name(name)) % len(COLOURS)])
         ax.set_ylabel(label)
-        if log:  # a rate that a cosine takes to nothing does not stretch the scale
+        if log:  # a learning rate that falls to nearly zero does not stretch the scale
             ax.set_yscale("log")
             largest = max(np.nanmax(values) for values in data.values())
             ax.set_ylim(bottom=max(ax.get_ylim()[0], 1e-6 * largest))
@@ -70,6 +69,6 @@ def plot_history(file):
     axes[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     if "stage" in history:
         draw_stages(axes, shown_stages([text(v) for v in history["stage"][()]]))
-    note = "Learning curves, one value an epoch; dashed lines: a new stage."
+    note = "Learning curves, one value per epoch; dashed lines: a new stage."
     finish(figure, text(file.attrs.get("title", "")), note, COLUMN)
     return figure

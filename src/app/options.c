@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/kernels.h"
 
 typedef struct Option {
@@ -16,24 +17,28 @@ typedef struct Option {
 } Option;
 
 static const Option table[] = {
-    {MHO_OPTION_SET, "--set", "KEY=VALUE", "any key of any table; 4,6,8 or 4:8:2 or [pcm, ideal] makes it a sweep"},
+    {MHO_OPTION_SET, "--set", "KEY=VALUE",
+     "set a key (`mho describe` lists all); 4,6,8 or 4:8:2 or [pcm, ideal] sweeps it"},
     {MHO_OPTION_OUTPUT, "-o", "FILE", "the file to write"},
     {MHO_OPTION_DATA, "--data", "FOLDER",
-     "where data sets lie (else $MHO_DATA, ~/.local/share/mho, /usr/share/datasets)"},
+     "folder of the data sets (default: $MHO_DATA, ~/.local/share/mho, /usr/share/datasets)"},
     {MHO_OPTION_THREADS, "-j", "N",
-     "threads (else SLURM_CPUS_PER_TASK, OMP_NUM_THREADS, all cores); only training depends on it"},
-    {MHO_OPTION_CPU, "--cpu", "NAME", "kernels: auto, scalar, avx2, avx512; only training may depend on it"},
+     "threads (default: SLURM_CPUS_PER_TASK, OMP_NUM_THREADS, all cores); only training's results depend on it"},
+    {MHO_OPTION_CPU, "--cpu", "NAME",
+     "kernels: auto (default), scalar, avx2, avx512; only training's results may depend on it"},
     {MHO_OPTION_SHARD, "--shard", "I/N", "run part I of N; `mho merge` joins the parts"},
-    {MHO_OPTION_RETRAIN, "--retrain", NULL, "train the model again even if it is there"},
-    {MHO_OPTION_RESUME, "--resume", NULL, "go on from the last checkpoint of this recipe"},
+    {MHO_OPTION_RETRAIN, "--retrain", NULL, "train the model again even if its file exists"},
+    {MHO_OPTION_RESUME, "--resume", NULL, "continue from the last checkpoint of this recipe"},
     {MHO_OPTION_LAYERS, "--layers", NULL,
-     "one line per layer: bits, tiles, conversions, converter step, signal-to-noise, clipping, bit operations"},
-    {MHO_OPTION_TRACE, "--trace", "N", "write the codes of every layer for image N, ideal and on the chip (-o FILE)"},
-    {MHO_OPTION_LOGITS, "--logits", "FILE", "write logits, predicted and true labels of every chip"},
-    {MHO_OPTION_FROM, "--from", "PATH", "your own copy of the files"},
-    {MHO_OPTION_BATCH, "--batch", "N", "images classified at once (else 250); results do not depend on it"},
-    {MHO_OPTION_CHECK, "--check", NULL, "only prove the kernels, show no rates"},
-    {MHO_OPTION_QUIET, "--quiet", NULL, "no progress"},
+     "one line per layer: bits, tiles, conversions, ADC step, signal-to-noise ratio, clipping, bit operations"},
+    {MHO_OPTION_TRACE, "--trace", "N",
+     "write the codes of every layer for image N, without and with the chip, to -o FILE (default: trace.h5)"},
+    {MHO_OPTION_LOGITS, "--logits", "FILE", "write logits, predicted and true labels of every chip to FILE"},
+    {MHO_OPTION_FROM, "--from", "PATH",
+     "your own copy of the files: a folder, a tar archive, a .deb or one of the files"},
+    {MHO_OPTION_BATCH, "--batch", "N", "images classified at once (default: 250); results do not depend on it"},
+    {MHO_OPTION_CHECK, "--check", NULL, "only compare the kernels with their specification; measure nothing"},
+    {MHO_OPTION_QUIET, "--quiet", NULL, "print no progress"},
 };
 
 enum { N_OPTIONS = sizeof table / sizeof *table };
@@ -44,7 +49,7 @@ static MhoStatus whole_number(const char *name, const char *text, int min, int m
     errno = 0;
     long number = strtol(text, &end, 10);
     if (end == text || *end || errno || number < min || number > max)
-        return mho_fail(error, MHO_USAGE, "%s %s: a whole number from %d to %d is wanted", name, text, min, max);
+        return mho_fail(error, MHO_USAGE, "%s %s: give a whole number from %d to %d", name, text, min, max);
     *value = (int)number;
     return MHO_OK;
 }
@@ -83,7 +88,7 @@ static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, Mho
     }
 }
 
-/* "--name", "--name=value", "-ovalue" against the table; *value is what is glued on. */
+/* The option that text is: "--name", "--name=value" or "-ovalue". *value points to the value in text, else NULL. */
 static const Option *find_option(const char *text, const char **value)
 {
     *value = NULL;
@@ -112,15 +117,15 @@ static MhoStatus unknown_option(const char *text, unsigned allowed, MhoError *er
     int nearest = mho_nearest_word(text, words, n);
     if (nearest >= 0)
         return mho_fail(error, MHO_USAGE, "unknown option '%s'; did you mean '%s'?", text, words[nearest]);
-    return mho_fail(error, MHO_USAGE, "unknown option '%s'; --help lists those of this command", text);
+    return mho_fail(error, MHO_USAGE, "unknown option '%s'; --help lists the options of this command", text);
 }
 
 MhoStatus mho_options_parse(int argc, char **argv, int first, unsigned allowed, MhoOptions *options, MhoError *error)
 {
     *options = (MhoOptions){.shard = 1, .n_shards = 1, .trace = -1};
-    options->arguments = calloc((size_t)argc + 1, sizeof *options->arguments);
+    options->arguments = mho_calloc((size_t)argc + 1, sizeof *options->arguments, error, "the command line");
     if (!options->arguments)
-        return mho_fail(error, MHO_MEMORY, "out of memory for options");
+        return MHO_MEMORY;
     for (int i = first; i < argc; i++) {
         const char *text = argv[i], *value;
         if (strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0) {

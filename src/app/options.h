@@ -35,7 +35,7 @@ enum {
 typedef struct MhoOptions {
     const char *sets[MHO_MAX_SETS]; /* "key=value", in order */
     size_t n_sets;
-    const char **arguments; /* what is no option, in order */
+    const char **arguments; /* everything that is not an option, in order */
     size_t n_arguments;
     const char *output, *data, *cpu, *from, *logits;
     int shard, n_shards, threads, trace, batch;
@@ -58,16 +58,8 @@ MhoStatus mho_options_start(MhoOptions *options, MhoError *error) MHO_CHECKED;
 /* The study at path (NULL: defaults) with every --set applied, in order. */
 MhoStatus mho_options_study(const MhoOptions *options, const char *path, MhoStudy *study, MhoError *error) MHO_CHECKED;
 
-/* What the options say of models and of a sweep. */
+/* The options that loading or training a model, and running a sweep, take. */
 MhoModelOptions mho_options_model(const MhoOptions *options, bool may_train);
 MhoSweepOptions mho_options_sweep(const MhoOptions *options, bool may_train);
-
-/* Folder of files that are installed beside the program: "results" or "experiments" of the source tree when run from a
- * build folder, else share/mho of the installation. */
-MhoStatus mho_shared_file(const char *folder, const char *name, char *path, size_t size, MhoError *error) MHO_CHECKED;
-
-/* Run results/plot.py on a result or model file: writes STEM.svg and STEM.png. stem NULL: the file's name without
- * ending. */
-MhoStatus mho_plot_file(const char *file, const char *stem, MhoError *error) MHO_CHECKED;
 
 #endif

@@ -1,5 +1,5 @@
-/* process.c - posix_spawn, wait, and the one line that says why a program failed. */
-#include "app/process_internal.h"
+/* process.c - spawn a helper program, wait for it and find the line that says why it failed. */
+#include "app/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,47 +33,53 @@ bool mho_process_on_path(const char *program)
     return false;
 }
 
+/* folder NULL: the child runs here and keeps mho's output. */
+static int add_actions(posix_spawn_file_actions_t *actions, const char *folder)
+{
+    int failed = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (failed || !folder)
+        return failed;
+    failed = posix_spawn_file_actions_addchdir_np(actions, folder);
+    if (!failed)
+        failed =
+            posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, output_name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    return failed ? failed : posix_spawn_file_actions_adddup2(actions, STDOUT_FILENO, STDERR_FILENO);
+}
+
 static int spawn(const char *folder, const char *const *arguments, pid_t *child)
 {
     posix_spawn_file_actions_t actions;
     int failed = posix_spawn_file_actions_init(&actions);
     if (failed)
         return failed;
-    failed = posix_spawn_file_actions_addchdir_np(&actions, folder);
-    if (!failed)
-        failed = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (!failed)
-        failed =
-            posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output_name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (!failed)
-        failed = posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+    failed = add_actions(&actions, folder);
     if (!failed) /* the prototype lacks const for historical reasons; the strings are not changed */
         failed = posix_spawnp(child, arguments[0], &actions, NULL, (char *const *)(const void *)arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     return failed;
 }
 
-/* Polls, because a signal may ask mho to stop while the program works on. */
+/* Polls, because a signal may ask mho to stop while the program still runs. */
 static MhoStatus wait_for(pid_t child, int *outcome, MhoError *error)
 {
-    bool asked_to_end = false;
+    bool is_terminated = false;
     for (;;) {
-        pid_t ended = waitpid(child, outcome, asked_to_end ? 0 : WNOHANG);
+        pid_t ended = waitpid(child, outcome, is_terminated ? 0 : WNOHANG);
         if (ended == child)
             break;
         if (ended < 0 && errno != EINTR)
             return mho_fail(error, MHO_FAILED, "cannot wait for a program: %s", strerror(errno));
-        if (!asked_to_end && mho_stop_requested()) {
+        if (!is_terminated && mho_stop_requested()) {
             kill(child, SIGTERM);
-            asked_to_end = true;
+            is_terminated = true;
         }
-        if (!asked_to_end)
+        if (!is_terminated)
             nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
     }
     return mho_stop_requested() ? mho_fail(error, MHO_STOPPED, "stopped") : MHO_OK;
 }
 
-/* The first line that speaks of an error ("E:" is apt's), else the last line that is not blank. */
+/* The first line with the word "error" or apt's "E:", else the last line that is not blank. */
 static void find_reason(char *text, char *reason, size_t size)
 {
     reason[0] = '\0';
@@ -91,7 +97,6 @@ static void find_reason(char *text, char *reason, size_t size)
 static void read_reason(const char *folder, char *reason, size_t size)
 {
     char path[4096], text[OUTPUT_MAX + 1];
-    reason[0] = '\0';
     snprintf(path, sizeof path, "%s/%s", folder, output_name);
     FILE *file = fopen(path, "re");
     if (!file)
@@ -114,10 +119,11 @@ MhoStatus mho_process_run(const char *folder, const char *const *arguments, MhoE
     MhoStatus status = wait_for(child, &outcome, error);
     if (status != MHO_OK || (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0))
         return status;
-    char reason[LINE_MAX_SHOWN + 1];
-    read_reason(folder, reason, sizeof reason);
     if (WIFSIGNALED(outcome))
         return mho_fail(error, MHO_FAILED, "%s was ended by signal %d", arguments[0], WTERMSIG(outcome));
+    char reason[LINE_MAX_SHOWN + 1] = "";
+    if (folder)
+        read_reason(folder, reason, sizeof reason);
     const char *what = reason[0] != '\0' ? reason : arguments[0];
     return mho_fail(error, MHO_FAILED, "%s (exit code %d)", what, WEXITSTATUS(outcome));
 }

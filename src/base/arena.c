@@ -35,7 +35,7 @@ void *mho_arena_take(MhoArena *arena, size_t n, size_t size)
 MhoStatus mho_arena_create(MhoArena *arena, MhoError *error)
 {
     if (arena->base)
-        return mho_fail(error, MHO_FAILED, "an arena that holds a block already cannot be created again");
+        return mho_fail(error, MHO_FAILED, "the arena already holds a block; destroy it first");
     if (arena->used == SIZE_MAX)
         return mho_fail(error, MHO_MEMORY, "out of memory: the planned size does not fit the address space");
     size_t size = arena->used ? arena->used : (size_t)MHO_ALIGN;

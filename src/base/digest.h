@@ -1,4 +1,4 @@
-/* digest.h - SHA-256 (libmd) and a 64-bit mix. */
+/* digest.h - SHA-256 (libmd), whole or its first 64 bits. */
 #ifndef MHO_BASE_DIGEST_H
 #define MHO_BASE_DIGEST_H
 
@@ -7,13 +7,13 @@
 
 #include "base/status.h"
 
-/* SHA-256 of n bytes as 64 hex digits + NUL. */
+/* SHA-256 of n bytes as 64 hex digits and NUL. */
 void mho_sha256(const void *data, size_t n, char hex[65]);
 
-/* The same of a whole file, streamed. INPUT when it cannot be read. */
+/* The same for a whole file, read in pieces. INPUT when it cannot be read. */
 MhoStatus mho_sha256_file(const char *path, char hex[65], MhoError *error) MHO_CHECKED;
 
-/* Incremental 64-bit digest: the first 8 bytes (little-endian) of a SHA-256. */
+/* The first 8 bytes of the SHA-256 of n bytes as a little-endian number. */
 uint64_t mho_digest64(const void *data, size_t n);
 
 #endif

@@ -60,7 +60,7 @@ void mho_progress_step(MhoProgress *progress, size_t done, const char *note)
     double now = mho_clock(), elapsed = now - progress->started;
     bool complete = done >= progress->total;
     progress->done = done;
-    /* The last line is printed once, as an ordinary line, so that no sink may thin it out. */
+    /* The last line is logged once, at level INFO, so that no log function drops it for its rate limit. */
     if (progress->last == INFINITY || (!complete && now - progress->last < progress->interval))
         return;
     progress->last = complete ? INFINITY : now;
@@ -80,7 +80,7 @@ void mho_log_stderr(void *context, MhoLogLevel level, const char *text)
 {
     (void)context;
     static double last = -INFINITY; /* guarded by the lock of stderr */
-    static bool pending;            /* a progress line without newline stands on the terminal */
+    static bool pending;            /* the terminal shows a progress line without newline */
     bool terminal = isatty(STDERR_FILENO) == 1;
     flockfile(stderr);
     if (level == MHO_LOG_PROGRESS) {

@@ -1,4 +1,6 @@
-/* params.c - text to typed parameter and back, from one table. Nothing is clamped or guessed. */
+/* params.c - text to a typed parameter and back, from one table. Nothing is clamped or guessed. */
+#include "base/descriptor.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
@@ -7,12 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/params_internal.h"
-
 enum { REAL_TEXT_MAX = 64 };
 
-/* Numbers are read and written as in the C locale whatever the host program has set, so that the same study gives the
- * same bytes everywhere. glibc returns its static C locale here; nothing is allocated. */
+void mho_params_default(const MhoParam *params, size_t n, void *block)
+{
+    for (size_t i = 0; i < n; i++) {
+        const MhoParam *param = &params[i];
+        unsigned char *member = (unsigned char *)block + param->offset;
+        int whole = param->type == MHO_INT || param->type == MHO_CHOICE ? (int)param->value : 0;
+        bool flag = param->value != 0.0;
+        switch (param->type) {
+        case MHO_REAL: memcpy(member, &param->value, sizeof param->value); break;
+        case MHO_INT:
+        case MHO_CHOICE: memcpy(member, &whole, sizeof whole); break;
+        case MHO_BOOL: memcpy(member, &flag, sizeof flag); break;
+        case MHO_TEXT:
+            memset(member, 0, MHO_TEXT_MAX);
+            snprintf((char *)member, MHO_TEXT_MAX, "%s", param->text ? param->text : "");
+            break;
+        }
+    }
+}
+
+const MhoParam *mho_params_find(const MhoParam *params, size_t n, const char *key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(params[i].key, key) == 0)
+            return &params[i];
+    return NULL;
+}
+
+/* Switch this thread to the C locale, so that numbers do not depend on the locale of the host program. Returns the
+ * locale before. glibc returns its static C locale, so nothing is allocated. */
 static locale_t c_locale_enter(void)
 {
     return uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
@@ -26,8 +54,8 @@ static double read_real(const char *text, char **end)
     return value;
 }
 
-/* The significant decimal digits of a finite value, as few as read back to the same double; value = 0.d1d2.. *
- * 10^point. */
+/* The fewest significant decimal digits of a finite value that read back to the same double. Returns their number;
+ * value = 0.d1d2.. * 10^point. */
 static size_t shortest_digits(double value, char digits[REAL_TEXT_MAX], int *point)
 {
     char text[REAL_TEXT_MAX];
@@ -93,7 +121,7 @@ static MhoStatus unknown_choice(const MhoParam *param, const char *text, const c
     return mho_fail(error, MHO_USAGE, "%s: unknown word '%s'; one of: %s", where, text, param->choices);
 }
 
-/* A comparison that NaN fails, so NaN is out of range too. */
+/* False for NaN too. */
 static bool inside(const MhoParam *param, double value)
 {
     return value >= param->min && value <= param->max && isfinite(value);
@@ -130,7 +158,7 @@ MhoStatus mho_param_check(const MhoParam *param, const void *block, const char *
             return MHO_OK;
         return mho_fail(error, MHO_USAGE, "%s: longer than %d characters", where, MHO_TEXT_MAX - 1);
     }
-    return mho_fail(error, MHO_FAILED, "%s: the parameter table names no known type", where);
+    return mho_fail(error, MHO_FAILED, "%s: the parameter table gives an unknown type", where);
 }
 
 static MhoStatus not_a_number(const MhoParam *param, const char *text, const char *where, MhoError *error)
@@ -144,7 +172,7 @@ static MhoStatus not_a_number(const MhoParam *param, const char *text, const cha
 static MhoStatus set_real(const MhoParam *param, unsigned char *member, const char *text, const char *where,
                           MhoError *error)
 {
-    /* Decimal notation only: this refuses nan, inf, hexadecimal and blanks before strtod sees them. */
+    /* Decimal notation only: nan, inf, hexadecimal numbers and blanks, which strtod reads, are refused here. */
     if (*text == '\0' || text[strspn(text, "0123456789+-.eE")] != '\0')
         return not_a_number(param, text, where, error);
     char *end;
@@ -152,9 +180,9 @@ static MhoStatus set_real(const MhoParam *param, unsigned char *member, const ch
     double value = read_real(text, &end);
     if (end == text || *end != '\0')
         return not_a_number(param, text, where, error);
-    /* glibc reports ERANGE for subnormal results too, and those are exact enough to be wanted. */
-    bool lost = errno == ERANGE && (value == 0.0 || isinf(value));
-    if (lost || !inside(param, value))
+    /* glibc reports ERANGE for subnormal values too, which are accepted. */
+    bool out_of_double = errno == ERANGE && (value == 0.0 || isinf(value));
+    if (out_of_double || !inside(param, value))
         return out_of_range(param, text, where, error);
     memcpy(member, &value, sizeof value);
     return MHO_OK;
@@ -221,7 +249,7 @@ MhoStatus mho_param_set(const MhoParam *param, void *block, const char *text, co
     case MHO_BOOL: return set_bool(member, text, where, error);
     case MHO_TEXT: return set_text(member, text, where, error);
     }
-    return mho_fail(error, MHO_FAILED, "%s: the parameter table names no known type", where);
+    return mho_fail(error, MHO_FAILED, "%s: the parameter table gives an unknown type", where);
 }
 
 size_t mho_param_format(const MhoParam *param, const void *block, char *text, size_t size)

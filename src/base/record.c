@@ -1,8 +1,10 @@
-/* record.c - the tree of named arrays that crosses folders towards files. */
+/* record.c - a tree of named arrays: what every file of mho holds. */
 #include "base/record.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 static const struct TypeRow {
     const char *name;
@@ -21,22 +23,6 @@ const char *mho_type_name(MhoType type)
     return (unsigned)type <= MHO_STRING ? types[type].name : "unknown";
 }
 
-static MhoStatus no_memory(MhoError *error, const char *name)
-{
-    return mho_fail(error, MHO_MEMORY, "out of memory for '%s'", name);
-}
-
-/* Room for one more pointer or row at the end of a list of n; the list grows at powers of two. */
-static void *list_grow(void *list, size_t n, size_t size)
-{
-    if (n > 0 && (n & (n - 1)) != 0)
-        return list;
-    size_t bytes;
-    if (__builtin_mul_overflow(n ? 2 * n : 1, size, &bytes))
-        return NULL;
-    return realloc(list, bytes);
-}
-
 static void data_destroy(MhoType type, size_t n, void *data)
 {
     if (type == MHO_STRING && data)
@@ -45,25 +31,22 @@ static void data_destroy(MhoType type, size_t n, void *data)
     free(data);
 }
 
-/* A copy of n elements (data NULL: zeros or empty strings) that the caller owns; NULL when memory is out or n
- * overflows. */
-static void *data_copy(MhoType type, size_t n, const void *data)
+/* A copy of n elements that the caller owns; data NULL: zeros or empty strings. name is for the message. */
+static void *data_copy(const char *name, MhoType type, size_t n, const void *data, MhoError *error)
 {
-    size_t bytes, size = mho_type_size(type);
-    if (size == 0 || __builtin_mul_overflow(n, size, &bytes))
-        return NULL;
-    void *copy = calloc(n ? n : 1, size);
+    size_t size = mho_type_size(type);
+    void *copy = mho_calloc(n, size, error, "'%s'", name);
     if (!copy)
         return NULL;
     if (type != MHO_STRING) {
-        if (data && bytes)
-            memcpy(copy, data, bytes);
+        if (data && n > 0)
+            memcpy(copy, data, n * size);
         return copy;
     }
     char **strings = copy;
     for (size_t i = 0; i < n; i++) {
         const char *text = data ? ((char *const *)data)[i] : "";
-        strings[i] = strdup(text ? text : "");
+        strings[i] = mho_strdup(text ? text : "", error);
         if (!strings[i]) {
             data_destroy(type, n, copy);
             return NULL;
@@ -114,14 +97,14 @@ void mho_record_destroy(MhoRecord *record)
 
 static MhoStatus record_new(const char *name, MhoRecord **record, MhoError *error)
 {
-    *record = calloc(1, sizeof **record);
+    *record = mho_calloc(1, sizeof **record, error, "'%s'", name);
     if (*record)
-        (*record)->name = strdup(name);
+        (*record)->name = mho_strdup(name, error);
     if (*record && (*record)->name)
         return MHO_OK;
     mho_record_destroy(*record);
     *record = NULL;
-    return no_memory(error, name);
+    return MHO_MEMORY;
 }
 
 MhoStatus mho_record_create(MhoRecord **record, MhoError *error)
@@ -148,7 +131,7 @@ static MhoRecord *own_child(const MhoRecord *record, const char *name, size_t le
 static MhoStatus check_name(const char *name, MhoError *error)
 {
     if (!name || *name == '\0' || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        return mho_fail(error, MHO_FAILED, "'%s' is no name for an array or a group", name ? name : "");
+        return mho_fail(error, MHO_FAILED, "'%s' is not a valid name of an array or a group", name ? name : "");
     return MHO_OK;
 }
 
@@ -161,10 +144,10 @@ MhoStatus mho_record_child(MhoRecord *record, const char *name, MhoRecord **chil
     if (*child)
         return MHO_OK;
     if (own_array(record, name, strlen(name)))
-        return mho_fail(error, MHO_FAILED, "'%s' is an array already, not a group", name);
-    MhoRecord **children = list_grow(record->children, record->n_children, sizeof(MhoRecord *));
+        return mho_fail(error, MHO_FAILED, "'%s' is an array, not a group", name);
+    MhoRecord **children = mho_list_grow(record->children, record->n_children, sizeof *children, error);
     if (!children)
-        return no_memory(error, name);
+        return MHO_MEMORY;
     record->children = children;
     status = record_new(name, child, error);
     if (status == MHO_OK)
@@ -172,7 +155,7 @@ MhoStatus mho_record_child(MhoRecord *record, const char *name, MhoRecord **chil
     return status;
 }
 
-/* Elements of a shape, false when the bytes of such an array overflow. */
+/* The number of elements of a shape; false when its bytes overflow. */
 static bool shape_count(MhoType type, size_t rank, const size_t *shape, size_t *n)
 {
     size_t bytes;
@@ -184,9 +167,9 @@ static bool shape_count(MhoType type, size_t rank, const size_t *shape, size_t *
 }
 
 static MhoArray *array_new(const char *name, MhoType type, size_t rank, const size_t *shape, const char *const *axes,
-                           const char *unit, const char *help, size_t n, const void *data)
+                           const char *unit, const char *help, size_t n, const void *data, MhoError *error)
 {
-    MhoArray *array = calloc(1, sizeof *array);
+    MhoArray *array = mho_calloc(1, sizeof *array, error, "'%s'", name);
     if (!array)
         return NULL;
     array->type = type;
@@ -195,12 +178,12 @@ static MhoArray *array_new(const char *name, MhoType type, size_t rank, const si
     for (size_t i = 0; i < rank; i++) {
         array->shape[i] = shape[i];
         if (axes && axes[i])
-            complete = (array->axis[i] = strdup(axes[i])) != NULL && complete;
+            complete = (array->axis[i] = mho_strdup(axes[i], error)) != NULL && complete;
     }
-    array->name = strdup(name);
-    array->unit = strdup(unit ? unit : "");
-    array->help = strdup(help ? help : "");
-    array->data = data_copy(type, n, data);
+    array->name = mho_strdup(name, error);
+    array->unit = mho_strdup(unit ? unit : "", error);
+    array->help = mho_strdup(help ? help : "", error);
+    array->data = data_copy(name, type, n, data, error);
     if (complete && array->name && array->unit && array->help && array->data)
         return array;
     array_destroy(array);
@@ -218,18 +201,19 @@ MhoStatus mho_record_add(MhoRecord *record, const char *name, MhoType type, size
         return status;
     size_t n;
     if (rank > MHO_MAX_RANK || mho_type_size(type) == 0 || (rank > 0 && !shape))
-        return mho_fail(error, MHO_FAILED, "array '%s': rank above %d, no shape or no known type", name, MHO_MAX_RANK);
+        return mho_fail(error, MHO_FAILED, "array '%s': its rank is above %d, it has no shape, or its type is unknown",
+                        name, MHO_MAX_RANK);
     if (!shape_count(type, rank, shape, &n))
         return mho_fail(error, MHO_MEMORY, "array '%s': its size does not fit the address space", name);
     if (own_array(record, name, strlen(name)) || own_child(record, name, strlen(name)))
-        return mho_fail(error, MHO_FAILED, "'%s' exists already in group '%s'", name, record->name);
-    MhoArray **arrays = list_grow(record->arrays, record->n_arrays, sizeof(MhoArray *));
+        return mho_fail(error, MHO_FAILED, "group '%s' already has an entry '%s'", record->name, name);
+    MhoArray **arrays = mho_list_grow(record->arrays, record->n_arrays, sizeof *arrays, error);
     if (!arrays)
-        return no_memory(error, name);
+        return MHO_MEMORY;
     record->arrays = arrays;
-    MhoArray *made = array_new(name, type, rank, shape, axes, unit, help, n, data);
+    MhoArray *made = array_new(name, type, rank, shape, axes, unit, help, n, data, error);
     if (!made)
-        return no_memory(error, name);
+        return MHO_MEMORY;
     arrays[record->n_arrays++] = made;
     if (array)
         *array = made;
@@ -250,9 +234,11 @@ MhoStatus mho_attribute_set(MhoAttributes *attributes, const char *name, MhoType
     MhoStatus status = check_name(name, error);
     if (status != MHO_OK)
         return status;
-    void *copy = data_copy(type, n, data);
+    if (mho_type_size(type) == 0)
+        return mho_fail(error, MHO_FAILED, "attribute '%s': its type is unknown", name);
+    void *copy = data_copy(name, type, n, data, error);
     if (!copy)
-        return no_memory(error, name);
+        return MHO_MEMORY;
     for (size_t i = 0; i < attributes->n; i++) {
         MhoAttribute *old = &attributes->list[i];
         if (strcmp(old->name, name) != 0)
@@ -261,12 +247,12 @@ MhoStatus mho_attribute_set(MhoAttributes *attributes, const char *name, MhoType
         *old = (MhoAttribute){.name = old->name, .type = type, .n = n, .data = copy};
         return MHO_OK;
     }
-    char *own_name = strdup(name);
-    MhoAttribute *list = own_name ? list_grow(attributes->list, attributes->n, sizeof *list) : NULL;
+    char *own_name = mho_strdup(name, error);
+    MhoAttribute *list = own_name ? mho_list_grow(attributes->list, attributes->n, sizeof *list, error) : NULL;
     if (!list) {
         free(own_name);
         data_destroy(type, n, copy);
-        return no_memory(error, name);
+        return MHO_MEMORY;
     }
     attributes->list = list;
     list[attributes->n++] = (MhoAttribute){.name = own_name, .type = type, .n = n, .data = copy};
@@ -294,7 +280,7 @@ const char *mho_attribute_string(const MhoAttributes *attributes, const char *na
     return attribute && attribute->type == MHO_STRING && attribute->n == 1 ? *(char *const *)attribute->data : NULL;
 }
 
-/* Walks the groups of a path; *last is what stands after the last '/'. */
+/* The group that holds the object at path; *last is the object's name, after the last '/'. */
 static const MhoRecord *descend(const MhoRecord *record, const char *path, const char **last)
 {
     const char *slash;

@@ -1,25 +1,23 @@
 /* record_digest.c - the payload digest: SHA-256 (FIPS 180-4) over a record in name order.
  *
- * Every field is framed by its length or count and every value is little-endian, so two records have equal bytes only
- * when they are equal. One bit pattern stands for every NaN: compilers fold them with different signs.
+ * The length of every field comes before it and every value is little-endian, so different records give different
+ * bytes. All NaNs count as one: compilers fold them with different signs.
  */
+#include "base/record.h"
+
 #include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/record.h"
+#include "base/memory.h"
 
-typedef struct Digest {
-    SHA2_CTX sha;
-} Digest;
-
-static void put_bytes(Digest *digest, const void *data, size_t n)
+static void put_bytes(SHA2_CTX *digest, const void *data, size_t n)
 {
     if (n > 0)
-        SHA256Update(&digest->sha, data, n);
+        SHA256Update(digest, data, n);
 }
 
-static void put_count(Digest *digest, uint64_t value)
+static void put_count(SHA2_CTX *digest, uint64_t value)
 {
     uint8_t bytes[8];
     for (size_t i = 0; i < 8; i++)
@@ -27,14 +25,14 @@ static void put_count(Digest *digest, uint64_t value)
     put_bytes(digest, bytes, sizeof bytes);
 }
 
-static void put_text(Digest *digest, const char *text)
+static void put_text(SHA2_CTX *digest, const char *text)
 {
     size_t length = text ? strlen(text) : 0;
     put_count(digest, length);
     put_bytes(digest, text, length);
 }
 
-/* The bits of element i, as an integer of the element's width; every NaN reads as the same quiet one. */
+/* The bits of element i as an integer of the element's width; every NaN gives the bits of the same quiet NaN. */
 static uint64_t element_bits(MhoType type, const void *data, size_t i)
 {
     const unsigned char *at = (const unsigned char *)data + i * mho_type_size(type);
@@ -54,7 +52,7 @@ static uint64_t element_bits(MhoType type, const void *data, size_t i)
     }
 }
 
-static void put_values(Digest *digest, MhoType type, size_t n, const void *data)
+static void put_values(SHA2_CTX *digest, MhoType type, size_t n, const void *data)
 {
     if (type == MHO_STRING) {
         for (size_t i = 0; i < n; i++)
@@ -74,22 +72,28 @@ static void put_values(Digest *digest, MhoType type, size_t n, const void *data)
     }
 }
 
-/* One entry of a sorted list: the name, and the object that has it. */
+/* An object and its name, to be sorted. */
 typedef struct Named {
     const char *name;
     const void *object;
 } Named;
+
+static Named *named_list(size_t n, MhoError *error)
+{
+    return mho_calloc(n, sizeof(Named), error, "a digest");
+}
 
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const Named *)a)->name, ((const Named *)b)->name);
 }
 
-static MhoStatus put_attributes(Digest *digest, const MhoAttributes *attributes, const char *left_out, MhoError *error)
+static MhoStatus put_attributes(SHA2_CTX *digest, const MhoAttributes *attributes, const char *left_out,
+                                MhoError *error)
 {
-    Named *sorted = calloc(attributes->n + 1, sizeof *sorted);
+    Named *sorted = named_list(attributes->n, error);
     if (!sorted)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a digest");
+        return MHO_MEMORY;
     size_t n = 0;
     for (size_t i = 0; i < attributes->n; i++) {
         const MhoAttribute *attribute = &attributes->list[i];
@@ -109,7 +113,7 @@ static MhoStatus put_attributes(Digest *digest, const MhoAttributes *attributes,
     return MHO_OK;
 }
 
-static MhoStatus put_array(Digest *digest, const MhoArray *array, MhoError *error)
+static MhoStatus put_array(SHA2_CTX *digest, const MhoArray *array, MhoError *error)
 {
     put_text(digest, array->name);
     put_text(digest, mho_type_name(array->type));
@@ -123,13 +127,13 @@ static MhoStatus put_array(Digest *digest, const MhoArray *array, MhoError *erro
     return put_attributes(digest, &array->attributes, NULL, error);
 }
 
-static MhoStatus put_record(Digest *digest, const MhoRecord *record, bool root, MhoError *error);
+static MhoStatus put_record(SHA2_CTX *digest, const MhoRecord *record, bool root, MhoError *error);
 
-static MhoStatus put_arrays(Digest *digest, const MhoRecord *record, MhoError *error)
+static MhoStatus put_arrays(SHA2_CTX *digest, const MhoRecord *record, MhoError *error)
 {
-    Named *sorted = calloc(record->n_arrays + 1, sizeof *sorted);
+    Named *sorted = named_list(record->n_arrays, error);
     if (!sorted)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a digest");
+        return MHO_MEMORY;
     for (size_t i = 0; i < record->n_arrays; i++)
         sorted[i] = (Named){record->arrays[i]->name, record->arrays[i]};
     qsort(sorted, record->n_arrays, sizeof *sorted, by_name);
@@ -141,11 +145,11 @@ static MhoStatus put_arrays(Digest *digest, const MhoRecord *record, MhoError *e
     return status;
 }
 
-static MhoStatus put_children(Digest *digest, const MhoRecord *record, bool root, MhoError *error)
+static MhoStatus put_children(SHA2_CTX *digest, const MhoRecord *record, bool root, MhoError *error)
 {
-    Named *sorted = calloc(record->n_children + 1, sizeof *sorted);
+    Named *sorted = named_list(record->n_children, error);
     if (!sorted)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a digest");
+        return MHO_MEMORY;
     size_t n = 0;
     for (size_t i = 0; i < record->n_children; i++) {
         const MhoRecord *child = record->children[i];
@@ -164,7 +168,7 @@ static MhoStatus put_children(Digest *digest, const MhoRecord *record, bool root
     return status;
 }
 
-static MhoStatus put_record(Digest *digest, const MhoRecord *record, bool root, MhoError *error)
+static MhoStatus put_record(SHA2_CTX *digest, const MhoRecord *record, bool root, MhoError *error)
 {
     MhoStatus status = put_attributes(digest, &record->attributes, root ? "history" : NULL, error);
     if (status == MHO_OK)
@@ -174,11 +178,11 @@ static MhoStatus put_record(Digest *digest, const MhoRecord *record, bool root, 
 
 MhoStatus mho_record_digest(const MhoRecord *record, char hex[65], MhoError *error)
 {
-    Digest digest;
+    SHA2_CTX digest;
     hex[0] = '\0';
-    SHA256Init(&digest.sha);
+    SHA256Init(&digest);
     MhoStatus status = put_record(&digest, record, true, error);
     if (status == MHO_OK)
-        SHA256End(&digest.sha, hex);
+        SHA256End(&digest, hex);
     return status;
 }

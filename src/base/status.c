@@ -1,4 +1,4 @@
-/* status.c - outcome codes and error text. */
+/* status.c - status codes and error text. */
 #include "base/status.h"
 
 #include <stdarg.h>
@@ -16,7 +16,7 @@ static const StatusRow rows[MHO_N_STATUS] = {
 #undef X
 };
 
-/* A value outside the enumeration is a programming error elsewhere; it reads as FAILED rather than as a crash. */
+/* A value outside the enumeration reads as FAILED. */
 static const StatusRow *row_of(MhoStatus status)
 {
     return (unsigned)status < MHO_N_STATUS ? &rows[status] : &rows[MHO_FAILED];
@@ -26,7 +26,7 @@ MhoStatus mho_fail(MhoError *error, MhoStatus status, const char *format, ...)
 {
     if (!error)
         return status;
-    /* The arguments may point into error->text, so format beside it. */
+    /* The arguments may point into error->text, so the new text is written elsewhere first. */
     char text[MHO_ERROR_TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);
@@ -43,19 +43,12 @@ MhoStatus mho_fail_context(MhoError *error, const char *format, ...)
 {
     if (!error)
         return MHO_FAILED;
-    char text[MHO_ERROR_TEXT_MAX];
+    char prefix[MHO_ERROR_TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);
-    int written = vsnprintf(text, sizeof text, format, arguments);
+    int length = vsnprintf(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
-    if (written < 0)
-        return error->status;
-    size_t length = strlen(text);
-    /* Truncated like any long text: the context, in front, is kept. */
-    if (snprintf(text + length, sizeof text - length, ": %s", error->text) < 0)
-        return error->status;
-    memcpy(error->text, text, strlen(text) + 1);
-    return error->status;
+    return length < 0 ? error->status : mho_fail(error, error->status, "%s: %s", prefix, error->text);
 }
 
 const char *mho_status_name(MhoStatus status)

@@ -6,10 +6,10 @@
 
 #define MHO_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 
-/* Fill error (may be NULL) with status and a formatted line; returns status, for `return mho_fail(...)`. */
+/* Fill error (may be NULL) with status and a formatted line. Returns status, for `return mho_fail(...)`. */
 MhoStatus mho_fail(MhoError *error, MhoStatus status, const char *format, ...) MHO_PRINTF(3, 4);
 
-/* Put "prefix: " in front of the text of an error that is being passed up; returns its status. */
+/* Put "PREFIX: " before the text of an error. Returns its status; FAILED when error is NULL. */
 MhoStatus mho_fail_context(MhoError *error, const char *format, ...) MHO_PRINTF(2, 3);
 
 const char *mho_status_name(MhoStatus status);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/memory.h"
+
 enum { FILE_BYTES_MAX = 1 << 20, DEPTH_MAX = 32, KEY_MAX = 255, KEYS_MAX = 4096 };
 enum { PATH_MAX_BYTES = DEPTH_MAX * (KEY_MAX + 1) };
 
@@ -28,11 +30,6 @@ static MhoStatus refuse(const Reader *reader, const char *what)
     return mho_fail(reader->error, MHO_USAGE, "%s:%d: %s", reader->path, event_line(reader), what);
 }
 
-static MhoStatus no_memory(const Reader *reader)
-{
-    return mho_fail(reader->error, MHO_MEMORY, "%s: out of memory", reader->path);
-}
-
 static MhoStatus step(Reader *reader)
 {
     yaml_event_delete(&reader->event);
@@ -41,12 +38,12 @@ static MhoStatus step(Reader *reader)
     const yaml_parser_t *parser = &reader->parser;
     memset(&reader->event, 0, sizeof reader->event);
     if (parser->error == YAML_MEMORY_ERROR)
-        return no_memory(reader);
+        return mho_fail(reader->error, MHO_MEMORY, "out of memory for %s", reader->path);
     return mho_fail(reader->error, MHO_USAGE, "%s:%zu: not readable as YAML: %s", reader->path,
                     parser->problem_mark.line + 1, parser->problem ? parser->problem : "damaged");
 }
 
-/* The features of YAML that mho does without: each hides what a study says from its reader. */
+/* Refuse aliases, anchors, tags and zero bytes, which hide the value of a key from the reader of a study. */
 static MhoStatus check_plain(const Reader *reader)
 {
     const yaml_event_t *event = &reader->event;
@@ -57,7 +54,7 @@ static MhoStatus check_plain(const Reader *reader)
         anchor = event->data.scalar.anchor;
         tag = event->data.scalar.tag;
         if (strlen((const char *)event->data.scalar.value) != event->data.scalar.length)
-            return refuse(reader, "a zero byte inside a value");
+            return refuse(reader, "a value contains a zero byte");
     } else if (event->type == YAML_SEQUENCE_START_EVENT) {
         anchor = event->data.sequence_start.anchor;
         tag = event->data.sequence_start.tag;
@@ -72,11 +69,11 @@ static MhoStatus check_plain(const Reader *reader)
     return MHO_OK;
 }
 
-static MhoStatus node_new(const Reader *reader, MhoNodeKind kind, MhoYaml **node)
+static MhoStatus node_new(const Reader *reader, MhoYamlKind kind, MhoYaml **node)
 {
-    *node = calloc(1, sizeof **node);
+    *node = mho_calloc(1, sizeof **node, reader->error, "%s", reader->path);
     if (!*node)
-        return no_memory(reader);
+        return MHO_MEMORY;
     (*node)->kind = kind;
     (*node)->line = event_line(reader);
     return MHO_OK;
@@ -94,18 +91,15 @@ void mho_yaml_destroy(MhoYaml *node)
     free(node);
 }
 
-/* Appends a child that the parent then owns; destroys it when there is no room. */
+/* Append child, which parent then owns. child is destroyed on failure. */
 static MhoStatus append(const Reader *reader, MhoYaml *parent, MhoYaml *child)
 {
-    size_t n = parent->n_children;
-    if ((n & (n - 1)) == 0) {
-        MhoYaml **grown = realloc(parent->children, (n ? 2 * n : 1) * sizeof *grown);
-        if (!grown) {
-            mho_yaml_destroy(child);
-            return no_memory(reader);
-        }
-        parent->children = grown;
+    MhoYaml **grown = mho_list_grow(parent->children, parent->n_children, sizeof *grown, reader->error);
+    if (!grown) {
+        mho_yaml_destroy(child);
+        return MHO_MEMORY;
     }
+    parent->children = grown;
     parent->children[parent->n_children++] = child;
     return MHO_OK;
 }
@@ -138,15 +132,15 @@ static MhoStatus read_key(Reader *reader, const MhoYaml *map, char **key)
     const char *text = (const char *)reader->event.data.scalar.value;
     size_t length = reader->event.data.scalar.length;
     if (length == 0 || length > KEY_MAX)
-        return refuse(reader, "a key that is empty or longer than 255 characters");
+        return refuse(reader, "a key is empty or longer than 255 characters");
     if (map->n_children >= KEYS_MAX) /* the search for duplicates goes through all of them */
         return refuse(reader, "more than 4096 keys in one mapping");
     const MhoYaml *earlier = mho_yaml_get(map, text);
     if (earlier)
         return mho_fail(reader->error, MHO_USAGE, "%s:%d: duplicate key '%s' (first on line %d)", reader->path,
                         event_line(reader), text, earlier->line);
-    *key = strdup(text);
-    return *key ? MHO_OK : no_memory(reader);
+    *key = mho_strdup(text, reader->error);
+    return *key ? MHO_OK : MHO_MEMORY;
 }
 
 static MhoStatus read_map(Reader *reader, int depth, MhoYaml *map)
@@ -175,7 +169,7 @@ static MhoStatus read_map(Reader *reader, int depth, MhoYaml *map)
     }
 }
 
-/* Reads the node that the current event opens, up to and including its end. */
+/* Read the node that the current event opens, to its end event. */
 static MhoStatus read_node(Reader *reader, int depth, MhoYaml **node)
 {
     *node = NULL;
@@ -183,23 +177,23 @@ static MhoStatus read_node(Reader *reader, int depth, MhoYaml **node)
     if (status != MHO_OK)
         return status;
     if (depth > DEPTH_MAX)
-        return refuse(reader, "nested deeper than 32 levels");
+        return refuse(reader, "nested deeper than 32 levels; flatten the keys with dots");
     yaml_event_type_t type = reader->event.type;
-    MhoNodeKind kind = type == YAML_MAPPING_START_EVENT    ? MHO_NODE_MAP
-                       : type == YAML_SEQUENCE_START_EVENT ? MHO_NODE_LIST
-                                                           : MHO_NODE_SCALAR;
+    MhoYamlKind kind = type == YAML_MAPPING_START_EVENT    ? MHO_YAML_MAP
+                       : type == YAML_SEQUENCE_START_EVENT ? MHO_YAML_LIST
+                                                           : MHO_YAML_SCALAR;
     MhoYaml *made;
     status = node_new(reader, kind, &made);
     if (status != MHO_OK)
         return status;
-    if (kind == MHO_NODE_MAP) {
+    if (kind == MHO_YAML_MAP) {
         status = read_map(reader, depth, made);
-    } else if (kind == MHO_NODE_LIST) {
+    } else if (kind == MHO_YAML_LIST) {
         status = read_list(reader, depth, made);
     } else {
-        made->scalar = strdup((const char *)reader->event.data.scalar.value);
+        made->scalar = mho_strdup((const char *)reader->event.data.scalar.value, reader->error);
         if (!made->scalar)
-            status = no_memory(reader);
+            status = MHO_MEMORY;
     }
     if (status == MHO_OK)
         *node = made;
@@ -217,25 +211,25 @@ static MhoStatus read_stream(Reader *reader, MhoYaml **root)
     if (status != MHO_OK)
         return status;
     if (reader->event.type == YAML_STREAM_END_EVENT)
-        return node_new(reader, MHO_NODE_MAP, root);
+        return node_new(reader, MHO_YAML_MAP, root);
     status = step(reader);
     if (status == MHO_OK)
         status = read_node(reader, 1, root);
     if (status != MHO_OK)
         return status;
     MhoYaml *top = *root;
-    if (top->kind == MHO_NODE_SCALAR && *top->scalar == '\0') {
+    if (top->kind == MHO_YAML_SCALAR && *top->scalar == '\0') {
         free(top->scalar);
         top->scalar = NULL;
-        top->kind = MHO_NODE_MAP;
+        top->kind = MHO_YAML_MAP;
     }
-    if (top->kind != MHO_NODE_MAP)
+    if (top->kind != MHO_YAML_MAP)
         return mho_fail(reader->error, MHO_USAGE, "%s:%d: expected 'key: value' lines", reader->path, top->line);
     status = step(reader);
     if (status == MHO_OK)
         status = step(reader);
     if (status == MHO_OK && reader->event.type != YAML_STREAM_END_EVENT)
-        status = refuse(reader, "a second document; one file is one study");
+        status = refuse(reader, "a second document; write one study per file");
     return status;
 }
 
@@ -246,23 +240,19 @@ typedef struct Leaf {
 
 typedef struct Leaves {
     Leaf *list;
-    size_t n, room;
+    size_t n;
 } Leaves;
 
 static MhoStatus collect_leaf(void *context, const char *path, const MhoYaml *leaf, MhoError *error)
 {
     Leaves *leaves = context;
-    if (leaves->n == leaves->room) {
-        size_t room = leaves->room ? 2 * leaves->room : 64;
-        Leaf *grown = realloc(leaves->list, room * sizeof *grown);
-        if (!grown)
-            return mho_fail(error, MHO_MEMORY, "out of memory");
-        leaves->list = grown;
-        leaves->room = room;
-    }
-    char *copy = strdup(path);
+    Leaf *grown = mho_list_grow(leaves->list, leaves->n, sizeof *grown, error);
+    if (!grown)
+        return MHO_MEMORY;
+    leaves->list = grown;
+    char *copy = mho_strdup(path, error);
     if (!copy)
-        return mho_fail(error, MHO_MEMORY, "out of memory");
+        return MHO_MEMORY;
     leaves->list[leaves->n++] = (Leaf){copy, leaf->line};
     return MHO_OK;
 }
@@ -274,11 +264,11 @@ static int by_path_then_line(const void *a, const void *b)
     return order ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-/* `a.b: 1` and `a: {b: 2}` spell the same key; the walk sees what the mapping does not. */
+/* `a.b: 1` and `a: {b: 2}` are the same key, so the full paths of all leaves are compared. */
 static MhoStatus check_dotted_duplicates(const Reader *reader, const MhoYaml *root)
 {
     Leaves leaves = {0};
-    MhoStatus status = mho_yaml_walk(root, collect_leaf, &leaves, reader->error);
+    MhoStatus status = mho_yaml_each_leaf(root, collect_leaf, &leaves, reader->error);
     if (status == MHO_OK && leaves.n > 0) {
         qsort(leaves.list, leaves.n, sizeof *leaves.list, by_path_then_line);
         for (size_t i = 1; i < leaves.n && status == MHO_OK; i++)
@@ -296,10 +286,10 @@ MhoStatus mho_yaml_parse(const char *text, size_t n, const char *path, MhoYaml *
 {
     *root = NULL;
     if (n > FILE_BYTES_MAX)
-        return mho_fail(error, MHO_USAGE, "%s: larger than 1 MiB; not a study", path);
+        return mho_fail(error, MHO_USAGE, "%s: larger than 1 MiB, so not a study", path);
     Reader reader = {.path = path, .error = error};
     if (!yaml_parser_initialize(&reader.parser))
-        return no_memory(&reader);
+        return mho_fail(error, MHO_MEMORY, "out of memory for %s", path);
     yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, n);
     MhoYaml *made = NULL;
     MhoStatus status = read_stream(&reader, &made);
@@ -320,10 +310,10 @@ MhoStatus mho_yaml_read(const char *path, MhoYaml **root, MhoError *error)
     FILE *file = fopen(path, "rb");
     if (!file)
         return mho_fail(error, MHO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
-    char *text = malloc(FILE_BYTES_MAX + 1);
+    char *text = mho_calloc(FILE_BYTES_MAX + 1, 1, error, "%s", path);
     if (!text) {
         fclose(file);
-        return mho_fail(error, MHO_MEMORY, "%s: out of memory", path);
+        return MHO_MEMORY;
     }
     size_t n = fread(text, 1, FILE_BYTES_MAX + 1, file);
     int failed = ferror(file) ? errno : 0;
@@ -336,7 +326,7 @@ MhoStatus mho_yaml_read(const char *path, MhoYaml **root, MhoError *error)
 
 const MhoYaml *mho_yaml_get(const MhoYaml *map, const char *key)
 {
-    if (!map || map->kind != MHO_NODE_MAP)
+    if (!map || map->kind != MHO_YAML_MAP)
         return NULL;
     for (size_t i = 0; i < map->n_children; i++)
         if (strcmp(map->children[i]->key, key) == 0)
@@ -344,9 +334,9 @@ const MhoYaml *mho_yaml_get(const MhoYaml *map, const char *key)
     return NULL;
 }
 
-/* prefix holds the path so far and is restored before returning; the reader bounds keys and depth, so it has room. */
-static MhoStatus walk(const MhoYaml *map, char *prefix, size_t length, MhoYamlVisit visit, void *context,
-                      MhoError *error)
+/* prefix holds the path so far and is restored before returning. */
+static MhoStatus each_leaf(const MhoYaml *map, char *prefix, size_t length, MhoYamlVisit visit, void *context,
+                           MhoError *error)
 {
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < map->n_children && status == MHO_OK; i++) {
@@ -354,8 +344,8 @@ static MhoStatus walk(const MhoYaml *map, char *prefix, size_t length, MhoYamlVi
         int added = snprintf(prefix + length, PATH_MAX_BYTES - length, "%s%s", length ? "." : "", child->key);
         if (added < 0 || (size_t)added >= PATH_MAX_BYTES - length)
             return mho_fail(error, MHO_USAGE, "line %d: a key path of more than %d bytes", child->line, PATH_MAX_BYTES);
-        if (child->kind == MHO_NODE_MAP)
-            status = walk(child, prefix, length + (size_t)added, visit, context, error);
+        if (child->kind == MHO_YAML_MAP)
+            status = each_leaf(child, prefix, length + (size_t)added, visit, context, error);
         else
             status = visit(context, prefix, child, error);
     }
@@ -363,10 +353,10 @@ static MhoStatus walk(const MhoYaml *map, char *prefix, size_t length, MhoYamlVi
     return status;
 }
 
-MhoStatus mho_yaml_walk(const MhoYaml *map, MhoYamlVisit visit, void *context, MhoError *error)
+MhoStatus mho_yaml_each_leaf(const MhoYaml *map, MhoYamlVisit visit, void *context, MhoError *error)
 {
     char prefix[PATH_MAX_BYTES] = "";
-    if (!map || map->kind != MHO_NODE_MAP)
-        return mho_fail(error, MHO_FAILED, "only a mapping can be walked");
-    return walk(map, prefix, 0, visit, context, error);
+    if (!map || map->kind != MHO_YAML_MAP)
+        return mho_fail(error, MHO_FAILED, "only a mapping has leaves");
+    return each_leaf(map, prefix, 0, visit, context, error);
 }

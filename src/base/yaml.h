@@ -1,8 +1,8 @@
-/* yaml.h - a YAML file as a tree with line numbers (libyaml underneath).
+/* yaml.h - a YAML file as a tree with line numbers (parsed by libyaml).
  *
- * Mappings, sequences and plain scalars only; anchors, tags, several documents, nesting above 32, mappings above 4096
- * keys and files above 1 MiB are refused with file and line. Typing happens later, from parameter tables. Duplicate
- * keys are an error here.
+ * It has mappings, sequences and scalars. Refused with file and line: anchors, aliases, tags, duplicate keys, a second
+ * document, nesting above 32 levels, mappings above 4096 keys. Refused with the file: more than 1 MiB. Scalars are
+ * text; the parameter tables type them later.
  */
 #ifndef MHO_BASE_YAML_H
 #define MHO_BASE_YAML_H
@@ -11,10 +11,10 @@
 
 #include "base/status.h"
 
-typedef enum MhoNodeKind { MHO_NODE_SCALAR, MHO_NODE_LIST, MHO_NODE_MAP } MhoNodeKind;
+typedef enum MhoYamlKind { MHO_YAML_SCALAR, MHO_YAML_LIST, MHO_YAML_MAP } MhoYamlKind;
 
 typedef struct MhoYaml {
-    MhoNodeKind kind;
+    MhoYamlKind kind;
     int line;     /* 1-based */
     char *key;    /* NULL outside a mapping */
     char *scalar; /* SCALAR only; "" for an empty value */
@@ -29,9 +29,9 @@ MhoStatus mho_yaml_parse(const char *text, size_t n, const char *path, MhoYaml *
 void mho_yaml_destroy(MhoYaml *node);
 const MhoYaml *mho_yaml_get(const MhoYaml *map, const char *key); /* NULL when absent */
 
-/* Call visit for every leaf (scalar or list) below map with its dotted key path. A key that itself contains dots
- * ("chip.cell.pcm.t_read: 1.0e-6") is taken as a path. Stops at the first status that is not MHO_OK. */
+/* Call visit for every leaf (scalar or list) below map with the keys on the way to it, joined by dots; a key may
+ * contain dots itself ("chip.cell.pcm.t_read: 1.0e-6"). Return the first status that is not MHO_OK. */
 typedef MhoStatus (*MhoYamlVisit)(void *context, const char *path, const MhoYaml *leaf, MhoError *error);
-MhoStatus mho_yaml_walk(const MhoYaml *map, MhoYamlVisit visit, void *context, MhoError *error) MHO_CHECKED;
+MhoStatus mho_yaml_each_leaf(const MhoYaml *map, MhoYamlVisit visit, void *context, MhoError *error) MHO_CHECKED;
 
 #endif

@@ -1,12 +1,12 @@
-/* bench.h - what `mho bench` measures and what it proves before. */
+/* bench.h - what `mho bench` measures, and the proofs that come first. */
 #ifndef MHO_CLI_BENCH_H
 #define MHO_CLI_BENCH_H
 
 #include "net/lowered/net_on_chip.h"
 #include "study/keys/settings.h"
 
-/* The networks and images at work: allconv on 28 x 28, with batch norm and fully quantized (ternary weights, 4-bit
- * activations). */
+/* The networks and images of the benchmark: allconv on 28 x 28, with batch norm and fully quantized (ternary weights,
+ * 4-bit activations). */
 typedef struct BenchSubject {
     MhoNet *with_norm, *net;
     MhoLoweredNet *lowered; /* of net */

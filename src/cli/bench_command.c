@@ -285,10 +285,13 @@ static MhoStatus run_bench(MhoOptions *options, MhoError *error)
 const Command command_bench = {
     .name = "bench",
     .usage = "",
-    .summary = "speed on this machine, each path proved first",
-    .help = "Training in float and with codes, the integer network and chips of three cells, in images per second:\n"
-            "median of the repetitions, slowest and fastest in brackets. Every path is first compared with its\n"
-            "specification; when one differs, the command names it, shows no rate and exits 1. --check only compares.",
+    .summary = "measure images per second on this machine",
+    .help =
+        "  mho bench -j 4\n"
+        "measures training in float and with quantized layers, the integer network, and chips of three cells: median "
+        "of 5\n"
+        "repetitions, slowest and fastest in brackets. Before that, every implementation is compared with its scalar\n"
+        "specification; if one differs, the command names it, prints no rate and exits with 1. --check only compares.",
     .options = MHO_OPTION_CPU | MHO_OPTION_THREADS | MHO_OPTION_CHECK | MHO_OPTION_QUIET,
     .max_arguments = 0,
     .run = run_bench,

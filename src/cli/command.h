@@ -1,4 +1,4 @@
-/* command.h - one command of `mho`: what it takes and what it does. */
+/* command.h - the commands of `mho`. */
 #ifndef MHO_CLI_COMMAND_H
 #define MHO_CLI_COMMAND_H
 
@@ -6,7 +6,7 @@
 
 typedef struct Command {
     const char *name, *usage, *summary; /* usage: what follows "mho NAME" */
-    const char *help;                   /* a few lines that teach, with an example */
+    const char *help;                   /* examples and explanation, for --help */
     unsigned options;
     size_t min_arguments, max_arguments;
     MhoStatus (*run)(MhoOptions *options, MhoError *error);

@@ -366,11 +366,17 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
 const Command command_eval = {
     .name = "eval",
     .usage = "MODEL.h5",
-    .summary = "accuracy of a model on one configuration",
-    .help = "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --set chip.time=86400 --layers\n"
-            "Prints the integer network's accuracy and the chips' mean with its 95 % interval (repeat chips).\n"
-            "A float model, also one written by another program, goes on a chip with --set quant.weight.bits=8\n"
-            "--set quant.activation.bits=8: batch norm is folded, ranges come from training images.",
+    .summary = "classify the test images with a model on simulated chips",
+    .help =
+        "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --set chip.time=86400 --layers\n"
+        "prints the accuracy of the integer network (no device errors) and the mean accuracy of `repeat` PCM chips "
+        "one day\n"
+        "(86400 s) after programming, with its 95 % interval.\n"
+        "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --trace 7 -o trace.h5\n"
+        "writes the codes of every layer for image 7, and --logits out.h5 the logits, predicted and true labels of\n"
+        "every chip. A float model is quantized first by\n"
+        "  --set quant.weight.bits=8 --set quant.activation.bits=8\n"
+        "which folds batch norm into the layers and takes activation ranges from training images.",
     .options = MHO_OPTIONS_RUN | MHO_OPTION_BATCH | MHO_OPTION_LAYERS | MHO_OPTION_TRACE | MHO_OPTION_OUTPUT |
                MHO_OPTION_LOGITS,
     .min_arguments = 1,

@@ -1,10 +1,11 @@
-/* list_command.c - mho list and mho describe: every model and every key, from the parameter tables alone. */
+/* list_command.c - mho list and mho describe: every descriptor and every key, from the parameter tables alone. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "allocate/allocate.h"
+#include "app/shared_files.h"
 #include "base/yaml.h"
 #include "cli/command.h"
 #include "data/dataset.h"
@@ -46,22 +47,22 @@ static void list_one_study(const char *folder, const char *name)
 {
     char path[4600];
     MhoYaml *root = NULL;
-    MhoError ignored = {0};
+    MhoError problem = {0};
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (mho_yaml_read(path, &root, &ignored) == MHO_OK) {
+    if (mho_yaml_read(path, &root, &problem) == MHO_OK) {
         const MhoYaml *title = mho_yaml_get(root, "title");
         printf("%-10s %-20s %s (%s)\n", "experiment", name, title && title->scalar ? title->scalar : "", path);
     } else {
-        printf("%-10s %-20s unreadable: %s\n", "experiment", name, ignored.text);
+        printf("%-10s %-20s cannot be read: %s\n", "experiment", name, problem.text);
     }
     mho_yaml_destroy(root);
 }
 
-/* The installed studies: no C code knows the experiments. */
+/* The studies that come with mho, found as files. */
 static MhoStatus list_studies(MhoError *error)
 {
-    char path[4096];
-    MhoStatus status = mho_shared_file("experiments", "quickstart.yaml", path, sizeof path, error);
+    char path[MHO_SHARED_PATH_MAX];
+    MhoStatus status = mho_shared_file("experiments", "quickstart.yaml", path, error);
     if (status != MHO_OK)
         return status;
     *strrchr(path, '/') = '\0';
@@ -89,7 +90,7 @@ static MhoStatus unknown_kind(const char *kind, MhoError *error)
     int nearest = mho_nearest_word(kind, words, n);
     if (nearest >= 0)
         return mho_fail(error, MHO_USAGE, "unknown kind '%s'; did you mean '%s'?", kind, words[nearest]);
-    return mho_fail(error, MHO_USAGE, "unknown kind '%s'; `mho list` shows all", kind);
+    return mho_fail(error, MHO_USAGE, "unknown kind '%s'; `mho list --help` names all kinds", kind);
 }
 
 static MhoStatus run_list(MhoOptions *options, MhoError *error)
@@ -119,26 +120,30 @@ static MhoStatus run_list(MhoOptions *options, MhoError *error)
 const Command command_list = {
     .name = "list",
     .usage = "[KIND]",
-    .summary = "models: cell adc dac wire quantizer layer dataset allocator network experiment",
-    .help = "  mho list cell        memory cells\n"
-            "  mho list experiment  studies that come with mho",
+    .summary = "list the cells, converters, quantizers, layers, data sets, networks and studies",
+    .help = "  mho list             everything\n"
+            "  mho list cell        memory cells\n"
+            "  mho list experiment  studies that come with mho\n"
+            "Kinds: cell adc dac wire quantizer layer dataset allocator network experiment",
     .options = 0,
     .max_arguments = 1,
     .run = run_list,
 };
 
-/* Range, default and unit of one parameter, as one paragraph of text. */
-static void describe_param(const char *prefix, const MhoDescriptor *model, size_t p)
+/* Help, default, range and unit of one parameter. */
+static void describe_param(const char *prefix, const MhoParam *param)
 {
-    const MhoParam *param = &model->params[p];
+    union {
+        double real;
+        int whole;
+        bool flag;
+        char text[MHO_TEXT_MAX];
+    } block; /* the parameter as a struct of its own */
+    MhoParam alone = *param;
     char value[MHO_TEXT_MAX];
-    unsigned char *block = calloc(1, model->params_size);
-    value[0] = '\0';
-    if (block) {
-        mho_params_default(model->params, model->n_params, block);
-        mho_param_format(param, block, value, sizeof value);
-    }
-    free(block);
+    alone.offset = 0;
+    mho_params_default(&alone, 1, &block);
+    mho_param_format(&alone, &block, value, sizeof value);
     const char *unit = param->unit ? param->unit : "";
     printf("  %s%s\n      %s\n      default %s%s%s", prefix, param->key, param->help, *value ? value : "(empty)",
            *unit ? " " : "", unit);
@@ -151,7 +156,7 @@ static void describe_param(const char *prefix, const MhoDescriptor *model, size_
     printf("\n");
 }
 
-static void describe_model(const char *kind, const MhoDescriptor *model)
+static void describe_one(const char *kind, const MhoDescriptor *descriptor)
 {
     char prefix[MHO_KEY_MAX] = "";
     static const struct {
@@ -160,20 +165,20 @@ static void describe_model(const char *kind, const MhoDescriptor *model)
                   {"wire", "chip.wire."}, {"quantizer", "quant.weight."}, {"allocator", "allocate."}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(kind, places[i].kind) == 0)
-            snprintf(prefix, sizeof prefix, "%s%s.", places[i].prefix, model->name);
-    if (strcmp(kind, "table") == 0 && model != &mho_study_descriptor)
-        snprintf(prefix, sizeof prefix, "%s.", model->name);
-    printf("%s %s - %s\n  source: %s\n", kind, model->name, model->summary, model->reference);
-    if (model->ignores && strncmp(prefix, "chip.", strlen("chip.")) == 0) /* only devices could */
-        printf("  does not use:%s%s%s\n", model->ignores & MHO_IGNORES_TIME ? " chip.time" : "",
-               model->ignores & MHO_IGNORES_TEMPERATURE ? " chip.temperature" : "",
-               model->ignores & MHO_IGNORES_NOISE ? " chip.noise" : "");
-    for (size_t p = 0; p < model->n_params; p++)
-        describe_param(prefix, model, p);
+            snprintf(prefix, sizeof prefix, "%s%s.", places[i].prefix, descriptor->name);
+    if (strcmp(kind, "section") == 0 && descriptor != &mho_study_descriptor)
+        snprintf(prefix, sizeof prefix, "%s.", descriptor->name);
+    printf("%s %s - %s\n  source: %s\n", kind, descriptor->name, descriptor->summary, descriptor->reference);
+    if (descriptor->ignores && strncmp(prefix, "chip.", strlen("chip.")) == 0) /* only devices could use them */
+        printf("  does not use:%s%s%s\n", descriptor->ignores & MHO_IGNORES_TIME ? " chip.time" : "",
+               descriptor->ignores & MHO_IGNORES_TEMPERATURE ? " chip.temperature" : "",
+               descriptor->ignores & MHO_IGNORES_NOISE ? " chip.noise" : "");
+    for (size_t p = 0; p < descriptor->n_params; p++)
+        describe_param(prefix, &descriptor->params[p]);
     printf("\n");
 }
 
-/* How often name fits, describing each: [KIND.]NAME. */
+/* Describe everything that [KIND.]NAME names; how many were found. */
 static size_t describe_named(const char *name)
 {
     const char *dot = strchr(name, '.');
@@ -181,19 +186,19 @@ static size_t describe_named(const char *name)
     size_t found = 0;
     for (size_t i = 0; !dot && i < N_FIXED; i++)
         if (strcmp(fixed_tables[i]->name, plain) == 0 && ++found)
-            describe_model("table", fixed_tables[i]);
+            describe_one("section", fixed_tables[i]);
     for (size_t k = 0; k < command_n_registries; k++) {
         const MhoRegistry *registry = command_registries[k];
         if (dot && (strncmp(registry->kind, name, (size_t)(dot - name)) != 0 || registry->kind[dot - name] != '\0'))
             continue;
         for (size_t i = 0; i < registry->n; i++)
             if (strcmp(registry->descriptors[i]->name, plain) == 0 && ++found)
-                describe_model(registry->kind, registry->descriptors[i]);
+                describe_one(registry->kind, registry->descriptors[i]);
     }
     return found;
 }
 
-static MhoStatus unknown_model(const char *name, MhoError *error)
+static MhoStatus unknown_name(const char *name, MhoError *error)
 {
     const char *words[256];
     size_t n = 0;
@@ -205,30 +210,32 @@ static MhoStatus unknown_model(const char *name, MhoError *error)
     const char *dot = strchr(name, '.');
     int nearest = mho_nearest_word(dot ? dot + 1 : name, words, n);
     if (nearest >= 0)
-        return mho_fail(error, MHO_USAGE, "unknown model '%s'; did you mean '%s'?", name, words[nearest]);
-    return mho_fail(error, MHO_USAGE, "unknown model '%s'; `mho list` names all", name);
+        return mho_fail(error, MHO_USAGE, "unknown name '%s'; did you mean '%s'?", name, words[nearest]);
+    return mho_fail(
+        error, MHO_USAGE,
+        "unknown name '%s'; give a name of `mho list` or a section: study, chip, noise, quant, train, allocate", name);
 }
 
 static MhoStatus run_describe(MhoOptions *options, MhoError *error)
 {
     if (options->n_arguments == 1)
-        return describe_named(options->arguments[0]) ? MHO_OK : unknown_model(options->arguments[0], error);
+        return describe_named(options->arguments[0]) ? MHO_OK : unknown_name(options->arguments[0], error);
     for (size_t i = 0; i < N_FIXED; i++)
-        describe_model("table", fixed_tables[i]);
+        describe_one("section", fixed_tables[i]);
     for (size_t k = 0; k < command_n_registries; k++)
         for (size_t i = 0; i < command_registries[k]->n; i++)
-            describe_model(command_registries[k]->kind, command_registries[k]->descriptors[i]);
+            describe_one(command_registries[k]->kind, command_registries[k]->descriptors[i]);
     return MHO_OK;
 }
 
 const Command command_describe = {
     .name = "describe",
     .usage = "[[KIND.]NAME]",
-    .summary = "parameters of a model or table: units, ranges, defaults, sources",
+    .summary = "explain the keys of a device, quantizer, ... or section: units, ranges, defaults",
     .help = "  mho describe pcm        the phase-change cell\n"
-            "  mho describe adc.ideal  where one name stands for models of two kinds\n"
-            "  mho describe train      the keys of a study's train: section\n"
-            "Without a name: everything.",
+            "  mho describe train      the section train: of a study\n"
+            "  mho describe adc.ideal  the converter; `ideal` alone also names a cell\n"
+            "  mho describe            everything",
     .options = 0,
     .max_arguments = 1,
     .run = run_describe,

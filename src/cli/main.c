@@ -1,4 +1,4 @@
-/* main.c - the command `mho`: finds the command, parses its options, prints its error and turns it into its code. */
+/* main.c - `mho`: finds the command, parses its options, runs it, prints its error and returns its exit code. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,18 +14,23 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *out)
 {
-    fprintf(out, "mho - what happens to a neural network on analog in-memory-compute hardware\n\n");
+    fprintf(out, "mho simulates neural networks on analog in-memory-compute hardware: what device errors cost in "
+                 "accuracy, and what\n"
+                 "training and bit allocation win back.\n\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
         fprintf(out, "  mho %-9s %-34s %s\n", commands[i]->name, commands[i]->usage, commands[i]->summary);
-    fprintf(out, "\nmho COMMAND --help explains a command; mho --version says what this is.\n"
-                 "Exit codes: 0 done, 1 failed, 2 usage or input, 75 stopped early and worth running again.\n");
+    fprintf(
+        out,
+        "\nFirst steps:  mho list;  mho describe pcm;  mho sweep experiments/quickstart.yaml\n"
+        "`mho COMMAND --help` explains a command with examples; `mho --version` prints version and libraries.\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 75 stopped by a signal: run it again to continue.\n");
 }
 
 static void print_help(const Command *command)
 {
     char *options = mho_options_help(command->options);
-    printf("mho %s %s\n%s\n\n%s\n\n%s", command->name, command->usage, command->summary, command->help,
-           options ? options : "");
+    printf("mho %s%s%s\n%s\n\n%s\n%s%s", command->name, *command->usage ? " " : "", command->usage, command->summary,
+           command->help, options && *options ? "\n" : "", options ? options : "");
     free(options);
 }
 
@@ -41,7 +46,7 @@ static const Command *find_command(const char *name, MhoError *error)
     if (nearest >= 0)
         mho_fail(error, MHO_USAGE, "unknown command '%s'; did you mean '%s'?", name, words[nearest]);
     else
-        mho_fail(error, MHO_USAGE, "unknown command '%s'; mho --help lists all %d", name, N_COMMANDS);
+        mho_fail(error, MHO_USAGE, "unknown command '%s'; `mho --help` lists all commands", name);
     return NULL;
 }
 
@@ -53,8 +58,8 @@ static MhoStatus run(const Command *command, int argc, char **argv, MhoError *er
         print_help(command);
     } else if (status == MHO_OK &&
                (options.n_arguments < command->min_arguments || options.n_arguments > command->max_arguments)) {
-        status = mho_fail(error, MHO_USAGE, "usage: mho %s %s (mho %s --help)", command->name, command->usage,
-                          command->name);
+        status = mho_fail(error, MHO_USAGE, "usage: mho %s%s%s (`mho %s --help` explains)", command->name,
+                          *command->usage ? " " : "", command->usage, command->name);
     } else if (status == MHO_OK) {
         status = mho_options_start(&options, error);
         if (status == MHO_OK)

@@ -1,4 +1,4 @@
-/* show_command.c - mho show: what is in a file. */
+/* show_command.c - mho show and mho digest: what a file holds, and its checksum. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "study/models/record_file.h"
 
-enum { NUMBER_WIDTH = 12, WIDTH_MAX = 256 }; /* characters of a column: of any %g; at most */
+enum { NUMBER_WIDTH = 12, WIDTH_MAX = 256 }; /* characters: the longest %g; the widest column */
 
 static void print_lines(const char *text, int indent)
 {
@@ -67,14 +67,14 @@ static void print_value(const MhoArray *array, size_t p, int width)
         printf(" %*g", width, ((const double *)array->data)[p]);
 }
 
-/* Swept variables: what lies over point alone and is no bookkeeping. */
+/* A swept key: numbers or words over the points. */
 static bool is_variable(const MhoArray *array, size_t n)
 {
     return array->rank == 1 && array->shape[0] == n && array->axis[0] && strcmp(array->axis[0], "point") == 0 &&
            (array->type == MHO_F64 || array->type == MHO_STRING);
 }
 
-/* Of its column: the key or the longest value, whichever is longer. */
+/* Characters of its column: the key or the longest value, whichever is longer. */
 static int column_width(const MhoArray *variable)
 {
     size_t width = strlen(variable->name);
@@ -112,7 +112,7 @@ static void print_points(const MhoRecord *result)
     }
 }
 
-/* A column over moves of the group, or NULL: a file of another program may have anything there. */
+/* A column over the moves, or NULL where the file has none of this type and length. */
 static const void *column(const MhoRecord *group, const char *name, MhoType type, size_t n)
 {
     const MhoArray *array = mho_record_array(group, name);
@@ -125,7 +125,7 @@ static double real_attribute(const MhoRecord *group, const char *name)
     return attribute && attribute->type == MHO_F64 && attribute->n == 1 ? *(const double *)attribute->data : NAN;
 }
 
-/* The path that an allocator took, move by move. */
+/* The moves of an allocator. */
 static void print_allocation(const MhoRecord *model)
 {
     const MhoRecord *group = mho_record_find(model, "allocation");
@@ -137,22 +137,22 @@ static void print_allocation(const MhoRecord *model)
                   *converter = column(group, "winner_converter", MHO_I32, n),
                   *epochs = column(group, "recovery_epochs", MHO_I32, n), *undone = column(group, "undone", MHO_I32, n);
     const double *size = column(group, "size", MHO_F64, n), *bops = column(group, "bops", MHO_F64, n),
-                 *probe = column(group, "accuracy_probe", MHO_F64, n),
+                 *trial = column(group, "accuracy_probe", MHO_F64, n),
                  *after = column(group, "accuracy_after", MHO_F64, n);
-    if (!from || !to || !converter || !epochs || !undone || !size || !bops || !probe || !after)
+    if (!from || !to || !converter || !epochs || !undone || !size || !bops || !trial || !after)
         return;
     const char *allocator = mho_attribute_string(&group->attributes, "allocator"),
                *end = mho_attribute_string(&group->attributes, "end"),
                *recovery = mho_attribute_string(&group->attributes, "recovery");
-    printf("\nallocation by %s: from %.4g bit a weight, %.4g MBOP an image, %.2f %% validation%s\n"
-           " move  layer             bits       bit a weight     MBOP   probe %%   after %%  epochs\n",
+    printf("\nallocation by %s: from %.4g bits per weight, %.4g MBOP per image, validation accuracy %.2f %%%s\n"
+           " move  layer             bits       bits/weight      MBOP   trial %%   after %%  epochs\n",
            allocator ? allocator : "-", real_attribute(group, "start_size"), real_attribute(group, "start_bops"),
            100.0 * real_attribute(group, "start_accuracy"),
            recovery && strcmp(recovery, "chip") == 0 ? " on the chip" : "");
     for (size_t i = 0; i < n; i++)
         printf("%5zu  %-16s %2d to %2d %-3s %12.4f %8.4g %9.2f %9.2f %7d%s\n", i + 1, ((char *const *)winners->data)[i],
-               from[i], to[i], converter[i] ? "ADC" : "", size[i], bops[i], 100.0 * probe[i], 100.0 * after[i],
-               epochs[i], undone[i] ? "  taken back" : "");
+               from[i], to[i], converter[i] ? "ADC" : "", size[i], bops[i], 100.0 * trial[i], 100.0 * after[i],
+               epochs[i], undone[i] ? "  undone" : "");
     if (end && *end)
         printf("ended by %s\n", end);
 }
@@ -173,12 +173,44 @@ static MhoStatus run_show(MhoOptions *options, MhoError *error)
 const Command command_show = {
     .name = "show",
     .usage = "FILE.h5",
-    .summary = "what is in a result, model or data file",
-    .help =
-        "Groups, arrays with axes and units, attributes; for a result also a line per point with its 95 % interval,\n"
-        "for a model whose bits were allocated a line per move: who went down, size and accuracy after it.",
+    .summary = "print what a result, model or data file holds",
+    .help = "  mho show results/quickstart.h5\n"
+            "Prints groups, attributes and arrays with their axes and units. For a result, also the accuracy of each "
+            "point with\n"
+            "its 95 % interval; for a model whose bits were allocated, also each move: the layer, its bits, size and "
+            "accuracy.",
     .options = 0,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_show,
+};
+
+static MhoStatus run_digest(MhoOptions *options, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < options->n_arguments && status == MHO_OK; i++) {
+        MhoRecord *record = NULL;
+        char hex[65];
+        status = mho_file_read(options->arguments[i], false, &record, error);
+        if (status == MHO_OK)
+            status = mho_record_digest(record, hex, error);
+        if (status == MHO_OK)
+            printf("%s  %s\n", hex, options->arguments[i]);
+        mho_record_destroy(record);
+    }
+    return status;
+}
+
+const Command command_digest = {
+    .name = "digest",
+    .usage = "FILE.h5 ...",
+    .summary = "print the checksum of a file's payload: the same for the same results",
+    .help =
+        "  mho digest results/quickstart.h5 results/published/quickstart.h5\n"
+        "SHA-256 of every array and attribute outside the groups provenance and summary. The same study of the same\n"
+        "model has the same digest for any number of threads, batch size, shards, order, interruptions or CPU.",
+    .options = 0,
+    .min_arguments = 1,
+    .max_arguments = MHO_MAX_ARGUMENTS,
+    .run = run_digest,
 };

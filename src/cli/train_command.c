@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "study/keys/points.h"
 
-/* A sweep of the chip is not train's business; a sweep of the recipe would be several models. */
+/* A sweep of the chip does not change the model and is ignored; a sweep of the recipe gives several models. */
 static MhoStatus check_one_model(const MhoStudy *study, MhoError *error)
 {
     char first[65], other[65];
@@ -23,7 +23,8 @@ static MhoStatus check_one_model(const MhoStudy *study, MhoError *error)
         if (status == MHO_OK && differs)
             status =
                 mho_fail(error, MHO_USAGE,
-                         "train makes one model and the study sweeps %s; mho sweep trains what it needs", axis->key);
+                         "train makes one model, but the study sweeps %s; `mho sweep` trains every model that it needs",
+                         axis->key);
     }
     mho_settings_destroy(settings);
     return status;
@@ -38,7 +39,7 @@ static MhoStatus run_train(MhoOptions *options, MhoError *error)
     if (status != MHO_OK)
         return status;
     status = check_one_model(&study, error);
-    if (status == MHO_OK) /* keys that do nothing and names that are not there, said before any training */
+    if (status == MHO_OK) /* refuse keys without effect and unknown names before any training */
         status = mho_points_create(&study, &grid, error);
     mho_points_destroy(&grid);
     if (status == MHO_OK && options->output)
@@ -59,14 +60,20 @@ static MhoStatus run_train(MhoOptions *options, MhoError *error)
 const Command command_train = {
     .name = "train",
     .usage = "STUDY.yaml [-o MODEL.h5]",
-    .summary = "train the study's model by its recipe",
-    .help = "The section train: of the study is the recipe: a list of stages of precisions such as\n"
+    .summary = "train the model of a study by its recipe",
+    .help = "  mho train mine.yaml                                          trains and writes the model that the study "
+            "names\n"
+            "  mho train mine.yaml -o models/uniq.h5 --set quant.weight.name=uniq\n"
+            "The section train: of the study is the recipe. Its key stages lists stages and their epochs:\n"
             "  train: {net: allconv, stages: \"float:6 4/4:2 2/4:4 fq:4\"}\n"
-            "trains in float, then with 4-bit and 2-bit (ternary) weights, then without batch norm.\n"
-            "Stages chip train through the device model of train.chip, a stage allocate lets layers compete for bits.\n"
-            "A checkpoint is kept under results/checkpoints/ after every epoch until training is done; --resume goes\n"
-            "on from it to the same bytes, and sweeps that train do so by themselves.\n"
-            "`mho describe train` and `mho describe allocate` list every key. Only training images are read.",
+            "6 epochs in float; 2 epochs with 4-bit weights and 4-bit activations; 4 with 2-bit (ternary) weights; 4 "
+            "without\n"
+            "batch norm. A stage chip:3 trains through the device model of train.chip; a stage allocate chooses the "
+            "bits of\n"
+            "each layer. `mho describe train` and `mho describe allocate` explain every key.\n"
+            "Training writes a checkpoint to results/checkpoints/ after every epoch; --resume continues from it and "
+            "gives the\n"
+            "same bytes. Test images are not read.",
     .options = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_RESUME,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -1,8 +1,8 @@
 /* bytes.c - a whole file in memory, unpacked if it is gzip (RFC 1952).
  *
- * The unpacked size comes from the trailer and is believed only as far as deflate can reach: 1032 bytes out of one
- * (zlib technical details, "Maximum Compression Factor"). Anything after the one gzip member is refused. Valid range:
- * regular files of 0 .. 4 GiB - 1 bytes, packed and unpacked.
+ * The trailer of a gzip file gives the unpacked size. A size that deflate cannot reach is refused: it makes at most
+ * 1032 bytes of one (zlib technical details, "Maximum Compression Factor"). Bytes after the gzip member are refused.
+ * Valid for regular files of 0 .. 4 GiB - 1 bytes, packed and unpacked.
  */
 #include "data/formats_internal.h"
 
@@ -18,9 +18,10 @@
 #include <zlib.h>
 
 #include "base/digest.h"
+#include "base/memory.h"
 
 static const size_t deflate_max_factor = 1032;
-enum { GZIP_SMALLEST = 18, GZIP_WINDOW = 15 + 16 }; /* header + trailer; 16 asks zlib for the gzip wrapper */
+enum { GZIP_SMALLEST = 18, GZIP_WINDOW = 15 + 16 }; /* header + trailer; 16 selects the gzip wrapper in zlib */
 
 void mho_bytes_free(MhoBytes *bytes)
 {
@@ -35,12 +36,9 @@ static bool is_gzip(const uint8_t *data, size_t n)
 
 static MhoStatus take(size_t n, const char *path, MhoBytes *bytes, MhoError *error)
 {
-    bytes->data = malloc(n > 0 ? n : 1);
-    bytes->n = n;
-    if (bytes->data)
-        return MHO_OK;
-    bytes->n = 0;
-    return mho_fail(error, MHO_MEMORY, "%s: no memory for its %zu bytes", path, n);
+    bytes->data = mho_calloc(n, 1, error, "the %zu bytes of %s", n, path);
+    bytes->n = bytes->data ? n : 0;
+    return bytes->data ? MHO_OK : MHO_MEMORY;
 }
 
 static MhoStatus inflate_all(z_stream *stream, const char *path, MhoError *error)
@@ -48,7 +46,7 @@ static MhoStatus inflate_all(z_stream *stream, const char *path, MhoError *error
     int outcome = inflate(stream, Z_FINISH);
     size_t at = stream->total_in;
     if (outcome == Z_MEM_ERROR)
-        return mho_fail(error, MHO_MEMORY, "%s: no memory to unpack it", path);
+        return mho_fail(error, MHO_MEMORY, "out of memory for unpacking %s", path);
     if (outcome == Z_DATA_ERROR)
         return mho_fail(error, MHO_INPUT, "%s: damaged gzip data at byte %zu (%s)", path, at,
                         stream->msg ? stream->msg : "?");
@@ -71,16 +69,15 @@ static MhoStatus unpack_gzip(const uint8_t *packed, size_t n, const char *path, 
     const uint8_t *tail = packed + n - 4;
     size_t size = (size_t)tail[0] | (size_t)tail[1] << 8 | (size_t)tail[2] << 16 | (size_t)tail[3] << 24;
     if (size / deflate_max_factor > n)
-        return mho_fail(error, MHO_INPUT,
-                        "%s: truncated or damaged gzip data: its last bytes promise %zu bytes out of %zu", path, size,
-                        n);
+        return mho_fail(error, MHO_INPUT, "%s: truncated or damaged gzip data: its trailer gives %zu bytes out of %zu",
+                        path, size, n);
     MhoStatus status = take(size, path, bytes, error);
     if (status != MHO_OK)
         return status;
     z_stream stream = {.next_in = packed, .avail_in = (uInt)n, .next_out = bytes->data, .avail_out = (uInt)size};
     if (inflateInit2(&stream, GZIP_WINDOW) != Z_OK) {
         mho_bytes_free(bytes);
-        return mho_fail(error, MHO_MEMORY, "%s: no memory to unpack it", path);
+        return mho_fail(error, MHO_MEMORY, "out of memory for unpacking %s", path);
     }
     status = inflate_all(&stream, path, error);
     inflateEnd(&stream);
@@ -120,8 +117,8 @@ static MhoStatus read_whole(int file, const char *path, MhoBytes *bytes, MhoErro
             continue;
         if (got <= 0) {
             mho_bytes_free(bytes);
-            return mho_fail(error, MHO_INPUT, "%s: %s at byte %zu", path, got < 0 ? strerror(errno) : "became shorter",
-                            at);
+            return mho_fail(error, MHO_INPUT, "%s: %s at byte %zu", path,
+                            got < 0 ? strerror(errno) : "the file became shorter", at);
         }
         at += (size_t)got;
     }
@@ -131,7 +128,7 @@ static MhoStatus read_whole(int file, const char *path, MhoBytes *bytes, MhoErro
 MhoStatus mho_bytes_read(const char *path, MhoBytes *bytes, MhoError *error)
 {
     *bytes = (MhoBytes){0};
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait before it is refused */
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait on a pipe, which is refused below */
     if (file < 0)
         return mho_fail(error, MHO_INPUT, "%s: %s", path, strerror(errno));
     MhoBytes raw = {0};

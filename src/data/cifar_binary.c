@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 enum { SIDE = 32, CHANNELS = 3, PLANE = SIDE * SIDE, PIXELS = CHANNELS * PLANE, RECORD = 1 + PIXELS };
 
 size_t mho_cifar_records(size_t n_bytes)
@@ -37,8 +39,8 @@ static MhoStatus read_records(const char *path, MhoBytes *bytes, MhoError *error
     size_t n = bytes->n;
     mho_bytes_free(bytes);
     return mho_fail(error, MHO_INPUT,
-                    "%s: %zu bytes are not whole CIFAR records of %d; the last one ends %zu bytes early", path, n,
-                    RECORD, RECORD - n % RECORD);
+                    "%s: %zu bytes are not a whole number of CIFAR records of %d bytes; the last record lacks %zu",
+                    path, n, RECORD, RECORD - n % RECORD);
 }
 
 static MhoStatus fill(const char *const *paths, const MhoBytes *files, size_t n_paths, int n_classes, MhoDataset *set,
@@ -61,9 +63,9 @@ MhoStatus mho_cifar_load_files(const char *const *paths, size_t n_paths, int n_c
                                MhoError *error)
 {
     *set = (MhoDataset){0};
-    MhoBytes *files = calloc(n_paths, sizeof *files);
+    MhoBytes *files = mho_calloc(n_paths, sizeof *files, error, "a list of %zu CIFAR files", n_paths);
     if (!files)
-        return mho_fail(error, MHO_MEMORY, "no memory for %zu CIFAR files", n_paths);
+        return MHO_MEMORY;
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < n_paths && status == MHO_OK; i++)
         status = read_records(paths[i], &files[i], error);
@@ -75,20 +77,20 @@ MhoStatus mho_cifar_load_files(const char *const *paths, size_t n_paths, int n_c
     return status;
 }
 
-MhoStatus mho_cifar_load(const MhoDatasetDescriptor *model, const char *folder, MhoSplit split, MhoDataset *set,
+MhoStatus mho_cifar_load(const MhoDatasetDescriptor *descriptor, const char *folder, MhoSplit split, MhoDataset *set,
                          MhoError *error)
 {
     enum { MAX_FILES = 8 };
     char path[MAX_FILES][MHO_PATH_MAX];
     const char *paths[MAX_FILES];
     size_t found = 0;
-    for (size_t i = 0; i < model->n_files && found < MAX_FILES; i++) {
-        if (model->files[i].split != split)
+    for (size_t i = 0; i < descriptor->n_files && found < MAX_FILES; i++) {
+        if (descriptor->files[i].split != split)
             continue;
-        if (!mho_data_file_path(folder, model->files[i].name, path[found]))
-            return mho_fail(error, MHO_INPUT, "%s: no file %s", folder, model->files[i].name);
+        if (!mho_data_file_path(folder, descriptor->files[i].name, path[found]))
+            return mho_fail(error, MHO_INPUT, "%s: the file %s is missing", folder, descriptor->files[i].name);
         paths[found] = path[found];
         found++;
     }
-    return mho_cifar_load_files(paths, found, model->n_classes, set, error);
+    return mho_cifar_load_files(paths, found, descriptor->n_classes, set, error);
 }

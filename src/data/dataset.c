@@ -1,14 +1,13 @@
-/* dataset.c - one split of a set, by name, by path or from a record; the validation-out split. */
+/* dataset.c - a set of labelled images: its memory, a set from a record, the validation split. */
 #include "data/dataset.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "data/formats_internal.h"
 #include "kernels/random.h"
-
-enum { MAX_CLASSES = 256, MAX_LISTED = 64 };
 
 void mho_dataset_destroy(MhoDataset *set)
 {
@@ -29,16 +28,12 @@ static size_t image_size(const MhoDataset *set)
 
 MhoStatus mho_dataset_allocate(MhoDataset *set, const char *path, MhoError *error)
 {
-    size_t bytes;
-    if (!__builtin_mul_overflow(set->n, image_size(set), &bytes)) {
-        set->images = malloc(bytes > 0 ? bytes : 1);
-        set->labels = malloc(set->n > 0 ? set->n : 1);
-    }
+    set->images = mho_calloc(set->n, image_size(set), error, "the %zu images of %s", set->n, path);
+    set->labels = mho_calloc(set->n, 1, error, "the %zu labels of %s", set->n, path);
     if (set->images && set->labels)
         return MHO_OK;
-    size_t n = set->n;
     mho_dataset_destroy(set);
-    return mho_fail(error, MHO_MEMORY, "%s: no memory for %zu images", path, n);
+    return MHO_MEMORY;
 }
 
 MhoStatus mho_labels_check(const uint8_t *labels, size_t n, int n_classes, const char *path, MhoError *error)
@@ -58,145 +53,33 @@ int mho_labels_classes(const uint8_t *labels, size_t n)
     return n_classes;
 }
 
-/* Names of the classes 0 .. n - 1, copied; n at least n_classes so far. */
-static MhoStatus set_class_names(MhoDataset *set, const char *const *names, size_t n, const char *path, MhoError *error)
+MhoStatus mho_dataset_set_class_names(MhoDataset *set, const char *const *names, size_t n, const char *path,
+                                      MhoError *error)
 {
-    if (n > MAX_CLASSES || (int)n < set->n_classes)
+    if (n > MHO_MAX_CLASSES || (int)n < set->n_classes)
         return mho_fail(error, MHO_INPUT, "%s: %zu class names for labels up to %d", path, n, set->n_classes - 1);
-    set->class_names = calloc(n, sizeof *set->class_names);
+    set->class_names = mho_calloc(n, sizeof *set->class_names, error, "the class names of %s", path);
     if (!set->class_names)
-        return mho_fail(error, MHO_MEMORY, "%s: no memory for class names", path);
+        return MHO_MEMORY;
     set->n_classes = (int)n;
     for (size_t i = 0; i < n; i++) {
-        set->class_names[i] = strdup(names[i]);
+        set->class_names[i] = mho_strdup(names[i], error);
         if (!set->class_names[i])
-            return mho_fail(error, MHO_MEMORY, "%s: no memory for class names", path);
+            return MHO_MEMORY;
     }
     return MHO_OK;
 }
 
-static void apply_limit(MhoDataset *set, size_t limit)
+void mho_dataset_limit(MhoDataset *set, size_t limit)
 {
     if (limit == 0 || limit >= set->n)
         return;
     set->n = limit;
-    uint8_t *images =
-        realloc(set->images, limit * image_size(set)); /* a shrink that fails leaves the block as it was */
+    /* A smaller block that cannot be had leaves the old one as it was. */
+    uint8_t *images = realloc(set->images, limit * image_size(set));
     uint8_t *labels = realloc(set->labels, limit);
     set->images = images ? images : set->images;
     set->labels = labels ? labels : set->labels;
-}
-
-static MhoStatus load_registered(const char *name, const char *data_option, MhoSplit split, MhoDataset *set,
-                                 MhoError *error)
-{
-    const MhoDatasetDescriptor *model = mho_dataset_find(name, error);
-    if (!model)
-        return mho_fail_context(error, "data.name");
-    char folder[MHO_PATH_MAX];
-    MhoStatus status = mho_dataset_locate_splits(model, data_option, 1U << split, folder, sizeof folder, error);
-    if (status == MHO_OK)
-        status = model->load(model, folder, split, set, error);
-    if (status == MHO_OK)
-        status = set_class_names(set, model->class_names, (size_t)model->n_classes, folder, error);
-    return status;
-}
-
-/* One name a line; blank lines at the end do not count. text is NUL-terminated and cut into the names. */
-static MhoStatus split_lines(char *text, const char *path, const char **names, size_t *n, MhoError *error)
-{
-    *n = 0;
-    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
-        line[strcspn(line, "\r")] = '\0';
-        if (line[0] == '\0' && (!rest || rest[strspn(rest, "\r\n")] == '\0'))
-            break;
-        if (*n == MAX_CLASSES || line[0] == '\0')
-            return mho_fail(error, MHO_INPUT, "%s:%zu: %s", path, *n + 1,
-                            line[0] == '\0' ? "empty class name" : "more than 256 class names");
-        names[(*n)++] = line;
-    }
-    return MHO_OK;
-}
-
-static MhoStatus read_class_names(const char *path, MhoDataset *set, MhoError *error)
-{
-    MhoBytes bytes;
-    MhoStatus status = mho_bytes_read(path, &bytes, error);
-    if (status != MHO_OK)
-        return status;
-    const char *names[MAX_CLASSES];
-    size_t n = 0;
-    char *text = NULL;
-    if (memchr(bytes.data, '\0', bytes.n))
-        status = mho_fail(error, MHO_INPUT, "%s: not a text file with a class name a line", path);
-    else if (!(text = strndup((const char *)bytes.data, bytes.n)))
-        status = mho_fail(error, MHO_MEMORY, "%s: no memory for class names", path);
-    else
-        status = split_lines(text, path, names, &n, error);
-    if (status == MHO_OK)
-        status = set_class_names(set, names, n, path, error);
-    free(text);
-    mho_bytes_free(&bytes);
-    return status;
-}
-
-static bool ends_in_txt(const char *path)
-{
-    size_t length = strlen(path);
-    return length > 4 && strcmp(path + length - 4, ".txt") == 0;
-}
-
-/* "A,B[,NAMES.txt]" after the prefix; cuts list. */
-static MhoStatus load_listed(const char *name, char *list, bool is_idx, MhoDataset *set, MhoError *error)
-{
-    const char *paths[MAX_LISTED], *names = NULL;
-    size_t n = 0;
-    for (char *path; (path = strsep(&list, ",")) != NULL;) {
-        if (path[0] == '\0' || n == MAX_LISTED || (names && ends_in_txt(path)))
-            return mho_fail(error, MHO_USAGE, "%s: %s", name,
-                            path[0] == '\0'   ? "an empty path"
-                            : n == MAX_LISTED ? "too many paths"
-                                              : "two lists of class names");
-        if (ends_in_txt(path))
-            names = path;
-        else
-            paths[n++] = path;
-    }
-    if (is_idx ? n != 2 : n == 0)
-        return mho_fail(error, MHO_USAGE, "%s: expected %s", name,
-                        is_idx ? "idx:IMAGES,LABELS[,CLASSES.txt]" : "cifar:FILE[,FILE...][,CLASSES.txt]");
-    MhoStatus status = is_idx ? mho_idx_load_pair(paths[0], paths[1], set, error)
-                              : mho_cifar_load_files(paths, n, names ? MAX_CLASSES : 10, set, error);
-    if (status != MHO_OK || !names)
-        return status;
-    set->n_classes = mho_labels_classes(set->labels, set->n); /* the list of names may be longer, not shorter */
-    return read_class_names(names, set, error);
-}
-
-static MhoStatus load_by_path(const char *name, MhoDataset *set, MhoError *error)
-{
-    bool is_idx = strncmp(name, "idx:", 4) == 0;
-    char *list = strdup(strchr(name, ':') + 1);
-    if (!list)
-        return mho_fail(error, MHO_MEMORY, "%s: no memory", name);
-    MhoStatus status = load_listed(name, list, is_idx, set, error);
-    free(list);
-    return status;
-}
-
-MhoStatus mho_dataset_load(const char *name, const char *data_option, MhoSplit split, size_t limit, MhoDataset *set,
-                           MhoError *error)
-{
-    *set = (MhoDataset){0};
-    bool by_path = strncmp(name, "idx:", 4) == 0 || strncmp(name, "cifar:", 6) == 0;
-    MhoStatus status = by_path ? load_by_path(name, set, error) : load_registered(name, data_option, split, set, error);
-    if (status != MHO_OK) {
-        mho_dataset_destroy(set);
-        return status;
-    }
-    snprintf(set->name, sizeof set->name, "%.*s", MHO_NAME_MAX - 1, name);
-    apply_limit(set, limit);
-    return MHO_OK;
 }
 
 /* Element i of an integer array; -1 for anything that is not a label 0..255. */
@@ -211,14 +94,14 @@ static int label_at(const MhoArray *y, size_t i)
     case MHO_I64: value = ((const int64_t *)y->data)[i]; break;
     case MHO_U64: {
         uint64_t u = ((const uint64_t *)y->data)[i];
-        value = u < MAX_CLASSES ? (int64_t)u : -1;
+        value = u < MHO_MAX_CLASSES ? (int64_t)u : -1;
         break;
     }
     case MHO_F32:
     case MHO_F64:
     case MHO_STRING: break; /* refused before */
     }
-    return value >= 0 && value < MAX_CLASSES ? (int)value : -1;
+    return value >= 0 && value < MHO_MAX_CLASSES ? (int)value : -1;
 }
 
 static MhoStatus check_record(const MhoArray *x, const MhoArray *y, const char *file, MhoError *error)
@@ -268,13 +151,13 @@ MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, siz
     if (status == MHO_OK && names && names->type != MHO_STRING)
         status = mho_fail(error, MHO_INPUT, "%s: attribute class_names is not a list of strings", file);
     if (status == MHO_OK && names)
-        status = set_class_names(set, (const char *const *)names->data, names->n, file, error);
+        status = mho_dataset_set_class_names(set, (const char *const *)names->data, names->n, file, error);
     if (status != MHO_OK) {
         mho_dataset_destroy(set);
         return status;
     }
     snprintf(set->name, sizeof set->name, "%.*s", MHO_NAME_MAX - 1, file);
-    apply_limit(set, limit);
+    mho_dataset_limit(set, limit);
     return MHO_OK;
 }
 
@@ -296,7 +179,8 @@ static MhoStatus copy_part(const MhoDataset *set, const uint8_t *in_validation, 
     }
     if (!set->class_names)
         return MHO_OK;
-    return set_class_names(part, (const char *const *)set->class_names, (size_t)set->n_classes, set->name, error);
+    return mho_dataset_set_class_names(part, (const char *const *)set->class_names, (size_t)set->n_classes, set->name,
+                                       error);
 }
 
 MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t seed, MhoDataset *training,
@@ -306,12 +190,10 @@ MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t
     if (n_validation >= set->n || set->n > UINT32_MAX)
         return mho_fail(error, MHO_USAGE, "%s has %zu images, too few for %zu validation images", set->name, set->n,
                         n_validation);
-    uint32_t *order = malloc(set->n * sizeof *order);
-    uint8_t *is_validation = calloc(set->n, 1);
-    MhoStatus status = MHO_OK;
-    if (!order || !is_validation) {
-        status = mho_fail(error, MHO_MEMORY, "no memory to split %s", set->name);
-    } else {
+    uint32_t *order = mho_calloc(set->n, sizeof *order, error, "the validation split of %s", set->name);
+    uint8_t *is_validation = mho_calloc(set->n, 1, error, "the validation split of %s", set->name);
+    MhoStatus status = MHO_MEMORY;
+    if (order && is_validation) {
         for (size_t n = 0; n < set->n; n++)
             order[n] = (uint32_t)n;
         mho_random_shuffle((MhoStream){.seed = seed, .noise = 1.0f}, MHO_DRAW_SPLIT, set->n, order);

@@ -1,6 +1,6 @@
-/* dataset.h - images with labels, in the official formats: IDX (plain or .gz), CIFAR binary, or a record (HDF5 set).
+/* dataset.h - images with labels, from IDX files (plain or .gz), CIFAR-10 binary files or a record (HDF5).
  *
- * The two halves of a set are loaded apart: training, calibration and quantization never open the test files.
+ * The two splits of a set are loaded apart: training, calibration and quantization never open the test files.
  */
 #ifndef MHO_DATA_DATASET_H
 #define MHO_DATA_DATASET_H
@@ -23,15 +23,14 @@ typedef struct MhoDataset {
     char **class_names; /* (n_classes) or NULL */
 } MhoDataset;
 
-/* One file of a set. The digest is of the unpacked content, because several gzip packings of the same bytes are
- * official. */
+/* One file of a set. */
 typedef struct MhoDataFile {
-    const char *name;   /* "train-images-idx3-ubyte"; the same name with ".gz" is as good */
-    const char *sha256; /* of the content without gzip */
+    const char *name;   /* "train-images-idx3-ubyte"; read with ".gz" too */
+    const char *sha256; /* of the unpacked content: the official gzip files differ */
     MhoSplit split;
 } MhoDataFile;
 
-/* A dataset known by name. Its files lie in a folder of that name below one of the data folders. */
+/* A registered set. Its files are in a folder of its name in one of the data folders. */
 typedef struct MhoDatasetDescriptor MhoDatasetDescriptor;
 struct MhoDatasetDescriptor {
     MhoDescriptor descriptor; /* no parameters */
@@ -42,8 +41,8 @@ struct MhoDatasetDescriptor {
     const char *npm_package;        /* "name@version"; NULL: none */
     const char *const *class_names; /* (n_classes) */
     int n_classes, h, w, c;
-    /* Read one split from the folder that holds the files; name and class names are filled in by the caller. */
-    MhoStatus (*load)(const MhoDatasetDescriptor *model, const char *folder, MhoSplit split, MhoDataset *set,
+    /* Read one split from the folder that holds the files. The caller fills in name and class names. */
+    MhoStatus (*load)(const MhoDatasetDescriptor *descriptor, const char *folder, MhoSplit split, MhoDataset *set,
                       MhoError *error);
 };
 
@@ -54,36 +53,37 @@ const MhoDatasetDescriptor *mho_dataset_find(const char *name, MhoError *error) 
 
 /* Load one split of a set, first `limit` images (0: all).
  *
- * name is a registered name, looked for in data_option (--data; NULL: not given), $MHO_DATA, ~/.local/share/mho,
- * /usr/share/datasets; or "idx:IMAGES,LABELS" (two IDX files, plain or gz, images (n, h, w) or (n, h, w, c)); or
- * "cifar:FILE[,FILE...]" (CIFAR-10 binary records). A further path that ends in .txt holds class names, one a line. For
- * sets given by path `split` does not choose a file: the study says which paths it trains and tests on. A missing set
- * is an INPUT error that says where was looked and names `mho data fetch NAME`. The caller destroys set. */
+ * name is one of
+ *   a registered name: its folder is searched in data_option (--data; NULL: not given), $MHO_DATA, ~/.local/share/mho
+ * and /usr/share/datasets. A missing set is an INPUT error that names these folders and `mho data fetch NAME`.
+ *   "idx:IMAGES,LABELS": two IDX files, plain or gz, images (n, h, w) or (n, h, w, c).
+ *   "cifar:FILE[,FILE...]": CIFAR-10 binary records.
+ * A further path that ends in .txt holds class names, one per line. Sets given by path ignore `split`: the study names
+ * the files that it trains and tests on. The caller destroys set. */
 MhoStatus mho_dataset_load(const char *name, const char *data_option, MhoSplit split, size_t limit, MhoDataset *set,
                            MhoError *error) MHO_CHECKED;
 
-/* From a record with arrays x (n, h, w, c) u8 and y (n) integer; class names from the root's optional
- * attribute class_names (a list of strings). limit: first n images, 0 = all. `file` is for messages. The caller
- * destroys set. */
+/* Copy a set from a record with arrays x (n, h, w, c) u8 and y (n) integer; its optional attribute class_names is a
+ * list of strings. limit: first `limit` images, 0: all. `file` is for messages. The caller destroys set. */
 MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, size_t limit, MhoDataset *set,
                                   MhoError *error) MHO_CHECKED;
 
 /* Free what a set owns and zero it. */
 void mho_dataset_destroy(MhoDataset *set);
 
-/* Validation split by seed: `n_validation` images (fewer than n; 0 allowed) of a seeded shuffle go to `validation`, the
- * rest to `training`, both in the order of the set. The two own copies. */
+/* Copy the first `n_validation` images (0 .. n - 1) of a shuffle by seed to `validation` and the others to `training`,
+ * each in the order of the set. */
 MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t seed, MhoDataset *training,
                             MhoDataset *validation, MhoError *error) MHO_CHECKED;
 
-/* The folder (into size bytes) that holds every file of the set, by name; search order as mho_dataset_load. INPUT when
- * none. */
-MhoStatus mho_dataset_locate(const MhoDatasetDescriptor *model, const char *data_option, char *folder, size_t size,
+/* Write the folder (size bytes) that holds every file of the set; folders searched as by mho_dataset_load. INPUT when
+ * there is none. */
+MhoStatus mho_dataset_locate(const MhoDatasetDescriptor *descriptor, const char *data_option, char *folder, size_t size,
                              MhoError *error) MHO_CHECKED;
 
-/* Verify the SHA-256 of every file of an installed set and load both splits. folder (size bytes) says where it was
- * found. */
-MhoStatus mho_dataset_check(const MhoDatasetDescriptor *model, const char *data_option, char *folder, size_t size,
+/* Verify the SHA-256 of every file of an installed set and load both splits. folder (size bytes) receives its folder.
+ */
+MhoStatus mho_dataset_check(const MhoDatasetDescriptor *descriptor, const char *data_option, char *folder, size_t size,
                             MhoError *error) MHO_CHECKED;
 
 #endif

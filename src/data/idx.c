@@ -137,21 +137,23 @@ MhoStatus mho_idx_load_pair(const char *images, const char *labels, MhoDataset *
     return status;
 }
 
-MhoStatus mho_idx_load(const MhoDatasetDescriptor *model, const char *folder, MhoSplit split, MhoDataset *set,
+MhoStatus mho_idx_load(const MhoDatasetDescriptor *descriptor, const char *folder, MhoSplit split, MhoDataset *set,
                        MhoError *error)
 {
     char path[2][MHO_PATH_MAX] = {"", ""}; /* images, labels */
-    for (size_t i = 0, found = 0; i < model->n_files && found < 2; i++)
-        if (model->files[i].split == split && !mho_data_file_path(folder, model->files[i].name, path[found++]))
-            return mho_fail(error, MHO_INPUT, "%s: no file %s", folder, model->files[i].name);
+    for (size_t i = 0, found = 0; i < descriptor->n_files && found < 2; i++)
+        if (descriptor->files[i].split == split &&
+            !mho_data_file_path(folder, descriptor->files[i].name, path[found++]))
+            return mho_fail(error, MHO_INPUT, "%s: the file %s is missing", folder, descriptor->files[i].name);
     MhoStatus status = mho_idx_load_pair(path[0], path[1], set, error);
     if (status != MHO_OK)
         return status;
-    if (set->h != model->h || set->w != model->w || set->c != model->c)
-        status = mho_fail(error, MHO_INPUT, "%s: images of (%d, %d, %d), %s has (%d, %d, %d)", path[0], set->h, set->w,
-                          set->c, model->descriptor.name, model->h, model->w, model->c);
+    if (set->h != descriptor->h || set->w != descriptor->w || set->c != descriptor->c)
+        status =
+            mho_fail(error, MHO_INPUT, "%s: its images are (%d, %d, %d), those of %s are (%d, %d, %d)", path[0], set->h,
+                     set->w, set->c, descriptor->descriptor.name, descriptor->h, descriptor->w, descriptor->c);
     else
-        status = mho_labels_check(set->labels, set->n, model->n_classes, path[1], error);
+        status = mho_labels_check(set->labels, set->n, descriptor->n_classes, path[1], error);
     if (status != MHO_OK)
         mho_dataset_destroy(set);
     return status;

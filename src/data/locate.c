@@ -1,12 +1,11 @@
-/* locate.c - where datasets lie: --data, $MHO_DATA, ~/.local/share/mho, /usr/share/datasets, each with a folder per
- * set. */
+/* locate.c - the folders of registered sets: NAME in --data, $MHO_DATA, ~/.local/share/mho or /usr/share/datasets. */
 #include "data/formats_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char system_folder[] = "/usr/share/datasets"; /* where Debian's dataset-* packages put theirs */
+static const char system_folder[] = "/usr/share/datasets"; /* of Debian's dataset-* packages */
 
 enum { MAX_PLACES = 4 };
 
@@ -29,69 +28,71 @@ static void add_place(Places *places, const char *base, const char *below, const
         places->n++;
 }
 
-/* The file of the wanted splits that folder lacks, or NULL. */
-static const char *first_missing(const MhoDatasetDescriptor *model, const char *folder, unsigned want)
+/* The first file of the wanted splits that is not in folder, or NULL. */
+static const char *first_missing(const MhoDatasetDescriptor *descriptor, const char *folder, unsigned want)
 {
     char path[MHO_PATH_MAX];
-    for (size_t i = 0; i < model->n_files; i++)
-        if ((want & 1U << model->files[i].split) != 0 && !mho_data_file_path(folder, model->files[i].name, path))
-            return model->files[i].name;
+    for (size_t i = 0; i < descriptor->n_files; i++)
+        if ((want & 1U << descriptor->files[i].split) != 0 &&
+            !mho_data_file_path(folder, descriptor->files[i].name, path))
+            return descriptor->files[i].name;
     return NULL;
 }
 
-static MhoStatus fail_missing(const MhoDatasetDescriptor *model, const Places *places, unsigned want, MhoError *error)
+static MhoStatus fail_missing(const MhoDatasetDescriptor *descriptor, const Places *places, unsigned want,
+                              MhoError *error)
 {
     char list[MHO_ERROR_TEXT_MAX] = "";
     for (size_t i = 0, used = 0; i < places->n && used < sizeof list; i++) {
         int length = snprintf(list + used, sizeof list - used, "%s%s (no %s)", i > 0 ? ", " : "", places->folder[i],
-                              first_missing(model, places->folder[i], want));
+                              first_missing(descriptor, places->folder[i], want));
         used += length > 0 ? (size_t)length : 0;
     }
-    const char *name = model->descriptor.name;
-    return mho_fail(error, MHO_INPUT, "dataset %s is missing; `mho data fetch %s` gets it. Looked in %s", name, name,
-                    list);
+    const char *name = descriptor->descriptor.name;
+    return mho_fail(error, MHO_INPUT, "dataset %s is missing; `mho data fetch %s` downloads it. Folders searched: %s",
+                    name, name, list);
 }
 
-MhoStatus mho_dataset_locate_splits(const MhoDatasetDescriptor *model, const char *data_option, unsigned want,
+MhoStatus mho_dataset_locate_splits(const MhoDatasetDescriptor *descriptor, const char *data_option, unsigned want,
                                     char *folder, size_t size, MhoError *error)
 {
     Places places = {.n = 0};
-    const char *name = model->descriptor.name;
+    const char *name = descriptor->descriptor.name;
     add_place(&places, data_option, "", name);
     add_place(&places, getenv("MHO_DATA"), "", name);
     add_place(&places, getenv("HOME"), "/.local/share/mho", name);
     add_place(&places, system_folder, "", name);
     for (size_t i = 0; i < places.n; i++) {
-        if (first_missing(model, places.folder[i], want))
+        if (first_missing(descriptor, places.folder[i], want))
             continue;
         int length = snprintf(folder, size, "%s", places.folder[i]);
         if (length < 0 || (size_t)length >= size)
-            return mho_fail(error, MHO_INPUT, "%s: path too long", places.folder[i]);
+            return mho_fail(error, MHO_INPUT, "%s: the path is too long", places.folder[i]);
         return MHO_OK;
     }
-    return fail_missing(model, &places, want, error);
+    return fail_missing(descriptor, &places, want, error);
 }
 
-MhoStatus mho_dataset_locate(const MhoDatasetDescriptor *model, const char *data_option, char *folder, size_t size,
+MhoStatus mho_dataset_locate(const MhoDatasetDescriptor *descriptor, const char *data_option, char *folder, size_t size,
                              MhoError *error)
 {
-    return mho_dataset_locate_splits(model, data_option, MHO_WANT_TRAIN | MHO_WANT_TEST, folder, size, error);
+    return mho_dataset_locate_splits(descriptor, data_option, MHO_WANT_TRAIN | MHO_WANT_TEST, folder, size, error);
 }
 
-MhoStatus mho_dataset_check(const MhoDatasetDescriptor *model, const char *data_option, char *folder, size_t size,
+MhoStatus mho_dataset_check(const MhoDatasetDescriptor *descriptor, const char *data_option, char *folder, size_t size,
                             MhoError *error)
 {
-    MhoStatus status = mho_dataset_locate(model, data_option, folder, size, error);
-    for (size_t i = 0; i < model->n_files && status == MHO_OK; i++) {
+    MhoStatus status = mho_dataset_locate(descriptor, data_option, folder, size, error);
+    for (size_t i = 0; i < descriptor->n_files && status == MHO_OK; i++) {
         char path[MHO_PATH_MAX];
-        if (!mho_data_file_path(folder, model->files[i].name, path))
-            return mho_fail(error, MHO_INPUT, "%s: no file %s", folder, model->files[i].name);
-        status = mho_data_file_verify(&model->files[i], path, error);
+        if (!mho_data_file_path(folder, descriptor->files[i].name, path))
+            return mho_fail(error, MHO_INPUT, "%s: the file %s is missing", folder, descriptor->files[i].name);
+        status = mho_data_file_verify(&descriptor->files[i], path, error);
     }
     static const MhoSplit splits[] = {MHO_SPLIT_TRAIN, MHO_SPLIT_TEST};
     for (size_t i = 0; i < 2 && status == MHO_OK; i++) {
         MhoDataset set = {0};
-        status = model->load(model, folder, splits[i], &set, error);
+        status = descriptor->load(descriptor, folder, splits[i], &set, error);
         mho_dataset_destroy(&set);
     }
     return status;
@@ -103,9 +104,10 @@ MhoStatus mho_data_home(char *folder, size_t size, MhoError *error)
     bool has_data = data && data[0] != '\0';
     if (!has_data && (!home || home[0] == '\0'))
         return mho_fail(error, MHO_USAGE,
-                        "neither $MHO_DATA nor $HOME is set; say where the data shall go with --data FOLDER");
+                        "neither $MHO_DATA nor $HOME is set; give the data folder with --data FOLDER");
     int length = has_data ? snprintf(folder, size, "%s", data) : snprintf(folder, size, "%s/.local/share/mho", home);
     if (length < 0 || (size_t)length >= size)
-        return mho_fail(error, MHO_USAGE, "the data folder's path is too long");
+        return mho_fail(error, MHO_USAGE,
+                        "the path of the data folder is too long; give a shorter one with --data FOLDER");
     return MHO_OK;
 }

@@ -1,7 +1,7 @@
-/* clones.h - hot loops outside the kernel table, compiled once per instruction set and chosen at load time.
+/* clones.h - for hot loops outside the kernel table: compiled once per instruction set, chosen at load time.
  *
- * Without -ffast-math the compiler keeps the order of every sum, so all clones give
- * the same bits. Levels, not models of CPUs: "arch=haswell" is taken on Intel's chips only. Off under sanitizers, whose
+ * Without -ffast-math the compiler keeps the order of every sum, so all clones give the same bits. The names are
+ * levels, not CPUs, because "arch=haswell" is chosen on Intel's CPUs only. Off under the address sanitizer, whose
  * start-up runs before the choice.
  */
 #ifndef MHO_KERNELS_CLONES_H

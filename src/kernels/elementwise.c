@@ -12,21 +12,19 @@
 #define NAME_OF(kernel, isa) JOIN(kernel, isa)
 #define NAME(kernel)         NAME_OF(kernel, MHO_ISA)
 
-/* Clipped elements are counted in 32 bits, the width of the lanes, over pieces of this many. */
+/* Elements per piece: clipped elements of a piece are counted in 32 bits, the width of the lanes. */
 enum { COUNT_PIECE = 1 << 16, LAW_PIECE = 256 };
 
 void NAME(combine_planes)(size_t n, const int32_t *restrict high, const int32_t *restrict low, double scale,
                           float *restrict y)
 {
     if (!high) {
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
             y[i] = (float)((double)low[i] * scale);
-        }
         return;
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         y[i] = (float)((256.0 * (double)high[i] + (double)low[i]) * scale);
-    }
 }
 
 void NAME(add_noise)(size_t n, const float *restrict variance, const float *restrict normal, float *restrict y)
@@ -63,9 +61,8 @@ uint64_t NAME(convert)(size_t n, const float *restrict y, float inverse_lsb, flo
 
 void NAME(accumulate)(size_t n, const int32_t *restrict code, int sign, int64_t *restrict total)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         total[i] += (int64_t)sign * (int64_t)code[i];
-    }
 }
 
 void NAME(requantize)(size_t P, size_t C, const int64_t *restrict total, const float *restrict a,
@@ -96,9 +93,8 @@ static inline __attribute__((always_inline)) void each(size_t n, const float *x,
     for (size_t start = 0; start < n; start += LAW_PIECE) {
         const size_t count = n - start < LAW_PIECE ? n - start : LAW_PIECE;
 
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
             piece[i] = lane(x[start + i]);
-        }
         memcpy(y + start, piece, count * sizeof *y);
     }
 }

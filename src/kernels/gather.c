@@ -1,13 +1,13 @@
 /* gather.c - a convolution's input windows as rows of an array (im2col, position by position).
  *
- * Elements are moved as bytes, so that the three public types share one walk. Where all channels are taken, one kernel
- * row is one contiguous run of the image.
+ * Elements are moved as bytes, so the three public types share one loop. When all channels are taken, one kernel row is
+ * one contiguous run of the image.
  */
 #include <string.h>
 
 #include "kernels/kernels.h"
 
-/* Where one position's window lies on the image. */
+/* The window of one position on the image. */
 typedef struct Window {
     ptrdiff_t y, x;      /* of kernel element (0, 0); may be outside */
     int kx_low, kx_high; /* kernel columns on the image: kx_low <= kx < kx_high */
@@ -20,7 +20,7 @@ typedef struct Runs {
     uint32_t pad_bits; /* element outside the image, when size is 4; otherwise 0 */
 } Runs;
 
-/* Copy without a call where the run is short: two copies of one width that overlap cover every length in between. */
+/* Copy a short run without a call: two overlapping copies of one width cover every length up to twice that width. */
 static inline void copy_run(uint8_t *to, const uint8_t *from, size_t n)
 {
     if (n > 32) {
@@ -48,9 +48,8 @@ static void fill_pad(const Runs *runs, uint8_t *to, size_t n_elements)
         memset(to, 0, n_elements * runs->size);
         return;
     }
-    for (size_t i = 0; i < n_elements; i++) {
+    for (size_t i = 0; i < n_elements; i++)
         memcpy(to + i * sizeof runs->pad_bits, &runs->pad_bits, sizeof runs->pad_bits);
-    }
 }
 
 static int clamp_int(ptrdiff_t v, int low, int high)
@@ -81,19 +80,16 @@ static void gather_kernel_row(const Runs *runs, Window window, ptrdiff_t y, uint
         fill_pad(runs, to, (size_t)window.kx_low * (size_t)g->c_count);
         to += (size_t)window.kx_low * pixel;
     }
-    if (pixel == step) {
+    if (pixel == step)
         copy_run(to, from, on_image * pixel);
-    } else {
-        for (size_t kx = 0; kx < on_image; kx++) {
+    else
+        for (size_t kx = 0; kx < on_image; kx++)
             copy_run(to + kx * pixel, from + kx * step, pixel);
-        }
-    }
-    if (window.kx_high < g->kernel_w) {
+    if (window.kx_high < g->kernel_w)
         fill_pad(runs, to + on_image * pixel, (size_t)(g->kernel_w - window.kx_high) * (size_t)g->c_count);
-    }
 }
 
-/* A window that leaves the image, or takes some of the channels. */
+/* A window that is partly outside the image, or takes some of the channels. */
 static void gather_window(const Runs *runs, Window window, uint8_t *to)
 {
     const MhoGather *g = runs->geometry;
@@ -102,11 +98,10 @@ static void gather_window(const Runs *runs, Window window, uint8_t *to)
     for (int ky = 0; ky < g->kernel_h; ky++) {
         const ptrdiff_t y = window.y + ky;
 
-        if (y < 0 || y >= g->h || window.kx_high == window.kx_low) {
+        if (y < 0 || y >= g->h || window.kx_high == window.kx_low)
             fill_pad(runs, to, row_elements);
-        } else {
+        else
             gather_kernel_row(runs, window, y, to);
-        }
         to += row_elements * runs->size;
     }
 }
@@ -128,9 +123,8 @@ static void gather_positions(const Runs *runs, size_t first, size_t P, uint8_t *
             window.kx_high - window.kx_low == g->kernel_w) {
             const uint8_t *from = runs->image + (size_t)(window.y * g->w + window.x) * pixel;
 
-            for (size_t ky = 0; ky < (size_t)g->kernel_h; ky++) {
+            for (size_t ky = 0; ky < (size_t)g->kernel_h; ky++)
                 copy_run(to + ky * run, from + ky * (size_t)g->w * pixel, run);
-            }
         } else {
             gather_window(runs, window, to);
         }

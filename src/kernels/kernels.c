@@ -32,9 +32,8 @@ static _Atomic(const MhoKernels *) in_use;
 static bool cpu_runs(const MhoKernels *table)
 {
 #if defined(__x86_64__) || defined(__i386__)
-    if (strcmp(table->name, "avx2") == 0) {
+    if (strcmp(table->name, "avx2") == 0)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    }
     if (strcmp(table->name, "avx512") == 0) {
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -48,11 +47,9 @@ size_t mho_kernels_available(const MhoKernels **found, size_t max)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < N_TABLES && n < max; i++) {
-        if (cpu_runs(&tables[i])) {
+    for (size_t i = 0; i < N_TABLES && n < max; i++)
+        if (cpu_runs(&tables[i]))
             found[n++] = &tables[i];
-        }
-    }
     return n;
 }
 
@@ -91,9 +88,8 @@ MhoStatus mho_kernels_force(const char *name, MhoError *error)
             return MHO_OK;
         }
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         strcat(strcat(choices, ", "), found[i]->name);
-    }
     return mho_fail(error, MHO_USAGE, "kernels '%s': unknown or not supported by this CPU; choose auto%s",
                     name ? name : "", choices);
 }

@@ -1,7 +1,7 @@
-/* kernels.h - the SIMD table: the few loops that take the time, once per instruction set.
+/* kernels.h - the SIMD table: the loops that take most of the time, once per instruction set.
  *
- * mho_kernels() is the table in use: the best of the running CPU or the one forced by mho_kernels_force(). The scalar
- * table is the specification: every entry of every other table returns the same bits.
+ * mho_kernels() is the table in use: the best one for this CPU, or that of mho_kernels_force(). The scalar table is the
+ * specification: every entry of every other table returns the same bits.
  *
  * Shapes: P positions (rows of a batch), R rows of the array (the sum), C columns padded to a multiple of 16.
  * Inputs x are (P, R4) u8 with R4 = R rounded up to 4 and zero padding. Weights are packed by mho_pack_s8().
@@ -25,7 +25,8 @@ static inline size_t mho_pad(size_t n, size_t multiple)
 typedef struct MhoKernels {
     const char *name; /* "scalar", "avx2", "avx512" */
 
-    /* (n) standard normals times noise from Philox key and counter words 1..3; item first is first_item. */
+    /* (n) standard normals times noise, and (n) random words: items first_item, first_item + 1 ... of a Philox key and
+     * counter words 1..3. */
     void (*normals)(uint64_t key, const uint32_t counter[3], uint64_t first_item, size_t n, float noise, float *out);
     void (*words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, size_t n, uint32_t *out);
 
@@ -42,36 +43,37 @@ typedef struct MhoKernels {
     /* y (n) += sqrt(variance) * normal, as fma; a negative variance counts as 0. */
     void (*add_noise)(size_t n, const float *variance, const float *normal, float *y);
 
-    /* code (n) = clip(round(y * inverse_lsb), low, high); returns how many were clipped. |low|, |high| <= 2^31 - 128.
-     * A NaN becomes low and counts. */
+    /* code (n) = clip(round(y * inverse_lsb), low, high); returns the number of clipped elements. |low|, |high| <=
+     * 2^31 - 128. A NaN becomes low and counts as clipped. */
     uint64_t (*convert)(size_t n, const float *y, float inverse_lsb, float low, float high, int32_t *code);
 
-    /* total (n) += sign * code, 64 bit. */
+    /* total (n) += sign * code, in 64 bits. */
     void (*accumulate)(size_t n, const int32_t *code, int sign, int64_t *total);
 
-    /* out (P, C) = clip(round(fma((float)total, a[c], b[c])), low, high) for a, b (C); out is u8, with low < 0 s8. */
+    /* out (P, C) = clip(round(fma((float)total, a[c], b[c])), low, high) for a, b (C); out is u8, or s8 when
+     * low < 0. */
     void (*requantize)(size_t P, size_t C, const int64_t *total, const float *a, const float *b, int low, int high,
                        uint8_t *out);
 
-    /* y (n) = elementwise laws used by device models on whole tiles; x and y may be the same array. */
+    /* y (n) = log x, exp x; x and y may be the same array. */
     void (*log)(size_t n, const float *x, float *y);
     void (*exp)(size_t n, const float *x, float *y);
 } MhoKernels;
 
 const MhoKernels *mho_kernels(void);
 
-/* "scalar", "avx2", "avx512" or "auto". USAGE when unknown or not supported by this CPU; names the choices. Not
- * thread-safe: called by main() before any work. */
+/* Use the table "scalar", "avx2" or "avx512", or the best one ("auto"). USAGE, with the choices, when the name is
+ * unknown or this CPU cannot run the table. main() calls it before any thread starts. */
 MhoStatus mho_kernels_force(const char *name, MhoError *error) MHO_CHECKED;
 
-/* The tables this CPU can run, best last; returns their number. */
+/* Fill the tables that this CPU can run, the best one last. Returns their number. */
 size_t mho_kernels_available(const MhoKernels **tables, size_t max);
 
-/* Packed order of weights (R, C_true) row-major s8: [C / 16][R4 / 4][16][4]; padding is 0. packed: R4 * C bytes. */
+/* Pack weights (R, C_true), row-major, to the order [C / 16][R4 / 4][16][4] with zero padding: R4 * C bytes. */
 void mho_pack_s8(size_t R, size_t C_true, const int8_t *weights, int8_t *packed);
 size_t mho_packed_size(size_t R, size_t C_true);
 
-/* Geometry of a convolution seen as rows of an array (a dense layer is 1 x 1 over 1 x 1). */
+/* The geometry of a convolution whose windows become rows of an array. */
 typedef struct MhoGather {
     int h, w, c;          /* input, NHWC; c of all groups */
     int c_first, c_count; /* channels of this group */
@@ -99,7 +101,7 @@ static inline MhoWindow mho_gather_window(const MhoGather *g, int oy, int ox)
  * not touched. */
 void mho_gather_u8(const MhoGather *geometry, const uint8_t *image, size_t first, size_t P, uint8_t *x,
                    size_t x_stride);
-/* The same with signed codes split into two phases: positive part and magnitude of the negative part. */
+/* The same for signed codes, split into the positive part and the magnitude of the negative part. */
 void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first, size_t P, uint8_t *plus,
                    uint8_t *minus, size_t x_stride);
 void mho_gather_f32(const MhoGather *geometry, const float *image, float pad_value, size_t first, size_t P, float *x,

@@ -1,4 +1,4 @@
-/* lanes_internal.h - the elementwise arithmetic, branch-free so that compilers vectorize loops over it.
+/* lanes_internal.h - log, exp and the normal quantile of one element, without branches, so that loops vectorize.
  *
  * Compiled once per instruction set; every operation is exactly rounded and written in one order, so all of them
  * return the same bits. log and exp: range reduction and minimax polynomials (fit_polynomials.py). Normal quantile:
@@ -13,9 +13,9 @@
 #include "kernels/polynomials_internal.h"
 
 #ifdef __FAST_MATH__
-#error "-ffast-math changes bits that mho promises"
+#error "-ffast-math changes the bits of results"
 #endif
-_Static_assert(FLT_EVAL_METHOD == 0, "excess precision (x87) changes bits that mho promises: build with -mfpmath=sse");
+_Static_assert(FLT_EVAL_METHOD == 0, "excess precision (x87) changes the bits of results: build with -mfpmath=sse");
 
 static inline uint32_t float_bits(float x)
 {

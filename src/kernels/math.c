@@ -1,4 +1,4 @@
-/* math.c - log, exp, pow and tanh of one number, and the normal of one word.
+/* math.c - log, exp, pow, tanh, normal CDF and quantile of one number, and the normal of one word.
  *
  * The double versions use no fma, so they are fast where there is none, and the same everywhere. log: 2 artanh(s) by
  * its series, s = f / (2 + f) (Abramowitz and Stegun 4.1.27). exp: Taylor series on |r| <= log(2) / 2 after a two-part
@@ -36,7 +36,7 @@ static double double_of_bits(uint64_t u)
     return pun.d;
 }
 
-/* One element of the table in use: same bits, and many times faster than fmaf without its instruction. */
+/* From the table in use: the same bits, and much faster than fmaf on a compiler target without its instruction. */
 float mho_logf(float x)
 {
     float y;
@@ -66,15 +66,14 @@ static inline double lane_ln(double x)
     };
     const uint64_t root_half = 0x3fe6a09e667f3bcdU;
     const uint64_t shifted = double_bits(x) - root_half;
-    const double e = (double)((int32_t)(uint32_t)(shifted >> 32) >> 20); /* 32 bits: vectors have that conversion */
+    const double e = (double)((int32_t)(uint32_t)(shifted >> 32) >> 20); /* from 32 bits, which vector units convert */
     const double f = double_of_bits((shifted & 0xfffffffffffffU) + root_half) - 1.0;
     const double s = f / (2.0 + f);
     const double s2 = s * s;
     double series = inverse_odd[10];
 
-    for (int k = 9; k >= 0; k--) {
+    for (int k = 9; k >= 0; k--)
         series = series * s2 + inverse_odd[k];
-    }
     /* 2 artanh(s) = f - s (f - 2 s^2 series) keeps f, which is exact, as the leading term */
     return e * log2_high + (f - (s * (f - 2.0 * s2 * series) - e * log2_low));
 }
@@ -91,9 +90,8 @@ static inline double lane_exp_double(double x)
     const double r = (a - n * log2_high) - n * log2_low;
     double series = inverse_factorial[11];
 
-    for (int k = 10; k >= 0; k--) {
+    for (int k = 10; k >= 0; k--)
         series = series * r + inverse_factorial[k];
-    }
     const double y = (1.0 + (r + r * r * series)) * double_of_bits((uint64_t)(uint32_t)((int32_t)n + 1023) << 52);
 
     return x >= -708.0 ? y : 0.0;
@@ -169,9 +167,8 @@ float mho_powf(float x, float y)
 
 MHO_CLONES void mho_pow_fill(size_t n, const float *restrict x, float y, float *restrict power)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         power[i] = lane_pow(x[i], y);
-    }
 }
 
 /* (1 - e) / (1 + e), e = exp(-2 |x|), loses digits near 0, where x - x^3 / 3 has them. */
@@ -185,7 +182,6 @@ static inline float lane_tanh(float x)
 
 MHO_CLONES void mho_tanh_fill(size_t n, const float *restrict x, float factor, float *restrict tanh)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         tanh[i] = lane_tanh(factor * x[i]);
-    }
 }

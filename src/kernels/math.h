@@ -1,4 +1,4 @@
-/* math.h - the arithmetic that reaches a payload: same bits on every machine, compiler and thread count.
+/* math.h - log, exp, pow, tanh, normal CDF and rounding with the same bits on every machine and compiler.
  *
  * No libm: log, exp and pow are polynomials evaluated with fma in one fixed order; fma, sqrt and rint are exactly
  * rounded by IEEE 754. The array forms of kernels.h return the same bits and are far faster than calls in a loop.
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Natural logarithm, x > 0 and normal (nothing is promised otherwise); relative error below 2e-7. */
+/* Natural logarithm of a normal x > 0 (other x give an unspecified result); relative error below 2e-7. */
 float mho_logf(float x);
 
 /* e^x; 0 below -87 and for NaN, saturates above 88; relative error below 2e-7. */
@@ -41,8 +41,7 @@ static inline float mho_clampf(float x, float low, float high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* Round half to even: the only rounding of quantizers and converters. |x| < 2^22: adding and subtracting 1.5 2^23 is
- * exact in the default rounding mode; compilers turn __builtin_rintf into one instruction where there is one. */
+/* Round half to even, the only rounding of quantizers and converters. */
 static inline float mho_round(float x)
 {
     return __builtin_rintf(x);

@@ -29,24 +29,20 @@ INLINE void u8s8_block(U8S8 t, int positions)
 {
     __m256i sum[POSITIONS_U8S8][QUADS];
 
-    for (int p = 0; p < positions; p++) {
-        for (int q = 0; q < QUADS; q++) {
+    for (int p = 0; p < positions; p++)
+        for (int q = 0; q < QUADS; q++)
             sum[p][q] = _mm256_setzero_si256();
-        }
-    }
     for (size_t r = 0; r < t.R4; r += MHO_ROW_GROUP) {
         const __m128i *w = (const __m128i *)(const void *)(t.packed + r * MHO_LANES);
         __m256i x[POSITIONS_U8S8];
 
-        for (int p = 0; p < positions; p++) {
+        for (int p = 0; p < positions; p++)
             x[p] = four_codes(t.x + (size_t)p * t.x_stride + r);
-        }
         for (int q = 0; q < QUADS; q++) {
             const __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128(w + q));
 
-            for (int p = 0; p < positions; p++) {
+            for (int p = 0; p < positions; p++)
                 sum[p][q] = _mm256_add_epi32(sum[p][q], _mm256_madd_epi16(x[p], wide));
-            }
         }
     }
     for (int p = 0; p < positions; p++) {
@@ -68,9 +64,8 @@ void mvm_u8s8_avx2(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_str
             t.x += POSITIONS_U8S8 * x_stride;
             t.sum += POSITIONS_U8S8 * C;
         }
-        if (p < P) {
+        if (p < P)
             u8s8_block(t, 1);
-        }
     }
 }
 
@@ -78,11 +73,9 @@ INLINE void f32_block(F32 t, int positions)
 {
     __m256 y[POSITIONS_F32][HALVES];
 
-    for (int p = 0; p < positions; p++) {
-        for (int k = 0; k < HALVES; k++) {
+    for (int p = 0; p < positions; p++)
+        for (int k = 0; k < HALVES; k++)
             y[p][k] = _mm256_loadu_ps(t.y + (size_t)p * t.C + k * 8);
-        }
-    }
     for (size_t r = 0; r < t.R; r++) {
         const __m256 w0 = _mm256_loadu_ps(t.w + r * t.C);
         const __m256 w1 = _mm256_loadu_ps(t.w + r * t.C + 8);
@@ -94,11 +87,9 @@ INLINE void f32_block(F32 t, int positions)
             y[p][1] = _mm256_fmadd_ps(x, w1, y[p][1]);
         }
     }
-    for (int p = 0; p < positions; p++) {
-        for (int k = 0; k < HALVES; k++) {
+    for (int p = 0; p < positions; p++)
+        for (int k = 0; k < HALVES; k++)
             _mm256_storeu_ps(t.y + (size_t)p * t.C + k * 8, y[p][k]);
-        }
-    }
 }
 
 void mvm_f32_avx2(size_t P, size_t R, size_t C, const float *x, size_t x_stride, const float *w, float *y)
@@ -117,8 +108,7 @@ void mvm_f32_avx2(size_t P, size_t R, size_t C, const float *x, size_t x_stride,
             t.x += 2 * x_stride;
             t.y += 2 * C;
         }
-        if (p < P) {
+        if (p < P)
             f32_block(t, 1);
-        }
     }
 }

@@ -23,30 +23,24 @@ INLINE void u8s8_block(U8S8 t, int positions, int blocks)
     const size_t panel = t.R4 * MHO_LANES;
     __m512i sum[POSITIONS][BLOCKS];
 
-    for (int p = 0; p < positions; p++) {
-        for (int k = 0; k < blocks; k++) {
+    for (int p = 0; p < positions; p++)
+        for (int k = 0; k < blocks; k++)
             sum[p][k] = _mm512_setzero_si512();
-        }
-    }
     for (size_t r = 0; r < t.R4; r += MHO_ROW_GROUP) {
         __m512i w[BLOCKS];
 
-        for (int k = 0; k < blocks; k++) {
+        for (int k = 0; k < blocks; k++)
             w[k] = _mm512_loadu_si512(t.packed + (size_t)k * panel + r * MHO_LANES);
-        }
         for (int p = 0; p < positions; p++) {
             const __m512i x = four_codes(t.x + (size_t)p * t.x_stride + r);
 
-            for (int k = 0; k < blocks; k++) {
+            for (int k = 0; k < blocks; k++)
                 sum[p][k] = _mm512_dpbusd_epi32(sum[p][k], x, w[k]);
-            }
         }
     }
-    for (int p = 0; p < positions; p++) {
-        for (int k = 0; k < blocks; k++) {
+    for (int p = 0; p < positions; p++)
+        for (int k = 0; k < blocks; k++)
             _mm512_storeu_si512(t.sum + (size_t)p * t.C + k * MHO_LANES, sum[p][k]);
-        }
-    }
 }
 
 /* All positions of one block of columns. */
@@ -64,9 +58,8 @@ INLINE void u8s8_columns(size_t P, U8S8 t, int blocks)
         t.x += 2 * t.x_stride;
         t.sum += 2 * t.C;
     }
-    if (p < P) {
+    if (p < P)
         u8s8_block(t, 1, blocks);
-    }
 }
 
 void mvm_u8s8_avx512(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_stride, const int8_t *packed,
@@ -95,30 +88,24 @@ INLINE void f32_block(F32 t, int positions, int blocks)
 {
     __m512 y[POSITIONS][BLOCKS];
 
-    for (int p = 0; p < positions; p++) {
-        for (int k = 0; k < blocks; k++) {
+    for (int p = 0; p < positions; p++)
+        for (int k = 0; k < blocks; k++)
             y[p][k] = _mm512_loadu_ps(t.y + (size_t)p * t.C + k * MHO_LANES);
-        }
-    }
     for (size_t r = 0; r < t.R; r++) {
         __m512 w[BLOCKS];
 
-        for (int k = 0; k < blocks; k++) {
+        for (int k = 0; k < blocks; k++)
             w[k] = _mm512_loadu_ps(t.w + r * t.C + k * MHO_LANES);
-        }
         for (int p = 0; p < positions; p++) {
             const __m512 x = _mm512_set1_ps(t.x[(size_t)p * t.x_stride + r]);
 
-            for (int k = 0; k < blocks; k++) {
+            for (int k = 0; k < blocks; k++)
                 y[p][k] = _mm512_fmadd_ps(x, w[k], y[p][k]);
-            }
         }
     }
-    for (int p = 0; p < positions; p++) {
-        for (int k = 0; k < blocks; k++) {
+    for (int p = 0; p < positions; p++)
+        for (int k = 0; k < blocks; k++)
             _mm512_storeu_ps(t.y + (size_t)p * t.C + k * MHO_LANES, y[p][k]);
-        }
-    }
 }
 
 INLINE void f32_columns(size_t P, F32 t, int blocks)
@@ -135,9 +122,8 @@ INLINE void f32_columns(size_t P, F32 t, int blocks)
         t.x += 2 * t.x_stride;
         t.y += 2 * t.C;
     }
-    if (p < P) {
+    if (p < P)
         f32_block(t, 1, blocks);
-    }
 }
 
 void mvm_f32_avx512(size_t P, size_t R, size_t C, const float *x, size_t x_stride, const float *w, float *y)

@@ -1,4 +1,4 @@
-/* mvm_internal.h - what the matrix products of every instruction set share: the task of a register block. */
+/* mvm_internal.h - the task of a register block, for the matrix products of every instruction set. */
 #ifndef MHO_KERNELS_MVM_INTERNAL_H
 #define MHO_KERNELS_MVM_INTERNAL_H
 
@@ -6,7 +6,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* One task of a register block: first position, first column. */
+/* The operands of a register block, from its first position and first column on. */
 typedef struct U8S8 {
     size_t R4, C, x_stride;
     const uint8_t *x;

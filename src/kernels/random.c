@@ -1,4 +1,4 @@
-/* random.c - from a stream (where and what for) to keys, counters and laws. */
+/* random.c - keys, counters and distributions from a stream and a purpose. */
 #include "kernels/random.h"
 
 #include "kernels/kernels.h"
@@ -16,7 +16,7 @@ static uint64_t mix(uint64_t z)
 
 uint64_t mho_stream_key(MhoStream stream, MhoDraw draw)
 {
-    /* bijections throughout: one seed never gives two purposes or steps the same key */
+    /* bijections: with one seed, two purposes or steps never have the same key */
     return mix(mix(stream.seed) ^ ((uint64_t)draw << 32 | stream.step));
 }
 
@@ -69,9 +69,9 @@ void mho_random_shuffle(MhoStream stream, MhoDraw draw, size_t n, uint32_t *indi
 {
     for (size_t i = n; i > 1; i--) {
         const uint32_t k = mho_random_below(stream, draw, i - 1, (uint32_t)i);
-        const uint32_t kept = indices[i - 1];
+        const uint32_t swapped = indices[i - 1];
 
         indices[i - 1] = indices[k];
-        indices[k] = kept;
+        indices[k] = swapped;
     }
 }

@@ -120,15 +120,14 @@ static inline __attribute__((always_inline)) void philox_batch(uint64_t key, con
         key_low += 0x9e3779b9U;
         key_high += 0xbb67ae85U;
     }
-    for (int g = 0; g < groups; g++) {
+    for (int g = 0; g < groups; g++)
         lanes_store(out + g * GROUP_WORDS, word[g]);
-    }
 }
 
 void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, size_t n, uint32_t *out)
 {
     uint32_t batch[BATCH];
-    size_t skip = first_item % 4; /* words of the first block that were not asked for */
+    size_t skip = first_item % 4; /* words of the first block before first_item */
     uint64_t block = first_item / 4;
 
     for (size_t done = 0; done < n;) {
@@ -140,16 +139,15 @@ void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, s
             block += BATCH / 4;
             continue;
         }
-        /* a short rest is not worth a full batch */
+        /* one group is faster than a full batch for a few words */
         const bool is_short = wanted <= 2 * GROUP_WORDS;
         const size_t made = is_short ? GROUP_WORDS : BATCH;
         const size_t count = wanted < made ? wanted - skip : made - skip;
 
-        if (is_short) {
+        if (is_short)
             philox_batch(key, counter, (uint32_t)block, 1, batch);
-        } else {
+        else
             philox_batch(key, counter, (uint32_t)block, GROUPS, batch);
-        }
         memcpy(out + done, batch + skip, count * sizeof *out);
         done += count;
         block += made / 4;
@@ -167,9 +165,8 @@ void NAME(normals)(uint64_t key, const uint32_t counter[3], uint64_t first_item,
         const size_t count = left < NORMALS_AT_ONCE - skip ? left : NORMALS_AT_ONCE - skip;
 
         NAME(words)(key, counter, first_item + done, count, words);
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
             out[done + i] = lane_normal(words[i]) * noise;
-        }
         done += count;
     }
 }

@@ -24,9 +24,8 @@ void words_scalar(uint64_t key, const uint32_t counter[3], uint64_t first_item, 
         const uint64_t item = first_item + i;
         const philox4x32_ctr_t block = philox_block(key, counter, item / 4);
 
-        for (size_t word = item % 4; word < 4 && i < n; word++, i++) {
+        for (size_t word = item % 4; word < 4 && i < n; word++, i++)
             out[i] = block.v[word];
-        }
     }
 }
 
@@ -38,9 +37,8 @@ void normals_scalar(uint64_t key, const uint32_t counter[3], uint64_t first_item
         const uint64_t item = first_item + i;
         const philox4x32_ctr_t block = philox_block(key, counter, item / 4);
 
-        for (size_t word = item % 4; word < 4 && i < n; word++, i++) {
+        for (size_t word = item % 4; word < 4 && i < n; word++, i++)
             out[i] = mho_normal_of_word(block.v[word]) * noise;
-        }
     }
 }
 
@@ -64,10 +62,8 @@ void mvm_u8s8_scalar(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_s
 void mvm_f32_scalar(size_t P, size_t R, size_t C, const float *x, size_t x_stride, const float *w, float *y)
 {
     for (size_t p = 0; p < P; p++) {
-        for (size_t r = 0; r < R; r++) {
-            for (size_t c = 0; c < C; c++) {
+        for (size_t r = 0; r < R; r++)
+            for (size_t c = 0; c < C; c++)
                 y[p * C + c] = __builtin_fmaf(x[p * x_stride + r], w[r * C + c], y[p * C + c]);
-            }
-        }
     }
 }

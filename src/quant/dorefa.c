@@ -29,15 +29,6 @@ static void dorefa_fit(const void *params, MhoQuantShape shape, const float *x, 
             log_scale[k] = 0.0F;
 }
 
-static void dorefa_encode(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
-                          const float *noise, float *codes)
-{
-    if (shape.is_signed)
-        mho_tanh_encode(shape, x, log_scale, noise, codes);
-    else
-        mho_grid_encode(params, shape, x, log_scale, noise, codes);
-}
-
 static void dorefa_gradient(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
                             const float *d_value, float *d_x, float *d_log_scale)
 {
@@ -71,6 +62,6 @@ const MhoQuantizer mho_quantizer_dorefa = {
     .normalizes_signed = true,
     .full_scale = mho_tanh_full_scale,
     .fit = dorefa_fit,
-    .encode = dorefa_encode,
+    .encode = mho_tanh_encode,
     .gradient = dorefa_gradient,
 };

@@ -94,14 +94,14 @@ double mho_empirical_quantile(const MhoEmpirical *s, double u)
     return low + (at - (double)i) * (high - low);
 }
 
-/* F^-1(u) as a threshold, moved up a little where equal values stand whose F is below u. */
+/* F^-1(u) as a threshold, moved up a little where it equals values whose F is below u. */
 static double threshold_at(const MhoEmpirical *s, double u)
 {
     const double x = mho_empirical_quantile(s, u);
     const size_t above = mho_sorted_find(s->n, s->sorted, x, true);
-    const bool stands = above > 0 && (double)s->sorted[above - 1] == x;
+    const bool is_value = above > 0 && (double)s->sorted[above - 1] == x;
 
-    if (!stands || mho_empirical_cdf(s, x) >= u)
+    if (!is_value || mho_empirical_cdf(s, x) >= u)
         return x;
     return above < s->n ? x + 0x1p-20 * ((double)s->sorted[above] - x) : INFINITY;
 }

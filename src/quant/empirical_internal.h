@@ -24,7 +24,7 @@ double mho_empirical_cdf(const MhoEmpirical *sample, double x);
 double mho_empirical_quantile(const MhoEmpirical *sample, double u);
 
 /* Levels F^-1((i - 1/2) / k), k = 2^bits. A value goes to the bin of its F: thresholds are F^-1(i / k), or just above
- * where equal values stand there whose F is below i / k. */
+ * where it equals values whose F is below i / k. */
 void mho_empirical_levels(const MhoEmpirical *sample, int bits, MhoLevels *levels);
 
 #endif

@@ -1,4 +1,4 @@
-/* half_normal_internal.h - activations behind a ReLU on quantiles of a half-normal, for UNIQ.
+/* half_normal_internal.h - activations after a ReLU on quantiles of a half-normal, for UNIQ.
  *
  *   t = 2 Phi(z) - 1,  z = x / sigma,  n = 2^bits - 1:  zero and n levels, bins t in i / n .. (i + 1) / n, level
  *   z_i = Phi^-1(1/2 + (i + 1/2) / (2 n)) sigma;  e^s = the largest level

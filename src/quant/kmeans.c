@@ -118,7 +118,7 @@ static void kmeans_gradient(const void *params, MhoQuantShape shape, const float
     (void)params;
     (void)x;
     (void)log_scale;
-    (void)d_log_scale; /* the range follows the tensor */
+    (void)d_log_scale; /* fit() sets the range */
     for (size_t i = 0; i < shape.channels * shape.per_channel; i++)
         d_x[i] = d_value[i];
 }

@@ -20,15 +20,6 @@ static void pact_fit(const void *params, MhoQuantShape shape, const float *x, fl
     mho_grid_fit(shape, x, shape.is_signed, log_scale);
 }
 
-static void pact_encode(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
-                        const float *noise, float *codes)
-{
-    if (shape.is_signed)
-        mho_tanh_encode(shape, x, log_scale, noise, codes);
-    else
-        mho_grid_encode(params, shape, x, log_scale, noise, codes);
-}
-
 static void pact_gradient(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
                           const float *d_value, float *d_x, float *d_log_scale)
 {
@@ -64,6 +55,6 @@ const MhoQuantizer mho_quantizer_pact = {
     .normalizes_signed = true,
     .full_scale = mho_tanh_full_scale,
     .fit = pact_fit,
-    .encode = pact_encode,
+    .encode = mho_tanh_encode,
     .gradient = pact_gradient,
 };

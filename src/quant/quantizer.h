@@ -1,4 +1,4 @@
-/* quantizer.h - what a network asks of a quantization policy.
+/* quantizer.h - the interface of a quantization policy.
  *
  * A quantized tensor is integer codes and a scale: value = e^s * code / n, with n = full_scale(bits, is_signed).
  * Codes are -n .. n for signed tensors (weights, branches of residual sums), 0 .. n for unsigned ones (activations with
@@ -20,10 +20,10 @@ typedef struct MhoQuantShape {
     int bits;
     bool is_signed; /* codes -n .. n; false: 0 .. n */
     size_t channels, per_channel;
-    void *scratch; /* (per_channel * the quantizer's scratch bytes), 8-byte aligned; only where it asks for some */
+    void *scratch; /* (per_channel * the quantizer's scratch bytes), 8-byte aligned; NULL where it needs none */
 } MhoQuantShape;
 
-/* What the range e^s of activations is made of, from counts of the values other than 0 that a quantizer reads (those
+/* How the range e^s of activations is found, from counts of the values other than 0 that a fake_quant node reads (those
  * above 0 where codes are unsigned). */
 typedef enum MhoRangeRule {
     MHO_FIT_MSE,        /* range of least squared error */
@@ -39,12 +39,12 @@ typedef struct MhoQuantizer {
     MhoDescriptor descriptor;
     int min_bits, max_bits;
 
-    /* Codes of a signed tensor depend on its largest element. So only weights, which stand whole, can be signed, and
-     * batch norm cannot move into their scale. */
+    /* Codes of a signed tensor depend on its largest element. So only weights, of which the whole tensor is known, can
+     * be signed, and batch norm cannot move into their scale. */
     bool normalizes_signed;
 
-    /* Levels of weights are placed by the tensor itself: fit() gives the scale anew at every training pass instead of a
-     * learned one. Its activations (unsigned) have a table; without one the policy is for weights only. */
+    /* The tensor itself places the levels of weights: fit() sets the scale at every training step instead of a
+     * gradient. Its activations (unsigned) have a table; without one the policy is for weights only. */
     bool nonuniform;
 
     /* Bytes of MhoQuantShape.scratch for each of per_channel values. Unsigned activations need it in fit() only. */
@@ -57,7 +57,7 @@ typedef struct MhoQuantizer {
     /* Starting scales from the tensor itself. */
     void (*fit)(const void *params, MhoQuantShape shape, const float *x, float *log_scale);
 
-    /* What calibration, which has counts of values instead of the tensor, makes the range of. NULL: least error. */
+    /* How calibration, which has counts of values instead of the tensor, finds the range. NULL: least squared error. */
     MhoRangeFit (*range)(const void *params, int bits);
 
     /* Codes of x. noise (NULL: none) is added in units of one step, from level to level, before rounding: an error of
@@ -71,8 +71,8 @@ typedef struct MhoQuantizer {
     void (*gradient)(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
                      const float *d_value, float *d_x, float *d_log_scale);
 
-    /* Staged training: what stands for a tensor while its layer learns, the values with the error of quantization as a
-     * random draw, of the law that the policy's file declares. noisy (may be x) and slope d noisy / dx (NULL: not
+    /* Staged training: the values with a random error in place of that of quantization, of the law that the policy's
+     * file declares. noisy (may be x) and slope d noisy / dx (NULL: not
      * wanted) as gradient() declares it: 1, or the chain. The draws are items 0.. of the stream. NULL: the policy
      * trains through encode(). */
     void (*inject)(const void *params, MhoQuantShape shape, const float *x, const float *log_scale, MhoStream stream,
@@ -84,7 +84,7 @@ typedef struct MhoQuantizer {
     void (*table)(const void *params, int bits, uint8_t *table);
 } MhoQuantizer;
 
-/* The code of a whole step 0 .. 255; what is no step (NaN) stays. */
+/* The code of a whole step 0 .. 255; other values (NaN) are returned as they are. */
 static inline float mho_table_code(const uint8_t *table, float step)
 {
     return step >= 0.0F && step <= 255.0F ? (float)table[(int)step] : step;

@@ -5,6 +5,7 @@
 
 #include "kernels/clones.h"
 #include "kernels/math.h"
+#include "quant/grid_internal.h"
 
 int mho_tanh_full_scale(const void *params, int bits, bool is_signed)
 {
@@ -49,10 +50,15 @@ MHO_CLONES static void round_odd(size_t count, float factor, float n, const floa
         codes[i] = odd_code(__builtin_fmaf(codes[i], factor, 2.0F * noise[i]), n);
 }
 
-void mho_tanh_encode(MhoQuantShape shape, const float *x, const float *log_scale, const float *noise, float *codes)
+void mho_tanh_encode(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
+                     const float *noise, float *codes)
 {
     const float n = (float)mho_tanh_full_scale(NULL, shape.bits, shape.is_signed);
 
+    if (!shape.is_signed) {
+        mho_grid_encode(params, shape, x, log_scale, noise, codes);
+        return;
+    }
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
         const float inverse = normalize(shape.per_channel, x + first, log_scale[k], codes + first);

@@ -13,8 +13,9 @@
 /* n = 2^bits - 1 for either sign; params is not read. */
 int mho_tanh_full_scale(const void *params, int bits, bool is_signed);
 
-/* Forms as in quantizer.h; noise is in steps of two codes. */
-void mho_tanh_encode(MhoQuantShape shape, const float *x, const float *log_scale, const float *noise, float *codes);
+/* Forms as in quantizer.h; noise is in steps of two codes. Unsigned tensors are encoded on the even grid. */
+void mho_tanh_encode(const void *params, MhoQuantShape shape, const float *x, const float *log_scale,
+                     const float *noise, float *codes);
 void mho_tanh_gradient(MhoQuantShape shape, const float *x, const float *log_scale, const float *d_value, float *d_x);
 
 #endif

@@ -1,4 +1,4 @@
-/* uniq.c - k-quantile quantizer by uniformization, and the noise that stands for it in training.
+/* uniq.c - k-quantile quantizer by uniformization, and the noise that replaces it in training.
  *
  *   thresholds F^-1(i / k), levels F^-1((i - 1/2) / k), k = 2^bits;  noisy weight F^-1(clip(F(w) + e)), e uniform,
  * clip to 1 / 2k .. 1 - 1 / 2k, where quantized weights end too (ours), or to 1e-5 of the tails, as published.
@@ -193,7 +193,7 @@ static void uniq_gradient(const void *params, MhoQuantShape shape, const float *
 {
     const UniqParams *p = params;
 
-    (void)d_log_scale; /* the range follows the tensor, or is held */
+    (void)d_log_scale; /* fit() sets the range of weights; that of activations is constant */
     if (!shape.is_signed)
         mho_half_normal_gradient(shape, x, log_scale, p->gradient == GRADIENT_EXACT, d_value, d_x);
     else if (p->gradient == GRADIENT_EXACT)

@@ -1,4 +1,4 @@
-/* axes_internal.h - where the dimensions of a record's axes are defined in a netCDF-4 file. No HDF5 calls. */
+/* axes_internal.h - which group of a netCDF-4 file defines the dimension of an axis. No HDF5 calls. */
 #ifndef MHO_STORE_AXES_INTERNAL_H
 #define MHO_STORE_AXES_INTERNAL_H
 
@@ -8,8 +8,8 @@
 
 /* One dimension scale. */
 typedef struct MhoDimension {
-    const char *axis;           /* the record's name; NULL for the axis of an array that names none */
-    const MhoArray *coordinate; /* the array that is this axis' coordinate; NULL: a dimension without variable */
+    const char *axis;           /* the name in the record; NULL: the array does not name this axis */
+    const MhoArray *coordinate; /* the array that is this axis' coordinate; NULL: none */
     const MhoArray *owner;      /* the array of an unnamed axis; else NULL */
     size_t index;               /* which axis of owner */
     size_t length;
@@ -25,9 +25,9 @@ typedef struct MhoScope {
     size_t n;
 } MhoScope;
 
-/* Define the dimensions of one group: its coordinates, in the root every axis that has one length in the whole file,
- * and every axis of its own arrays that no parent defines with that length. All lengths and names may occur; a name
- * that is taken in the group gets its length appended. MEMORY error only. The caller releases the scope either way. */
+/* Define the dimensions of one group: its coordinates; in the root, every axis that has one length in the whole file;
+ * and every axis of its arrays that no parent defines with that length. A name that the group already has gets the
+ * length appended. Fails with MEMORY only. The caller releases the scope after a failure too. */
 MhoStatus mho_scope_create(MhoScope *scope, const MhoScope *parent, const MhoRecord *group,
                            MhoError *error) MHO_CHECKED;
 void mho_scope_release(MhoScope *scope);

@@ -1,4 +1,4 @@
-/* hdf5_axes.c - where the dimensions of a record's axes are defined in a netCDF-4 file.
+/* hdf5_axes.c - which group of a netCDF-4 file defines the dimension of an axis.
  *
  * netCDF-4 looks a dimension up by name in the variable's group, then in the parents. So an axis with one length in the
  * whole file belongs to the root and is shared; one whose length differs between groups belongs to each group.
@@ -9,19 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An axis and its length, counted over the whole file. */
+#include "base/memory.h"
+
+/* An axis and its length in the whole file. */
 typedef struct Use {
     const char *axis;
     size_t length;
-    bool several; /* lengths */
+    bool varies; /* other arrays give the axis other lengths */
 } Use;
 
 typedef struct Uses {
     Use *list;
-    size_t n, capacity;
+    size_t n;
 } Uses;
 
-/* The groups from the root down to the one being looked at. */
+/* A group and its parents up to the root. */
 typedef struct Trail {
     const struct Trail *parent;
     const MhoRecord *group;
@@ -29,9 +31,8 @@ typedef struct Trail {
 
 static const char *axis_name(const MhoArray *array, size_t i)
 {
-    if (array->axis[i] != NULL && array->axis[i][0] != '\0') {
+    if (array->axis[i] && array->axis[i][0] != '\0')
         return array->axis[i];
-    }
     return array->rank == 1 ? array->name : NULL;
 }
 
@@ -42,11 +43,9 @@ static bool is_coordinate(const MhoArray *array)
 
 static const MhoArray *find_array(const MhoRecord *group, const char *name)
 {
-    for (size_t i = 0; i < group->n_arrays; i++) {
-        if (strcmp(group->arrays[i]->name, name) == 0) {
+    for (size_t i = 0; i < group->n_arrays; i++)
+        if (strcmp(group->arrays[i]->name, name) == 0)
             return group->arrays[i];
-        }
-    }
     return NULL;
 }
 
@@ -54,29 +53,24 @@ static bool name_taken(const MhoScope *scope, const char *name)
 {
     const MhoRecord *group = scope->group;
 
-    for (size_t i = 0; i < group->n_children; i++) {
-        if (strcmp(group->children[i]->name, name) == 0) {
+    for (size_t i = 0; i < group->n_children; i++)
+        if (strcmp(group->children[i]->name, name) == 0)
             return true;
-        }
-    }
-    for (size_t i = 0; i < scope->n; i++) {
-        if (strcmp(scope->list[i].name, name) == 0) {
+    for (size_t i = 0; i < scope->n; i++)
+        if (strcmp(scope->list[i].name, name) == 0)
             return true;
-        }
-    }
     return find_array(group, name) != NULL;
 }
 
-/* The name in the file: the axis' own when free, else with the length, else with underscores. NULL: out of memory. */
-static char *free_name(const MhoScope *scope, const char *wanted, size_t length)
+/* The name in the file: the axis' own when free, else with the length, else with underscores. */
+static char *free_name(const MhoScope *scope, const char *wanted, size_t length, MhoError *error)
 {
     const size_t room = strlen(wanted) + 64;
-    char *name = malloc(room);
+    char *name = mho_calloc(room, 1, error, "the axis '%s' of a file", wanted);
     int padding = 0;
 
-    if (name == NULL) {
+    if (!name)
         return NULL;
-    }
     (void)snprintf(name, room, "%s", wanted);
     while (name_taken(scope, name) && padding < 32) {
         (void)snprintf(name, room, "%s_%zu%.*s", wanted, length, padding, "________________________________");
@@ -87,44 +81,38 @@ static char *free_name(const MhoScope *scope, const char *wanted, size_t length)
 
 static MhoStatus scope_add(MhoScope *scope, MhoDimension dimension, const char *wanted, MhoError *error)
 {
-    MhoDimension *grown;
+    MhoDimension *grown = mho_list_grow(scope->list, scope->n, sizeof *grown, error);
 
-    dimension.name = dimension.coordinate != NULL ? strdup(wanted) : free_name(scope, wanted, dimension.length);
-    grown = realloc(scope->list, (scope->n + 1) * sizeof *grown);
-    if (grown != NULL) {
-        scope->list = grown;
-    }
-    if (grown == NULL || dimension.name == NULL) {
-        free(dimension.name);
-        return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
-    }
+    if (!grown)
+        return MHO_MEMORY;
+    scope->list = grown;
+    dimension.name =
+        dimension.coordinate ? mho_strdup(wanted, error) : free_name(scope, wanted, dimension.length, error);
+    if (!dimension.name)
+        return MHO_MEMORY;
     scope->list[scope->n++] = dimension;
     return MHO_OK;
 }
 
-/* A named dimension of that length as seen from scope, unless a nearer one hides its name. */
+/* A named dimension of that length in scope or a parent; NULL when a nearer one has the same name in the file. */
 static const MhoDimension *find_named(const MhoScope *scope, const char *axis, size_t length)
 {
     const MhoDimension *found = NULL;
     const MhoScope *at = scope;
 
-    for (; at != NULL && found == NULL; at = at->parent) {
-        for (size_t i = 0; i < at->n && found == NULL; i++) {
+    for (; at; at = at->parent) {
+        for (size_t i = 0; i < at->n && !found; i++) {
             const MhoDimension *d = &at->list[i];
-            if (d->axis != NULL && strcmp(d->axis, axis) == 0 && d->length == length) {
+            if (d->axis && strcmp(d->axis, axis) == 0 && d->length == length)
                 found = d;
-            }
         }
-        if (found != NULL) {
+        if (found)
             break;
-        }
     }
-    for (const MhoScope *near = scope; found != NULL && near != at; near = near->parent) {
-        for (size_t i = 0; i < near->n; i++) {
-            if (strcmp(near->list[i].name, found->name) == 0) {
+    for (const MhoScope *near = scope; found && near != at; near = near->parent) {
+        for (size_t i = 0; i < near->n; i++)
+            if (strcmp(near->list[i].name, found->name) == 0)
                 return NULL;
-            }
-        }
     }
     return found;
 }
@@ -133,24 +121,20 @@ const MhoDimension *mho_scope_find(const MhoScope *scope, const MhoArray *array,
 {
     const char *axis = axis_name(array, i);
 
-    if (axis != NULL) {
+    if (axis)
         return find_named(scope, axis, array->shape[i]);
-    }
-    for (size_t k = 0; k < scope->n; k++) {
-        if (scope->list[k].owner == array && scope->list[k].index == i) {
+    for (size_t k = 0; k < scope->n; k++)
+        if (scope->list[k].owner == array && scope->list[k].index == i)
             return &scope->list[k];
-        }
-    }
     return NULL;
 }
 
 static bool has_coordinate(const Trail *trail, const char *axis, size_t length)
 {
-    for (; trail != NULL; trail = trail->parent) {
+    for (; trail; trail = trail->parent) {
         const MhoArray *array = find_array(trail->group, axis);
-        if (array != NULL && is_coordinate(array) && array->shape[0] == length) {
+        if (array && is_coordinate(array) && array->shape[0] == length)
             return true;
-        }
     }
     return false;
 }
@@ -159,19 +143,14 @@ static MhoStatus count_use(Uses *uses, const char *axis, size_t length, MhoError
 {
     for (size_t i = 0; i < uses->n; i++) {
         if (strcmp(uses->list[i].axis, axis) == 0) {
-            uses->list[i].several = uses->list[i].several || uses->list[i].length != length;
+            uses->list[i].varies = uses->list[i].varies || uses->list[i].length != length;
             return MHO_OK;
         }
     }
-    if (uses->n == uses->capacity) {
-        const size_t capacity = 2 * uses->capacity + 16;
-        Use *grown = realloc(uses->list, capacity * sizeof *grown);
-        if (grown == NULL) {
-            return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
-        }
-        uses->list = grown;
-        uses->capacity = capacity;
-    }
+    Use *grown = mho_list_grow(uses->list, uses->n, sizeof *grown, error);
+    if (!grown)
+        return MHO_MEMORY;
+    uses->list = grown;
     uses->list[uses->n++] = (Use){.axis = axis, .length = length};
     return MHO_OK;
 }
@@ -186,14 +165,12 @@ static MhoStatus count_uses(const MhoRecord *group, const Trail *parent, Uses *u
         const MhoArray *array = group->arrays[k];
         for (size_t i = 0; i < array->rank && status == MHO_OK; i++) {
             const char *axis = axis_name(array, i);
-            if (axis != NULL && !has_coordinate(&trail, axis, array->shape[i])) {
+            if (axis && !has_coordinate(&trail, axis, array->shape[i]))
                 status = count_use(uses, axis, array->shape[i], error);
-            }
         }
     }
-    for (size_t i = 0; i < group->n_children && status == MHO_OK; i++) {
+    for (size_t i = 0; i < group->n_children && status == MHO_OK; i++)
         status = count_uses(group->children[i], &trail, uses, error);
-    }
     return status;
 }
 
@@ -204,9 +181,8 @@ static MhoStatus add_shared(MhoScope *root, MhoError *error)
 
     for (size_t i = 0; i < uses.n && status == MHO_OK; i++) {
         const Use *use = &uses.list[i];
-        if (!use->several && !name_taken(root, use->axis)) {
+        if (!use->varies && !name_taken(root, use->axis))
             status = scope_add(root, (MhoDimension){.axis = use->axis, .length = use->length}, use->axis, error);
-        }
     }
     free(uses.list);
     return status;
@@ -215,22 +191,17 @@ static MhoStatus add_shared(MhoScope *root, MhoError *error)
 static MhoStatus add_local(MhoScope *scope, const MhoArray *array, size_t i, MhoError *error)
 {
     MhoDimension dimension = {.axis = axis_name(array, i), .length = array->shape[i]};
-    char *wanted;
-    size_t room;
-    MhoStatus status;
 
-    if (dimension.axis != NULL) {
+    if (dimension.axis)
         return scope_add(scope, dimension, dimension.axis, error);
-    }
     dimension.owner = array;
     dimension.index = i;
-    room = strlen(array->name) + 24;
-    wanted = malloc(room);
-    if (wanted == NULL) {
-        return mho_fail(error, MHO_MEMORY, "out of memory for the axes of a file");
-    }
+    const size_t room = strlen(array->name) + 24;
+    char *wanted = mho_calloc(room, 1, error, "an axis of the array '%s'", array->name);
+    if (!wanted)
+        return MHO_MEMORY;
     (void)snprintf(wanted, room, "%s_%zu", array->name, i);
-    status = scope_add(scope, dimension, wanted, error);
+    const MhoStatus status = scope_add(scope, dimension, wanted, error);
     free(wanted);
     return status;
 }
@@ -248,25 +219,21 @@ MhoStatus mho_scope_create(MhoScope *scope, const MhoScope *parent, const MhoRec
                           array->name, error);
         }
     }
-    if (status == MHO_OK && parent == NULL) {
+    if (status == MHO_OK && !parent)
         status = add_shared(scope, error);
-    }
     for (size_t k = 0; k < group->n_arrays && status == MHO_OK; k++) {
         const MhoArray *array = group->arrays[k];
-        for (size_t i = 0; i < array->rank && status == MHO_OK; i++) {
-            if (mho_scope_find(scope, array, i) == NULL) {
+        for (size_t i = 0; i < array->rank && status == MHO_OK; i++)
+            if (mho_scope_find(scope, array, i) == NULL)
                 status = add_local(scope, array, i, error);
-            }
-        }
     }
     return status;
 }
 
 void mho_scope_release(MhoScope *scope)
 {
-    for (size_t i = 0; i < scope->n; i++) {
+    for (size_t i = 0; i < scope->n; i++)
         free(scope->list[i].name);
-    }
     free(scope->list);
     *scope = (MhoScope){0};
 }

@@ -10,9 +10,9 @@ void mho_store_quiet(MhoStoreQuiet *saved)
 {
     saved->function = NULL;
     saved->data = NULL;
-    /* A damaged file that HDF5 gave up on leaves identifiers open, over which its exit handler prints "infinite loop
-     * closing library". Everything opened here is closed here, so that handler is not needed. Counts only before HDF5's
-     * first call. */
+    /* After a damaged file HDF5 keeps identifiers open, and its exit handler prints "infinite loop closing library" for
+     * them. mho closes everything that it opens, so the handler is not needed. It can be switched off only before
+     * HDF5's first call. */
     (void)H5dont_atexit();
     (void)H5Eget_auto2(H5E_DEFAULT, &saved->function, &saved->data);
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -27,24 +27,22 @@ const char *mho_store_printable(const char *text, char *out, size_t size)
 {
     size_t n = 0;
 
-    for (; n + 1 < size && text[n] != '\0'; n++) {
+    for (; n + 1 < size && text[n] != '\0'; n++)
         out[n] = iscntrl((unsigned char)text[n]) ? '?' : text[n];
-    }
     out[n] = '\0';
     return out;
 }
 
 static herr_t keep_innermost(unsigned n, const H5E_error2_t *entry, void *cause)
 {
-    if (n == 0 && entry->desc != NULL) {
+    if (n == 0 && entry->desc)
         (void)snprintf(cause, MHO_STORE_PLACE, "%s", entry->desc);
-    }
     return 0;
 }
 
 MhoStatus mho_store_fail(MhoError *error, MhoStatus status, const char *path, const char *place, const char *remedy)
 {
-    char cause[MHO_STORE_PLACE] = "HDF5 refused it";
+    char cause[MHO_STORE_PLACE] = "HDF5 failed and gave no cause";
     char clean[MHO_STORE_PLACE];
     char clean_place[MHO_STORE_PLACE];
 
@@ -127,11 +125,9 @@ bool mho_store_reserved(const char *attribute)
         "CLASS", "NAME",      "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "_FillValue",
         "units", "long_name", "Conventions",    "mho_format",     "_NCProperties",    MHO_STORE_AXIS};
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(attribute, names[i]) == 0) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(attribute, names[i]) == 0)
             return true;
-        }
-    }
     return strncmp(attribute, "_Netcdf4", 8) == 0 || strncmp(attribute, "_nc3_", 5) == 0;
 }
 

@@ -1,8 +1,8 @@
 /* image.c - an HDF5 file that is written to memory only.
  *
- * HDF5's core driver asks callbacks for its memory; the block that it gives back when the file closes is the finished
- * file. (H5Fget_file_image clears the status flags but not their checksum, so what it returns does not open again.)
- * The length stands in the superblock: HDF5 File Format Specification 3.0, II.A, version 2: end of file at byte 28.
+ * HDF5's core driver gets its memory from callbacks; the block that it frees when the file is closed is the finished
+ * file. (H5Fget_file_image clears the status flags but not their checksum, so its bytes do not open again.) The
+ * superblock has the length: HDF5 File Format Specification 3.0, II.A, version 2: end of file at byte 28.
  */
 #include "store/image_internal.h"
 
@@ -19,7 +19,7 @@ static void *image_malloc(size_t size, H5FD_file_image_op_t op, void *context)
 
     (void)op;
     image->data = calloc(1, size);
-    image->room = image->data != NULL ? size : 0;
+    image->room = image->data ? size : 0;
     return image->data;
 }
 
@@ -29,10 +29,9 @@ static void *image_realloc(void *old, size_t size, H5FD_file_image_op_t op, void
     unsigned char *grown = realloc(old, size);
 
     (void)op;
-    if (grown != NULL) {
-        if (size > image->room) {
+    if (grown) {
+        if (size > image->room)
             memset(grown + image->room, 0, size - image->room);
-        }
         image->data = grown;
         image->room = size;
     }
@@ -44,7 +43,7 @@ static herr_t image_free(void *block, H5FD_file_image_op_t op, void *context)
     MhoImage *image = context;
 
     if (op == H5FD_FILE_IMAGE_OP_FILE_CLOSE) {
-        image->closed = true; /* ours from here on */
+        image->closed = true; /* mho owns the block now */
         return 0;
     }
     free(block);
@@ -73,7 +72,7 @@ static herr_t context_free(void *context)
 
 hid_t mho_image_create(MhoImage *image)
 {
-    static const char name[] = "/dev/null/mho"; /* HDF5 would read a file that exists under this name: none can */
+    static const char name[] = "/dev/null/mho"; /* HDF5 would read a file of this name; none can exist */
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
     const hid_t create = H5Pcreate(H5P_FILE_CREATE);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -97,21 +96,19 @@ bool mho_image_close(MhoImage *image, hid_t file)
 {
     uint64_t end = 0;
 
-    if (H5Fclose(file) < 0 || !image->closed || image->data == NULL || image->room < SUPERBLOCK ||
+    if (H5Fclose(file) < 0 || !image->closed || !image->data || image->room < SUPERBLOCK ||
         image->data[VERSION_AT] != 2) {
         return false;
     }
-    for (int i = 7; i >= 0; i--) {
+    for (int i = 7; i >= 0; i--)
         end = end << 8 | image->data[END_AT + i];
-    }
     image->n = (size_t)end;
     return end >= SUPERBLOCK && end <= image->room;
 }
 
 void mho_image_release(MhoImage *image)
 {
-    if (image->closed) {
+    if (image->closed)
         free(image->data);
-    }
     *image = (MhoImage){0};
 }

@@ -13,10 +13,10 @@ typedef struct MhoImage {
     bool closed;
 } MhoImage;
 
-/* Create the file. image starts as {0} and stays where it is until the file is closed. */
+/* Create the file. image is {0} before, and does not move until the file is closed. */
 hid_t mho_image_create(MhoImage *image);
 
-/* Close the file and keep its bytes in image. false: HDF5 refused, or its superblock is not what it should be. */
+/* Close the file and keep its bytes in image. false: HDF5 failed, or its superblock is not the expected one. */
 bool mho_image_close(MhoImage *image, hid_t file);
 
 void mho_image_release(MhoImage *image);

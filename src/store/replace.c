@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 enum { TEMPORARY_TRIES = 100, NAME_PART = 180 };
 
 static MhoStatus fail_errno(MhoError *error, const char *path, int code)
@@ -30,59 +32,29 @@ static MhoStatus fail_errno(MhoError *error, const char *path, int code)
         {EIO, "input/output error; the disk may be failing"},
     };
 
-    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
-        if (causes[i].code == code) {
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (causes[i].code == code)
             return mho_fail(error, MHO_IO, "%s: %s", path, causes[i].text);
-        }
-    }
     return mho_fail(error, MHO_IO, "%s: cannot be written: %s", path, strerror(code));
 }
 
-/* Where the bytes go (owned by the caller): the target of a link, else path itself. NULL with an error otherwise. */
-static char *real_target(const char *path, MhoError *error)
+/* The file that the bytes go to (owned by the caller): the target of a link, else path itself. */
+static MhoStatus real_target(const char *path, char **target, MhoError *error)
 {
     struct stat info;
-    char *target;
 
-    if (*path == '\0') {
-        (void)mho_fail(error, MHO_IO, "the name of the file to write is empty; give one with -o");
-        return NULL;
+    *target = NULL;
+    if (*path == '\0')
+        return mho_fail(error, MHO_IO, "the name of the file to write is empty; give one with -o");
+    if (stat(path, &info) != 0) {
+        *target = mho_strdup(path, error);
+        return *target ? MHO_OK : MHO_MEMORY;
     }
-    if (stat(path, &info) == 0) {
-        if (!S_ISREG(info.st_mode)) {
-            (void)mho_fail(error, MHO_IO, "%s: %s; choose another name with -o", path,
-                           S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file");
-            return NULL;
-        }
-        target = realpath(path, NULL);
-    } else {
-        target = strdup(path);
-    }
-    if (target == NULL) {
-        (void)fail_errno(error, path, errno);
-    }
-    return target;
-}
-
-/* Create `.NAME.PID.K.tmp` in folder for writing; its name goes to *temporary (owned). -1 with errno otherwise. */
-static int open_temporary(const char *folder, const char *name, char **temporary)
-{
-    const size_t room = strlen(folder) + NAME_PART + 64;
-    int file = -1;
-
-    *temporary = malloc(room);
-    if (*temporary == NULL) {
-        errno = ENOMEM;
-        return -1;
-    }
-    for (int k = 0; k < TEMPORARY_TRIES && file < 0; k++) {
-        (void)snprintf(*temporary, room, "%s/.%.*s.%ld.%d.tmp", folder, NAME_PART, name, (long)getpid(), k);
-        file = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file < 0 && errno != EEXIST) {
-            break;
-        }
-    }
-    return file;
+    if (!S_ISREG(info.st_mode))
+        return mho_fail(error, MHO_IO, "%s: %s; choose another name with -o", path,
+                        S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file");
+    *target = realpath(path, NULL);
+    return *target ? MHO_OK : fail_errno(error, path, errno);
 }
 
 static bool write_all(int file, const MhoPiece *piece)
@@ -92,9 +64,8 @@ static bool write_all(int file, const MhoPiece *piece)
 
     while (left > 0) {
         const ssize_t done = write(file, data, left);
-        if (done < 0 && errno != EINTR) {
+        if (done < 0 && errno != EINTR)
             return false;
-        }
         if (done > 0) {
             data += done;
             left -= (size_t)done;
@@ -103,76 +74,85 @@ static bool write_all(int file, const MhoPiece *piece)
     return true;
 }
 
-/* Everything to disk and closed; false with errno. */
+/* Write the pieces to disk and close the file; false with errno. */
 static bool fill_and_close(int file, const MhoPiece *pieces, size_t n_pieces)
 {
     bool good = true;
     int code = 0;
 
-    for (size_t i = 0; i < n_pieces && good; i++) {
+    for (size_t i = 0; i < n_pieces && good; i++)
         good = write_all(file, &pieces[i]);
-    }
     good = good && fsync(file) == 0;
     code = errno;
-    if (close(file) != 0 && good) {
+    if (close(file) != 0 && good)
         return false;
-    }
     errno = code;
     return good;
 }
 
-/* The rename lasts only when the folder is on disk too. File systems that cannot sync a folder answer EINVAL. */
+/* A rename survives a crash only when the folder is on disk. File systems that cannot sync a folder answer EINVAL. */
 static bool sync_folder(const char *folder)
 {
     const int handle = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool good;
 
-    if (handle < 0) {
-        return errno == EACCES; /* a folder one may write but not list */
-    }
+    if (handle < 0)
+        return errno == EACCES; /* a folder that may be written but not listed */
     good = fsync(handle) == 0 || errno == EINVAL;
     (void)close(handle);
     return good;
 }
 
-static MhoStatus replace_target(const char *path, char *target, const MhoPiece *pieces, size_t n_pieces,
+/* Create `.NAME.PID.K.tmp` in the folder of target, for writing. Its path goes to temporary (size room). -1 with errno
+ * otherwise. */
+static int open_temporary(const char *target, int folder_length, char *temporary, size_t room)
+{
+    int file = -1;
+
+    for (int k = 0; k < TEMPORARY_TRIES && file < 0; k++) {
+        (void)snprintf(temporary, room, "%.*s.%.*s.%ld.%d.tmp", folder_length, target, NAME_PART,
+                       target + folder_length, (long)getpid(), k);
+        file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file < 0 && errno != EEXIST)
+            break;
+    }
+    return file;
+}
+
+static MhoStatus replace_target(const char *path, const char *target, const MhoPiece *pieces, size_t n_pieces,
                                 MhoError *error)
 {
-    char *const slash = strrchr(target, '/');
-    const char *name = slash != NULL ? slash + 1 : target;
-    char *folder = slash == NULL     ? strdup(".")
-                   : slash == target ? strdup("/")
-                                     : strndup(target, (size_t)(slash - target));
-    char *temporary = NULL;
-    MhoStatus status = MHO_OK;
-    int file;
+    const char *slash = strrchr(target, '/');
+    const int folder_length = slash ? (int)(slash + 1 - target) : 0; /* with its slash */
+    const size_t room = strlen(target) + 64;
+    char *other = mho_calloc(room, 1, error, "the name of a temporary file beside %s", path);
 
-    if (folder == NULL) {
-        return mho_fail(error, MHO_MEMORY, "%s: out of memory", path);
+    if (!other)
+        return MHO_MEMORY;
+    const int file = open_temporary(target, folder_length, other, room);
+    bool good = file >= 0;
+    if (good && (!fill_and_close(file, pieces, n_pieces) || rename(other, target) != 0)) {
+        const int code = errno;
+        (void)unlink(other);
+        errno = code;
+        good = false;
     }
-    file = open_temporary(folder, name, &temporary);
-    if (file < 0) {
-        status = fail_errno(error, path, errno);
-    } else if (!fill_and_close(file, pieces, n_pieces) || rename(temporary, target) != 0) {
-        status = fail_errno(error, path, errno);
-        (void)unlink(temporary);
-    } else if (!sync_folder(folder)) {
-        status = fail_errno(error, path, errno);
+    if (good) {
+        (void)snprintf(other, room, "%.*s.", folder_length, target);
+        good = sync_folder(other);
     }
-    free(temporary);
-    free(folder);
+    const MhoStatus status = good ? MHO_OK : fail_errno(error, path, errno);
+    free(other);
     return status;
 }
 
 MhoStatus mho_file_replace(const char *path, const MhoPiece *pieces, size_t n_pieces, MhoError *error)
 {
-    char *target = real_target(path, error);
-    MhoStatus status;
+    char *target;
+    MhoStatus status = real_target(path, &target, error);
 
-    if (target == NULL) {
-        return MHO_IO;
-    }
-    status = replace_target(path, target, pieces, n_pieces, error);
+    if (status == MHO_OK)
+        status = replace_target(path, target, pieces, n_pieces, error);
     free(target);
     return status;
 }

@@ -11,9 +11,9 @@ typedef struct MhoPiece {
     size_t n;
 } MhoPiece;
 
-/* Write the pieces to path: `.NAME.PID.K.tmp` beside it, fsync, rename, fsync of the folder. A symbolic link is
- * followed; what exists and is no regular file is refused. IO errors name path, cause and remedy and leave no temporary
- * file. */
+/* Write the pieces to path: `.NAME.PID.K.tmp` beside it, fsync, rename, fsync of the folder. The target of a
+ * symbolic link is replaced; anything else that is not a regular file is refused. IO errors name path, cause and remedy
+ * and leave no temporary file. */
 MhoStatus mho_file_replace(const char *path, const MhoPiece *pieces, size_t n_pieces, MhoError *error) MHO_CHECKED;
 
 #endif

@@ -1,4 +1,4 @@
-/* store_internal.h - what the files of src/store share: HDF5 types, names with a meaning of their own, errors. */
+/* store_internal.h - what the files of src/store share: HDF5 types, reserved names, errors. */
 #ifndef MHO_STORE_STORE_INTERNAL_H
 #define MHO_STORE_STORE_INTERNAL_H
 
@@ -11,17 +11,17 @@
 enum {
     MHO_STORE_MAX_DEPTH = 32,        /* groups inside groups */
     MHO_STORE_PLACE = 512,           /* bytes of a place such as /layers/conv1/weight in a message */
-    MHO_STORE_TRAILER = 11 + 64 + 1, /* "mho-sha256 " + 64 hex digits + newline, behind the end of the HDF5 data */
+    MHO_STORE_TRAILER = 11 + 64 + 1, /* "mho-sha256 " + 64 hex digits + newline, after the HDF5 data */
 };
 
 #define MHO_STORE_TRAILER_WORD "mho-sha256 "
 #define MHO_STORE_NO_VARIABLE  "This is a netCDF dimension but not a netCDF variable."
-/* netCDF's prefix of a variable that is no coordinate of its namesake. */
+/* netCDF's prefix of a variable that has the name of a dimension and is not its coordinate. */
 #define MHO_STORE_NON_COORDINATE "_nc4_non_coord_"
-/* On a dimension whose name in the file is not the record's; "" for an unnamed axis. */
+/* Attribute of a dimension whose name in the file is not the record's: that name; "" for an unnamed axis. */
 #define MHO_STORE_AXIS "mho_axis"
 
-/* HDF5's automatic error printing is global: switched off while mho works, put back afterwards. */
+/* HDF5's automatic error printing, which is global: switched off during a call of mho and restored after it. */
 typedef struct MhoStoreQuiet {
     H5E_auto2_t function;
     void *data;
@@ -30,20 +30,21 @@ typedef struct MhoStoreQuiet {
 void mho_store_quiet(MhoStoreQuiet *saved);
 void mho_store_restore(const MhoStoreQuiet *saved);
 
-/* Fail with "path: place: innermost cause of HDF5's error stack; remedy". place and remedy may be "". */
+/* Fail with "path: place: cause; remedy", where cause is the innermost entry of HDF5's error stack. place and remedy
+ * may be "". */
 MhoStatus mho_store_fail(MhoError *error, MhoStatus status, const char *path, const char *place, const char *remedy);
 
 /* Copy text into out (size bytes) with every control character replaced by '?': names come from hostile files. */
 const char *mho_store_printable(const char *text, char *out, size_t size);
 
-hid_t mho_store_memory_type(MhoType type); /* predefined, not to be closed; not for MHO_STRING */
+hid_t mho_store_memory_type(MhoType type); /* predefined, never closed; not for MHO_STRING */
 hid_t mho_store_file_type(MhoType type);   /* the same, little-endian */
 hid_t mho_store_string_type(void);         /* variable-length UTF-8; the caller closes it */
 
-/* The type that holds every value of an HDF5 numeric type; false where there is none. */
+/* The MhoType that holds every value of an HDF5 numeric type; false when there is none. */
 bool mho_store_numeric_type(hid_t type, MhoType *out);
 
-/* Attributes written and consumed by the store itself, HDF5 or netCDF: never part of a record. */
+/* True for attributes that only the store, HDF5 or netCDF write and read; they are never part of a record. */
 bool mho_store_reserved(const char *attribute);
 
 #endif

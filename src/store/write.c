@@ -1,9 +1,9 @@
 /* write.c - a record to an HDF5 file that is also netCDF-4.
  *
- * The file is built in memory and replaces its target in one step, so that HDF5 never meets a full disk. Object times
- * are off, creation order is tracked and everything is written in record order: the same record gives the same bytes.
- * Behind the HDF5 data stands one line with their SHA-256, which HDF5 ignores and the reader checks first.
- * Format: HDF5 1.8-1.10, HDF5 dimension scales 1.0, netCDF-4 conventions, CF-1.10.
+ * The file is built in memory and replaces its target in one step, so HDF5 never sees a full disk. Object times are
+ * off, creation order is tracked and everything is written in record order: the same record gives the same bytes. One
+ * line after the HDF5 data holds their SHA-256, which HDF5 ignores and the reader checks first. Format: HDF5 1.8-1.10,
+ * HDF5 dimension scales 1.0, netCDF-4 conventions, CF-1.10.
  */
 #include <hdf5_hl.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/memory.h"
 #include "store/axes_internal.h"
 #include "store/image_internal.h"
 #include "store/replace_internal.h"
@@ -34,15 +35,14 @@ static MhoStatus fail_hdf5(const Writer *writer, const char *place)
     return mho_store_fail(writer->error, MHO_IO, writer->path, place, "");
 }
 
-/* Strings for HDF5, which refuses NULL. The list is the caller's. */
-static const char **string_list(size_t n, const void *data)
+/* The strings for HDF5, with "" for NULL, which it refuses. The caller frees the list. */
+static const char **string_list(const Writer *writer, size_t n, const void *data)
 {
     char *const *strings = data;
-    const char **list = malloc((n > 0 ? n : 1) * sizeof *list);
+    const char **list = mho_calloc(n, sizeof *list, writer->error, "the strings of %s", writer->path);
 
-    for (size_t i = 0; list != NULL && i < n; i++) {
-        list[i] = strings[i] != NULL ? strings[i] : "";
-    }
+    for (size_t i = 0; list && i < n; i++)
+        list[i] = strings[i] ? strings[i] : "";
     return list;
 }
 
@@ -51,11 +51,13 @@ static MhoStatus write_attribute(const Writer *writer, hid_t object, const char 
 {
     const hsize_t length = n;
     const bool text = type == MHO_STRING;
-    const char **strings = text ? string_list(n, data) : NULL;
+    const char **strings = text ? string_list(writer, n, data) : NULL;
+    if (text && !strings)
+        return MHO_MEMORY;
     const hid_t space = n == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &length, NULL);
     const hid_t names = H5Pcreate(H5P_ATTRIBUTE_CREATE);
     hid_t attribute = H5I_INVALID_HID;
-    bool good = H5Pset_char_encoding(names, H5T_CSET_UTF8) >= 0 && (!text || strings != NULL);
+    bool good = H5Pset_char_encoding(names, H5T_CSET_UTF8) >= 0;
 
     if (good) {
         attribute =
@@ -86,8 +88,9 @@ static MhoStatus write_attributes(const Writer *writer, hid_t object, const char
     for (size_t i = 0; i < attributes->n && status == MHO_OK; i++) {
         const MhoAttribute *a = &attributes->list[i];
         if (mho_store_reserved(a->name)) {
-            return mho_fail(writer->error, MHO_FAILED, "%s: %s: the attribute name '%s' belongs to the file format",
-                            writer->path, place, a->name);
+            return mho_fail(writer->error, MHO_FAILED,
+                            "%s: %s: the attribute name '%s' is reserved for the file format", writer->path, place,
+                            a->name);
         }
         status = write_attribute(writer, object, place, a->name, a->type, a->n, a->data);
     }
@@ -99,7 +102,8 @@ static bool is_float(MhoType type)
     return type == MHO_F32 || type == MHO_F64;
 }
 
-/* As many whole rows of the leading axis as fit CHUNK_BYTES; of one that does not fit, the same along the next axis. */
+/* The largest chunk of whole rows of the leading axis that fits CHUNK_BYTES; when one row does not fit, a part of it.
+ */
 static void chunk_shape(const MhoArray *array, hsize_t *chunk)
 {
     size_t bytes = mho_type_size(array->type);
@@ -132,9 +136,8 @@ static hid_t array_properties(const MhoArray *array)
     hsize_t chunk[MHO_MAX_RANK];
     bool good = list >= 0;
 
-    if (good && is_float(array->type)) {
+    if (good && is_float(array->type))
         good = H5Pset_fill_value(list, H5T_NATIVE_DOUBLE, &nan) >= 0;
-    }
     if (good && array->type != MHO_STRING && array->rank > 0 && bytes > CHUNK_ABOVE) {
         chunk_shape(array, chunk);
         good = H5Pset_chunk(list, (int)array->rank, chunk) >= 0 && H5Pset_shuffle(list) >= 0 &&
@@ -147,22 +150,20 @@ static hid_t array_properties(const MhoArray *array)
     return list;
 }
 
-static bool write_values(const Writer *writer, hid_t dataset, const MhoArray *array)
+static MhoStatus write_values(const Writer *writer, hid_t dataset, const char *place, const MhoArray *array)
 {
     const size_t n = mho_array_count(array);
-    const char **strings;
-    bool good;
-
-    if (n == 0) {
-        return true;
-    }
-    if (array->type != MHO_STRING) {
-        return H5Dwrite(dataset, mho_store_memory_type(array->type), H5S_ALL, H5S_ALL, H5P_DEFAULT, array->data) >= 0;
-    }
-    strings = string_list(n, array->data);
-    good = strings != NULL && H5Dwrite(dataset, writer->string, H5S_ALL, H5S_ALL, H5P_DEFAULT, strings) >= 0;
+    const bool text = array->type == MHO_STRING;
+    if (n == 0)
+        return MHO_OK;
+    const char **strings = text ? string_list(writer, n, array->data) : NULL;
+    if (text && !strings)
+        return MHO_MEMORY;
+    const hid_t type = text ? writer->string : mho_store_memory_type(array->type);
+    const herr_t outcome =
+        H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text ? (const void *)strings : array->data);
     free(strings);
-    return good;
+    return outcome >= 0 ? MHO_OK : fail_hdf5(writer, place);
 }
 
 static MhoStatus describe_array(const Writer *writer, hid_t dataset, const char *place, const MhoArray *array)
@@ -171,23 +172,20 @@ static MhoStatus describe_array(const Writer *writer, hid_t dataset, const char 
     const float nan32 = __builtin_nanf("");
     MhoStatus status = MHO_OK;
 
-    if (array->unit != NULL && *array->unit != '\0') {
+    if (array->unit && *array->unit != '\0')
         status = write_text(writer, dataset, place, "units", array->unit);
-    }
-    if (status == MHO_OK && array->help != NULL && *array->help != '\0') {
+    if (status == MHO_OK && array->help && *array->help != '\0')
         status = write_text(writer, dataset, place, "long_name", array->help);
-    }
     if (status == MHO_OK && is_float(array->type)) {
         status = write_attribute(writer, dataset, place, "_FillValue", array->type, 1,
                                  array->type == MHO_F64 ? (const void *)&nan64 : (const void *)&nan32);
     }
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = write_attributes(writer, dataset, place, &array->attributes);
-    }
     return status;
 }
 
-/* Create and fill the dataset of an array; its handle is the caller's. */
+/* Create and fill the dataset of an array. The caller closes it, also after a failure when it is >= 0. */
 static MhoStatus create_array(const Writer *writer, hid_t group, const char *place, const MhoArray *array,
                               hid_t *dataset)
 {
@@ -196,17 +194,16 @@ static MhoStatus create_array(const Writer *writer, hid_t group, const char *pla
     hsize_t shape[MHO_MAX_RANK] = {0};
     hid_t space;
 
-    for (size_t i = 0; i < array->rank; i++) {
+    for (size_t i = 0; i < array->rank; i++)
         shape[i] = array->shape[i];
-    }
     space = array->rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple((int)array->rank, shape, NULL);
     *dataset = H5Dcreate2(group, array->name, type, space, writer->link, list, H5P_DEFAULT);
     (void)H5Sclose(space);
     (void)H5Pclose(list);
-    if (*dataset < 0 || !write_values(writer, *dataset, array)) {
+    if (*dataset < 0)
         return fail_hdf5(writer, place);
-    }
-    return describe_array(writer, *dataset, place, array);
+    const MhoStatus status = write_values(writer, *dataset, place, array);
+    return status == MHO_OK ? describe_array(writer, *dataset, place, array) : status;
 }
 
 /* A dimension without variable: netCDF-4's never-written F32 dataset with a NAME that says so. */
@@ -221,12 +218,10 @@ static MhoStatus create_dimension(const Writer *writer, hid_t group, const char 
     dimension->id = H5Dcreate2(group, dimension->name, H5T_IEEE_F32LE, space, writer->link, list, H5P_DEFAULT);
     (void)H5Sclose(space);
     (void)H5Pclose(list);
-    if (dimension->id < 0 || H5DSset_scale(dimension->id, name) < 0) {
+    if (dimension->id < 0 || H5DSset_scale(dimension->id, name) < 0)
         return fail_hdf5(writer, place);
-    }
-    if (dimension->axis == NULL || strcmp(dimension->axis, dimension->name) != 0) {
-        return write_text(writer, dimension->id, place, MHO_STORE_AXIS, dimension->axis != NULL ? dimension->axis : "");
-    }
+    if (!dimension->axis || strcmp(dimension->axis, dimension->name) != 0)
+        return write_text(writer, dimension->id, place, MHO_STORE_AXIS, dimension->axis ? dimension->axis : "");
     return MHO_OK;
 }
 
@@ -236,16 +231,15 @@ static MhoStatus create_dimensions(const Writer *writer, hid_t group, const char
 
     for (size_t i = 0; i < scope->n && status == MHO_OK; i++) {
         MhoDimension *dimension = &scope->list[i];
-        if (dimension->coordinate == NULL) {
+        if (!dimension->coordinate) {
             status = create_dimension(writer, group, place, dimension);
             continue;
         }
         hid_t dataset = H5I_INVALID_HID;
         status = create_array(writer, group, place, dimension->coordinate, &dataset);
         dimension->id = dataset;
-        if (status == MHO_OK && H5DSset_scale(dataset, dimension->name) < 0) {
+        if (status == MHO_OK && H5DSset_scale(dataset, dimension->name) < 0)
             status = fail_hdf5(writer, place);
-        }
     }
     return status;
 }
@@ -254,9 +248,8 @@ static bool attach_axes(hid_t dataset, const MhoScope *scope, const MhoArray *ar
 {
     for (size_t i = 0; i < array->rank; i++) {
         const MhoDimension *dimension = mho_scope_find(scope, array, i);
-        if (dimension == NULL || H5DSattach_scale(dataset, dimension->id, (unsigned)i) < 0) {
+        if (!dimension || H5DSattach_scale(dataset, dimension->id, (unsigned)i) < 0)
             return false;
-        }
     }
     return true;
 }
@@ -270,23 +263,19 @@ static MhoStatus write_array(const Writer *writer, hid_t group, const char *plac
 
     (void)snprintf(inner, sizeof inner, "%s/%s", place, array->name);
     for (size_t i = 0; i < array->rank; i++) {
-        if (array->axis[i] != NULL && (*array->axis[i] == '\0' || strchr(array->axis[i], '/') != NULL)) {
-            return mho_fail(writer->error, MHO_FAILED, "%s: %s: '%s' is no name for an axis", writer->path, inner,
-                            array->axis[i]);
+        if (array->axis[i] && (*array->axis[i] == '\0' || strchr(array->axis[i], '/') != NULL)) {
+            return mho_fail(writer->error, MHO_FAILED, "%s: %s: '%s' is not a valid name of an axis", writer->path,
+                            inner, array->axis[i]);
         }
     }
-    for (size_t i = 0; i < scope->n; i++) {
-        if (scope->list[i].coordinate == array) {
+    for (size_t i = 0; i < scope->n; i++)
+        if (scope->list[i].coordinate == array)
             return MHO_OK; /* written with the dimensions */
-        }
-    }
     status = create_array(writer, group, inner, array, &dataset);
-    if (status == MHO_OK && !attach_axes(dataset, scope, array)) {
+    if (status == MHO_OK && !attach_axes(dataset, scope, array))
         status = fail_hdf5(writer, inner);
-    }
-    if (dataset >= 0) {
+    if (dataset >= 0)
         (void)H5Dclose(dataset);
-    }
     return status;
 }
 
@@ -302,13 +291,12 @@ static MhoStatus write_child(const Writer *writer, hid_t group, const char *plac
 
     (void)snprintf(inner, sizeof inner, "%s/%s", place, child->name);
     if (depth >= MHO_STORE_MAX_DEPTH) {
-        return mho_fail(writer->error, MHO_FAILED, "%s: %s: groups are nested deeper than %d", writer->path, inner,
-                        MHO_STORE_MAX_DEPTH);
+        return mho_fail(writer->error, MHO_FAILED, "%s: %s: groups are nested deeper than %d levels", writer->path,
+                        inner, MHO_STORE_MAX_DEPTH);
     }
     handle = H5Gcreate2(group, child->name, writer->link, writer->group, H5P_DEFAULT);
-    if (handle < 0) {
+    if (handle < 0)
         return fail_hdf5(writer, inner);
-    }
     status = write_group(writer, handle, inner, scope, child, depth);
     (void)H5Gclose(handle);
     return status;
@@ -320,26 +308,19 @@ static MhoStatus write_group(const Writer *writer, hid_t group, const char *plac
     MhoScope scope;
     MhoStatus status = mho_scope_create(&scope, parent, record, writer->error);
 
-    for (size_t i = 0; i < scope.n; i++) {
+    for (size_t i = 0; i < scope.n; i++)
         scope.list[i].id = H5I_INVALID_HID;
-    }
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = write_attributes(writer, group, place, &record->attributes);
-    }
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = create_dimensions(writer, group, place, &scope);
-    }
-    for (size_t i = 0; i < record->n_arrays && status == MHO_OK; i++) {
+    for (size_t i = 0; i < record->n_arrays && status == MHO_OK; i++)
         status = write_array(writer, group, place, &scope, record->arrays[i]);
-    }
-    for (size_t i = 0; i < record->n_children && status == MHO_OK; i++) {
+    for (size_t i = 0; i < record->n_children && status == MHO_OK; i++)
         status = write_child(writer, group, place, &scope, record->children[i], depth + 1);
-    }
-    for (size_t i = 0; i < scope.n; i++) {
-        if (scope.list[i].id >= 0) {
+    for (size_t i = 0; i < scope.n; i++)
+        if (scope.list[i].id >= 0)
             (void)H5Dclose(scope.list[i].id);
-        }
-    }
     mho_scope_release(&scope);
     return status;
 }
@@ -350,16 +331,13 @@ static MhoStatus write_root(const Writer *writer, hid_t file, const MhoRecord *r
     const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
     MhoStatus status;
 
-    if (root < 0) {
+    if (root < 0)
         return fail_hdf5(writer, "");
-    }
     status = write_text(writer, root, "", "Conventions", "CF-1.10");
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = write_attribute(writer, root, "", "mho_format", MHO_I32, 1, &format);
-    }
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = write_group(writer, root, "", NULL, record, 0);
-    }
     (void)H5Gclose(root);
     return status;
 }
@@ -377,9 +355,8 @@ static MhoStatus fill_image(Writer *writer, const MhoRecord *record, MhoImage *i
     } else {
         status = write_root(writer, file, record);
     }
-    if (file >= 0 && !mho_image_close(image, file) && status == MHO_OK) {
+    if (file >= 0 && !mho_image_close(image, file) && status == MHO_OK)
         status = fail_hdf5(writer, "");
-    }
     return status;
 }
 

@@ -1,4 +1,4 @@
-"""Bad input: each with its one line and its exit code. Usage: test_input.py MHO"""
+"""Bad input gives one line and the right exit code. Usage: test_input.py MHO"""
 import os
 import pathlib
 import resource
@@ -27,6 +27,7 @@ def finished(place):
 
 
 def test_usage(place):
+    """Misspelt commands, options and names get the nearest word; missing values and wrong numbers are named."""
     place.refused(2, ["unknown command 'swep'", "'sweep'"], "swep")
     place.refused(2, ["unknown option '--sett'", "'--set'"], "sweep", "x.yaml", "--sett", "a=1")
     place.refused(2, "unknown option '--shard'", "eval", "m.h5", "--shard", "1/2")
@@ -35,7 +36,7 @@ def test_usage(place):
     place.refused(2, "-j 0", "bench", "-j", "0")
     place.refused(2, ["avx9", "scalar"], "bench", "--cpu", "avx9")
     place.refused(2, "needs a value", "sweep", "x.yaml", "--set")
-    place.refused(2, ["unknown model 'pcn'", "'pcm'"], "describe", "pcn")
+    place.refused(2, ["unknown name 'pcn'", "'pcm'"], "describe", "pcn")
     place.refused(2, ["unknown kind 'cel'", "'cell'"], "list", "cel")
     assert place.run().returncode == 2
     assert place.run("--help").returncode == 0
@@ -50,6 +51,7 @@ def test_bench_proofs(place):
 
 
 def test_study_file(place):
+    """Every mistake in a study file is named with line and key, and nothing is written."""
     def bad(words, text):
         path = place.folder / "bad.yaml"
         path.write_text(text)
@@ -77,6 +79,7 @@ def test_study_file(place):
 
 
 def test_set(place):
+    """Mistakes in --set, and options that contradict each other, are named."""
     study = place.study("set.yaml")
     place.refused(2, ["--set", "chip.nosie", "'chip.noise'"], "sweep", study, "--set", "chip.nosie=1")
     place.refused(2, ["--set", "key=value"], "sweep", study, "--set", "chip.noise")
@@ -92,7 +95,7 @@ def test_set(place):
 
 
 def test_idle_sweep(place):
-    """A switch that would do nothing is an error, not a flat curve."""
+    """A sweep of a key without effect is an error."""
     trained(place)
     for axis in ["chip.cell.nor_flash.i_max: [1e-9, 2e-9]", "chip.adc.full_scale: [0.5, 1]", "chip.cell.t_observe: [0.1, 1]"]:
         study = place.study("idle.yaml", f"  {axis}\n")
@@ -107,13 +110,13 @@ def test_idle_sweep(place):
 
 
 def test_refused_before_training(place):
-    """What is wrong with a sweep is said before minutes of training, not after."""
+    """Mistakes in a sweep are reported before a model is trained."""
     path, model = finished(place), place.folder / "untrained.h5"
 
     def refused(code, words, sweep, *arguments, **keys):
         study = place.study("early.yaml", sweep, **{"model": model, **keys})
         place.refused(code, words, "sweep", study, "-o", "early.h5", *arguments)
-        assert not model.exists() and not list(place.folder.glob("results/checkpoints/untrained-*")), "it was trained all the same"
+        assert not model.exists() and not list(place.folder.glob("results/checkpoints/untrained-*")), "it was trained"
 
     refused(2, "{recipe}", "  train.noise.weight: [0, 0.3]\n")
     other = place.folder / "untrained_{recipe}.h5"
@@ -123,7 +126,7 @@ def test_refused_before_training(place):
 
 
 def test_chip_of_training(place):
-    """A chip stage does not see the study's chip: said where no other is named."""
+    """A chip stage does not use the study's chip: a warning says so when train.chip is not set."""
     study = place.study("chip_stage.yaml")
     for chip, empty in [("", True), ("cell.name=pcm time=3600", False)]:
         process = place.run("train", study, "-o", "chip_stage.h5", "-j", "1", "--set", "train.stages=float:0 4/4:0 chip:1",
@@ -132,7 +135,7 @@ def test_chip_of_training(place):
 
 
 def test_converters_of_the_model(place):
-    """Bits of converters that no layer takes are refused, in a sweep too; what the layers have is left alone."""
+    """ADC bits that no layer uses are refused, in a sweep too; the default is not."""
     study = place.study("converters.yaml", model="converters.h5")
     study.write_text(study.read_text().replace('"float:2 fq 2/4:2"', '"float:1 8/8:0 allocate"\n  chip: cell.name=pcm') +
                      "allocate: {feedback: chip, adc_bit_widths: 7 5, moves: 1, trial_images: 10, recovery_epochs: 1}\n")
@@ -210,7 +213,7 @@ def test_damaged_files(place):
 
 
 def namespace(place, options, script):
-    """Run a shell script as root of a mount namespace with a tmpfs on ./disk; Skip where namespaces are closed."""
+    """Run a shell script as root of a mount namespace with a tmpfs on ./disk; Skip where namespaces are not allowed."""
     disk = place.folder / "disk"
     disk.mkdir(exist_ok=True)
     if subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode != 0:
@@ -227,6 +230,7 @@ def one_line(process, words):
 
 
 def test_full_disk(place):
+    """On a full disk sweep and train end with one line that names the file; trials that were written are kept."""
     trained(place)
     study = place.study("full.yaml", "  chip.noise: [0, 1]\n")
     fill = "dd if=/dev/zero of=disk/fill bs=1024 count=2000 2>/dev/null"
@@ -241,6 +245,7 @@ def test_full_disk(place):
 
 
 def test_read_only_folder(place):
+    """A folder that cannot be written is reported before a model is trained."""
     trained(place)
     for model in [place.model, place.folder / "never.h5"]:  # said before a model is trained
         study = place.study("read_only.yaml", "  chip.noise: [0, 1]\n", model=model)
@@ -251,7 +256,7 @@ def test_read_only_folder(place):
 
 
 def test_file_size_limit(place):
-    """A full disk without namespaces: RLIMIT_FSIZE ends every write; the message comes all the same."""
+    """A full disk without namespaces: RLIMIT_FSIZE ends every write, and the message is the same."""
     trained(place)
     study = place.study("limit.yaml", "  chip.noise: [0, 1]\n")
 
@@ -264,7 +269,7 @@ def test_file_size_limit(place):
 
 
 def test_results_are_kept(place):
-    """A finished result is left as it is; one of another study is never overwritten."""
+    """A finished result is not touched, and one of another study is never overwritten."""
     path = finished(place)
     study = place.study("finished.yaml", "  chip.noise: [0, 1]\n")
     before = (path.read_bytes(), path.stat().st_mtime_ns)
@@ -273,7 +278,7 @@ def test_results_are_kept(place):
     (parts / "host.1.0.journal").write_bytes(b"")
     process = place.run("sweep", study, "-o", path)
     assert process.returncode == 0 and "nothing to do" in process.stderr, process.stderr
-    assert not parts.exists(), "journals of a finished result are left behind"
+    assert not parts.exists(), "journals of a finished result were not removed"
     place.refused(2, [str(path), "never overwritten"], "sweep", study, "-o", path, "--set", "data.limit=30")
     place.refused(2, [str(path), "another part"], "sweep", study, "-o", path, "--shard", "1/2")
     place.refused(2, [str(path), "never overwritten"], "merge", path, "-o", path)
@@ -281,7 +286,7 @@ def test_results_are_kept(place):
 
 
 def test_retrain(place):
-    """--retrain makes every model of a sweep once more, and once what they share; the same recipe gives the same bytes, so the result stays."""
+    """--retrain trains every model of a sweep, and the float network that they share, once more; the same recipe gives the same bytes, so the result stays."""
     folder = fresh(place, "retrain")
     study = place.study("retrain.yaml", "  train.quant_learning_rate: [0.01, 0.02]\n  chip.noise: [0, 1]\n", model=folder / "{recipe}.h5")
     place.done("sweep", study, "-o", "retrain.h5", "-j", "1", "--quiet")
@@ -290,11 +295,11 @@ def test_retrain(place):
     process = place.run("sweep", study, "-o", "retrain.h5", "-j", "1", "--retrain")
     assert process.returncode == 0 and "nothing to do" in process.stderr, process.stderr
     assert process.stderr.count("(--retrain)") == 2 and process.stderr.count("family share") == 1, process.stderr
-    assert all(path.stat().st_mtime_ns > before[path] for path in folder.iterdir()), "a model was not made again"
+    assert all(path.stat().st_mtime_ns > before[path] for path in folder.iterdir()), "a model was not trained again"
 
 
 def test_train_makes_one_model(place):
-    """train takes a study that sweeps the chip and refuses one whose sweep asks for several recipes."""
+    """train accepts a study that sweeps the chip and refuses one that sweeps the recipe."""
     folder = fresh(place, "one-model")
     chip = place.study("chips.yaml", "  chip.noise: [0, 1]\n  chip.cell.name: [ideal, pcm]\n", model=folder / "one.h5")
     place.done("train", chip, "-j", "1", "--quiet")
@@ -310,7 +315,7 @@ def test_experiment_needs_its_axis(place):
     program = pathlib.Path(place.mho).parents[2] / "experiments" / "noise_training"
     process = subprocess.run([program, study, "-o", folder / "r.h5"], cwd=place.folder, env=place.env, capture_output=True, text=True, check=False)
     assert process.returncode == 2 and "train.noise.weight" in process.stderr, process.stderr
-    assert not list(folder.iterdir()), "something was made first"
+    assert not list(folder.iterdir()), "a file was written first"
 
 
 if __name__ == "__main__":

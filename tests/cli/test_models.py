@@ -1,11 +1,9 @@
-"""Models that a study makes: a float net shared by a family, seeds, chips in training, bits by competition. Usage: test_models.py MHO"""
+"""Models that a study makes: a float network shared by a family, seeds, chips in training, allocated bits. Usage: test_models.py MHO"""
 import re
 import sys
 
 import harness
 from harness import fresh
-
-LADDER = "float:2 fq 2/4:2"  # of the tests' study
 
 
 def trained_epochs(process):
@@ -15,7 +13,7 @@ def trained_epochs(process):
 
 
 def test_shared_float(place):
-    """A family trains its float net once, and every member has the bytes of a straight run."""
+    """A family trains its float network once, and every member has the bytes of a run on its own."""
     folder = fresh(place, "family")
     study = place.study("family.yaml", model=folder / "f_{recipe}.h5")
     train = ["-j", "1", "--set", "train.crop=1"]
@@ -31,7 +29,7 @@ def test_shared_float(place):
     assert len(shared) == 1 and len(list(folder.iterdir())) == 3, list(folder.iterdir())
     place.done("train", study, *train, "--set", "train.stages=float:2", "-o", "float.h5", "--quiet")
     expected = place.digest("float.h5")
-    assert place.digest(shared[0]) == expected, "the shared net is not the float recipe's"
+    assert place.digest(shared[0]) == expected, "the shared network is not the float recipe's"
     # another seed has another one; a damaged one is made again
     place.done("train", study, *train, "--set", "seed=4", "--quiet")
     assert len(list(folder.glob("f_float-*.h5"))) == 2
@@ -42,7 +40,7 @@ def test_shared_float(place):
 
 
 def test_seeds(place):
-    """A sweep over seeds: each is a model of its own, tested on chips of its own."""
+    """A sweep over seeds trains another model for each and tests it on other chips."""
     import h5py
     folder = fresh(place, "seeds")
     study = place.study("seeds.yaml", "  chip.noise: [0, 1]\n", model=folder / "{recipe}.h5")
@@ -76,7 +74,7 @@ def test_chips_in_training(place):
 
 
 def test_allocation(place):
-    """Layers compete: the path is told move by move, the net has those bits, and the budget holds."""
+    """Allocation prints every move, the network has the bits of these moves, and the target holds."""
     study = place.study("allocate.yaml")
     sets = ["train.stages=float:1 8/8:1 allocate", "allocate.bit_widths=8 4", "allocate.size=4.5", "allocate.recovery_epochs=1", "allocate.trial_images=64"]
     command = ["train", study, "-j", "1", "--quiet", *[word for pair in sets for word in ("--set", pair)]]

@@ -39,7 +39,7 @@ def whole(place):
 
 
 def journalled(result):
-    """Keys of all whole records in a result's journals, as often as they stand there."""
+    """Keys of all whole records in a result's journals, as often as they are there."""
     keys = []
     for path in pathlib.Path(f"{result}.parts").glob("*.journal"):
         data, at = path.read_bytes(), 0
@@ -75,6 +75,7 @@ def test_points_of_unused_keys(place):
 
 
 def test_digest_of_threads_and_kernels(place):
+    """The digest of a result does not depend on threads or on the kernels of the CPU."""
     expected, study = whole(place), trained(place)
     place.done("sweep", study, "-o", "one.h5", "-j", "1", "--quiet")
     assert place.digest("one.h5") == expected, "-j 1 differs"
@@ -91,6 +92,7 @@ def test_digest_of_threads_and_kernels(place):
 
 
 def test_digest_of_batches(place):
+    """The digest of a result does not depend on the batch size."""
     expected, study = whole(place), trained(place)
     for batch in ["1", "32", "256"]:  # of the 40 images of the study
         place.done("sweep", study, "-o", f"batch{batch}.h5", "--batch", batch, "--quiet")
@@ -98,13 +100,14 @@ def test_digest_of_batches(place):
     place.refused(2, ["--batch", "whole number"], "sweep", study, "-o", "none.h5", "--batch", "0")
 
 
-def test_results_depend_on_noise(place):
-    """The digest is not blind: another seed gives another one."""
+def test_digest_of_other_images(place):
+    """The digest changes when a result changes: one image less gives another one."""
     place.done("sweep", trained(place), "-o", "other_limit.h5", "--set", "data.limit=39", "--quiet")
     assert place.digest("other_limit.h5") != whole(place)
 
 
 def test_shards(place):
+    """Merged shards have the digest of the whole sweep in any order; missing or foreign shards are refused."""
     expected, study = whole(place), trained(place)
     shards = [place.folder / f"shard{i}.h5" for i in (1, 2, 3)]
     for i in (3, 1, 2):
@@ -137,7 +140,7 @@ def test_interrupt(place):
     assert 3 <= len(journalled(result)) < TRIALS and not result.exists()
     place.done("sweep", study, "-o", result, "-j", "2", "--quiet")
     assert place.digest(result) == expected
-    assert not pathlib.Path(f"{result}.parts").exists(), "journals are left behind"
+    assert not pathlib.Path(f"{result}.parts").exists(), "journals were not removed"
 
 
 def test_kill(place):
@@ -197,7 +200,7 @@ def test_train_killed(place):
         kills += process.wait(60) == -signal.SIGKILL
     assert kills >= 1, "training was over before it was killed"
     assert place.digest(model) == place.digest("steady.h5")
-    assert not checkpoints(place, "resumed") and not checkpoints(place, "steady"), "checkpoints are left behind"
+    assert not checkpoints(place, "resumed") and not checkpoints(place, "steady"), "checkpoints were not removed"
 
 
 METHODS = {
@@ -210,7 +213,7 @@ METHODS = {
 
 
 def test_train_interrupted(place):
-    """SIGTERM while training: 75, and --resume goes on to the same bytes, by every method."""
+    """SIGTERM while training: 75, and --resume continues to the same bytes, for every method."""
     for method, sets in METHODS.items():
         command = ["train", place.study("train.yaml"), "-j", "1", "--quiet", "--set", "train.batch=16",
                    *[word for pair in sets for word in ("--set", pair)]]
@@ -251,11 +254,11 @@ def epochs(process):
     return process.stderr.count("images/s  ")
 
 
-def test_train_anew(place):
-    """Without --resume an unfinished run is named and training starts anew; a damaged checkpoint stops --resume."""
+def test_train_without_resume(place):
+    """Without --resume an unfinished run is named and training starts from the beginning; a damaged checkpoint stops --resume."""
     command = ["train", place.study("train.yaml"), "-j", "1", "--set", "train.batch=16"]
     place.done(*command, "-o", "calm.h5")
-    name = interrupted(place, "anew", *command, "--quiet")
+    name = interrupted(place, "restarted", *command, "--quiet")
     checkpoint = checkpoints(place, name)[0]
     whole_file = checkpoint.read_bytes()
     checkpoint.write_bytes(whole_file[:len(whole_file) // 2])
@@ -268,7 +271,7 @@ def test_train_anew(place):
 
 
 def test_sweep_resumes_training(place):
-    """A sweep that is stopped while it trains goes on from the checkpoint by itself; a damaged one costs the epochs, after one line."""
+    """A sweep that is stopped while it trains continues from the checkpoint; a damaged checkpoint is reported and its epochs are trained again."""
     folder = fresh(place, "sweeps")
     study = place.study("trains.yaml", "  chip.noise: [0, 1]\n", model=folder / "sweep.h5")
     command = ["sweep", study, "-j", "1", "--set", "train.batch=16", "--set", "train.crop=1", "-o", folder / "r.h5"]
@@ -307,7 +310,7 @@ def test_no_test_images_needed(place):
 
 
 def test_no_test_images_of_a_named_set(place):
-    """The same with a set known by name, whose test files are not there."""
+    """The same with a set known by name whose test files are missing."""
     source, folder = pathlib.Path("/usr/share/datasets/fashion-mnist"), fresh(place, "named") / "fashion-mnist"
     if not source.is_dir():
         raise Skip("needs Debian's dataset-fashion-mnist")
@@ -326,7 +329,7 @@ def test_no_test_images_of_a_named_set(place):
 
 
 def test_other_commands(place):
-    """show, list, describe, eval with layers and trace, digest of several files."""
+    """show, list, describe, eval with --layers and --trace, and digest of several files print what they promise."""
     whole(place)
     data = ["--set", f"data.name={place.test}", "--set", f"data.train={place.train}", "--set", "data.calibration=32", "--quiet"]
     shown = place.done("show", "whole.h5")

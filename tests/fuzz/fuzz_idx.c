@@ -10,12 +10,11 @@ static void read_cifar(const MhoBytes *bytes)
     uint8_t *images = malloc(bytes->n), *labels = malloc(bytes->n);
     MhoError error = {.text = ""};
     require(images && labels);
-    if (count > 0 && mho_cifar_parse(bytes, "fuzz.bin", 10, images, labels, &error) == MHO_OK) {
+    if (count > 0 && mho_cifar_parse(bytes, "fuzz.bin", 10, images, labels, &error) == MHO_OK)
         for (size_t i = 0; i < count; i++)
             require(labels[i] < 10);
-    } else if (count > 0) {
+    else if (count > 0)
         require_reason(&error, MHO_INPUT, "fuzz.bin");
-    }
     free(images);
     free(labels);
 }

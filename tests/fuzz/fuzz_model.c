@@ -1,4 +1,4 @@
-/* fuzz_model.c - networks from damaged model records: refused with a reason, or whole.
+/* fuzz_model.c - networks from damaged model records are refused with a reason or can be used.
  *
  * The input is a script for a sound record: each four bytes are one edit (which, where, what, value).
  */
@@ -159,19 +159,19 @@ static const MhoNet *sound_net(void)
     return sound;
 }
 
-/* A net that was taken can be written, read again and lowered, or lowering says why not. */
+/* An accepted net can be written and read again, and is lowered or refused with a reason. */
 static void use_net(MhoNet *net)
 {
     MhoRecord *record = NULL;
     MhoNet *again = NULL;
-    MhoLoweredNet *program = NULL;
+    MhoLoweredNet *lowered = NULL;
     MhoError error = {.text = ""};
 
     require(mho_record_create(&record, NULL) == MHO_OK && mho_net_to_record(net, record, NULL) == MHO_OK);
     require(mho_net_from_record(record, "fuzz.h5", &again, NULL) == MHO_OK && again->n_nodes == net->n_nodes);
-    if (mho_lowered_net_create(net, &program, &error) != MHO_OK)
+    if (mho_lowered_net_create(net, &lowered, &error) != MHO_OK)
         require((error.status == MHO_USAGE || error.status == MHO_FAILED) && error.text[0] != '\0');
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(again);
     mho_record_destroy(record);
 }

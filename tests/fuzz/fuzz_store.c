@@ -1,6 +1,6 @@
 /* fuzz_store.c - the reader of HDF5 files against arbitrary bytes: one line that names the file, never a crash.
  *
- * The seeds lose the checksum behind their data, else the first damaged byte would end the matter.
+ * The checksum after the data is removed from the seeds, or every damaged byte would be refused at once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "replay.h"
 #include "store/store.h"
 
-/* HDF5 1.10 keeps memory of files that it fails to open; what mho keeps still counts. Called by LeakSanitizer. */
+/* HDF5 1.10 leaks memory of files that it fails to open; leaks of mho still count. Called by LeakSanitizer. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -81,7 +81,7 @@ static void replay_record(MhoRecord *record, const char *name, Damage damage, in
     mho_record_destroy(record);
 }
 
-/* Mostly descriptors and heap, which HDF5 follows blindly. */
+/* Mostly descriptors and the heap, which HDF5 reads unchecked. */
 static MhoRecord *many_words(void)
 {
     static const size_t shape[] = {64};

@@ -6,14 +6,14 @@
 
 enum { MAX_DEPTH = 33 };
 
-/* What the readers of a tree rely on. */
+/* The properties that readers of a tree rely on. */
 static void check_tree(const MhoYaml *node, bool keyed, int depth)
 {
     require(depth <= MAX_DEPTH && node->line >= 1 && (node->key != NULL) == keyed);
-    require((node->scalar != NULL) == (node->kind == MHO_NODE_SCALAR));
-    require(node->kind != MHO_NODE_SCALAR || node->n_children == 0);
+    require((node->scalar != NULL) == (node->kind == MHO_YAML_SCALAR));
+    require(node->kind != MHO_YAML_SCALAR || node->n_children == 0);
     for (size_t i = 0; i < node->n_children; i++)
-        check_tree(node->children[i], node->kind == MHO_NODE_MAP, depth + 1);
+        check_tree(node->children[i], node->kind == MHO_YAML_MAP, depth + 1);
 }
 
 static MhoStatus visit(void *context, const char *path, const MhoYaml *leaf, MhoError *error)
@@ -22,7 +22,7 @@ static MhoStatus visit(void *context, const char *path, const MhoYaml *leaf, Mho
 
     (void)error;
     require(path[0] != '\0' || leaf->key[0] == '\0');
-    require(leaf->kind != MHO_NODE_MAP);
+    require(leaf->kind != MHO_YAML_MAP);
     ++*n;
     return MHO_OK;
 }
@@ -38,11 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         require_reason(&error, MHO_USAGE, "fuzz.yaml");
         return 0;
     }
-    require(root->kind == MHO_NODE_MAP);
+    require(root->kind == MHO_YAML_MAP);
     check_tree(root, false, 0);
     for (size_t i = 0; i < root->n_children; i++)
         require(mho_yaml_get(root, root->children[i]->key) == root->children[i]); /* no key twice */
-    if (mho_yaml_walk(root, visit, &n_leaves, &error) != MHO_OK)
+    if (mho_yaml_each_leaf(root, visit, &n_leaves, &error) != MHO_OK)
         require(error.status == MHO_USAGE && error.text[0] != '\0' && !strchr(error.text, '\n'));
     mho_yaml_destroy(root);
     count_taken();

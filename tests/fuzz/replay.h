@@ -14,13 +14,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-/* Aborts where the condition does not hold: libFuzzer keeps the input then. */
+/* Abort when the condition is false; libFuzzer then saves the input. */
 void require(bool condition);
 
 /* A refusal has this status and is one line that starts with the file's name. */
 void require_reason(const MhoError *error, MhoStatus status, const char *file);
 
-/* Count an input that was taken, not refused. */
+/* Count an accepted input. */
 void count_taken(void);
 
 typedef struct Damage {
@@ -33,8 +33,8 @@ typedef struct Damage {
  * sees the first byte too far. */
 void replay(const uint8_t *seed, size_t n, Damage damage, int n_mutants);
 
-/* TAP: one test that passed, with the numbers of inputs. Of these at least 1 % must have been taken and 1 % refused,
- * else the replay tested nothing. Returns main's exit code. */
+/* TAP: one test that passed, with the numbers of inputs. At least 1 % must be accepted and 1 % refused,
+ * or the replay tested nothing. Returns main's exit code. */
 int replay_done(void);
 
 #endif

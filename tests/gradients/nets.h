@@ -11,6 +11,7 @@
 #include "harness.h"
 #include "net/fakequant/fakequant.h"
 #include "net/graph/requant.h"
+#include "support/naive_window.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 
@@ -32,6 +33,27 @@ static inline void net_put(MhoNet *net, const char *name, const char *kind, cons
     MhoError error = {0};
 
     must(mho_net_add(net, name, kind, settings, size, a, b, &error), &error);
+}
+
+/* Windows of one group of a convolution, or of a dense layer, from the settings. */
+static inline MhoGather naive_gather(const MhoNet *net, const MhoNode *node, int group)
+{
+    const MhoConvSettings *s = mho_node_conv(node);
+    const bool dense = mho_node_is(node, &mho_layer_dense);
+    const MhoShape in = net->nodes[node->inputs[0]].shape;
+    const int c = in.c / (dense ? 1 : s->groups);
+
+    return (MhoGather){.h = in.h,
+                       .w = in.w,
+                       .c = in.c,
+                       .c_first = group * c,
+                       .c_count = c,
+                       .kernel_h = dense ? in.h : s->kernel,
+                       .kernel_w = dense ? in.w : s->kernel,
+                       .stride = dense ? 1 : s->stride,
+                       .pad = dense ? 0 : s->pad,
+                       .out_h = node->shape.h,
+                       .out_w = node->shape.w};
 }
 
 typedef struct Conv {

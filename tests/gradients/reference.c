@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nets.h"
+
 static size_t node_size(const Reference *r, size_t i)
 {
     const MhoShape s = r->net->nodes[i].shape;
@@ -72,10 +74,10 @@ void reference_load(Reference *r)
     }
 }
 
-static const double *parameter(const Reference *r, size_t i, const char *name)
+static const double *parameter(const Reference *r, size_t i, MhoArrayRole role)
 {
     for (size_t a = 0; a < r->net->nodes[i].n_arrays; a++)
-        if (strcmp(r->net->nodes[i].arrays[a].name, name) == 0)
+        if (r->net->nodes[i].arrays[a].role == role)
             return r->parameter[a][i];
     return NULL;
 }
@@ -101,7 +103,7 @@ static void weight_values(Reference *r, size_t i, double *out)
 {
     const MhoConvSettings *s = mho_node_conv(&r->net->nodes[i]);
     const size_t n = r->net->nodes[i].arrays[0].n, rows = n / (size_t)s->channels;
-    const double *weight = parameter(r, i, "weight"), *log_scale = parameter(r, i, "log_scale");
+    const double *weight = parameter(r, i, MHO_ARRAY_WEIGHT), *log_scale = parameter(r, i, MHO_ARRAY_LOG_SCALE);
 
     for (size_t j = 0; j < n; j++)
         out[j] = s->bits ? quantize(weight[j], log_scale[s->scale == MHO_SCALE_PER_CHANNEL ? j / rows : 0],
@@ -109,32 +111,16 @@ static void weight_values(Reference *r, size_t i, double *out)
                          : weight[j];
 }
 
-typedef struct Window {
-    int kernel_h, kernel_w, stride, pad, groups;
-} Window;
-
-static Window window_of(const MhoNode *node, MhoShape in)
+/* Sum of one window, rows of weight (rows) times values of the image; outside is 0. */
+static double dot_window(const MhoGather *g, int position, const double *x, const double *weight)
 {
-    const MhoConvSettings *s = mho_node_conv(node);
-
-    return mho_node_is(node, &mho_layer_dense) ? (Window){in.h, in.w, 1, 0, 1}
-                                               : (Window){s->kernel, s->kernel, s->stride, s->pad, s->groups};
-}
-
-static double dot_window(const double *x, MhoShape in, const double *weight, Window w, int y, int z, int first)
-{
-    const int c = in.c / w.groups;
     double sum = 0.0;
 
-    for (int i = 0; i < w.kernel_h; i++)
-        for (int j = 0; j < w.kernel_w; j++) {
-            const int yy = y * w.stride + i - w.pad, zz = z * w.stride + j - w.pad;
+    for (int r = 0; r < naive_rows(g); r++) {
+        const int at = naive_source(g, position, r);
 
-            if (yy < 0 || yy >= in.h || zz < 0 || zz >= in.w)
-                continue;
-            for (int k = 0; k < c; k++)
-                sum += weight[(i * w.kernel_w + j) * c + k] * x[(yy * in.w + zz) * in.c + first + k];
-        }
+        sum += at < 0 ? 0.0 : weight[r] * x[at];
+    }
     return sum;
 }
 
@@ -151,7 +137,7 @@ static double sum_step(const Reference *r, size_t i, size_t k)
             abort();
         step = exp(r->log_scale[input]) / n;
     }
-    const double *log_scale = parameter(r, i, "log_scale");
+    const double *log_scale = parameter(r, i, MHO_ARRAY_LOG_SCALE);
     return step * exp(log_scale[s->scale == MHO_SCALE_PER_CHANNEL ? k : 0]) / ((1 << (s->bits - 1)) - 1);
 }
 
@@ -160,8 +146,8 @@ static void run_weighted(Reference *r, size_t i)
     const MhoNode *node = &r->net->nodes[i];
     const size_t input = (size_t)node->inputs[0], n_weights = node->arrays[0].n;
     const MhoShape in = r->net->nodes[input].shape, out = node->shape;
-    const double *bias = parameter(r, i, "bias"), *shift = parameter(r, i, "shift");
-    const Window w = window_of(node, in);
+    const double *bias = parameter(r, i, MHO_ARRAY_BIAS), *shift = parameter(r, i, MHO_ARRAY_SHIFT);
+    const int groups = mho_node_is(node, &mho_layer_dense) ? 1 : mho_node_conv(node)->groups;
     const size_t rows = n_weights / (size_t)out.c;
     double *weight = calloc(n_weights, sizeof *weight), *to = r->value[i];
 
@@ -169,10 +155,10 @@ static void run_weighted(Reference *r, size_t i)
     for (size_t n = 0; n < r->batch; n++)
         for (int p = 0; p < out.h * out.w; p++)
             for (int k = 0; k < out.c; k++) {
-                const int group = k / (out.c / w.groups);
+                const MhoGather g = naive_gather(r->net, node, k / (out.c / groups));
                 double *kink = r->kink[i] + 2 * (size_t)k;
-                double z = dot_window(r->value[input] + n * (size_t)(in.h * in.w * in.c), in, weight + (size_t)k * rows,
-                                      w, p / out.w, p % out.w, group * (in.c / w.groups));
+                double z =
+                    dot_window(&g, p, r->value[input] + n * (size_t)(in.h * in.w * in.c), weight + (size_t)k * rows);
 
                 if (shift && !r->frozen)
                     kink[0] = rint(shift[k]) - shift[k];
@@ -191,10 +177,10 @@ static void run_batchnorm(Reference *r, size_t i)
     const MhoBatchnormSettings *s = (const void *)node->settings;
     const double *x = r->value[node->inputs[0]];
     const size_t c = (size_t)node->shape.c, rows = node_size(r, i) / c;
-    const double *gamma = parameter(r, i, "gamma"), *beta = parameter(r, i, "beta");
+    const double *gamma = parameter(r, i, MHO_ARRAY_GAMMA), *beta = parameter(r, i, MHO_ARRAY_BETA);
 
     for (size_t k = 0; k < c; k++) {
-        double mean = parameter(r, i, "mean")[k], variance = parameter(r, i, "variance")[k];
+        double mean = parameter(r, i, MHO_ARRAY_MEAN)[k], variance = parameter(r, i, MHO_ARRAY_VARIANCE)[k];
 
         if (r->batch_statistics) {
             mean = variance = 0.0;

@@ -24,7 +24,7 @@ typedef struct Reference {
 
 Reference *reference_create(const MhoNet *net, size_t batch);
 void reference_destroy(Reference *reference);
-/* Parameters anew from the net. */
+/* Read the parameters of the net again. */
 void reference_load(Reference *reference);
 /* images (batch, h, w, c) u8; returns the logits (batch, classes). */
 const double *reference_run(Reference *reference, const uint8_t *images);

@@ -94,6 +94,7 @@ static bool sums_equal(const ChipBench *bench, const Executor *e, const MhoStep 
     return equal;
 }
 
+/* Sums of a step are those of the analog executor on the chip of that number, and of no other chip. */
 TEST_LOOP(a_step_reads_the_chip_of_its_number, 0, CHIP_NETS)
 {
     int n_layers = 0, n_others = 0;
@@ -116,12 +117,13 @@ TEST_LOOP(a_step_reads_the_chip_of_its_number, 0, CHIP_NETS)
         n_others += !sums_equal(&bench, &other, &other.program->steps[s]);
         n_layers++;
     }
-    ck_assert(n_layers > 0 && n_others > 0.9 * n_layers); /* a layer behind zeros alone is the same on every chip */
+    ck_assert(n_layers > 0 && n_others > 0.9 * n_layers); /* a layer that reads zeros alone is the same on every chip */
     executor_close(&same);
     executor_close(&other);
     chip_close(&bench);
 }
 
+/* A step on the same chip gives the same bytes again and with any number of threads. */
 TEST(a_step_is_one_chip_for_any_threads)
 {
     float first[CHIP_BATCH * CHIP_CLASSES];
@@ -181,6 +183,7 @@ TEST(only_codes_go_to_the_chip)
     chip_close(&bench);
 }
 
+/* Injected noise on codes and a layer without a converter range are refused on a chip. */
 TEST(what_a_chip_cannot_do_is_refused)
 {
     const MhoFakeQuantNoise weight = {.weight = 0.1}, activation = {.activation = 0.1}, sum = {.sum = 0.1};
@@ -309,6 +312,7 @@ static bool takes_a_held_range(ChipBench *bench, bool on)
 static bool (*const switches[])(ChipBench *bench, bool on) = {
     is_noisy, drifts, compensates, has_bits, has_bits_of_its_own, has_a_range_of_its_own, takes_a_held_range};
 
+/* Every setting of the chip changes the step exactly when it is on. */
 TEST_LOOP(every_switch_is_alive, 0, (int)(sizeof switches / sizeof *switches))
 {
     for (int on = 0; on < 2; on++) {

@@ -41,6 +41,7 @@ static MhoStatus evaluate(ChipBench *bench, MhoError *error)
     return mho_train_evaluate_chip(bench->net, &set, &set, &bench->arrays.config, 0, 2, 1, &accuracy, &loss, error);
 }
 
+/* Whichever allocation of training on a chip fails, the call returns MHO_MEMORY with a text. */
 TEST_LOOP(every_failed_allocation_is_reported, 0, 3)
 {
     MhoStatus (*const calls[])(ChipBench * bench, MhoError * error) = {train_step, make_ranges, evaluate};

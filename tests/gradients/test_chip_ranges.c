@@ -81,6 +81,7 @@ static double unit_of(const ChipBench *bench)
     return (double)a[0];
 }
 
+/* Clipped sums pass the unclipped part of their gradient, and the range has the gradient of the formula. */
 TEST(clipping_masks_gradients)
 {
     const double shares[] = {0.0, 0.5, 1.0};
@@ -273,6 +274,7 @@ TEST_LOOP(accuracy_is_the_mean_over_chips, 0, 2)
     chip_close(&bench);
 }
 
+/* The accuracy on chips refuses no chips and images of another shape. */
 TEST(accuracy_on_chips_refuses)
 {
     uint8_t labels[CHIP_CALIBRATION] = {0};

@@ -4,24 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness.h"
+#include "policy_bench.h"
 #include "kernels/random.h"
-#include "quant/quantizer.h"
 
 enum { N = 4001 };
-
-static const MhoQuantizer *q;
-static _Alignas(8) unsigned char params[64];
-
-static void open_policy(const char *text)
-{
-    MhoPolicy policy;
-    MhoError error = {0};
-
-    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
-    q = policy.quantizer;
-    memcpy(params, policy.params, sizeof params);
-}
 
 static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
 {
@@ -34,6 +20,7 @@ static float ramp(size_t i)
     return ((float)i - (N - 1) / 2) * (4.0F / (N - 1));
 }
 
+/* At every bit width codes are the nearest levels, symmetric, all reached, and encoding is idempotent. */
 TEST(test_levels)
 {
     static float x[N], codes[N], values[N], again[N];
@@ -68,6 +55,7 @@ TEST(test_levels)
         }
 }
 
+/* Noise counts steps, is added before rounding, and the result is clipped. */
 TEST(test_noise_is_in_steps_before_rounding)
 {
     const float x[4] = {0.0F, 0.0F, 0.0F, 0.0F}, noise[4] = {0.4F, 0.6F, -1.6F, 9.0F}, log_scale = 1.0F;
@@ -116,6 +104,7 @@ static void check_gradient(int bits, bool is_signed, bool straight)
     ck_assert_double_eq_tol((double)d_log_scale - 0.5, expected, 1e-4 * fabs(expected) + 1e-6);
 }
 
+/* Both forms of the gradient are derivatives of their declared surrogate. */
 TEST(test_gradients)
 {
     for (int straight = 0; straight < 2; straight++) {
@@ -187,6 +176,7 @@ TEST(test_fit)
     ck_assert_float_eq(log_scale, 0.0F);
 }
 
+/* A misspelled name, key or value of a policy is a USAGE error with a text. */
 TEST(test_text)
 {
     const char *wrong[] = {"fqcon", "fqconv gradient", "fqconv slope=1", "fqconv gradient=sideways", ""};

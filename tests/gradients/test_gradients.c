@@ -277,41 +277,49 @@ static MhoNet *mixed(void)
     return net;
 }
 
+/* Gradients of a float net without batch norm agree with differences. */
 TEST(test_float_without_norm)
 {
     check_net(float_without_norm(), true, false);
 }
 
+/* Gradients of a float residual net with batch statistics agree with differences. */
 TEST(test_float_residual)
 {
     check_net(float_residual(), true, false);
 }
 
+/* After an evaluation forward the statistics of batch norm are constants of the gradient. */
 TEST(test_running_statistics)
 {
     check_net(float_residual(), false, false);
 }
 
+/* Gradients of a quantized residual net agree with differences of the frozen surrogate. */
 TEST(test_quantized_residual)
 {
     check_net(quantized_residual(), true, false);
 }
 
+/* The same holds after an evaluation forward. */
 TEST(test_quantized_running_statistics)
 {
     check_net(quantized_residual(), false, false);
 }
 
+/* Gradients of a net without batch norm, with shifts and biases, agree with differences. */
 TEST(test_fully_quantized)
 {
     check_net(fully_quantized(false), true, false);
 }
 
+/* The straight-through form of the weight gradient agrees with differences of its surrogate. */
 TEST(test_straight_weights)
 {
     check_net(fully_quantized(true), true, true);
 }
 
+/* Gradients of a net with float and quantized layers agree with differences. */
 TEST(test_mixed)
 {
     check_net(mixed(), true, false);

@@ -6,26 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness.h"
+#include "policy_bench.h"
 #include "kernels/math.h"
-#include "quant/quantizer.h"
 
 enum { N = 4096, MANY = 100000, GRID = 32639 };
 
-static const MhoQuantizer *q;
-static _Alignas(8) unsigned char params[64];
 static const char *const policies[] = {"uniq", "uniq gradient=exact", "uniq cdf=empirical", "kmeans",
                                        "kmeans iterations=40"};
-
-static void open_policy(const char *text)
-{
-    MhoPolicy policy;
-    MhoError error = {0};
-
-    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
-    q = policy.quantizer;
-    memcpy(params, policy.params, sizeof params);
-}
 
 static double scratch[2 * MANY];
 
@@ -143,7 +130,7 @@ TEST_LOOP(test_codes, 2, 9)
     }
 }
 
-/* UNIQ takes mean and sd anew from quantized values; their bins stay, up to 5 bits. */
+/* UNIQ computes mean and sd again from quantized values; their bins stay, up to 5 bits. */
 TEST_LOOP(test_bins_stay, 2, 6)
 {
     static float x[N], codes[N], values[N], again[N], sorted[N], sorted_again[N];
@@ -263,6 +250,7 @@ TEST(test_edges)
     }
 }
 
+/* Every policy of placed levels has the gradient of its surrogate, and no gradient of the scale. */
 TEST_LOOP(test_gradients, 2, 9)
 {
     static float x[N], d_value[N], d_x[N];

@@ -147,6 +147,7 @@ static const uint8_t *all(MhoNodeMode mode)
     return modes[mode];
 }
 
+/* A quantized net in clean mode computes and learns like its float twin. */
 TEST(test_clean_is_float)
 {
     MhoNet *net = net_of(3, "uniq", "uniq"), *twin = net_of(0, "fqconv", "fqconv");
@@ -232,6 +233,7 @@ static void check_direction(MhoNet *net, const uint8_t *images, const uint8_t *m
     mho_net_destroy(before);
 }
 
+/* Gradients in clean mode agree with differences of the loss. */
 TEST(test_clean_by_differences)
 {
     MhoNet *net = net_of(3, "uniq", "uniq");
@@ -245,7 +247,7 @@ TEST(test_clean_by_differences)
     free(images);
 }
 
-/* Activations with noise, draws held: weights clean, so that the loss is smooth in what stands before the noise. */
+/* Activations with noise, draws held: weights clean, so that the loss is smooth in the values before the noise. */
 TEST(test_noisy_activations_by_differences)
 {
     MhoNet *net = net_of(3, "uniq", "uniq gradient=exact");
@@ -317,6 +319,7 @@ static void check_noisy_weights(const char *policy)
     free(images);
 }
 
+/* Noisy weights are those of the policy, and their gradient has the policy's slope. */
 TEST_LOOP(test_noisy_weights, 0, 3)
 {
     const char *const policies[] = {"uniq", "uniq gradient=exact", "uniq cdf=empirical gradient=exact noise=full"};

@@ -9,38 +9,30 @@ static void check_sums(const MhoNet *net, const MhoFakeQuant *pass, int node, si
 {
     MhoError error = {0};
     const MhoNode *self = &net->nodes[node];
-    const MhoConvSettings *s = mho_node_conv(self);
-    const bool dense = mho_node_is(self, &mho_layer_dense);
     const MhoShape in = net->nodes[self->inputs[0]].shape, out = self->shape;
-    const int kernel_h = dense ? in.h : s->kernel, kernel_w = dense ? in.w : s->kernel, pad = dense ? 0 : s->pad;
-    const int stride = dense ? 1 : s->stride, groups = dense ? 1 : s->groups, c = in.c / groups;
-    const size_t rows = (size_t)(kernel_h * kernel_w * c);
-    int16_t *codes = calloc(rows * (size_t)out.c, sizeof *codes);
+    const int groups = mho_node_is(self, &mho_layer_dense) ? 1 : mho_node_conv(self)->groups;
+    const MhoNodeArray *weight = mho_node_array(&net->nodes[node], MHO_ARRAY_WEIGHT);
+    const size_t rows = weight->n / (size_t)out.c;
+    int16_t *codes = calloc(weight->n, sizeof *codes);
     int32_t *shift = calloc((size_t)out.c, sizeof *shift);
     const float *x = mho_fakequant_output(pass, (size_t)self->inputs[0]),
                 *sums = mho_fakequant_output(pass, (size_t)node);
 
     must(mho_net_weight_codes(net, node, codes, shift, &error), &error);
-    for (size_t n = 0; n < batch; n++)
-        for (int y = 0; y < out.h; y++)
-            for (int z = 0; z < out.w; z++)
-                for (int k = 0; k < out.c; k++) {
-                    int64_t sum = shift[k];
+    for (size_t n = 0; n < batch; n++, x += in.h * in.w * in.c)
+        for (int p = 0; p < out.h * out.w; p++)
+            for (int k = 0; k < out.c; k++, sums++) {
+                const MhoGather g = naive_gather(net, self, k / (out.c / groups));
+                int64_t sum = shift[k];
 
-                    for (int i = 0; i < kernel_h; i++)
-                        for (int j = 0; j < kernel_w; j++)
-                            for (int m = 0; m < c; m++) {
-                                const int yy = y * stride + i - pad, zz = z * stride + j - pad;
-                                const int at = (yy * in.w + zz) * in.c + k / (out.c / groups) * c + m;
+                for (int r = 0; r < (int)rows; r++) {
+                    const int at = naive_source(&g, p, r);
 
-                                if (yy >= 0 && yy < in.h && zz >= 0 && zz < in.w)
-                                    sum += codes[(size_t)k * rows + (size_t)((i * kernel_w + j) * c + m)] *
-                                           (int64_t)x[n * (size_t)(in.h * in.w * in.c) + (size_t)at];
-                            }
-                    if ((double)sums[((n * (size_t)out.h + (size_t)y) * (size_t)out.w + (size_t)z) * (size_t)out.c +
-                                     (size_t)k] != (double)(float)sum)
-                        ck_abort_msg("%s (%zu, %d, %d, %d) is not %lld", self->name, n, y, z, k, (long long)sum);
+                    sum += at < 0 ? 0 : codes[(size_t)k * rows + (size_t)r] * (int64_t)x[at];
                 }
+                if ((double)*sums != (double)(float)sum)
+                    ck_abort_msg("%s (%zu, %d, %d) is not %lld", self->name, n, p, k, (long long)sum);
+            }
     free(codes);
     free(shift);
 }
@@ -94,6 +86,7 @@ static MhoNet *quantized_net(void)
     return net;
 }
 
+/* In evaluation sums, codes and logits are those of whole-number arithmetic. */
 TEST(test_evaluation_is_whole_number_arithmetic)
 {
     enum { BATCH = 5 };
@@ -297,6 +290,7 @@ static void run_noise(int bits, uint8_t pixel, bool training, const MhoFakeQuant
     free(images);
 }
 
+/* Noise of activations has its deviation in LSB, for any bits, in training and evaluation. */
 TEST(test_activation_noise)
 {
     static float clean[NOISE_N], noisy[NOISE_N];
@@ -361,6 +355,7 @@ static void noisy_step(MhoNet *net, const uint8_t *images, int threads, uint32_t
     mho_fakequant_destroy(pass);
 }
 
+/* A noisy step depends on its number alone, not on the number of threads. */
 TEST(test_same_bytes)
 {
     static float gradient[4][20000];
@@ -399,6 +394,7 @@ static void refuses(MhoNet *net, bool training, const MhoFakeQuantNoise *noise, 
     free(images);
 }
 
+/* Impossible requests and unset scales are USAGE errors that name the node. */
 TEST(test_refusals)
 {
     MhoError error = {0};

@@ -7,9 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "harness.h"
+#include "policy_bench.h"
 #include "kernels/random.h"
-#include "quant/quantizer.h"
 
 enum { N = 4002, SAMPLES = 997 };
 
@@ -56,19 +55,6 @@ static const Row rows[] = {
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
-static const MhoQuantizer *q;
-static _Alignas(8) unsigned char params[64];
-
-static void open_policy(const char *text)
-{
-    MhoPolicy policy;
-    MhoError error = {0};
-
-    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
-    q = policy.quantizer;
-    memcpy(params, policy.params, sizeof params);
-}
-
 static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
 {
     static double scratch[2 * N];
@@ -77,6 +63,7 @@ static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
     return (MhoQuantShape){.bits = bits, .is_signed = is_signed, .channels = 1, .per_channel = n, .scratch = scratch};
 }
 
+/* Every quantizer of the registry has a declared surrogate in this test. */
 TEST(test_every_policy_has_a_row)
 {
     for (size_t m = 0; m < mho_quantizer_registry.n; m++) {
@@ -91,7 +78,7 @@ TEST(test_every_policy_has_a_row)
     }
 }
 
-/* A value that a code stands for: its own, or what tanh brings there. */
+/* The value of a code, or the value that tanh maps to it. */
 static float value_of(float code, int n, bool by_tanh, double s, double most)
 {
     const double u = (double)code / n;
@@ -143,6 +130,7 @@ TEST_LOOP(test_nan_has_no_code, 0, N_ROWS)
     ck_assert(isnan(codes[1]) && isfinite(codes[0]) && isfinite(codes[2]));
 }
 
+/* Every policy gives its levels at every bit width, symmetric and idempotent. */
 TEST_LOOP(test_levels, 0, N_ROWS)
 {
     open_policy(rows[_i].policy);
@@ -206,7 +194,7 @@ static void check_gradient(const Row *row, int bits, bool is_signed)
     for (size_t i = 0; i < SAMPLES; i++) {
         const double u = (double)x[i] / exp(p.s);
 
-        ck_assert(fabs(u - p.lower) > 1e-5 && fabs(u - 1.0) > 1e-5); /* no sample stands on a corner */
+        ck_assert(fabs(u - p.lower) > 1e-5 && fabs(u - 1.0) > 1e-5); /* no sample is on a corner */
         p.error = (double)codes[i] / n - clipped(u, p.lower);
         const double expected = (double)d_value[i] * slope_over_x(row, (double)x[i], &p);
         ck_assert_double_eq_tol((double)d_x[i], expected, 1e-5 + 1e-5 * fabs(expected));
@@ -223,6 +211,7 @@ static void check_gradient(const Row *row, int bits, bool is_signed)
     ck_assert_double_eq_tol((double)d_log_scale - 0.5, sum, 1e-4 * fabs(sum) + 1e-6); /* added to what was there */
 }
 
+/* Every policy's gradient is the derivative of its declared surrogate. */
 TEST_LOOP(test_gradients, 0, N_ROWS)
 {
     open_policy(rows[_i].policy);

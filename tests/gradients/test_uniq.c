@@ -9,26 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness.h"
+#include "policy_bench.h"
 #include "kernels/math.h"
-#include "quant/quantizer.h"
 
 enum { N = 4096, MANY = 100000, GRID = 32639, CELLS = 20 };
 
-static const MhoQuantizer *q;
-static _Alignas(8) unsigned char params[64];
 static double scratch[MANY];
 static float sorted[MANY];
-
-static void open_policy(const char *text)
-{
-    MhoPolicy policy;
-    MhoError error = {0};
-
-    ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
-    q = policy.quantizer;
-    memcpy(params, policy.params, sizeof params);
-}
 
 static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
 {
@@ -339,6 +326,7 @@ TEST_LOOP(test_activation_noise, 2, 9)
         close_to((double)slope[i], x[i] > 0.0F ? 1.0 : 0.0, 0.0, "straight slope");
 }
 
+/* The gradient of UNIQ activations is straight or the chain of its quantiles; the scale has none. */
 TEST(test_activation_gradient)
 {
     static float x[N], codes[N], d_value[N], d_x[N];

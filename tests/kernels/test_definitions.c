@@ -1,6 +1,6 @@
-/* test_definitions.c - the elementwise kernels against the formulas of kernels/kernels.h, written out once more.
+/* test_definitions.c - the elementwise kernels against the formulas of kernels/kernels.h, written independently.
  *
- * test_tables.c shows that all tables agree; this shows that what they agree on is right.
+ * test_tables.c shows that all tables agree; this file shows that their results are right.
  */
 #include <math.h>
 #include <stdint.h>
@@ -26,24 +26,24 @@ static int round_quarters(int quarters)
     return rest > 2 || (rest == 2 && low % 2 != 0) ? low + 1 : low;
 }
 
+/* Rounding is half to even, and the clamp has both limits. */
 TEST(test_round)
 {
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         ck_assert(mho_round(ramp(i)) == (float)round_quarters(i - N / 2));
-    }
     ck_assert(mho_clampf(3.0F, 0.0F, 2.0F) == 2.0F && mho_clampf(-1.0F, 0.0F, 2.0F) == 0.0F);
     ck_assert(mho_clampf(1.0F, 0.0F, 2.0F) == 1.0F);
 }
 
+/* Conversion rounds, clips and counts as defined. */
 TEST(test_convert)
 {
     float y[N];
     int32_t code[N];
     uint64_t clipped = 0;
 
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         y[i] = 8.0F * ramp(i);
-    }
     const uint64_t found = mho_kernels()->convert(N, y, 0.125F, -127.0F, 127.0F, code);
 
     for (int i = 0; i < N; i++) {
@@ -58,9 +58,8 @@ TEST(test_convert)
     const float extremes[] = {NAN, INFINITY, -INFINITY, 3e9F, -3e9F, 126.5F, 127.5F, -127.5F};
     const int expected[] = {-127, 127, -127, 127, -127, 126, 127, -127};
     ck_assert_uint_eq(mho_kernels()->convert(8, extremes, 1.0F, -127.0F, 127.0F, code), 7);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; i++)
         ck_assert_int_eq(code[i], expected[i]);
-    }
     const float wide[] = {3e9F, -3e9F, 2147483520.0F};
     ck_assert_uint_eq(mho_kernels()->convert(3, wide, 1.0F, -2147483520.0F, 2147483520.0F, code), 2);
     ck_assert(code[0] == 2147483520 && code[1] == -2147483520 && code[2] == 2147483520);
@@ -73,12 +72,12 @@ TEST(test_convert_counts)
     static float y[MANY];
     static int32_t code[MANY];
 
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < MANY; i++)
         y[i] = i % 3 ? 9.0F : 1.0F;
-    }
     ck_assert_uint_eq(mho_kernels()->convert(MANY, y, 1.0F, 0.0F, 7.0F, code), MANY / 3 * 2);
 }
 
+/* Planes combine with one rounding, and codes accumulate with their sign in 64 bits. */
 TEST(test_planes_and_sums)
 {
     int32_t high[N], low[N];
@@ -96,20 +95,19 @@ TEST(test_planes_and_sums)
         ck_assert(y[i] == (float)((int64_t)high[i] * 256 + low[i]) * 0.0078125F);
     }
     mho_kernels()->combine_planes(N, NULL, low, 0.5, y);
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         ck_assert(y[i] == (float)low[i] * 0.5F);
-    }
     mho_kernels()->accumulate(N, low, 1, total);
     mho_kernels()->accumulate(N, high, -1, total);
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         ck_assert_int_eq(total[i], ((int64_t)i << 40) + low[i] - high[i]);
-    }
     low[0] = INT32_MIN;
     total[0] = 0;
     mho_kernels()->accumulate(1, low, -1, total);
     ck_assert_int_eq(total[0], 2147483648LL);
 }
 
+/* Noise is the root of the variance times the normal, and none for a negative variance. */
 TEST(test_add_noise)
 {
     float variance[N], normal[N], y[N];
@@ -129,6 +127,7 @@ TEST(test_add_noise)
     }
 }
 
+/* Requantization is one fma, one rounding and one clip to u8 or s8. */
 TEST(test_requantize)
 {
     enum { P = 5, C = 48 };
@@ -140,9 +139,8 @@ TEST(test_requantize)
         a[c] = 0.25F * (float)(c % 4 - 1); /* negative, zero and positive multipliers, exact ties */
         b[c] = (float)(c % 5) - 2.0F;
     }
-    for (int i = 0; i < P * C; i++) {
+    for (int i = 0; i < P * C; i++)
         total[i] = (i * 37) % 301 - 150;
-    }
     for (int is_signed = 0; is_signed < 2; is_signed++) {
         const int low = is_signed ? -7 : 0;
         const int high = is_signed ? 7 : 15;
@@ -164,16 +162,15 @@ TEST(test_requantize)
     ck_assert_uint_eq(out[0], 0);
 }
 
-/* Device models pass one array as input and output; pieces and rests of every table. */
+/* log and exp of every table accept one array as input and output, at sizes of whole pieces and with a rest. */
 TEST(test_laws_in_place)
 {
     const MhoKernels *tables[8];
     const size_t n_tables = mho_kernels_available(tables, 8);
     float x[N], apart[N], place[N];
 
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         x[i] = 0.01F * (float)(i + 1);
-    }
     for (size_t t = 0; t < n_tables; t++) {
         for (size_t n = 1; n <= N; n = 2 * n + 1) {
             tables[t]->log(n, x, apart);

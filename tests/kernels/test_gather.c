@@ -5,6 +5,7 @@
 
 #include "harness.h"
 #include "kernels/kernels.h"
+#include "support/naive_window.h"
 
 enum { IMAGE_MAX = 16 * 16 * 70, ROW_MAX = 7 * 7 * 70, POSITIONS_MAX = 20 * 20, STRIDE_MAX = ROW_MAX + 9 };
 
@@ -43,28 +44,12 @@ static MhoGather geometry_of(int i)
     return g;
 }
 
-/* Index into the image of row r of a position, or -1 outside. */
-static int source(const MhoGather *g, int position, int r)
-{
-    const int c = r % g->c_count;
-    const int kx = r / g->c_count % g->kernel_w;
-    const int ky = r / g->c_count / g->kernel_w;
-    const int y = position / g->out_w * g->stride - g->pad + ky;
-    const int x = position % g->out_w * g->stride - g->pad + kx;
-
-    return y < 0 || y >= g->h || x < 0 || x >= g->w ? -1 : (y * g->w + x) * g->c + g->c_first + c;
-}
-
-static int rows_of(const MhoGather *g)
-{
-    return g->kernel_h * g->kernel_w * g->c_count;
-}
-
+/* Unsigned windows equal the definition for every first position, and the tail is untouched. */
 TEST_LOOP(test_u8, 0, N_GEOMETRIES)
 {
     static uint8_t x[POSITIONS_MAX * STRIDE_MAX];
     const MhoGather g = geometry_of(_i);
-    const int R = rows_of(&g);
+    const int R = naive_rows(&g);
     const int total = g.out_h * g.out_w;
     const int stride = R + 5;
 
@@ -75,7 +60,7 @@ TEST_LOOP(test_u8, 0, N_GEOMETRIES)
         mho_gather_u8(&g, image_u8, (size_t)first, (size_t)P, x, (size_t)stride);
         for (int i = 0; i < (P + 1) * stride; i++) {
             const int r = i % stride;
-            const int from = r < R && i / stride < P ? source(&g, first + i / stride, r) : 0;
+            const int from = r < R && i / stride < P ? naive_source(&g, first + i / stride, r) : 0;
             const int expected = r >= R || i / stride >= P ? 0xa5 : from < 0 ? 0 : image_u8[from];
 
             ck_assert_msg(x[i] == expected, "geometry %d, position %d, row %d", _i, first + i / stride, r);
@@ -83,11 +68,12 @@ TEST_LOOP(test_u8, 0, N_GEOMETRIES)
     }
 }
 
+/* Signed windows are split into positive parts and negative magnitudes. */
 TEST_LOOP(test_s8, 0, N_GEOMETRIES)
 {
     static uint8_t plus[POSITIONS_MAX * STRIDE_MAX], minus[POSITIONS_MAX * STRIDE_MAX];
     const MhoGather g = geometry_of(_i);
-    const int R = rows_of(&g);
+    const int R = naive_rows(&g);
     const int P = g.out_h * g.out_w;
     const int stride = R + 3;
 
@@ -99,7 +85,7 @@ TEST_LOOP(test_s8, 0, N_GEOMETRIES)
             ck_assert(plus[i] == 0xa5 && minus[i] == 0xa5);
             continue;
         }
-        const int from = source(&g, i / stride, i % stride);
+        const int from = naive_source(&g, i / stride, i % stride);
         const int code = from < 0 ? 0 : image_s8[from];
 
         ck_assert_int_eq(plus[i] - minus[i], code);
@@ -107,24 +93,24 @@ TEST_LOOP(test_s8, 0, N_GEOMETRIES)
     }
 }
 
+/* Float windows equal the definition with any padding value. */
 TEST_LOOP(test_f32, 0, N_GEOMETRIES)
 {
     static float x[POSITIONS_MAX * STRIDE_MAX];
     const MhoGather g = geometry_of(_i);
-    const int R = rows_of(&g);
+    const int R = naive_rows(&g);
     const int P = g.out_h * g.out_w;
     const int stride = R + 2;
 
     for (int k = 0; k < 2; k++) {
         const float pad_value = k ? -0.25F : 0.0F;
 
-        for (int i = 0; i < POSITIONS_MAX * STRIDE_MAX; i++) {
+        for (int i = 0; i < POSITIONS_MAX * STRIDE_MAX; i++)
             x[i] = -7.0F;
-        }
         mho_gather_f32(&g, image_f32, pad_value, 0, (size_t)P, x, (size_t)stride);
         for (int i = 0; i < (P + 1) * stride; i++) {
             const bool tail = i % stride >= R || i / stride >= P;
-            const int from = tail ? -1 : source(&g, i / stride, i % stride);
+            const int from = tail ? -1 : naive_source(&g, i / stride, i % stride);
 
             ck_assert(x[i] == (tail ? -7.0F : from < 0 ? pad_value : image_f32[from]));
         }

@@ -1,7 +1,7 @@
 /* test_math.c - log, exp, pow and the normal quantile against the C library in double and long double.
  *
- * Bounds are those of kernels/math.h; the test also demands that the errors are not zero everywhere, so that a
- * comparison of a function with itself would fail.
+ * Bounds are those of kernels/math.h. The errors must not be zero everywhere, so a comparison of a function with itself
+ * fails.
  */
 #include <float.h>
 #include <math.h>
@@ -25,18 +25,16 @@ TEST(test_logf)
             const float x = ldexpf(1.0F + (float)i / 4001.0F, e);
             const double exact = log((double)x);
 
-            if (x != 1.0F) {
+            if (x != 1.0F)
                 worst = fmax(worst, fabs((double)mho_logf(x) - exact) / fabs(exact));
-            }
         }
     }
     for (int i = -2000; i <= 2000; i++) {
         const float x = 1.0F + (float)i * (i < 0 ? 0x1p-24F : 0x1p-23F);
         const double exact = log((double)x);
 
-        if (i) {
+        if (i)
             worst = fmax(worst, fabs((double)mho_logf(x) - exact) / fabs(exact));
-        }
     }
     ck_assert_msg(worst < 2e-7 && worst > 1e-8, "relative error %g", worst);
     ck_assert(mho_logf(1.0F) == 0.0F);
@@ -60,6 +58,7 @@ TEST(test_normal_cdf)
     ck_assert(mho_normal_cdf(0.0) == 0.5 && mho_normal_cdf(40.0) == 1.0 && mho_normal_cdf(-40.0) == 0.0);
 }
 
+/* The quantile of a double has its stated error and is antisymmetric. */
 TEST(test_normal_quantile)
 {
     double worst = 0.0;
@@ -79,6 +78,7 @@ TEST(test_normal_quantile)
     ck_assert_double_eq_tol(mho_normal_quantile(0.75), 0.67448975019608174, 1e-15);
 }
 
+/* The float exponential has its stated relative error and limits. */
 TEST(test_expf)
 {
     double worst = 0.0;
@@ -86,9 +86,8 @@ TEST(test_expf)
     for (int i = -870000; i <= 880000; i++) {
         const float x = (float)i * 1e-4F;
 
-        if (x >= -87.0F && x <= 88.0F) {
+        if (x >= -87.0F && x <= 88.0F)
             worst = fmax(worst, fabs((double)mho_expf(x) / exp((double)x) - 1.0));
-        }
     }
     ck_assert_msg(worst < 2e-7 && worst > 1e-8, "relative error %g", worst);
     ck_assert(mho_expf(0.0F) == 1.0F && mho_expf(-0.0F) == 1.0F);
@@ -102,19 +101,17 @@ TEST(test_arrays)
     enum { N = 1000 };
     float x[N], y[N];
 
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         x[i] = 0.01F * (float)(i + 1);
-    }
     mho_kernels()->log(N, x, y);
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         ck_assert(y[i] == mho_logf(x[i]));
-    }
     mho_kernels()->exp(N, x, y);
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         ck_assert(y[i] == mho_expf(x[i]));
-    }
 }
 
+/* The power has its stated relative error over the range of floats. */
 TEST(test_powf)
 {
     double worst = 0.0;
@@ -141,6 +138,7 @@ TEST(test_powf)
     ck_assert(mho_powf(10.0F, -60.0F) == 0.0F && isfinite(mho_powf(10.0F, 60.0F)) && mho_powf(10.0F, 60.0F) > 1e38F);
 }
 
+/* Logarithm and exponential in double have their stated relative error. */
 TEST(test_double)
 {
     double worst_log = 0.0, worst_exp = 0.0;
@@ -151,9 +149,8 @@ TEST(test_double)
         const double power = -708.0 + 1417.0 * i / 400000.0;
 
         worst_log = fmax(worst_log, (double)fabsl(((long double)mho_ln(x) - logl(x)) / logl(x)));
-        if (i != 200000) {
+        if (i != 200000)
             worst_log = fmax(worst_log, (double)fabsl(((long double)mho_ln(near) - logl(near)) / logl(near)));
-        }
         worst_exp = fmax(worst_exp, (double)fabsl((long double)mho_exp(power) / expl(power) - 1.0L));
     }
     ck_assert_msg(worst_log < 1e-14 && worst_log > 1e-17, "log: relative error %g", worst_log);
@@ -166,9 +163,8 @@ static double quantile(double p, double start)
 {
     double z = start;
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         z += (0.5 * erfc(z * sqrt(0.5)) - p) / (exp(-0.5 * z * z) / sqrt(2.0 * M_PI));
-    }
     return z;
 }
 
@@ -180,6 +176,7 @@ static double normal_error(uint32_t word)
     return fabs(z / quantile(p, z) - 1.0);
 }
 
+/* The normal of a word has its stated error, is monotonic and antisymmetric. */
 TEST(test_normal)
 {
     double worst = 0.0;
@@ -191,9 +188,8 @@ TEST(test_normal)
         const uint32_t logarithmic = (uint32_t)exp2(31.0 * i / 400000.0);
 
         worst = fmax(worst, normal_error(logarithmic));
-        if (linear < 2147400000U) {
+        if (linear < 2147400000U)
             worst = fmax(worst, normal_error(linear)); /* erfc itself loses the digits of z near 0 */
-        }
         wrong += mho_normal_of_word(~linear) != -mho_normal_of_word(linear);
     }
     ck_assert_msg(worst < 1e-6 && worst > 1e-8, "relative error %g", worst);
@@ -217,14 +213,12 @@ static uint64_t add_bits(uint64_t hash, const void *value, size_t size)
 {
     const uint8_t *bytes = value;
 
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         hash = (hash ^ bytes[i]) * 0x100000001b3U; /* FNV-1a */
-    }
     return hash;
 }
 
-/* The bits themselves, which no compiler, table or later change of a coefficient may alter: results are promised to the
- * byte. */
+/* The bits are those of record: no compiler, table or change of a coefficient may alter them. */
 TEST(test_bits)
 {
     const MhoKernels *tables[8];
@@ -253,9 +247,8 @@ TEST(test_pow_fill)
     static const float exponents[] = {0.65F, 0.9F, 1.0F, 0.0F, -2.0F, 30.0F, -50.0F};
     float x[N], power[N + 1];
 
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         x[i] = i % 50 == 0 ? 0.0F : 0.01F * (float)(i % 300);
-    }
     for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
         for (size_t n = 1; n <= N; n += n < 40 ? 1 : 461) {
             power[n] = -7.0F;

@@ -27,6 +27,7 @@ static const struct {
      {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
 };
 
+/* Every table gives the published Philox words. */
 TEST(test_known_answers)
 {
     const MhoKernels *tables[MAX_TABLES];
@@ -43,7 +44,7 @@ TEST(test_known_answers)
     }
 }
 
-/* Every field of a place, at its largest value, is found again and touches no other. */
+/* Every field of a place, at its largest value, is in its own bits. */
 TEST(test_place_widths)
 {
     ck_assert_int_eq(MHO_LAYER_BITS + MHO_TILE_BITS + MHO_SLICE_BITS, 32);
@@ -53,16 +54,15 @@ TEST(test_place_widths)
     ck_assert_uint_eq(mho_place(1023, 65535, 63), 0xffffffffU);
 }
 
-/* Whatever tells two draws apart gives other words; noise does not. */
+/* Every field of a stream and the purpose change the words; noise does not. */
 TEST(test_streams_differ)
 {
     const MhoStream base = {.seed = 5, .step = 1, .place = mho_place(1, 2, 3), .chip = 4, .image = 6, .noise = 1.0F};
     MhoStream streams[8];
     uint32_t words[8][4];
 
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; i++)
         streams[i] = base;
-    }
     streams[1].seed = 6;
     streams[2].step = 2;
     streams[3].place = mho_place(1, 2, 4);
@@ -82,7 +82,7 @@ TEST(test_streams_differ)
               mho_stream_key((MhoStream){.seed = 1, .step = 0}, MHO_DRAW_PROGRAM));
 }
 
-/* The counter is { item / 4, place, chip, image }, as random.h says: results of years to come depend on it. */
+/* The counter is { item / 4, place, chip, image }, as random.h says: all results depend on it. */
 TEST(test_counter_layout)
 {
     const MhoStream stream = {.seed = 5, .step = 1, .place = 0x11111111, .chip = 0x22222222, .image = 0x33333333};
@@ -110,11 +110,11 @@ TEST(test_items)
         ck_assert_mem_eq(piece, words + first, (N - first) * sizeof *piece);
         ck_assert_mem_eq(normal_piece, normals + first, (N - first) * sizeof *normals);
     }
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         ck_assert(normals[i] == 0.5F * mho_normal_of_word(words[i]));
-    }
 }
 
+/* Uniforms are their words' midpoints, inside (0, 1), with the moments of the law. */
 TEST(test_uniform)
 {
     const MhoStream stream = {.seed = 11, .noise = 0.0F};
@@ -167,6 +167,7 @@ TEST(test_below_is_exact)
     }
 }
 
+/* Whole numbers below n are uniform. */
 TEST(test_below)
 {
     const MhoStream stream = {.seed = 12};
@@ -180,21 +181,19 @@ TEST(test_below)
         ck_assert_uint_lt(k, SIDES);
         count[k]++;
     }
-    for (int k = 0; k < SIDES; k++) {
+    for (int k = 0; k < SIDES; k++)
         chi_square += (count[k] - N / SIDES) * (double)(count[k] - N / SIDES) / (N / SIDES);
-    }
     ck_assert_msg(chi_square > 0.3 && chi_square < 35.0, "chi-square %g with 6 degrees of freedom", chi_square);
     ck_assert_uint_eq(mho_random_below(stream, MHO_DRAW_TEST, 3, 1), 0);
     /* the top of the range is reached: the upper half of 2^32 - 1 values in half of the draws */
     int upper = 0;
-    for (uint64_t i = 0; i < 1000; i++) {
+    for (uint64_t i = 0; i < 1000; i++)
         upper += mho_random_below(stream, MHO_DRAW_TEST, i, UINT32_MAX) >= 0x80000000U;
-    }
     ck_assert_int_ge(upper, 500 - 80);
     ck_assert_int_le(upper, 500 + 80);
 }
 
-/* A permutation, and each index lands in each place equally often. */
+/* A shuffle is a permutation, and each index comes to each place equally often. */
 TEST(test_shuffle)
 {
     enum { N = 6, TRIALS = 6000 };
@@ -204,9 +203,8 @@ TEST(test_shuffle)
         uint32_t order[N];
         uint32_t seen = 0;
 
-        for (uint32_t i = 0; i < N; i++) {
+        for (uint32_t i = 0; i < N; i++)
             order[i] = i;
-        }
         mho_random_shuffle((MhoStream){.seed = 3, .image = trial}, MHO_DRAW_SHUFFLE, N, order);
         for (int i = 0; i < N; i++) {
             seen |= 1U << order[i];

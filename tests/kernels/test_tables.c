@@ -76,9 +76,8 @@ static void fill(Inputs *in, bool extreme)
     }
     in->key = random_u64();
     in->first = extreme ? 4 * (uint64_t)UINT32_MAX - random_u64() % 700 : random_u64() % 100000;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         in->counter[i] = extreme ? UINT32_MAX : (uint32_t)random_u64();
-    }
 }
 
 /* Runs a kernel on n elements; inputs start `shift` elements into their arrays. Returns a number to compare, or 0. */
@@ -113,9 +112,8 @@ static uint64_t run_add_noise(const MhoKernels *table, const Inputs *in, size_t 
 {
     float variance[N_MAX];
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         variance[i] = i % 5 == 0 ? -in->positive[i + shift] : fminf(in->positive[i + shift], 1e20F);
-    }
     table->add_noise(n, variance, in->normal + shift, out);
     return 0;
 }
@@ -146,9 +144,8 @@ static uint64_t run_requantize_signed(const MhoKernels *table, const Inputs *in,
 {
     float a[N_MAX];
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         a[i] = 1e-9F * in->normal[i + shift];
-    }
     table->requantize(1, n, in->total + shift, a, in->wide + shift, -7, 7, out);
     return 0;
 }
@@ -189,9 +186,8 @@ enum { N_KERNELS = sizeof kernels / sizeof *kernels, OUT_MAX = N_MAX * 8 + 4 * G
 /* Finite floats, small integers and guards at once. */
 static void set_pattern(uint8_t *out)
 {
-    for (int i = 0; i < OUT_MAX; i++) {
+    for (int i = 0; i < OUT_MAX; i++)
         out[i] = (uint8_t)(i % 4 == 3 ? 0x3f : i * 37);
-    }
 }
 
 static void compare(int kernel, const MhoKernels *const tables[2], const Inputs *in, size_t n, size_t shift)
@@ -221,6 +217,7 @@ static size_t ragged(size_t k)
     return k <= 33 ? k : k - 34 < sizeof large / sizeof *large ? large[k - 34] : 0;
 }
 
+/* Every elementwise kernel of every table returns the bits of the scalar one. */
 TEST_LOOP(test_elementwise, 0, N_KERNELS)
 {
     const MhoKernels *tables[MAX_TABLES];
@@ -231,11 +228,9 @@ TEST_LOOP(test_elementwise, 0, N_KERNELS)
     for (int extreme = 0; extreme < 2; extreme++) {
         for (size_t k = 1; ragged(k); k++) {
             fill(&in, extreme);
-            for (size_t t = 0; t < n_tables; t++) {
-                for (size_t shift = 0; shift < 5; shift++) {
+            for (size_t t = 0; t < n_tables; t++)
+                for (size_t shift = 0; shift < 5; shift++)
                     compare(_i, (const MhoKernels *const[2]){tables[0], tables[t]}, &in, ragged(k), shift);
-                }
-            }
         }
     }
 }
@@ -256,18 +251,14 @@ static const size_t columns[] = {1, 16, 20, 48, 64, 80, 112, 160};
 
 static void fill_product(Product *m, bool extreme)
 {
-    for (size_t i = 0; i < sizeof m->x; i++) {
+    for (size_t i = 0; i < sizeof m->x; i++)
         m->x[i] = extreme ? 255 : (uint8_t)random_u64();
-    }
-    for (size_t i = 0; i < sizeof m->weights; i++) {
+    for (size_t i = 0; i < sizeof m->weights; i++)
         m->weights[i] = extreme ? (int8_t)(i % 3 ? -128 : 127) : (int8_t)random_u64();
-    }
-    for (size_t i = 0; i < sizeof m->x_f32 / sizeof(float); i++) {
+    for (size_t i = 0; i < sizeof m->x_f32 / sizeof(float); i++)
         m->x_f32[i] = (float)((2.0 * random_unit() - 1.0) * (extreme ? pow(10.0, 20.0 * random_unit() - 10.0) : 1.0));
-    }
-    for (size_t i = 0; i < sizeof m->w_f32 / sizeof(float); i++) {
+    for (size_t i = 0; i < sizeof m->w_f32 / sizeof(float); i++)
         m->w_f32[i] = (float)((2.0 * random_unit() - 1.0) * (extreme ? pow(10.0, 20.0 * random_unit() - 10.0) : 1.0));
-    }
 }
 
 /* The definition: sums of the true weights, before any packing. */
@@ -279,9 +270,8 @@ static void naive_u8s8(const Product *m, size_t P, size_t R, size_t C_true, cons
     for (size_t p = 0; p < P; p++) {
         for (size_t c = 0; c < C; c++) {
             sum[p * C + c] = 0;
-            for (size_t r = 0; c < C_true && r < R; r++) {
+            for (size_t r = 0; c < C_true && r < R; r++)
                 sum[p * C + c] += x[p * x_stride + r] * m->weights[r * C_true + c];
-            }
         }
     }
 }
@@ -292,9 +282,8 @@ static void check_u8s8(const MhoKernels *table, Product *m, size_t P, size_t R, 
     const size_t C = mho_pad(C_true, MHO_LANES);
     uint8_t *x = m->x + shift;
 
-    for (size_t p = 0; p < P; p++) {
-        memset(x + p * MVM_R + R, 0, R4 - R); /* the padding promised to the kernel */
-    }
+    for (size_t p = 0; p < P; p++)
+        memset(x + p * MVM_R + R, 0, R4 - R); /* the kernel requires this padding */
     ck_assert_uint_eq(mho_packed_size(R, C_true), R4 * C);
     mho_pack_s8(R, C_true, m->weights, m->packed + shift);
     memset(m->expected, 0x5a, sizeof m->expected);
@@ -305,6 +294,7 @@ static void check_u8s8(const MhoKernels *table, Product *m, size_t P, size_t R, 
                   table->name, P, R, C_true, shift);
 }
 
+/* The integer matrix product of every table equals the scalar one, at extreme codes too. */
 TEST(test_mvm_u8s8)
 {
     const MhoKernels *tables[MAX_TABLES];
@@ -318,16 +308,13 @@ TEST(test_mvm_u8s8)
                 const size_t P = positions[random_u64() % (sizeof positions / sizeof *positions)];
 
                 fill_product(&m, extreme);
-                for (size_t t = 0; t < n_tables; t++) {
+                for (size_t t = 0; t < n_tables; t++)
                     check_u8s8(tables[t], &m, P, rows[r], columns[c], (r + c) % 4);
-                }
             }
         }
-        for (size_t p = 0; p < sizeof positions / sizeof *positions; p++) {
-            for (size_t t = 0; t < n_tables; t++) {
+        for (size_t p = 0; p < sizeof positions / sizeof *positions; p++)
+            for (size_t t = 0; t < n_tables; t++)
                 check_u8s8(tables[t], &m, positions[p], 27, 112, p % 4);
-            }
-        }
     }
 }
 
@@ -337,19 +324,17 @@ static void check_f32(const MhoKernels *table, Product *m, size_t P, size_t R, s
     const float *w = m->w_f32 + shift;
     float *y = m->expected_f32 + GUARD + shift;
 
-    for (int i = 0; i < MVM_P * MVM_C + 2 * GUARD; i++) {
+    for (int i = 0; i < MVM_P * MVM_C + 2 * GUARD; i++)
         m->expected_f32[i] = m->found_f32[i] = (float)i * 0.01F - 3.0F;
-    }
-    for (size_t i = 0; i < P * C; i++) {
-        for (size_t r = 0; r < R; r++) {
+    for (size_t i = 0; i < P * C; i++)
+        for (size_t r = 0; r < R; r++)
             y[i] = fmaf(x[i / C * MVM_R + r], w[r * C + i % C], y[i]);
-        }
-    }
     table->mvm_f32(P, R, C, x, MVM_R, w, m->found_f32 + GUARD + shift);
     ck_assert_msg(memcmp(m->expected_f32, m->found_f32, sizeof m->expected_f32) == 0,
                   "%s mvm_f32 P %zu R %zu C %zu shift %zu", table->name, P, R, C, shift);
 }
 
+/* The float matrix product of every table returns the bits of the scalar one. */
 TEST(test_mvm_f32)
 {
     const MhoKernels *tables[MAX_TABLES];
@@ -362,13 +347,13 @@ TEST(test_mvm_f32)
             const size_t R = rows[random_u64() % (sizeof rows / sizeof *rows)];
 
             fill_product(&m, c % 2);
-            for (size_t t = 0; t < n_tables; t++) {
+            for (size_t t = 0; t < n_tables; t++)
                 check_f32(tables[t], &m, positions[p], R, mho_pad(columns[c], MHO_LANES), (p + c) % 4);
-            }
         }
     }
 }
 
+/* The best table is the default, each can be forced, and an unknown name is refused with the choices. */
 TEST(test_force)
 {
     const MhoKernels *tables[MAX_TABLES];

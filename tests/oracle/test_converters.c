@@ -40,6 +40,7 @@ TEST(code_ranges)
     free(params);
 }
 
+/* The uniform converter rounds half to even, clips at its range and counts the clips. */
 TEST(rounds_half_to_even_and_counts_clips)
 {
     static const float y[12] = {0.0F, 0.5F, 1.5F, 2.5F, -0.5F, -1.5F, 7.4F, 7.6F, -7.4F, -7.6F, 1e9F, -1e9F};
@@ -50,9 +51,8 @@ TEST(rounds_half_to_even_and_counts_clips)
     float twice[12];
     int32_t code[12];
 
-    for (size_t i = 0; i < 12; i++) {
+    for (size_t i = 0; i < 12; i++)
         twice[i] = 2.0F * y[i];
-    }
     param_put(&adc->descriptor, params, "bits", 4);
     ck_assert_uint_eq(adc->convert(params, NULL, true, 3, 4, twice, 0.5F, code), 4);
     ck_assert_mem_eq(code, expected_signed, sizeof code);
@@ -61,6 +61,7 @@ TEST(rounds_half_to_even_and_counts_clips)
     free(params);
 }
 
+/* The ideal converter rounds and never clips. */
 TEST(ideal_only_rounds)
 {
     static const float y[6] = {0.5F, 1.5F, -2.5F, 8388607.0F, -16777216.0F, 2147483520.0F};
@@ -75,6 +76,7 @@ TEST(ideal_only_rounds)
     ck_assert_int_eq(adc->bits(NULL), 32);
 }
 
+/* The amplitude converter passes its codes in one slice and refuses too many. */
 TEST(amplitude_has_one_slice)
 {
     static const uint8_t codes[4] = {0, 1, 14, 15};

@@ -1,7 +1,7 @@
 /* test_equal_codes.c - one network, three executors, the same codes at every layer, on 1,000 real test images.
  *
- * Fake-quant = integer = analog with ideal cells, no noise and unit steps, by the fewest ADC bits that hold the largest
- * sum met; and not with one bit fewer, nor with one weight code changed by 1.
+ * Fake-quant = integer = analog with ideal cells, no noise and unit steps, with the fewest ADC bits that hold the
+ * largest sum. They differ with one bit fewer, and with one weight code changed by 1.
  */
 #include <math.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ enum { N_NETS = sizeof nets / sizeof *nets };
 typedef struct Bench {
     MhoDataset test;
     MhoNet *net;
-    MhoLoweredNet *program;
+    MhoLoweredNet *lowered;
     ArrayBench arrays; /* of its configuration only */
     Outputs integer;
 } Bench;
@@ -60,9 +60,9 @@ static bool bench_open(Bench *bench, int i)
     must(mho_dataset_load("fashion-mnist", NULL, MHO_SPLIT_TEST, N_TEST, &bench->test, &error), &error);
     ck_assert_uint_eq(bench->test.n, N_TEST);
     bench->net = quantized_net(&nets[i].setup, training.images, training.n);
-    bench->program = lowered(bench->net);
-    ck_assert_uint_le(bench->program->n_matrices, MAX_LAYERS);
-    bench->integer = integer_outputs(bench->program, bench->test.images, N_TEST, 0);
+    bench->lowered = lowered(bench->net);
+    ck_assert_uint_le(bench->lowered->n_matrices, MAX_LAYERS);
+    bench->integer = integer_outputs(bench->lowered, bench->test.images, N_TEST, 0);
     array_open(&bench->arrays, "ideal", "uniform");
     bench->arrays.config.chip.rows = nets[i].rows;
     bench->arrays.config.chip.cols = nets[i].cols;
@@ -74,19 +74,18 @@ static void bench_close(Bench *bench)
 {
     outputs_free(&bench->integer);
     array_close(&bench->arrays);
-    mho_lowered_net_destroy(bench->program);
+    mho_lowered_net_destroy(bench->lowered);
     mho_net_destroy(bench->net);
     mho_dataset_destroy(&bench->test);
 }
 
-/* ---- fake-quant = integer
- * -------------------------------------------------------------------------------------------- */
+/* ---- fake-quant = integer ---- */
 
 /* Codes of a batch of the pass into outputs (images first..), step by step. */
 static void take_codes(const Bench *bench, const MhoFakeQuant *pass, size_t first, Outputs *outputs)
 {
-    for (size_t s = 0; s < bench->program->n_steps; s++) {
-        const MhoStep *step = &bench->program->steps[s];
+    for (size_t s = 0; s < bench->lowered->n_steps; s++) {
+        const MhoStep *step = &bench->lowered->steps[s];
         const size_t size = (size_t)(step->shape.h * step->shape.w * step->shape.c);
         const int node = mho_net_find(bench->net, step->name);
         bool whole = true;
@@ -98,7 +97,7 @@ static void take_codes(const Bench *bench, const MhoFakeQuant *pass, size_t firs
             const float code = stored[i];
 
             whole = whole && code == rintf(code) && code >= (float)step->low && code <= (float)step->high;
-            outputs->codes[(first + i / size) * outputs->codes_size + bench->program->codes_offset[s] + i % size] =
+            outputs->codes[(first + i / size) * outputs->codes_size + bench->lowered->codes_offset[s] + i % size] =
                 (uint8_t)(int)code;
         }
         ck_assert_msg(whole, "step %s: not only whole codes in %d..%d", step->name, step->low, step->high);
@@ -108,7 +107,7 @@ static void take_codes(const Bench *bench, const MhoFakeQuant *pass, size_t firs
 static Outputs fake_quant_outputs(const Bench *bench)
 {
     const size_t pixels = 28 * 28;
-    Outputs o = outputs_new(bench->program, N_TEST);
+    Outputs o = outputs_new(bench->lowered, N_TEST);
     MhoError error = {0};
     MhoFakeQuant *pass;
 
@@ -131,12 +130,12 @@ static bool codes_equal(const Outputs *a, const Outputs *b)
 static void print_spread(const Bench *bench, int i)
 {
     printf("# %s: codes of %d images\n", nets[i].name, N_TEST);
-    for (size_t s = 0; s < bench->program->n_steps; s++) {
-        const MhoStep *step = &bench->program->steps[s];
+    for (size_t s = 0; s < bench->lowered->n_steps; s++) {
+        const MhoStep *step = &bench->lowered->steps[s];
 
         if (step->is_logits)
             continue;
-        const CodeSpread spread = code_spread(bench->program, s, &bench->integer);
+        const CodeSpread spread = code_spread(bench->lowered, s, &bench->integer);
         printf("#   %-20s %3d distinct in %4d..%3d, most frequent %4.1f %%\n", step->name, spread.distinct, step->low,
                step->high, 100.0 * spread.largest_share);
         ck_assert_msg(spread.distinct >= MIN_DISTINCT && spread.largest_share <= largest_share,
@@ -145,6 +144,7 @@ static void print_spread(const Bench *bench, int i)
     fflush(stdout);
 }
 
+/* The integer network gives the outputs of the fake-quantized one on real images. */
 TEST_LOOP(test_integer_is_fake_quant, 0, N_NETS)
 {
     Bench bench;
@@ -161,14 +161,15 @@ TEST_LOOP(test_integer_is_fake_quant, 0, N_NETS)
 }
 
 /* One weight code of layer l changed by 1, in the middle of the array. */
-static void change_code(MhoLoweredNet *program, size_t l)
+static void change_code(MhoLoweredNet *lowered, size_t l)
 {
-    const MhoMatrix *m = &program->matrices[l];
+    const MhoMatrix *m = &lowered->matrices[l];
     int16_t *codes = (int16_t *)(uintptr_t)m->codes, *code = &codes[m->rows / 2 * m->cols + m->cols / 2];
 
     *code = (int16_t)(*code > 0 ? *code - 1 : *code + 1);
 }
 
+/* One changed weight changes the outputs, so the comparisons of this file can fail. */
 TEST_LOOP(test_a_changed_weight_is_seen, 0, N_NETS)
 {
     Bench bench;
@@ -177,15 +178,15 @@ TEST_LOOP(test_a_changed_weight_is_seen, 0, N_NETS)
         TEST_SKIP("needs Fashion-MNIST");
         return;
     }
-    Outputs intact = integer_outputs(bench.program, bench.test.images, N_CHANGED, 0);
+    Outputs intact = integer_outputs(bench.lowered, bench.test.images, N_CHANGED, 0);
     ck_assert(memcmp(intact.codes, bench.integer.codes, N_CHANGED * intact.codes_size) == 0);
-    for (size_t l = 0; l < bench.program->n_matrices; l++) {
+    for (size_t l = 0; l < bench.lowered->n_matrices; l++) {
         MhoLoweredNet *changed = lowered(bench.net);
 
         change_code(changed, l);
         Outputs integer = integer_outputs(changed, bench.test.images, N_CHANGED, 0);
         ck_assert_msg(!outputs_equal(&integer, &intact), "layer %s", changed->matrices[l].name);
-        ck_assert(l + 1 == bench.program->n_matrices ||
+        ck_assert(l + 1 == bench.lowered->n_matrices ||
                   !codes_equal(&integer, &intact)); /* the classifier has logits only */
         outputs_free(&integer);
         mho_lowered_net_destroy(changed);
@@ -194,49 +195,48 @@ TEST_LOOP(test_a_changed_weight_is_seen, 0, N_NETS)
     bench_close(&bench);
 }
 
-/* ---- analog = integer
- * ------------------------------------------------------------------------------------------------ */
+/* ---- analog = integer ---- */
 
 static double bits_limit(const Bench *bench)
 {
     return (double)bench->arrays.config.adc->codes(bench->arrays.config.adc_params, true).high;
 }
 
-/* Largest |tile sum| that any layer of an ideal chip meets on the test images. */
+/* The largest |tile sum| of any layer of an ideal chip on the test images. */
 static double largest_sum(const Bench *bench)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     MhoError error = {0};
-    MhoRangeObserver *probe;
+    MhoRangeObserver *observer;
     AnalogRun options = {0};
     MhoNetOnChip *on_chip;
-    Outputs o = outputs_new(bench->program, N_TEST);
+    Outputs o = outputs_new(bench->lowered, N_TEST);
     double largest = 0.0;
 
-    must(mho_range_observer_create(bench->program->n_matrices, &probe, &error), &error);
-    must(plan_net(bench->program, &bench->arrays.config, NULL, 0, 0, &on_chip, &error), &error);
+    must(mho_range_observer_create(bench->lowered->n_matrices, &observer, &error), &error);
+    must(plan_net(bench->lowered, &bench->arrays.config, NULL, 0, 0, &on_chip, &error), &error);
     must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
-    options.observer = probe;
-    must(run_analog(bench->program, mho_net_on_chip_state(on_chip), bench->test.images, N_TEST, &options, o.logits,
+    options.observer = observer;
+    must(run_analog(bench->lowered, mho_net_on_chip_state(on_chip), bench->test.images, N_TEST, &options, o.logits,
                     &error),
          &error);
-    for (size_t l = 0; l < bench->program->n_matrices; l++) {
-        ck_assert(mho_range_observer_largest(probe, l) <= mho_plan_layer(mho_net_on_chip_plan(on_chip), l).largest_sum);
-        largest = fmax(largest, mho_range_observer_largest(probe, l));
+    for (size_t l = 0; l < bench->lowered->n_matrices; l++) {
+        ck_assert(mho_range_observer_largest(observer, l) <= mho_plan_layer(mho_net_on_chip_plan(on_chip), l).largest_sum);
+        largest = fmax(largest, mho_range_observer_largest(observer, l));
     }
     mho_net_on_chip_destroy(on_chip);
-    mho_range_observer_destroy(probe);
+    mho_range_observer_destroy(observer);
     outputs_free(&o);
     return largest;
 }
 
-/* What a chip with ideal cells and converters of so many bits makes of the images. */
+/* The outputs of a chip with ideal cells and converters of so many bits. */
 typedef struct Read {
     Outputs outputs;
     uint64_t conversions, predicted, clipped;
 } Read;
 
-static Read read_ideal(Bench *bench, const MhoLoweredNet *program, int bits)
+static Read read_ideal(Bench *bench, const MhoLoweredNet *lowered, int bits)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
@@ -245,10 +245,10 @@ static Read read_ideal(Bench *bench, const MhoLoweredNet *program, int bits)
     MhoNetOnChip *on_chip;
 
     array_adc(&bench->arrays, "bits", bits);
-    must(plan_net(program, &bench->arrays.config, NULL, 0, 0, &on_chip, &error), &error);
+    must(plan_net(lowered, &bench->arrays.config, NULL, 0, 0, &on_chip, &error), &error);
     must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
-    read.outputs = analog_outputs(program, mho_net_on_chip_state(on_chip), bench->test.images, N_TEST, 0, meters);
-    for (size_t l = 0; l < program->n_matrices; l++) {
+    read.outputs = analog_outputs(lowered, mho_net_on_chip_state(on_chip), bench->test.images, N_TEST, 0, meters);
+    for (size_t l = 0; l < lowered->n_matrices; l++) {
         read.conversions += meters[l].conversions;
         read.clipped += meters[l].clipped;
         read.predicted += N_TEST * mho_plan_layer(mho_net_on_chip_plan(on_chip), l).conversions;
@@ -269,6 +269,8 @@ static int fewest_bits(Bench *bench, double sum)
     return 0;
 }
 
+/* With just enough converter bits the analog network on ideal cells equals the integer one on real images; one bit
+ * fewer and a changed weight are seen. */
 TEST_LOOP(test_analog_is_integer, 0, N_NETS)
 {
     Bench bench;
@@ -279,7 +281,7 @@ TEST_LOOP(test_analog_is_integer, 0, N_NETS)
     }
     const double sum = largest_sum(&bench);
     const int bits = fewest_bits(&bench, sum);
-    Read enough = read_ideal(&bench, bench.program, bits), fewer = read_ideal(&bench, bench.program, bits - 1);
+    Read enough = read_ideal(&bench, bench.lowered, bits), fewer = read_ideal(&bench, bench.lowered, bits - 1);
     printf("# %s: largest tile sum %.0f, %d bits; %llu conversions, %llu predicted; with %d bits %llu are clipped\n",
            nets[_i].name, sum, bits, (unsigned long long)enough.conversions, (unsigned long long)enough.predicted,
            bits - 1, (unsigned long long)fewer.clipped);

@@ -110,9 +110,8 @@ TEST_LOOP(mixed_signal_noise_forms, 0, 2)
     bench_set(&bench, "k_flicker", 0.0);
     bench_set(&bench, "mirror", _i);
     mho_uniform_fill(bench_stream(7, 1.0F), MHO_DRAW_TEST, N_CELLS, x);
-    for (size_t r = 0; r < N_CELLS; r++) {
+    for (size_t r = 0; r < N_CELLS; r++)
         bench.target[r] = 0.01F + 0.9F * (float)((r * 37) % N_CELLS) / (float)N_CELLS;
-    }
     bench_program(&bench, 0.0F);
     bench_age(&bench, 0.0, kelvin_25_c);
     bench_read(&bench, 0.0, 0.0, INFINITY);
@@ -143,6 +142,7 @@ static double at_temperature(double w, double temperature)
     return g;
 }
 
+/* Weights at 85 C are those of the printed table. */
 TEST(weight_at_85_c)
 {
     static const struct {
@@ -159,9 +159,8 @@ TEST(weight_at_85_c)
 
         assert_close(w, pow(rows[k].w, kelvin_25_c / kelvin_85_c), 1e-5, "w(85 C)");
         assert_printed((w / rows[k].w - 1.0) * 100.0, rows[k].percent, "change in %");
-        if (rows[k].weight != NULL) {
+        if (rows[k].weight != NULL)
             assert_printed(w, rows[k].weight, "w(85 C)");
-        }
     }
     ck_assert(at_temperature(1.0, kelvin_85_c) == 1.0);
     ck_assert(at_temperature(0.3, kelvin_25_c) == (double)0.3F); /* where it was tuned, nothing moves */

@@ -1,7 +1,7 @@
 /* test_pcm.c - PCM against the published fit: printed tables to half a unit, the formula in double to 1e-5.
  *
- * Laws are read through the descriptor: with noise 0 the mean law remains; with noise 1 a spread is what a device
- * differs from its mean, divided by its own normal. Devices with a normal above 1 are used, where nothing is clipped.
+ * Laws are read through the descriptor: with noise 0 the mean law remains; with noise 1 a spread is the difference
+ * of a device from its mean, divided by its normal. Devices with a normal above 1 are used, where nothing is clipped.
  */
 #include "cell_bench.h"
 #include "harness.h"
@@ -36,7 +36,7 @@ static const struct PcmRow {
 // clang-format on
 enum { N_ROWS = sizeof pcm_rows / sizeof *pcm_rows };
 
-/* What the descriptor shows of one target: value[i] is NAN for devices that do not show it. */
+/* The laws of one target as found through the descriptor: value[i] is NAN for devices that do not show it. */
 typedef struct Shown {
     double sigma_prog[N_GRID], mean[N_GRID], spread[N_GRID];
 } Shown;
@@ -56,9 +56,8 @@ static void show(Bench *bench, Shown *shown)
     bench_set(bench, "drift_scale", scale);
     bench_program(bench, 0.0F);
     bench_age(bench, LAW_YEAR, 300.0);
-    for (size_t i = 0; i < N_GRID; i++) {
+    for (size_t i = 0; i < N_GRID; i++)
         shown->mean[i] = exponent((double)bench->cells.g[i], (double)bench->g[i], LAW_YEAR) / scale;
-    }
     bench_program(bench, 1.0F);
     bench_age(bench, LAW_YEAR, 300.0);
     mho_normal_fill(bench_stream(1, 1.0F), MHO_DRAW_PROGRAM, N_GRID, z_program);
@@ -76,15 +75,14 @@ static void show(Bench *bench, Shown *shown)
 
 static double first_shown(const double *value)
 {
-    for (size_t i = 0; i < N_GRID; i++) {
-        if (isfinite(value[i])) {
+    for (size_t i = 0; i < N_GRID; i++)
+        if (isfinite(value[i]))
             return value[i];
-        }
-    }
     ck_abort_msg("no device shows it");
     return NAN;
 }
 
+/* Programming error and drift law are those of the printed table. */
 TEST_LOOP(table_of_programming_and_drift, 0, N_ROWS)
 {
     static Shown shown;
@@ -100,6 +98,7 @@ TEST_LOOP(table_of_programming_and_drift, 0, N_ROWS)
     bench_close(&bench);
 }
 
+/* Conductance and read noise over time are those of the printed table. */
 TEST_LOOP(table_over_time, 0, N_ROWS)
 {
     const struct PcmRow *row = &pcm_rows[_i];
@@ -124,6 +123,7 @@ TEST_LOOP(table_over_time, 0, N_ROWS)
     bench_close(&bench);
 }
 
+/* The laws hold over the whole range of targets. */
 TEST(formula_over_the_range)
 {
     static Shown shown;
@@ -131,9 +131,8 @@ TEST(formula_over_the_range)
     Bench bench;
 
     bench_open(&bench, "pcm", N_GRID);
-    for (size_t i = 0; i < N_GRID; i++) {
+    for (size_t i = 0; i < N_GRID; i++)
         bench.target[i] = (float)(i + 1) / (float)N_GRID;
-    }
     show(&bench, &shown);
     for (size_t i = 0; i < N_GRID; i++) {
         const double x = (double)bench.target[i];
@@ -152,6 +151,7 @@ TEST(formula_over_the_range)
     bench_close(&bench);
 }
 
+/* A target of 0 has the printed programming error, no negative conductance and no read noise. */
 TEST(noise_at_zero_target)
 {
     static Shown shown;
@@ -160,9 +160,8 @@ TEST(noise_at_zero_target)
     bench_open(&bench, "pcm", N_GRID);
     show(&bench, &shown); /* targets are 0 */
     assert_printed(first_shown(shown.sigma_prog) * pcm_g_max, "0.26348", "sigma_prog(0)");
-    for (size_t i = 0; i < N_GRID; i++) {
+    for (size_t i = 0; i < N_GRID; i++)
         ck_assert(bench.cells.g[i] >= 0.0F);
-    }
     bench_mean(&bench, 0.0F, LAW_DAY, 300.0);
     ck_assert(bench.g[0] == 0.0F && bench.noise.square[0] == 0.0F);
     bench_close(&bench);
@@ -199,15 +198,15 @@ static double corner(const float *x, const double *value, double level)
         if (isfinite(value[i])) {
             const int on = is_close(value[i], level, 1e-5);
 
-            if (before >= 0 && on != before) {
+            if (before >= 0 && on != before)
                 return (double)x[i];
-            }
             before = on;
         }
     }
     return NAN;
 }
 
+/* The clamps of the laws begin at the printed conductances. */
 TEST_LOOP(corners_of_the_clamps, 0, 5)
 {
     static const struct {
@@ -224,9 +223,8 @@ TEST_LOOP(corners_of_the_clamps, 0, 5)
     Bench bench;
 
     bench_open(&bench, "pcm", N_GRID);
-    for (size_t i = 0; i < N_GRID; i++) {
+    for (size_t i = 0; i < N_GRID; i++)
         bench.target[i] = (float)(around * (0.98 + 0.04 * (double)i / N_GRID));
-    }
     bench_program(&bench, 0.0F);
     bench_age(&bench, 0.0, 300.0);
     bench_read(&bench, 0.0, 0.0, INFINITY);
@@ -244,6 +242,7 @@ TEST_LOOP(corners_of_the_clamps, 0, 5)
     bench_close(&bench);
 }
 
+/* The time factor of the read noise has the printed values. */
 TEST(log_factors)
 {
     static const struct {
@@ -260,6 +259,7 @@ TEST(log_factors)
     bench_close(&bench);
 }
 
+/* At time 0 the devices are as programmed, bit for bit. */
 TEST(nothing_drifts_at_time_zero)
 {
     Bench bench;
@@ -272,7 +272,7 @@ TEST(nothing_drifts_at_time_zero)
     bench_close(&bench);
 }
 
-/* Cutting the spectrum anywhere loses and doubles nothing; outside its own edges there is no noise. */
+/* A spectrum cut in two has the same total noise; outside its edges there is no noise. */
 TEST(bands_add_up)
 {
     static const double cuts[] = {1e-7, 5e-7, 1e-3, 1.0, 50.0, 1e9};

@@ -51,9 +51,9 @@ static void differentiate(const MhoQuantizer *quantizer, const void *params, Mho
     trace_add_floats(trace, shape.channels, once);
 }
 
-void run_quantizer(const MhoDescriptor *model, const void *params, Trace *trace)
+void run_quantizer(const MhoDescriptor *descriptor, const void *params, Trace *trace)
 {
-    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)descriptor; /* its first member */
     const MhoStream stream = {.seed = 3, .noise = 1.0F};
     float x[N_VALUES];
     double scratch[2 * PER_CHANNEL];
@@ -107,14 +107,14 @@ static void check_arrays(const MhoNodeArray *arrays, size_t n, Trace *trace)
 }
 
 /* Shapes that a layer takes are traced; a refusal has a reason. One at least fits every setting that is allowed. */
-void run_layer(const MhoDescriptor *model, const void *params, Trace *trace)
+void run_layer(const MhoDescriptor *descriptor, const void *params, Trace *trace)
 {
     static const MhoShape shapes[] = {{1, 1, 1}, {5, 4, 6}, {8, 8, 65536}, {4096, 4096, 1}};
-    const MhoLayer *layer = (const MhoLayer *)(const void *)model; /* its first member */
+    const MhoLayer *layer = (const MhoLayer *)(const void *)descriptor; /* its first member */
     size_t n_taken = 0;
 
     ck_assert(layer->n_inputs >= 0 && layer->n_inputs <= MHO_NODE_MAX_INPUTS);
-    ck_assert_uint_le(model->params_size, MHO_LAYER_SETTINGS_MAX);
+    ck_assert_uint_le(descriptor->params_size, MHO_LAYER_SETTINGS_MAX);
     ck_assert(layer->shape != NULL && mho_fakequant_layer(layer) != NULL);
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const MhoShape inputs[MHO_NODE_MAX_INPUTS] = {shapes[s], shapes[s]};

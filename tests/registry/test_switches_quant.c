@@ -62,7 +62,8 @@ static double largest_output(const Sample *sample, MhoNet *net, const char *node
     return most;
 }
 
-/* The first quantizer behind untrained batch norm, z / sqrt(1 + epsilon), reaches the largest value, at most 1/64 more.
+/* The first fake_quant node after untrained batch norm, z / sqrt(1 + epsilon), reaches the largest value, at most 1/64
+ * more.
  */
 static bool activation_range_is_largest(const Sample *sample, MhoNet *net)
 {
@@ -89,11 +90,11 @@ static MhoNet *quantized_by(Sample *sample, const void *params)
     return sample_net_of(sample, "float:0 8/8:0", 1);
 }
 
-static bool names_weight_policy(const MhoDescriptor *model, const void *params, double on)
+static bool names_weight_policy(const MhoDescriptor *descriptor, const void *params, double on)
 {
     Sample sample;
 
-    (void)model, (void)on;
+    (void)descriptor, (void)on;
     MhoNet *net = quantized_by(&sample, params);
     const bool holds = weight_ranges_are_largest(net);
     mho_net_destroy(net);
@@ -101,11 +102,11 @@ static bool names_weight_policy(const MhoDescriptor *model, const void *params, 
     return holds;
 }
 
-static bool names_activation_policy(const MhoDescriptor *model, const void *params, double on)
+static bool names_activation_policy(const MhoDescriptor *descriptor, const void *params, double on)
 {
     Sample sample;
 
-    (void)model, (void)on;
+    (void)descriptor, (void)on;
     MhoNet *net = quantized_by(&sample, params);
     const bool holds = activation_range_is_largest(&sample, net);
     mho_net_destroy(net);
@@ -113,11 +114,11 @@ static bool names_activation_policy(const MhoDescriptor *model, const void *para
     return holds;
 }
 
-static bool scales_weights(const MhoDescriptor *model, const void *params, double on)
+static bool scales_weights(const MhoDescriptor *descriptor, const void *params, double on)
 {
     Sample sample;
 
-    (void)model;
+    (void)descriptor;
     MhoNet *net = quantized_by(&sample, params);
     MhoNode *conv = &net->nodes[mho_net_find(net, "conv1")];
     const bool holds =
@@ -169,21 +170,21 @@ static double largest_code(const void *params, bool of_weights)
     return most;
 }
 
-static bool codes_weights(const MhoDescriptor *model, const void *params, double on)
+static bool codes_weights(const MhoDescriptor *descriptor, const void *params, double on)
 {
-    (void)model;
+    (void)descriptor;
     return largest_code(params, true) == exp2(on - 1.0) - 1.0;
 }
 
-static bool codes_activations(const MhoDescriptor *model, const void *params, double on)
+static bool codes_activations(const MhoDescriptor *descriptor, const void *params, double on)
 {
-    (void)model;
+    (void)descriptor;
     return largest_code(params, false) == exp2(on) - 1.0;
 }
 
 /* Without batch norm the logits stay, but for the rounding of shifts, when its shift becomes rows; without it they do
  * not. */
-static bool keeps_shift(const MhoDescriptor *model, const void *params, double on)
+static bool keeps_shift(const MhoDescriptor *descriptor, const void *params, double on)
 {
     Sample sample;
     MhoStages stages;
@@ -191,7 +192,7 @@ static bool keeps_shift(const MhoDescriptor *model, const void *params, double o
     size_t n;
     double error = 0.0, size = 0.0;
 
-    (void)model, (void)on;
+    (void)descriptor, (void)on;
     sample_open(&sample);
     strcpy(sample.train.stages, "float:2 4/4:1");
     must(sample_run(&sample), &sample.error);
@@ -212,28 +213,28 @@ static bool keeps_shift(const MhoDescriptor *model, const void *params, double o
 }
 
 /* Settings whose quantizers have these parameters. */
-static MhoSettings *settings_of(const MhoDescriptor *model, const void *params)
+static MhoSettings *settings_of(const MhoDescriptor *descriptor, const void *params)
 {
     MhoSettings *settings = tiny_settings();
     char prefix[2 * MHO_NAME_MAX];
 
-    tiny_set(settings, "quant.weight.name", model->name);
-    tiny_set(settings, "quant.activation.name", model->name);
-    snprintf(prefix, sizeof prefix, "quant.weight.%s.", model->name);
-    tiny_put(settings, prefix, model, params);
-    snprintf(prefix, sizeof prefix, "quant.activation.%s.", model->name);
-    tiny_put(settings, prefix, model, params);
+    tiny_set(settings, "quant.weight.name", descriptor->name);
+    tiny_set(settings, "quant.activation.name", descriptor->name);
+    snprintf(prefix, sizeof prefix, "quant.weight.%s.", descriptor->name);
+    tiny_put(settings, prefix, descriptor, params);
+    snprintf(prefix, sizeof prefix, "quant.activation.%s.", descriptor->name);
+    tiny_put(settings, prefix, descriptor, params);
     tiny_set(settings, "quant.weight.bits", "8");
     tiny_set(settings, "quant.activation.bits", "8");
     return settings;
 }
 
 /* Beyond its range a weight has the gradient 0, or that of its value. */
-static bool passes_gradient(const MhoDescriptor *model, const void *params, double on)
+static bool passes_gradient(const MhoDescriptor *descriptor, const void *params, double on)
 {
     const float x[2] = {0.5F, 2.0F}, log_scale = 0.0F, d_value[2] = {3.0F, 5.0F};
     const MhoQuantShape shape = {.bits = 4, .is_signed = true, .channels = 1, .per_channel = 2};
-    MhoSettings *settings = settings_of(model, params);
+    MhoSettings *settings = settings_of(descriptor, params);
     MhoQuantParams quant;
     MhoPolicy policy;
     MhoError error = {0};
@@ -247,10 +248,10 @@ static bool passes_gradient(const MhoDescriptor *model, const void *params, doub
 }
 
 /* Mean of squared errors of a ramp's cubes as weights, and the gradient of the steepest. */
-static void quantize_cubes(const MhoDescriptor *model, const void *params, double *error, double *gradient)
+static void quantize_cubes(const MhoDescriptor *descriptor, const void *params, double *error, double *gradient)
 {
     enum { N_CUBES = 101 };
-    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)descriptor; /* its first member */
     double scratch[2 * N_CUBES];
     const MhoQuantShape shape = {
         .bits = 3, .is_signed = true, .channels = 1, .per_channel = N_CUBES, .scratch = scratch};
@@ -275,27 +276,27 @@ static void quantize_cubes(const MhoDescriptor *model, const void *params, doubl
 }
 
 /* The outermost weight is less probable than its level: the chain makes its gradient less. */
-static bool chains_gradient(const MhoDescriptor *model, const void *params, double on)
+static bool chains_gradient(const MhoDescriptor *descriptor, const void *params, double on)
 {
     double error, gradient;
 
-    quantize_cubes(model, params, &error, &gradient);
+    quantize_cubes(descriptor, params, &error, &gradient);
     return on > 0.5 ? gradient < 0.5 && gradient > 0.0 : gradient == 1.0;
 }
 
 /* Lloyd lowers the error: 0.0114 at the quantiles, 0.0041 after ten iterations. */
-static bool iterates(const MhoDescriptor *model, const void *params, double on)
+static bool iterates(const MhoDescriptor *descriptor, const void *params, double on)
 {
     double error, gradient;
 
-    quantize_cubes(model, params, &error, &gradient);
+    quantize_cubes(descriptor, params, &error, &gradient);
     return (error < 0.005) == (on >= 10.0);
 }
 
 /* A tensor of ten sizes 1 .. 10 and zeros: the range that holds 80 % of the sizes is 8. */
-static bool keeps_share(const MhoDescriptor *model, const void *params, double on)
+static bool keeps_share(const MhoDescriptor *descriptor, const void *params, double on)
 {
-    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)descriptor; /* its first member */
     double scratch[2 * 20];
     const MhoQuantShape shape = {.bits = 4, .is_signed = true, .channels = 1, .per_channel = 20, .scratch = scratch};
     float x[20] = {0}, log_scale;
@@ -307,9 +308,9 @@ static bool keeps_share(const MhoDescriptor *model, const void *params, double o
 }
 
 /* Calibration is told to hold 99.9 % of the values. */
-static bool ranges_by_share(const MhoDescriptor *model, const void *params, double on)
+static bool ranges_by_share(const MhoDescriptor *descriptor, const void *params, double on)
 {
-    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)descriptor; /* its first member */
     const MhoRangeFit fit = quantizer->range(params, 8);
 
     (void)on;
@@ -325,9 +326,9 @@ static MhoQuantShape normal_shape(double *scratch)
 }
 
 /* Noise within half a bin, 1/16 of probability, or beyond. */
-static bool widens_noise(const MhoDescriptor *model, const void *params, double on)
+static bool widens_noise(const MhoDescriptor *descriptor, const void *params, double on)
 {
-    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)descriptor; /* its first member */
     static double scratch[N_NORMALS];
     float x[N_NORMALS], noisy[N_NORMALS];
     double most = 0.0, mean = 0.0, sd = 0.0;
@@ -346,9 +347,9 @@ static bool widens_noise(const MhoDescriptor *model, const void *params, double 
 }
 
 /* Noisy values of normal weights at 3 bits end where the levels do, or go on. */
-static bool ends_noise(const MhoDescriptor *model, const void *params, double on)
+static bool ends_noise(const MhoDescriptor *descriptor, const void *params, double on)
 {
-    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)descriptor; /* its first member */
     static double scratch[N_NORMALS];
     float x[N_NORMALS], noisy[N_NORMALS], log_scale;
     double most = 0.0;
@@ -362,9 +363,9 @@ static bool ends_noise(const MhoDescriptor *model, const void *params, double on
 }
 
 /* Levels of skewed weights are used equally often, or not. */
-static bool follows_order(const MhoDescriptor *model, const void *params, double on)
+static bool follows_order(const MhoDescriptor *descriptor, const void *params, double on)
 {
-    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)descriptor; /* its first member */
     static double scratch[N_NORMALS];
     float x[N_NORMALS], codes[N_NORMALS], log_scale;
     bool equal = true;
@@ -385,9 +386,9 @@ static bool follows_order(const MhoDescriptor *model, const void *params, double
 }
 
 /* The largest of 3 levels above zero is the normal quantile at 1 - 1/12 of so many root mean squares. */
-static bool spreads_levels(const MhoDescriptor *model, const void *params, double on)
+static bool spreads_levels(const MhoDescriptor *descriptor, const void *params, double on)
 {
-    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)model; /* its first member */
+    const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)descriptor; /* its first member */
     const MhoQuantShape shape = {.bits = 2, .is_signed = false, .channels = 1, .per_channel = 4};
     const float x[4] = {-5.0F, 0.0F, 1.0F, 7.0F};
     float log_scale;
@@ -397,9 +398,9 @@ static bool spreads_levels(const MhoDescriptor *model, const void *params, doubl
            is_close(quantizer->range(params, 2).value, on * 1.3829941, 1e-6);
 }
 
-static bool fits_largest(const MhoDescriptor *model, const void *params, double on)
+static bool fits_largest(const MhoDescriptor *descriptor, const void *params, double on)
 {
-    MhoSettings *settings = settings_of(model, params);
+    MhoSettings *settings = settings_of(descriptor, params);
     Sample sample;
 
     (void)on;
@@ -413,9 +414,9 @@ static bool fits_largest(const MhoDescriptor *model, const void *params, double 
 }
 
 /* Weights start on the range of their largest value, or on 1. */
-static bool fixes_weight_range(const MhoDescriptor *model, const void *params, double on)
+static bool fixes_weight_range(const MhoDescriptor *descriptor, const void *params, double on)
 {
-    MhoSettings *settings = settings_of(model, params);
+    MhoSettings *settings = settings_of(descriptor, params);
     Sample sample;
 
     sample_open(&sample);
@@ -431,7 +432,7 @@ static bool fixes_weight_range(const MhoDescriptor *model, const void *params, d
 }
 
 /* Bits are refused where nothing would come of them: all layers of a quantized net have others, or one has. */
-static bool refuses_bits(const MhoDescriptor *model, const void *params, double on)
+static bool refuses_bits(const MhoDescriptor *descriptor, const void *params, double on)
 {
     MhoSettings *first = tiny_settings(), *asked = tiny_settings();
     Sample sample;
@@ -439,7 +440,7 @@ static bool refuses_bits(const MhoDescriptor *model, const void *params, double 
     MhoError error = {0};
     bool refused = true;
 
-    (void)model, (void)on;
+    (void)descriptor, (void)on;
     must(mho_settings_set(first, "quant.weight.bits", "2", NULL, &error), &error);
     must(mho_settings_set(first, "quant.activation.bits", "4", NULL, &error), &error);
     tiny_put(asked, "quant.", &mho_quant_descriptor, params);

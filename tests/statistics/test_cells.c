@@ -14,11 +14,11 @@ static float normal[N];
 
 static void sample_from(const float *x)
 {
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         sample[i] = (double)x[i];
-    }
 }
 
+/* Programmed PCM conductances have the mean and spread of the fit. */
 TEST_LOOP(pcm_programming_error, 0, 3)
 {
     static const float targets[] = {0.4F, 0.6F, 1.0F}; /* far from 0, where the clamp would cut the law */
@@ -36,7 +36,7 @@ TEST_LOOP(pcm_programming_error, 0, 3)
     bench_close(&bench);
 }
 
-/* A device asked for 0 is max(0, sigma N): mean sigma / sqrt(2 pi), second moment sigma^2 / 2. */
+/* A device with target 0 is max(0, sigma N): mean sigma / sqrt(2 pi), second moment sigma^2 / 2. */
 TEST(pcm_error_at_zero_is_clipped)
 {
     const double sigma = law_pcm_sigma_program(0.0), pi = acos(-1.0);
@@ -62,9 +62,8 @@ TEST_LOOP(pcm_drift_exponent, 0, 3)
     bench_target(&bench, x);
     bench_program(&bench, 1.0F);
     bench_age(&bench, LAW_DAY, 300.0);
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         sample[i] = log((double)x / (double)bench.g[i]) / log((LAW_DAY + 20.0) / 20.0);
-    }
     law_folded_normal(law_pcm_nu_mean((double)x), law_pcm_nu_spread((double)x), &mean, &sigma);
     assert_moments(N, sample, mean, sigma);
     bench_close(&bench);
@@ -83,9 +82,8 @@ TEST(pcm_same_devices_at_two_times)
     bench_target(&bench, 0.5F);
     bench_program(&bench, 1.0F);
     bench_age(&bench, 1.0, 300.0);
-    for (size_t i = 0; i < N_DEVICES; i++) {
+    for (size_t i = 0; i < N_DEVICES; i++)
         nu_second[i] = log((double)bench.cells.g[i] / (double)bench.g[i]) / log(21.0 / 20.0);
-    }
     bench_age(&bench, LAW_DAY, 300.0);
     for (size_t i = 0; i < N_DEVICES; i++) {
         const double nu = log((double)bench.cells.g[i] / (double)bench.g[i]) / log((LAW_DAY + 20.0) / 20.0);
@@ -114,9 +112,8 @@ TEST_LOOP(nor_tuning_error, 0, 2)
     bench_set(&bench, "sigma_tune", s);
     bench_target(&bench, 0.25F);
     bench_program(&bench, 1.0F);
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         sample[i] = log((double)bench.cells.g[i] / 0.25);
-    }
     assert_moments(N, sample, 0.0, s);
     sample_from(bench.cells.g);
     assert_moments(N, sample, 0.25 * exp(0.5 * s * s), 0.25 * exp(0.5 * s * s) * sqrt(exp(s * s) - 1.0));
@@ -136,9 +133,8 @@ TEST(nor_threshold_error)
     bench_set(&bench, "sigma_vth", 1e-3);
     bench_target(&bench, 0.5F);
     bench_program(&bench, 1.0F);
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         sample[i] = log((double)bench.cells.g[i] / 0.5);
-    }
     assert_moments(N, sample, 0.0, hypot(0.02, 1e-3 / swing));
     bench_close(&bench);
 }
@@ -154,6 +150,7 @@ static void draw_reads(const Bench *bench, double x)
     }
 }
 
+/* PCM read noise has the variance of the fit. */
 TEST(pcm_read_noise)
 {
     const double x = 0.25, t = LAW_DAY, g = x * law_pcm_drift(law_pcm_nu_mean(x), t);
@@ -166,6 +163,7 @@ TEST(pcm_read_noise)
     bench_close(&bench);
 }
 
+/* NOR read noise has the variance of shot and flicker noise. */
 TEST(nor_read_noise)
 {
     const double w = 0.3, x = 0.5, shot = law_shot(10e-9, 1e6), flicker = 1e-5 * log(1e6);
@@ -235,9 +233,8 @@ TEST_LOOP(nor_noise_slopes, 0, 3)
 
             knob[k] = _i == 2 ? bandwidth : w * i_max;
             variance[k] = sampled_variance(&bench, w, i_max, bandwidth);
-            if (is_flicker == 1) { /* its slow growth with the band is divided out */
+            if (is_flicker == 1) /* its slow growth with the band is divided out */
                 variance[k] /= log(bandwidth);
-            }
         }
         slope = log_slope(3, knob, variance);
         ck_assert_msg(fabs(slope - exponent) < 1e-3, "slope %g, not %g", slope, exponent);

@@ -1,4 +1,4 @@
-/* test_code_noise.c - how large the noise on codes is, measured in steps of the network's own scales.
+/* test_code_noise.c - the standard deviation of the noise on codes, in steps of the network's scales.
  *
  * Networks by hand whose logits are one weight, one activation or one rounded sum. Every check of a spread runs again
  * with the spread 2 % wrong and must then fail.
@@ -83,18 +83,18 @@ static void set_identity(MhoNet *net)
 
 static MhoLoweredNet *lower(MhoNet *net)
 {
-    MhoLoweredNet *program;
+    MhoLoweredNet *lowered;
     MhoError error = {0};
 
-    must(mho_lowered_net_create(net, &program, &error), &error);
-    return program;
+    must(mho_lowered_net_create(net, &lowered, &error), &error);
+    return lowered;
 }
 
-static void run(const MhoLoweredNet *program, MhoCodeNoise noise, size_t n)
+static void run(const MhoLoweredNet *lowered, MhoCodeNoise noise, size_t n)
 {
     MhoError error = {0};
 
-    must(run_code_noise(program, &noise, images, n, 0, 1, logits, &error), &error);
+    must(run_code_noise(lowered, &noise, images, n, 0, 1, logits, &error), &error);
 }
 
 /* Image n has a one at pixel n. */
@@ -122,66 +122,67 @@ TEST_LOOP(test_weight_noise, 0, 8)
     for (size_t i = 0; i < (size_t)PIXELS * COLS; i++)
         weight[i] = 2.0F * weight[i] - 1.0F;
     values_of(net, "logits", "log_scale")[0] = (float)log(0.7);
-    MhoLoweredNet *program = lower(net);
+    MhoLoweredNet *lowered = lower(net);
     draw_pixels();
     float *clean = calloc((size_t)PIXELS * COLS, sizeof *clean);
     ck_assert_ptr_nonnull(clean);
-    must(run_integer(program, images, PIXELS, 1, clean, NULL, &error), &error);
+    must(run_integer(lowered, images, PIXELS, 1, clean, NULL, &error), &error);
     for (uint32_t chip = 0; chip < N / (PIXELS * COLS); chip++) {
-        run(program, (MhoCodeNoise){.weight = sigma, .weight_per_image = per_image, .seed = 1, .chip = chip}, PIXELS);
+        run(lowered, (MhoCodeNoise){.weight = sigma, .weight_per_image = per_image, .seed = 1, .chip = chip}, PIXELS);
         for (size_t i = 0; i < (size_t)PIXELS * COLS; i++)
             sample[chip * PIXELS * COLS + i] = ((double)logits[i] - (double)clean[i]) / step;
     }
     assert_moments(N, sample, 0.0, sigma);
     free(clean);
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
 }
 
-/* One pixel in all images: a chip's draw stays, an image's is new and knows nothing of the last one. */
+/* With one pixel in all images: the draw of a chip is the same for all images; draws per image are independent. */
 TEST(test_weight_noise_over_images)
 {
     const size_t n = N / COLS;
     MhoNet *net = lab_net(0, 0.0, COLS, 2);
-    MhoLoweredNet *program = lower(net);
+    MhoLoweredNet *lowered = lower(net);
     double products = 0.0;
 
     memset(images, 0, sizeof images);
     for (size_t i = 0; i < n; i++)
         images[i * PIXELS + 7] = 1;
-    run(program, (MhoCodeNoise){.weight = 0.3, .seed = 1}, n);
+    run(lowered, (MhoCodeNoise){.weight = 0.3, .seed = 1}, n);
     for (size_t i = 0; i < n; i++)
         ck_assert_mem_eq(logits + i * COLS, logits, COLS * sizeof *logits);
-    run(program, (MhoCodeNoise){.weight = 0.3, .weight_per_image = true, .seed = 1}, n);
+    run(lowered, (MhoCodeNoise){.weight = 0.3, .weight_per_image = true, .seed = 1}, n);
     for (size_t i = 0; i < N; i++) {
         sample[i] = (double)logits[i];
         products += i >= COLS ? sample[i] * sample[i - COLS] : 0.0;
     }
     assert_moments(N, sample, 0.0, 0.3);
     ck_assert_double_le(fabs(products / (N - COLS)), 5.0 * 0.09 / sqrt(N - COLS));
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
 }
 
 /* ---- activations --------------------------------------------------------------------------------------------- */
 
+/* Noise on activation codes has its stated spread. */
 TEST(test_image_noise)
 {
     MhoNet *net = lab_net(0, 0.0, PIXELS, 2);
 
     set_identity(net);
-    MhoLoweredNet *program = lower(net);
+    MhoLoweredNet *lowered = lower(net);
     for (size_t i = 0; i < N; i++)
         images[i] = (uint8_t)(i * 7);
-    run(program, (MhoCodeNoise){.activation = 0.4, .seed = 2}, N / PIXELS);
+    run(lowered, (MhoCodeNoise){.activation = 0.4, .seed = 2}, N / PIXELS);
     for (size_t i = 0; i < N; i++)
         sample[i] = (double)logits[i] - images[i];
     assert_moments(N, sample, 0.0, 0.4);
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
 }
 
-/* Pixels far above the quantizer's range, so that its largest code comes whatever the image's own noise is. */
+/* Pixels far above the quantizer's range, so that its largest code comes for any noise. */
 TEST_LOOP(test_activation_noise, 0, 4)
 {
     static const int bits[] = {2, 3, 4, 8};
@@ -189,13 +190,13 @@ TEST_LOOP(test_activation_noise, 0, 4)
     MhoNet *net = lab_net(bits[_i], range, PIXELS, 2);
 
     set_identity(net);
-    MhoLoweredNet *program = lower(net);
+    MhoLoweredNet *lowered = lower(net);
     memset(images, 200, sizeof images);
-    run(program, (MhoCodeNoise){.activation = sigma, .seed = 3}, N / PIXELS);
+    run(lowered, (MhoCodeNoise){.activation = sigma, .seed = 3}, N / PIXELS);
     for (size_t i = 0; i < N; i++)
         sample[i] = ((double)logits[i] - range) / step;
     assert_moments(N, sample, 0.0, sigma);
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
 }
 
@@ -231,10 +232,10 @@ TEST_LOOP(test_sum_noise, 0, 4)
 
     set_identity(net);
     values_of(net, "conv", "log_scale")[0] = (float)log(step); /* a pixel is a step of the codes */
-    MhoLoweredNet *program = lower(net);
+    MhoLoweredNet *lowered = lower(net);
     memset(images, cases[_i].pixel, sizeof images);
     /* the classifier's accumulator has the same step, and noise of its own */
-    run(program, (MhoCodeNoise){.sum = cases[_i].sigma, .seed = 3}, N / PIXELS);
+    run(lowered, (MhoCodeNoise){.sum = cases[_i].sigma, .seed = 3}, N / PIXELS);
     for (size_t i = 0; i < N; i++)
         sample[i] = (double)logits[i] / step;
     rounded_law(cases[_i].pixel, cases[_i].sigma, n, &mean, &deviation);
@@ -246,6 +247,6 @@ TEST_LOOP(test_sum_noise, 0, 4)
         rounded_law(cases[_i].pixel, sigma, n, &mean, &deviation);
         ck_assert(!moments_agree(N, sample, mean, hypot(deviation, sigma)));
     }
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
 }

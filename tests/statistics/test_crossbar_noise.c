@@ -1,6 +1,6 @@
-/* test_crossbar_noise.c - what arrays make of the noise of their cells, at 5 standard errors.
+/* test_crossbar_noise.c - the noise of array outputs from the noise of cells, within 5 standard errors.
  *
- * The law cell's variances are written down here a second time, in double. Every check of a spread runs again with the
+ * The variances of the law cell are computed here independently, in double. Every check of a spread runs again with the
  * spread 2 % wrong and must then fail.
  */
 #include <math.h>
@@ -28,9 +28,8 @@ static void open_layer(ArrayBench *bench, const LawParams *law, int n_input)
     bench->config.cell_params = law;
     array_shape(bench, 1, ROWS, COLS, POSITIONS);
     array_fill(bench, 77, 127, n_input, false, 0);
-    for (size_t i = ROWS; i < ROWS * POSITIONS; i++) {
+    for (size_t i = ROWS; i < ROWS * POSITIONS; i++)
         bench->input[i] = bench->input[i - ROWS];
-    }
 }
 
 static void collect(ArrayBench *bench)
@@ -38,9 +37,8 @@ static void collect(ArrayBench *bench)
     array_make(bench, 0, 0.0);
     for (uint32_t image = 0; image < IMAGES; image++) {
         array_read(bench, image, logits, NULL, NULL);
-        for (size_t i = 0; i < POSITIONS * COLS; i++) {
+        for (size_t i = 0; i < POSITIONS * COLS; i++)
             sample[i % COLS][image * POSITIONS + i / COLS] = (double)logits[i];
-        }
     }
 }
 
@@ -52,9 +50,8 @@ static double covariance(const double *x, const double *y)
         mx += x[i] / N;
         my += y[i] / N;
     }
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         sum += (x[i] - mx) * (y[i] - my) / N;
-    }
     return sum;
 }
 
@@ -108,9 +105,8 @@ TEST_LOOP(column_and_cell_draws_follow_the_law, 0, 16)
         const double wanted = (double)array_exact(&bench, 0, j);
 
         assert_moments(N, sample[j], wanted, sqrt(variance[j]));
-        for (size_t k = 0; k < j; k++) {
+        for (size_t k = 0; k < j; k++)
             assert_covariance(sample[j], sample[k], variance[j], variance[k], shared);
-        }
     }
     array_close(&bench);
 }
@@ -136,9 +132,8 @@ TEST_LOOP(row_noise_is_shared_by_all_columns, 0, 4)
     }
     for (size_t j = 0; j < COLS; j++) {
         assert_moments(N, sample[j], (double)array_exact(&bench, 0, j), sqrt(wanted[j][j]));
-        for (size_t k = 0; k < j; k++) {
+        for (size_t k = 0; k < j; k++)
             assert_covariance(sample[j], sample[k], wanted[j][j], wanted[k][k], wanted[j][k]);
-        }
     }
     array_close(&bench);
 }
@@ -157,9 +152,8 @@ TEST(noise_factor_scales_reads)
     bench.config.chip.noise = 0.0;
     array_plan(&bench);
     collect(&bench);
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         ck_assert(sample[1][i] == (double)array_exact(&bench, 0, 1));
-    }
     array_close(&bench);
 }
 
@@ -167,7 +161,7 @@ TEST(noise_factor_scales_reads)
 TEST(packed_weights_keep_their_law)
 {
     enum { TALL = 1000, WIDE = 500 };
-    const double zero = 0.26348 / 25.0, pi = acos(-1.0); /* a device asked for 0 is max(0, zero N) */
+    const double zero = 0.26348 / 25.0, pi = acos(-1.0); /* a device with target 0 is max(0, zero N) */
     const double mean = 1.0 - zero / sqrt(2.0 * pi);
     const double full = law_pcm_sigma_program(1.0);
     const double sigma = sqrt(full * full + zero * zero * (0.5 - 0.5 / pi));
@@ -183,9 +177,8 @@ TEST(packed_weights_keep_their_law)
     bench.config.chip.rows = TALL;
     array_shape(&bench, 1, TALL, WIDE, 1);
     array_fill(&bench, 1, 1, 1, false, 0);
-    for (size_t i = 0; i < TALL * WIDE; i++) {
+    for (size_t i = 0; i < TALL * WIDE; i++)
         bench.codes[i] = 1;
-    }
     array_make(&bench, 0, 0.0);
     ck_assert_uint_eq(mho_plan_layer(bench.plan, 0).devices, 1000000);
     ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, TALL * WIDE, weights, &error), MHO_OK);

@@ -1,6 +1,6 @@
-/* test_normals.c - the normals of mho are standard normals, and independent across every field of their address.
+/* test_normals.c - the normals of mho are standard normals, and independent across every field of their stream.
  *
- * Each criterion is a deviation in units of its standard error, and must lie below 5. The same criteria applied to
+ * Each criterion is a deviation in units of its standard error, and must be below 5. The same criteria applied to
  * normals 2 % too wide, shifted by 0.02 or correlated by 0.02 must exceed 5. Reference law: GSL.
  */
 #include <gsl/gsl_cdf.h>
@@ -46,9 +46,8 @@ static void moment_deviations(float factor, float shift, double deviation[N_MOME
     const double n = sum[0];
     double chi_square = 0.0;
 
-    for (int bin = 0; bin < BINS; bin++) {
+    for (int bin = 0; bin < BINS; bin++)
         chi_square += (count[bin] - n / BINS) * (count[bin] - n / BINS) / (n / BINS);
-    }
     /* variances of x, x^2, x^3, x^4 of a standard normal: 1, 2, 15, 96 */
     deviation[MEAN] = sum[1] / n / sqrt(1.0 / n);
     deviation[VARIANCE] = (sum[2] / n - 1.0) / sqrt(2.0 / n);
@@ -57,17 +56,18 @@ static void moment_deviations(float factor, float shift, double deviation[N_MOME
     deviation[CHI_SQUARE] = (chi_square - (BINS - 1)) / sqrt(2.0 * (BINS - 1));
 }
 
+/* The moments and the histogram of the normals are those of the law. */
 TEST(test_moments)
 {
     static const char *const names[] = {"mean", "variance", "skewness", "kurtosis", "chi-square"};
     double deviation[N_MOMENT_CRITERIA];
 
     moment_deviations(1.0F, 0.0F, deviation);
-    for (int i = 0; i < N_MOMENT_CRITERIA; i++) {
+    for (int i = 0; i < N_MOMENT_CRITERIA; i++)
         ck_assert_msg(fabs(deviation[i]) < LIMIT, "%s is %.2f sigma off", names[i], deviation[i]);
-    }
 }
 
+/* The same criteria fail for a spread or a mean that is wrong by 2 %. */
 TEST(test_moments_see_errors)
 {
     double wide[N_MOMENT_CRITERIA], shifted[N_MOMENT_CRITERIA];
@@ -103,19 +103,18 @@ static void tail_deviations(float factor, double deviation[3])
         count[1] += below;
         count[2] += beyond;
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         deviation[i] = (count[i] - expected[i]) / sqrt(expected[i]);
-    }
 }
 
+/* The tails have their probabilities, and a spread wrong by 2 % is seen. */
 TEST(test_tails)
 {
     double deviation[3];
 
     tail_deviations(1.0F, deviation);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         ck_assert_msg(fabs(deviation[i]) < LIMIT, "tail %d is %.2f sigma off", i, deviation[i]);
-    }
     tail_deviations(1.02F, deviation);
     ck_assert(deviation[0] > LIMIT && deviation[1] > LIMIT);
 }
@@ -181,6 +180,7 @@ static bool neighbour(int k, Draw *b)
     return true;
 }
 
+/* Neighbouring streams are not correlated, and a correlation of 0.02 is seen. */
 TEST(test_independence)
 {
     const Draw a = {base_stream, MHO_DRAW_TEST, 0};
@@ -210,7 +210,6 @@ TEST(test_noise_factor)
     mho_normal_fill(stream, MHO_DRAW_TEST, 1000, two);
     stream.noise = 0.0F;
     mho_normal_fill(stream, MHO_DRAW_TEST, 1000, zero);
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 1000; i++)
         ck_assert(two[i] == 2.0F * one[i] && zero[i] == 0.0F && one[i] != 0.0F);
-    }
 }

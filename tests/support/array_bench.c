@@ -79,9 +79,8 @@ static void close_matrix(ArrayBench *bench)
 void array_close(ArrayBench *bench)
 {
     close_matrix(bench);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         free(bench->params[i]);
-    }
 }
 
 void array_cell(ArrayBench *bench, const char *key, double value)
@@ -108,9 +107,8 @@ void array_shape(ArrayBench *bench, size_t groups, size_t rows, size_t cols, siz
     bench->input = room(positions * groups * rows, 1);
     bench->a = room(bench->channels, sizeof *bench->a);
     bench->b = room(bench->channels, sizeof *bench->b);
-    for (size_t k = 0; k < bench->channels; k++) {
+    for (size_t k = 0; k < bench->channels; k++)
         bench->a[k] = 1.0F;
-    }
     bench->matrix = (MhoMatrix){.name = "layer",
                                 .groups = groups,
                                 .rows = rows,
@@ -131,15 +129,12 @@ void array_fill(ArrayBench *bench, uint32_t seed, int n_weight, int n_input, boo
     m->n_input = n_input;
     m->signed_input = is_signed;
     m->shift = shift > 0 ? bench->shift : NULL;
-    for (size_t i = 0; i < weights; i++) {
+    for (size_t i = 0; i < weights; i++)
         bench->codes[i] = (int16_t)random_int(seed, item++, -n_weight, n_weight);
-    }
-    for (size_t i = 0; i < inputs; i++) {
+    for (size_t i = 0; i < inputs; i++)
         bench->input[i] = (uint8_t)random_int(seed, item++, is_signed ? -n_input : 0, n_input);
-    }
-    for (size_t k = 0; k < bench->channels; k++) {
+    for (size_t k = 0; k < bench->channels; k++)
         bench->shift[k] = random_int(seed, item++, -shift, shift);
-    }
 }
 
 MhoStatus array_try_plan(ArrayBench *bench, MhoError *error)
@@ -177,9 +172,8 @@ void array_state(ArrayBench *bench, double t)
 
 void array_make(ArrayBench *bench, uint32_t number, double t)
 {
-    if (!bench->plan) {
+    if (!bench->plan)
         array_plan(bench);
-    }
     array_chip(bench, number);
     array_state(bench, t);
 }

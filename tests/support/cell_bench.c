@@ -17,13 +17,12 @@ static float *floats_new(size_t n)
 
 const char *param_text(const MhoParam *param, double value, char *text)
 {
-    if (param->type == MHO_BOOL) {
+    if (param->type == MHO_BOOL)
         snprintf(text, MHO_TEXT_MAX, "%s", value > 0.5 ? "true" : "false");
-    } else if (param->type == MHO_CHOICE) {
+    else if (param->type == MHO_CHOICE)
         ck_assert_ptr_nonnull(mho_choice_name(param->choices, (int)value, text));
-    } else {
+    else
         snprintf(text, MHO_TEXT_MAX, "%.17g", value);
-    }
     return text;
 }
 
@@ -59,16 +58,14 @@ void bench_open(Bench *bench, const char *name, size_t n)
     bench->noise.linear = floats_new(n);
     bench->noise.square = floats_new(n);
     bench->cells = (MhoCells){.n = n, .g_target = bench->target, .g = floats_new(n)};
-    for (size_t s = 0; s < bench->model->n_state; s++) {
+    for (size_t s = 0; s < bench->model->n_state; s++)
         bench->cells.state[s] = floats_new(n);
-    }
 }
 
 void bench_close(Bench *bench)
 {
-    for (size_t s = 0; s < bench->model->n_state; s++) {
+    for (size_t s = 0; s < bench->model->n_state; s++)
         free(bench->cells.state[s]);
-    }
     free(bench->cells.g);
     free(bench->noise.square);
     free(bench->noise.linear);
@@ -84,9 +81,8 @@ void bench_set(Bench *bench, const char *key, double value)
 
 void bench_target(Bench *bench, float x)
 {
-    for (size_t i = 0; i < bench->cells.n; i++) {
+    for (size_t i = 0; i < bench->cells.n; i++)
         bench->target[i] = x;
-    }
 }
 
 MhoStream bench_stream(uint32_t chip, float noise)

@@ -28,7 +28,7 @@ void bench_close(Bench *bench);
 void bench_set(Bench *bench, const char *key, double value);
 void bench_target(Bench *bench, float x); /* the same target for all */
 
-/* The stream all benches program from, at a chip and noise factor. */
+/* The stream from which all benches program, with a chip number and noise factor. */
 MhoStream bench_stream(uint32_t chip, float noise);
 void bench_program(Bench *bench, float noise);
 

@@ -1,4 +1,4 @@
-/* data_files.h - tiny datasets and throw-away folders for tests. Everything is checked; a failure ends the test. */
+/* data_files.h - small datasets and temporary folders for tests. Every failure ends the test. */
 #ifndef MHO_TESTS_DATA_FILES_H
 #define MHO_TESTS_DATA_FILES_H
 

@@ -6,10 +6,11 @@
 
 #include <stdbool.h>
 
-/* From now on n allocations succeed, the next one fails, those after it succeed. */
+/* The next n allocations succeed, the one after them fails, all later ones succeed. */
 void memory_fail_after(int n);
 
-/* Every allocation succeeds again. Returns whether one failed; ask before Check's macros, which allocate too. */
+/* Every allocation succeeds again. Returns whether one has failed. Call it before Check's macros, which allocate too.
+ */
 bool memory_has_failed(void);
 
 /* Allocations asked for by this program so far; those of shared libraries are not seen. */

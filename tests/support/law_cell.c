@@ -5,9 +5,8 @@ static void law_program(const void *params, MhoCells *cells, MhoStream stream)
 {
     (void)params;
     (void)stream;
-    for (size_t i = 0; i < cells->n; i++) {
+    for (size_t i = 0; i < cells->n; i++)
         cells->g[i] = cells->g_target[i];
-    }
 }
 
 static void law_read_noise(const void *params, const MhoCells *cells, MhoCondition at, MhoBand band, const float *g,

@@ -1,4 +1,4 @@
-/* laws.h - the published device laws in double and libm, written a second time for the tests.
+/* laws.h - the published device laws in double and libm, written independently for the tests.
  *
  * PCM: Joshi et al., Nat. Commun. 11 (2020) 2473; Rasch et al., AICAS 2021. x = g / g_max, errors in units of g_max.
  * NOR flash: shot noise 2 q I B, thermal voltage k T / q.

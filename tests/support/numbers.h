@@ -20,7 +20,7 @@ static inline bool is_close(double value, double exact, double relative)
 #define assert_close(value, exact, relative, what) \
     ck_assert_msg(is_close(value, exact, relative), "%s: %.9g, not %.9g", what, (double)(value), (double)(exact))
 
-/* Whether value rounds to a number as printed in a table, e.g. ".0908": within half a unit of its last digit. */
+/* True when value rounds to a number as printed in a table, e.g. ".0908": within half a unit of its last digit. */
 static inline bool matches_printed(double value, const char *printed)
 {
     const char *point = strchr(printed, '.');
@@ -32,16 +32,15 @@ static inline bool matches_printed(double value, const char *printed)
 #define assert_printed(value, printed, what) \
     ck_assert_msg(matches_printed(value, printed), "%s: %.9g, not %s", what, (double)(value), printed)
 
-/* Whether a sample has this mean and standard deviation, each within 5 standard errors (of the sample's own 4th moment
- * for the variance, so that the law need not be Gaussian). */
+/* True when a sample has this mean and standard deviation, each within 5 standard errors (of the sample's own 4th
+ * moment for the variance, so that the law need not be Gaussian). */
 static inline bool moments_agree(size_t n, const double *x, double mean, double sigma)
 {
     const double count = (double)n;
     double m1 = 0.0, m2 = 0.0, m4 = 0.0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         m1 += x[i] / count;
-    }
     for (size_t i = 0; i < n; i++) {
         const double d = x[i] - m1;
 
@@ -51,7 +50,7 @@ static inline bool moments_agree(size_t n, const double *x, double mean, double 
     return fabs(m1 - mean) <= 5.0 * sqrt(m2 / count) && fabs(m2 - sigma * sigma) <= 5.0 * sqrt((m4 - m2 * m2) / count);
 }
 
-/* The sample agrees with the law, and the same test tells a standard deviation 2 % off. */
+/* The sample agrees with the law, and the same test fails for a standard deviation that is wrong by 2 %. */
 #define assert_moments(n, x, mean, sigma)                      \
     do {                                                       \
         ck_assert(moments_agree(n, x, mean, sigma));           \

@@ -1,4 +1,4 @@
-/* result_sample.h - result records made by hand, as studies leave them, for tests of analyses. */
+/* result_sample.h - result records as sweeps write them, with chosen values, for tests of analyses. */
 #ifndef MHO_TESTS_RESULT_SAMPLE_H
 #define MHO_TESTS_RESULT_SAMPLE_H
 
@@ -21,7 +21,7 @@ static inline MhoRecord *sample_result(size_t n, size_t n_chips, const double *a
     return result;
 }
 
-/* A swept key of n values: f64, or strings. */
+/* Add a swept key of n values: f64 or strings. */
 static inline void sample_key(MhoRecord *result, const char *key, MhoType type, size_t n, const void *values)
 {
     static const char *const axis = "point";
@@ -29,7 +29,7 @@ static inline void sample_key(MhoRecord *result, const char *key, MhoType type, 
     must(mho_record_add(result, key, type, 1, &n, &axis, "", "", values, NULL, &error), &error);
 }
 
-/* The group summary/analysis, empty. */
+/* Add the empty group summary/analysis. */
 static inline MhoRecord *sample_analysis(MhoRecord *result)
 {
     MhoError error = {0};

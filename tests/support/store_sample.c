@@ -12,9 +12,8 @@
 /* Also used outside of a test, where Check's assertions cannot be. */
 static void must(bool good)
 {
-    if (!good) {
+    if (!good)
         abort();
-    }
 }
 
 MhoArray *store_add(MhoRecord *record, const char *name, MhoType type, size_t rank, const size_t *shape,
@@ -42,9 +41,8 @@ static void add_types(MhoRecord *record)
     unsigned char bytes[144 * 8];
     char name[16];
 
-    for (size_t i = 0; i < sizeof bytes; i++) {
+    for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)(i * 37 + i / 7);
-    }
     for (int type = MHO_U8; type < MHO_STRING; type++) {
         MhoArray *array;
         snprintf(name, sizeof name, "t_%s", mho_type_name((MhoType)type));
@@ -109,9 +107,8 @@ MhoRecord *store_sample(void)
     add_attributes(&array->attributes);
     array = store_add(child_of(child_of(record, "deep"), "deeper"), "large", MHO_F32, 2, (size_t[]){300, 20},
                       (const char *[]){"row", "b"}, "S", NULL);
-    for (size_t i = 0; i < 6000; i++) {
+    for (size_t i = 0; i < 6000; i++)
         ((float *)array->data)[i] = (float)(i % 97) * 0.25f;
-    }
     add_attributes(&child_of(record, "deep")->attributes);
     (void)child_of(record, "empty");
     return record;
@@ -179,14 +176,11 @@ void store_remove_folder(const char *folder)
     DIR *handle = opendir(folder);
     struct dirent *entry;
 
-    while (handle != NULL && (entry = readdir(handle)) != NULL) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+    while (handle != NULL && (entry = readdir(handle)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             (void)remove(store_path(folder, entry->d_name));
-        }
-    }
-    if (handle != NULL) {
+    if (handle != NULL)
         (void)closedir(handle);
-    }
     (void)rmdir(folder);
 }
 
@@ -196,12 +190,10 @@ int store_count_files(const char *folder)
     struct dirent *entry;
     int n = 0;
 
-    if (handle == NULL) {
+    if (handle == NULL)
         return -1;
-    }
-    while ((entry = readdir(handle)) != NULL) {
+    while ((entry = readdir(handle)) != NULL)
         n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-    }
     (void)closedir(handle);
     return n;
 }

@@ -1,10 +1,11 @@
-/* store_sample.h - records for the tests of the store, and folders of their own to write them to. */
+/* store_sample.h - records for the tests of the store, and temporary folders. */
 #ifndef MHO_TESTS_STORE_SAMPLE_H
 #define MHO_TESTS_STORE_SAMPLE_H
 
 #include "base/record.h"
 
-/* Every type, ranks 0 to 8, strings, attributes, named, unnamed, shared and clashing axes, nested groups. The caller's.
+/* Every type, ranks 0 to 8, strings, attributes, named, unnamed, shared and clashing axes, nested groups. The caller
+ * destroys the record.
  */
 MhoRecord *store_sample(void);
 
@@ -15,7 +16,7 @@ MhoRecord *store_result(void);
 MhoArray *store_add(MhoRecord *record, const char *name, MhoType type, size_t rank, const size_t *shape,
                     const char *const *axes, const char *unit, const void *data);
 
-/* A fresh folder below $TMPDIR or /tmp (static text), and its removal with everything in it. */
+/* Make a folder in $TMPDIR or /tmp (its name is static text); remove it with everything in it. */
 const char *store_folder(void);
 void store_remove_folder(const char *folder);
 

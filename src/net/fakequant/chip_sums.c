@@ -1,11 +1,11 @@
-/* chip_sums.c - hardware-aware training: sums of a forward pass from a chip, straight-through gradients.
+/* chip_sums.c - hardware-aware training: the sums of a forward pass come from a chip, gradients are straight-through.
  *
- * Every forward pass programs chip number `step` anew with the weight codes of the moment; images 0 .. batch - 1 are
- * read as the analog executor reads them. Backward, with d the gradient of a sum:
- *   d' = d (1 - share of the sum's conversions that clipped), then through the clean codes as without a chip
+ * Every forward pass programs chip number `step` with the present weight codes; images 0 .. batch - 1 are read as the
+ * analog executor reads them. Backward, with d the gradient of a sum:
+ *   d' = d (1 - clip fraction of the sum's conversions), then through the clean codes as without a chip
  *   d/d ln range = sum over outputs of d * (sum of what their clipped conversions returned) / sqrt(N n)
  * N outputs of the batch, n the converter's largest code. A converter whose step is at its least, one unit, does not
- * change with a smaller range, so its range is only asked to grow.
+ * change with a smaller range, so its range gets only gradients that make it grow.
  * Sources: Joshi et al., Nat. Commun. 11 (2020) 2473 (devices in the forward pass); Choi et al., PACT, arXiv:1805.06085
  * (the range's gradient); Esser et al., ICLR 2020 (sqrt(N n)).
  */
@@ -152,7 +152,7 @@ static MhoStatus check_request(const MhoFakeQuant *fq, MhoError *error)
 {
     if (fq->noisy && (fq->noise.weight != 0.0 || fq->noise.activation != 0.0))
         return mho_fail(error, MHO_USAGE,
-                        "a chip has noise of its own and takes whole codes only: set train.noise.weight=0 and "
+                        "a chip adds noise itself and takes whole codes only: set train.noise.weight=0 and "
                         "train.noise.activation=0");
     return MHO_OK;
 }

@@ -61,7 +61,7 @@ static MhoStatus describe(const MhoConvGeometry *g, Descriptors *d, MhoError *er
     return check(status, "shape of a convolution", error);
 }
 
-/* Make the primitive of an operation; keeps its scratch memory and raises the pass's scratchpad size. */
+/* Make the primitive of an operation; makes its scratch memory and raises the executor's scratchpad size. */
 static MhoStatus make_primitive(MhoFakeQuant *fq, const void *operation, dnnl_primitive_desc_t hint,
                                 dnnl_primitive_t *primitive, dnnl_primitive_desc_t *kept, dnnl_memory_t *scratch,
                                 MhoError *error)
@@ -256,7 +256,7 @@ MhoStatus mho_convolution_set_weights(MhoFakeQuant *fq, MhoConvolution *c, bool 
     return reorder(fq, c->order_forward, c->plain, c->weights, error);
 }
 
-/* Execute with the pass's scratchpad as the last argument. */
+/* Execute with the executor's scratchpad as the last argument. */
 static MhoStatus execute(MhoFakeQuant *fq, dnnl_primitive_t primitive, dnnl_memory_t scratch, int n,
                          dnnl_exec_arg_t *arguments, MhoError *error)
 {

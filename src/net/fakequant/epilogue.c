@@ -1,7 +1,7 @@
-/* epilogue.c - batch norm, ReLU and quantizer behind a stored tensor, in one crossing of memory per direction.
+/* epilogue.c - batch norm, ReLU and fake_quant after a stored tensor, in one crossing of memory per direction.
  *
- * A tensor is walked in tiles that stay in the first-level cache; coefficients per channel are repeated to rows of at
- * least MHO_ROW_VALUES values, so that loops are long for any number of channels. Sums over the batch are taken per
+ * A tensor is processed in tiles that stay in the first-level cache; coefficients per channel are repeated to rows of
+ * at least MHO_ROW_VALUES values, so that loops are long for any number of channels. Sums over the batch are taken per
  * chunk of tiles and added in chunk order: the same bytes for any number of threads.
  */
 #include <omp.h>
@@ -135,7 +135,7 @@ static void forward_tile(const MhoFakeQuant *fq, const MhoEpilogue *e, const flo
         mho_fake_quantizer_tile(fq, e->quantizer, first, n, value, buffer, out);
 }
 
-/* Coefficients a, b of this pass; *from is the node whose stored values they apply to. */
+/* Coefficients a, b of this forward pass; *from is the node whose stored values they apply to. */
 static void forward_coefficients(MhoFakeQuant *fq, MhoEpilogue *e, int *from)
 {
     const MhoFakeQuantNode *source = &fq->nodes[e->source];
@@ -178,7 +178,8 @@ MhoStatus mho_epilogue_forward(MhoFakeQuant *fq, MhoEpilogue *e, MhoError *error
     return MHO_OK;
 }
 
-/* Gradient of one tile down to what batch norm (or the bare affine) gave, into d; returns the log-scale's share. */
+/* Gradient of one tile down to what batch norm (or the bare affine) gave, into d; returns this tile's part of the
+ * gradient of the log-scale. */
 static double backward_tile(const MhoFakeQuant *fq, const MhoEpilogue *e, size_t first, size_t n, const float *d_end,
                             float *d)
 {

@@ -1,7 +1,7 @@
 /* fakequant.c - float and fake-quant executor: buffers, order of the nodes, noise streams, logits and gradients.
  *
- * Whole-tensor layers run one by one; elementwise layers behind them run as epilogues (pass_epilogue.c). In a training
- * pass an epilogue keeps only its end and backward computes the rest anew; otherwise every node's output is kept.
+ * Whole-tensor layers run one by one; the elementwise layers after them run as epilogues (epilogue.c). In training an
+ * epilogue stores only its last output and backward computes the rest again; otherwise every output is stored.
  */
 #include <math.h>
 #include <omp.h>
@@ -120,7 +120,7 @@ static int *epilogue_slot(MhoEpilogue *e, MhoFakeQuantPart part)
     return part == MHO_PART_BATCHNORM ? &e->batchnorm : part == MHO_PART_RELU ? &e->relu : &e->quantizer;
 }
 
-/* Group elementwise nodes: a training pass lets one join the epilogue that ends right before it. */
+/* Group elementwise nodes: in training one joins the epilogue that ends right before it. */
 static void find_epilogues(MhoFakeQuant *fq)
 {
     for (int i = 0; i < (int)fq->net->n_nodes; i++) {
@@ -204,7 +204,7 @@ static MhoStatus create_layers(MhoFakeQuant *fq, MhoError *error)
 static MhoStatus check_request(const MhoNet *net, size_t batch, MhoError *error)
 {
     if (!net || net->n_nodes == 0 || batch == 0 || batch > INT32_MAX)
-        return mho_fail(error, MHO_USAGE, "a pass needs a network and a batch of at least one image");
+        return mho_fail(error, MHO_USAGE, "training needs a network and a batch of at least one image");
     if (net->n_nodes > (size_t)1 << MHO_LAYER_BITS)
         return mho_fail(error, MHO_USAGE, "network '%s' has more than %d nodes, the most that noise streams tell apart",
                         net->name, 1 << MHO_LAYER_BITS);
@@ -289,7 +289,7 @@ static MhoStatus check_noise(const MhoFakeQuant *fq, MhoError *error)
             return mho_fail(error, MHO_USAGE, "injected noise of %g LSB is outside 0 to 1e6", sigma[i]);
     if (fq->training && fq->noise.weight_per_image)
         return mho_fail(error, MHO_USAGE,
-                        "weight noise per image is for evaluation: create the pass with training = false");
+                        "weight noise per image is for evaluation: create the executor with training = false");
     return MHO_OK;
 }
 
@@ -363,7 +363,7 @@ MhoStatus mho_fakequant_backward(MhoFakeQuant *fq, const float *d_logits, MhoErr
 
     if (!fq->training || !fq->forward_done)
         return mho_fail(error, MHO_USAGE,
-                        "gradients need a pass created for training and a forward pass before each backward pass");
+                        "gradients need an executor created for training and a forward pass before each backward pass");
     fq->forward_done = false;
     start_backward(fq, d_logits);
     for (int i = (int)fq->net->n_nodes - 1; i >= 0 && status == MHO_OK; i--) {

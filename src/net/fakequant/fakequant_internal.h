@@ -1,8 +1,8 @@
 /* fakequant_internal.h - what the files of the float and fake-quant executor share.
  *
  * Every stored tensor is (positions, c), NHWC, positions = batch h w; value = scale_k stored + offset_k. Layers that
- * combine positions or channels (conv, dense, pool, add) run on whole tensors. The elementwise ones behind them (batch
- * norm, ReLU, quantizer) run together as one epilogue, tile by tile, so that a tensor crosses memory once.
+ * combine positions or channels (conv, dense, pool, add) run on whole tensors. The elementwise ones that follow
+ * (batch norm, ReLU, fake_quant) run together as one epilogue, tile by tile, so that a tensor crosses memory once.
  */
 #ifndef MHO_NET_FAKEQUANT_FAKEQUANT_INTERNAL_H
 #define MHO_NET_FAKEQUANT_FAKEQUANT_INTERNAL_H
@@ -14,7 +14,8 @@
 
 enum { MHO_TILE_VALUES = 2048, MHO_ROW_VALUES = 64, MHO_MAX_CHUNKS = 64, MHO_TILE_BUFFERS = 4 };
 
-/* A layer's part in a pass. Elementwise layers have part set and no forward. NULL: nothing to do. */
+/* Forward and backward of a layer kind. Elementwise kinds have no forward: the epilogue runs them. NULL: nothing to do.
+ */
 typedef enum MhoFakeQuantPart {
     MHO_PART_TENSOR,
     MHO_PART_BATCHNORM,
@@ -23,8 +24,8 @@ typedef enum MhoFakeQuantPart {
 } MhoFakeQuantPart;
 typedef struct MhoFakeQuantLayer {
     MhoFakeQuantPart part;
-    /* Flags of the node (coded, largest, scale_owner ...) from its inputs'; called in node order before buffers exist.
-     */
+    /* Set the node's flags (coded, largest, scale_owner ...) from its inputs; called in node order, before buffers
+     * exist. */
     MhoStatus (*plan)(MhoFakeQuant *fq, int node, MhoError *error);
     MhoStatus (*create)(MhoFakeQuant *fq, int node, MhoError *error); /* state; buffers exist */
     void (*destroy)(MhoFakeQuant *fq, int node);
@@ -36,11 +37,11 @@ typedef struct MhoFakeQuantLayer {
 /* Training's part of a layer kind; NULL: it has none. Generated from the word list of net/graph/kinds. */
 const MhoFakeQuantLayer *mho_fakequant_layer(const MhoLayer *layer);
 
-/* One node during a pass. */
+/* One node of the executor. */
 typedef struct MhoFakeQuantNode {
     const MhoFakeQuantLayer *layer;
     size_t positions, c, n; /* n = positions * c */
-    float *stored;          /* (positions, c); NULL inside an epilogue of a training pass */
+    float *stored;          /* (positions, c); NULL inside an epilogue in training */
     float *d_stored;        /* (positions, c) gradient; NULL when nothing before it is learned. May be shared with its
                                epilogue's end */
     float *scale, *offset;  /* (c) */
@@ -50,13 +51,13 @@ typedef struct MhoFakeQuantNode {
     double largest;  /* coded: largest |stored|, sums of a convolution excepted */
     int scale_owner; /* quantizer whose log_scale gives the scale, -1: none */
     int n_users;
-    bool differentiable; /* a learned array stands here or before */
+    bool differentiable; /* this node or one before it has a learned array */
     bool d_written;      /* some user has stored its gradient in this backward pass */
     float *gradient[MHO_NODE_MAX_ARRAYS];
-    void *state; /* the layer's own, made by its create() */
+    void *state; /* private to the layer, made by its create() */
 } MhoFakeQuantNode;
 
-/* A run of elementwise nodes behind `source`: at most one of each kind, in this order; -1: absent. */
+/* Consecutive elementwise nodes after `source`: at most one of each kind, in this order; -1: absent. */
 typedef struct MhoEpilogue {
     int source, batchnorm, relu, quantizer, end;
     size_t width, tile; /* c repeated to at least MHO_ROW_VALUES values; whole rows of it per tile */
@@ -79,7 +80,7 @@ struct MhoFakeQuant {
     const MhoChipConfig *chip_config; /* NULL: none */
     MhoCondition chip_at;
     uint32_t chip_step;
-    struct MhoChipSums *chip; /* pass_chip.c; NULL until needed */
+    struct MhoChipSums *chip; /* chip_sums.c; NULL until needed */
     const uint8_t *images;    /* during a forward pass */
     MhoArena arena;
     MhoFakeQuantNode *nodes; /* (net->n_nodes) */
@@ -95,8 +96,7 @@ struct MhoFakeQuant {
     size_t scratchpad_bytes;
 };
 
-/* pass.c -------------------------------------------------------------------------------------------------------------
- */
+/* fakequant.c */
 
 static inline const void *mho_fakequant_settings(const MhoFakeQuant *fq, int node)
 {
@@ -121,7 +121,7 @@ MhoStream mho_fakequant_stream(const MhoFakeQuant *fq, int node, double sigma, u
 void mho_fakequant_activation_noise(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *codes,
                                     float *buffer);
 
-/* What a node with this policy does in the running pass: CODES where the policy injects no noise, and in evaluation. */
+/* Mode of a node with this policy: CODES where the policy injects no noise, and in evaluation. */
 MhoNodeMode mho_fakequant_mode(const MhoFakeQuant *fq, int node, const MhoQuantizer *quantizer);
 /* Stream of a policy's injected noise at a node; part: tile of its values. */
 MhoStream mho_fakequant_inject_stream(const MhoFakeQuant *fq, int node, uint32_t part);
@@ -129,15 +129,13 @@ MhoStream mho_fakequant_inject_stream(const MhoFakeQuant *fq, int node, uint32_t
 /* The same scale for every channel, no offset. */
 void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale);
 
-/* pass_epilogue.c ----------------------------------------------------------------------------------------------------
- */
+/* epilogue.c */
 
 void mho_epilogue_plan(MhoFakeQuant *fq, MhoEpilogue *epilogue, MhoArena *arena);
 MhoStatus mho_epilogue_forward(MhoFakeQuant *fq, MhoEpilogue *epilogue, MhoError *error) MHO_CHECKED;
 void mho_epilogue_backward(MhoFakeQuant *fq, MhoEpilogue *epilogue);
 
-/* layers/: the elementwise arithmetic on one tile of n values, coefficients (width) repeating -------------------------
- */
+/* layers/: the elementwise arithmetic on one tile of n values; coefficients repeat every width values. */
 
 /* Two sums per column of width, added to (2, width) doubles: of x and x^2; of d and d x, with a copy of d. */
 void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums);
@@ -152,7 +150,7 @@ void mho_batchnorm_gradient(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *
 void mho_relu_forward(size_t n, float *x);
 void mho_relu_backward(size_t n, const float *x, float *d);
 
-/* A quantizer node of this pass: policy, step. */
+/* State of a fake_quant node. */
 typedef struct MhoFakeQuantizer {
     const MhoPolicy *policy;
     MhoQuantShape shape; /* one channel; per_channel is set per tile */
@@ -162,7 +160,7 @@ typedef struct MhoFakeQuantizer {
     MhoNodeMode mode;
     bool has_table;
     uint8_t table[MHO_TABLE_SIZE]; /* codes of the rounded steps */
-    bool folded; /* this pass applies the constants of net/graph/requant.h to the stored values of requant_source */
+    bool folded; /* the constants of net/graph/requant.h apply to the stored values of requant_source */
     int requant_source;
     float low, high;
     float *a, *b; /* (c) */
@@ -174,18 +172,16 @@ void mho_fake_quantizer_tile(const MhoFakeQuant *fq, int node, size_t first, siz
 /* The same from x that counts steps already (folded constants). */
 void mho_fake_quantizer_folded_tile(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *x, float *buffer,
                                     float *codes);
-/* d_codes -> d of x in place of d_x (unit: 1 / step), returns the log-scale's gradient in the same unit. x is
- * overwritten. */
+/* d_x from d_codes (unit: 1 / step); returns the gradient of the log-scale in the same unit. x is overwritten. */
 double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *fq, int node, size_t first, size_t n, float *x,
                                         float *buffer, const float *d_codes, float *d_x);
 
-/* pass_convolution.c: oneDNN
- * ------------------------------------------------------------------------------------------- */
+/* convolution.c */
 
 typedef struct MhoConvGeometry {
     int batch, h, w, c, k, kernel, stride, pad, groups, out_h, out_w;
     bool bias, training, needs_d_source;
-    float *source, *destination, *d_source, *d_destination; /* buffers of a pass; data handles may be set anew */
+    float *source, *destination, *d_source, *d_destination; /* buffers of the executor */
     float *weights, *d_weights;                             /* (k, kernel, kernel, c / groups) */
     float *offset, *d_offset;                               /* (k) added to the sums; with bias only */
 } MhoConvGeometry;
@@ -203,24 +199,23 @@ MhoStatus mho_convolution_forward(MhoFakeQuant *fq, MhoConvolution *convolution,
 MhoStatus mho_convolution_backward(MhoFakeQuant *fq, MhoConvolution *convolution, float *d_source,
                                    MhoError *error) MHO_CHECKED;
 
-/* pass_weighted.c: what conv and dense share
- * ---------------------------------------------------------------------------- */
+/* layers/weighted_layer.c */
 
 /* Fit the scale of a quantized layer's levels to its weights where the tensor places them. */
 void mho_weighted_refit_scale(MhoFakeQuant *fq, int node);
 
-/* pass_chip.c
- * ------------------------------------------------------------------------------------------------------------------ */
+/* chip_sums.c */
 
 typedef struct MhoChipSums MhoChipSums;
-/* The chip of this forward pass, if one is set; before any layer runs. */
+/* Program the chip of this forward pass, if one is set; before any layer runs. */
 MhoStatus mho_chip_sums_program(MhoFakeQuant *fq, MhoError *error) MHO_CHECKED;
 void mho_chip_sums_destroy(MhoFakeQuant *fq);
-/* Whether a weighted layer reads codes into this pass's chip. */
+/* Whether the chip computes the sums of a weighted layer in this forward pass. */
 bool mho_fakequant_on_chip(const MhoFakeQuant *fq, int node);
 /* Stored sums, shift included, from the chip. */
 void mho_chip_sums_forward(MhoFakeQuant *fq, int node);
-/* Mask the gradient of sums that clipped and give the range its own; nothing for a layer that was not on the chip. */
+/* Mask the gradient of clipped sums and write the gradient of the range; nothing for a layer that was not on the chip.
+ */
 void mho_chip_sums_backward(MhoFakeQuant *fq, int node);
 
 #endif

@@ -1,4 +1,4 @@
-/* onednn.c - version and threads of oneDNN, asked from outside the float executor. */
+/* onednn.c - version and threads of oneDNN, for files that do not include its headers. */
 #include "net/fakequant/onednn.h"
 
 #include <oneapi/dnnl/dnnl.h>

@@ -1,4 +1,4 @@
-/* onednn.h - the library behind the float executor: its version, for provenance, and its threads. */
+/* onednn.h - the library of training's convolutions: its version, for provenance, and its threads. */
 #ifndef MHO_NET_FAKEQUANT_ONEDNN_H
 #define MHO_NET_FAKEQUANT_ONEDNN_H
 

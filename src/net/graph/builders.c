@@ -1,9 +1,11 @@
 /* builders.c - float networks by name, with batch norm and ReLU, their weights drawn.
  *
  *   lenet     LeNet-5 (LeCun et al., Proc. IEEE 86 (1998) 2278) with maximum pools, ReLU and batch norm
- *   allconv   3 x 3 convolutions only, stride instead of pooling (Springenberg et al., arXiv 1412.6806), global pool,
- * dense resnet20  CIFAR ResNet-20 (He et al., CVPR 2016, section 4.2); where the width changes the shortcut is a 1 x 1
- *             convolution with batch norm (option B), because an array can do that and zero padding has no shared scale
+ *   allconv   3 x 3 convolutions only, stride instead of pooling (Springenberg et al., arXiv 1412.6806), global pool
+ *             and a dense layer
+ *   resnet20  CIFAR ResNet-20 (He et al., CVPR 2016, section 4.2); where the width changes, the shortcut is a 1 x 1
+ *             convolution with batch norm (option B): an array can compute it, and padding with zeros has no common
+ *             scale
  * width multiplies all channels. Weights: N(0, 2 / fan_in) (He et al., ICCV 2015).
  */
 #include <stdio.h>
@@ -31,7 +33,7 @@ static void add(Builder *builder, const char *name, const char *layer, const voi
 }
 
 /* "<stem>_<suffix>" reading the last node, with default settings. */
-static void add_behind(Builder *builder, const char *stem, const char *suffix, const char *layer)
+static void add_after(Builder *builder, const char *stem, const char *suffix, const char *layer)
 {
     char name[MHO_NAME_MAX], input[MHO_NAME_MAX];
 
@@ -47,21 +49,21 @@ static int scaled(const Builder *builder, int channels)
     return n > 0 ? n : 1;
 }
 
-/* Defaults of a weighted layer from its own table, so that they stand in one place. */
+/* Defaults of a weighted layer, from its table. */
 static MhoConvSettings conv_defaults(Builder *builder, const char *layer)
 {
     MhoConvSettings settings;
     memset(&settings, 0, sizeof settings);
-    const MhoDescriptor *model = mho_registry_find(&mho_layer_registry, layer, builder->error);
+    const MhoDescriptor *descriptor = mho_registry_find(&mho_layer_registry, layer, builder->error);
 
-    if (model && model->params_size == sizeof settings)
-        mho_params_default(model->params, model->n_params, &settings);
+    if (descriptor && descriptor->params_size == sizeof settings)
+        mho_params_default(descriptor->params, descriptor->n_params, &settings);
     else if (builder->status == MHO_OK)
         builder->status = MHO_FAILED;
     return settings;
 }
 
-/* Convolution (kernel 0: dense) and batch norm behind the last node; both are named after `name`. */
+/* Convolution (kernel 0: dense) and batch norm after the last node; both names begin with `name`. */
 static void weights_and_norm(Builder *builder, const char *name, int channels, int kernel, int stride, int pad)
 {
     const char *layer = kernel > 0 ? "conv" : "dense";
@@ -77,13 +79,13 @@ static void weights_and_norm(Builder *builder, const char *name, int channels, i
     }
     memcpy(input, builder->last, sizeof input);
     add(builder, name, layer, &settings, sizeof settings, input, NULL);
-    add_behind(builder, name, "norm", "batchnorm");
+    add_after(builder, name, "norm", "batchnorm");
 }
 
 static void block(Builder *builder, const char *name, int channels, int kernel, int stride, int pad)
 {
     weights_and_norm(builder, name, channels, kernel, stride, pad);
-    add_behind(builder, name, "relu", "relu");
+    add_after(builder, name, "relu", "relu");
 }
 
 static void pool(Builder *builder, const char *name, MhoPoolKind kind)
@@ -147,7 +149,7 @@ static void residual(Builder *builder, int stage, int number, int channels, int 
     }
     snprintf(name, sizeof name, "%s_add", stem);
     add(builder, name, "add", NULL, 0, branch, shortcut);
-    add_behind(builder, stem, "relu", "relu");
+    add_after(builder, stem, "relu", "relu");
 }
 
 static void build_resnet20(Builder *builder)

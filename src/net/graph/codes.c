@@ -120,7 +120,7 @@ MhoStatus mho_net_code_step(const MhoNet *net, int node, double *step, MhoError 
     return MHO_OK;
 }
 
-/* Codes that one output of a pool sums up. */
+/* Number of codes that one output of a pool adds. */
 static double pool_window(const MhoNet *net, const MhoNode *node)
 {
     const MhoPoolSettings *pool = mho_node_pool(node);

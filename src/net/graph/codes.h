@@ -4,9 +4,9 @@
 
 #include "net/graph/net.h"
 
-/* Value of one stored unit of a node's output (scale per tensor): input 1 / divisor; quantizer e^s / n; maximum pool
- * and addition as their input; a stored sum of an average or global pool its input's / N, N = codes per window (padding
- * counts). Other kinds: USAGE. */
+/* Value of one stored unit of a node's output (scale per tensor): input 1 / divisor; fake_quant e^s / n; maximum pool
+ * and addition that of their input; average and global pools, which store sums, that of their input / N, N = codes per
+ * window with padding. USAGE: other kinds. */
 MhoStatus mho_net_scale(const MhoNet *net, int node, double *scale, MhoError *error) MHO_CHECKED;
 
 /* Value of one code of a fake_quant node, e^s / n. */

@@ -1,4 +1,4 @@
-/* graph_internal.h - what the files of net share about the graph. */
+/* graph_internal.h - functions of the graph for the files of net. */
 #ifndef MHO_NET_GRAPH_GRAPH_INTERNAL_H
 #define MHO_NET_GRAPH_GRAPH_INTERNAL_H
 
@@ -7,8 +7,9 @@
 
 enum { MHO_NET_MAX_VALUES = 1 << 28 }; /* array elements of a net (1 GiB), and elements of one output */
 
-/* mho_net_finish in two halves, so that a file's arrays can be compared with the graph before memory is taken for them:
- * shapes and arrays of every node (kept values keep their memory, new ones are NULL), then memory. */
+/* mho_net_finish in two halves, so that a file's arrays can be compared with the graph before memory is allocated:
+ * first shapes, policies and arrays of every node (arrays of unchanged size keep their memory, others are NULL), then
+ * memory. */
 MhoStatus mho_net_infer(MhoNet *net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_allocate(MhoNet *net, MhoError *error) MHO_CHECKED;
 
@@ -20,11 +21,11 @@ typedef struct MhoArrayKind {
 } MhoArrayKind;
 extern const MhoArrayKind mho_array_kinds[MHO_ARRAY_ROLES];
 
-/* kinds/: one array of a node's list, and the shape of the only input. */
+/* For kinds/: one entry of a node's list of arrays; a shape function that gives the shape of the input. */
 void mho_layer_array(MhoNodeArray *array, MhoArrayRole role, size_t rank, const size_t *shape);
 MhoStatus mho_layer_same_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error);
 
-/* kinds/conv.c: what dense layers share with convolutions. */
+/* kinds/conv.c, for convolutions and dense layers. */
 extern const MhoParam mho_weighted_params[]; /* conv's table; the last MHO_DENSE_PARAMS rows are dense's */
 enum { MHO_CONV_PARAMS = 12, MHO_DENSE_PARAMS = 8 };
 MhoStatus mho_weighted_check(const void *settings, MhoError *error) MHO_CHECKED;
@@ -44,10 +45,10 @@ static inline bool mho_node_is_sum_pool(const MhoNode *node)
     return mho_node_pool(node) && !mho_node_is_max_pool(node);
 }
 
-/* Whether a quantizer shares its scale with others: a stream of a residual stage. */
+/* Whether a fake_quant node shares its scale with others: a stream of a residual stage. */
 bool mho_node_in_stage(const MhoNet *net, size_t quantizer);
 
-/* Nodes that read `node`; *last is the last of them, -1 when there is none. */
+/* Nodes that read `node`; *last is the last of them, -1 when no node reads it. */
 int mho_net_readers(const MhoNet *net, int node, int *last);
 
 /* Windows of a convolution, dense layer or pool on its input; for anything else one position at a time. Of group 0. */

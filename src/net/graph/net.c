@@ -46,7 +46,7 @@ static MhoStatus nodes_grow(MhoNet *net, MhoError *error)
     return MHO_OK;
 }
 
-/* Indices of the named inputs; "" and NULL stand for none. */
+/* Indices of the named inputs; "" and NULL: none. */
 static MhoStatus find_inputs(const MhoNet *net, const char *name, const char *const names[MHO_NODE_MAX_INPUTS],
                              int inputs[MHO_NODE_MAX_INPUTS], int *n, MhoError *error)
 {
@@ -57,7 +57,7 @@ static MhoStatus find_inputs(const MhoNet *net, const char *name, const char *co
         inputs[*n] = mho_net_find(net, names[k]);
         if (inputs[(*n)++] < 0)
             return mho_fail(error, MHO_USAGE,
-                            "node '%s' reads '%s', which no earlier node is called; nodes stand after what they read",
+                            "node '%s' reads '%s', but no earlier node has this name; add nodes after their inputs",
                             name, names[k]);
     }
     return MHO_OK;
@@ -65,16 +65,16 @@ static MhoStatus find_inputs(const MhoNet *net, const char *name, const char *co
 
 static MhoStatus node_settings(MhoNode *node, const void *settings, size_t size, MhoError *error)
 {
-    const MhoDescriptor *model = &node->layer->descriptor;
+    const MhoDescriptor *descriptor = &node->layer->descriptor;
 
-    if (model->params_size > sizeof node->settings || (settings && size != model->params_size))
+    if (descriptor->params_size > sizeof node->settings || (settings && size != descriptor->params_size))
         return mho_fail(error, MHO_FAILED, "node '%s': %zu bytes of settings do not fit a %s layer", node->name, size,
-                        model->name);
+                        descriptor->name);
     if (settings)
         memcpy(node->settings, settings, size);
     else
-        mho_params_default(model->params, model->n_params, node->settings);
-    const MhoStatus status = mho_descriptor_check(model, node->settings, error);
+        mho_params_default(descriptor->params, descriptor->n_params, node->settings);
+    const MhoStatus status = mho_descriptor_check(descriptor, node->settings, error);
     if (status != MHO_OK)
         mho_fail_context(error, "node '%s'", node->name);
     return status;
@@ -84,8 +84,9 @@ MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const vo
                       const char *input_a, const char *input_b, MhoError *error)
 {
     if (!name || !*name || strlen(name) >= MHO_NAME_MAX || strchr(name, '/'))
-        return mho_fail(error, MHO_USAGE, "'%.60s' is no name for a node: 1 to %d characters, no '/'", name ? name : "",
-                        MHO_NAME_MAX - 1);
+        return mho_fail(error, MHO_USAGE,
+                        "'%.60s' cannot be the name of a node: it needs 1 to %d characters without '/'",
+                        name ? name : "", MHO_NAME_MAX - 1);
     if (mho_net_find(net, name) >= 0)
         return mho_fail(error, MHO_USAGE, "two nodes are called '%s'", name);
     int inputs[MHO_NODE_MAX_INPUTS] = {-1, -1}, n_inputs;
@@ -99,10 +100,10 @@ MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const vo
     snprintf(node->name, sizeof node->name, "%s", name);
     memcpy(node->inputs, inputs, sizeof inputs);
     node->n_inputs = n_inputs;
-    const MhoDescriptor *model = mho_registry_find(&mho_layer_registry, layer, error);
-    if (!model)
+    const MhoDescriptor *descriptor = mho_registry_find(&mho_layer_registry, layer, error);
+    if (!descriptor)
         return mho_fail_context(error, "node '%s'", name);
-    node->layer = (const MhoLayer *)(const void *)model; /* the model is the descriptor's first member */
+    node->layer = (const MhoLayer *)(const void *)descriptor; /* its first member */
     status = node_settings(node, settings, settings_size, error);
     if (status != MHO_OK)
         return status;
@@ -141,7 +142,7 @@ static MhoStatus infer_shape(MhoNet *net, MhoNode *node, MhoShape *inputs, MhoEr
     return MHO_OK;
 }
 
-/* The node's arrays as its settings now ask for them; memory of arrays that keep name and size is kept. */
+/* The node's arrays as its settings demand; arrays of unchanged size keep their memory. */
 static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *total, MhoError *error)
 {
     MhoNodeArray fresh[MHO_NODE_MAX_ARRAYS];
@@ -179,9 +180,10 @@ static MhoStatus resolve_owner(const MhoNet *net, int i, MhoError *error)
     const int owner = mho_net_find(net, quantizer->share);
     const MhoFakeQuantSettings *shared = owner >= 0 && owner < i ? mho_node_fake_quant(&net->nodes[owner]) : NULL;
     if (!shared || shared->share[0])
-        return mho_fail(error, MHO_USAGE,
-                        "node '%s': share = '%s' must name an earlier quantizer that has a scale of its own",
-                        net->nodes[i].name, quantizer->share);
+        return mho_fail(
+            error, MHO_USAGE,
+            "node '%s': share = '%s' must name an earlier fake_quant node that does not share a scale itself",
+            net->nodes[i].name, quantizer->share);
     net->nodes[i].scale_owner = owner;
     return MHO_OK;
 }
@@ -192,7 +194,7 @@ static bool quantizer_codes(const MhoNet *net, int node, int *source)
     return *source >= 0 && mho_node_fake_quant(&net->nodes[*source]);
 }
 
-/* Codes can be added only when one step of both means the same. */
+/* Codes can be added only when their steps are equal. */
 static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
 {
     const MhoNode *node = &net->nodes[i];
@@ -214,12 +216,12 @@ static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
         mho_net_scale_owner(net, source[0]) != mho_net_scale_owner(net, source[1]))
         return mho_fail(error, MHO_USAGE,
                         "node '%s' adds '%s' and '%s', whose codes have different steps; let their "
-                        "quantizers share one scale (share) and have as many codes",
+                        "fake_quant nodes share one scale (share) and have as many codes",
                         node->name, net->nodes[node->inputs[0]].name, net->nodes[node->inputs[1]].name);
     return MHO_OK;
 }
 
-/* One image goes in at the first node, one row of logits comes out at the last, nothing is computed for nobody. */
+/* The first node is the only input, the last gives the logits, every other output is read. */
 static MhoStatus check_ends(const MhoNet *net, MhoError *error)
 {
     int last;

@@ -4,8 +4,8 @@
  * so a row index of the analog array is r = (ky * kernel_w + kx) * c_count + c.
  *
  * Every node's output is a stored tensor and a scale: value = scale * stored (scale per tensor, or per channel). Float
- * layers store values (scale 1); quantizers store whole codes; a convolution of codes stores exact integer sums.
- * Gradients are with respect to what is stored.
+ * layers store values (scale 1); fake_quant nodes store whole codes; a convolution of codes stores exact integer
+ * sums. Gradients are derivatives by stored values.
  */
 #ifndef MHO_NET_GRAPH_NET_H
 #define MHO_NET_GRAPH_NET_H
@@ -75,7 +75,8 @@ typedef struct MhoLayer {
     MhoDescriptor descriptor; /* settings table */
     int n_inputs;
     MhoStatus (*shape)(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error);
-    /* Fill names, shapes and flags of the node's arrays (value stays NULL); inputs' shapes given. NULL: none. */
+    /* Describe the node's arrays from the shapes of its inputs, without memory (mho_layer_array); returns their number.
+     * NULL: no arrays. */
     size_t (*arrays)(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays);
 } MhoLayer;
 
@@ -95,10 +96,10 @@ typedef struct MhoConvSettings {
     int bits;                  /* weight bits; 0: float */
     int scale;                 /* MhoWeightScale */
     bool shift;                /* learned shift per channel in accumulator units, after batch norm is gone */
-    char policy[MHO_TEXT_MAX]; /* quantizer name, "fqconv" */
+    char policy[MHO_TEXT_MAX]; /* of the weights: "fqconv" or another quantizer, with parameters */
     int adc_bits;              /* of this layer's converters; 0: the chip's */
-    bool adc_range; /* has the array adc_log_range: ln of the largest |sum| that a converter of it can return, in
-                     * accumulator units; learned by hardware-aware training */
+    bool adc_range; /* has the array adc_log_range: ln of the largest |sum| that its converters return, in accumulator
+                     * units; hardware-aware training learns it */
 } MhoConvSettings;
 typedef enum MhoPoolKind { MHO_POOL_MAX, MHO_POOL_AVERAGE, MHO_POOL_GLOBAL } MhoPoolKind;
 typedef struct MhoPoolSettings {
@@ -112,14 +113,15 @@ typedef struct MhoFakeQuantSettings {
     int bits;
     bool is_signed; /* false: negative values become 0, a built-in ReLU */
     char policy[MHO_TEXT_MAX];
-    char share[MHO_TEXT_MAX]; /* name of the quantizer whose log_scale this one uses; "": its own */
+    char share[MHO_TEXT_MAX]; /* name of the fake_quant node whose log_scale this one uses; "": its own */
 } MhoFakeQuantSettings;
 
 /* Build by hand: create, add nodes in order (inputs by name), finish. Errors name the node. */
 MhoStatus mho_net_create(const char *name, MhoNet **net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_add(MhoNet *net, const char *name, const char *layer, const void *settings, size_t settings_size,
                       const char *input_a, const char *input_b, MhoError *error) MHO_CHECKED;
-/* Check, infer shapes and allocate arrays (zeroed; existing arrays of unchanged size are kept). */
+/* Check the graph, infer shapes, resolve policies, allocate arrays (zeroed; arrays of unchanged size keep their
+ * memory). Again after every change of nodes or settings. */
 MhoStatus mho_net_finish(MhoNet *net, MhoError *error) MHO_CHECKED;
 MhoStatus mho_net_copy(const MhoNet *net, MhoNet **copy, MhoError *error) MHO_CHECKED;
 void mho_net_destroy(MhoNet *net);
@@ -131,7 +133,7 @@ static inline bool mho_node_is(const MhoNode *node, const MhoLayer *kind)
 {
     return node->layer == kind;
 }
-/* Settings of a conv or dense node, of a pool, of a quantizer; NULL for other kinds. */
+/* Settings of a conv or dense node, of a pool, of a fake_quant node; NULL for other kinds. */
 const MhoConvSettings *mho_node_conv(const MhoNode *node);
 const MhoPoolSettings *mho_node_pool(const MhoNode *node);
 const MhoFakeQuantSettings *mho_node_fake_quant(const MhoNode *node);

@@ -1,8 +1,7 @@
-/* net_record.c - a network as a record (the content of a model file) and back; the schema is in README.md beside this
- * file.
+/* net_record.c - a network as a record (the content of a model file) and back; results/MODEL.md has the schema.
  *
- * A record may come from another program or be damaged: the graph is checked and every array's size compared with it
- * before memory is taken; unknown names are refused by name.
+ * A record may come from another program or be damaged: the graph is checked and every array's size is compared
+ * with it before memory is allocated; errors quote unknown names.
  */
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +18,7 @@ static const char *const tensor_axis[] = {"tensor"};
 static const char *const weight_axes[] = {"output", "kernel_h", "kernel_w", "input"};
 static const char *const anonymous_axes[] = {"axis0", "axis1", "axis2", "axis3"};
 
-/* Writing ---------------------------------------------------------------------------------------------------------- */
+/* Writing */
 
 static const char *node_text(const MhoNet *net, const MhoNode *node, int column)
 {
@@ -106,12 +105,12 @@ static MhoStatus write_codes(const MhoNet *net, int i, MhoRecord *layer, MhoErro
 static MhoStatus write_layer(const MhoNet *net, int i, MhoRecord *layers, MhoError *error)
 {
     const MhoNode *node = &net->nodes[i];
-    const MhoDescriptor *model = &node->layer->descriptor;
+    const MhoDescriptor *descriptor = &node->layer->descriptor;
     MhoRecord *layer;
     MhoStatus status = mho_record_child(layers, node->name, &layer, error);
 
-    for (size_t p = 0; p < model->n_params && status == MHO_OK; p++)
-        status = write_setting(&model->params[p], node->settings, &layer->attributes, error);
+    for (size_t p = 0; p < descriptor->n_params && status == MHO_OK; p++)
+        status = write_setting(&descriptor->params[p], node->settings, &layer->attributes, error);
     for (size_t a = 0; a < node->n_arrays && status == MHO_OK; a++) {
         const MhoNodeArray *array = &node->arrays[a];
         status = mho_record_add(layer, array->name, MHO_F32, array->rank, array->shape, axes_of(array), "",
@@ -141,7 +140,7 @@ MhoStatus mho_net_to_record(const MhoNet *net, MhoRecord *record, MhoError *erro
     return status;
 }
 
-/* Reading ---------------------------------------------------------------------------------------------------------- */
+/* Reading */
 
 /* A record being read; `file` is for messages. */
 typedef struct Reading {
@@ -188,7 +187,7 @@ static const char *cell(const Reading *reading, int column, size_t row)
     return text ? text : "";
 }
 
-/* The attribute as text that a parameter table understands. */
+/* The attribute as text for a parameter table. */
 static bool attribute_as_text(const MhoAttribute *attribute, const MhoParam *param, char *text, size_t size)
 {
     double real = 0.0;
@@ -228,18 +227,18 @@ static bool attribute_as_text(const MhoAttribute *attribute, const MhoParam *par
     return snprintf(text, size, is_real ? "%.17g" : "%.0f", is_real ? real : (double)whole) > 0;
 }
 
-/* Settings from the layer's attributes; what a file does not say keeps its default. */
-static MhoStatus read_settings(const Reading *reading, const char *node, const MhoDescriptor *model,
+/* Settings from the layer's attributes; settings without an attribute have their defaults. */
+static MhoStatus read_settings(const Reading *reading, const char *node, const MhoDescriptor *descriptor,
                                const MhoRecord *layer, void *settings, MhoError *error)
 {
-    mho_params_default(model->params, model->n_params, settings);
+    mho_params_default(descriptor->params, descriptor->n_params, settings);
     for (size_t i = 0; layer && i < layer->attributes.n; i++) {
         const MhoAttribute *attribute = &layer->attributes.list[i];
-        const MhoParam *param = mho_params_find(model->params, model->n_params, attribute->name);
+        const MhoParam *param = mho_params_find(descriptor->params, descriptor->n_params, attribute->name);
         char text[MHO_TEXT_MAX], where[2 * MHO_TEXT_MAX];
         snprintf(where, sizeof where, "%.200s: layers/%s@%.100s", reading->file, node, attribute->name);
         if (!param)
-            return mho_fail(error, MHO_INPUT, "%s: a %s layer has no such setting", where, model->name);
+            return mho_fail(error, MHO_INPUT, "%s: a %s layer has no such setting", where, descriptor->name);
         if (!attribute_as_text(attribute, param, text, sizeof text))
             return mho_fail(error, MHO_INPUT, "%s: not one value of a setting's type", where);
         if (mho_param_set(param, settings, text, where, error) != MHO_OK) {
@@ -269,10 +268,10 @@ static MhoStatus check_order(const Reading *reading, size_t row, MhoError *error
         for (size_t i = row; i < n && mho_net_find(reading->net, cell(reading, c, row)) < 0; i++)
             if (*cell(reading, c, row) && strcmp(cell(reading, 0, i), cell(reading, c, row)) == 0)
                 return mho_fail(error, MHO_INPUT,
-                                "%s: node '%.47s' reads '%.47s', which stands %s; a graph must be in the "
+                                "%s: node '%.47s' reads '%.47s', which is %s; a graph must be in the "
                                 "order of computation, without cycles",
                                 reading->file, cell(reading, 0, row), cell(reading, c, row),
-                                i == row ? "for itself" : "behind it");
+                                i == row ? "the node itself" : "a later node");
     return MHO_OK;
 }
 
@@ -280,9 +279,9 @@ static MhoStatus read_node(Reading *reading, size_t row, MhoError *error)
 {
     const char *name = cell(reading, 0, row), *kind = cell(reading, 1, row);
     _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
-    const MhoDescriptor *model = mho_registry_find(&mho_layer_registry, kind, error);
+    const MhoDescriptor *descriptor = mho_registry_find(&mho_layer_registry, kind, error);
 
-    if (!model) {
+    if (!descriptor) {
         mho_fail_context(error, "node '%.47s'", name);
         return blame_file(reading, MHO_INPUT, error);
     }
@@ -290,10 +289,10 @@ static MhoStatus read_node(Reading *reading, size_t row, MhoError *error)
     if (status != MHO_OK)
         return status;
     memset(settings, 0, sizeof settings);
-    status = read_settings(reading, name, model, layer_group(reading, name), settings, error);
+    status = read_settings(reading, name, descriptor, layer_group(reading, name), settings, error);
     if (status != MHO_OK)
         return status;
-    status = mho_net_add(reading->net, name, kind, settings, model->params_size, cell(reading, 2, row),
+    status = mho_net_add(reading->net, name, kind, settings, descriptor->params_size, cell(reading, 2, row),
                          cell(reading, 3, row), error);
     return blame_file(reading, status, error);
 }
@@ -335,7 +334,7 @@ static MhoStatus check_arrays(const Reading *reading, MhoNode *node, MhoError *e
     for (size_t i = 0; layer && i < layer->n_arrays; i++) {
         const char *name = layer->arrays[i]->name;
         if (strcmp(name, "codes") != 0 && !mho_node_array(node, mho_array_role(name)))
-            return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%.60s' is no array of this %s layer", reading->file,
+            return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%.60s' is not an array of a %s layer", reading->file,
                             node->name, name, node->layer->descriptor.name);
     }
     return MHO_OK;
@@ -358,22 +357,22 @@ static MhoStatus read_arrays(const Reading *reading, MhoNode *node, MhoError *er
                 array->value[k] = is_scale ? NAN : 0.0F;
             if ((!isfinite(array->value[k]) && !(is_scale && isnan(array->value[k]))) ||
                 (is_variance && array->value[k] < 0.0F))
-                return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%s' holds %g at %zu, which is no %s", reading->file,
+                return mho_fail(error, MHO_INPUT, "%s: 'layers/%s/%s' holds %g at %zu; it needs %s", reading->file,
                                 node->name, array->name, (double)array->value[k], k,
-                                is_variance ? "variance" : "finite number");
+                                is_variance ? "variances of 0 or more" : "finite numbers");
         }
     }
     return MHO_OK;
 }
 
-/* A group in layers/ that no node is called: most likely a misspelled name. */
+/* A group in layers/ without a node of its name: most likely a misspelled name. */
 static MhoStatus check_groups(const Reading *reading, MhoError *error)
 {
     const MhoRecord *layers = mho_record_find(reading->record, "layers");
 
     for (size_t i = 0; layers && i < layers->n_children; i++)
         if (mho_net_find(reading->net, layers->children[i]->name) < 0)
-            return mho_fail(error, MHO_INPUT, "%s: no node is called as the group 'layers/%.60s'", reading->file,
+            return mho_fail(error, MHO_INPUT, "%s: no node has the name of the group 'layers/%.60s'", reading->file,
                             layers->children[i]->name);
     return MHO_OK;
 }

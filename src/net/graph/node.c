@@ -1,4 +1,4 @@
-/* node.c - questions about a graph that need its nodes alone: names, kinds, arrays, readers, sizes. */
+/* node.c - queries of nodes: names, settings, arrays, readers, windows, sizes. */
 #include <string.h>
 
 #include "net/graph/graph_internal.h"
@@ -89,15 +89,11 @@ int mho_net_scale_owner(const MhoNet *net, int quantizer)
 
 bool mho_node_in_stage(const MhoNet *net, size_t i)
 {
-    const MhoFakeQuantSettings *own = mho_node_fake_quant(&net->nodes[i]);
+    const int owner = net->nodes[i].scale_owner;
 
-    if (own->share[0])
-        return true;
-    for (size_t k = 0; k < net->n_nodes; k++) {
-        const MhoFakeQuantSettings *other = mho_node_fake_quant(&net->nodes[k]);
-        if (other && strcmp(other->share, net->nodes[i].name) == 0)
+    for (size_t k = 0; k < net->n_nodes; k++)
+        if (k != i && owner >= 0 && net->nodes[k].scale_owner == owner)
             return true;
-    }
     return false;
 }
 

@@ -2,10 +2,10 @@
  *
  *   codes = clip(round(fma((float)sum, a_k, b_k)), low, high)
  *   value = unit_k sum + bias_k,  unit_k = scale_x e^(s_w,k) / n_w  for weights, the code's own step elsewhere
- *   batch norm: unit_k *= gamma / sigma, bias_k = gamma (bias_k - mean) / sigma + beta,  sigma = sqrt(variance +
- * epsilon) a_k = unit_k n_o / e^(s_o),  b_k = bias_k n_o / e^(s_o) Source: Verhoef et al., "FQ-Conv", arXiv 1912.09356
- * (integer form of a quantized convolution); batch norm folded as in Jacob et al., CVPR 2018, section 3.2. In double,
- * rounded to float once. Valid for scales that are set.
+ *   batch norm: unit_k *= gain, bias_k = gain (bias_k - mean) + beta,  gain = gamma / sqrt(variance + epsilon)
+ *   a_k = unit_k n_o / e^(s_o),  b_k = bias_k n_o / e^(s_o)
+ * Source: Verhoef et al., "FQ-Conv", arXiv 1912.09356 (integer form of a quantized convolution); batch norm folded as
+ * in Jacob et al., CVPR 2018, section 3.2. Computed in double, rounded to float once. Valid for scales that are set.
  */
 #include "net/graph/requant.h"
 
@@ -72,7 +72,7 @@ static void apply_batchnorm(const MhoNode *node, Affine *affine)
     }
 }
 
-/* Walk back from what a quantizer reads over [relu] and [batchnorm] to stored sums or codes. */
+/* From the input of a fake_quant node back over [relu] and [batchnorm] to stored sums or codes. */
 static MhoStatus find_source(const MhoNet *net, int from, int *source, int *batchnorm, bool *relu, MhoError *error)
 {
     *batchnorm = -1;
@@ -84,7 +84,7 @@ static MhoStatus find_source(const MhoNet *net, int from, int *source, int *batc
         if (*batchnorm >= 0)
             return mho_fail(error, MHO_USAGE,
                             "node '%s': only convolution, batch norm, ReLU in this order fold into a "
-                            "quantizer; put a quantizer behind '%s'",
+                            "fake_quant node; put a fake_quant node after '%s'",
                             net->nodes[*batchnorm].name, node->name);
         *relu = *relu || is_relu;
         *batchnorm = is_batchnorm ? from : -1;
@@ -127,7 +127,7 @@ MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, Mho
     if (mho_node_fake_quant(node))
         status = find_source(net, node->inputs[0], &requant->source, &batchnorm, &relu, error);
     else if (!mho_node_is(node, &mho_layer_dense))
-        return mho_fail(error, MHO_USAGE, "node '%s': neither a quantizer nor the classifier", node->name);
+        return mho_fail(error, MHO_USAGE, "node '%s': it is neither a fake_quant node nor the classifier", node->name);
     if (status == MHO_OK)
         status = target_step(net, target, relu, &step, requant, error);
     if (status != MHO_OK || !a)

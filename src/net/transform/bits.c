@@ -1,4 +1,4 @@
-/* bits.c - the bits of a quantized network: who owns which, the same net at others, and what they cost.
+/* bits.c - the bits of a quantized network: which layer they belong to, the same net at other bits, their cost.
  *
  * Other bits change the unit that a layer's integer sums are counted in,
  *   unit_k = scale_x e^(s_w,k) / n_w,
@@ -18,7 +18,7 @@
 
 enum { FLOAT_BITS = 32 };
 
-/* Has bits of its own: not the stream of a residual stage, not the sums of an average pool. */
+/* Whether the bits of a node can be chosen: not those of a stream of a residual stage or of sums of an average pool. */
 static bool has_own_bits(const MhoNet *net, size_t i)
 {
     const MhoNode *node = &net->nodes[i];
@@ -41,14 +41,14 @@ static void find_layers(const MhoNet *net, int *last)
     }
 }
 
-/* Give quantizer i to the unit of its layer. */
+/* Add fake_quant node i to the unit of its layer. */
 static MhoStatus add_quantizer(const MhoNet *net, size_t i, int layer, MhoBitUnit *units, size_t n, MhoError *error)
 {
     for (size_t u = 0; u < n; u++) {
         if (units[u].layer != layer)
             continue;
         if (units[u].n_quantizers == MHO_UNIT_MAX_QUANTIZERS)
-            return mho_fail(error, MHO_USAGE, "node '%s': more than %d quantizers behind layer '%s'",
+            return mho_fail(error, MHO_USAGE, "node '%s': more than %d fake_quant nodes after layer '%s'",
                             net->nodes[i].name, MHO_UNIT_MAX_QUANTIZERS, net->nodes[layer].name);
         units[u].quantizers[units[u].n_quantizers++] = (int)i;
     }

@@ -6,9 +6,9 @@
 
 enum { MHO_UNIT_MAX_QUANTIZERS = 8 };
 
-/* A weighted layer and the quantizers of its output that have bits of their own (streams of residual stages and sums of
- * average pools keep theirs). Every such quantizer belongs to one layer: the nearest before it, the later one where an
- * addition joins two. */
+/* A weighted layer and the fake_quant nodes of its output whose bits can be chosen (streams of residual stages and sums
+ * of average pools have fixed bits). Every such node belongs to one layer: the nearest before it, the later one where
+ * an addition joins two. */
 typedef struct MhoBitUnit {
     int layer, quantizers[MHO_UNIT_MAX_QUANTIZERS]; /* nodes */
     int n_quantizers;
@@ -19,7 +19,7 @@ typedef struct MhoBitUnit {
 MhoStatus mho_net_bit_units(const MhoNet *net, MhoBitUnit **units, size_t *n, MhoError *error) MHO_CHECKED;
 
 /* The same graph and values with other bits: weight and quantizer bits, and converter bits, per node (n_nodes); 0: as
- * they are (a NULL array: all as they are). Weight scales of layers whose bits change are fitted anew; activation
+ * they are (a NULL array: all as they are). Weight scales of layers whose bits change are fitted again; activation
  * ranges stay. USAGE when a policy does not take its bits. */
 MhoStatus mho_net_with_bits(const MhoNet *net, const int *bits, const int *adc_bits, MhoNet **made,
                             MhoError *error) MHO_CHECKED;

@@ -16,12 +16,12 @@
 #include "kernels/math.h"
 #include "net/transform/transform_internal.h"
 
-static const double gain_min = 1e-6;       /* below, sigma^2 is some 1e12 gamma^2: a channel that says nothing */
+static const double gain_min = 1e-6;       /* below, sigma^2 is some 1e12 gamma^2: a channel without information */
 static const double shift_max = 4194304.0; /* 2^22: shift plus sum stays an exact float */
-static const double constant_min = 1e-12;  /* a constant output this small is none */
+static const double constant_min = 1e-12;  /* a smaller constant output counts as 0 */
 enum { DEAD_SHIFT = 127 };                 /* resolution of a dead channel's constant */
 
-/* One layer's channel: what becomes of it. */
+/* One channel before and after folding. */
 typedef struct Channel {
     double gain, shift, constant; /* g; sign(g) (beta / g + bias - mean) / m; beta */
     double log_scale;             /* s_w before, s_w + ln|g| after (own scale of the channel) */
@@ -48,7 +48,7 @@ static int batchnorm_of(const MhoNet *net, int i)
     return readers > 0 && mho_node_is(&net->nodes[last], &mho_layer_batchnorm) ? last : -1;
 }
 
-/* Does the node become a layer with shift and without bias? The classifier keeps its float bias. */
+/* Whether the node becomes a layer with shift and without bias. The classifier keeps its float bias. */
 static bool becomes_full(const MhoNet *net, int i)
 {
     return mho_node_is(&net->nodes[i], &mho_layer_conv) || (mho_node_conv(&net->nodes[i]) && batchnorm_of(net, i) >= 0);
@@ -74,8 +74,8 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
     const MhoNode *source = &net->nodes[node->inputs[0]];
     if (!mho_node_conv(source) || mho_net_readers(net, node->inputs[0], &last) != 1)
         return mho_fail(error, MHO_USAGE,
-                        "node '%s': batch norm can be removed only behind a convolution or dense layer that "
-                        "nothing else reads, not behind '%s'",
+                        "node '%s': batch norm can be removed only after a convolution or dense layer that "
+                        "no other node reads, not after '%s'",
                         node->name, source->name);
     return MHO_OK;
 }
@@ -135,7 +135,7 @@ static void read_channels(Fold *fold)
     }
 }
 
-/* Scale of a whole tensor: the geometric mean over the channels that say something. */
+/* Scale of a whole tensor: the geometric mean over the channels that are not dead. */
 static double mean_log_scale(const Fold *fold)
 {
     double sum = 0.0, all = 0.0;

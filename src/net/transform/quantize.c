@@ -1,15 +1,15 @@
 /* quantize.c - from a float graph to a graph of codes, and from one bit plan to the next.
  *
- * Weighted layers get weight bits; every tensor that they read becomes codes by a quantizer, which takes the place of
- * the ReLU: image -> conv -> batchnorm -> quantizer -> conv ... Sums of average pools are quantized with at least 8
+ * Weighted layers get weight bits; a fake_quant node makes codes of every tensor that they read and takes the place
+ * of the ReLU: image -> conv -> batchnorm -> fake_quant -> conv ... Sums of average pools are quantized with at least 8
  * bits.
  *
- * Residual sums. Tensors that meet in additions, and what additions give, form a stage with ONE scale e^s and step e^s
- * / 127: branches are signed 8-bit codes (-127..127), ReLU outputs the non-negative half of the same codes, which is a
- * 7-bit unsigned quantizer (0..127): same step, no further rule. All quantizers of a stage share the scale of the
- * first. An addition adds codes; one quantizer behind it makes the next stream, which the identity shortcut of the next
- * block uses as it is. Weighted layers read the stream through a further quantizer at their own bits; pools read the
- * stream. Where the stage changes, the shortcut's 1 x 1 convolution makes the new stage's signed branch.
+ * Residual sums. Inputs and outputs of additions form a stage with ONE scale e^s and step e^s / 127: branches are
+ * signed 8-bit codes (-127..127); ReLU outputs are the non-negative half of the same codes, which is a 7-bit unsigned
+ * fake_quant node (0..127) of the same step. All fake_quant nodes of a stage share the scale of the first. An addition
+ * adds codes; one fake_quant node after it makes the next stream, which the identity shortcut of the next block reads.
+ * Weighted layers read the stream through a further fake_quant node at their bits; pools read the stream. Where the
+ * stage changes, the shortcut's 1 x 1 convolution makes the new stage's signed branch.
  */
 #include <math.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ typedef struct Quantizing {
     MhoRebuild *rebuild; /* map: the value as stored before any fake_quant node; over ReLU that of its input */
     const MhoQuantPlan *plan;
     int *stage;     /* union-find parent: old nodes whose values share a stage */
-    bool *in_stage; /* value of this node stands in a residual stage */
+    bool *in_stage; /* value of this node belongs to a residual stage */
     int *owner;     /* of a stage's root: first quantizer of the stage */
     int *stream;    /* value as codes of its stage */
     int *codes;     /* value as codes that weighted layers read */
@@ -47,7 +47,7 @@ static void join(Quantizing *q, int i, int k)
     q->stage[stage_root(q, i)] = stage_root(q, k);
 }
 
-/* Stages: what an addition reads, and its output with or without ReLU. */
+/* Stages: inputs of an addition, and its output with or without ReLU. */
 static void find_stages(const MhoNet *old, Quantizing *q)
 {
     for (int i = 0; i < (int)old->n_nodes; i++) {
@@ -76,7 +76,7 @@ static void new_name(const Quantizing *q, int i, const char *suffix, char name[M
         snprintf(name, MHO_NAME_MAX, "%.*s_%s%d", (int)stem, old, suffix, k);
 }
 
-/* A quantizer behind node `input` of the new net, for the value of old node i. */
+/* A fake_quant node after node `input` of the new net, for the value of old node i. */
 static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suffix, int bits, bool is_signed, int owner,
                                int *made, MhoError *error)
 {

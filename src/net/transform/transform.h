@@ -4,20 +4,20 @@
 
 #include "net/graph/net.h"
 
-/* Graph transformations of gradual quantization (fqconv.c and others read them from train). */
+/* How to quantize a net. */
 typedef struct MhoQuantPlan {
     int weight_bits, activation_bits; /* of all layers; the residual stream has 8 */
     int scale;                        /* MhoWeightScale */
     char weight_policy[MHO_TEXT_MAX], activation_policy[MHO_TEXT_MAX];
 } MhoQuantPlan;
-/* Replace ReLUs by quantizers, put signed 8-bit shared-scale quantizers on residual branches, one after average
- * pooling; on a net that is quantized already change its bits. New scales are unset (NaN) until fitted:
- * mho_net_fit_weights, and ranges of activations. */
+/* A float net: replace ReLUs by fake_quant nodes, add signed 8-bit ones with a common scale on residual branches and
+ * one after average pools. A quantized net: change its bits. New scales are unset (NaN) until mho_net_fit_weights and
+ * the calibration of activations. */
 MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **quantized,
                            MhoError *error) MHO_CHECKED;
-MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error) MHO_CHECKED; /* log-scales that are NaN */
-/* Fold and remove batch norm (design: FQ-Conv). shift: keep it as an integer shift per channel; else drop it (the
- * paper's form). */
+MhoStatus mho_net_fit_weights(MhoNet *net, MhoError *error) MHO_CHECKED; /* scales that are NaN */
+/* Fold and remove batch norm (FQ-Conv). shift: its offset becomes an integer shift per channel; false: it is dropped,
+ * as in the paper. */
 MhoStatus mho_net_remove_batchnorm(const MhoNet *net, int scale, bool shift, MhoNet **removed,
                                    MhoError *error) MHO_CHECKED;
 

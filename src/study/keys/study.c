@@ -51,13 +51,13 @@ static MhoStatus read_item(MhoStudy *study, size_t first, const MhoYaml *item, c
 {
     const char *values[MHO_MAX_AXES + 1];
     size_t n = mho_axes_together(study, first);
-    if (n == 1 && item->kind == MHO_NODE_SCALAR)
+    if (n == 1 && item->kind == MHO_YAML_SCALAR)
         return mho_axes_push(study, first, (const char *const *)&item->scalar, 1, where, error);
     if (n == 1)
         return mho_fail(error, MHO_USAGE, "%s: sweep.%s: values are plain, not nested", where, study->axes[first].key);
-    bool is_row = item->kind == MHO_NODE_LIST;
+    bool is_row = item->kind == MHO_YAML_LIST;
     for (size_t k = 0; k < item->n_children && k <= MHO_MAX_AXES && is_row; k++) {
-        is_row = item->children[k]->kind == MHO_NODE_SCALAR;
+        is_row = item->children[k]->kind == MHO_YAML_SCALAR;
         values[k] = item->children[k]->scalar;
     }
     if (!is_row)
@@ -98,7 +98,7 @@ static MhoStatus read_leaf(void *context, const char *key, const MhoYaml *leaf, 
     MhoStatus status = see_keys(reader, key, where, &keys, error);
     if (status != MHO_OK)
         return status;
-    if (leaf->kind == MHO_NODE_SCALAR)
+    if (leaf->kind == MHO_YAML_SCALAR)
         return mho_axes_set(reader->study, key, leaf->scalar, where, error);
     if (!swept)
         return mho_fail(error, MHO_USAGE, "%s: %s: a list belongs under sweep:", where, key);
@@ -117,7 +117,7 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
         snprintf(study->path, sizeof study->path, "%s", path);
         status = mho_yaml_read(path, &root, error);
         if (status == MHO_OK)
-            status = mho_yaml_walk(root, read_leaf, &reader, error);
+            status = mho_yaml_each_leaf(root, read_leaf, &reader, error);
         mho_yaml_destroy(root);
         for (size_t i = 0; i < reader.n_seen; i++)
             free(reader.seen[i]);

@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 static const double confidence = 0.95;
 
 MhoStatus mho_result_points_read(const MhoRecord *result, MhoResultPoints *points, MhoError *error)
 {
     const MhoArray *accuracy = mho_record_array(result, "accuracy");
     if (!accuracy || accuracy->rank != 2 || accuracy->type != MHO_F64)
-        return mho_fail(error, MHO_USAGE, "the record is no result: it has no accuracy over point and chip");
+        return mho_fail(error, MHO_USAGE, "this is not a result file: it has no array accuracy over point and chip");
     *points = (MhoResultPoints){result, accuracy->shape[0], accuracy->shape[1], accuracy->data};
     return MHO_OK;
 }
@@ -76,13 +78,13 @@ static bool is_condition(const MhoResultPoints *points, const MhoComparison *com
            !is_in(array->name, &comparison->over, 1);
 }
 
-/* Mean over the chips that were run; NaN: none. */
+/* Mean over the chips that ran; NaN where none did. */
 static double mean_of_chips(const MhoResultPoints *points, size_t p)
 {
     return mho_student_interval(points->accuracy + p * points->n_chips, points->n_chips, confidence).mean;
 }
 
-/* Point of the same sample as i (same value of over) in the group of q; n: none. */
+/* The point with the value of `over` that i has and the other keys of q; points->n: none. */
 static size_t sample_of(const MhoResultPoints *points, const MhoArray *over, size_t i, size_t q)
 {
     const char *const except[] = {over->name};
@@ -92,16 +94,16 @@ static size_t sample_of(const MhoResultPoints *points, const MhoArray *over, siz
     return points->n;
 }
 
-/* q = points->n: no second group. */
+/* Of p, or of p minus q; q = points->n: of p alone. */
 static MhoStatus over_key(const MhoResultPoints *points, size_t p, size_t q, const char *key, MhoInterval *interval,
                           MhoError *error)
 {
     const MhoArray *over = mho_record_array(points->result, key);
     if (!over || !is_swept(points, over))
         return mho_fail(error, MHO_USAGE, "the study does not sweep %s, so there are no samples over it", key);
-    double *values = malloc((points->n ? points->n : 1) * sizeof *values);
+    double *values = mho_calloc(points->n, sizeof *values, error, "%zu samples", points->n);
     if (!values)
-        return mho_fail(error, MHO_MEMORY, "out of memory for %zu samples", points->n);
+        return MHO_MEMORY;
     size_t n = 0;
     for (size_t i = 0; i < points->n; i++) {
         if (!mho_result_points_same(points, p, i, &key, 1))
@@ -137,7 +139,7 @@ MhoStatus mho_result_points_difference(const MhoResultPoints *points, size_t p, 
     return MHO_OK;
 }
 
-/* Of how the comparison names point p. */
+/* Whether the comparison gives point p this name. */
 static bool is_variant(const MhoResultPoints *points, const MhoComparison *comparison, size_t p, const char *name)
 {
     char text[MHO_VARIANT_MAX] = "";
@@ -145,7 +147,7 @@ static bool is_variant(const MhoResultPoints *points, const MhoComparison *compa
     return strcmp(text, name) == 0;
 }
 
-/* Is p the first of the points that are its samples? */
+/* Whether p is the first of its samples: of the points that differ in `over` alone. */
 static bool is_first(const MhoResultPoints *points, size_t p, const char *over)
 {
     for (size_t q = 0; over && q < p; q++)
@@ -158,9 +160,9 @@ MhoStatus mho_comparison_points(const MhoResultPoints *points, const MhoComparis
                                 size_t *n, MhoError *error)
 {
     *n = 0;
-    *rows = malloc((points->n ? points->n : 1) * sizeof **rows);
+    *rows = mho_calloc(points->n, sizeof **rows, error, "the rows of a comparison");
     if (!*rows)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the rows of a comparison");
+        return MHO_MEMORY;
     for (size_t p = 0; p < points->n; p++)
         if (!is_variant(points, comparison, p, "") && is_first(points, p, comparison->over))
             (*rows)[(*n)++] = p;
@@ -168,7 +170,7 @@ MhoStatus mho_comparison_points(const MhoResultPoints *points, const MhoComparis
 }
 
 /* The first point of the variant called name under the conditions of p; points->n: none. */
-static size_t rival_of(const MhoResultPoints *points, const MhoComparison *comparison, size_t p, const char *name)
+static size_t versus_point(const MhoResultPoints *points, const MhoComparison *comparison, size_t p, const char *name)
 {
     for (size_t q = 0; q < points->n; q++) {
         bool same = true;
@@ -181,7 +183,7 @@ static size_t rival_of(const MhoResultPoints *points, const MhoComparison *compa
     return points->n;
 }
 
-/* What the functions below share. */
+/* A table being filled: row i is points rows[i] and its other samples. */
 typedef struct Table {
     const MhoResultPoints *points;
     const MhoComparison *comparison;
@@ -201,14 +203,15 @@ static MhoStatus set_text(MhoArray *array, size_t i, const char *text, MhoError 
     return MHO_OK;
 }
 
-static MhoStatus add_variants(const Table *table, MhoError *error)
+MhoStatus mho_variant_names_add(const MhoResultPoints *points, MhoVariantName *variant, const size_t *rows, size_t n,
+                                const char *axis, MhoRecord *record, MhoError *error)
 {
     MhoArray *names;
-    MhoStatus status = mho_record_add(table->record, "variant", MHO_STRING, 1, &table->n, &row_axis, "",
-                                      "what is compared", NULL, &names, error);
-    for (size_t i = 0; i < table->n && status == MHO_OK; i++) {
+    MhoStatus status =
+        mho_record_add(record, "variant", MHO_STRING, 1, &n, &axis, "", "what is compared", NULL, &names, error);
+    for (size_t i = 0; i < n && status == MHO_OK; i++) {
         char text[MHO_VARIANT_MAX] = "";
-        table->comparison->variant(table->points, table->rows[i], text, sizeof text);
+        variant(points, rows ? rows[i] : i, text, sizeof text);
         status = set_text(names, i, text, error);
     }
     return status;
@@ -231,9 +234,9 @@ static MhoStatus add_condition(const Table *table, const MhoArray *from, MhoErro
 static MhoStatus add_conditions(const Table *table, MhoError *error)
 {
     const MhoRecord *result = table->points->result;
-    const char **keys = calloc(result->n_arrays + 1, sizeof *keys);
+    const char **keys = mho_calloc(result->n_arrays, sizeof *keys, error, "the table of a comparison");
     size_t n = 0;
-    MhoStatus status = keys ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for the table of a comparison");
+    MhoStatus status = keys ? MHO_OK : MHO_MEMORY;
     for (size_t i = 0; i < result->n_arrays && status == MHO_OK; i++) {
         if (!is_condition(table->points, table->comparison, result->arrays[i]))
             continue;
@@ -294,7 +297,7 @@ static MhoStatus add_accuracies(const Table *table, MhoError *error)
     return status;
 }
 
-/* A variant is compared with every one of versus before itself. */
+/* A variant is compared with those of versus that come before itself in the list. */
 static bool is_compared(const MhoComparison *comparison, const char *variant, size_t v)
 {
     return !is_in(variant, comparison->versus, v + 1);
@@ -316,7 +319,7 @@ static MhoStatus add_differences(const Table *table, MhoError *error)
         comparison->variant(table->points, table->rows[i], variant, sizeof variant);
         for (size_t v = 0; v < comparison->n_versus && status == MHO_OK; v++) {
             MhoInterval interval;
-            size_t q = rival_of(table->points, comparison, table->rows[i], comparison->versus[v]);
+            size_t q = versus_point(table->points, comparison, table->rows[i], comparison->versus[v]);
             if (q == table->points->n || !is_compared(comparison, variant, v))
                 continue;
             status = mho_result_points_difference(table->points, table->rows[i], q, comparison->over, &interval, error);
@@ -338,7 +341,7 @@ MhoStatus mho_comparison_add(const MhoResultPoints *points, const MhoComparison 
     if (status == MHO_OK)
         status = mho_attribute_real(&record->attributes, "confidence", confidence, error);
     if (status == MHO_OK)
-        status = add_variants(&table, error);
+        status = mho_variant_names_add(points, comparison->variant, table.rows, table.n, row_axis, record, error);
     if (status == MHO_OK)
         status = add_conditions(&table, error);
     if (status == MHO_OK)

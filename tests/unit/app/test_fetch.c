@@ -1,11 +1,11 @@
-/* test_fetch.c - every way to obtain a set, with stand-ins for curl, apt-get, dpkg-deb and npm on a private PATH. */
+/* test_fetch.c - every source of a data set, with stand-ins for curl, apt-get, dpkg-deb and npm on a private PATH. */
 #include <dirent.h>
 #include <unistd.h>
 
-#include "base/digest.h"
 #include "app/fetch.h"
+#include "app/process.h"
+#include "base/digest.h"
 #include "data/formats_internal.h"
-#include "app/process_internal.h"
 #include "harness.h"
 #include "support/data_files.h"
 
@@ -87,9 +87,9 @@ static void tear_down(void)
 
 TEST_FIXTURE(set_up, tear_down);
 
-static MhoStatus fetch(const MhoDatasetDescriptor *model, const char *from)
+static MhoStatus fetch(const MhoDatasetDescriptor *set, const char *from)
 {
-    return mho_dataset_fetch(model, in(folder, "data"), from, &logger, &error);
+    return mho_dataset_fetch(set, in(folder, "data"), from, &logger, &error);
 }
 
 /* An archive of both files (or the first n) at served/NAME, below a folder as packages have it. */
@@ -141,6 +141,7 @@ static void expect_said(const char *text, bool expected)
                   said);
 }
 
+/* The user's folder is searched to its depths, its files stay, and a complete set is not fetched again. */
 TEST(test_from_folder)
 {
     write_gz(in(folder, "mine/train-x.gz"), content[0].data, content[0].n);
@@ -155,6 +156,7 @@ TEST(test_from_folder)
     expect_said("complete", true);
 }
 
+/* Single files of the user are taken one by one, also by relative paths, until the set is complete. */
 TEST(test_from_single_files_and_relative_path)
 {
     write_bytes(in(folder, "mine/train-x"), content[0].data, content[0].n);
@@ -168,6 +170,7 @@ TEST(test_from_single_files_and_relative_path)
     ck_assert_int_eq(chdir("/"), 0);
 }
 
+/* A tar archive and a .deb of the user are unpacked. */
 TEST(test_from_archives)
 {
     serve_archive("mine.tar", 2);
@@ -180,6 +183,7 @@ TEST(test_from_archives)
     check_installed(2);
 }
 
+/* curl downloads the files of an official address that is a folder. */
 TEST(test_address_of_files)
 {
     add_program("curl", fake_curl);
@@ -190,16 +194,18 @@ TEST(test_address_of_files)
     expect_said("downloading http://data.example/tiny/train-x.gz", true);
 }
 
+/* curl downloads and tar unpacks an official address that is an archive. */
 TEST(test_address_of_archive)
 {
-    MhoDatasetDescriptor model = full;
-    model.address = "https://data.example/~x/tiny-binary.tar.gz";
+    MhoDatasetDescriptor set = full;
+    set.address = "https://data.example/~x/tiny-binary.tar.gz";
     add_program("curl", fake_curl);
     serve_archive("tiny-binary.tar.gz", 2);
-    ck_assert_int_eq(fetch(&model, NULL), MHO_OK);
+    ck_assert_int_eq(fetch(&set, NULL), MHO_OK);
     check_installed(2);
 }
 
+/* When curl fails the Debian package is downloaded and unpacked, the reason is logged, and npm is not tried. */
 TEST(test_debian_package)
 {
     add_program("curl", fake_curl); /* serves nothing */
@@ -213,6 +219,7 @@ TEST(test_debian_package)
     expect_said("npm", false);
 }
 
+/* Files of a source that failed half-way are kept, and the npm package brings the others. */
 TEST(test_npm_package_completes_what_curl_began)
 {
     add_program("curl", fake_curl);
@@ -228,6 +235,7 @@ TEST(test_npm_package_completes_what_curl_began)
     expect_said("E: Unable to locate package dataset-tiny", true);
 }
 
+/* A file with the wrong SHA-256 is not installed, and the error says so. */
 TEST(test_wrong_digest_gets_no_name)
 {
     Buffer wrong = content[0];
@@ -241,6 +249,7 @@ TEST(test_wrong_digest_gets_no_name)
     ck_assert_ptr_nonnull(strstr(error.text, "SHA-256"));
 }
 
+/* A damaged file of the set is replaced, with a warning, and the good one is left alone. */
 TEST(test_damaged_file_is_replaced)
 {
     ck_assert_int_eq(mkdir(in(folder, "data/tiny"), 0700), 0);
@@ -254,6 +263,7 @@ TEST(test_damaged_file_is_replaced)
     expect_said("downloading http://data.example/tiny/test-x.gz", false);
 }
 
+/* A symbolic link in place of a file is not followed. */
 TEST(test_links_in_an_archive_are_not_followed)
 {
     write_bytes(in(folder, "secret"), content[0].data, content[0].n);
@@ -268,18 +278,19 @@ static void expect_in_error(const char *const *parts, size_t n)
         ck_assert_msg(strstr(error.text, parts[i]) != NULL, "no '%s' in: %s", parts[i], error.text);
 }
 
-TEST(test_all_closed_lists_every_remedy)
+/* When no source provides the set the error lists the reason and the remedy of each, and files stay away. */
+TEST(test_failure_lists_every_remedy)
 {
-    static const char *const closed[] = {"- your own file: no --from given",
-                                         "mho data fetch tiny --from",
-                                         "- curl: curl is not on PATH",
-                                         "http://data.example/tiny/",
-                                         "- apt-get download: apt-get is not on PATH",
-                                         "apt-get install dataset-tiny",
-                                         "- npm pack: npm is not on PATH",
-                                         "npm pack tiny@1.0.0"};
+    static const char *const reasons[] = {"- your own file: no --from given",
+                                          "mho data fetch tiny --from",
+                                          "- curl: curl is not on PATH",
+                                          "http://data.example/tiny/",
+                                          "- apt-get download: apt-get is not on PATH",
+                                          "apt-get install dataset-tiny",
+                                          "- npm pack: npm is not on PATH",
+                                          "npm pack tiny@1.0.0"};
     ck_assert_int_eq(fetch(&full, NULL), MHO_FAILED);
-    expect_in_error(closed, sizeof closed / sizeof *closed);
+    expect_in_error(reasons, sizeof reasons / sizeof *reasons);
     ck_assert_ptr_nonnull(strstr(error.text, "lacks train-x"));
     check_installed(0);
 
@@ -295,28 +306,29 @@ TEST(test_all_closed_lists_every_remedy)
     check_installed(0);
 
     static const char *const unknown[] = {"no official address is known", "no Debian package", "no npm package"};
-    MhoDatasetDescriptor model = full;
-    model.address = model.debian_package = model.npm_package = NULL;
-    ck_assert_int_eq(fetch(&model, in(folder, "nowhere")), MHO_FAILED);
+    MhoDatasetDescriptor set = full;
+    set.address = set.debian_package = set.npm_package = NULL;
+    ck_assert_int_eq(fetch(&set, in(folder, "nowhere")), MHO_FAILED);
     expect_in_error(unknown, sizeof unknown / sizeof *unknown);
     ck_assert_ptr_nonnull(strstr(error.text, "nowhere: No such file"));
 }
 
-/* The real sets' messages must fit: nothing may be cut off. */
+/* The error of every registered set fits into the text of an error. */
 TEST(test_message_of_registered_sets_is_whole)
 {
     for (size_t i = 0; i < mho_dataset_registry.n; i++) {
-        const MhoDatasetDescriptor *model = mho_dataset_find(mho_dataset_registry.descriptors[i]->name, &error);
-        ck_assert_ptr_nonnull(model);
-        ck_assert_int_eq(fetch(model, NULL), MHO_FAILED);
+        const MhoDatasetDescriptor *set = mho_dataset_find(mho_dataset_registry.descriptors[i]->name, &error);
+        ck_assert_ptr_nonnull(set);
+        ck_assert_int_eq(fetch(set, NULL), MHO_FAILED);
         ck_assert_uint_lt(strlen(error.text), MHO_ERROR_TEXT_MAX - 1);
         const char *last = strstr(error.text, "- npm pack: ");
         ck_assert_ptr_nonnull(last);
-        if (model->npm_package)
+        if (set->npm_package)
             ck_assert_ptr_nonnull(strstr(last, ".tgz"));
     }
 }
 
+/* A destination that cannot be created is an IO error that names it. */
 TEST(test_destination_cannot_be_made)
 {
     write_bytes(in(folder, "file"), "x", 1);
@@ -324,6 +336,7 @@ TEST(test_destination_cannot_be_made)
     ck_assert_ptr_nonnull(strstr(error.text, in(folder, "file")));
 }
 
+/* Without --data the set goes to $MHO_DATA, else below the home folder. */
 TEST(test_default_destination)
 {
     write_bytes(in(folder, "mine/train-x"), content[0].data, content[0].n);
@@ -338,7 +351,8 @@ TEST(test_default_destination)
     unsetenv("MHO_DATA");
 }
 
-/* Last, because a request to stop stays for the life of the process. */
+/* A signal ends curl, and the temporary files are removed. The last test, because a stop request cannot be taken back.
+ */
 TEST(test_signal_stops_and_cleans)
 {
     mho_stop_install();

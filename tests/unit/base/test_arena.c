@@ -11,6 +11,7 @@ static void take_all(MhoArena *arena, unsigned char **bytes, double **reals, voi
     *last = mho_arena_take(arena, 0, 8);
 }
 
+/* The same takes first count the bytes of a block and then carve aligned, zeroed parts of it. */
 TEST(test_plan_then_carve)
 {
     MhoArena arena = {0};
@@ -38,6 +39,7 @@ TEST(test_plan_then_carve)
     mho_arena_destroy(NULL);
 }
 
+/* An arena without a take still creates a block, and only one. */
 TEST(test_empty_plan_is_a_block)
 {
     MhoArena arena = {0};
@@ -60,6 +62,7 @@ static void refused(size_t n, size_t size)
     ck_assert_str_ne(error.text, "");
 }
 
+/* A plan whose size overflows is refused as out of memory. */
 TEST(test_overflow_is_refused)
 {
     refused(SIZE_MAX, 1);         /* rounding up overflows */
@@ -68,6 +71,7 @@ TEST(test_overflow_is_refused)
     refused(SIZE_MAX - 1000, 1);  /* the sum overflows */
 }
 
+/* A take larger than the block returns NULL and leaves the arena usable. */
 TEST(test_overflow_while_carving)
 {
     MhoArena arena = {0};
@@ -78,6 +82,7 @@ TEST(test_overflow_while_carving)
     mho_arena_destroy(&arena);
 }
 
+/* A block that the machine cannot give is a MEMORY error, not a crash. */
 TEST(test_more_than_the_machine_has)
 {
     MhoArena arena = {0};

@@ -11,6 +11,7 @@ static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
 static const char empty[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 static const char million_a[] = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
 
+/* SHA-256 and its first 64 bits equal the published values. */
 TEST(test_known_answers)
 {
     char hex[65];
@@ -22,6 +23,7 @@ TEST(test_known_answers)
     ck_assert_uint_ne(mho_digest64("abd", 3), mho_digest64("abc", 3));
 }
 
+/* The digest of a file of a million bytes is the published one; a missing file is an error. */
 TEST(test_file_is_streamed)
 {
     char path[] = "/tmp/mho-test-XXXXXX", hex[65];

@@ -1,4 +1,4 @@
-/* test_log.c - lines reach the sink, progress counts only fresh work, a stop request is seen. */
+/* test_log.c - lines reach the log function, progress counts only new work, a signal is a stop request. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +22,7 @@ static void keep(void *context, MhoLogLevel level, const char *text)
     snprintf(sink->text, sizeof sink->text, "%s", text);
 }
 
+/* A formatted line reaches the log function, long lines are cut, and a silent log prints nothing. */
 TEST(test_lines)
 {
     Sink sink = {0};
@@ -30,12 +31,13 @@ TEST(test_lines)
     ck_assert_int_eq(sink.n, 1);
     ck_assert_int_eq(sink.level, MHO_LOG_WARNING);
     ck_assert_str_eq(sink.text, "3 of pcm");
-    mho_log(NULL, MHO_LOG_INFO, "nobody");
-    mho_log(&silent, MHO_LOG_INFO, "nobody");
+    mho_log(NULL, MHO_LOG_INFO, "silent");
+    mho_log(&silent, MHO_LOG_INFO, "silent");
     mho_log(&log, MHO_LOG_INFO, "%4000d", 1);
     ck_assert_uint_eq(strlen(sink.text), 1023);
 }
 
+/* A progress line holds count, rate, time left and note, and is limited in rate. */
 TEST(test_progress_lines)
 {
     Sink sink = {0};
@@ -73,6 +75,7 @@ static double shown_rate(size_t resumed, size_t done)
     return rate;
 }
 
+/* Trials of an earlier process do not count in the rate. */
 TEST(test_rate_counts_fresh_work_only)
 {
     ck_assert_double_eq_tol(shown_rate(0, 500), 0.5, 0.01);
@@ -80,6 +83,7 @@ TEST(test_rate_counts_fresh_work_only)
     ck_assert(shown_rate(400, 400) == 0.0); /* no rate to show yet */
 }
 
+/* Progress over no work at all logs one complete line. */
 TEST(test_nothing_to_do)
 {
     Sink sink = {0};
@@ -90,6 +94,7 @@ TEST(test_nothing_to_do)
     ck_assert_ptr_eq(strstr(sink.text, "sweep  0/0 trials"), sink.text);
 }
 
+/* The clock is monotonic. */
 TEST(test_clock_never_goes_back)
 {
     double before = mho_clock();
@@ -101,6 +106,7 @@ TEST(test_clock_never_goes_back)
     ck_assert(before > 0.0);
 }
 
+/* The log function for stderr limits progress lines, marks warnings and prints the rest. */
 TEST(test_stderr_sink)
 {
     int ends[2];
@@ -120,6 +126,7 @@ TEST(test_stderr_sink)
     close(saved);
 }
 
+/* A termination signal becomes a stop request. */
 TEST(test_stop_request)
 {
     mho_stop_install();
@@ -128,6 +135,7 @@ TEST(test_stop_request)
     ck_assert(mho_stop_requested());
 }
 
+/* A second signal ends the process. */
 TEST(test_second_signal_ends)
 {
     pid_t child = fork();

@@ -74,6 +74,7 @@ static const struct {
     int at_least; /* allocations, so that a wrapper that is never called is noticed */
 } users[] = {{use_arena, 1}, {use_record, 20}, {use_yaml, 20}, {use_yaml_file, 2}};
 
+/* Whichever allocation fails, the call returns MEMORY with its words and leaks nothing. */
 TEST_LOOP(test_each_allocation_fails_in_turn, 0, sizeof users / sizeof *users)
 {
     int n = 0;

@@ -75,6 +75,7 @@ static void refuses(const char *key, const char *text, const char *says)
     ck_assert_mem_eq(&block, &before, sizeof block);
 }
 
+/* Every parameter type takes its default from the table. */
 TEST(test_defaults)
 {
     Block block = defaults();
@@ -86,6 +87,7 @@ TEST(test_defaults)
     ck_assert_str_eq(block.path, "model.h5");
 }
 
+/* Values in range are read in every accepted spelling, including both ends of a range. */
 TEST(test_accepted)
 {
     Block block = defaults();
@@ -106,6 +108,7 @@ TEST(test_accepted)
     ck_assert_str_eq(block.path, "");
 }
 
+/* Text that is not a plain decimal number in range is refused with unit or range. */
 TEST(test_reals_refused)
 {
     static const char *const bad[] = {"nan",   "NaN",   "-nan(1)", "inf", "-Infinity", "0x1p-20", "",  " 1e-6", "1e-6 ",
@@ -119,6 +122,7 @@ TEST(test_reals_refused)
     refuses("any", "1e-999", "outside"); /* would become 0 silently */
 }
 
+/* Wrong whole numbers, choices, booleans and texts are refused with the reason. */
 TEST(test_others_refused)
 {
     static const char *const bad[] = {"8.0", "8 ", "", "1e1", "eight", "0x8", "nan"};
@@ -140,6 +144,7 @@ TEST(test_others_refused)
     refuses("path", longer, "longer than 255");
 }
 
+/* Without a place, an error names the key. */
 TEST(test_key_stands_in_for_place)
 {
     Block block = defaults();
@@ -168,19 +173,20 @@ static void round_trip(double value)
 
     /* One significant digit less must lose the value. */
     char digits[64];
-    int n = 0, kept = 0;
+    int n = 0, significant = 0;
     for (const char *at = text; *at && *at != 'e'; at++)
         if ((*at >= '1' && *at <= '9') || (*at == '0' && n > 0))
             digits[n++] = *at;
     for (int i = 0; i < n; i++)
         if (digits[i] >= '1' && digits[i] <= '9')
-            kept = i + 1;
-    if (kept < 2)
+            significant = i + 1;
+    if (significant < 2)
         return;
-    snprintf(shorter, sizeof shorter, "%.*e", kept - 2, value);
+    snprintf(shorter, sizeof shorter, "%.*e", significant - 2, value);
     ck_assert_msg(strtod(shorter, NULL) != value, "%s has a shorter form, %s", text, shorter);
 }
 
+/* The text of any double reads back to the same double, and no shorter text does. */
 TEST(test_shortest_form_reads_back)
 {
     uint64_t state = 1;
@@ -208,6 +214,7 @@ static void reads_as(double value, const char *expected)
     ck_assert_uint_eq(length, strlen(expected));
 }
 
+/* Reals have one canonical text: plain notation in the middle, exponents outside. */
 TEST(test_canonical_reals)
 {
     reads_as(0.1, "0.1");
@@ -226,6 +233,7 @@ TEST(test_canonical_reals)
     reads_as(-INFINITY, "-inf");
 }
 
+/* The other types format as they are read, and the length is that of the whole text. */
 TEST(test_other_types_format)
 {
     Block block = defaults();
@@ -241,6 +249,7 @@ TEST(test_other_types_format)
     ck_assert_str_eq(text, "mod");
 }
 
+/* A locale with a decimal comma changes neither reading nor writing. */
 TEST(test_locale_of_the_host_changes_nothing)
 {
     static const char *const comma[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "nl_NL.UTF-8", "pl_PL.UTF-8"};
@@ -258,7 +267,8 @@ TEST(test_locale_of_the_host_changes_nothing)
     refuses("any", "0,25", "finite number");
 }
 
-TEST(test_model_check)
+/* The check of a whole struct finds a bad member and then calls the descriptor's own check. */
+TEST(test_descriptor_check)
 {
     Block block = defaults();
     MhoError error = {0};
@@ -285,6 +295,7 @@ TEST(test_model_check)
     ck_assert_str_eq(error.text, "any must not be zero");
 }
 
+/* A registry finds a name, suggests the nearest one, and otherwise names the command that lists all. */
 TEST(test_registry)
 {
     MhoError error = {0};
@@ -296,6 +307,7 @@ TEST(test_registry)
     ck_assert_ptr_nonnull(strstr(error.text, "mho list cell"));
 }
 
+/* The nearest word is found by edit distance, and a word that is too far is not suggested. */
 TEST(test_nearest_word)
 {
     static const char *const words[] = {"prog_scale", "read_scale", "drift_scale", "t_read"};
@@ -313,6 +325,7 @@ TEST(test_nearest_word)
     ck_assert_int_eq(mho_nearest_word(longer, words, 4), -1);
 }
 
+/* Words of a choice list are found by index, and an index outside gives NULL. */
 TEST(test_choice_names)
 {
     char word[MHO_NAME_MAX];

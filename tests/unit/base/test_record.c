@@ -1,4 +1,4 @@
-/* test_record.c - the tree of arrays, and a digest that sees every ingredient and no order. */
+/* test_record.c - the tree of arrays, and a digest that depends on every part and on no order. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -59,6 +59,7 @@ static MhoRecord *build(const Ingredients *in)
     return root;
 }
 
+/* A change of any name, unit, type, shape or value changes the digest; a change of the help does not. */
 TEST(test_digest_sees_every_ingredient)
 {
     const Ingredients base = {.group = "grid",
@@ -97,7 +98,7 @@ TEST(test_digest_sees_every_ingredient)
         mho_record_destroy(changed);
     }
     Ingredients explained = base;
-    explained.help = "a better explanation is no other result";
+    explained.help = "a better explanation is not another result";
     MhoRecord *same = build(&explained);
     check_same(reference, same, 1);
     mho_record_destroy(same);
@@ -126,6 +127,7 @@ static MhoRecord *build_in_order(int order)
     return root;
 }
 
+/* The order in which entries are added does not change the digest. */
 TEST(test_digest_ignores_insertion_order)
 {
     MhoRecord *reference = build_in_order(0);
@@ -137,6 +139,7 @@ TEST(test_digest_ignores_insertion_order)
     mho_record_destroy(reference);
 }
 
+/* Provenance, summary and history at the root are not part of the digest. */
 TEST(test_digest_leaves_out_provenance_summary_history)
 {
     MhoRecord *plain = build_in_order(0), *dressed = build_in_order(0);
@@ -168,6 +171,7 @@ static MhoRecord *with_strings(const char *first, const char *second)
     return record;
 }
 
+/* Fields that join to the same text or shape give different digests. */
 TEST(test_digest_frames_its_fields)
 {
     MhoRecord *a = with_strings("ab", "c"), *b = with_strings("a", "bc");
@@ -185,6 +189,7 @@ TEST(test_digest_frames_its_fields)
     mho_record_destroy(b);
 }
 
+/* All NaNs have one digest; the two zeros have two. */
 TEST(test_digest_has_one_nan_and_two_zeros)
 {
     const double values[4] = {NAN, -NAN, 0.0, -0.0};
@@ -212,6 +217,7 @@ TEST(test_digest_known_answer)
     mho_record_destroy(record);
 }
 
+/* The last element of a long array changes the digest. */
 TEST(test_long_arrays_are_seen_to_the_end)
 {
     static float values[10001];
@@ -225,6 +231,7 @@ TEST(test_long_arrays_are_seen_to_the_end)
     mho_record_destroy(b);
 }
 
+/* A name is used once in a group and is refused when it is empty or contains a slash. */
 TEST(test_names_are_unique_and_plain)
 {
     MhoRecord *record = new_record(), *child;
@@ -250,6 +257,7 @@ TEST(test_names_are_unique_and_plain)
     mho_record_destroy(record);
 }
 
+/* Lists of groups, arrays and attributes grow and keep every entry. */
 TEST(test_many_of_everything)
 {
     MhoRecord *record = new_record();
@@ -273,6 +281,7 @@ TEST(test_many_of_everything)
     mho_record_destroy(record);
 }
 
+/* A shape that overflows, a rank above the limit and an unknown type are refused. */
 TEST(test_sizes_are_checked)
 {
     MhoRecord *record = new_record();
@@ -287,6 +296,7 @@ TEST(test_sizes_are_checked)
     mho_record_destroy(record);
 }
 
+/* Without data an array holds zeros or empty strings; an axis may have length 0. */
 TEST(test_zeros_and_empty_arrays)
 {
     MhoRecord *record = new_record();
@@ -310,6 +320,7 @@ TEST(test_zeros_and_empty_arrays)
     mho_record_destroy(NULL);
 }
 
+/* Paths find groups and arrays, and a required array must have its type and rank. */
 TEST(test_look_ups)
 {
     MhoRecord *record = new_record(), *layers = child_of(record, "layers"), *conv = child_of(layers, "conv1");
@@ -341,6 +352,7 @@ TEST(test_look_ups)
     mho_record_destroy(record);
 }
 
+/* Attributes of every kind are set, replaced and found. */
 TEST(test_attributes)
 {
     MhoRecord *record = new_record();
@@ -359,6 +371,7 @@ TEST(test_attributes)
     mho_record_destroy(record);
 }
 
+/* Each type has its size and name. */
 TEST(test_types)
 {
     static const size_t sizes[] = {1, 1, 2, 4, 8, 8, 4, 8, sizeof(char *)};

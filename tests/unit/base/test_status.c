@@ -4,15 +4,17 @@
 #include "base/status.h"
 #include "harness.h"
 
+/* mho_fail writes text and status, returns the status and accepts a NULL error. */
 TEST(test_fail_fills_text_and_returns_status)
 {
     MhoError error = {0};
     ck_assert_int_eq(mho_fail(&error, MHO_INPUT, "%s:%d: bad", "a.yaml", 7), MHO_INPUT);
     ck_assert_int_eq(error.status, MHO_INPUT);
     ck_assert_str_eq(error.text, "a.yaml:7: bad");
-    ck_assert_int_eq(mho_fail(NULL, MHO_IO, "nobody listens"), MHO_IO);
+    ck_assert_int_eq(mho_fail(NULL, MHO_IO, "no error"), MHO_IO);
 }
 
+/* A context is put before the text, and the error's own text may be an argument. */
 TEST(test_context_goes_in_front)
 {
     MhoError error = {0};
@@ -24,6 +26,7 @@ TEST(test_context_goes_in_front)
     ck_assert_str_eq(error.text, "again: chip.adc: bits: 99 is outside 1 to 32");
 }
 
+/* A text that is too long is cut at its end. */
 TEST(test_long_text_is_cut_and_terminated)
 {
     static char longer[2 * MHO_ERROR_TEXT_MAX];
@@ -36,6 +39,7 @@ TEST(test_long_text_is_cut_and_terminated)
     ck_assert_int_eq(strncmp(error.text, "front: xxx", 10), 0);
 }
 
+/* Each status has its exit code, meaning and name; an unknown value counts as FAILED. */
 TEST(test_exit_codes)
 {
     static const int expected[MHO_N_STATUS] = {[MHO_OK] = 0,     [MHO_USAGE] = 2,  [MHO_INPUT] = 2,   [MHO_IO] = 1,

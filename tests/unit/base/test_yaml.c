@@ -30,6 +30,7 @@ static void refused(const char *text, const char *says)
     refused_bytes(text, strlen(text), says);
 }
 
+/* Mappings, lists and scalars become a tree with the line of each key. */
 TEST(test_tree_and_lines)
 {
     MhoYaml *root = parsed("# a comment\n"
@@ -44,16 +45,16 @@ TEST(test_tree_and_lines)
                            "note: \"two\\nlines\"\n");
     const MhoYaml *chip = mho_yaml_get(root, "chip"), *cell = mho_yaml_get(chip, "cell");
     const MhoYaml *noise = mho_yaml_get(mho_yaml_get(root, "sweep"), "chip.noise");
-    ck_assert_int_eq(root->kind, MHO_NODE_MAP);
+    ck_assert_int_eq(root->kind, MHO_YAML_MAP);
     ck_assert_uint_eq(root->n_children, 4);
     ck_assert_str_eq(mho_yaml_get(root, "seed")->scalar, "7");
     ck_assert_int_eq(mho_yaml_get(root, "seed")->line, 2);
-    ck_assert_int_eq(cell->kind, MHO_NODE_MAP);
+    ck_assert_int_eq(cell->kind, MHO_YAML_MAP);
     ck_assert_int_eq(cell->line, 4);
     ck_assert_str_eq(mho_yaml_get(cell, "name")->scalar, "pcm");
     ck_assert_int_eq(mho_yaml_get(cell, "name")->line, 5);
     ck_assert_str_eq(mho_yaml_get(chip, "time")->scalar, "");
-    ck_assert_int_eq(noise->kind, MHO_NODE_LIST);
+    ck_assert_int_eq(noise->kind, MHO_YAML_LIST);
     ck_assert_uint_eq(noise->n_children, 3);
     ck_assert_ptr_null(noise->children[1]->key);
     ck_assert_str_eq(noise->children[1]->scalar, "0.5");
@@ -65,17 +66,19 @@ TEST(test_tree_and_lines)
     mho_yaml_destroy(root);
 }
 
+/* A file without content is an empty mapping. */
 TEST(test_empty_is_an_empty_mapping)
 {
     static const char *const texts[] = {"", "\n\n", "# only a comment\n", "---\n", "{}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         MhoYaml *root = parsed(texts[i]);
-        ck_assert_int_eq(root->kind, MHO_NODE_MAP);
+        ck_assert_int_eq(root->kind, MHO_YAML_MAP);
         ck_assert_uint_eq(root->n_children, 0);
         mho_yaml_destroy(root);
     }
 }
 
+/* The same key twice is refused with both lines, also when one spelling has dots. */
 TEST(test_duplicates_refused)
 {
     refused("seed: 1\nrepeat: 2\nseed: 3\n", "s.yaml:3: duplicate key 'seed' (first on line 1)");
@@ -89,6 +92,7 @@ TEST(test_duplicates_refused)
     mho_yaml_destroy(parsed("a: {x: 1}\nb: {x: 1}\n"));
 }
 
+/* Anchors, aliases, tags, a second document and bad keys are refused with their line. */
 TEST(test_anchors_tags_documents_refused)
 {
     refused("a: 1\nb: &x 2\nc: 3\n", "s.yaml:2: anchors");
@@ -102,8 +106,8 @@ TEST(test_anchors_tags_documents_refused)
     refused("a: !thing [1]\n", "s.yaml:1: tags");
     refused("a: 1\n---\nb: 2\n", "s.yaml:2: a second document");
     refused("? [a, b]\n: 1\n", "s.yaml:1: a key must be a word");
-    refused("a: \"x\\0y\"\n", "s.yaml:1: a zero byte");
-    refused("\"\": 1\n", "s.yaml:1: a key that is empty");
+    refused("a: \"x\\0y\"\n", "s.yaml:1: a value contains a zero byte");
+    refused("\"\": 1\n", "s.yaml:1: a key is empty");
     refused("- a\n- b\n", "s.yaml:1: expected 'key: value'");
     refused("\njust words\n", "s.yaml:2: expected 'key: value'");
 }
@@ -118,6 +122,7 @@ static void nested(int levels, char *text)
         strcat(text, "}");
 }
 
+/* Nesting is read to 32 levels and refused beyond. */
 TEST(test_depth)
 {
     static char text[400000];
@@ -131,6 +136,7 @@ TEST(test_depth)
     refused_bytes(text, 100000, "s.yaml:1: ");
 }
 
+/* Damaged YAML is refused with its line. */
 TEST(test_truncated_and_damaged)
 {
     refused("a: 1\nb: [1, 2\n", "s.yaml:3: not readable as YAML");
@@ -165,6 +171,7 @@ TEST(test_every_prefix)
     ck_assert_int_lt(refusals, (int)sizeof text);
 }
 
+/* Files to 1 MiB and keys to 255 characters are read; larger ones are refused. */
 TEST(test_sizes)
 {
     enum { MIB = 1 << 20 };
@@ -179,7 +186,7 @@ TEST(test_sizes)
     mho_yaml_destroy(parsed(text));
     memset(text, 'k', 256);
     memcpy(text + 256, ": 1", 4);
-    refused(text, "s.yaml:1: a key that is empty or longer");
+    refused(text, "s.yaml:1: a key is empty or longer");
 }
 
 typedef struct Seen {
@@ -191,11 +198,12 @@ static MhoStatus see(void *context, const char *path, const MhoYaml *leaf, MhoEr
 {
     Seen *seen = context;
     size_t used = strlen(seen->text);
-    const char *value = leaf->kind == MHO_NODE_LIST ? "[]" : leaf->scalar;
+    const char *value = leaf->kind == MHO_YAML_LIST ? "[]" : leaf->scalar;
     snprintf(seen->text + used, sizeof seen->text - used, "%s=%s@%d ", path, value, leaf->line);
     return --seen->stop_after == 0 ? mho_fail(e, MHO_STOPPED, "enough") : MHO_OK;
 }
 
+/* A mapping has at most 4096 keys. */
 TEST(test_many_keys)
 {
     enum { MOST = 4096, LINE = 8 };
@@ -209,7 +217,8 @@ TEST(test_many_keys)
     mho_yaml_destroy(root);
 }
 
-TEST(test_walk)
+/* Every leaf is visited with its dotted path, and the visit ends at the first failure. */
+TEST(test_each_leaf)
 {
     MhoYaml *root = parsed("seed: 7\n"
                            "chip:\n"
@@ -221,16 +230,17 @@ TEST(test_walk)
                            "  chip.noise: [0, {a: 1}]\n"
                            "model: m.h5\n");
     Seen seen = {0};
-    ck_assert_int_eq(mho_yaml_walk(root, see, &seen, &error), MHO_OK);
+    ck_assert_int_eq(mho_yaml_each_leaf(root, see, &seen, &error), MHO_OK);
     ck_assert_str_eq(seen.text,
                      "seed=7@1 chip.cell.name=pcm@3 chip.cell.pcm.t_read=1e-6@5 sweep.chip.noise=[]@8 model=m.h5@9 ");
     Seen first = {.stop_after = 2};
-    ck_assert_int_eq(mho_yaml_walk(root, see, &first, &error), MHO_STOPPED);
+    ck_assert_int_eq(mho_yaml_each_leaf(root, see, &first, &error), MHO_STOPPED);
     ck_assert_str_eq(first.text, "seed=7@1 chip.cell.name=pcm@3 ");
-    ck_assert_int_eq(mho_yaml_walk(mho_yaml_get(root, "seed"), see, &first, &error), MHO_FAILED);
+    ck_assert_int_eq(mho_yaml_each_leaf(mho_yaml_get(root, "seed"), see, &first, &error), MHO_FAILED);
     mho_yaml_destroy(root);
 }
 
+/* Reading a file names it and the line in an error. */
 TEST(test_files)
 {
     char path[] = "/tmp/mho-test-XXXXXX", expected[64];

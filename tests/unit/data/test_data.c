@@ -77,6 +77,7 @@ static void refuse(const Buffer *x, const char *file, const char *text)
     ck_assert_ptr_null(set.images);
 }
 
+/* A pair of IDX files is read with its shape, images and labels. */
 TEST(test_idx_plain)
 {
     Buffer x = images_buffer(N), y = labels_buffer(N);
@@ -85,6 +86,7 @@ TEST(test_idx_plain)
     ck_assert_ptr_null(set.class_names);
 }
 
+/* Gzip files, a limit of images and a list of class names work together. */
 TEST(test_idx_gz_limit_and_class_names)
 {
     static const char names[] = "zero\none\r\ntwo\nthree\nfour\nfive\n\n";
@@ -103,6 +105,7 @@ TEST(test_idx_gz_limit_and_class_names)
     check_pair_content(7);
 }
 
+/* An IDX file of rank 4 has channels. */
 TEST(test_idx_with_channels)
 {
     Buffer x, y = labels_buffer(2);
@@ -112,6 +115,7 @@ TEST(test_idx_with_channels)
     ck_assert_uint_eq(set.images[2 * H * W * 3 - 1], 2 * H * W * 3 - 1);
 }
 
+/* An IDX file cut at any byte is refused as truncated. */
 TEST(test_idx_truncated_anywhere)
 {
     Buffer x = images_buffer(N);
@@ -122,6 +126,7 @@ TEST(test_idx_truncated_anywhere)
     }
 }
 
+/* Bytes after the data are refused. */
 TEST(test_idx_trailing_bytes)
 {
     Buffer x = images_buffer(N);
@@ -129,6 +134,7 @@ TEST(test_idx_trailing_bytes)
     refuse(&x, "x", "3 trailing bytes");
 }
 
+/* Wrong magic, type, rank and a dimension of 0 are refused with their place. */
 TEST(test_idx_bad_header)
 {
     Buffer x = images_buffer(N);
@@ -147,6 +153,7 @@ TEST(test_idx_bad_header)
     refuse(&x, "x", "rank 1");
 }
 
+/* Dimensions whose product exceeds the file, or wraps, are refused. */
 TEST(test_idx_huge_dimensions)
 {
     for (size_t i = 0; i < 3; i++) {
@@ -162,6 +169,7 @@ TEST(test_idx_huge_dimensions)
     refuse(&x, "x", "truncated");
 }
 
+/* Different numbers of images and labels are refused with both. */
 TEST(test_idx_counts_differ)
 {
     Buffer x = images_buffer(N - 1);
@@ -180,6 +188,7 @@ static size_t read_bytes(const char *path, uint8_t *data, size_t size)
     return n;
 }
 
+/* Damaged gzip data of every kind are refused. */
 TEST(test_gz_damaged)
 {
     Buffer x = images_buffer(N), packed = {.n = 0};
@@ -204,11 +213,12 @@ TEST(test_gz_damaged)
     memcpy(twice.data + packed.n, packed.data, packed.n);
     twice.n *= 2;
     refuse(&twice, "x", "trailing");
-    Buffer huge = packed; /* a trailer that promises 4 GiB is not believed */
+    Buffer huge = packed; /* a trailer that claims 4 GiB is refused */
     memset(huge.data + huge.n - 4, 0xff, 4);
     refuse(&huge, "x", "4294967295");
 }
 
+/* Missing, special, huge and badly listed files are refused with the reason. */
 TEST(test_files_that_are_not_files)
 {
     ck_assert_int_eq(mho_dataset_load("idx:/nowhere/x,/nowhere/y", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
@@ -247,6 +257,7 @@ static MhoStatus load_cifar(const uint8_t *records, size_t n_bytes)
     return mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, 0, &set, &error);
 }
 
+/* CIFAR records become images with channels last. */
 TEST(test_cifar_planes_become_channels)
 {
     static uint8_t records[3 * CIFAR_RECORD];
@@ -265,12 +276,13 @@ TEST(test_cifar_planes_become_channels)
     }
 }
 
+/* Partial records, an empty file and a label outside the classes are refused. */
 TEST(test_cifar_damaged)
 {
     static uint8_t records[3 * CIFAR_RECORD + 1];
     make_cifar(records, 3, 0);
     ck_assert_int_eq(load_cifar(records, 3 * CIFAR_RECORD - 1), MHO_INPUT);
-    ck_assert_ptr_nonnull(strstr(error.text, "b.bin: 6145 bytes are not whole CIFAR records"));
+    ck_assert_ptr_nonnull(strstr(error.text, "b.bin: 6145 bytes are not a whole number of CIFAR records"));
     ck_assert_int_eq(load_cifar(records, sizeof records), MHO_INPUT);
     ck_assert_int_eq(load_cifar(records, CIFAR_RECORD), MHO_INPUT); /* b.bin is empty */
     records[2 * CIFAR_RECORD] = 10;
@@ -279,6 +291,7 @@ TEST(test_cifar_damaged)
     ck_assert_ptr_null(set.images);
 }
 
+/* A list of class names sets the number of classes and must be long enough and without gaps. */
 TEST(test_cifar_class_names_set_the_classes)
 {
     static uint8_t records[CIFAR_RECORD];
@@ -297,11 +310,12 @@ TEST(test_cifar_class_names_set_the_classes)
     ck_assert_ptr_nonnull(strstr(error.text, "names.txt: 2 class names for labels up to 2"));
     write_bytes(in(folder, "names.txt"), "cat\n\nbird\n", 10);
     ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
-    ck_assert_ptr_nonnull(strstr(error.text, "names.txt:2: empty class name"));
+    ck_assert_ptr_nonnull(strstr(error.text, "names.txt:2: an empty class name"));
 }
 
-/* ---- registered sets and where they lie ---- */
+/* ---- registered sets and their folders ---- */
 
+/* The error of a missing set names the folders searched, the file and the command that downloads it. */
 TEST(test_missing_set_says_where_and_how)
 {
     setenv("MHO_DATA", "/nowhere/env", 1);
@@ -315,7 +329,7 @@ TEST(test_missing_set_says_where_and_how)
     ck_assert_ptr_nonnull(strstr(error.text, "'mnist'"));
 }
 
-/* Two images of the right shape under MNIST's names, in one half of the set only. */
+/* Two images of the right shape under MNIST's names, in one split only. */
 static void write_mnist(const char *base, const char *half, uint8_t label)
 {
     Buffer x, y;
@@ -331,6 +345,7 @@ static void write_mnist(const char *base, const char *half, uint8_t label)
     write_gz(in(base, name), y.data, y.n);
 }
 
+/* The data folders are searched in order, and one split does not need the files of the other. */
 TEST(test_search_order_and_halves_apart)
 {
     write_mnist(in(folder, "option"), "t10k", 7);
@@ -346,8 +361,7 @@ TEST(test_search_order_and_halves_apart)
     ck_assert_int_eq(mho_dataset_load("mnist", NULL, MHO_SPLIT_TEST, 1, &set, &error), MHO_OK);
     ck_assert_uint_eq(set.n, 1);
     mho_dataset_destroy(&set);
-    /* Training needs no test file: the option's folder holds none of the training files, the environment's both halves.
-     */
+    /* Training files are found without a test file: only the folder in the environment has them. */
     ck_assert_int_eq(unlink(in(folder, "env/mnist/t10k-images-idx3-ubyte")), 0);
     ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "option"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_OK);
     ck_assert_uint_eq(set.labels[1], 6);
@@ -355,6 +369,7 @@ TEST(test_search_order_and_halves_apart)
     ck_assert_int_eq(mho_dataset_load("mnist", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
 }
 
+/* A registered set with wrong labels, image shape or SHA-256 is refused. */
 TEST(test_registered_set_checks_labels_shape_and_digest)
 {
     char found[MHO_PATH_MAX];
@@ -364,7 +379,7 @@ TEST(test_registered_set_checks_labels_shape_and_digest)
     Buffer x = images_buffer(2);
     write_bytes(in(folder, "a/mnist/train-images-idx3-ubyte"), x.data, x.n);
     ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "a"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
-    ck_assert_ptr_nonnull(strstr(error.text, "(3, 4, 1), mnist has (28, 28, 1)"));
+    ck_assert_ptr_nonnull(strstr(error.text, "(3, 4, 1), those of mnist are (28, 28, 1)"));
     write_mnist(in(folder, "a"), "t10k", 1);
     const MhoDatasetDescriptor *mnist = mho_dataset_find("mnist", &error);
     ck_assert_ptr_nonnull(mnist);
@@ -372,6 +387,7 @@ TEST(test_registered_set_checks_labels_shape_and_digest)
     ck_assert_ptr_nonnull(strstr(error.text, "train-images-idx3-ubyte: SHA-256"));
 }
 
+/* The installed Fashion-MNIST passes its check and has 1000 test images of each class. */
 TEST(test_real_fashion_mnist)
 {
     if (access("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz", R_OK) != 0) {
@@ -379,9 +395,9 @@ TEST(test_real_fashion_mnist)
         return;
     }
     char found[MHO_PATH_MAX];
-    const MhoDatasetDescriptor *model = mho_dataset_find("fashion-mnist", &error);
-    ck_assert_ptr_nonnull(model);
-    ck_assert_int_eq(mho_dataset_check(model, NULL, found, sizeof found, &error), MHO_OK);
+    const MhoDatasetDescriptor *descriptor = mho_dataset_find("fashion-mnist", &error);
+    ck_assert_ptr_nonnull(descriptor);
+    ck_assert_int_eq(mho_dataset_check(descriptor, NULL, found, sizeof found, &error), MHO_OK);
     ck_assert_str_eq(found, "/usr/share/datasets/fashion-mnist");
     ck_assert_int_eq(mho_dataset_load("fashion-mnist", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_OK);
     size_t count[10] = {0};
@@ -417,6 +433,7 @@ static void refuse_record(MhoRecord *record, const char *text)
     mho_record_destroy(record);
 }
 
+/* A record becomes a set with labels, class names and a limit. */
 TEST(test_record_good)
 {
     MhoRecord *record = make_record(MHO_I64, (int64_t[]){2, 0, 1}, 3);
@@ -431,6 +448,7 @@ TEST(test_record_good)
     ck_assert_str_eq(set.class_names[3], "d");
 }
 
+/* A record with wrong labels, counts or class names is refused. */
 TEST(test_record_bad)
 {
     refuse_record(make_record(MHO_U8, NULL, 0), "/y");
@@ -445,7 +463,7 @@ TEST(test_record_bad)
 
 /* ---- validation split ---- */
 
-enum { SPLIT_N = 200, SPLIT_HELD = 60 };
+enum { SPLIT_N = 200, SPLIT_VALIDATION = 60 };
 
 /* A set whose image n is the one pixel n. */
 static void make_countable(void)
@@ -458,15 +476,16 @@ static void make_countable(void)
     }
 }
 
+/* Training and validation images are all images once, in order, and chosen by a shuffle. */
 TEST(test_split_is_a_partition)
 {
-    MhoDataset kept, held;
+    MhoDataset training, validation;
     bool seen[SPLIT_N] = {false};
     make_countable();
-    ck_assert_int_eq(mho_dataset_split(&set, SPLIT_HELD, 3, &kept, &held, &error), MHO_OK);
-    ck_assert_uint_eq(kept.n, SPLIT_N - SPLIT_HELD);
-    ck_assert_uint_eq(held.n, SPLIT_HELD);
-    const MhoDataset *parts[] = {&kept, &held};
+    ck_assert_int_eq(mho_dataset_split(&set, SPLIT_VALIDATION, 3, &training, &validation, &error), MHO_OK);
+    ck_assert_uint_eq(training.n, SPLIT_N - SPLIT_VALIDATION);
+    ck_assert_uint_eq(validation.n, SPLIT_VALIDATION);
+    const MhoDataset *parts[] = {&training, &validation};
     for (size_t p = 0; p < 2; p++) {
         ck_assert_int_eq(parts[p]->n_classes, 7);
         for (size_t n = 0; n < parts[p]->n; n++) {
@@ -476,35 +495,38 @@ TEST(test_split_is_a_partition)
             ck_assert(n == 0 || parts[p]->images[n] > parts[p]->images[n - 1]);
         }
     }
-    ck_assert(kept.images != set.images);
-    /* A shuffle, not a block: fewer than half of the held ones lie in the first SPLIT_HELD (18 expected). */
+    ck_assert(training.images != set.images);
+    /* A shuffle, not a block: few validation images are among the first SPLIT_VALIDATION (18 expected).
+     */
     size_t early = 0;
-    for (size_t n = 0; n < held.n; n++)
-        early += held.images[n] < SPLIT_HELD;
+    for (size_t n = 0; n < validation.n; n++)
+        early += validation.images[n] < SPLIT_VALIDATION;
     ck_assert_uint_gt(early, 0);
-    ck_assert_uint_lt(early, SPLIT_HELD / 2);
-    mho_dataset_destroy(&kept);
-    mho_dataset_destroy(&held);
+    ck_assert_uint_lt(early, SPLIT_VALIDATION / 2);
+    mho_dataset_destroy(&training);
+    mho_dataset_destroy(&validation);
 }
 
+/* The seed decides the split, 0 validation images are allowed and all images are refused. */
 TEST(test_split_by_seed)
 {
-    MhoDataset kept[3], held[3];
+    MhoDataset training[3], validation[3];
     static const uint64_t seeds[] = {1, 1, 2};
     make_countable();
     for (size_t i = 0; i < 3; i++)
-        ck_assert_int_eq(mho_dataset_split(&set, SPLIT_HELD, seeds[i], &kept[i], &held[i], &error), MHO_OK);
-    ck_assert_mem_eq(held[0].images, held[1].images, SPLIT_HELD);
-    ck_assert_mem_eq(kept[0].labels, kept[1].labels, SPLIT_N - SPLIT_HELD);
-    ck_assert_mem_ne(held[0].images, held[2].images, SPLIT_HELD);
+        ck_assert_int_eq(mho_dataset_split(&set, SPLIT_VALIDATION, seeds[i], &training[i], &validation[i], &error),
+                         MHO_OK);
+    ck_assert_mem_eq(validation[0].images, validation[1].images, SPLIT_VALIDATION);
+    ck_assert_mem_eq(training[0].labels, training[1].labels, SPLIT_N - SPLIT_VALIDATION);
+    ck_assert_mem_ne(validation[0].images, validation[2].images, SPLIT_VALIDATION);
     for (size_t i = 0; i < 3; i++) {
-        mho_dataset_destroy(&kept[i]);
-        mho_dataset_destroy(&held[i]);
+        mho_dataset_destroy(&training[i]);
+        mho_dataset_destroy(&validation[i]);
     }
-    ck_assert_int_eq(mho_dataset_split(&set, SPLIT_N, 1, &kept[0], &held[0], &error), MHO_USAGE);
-    ck_assert_int_eq(mho_dataset_split(&set, 0, 1, &kept[0], &held[0], &error), MHO_OK);
-    ck_assert_uint_eq(kept[0].n, SPLIT_N);
-    ck_assert_uint_eq(held[0].n, 0);
-    mho_dataset_destroy(&kept[0]);
-    mho_dataset_destroy(&held[0]);
+    ck_assert_int_eq(mho_dataset_split(&set, SPLIT_N, 1, &training[0], &validation[0], &error), MHO_USAGE);
+    ck_assert_int_eq(mho_dataset_split(&set, 0, 1, &training[0], &validation[0], &error), MHO_OK);
+    ck_assert_uint_eq(training[0].n, SPLIT_N);
+    ck_assert_uint_eq(validation[0].n, 0);
+    mho_dataset_destroy(&training[0]);
+    mho_dataset_destroy(&validation[0]);
 }

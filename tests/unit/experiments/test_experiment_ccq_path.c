@@ -1,9 +1,9 @@
-/* The analysis of ccq_path on a result made by hand, and the logs of models as paths. */
+/* The analysis of ccq_path on a result made by hand, and trajectories read from the logs of models. */
 #include <stdlib.h>
 
 #include "experiments/bit_trajectory.h"
+#include "experiments/experiment.h"
 #include "support/result_sample.h"
-#include "study/report/experiment.h"
 
 enum { N = 8 };
 
@@ -15,7 +15,7 @@ static void add(MhoRecord *group, const char *name, MhoType type, size_t rows, s
     must(mho_record_add(group, name, type, columns ? 2 : 1, shape, NULL, "", "", values, NULL, &error), &error);
 }
 
-/* Two layers and the first one's converter; four moves, the last taken back. */
+/* Two layers and the first one's converter; four moves, the last undone. */
 static MhoRecord *sample_model(void)
 {
     static const char *const competitors[] = {"conv1", "logits", "conv1"}, *const winners[] = {"conv1", "conv1",
@@ -42,39 +42,43 @@ static MhoRecord *sample_model(void)
     return model;
 }
 
-TEST(test_path_of_log)
+/* A log gives sizes, accuracies, final bits and spreads; moves that were undone and moves of converters do not count as
+ * bits of a layer. */
+TEST(test_trajectory_of_log)
 {
     MhoRecord *model = sample_model();
-    Path path;
-    must(path_read(model, &path, &error), &error);
-    mho_record_destroy(model); /* a path keeps nothing of it */
-    ck_assert_uint_eq(path.n, 3);
-    ck_assert_uint_eq(path.n_layers, 2);
-    ck_assert_str_eq(path.layers[1], "logits");
-    ck_assert_double_eq(path.bits[0], 6.0); /* neither the converter's move nor the one taken back */
-    ck_assert_double_eq(path.bits[1], 6.0);
-    ck_assert_double_eq(path.reached, 6.0);
-    ck_assert_double_eq(path.accuracy[2], 0.88);
-    ck_assert_double_eq_tol(path.feedback_range, (0.2 + 0.0 + 0.1) / 3.0, 1e-12); /* the last asked nobody */
-    ck_assert_double_eq_tol(path.share_ratio, pow(2.0 * 4.0 * 1.0 * 8.0, 0.25), 1e-12);
-    path_clear(&path);
+    BitTrajectory trajectory;
+    must(bit_trajectory_read(model, &trajectory, &error), &error);
+    mho_record_destroy(model); /* the trajectory borrows nothing from it */
+    ck_assert_uint_eq(trajectory.n, 3);
+    ck_assert_uint_eq(trajectory.n_layers, 2);
+    ck_assert_str_eq(trajectory.layers[1], "logits");
+    ck_assert_double_eq(trajectory.bits[0], 6.0); /* neither the converter's move nor the undone one */
+    ck_assert_double_eq(trajectory.bits[1], 6.0);
+    ck_assert_double_eq(trajectory.size_reached, 6.0);
+    ck_assert_double_eq(trajectory.accuracy[2], 0.88);
+    ck_assert_double_eq_tol(trajectory.feedback_range, (0.2 + 0.0 + 0.1) / 3.0,
+                            1e-12); /* the last move had no trial moves */
+    ck_assert_double_eq_tol(trajectory.probability_ratio, pow(2.0 * 4.0 * 1.0 * 8.0, 0.25), 1e-12);
+    bit_trajectory_clear(&trajectory);
 }
 
-TEST(test_damaged_log)
+/* A model without a log has no layers; a log that lacks an array is refused by the array's name. */
+TEST(test_incomplete_log)
 {
     static const double short_size[] = {6.5};
     MhoRecord *model, *group;
-    Path path;
+    BitTrajectory trajectory;
     must(mho_record_create(&model, &error), &error);
-    must(path_read(model, &path, &error), &error); /* a model without a log */
-    ck_assert_uint_eq(path.n_layers, 0);
+    must(bit_trajectory_read(model, &trajectory, &error), &error); /* a model without a log */
+    ck_assert_uint_eq(trajectory.n_layers, 0);
     must(mho_record_child(model, "allocation", &group, &error), &error);
     add(group, "size", MHO_F64, 1, 0, short_size);
-    must_refuse(path_read(model, &path, &error), &error, MHO_INPUT, "competitor");
+    must_refuse(bit_trajectory_read(model, &trajectory, &error), &error, MHO_INPUT, "competitor");
     mho_record_destroy(model);
 }
 
-/* Uniform, size, published and accuracy, two seeds; the models are not at hand. */
+/* Uniform, size, published and accuracy, two seeds; the models have no files. */
 static MhoRecord *sample_variants(void)
 {
     double accuracy[N], seeds[N], temperature[N], first[N], last[N];
@@ -101,22 +105,25 @@ static MhoRecord *sample_variants(void)
     return result;
 }
 
+/* Points get the name of their allocator's settings, are compared with the plainer ones over seeds, and the finding
+ * says that the models were not found. */
 TEST(test_variants)
 {
     MhoRecord *result = sample_variants(), *analysis = sample_analysis(result);
-    must(mho_experiment.analyse(result, analysis, &error), &error);
+    must(experiment_analyse(result, analysis, &error), &error);
     static const char *const variants[] = {"uniform", "size decides", "CCQ as published", "accuracy decides, T = 200"};
     for (size_t i = 0; i < 4; i++)
         ck_assert_str_eq(word_at(analysis, "variant", i), variants[i]);
-    /* versus uniform, size, published: each with those before it */
+    /* against uniform, size and published: each with those before it */
     ck_assert_double_eq_tol(number_at(analysis, "difference_mean", 3 * 2), 0.02, 1e-12);
     ck_assert_double_eq_tol(number_at(analysis, "difference_mean", 3 * 2 + 1), 0.01, 1e-12);
     ck_assert(isnan(number_at(analysis, "difference_mean", 3 * 2 + 2)));
     ck_assert_double_eq_tol(number_at(analysis, "difference_mean", 3 * 3 + 2), 0.03, 1e-12);
-    ck_assert_double_eq_tol(number_at(analysis, "difference_low", 3 * 3 + 2), 0.03, 1e-9); /* seeds drop out */
-    char *text = mho_experiment.finding(result);
+    ck_assert_double_eq_tol(number_at(analysis, "difference_low", 3 * 3 + 2), 0.03,
+                            1e-9); /* what seeds share cancels */
+    char *text = experiment_finding(result);
     ck_assert_ptr_nonnull(strstr(text, "minus CCQ as published: +3.00 points"));
-    ck_assert_ptr_nonnull(strstr(text, "not at hand"));
+    ck_assert_ptr_nonnull(strstr(text, "were not found"));
     free(text);
     mho_record_destroy(result);
 }
@@ -126,29 +133,31 @@ static void name_row(const MhoResultPoints *points, size_t p, char *text, size_t
     snprintf(text, size, "%s", mho_result_points_word(points, "allocate.name", p));
 }
 
-/* Paths of two points of three: padded with NaN, told in the finding. */
-TEST(test_paths)
+/* The points of an analysis have their models' trajectories as rows, padded with NaN where a model has no log or fewer
+ * moves. */
+TEST(test_trajectories_of_points)
 {
     static const double accuracy[] = {0.8, 0.9, 0.7};
     static const char *const names[] = {"uniform", "ccq", "ccq"};
     MhoRecord *result = sample_result(3, 1, accuracy), *analysis = sample_analysis(result), *model = sample_model();
     MhoResultPoints points;
-    Path paths[3] = {0};
+    BitTrajectory trajectories[3] = {0};
     sample_key(result, "allocate.name", MHO_STRING, 3, names);
     must(mho_result_points_read(result, &points, &error), &error);
-    must(path_read(model, &paths[1], &error), &error);
-    must(path_read(model, &paths[2], &error), &error);
-    paths[2].n = 2;
-    must(paths_add(&points, paths, name_row, analysis, &error), &error);
-    ck_assert(isnan(number_at(analysis, "paths/size", 0)));
-    ck_assert_double_eq(number_at(analysis, "paths/size", 5), 6.0);
-    ck_assert(isnan(number_at(analysis, "paths/size", 8)));
-    ck_assert_double_eq(number_at(analysis, "paths/bits", 3), 6.0);
-    ck_assert(isnan(number_at(analysis, "paths/bits", 0)) && isnan(number_at(analysis, "paths/size_reached", 0)));
-    ck_assert_double_eq_tol(number_at(analysis, "paths/feedback_range", 1), 0.1, 1e-12);
-    ck_assert_str_eq(word_at(analysis, "paths/variant", 1), "ccq");
-    path_clear(&paths[1]);
-    path_clear(&paths[2]);
+    must(bit_trajectory_read(model, &trajectories[1], &error), &error);
+    must(bit_trajectory_read(model, &trajectories[2], &error), &error);
+    trajectories[2].n = 2;
+    must(bit_trajectories_add(&points, trajectories, name_row, analysis, &error), &error);
+    ck_assert(isnan(number_at(analysis, "trajectories/size", 0)));
+    ck_assert_double_eq(number_at(analysis, "trajectories/size", 5), 6.0);
+    ck_assert(isnan(number_at(analysis, "trajectories/size", 8)));
+    ck_assert_double_eq(number_at(analysis, "trajectories/bits", 3), 6.0);
+    ck_assert(isnan(number_at(analysis, "trajectories/bits", 0)) &&
+              isnan(number_at(analysis, "trajectories/size_reached", 0)));
+    ck_assert_double_eq_tol(number_at(analysis, "trajectories/feedback_range", 1), 0.1, 1e-12);
+    ck_assert_str_eq(word_at(analysis, "trajectories/variant", 1), "ccq");
+    bit_trajectory_clear(&trajectories[1]);
+    bit_trajectory_clear(&trajectories[2]);
     mho_record_destroy(model);
     mho_record_destroy(result);
 }

@@ -1,15 +1,15 @@
-/* The analysis of fq_noise on a result made by hand: a plain net and one trained with noise, two seeds, rows of one
+/* The analysis of fq_noise on a result made by hand: a plain network and one trained with noise, two seeds, rows of one
  * kind of noise and of all three. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "support/result_sample.h"
-#include "study/report/experiment.h"
+#include "experiments/experiment.h"
 
 enum { N_ROWS = 11, N_OF_CHIPS = 8, N_SEEDS = 2, N = 2 * N_ROWS * N_SEEDS };
 
-/* Noise on weights, activations, sums, how weights are drawn, and points of accuracy lost by the plain net; the other
- * one loses half. */
+/* Noise on weights, activations, sums, how weights are drawn, and points of accuracy that the plain network loses;
+ * the noise-trained one loses half of them. */
 static const struct {
     double sigma[3];
     const char *draw;
@@ -31,7 +31,7 @@ typedef struct Sample {
     const char *draw[N];
 } Sample;
 
-/* Of the first n_rows rows; the draw is swept if rows differ in it. */
+/* A result of the first n_rows rows; noise.draw is swept when it differs between them. */
 static MhoRecord *result_of(Sample *sample, size_t n_rows)
 {
     static const char *const kinds[] = {"weight", "activation", "sum"};
@@ -60,12 +60,13 @@ static MhoRecord *result_of(Sample *sample, size_t n_rows)
     return result;
 }
 
+/* Each row has its level, draw, mean accuracy and the paired difference of the noise-trained network. */
 TEST(test_variants)
 {
     static Sample sample;
     MhoRecord *result = result_of(&sample, N_ROWS), *analysis = sample_analysis(result);
     MhoError error = {0};
-    must(mho_experiment.analyse(result, analysis, &error), &error);
+    must(experiment_analyse(result, analysis, &error), &error);
     ck_assert_uint_eq(mho_record_array(analysis, "variant")->shape[0], 2 * N_ROWS);
     for (size_t row = 0; row < N_ROWS; row++) {
         ck_assert_str_eq(word_at(analysis, "variant", row), "plain training");
@@ -80,11 +81,12 @@ TEST(test_variants)
     mho_record_destroy(result);
 }
 
-TEST(test_borne)
+/* The finding names, for each kind of noise, the largest level up to which each network stays within a point of 90.5 %.
+ */
+TEST(test_tolerated_noise)
 {
-    /* The largest level up to which all are within a point of 90.5 %. */
     static const char *const expected[] = {
-        "leaves at most a point below plain training without noise, 90.50 %\n",
+        "costs at most one point against plain training without noise, 90.50 %\n",
         "  weights, one draw a chip: plain training 0.1 LSB; trained with noise (0.2, 0.2, 1 LSB) 0.2 LSB\n",
         "  weights, fresh for every image: plain training none; trained with noise (0.2, 0.2, 1 LSB) 0.1 LSB\n",
         "  activations: plain training 0.6 LSB; trained with noise (0.2, 0.2, 1 LSB) 0.6 LSB\n",
@@ -96,22 +98,22 @@ TEST(test_borne)
     static Sample sample;
     MhoRecord *result = result_of(&sample, N_ROWS), *analysis = sample_analysis(result);
     MhoError error = {0};
-    must(mho_experiment.analyse(result, analysis, &error), &error);
-    char *text = mho_experiment.finding(result);
+    must(experiment_analyse(result, analysis, &error), &error);
+    char *text = experiment_finding(result);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         ck_assert_msg(strstr(text, expected[i]), "no \"%s\" in\n%s", expected[i], text);
     free(text);
     mho_record_destroy(result);
 }
 
-/* Where the draw is not swept, weights have one line. */
+/* Where noise.draw is not swept, noise on weights has one line. */
 TEST(test_one_draw)
 {
     static Sample sample;
     MhoRecord *result = result_of(&sample, N_OF_CHIPS), *analysis = sample_analysis(result);
     MhoError error = {0};
-    must(mho_experiment.analyse(result, analysis, &error), &error);
-    char *text = mho_experiment.finding(result);
+    must(experiment_analyse(result, analysis, &error), &error);
+    char *text = experiment_finding(result);
     ck_assert_msg(strstr(text, "  weights: plain training 0.1 LSB; trained"), "%s", text);
     ck_assert_msg(strstr(text, "  all three: plain training 0.1 LSB of weights; trained"), "%s", text);
     ck_assert_ptr_null(strstr(text, "draw"));

@@ -1,14 +1,16 @@
-/* The analysis of uniq_bits on a result made by hand: four ways to levels, two bits, two seeds, known differences. */
+/* The analysis of uniq_bits on a result made by hand: four quantizers, two bit widths, two seeds, known differences. */
 #include <stdlib.h>
 
 #include "support/result_sample.h"
-#include "study/report/experiment.h"
+#include "experiments/experiment.h"
 
 enum { N = 16 };
 
-/* Gains over even steps, in points, of way (UNIQ, straight, k-means, even steps) and seed; at 2 bits 10 times that. */
+/* Gains over even steps, in points, of a quantizer (UNIQ, straight, k-means, even steps) and a seed; at 2 bits 10 times
+ * that. */
 static const double gain[4][2] = {{3, 5}, {1, 2}, {2, 3}, {0, 0}};
 
+/* Quantizers get their names, and differences and the fewest sufficient bits come out as they were put in. */
 TEST(test_levels)
 {
     double accuracy[N], bits[N], seeds[N], layers[N];
@@ -32,7 +34,7 @@ TEST(test_levels)
     sample_key(result, "quant.weight.bits", MHO_F64, N, bits);
     sample_key(result, "train.stages", MHO_STRING, N, ladders);
     sample_key(result, "seed", MHO_F64, N, seeds);
-    must(mho_experiment.analyse(result, analysis, &error), &error);
+    must(experiment_analyse(result, analysis, &error), &error);
     /* rows: UNIQ at 2 and 8 bits, straight, k-means, even steps; versus even steps, k-means, straight */
     ck_assert_uint_eq(mho_record_array(analysis, "variant")->shape[0], 8);
     ck_assert_str_eq(word_at(analysis, "variant", 0), "quantiles, noise layer by layer (UNIQ)");
@@ -45,7 +47,7 @@ TEST(test_levels)
     ck_assert_double_eq_tol(number_at(analysis, "difference_mean", 3), 0.004, 1e-12);
     ck_assert_double_eq_tol(number_at(analysis, "difference_mean", 7), -0.01, 1e-12); /* straight - k-means, 2 bits */
     ck_assert(isnan(number_at(analysis, "difference_mean", 8)));
-    char *text = mho_experiment.finding(result);
+    char *text = experiment_finding(result);
     ck_assert_ptr_nonnull(strstr(text, "quantiles, noise layer by layer (UNIQ): 54.50 %"));
     ck_assert_ptr_nonnull(strstr(text, "minus even steps: +4.00 points, 95 % interval -8.71 to +16.71 (contains 0"));
     ck_assert_ptr_nonnull(strstr(text, "Fewest bits within half a point of the best mean, 90.90 %"));

@@ -292,7 +292,7 @@ TEST(test_the_judge)
         {"study/sweep", "#include \"app/options.h\"", false},
         {"cli", "#include \"app/options.h\"", true},
         {"cli", "#include <gsl/gsl_math.h>", false},
-        {"experiments", "#include \"study/report/experiment.h\"", true},
+        {"experiments", "#include \"study/report/pairs.h\"", true},
         {"study/keys", "#include \"experiments/noise_sweep.c\"", false},
         {"study/keys", "#include \"grid.h\"", false},
         {"study/keys", "#include <nosuch.h>", false},

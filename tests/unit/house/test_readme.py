@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The Python in the READMEs runs: one snippet writes a model, mho sweeps it, the others read the result. The commands that
-train run, too, on a few images.
+"""The Python in the documents runs: one snippet writes a model, mho sweeps it, the others read the result. The README's
+training commands run, too, on a few images.
 
 Usage: test_readme.py MHO SOURCE. TAP on stdout.
 """
@@ -29,14 +29,14 @@ sweep:
 
 
 def snippet(source, path):
-    """The one block of Python in a README."""
+    """The one block of Python in a document."""
     blocks = re.findall(r"^```python\n(.*?)^```$", open(os.path.join(source, path), encoding="utf-8").read(), re.M | re.S)
     assert len(blocks) == 1, f"{path} has {len(blocks)} blocks of Python"
     return blocks[0]
 
 
 def execute(source, path):
-    """Run it in the current folder; its names and what it printed."""
+    """Run it in the current folder; the variables that it sets and what it prints."""
     names, printed = {}, io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(snippet(source, path), path, "exec"), names)  # our own documents
@@ -45,7 +45,7 @@ def execute(source, path):
 
 def check_model(mho, source):
     np.random.seed(1)
-    execute(source, "src/net/README.md")
+    execute(source, "results/MODEL.md")
     rng = np.random.default_rng(2)
     with h5py.File("images.h5", "w") as file:
         file["x"] = rng.integers(0, 256, size=(12, 28, 28, 1), dtype="u1")
@@ -84,7 +84,7 @@ def check_figure(mho, source):
     assert done.returncode == 0 and os.path.exists("results/quickstart.png"), done.stderr
 
 
-# What makes the README's recipe one of seconds, by the command that it is for.
+# Settings that shorten the README's commands to seconds, by command.
 SMALL = {"train": ["train.net=lenet", "train.validation=16", "train.batch=16", "data.name=many.h5", "data.train=many.h5"],
          "allocate": ["allocate.trial_images=16", "allocate.recovery_epochs=1"],
          "eval": ["data.name=many.h5", "data.train=many.h5", "data.calibration=8"]}
@@ -125,7 +125,7 @@ def check_training(mho, source):
 
 def main():
     mho, source = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    checks = (("src/net/README.md writes a model that mho sweeps", lambda: check_model(mho, source)),
+    checks = (("results/MODEL.md writes a model that mho sweeps", lambda: check_model(mho, source)),
               ("results/README.md reads the result", lambda: check_reading(source, "results/README.md")),
               ("README.md reads the result", lambda: check_reading(source, "README.md")),
               ("the figure of that result", lambda: check_figure(mho, source)),

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""results/plot.py over synthetic files: which figure it chooses, the same bytes twice, one line for files it cannot draw.
+"""results/plot.py on synthetic files: the figure that it chooses, the same bytes twice, one line for files it cannot draw.
 
 Usage: test_plot.py PLOT.py [FOLDER]; with FOLDER the figures stay there to be looked at. TAP on stdout.
 """
@@ -145,7 +145,7 @@ def cost(variant, levels, draw):
 
 
 def one_noise(path):
-    """Noise on weights, activations and sums, one at a time; only noise on weights knows how it is drawn."""
+    """Noise on weights, activations and sums, one at a time; only noise on weights has a draw."""
     write_noise(path, [(0, 0, 0), (0.1, 0, 0), (0.3, 0, 0), (0, 0.2, 0), (0, 0.4, 0), (0, 0, 1), (0, 0, 2)])
 
 
@@ -163,7 +163,7 @@ def list_only(path):
 
 
 def write_log(group, undone=()):
-    """Two layers and a converter: five moves, the converter's among them."""
+    """The log of two layers and a converter: five moves, one of them the converter's."""
     winners = ["conv1", "logits", "conv1", "conv1", "conv1"]
     group.attrs["allocator"], group.attrs["end"] = "ccq", "size"
     group.attrs["start_size"], group.attrs["start_accuracy"] = 8.0, 0.9
@@ -179,7 +179,7 @@ def write_log(group, undone=()):
 
 
 def allocated(path):
-    """A model whose layers competed: its stages are the moves."""
+    """A model with allocated bits, whose stages are the moves."""
     with h5py.File(path, "w") as file:
         history = file.create_group("history")
         history["stage"] = ["float"] * 3 + [f"move {i} conv1 6" for i in range(1, 6)] + ["fq"]
@@ -188,11 +188,11 @@ def allocated(path):
         write_log(file.create_group("allocation"), undone=[4])
 
 
-def paths(path):
-    """Two variants of two nets each; one net has fewer moves."""
+def trajectories(path):
+    """Two variants of two networks each; one network has fewer moves."""
     list_only(path)
     with h5py.File(path, "r+") as file:
-        group = file.create_group("summary/analysis/paths")
+        group = file.create_group("summary/analysis/trajectories")
         group["variant"] = ["uniform", "uniform", "CCQ as published", "CCQ as published"]
         group["size"] = np.array([[7, 5, 3.0], [7, 4, 2.9], [6, 4, 3.0], [5, 3, np.nan]])
         group["validation_accuracy"] = np.where(np.isfinite(group["size"][()]), 0.9 - 0.1 / group["size"][()], np.nan)
@@ -230,6 +230,7 @@ def draw_twice(plot, write, folder, name):
 
 
 def check_quickstart(module, folder):
+    """Cells are panels, ADC bits curves with bands, and the ideal cell, without noise, gives dashed reference lines."""
     with h5py.File(os.path.join(folder, "quickstart.h5"), "r") as file:
         figure = module.plot_result(file)
     assert sorted(ax.get_title() for ax in figure.axes) == ["NOR flash", "PCM"]
@@ -258,7 +259,7 @@ def tick_texts(ax):
 
 
 def check_times(module, folder):
-    """Times carry their own units: on the axis while they are few, in legends and in the titles of panels."""
+    """Times have their own units: on the axis while they are few, in legends and in the titles of panels."""
     for seconds, words in ((0.0, "0 s"), (1.0, "1 s"), (90.0, "1.5 min"), (3600.0, "1 h"), (86400.0, "1 day"),
                            (2592000.0, "30 days"), (3.15e7, "1 year"), (31536000.0, "1 year"), (3.1536e8, "10 years"),
                            (2.5e-7, "250 ns"), (1e-3, "1 ms"), (3.1536e11, "10000 years")):
@@ -284,6 +285,7 @@ def check_times(module, folder):
 
 
 def check_heat(module, folder):
+    """Two axes of more than six values give a heat map of all points."""
     with h5py.File(os.path.join(folder, "heat.h5"), "r") as file:
         mesh = module.plot_result(file).axes[0].collections[0]
     assert mesh.get_array().size == 72 and abs(mesh.get_array().max() - 91) < 3
@@ -298,7 +300,7 @@ def legend_of(figure):
 
 
 def check_difference(module, folder):
-    """Plain training is not drawn; the bars are the file's intervals; what shows nothing is hollow and named."""
+    """Plain training is not drawn; the bars are the file's intervals; intervals that contain 0 are hollow and named."""
     assert os.path.exists(os.path.join(folder, "difference_difference.png")), "the command did not write the second figure"
     with h5py.File(os.path.join(folder, "difference.h5"), "r") as file:
         plain, figure = module.plot_table(file), module.plot_difference(file)
@@ -319,7 +321,7 @@ def check_difference(module, folder):
 
 
 def check_bits(module, folder):
-    """A curve per variant over bits; the differences to each of the others in panels of their own, in the same colours."""
+    """A curve per variant over bits; a panel per variant of the differences from it, in the same colours."""
     with h5py.File(os.path.join(folder, "bits.h5"), "r") as file:
         plain, figure = module.plot_table(file), module.plot_difference(file)
     ax = plain.axes[0]
@@ -340,8 +342,8 @@ def curves_of(ax):
 
 
 def check_one_noise(module, folder):
-    """A panel per kind of noise over its own levels, a line per draw of the weights, dashed where fresh for every image;
-    the row without noise stands in all of them. All three at once get the fourth panel, over the weights' level."""
+    """A panel per kind of noise over its levels, a line per draw of the weights, dashed where new for every image; the row
+    without noise is in every panel. All three kinds at once get the fourth panel, over the weights' level."""
     blue, orange = module.drawing.COLOURS[:2]
     drawn = {("o", False): "chip", ("s", True): "image"}
     levels = {"noise on weights (LSB)": [0, 0.1, 0.3], "noise on activations (LSB)": [0, 0.2, 0.4],
@@ -354,7 +356,7 @@ def check_one_noise(module, folder):
         assert [ax.get_xlabel() for ax in shown] == [*levels, together][:n], [ax.get_xlabel() for ax in shown]
         assert [ax.get_title() for ax in shown] == ["", "", "", "all three"][:n]
         assert legend_of(figure) == ["plain", "noise-trained", "weight noise fixed per chip",
-                                     "weight noise fresh for every image"], legend_of(figure)
+                                     "weight noise new for every image"], legend_of(figure)
         for k, ax in enumerate(shown):
             at = levels.get(ax.get_xlabel(), [0, 0.1, 0.2])
             curves = curves_of(ax)
@@ -380,7 +382,7 @@ def check_noise_difference(module, folder):
 
 
 def check_not_together(module, folder):
-    """Rows without a fixed ratio are a grid and no panel of their own: nothing that is drawn hides a condition."""
+    """Rows without a fixed ratio are a grid, not a panel: no figure hides a condition."""
     path = os.path.join(folder, "ratios.h5")
     for rows, n in (([(0, 0.1, 0.1), (0, 0.2, 0.2)], 2), ([(0, 0.1, 0.1), (0, 0.2, 0.1)], 0), ([(0, 0.1, 0.1)], 0)):
         write_noise(path, [(0, 0, 0), (0, 0.1, 0)] + rows)
@@ -392,7 +394,7 @@ def check_not_together(module, folder):
 
 
 def check_crowded_ticks(module, folder):
-    """In narrow panels values that would touch are left to round ticks."""
+    """In narrow panels, where labels of the values would touch, ticks are round numbers."""
     path = os.path.join(folder, "crowded.h5")
     levels = [0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4]
     for cells, own in ((["a"], True), (["a", "b", "c", "d"], False)):
@@ -403,6 +405,7 @@ def check_crowded_ticks(module, folder):
 
 
 def check_list(module, folder):
+    """Variants without a numeric condition are lines of a list, the first on top; differences that show nothing are named."""
     with h5py.File(os.path.join(folder, "list_only.h5"), "r") as file:
         plain, figure = module.plot_table(file), module.plot_difference(file)
     ax, names = plain.axes[0], ["uniform", "CCQ as published", "accuracy decides, T = 100"]
@@ -413,10 +416,10 @@ def check_list(module, folder):
 
 
 def check_allocation(module, folder):
-    """Bits after every move; a move that was taken back changes nothing and is hollow; moves are one stage."""
-    assert os.path.exists(os.path.join(folder, "allocated_allocation.png")), "the command did not write the path"
+    """Bits after every move; an undone move changes nothing and is hollow; the moves are shown as one stage."""
+    assert os.path.exists(os.path.join(folder, "allocated_allocation.png")), "the command did not write the figure of the moves"
     with h5py.File(os.path.join(folder, "allocated.h5"), "r") as file:
-        bits, moved, names = module.paths.bits_of_log(file["allocation"])
+        bits, moved, names = module.trajectories.bits_of_log(file["allocation"])
         figure, curves = module.plot_allocation(file), module.plot_history(file)
     assert names == ["conv1", "logits", "conv1 ADC"] and moved == [0, 1, 0, 2, 0]
     assert bits.tolist() == [[8, 8, 7], [6, 8, 7], [6, 6, 7], [4, 6, 7], [4, 6, 6], [4, 6, 6]], bits
@@ -427,27 +430,28 @@ def check_allocation(module, folder):
     assert list(steps["bits of a weight"].values) == [8, 6.5, 6, 4.4, 4.4, 4.4], steps
     assert list(steps["bits of a layer's ADC"].values) == [7, 7, 7, 7, 6, 6], steps
     assert list(steps["bits of a weight"].edges) == [-0.5, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "steps and cells do not line up"
-    assert "budget of size" in note_of(figure) and "taken back" in note_of(figure), note_of(figure)
+    assert "target of size" in note_of(figure) and "was undone" in note_of(figure), note_of(figure)
     assert [line.get_label() for line in figure.axes[0].get_lines()] == [
-        "after recovery, validation images, codes", "just after the move, probe images on the chip"]
+        "after recovery, validation images without a chip", "right after the move, trial images on the chip"]
     assert [entry.get_text() for entry in curves.axes[0].texts] == ["float", "allocate", "fq"]
-    assert [ax.get_ylabel() for ax in curves.axes] == ["loss", "rate, norm"] and curves.axes[1].get_yscale() == "log"
+    assert [ax.get_ylabel() for ax in curves.axes] == ["loss", "learning rate,\ngradient norm"] and curves.axes[1].get_yscale() == "log"
 
 
-def check_paths(module, folder):
-    """A line per net against size, its end marked; the ends of the layers are means over nets."""
-    assert os.path.exists(os.path.join(folder, "paths_paths.png"))
-    with h5py.File(os.path.join(folder, "paths.h5"), "r") as file:
-        figure = module.plot_paths(file)
-    ways, ends = figure.axes
-    ends_of_nets = [line.get_xdata()[0] for line in ways.get_lines() if len(line.get_xdata()) == 1]
-    assert ends_of_nets == [3.0, 2.9, 3.0, 3.0] and ways.get_xlim()[0] > ways.get_xlim()[1]
+def check_trajectories(module, folder):
+    """A line per network over size, its end marked; the final bits of the layers are means over networks."""
+    assert os.path.exists(os.path.join(folder, "trajectories_trajectories.png"))
+    with h5py.File(os.path.join(folder, "trajectories.h5"), "r") as file:
+        figure = module.plot_trajectories(file)
+    sizes, ends = figure.axes
+    ends_of_nets = [line.get_xdata()[0] for line in sizes.get_lines() if len(line.get_xdata()) == 1]
+    assert ends_of_nets == [3.0, 2.9, 3.0, 3.0] and sizes.get_xlim()[0] > sizes.get_xlim()[1]
     assert [list(line.get_ydata()) for line in ends.get_lines()] == [[3, 3, 3], [2, 3.5, 7]]
     assert [tick.get_text() for tick in ends.get_xticklabels()] == ["conv1", "conv2", "logits"]
     assert legend_of(figure) == ["uniform", "CCQ as published"]
 
 
 def check_epochs(module, folder):
+    """Ticks of epochs are whole numbers, also for very few epochs."""
     path = os.path.join(folder, "epochs.h5")
     for n in (1, 2, 4):
         with h5py.File(path, "w") as file:
@@ -458,6 +462,7 @@ def check_epochs(module, folder):
 
 
 def check_refusals(plot, folder):
+    """A damaged, foreign or missing file gives one line with its name and an exit code other than 0."""
     garbage, other = os.path.join(folder, "garbage.h5"), os.path.join(folder, "other.h5")
     with open(garbage, "w") as file:
         file.write("no HDF5")
@@ -475,11 +480,11 @@ def main():
         folder = sys.argv[2] if len(sys.argv) > 2 else temporary
         checks = [(write.__name__, lambda write=write: draw_twice(plot, write, folder, write.__name__))
                   for write in (quickstart, drift, heat, names_only, model, difference, bits, one_noise, three_noises,
-                                list_only, allocated, paths)]
+                                list_only, allocated, trajectories)]
         checks += [(check.__name__, lambda check=check: check(module, folder))
                    for check in (check_quickstart, check_interval, check_times, check_heat, check_difference, check_bits,
                                  check_one_noise, check_noise_difference, check_not_together,
-                                 check_crowded_ticks, check_list, check_allocation, check_paths, check_epochs)]
+                                 check_crowded_ticks, check_list, check_allocation, check_trajectories, check_epochs)]
         checks.append(("refusals", lambda: check_refusals(plot, folder)))
         failed = 0
         print(f"1..{len(checks)}")

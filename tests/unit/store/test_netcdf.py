@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""The store's files in other programs: ncdump, h5py and xarray with both engines open them with names and units.
+"""ncdump, h5py and xarray with both engines read the store's files with names and units.
 
-Usage: test_netcdf.py TEST_STORE, the binary that writes the samples. TAP on stdout; a missing tool is a named skip.
+Usage: test_netcdf.py TEST_STORE, the binary that writes the samples. TAP on stdout, titles as Check's; a case whose
+tool is missing is skipped.
 """
 import importlib.util
 import os
@@ -81,16 +82,17 @@ def main():
                 if tool == "ncdump":
                     return any(os.access(os.path.join(p, tool), os.X_OK) for p in os.environ["PATH"].split(":"))
                 return importlib.util.find_spec(tool) is not None
+            title = f"{number} - test_netcdf.py:netcdf:{name}"
             missing = [tool for tool in needs if not present(tool)]
             if missing:
-                print(f"ok {number} - {name} # SKIP needs {', '.join(missing)}")
+                print(f"ok {title}: # SKIP needs {', '.join(missing)}")
                 continue
             try:
                 check(result, everything)
-                print(f"ok {number} - {name}")
+                print(f"ok {title}: Passed")
             except Exception as problem:  # one failing program does not hide the others
                 failed += 1
-                print(f"not ok {number} - {name}: {type(problem).__name__}: {problem}".replace("\n", " "))
+                print(f"not ok {title}: {type(problem).__name__}: {problem}".replace("\n", " ").replace("#", "_"))
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-/* test_store.c - what is written comes back the same, and the same record gives the same bytes. */
+/* test_store.c - a written record is read back the same, and the same record gives the same bytes. */
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +47,7 @@ static void same_bytes(const char *a, const char *b)
     ck_assert_str_eq(left, right);
 }
 
+/* A record is read back equal in digest and order, and written again to the same bytes. */
 TEST(test_round_trip)
 {
     const char *folder = store_folder();
@@ -130,6 +131,7 @@ TEST(test_same_record_same_bytes)
     store_remove_folder(folder);
 }
 
+/* An existing file is replaced, and a symbolic link stays while its target is replaced. */
 TEST(test_replaces_and_follows_links)
 {
     const char *folder = store_folder();
@@ -149,6 +151,7 @@ TEST(test_replaces_and_follows_links)
     store_remove_folder(folder);
 }
 
+/* A file of a newer format is refused with and without the demand for a format. */
 TEST(test_newer_format_is_refused)
 {
     const char *folder = store_folder();
@@ -174,7 +177,8 @@ TEST(test_newer_format_is_refused)
     store_remove_folder(folder);
 }
 
-/* What other programs write: no scales, 16-bit and boolean values, fixed strings, links and types that mho cannot hold.
+/* What other programs write: no scales, 16-bit and boolean values, fixed strings, links and types that a record cannot
+ * hold.
  */
 static void write_foreign(const char *path)
 {
@@ -214,6 +218,7 @@ static void write_foreign(const char *path)
     H5Fclose(file);
 }
 
+/* A file of another program is read without what a record cannot hold, and refused when a format is required. */
 TEST(test_foreign_file)
 {
     const char *folder = store_folder();
@@ -237,6 +242,7 @@ TEST(test_foreign_file)
     store_remove_folder(folder);
 }
 
+/* Reserved attribute names and too deep groups are refused, and no file is left. */
 TEST(test_refused_records)
 {
     const char *folder = store_folder();
@@ -250,9 +256,8 @@ TEST(test_refused_records)
     ck_assert_ptr_nonnull(strstr(error.text, "mho_format"));
     mho_record_destroy(record);
     record = deep = store_result();
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 40; i++)
         ck_assert_int_eq(mho_record_child(deep, "in", &deep, NULL), MHO_OK);
-    }
     ck_assert_int_eq(mho_store_write(path, record, &error), MHO_FAILED);
     ck_assert_ptr_nonnull(strstr(error.text, "nested"));
     ck_assert_int_eq(store_count_files(folder), 0);
@@ -260,6 +265,7 @@ TEST(test_refused_records)
     store_remove_folder(folder);
 }
 
+/* The name of the library has its version. */
 TEST(test_library_is_named)
 {
     ck_assert_int_eq(strncmp(mho_store_library(), "HDF5 1.", 7), 0);
@@ -273,16 +279,14 @@ static int write_example(const char *path, const char *which)
     const MhoStatus status = mho_store_write(path, record, &error);
 
     mho_record_destroy(record);
-    if (status != MHO_OK) {
+    if (status != MHO_OK)
         fprintf(stderr, "%s\n", error.text);
-    }
     return mho_status_exit_code(status);
 }
 
 int test_main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], "--write") == 0) {
+    if (argc == 4 && strcmp(argv[1], "--write") == 0)
         return write_example(argv[3], argv[2]);
-    }
     return test_run();
 }

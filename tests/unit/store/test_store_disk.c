@@ -1,6 +1,5 @@
 /* test_store_disk.c - a full disk, a read-only one, a file size limit: one line with path, cause and remedy, no
- * temporary file left, and the file that was there still whole. Each test runs in Check's own process and may change
- * its namespace.
+ * temporary file left, and the old file still whole. Each test runs in its own process and may change its namespace.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -40,27 +39,24 @@ static bool write_text_file(const char *path, const char *text)
     const int file = open(path, O_WRONLY);
     const bool good = file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
 
-    if (file >= 0) {
+    if (file >= 0)
         close(file);
-    }
     return good;
 }
 
-/* A mount namespace of our own, as root inside it. false where the kernel keeps them closed. */
+/* Enter a new mount namespace as root. false when the kernel does not allow it. */
 static bool own_mounts(void)
 {
     char map[64];
     const unsigned user = getuid();
     const unsigned group = getgid();
 
-    if (unshare(CLONE_NEWNS | CLONE_NEWUSER) != 0) {
+    if (unshare(CLONE_NEWNS | CLONE_NEWUSER) != 0)
         return false;
-    }
     (void)write_text_file("/proc/self/setgroups", "deny");
     snprintf(map, sizeof map, "0 %u 1", user);
-    if (!write_text_file("/proc/self/uid_map", map)) {
+    if (!write_text_file("/proc/self/uid_map", map))
         return false;
-    }
     snprintf(map, sizeof map, "0 %u 1", group);
     return write_text_file("/proc/self/gid_map", map) && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
@@ -86,6 +82,7 @@ static void still_readable(const char *path)
     mho_record_destroy(back);
 }
 
+/* On a full disk the old file stays readable and no temporary file is left. */
 TEST(test_full_disk)
 {
     const char *folder = store_folder();
@@ -102,13 +99,14 @@ TEST(test_full_disk)
     write_fails(path, large, "no space left on device");
     ck_assert_int_eq(store_count_files(folder), 1);
     still_readable(path);
-    ck_assert_int_eq(mho_store_write(path, small, NULL), MHO_OK); /* nothing of the failure stays behind */
+    ck_assert_int_eq(mho_store_write(path, small, NULL), MHO_OK); /* the failure leaves nothing on the disk */
     ck_assert_int_eq(umount(folder), 0);
     store_remove_folder(folder);
     mho_record_destroy(small);
     mho_record_destroy(large);
 }
 
+/* A read-only folder is an error with its cause. */
 TEST(test_read_only_folder)
 {
     const char *folder = store_folder();
@@ -127,7 +125,7 @@ TEST(test_read_only_folder)
     mho_record_destroy(record);
 }
 
-/* The same path of the code where namespaces are closed. */
+/* A limit of file size fails like a full disk, and needs no namespace. */
 TEST(test_file_size_limit)
 {
     const char *folder = store_folder();
@@ -147,6 +145,7 @@ TEST(test_file_size_limit)
     store_remove_folder(folder);
 }
 
+/* Folders, devices, empty and too long names are refused before anything is written. */
 TEST(test_impossible_paths)
 {
     const char *folder = store_folder();

@@ -1,6 +1,6 @@
 /* test_store_hostile.c - damaged, garbage and malicious files: one line that names the file, never a crash.
  *
- * Every read runs in a process of its own, so that a crash inside HDF5 would be counted and shown.
+ * Every read runs in a child process, so that a crash inside HDF5 is counted and shown.
  */
 #include <hdf5.h>
 #include <stdint.h>
@@ -66,7 +66,7 @@ static int try_read(const char *path, bool require_format)
     return CHILD_REFUSED;
 }
 
-/* The same in a process of its own: CHILD_..., or minus the signal that ended it. */
+/* The same in a child process: CHILD_..., or minus the signal that ended it. */
 static int read_apart(const char *path, bool require_format)
 {
     const pid_t child = fork();
@@ -112,6 +112,7 @@ static Bytes sample_bytes(const char *folder)
     return load(path);
 }
 
+/* A file cut at any length is refused without a crash. */
 TEST(test_truncated)
 {
     const char *folder = store_folder();
@@ -129,7 +130,7 @@ TEST(test_truncated)
     store_remove_folder(folder);
 }
 
-/* Any single damaged byte is found by the SHA-256 behind the data. */
+/* Any single damaged byte is found by the SHA-256 after the data. */
 TEST(test_flipped_bytes_are_found)
 {
     const char *folder = store_folder();
@@ -149,7 +150,8 @@ TEST(test_flipped_bytes_are_found)
     store_remove_folder(folder);
 }
 
-/* The same without the trailer, as after a change by another program: HDF5 itself and our limits have to hold. */
+/* The same without the trailer, as after a change by another program: only the checks of HDF5 and the limits of mho are
+ * left. */
 TEST(test_flipped_bytes_without_trailer)
 {
     const char *folder = store_folder();
@@ -172,16 +174,15 @@ TEST(test_flipped_bytes_without_trailer)
         result = read_apart(path, false);
         ck_assert_msg(result == CHILD_READ || result == CHILD_REFUSED, "round %d, byte %zu: %d", i, at[0], result);
         n_refused += result == CHILD_REFUSED;
-        for (int k = n; k-- > 0;) {
+        for (int k = n; k-- > 0;)
             good.data[at[k]] ^= change[k];
-        }
     }
     ck_assert_int_gt(n_refused, 50); /* metadata carry checksums */
     free(good.data);
     store_remove_folder(folder);
 }
 
-/* A string's descriptor is length u32, heap address u64, index u32, and has no checksum: each field is led astray. */
+/* A string's descriptor is length u32, heap address u64, index u32, and has no checksum: each field is damaged. */
 TEST(test_strings_led_astray)
 {
     static const size_t fields[] = {0, 4, 11, 12, 15};
@@ -235,15 +236,12 @@ static void put_words(hid_t file, Words storage)
     const hid_t text = H5Tcopy(H5T_C_S1), space = H5Screate_simple(1, &n, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
 
     H5Tset_size(text, H5T_VARIABLE);
-    if (storage == IN_CHUNKS || storage == IN_PACKED_CHUNKS) {
+    if (storage == IN_CHUNKS || storage == IN_PACKED_CHUNKS)
         H5Pset_chunk(list, 1, &chunk);
-    }
-    if (storage == IN_PACKED_CHUNKS) {
+    if (storage == IN_PACKED_CHUNKS)
         H5Pset_deflate(list, 4);
-    }
-    if (storage == IN_THE_HEADER) {
+    if (storage == IN_THE_HEADER)
         H5Pset_layout(list, H5D_COMPACT);
-    }
     const hid_t set = H5Dcreate2(file, "words", text, space, H5P_DEFAULT, list, H5P_DEFAULT);
     const hid_t names = H5Acreate2(file, "class_names", text, space, H5P_DEFAULT, H5P_DEFAULT);
     ck_assert(H5Dwrite(set, text, H5S_ALL, H5S_ALL, H5P_DEFAULT, words) >= 0 && H5Awrite(names, text, words) >= 0);
@@ -276,9 +274,8 @@ TEST(test_foreign_strings_led_astray)
     for (size_t at = 4; at + 12 <= good.n; at++) {
         uint64_t address;
         memcpy(&address, good.data + at, sizeof address);
-        if (address != heap) {
+        if (address != heap)
             continue;
-        }
         n_descriptors++;
         for (size_t k = 8; k < 12; k++) { /* the index: HDF5 would look far outside of its table */
             const unsigned char old = good.data[at + k];
@@ -324,8 +321,8 @@ TEST(test_chunked_strings)
     store_remove_folder(folder);
 }
 
-/* A unit or help text that cannot be read is an error, not a missing one; a unit that is a number is another program's
- * affair. */
+/* A unit or help text that cannot be read is an error, not a missing one; a unit that is a number is ignored
+ * in a file of another program. */
 TEST(test_damaged_unit)
 {
     const char *folder = store_folder();
@@ -360,6 +357,7 @@ TEST(test_damaged_unit)
     store_remove_folder(folder);
 }
 
+/* Missing, empty, foreign and special files are refused with the reason. */
 TEST(test_no_hdf5)
 {
     const char *folder = store_folder();
@@ -371,9 +369,8 @@ TEST(test_no_hdf5)
     refused(folder, "folder");
     save(path, "", 0);
     refused(path, "empty");
-    for (size_t i = 0; i < sizeof garbage; i++) {
+    for (size_t i = 0; i < sizeof garbage; i++)
         garbage[i] = (unsigned char)next_random(&random);
-    }
     save(path, garbage, sizeof garbage);
     refused(path, "not an HDF5 file");
     memcpy(garbage, "\x89HDF\r\n\x1a\n", 8); /* the signature and then noise */
@@ -387,6 +384,7 @@ TEST(test_no_hdf5)
     store_remove_folder(folder);
 }
 
+/* A small file that claims more values than it stores is refused before memory is allocated. */
 TEST(test_huge_claims)
 {
     const char *folder = store_folder();
@@ -415,7 +413,7 @@ TEST(test_huge_claims)
     store_remove_folder(folder);
 }
 
-/* A block shorter than its dataset: HDF5 would copy what lies behind it. The layout message (version 3) is 3, 1 for
+/* A block shorter than its dataset: HDF5 would copy the bytes after it. The layout message (version 3) is 3, 1 for
  * contiguous, address u64, size u64. */
 TEST(test_short_block)
 {
@@ -444,6 +442,7 @@ TEST(test_short_block)
     store_remove_folder(folder);
 }
 
+/* Groups that contain themselves or are nested too deep are refused. */
 TEST(test_cycles_and_depth)
 {
     const char *folder = store_folder();
@@ -463,9 +462,8 @@ TEST(test_cycles_and_depth)
     group = file;
     for (int i = 0; i < 60; i++) {
         const hid_t inner = H5Gcreate2(group, "in", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        if (group != file) {
+        if (group != file)
             H5Gclose(group);
-        }
         group = inner;
     }
     H5Gclose(group);
@@ -485,7 +483,7 @@ static void mark_as_mho(hid_t file)
     H5Sclose(space);
 }
 
-/* In a file that says it is mho's, values that lie in another file are refused, never followed. */
+/* In a file with mho_format, values in another file are refused and never read. */
 TEST(test_values_outside)
 {
     const char *folder = store_folder();
@@ -518,6 +516,7 @@ TEST(test_values_outside)
     store_remove_folder(folder);
 }
 
+/* Control characters in a name do not reach the message. */
 TEST(test_names_cannot_break_the_line)
 {
     const char *folder = store_folder();

@@ -1,10 +1,9 @@
 /* batchnorm_layer.c - normalization per channel over batch and positions.
  *
  *   y = gamma (z - mean) / sqrt(variance + epsilon) + beta,  z = scale_k stored + offset_k
- * In training mean and variance (biased) are the batch's, and running statistics follow them: running = (1 - momentum)
- * running + momentum batch, variance unbiased. In evaluation they are the running ones. Sums are in double, so that a
- * mean far above the deviation loses nothing. Source: Ioffe and Szegedy, ICML 2015, algorithm 1 and the gradients of
- * its section 3.
+ * In training mean and variance (biased) are those of the batch, and running = (1 - momentum) running + momentum batch,
+ * variance unbiased. In evaluation they are the running ones. Sums are in double, so that a mean far above the
+ * deviation loses no digits. Source: Ioffe and Szegedy, ICML 2015, algorithm 1 and the gradients of its section 3.
  */
 #include <stdlib.h>
 

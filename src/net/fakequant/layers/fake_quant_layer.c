@@ -1,8 +1,8 @@
-/* fake_quant_layer.c - values to whole codes on a learned scale; with lower = 0 it is the nonlinearity as well.
+/* fake_quant_layer.c - values to whole codes on a learned scale; unsigned codes are the nonlinearity too.
  *
  * In training the policy encodes values, with noise of the sum (in output steps) before rounding and noise of the
- * activation after; or values stay clean, or get the policy's own noise (modes of pass.h). In evaluation, where the
- * sums behind it are whole numbers, codes = clip(round(fma(sum, a, b))) with the constants of net/graph/requant.h, and
+ * activation after; or values stay clean, or get the policy's injected noise (MhoNodeMode). In evaluation, where the
+ * stored inputs are whole numbers, codes = clip(round(fma(sum, a, b))) with the constants of net/graph/requant.h, and
  * the policy's table if it has one, so that every executor gives the same codes. The gradient is the policy's surrogate
  * at the value that was rounded (noise of the sum included, as a constant).
  */
@@ -63,7 +63,7 @@ static void fake_quant_destroy(MhoFakeQuant *fq, int node)
     free(q);
 }
 
-/* Do stored whole numbers stand behind this node, with nothing but batch norm and ReLU in between? */
+/* Whether the node reads stored whole numbers, with only batch norm and ReLU in between. */
 static bool reads_whole_numbers(const MhoFakeQuant *fq, int node)
 {
     do
@@ -109,7 +109,7 @@ MHO_CLONES static void add_steps(size_t n, float step, const float *noise, float
         x[i] = __builtin_fmaf(noise[i], step, x[i]);
 }
 
-/* Values as many steps, not rounded. */
+/* Values in units of one step, not rounded. */
 MHO_CLONES static void divide(size_t n, float step, bool rectified, const float *x, float *codes)
 {
     for (size_t i = 0; i < n; i++)
@@ -123,7 +123,7 @@ static void inject_tile(const MhoFakeQuant *fq, int node, size_t first, size_t n
     MhoQuantShape shape = q->shape;
 
     shape.per_channel = n;
-    /* tiles are MHO_ROW_VALUES at least, so every tile has a number of its own */
+    /* a tile has MHO_ROW_VALUES values or more, so every tile has another number */
     q->policy->quantizer->inject(q->policy->params, shape, x, &q->log_scale,
                                  mho_fakequant_inject_stream(fq, node, (uint32_t)(first / MHO_ROW_VALUES)), x, slope);
 }
@@ -210,7 +210,7 @@ double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *fq, int node, size_t
         return 0.0;
     }
     q->policy->quantizer->gradient(q->policy->params, shape, x, &q->log_scale, d_codes, d_x, &d_log_scale);
-    /* the policy divided by sqrt(n q) of this tile; the whole tensor is meant */
+    /* the policy divided by sqrt(n q) of this tile; the gradient is that of the whole tensor */
     return (double)d_log_scale * __builtin_sqrt((double)n / (double)fq->nodes[node].n);
 }
 

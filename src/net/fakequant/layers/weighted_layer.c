@@ -3,9 +3,9 @@
  * A quantized layer multiplies stored codes by weight codes; sums are exact below 2^24 and
  *   value_k = m_k (sum + round(shift_k)) + bias_k,  m_k = scale_x e^(s_w,k) / n_w
  * where the shift is part of the stored sums (straight-through gradient) and m_k, bias_k go to the layer that reads
- * them. In training a layer may have clean or noisy values instead of codes (modes of pass.h), as many steps that are
- * not whole, or sums of a chip (pass_chip.c). In evaluation, a layer that may pass 2^24 multiplies planes, code =
- * sum_p step^p plane_p, added in double. Non-uniform levels: a training pass fits e^(s_w) to the weights first. A float
+ * them. In training a layer may have clean or noisy values instead of codes (MhoNodeMode), in units of one step, or
+ * sums of a chip (chip_sums.c). In evaluation, a layer whose sums may pass 2^24 multiplies planes, code =
+ * sum_p step^p plane_p, added in double. Non-uniform levels: training fits e^(s_w) to the weights first. A float
  * layer stores values; the scale of its input is multiplied into its weights.
  * Source: Verhoef et al., FQ-Conv, arXiv:1912.09356. Injected weight noise: sigma in steps of the weight's own grid.
  */
@@ -37,14 +37,14 @@ typedef struct Weighted {
     MhoQuantShape shape;     /* of the weights; channels 1: per tensor */
     int n_w;
     double *unit;     /* (k) e^s / n_w, or the input's scale for float weights */
-    MhoNodeMode mode; /* of this pass */
+    MhoNodeMode mode; /* of this forward pass */
     float *weights, *clean, *d_weights;
     float *slope;             /* (weights) of injected noise; NULL: the policy has none, or nothing is learned */
     float *residual;          /* (weights) codes without the digits that are taken; NULL where total is */
     float *shift;             /* (k) what is added to the stored sums: rounded shift, or the bias of a float layer */
     float *offset, *d_offset; /* (k) the primitive's own */
     double *total;            /* (batch, out_h, out_w, k) sums over planes; NULL where 2^24 is out of reach */
-    const Planes *planes;     /* in this pass; NULL: codes as they are */
+    const Planes *planes;     /* of this forward pass; NULL: codes as they are */
     MhoArena arena;
 } Weighted;
 
@@ -184,7 +184,7 @@ static double largest_sum(const Weighted *w, const float *codes, double n_x)
     return largest;
 }
 
-/* Planes where codes as they are do not add exactly; refuses what no planes can add. */
+/* Planes where sums of the codes would not be exact; USAGE where no planes can add them. */
 static MhoStatus choose_planes(const MhoFakeQuant *fq, int node, Weighted *w, double n_x, MhoError *error)
 {
     w->planes = NULL;
@@ -214,7 +214,7 @@ void mho_weighted_refit_scale(MhoFakeQuant *fq, int node)
                               mho_node_array(self, MHO_ARRAY_LOG_SCALE)->value);
 }
 
-/* w->clean: codes, or clean or noisy weights as many steps. */
+/* w->clean: codes, or clean or noisy weights in units of one step. */
 static void fill_codes(MhoFakeQuant *fq, int node, Weighted *w, const float *log_scale)
 {
     const MhoQuantizer *quantizer = w->policy->quantizer;
@@ -357,7 +357,7 @@ static MhoStatus forward_planes(MhoFakeQuant *fq, int node, Weighted *w, MhoErro
     return status;
 }
 
-/* One image at a time, each with weights of its own. */
+/* One image at a time, each with other weight noise. */
 static MhoStatus forward_per_image(MhoFakeQuant *fq, int node, Weighted *w, MhoError *error)
 {
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);

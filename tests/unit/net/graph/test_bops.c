@@ -94,7 +94,7 @@ TEST(test_networks)
     mho_net_destroy(net);
 }
 
-/* Behind a maximum pool stand the codes before it; groups see their own channels only. */
+/* A maximum pool passes the codes before it; a group reads its channels only. */
 TEST(test_pools_and_groups)
 {
     const MhoInputSettings image = {.h = 8, .w = 8, .c = 4, .divisor = 255.0};

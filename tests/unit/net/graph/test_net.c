@@ -2,6 +2,7 @@
 #include "net/lowered/lower.h"
 #include "support/net_sample.h"
 
+/* Every builder gives a float net with batch norm, 10 classes and the multiply-accumulates counted by hand. */
 TEST(test_builders_have_their_work)
 {
     /* by hand: conv out_h out_w k kernel^2 c; ResNet-20 with three option-B stage changes less than 1 % above 40.55 M
@@ -26,6 +27,7 @@ TEST(test_builders_have_their_work)
     ck_assert_ptr_null(mho_net_builders()[3]);
 }
 
+/* Shapes and weights of ResNet-20 are those of the paper; nodes read earlier nodes only. */
 TEST(test_shapes)
 {
     MhoNet *net = sample_float("resnet20");
@@ -51,6 +53,7 @@ TEST(test_shapes)
     mho_net_destroy(net);
 }
 
+/* The width multiplies the channels of every layer except the classes. */
 TEST(test_width)
 {
     MhoError error = {0};
@@ -70,6 +73,7 @@ static void moments(const MhoNodeArray *array, double *mean, double *variance)
         *variance += ((double)array->value[i] - *mean) * ((double)array->value[i] - *mean) / (double)array->n;
 }
 
+/* Initial weights have the mean and variance of He et al. and depend on the seed and the layer alone. */
 TEST(test_initial_weights)
 {
     MhoError error = {0};
@@ -105,6 +109,7 @@ static void digest(const MhoNet *net, char hex[65])
     mho_record_destroy(record);
 }
 
+/* A copy has the same record and recipe; a change of it does not reach the original. */
 TEST(test_copy_is_equal_and_its_own)
 {
     MhoError error = {0};
@@ -135,6 +140,7 @@ static MhoNet *with_image(void)
     return net;
 }
 
+/* Errors of building a net name the node, and the nearest kind where the kind is misspelled. */
 TEST(test_errors_name_the_node)
 {
     MhoError error = {0};
@@ -170,6 +176,7 @@ TEST(test_errors_name_the_node)
     mho_net_destroy(NULL);
 }
 
+/* An addition takes codes of one shared scale with as many codes, and nothing else. */
 TEST(test_codes_of_different_steps_are_not_added)
 {
     MhoError error = {0};

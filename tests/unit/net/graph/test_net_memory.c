@@ -35,6 +35,7 @@ static MhoStatus walk(MhoError *error)
     return status;
 }
 
+/* Whichever allocation of the graph fails, the call returns MHO_MEMORY with a text. */
 TEST(every_failed_allocation_is_reported)
 {
     int failures = 0;

@@ -50,6 +50,7 @@ static void round_trip(const MhoNet *net)
     mho_record_destroy(record);
 }
 
+/* Float, quantized and fully quantized nets come back from their record as they were. */
 TEST(test_round_trips)
 {
     MhoError error = {0};
@@ -70,6 +71,7 @@ TEST(test_round_trips)
     }
 }
 
+/* A scale that is not set stays NaN in a record, and its layer has no codes there. */
 TEST(test_unset_scales_survive)
 {
     MhoNet *net = sample_float("lenet"), *quantized, *back;
@@ -86,6 +88,7 @@ TEST(test_unset_scales_survive)
     mho_net_destroy(back);
 }
 
+/* A record holds weight codes and settings under their names, for readers of other programs. */
 TEST(test_codes_and_settings_are_readable)
 {
     MhoNet *net = sample_quantized("lenet", 4, 4);
@@ -172,6 +175,7 @@ static void refuse(const Foreign *f, const char *words)
     mho_record_destroy(record);
 }
 
+/* A record of another program with float64 arrays and few settings is read with defaults. */
 TEST(test_foreign_record)
 {
     const Foreign f = foreign();
@@ -191,6 +195,7 @@ TEST(test_foreign_record)
     mho_record_destroy(record);
 }
 
+/* Unknown kinds, cycles, missing or repeated nodes and illegal names are refused by name. */
 TEST(test_hostile_graphs)
 {
     Foreign f = foreign();
@@ -198,10 +203,10 @@ TEST(test_hostile_graphs)
     refuse(&f, "node 'flat': unknown layer 'rleu'; did you mean 'relu'");
     f = foreign();
     f.input_a[1] = "out"; /* a cycle */
-    refuse(&f, "node 'flat' reads 'out', which stands behind it");
+    refuse(&f, "node 'flat' reads 'out', which is a later node");
     f = foreign();
     f.input_a[1] = "flat";
-    refuse(&f, "node 'flat' reads 'flat', which stands for itself");
+    refuse(&f, "node 'flat' reads 'flat', which is the node itself");
     f = foreign();
     f.input_a[2] = "nobody";
     refuse(&f, "'out' reads 'nobody'");
@@ -211,10 +216,10 @@ TEST(test_hostile_graphs)
     f = foreign();
     f.names[1] = "../flat";
     f.input_a[2] = "../flat";
-    refuse(&f, "no name for a node");
+    refuse(&f, "the name of a node");
     f = foreign();
     f.names[1] = "a_name_that_is_longer_than_any_name_of_a_node_is_allowed_to_be";
-    refuse(&f, "no name for a node");
+    refuse(&f, "the name of a node");
     f = foreign();
     f.kinds[0] = "relu";
     refuse(&f, "m.h5");
@@ -229,6 +234,7 @@ TEST(test_hostile_graphs)
     refuse(&f, "node 'flat': no node reads");
 }
 
+/* Arrays of a wrong size, settings out of range and values that are not finite are refused by name. */
 TEST(test_hostile_sizes_and_values)
 {
     Foreign f = foreign();
@@ -277,6 +283,7 @@ static MhoRecord *codes_record(bool is_signed, const char *policy)
     return record;
 }
 
+/* Groups and settings that no node has, and values of a wrong type, are refused by name. */
 TEST(test_hostile_groups)
 {
     const Foreign f = foreign();
@@ -340,19 +347,20 @@ static void drop_array(MhoRecord *record, const char *layer, const char *name, c
         }
 }
 
+/* A missing array is refused unless it is a scale, which is then unset; unknown arrays are refused. */
 TEST(test_missing_arrays)
 {
     MhoNet *net = sample_quantized("lenet", 4, 4), *back;
     MhoError error = {0};
     MhoRecord *record = record_of(net);
     drop_array(record, "conv1", "codes", "codez");
-    refuse_record(record, "'layers/conv1/codez' is no array");
+    refuse_record(record, "'layers/conv1/codez' is not an array");
     drop_array(record, "conv1", "codez", "codes");
     drop_array(record, "conv1_norm", "variance", "codes"); /* the one name that is ignored */
     refuse_record(record, "'layers/conv1_norm/variance' is missing");
     drop_array(record, "conv1_norm", "codes", "variance");
     ((float *)mho_record_array(record, "layers/conv1_norm/variance")->data)[2] = -0.5F;
-    refuse_record(record, "no variance");
+    refuse_record(record, "variances of 0 or more");
     ((float *)mho_record_array(record, "layers/conv1_norm/variance")->data)[2] = 0.5F;
     drop_array(record, "conv1_codes", "log_scale", "codes"); /* a scale may be missing: not set */
     must(mho_net_from_record(record, "m.h5", &back, &error), &error);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "support/executors_sample.h"
+#include "support/naive_window.h"
 #include "kernels/random.h"
 #include "support/run_once.h"
 
@@ -56,26 +57,24 @@ typedef struct Naive {
     float *pixels, *values;
 } Naive;
 
-static float value_at(const Naive *at, const MhoStep *step, int k, int y, int x, int c, float outside)
+static float value_at(const Naive *at, const MhoStep *step, int k, int index, float outside)
 {
     const int from = step->inputs[k];
-    const MhoShape shape = from < 0 ? at->program->input : at->program->steps[from].shape;
     const float *values = from < 0 ? at->pixels : at->values + at->program->codes_offset[from];
 
-    return y < 0 || y >= shape.h || x < 0 || x >= shape.w ? outside : values[(y * shape.w + x) * shape.c + c];
+    return index < 0 ? outside : values[index];
 }
 
-static float matrix_sum(const Naive *at, const MhoStep *step, int oy, int ox, int k)
+static float matrix_sum(const Naive *at, const MhoStep *step, int position, int k)
 {
-    const MhoGather *g = &step->gather;
     const MhoMatrix *m = &at->program->matrices[step->matrix];
     const int group = k / (int)m->cols, j = k % (int)m->cols;
+    MhoGather g = step->gather;
     float sum = m->shift ? (float)m->shift[k] : 0.0F;
 
+    g.c_first = group * g.c_count;
     for (int r = 0; r < (int)m->rows; r++) {
-        const int window = r / g->c_count, c = group * g->c_count + r % g->c_count;
-        const float x = value_at(at, step, 0, oy * g->stride - g->pad + window / g->kernel_w,
-                                 ox * g->stride - g->pad + window % g->kernel_w, c, 0.0F);
+        const float x = value_at(at, step, 0, naive_source(&g, position, r), 0.0F);
         const size_t i = ((size_t)group * m->rows + (size_t)r) * m->cols + (size_t)j;
         const float z = draw(at->noise, MHO_DRAW_CODE_WEIGHT, step->matrix, at->noise->weight,
                              at->noise->weight_per_image ? at->image : 0, i);
@@ -85,31 +84,32 @@ static float matrix_sum(const Naive *at, const MhoStep *step, int oy, int ox, in
     return sum;
 }
 
-static float pool(const Naive *at, const MhoStep *step, int oy, int ox, int k)
+static float pool(const Naive *at, const MhoStep *step, int position, int k)
 {
-    const MhoGather *g = &step->gather;
     const bool maximum = step->kind == MHO_STEP_MAX_POOL;
+    MhoGather g = step->gather;
     float value = maximum ? -FLT_MAX : 0.0F;
 
-    for (int w = 0; w < g->kernel_h * g->kernel_w; w++) {
-        const float x = value_at(at, step, 0, oy * g->stride - g->pad + w / g->kernel_w,
-                                 ox * g->stride - g->pad + w % g->kernel_w, k, maximum ? -FLT_MAX : 0.0F);
+    g.c_first = k;
+    g.c_count = 1;
+    for (int r = 0; r < naive_rows(&g); r++) {
+        const float x = value_at(at, step, 0, naive_source(&g, position, r), maximum ? -FLT_MAX : 0.0F);
 
         value = maximum ? fmaxf(value, x) : value + x;
     }
     return value;
 }
 
-static float total(const Naive *at, const MhoStep *step, int y, int x, int k)
+static float total(const Naive *at, const MhoStep *step, int position, int k)
 {
     float sum = 0.0F;
 
     if (step->kind == MHO_STEP_MATRIX)
-        return matrix_sum(at, step, y, x, k);
+        return matrix_sum(at, step, position, k);
     if (step->kind == MHO_STEP_MAX_POOL || step->kind == MHO_STEP_SUM_POOL)
-        return pool(at, step, y, x, k);
+        return pool(at, step, position, k);
     for (int i = 0; i < step->n_inputs; i++)
-        sum += value_at(at, step, i, y, x, k, NAN);
+        sum += value_at(at, step, i, position * step->shape.c + k, NAN);
     return sum;
 }
 
@@ -119,8 +119,8 @@ static void naive_step(const Naive *at, size_t s, float *logits)
     const MhoShape shape = step->shape;
 
     for (size_t i = 0; i < shape_size(shape); i++) {
-        const int k = (int)i % shape.c, y = (int)i / shape.c / shape.w, x = (int)i / shape.c % shape.w;
-        const float sum = total(at, step, y, x, k);
+        const int k = (int)i % shape.c;
+        const float sum = total(at, step, (int)i / shape.c, k);
         const float z = draw(at->noise, MHO_DRAW_CODE_SUM, 1 + s, at->noise->sum, at->image, i);
 
         if (step->is_logits) {

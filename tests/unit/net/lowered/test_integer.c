@@ -5,73 +5,67 @@
 #include <string.h>
 
 #include "support/executors_sample.h"
+#include "support/naive_window.h"
 #include "support/run_once.h"
 
 /* ---- plain loops
  * ----------------------------------------------------------------------------------------------------- */
 
-/* Code at (y, x, c) that step reads as its k-th input; 0 outside the image. */
+/* Code at an index of what step reads as its k-th input; 0 outside the image. */
 static int naive_input(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step,
-                       int k, int y, int x, int c)
+                       int k, int at)
 {
     const int from = step->inputs[k];
-    const MhoShape shape = from < 0 ? program->input : program->steps[from].shape;
-    const uint8_t *at = from < 0 ? image : codes + program->codes_offset[from];
+    const uint8_t *input = from < 0 ? image : codes + program->codes_offset[from];
 
-    if (y < 0 || y >= shape.h || x < 0 || x >= shape.w)
+    if (at < 0)
         return 0;
-    at += (y * shape.w + x) * shape.c + c;
-    return from >= 0 && program->steps[from].low < 0 ? *(const int8_t *)at : *at;
+    return from >= 0 && program->steps[from].low < 0 ? ((const int8_t *)input)[at] : input[at];
 }
 
 static int64_t naive_sum(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step,
-                         int oy, int ox, int k)
+                         int position, int k)
 {
-    const MhoGather *g = &step->gather;
     const MhoMatrix *m = &program->matrices[step->matrix];
     const int group = k / (int)m->cols, j = k % (int)m->cols;
+    MhoGather g = step->gather;
     int64_t sum = m->shift ? m->shift[k] : 0;
 
-    for (int ky = 0; ky < g->kernel_h; ky++)
-        for (int kx = 0; kx < g->kernel_w; kx++)
-            for (int c = 0; c < g->c_count; c++) {
-                const int r = (ky * g->kernel_w + kx) * g->c_count + c;
-                const int x = naive_input(program, image, codes, step, 0, oy * g->stride - g->pad + ky,
-                                          ox * g->stride - g->pad + kx, group * g->c_count + c);
-
-                sum += (int64_t)x * m->codes[((size_t)group * m->rows + (size_t)r) * m->cols + (size_t)j];
-            }
+    g.c_first = group * g.c_count;
+    for (int r = 0; r < naive_rows(&g); r++)
+        sum += (int64_t)naive_input(program, image, codes, step, 0, naive_source(&g, position, r)) *
+               m->codes[((size_t)group * m->rows + (size_t)r) * m->cols + (size_t)j];
     return sum;
 }
 
 static int64_t naive_pool(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes, const MhoStep *step,
-                          int oy, int ox, int k)
+                          int position, int k)
 {
-    const MhoGather *g = &step->gather;
+    MhoGather g = step->gather;
     int64_t sum = 0, most = -1000;
 
-    for (int ky = 0; ky < g->kernel_h; ky++)
-        for (int kx = 0; kx < g->kernel_w; kx++) {
-            const int x = naive_input(program, image, codes, step, 0, oy * g->stride - g->pad + ky,
-                                      ox * g->stride - g->pad + kx, k);
+    g.c_first = k;
+    g.c_count = 1;
+    for (int r = 0; r < naive_rows(&g); r++) {
+        const int x = naive_input(program, image, codes, step, 0, naive_source(&g, position, r));
 
-            sum += x;
-            most = x > most ? x : most;
-        }
+        sum += x;
+        most = x > most ? x : most;
+    }
     return step->kind == MHO_STEP_MAX_POOL ? most : sum;
 }
 
 static int64_t naive_total(const MhoLoweredNet *program, const uint8_t *image, const uint8_t *codes,
-                           const MhoStep *step, int y, int x, int k)
+                           const MhoStep *step, int position, int k)
 {
     int64_t sum = 0;
 
     if (step->kind == MHO_STEP_MATRIX)
-        return naive_sum(program, image, codes, step, y, x, k);
+        return naive_sum(program, image, codes, step, position, k);
     if (step->kind == MHO_STEP_MAX_POOL || step->kind == MHO_STEP_SUM_POOL)
-        return naive_pool(program, image, codes, step, y, x, k);
+        return naive_pool(program, image, codes, step, position, k);
     for (int i = 0; i < step->n_inputs; i++)
-        sum += naive_input(program, image, codes, step, i, y, x, k);
+        sum += naive_input(program, image, codes, step, i, position * step->shape.c + k);
     return sum;
 }
 
@@ -82,8 +76,8 @@ static void naive_image(const MhoLoweredNet *program, const uint8_t *image, uint
         const MhoShape shape = step->shape;
 
         for (int i = 0; i < shape.h * shape.w * shape.c; i++) {
-            const int k = i % shape.c, y = i / shape.c / shape.w, x = i / shape.c % shape.w;
-            const int64_t total = naive_total(program, image, codes, step, y, x, k);
+            const int k = i % shape.c;
+            const int64_t total = naive_total(program, image, codes, step, i / shape.c, k);
             const float real =
                 step->kind == MHO_STEP_MAX_POOL ? (float)total : fmaf((float)total, step->a[k], step->b[k]);
             const float code = fminf(fmaxf(rintf(real), (float)step->low), (float)step->high);

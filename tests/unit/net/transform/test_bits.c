@@ -83,7 +83,7 @@ TEST_LOOP(test_units_share_out_all_quantizers, 0, 3)
     mho_net_destroy(net);
 }
 
-/* The stem's codes behind its stream; behind an addition the layer that stands later; the classifier has none. */
+/* The stem has the codes after its stream, an addition belongs to the later layer, the classifier has none. */
 TEST(test_residual_owners)
 {
     MhoNet *net = sample_quantized("resnet20", 8, 8);
@@ -102,6 +102,7 @@ TEST(test_residual_owners)
     mho_net_destroy(net);
 }
 
+/* Bits of a float layer are refused with its name. */
 TEST(test_float_layers_have_no_bits)
 {
     MhoNet *net = sample_float("lenet"), *made;
@@ -259,6 +260,7 @@ TEST(test_converter_ranges_keep_their_value)
     mho_net_destroy(net);
 }
 
+/* Bits of weights and bit operations of a net are the sums over its layers. */
 TEST(test_costs)
 {
     MhoNet *net = sample_quantized("lenet", 8, 8), *plain = sample_float("lenet"), *made;

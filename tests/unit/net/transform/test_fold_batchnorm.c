@@ -104,6 +104,7 @@ static void check_folding(Pair pair, const char *layer, const char *quantizer)
     free(shift);
 }
 
+/* With one scale per channel and shifts, folded layers have the same weight codes and almost the same constants. */
 TEST(test_folding_gives_the_same_codes)
 {
     Pair pair = sample_pair("resnet20", 8, MHO_SCALE_PER_CHANNEL, true);
@@ -138,6 +139,7 @@ TEST(test_weights_on_thresholds_keep_their_codes)
     destroy_pair(pair);
 }
 
+/* With one scale per tensor it is the geometric mean, and there are neither shifts nor biases. */
 TEST(test_per_tensor_drops_the_shift)
 {
     Pair pair = sample_pair("allconv", 2, MHO_SCALE_PER_TENSOR, false);
@@ -172,6 +174,7 @@ TEST(test_per_tensor_drops_the_shift)
     destroy_pair(pair);
 }
 
+/* A channel whose gain vanishes has zero weights and a shift that gives its constant. */
 TEST(test_dead_channel_keeps_its_constant)
 {
     MhoNet *net = sample_quantized("allconv", 4, 8), *removed;
@@ -239,6 +242,7 @@ TEST(test_bias_becomes_shift)
     mho_net_destroy(removed);
 }
 
+/* Float layers, unset scales and batch norm that follows no weighted layer are refused with the node's name. */
 TEST(test_refusals)
 {
     MhoNet *net = sample_float("allconv"), *none;
@@ -251,7 +255,7 @@ TEST(test_refusals)
     must_refuse(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &none, &error), &error, MHO_USAGE,
                 "node 'conv2'");
     mho_net_destroy(net);
-    net = sample_quantized("allconv", 4, 4); /* batch norm behind a quantizer has no weights to go into */
+    net = sample_quantized("allconv", 4, 4); /* batch norm after a fake_quant node has no weights to go into */
     const MhoFakeQuantSettings codes = {.bits = 4, .is_signed = false, .policy = "fqconv"};
     net->nodes[mho_net_find(net, "logits")].inputs[0] = mho_net_find(net, "image");
     must(mho_net_add(net, "late_norm", "batchnorm", NULL, 0, "pool_codes", NULL, &error), &error);

@@ -1,4 +1,4 @@
-/* test_quantize.c - where quantizers stand in each graph, which scales they share, what changes with the bits. */
+/* test_quantize.c - where each graph has fake_quant nodes, which scales they share, what changes with the bits. */
 #include <string.h>
 
 #include "kernels/math.h"
@@ -30,6 +30,7 @@ static size_t count(const MhoNet *net, const char *kind)
     return n;
 }
 
+/* In a chain every ReLU becomes a fake_quant node, and maximum pools stay on codes. */
 TEST(test_chain)
 {
     MhoNet *net = sample_quantized("lenet", 4, 3);
@@ -48,6 +49,7 @@ TEST(test_chain)
     mho_net_destroy(net);
 }
 
+/* Sums of an average pool have 8 bits even where activations have 2. */
 TEST(test_pool_sums_get_eight_bits)
 {
     MhoNet *net = sample_quantized("allconv", 2, 2);
@@ -106,6 +108,7 @@ TEST(test_residual_stages_share_a_scale)
     mho_net_destroy(net);
 }
 
+/* New scales are NaN and requantization refuses them until weights are fitted and ranges set. */
 TEST(test_new_scales_are_unset_until_fitted)
 {
     MhoNet *net = sample_float("lenet"), *quantized;
@@ -138,6 +141,7 @@ TEST(test_new_scales_are_unset_until_fitted)
     mho_net_destroy(quantized);
 }
 
+/* Fewer bits change layers and codes, but neither arrays nor residual streams. */
 TEST(test_fewer_bits_keep_scales_and_residual_codes)
 {
     MhoNet *net = sample_quantized("resnet20", 8, 8), *less;
@@ -159,7 +163,7 @@ TEST(test_fewer_bits_keep_scales_and_residual_codes)
     ck_assert_int_eq(quantizer_at(less, "block2b_conv2_stream")->bits, 8);
     ck_assert_int_eq(quantizer_at(less, "pool_codes")->bits, 8);
     mho_net_destroy(net);
-    plan.scale = MHO_SCALE_PER_TENSOR; /* other scales: to be fitted anew */
+    plan.scale = MHO_SCALE_PER_TENSOR; /* other scales: to be fitted again */
     must(mho_net_quantize(less, &plan, &net, &error), &error);
     ck_assert(isnan(mho_node_values(&net->nodes[mho_net_find(net, "conv1")], MHO_ARRAY_LOG_SCALE)[0]));
     ck_assert(!isnan(mho_node_values(&net->nodes[mho_net_find(net, "conv1_stream")], MHO_ARRAY_LOG_SCALE)[0]));
@@ -195,7 +199,7 @@ TEST(test_constants)
         ck_assert_double_eq_tol((double)a[k] / (unit * gain / step), 1.0, 2e-7);
         ck_assert_double_eq_tol((double)b[k], offset / step, 1e-5);
     }
-    /* quantizer behind quantizer: the ratio of the steps */
+    /* fake_quant after fake_quant: the ratio of the steps */
     must(mho_net_requant(net, mho_net_find(net, "conv1_codes"), a, b, &requant, &error), &error);
     const double own =
         exp((double)mho_node_values(&net->nodes[mho_net_find(net, "conv1_codes")], MHO_ARRAY_LOG_SCALE)[0]) / 31.0;
@@ -220,6 +224,7 @@ TEST(test_constants)
     mho_net_destroy(net);
 }
 
+/* A ReLU before a signed fake_quant node cuts its range at 0; ReLU before batch norm does not fold. */
 TEST(test_relu_left_in_front_of_a_signed_quantizer)
 {
     const MhoInputSettings input = {.h = 4, .w = 4, .c = 2, .divisor = 255.0};

@@ -67,6 +67,7 @@ static void same_codes(MhoNet *net)
     free(codes);
 }
 
+/* Quantized and folded nets give the same codes and logits in evaluation and in the integer executor. */
 TEST_LOOP(test_builder, 0, 9)
 {
     const char *builder = mho_net_builders()[_i / 3];

@@ -1,15 +1,15 @@
-/* Points side by side: which agree, intervals and paired differences over chips and over seeds, their table in words.
+/* Comparisons of points: which points agree, intervals and paired differences over chips and seeds, the printed table.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "support/result_sample.h"
 #include "study/report/pairs.h"
+#include "support/result_sample.h"
 
 static const char *const keys[] = {"train.stages"};
 static const char *const versus[] = {"a"};
 
-/* The stages is the variant; "left out" is none. */
+/* The stages are the variant; "left out" leaves the point out. */
 static void stages(const MhoResultPoints *points, size_t p, char *text, size_t size)
 {
     const char *word = mho_result_points_word(points, "train.stages", p);
@@ -19,14 +19,14 @@ static void stages(const MhoResultPoints *points, size_t p, char *text, size_t s
 /* 95 % Student quantiles of 1 and 2 degrees of freedom. */
 static const double t1 = 12.7062047364, t2 = 4.3026527297;
 
-/* Two ladders at two times, three chips; b gains exactly 0.01, 0.02, 0.03 at time 1 and -0.01, 0, 0.01 at time 2. */
+/* Over chips, b gains exactly 0.01, 0.02, 0.03 at time 1 and -0.01, 0, 0.01 at time 2: means and intervals follow. */
 TEST(test_over_chips)
 {
     static const double accuracy[] = {0.5, 0.9, 0.7, 0.4, 0.8, 0.6, 0.51, 0.92, 0.73, 0.39, 0.8, 0.61};
-    static const char *const ladders[] = {"a", "a", "b", "b"};
+    static const char *const stages_of[] = {"a", "a", "b", "b"};
     static const double times[] = {1, 2, 1, 2};
     MhoRecord *result = sample_result(4, 3, accuracy), *table = sample_analysis(result);
-    sample_key(result, "train.stages", MHO_STRING, 4, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 4, stages_of);
     sample_key(result, "chip.time", MHO_F64, 4, times);
     MhoError error = {0};
     MhoResultPoints points;
@@ -58,14 +58,14 @@ TEST(test_over_chips)
     mho_record_destroy(result);
 }
 
-/* Three seeds, each the mean of two chips (one of them not run); over seeds, whatever order the points have. */
+/* Over seeds, a sample is the mean of the chips that ran, and the order of the points does not matter. */
 TEST(test_over_seeds)
 {
     static const double accuracy[] = {0.50, 0.52, 0.60, 0.62, 0.70, NAN, 0.74, 0.72, 0.63, 0.63, 0.52, 0.52};
-    static const char *const ladders[] = {"a", "a", "a", "b", "b", "b"};
+    static const char *const stages_of[] = {"a", "a", "a", "b", "b", "b"};
     static const double seeds[] = {1, 2, 3, 3, 2, 1};
     MhoRecord *result = sample_result(6, 2, accuracy), *table = sample_analysis(result);
-    sample_key(result, "train.stages", MHO_STRING, 6, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 6, stages_of);
     sample_key(result, "seed", MHO_F64, 6, seeds);
     MhoError error = {0};
     MhoResultPoints points;
@@ -74,7 +74,7 @@ TEST(test_over_seeds)
     must(mho_result_points_read(result, &points, &error), &error);
     must(mho_comparison_add(&points, &comparison, table, &error), &error);
     const MhoArray *variants = mho_record_array(table, "variant"), *samples = mho_record_array(table, "samples");
-    ck_assert_uint_eq(variants->shape[0], 2); /* a row per stages, not per seed */
+    ck_assert_uint_eq(variants->shape[0], 2); /* a row per variant, not per seed */
     ck_assert_int_eq(((const int64_t *)samples->data)[1], 3);
     ck_assert_double_eq_tol(number_at(table, "accuracy_mean", 0), (0.51 + 0.61 + 0.70) / 3.0, 1e-12);
     /* pairs 0.52 - 0.51, 0.63 - 0.61, 0.73 - 0.70 */
@@ -84,14 +84,14 @@ TEST(test_over_seeds)
     mho_record_destroy(result);
 }
 
-/* A seed that only one of both has is no pair; a variant that is left out has no row; what is not swept is refused. */
+/* A seed of one variant alone gives no pair, a variant left out has no row, and a key that is not swept is refused. */
 TEST(test_incomplete)
 {
     static const double accuracy[] = {0.5, 0.6, 0.9, 0.55, 0.63, 0.1};
-    static const char *const ladders[] = {"a", "a", "a", "b", "b", "left out"};
+    static const char *const stages_of[] = {"a", "a", "a", "b", "b", "left out"};
     static const double seeds[] = {1, 2, 3, 1, 2, 1};
     MhoRecord *result = sample_result(6, 1, accuracy), *table = sample_analysis(result);
-    sample_key(result, "train.stages", MHO_STRING, 6, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 6, stages_of);
     sample_key(result, "seed", MHO_F64, 6, seeds);
     MhoError error = {0};
     MhoResultPoints points;
@@ -111,13 +111,13 @@ TEST(test_incomplete)
     mho_record_destroy(result);
 }
 
-/* One sample has a mean, but no interval. */
+/* A single sample has a mean and no interval. */
 TEST(test_single)
 {
     static const double accuracy[] = {0.5, 0.6};
-    static const char *const ladders[] = {"a", "b"};
+    static const char *const stages_of[] = {"a", "b"};
     MhoRecord *result = sample_result(2, 1, accuracy), *table = sample_analysis(result);
-    sample_key(result, "train.stages", MHO_STRING, 2, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 2, stages_of);
     MhoError error = {0};
     MhoResultPoints points;
     const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = stages, .versus = versus, .n_versus = 1};
@@ -133,20 +133,20 @@ TEST(test_single)
     mho_record_destroy(result);
 }
 
-/* Arrays of a file that are no table, one thing wrong with each, are read by nobody. */
-TEST_LOOP(test_what_is_no_table, 0, 9)
+/* A table with one wrong length, rank or type is recognized as such, and nothing of it is printed. */
+TEST_LOOP(test_damaged_table, 0, 9)
 {
     static const char *const names[] = {"samples", "accuracy_low", "difference_mean", "difference_mean", "chip.time",
                                         "variant", "versus",       "samples",         "accuracy_mean"};
     static const double accuracy[] = {0.5, 0.6, 0.7, 0.8}, times[] = {25.0, 25.0};
-    static const char *const ladders[] = {"a", "b"};
+    static const char *const stages_of[] = {"a", "b"};
     const MhoComparison comparison = {.keys = keys, .n_keys = 1, .variant = stages, .versus = versus, .n_versus = 1};
     MhoRecord *result = sample_result(2, 2, accuracy), *table = sample_analysis(result);
     MhoError error = {0};
     MhoResultPoints points;
     char *text = NULL;
     size_t size = 0;
-    sample_key(result, "train.stages", MHO_STRING, 2, ladders);
+    sample_key(result, "train.stages", MHO_STRING, 2, stages_of);
     sample_key(result, "chip.time", MHO_F64, 2, times);
     must(mho_result_points_read(result, &points, &error), &error);
     must(mho_comparison_add(&points, &comparison, table, &error), &error);
@@ -168,7 +168,7 @@ TEST_LOOP(test_what_is_no_table, 0, 9)
     mho_record_destroy(result);
 }
 
-/* Where a key does not apply (NaN), points agree in it. */
+/* Points agree in a key that applies to neither (NaN); a missing key reads as NaN or "". */
 TEST(test_not_applicable)
 {
     static const double accuracy[] = {0.5, 0.6}, noise[] = {NAN, NAN}, other[] = {NAN, 1.0};

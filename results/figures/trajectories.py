@@ -1,4 +1,4 @@
-"""Layers on their way down in bits: the log of one model, and the paths of all nets that an experiment compares."""
+"""How the bits of layers fell move by move: the log of one model, and the trajectories of all networks of an experiment."""
 import matplotlib
 import numpy as np
 
@@ -6,12 +6,13 @@ from figures.axes import Unusable, text
 from figures.comparisons import Table
 from figures.drawing import COLOURS, COLUMN, MARKERS, finish, plt
 
-BASIS = {"chip": " on the chip", "codes": ", codes"}  # what an accuracy of a competition on a chip is of
-BITS = "cividis_r"  # light: few bits; one lightness from end to end, so it prints and suits every eye
+# What an accuracy was measured on, where moves or recoveries used a chip.
+BASIS = {"chip": " on the chip", "codes": " without a chip"}
+BITS = "cividis_r"  # light: few bits; its lightness changes evenly, so it prints and suits the colour-blind
 
 
 def bits_of_log(log):
-    """(moves + 1, competitors) bits after every move; unknown (NaN) for who never moved and has no equal that did."""
+    """(moves + 1, candidates) bits after every move; NaN (unknown) where neither layers, or converters, ever moved."""
     names = [text(name) for name in log["competitor"][()]]
     converter = log["converter"][()].astype(int)
     winner, kind = [text(name) for name in log["winner"][()]], log["winner_converter"][()]
@@ -28,15 +29,15 @@ def bits_of_log(log):
 
 
 def draw_bits(figure, ax, bits, moved, names, converter, undone):
-    """Who had how many bits after which move; a dot: who went down, hollow where it was taken back."""
+    """Bits of every candidate after every move. A dot marks the candidate that moved, a hollow dot an undone move."""
     levels = sorted(set(bits[np.isfinite(bits)]))
     index = np.searchsorted(levels, np.where(np.isfinite(bits), bits, levels[0])).astype(float)
     index[~np.isfinite(bits)] = np.nan
     colours = matplotlib.colormaps[BITS].resampled(len(levels))
     mesh = ax.pcolormesh(np.arange(-0.5, len(bits)), np.arange(-0.5, len(names)), index.T, cmap=colours, vmin=-0.5,
                          vmax=len(levels) - 0.5, edgecolors="white", linewidth=0.4)
-    for taken_back, face, edge in ((0, COLOURS[1], "white"), (1, "white", COLOURS[1])):
-        at = [i for i in range(len(moved)) if bool(undone[i]) == bool(taken_back)]
+    for is_undone, face, edge in ((0, COLOURS[1], "white"), (1, "white", COLOURS[1])):
+        at = [i for i in range(len(moved)) if bool(undone[i]) == bool(is_undone)]
         ax.plot([i + 1 for i in at], [moved[i] for i in at], linestyle="none", marker="o", markersize=3.8,
                 markerfacecolor=face, markeredgecolor=edge, markeredgewidth=0.7)
     ax.set_yticks(range(len(names)), names)
@@ -54,8 +55,8 @@ def draw_bits(figure, ax, bits, moved, names, converter, undone):
 
 
 def draw_size(ax, log, bits, converter):
-    """Mean bits after every move, the start included, as steps as wide as the cells below; what was taken back stays as
-    it was. Of a weight, and over the layers where their converters compete."""
+    """Mean bits of a weight at the start and after every move, as steps as wide as the cells below; an undone move changes
+    nothing. Also mean bits of the converters where these are candidates."""
     size = [log.attrs.get("start_size", np.nan)]
     for after, undone in zip(log["size"][()], log["undone"][()]):
         size.append(size[-1] if undone else after)
@@ -67,29 +68,29 @@ def draw_size(ax, log, bits, converter):
     if both:
         ax.stairs(adc, edges, baseline=None, color=COLOURS[2], linewidth=1.2, linestyle="--", zorder=3,
                   label="bits of a layer's ADC")
-    ax.set_ylabel("bits, mean" if both else "bits a weight,\nmean")
+    ax.set_ylabel("mean bits" if both else "mean bits\nof a weight")
     ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, steps=[1, 2, 4, 5, 10], integer=True))
     ax.grid(True, color="#e5e5e5", linewidth=0.5)
     ax.set_ylim(0, 1.1 * max(size[0], adc[0] if both else 0))
 
 
 def draw_accuracy(ax, log):
-    """Validation accuracy after recovery, and what the same move cost before it; each says whether it is of the chip."""
-    held, probed = (BASIS.get(text(log.attrs.get(name, "")), "") for name in ("recovery", "feedback"))
+    """Validation accuracy after each recovery and right after each move; labels say whether it is that of a chip."""
+    recovered, tried = (BASIS.get(text(log.attrs.get(name, "")), "") for name in ("recovery", "feedback"))
     after = 100 * np.concatenate([[log.attrs.get("start_accuracy", np.nan)], log["accuracy_after"][()]])
-    probe = 100 * log["accuracy_probe"][()]
-    ax.plot(np.arange(len(after)), after, color=COLOURS[0], marker="o", label="after recovery, validation images" + held)
-    ax.plot(np.arange(1, len(probe) + 1), probe, color=COLOURS[1], marker="v", linestyle="none",
-            label="just after the move, probe images" + probed)
+    trial = 100 * log["accuracy_probe"][()]
+    ax.plot(np.arange(len(after)), after, color=COLOURS[0], marker="o", label="after recovery, validation images" + recovered)
+    ax.plot(np.arange(1, len(trial) + 1), trial, color=COLOURS[1], marker="v", linestyle="none",
+            label="right after the move, trial images" + tried)
     ax.set_ylabel("accuracy (%)")
     ax.grid(True, color="#e5e5e5", linewidth=0.5)
 
 
 def plot_allocation(file):
-    """The path of one model: accuracy, size, and the bits of every competitor over the moves."""
+    """The moves of one model: accuracy, size, and the bits of every candidate."""
     log = file["allocation"]
     if "winner" not in log or len(log["winner"]) == 0:
-        raise Unusable("its layers made no move")
+        raise Unusable("its allocation has no move")
     bits, moved, names = bits_of_log(log)
     heights = [1.4, 0.8, max(0.9, 0.17 * len(names))]
     figure, axes = plt.subplots(3, 1, figsize=(2 * COLUMN, sum(heights) + 0.5), sharex=True,
@@ -104,20 +105,20 @@ def plot_allocation(file):
     axes[-1].set_xlabel("move")
     axes[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     end = text(log.attrs.get("end", ""))
-    note = f"Allocator {text(log.attrs.get('allocator', ''))}. Each move takes one layer{' or its ADC' if converter.any() else ''} " \
-           "a bit_width down (dot); " \
-           "then the whole network recovers." + (f" It ended by its budget of {end}." if end in ("size", "bops", "accuracy")
-                                                 else "")
+    lowered = "one layer or its ADC" if converter.any() else "one layer"
+    note = f"Allocator {text(log.attrs.get('allocator', ''))}. Each move lowers {lowered} " \
+           "by one bit width (dot); then the whole network recovers." + (
+               f" It ended at its target of {end}." if end in ("size", "bops", "accuracy") else "")
     if log["undone"][()].any():
-        note += " Hollow: a move that cost too much and was taken back."
+        note += " Hollow: a move that cost too much accuracy and was undone."
     finish(figure, text(file.attrs.get("title", "")), note, 2 * COLUMN)
     return figure
 
 
-def draw_ways(ax, paths, table):
-    """Validation accuracy against size, a thin line per net; its end is marked."""
-    size, accuracy = paths["size"][()], 100 * paths["validation_accuracy"][()]
-    for p, name in enumerate(text(v) for v in paths["variant"][()]):
+def draw_sizes(ax, trajectories, table):
+    """Validation accuracy over size, a thin line per network with a marker at its end."""
+    size, accuracy = trajectories["size"][()], 100 * trajectories["validation_accuracy"][()]
+    for p, name in enumerate(text(v) for v in trajectories["variant"][()]):
         known = np.isfinite(size[p]) & np.isfinite(accuracy[p])
         if not known.any():
             continue
@@ -132,10 +133,10 @@ def draw_ways(ax, paths, table):
     ax.grid(True, color="#e5e5e5", linewidth=0.5)
 
 
-def draw_ends(ax, paths, table):
-    """Bits of each layer at the end, mean over the nets of a variant."""
-    bits, names = paths["bits"][()], np.array([text(v) for v in paths["variant"][()]])
-    layers = [text(layer) for layer in paths["layer"][()]]
+def draw_final_bits(ax, trajectories, table):
+    """Bits of each layer at the end, mean over the networks of a variant."""
+    bits, names = trajectories["bits"][()], np.array([text(v) for v in trajectories["variant"][()]])
+    layers = [text(layer) for layer in trajectories["layer"][()]]
     drawn = [name for name in table.variants.distinct if np.isfinite(bits[names == name]).any()]
     for k, name in enumerate(drawn):
         index = table.variants.distinct.index(name)
@@ -148,12 +149,12 @@ def draw_ends(ax, paths, table):
     ax.grid(True, axis="y", color="#e5e5e5", linewidth=0.5)
 
 
-def plot_paths(file):
-    table, paths = Table(file), file["summary/analysis/paths"]
+def plot_trajectories(file):
+    table, trajectories = Table(file), file["summary/analysis/trajectories"]
     figure, axes = plt.subplots(1, 2, figsize=(2 * COLUMN, 2.3))
-    if "size" in paths:
-        draw_ways(axes[0], paths, table)
-    draw_ends(axes[1], paths, table)
-    finish(figure, table.title, "Left: one line per net from its first move to its last (marked). Right: means over nets.",
-           2 * COLUMN)
+    if "size" in trajectories:
+        draw_sizes(axes[0], trajectories, table)
+    draw_final_bits(axes[1], trajectories, table)
+    note = "Left: one line per network from its first move to its last (marker). Right: means over networks."
+    finish(figure, table.title, note, 2 * COLUMN)
     return figure
