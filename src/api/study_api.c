@@ -89,5 +89,12 @@ MhoStatus mho_study_run(const MhoStudy *study, const MhoRunOptions *options, con
                                    .shard = 1,
                                    .n_shards = 1};
     char place[4096];
-    return mho_sweep(study, &sweep, path ? path : place, path ? size : sizeof place, error);
+    status = mho_result_path(study, &sweep, place, sizeof place, error);
+    if (status == MHO_OK && path && strlen(place) >= size)
+        status = mho_fail(error, MHO_USAGE, "mho_study_run: the path %s is longer than path has room for", place);
+    if (status == MHO_OK)
+        status = mho_sweep(study, &sweep, place, sizeof place, error);
+    if (status == MHO_OK && path)
+        memcpy(path, place, strlen(place) + 1);
+    return status;
 }
