@@ -33,7 +33,6 @@ static void pcm_program(const void *params, MhoCells *cells, MhoStream stream)
     const float drift_scale = (float)p->drift_scale;
     float *g = cells->g;
     float *nu = cells->state[PCM_NU];
-
     /* g holds each draw and nu the logarithm in between, so nothing is allocated */
     for (size_t i = 0; i < cells->n; i++)
         nu[i] = cells->g_target[i] > 1e-7F ? cells->g_target[i] : 1e-7F;
@@ -58,7 +57,6 @@ static void pcm_program(const void *params, MhoCells *cells, MhoStream stream)
 static void pcm_age(const void *params, const MhoCells *cells, MhoCondition at, float *g)
 {
     const float log_ratio = (float)mho_ln((at.t + pcm_t0) / pcm_t0); /* 0 at t = 0: no drift yet */
-
     (void)params;
     for (size_t i = 0; i < cells->n; i++)
         g[i] = -cells->state[PCM_NU][i] * log_ratio;
@@ -77,7 +75,6 @@ static void pcm_read_noise(const void *params, const MhoCells *cells, MhoConditi
     const double to = band.to < slowest ? band.to : slowest;
     const float span = to > from ? (float)mho_ln(to / from) : 0.0F; /* 1/f: equal power per octave */
     const float scale = (float)p->read_scale;
-
     mho_pow_fill(cells->n, cells->g, 0.65F, noise->square);
     for (size_t i = 0; i < cells->n; i++) {
         const float root = noise->square[i];

@@ -41,7 +41,6 @@ uint64_t NAME(convert)(size_t n, const float *restrict y, float inverse_lsb, flo
                        int32_t *restrict code)
 {
     uint64_t clipped = 0;
-
     for (size_t start = 0; start < n; start += COUNT_PIECE) {
         const size_t end = n - start < COUNT_PIECE ? n : start + COUNT_PIECE;
         uint32_t count = 0;
@@ -70,7 +69,6 @@ void NAME(requantize)(size_t P, size_t C, const int64_t *restrict total, const f
 {
     const float low_f = (float)low;
     const float high_f = (float)high;
-
     for (size_t p = 0; p < P; p++) {
         const int64_t *restrict t = total + p * C;
         uint8_t *restrict o = out + p * C;
@@ -89,7 +87,6 @@ void NAME(requantize)(size_t P, size_t C, const int64_t *restrict total, const f
 static inline __attribute__((always_inline)) void each(size_t n, const float *x, float *y, float (*lane)(float))
 {
     float piece[LAW_PIECE];
-
     for (size_t start = 0; start < n; start += LAW_PIECE) {
         const size_t count = n - start < LAW_PIECE ? n - start : LAW_PIECE;
 

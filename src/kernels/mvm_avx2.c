@@ -14,7 +14,6 @@ enum { QUADS = 4, POSITIONS_U8S8 = 2, POSITIONS_F32 = 6, HALVES = 2 };
 INLINE __m256i four_codes(const uint8_t *x)
 {
     int32_t four;
-
     memcpy(&four, x, sizeof four);
     return _mm256_cvtepu8_epi16(_mm_set1_epi32(four));
 }
@@ -28,7 +27,6 @@ INLINE __m256i add_pairs(__m256i first, __m256i second)
 INLINE void u8s8_block(U8S8 t, int positions)
 {
     __m256i sum[POSITIONS_U8S8][QUADS];
-
     for (int p = 0; p < positions; p++)
         for (int q = 0; q < QUADS; q++)
             sum[p][q] = _mm256_setzero_si256();
@@ -72,7 +70,6 @@ void mvm_u8s8_avx2(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_str
 INLINE void f32_block(F32 t, int positions)
 {
     __m256 y[POSITIONS_F32][HALVES];
-
     for (int p = 0; p < positions; p++)
         for (int k = 0; k < HALVES; k++)
             y[p][k] = _mm256_loadu_ps(t.y + (size_t)p * t.C + k * 8);

@@ -13,7 +13,6 @@ enum { POSITIONS = 6, BLOCKS = 4 };
 INLINE __m512i four_codes(const uint8_t *x)
 {
     int32_t four;
-
     memcpy(&four, x, sizeof four);
     return _mm512_set1_epi32(four);
 }
@@ -22,7 +21,6 @@ INLINE void u8s8_block(U8S8 t, int positions, int blocks)
 {
     const size_t panel = t.R4 * MHO_LANES;
     __m512i sum[POSITIONS][BLOCKS];
-
     for (int p = 0; p < positions; p++)
         for (int k = 0; k < blocks; k++)
             sum[p][k] = _mm512_setzero_si512();
@@ -47,7 +45,6 @@ INLINE void u8s8_block(U8S8 t, int positions, int blocks)
 INLINE void u8s8_columns(size_t P, U8S8 t, int blocks)
 {
     size_t p = 0;
-
     for (; p + POSITIONS <= P; p += POSITIONS) {
         u8s8_block(t, POSITIONS, blocks);
         t.x += POSITIONS * t.x_stride;
@@ -66,7 +63,6 @@ void mvm_u8s8_avx512(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_s
                      int32_t *sum)
 {
     size_t c = 0;
-
     while (c < C) {
         const U8S8 t = {R4, C, x_stride, x, packed + c * R4, sum + c};
         const size_t left = (C - c) / MHO_LANES;
@@ -87,7 +83,6 @@ void mvm_u8s8_avx512(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_s
 INLINE void f32_block(F32 t, int positions, int blocks)
 {
     __m512 y[POSITIONS][BLOCKS];
-
     for (int p = 0; p < positions; p++)
         for (int k = 0; k < blocks; k++)
             y[p][k] = _mm512_loadu_ps(t.y + (size_t)p * t.C + k * MHO_LANES);
@@ -111,7 +106,6 @@ INLINE void f32_block(F32 t, int positions, int blocks)
 INLINE void f32_columns(size_t P, F32 t, int blocks)
 {
     size_t p = 0;
-
     for (; p + POSITIONS <= P; p += POSITIONS) {
         f32_block(t, POSITIONS, blocks);
         t.x += POSITIONS * t.x_stride;
@@ -129,7 +123,6 @@ INLINE void f32_columns(size_t P, F32 t, int blocks)
 void mvm_f32_avx512(size_t P, size_t R, size_t C, const float *x, size_t x_stride, const float *w, float *y)
 {
     size_t c = 0;
-
     while (c < C) {
         const F32 t = {R, C, x_stride, x, w + c, y + c};
         const size_t left = (C - c) / MHO_LANES;

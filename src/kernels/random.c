@@ -23,14 +23,12 @@ uint64_t mho_stream_key(MhoStream stream, MhoDraw draw)
 void mho_random_words(MhoStream stream, MhoDraw draw, uint64_t first, size_t n, uint32_t *words)
 {
     const uint32_t counter[3] = {stream.place, stream.chip, stream.image};
-
     mho_kernels()->words(mho_stream_key(stream, draw), counter, first, n, words);
 }
 
 void mho_normal_fill_at(MhoStream stream, MhoDraw draw, uint64_t first, size_t n, float *normals)
 {
     const uint32_t counter[3] = {stream.place, stream.chip, stream.image};
-
     mho_kernels()->normals(mho_stream_key(stream, draw), counter, first, n, stream.noise, normals);
 }
 
@@ -43,7 +41,6 @@ void mho_uniform_fill(MhoStream stream, MhoDraw draw, size_t n, float *uniforms)
 {
     const float below_one = 1.0F - 0x1p-24F;
     uint32_t words[WORDS_AT_ONCE];
-
     for (size_t start = 0; start < n; start += WORDS_AT_ONCE) {
         const size_t count = n - start < WORDS_AT_ONCE ? n - start : WORDS_AT_ONCE;
 
@@ -59,7 +56,6 @@ void mho_uniform_fill(MhoStream stream, MhoDraw draw, size_t n, float *uniforms)
 uint32_t mho_random_below(MhoStream stream, MhoDraw draw, uint64_t item, uint32_t n)
 {
     uint32_t words[2];
-
     mho_random_words(stream, draw, 2 * item, 2, words);
     /* high 64 bits of (words[1] 2^32 + words[0]) n */
     return (uint32_t)(((uint64_t)words[1] * n + ((uint64_t)words[0] * n >> 32)) >> 32);

@@ -48,7 +48,6 @@ static inline void lanes_store(uint32_t *out, const Lanes word[4])
 {
     const Lanes low = lanes_join(word[0], word[1]);
     const Lanes high = lanes_join(word[2], word[3]);
-
     _mm512_storeu_si512(out, _mm512_unpacklo_epi64(low, high));
     _mm512_storeu_si512(out + 16, _mm512_unpackhi_epi64(low, high));
 }
@@ -85,7 +84,6 @@ static inline void lanes_store(uint32_t *out, const Lanes word[4])
 {
     const Lanes low = lanes_join(word[0], word[1]);
     const Lanes high = lanes_join(word[2], word[3]);
-
     _mm256_storeu_si256((__m256i *)(void *)out, _mm256_unpacklo_epi64(low, high));
     _mm256_storeu_si256((__m256i *)(void *)(out + 8), _mm256_unpackhi_epi64(low, high));
 }
@@ -100,7 +98,6 @@ static inline __attribute__((always_inline)) void philox_batch(uint64_t key, con
     uint32_t key_low = (uint32_t)key;
     uint32_t key_high = (uint32_t)(key >> 32);
     Lanes word[GROUPS][4];
-
     for (int g = 0; g < groups; g++) {
         word[g][0] = lanes_blocks(first + (uint32_t)g * LANES);
         word[g][1] = lanes_of(counter[0]);
@@ -129,7 +126,6 @@ void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, s
     uint32_t batch[BATCH];
     size_t skip = first_item % 4; /* words of the first block before first_item */
     uint64_t block = first_item / 4;
-
     for (size_t done = 0; done < n;) {
         const size_t wanted = n - done + skip;
 
@@ -158,7 +154,6 @@ void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, s
 void NAME(normals)(uint64_t key, const uint32_t counter[3], uint64_t first_item, size_t n, float noise, float *out)
 {
     uint32_t words[NORMALS_AT_ONCE];
-
     for (size_t done = 0; done < n;) {
         const size_t skip = (first_item + done) % 4; /* only the first piece can start inside a block */
         const size_t left = n - done;

@@ -12,14 +12,12 @@ static philox4x32_ctr_t philox_block(uint64_t key, const uint32_t counter[3], ui
 {
     const philox4x32_ctr_t c = {{(uint32_t)block, counter[0], counter[1], counter[2]}};
     const philox4x32_key_t k = {{(uint32_t)key, (uint32_t)(key >> 32)}};
-
     return philox4x32(c, k);
 }
 
 void words_scalar(uint64_t key, const uint32_t counter[3], uint64_t first_item, size_t n, uint32_t *out)
 {
     size_t i = 0;
-
     while (i < n) {
         const uint64_t item = first_item + i;
         const philox4x32_ctr_t block = philox_block(key, counter, item / 4);
@@ -32,7 +30,6 @@ void words_scalar(uint64_t key, const uint32_t counter[3], uint64_t first_item, 
 void normals_scalar(uint64_t key, const uint32_t counter[3], uint64_t first_item, size_t n, float noise, float *out)
 {
     size_t i = 0;
-
     while (i < n) {
         const uint64_t item = first_item + i;
         const philox4x32_ctr_t block = philox_block(key, counter, item / 4);

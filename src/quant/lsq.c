@@ -15,7 +15,6 @@
 static void lsq_fit(const void *params, MhoQuantShape shape, const float *x, float *log_scale)
 {
     const double n = mho_grid_full_scale(params, shape.bits, shape.is_signed);
-
     for (size_t k = 0; k < shape.channels; k++) {
         const float *channel = x + k * shape.per_channel;
         double sum = 0.0;

@@ -18,7 +18,6 @@ int mho_tanh_full_scale(const void *params, int bits, bool is_signed)
 static float normalize(size_t n, const float *x, float log_scale, float *t)
 {
     float most = 0.0F;
-
     mho_tanh_fill(n, x, (float)mho_exp(-(double)log_scale), t);
     for (size_t i = 0; i < n; i++) {
         const float size = t[i] < 0.0F ? -t[i] : t[i];
@@ -34,7 +33,6 @@ static inline float odd_code(float v, float n)
     const float half = 0.5F * mho_clampf(v < 0.0F ? -v : v, 0.0F, n), rounded = mho_round(half);
     const float below = rounded > half ? rounded - 1.0F : rounded;
     const float code = mho_clampf(2.0F * below + 1.0F, 1.0F, n);
-
     return v < 0.0F ? -code : code;
 }
 
@@ -54,7 +52,6 @@ void mho_tanh_encode(const void *params, MhoQuantShape shape, const float *x, co
                      const float *noise, float *codes)
 {
     const float n = (float)mho_tanh_full_scale(NULL, shape.bits, shape.is_signed);
-
     if (!shape.is_signed) {
         mho_grid_encode(params, shape, x, log_scale, noise, codes);
         return;

@@ -221,7 +221,8 @@ static double largest_sum(const Bench *bench)
                     &error),
          &error);
     for (size_t l = 0; l < bench->lowered->n_matrices; l++) {
-        ck_assert(mho_range_observer_largest(observer, l) <= mho_plan_layer(mho_net_on_chip_plan(on_chip), l).largest_sum);
+        ck_assert(mho_range_observer_largest(observer, l) <=
+                  mho_plan_layer(mho_net_on_chip_plan(on_chip), l).largest_sum);
         largest = fmax(largest, mho_range_observer_largest(observer, l));
     }
     mho_net_on_chip_destroy(on_chip);

@@ -37,7 +37,8 @@ MhoStatus mho_study_assign(MhoStudy *study, const char *key, const char *text, c
                            MhoError *error) MHO_CHECKED;
 void mho_study_destroy(MhoStudy *study);
 
-/* Number of axes that move together from axis `first` on, which is not zipped itself: 1 for an axis of its own. */
+/* Number of axes that move together from axis `first` on, which is not zipped itself: 1 for an axis that moves alone.
+ */
 size_t mho_axes_together(const MhoStudy *study, size_t first);
 
 /* Text that identifies the study and makes it again: a line "key=value" for every value that is not the default, lists

@@ -11,7 +11,6 @@ static MhoStatus add_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoFakeQuantNode *a = mho_fakequant_input(fq, node, 0), *b = mho_fakequant_input(fq, node, 1);
     MhoFakeQuantNode *self = &fq->nodes[node];
-
     (void)error;
     self->coded = a->coded && b->coded && a->scale_owner >= 0 && a->scale_owner == b->scale_owner;
     self->largest = a->largest + b->largest;
@@ -22,7 +21,6 @@ static MhoStatus add_plan(MhoFakeQuant *fq, int node, MhoError *error)
 static MhoStatus add_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantNode *self = &fq->nodes[node];
-
     (void)error;
     mho_fakequant_set_scale(self, self->coded ? (double)mho_fakequant_input(fq, node, 0)->scale[0] : 1.0);
     return MHO_OK;
@@ -51,7 +49,6 @@ static MhoStatus add_forward(MhoFakeQuant *fq, int node, MhoError *error)
     const MhoFakeQuantNode *a = mho_fakequant_input(fq, node, 0), *b = mho_fakequant_input(fq, node, 1),
                            *self = &fq->nodes[node];
     const size_t rows = self->positions / fq->batch;
-
     (void)error;
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t n = 0; n < fq->batch; n++) {
@@ -77,7 +74,6 @@ static MhoStatus add_backward(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoFakeQuantNode *self = &fq->nodes[node];
     const size_t rows = self->positions / fq->batch;
-
     (void)error;
     for (int i = 0; i < 2; i++) {
         const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, i);

@@ -22,7 +22,6 @@ static MhoStatus batchnorm_plan(MhoFakeQuant *fq, int node, MhoError *error)
 static MhoStatus batchnorm_create(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantNode *self = &fq->nodes[node];
-
     /* mean of the stored values, slope of the normalized value */
     self->state = mho_calloc(2 * self->c, sizeof(double), error, "node '%s'", fq->net->nodes[node].name);
     return self->state ? MHO_OK : MHO_MEMORY;
@@ -43,7 +42,6 @@ static MhoStatus batchnorm_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 MHO_CLONES void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums)
 {
     double *squares = sums + width;
-
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
 
@@ -84,7 +82,6 @@ void mho_batchnorm_coefficients(MhoFakeQuant *fq, int node, const MhoFakeQuantNo
     float *mean = mho_node_array(self, MHO_ARRAY_MEAN)->value,
           *variance = mho_node_array(self, MHO_ARRAY_VARIANCE)->value;
     double *centre = fq->nodes[node].state, *slope = centre + c;
-
     for (size_t k = 0; k < c; k++) {
         const double scale = (double)source->scale[k], offset = (double)source->offset[k];
 
@@ -117,7 +114,6 @@ void mho_batchnorm_gradient(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *
     float *d_gamma = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_GAMMA),
           *d_beta = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_BETA);
     const double *centre = fq->nodes[node].state, *slope = centre + c;
-
     for (size_t k = 0; k < c; k++) {
         const double sum = unit * sums[k], normalized = slope[k] * (unit * sums[c + k] - centre[k] * sum);
         const double gain = (double)gamma[k] * slope[k];
