@@ -43,9 +43,8 @@ void mho_tile_targets(const MhoPlan *plan, size_t l, const Tile *tile, float *co
             differential_row(tile->cols, n_weight, codes, g[0] + at, g[1] + at);
             continue;
         }
-        for (size_t j = 0; j < tile->cols; j++) {
+        for (size_t j = 0; j < tile->cols; j++)
             g[0][at + j] = 0.5F * ((float)codes[j] / n_weight + 1.0F);
-        }
         g[1][r] = 0.5F;
     }
 }
@@ -59,15 +58,12 @@ void mho_tile_weights(const MhoPlan *plan, size_t l, const Tile *tile, float *co
     for (size_t r = 0; r < tile->rows; r++) {
         double *row = weights + r * tile->columns;
 
-        for (size_t j = 0; j < tile->cols; j++) {
+        for (size_t j = 0; j < tile->cols; j++)
             row[j] = unit * (double)g[0][r * tile->cols + j];
-        }
-        for (size_t j = 0; j < tile->cell_cols[1] && digital; j++) {
+        for (size_t j = 0; j < tile->cell_cols[1] && digital; j++)
             row[tile->width + j] = unit * (double)g[1][r * tile->cell_cols[1] + j];
-        }
-        for (size_t j = 0; j < tile->cols && !digital; j++) {
+        for (size_t j = 0; j < tile->cols && !digital; j++)
             row[j] -= unit * (double)g[1][is_offset(plan) ? r : r * tile->cols + j];
-        }
     }
 }
 
@@ -82,9 +78,8 @@ void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *
     for (size_t r = 0; r < tile->rows; r++) {
         float *row = variance + r * tile->noise_columns;
 
-        for (size_t j = 0; j < tile->cols; j++) {
+        for (size_t j = 0; j < tile->cols; j++)
             row[j] = square * v[0][r * tile->cols + j];
-        }
         for (size_t j = 0; j < tile->cell_cols[1]; j++) {
             float *into = &row[own_columns ? tile->width + j : j];
 
@@ -109,9 +104,8 @@ static MhoStatus scratch_create(const MhoPlan *plan, TileScratch *scratch, MhoEr
         if (round == 1) {
             const MhoStatus status = mho_arena_create(&scratch->arena, error);
 
-            if (status != MHO_OK) {
+            if (status != MHO_OK)
                 return status;
-            }
         }
         for (int q = 0; q < MHO_POLARITIES; q++) {
             scratch->target[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
@@ -133,9 +127,8 @@ static size_t layer_of(const MhoPlan *plan, size_t i)
 {
     size_t l = 0;
 
-    while (plan->tiles + i >= plan->layers[l].tiles + plan->layers[l].n_tiles) {
+    while (plan->tiles + i >= plan->layers[l].tiles + plan->layers[l].n_tiles)
         l++;
-    }
     return l;
 }
 
@@ -144,9 +137,8 @@ MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context
     MhoStatus outcome = MHO_OK;
     size_t devices = 0;
 
-    for (size_t l = 0; l < plan->n; l++) {
+    for (size_t l = 0; l < plan->n; l++)
         devices += plan->layers[l].devices;
-    }
 #pragma omp parallel if (devices >= MHO_PARALLEL_DEVICES)
     {
         TileScratch scratch;
@@ -154,11 +146,9 @@ MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context
         MhoStatus status = scratch_create(plan, &scratch, &mine);
 
 #pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < plan->n_tiles; i++) {
-            if (status == MHO_OK) {
+        for (size_t i = 0; i < plan->n_tiles; i++)
+            if (status == MHO_OK)
                 status = job(context, layer_of(plan, i), &plan->tiles[i], i, &scratch, &mine);
-            }
-        }
         mho_arena_destroy(&scratch.arena);
         if (status != MHO_OK) {
 #pragma omp critical(mho_crossbar_outcome)

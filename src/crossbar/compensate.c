@@ -23,9 +23,8 @@ static int amplitude(const MhoPlan *plan, size_t l, double step)
             plan->config.dac->slice(plan->config.dac_params, &layer->slices, s, 1, &whole, &part);
             largest = part > largest ? part : largest;
         }
-        if (largest * layer->largest_pattern <= limit) {
+        if (largest * layer->largest_pattern <= limit)
             return code;
-        }
     }
     return 1;
 }
@@ -41,9 +40,8 @@ static void fill_patterns(const LayerPlan *layer, MhoWorkspace *work, size_t l, 
     }
     for (size_t r = 0; r < layer->rows; r++) {
         mho_pattern_words(l, r, 1, words);
-        for (size_t p = 0; p < P; p++) {
+        for (size_t p = 0; p < P; p++)
             work->codes[0][p * layer->stride + r] = (uint8_t)(mho_pattern_bit(words, (unsigned)(first + p)) ? code : 0);
-        }
     }
 }
 
@@ -79,14 +77,12 @@ MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *work, Mho
     MhoChipState *fresh;
     MhoStatus status;
 
-    if (plan->config.chip.compensation == MHO_COMPENSATE_NONE) {
+    if (plan->config.chip.compensation == MHO_COMPENSATE_NONE)
         return MHO_OK;
-    }
     status = mho_chip_state_create(state->chip, (MhoCondition){.t = 0.0, .temperature = state->at.temperature}, &fresh,
                                    error);
-    if (status != MHO_OK) {
+    if (status != MHO_OK)
         return status;
-    }
     for (size_t l = 0; l < plan->n; l++) {
         const float step = mho_crossbar_step(state, l);
         const int code = amplitude(plan, l, (double)step);

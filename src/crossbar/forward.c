@@ -32,9 +32,8 @@ void mho_crossbar_fill_tail(const LayerPlan *layer, MhoWorkspace *work, size_t P
 
         memset(plus + own, 0, layer->stride - own);
         memset(minus + own, 0, layer->stride - own);
-        if (layer->shift_rows > 0) {
+        if (layer->shift_rows > 0)
             memcpy(plus + own, layer->shift_inputs, layer->shift_rows);
-        }
     }
 }
 
@@ -48,9 +47,8 @@ static void multiply(size_t P, size_t rows, size_t C, const uint8_t *plus, const
     k->mvm_u8s8(P, R4, C, plus, stride, packed, sum);
     if (minus) {
         k->mvm_u8s8(P, R4, C, minus, stride, packed, spare);
-        for (size_t i = 0; i < P * C; i++) {
+        for (size_t i = 0; i < P * C; i++)
             sum[i] -= spare[i];
-        }
     }
 }
 
@@ -68,9 +66,8 @@ static void read_currents(const ReadPhase *read_phase, const Tile *tile, const P
         return;
     }
     multiply(read->P, tile->rows, tile->columns, plus, minus, stride, w->low, work->converted, work->low);
-    if (w->high) {
+    if (w->high)
         multiply(read->P, tile->rows, tile->columns, plus, minus, stride, w->high, work->converted, work->high);
-    }
     mho_kernels()->combine_planes(n, w->high ? work->high : NULL, work->low, w->scale, work->y);
 }
 
@@ -138,9 +135,8 @@ static void note_clips(const ReadPhase *read_phase, const Tile *tile, uint64_t n
         for (size_t j = 0; j < tile->columns; j++) {
             const float code = mho_round(read->work->y[p * tile->columns + j] * inverse);
 
-            if (code < codes.low || code > codes.high) {
+            if (code < codes.low || code > codes.high)
                 note_clip(read_phase, tile, p, j);
-            }
         }
     }
 }
@@ -164,12 +160,10 @@ static void add_codes(const ReadPhase *read_phase, const Tile *tile)
         int64_t *sums = total + p * tile->width;
 
         mho_kernels()->accumulate(tile->width, row, weight, sums);
-        if (!reference) {
+        if (!reference)
             mho_kernels()->accumulate(tile->width, row + tile->width, -weight, sums);
-        }
-        for (size_t j = 0; reference && j < tile->width; j++) {
+        for (size_t j = 0; reference && j < tile->width; j++)
             sums[j] -= (int64_t)weight * row[tile->width];
-        }
     }
 }
 
@@ -184,13 +178,11 @@ static void read_tile(const ReadPhase *read_phase, const Tile *tile)
         mho_kernels()->mvm_f32(read_phase->read->P, tile->rows, tile->columns, work->row_noise, tile->rows,
                                state->tiles[i].row_weights, work->y);
     }
-    if (state->noisy) {
+    if (state->noisy)
         mho_noise_add(read_phase, tile);
-    }
     const uint64_t n_clipped = convert(read_phase, tile, state->chip->adc[i]);
-    if (n_clipped > 0 && read_phase->read->clips) {
+    if (n_clipped > 0 && read_phase->read->clips)
         note_clips(read_phase, tile, n_clipped);
-    }
     add_codes(read_phase, tile);
 }
 
@@ -209,15 +201,13 @@ void mho_crossbar_drive(const GroupRead *read, ReadPhase *read_phase)
     read_phase->magnitude = work->sliced[0];
     if (layer->bipolar) {
         c->dac->slice(c->dac_params, &layer->slices, read_phase->slice, n, work->codes[1], work->sliced[1]);
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
             work->magnitude[i] = work->sliced[0][i] | work->sliced[1][i]; /* one of them is 0 */
-        }
         read_phase->minus = work->sliced[1];
         read_phase->magnitude = work->magnitude;
     }
-    if (read->state->noisy) {
+    if (read->state->noisy)
         mho_noise_squares(read_phase);
-    }
 }
 
 /* Exact sums (P, width) of every column tile into work->ideal. */
@@ -247,9 +237,8 @@ void mho_crossbar_read_group(const GroupRead *read)
     const LayerPlan *layer = &read->state->chip->plan->layers[read->l];
 
     memset(read->work->total, 0, MHO_BLOCK * layer->total_width * sizeof *read->work->total);
-    if (read->ideal) {
+    if (read->ideal)
         ideal_sums(read, layer);
-    }
     read->work->n_clipped = 0;
     for (int phase = 0; phase < layer->phases; phase++) {
         for (int s = 0; s < layer->slices.n; s++) {
@@ -257,12 +246,10 @@ void mho_crossbar_read_group(const GroupRead *read)
 
             mho_crossbar_drive(read, &read_phase);
             for (size_t t = 0; t < layer->row_tiles; t++) {
-                if (read->state->row_noisy) {
+                if (read->state->row_noisy)
                     mho_noise_rows(&read_phase, mho_crossbar_tile(layer, read->group, t, 0));
-                }
-                for (size_t u = 0; u < layer->col_tiles; u++) {
+                for (size_t u = 0; u < layer->col_tiles; u++)
                     read_tile(&read_phase, mho_crossbar_tile(layer, read->group, t, u));
-                }
             }
         }
     }
@@ -288,9 +275,8 @@ static void measure(const GroupRead *read, const Tile *tile, double factor)
 MHO_CLONES static void scale_sums(size_t n, const int64_t *restrict total, const float *restrict a,
                                   const float *restrict b, float *restrict logits)
 {
-    for (size_t j = 0; j < n; j++) {
+    for (size_t j = 0; j < n; j++)
         logits[j] = __builtin_fmaf((float)total[j], a[j], b[j]);
-    }
 }
 
 /* Digital sums of one column tile to codes or logits. */
@@ -305,26 +291,22 @@ static void write_out(const GroupRead *read, const Tile *tile, const MhoOutput *
         work->a[j] = j < tile->cols ? (float)((double)out->a[k0 + j] * factor) : 0.0F;
         work->b[j] = j < tile->cols ? out->b[k0 + j] : 0.0F;
     }
-    if (out->codes) {
+    if (out->codes)
         mho_kernels()->requantize(read->P, tile->width, total, work->a, work->b, out->low, out->high, work->out);
-    }
     for (size_t p = 0; p < read->P; p++) {
         const size_t at = (read->first + p) * channels + k0;
 
-        if (out->codes) {
+        if (out->codes)
             memcpy(out->codes + at, work->out + p * tile->width, tile->cols);
-        }
-        if (out->logits) {
+        if (out->logits)
             scale_sums(tile->cols, total + p * tile->width, work->a, work->b, out->logits + at);
-        }
     }
 }
 
 MHO_CLONES static void scale_counts(size_t n, const int64_t *restrict counts, double factor, float *restrict scaled)
 {
-    for (size_t j = 0; j < n; j++) {
+    for (size_t j = 0; j < n; j++)
         scaled[j] = (float)((double)counts[j] * factor);
-    }
 }
 
 /* What the clipped conversions of one column tile were to their outputs. */
@@ -338,9 +320,8 @@ static void write_clips(const GroupRead *read, const Tile *tile, const MhoOutput
     double all = (double)(layer->row_tiles * (size_t)layer->phases * (tile->converters > tile->cols ? 2 : 1));
     int weight = 0;
 
-    for (int s = 0; s < layer->slices.n; s++) {
+    for (int s = 0; s < layer->slices.n; s++)
         weight += layer->slices.weight[s];
-    }
     all *= weight;
     for (size_t p = 0; p < read->P; p++) {
         const size_t at = (read->first + p) * channels + k0;
@@ -394,13 +375,11 @@ void mho_chip_state_forward(const MhoChipState *state, MhoWorkspace *work, const
             for (size_t u = 0; u < layer->col_tiles; u++) {
                 const Tile *tile = mho_crossbar_tile(layer, read.group, 0, u);
 
-                if (read.ideal) {
+                if (read.ideal)
                     measure(&read, tile, factor);
-                }
                 write_out(&read, tile, &call->output, factor);
-                if (read.clips) {
+                if (read.clips)
                     write_clips(&read, tile, &call->output, factor);
-                }
             }
         }
     }

@@ -55,12 +55,10 @@ MHO_CLONES static void add_bias(size_t rows, const uint8_t *restrict x, size_t C
 {
     int32_t inputs = 0;
 
-    for (size_t r = 0; r < rows; r++) {
+    for (size_t r = 0; r < rows; r++)
         inputs += x[r];
-    }
-    for (size_t j = 0; j < C; j++) {
+    for (size_t j = 0; j < C; j++)
         sum[j] += 128 * inputs;
-    }
 }
 
 /* sum (P, C) = sum_r (value + 128) x: the plane's bytes are stored less 128 to be signed. */
@@ -71,9 +69,8 @@ static void plane_sum(const ReadPhase *read_phase, const Tile *tile, const Varia
 
     mho_kernels()->mvm_u8s8(read_phase->read->P, mho_pad(tile->rows, MHO_ROW_GROUP), C, x + tile->row0, stride,
                             plane->values, sum);
-    for (size_t p = 0; p < read_phase->read->P; p++) {
+    for (size_t p = 0; p < read_phase->read->P; p++)
         add_bias(tile->rows, x + p * stride + tile->row0, C, sum + p * C);
-    }
 }
 
 bool mho_noise_variance(const ReadPhase *read_phase, const Tile *tile)
@@ -94,23 +91,20 @@ bool mho_noise_variance(const ReadPhase *read_phase, const Tile *tile)
         const bool wide = full > 15; /* squares above 255 */
 
         plane_sum(read_phase, tile, &cells->square, work->square_low, work->low);
-        if (wide) {
+        if (wide)
             plane_sum(read_phase, tile, &cells->square, work->square_high, work->high);
-        }
         mho_kernels()->combine_planes(n, wide ? work->high : NULL, work->low, cells->square.scale, work->variance);
     }
-    for (size_t i = 0; cells->linear.values && cells->square.values && i < n; i++) {
+    for (size_t i = 0; cells->linear.values && cells->square.values && i < n; i++)
         work->variance[i] += work->linear[i];
-    }
     return cells->linear.values || cells->square.values;
 }
 
 /* e (n) *= sigma at the input codes x (n). */
 MHO_CLONES static void scale_rows(size_t n, const float *restrict sigma, const uint8_t *restrict x, float *restrict e)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         e[i] *= sigma[x[i]];
-    }
 }
 
 void mho_noise_rows(const ReadPhase *read_phase, const Tile *tile)
@@ -123,13 +117,11 @@ void mho_noise_rows(const ReadPhase *read_phase, const Tile *tile)
     float sigma[256] = {0.0F}; /* of e in input codes, at every code */
     float *e = read_phase->read->work->row_noise;
 
-    for (int x = 1; x <= full; x++) {
+    for (int x = 1; x <= full; x++)
         sigma[x] = (float)__builtin_sqrt(state->row_linear * (double)full * x + state->row_square * x * x);
-    }
     mho_normal_fill_at(stream, MHO_DRAW_ROW, read_phase->read->first * tile->rows, read_phase->read->P * tile->rows, e);
-    for (size_t p = 0; p < read_phase->read->P; p++) {
+    for (size_t p = 0; p < read_phase->read->P; p++)
         scale_rows(tile->rows, sigma, read_phase->magnitude + p * layer->stride + tile->row0, e + p * tile->rows);
-    }
 }
 
 /* Noise e (P, noise columns) of cells to y (P, columns); a reference column subtracted as a current enters every
@@ -143,9 +135,8 @@ static void add_columns(const ReadPhase *read_phase, const Tile *tile, const flo
     for (size_t p = 0; p < read_phase->read->P; p++) {
         const float *row = e + p * tile->noise_columns;
 
-        for (size_t j = 0; j < n; j++) {
+        for (size_t j = 0; j < n; j++)
             y[p * tile->columns + j] += row[j] - (shared ? row[tile->width] : 0.0F);
-        }
     }
 }
 
@@ -184,26 +175,23 @@ void mho_noise_add(const ReadPhase *read_phase, const Tile *tile)
     float *e = work->linear;
 
     if (state->chip->plan->config.chip.draw == MHO_NOISE_FORM_PER_CELL) {
-        for (size_t i = 0; i < P * C; i++) {
+        for (size_t i = 0; i < P * C; i++)
             e[i] = 0.0F;
-        }
         draw_cells(read_phase, tile, 0, e);
         draw_cells(read_phase, tile, 1, e);
         add_columns(read_phase, tile, e);
         return;
     }
-    if (!mho_noise_variance(read_phase, tile)) {
+    if (!mho_noise_variance(read_phase, tile))
         return;
-    }
     mho_normal_fill_at(read_stream(read_phase, tile->number, 0), MHO_DRAW_READ, read_phase->read->first * C, P * C,
                        work->normals);
     if (C == tile->columns) {
         mho_kernels()->add_noise(P * C, work->variance, work->normals, work->y);
         return;
     }
-    for (size_t i = 0; i < P * C; i++) {
+    for (size_t i = 0; i < P * C; i++)
         e[i] = 0.0F;
-    }
     mho_kernels()->add_noise(P * C, work->variance, work->normals, e);
     add_columns(read_phase, tile, e);
 }

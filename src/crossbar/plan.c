@@ -102,9 +102,8 @@ static MhoStatus plan_converter(MhoPlan *plan, size_t l, MhoError *error)
     unsigned char *own = plan->adc_params + l * adc->descriptor.params_size;
 
     plan->layers[l].adc_params = plan->config.adc_params;
-    if (m->adc_bits == 0) {
+    if (m->adc_bits == 0)
         return MHO_OK;
-    }
     if (!adc->set_bits || !plan->config.adc_params) {
         return mho_fail(error, MHO_USAGE,
                         "layer %s has converters of %d bit, but %s converters have no bits: set chip.adc.name=uniform",
@@ -113,9 +112,8 @@ static MhoStatus plan_converter(MhoPlan *plan, size_t l, MhoError *error)
     memcpy(own, plan->config.adc_params, adc->descriptor.params_size);
     adc->set_bits(own, m->adc_bits);
     plan->layers[l].adc_params = own;
-    if (mho_descriptor_check(&adc->descriptor, own, error) != MHO_OK) {
+    if (mho_descriptor_check(&adc->descriptor, own, error) != MHO_OK)
         return mho_fail_context(error, "layer %s", m->name);
-    }
     return MHO_OK;
 }
 
@@ -125,9 +123,8 @@ static MhoStatus plan_inputs(const MhoPlan *plan, LayerPlan *layer, MhoError *er
     const MhoChipConfig *c = &plan->config;
     const MhoMatrix *m = &layer->matrix;
 
-    if (c->dac->plan(c->dac_params, m->n_input, &layer->slices, error) != MHO_OK) {
+    if (c->dac->plan(c->dac_params, m->n_input, &layer->slices, error) != MHO_OK)
         return mho_fail_context(error, "layer %s", m->name);
-    }
     layer->bipolar = m->signed_input && c->dac->bipolar && c->dac->bipolar(c->dac_params);
     if (layer->bipolar && !c->cell->ohmic) {
         return mho_fail(error, MHO_USAGE,
@@ -196,13 +193,11 @@ static MhoStatus plan_rows(const MhoPlan *plan, LayerPlan *layer, MhoError *erro
 
 static MhoStatus plan_tiles(MhoPlan *plan, MhoError *error)
 {
-    for (size_t l = 0; l < plan->n; l++) {
+    for (size_t l = 0; l < plan->n; l++)
         plan->n_tiles += plan->layers[l].n_tiles;
-    }
     plan->tiles = calloc(plan->n_tiles, sizeof *plan->tiles);
-    if (!plan->tiles) {
+    if (!plan->tiles)
         return mho_fail(error, MHO_MEMORY, "out of memory: %zu tiles", plan->n_tiles);
-    }
     for (size_t l = 0, first = 0; l < plan->n; first += plan->layers[l].n_tiles, l++) {
         plan->layers[l].tiles = plan->tiles + first;
         lay_tiles(plan, &plan->layers[l]);
@@ -248,9 +243,8 @@ static MhoStatus tile_fill(void *context, size_t l, const Tile *tile, size_t i, 
     for (size_t r = 0; r < tile->rows; r++) {
         const int16_t *codes = mho_crossbar_row(&plan->layers[l], tile->group, tile->row0 + r) + tile->col0;
 
-        for (size_t j = 0; j < tile->cols; j++) {
+        for (size_t j = 0; j < tile->cols; j++)
             scratch->weights[r * tile->width + j] = codes[j];
-        }
     }
     mho_planes_pack(tile->rows, tile->width, 0.0, scratch->weights, scratch->narrow, &plan->tiles[i].ideal);
     return mho_tile_ranges(plan, l, tile, i, scratch, error);
@@ -258,12 +252,10 @@ static MhoStatus tile_fill(void *context, size_t l, const Tile *tile, size_t i, 
 
 static MhoStatus check_config(const MhoChipConfig *c, const MhoMatrix *matrices, size_t n, MhoError *error)
 {
-    if (!c || !c->cell || !c->adc || !c->dac || !c->wire || !matrices || n == 0) {
+    if (!c || !c->cell || !c->adc || !c->dac || !c->wire || !matrices || n == 0)
         return mho_fail(error, MHO_USAGE, "a plan needs a cell, an ADC, a DAC, a wire model and at least one matrix");
-    }
-    if (n > (size_t)1 << MHO_LAYER_BITS) {
+    if (n > (size_t)1 << MHO_LAYER_BITS)
         return mho_fail(error, MHO_USAGE, "%zu analog layers, at most %d", n, 1 << MHO_LAYER_BITS);
-    }
     return mho_descriptor_check(&mho_chip_descriptor, &c->chip, error);
 }
 
@@ -279,18 +271,15 @@ static MhoStatus plan_fill(MhoPlan *plan, const MhoMatrix *matrices, MhoError *e
         status = status == MHO_OK ? plan_rows(plan, &plan->layers[l], error) : status;
     }
     status = status == MHO_OK ? plan_tiles(plan, error) : status;
-    if (status != MHO_OK) {
+    if (status != MHO_OK)
         return status;
-    }
     carve(plan);
     status = mho_arena_create(&plan->arena, error);
-    if (status != MHO_OK) {
+    if (status != MHO_OK)
         return status;
-    }
     carve(plan);
-    for (size_t l = 0; l < plan->n; l++) {
+    for (size_t l = 0; l < plan->n; l++)
         fill_shift(&plan->layers[l]);
-    }
     status = mho_crossbar_each_tile(plan, tile_fill, plan, error);
     return status == MHO_OK ? mho_plan_ranges(plan, error) : status;
 }
@@ -313,9 +302,8 @@ MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices
     MhoPlan *p;
 
     *plan = NULL;
-    if (status != MHO_OK) {
+    if (status != MHO_OK)
         return status;
-    }
     p = calloc(1, sizeof *p);
     if (p) {
         p->layers = calloc(n, sizeof *p->layers);
@@ -339,9 +327,8 @@ MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices
 
 void mho_plan_destroy(MhoPlan *plan)
 {
-    if (!plan) {
+    if (!plan)
         return;
-    }
     mho_arena_destroy(&plan->arena);
     free(plan->tiles);
     free(plan->adc_params);

@@ -29,9 +29,8 @@ MHO_CLONES static void add_signs(size_t columns, const double *restrict row, dou
 
 MHO_CLONES static void add_row(size_t columns, const double *restrict row, double *restrict sum)
 {
-    for (size_t j = 0; j < columns; j++) {
+    for (size_t j = 0; j < columns; j++)
         sum[j] += row[j];
-    }
 }
 
 static double largest_size(size_t n, const double *values, double least)
@@ -52,17 +51,14 @@ static double largest_sum(const LayerPlan *layer, const Tile *tile, const TileSc
     double *plus = scratch->sums[0], *minus = scratch->sums[1];
     int full = 0;
 
-    for (int s = 0; s < layer->slices.n; s++) {
+    for (int s = 0; s < layer->slices.n; s++)
         full = layer->slices.full[s] > full ? layer->slices.full[s] : full;
-    }
     memset(plus, 0, tile->columns * sizeof *plus);
     memset(minus, 0, tile->columns * sizeof *minus);
-    for (size_t r = 0; r < tile->rows; r++) {
+    for (size_t r = 0; r < tile->rows; r++)
         add_signs(tile->columns, scratch->weights + r * tile->columns, plus, minus);
-    }
-    if (layer->bipolar) {
+    if (layer->bipolar)
         add_row(tile->columns, minus, plus);
-    }
     return largest_size(tile->columns, minus, largest_size(tile->columns, plus, 0.0)) * full;
 }
 
@@ -75,11 +71,9 @@ static double largest_pattern(size_t l, const Tile *tile, const TileScratch *scr
     mho_pattern_words(l, tile->row0, tile->rows, words);
     for (unsigned p = 0; p < MHO_PATTERNS; p++) {
         memset(scratch->sums[0], 0, tile->columns * sizeof(double));
-        for (size_t r = 0; r < tile->rows; r++) {
-            if (mho_pattern_bit(&words[2 * r], p)) {
+        for (size_t r = 0; r < tile->rows; r++)
+            if (mho_pattern_bit(&words[2 * r], p))
                 add_row(tile->columns, scratch->weights + r * tile->columns, scratch->sums[0]);
-            }
-        }
         largest = largest_size(tile->columns, scratch->sums[0], largest);
     }
     return largest;
@@ -93,9 +87,8 @@ MhoStatus mho_tile_ranges(void *context, size_t l, const Tile *tile, size_t i, T
     mho_tile_targets(plan, l, tile, scratch->target);
     mho_tile_weights(plan, l, tile, scratch->target, scratch->weights);
     plan->tiles[i].largest_sum = largest_sum(&plan->layers[l], tile, scratch);
-    if (plan->config.chip.compensation != MHO_COMPENSATE_NONE) {
+    if (plan->config.chip.compensation != MHO_COMPENSATE_NONE)
         plan->tiles[i].largest_pattern = largest_pattern(l, tile, scratch);
-    }
     return MHO_OK;
 }
 

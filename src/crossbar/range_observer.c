@@ -32,9 +32,8 @@ MhoStatus mho_range_observer_create(size_t n_layers, MhoRangeObserver **observer
 {
     *observer =
         n_layers > (size_t)1 << MHO_LAYER_BITS ? NULL : calloc(1, sizeof **observer + n_layers * sizeof(LayerProbe));
-    if (!*observer) {
+    if (!*observer)
         return mho_fail(error, MHO_MEMORY, "out of memory: range histograms of %zu layers", n_layers);
-    }
     (*observer)->n = n_layers;
     return MHO_OK;
 }
@@ -50,9 +49,8 @@ void mho_range_observer_merge(MhoRangeObserver *into, const MhoRangeObserver *fr
         LayerProbe *a = &into->layers[l];
         const LayerProbe *b = &from->layers[l];
 
-        for (size_t i = 0; i < BINS; i++) {
+        for (size_t i = 0; i < BINS; i++)
             a->count[i] += b->count[i];
-        }
         a->largest = b->largest > a->largest ? b->largest : a->largest;
     }
 }
@@ -92,21 +90,18 @@ static float best_step(const LayerProbe *layer, double largest_code)
     double clipped = 0.0, sum = 0.0, squares = 0.0; /* moments of the bins from `bin` on */
     double inside = 0.0, best = 0.0, best_error = -1.0;
 
-    if ((double)layer->largest <= largest_code) {
+    if ((double)layer->largest <= largest_code)
         return 1.0F;
-    }
-    for (size_t bin = 0; bin < BINS; bin++) {
+    for (size_t bin = 0; bin < BINS; bin++)
         inside += (double)layer->count[bin];
-    }
     for (size_t bin = BINS; bin-- > 0;) {
         const double n = (double)layer->count[bin], low = bin_edge(bin), high = bin_edge(bin + 1);
         const double step = high / largest_code;
         const double excess = squares - 2.0 * high * sum + high * high * clipped;
         const double mse = inside * step * step / 12.0 + (excess > 0.0 ? excess : 0.0);
 
-        if (step < 1.0) {
+        if (step < 1.0)
             break;
-        }
         if (best_error < 0.0 || mse < best_error) {
             best_error = mse;
             best = step;
@@ -132,12 +127,10 @@ MhoCalibrate mho_plan_calibrate_when(const MhoPlan *plan)
 /* Steps (n) of all layers of a plan; ranges that are known already stay. */
 static MhoStatus find_steps(const MhoPlan *plan, const MhoRangeObserver *observer, float *steps, MhoError *error)
 {
-    if (observer->n != plan->n) {
+    if (observer->n != plan->n)
         return mho_fail(error, MHO_USAGE, "calibration of %zu layers for a plan of %zu", observer->n, plan->n);
-    }
-    for (size_t l = 0; mho_plan_needs_calibration(plan) && l < plan->n; l++) {
+    for (size_t l = 0; mho_plan_needs_calibration(plan) && l < plan->n; l++)
         steps[l] = best_step(&observer->layers[l], mho_crossbar_largest_code(plan, &plan->layers[l]));
-    }
     return MHO_OK;
 }
 

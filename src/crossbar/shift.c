@@ -17,27 +17,21 @@ size_t mho_shift_rows(int64_t largest, int n_weight, int n_input, uint8_t *input
     int p = 1;
     size_t n_full = 0, n = 0;
 
-    if (largest == 0) {
+    if (largest == 0)
         return 0;
-    }
-    while (2 * p <= n_input && ladder_reach(p, n_weight) < largest) {
+    while (2 * p <= n_input && ladder_reach(p, n_weight) < largest)
         p *= 2;
-    }
     if (ladder_reach(p, n_weight) < largest) {
         const int64_t row = (int64_t)n_weight * n_input;
 
         n_full = (size_t)((largest - ladder_reach(p, n_weight) + row - 1) / row);
     }
-    for (; n < n_full; n++) {
-        if (inputs) {
+    for (; n < n_full; n++)
+        if (inputs)
             inputs[n] = (uint8_t)n_input;
-        }
-    }
-    for (; p > 0; p /= 2, n++) {
-        if (inputs) {
+    for (; p > 0; p /= 2, n++)
+        if (inputs)
             inputs[n] = (uint8_t)p;
-        }
-    }
     return n;
 }
 

@@ -57,9 +57,8 @@ static void carve(MhoChipState *state)
             t->linear.values = mho_arena_take(&state->arena, mho_packed_size(tile->rows, tile->noise_columns), 1);
             t->square.values = mho_arena_take(&state->arena, mho_packed_size(tile->rows, tile->noise_columns), 1);
         }
-        if (state->row_noisy) {
+        if (state->row_noisy)
             t->row_weights = mho_arena_take(&state->arena, tile->rows * tile->columns, sizeof(float));
-        }
         for (int q = 0; q < MHO_POLARITIES && state->noisy && per_cell; q++) {
             t->cell_linear[q] = mho_arena_take(&state->arena, tile->cells[q], sizeof(float));
             t->cell_square[q] = mho_arena_take(&state->arena, tile->cells[q], sizeof(float));
@@ -98,17 +97,15 @@ static void freeze(const MhoChipState *state, size_t l, const Tile *tile, int q,
 
     read_law(state, cells, frozen_band(plan), g, &noise);
     mho_normal_fill(stream, MHO_DRAW_FROZEN_READ, cells->n, scratch->spare);
-    for (size_t i = 0; i < cells->n; i++) {
+    for (size_t i = 0; i < cells->n; i++)
         scratch->spare[i] *= __builtin_sqrtf(noise.linear[i] + noise.square[i]);
-    }
     if (noise.row_linear + noise.row_square > 0.0) {
         const float sigma = (float)__builtin_sqrt(noise.row_linear + noise.row_square);
 
         stream.place = mho_place((uint32_t)l, (uint32_t)row_tile, MHO_ROW_SLICE);
         mho_normal_fill(stream, MHO_DRAW_FROZEN_READ, tile->rows, scratch->linear[q]);
-        for (size_t i = 0; i < cells->n; i++) {
+        for (size_t i = 0; i < cells->n; i++)
             scratch->spare[i] += g[i] * sigma * scratch->linear[q][i / tile->cell_cols[q]];
-        }
     }
     for (size_t i = 0; i < cells->n; i++) {
         const float noisy = g[i] + scratch->spare[i];
@@ -124,9 +121,8 @@ static MhoStatus attenuate(const MhoPlan *plan, const Tile *tile, int q, bool no
     const MhoStatus status = plan->config.wire->effective(plan->config.wire_params, tile->rows, tile->cell_cols[q],
                                                           scratch->g[q], scratch->spare, error);
 
-    if (status != MHO_OK) {
+    if (status != MHO_OK)
         return status;
-    }
     for (size_t i = 0; i < tile->cells[q] && noisy; i++) {
         const float ratio = scratch->g[q][i] > 0.0F ? scratch->spare[i] / scratch->g[q][i] : 1.0F;
 
@@ -147,14 +143,12 @@ static MhoStatus age_array(const MhoChipState *state, size_t l, const Tile *tile
     MhoCells cells = {.n = tile->cells[q], .g_target = scratch->target[q], .g = made->g[q]};
 
     memcpy(cells.state, made->state[q], sizeof cells.state);
-    if (!chip->ideal && c->cell->age) {
+    if (!chip->ideal && c->cell->age)
         c->cell->age(c->cell_params, &cells, state->at, scratch->g[q]);
-    } else {
+    else
         memcpy(scratch->g[q], made->g[q], cells.n * sizeof(float));
-    }
-    if (draws_frozen(chip)) {
+    if (draws_frozen(chip))
         freeze(state, l, tile, q, &cells, scratch);
-    }
     if (state->noisy) {
         MhoReadNoise noise = {.linear = scratch->linear[q], .square = scratch->square[q]};
 
@@ -192,18 +186,15 @@ static MhoStatus age_tile(void *context, size_t l, const Tile *tile, size_t i, T
     for (int q = 0; q < MHO_POLARITIES; q++) {
         const MhoStatus status = age_array(state, l, tile, q, scratch, error);
 
-        if (status != MHO_OK) {
+        if (status != MHO_OK)
             return status;
-        }
     }
     mho_tile_weights(plan, l, tile, scratch->g, scratch->weights);
     mho_planes_pack(tile->rows, tile->columns, tolerance, scratch->weights, scratch->narrow, &packed->weights);
-    for (size_t k = 0; packed->row_weights && k < tile->rows * tile->columns; k++) {
+    for (size_t k = 0; packed->row_weights && k < tile->rows * tile->columns; k++)
         packed->row_weights[k] = (float)scratch->weights[k];
-    }
-    if (state->noisy) {
+    if (state->noisy)
         pack_noise(state, l, tile, packed, scratch);
-    }
     return MHO_OK;
 }
 
@@ -214,9 +205,8 @@ static void find_noise(MhoChipState *state)
     MhoReadNoise noise = {0};
 
     state->noisy = draws_reads(state->chip);
-    if (state->noisy) {
+    if (state->noisy)
         read_law(state, &none, read_band(state->chip->plan), NULL, &noise);
-    }
     state->row_linear = noise.row_linear;
     state->row_square = noise.row_square;
     state->row_noisy = noise.row_linear > 0.0 || noise.row_square > 0.0;
@@ -233,9 +223,8 @@ MhoStatus mho_chip_state_create(const MhoChip *chip, MhoCondition at, MhoChipSta
                         at.t, at.temperature);
     }
     s = calloc(1, sizeof *s);
-    if (!s) {
+    if (!s)
         return mho_fail(error, MHO_MEMORY, "out of memory: state of chip %u", chip->number);
-    }
     s->chip = chip;
     s->at = at;
     find_noise(s);
@@ -243,9 +232,8 @@ MhoStatus mho_chip_state_create(const MhoChip *chip, MhoCondition at, MhoChipSta
     status = mho_arena_create(&s->arena, error);
     if (status == MHO_OK) {
         carve(s);
-        for (size_t l = 0; l < chip->plan->n; l++) {
+        for (size_t l = 0; l < chip->plan->n; l++)
             s->compensation[l] = 1.0;
-        }
         status = mho_crossbar_each_tile(chip->plan, age_tile, s, error);
     }
     if (status != MHO_OK) {

@@ -69,9 +69,8 @@ MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **work, MhoErro
     MhoStatus status;
 
     *work = NULL;
-    if (!r) {
+    if (!r)
         return mho_fail(error, MHO_MEMORY, "out of memory: a thread's scratch");
-    }
     r->plan = plan;
     carve(r, &needs);
     status = mho_arena_create(&r->arena, error);

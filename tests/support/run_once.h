@@ -44,8 +44,8 @@ typedef struct AnalogRun {
     uint8_t *codes;
 } AnalogRun;
 
-static inline MhoStatus run_analog(const MhoLoweredNet *net, const MhoChipState *state, const uint8_t *images,
-                                   size_t n, const AnalogRun *run, float *logits, MhoError *error)
+static inline MhoStatus run_analog(const MhoLoweredNet *net, const MhoChipState *state, const uint8_t *images, size_t n,
+                                   const AnalogRun *run, float *logits, MhoError *error)
 {
     MhoExecutor *executor = NULL;
     const MhoImageBatch batch = {

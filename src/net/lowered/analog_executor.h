@@ -1,11 +1,12 @@
-/* analog_executor.h - a lowered network on the arrays of one chip: analog layers by crossbar, digital steps on codes. */
+/* analog_executor.h - a lowered network on the arrays of one chip: analog layers by crossbar, digital steps on codes.
+ */
 #ifndef MHO_NET_LOWERED_ANALOG_EXECUTOR_H
 #define MHO_NET_LOWERED_ANALOG_EXECUTOR_H
 
 #include "net/lowered/executor.h"
 
-/* net and plan (made of net's matrices) are borrowed. observes: runs record the sums of arrays for calibration instead of
- * converting them. The executor needs a state before it runs. */
+/* net and plan (made of net's matrices) are borrowed. observes: runs record the sums of arrays for calibration instead
+ * of converting them. The executor needs a state before it runs. */
 MhoStatus mho_analog_executor_create(const MhoLoweredNet *net, const MhoPlan *plan, bool observes, int threads,
                                      MhoExecutor **executor, MhoError *error) MHO_CHECKED;
 

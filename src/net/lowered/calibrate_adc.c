@@ -18,12 +18,10 @@ static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config
     calibrated.chip.range = MHO_RANGE_CALIBRATED;
     calibrated.chip.calibrate = MHO_CALIBRATE_IDEAL;
     if (status == MHO_OK)
-        status = mho_net_on_chip_create(&(MhoNetOnChipInput){.net = lowered,
-                                                             .config = &calibrated,
-                                                             .calibration = images,
-                                                             .n_calibration = n,
-                                                             .threads = threads},
-                                        &on_chip, error);
+        status = mho_net_on_chip_create(
+            &(MhoNetOnChipInput){
+                .net = lowered, .config = &calibrated, .calibration = images, .n_calibration = n, .threads = threads},
+            &on_chip, error);
     for (size_t m = 0; status == MHO_OK && m < lowered->n_matrices; m++) {
         const int node = mho_net_find(net, lowered->matrices[m].name);
         const MhoLayerPlan layer = mho_plan_layer(mho_net_on_chip_plan(on_chip), m);

@@ -4,8 +4,8 @@
 
 #include "net/lowered/executor.h"
 
-/* Standard deviations in LSB of the weight codes, of the codes of the image and of every quantizer (after rounding), and
- * of the sums in steps of the codes that they become (before rounding; logits: in steps of the classifier's
+/* Standard deviations in LSB of the weight codes, of the codes of the image and of every quantizer (after rounding),
+ * and of the sums in steps of the codes that they become (before rounding; logits: in steps of the classifier's
  * accumulator). Draws depend on (seed, chip, image, layer, element) only. Source: FQ-Conv, Verhoef et al.,
  * arXiv:1912.09356. */
 typedef struct MhoCodeNoise {

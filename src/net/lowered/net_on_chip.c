@@ -36,14 +36,12 @@ static MhoStatus observe_state(const MhoNetOnChip *on_chip, const MhoChipState *
     if (!input->calibration || n == 0)
         return mho_fail(error, MHO_USAGE,
                         "chip.adc.range=calibrated needs training images; set chip.adc.range=maximum to do without");
-    float *logits = mho_calloc(n, (size_t)input->net->n_classes * sizeof *logits, error,
-                               "the logits of %zu calibration images", n);
+    float *logits =
+        mho_calloc(n, (size_t)input->net->n_classes * sizeof *logits, error, "the logits of %zu calibration images", n);
     if (!logits)
         return MHO_MEMORY;
-    const MhoImageBatch batch = {
-        .images = input->calibration, .n = n, .image0 = CALIBRATION_IMAGE, .logits = logits};
-    MhoStatus status =
-        mho_analog_executor_create(input->net, on_chip->plan, true, input->threads, &executor, error);
+    const MhoImageBatch batch = {.images = input->calibration, .n = n, .image0 = CALIBRATION_IMAGE, .logits = logits};
+    MhoStatus status = mho_analog_executor_create(input->net, on_chip->plan, true, input->threads, &executor, error);
     if (status == MHO_OK) {
         mho_analog_executor_set_state(executor, state);
         status = mho_executor_run(executor, &batch, error);
@@ -100,13 +98,11 @@ MhoStatus mho_net_on_chip_create(const MhoNetOnChipInput *input, MhoNetOnChip **
         return MHO_MEMORY;
     *made = (MhoNetOnChip){.input = *input, .config = *input->config};
     made->input.config = &made->config;
-    MhoStatus status =
-        mho_plan_create(&made->config, input->net->matrices, input->net->n_matrices, &made->plan, error);
+    MhoStatus status = mho_plan_create(&made->config, input->net->matrices, input->net->n_matrices, &made->plan, error);
     if (status == MHO_OK && calibrates(made, MHO_CALIBRATE_IDEAL))
         status = calibrate_plan(made, error);
     if (status == MHO_OK)
-        status =
-            mho_analog_executor_create(input->net, made->plan, false, input->threads, &made->executor, error);
+        status = mho_analog_executor_create(input->net, made->plan, false, input->threads, &made->executor, error);
     if (status != MHO_OK) {
         mho_net_on_chip_destroy(made);
         return status;

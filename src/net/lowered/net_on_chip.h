@@ -21,8 +21,8 @@ typedef struct MhoNetOnChipInput {
     int threads; /* <= 0: OpenMP's default */
 } MhoNetOnChipInput;
 
-/* Plan the chip; with calibrate = ideal its converter steps are set here. USAGE as plans say, and when calibrated ranges
- * have no images. */
+/* Plan the chip; with calibrate = ideal its converter steps are set here. USAGE as plans say, and when calibrated
+ * ranges have no images. */
 MhoStatus mho_net_on_chip_create(const MhoNetOnChipInput *input, MhoNetOnChip **on_chip, MhoError *error) MHO_CHECKED;
 void mho_net_on_chip_destroy(MhoNetOnChip *on_chip);
 

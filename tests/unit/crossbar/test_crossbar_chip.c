@@ -375,9 +375,8 @@ static void skewed_fabricate(const void *params, size_t n_columns, MhoStream str
 {
     (void)params;
     mho_normal_fill(stream, MHO_DRAW_ADC, n_columns, state);
-    for (size_t j = 0; j < n_columns; j++) {
+    for (size_t j = 0; j < n_columns; j++)
         state[j] = 1000.0F + __builtin_rintf(100.0F * state[j]);
-    }
 }
 
 /* An offset for each column; a padding column that were fabricated too would read 1000 and count as clipped. */
@@ -431,9 +430,8 @@ static MhoStatus half_effective(const void *params, size_t rows, size_t cols, co
 {
     (void)params;
     (void)error;
-    for (size_t i = 0; i < rows * cols; i++) {
+    for (size_t i = 0; i < rows * cols; i++)
         g_effective[i] = 0.5F * g[i];
-    }
     return MHO_OK;
 }
 
@@ -464,12 +462,10 @@ TEST(wires_attenuate_currents_and_their_noise)
     array_make(&bench, 0, 0.0);
     weights_of(&bench, halved);
     ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, behind, &error), MHO_OK);
-    for (size_t j = 0; j < COLS; j++) {
+    for (size_t j = 0; j < COLS; j++)
         assert_close(behind[j], 0.25 * ideal[j], 1e-5, "variance");
-    }
-    for (size_t i = 0; i < WEIGHTS; i++) {
+    for (size_t i = 0; i < WEIGHTS; i++)
         assert_close((double)halved[i], 0.5 * (double)weights[i], 1e-5, "weight");
-    }
     bench.config.wire = &broken;
     array_plan(&bench);
     array_chip(&bench, 0);
@@ -507,9 +503,8 @@ TEST_LOOP(ideal_chips_are_exact, 0, 2)
     ck_assert_int_eq(mho_chip_create_ideal(bench.plan, &bench.chip, &error), MHO_OK);
     array_state(&bench, day);
     array_read(&bench, 0, sums, NULL, NULL);
-    for (size_t i = 0; i < SUMS; i++) {
+    for (size_t i = 0; i < SUMS; i++)
         ck_assert((double)sums[i] == (double)array_exact(&bench, i / COLS, i % COLS));
-    }
     bench.config.chip.noise = 0.0;
     array_plan(&bench);
     ck_assert(!mho_plan_is_random(bench.plan));

@@ -174,18 +174,16 @@ TEST(calibration_sees_the_reference_column)
     open_small(&bench);
     bench.config.chip.subtract = MHO_SUBTRACT_DIGITAL;
     bench.config.chip.mapping = MHO_MAP_OFFSET;
-    for (size_t i = 0; i < 20 * 10; i++) {
+    for (size_t i = 0; i < 20 * 10; i++)
         bench.codes[i] = -7;
-    }
     array_make(&bench, 0, 0.0);
     ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
     array_read(&bench, 0, logits, NULL, probe);
     for (size_t p = 0; p < 60; p++) {
         double sum = 0.0;
 
-        for (size_t r = 0; r < 20; r++) {
+        for (size_t r = 0; r < 20; r++)
             sum += 7.0 * bench.input[p * 20 + r];
-        }
         largest = fmax(largest, sum);
     }
     ck_assert(mho_range_observer_largest(probe, 0) == largest);
@@ -232,9 +230,8 @@ TEST_LOOP(calibrated_step_has_the_least_error, 0, 3)
     mho_range_observer_merge(probe, half);
     ck_assert_int_eq(mho_plan_calibrate(bench.plan, probe, &error), MHO_OK);
     step = (double)mho_plan_layer(bench.plan, 0).step;
-    for (double tried = step / 3.0; tried < 3.0 * step; tried *= 1.01) {
+    for (double tried = step / 3.0; tried < 3.0 * step; tried *= 1.01)
         least = fmin(least, quantization_error(N, sums, tried, code));
-    }
     assert_close(quantization_error(N, sums, step, code), least, 0.01, "error of the calibrated step");
     ck_assert(quantization_error(N, sums, 1.2 * step, code) > 1.05 * least);
     ck_assert(quantization_error(N, sums, step / 1.2, code) > 1.05 * least);
@@ -260,9 +257,8 @@ TEST(enough_bits_give_a_unit_step)
     array_read(&bench, 0, logits, NULL, probe);
     ck_assert_int_eq(mho_chip_calibrate(bench.chip, probe, &error), MHO_OK);
     array_read(&bench, 0, logits, NULL, NULL);
-    for (size_t i = 0; i < 600; i++) {
+    for (size_t i = 0; i < 600; i++)
         ck_assert((double)logits[i] == (double)array_exact(&bench, i / 10, i % 10));
-    }
     ck_assert_int_eq(mho_range_observer_create(2, &two, &error), MHO_OK);
     ck_assert_int_eq(mho_chip_state_calibrate(bench.state, two, &error), MHO_USAGE);
     mho_range_observer_destroy(probe);
