@@ -88,8 +88,11 @@ void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *
     }
 }
 
-static MhoStatus scratch_create(const MhoPlan *plan, TileScratch *scratch, MhoError *error)
+static void carve_scratch(void *object)
 {
+    TileScratch *scratch = object;
+    const MhoPlan *plan = scratch->plan;
+    MhoArena *arena = &scratch->arena;
     size_t cells = 0, weights = 0, columns = 0;
 
     for (size_t i = 0; i < plan->n_tiles; i++) {
@@ -99,27 +102,17 @@ static MhoStatus scratch_create(const MhoPlan *plan, TileScratch *scratch, MhoEr
         weights = tile->rows * tile->noise_columns > weights ? tile->rows * tile->noise_columns : weights;
         columns = tile->columns > columns ? tile->columns : columns;
     }
-    memset(scratch, 0, sizeof *scratch);
-    for (int round = 0; round < 2; round++) {
-        if (round == 1) {
-            const MhoStatus status = mho_arena_create(&scratch->arena, error);
-
-            if (status != MHO_OK)
-                return status;
-        }
-        for (int q = 0; q < MHO_POLARITIES; q++) {
-            scratch->target[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
-            scratch->g[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
-            scratch->linear[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
-            scratch->square[q] = mho_arena_take(&scratch->arena, cells, sizeof(float));
-            scratch->sums[q] = mho_arena_take(&scratch->arena, columns, sizeof(double));
-        }
-        scratch->spare = mho_arena_take(&scratch->arena, cells, sizeof(float));
-        scratch->weights = mho_arena_take(&scratch->arena, weights, sizeof(double));
-        scratch->variance = mho_arena_take(&scratch->arena, weights, sizeof(float));
-        scratch->narrow = mho_arena_take(&scratch->arena, 2 * weights, 1);
+    for (int q = 0; q < MHO_POLARITIES; q++) {
+        scratch->target[q] = mho_arena_take(arena, cells, sizeof(float));
+        scratch->g[q] = mho_arena_take(arena, cells, sizeof(float));
+        scratch->linear[q] = mho_arena_take(arena, cells, sizeof(float));
+        scratch->square[q] = mho_arena_take(arena, cells, sizeof(float));
+        scratch->sums[q] = mho_arena_take(arena, columns, sizeof(double));
     }
-    return MHO_OK;
+    scratch->spare = mho_arena_take(arena, cells, sizeof(float));
+    scratch->weights = mho_arena_take(arena, weights, sizeof(double));
+    scratch->variance = mho_arena_take(arena, weights, sizeof(float));
+    scratch->narrow = mho_arena_take(arena, 2 * weights, 1);
 }
 
 /* The layer of tile i of all layers. */
@@ -141,9 +134,9 @@ MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context
         devices += plan->layers[l].devices;
 #pragma omp parallel if (devices >= MHO_PARALLEL_DEVICES)
     {
-        TileScratch scratch;
+        TileScratch scratch = {.plan = plan};
         MhoError mine = {MHO_OK, ""};
-        MhoStatus status = scratch_create(plan, &scratch, &mine);
+        MhoStatus status = mho_arena_build(&scratch.arena, carve_scratch, &scratch, &mine);
 
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < plan->n_tiles; i++)

@@ -32,10 +32,10 @@ typedef enum MhoRange {
 } MhoRange;
 typedef enum MhoCompensation { MHO_COMPENSATE_NONE, MHO_COMPENSATE_GLOBAL } MhoCompensation;
 typedef enum MhoReadChoice {
-    MHO_READ_DEFAULT,
-    MHO_READ_CHOOSE_FROZEN,
-    MHO_READ_CHOOSE_PER_READ,
-    MHO_READ_CHOOSE_SPLIT
+    MHO_READ_CHOICE_DEFAULT,
+    MHO_READ_CHOICE_FROZEN,
+    MHO_READ_CHOICE_PER_READ,
+    MHO_READ_CHOICE_SPLIT
 } MhoReadChoice;
 typedef enum MhoReadNoiseForm {
     MHO_NOISE_FORM_PER_COLUMN,

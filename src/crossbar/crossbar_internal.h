@@ -183,6 +183,7 @@ void mho_variance_pack(size_t rows, size_t columns, const float *values, int8_t 
 
 /* cells.c: one tile's arrays on the bench, shared by plan, chip and state. */
 typedef struct TileScratch {
+    const MhoPlan *plan;
     float *target[MHO_POLARITIES], *g[MHO_POLARITIES], *linear[MHO_POLARITIES], *square[MHO_POLARITIES]; /* (cells) */
     float *spare;                                                                                        /* (cells) */
     double *weights; /* (rows, columns) */

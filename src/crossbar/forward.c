@@ -22,7 +22,7 @@ float mho_crossbar_step(const MhoChipState *state, size_t l)
     return step > 0.0F ? step : 1.0F;
 }
 
-/* Behind the gathered rows: codes of always-on rows, then zeros. */
+/* After the gathered rows: codes of the always-on rows, then zeros. */
 void mho_crossbar_fill_tail(const LayerPlan *layer, MhoWorkspace *work, size_t P)
 {
     const size_t own = layer->matrix.rows;
@@ -81,7 +81,7 @@ static uint64_t convert(const ReadPhase *read_phase, const Tile *tile, const flo
     uint64_t clipped = 0;
 
     if (read->observer) {
-        const size_t second = tile->converters - tile->cols; /* columns behind the padding of the first ones */
+        const size_t second = tile->converters - tile->cols; /* columns after the padding of the first ones */
 
         mho_range_observer_add(read->observer, read->l, read->P, tile->columns, tile->cols, work->y);
         mho_range_observer_add(read->observer, read->l, read->P, tile->columns, second, work->y + tile->width);
@@ -342,12 +342,11 @@ static void gather(const MhoLayerCall *call, const LayerPlan *layer, const Group
     MhoWorkspace *work = read->work;
 
     geometry.c_first += (int)read->group * geometry.c_count;
-    if (layer->matrix.signed_input) {
+    if (layer->matrix.signed_input)
         mho_gather_s8(&geometry, (const int8_t *)call->codes, read->first, read->P, work->codes[0], work->codes[1],
                       layer->stride);
-    } else {
+    else
         mho_gather_u8(&geometry, call->codes, read->first, read->P, work->codes[0], layer->stride);
-    }
     mho_crossbar_fill_tail(layer, work, read->P);
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "crossbar/crossbar_internal.h"
 
 const Tile *mho_crossbar_tile(const LayerPlan *layer, size_t group, size_t row_tile, size_t col_tile)
@@ -195,9 +196,9 @@ static MhoStatus plan_tiles(MhoPlan *plan, MhoError *error)
 {
     for (size_t l = 0; l < plan->n; l++)
         plan->n_tiles += plan->layers[l].n_tiles;
-    plan->tiles = calloc(plan->n_tiles, sizeof *plan->tiles);
+    plan->tiles = mho_calloc(plan->n_tiles, sizeof *plan->tiles, error, "%zu tiles", plan->n_tiles);
     if (!plan->tiles)
-        return mho_fail(error, MHO_MEMORY, "out of memory: %zu tiles", plan->n_tiles);
+        return MHO_MEMORY;
     for (size_t l = 0, first = 0; l < plan->n; first += plan->layers[l].n_tiles, l++) {
         plan->layers[l].tiles = plan->tiles + first;
         lay_tiles(plan, &plan->layers[l]);
@@ -205,8 +206,10 @@ static MhoStatus plan_tiles(MhoPlan *plan, MhoError *error)
     return MHO_OK;
 }
 
-static void carve(MhoPlan *plan)
+static void carve_plan(void *object)
 {
+    MhoPlan *plan = object;
+
     plan->steps = mho_arena_take(&plan->arena, plan->n, sizeof *plan->steps);
     for (size_t l = 0; l < plan->n; l++) {
         LayerPlan *layer = &plan->layers[l];
@@ -270,14 +273,12 @@ static MhoStatus plan_fill(MhoPlan *plan, const MhoMatrix *matrices, MhoError *e
         status = status == MHO_OK ? plan_inputs(plan, &plan->layers[l], error) : status;
         status = status == MHO_OK ? plan_rows(plan, &plan->layers[l], error) : status;
     }
-    status = status == MHO_OK ? plan_tiles(plan, error) : status;
+    if (status == MHO_OK)
+        status = plan_tiles(plan, error);
+    if (status == MHO_OK)
+        status = mho_arena_build(&plan->arena, carve_plan, plan, error);
     if (status != MHO_OK)
         return status;
-    carve(plan);
-    status = mho_arena_create(&plan->arena, error);
-    if (status != MHO_OK)
-        return status;
-    carve(plan);
     for (size_t l = 0; l < plan->n; l++)
         fill_shift(&plan->layers[l]);
     status = mho_crossbar_each_tile(plan, tile_fill, plan, error);
@@ -287,10 +288,10 @@ static MhoStatus plan_fill(MhoPlan *plan, const MhoMatrix *matrices, MhoError *e
 static MhoReadMode read_mode(const MhoChipConfig *c)
 {
     switch ((MhoReadChoice)c->chip.read) {
-    case MHO_READ_CHOOSE_FROZEN: return MHO_READ_FROZEN;
-    case MHO_READ_CHOOSE_PER_READ: return MHO_READ_PER_READ;
-    case MHO_READ_CHOOSE_SPLIT: return MHO_READ_SPLIT;
-    case MHO_READ_DEFAULT: break;
+    case MHO_READ_CHOICE_FROZEN: return MHO_READ_FROZEN;
+    case MHO_READ_CHOICE_PER_READ: return MHO_READ_PER_READ;
+    case MHO_READ_CHOICE_SPLIT: return MHO_READ_SPLIT;
+    case MHO_READ_CHOICE_DEFAULT: break;
     }
     return c->cell->default_read;
 }
@@ -299,23 +300,21 @@ MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices
                           MhoError *error)
 {
     MhoStatus status = check_config(config, matrices, n, error);
-    MhoPlan *p;
 
     *plan = NULL;
     if (status != MHO_OK)
         return status;
-    p = calloc(1, sizeof *p);
-    if (p) {
-        p->layers = calloc(n, sizeof *p->layers);
-        p->adc_params = calloc(n, config->adc->descriptor.params_size + 1);
-    }
-    if (!p || !p->layers || !p->adc_params) {
+    MhoPlan *p = mho_calloc(1, sizeof *p, error, "a plan");
+    if (!p)
+        return MHO_MEMORY;
+    *p = (MhoPlan){.config = *config, .read = read_mode(config), .n = n};
+    p->layers = mho_calloc(n, sizeof *p->layers, error, "a plan of %zu layers", n);
+    if (p->layers)
+        p->adc_params = mho_calloc(n, config->adc->descriptor.params_size, error, "the converters of %zu layers", n);
+    if (!p->adc_params) {
         mho_plan_destroy(p);
-        return mho_fail(error, MHO_MEMORY, "out of memory: a plan of %zu layers", n);
+        return MHO_MEMORY;
     }
-    p->config = *config;
-    p->read = read_mode(config);
-    p->n = n;
     status = plan_fill(p, matrices, error);
     if (status != MHO_OK) {
         mho_plan_destroy(p);

@@ -1,5 +1,5 @@
-/* state.c - a chip at a time and a temperature: the same devices, drifted, with frozen read noise, behind their wires,
- * packed.
+/* state.c - a chip at a time and a temperature: the same devices, drifted, with frozen read noise, attenuated by
+ * wires, packed.
  *
  *   frozen noise: g' = max(0, g (1 + e_row) + sigma N),  sigma^2 = linear + square at full input, N fixed per device
  * frozen: all time scales; split: those slower than t_observe, the rest fresh at every read; per_read: none.
@@ -8,24 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "crossbar/crossbar_internal.h"
 
 static const double forever = 1e300; /* s: no upper limit of a band */
 
-static bool draws_frozen(const MhoChip *chip)
+/* Whether read noise is drawn and the reads have another mode than `unless`. */
+static bool draws_noise(const MhoChip *chip, MhoReadMode unless)
 {
     const MhoPlan *plan = chip->plan;
 
-    return !chip->ideal && plan->config.cell->read_noise && plan->config.chip.noise > 0.0 &&
-           plan->read != MHO_READ_PER_READ;
-}
-
-static bool draws_reads(const MhoChip *chip)
-{
-    const MhoPlan *plan = chip->plan;
-
-    return !chip->ideal && plan->config.cell->read_noise && plan->config.chip.noise > 0.0 &&
-           plan->read != MHO_READ_FROZEN;
+    return !chip->ideal && plan->config.cell->read_noise && plan->config.chip.noise > 0.0 && plan->read != unless;
 }
 
 static MhoBand frozen_band(const MhoPlan *plan)
@@ -38,8 +31,9 @@ static MhoBand read_band(const MhoPlan *plan)
     return (MhoBand){.from = 0.0, .to = plan->read == MHO_READ_SPLIT ? plan->config.chip.t_observe : forever};
 }
 
-static void carve(MhoChipState *state)
+static void carve_state(void *object)
 {
+    MhoChipState *state = object;
     const MhoPlan *plan = state->chip->plan;
     const bool per_cell = plan->config.chip.draw == MHO_NOISE_FORM_PER_CELL;
     StateTile spare;
@@ -66,9 +60,9 @@ static void carve(MhoChipState *state)
     }
 }
 
-/* The law of one read over a band; linear and square are zeroed first. */
-static void read_law(const MhoChipState *state, const MhoCells *cells, MhoBand band, const float *g,
-                     MhoReadNoise *noise)
+/* The read noise of cells over a band; linear and square are zeroed first. */
+static void read_noise(const MhoChipState *state, const MhoCells *cells, MhoBand band, const float *g,
+                       MhoReadNoise *noise)
 {
     const MhoChipConfig *c = &state->chip->plan->config;
 
@@ -81,8 +75,8 @@ static void read_law(const MhoChipState *state, const MhoCells *cells, MhoBand b
     c->cell->read_noise(c->cell_params, cells, state->at, band, g, noise);
 }
 
-/* Noise kept for life, at this condition's sigma, into g. Row draws belong to the row tile, so all its arrays share
- * them. */
+/* Frozen noise into g: a draw that a device keeps for life times sigma of this condition. Row draws belong to the row
+ * tile, so all its arrays share them. */
 static void freeze(const MhoChipState *state, size_t l, const Tile *tile, int q, const MhoCells *cells,
                    TileScratch *scratch)
 {
@@ -95,7 +89,7 @@ static void freeze(const MhoChipState *state, size_t l, const Tile *tile, int q,
                         .noise = (float)plan->config.chip.noise};
     float *g = scratch->g[q];
 
-    read_law(state, cells, frozen_band(plan), g, &noise);
+    read_noise(state, cells, frozen_band(plan), g, &noise);
     mho_normal_fill(stream, MHO_DRAW_FROZEN_READ, cells->n, scratch->spare);
     for (size_t i = 0; i < cells->n; i++)
         scratch->spare[i] *= __builtin_sqrtf(noise.linear[i] + noise.square[i]);
@@ -114,7 +108,7 @@ static void freeze(const MhoChipState *state, size_t l, const Tile *tile, int q,
     }
 }
 
-/* Effective conductance behind the wires; variances go with the square of the attenuation. */
+/* Effective conductance through the wires; variances go with the square of the attenuation. */
 static MhoStatus attenuate(const MhoPlan *plan, const Tile *tile, int q, bool noisy, TileScratch *scratch,
                            MhoError *error)
 {
@@ -133,7 +127,7 @@ static MhoStatus attenuate(const MhoPlan *plan, const Tile *tile, int q, bool no
     return MHO_OK;
 }
 
-/* One array of a tile under the condition: conductance and law of a read into scratch. */
+/* One array of a tile under the condition: conductances and read noise into scratch. */
 static MhoStatus age_array(const MhoChipState *state, size_t l, const Tile *tile, int q, TileScratch *scratch,
                            MhoError *error)
 {
@@ -147,12 +141,12 @@ static MhoStatus age_array(const MhoChipState *state, size_t l, const Tile *tile
         c->cell->age(c->cell_params, &cells, state->at, scratch->g[q]);
     else
         memcpy(scratch->g[q], made->g[q], cells.n * sizeof(float));
-    if (draws_frozen(chip))
+    if (draws_noise(chip, MHO_READ_PER_READ))
         freeze(state, l, tile, q, &cells, scratch);
     if (state->noisy) {
         MhoReadNoise noise = {.linear = scratch->linear[q], .square = scratch->square[q]};
 
-        read_law(state, &cells, read_band(chip->plan), scratch->g[q], &noise);
+        read_noise(state, &cells, read_band(chip->plan), scratch->g[q], &noise);
     }
     return c->wire->effective ? attenuate(chip->plan, tile, q, state->noisy, scratch, error) : MHO_OK;
 }
@@ -198,15 +192,16 @@ static MhoStatus age_tile(void *context, size_t l, const Tile *tile, size_t i, T
     return MHO_OK;
 }
 
-/* Row branches are the same for every cell: ask an array without cells. */
+/* Which noise a read draws. Row branches are the same for every cell, so an array without cells gives their variance.
+ */
 static void find_noise(MhoChipState *state)
 {
     const MhoCells none = {0};
     MhoReadNoise noise = {0};
 
-    state->noisy = draws_reads(state->chip);
+    state->noisy = draws_noise(state->chip, MHO_READ_FROZEN);
     if (state->noisy)
-        read_law(state, &none, read_band(state->chip->plan), NULL, &noise);
+        read_noise(state, &none, read_band(state->chip->plan), NULL, &noise);
     state->row_linear = noise.row_linear;
     state->row_square = noise.row_square;
     state->row_noisy = noise.row_linear > 0.0 || noise.row_square > 0.0;
@@ -214,28 +209,21 @@ static void find_noise(MhoChipState *state)
 
 MhoStatus mho_chip_state_create(const MhoChip *chip, MhoCondition at, MhoChipState **state, MhoError *error)
 {
-    MhoChipState *s;
-    MhoStatus status;
-
     *state = NULL;
-    if (!(at.t >= 0.0 && at.t < forever) || !(at.temperature > 0.0 && at.temperature < forever)) {
+    if (!(at.t >= 0.0 && at.t < forever) || !(at.temperature > 0.0 && at.temperature < forever))
         return mho_fail(error, MHO_USAGE, "a chip is read at a time >= 0 s and a temperature > 0 K, not %g s and %g K",
                         at.t, at.temperature);
-    }
-    s = calloc(1, sizeof *s);
+    MhoChipState *s = mho_calloc(1, sizeof *s, error, "a state of chip %u", chip->number);
     if (!s)
-        return mho_fail(error, MHO_MEMORY, "out of memory: state of chip %u", chip->number);
+        return MHO_MEMORY;
     s->chip = chip;
     s->at = at;
     find_noise(s);
-    carve(s);
-    status = mho_arena_create(&s->arena, error);
-    if (status == MHO_OK) {
-        carve(s);
-        for (size_t l = 0; l < chip->plan->n; l++)
-            s->compensation[l] = 1.0;
+    MhoStatus status = mho_arena_build(&s->arena, carve_state, s, error);
+    for (size_t l = 0; l < chip->plan->n && status == MHO_OK; l++)
+        s->compensation[l] = 1.0;
+    if (status == MHO_OK)
         status = mho_crossbar_each_tile(chip->plan, age_tile, s, error);
-    }
     if (status != MHO_OK) {
         mho_chip_state_destroy(s);
         return status;

@@ -176,7 +176,7 @@ static bool splits_at(const void *params, double t_observe)
                  octaves = log(t_observe / (2.0 * t_read)) / log((LAW_HOUR + 20.0 + t_read) / (2.0 * t_read));
     const int read = ((const MhoChipParams *)params)->read;
 
-    return is_close(fresh_variance(params, read) / fresh_variance(params, MHO_READ_CHOOSE_PER_READ), octaves, 0.1);
+    return is_close(fresh_variance(params, read) / fresh_variance(params, MHO_READ_CHOICE_PER_READ), octaves, 0.1);
 }
 
 static bool read_splits(const MhoDescriptor *model, const void *params, double on)

@@ -39,8 +39,8 @@ static bool uses_common(const MhoSettings *settings, const char *key)
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
         ignored &= models[i] ? models[i]->ignores : ~0U;
     bool reads = cell && cell->read_noise;
-    bool split = chip->read == MHO_READ_CHOOSE_SPLIT ||
-                 (chip->read == MHO_READ_DEFAULT && cell && cell->default_read == MHO_READ_SPLIT);
+    bool split = chip->read == MHO_READ_CHOICE_SPLIT ||
+                 (chip->read == MHO_READ_CHOICE_DEFAULT && cell && cell->default_read == MHO_READ_SPLIT);
     if (strcmp(key, "chip.time") == 0)
         return !(ignored & MHO_IGNORES_TIME);
     if (strcmp(key, "chip.temperature") == 0)

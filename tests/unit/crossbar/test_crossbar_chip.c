@@ -102,7 +102,7 @@ TEST(frozen_noise_is_the_same_at_every_read)
     array_read(&bench, 5, first, NULL, NULL);
     array_read(&bench, 6, other, NULL, NULL);
     ck_assert(memcmp(first, other, sizeof first) == 0);
-    bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     array_plan(&bench);
     array_make(&bench, 0, day);
     array_read(&bench, 5, first, NULL, NULL);
@@ -121,7 +121,7 @@ TEST(frozen_noise_scales_with_the_condition)
     open_chip(&bench, "ideal");
     bench.config.cell = &law_cell;
     bench.config.cell_params = &law;
-    bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     bench.config.chip.mapping = MHO_MAP_OFFSET; /* conductances away from 0, where they are clipped */
     array_make(&bench, 0, 0.0);
     weights_of(&bench, now);
@@ -149,7 +149,7 @@ TEST_LOOP(frozen_row_noise_is_a_gain_of_the_row, 0, 2)
     open_chip(&bench, "ideal");
     bench.config.cell = &law_cell;
     bench.config.cell_params = &law;
-    bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     bench.config.chip.subtract = _i;
     array_make(&bench, 0, 0.0);
     weights_of(&bench, weights);
@@ -178,11 +178,11 @@ TEST(split_cuts_the_noise_at_t_observe)
     ArrayBench bench;
 
     open_chip(&bench, "pcm");
-    bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     array_make(&bench, 0, hour);
     weights_of(&bench, frozen);
     ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, whole, &error), MHO_OK);
-    bench.config.chip.read = MHO_READ_CHOOSE_SPLIT;
+    bench.config.chip.read = MHO_READ_CHOICE_SPLIT;
     bench.config.chip.t_observe = t_observe;
     array_plan(&bench);
     array_make(&bench, 0, hour);
@@ -243,7 +243,7 @@ TEST_LOOP(all_kernels_agree, 0, 8)
 
     ck_assert_uint_ge(n, 1);
     open_chip(&bench, _i % 2 == 0 ? "pcm" : "nor_flash");
-    bench.config.chip.read = _i < 4 ? MHO_READ_CHOOSE_SPLIT : MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.read = _i < 4 ? MHO_READ_CHOICE_SPLIT : MHO_READ_CHOICE_FROZEN;
     bench.config.chip.mapping = _i / 2 % 2;
     bench.config.chip.subtract = _i / 2 % 2;
     for (size_t t = 0; t < n; t++) {
@@ -331,7 +331,7 @@ TEST(compensation_reads_are_noisy)
 
     open_chip(&bench, "pcm");
     bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
-    bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     for (uint32_t chip = 0; chip < 2; chip++) {
         array_make(&bench, chip, 0.0);
         ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);

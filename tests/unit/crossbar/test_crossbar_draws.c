@@ -142,7 +142,7 @@ TEST_LOOP(tiles_are_apart, 0, 2)
     if (_i == 1) {
         bench.config.cell = &law_cell;
         bench.config.cell_params = &cell_noise;
-        bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+        bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     }
     bench.config.chip.rows = ROWS / 2;
     bench.config.chip.cols = COLS / 2;
@@ -172,7 +172,7 @@ TEST(frozen_noise_is_clipped_at_zero)
     ArrayBench bench;
 
     open_law(&bench, &law, 1, false);
-    bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     memset(bench.codes, 0, WEIGHTS * sizeof *bench.codes);
     array_make(&bench, 0, 0.0);
     ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
@@ -186,7 +186,7 @@ TEST(frozen_noise_is_clipped_at_zero)
 /* A cut slower than every fluctuation freezes nothing; one faster than every read leaves nothing fresh. */
 TEST_LOOP(split_ends_in_the_other_modes, 0, 2)
 {
-    const int wanted = _i == 0 ? MHO_READ_CHOOSE_PER_READ : MHO_READ_CHOOSE_FROZEN;
+    const int wanted = _i == 0 ? MHO_READ_CHOICE_PER_READ : MHO_READ_CHOICE_FROZEN;
     float split[WEIGHTS], pure[WEIGHTS];
     double variance[COLS];
     MhoError error = {0};
@@ -195,7 +195,7 @@ TEST_LOOP(split_ends_in_the_other_modes, 0, 2)
     array_open(&bench, "pcm", "ideal");
     array_shape(&bench, 1, ROWS, COLS, 1);
     array_fill(&bench, 9, 127, 127, false, 0);
-    bench.config.chip.read = MHO_READ_CHOOSE_SPLIT;
+    bench.config.chip.read = MHO_READ_CHOICE_SPLIT;
     bench.config.chip.t_observe = _i == 0 ? 1e9 : 1e-9;
     array_make(&bench, 0, 3600.0);
     ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, split, &error), MHO_OK);

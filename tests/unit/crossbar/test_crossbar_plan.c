@@ -79,7 +79,7 @@ TEST(bad_combinations_are_refused)
     bench.config.chip.calibrate = MHO_CALIBRATE_STATE;
     assert_refused(&bench, "chip.adc.calibrate", "chip.adc.range=calibrated");
     bench.config.chip.calibrate = MHO_CALIBRATE_IDEAL;
-    bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     bench.config.chip.draw = MHO_NOISE_FORM_PER_CELL;
     assert_refused(&bench, "chip.cell.draw", "chip.cell.read=per_read");
     bench.config.adc = NULL;

@@ -34,7 +34,7 @@ static void noisy_open(Noisy *noisy, const QuantizedSetup *setup)
     noisy->program = lowered(noisy->net);
     array_open(&noisy->bench, "pcm", "uniform");
     noisy->bench.config.chip.range = MHO_RANGE_CALIBRATED;
-    noisy->bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    noisy->bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     noisy->bench.config.chip.rows = 40;
     must(plan_net(noisy->program, &noisy->bench.config, noisy->images, N_IMAGES, 2, &noisy->on_chip, &error), &error);
     must(mho_net_on_chip_set(noisy->on_chip, 3, at, NULL, &error), &error);
