@@ -100,7 +100,7 @@ static uint64_t convert(const ReadPhase *read_phase, const Tile *tile, const flo
     return clipped;
 }
 
-/* A clipped conversion of conversion column j of position p: the outputs that it is part of lose their gradient. */
+/* Adds a clipped conversion, column j of position p, to the clip sums of every output that it is part of. */
 static void note_clip(const ReadPhase *read_phase, const Tile *tile, size_t p, size_t j)
 {
     const GroupRead *read = read_phase->read;
@@ -116,7 +116,7 @@ static void note_clip(const ReadPhase *read_phase, const Tile *tile, size_t p, s
     }
 }
 
-/* Find the clipped conversions of a block: those of currents that round to no code. */
+/* Finds the clipped conversions of a block: those of currents that round to a number beyond the codes. */
 static void note_clips(const ReadPhase *read_phase, const Tile *tile, uint64_t n_clipped)
 {
     const GroupRead *read = read_phase->read;
@@ -309,7 +309,7 @@ MHO_CLONES static void scale_counts(size_t n, const int64_t *restrict counts, do
         scaled[j] = (float)((double)counts[j] * factor);
 }
 
-/* What the clipped conversions of one column tile were to their outputs. */
+/* Clip fraction and gradient of the range of one column tile's outputs. */
 static void write_clips(const GroupRead *read, const Tile *tile, const MhoOutput *out, double factor)
 {
     const LayerPlan *layer = &read->state->chip->plan->layers[read->l];

@@ -168,7 +168,7 @@ static MhoStatus plan_rows(const MhoPlan *plan, LayerPlan *layer, MhoError *erro
     layer->shift_rows = mho_shift_rows(largest_shift(m), m->n_weight, m->n_input, NULL);
     if (layer->shift_rows > 4 * m->rows + MHO_LANES) {
         return mho_fail(error, MHO_USAGE,
-                        "layer %s: its shift (up to %lld units) needs %zu always-on rows beside %zu of its own: "
+                        "layer %s: its shift (up to %lld units) needs %zu always-on rows for %zu rows of weights: "
                         "set quant.shift=none "
                         "or raise quant.weight.bits",
                         m->name, (long long)largest_shift(m), layer->shift_rows, m->rows);

@@ -2,7 +2,7 @@
  *
  *   unit: 1    maximum: max(1, largest / largest code)    fixed: full_scale largest / largest code
  *   learned: max(1, range of the layer / largest code)
- * A step below one accumulator unit resolves nothing but noise, so a maximum (and a learned or calibrated) step stays
+ * A step below one accumulator unit would resolve only noise, so a maximum (and a learned or calibrated) step stays
  * at 1 there and codes are exact.
  */
 #include <string.h>
@@ -99,7 +99,6 @@ static double at_least_one(double step)
 
 static float step_of(const MhoChipParams *chip, double largest, double learned, double code)
 {
-
     switch ((MhoRange)chip->range) {
     case MHO_RANGE_UNIT: return 1.0F;
     case MHO_RANGE_MAXIMUM: return (float)at_least_one(largest / code);

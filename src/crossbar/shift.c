@@ -7,7 +7,7 @@
 #include "crossbar/crossbar_internal.h"
 
 /* The largest |shift| that a list of stages starting at p realises. */
-static int64_t ladder_reach(int p, int n_weight)
+static int64_t stages_reach(int p, int n_weight)
 {
     return (int64_t)n_weight * (2 * p - 1);
 }
@@ -19,12 +19,12 @@ size_t mho_shift_rows(int64_t largest, int n_weight, int n_input, uint8_t *input
 
     if (largest == 0)
         return 0;
-    while (2 * p <= n_input && ladder_reach(p, n_weight) < largest)
+    while (2 * p <= n_input && stages_reach(p, n_weight) < largest)
         p *= 2;
-    if (ladder_reach(p, n_weight) < largest) {
+    if (stages_reach(p, n_weight) < largest) {
         const int64_t row = (int64_t)n_weight * n_input;
 
-        n_full = (size_t)((largest - ladder_reach(p, n_weight) + row - 1) / row);
+        n_full = (size_t)((largest - stages_reach(p, n_weight) + row - 1) / row);
     }
     for (; n < n_full; n++)
         if (inputs)

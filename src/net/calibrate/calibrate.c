@@ -1,7 +1,7 @@
 /* calibrate.c - ranges of activations from training images, for post-training quantization.
  *
  * Every quantizer whose log-scale is NaN gets ln of the range of least mean squared error over all values that it reads
- * (or another range of them that its policy asks for); quantizers that share a scale are fitted together. Values
+ * (or another range of them that its policy sets); quantizers that share a scale are fitted together. Values
  * come from one run in float (float_net.c), so quantizers that are not set yet do not round what the next ones see.
  * Least squared error: Banner et al., NeurIPS 2019, arXiv 1810.05723.
  */

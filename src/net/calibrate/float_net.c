@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "kernels/kernels.h"
 #include "kernels/math.h"
@@ -20,8 +21,9 @@ static size_t shape_size(MhoShape shape)
 }
 
 /* Sizes of every node and the arrays that it needs. */
-static void carve(MhoFloatNet *made)
+static void carve_net(void *object)
 {
+    MhoFloatNet *made = object;
     const MhoNet *net = made->net;
 
     made->nodes = mho_arena_take(&made->arena, net->n_nodes, sizeof *made->nodes);
@@ -72,16 +74,14 @@ static MhoStatus fill_codes(const MhoNet *net, int i, const MhoFloatNode *self, 
 {
     const MhoNode *node = &net->nodes[i];
     const size_t c = (size_t)node->shape.c, n = c * self->rows;
-    float *values = calloc(n, sizeof *values);
-    int16_t *codes = calloc(n, sizeof *codes);
-    int32_t *shift = calloc(c, sizeof *shift);
+    float *values = mho_calloc(n, sizeof *values, error, "the weights of '%s'", node->name);
+    int16_t *codes = values ? mho_calloc(n, sizeof *codes, error, "the codes of '%s'", node->name) : NULL;
+    int32_t *shift = codes ? mho_calloc(c, sizeof *shift, error, "the shift of '%s'", node->name) : NULL;
     double scale_x = 0.0;
     int n_weight;
     bool shifted = false;
 
-    MhoStatus status = values && codes && shift
-                           ? mho_net_weight_codes(net, i, codes, shift, error)
-                           : mho_fail(error, MHO_MEMORY, "out of memory for the weights of '%s'", node->name);
+    MhoStatus status = shift ? mho_net_weight_codes(net, i, codes, shift, error) : MHO_MEMORY;
     if (status == MHO_OK)
         status = mho_net_weight_range(net, i, &n_weight, error);
     for (size_t k = 0; k < c && status == MHO_OK; k++) {
@@ -158,10 +158,7 @@ static MhoStatus fill_node(MhoFloatNet *made, int i, MhoError *error)
 MhoStatus mho_float_net_create(const MhoNet *net, MhoFloatNet *made, MhoError *error)
 {
     *made = (MhoFloatNet){.net = net};
-    carve(made);
-    MhoStatus status = mho_arena_create(&made->arena, error);
-    if (status == MHO_OK)
-        carve(made);
+    MhoStatus status = mho_arena_build(&made->arena, carve_net, made, error);
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
         status = fill_node(made, (int)i, error);
     if (status != MHO_OK)
@@ -174,31 +171,29 @@ void mho_float_net_destroy(MhoFloatNet *net)
     mho_arena_destroy(&net->arena);
 }
 
-static void carve_run(const MhoFloatNet *net, MhoFloatWorkspace *run)
+static void carve_workspace(void *object)
 {
-    run->values = mho_arena_take(&run->arena, net->n_values, sizeof *run->values);
-    run->rows = mho_arena_take(&run->arena, BLOCK * net->n_rows, sizeof *run->rows);
-    run->sums = mho_arena_take(&run->arena, BLOCK * net->n_columns, sizeof *run->sums);
-    run->histograms = mho_arena_take(&run->arena, net->n_counted, sizeof *run->histograms);
+    MhoFloatWorkspace *work = object;
+    const MhoFloatNet *net = work->net;
+
+    work->values = mho_arena_take(&work->arena, net->n_values, sizeof *work->values);
+    work->rows = mho_arena_take(&work->arena, BLOCK * net->n_rows, sizeof *work->rows);
+    work->sums = mho_arena_take(&work->arena, BLOCK * net->n_columns, sizeof *work->sums);
+    work->histograms = mho_arena_take(&work->arena, net->n_counted, sizeof *work->histograms);
 }
 
-MhoStatus mho_float_workspace_create(const MhoFloatNet *net, MhoFloatWorkspace *run, MhoError *error)
+MhoStatus mho_float_workspace_create(const MhoFloatNet *net, MhoFloatWorkspace *work, MhoError *error)
 {
-    *run = (MhoFloatWorkspace){0};
-    carve_run(net, run);
-    const MhoStatus status = mho_arena_create(&run->arena, error);
-
-    if (status == MHO_OK)
-        carve_run(net, run);
-    return status;
+    *work = (MhoFloatWorkspace){.net = net};
+    return mho_arena_build(&work->arena, carve_workspace, work, error);
 }
 
-void mho_float_workspace_destroy(MhoFloatWorkspace *run)
+void mho_float_workspace_destroy(MhoFloatWorkspace *work)
 {
-    mho_arena_destroy(&run->arena);
+    mho_arena_destroy(&work->arena);
 }
 
-static void run_weighted(const MhoFloatNet *net, MhoFloatWorkspace *run, size_t i, const float *x, float *y)
+static void run_weighted(const MhoFloatNet *net, MhoFloatWorkspace *work, size_t i, const float *x, float *y)
 {
     const MhoNode *node = &net->net->nodes[i];
     const MhoFloatNode *self = &net->nodes[i];
@@ -209,12 +204,12 @@ static void run_weighted(const MhoFloatNet *net, MhoFloatWorkspace *run, size_t 
         for (size_t first = 0; first < positions; first += BLOCK) {
             const size_t P = positions - first < BLOCK ? positions - first : BLOCK;
 
-            memset(run->sums, 0, P * self->columns * sizeof *run->sums);
+            memset(work->sums, 0, P * self->columns * sizeof *work->sums);
             mho_float_products(&geometry, x, first, P, self->weights + g * self->rows * self->columns, self->rows,
-                               self->columns, run->rows, run->sums);
+                               self->columns, work->rows, work->sums);
             for (size_t p = 0; p < P; p++)
                 for (size_t j = 0; j < cols; j++)
-                    y[(first + p) * c + g * cols + j] = run->sums[p * self->columns + j] + self->b[g * cols + j];
+                    y[(first + p) * c + g * cols + j] = work->sums[p * self->columns + j] + self->b[g * cols + j];
         }
 }
 
@@ -257,49 +252,49 @@ MHO_CLONES static void run_relu(size_t n, const float *x, float *y)
         y[j] = x[j] > 0.0F ? x[j] : 0.0F;
 }
 
-static void run_uncalibrated(MhoFloatWorkspace *run, const MhoFloatNode *self, size_t n, const float *x, float *y)
+static void run_uncalibrated(MhoFloatWorkspace *work, const MhoFloatNode *self, size_t n, const float *x, float *y)
 {
-    mho_histogram_add(&run->histograms[self->counted], n, x, self->is_signed);
+    mho_histogram_add(&work->histograms[self->counted], n, x, self->is_signed);
     if (self->is_signed)
         memcpy(y, x, n * sizeof *y);
     else
         run_relu(n, x, y);
 }
 
-static void run_node(const MhoFloatNet *net, MhoFloatWorkspace *run, size_t i, const uint8_t *image)
+static void run_node(const MhoFloatNet *net, MhoFloatWorkspace *work, size_t i, const uint8_t *image)
 {
     const MhoNode *node = &net->net->nodes[i];
     const MhoFloatNode *self = &net->nodes[i];
     const size_t n = shape_size(node->shape);
-    const float *x = node->n_inputs > 0 ? run->values + net->nodes[node->inputs[0]].value0 : NULL;
-    float *y = run->values + self->value0;
+    const float *x = node->n_inputs > 0 ? work->values + net->nodes[node->inputs[0]].value0 : NULL;
+    float *y = work->values + self->value0;
 
     if (!x) {
         const float divisor = (float)((const MhoInputSettings *)(const void *)node->settings)->divisor;
         for (size_t j = 0; j < n; j++)
             y[j] = (float)image[j] / divisor;
     } else if (mho_node_conv(node)) {
-        run_weighted(net, run, i, x, y);
+        run_weighted(net, work, i, x, y);
     } else if (mho_node_is(node, &mho_layer_batchnorm)) {
         run_batchnorm(n, (size_t)node->shape.c, self->a, self->b, x, y);
     } else if (mho_node_fake_quant(node)) {
         if (self->is_set)
             run_quantizer(n, self, x, y);
         else
-            run_uncalibrated(run, self, n, x, y);
+            run_uncalibrated(work, self, n, x, y);
     } else if (mho_node_is(node, &mho_layer_relu)) {
         run_relu(n, x, y);
     } else if (mho_node_is(node, &mho_layer_pool)) {
         run_pool(net, i, x, y);
     } else { /* add */
-        const float *other = run->values + net->nodes[node->inputs[1]].value0;
+        const float *other = work->values + net->nodes[node->inputs[1]].value0;
         for (size_t j = 0; j < n; j++)
             y[j] = x[j] + other[j];
     }
 }
 
-void mho_float_net_run_image(const MhoFloatNet *net, MhoFloatWorkspace *run, const uint8_t *image)
+void mho_float_net_run_image(const MhoFloatNet *net, MhoFloatWorkspace *work, const uint8_t *image)
 {
     for (size_t i = 0; i < net->net->n_nodes; i++)
-        run_node(net, run, i, image);
+        run_node(net, work, i, image);
 }

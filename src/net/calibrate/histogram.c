@@ -81,7 +81,7 @@ static bool has_values(const MhoHistogramUser *users, size_t n_users, size_t bin
     return false;
 }
 
-/* One behind the last bin that holds values. */
+/* The number of the last bin that holds values, plus one. */
 static size_t end_of(const MhoHistogramUser *users, size_t n_users)
 {
     size_t end = MHO_HISTOGRAM_BINS;

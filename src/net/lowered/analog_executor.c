@@ -1,7 +1,7 @@
 /* analog_executor.c - the network on a chip: arrays by crossbar, the digital steps between them on codes.
  *
- * Every image has random counters of its own number, so nothing depends on threads or batch. Meters are kept per image
- * and added in image order. The counts of observers are whole numbers, so their order does not matter.
+ * The random counters of an image depend on its number alone, so results do not depend on threads or batch. Meters are
+ * kept per image and added in image order. The counts of observers are whole numbers, so their order does not matter.
  */
 #include "net/lowered/analog_executor.h"
 

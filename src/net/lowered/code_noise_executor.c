@@ -4,7 +4,7 @@
  *   w' = w + sigma_w z      weight codes, once a chip or once an image
  *   code = clip(round(fma(shift + sum_r w'_r x'_r, a, b) + sigma_s z)),  logits = fma(sum + sigma_s z, a, b)
  * Every sum that becomes codes takes noise, pools and additions too, as in training (net/fakequant/fakequant.h). One
- * LSB of a weight is one step of its codes; non-uniform levels stand on the 16-bit grid. Sums are float, each in one
+ * LSB of a weight is one step of its codes; non-uniform levels are on a 16-bit grid. Sums are float, each in one
  * fixed order: exact without noise up to 2^24. Source: Verhoef et al., FQ-Conv, arXiv:1912.09356, for the three places;
  * that sums count LSB of the output is ours.
  */
@@ -120,12 +120,12 @@ static void add_weight_noise(const NoisyNet *net, size_t l, uint32_t image, floa
 static void carve_net(void *object)
 {
     NoisyNet *net = object;
-    const MhoLoweredNet *program = net->net;
+    const MhoLoweredNet *lowered = net->net;
 
-    net->matrices = mho_arena_take(&net->arena, program->n_matrices, sizeof *net->matrices);
-    net->n_normals = net->pixels = shape_size(program->input);
-    for (size_t l = 0; l < program->n_matrices; l++) {
-        const MhoMatrix *m = &program->matrices[l];
+    net->matrices = mho_arena_take(&net->arena, lowered->n_matrices, sizeof *net->matrices);
+    net->n_normals = net->pixels = shape_size(lowered->input);
+    for (size_t l = 0; l < lowered->n_matrices; l++) {
+        const MhoMatrix *m = &lowered->matrices[l];
         NoisyMatrix made = {.matrix = m, .rows = m->groups * m->rows, .columns = mho_pad(m->cols, MHO_LANES)};
         const size_t n = made.rows * made.columns;
 
@@ -137,8 +137,8 @@ static void carve_net(void *object)
         if (net->matrices)
             net->matrices[l] = made;
     }
-    for (size_t s = 0; s < program->n_steps; s++)
-        net->n_outputs = largest(net->n_outputs, shape_size(program->steps[s].shape));
+    for (size_t s = 0; s < lowered->n_steps; s++)
+        net->n_outputs = largest(net->n_outputs, shape_size(lowered->steps[s].shape));
     net->n_normals = largest(net->n_normals, net->n_outputs);
     net->normals = mho_arena_take(&net->arena, net->n_normals, sizeof *net->normals);
 }
@@ -185,7 +185,7 @@ static void worker_destroy(void *object)
     mho_arena_destroy(&((Worker *)object)->arena);
 }
 
-/* One image on its way. */
+/* One image that runs through the steps. */
 typedef struct ImageJob {
     const NoisyNet *net;
     Worker *worker;
@@ -257,7 +257,7 @@ static void write_out(const ImageJob *job, size_t s, size_t first, size_t P, siz
     }
 }
 
-/* The weights of matrix l that this image meets. */
+/* The weights of matrix l for this image. */
 static const float *weights_of(const ImageJob *job, size_t l)
 {
     const NoisyNet *net = job->net;

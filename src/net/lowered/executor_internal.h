@@ -1,7 +1,7 @@
 /* executor_internal.h - one skeleton for everything that runs images in parallel: threads, their workers, batches.
  *
  * A kind of executor says what a thread owns (a worker) and how one image runs. The skeleton makes the workers, shares
- * the images among threads, and calls `after` for every chunk of images in their order.
+ * the images among threads, and calls after_chunk for every chunk of images in their order.
  */
 #ifndef MHO_NET_LOWERED_EXECUTOR_INTERNAL_H
 #define MHO_NET_LOWERED_EXECUTOR_INTERNAL_H
@@ -24,14 +24,14 @@ typedef struct MhoExecutorKind {
 /* Takes over context, also on failure. */
 MhoStatus mho_executor_create(const MhoExecutorKind *kind, void *context, int threads, MhoExecutor **executor,
                               MhoError *error) MHO_CHECKED;
-void *mho_executor_context(MhoExecutor *executor, const MhoExecutorKind *kind); /* NULL: of another kind */
+void *mho_executor_context(MhoExecutor *executor, const MhoExecutorKind *kind); /* NULL when it is of another kind */
 void *mho_executor_worker(MhoExecutor *executor, int thread);
 int mho_executor_threads(const MhoExecutor *executor);
 
 /* USAGE unless the network has steps that images can go through. */
 MhoStatus mho_lowered_net_check(const MhoLoweredNet *net, MhoError *error) MHO_CHECKED;
 
-/* One image on its way through the steps of a lowered network. */
+/* One image that runs through the steps of a lowered network. */
 typedef struct MhoImageRun {
     const MhoLoweredNet *net;
     const uint8_t *image; /* (h, w, c) */

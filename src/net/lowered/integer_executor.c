@@ -56,13 +56,13 @@ static bool has_high(const MhoMatrix *m)
 static void carve_net(void *object)
 {
     IntegerNet *net = object;
-    const MhoLoweredNet *program = net->net;
+    const MhoLoweredNet *lowered = net->net;
 
-    net->matrices = mho_arena_take(&net->arena, program->n_matrices, sizeof *net->matrices);
-    net->a = mho_arena_take(&net->arena, program->n_steps, sizeof *net->a);
-    net->b = mho_arena_take(&net->arena, program->n_steps, sizeof *net->b);
-    for (size_t l = 0; l < program->n_matrices; l++) {
-        const MhoMatrix *m = &program->matrices[l];
+    net->matrices = mho_arena_take(&net->arena, lowered->n_matrices, sizeof *net->matrices);
+    net->a = mho_arena_take(&net->arena, lowered->n_steps, sizeof *net->a);
+    net->b = mho_arena_take(&net->arena, lowered->n_steps, sizeof *net->b);
+    for (size_t l = 0; l < lowered->n_matrices; l++) {
+        const MhoMatrix *m = &lowered->matrices[l];
         const size_t bytes = mho_packed_size(m->rows, m->cols);
         int8_t *low = mho_arena_take(&net->arena, m->groups * bytes, 1);
         int8_t *high = has_high(m) ? mho_arena_take(&net->arena, m->groups * bytes, 1) : NULL;
@@ -75,10 +75,10 @@ static void carve_net(void *object)
                                               .low = low,
                                               .high = high};
     }
-    for (size_t s = 0; s < program->n_steps; s++) {
-        if (program->steps[s].kind != MHO_STEP_MATRIX)
+    for (size_t s = 0; s < lowered->n_steps; s++) {
+        if (lowered->steps[s].kind != MHO_STEP_MATRIX)
             continue;
-        const MhoMatrix *m = &program->matrices[program->steps[s].matrix];
+        const MhoMatrix *m = &lowered->matrices[lowered->steps[s].matrix];
         const size_t n = m->groups * mho_pad(m->cols, MHO_LANES);
         float *a = mho_arena_take(&net->arena, n, sizeof *a), *b = mho_arena_take(&net->arena, n, sizeof *b);
 
@@ -154,12 +154,12 @@ static MhoStatus net_fill(IntegerNet *net, MhoError *error)
 static void carve_worker(void *object)
 {
     Worker *worker = object;
-    const MhoLoweredNet *program = worker->net;
+    const MhoLoweredNet *lowered = worker->net;
     size_t rows = 0, columns = 0;
 
-    for (size_t l = 0; l < program->n_matrices; l++) {
-        const size_t r = mho_pad(program->matrices[l].rows, MHO_ROW_GROUP),
-                     c = mho_pad(program->matrices[l].cols, MHO_LANES);
+    for (size_t l = 0; l < lowered->n_matrices; l++) {
+        const size_t r = mho_pad(lowered->matrices[l].rows, MHO_ROW_GROUP),
+                     c = mho_pad(lowered->matrices[l].cols, MHO_LANES);
 
         rows = r > rows ? r : rows;
         columns = c > columns ? c : columns;
@@ -169,7 +169,7 @@ static void carve_worker(void *object)
     worker->sum = mho_arena_take(&worker->arena, MHO_STEP_BLOCK * columns, sizeof *worker->sum);
     worker->total = mho_arena_take(&worker->arena, MHO_STEP_BLOCK * columns, sizeof *worker->total);
     worker->out = mho_arena_take(&worker->arena, MHO_STEP_BLOCK * columns, 1);
-    mho_image_buffers_carve(program, &worker->arena, &worker->buffers);
+    mho_image_buffers_carve(lowered, &worker->arena, &worker->buffers);
 }
 
 static MhoStatus worker_create(const void *context, void *object, MhoError *error)

@@ -1,7 +1,7 @@
 /* net_on_chip.c - from a lowered network to a chip that is ready to run: plan, converter ranges, compensation.
  *
  * Ranges come from training images, whose sums are recorded without being converted: on the ideal chip once, on the
- * chip just after programming, or on the chip in its condition. Reads of calibration have image numbers of their own.
+ * chip just after programming, or on the chip in its condition. Calibration images have numbers that no test image has.
  */
 #include "net/lowered/net_on_chip.h"
 
@@ -55,7 +55,7 @@ static MhoStatus observe_state(const MhoNetOnChip *on_chip, const MhoChipState *
     return status;
 }
 
-/* The same of a chip just after programming. */
+/* Sums of the calibration images on a chip just after programming. */
 static MhoStatus observe_chip(const MhoNetOnChip *on_chip, const MhoChip *chip, MhoRangeObserver **observer,
                               MhoError *error)
 {

@@ -26,9 +26,9 @@ typedef struct MhoNetOnChipInput {
 MhoStatus mho_net_on_chip_create(const MhoNetOnChipInput *input, MhoNetOnChip **on_chip, MhoError *error) MHO_CHECKED;
 void mho_net_on_chip_destroy(MhoNetOnChip *on_chip);
 
-/* Put chip `number` into a condition. The chip is programmed unless it is the one that is there; calibrate = chip and
- * state and compensation follow. twin: another net on a chip whose devices may be shared (mho_chip_create_twin); NULL:
- * none. */
+/* Put chip `number` into a condition. The chip is programmed unless it is in place already. Then the
+ * converters are calibrated (calibrate = chip or state) and the compensation is measured. twin: a net on a chip whose
+ * devices may be shared (mho_chip_create_twin); NULL: none. */
 MhoStatus mho_net_on_chip_set(MhoNetOnChip *on_chip, uint32_t number, MhoCondition at, const MhoNetOnChip *twin,
                               MhoError *error) MHO_CHECKED;
 /* Free the state, which is made again by the next set; the chip stays. */

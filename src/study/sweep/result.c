@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "study/models/provenance.h"
 #include "study/report/intervals.h"
 
@@ -21,9 +22,9 @@ typedef struct Assembly {
 
 static MhoStatus add_axis(MhoRecord *record, const char *name, size_t n, const char *help, MhoError *error)
 {
-    int32_t *index = malloc((n ? n : 1) * sizeof *index);
+    int32_t *index = mho_calloc(n, sizeof *index, error, "an axis of %zu values", n);
     if (!index)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a result");
+        return MHO_MEMORY;
     for (size_t i = 0; i < n; i++)
         index[i] = (int32_t)i;
     MhoStatus status = mho_record_add(record, name, MHO_I32, 1, &n, &name, "", help, index, NULL, error);
@@ -189,9 +190,9 @@ static MhoStatus add_variable(Assembly *at, size_t i, MhoError *error)
         if (number) {
             ((double *)array->data)[p] = point->applies[i] ? strtod(text, NULL) : NAN;
         } else {
-            char *copy = strdup(text), **at_string = (char **)array->data + p;
+            char *copy = mho_strdup(text, error), **at_string = (char **)array->data + p;
             if (!copy)
-                return mho_fail(error, MHO_MEMORY, "out of memory for a result");
+                return MHO_MEMORY;
             free(*at_string);
             *at_string = copy;
         }
@@ -253,7 +254,7 @@ static MhoStatus add_grid_axis(MhoRecord *view, const MhoStudy *study, size_t fi
     return status;
 }
 
-/* accuracy again with one axis per swept key. A merged point stands at each of its combinations. */
+/* accuracy again with one axis per swept key. A merged point is at each of its combinations. */
 static MhoStatus add_grid(Assembly *at, MhoError *error)
 {
     const MhoPointList *grid = at->input->grid;
@@ -297,9 +298,9 @@ static MhoStatus add_summary(Assembly *at, MhoError *error)
     for (size_t i = 0; i < 3 && status == MHO_OK; i++)
         status =
             mho_record_add(summary, names[i], MHO_F64, 1, &at->n_points, &axis, "", help[i], NULL, &arrays[i], error);
-    double *values = status == MHO_OK ? malloc(at->n_chips * sizeof *values) : NULL;
+    double *values = status == MHO_OK ? mho_calloc(at->n_chips, sizeof *values, error, "the values of a point") : NULL;
     if (status == MHO_OK && !values)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for a result");
+        status = MHO_MEMORY;
     for (size_t p = 0; p < at->n_points && status == MHO_OK; p++) {
         for (size_t chip = 0; chip < at->n_chips; chip++)
             values[chip] = at->trial[p * at->n_chips + chip] ? at->trial[p * at->n_chips + chip]->accuracy : NAN;
@@ -357,10 +358,12 @@ MhoStatus mho_result_create(const MhoResultInput *input, MhoRecord **result, Mho
     Assembly at = {.input = input, .n_points = input->grid->n_points, .n_chips = 1};
     for (size_t p = 0; p < at.n_points; p++)
         at.n_chips = input->points[p].n_chips > at.n_chips ? input->points[p].n_chips : at.n_chips;
+    at.trial = mho_calloc(at.n_points * at.n_chips, sizeof *at.trial, error, "the trials of a result");
+    if (!at.trial)
+        return MHO_MEMORY;
     char *text = mho_study_text(input->study);
-    at.trial = calloc(at.n_points * at.n_chips, sizeof *at.trial);
-    MhoStatus status = text && at.trial ? mho_record_create(&at.record, error)
-                                        : mho_fail(error, MHO_MEMORY, "out of memory for a result");
+    MhoStatus status = text ? mho_record_create(&at.record, error)
+                            : mho_fail(error, MHO_MEMORY, "out of memory for the text of a study");
     for (size_t p = 0; p < at.n_points && status == MHO_OK; p++)
         for (uint32_t chip = 0; chip < input->points[p].n_chips; chip++) {
             const MhoTrial *trial = mho_trials_find(input->trials, input->points[p].key, chip);

@@ -42,7 +42,7 @@ TEST_LOOP(a_chip_number_is_one_chip, 0, 2)
     array_make(&bench, 5, hour);
     weights_of(&bench, other);
     array_make(&bench, 4, 0.0);
-    array_state(&bench, day); /* a later state and back: nothing is drawn anew */
+    array_state(&bench, day); /* a later state and back: nothing is drawn again */
     array_state(&bench, hour);
     weights_of(&bench, again);
     ck_assert(memcmp(first, again, sizeof first) == 0);
@@ -72,6 +72,7 @@ TEST(threads_make_the_same_chip)
     array_close(&bench);
 }
 
+/* A read depends on image, position and column alone, not on other reads or the number of positions. */
 TEST(reads_depend_on_their_place_alone)
 {
     float first[SUMS], again[SUMS], other[SUMS], fewer[SUMS];
@@ -92,6 +93,7 @@ TEST(reads_depend_on_their_place_alone)
     array_close(&bench);
 }
 
+/* Frozen read noise is the same at every read; per-read noise is not. */
 TEST(frozen_noise_is_the_same_at_every_read)
 {
     float first[SUMS], other[SUMS];
@@ -272,6 +274,7 @@ static double gain(ArrayBench *bench)
     return found / wanted;
 }
 
+/* After a day of drift, compensation restores the mean output; its factors differ between chips. */
 TEST(compensation_restores_the_mean)
 {
     enum { CHIPS = 12 };
@@ -288,7 +291,7 @@ TEST(compensation_restores_the_mean)
         array_make(&bench, chip, day);
         before += gain(&bench) / CHIPS;
         ck_assert(mho_chip_state_compensation(bench.state, 0) == 1.0);
-        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.work, &error), MHO_OK);
         after += gain(&bench) / CHIPS;
         alpha = mho_chip_state_compensation(bench.state, 0);
         lowest = alpha < lowest ? alpha : lowest;
@@ -314,7 +317,7 @@ TEST(reference_patterns_do_not_clip)
         bench.config.chip.full_scale = 0.05;
         array_plan(&bench);
         array_make(&bench, 0, day);
-        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.work, &error), MHO_OK);
         alpha[i] = mho_chip_state_compensation(bench.state, 0);
     }
     ck_assert_msg(alpha[0] > 1.3 && fabs(alpha[1] / alpha[0] - 1.0) < 0.02, "%g and %g", alpha[0], alpha[1]);
@@ -334,7 +337,7 @@ TEST(compensation_reads_are_noisy)
     bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     for (uint32_t chip = 0; chip < 2; chip++) {
         array_make(&bench, chip, 0.0);
-        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.work, &error), MHO_OK);
         alpha[chip] = mho_chip_state_compensation(bench.state, 0);
         ck_assert(alpha[chip] != 1.0 && fabs(alpha[chip] - 1.0) < 0.02);
     }
@@ -353,7 +356,7 @@ TEST_LOOP(compensation_at_time_zero_is_one, 0, 3)
     bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
     bench.config.chip.range = MHO_RANGE_MAXIMUM;
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.work, &error), MHO_OK);
     ck_assert(mho_chip_state_compensation(bench.state, 0) == 1.0);
     array_close(&bench);
 }
@@ -444,10 +447,12 @@ static MhoStatus broken_effective(const void *params, size_t rows, size_t cols, 
     return mho_fail(error, MHO_FAILED, "no solution for %zu x %zu", rows, cols);
 }
 
+/* Wires that halve every conductance halve the weights and quarter the variances; an error of the wire model is
+ * passed on. */
 TEST(wires_attenuate_currents_and_their_noise)
 {
     const MhoWireModel half = {.effective = half_effective}, broken = {.effective = broken_effective};
-    double ideal[COLS], behind[COLS];
+    double ideal[COLS], wired[COLS];
     float weights[WEIGHTS], halved[WEIGHTS];
     MhoChipState *state;
     MhoError error = {0};
@@ -461,9 +466,9 @@ TEST(wires_attenuate_currents_and_their_noise)
     array_plan(&bench);
     array_make(&bench, 0, 0.0);
     weights_of(&bench, halved);
-    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, behind, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, wired, &error), MHO_OK);
     for (size_t j = 0; j < COLS; j++)
-        assert_close(behind[j], 0.25 * ideal[j], 1e-5, "variance");
+        assert_close(wired[j], 0.25 * ideal[j], 1e-5, "variance");
     for (size_t i = 0; i < WEIGHTS; i++)
         assert_close((double)halved[i], 0.5 * (double)weights[i], 1e-5, "weight");
     bench.config.wire = &broken;
@@ -475,6 +480,7 @@ TEST(wires_attenuate_currents_and_their_noise)
     array_close(&bench);
 }
 
+/* Negative times, and temperatures that are zero or not a number, are refused. */
 TEST(bad_conditions_are_refused)
 {
     ArrayBench bench;

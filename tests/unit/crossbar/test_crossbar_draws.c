@@ -114,7 +114,7 @@ TEST_LOOP(layers_are_apart, 0, 3)
     array_fill(&bench, 9, 127, 127, false, 0);
     const MhoMatrix twice[LAYERS] = {bench.matrix, bench.matrix};
     ck_assert_int_eq(mho_plan_create(&bench.config, twice, LAYERS, &bench.plan, &error), MHO_OK);
-    ck_assert_int_eq(mho_workspace_create(bench.plan, &bench.run, &error), MHO_OK);
+    ck_assert_int_eq(mho_workspace_create(bench.plan, &bench.work, &error), MHO_OK);
     array_make(&bench, 0, 0.0);
     for (size_t l = 0; l < LAYERS; l++) {
         const MhoLayerCall call = {.layer = l,
@@ -122,7 +122,7 @@ TEST_LOOP(layers_are_apart, 0, 3)
                                    .codes = bench.input,
                                    .output = {.a = bench.a, .b = bench.b, .logits = sums[l]}};
 
-        mho_chip_state_forward(bench.state, bench.run, &call);
+        mho_chip_state_forward(bench.state, bench.work, &call);
         ck_assert_int_eq(mho_chip_state_weights(bench.state, l, 0, WEIGHTS, weights[l], &error), MHO_OK);
     }
     assert_apart(SUMS, sums[0], sums[1], "reads of two layers");
@@ -230,7 +230,7 @@ TEST(compensation_compares_like_with_like)
     ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
     array_read(&bench, 0, sums, NULL, probe);
     ck_assert_int_eq(mho_chip_state_calibrate(bench.state, probe, &error), MHO_OK);
-    ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.work, &error), MHO_OK);
     ck_assert_msg(mho_chip_state_compensation(bench.state, 0) == 1.0, "factor %g",
                   mho_chip_state_compensation(bench.state, 0));
     mho_range_observer_destroy(probe);

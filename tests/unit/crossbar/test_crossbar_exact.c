@@ -137,7 +137,7 @@ TEST_LOOP(one_bit_fewer_clips, 0, 5)
 {
     ArrayBench bench;
     MhoLayerMeter meter = {0};
-    MhoRangeObserver *probe;
+    MhoRangeObserver *observer;
     MhoError error;
     double signal = 0.0, noise = 0.0;
     float *logits;
@@ -149,11 +149,11 @@ TEST_LOOP(one_bit_fewer_clips, 0, 5)
     array_fill(&bench, (uint32_t)_i + 50, 3, 15, false, 90);
     array_make(&bench, 0, 0.0);
     logits = logits_new(&bench);
-    ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
-    array_read(&bench, 0, logits, NULL, probe);
-    ck_assert_uint_eq(count_wrong(&bench, logits), 0); /* a probe passes the sums on */
-    bits = bits_for(mho_range_observer_largest(probe, 0));
-    mho_range_observer_destroy(probe);
+    ck_assert_int_eq(mho_range_observer_create(1, &observer, &error), MHO_OK);
+    array_read(&bench, 0, logits, NULL, observer);
+    ck_assert_uint_eq(count_wrong(&bench, logits), 0); /* an observer passes the sums on */
+    bits = bits_for(mho_range_observer_largest(observer, 0));
+    mho_range_observer_destroy(observer);
 
     array_adc(&bench, "bits", bits);
     array_read(&bench, 0, logits, &meter, NULL);
@@ -215,7 +215,7 @@ TEST_LOOP(codes_are_requantized_sums, 0, 2)
     }
     call.codes = bench.input;
     call.output = (MhoOutput){.a = bench.a, .b = bench.b, .low = low, .high = high, .codes = codes};
-    mho_chip_state_forward(bench.state, bench.run, &call);
+    mho_chip_state_forward(bench.state, bench.work, &call);
     for (size_t i = 0; i < sizeof codes; i++) {
         const size_t k = i % bench.channels;
         const float z =

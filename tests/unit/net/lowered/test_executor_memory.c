@@ -31,7 +31,7 @@ static void sample_open(Sample *at)
 {
     at->images = random_images(setups[6].input, N_IMAGES, 8);
     at->net = quantized_net(&setups[6], at->images, N_IMAGES);
-    at->lowered = lowered(at->net);
+    at->lowered = must_lower(at->net);
     at->outputs = outputs_new(at->lowered, N_IMAGES);
     at->batch = (MhoImageBatch){.images = at->images, .n = N_IMAGES, .logits = at->outputs.logits};
 }
