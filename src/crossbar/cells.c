@@ -14,9 +14,9 @@ static bool is_offset(const MhoPlan *plan)
     return plan->config.chip.mapping == MHO_MAP_OFFSET;
 }
 
-double mho_tile_unit(const MhoPlan *plan, size_t l)
+double mho_tile_unit(const MhoPlan *plan, const Tile *tile)
 {
-    return (is_offset(plan) ? 2.0 : 1.0) * plan->layers[l].matrix.n_weight;
+    return (is_offset(plan) ? 2.0 : 1.0) * plan->layers[tile->layer].matrix.n_weight;
 }
 
 MHO_CLONES static void differential_row(size_t n, float n_weight, const int16_t *restrict codes, float *restrict plus,
@@ -30,9 +30,9 @@ MHO_CLONES static void differential_row(size_t n, float n_weight, const int16_t 
     }
 }
 
-void mho_tile_targets(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES])
+void mho_tile_targets(const MhoPlan *plan, const Tile *tile, float *const g[MHO_POLARITIES])
 {
-    const LayerPlan *layer = &plan->layers[l];
+    const LayerPlan *layer = &plan->layers[tile->layer];
     const float n_weight = (float)layer->matrix.n_weight;
 
     for (size_t r = 0; r < tile->rows; r++) {
@@ -49,10 +49,10 @@ void mho_tile_targets(const MhoPlan *plan, size_t l, const Tile *tile, float *co
     }
 }
 
-void mho_tile_weights(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES], double *weights)
+void mho_tile_weights(const MhoPlan *plan, const Tile *tile, float *const g[MHO_POLARITIES], double *weights)
 {
     const bool digital = plan->config.chip.subtract == MHO_SUBTRACT_DIGITAL;
-    const double unit = mho_tile_unit(plan, l);
+    const double unit = mho_tile_unit(plan, tile);
 
     memset(weights, 0, tile->rows * tile->columns * sizeof *weights);
     for (size_t r = 0; r < tile->rows; r++) {
@@ -67,11 +67,10 @@ void mho_tile_weights(const MhoPlan *plan, size_t l, const Tile *tile, float *co
     }
 }
 
-void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *const v[MHO_POLARITIES],
-                        float *variance)
+void mho_tile_variances(const MhoPlan *plan, const Tile *tile, float *const v[MHO_POLARITIES], float *variance)
 {
     const bool own_columns = tile->noise_columns > tile->width; /* the second array draws for itself */
-    const double unit = mho_tile_unit(plan, l);
+    const double unit = mho_tile_unit(plan, tile);
     const float square = (float)(unit * unit);
 
     memset(variance, 0, tile->rows * tile->noise_columns * sizeof *variance);
@@ -115,16 +114,6 @@ static void carve_scratch(void *object)
     scratch->narrow = mho_arena_take(arena, 2 * weights, 1);
 }
 
-/* The layer of tile i of all layers. */
-static size_t layer_of(const MhoPlan *plan, size_t i)
-{
-    size_t l = 0;
-
-    while (plan->tiles + i >= plan->layers[l].tiles + plan->layers[l].n_tiles)
-        l++;
-    return l;
-}
-
 MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context, MhoError *error)
 {
     MhoStatus outcome = MHO_OK;
@@ -141,7 +130,7 @@ MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < plan->n_tiles; i++)
             if (status == MHO_OK)
-                status = job(context, layer_of(plan, i), &plan->tiles[i], i, &scratch, &mine);
+                status = job(context, &plan->tiles[i], &scratch, &mine);
         mho_arena_destroy(&scratch.arena);
         if (status != MHO_OK) {
 #pragma omp critical(mho_crossbar_outcome)

@@ -13,10 +13,10 @@
 
 static uint64_t n_programmed; /* of this process */
 
-static MhoStream chip_stream(const MhoPlan *plan, uint32_t number, size_t l, const Tile *tile, uint32_t slice)
+static MhoStream chip_stream(const MhoPlan *plan, uint32_t number, const Tile *tile, uint32_t slice)
 {
     return (MhoStream){.seed = plan->config.seed,
-                       .place = mho_place((uint32_t)l, tile->number, slice),
+                       .place = mho_place((uint32_t)tile->layer, tile->number, slice),
                        .chip = number,
                        .noise = (float)plan->config.chip.noise};
 }
@@ -89,15 +89,14 @@ static void carve_devices(void *object)
     }
 }
 
-static MhoStatus program_tile(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch,
-                              MhoError *error)
+static MhoStatus program_tile(void *context, const Tile *tile, TileScratch *scratch, MhoError *error)
 {
     Devices *devices = context;
     const MhoChipConfig *c = &devices->plan->config;
-    ChipTile *made = &devices->tiles[i];
+    ChipTile *made = &devices->tiles[mho_tile_index(devices->plan, tile)];
 
     (void)error;
-    mho_tile_targets(devices->plan, l, tile, scratch->target);
+    mho_tile_targets(devices->plan, tile, scratch->target);
     for (int q = 0; q < MHO_POLARITIES; q++) {
         MhoCells cells = {.n = tile->cells[q], .g_target = scratch->target[q], .g = made->g[q]};
 
@@ -105,7 +104,7 @@ static MhoStatus program_tile(void *context, size_t l, const Tile *tile, size_t 
         if (devices->ideal)
             memcpy(made->g[q], scratch->target[q], tile->cells[q] * sizeof(float));
         else
-            c->cell->program(c->cell_params, &cells, chip_stream(devices->plan, devices->number, l, tile, (uint32_t)q));
+            c->cell->program(c->cell_params, &cells, chip_stream(devices->plan, devices->number, tile, (uint32_t)q));
     }
     return MHO_OK;
 }
@@ -157,30 +156,18 @@ static void carve_chip(void *object)
 }
 
 /* Converters of a tile; those of padding columns stay 0. */
-static void fabricate(const MhoChip *chip, size_t l, const Tile *tile, float *adc)
+static void fabricate(const MhoChip *chip, const Tile *tile, float *adc)
 {
     const MhoChipConfig *c = &chip->plan->config;
     const size_t second = tile->converters - tile->cols;
 
     if (!c->adc->fabricate || !adc || chip->ideal)
         return;
-    c->adc->fabricate(chip->plan->layers[l].adc_params, tile->columns,
-                      chip_stream(chip->plan, chip->number, l, tile, 0), adc);
+    c->adc->fabricate(chip->plan->layers[tile->layer].adc_params, tile->columns,
+                      chip_stream(chip->plan, chip->number, tile, 0), adc);
     for (size_t j = 0; j < tile->columns; j++)
         if (!(j < tile->cols || (j >= tile->width && j < tile->width + second)))
             memset(adc + j * c->adc->n_state, 0, c->adc->n_state * sizeof(float));
-}
-
-static void fabricate_all(const MhoChip *chip)
-{
-    const MhoPlan *plan = chip->plan;
-
-    for (size_t l = 0; l < plan->n; l++)
-        for (size_t t = 0; t < plan->layers[l].n_tiles; t++) {
-            const Tile *tile = &plan->layers[l].tiles[t];
-
-            fabricate(chip, l, tile, chip->adc[tile - plan->tiles]);
-        }
 }
 
 /* A chip around devices, which it releases on failure too. */
@@ -198,7 +185,8 @@ static MhoStatus chip_around(const MhoPlan *plan, Devices *devices, MhoChip **ch
         mho_chip_destroy(c);
         return status;
     }
-    fabricate_all(c);
+    for (size_t i = 0; i < plan->n_tiles; i++)
+        fabricate(c, &plan->tiles[i], c->adc[i]);
     *chip = c;
     return MHO_OK;
 }

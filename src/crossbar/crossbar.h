@@ -122,7 +122,8 @@ MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeObserver *observer, Mh
 MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeObserver *observer, MhoError *error) MHO_CHECKED;
 MhoStatus mho_chip_state_calibrate(MhoChipState *state, const MhoRangeObserver *observer, MhoError *error) MHO_CHECKED;
 
-/* Program chip number `number`: every device of every tile, from (seed, number) alone. */
+/* Program chip number `number`: every device of every tile, from (seed, number) alone. Used by tests; others share
+ * devices through mho_chip_create_twin. */
 MhoStatus mho_chip_create(const MhoPlan *plan, uint32_t number, MhoChip **chip, MhoError *error) MHO_CHECKED;
 /* Chip `number` of this plan. Where `twin`, a chip of another plan, has the same number and the same devices, they are
  * shared and not programmed again: plans may differ in converters, reads, wires and compensation. Otherwise, and for
@@ -144,7 +145,7 @@ void mho_chip_destroy(MhoChip *chip);
 MhoStatus mho_chip_state_create(const MhoChip *chip, MhoCondition at, MhoChipState **state,
                                 MhoError *error) MHO_CHECKED;
 void mho_chip_state_destroy(MhoChipState *state);
-const MhoPlan *mho_chip_state_plan(const MhoChipState *state); /* borrowed: the plan its chip was made from */
+const MhoPlan *mho_chip_state_plan(const MhoChipState *state); /* borrowed; for tests */
 /* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just
  * after programming (at the same temperature); their ratio multiplies the layer's outputs. No-op when the plan asks for
  * none. MEMORY, or what wires report.

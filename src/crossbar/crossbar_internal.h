@@ -30,7 +30,7 @@ typedef struct Planes {
 } Planes;
 
 typedef struct Tile {
-    size_t group, row_tile, col_tile;
+    size_t layer, group, row_tile, col_tile;
     uint32_t number;               /* in the layer: place of its draws */
     size_t row0, rows, col0, cols; /* of the group; rows include always-on rows */
     size_t width;                  /* cols padded */
@@ -165,6 +165,10 @@ typedef struct ReadPhase {
 } ReadPhase;
 
 /* plan.c */
+static inline size_t mho_tile_index(const MhoPlan *plan, const Tile *tile) /* among the tiles of all layers */
+{
+    return (size_t)(tile - plan->tiles);
+}
 const Tile *mho_crossbar_tile(const LayerPlan *layer, size_t group, size_t row_tile, size_t col_tile);
 /* Weight codes (cols) of row r of a group, always-on rows included. */
 const int16_t *mho_crossbar_row(const LayerPlan *layer, size_t group, size_t r);
@@ -193,19 +197,17 @@ typedef struct TileScratch {
     MhoArena arena;
 } TileScratch;
 
-/* Work on tile t of layer l; i numbers the tiles of all layers. */
-typedef MhoStatus (*TileJob)(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch,
-                             MhoError *error);
+/* Calls job for every tile of the plan, in parallel. */
+typedef MhoStatus (*TileJob)(void *context, const Tile *tile, TileScratch *scratch, MhoError *error);
 MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context, MhoError *error) MHO_CHECKED;
 /* Target conductances (cells) of both arrays. */
-void mho_tile_targets(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES]);
+void mho_tile_targets(const MhoPlan *plan, const Tile *tile, float *const g[MHO_POLARITIES]);
 /* Weights (rows, columns) in weight codes of the conversion columns. */
-void mho_tile_weights(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES], double *weights);
+void mho_tile_weights(const MhoPlan *plan, const Tile *tile, float *const g[MHO_POLARITIES], double *weights);
 /* Variances (rows, noise_columns) in weight codes^2 of the noise columns. */
-void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *const v[MHO_POLARITIES],
-                        float *variance);
+void mho_tile_variances(const MhoPlan *plan, const Tile *tile, float *const v[MHO_POLARITIES], float *variance);
 /* Weight codes per unit of conductance. */
-double mho_tile_unit(const MhoPlan *plan, size_t l);
+double mho_tile_unit(const MhoPlan *plan, const Tile *tile);
 
 /* forward.c */
 void mho_crossbar_read_group(const GroupRead *read);
@@ -230,7 +232,8 @@ static inline bool mho_pattern_bit(const uint32_t words[2], unsigned p)
 {
     return words[p / 32] >> p % 32 & 1U;
 }
-MhoStatus mho_tile_ranges(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error);
+/* The largest sums of a tile. */
+void mho_tile_ranges(const MhoPlan *plan, Tile *tile, const TileScratch *scratch);
 /* Layers' largest sums and known steps, from their tiles'. */
 MhoStatus mho_plan_ranges(MhoPlan *plan, MhoError *error) MHO_CHECKED;
 

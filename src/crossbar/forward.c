@@ -170,7 +170,7 @@ static void add_codes(const ReadPhase *read_phase, const Tile *tile)
 static void read_tile(const ReadPhase *read_phase, const Tile *tile)
 {
     const MhoChipState *state = read_phase->read->state;
-    const size_t i = (size_t)(tile - state->chip->plan->tiles);
+    const size_t i = mho_tile_index(state->chip->plan, tile);
     MhoWorkspace *work = read_phase->read->work;
 
     read_currents(read_phase, tile, &state->tiles[i].weights);

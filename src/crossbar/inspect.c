@@ -15,7 +15,7 @@ static MhoStatus check_group(const MhoChipState *state, size_t l, size_t group, 
 /* Weight of row r and column j of a tile after subtraction. */
 static double weight_of(const MhoChipState *state, const Tile *tile, size_t r, size_t j)
 {
-    const Planes *planes = &state->tiles[tile - state->chip->plan->tiles].weights;
+    const Planes *planes = &state->tiles[mho_tile_index(state->chip->plan, tile)].weights;
     double w = mho_planes_weight(planes, tile->rows, r, j);
 
     if (tile->columns > tile->width)

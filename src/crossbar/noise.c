@@ -8,6 +8,13 @@
 #include "crossbar/crossbar_internal.h"
 #include "kernels/clones.h"
 
+static const StateTile *cells_of(const ReadPhase *read_phase, const Tile *tile)
+{
+    const MhoChipState *state = read_phase->read->state;
+
+    return &state->tiles[mho_tile_index(state->chip->plan, tile)];
+}
+
 static const LayerPlan *layer_of(const ReadPhase *read_phase)
 {
     return &read_phase->read->state->chip->plan->layers[read_phase->read->l];
@@ -75,8 +82,7 @@ static void plane_sum(const ReadPhase *read_phase, const Tile *tile, const Varia
 
 bool mho_noise_variance(const ReadPhase *read_phase, const Tile *tile)
 {
-    const MhoChipState *state = read_phase->read->state;
-    const StateTile *cells = &state->tiles[tile - state->chip->plan->tiles];
+    const StateTile *cells = cells_of(read_phase, tile);
     const size_t n = read_phase->read->P * tile->noise_columns;
     const int full = full_input(read_phase);
     MhoWorkspace *work = read_phase->read->work;
@@ -143,7 +149,7 @@ static void add_columns(const ReadPhase *read_phase, const Tile *tile, const flo
 /* The reference form: cells of one array, e (P, noise columns) += sqrt(linear full x + square x^2) * normal. */
 static void draw_cells(const ReadPhase *read_phase, const Tile *tile, int q, float *e)
 {
-    const StateTile *cells = &read_phase->read->state->tiles[tile - read_phase->read->state->chip->plan->tiles];
+    const StateTile *cells = cells_of(read_phase, tile);
     const size_t first_column = q == 1 && tile->noise_columns > tile->width ? tile->width : 0;
     const size_t stride = layer_of(read_phase)->stride, cols = tile->cell_cols[q];
     const float full = (float)full_input(read_phase);

@@ -35,6 +35,7 @@ static void lay_tiles(const MhoPlan *plan, LayerPlan *layer)
     for (size_t i = 0; i < layer->n_tiles; i++) {
         Tile *t = &layer->tiles[i];
 
+        t->layer = (size_t)(layer - plan->layers);
         t->number = (uint32_t)i;
         t->col_tile = i % layer->col_tiles;
         t->row_tile = i / layer->col_tiles % layer->row_tiles;
@@ -238,19 +239,22 @@ static void fill_shift(LayerPlan *layer)
 }
 
 /* Exact weights of a tile for the ideal sums, and its largest ones. */
-static MhoStatus tile_fill(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error)
+static MhoStatus tile_fill(void *context, const Tile *tile, TileScratch *scratch, MhoError *error)
 {
-    MhoPlan *plan = context;
+    const MhoPlan *plan = context;
+    Tile *filled = &plan->tiles[mho_tile_index(plan, tile)];
 
+    (void)error;
     memset(scratch->weights, 0, tile->rows * tile->width * sizeof(double));
     for (size_t r = 0; r < tile->rows; r++) {
-        const int16_t *codes = mho_crossbar_row(&plan->layers[l], tile->group, tile->row0 + r) + tile->col0;
+        const int16_t *codes = mho_crossbar_row(&plan->layers[tile->layer], tile->group, tile->row0 + r) + tile->col0;
 
         for (size_t j = 0; j < tile->cols; j++)
             scratch->weights[r * tile->width + j] = codes[j];
     }
-    mho_planes_pack(tile->rows, tile->width, 0.0, scratch->weights, scratch->narrow, &plan->tiles[i].ideal);
-    return mho_tile_ranges(plan, l, tile, i, scratch, error);
+    mho_planes_pack(tile->rows, tile->width, 0.0, scratch->weights, scratch->narrow, &filled->ideal);
+    mho_tile_ranges(plan, filled, scratch);
+    return MHO_OK;
 }
 
 static MhoStatus check_config(const MhoChipConfig *c, const MhoMatrix *matrices, size_t n, MhoError *error)

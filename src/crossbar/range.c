@@ -63,12 +63,12 @@ static double largest_sum(const LayerPlan *layer, const Tile *tile, const TileSc
 }
 
 /* Largest |sum| of a reference pattern at input code 1. */
-static double largest_pattern(size_t l, const Tile *tile, const TileScratch *scratch)
+static double largest_pattern(const Tile *tile, const TileScratch *scratch)
 {
     uint32_t *words = (uint32_t *)(void *)scratch->narrow;
     double largest = 0.0;
 
-    mho_pattern_words(l, tile->row0, tile->rows, words);
+    mho_pattern_words(tile->layer, tile->row0, tile->rows, words);
     for (unsigned p = 0; p < MHO_PATTERNS; p++) {
         memset(scratch->sums[0], 0, tile->columns * sizeof(double));
         for (size_t r = 0; r < tile->rows; r++)
@@ -79,17 +79,13 @@ static double largest_pattern(size_t l, const Tile *tile, const TileScratch *scr
     return largest;
 }
 
-MhoStatus mho_tile_ranges(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error)
+void mho_tile_ranges(const MhoPlan *plan, Tile *tile, const TileScratch *scratch)
 {
-    MhoPlan *plan = context;
-
-    (void)error;
-    mho_tile_targets(plan, l, tile, scratch->target);
-    mho_tile_weights(plan, l, tile, scratch->target, scratch->weights);
-    plan->tiles[i].largest_sum = largest_sum(&plan->layers[l], tile, scratch);
+    mho_tile_targets(plan, tile, scratch->target);
+    mho_tile_weights(plan, tile, scratch->target, scratch->weights);
+    tile->largest_sum = largest_sum(&plan->layers[tile->layer], tile, scratch);
     if (plan->config.chip.compensation != MHO_COMPENSATE_NONE)
-        plan->tiles[i].largest_pattern = largest_pattern(l, tile, scratch);
-    return MHO_OK;
+        tile->largest_pattern = largest_pattern(tile, scratch);
 }
 
 static double at_least_one(double step)

@@ -77,14 +77,13 @@ static void read_noise(const MhoChipState *state, const MhoCells *cells, MhoBand
 
 /* Frozen noise into g: a draw that a device keeps for life times sigma of this condition. Row draws belong to the row
  * tile, so all its arrays share them. */
-static void freeze(const MhoChipState *state, size_t l, const Tile *tile, int q, const MhoCells *cells,
-                   TileScratch *scratch)
+static void freeze(const MhoChipState *state, const Tile *tile, int q, const MhoCells *cells, TileScratch *scratch)
 {
     const MhoPlan *plan = state->chip->plan;
-    const size_t row_tile = tile->group * plan->layers[l].row_tiles + tile->row_tile;
+    const size_t row_tile = tile->group * plan->layers[tile->layer].row_tiles + tile->row_tile;
     MhoReadNoise noise = {.linear = scratch->linear[q], .square = scratch->square[q]};
     MhoStream stream = {.seed = plan->config.seed,
-                        .place = mho_place((uint32_t)l, tile->number, (uint32_t)q),
+                        .place = mho_place((uint32_t)tile->layer, tile->number, (uint32_t)q),
                         .chip = state->chip->number,
                         .noise = (float)plan->config.chip.noise};
     float *g = scratch->g[q];
@@ -96,7 +95,7 @@ static void freeze(const MhoChipState *state, size_t l, const Tile *tile, int q,
     if (noise.row_linear + noise.row_square > 0.0) {
         const float sigma = (float)__builtin_sqrt(noise.row_linear + noise.row_square);
 
-        stream.place = mho_place((uint32_t)l, (uint32_t)row_tile, MHO_ROW_SLICE);
+        stream.place = mho_place((uint32_t)tile->layer, (uint32_t)row_tile, MHO_ROW_SLICE);
         mho_normal_fill(stream, MHO_DRAW_FROZEN_READ, tile->rows, scratch->linear[q]);
         for (size_t i = 0; i < cells->n; i++)
             scratch->spare[i] += g[i] * sigma * scratch->linear[q][i / tile->cell_cols[q]];
@@ -128,12 +127,11 @@ static MhoStatus attenuate(const MhoPlan *plan, const Tile *tile, int q, bool no
 }
 
 /* One array of a tile under the condition: conductances and read noise into scratch. */
-static MhoStatus age_array(const MhoChipState *state, size_t l, const Tile *tile, int q, TileScratch *scratch,
-                           MhoError *error)
+static MhoStatus age_array(const MhoChipState *state, const Tile *tile, int q, TileScratch *scratch, MhoError *error)
 {
     const MhoChip *chip = state->chip;
     const MhoChipConfig *c = &chip->plan->config;
-    const ChipTile *made = &chip->devices->tiles[tile - chip->plan->tiles];
+    const ChipTile *made = &chip->devices->tiles[mho_tile_index(chip->plan, tile)];
     MhoCells cells = {.n = tile->cells[q], .g_target = scratch->target[q], .g = made->g[q]};
 
     memcpy(cells.state, made->state[q], sizeof cells.state);
@@ -142,7 +140,7 @@ static MhoStatus age_array(const MhoChipState *state, size_t l, const Tile *tile
     else
         memcpy(scratch->g[q], made->g[q], cells.n * sizeof(float));
     if (draws_noise(chip, MHO_READ_PER_READ))
-        freeze(state, l, tile, q, &cells, scratch);
+        freeze(state, tile, q, &cells, scratch);
     if (state->noisy) {
         MhoReadNoise noise = {.linear = scratch->linear[q], .square = scratch->square[q]};
 
@@ -151,15 +149,15 @@ static MhoStatus age_array(const MhoChipState *state, size_t l, const Tile *tile
     return c->wire->effective ? attenuate(chip->plan, tile, q, state->noisy, scratch, error) : MHO_OK;
 }
 
-static void pack_noise(const MhoChipState *state, size_t l, const Tile *tile, StateTile *packed, TileScratch *scratch)
+static void pack_noise(const MhoChipState *state, const Tile *tile, StateTile *packed, TileScratch *scratch)
 {
     const MhoPlan *plan = state->chip->plan;
-    const double unit = mho_tile_unit(plan, l);
+    const double unit = mho_tile_unit(plan, tile);
     const float square = (float)(unit * unit);
 
-    mho_tile_variances(plan, l, tile, scratch->linear, scratch->variance);
+    mho_tile_variances(plan, tile, scratch->linear, scratch->variance);
     mho_variance_pack(tile->rows, tile->noise_columns, scratch->variance, scratch->narrow, &packed->linear);
-    mho_tile_variances(plan, l, tile, scratch->square, scratch->variance);
+    mho_tile_variances(plan, tile, scratch->square, scratch->variance);
     mho_variance_pack(tile->rows, tile->noise_columns, scratch->variance, scratch->narrow, &packed->square);
     for (int q = 0; q < MHO_POLARITIES && packed->cell_linear[0]; q++) {
         for (size_t i = 0; i < tile->cells[q]; i++) {
@@ -169,26 +167,26 @@ static void pack_noise(const MhoChipState *state, size_t l, const Tile *tile, St
     }
 }
 
-static MhoStatus age_tile(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error)
+static MhoStatus age_tile(void *context, const Tile *tile, TileScratch *scratch, MhoError *error)
 {
     MhoChipState *state = context;
     const MhoPlan *plan = state->chip->plan;
-    const double tolerance = mho_tile_unit(plan, l) * 0x1p-22; /* of a float conductance */
-    StateTile *packed = &state->tiles[i];
+    const double tolerance = mho_tile_unit(plan, tile) * 0x1p-22; /* of a float conductance */
+    StateTile *packed = &state->tiles[mho_tile_index(plan, tile)];
 
-    mho_tile_targets(plan, l, tile, scratch->target);
+    mho_tile_targets(plan, tile, scratch->target);
     for (int q = 0; q < MHO_POLARITIES; q++) {
-        const MhoStatus status = age_array(state, l, tile, q, scratch, error);
+        const MhoStatus status = age_array(state, tile, q, scratch, error);
 
         if (status != MHO_OK)
             return status;
     }
-    mho_tile_weights(plan, l, tile, scratch->g, scratch->weights);
+    mho_tile_weights(plan, tile, scratch->g, scratch->weights);
     mho_planes_pack(tile->rows, tile->columns, tolerance, scratch->weights, scratch->narrow, &packed->weights);
     for (size_t k = 0; packed->row_weights && k < tile->rows * tile->columns; k++)
         packed->row_weights[k] = (float)scratch->weights[k];
     if (state->noisy)
-        pack_noise(state, l, tile, packed, scratch);
+        pack_noise(state, tile, packed, scratch);
     return MHO_OK;
 }
 

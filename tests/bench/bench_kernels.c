@@ -165,7 +165,7 @@ static int by_value(const void *a, const void *b)
 
 static void print_rate(const Bench *bench, const MhoKernels *table, const Buffers *b)
 {
-    const double of_positions = (double)(bench->work == run_gather ? GATHER_P : P);
+    const double of_positions = (double)(bench->run == run_gather ? GATHER_P : P);
     const double work = bench->work.R ? of_positions * (double)bench->work.R * (double)bench->work.C : (double)N;
     double rate[REPETITIONS];
     int calls = 1;
@@ -175,14 +175,14 @@ static void print_rate(const Bench *bench, const MhoKernels *table, const Buffer
         const double start = seconds();
 
         for (int k = 0; k < calls; k++)
-            bench->work(table, b, bench->work);
+            bench->run(table, b, bench->work);
         spent = seconds() - start;
     }
     for (int i = 0; i < REPETITIONS; i++) {
         const double start = seconds();
 
         for (int k = 0; k < calls; k++)
-            bench->work(table, b, bench->work);
+            bench->run(table, b, bench->work);
         rate[i] = 1e-9 * work * (double)calls / (seconds() - start);
     }
     qsort(rate, REPETITIONS, sizeof *rate, by_value);

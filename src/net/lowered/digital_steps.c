@@ -9,7 +9,8 @@
 #include "kernels/clones.h"
 #include "net/lowered/executor_internal.h"
 
-size_t mho_step_totals(const MhoLoweredNet *net)
+/* Elements of MhoImageRun.totals: a block of positions of the widest step. */
+static size_t count_totals(const MhoLoweredNet *net)
 {
     size_t widest = 0;
 
@@ -36,7 +37,7 @@ uint8_t *mho_step_output(const MhoImageRun *run, size_t s)
 
 void mho_image_buffers_carve(const MhoLoweredNet *net, MhoArena *arena, MhoImageBuffers *buffers)
 {
-    buffers->totals = mho_arena_take(arena, mho_step_totals(net), sizeof *buffers->totals);
+    buffers->totals = mho_arena_take(arena, count_totals(net), sizeof *buffers->totals);
     buffers->codes = mho_arena_take(arena, net->codes_size, 1);
 }
 

@@ -37,7 +37,7 @@ typedef struct MhoImageRun {
     const uint8_t *image; /* (h, w, c) */
     uint8_t *codes;       /* (net->codes_size) */
     float *logits;        /* (classes) */
-    int64_t *totals;      /* (mho_step_totals()) scratch */
+    int64_t *totals;      /* (MHO_STEP_BLOCK, channels of the widest step) scratch */
 } MhoImageRun;
 
 /* What every worker of codes owns besides its own buffers. */
@@ -49,9 +49,6 @@ void mho_image_buffers_carve(const MhoLoweredNet *net, MhoArena *arena, MhoImage
 /* Image n of a batch; its codes go to the batch if wanted, else to the buffers. */
 MhoImageRun mho_image_run(const MhoLoweredNet *net, const MhoImageBatch *batch, size_t n,
                           const MhoImageBuffers *buffers);
-
-/* Elements of MhoImageRun.totals: a block of positions of the widest step. */
-size_t mho_step_totals(const MhoLoweredNet *net);
 
 /* Codes (h, w, c) that step reads as its k-th input; u8, or s8 when *is_signed. */
 const uint8_t *mho_step_input(const MhoImageRun *run, const MhoStep *step, int k, bool *is_signed);

@@ -35,7 +35,7 @@ MhoStatus mho_net_on_chip_set(MhoNetOnChip *on_chip, uint32_t number, MhoConditi
 void mho_net_on_chip_drop_state(MhoNetOnChip *on_chip);
 
 const MhoPlan *mho_net_on_chip_plan(const MhoNetOnChip *on_chip);
-const MhoChipState *mho_net_on_chip_state(const MhoNetOnChip *on_chip); /* NULL before set */
+const MhoChipState *mho_net_on_chip_state(const MhoNetOnChip *on_chip); /* NULL before set; for tests */
 MhoExecutor *mho_net_on_chip_executor(MhoNetOnChip *on_chip);
 
 /* Top-1 accuracy (0..1) and mean cross entropy on images (n) with labels, numbered from 0, of the chip in its

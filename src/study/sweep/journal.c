@@ -23,7 +23,8 @@ enum { HEAD = 48, PER_LAYER = 32, CHECK = 8, RECORD_MAX = HEAD + PER_LAYER * MHO
 
 static const uint32_t journal_magic = 0x314F484DU; /* "MHO1" */
 
-void mho_journal_folder(const char *result, char *folder, size_t size)
+/* Folder of a result's journals. */
+static void journal_folder(const char *result, char *folder, size_t size)
 {
     snprintf(folder, size, "%s.parts", result);
 }
@@ -88,7 +89,7 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
 {
     char folder[3900], host[256] = "host";
     journal->file = -1;
-    mho_journal_folder(result, folder, sizeof folder);
+    journal_folder(result, folder, sizeof folder);
     MhoStatus status = mho_make_folders(folder, error);
     if (status != MHO_OK)
         return status;
@@ -251,7 +252,7 @@ static MhoStatus each_journal(const char *result, MhoStatus (*visit)(const char 
                               MhoTrials *trials, MhoError *error)
 {
     char folder[3900];
-    mho_journal_folder(result, folder, sizeof folder);
+    journal_folder(result, folder, sizeof folder);
     DIR *list = opendir(folder);
     if (!list)
         return MHO_OK;
@@ -299,7 +300,7 @@ void mho_journal_remove(const char *result)
 {
     char folder[3900];
     MhoError ignored = {0};
-    mho_journal_folder(result, folder, sizeof folder);
+    journal_folder(result, folder, sizeof folder);
     if (each_journal(result, remove_one, NULL, &ignored) == MHO_OK)
         (void)rmdir(folder);
 }

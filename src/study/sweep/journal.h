@@ -22,9 +22,6 @@ typedef struct MhoTrials {
     size_t n_slots; /* power of two, at least twice n */
 } MhoTrials;
 
-/* Folder of a result's journals. */
-void mho_journal_folder(const char *result, char *folder, size_t size);
-
 MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *error) MHO_CHECKED;
 MhoStatus mho_journal_append(MhoJournal *journal, const MhoTrial *trial, MhoError *error) MHO_CHECKED;
 void mho_journal_close(MhoJournal *journal);

@@ -32,42 +32,25 @@ static MhoStatus add_axis(MhoRecord *record, const char *name, size_t n, const c
     return status;
 }
 
-/* A value for each (point, chip), through a getter; NaN where no trial was run. */
-static MhoStatus add_trial_values(Assembly *at, const char *name, const char *unit, const char *help,
-                                  double (*get)(const MhoTrial *), MhoError *error)
+static void put(MhoArray *array, size_t i, const void *value)
+{
+    memcpy((unsigned char *)array->data + i * sizeof(uint64_t), value, sizeof(uint64_t));
+}
+
+/* A field of 8 bytes of every trial (point, chip). Where no trial was run: NaN, or 0 for a digest. */
+static MhoStatus add_trial_field(Assembly *at, const char *name, MhoType type, const char *help, size_t field,
+                                 MhoError *error)
 {
     const size_t shape[] = {at->n_points, at->n_chips};
     const char *const axes[] = {"point", "chip"};
+    const double none = NAN;
     MhoArray *array;
-    MhoStatus status = mho_record_add(at->record, name, MHO_F64, 2, shape, axes, unit, help, NULL, &array, error);
-    if (status != MHO_OK)
-        return status;
-    double *values = array->data;
-    for (size_t i = 0; i < at->n_points * at->n_chips; i++)
-        values[i] = at->trial[i] ? get(at->trial[i]) : NAN;
-    return MHO_OK;
-}
-
-static double trial_accuracy(const MhoTrial *trial)
-{
-    return trial->accuracy;
-}
-
-static double trial_loss(const MhoTrial *trial)
-{
-    return trial->loss;
-}
-
-static MhoStatus add_digests(Assembly *at, MhoError *error)
-{
-    const size_t shape[] = {at->n_points, at->n_chips};
-    const char *const axes[] = {"point", "chip"};
-    MhoArray *array;
-    MhoStatus status =
-        mho_record_add(at->record, "logits_digest", MHO_U64, 2, shape, axes, "",
-                       "first 64 bits of SHA-256 over all logits; 0 where no trial was run", NULL, &array, error);
+    MhoStatus status = mho_record_add(at->record, name, type, 2, shape, axes, "", help, NULL, &array, error);
     for (size_t i = 0; status == MHO_OK && i < at->n_points * at->n_chips; i++)
-        ((uint64_t *)array->data)[i] = at->trial[i] ? at->trial[i]->logits : 0;
+        if (at->trial[i])
+            put(array, i, (const unsigned char *)at->trial[i] + field);
+        else if (type == MHO_F64)
+            put(array, i, &none);
     return status;
 }
 
@@ -81,57 +64,47 @@ static double layer_clip_rate(const MhoLayerMeter *meter)
     return meter->conversions ? (double)meter->clipped / (double)meter->conversions : NAN;
 }
 
-static double layer_signal(const MhoLayerMeter *meter)
-{
-    return meter->signal;
-}
+/* An array (point, chip, layer): a ratio of a meter's fields, or one of its fields of 8 bytes. */
+typedef struct LayerArray {
+    const char *name;
+    MhoType type;
+    double (*ratio)(const MhoLayerMeter *); /* NULL: the field */
+    size_t field;
+    const char *help;
+} LayerArray;
 
-static double layer_noise(const MhoLayerMeter *meter)
-{
-    return meter->noise;
-}
+static const LayerArray layer_arrays[] = {
+    {"snr", MHO_F64, layer_snr, 0,
+     "signal-to-noise power ratio of a layer's sums against the integer sums of the same input codes, over the first "
+     "data.measured images"},
+    {"clip_rate", MHO_F64, layer_clip_rate, 0, "part of the conversions that met the end of the converter's range"},
+    {"signal", MHO_F64, NULL, offsetof(MhoLayerMeter, signal),
+     "sum of squares of a layer's integer sums over the measured images, accumulator units"},
+    {"noise", MHO_F64, NULL, offsetof(MhoLayerMeter, noise), "sum of squares of the chip's difference to them"},
+    {"conversions", MHO_I64, NULL, offsetof(MhoLayerMeter, conversions), "ADC conversions of all images"},
+    {"clipped", MHO_I64, NULL, offsetof(MhoLayerMeter, clipped),
+     "conversions that met the end of the converter's range"},
+};
 
-static uint64_t layer_conversions(const MhoLayerMeter *meter)
-{
-    return meter->conversions;
-}
-
-static uint64_t layer_clipped(const MhoLayerMeter *meter)
-{
-    return meter->clipped;
-}
-
-/* Counts stay whole numbers; 0 where no trial was run. */
-static MhoStatus add_layer_counts(Assembly *at, const char *name, const char *help,
-                                  uint64_t (*get)(const MhoLayerMeter *), MhoError *error)
+/* Where no trial was run: NaN, or 0 for a count. */
+static MhoStatus add_layer_array(Assembly *at, const LayerArray *wanted, MhoError *error)
 {
     const size_t shape[] = {at->n_points, at->n_chips, at->n_layers};
     const char *const axes[] = {"point", "chip", "layer"};
     MhoArray *array;
-    MhoStatus status = mho_record_add(at->record, name, MHO_I64, 3, shape, axes, "", help, NULL, &array, error);
-    if (status != MHO_OK)
-        return status;
-    for (size_t i = 0; i < at->n_points * at->n_chips; i++)
-        for (size_t l = 0; at->trial[i] && l < at->trial[i]->n_layers; l++)
-            ((int64_t *)array->data)[i * at->n_layers + l] = (int64_t)get(&at->trial[i]->layers[l]);
-    return MHO_OK;
-}
-
-static MhoStatus add_layer_values(Assembly *at, const char *name, const char *unit, const char *help,
-                                  double (*get)(const MhoLayerMeter *), MhoError *error)
-{
-    const size_t shape[] = {at->n_points, at->n_chips, at->n_layers};
-    const char *const axes[] = {"point", "chip", "layer"};
-    MhoArray *array;
-    MhoStatus status = mho_record_add(at->record, name, MHO_F64, 3, shape, axes, unit, help, NULL, &array, error);
-    if (status != MHO_OK)
-        return status;
-    double *values = array->data;
-    for (size_t i = 0; i < at->n_points * at->n_chips; i++)
-        for (size_t l = 0; l < at->n_layers; l++)
-            values[i * at->n_layers + l] =
-                at->trial[i] && l < at->trial[i]->n_layers ? get(&at->trial[i]->layers[l]) : NAN;
-    return MHO_OK;
+    MhoStatus status =
+        mho_record_add(at->record, wanted->name, wanted->type, 3, shape, axes, "", wanted->help, NULL, &array, error);
+    for (size_t i = 0; status == MHO_OK && i < at->n_points * at->n_chips * at->n_layers; i++) {
+        const MhoTrial *trial = at->trial[i / at->n_layers];
+        const size_t l = i % at->n_layers;
+        const MhoLayerMeter *meter = trial && l < trial->n_layers ? &trial->layers[l] : NULL;
+        const double ratio = meter && wanted->ratio ? wanted->ratio(meter) : NAN;
+        if (meter && !wanted->ratio)
+            put(array, i, (const unsigned char *)meter + wanted->field);
+        else if (wanted->type == MHO_F64)
+            put(array, i, &ratio);
+    }
+    return status;
 }
 
 static MhoStatus add_layers(Assembly *at, MhoError *error)
@@ -144,32 +117,12 @@ static MhoStatus add_layers(Assembly *at, MhoError *error)
         char *name = NULL, **place = (char **)names->data + l;
         int made = at->input->layers ? asprintf(&name, "%s", at->input->layers[l]) : asprintf(&name, "%zu", l);
         if (made < 0)
-            return mho_fail(error, MHO_MEMORY, "out of memory for a result");
+            return mho_fail(error, MHO_MEMORY, "out of memory for the names of the layers");
         free(*place);
         *place = name;
     }
-    if (status == MHO_OK)
-        status =
-            add_layer_values(at, "snr", "",
-                             "signal-to-noise power ratio of a layer's sums against the integer sums of the same input "
-                             "codes, over the first data.measured images",
-                             layer_snr, error);
-    if (status == MHO_OK)
-        status =
-            add_layer_values(at, "clip_rate", "", "part of the conversions that met the end of the converter's range",
-                             layer_clip_rate, error);
-    if (status == MHO_OK)
-        status = add_layer_values(
-            at, "signal", "", "sum of squares of a layer's integer sums over the measured images, accumulator units",
-            layer_signal, error);
-    if (status == MHO_OK)
-        status =
-            add_layer_values(at, "noise", "", "sum of squares of the chip's difference to them", layer_noise, error);
-    if (status == MHO_OK)
-        status = add_layer_counts(at, "conversions", "ADC conversions of all images", layer_conversions, error);
-    if (status == MHO_OK)
-        status = add_layer_counts(at, "clipped", "conversions that met the end of the converter's range", layer_clipped,
-                                  error);
+    for (size_t i = 0; i < sizeof layer_arrays / sizeof *layer_arrays && status == MHO_OK; i++)
+        status = add_layer_array(at, &layer_arrays[i], error);
     return status;
 }
 
@@ -337,11 +290,13 @@ static MhoStatus assemble(Assembly *at, const char *study_text, MhoError *error)
     if (status == MHO_OK)
         status = add_points(at, error);
     if (status == MHO_OK)
-        status = add_trial_values(at, "accuracy", "", "top-1 accuracy", trial_accuracy, error);
+        status = add_trial_field(at, "accuracy", MHO_F64, "top-1 accuracy", offsetof(MhoTrial, accuracy), error);
     if (status == MHO_OK)
-        status = add_trial_values(at, "loss", "", "mean cross entropy", trial_loss, error);
+        status = add_trial_field(at, "loss", MHO_F64, "mean cross entropy", offsetof(MhoTrial, loss), error);
     if (status == MHO_OK)
-        status = add_digests(at, error);
+        status = add_trial_field(at, "logits_digest", MHO_U64,
+                                 "first 64 bits of SHA-256 over all logits; 0 where no trial was run",
+                                 offsetof(MhoTrial, logits), error);
     if (status == MHO_OK)
         status = add_layers(at, error);
     if (status == MHO_OK)
