@@ -30,10 +30,10 @@ static const void *need(const MhoRecord *log, const char *name, MhoType type, si
 
 static MhoStatus read_log(const MhoRecord *group, Log *at, MhoError *error)
 {
-    const MhoArray *size = mho_record_array(group, "size"), *names = mho_record_array(group, "competitor");
+    const MhoArray *size = mho_record_array(group, "size"), *names = mho_record_array(group, "candidate");
     MhoStatus status = MHO_OK;
     *at = (Log){.n_moves = size ? size->shape[0] : 0, .n = names ? names->shape[0] : 0};
-    at->candidate = need(group, "competitor", MHO_STRING, at->n, 0, &status, error);
+    at->candidate = need(group, "candidate", MHO_STRING, at->n, 0, &status, error);
     at->converter = need(group, "converter", MHO_U8, at->n, 0, &status, error);
     at->winner = need(group, "winner", MHO_STRING, at->n_moves, 0, &status, error);
     at->winner_converter = need(group, "winner_converter", MHO_I32, at->n_moves, 0, &status, error);

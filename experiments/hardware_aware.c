@@ -10,7 +10,7 @@
 
 #include "experiments/experiment.h"
 
-static const char *const keys[] = {"train.stages", "train.chip", "train.chip_curriculum", "train.noise.weight",
+static const char *const keys[] = {"train.stages", "train.chip.time", "train.chip_curriculum", "train.noise.weight",
                                    "train.weight_clip"};
 static const char *const versus[] = {"plain", "plain, weights clipped"};
 

@@ -18,7 +18,6 @@ enum { UNIFORM_FLOAT_BITS = 24 }; /* significand of a float */
 static void uniform_set_bits(void *params, int bits)
 {
     UniformParams *p = params;
-
     p->bits = bits;
 }
 
@@ -26,14 +25,12 @@ static void uniform_set_bits(void *params, int bits)
 static float uniform_largest(int b)
 {
     const int below = b > UNIFORM_FLOAT_BITS ? b - UNIFORM_FLOAT_BITS : 0;
-
     return (float)((INT64_C(1) << b) - (INT64_C(1) << below));
 }
 
 static int uniform_bits(const void *params)
 {
     const UniformParams *p = params;
-
     return p->bits;
 }
 
@@ -41,7 +38,6 @@ static MhoAdcCodes uniform_codes(const void *params, bool is_signed)
 {
     const int b = uniform_bits(params);
     const float high = uniform_largest(is_signed || b == MHO_ADC_MAX_BITS ? b - 1 : b);
-
     return (MhoAdcCodes){.low = is_signed ? -high : 0.0F, .high = high};
 }
 
@@ -49,7 +45,6 @@ static uint64_t uniform_convert(const void *params, const float *state, bool is_
                                 const float *y, float inverse_lsb, int32_t *code)
 {
     const MhoAdcCodes codes = uniform_codes(params, is_signed);
-
     (void)state;
     return mho_kernels()->convert(P * C, y, inverse_lsb, codes.low, codes.high, code);
 }

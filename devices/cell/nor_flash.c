@@ -28,7 +28,6 @@ static const double nor_k = 1.380649e-23;    /* J/K, SI definition (2019) */
 static double nor_g_min(const void *params)
 {
     const NorParams *p = params;
-
     return p->w_min;
 }
 
@@ -37,7 +36,6 @@ static double nor_sigma_log(const NorParams *p)
 {
     const double swing = p->n * nor_k * p->program_temperature / nor_q; /* V per e-fold of current */
     const double threshold = p->sigma_vth / swing;
-
     return __builtin_sqrt(p->sigma_tune * p->sigma_tune + threshold * threshold);
 }
 
@@ -47,7 +45,6 @@ static void nor_program(const void *params, MhoCells *cells, MhoStream stream)
     const float w_min = (float)p->w_min;
     const float sigma = (float)nor_sigma_log(p);
     float *g = cells->g;
-
     mho_normal_fill(stream, MHO_DRAW_PROGRAM, cells->n, g);
     for (size_t i = 0; i < cells->n; i++)
         g[i] *= sigma;
@@ -61,7 +58,6 @@ static void nor_age(const void *params, const MhoCells *cells, MhoCondition at, 
 {
     const NorParams *p = params;
     const float exponent = (float)(p->program_temperature / at.temperature);
-
     if (exponent != 1.0F)
         mho_pow_fill(cells->n, cells->g, exponent, g);
     else if (cells->n > 0) /* the same bits at the temperature of tuning */
@@ -78,7 +74,6 @@ static void nor_read_noise(const void *params, const MhoCells *cells, MhoConditi
     const double to = band.to < p->t_flicker ? band.to : p->t_flicker;
     const double flicker = to > from ? p->k_flicker * mho_ln(to / from) : 0.0;
     const double shot = band.from > 0.0 ? 0.0 : 2.0 * nor_q * p->bandwidth / p->i_max;
-
     (void)at;
     for (size_t i = 0; i < cells->n; i++) {
         noise->linear[i] = (float)shot * g[i];

@@ -33,7 +33,6 @@ static void pcm_program(const void *params, MhoCells *cells, MhoStream stream)
     const float drift_scale = (float)p->drift_scale;
     float *g = cells->g;
     float *nu = cells->state[PCM_NU];
-
     /* g holds each draw and nu the logarithm in between, so nothing is allocated */
     for (size_t i = 0; i < cells->n; i++)
         nu[i] = cells->g_target[i] > 1e-7F ? cells->g_target[i] : 1e-7F;
@@ -43,14 +42,12 @@ static void pcm_program(const void *params, MhoCells *cells, MhoStream stream)
         const float mean = mho_clampf(-0.0155F * nu[i] + 0.0244F, 0.049F, 0.1F);
         const float spread = mho_clampf(-0.0125F * nu[i] - 0.0059F, 0.008F, 0.045F);
         const float exponent = mean + spread * g[i];
-
         nu[i] = drift_scale * (exponent < 0.0F ? -exponent : exponent);
     }
     mho_normal_fill(stream, MHO_DRAW_PROGRAM, cells->n, g);
     for (size_t i = 0; i < cells->n; i++) {
         const float x = cells->g_target[i];
         const float drawn = x + prog_scale * pcm_sigma_program(x) * g[i];
-
         g[i] = drawn > 0.0F ? drawn : 0.0F;
     }
 }
@@ -58,7 +55,6 @@ static void pcm_program(const void *params, MhoCells *cells, MhoStream stream)
 static void pcm_age(const void *params, const MhoCells *cells, MhoCondition at, float *g)
 {
     const float log_ratio = (float)mho_ln((at.t + pcm_t0) / pcm_t0); /* 0 at t = 0: no drift yet */
-
     (void)params;
     for (size_t i = 0; i < cells->n; i++)
         g[i] = -cells->state[PCM_NU][i] * log_ratio;
@@ -77,13 +73,11 @@ static void pcm_read_noise(const void *params, const MhoCells *cells, MhoConditi
     const double to = band.to < slowest ? band.to : slowest;
     const float span = to > from ? (float)mho_ln(to / from) : 0.0F; /* 1/f: equal power per octave */
     const float scale = (float)p->read_scale;
-
     mho_pow_fill(cells->n, cells->g, 0.65F, noise->square);
     for (size_t i = 0; i < cells->n; i++) {
         const float root = noise->square[i];
         const float q = mho_clampf(0.0088F / (root > 1e-3F ? root : 1e-3F), 0.0F, 0.2F);
         const float sigma = scale * q * g[i];
-
         noise->square[i] = sigma * sigma * span;
     }
 }

@@ -18,7 +18,6 @@ static MhoStatus amplitude_plan(const void *params, int n_input, MhoDacSlices *s
 {
     const AmplitudeParams *p = params;
     const int largest = (1 << p->bits) - 1;
-
     if (n_input < 1) {
         return mho_fail(error, MHO_USAGE, "amplitude: a converter needs at least input codes 0 and 1, not 0..%d",
                         n_input);
@@ -46,7 +45,6 @@ static void amplitude_slice(const void *params, const MhoDacSlices *slices, int 
 static bool amplitude_bipolar(const void *params)
 {
     const AmplitudeParams *p = params;
-
     return p->sign == AMPLITUDE_BIPOLAR;
 }
 

@@ -13,7 +13,7 @@ BITS = "cividis_r"  # light: few bits; its lightness changes evenly, so it print
 
 def bits_of_log(log):
     """(moves + 1, candidates) bits after every move; NaN (unknown) where neither layers, or converters, ever moved."""
-    names = [text(name) for name in log["competitor"][()]]
+    names = [text(name) for name in log["candidate"][()]]
     converter = log["converter"][()].astype(int)
     winner, kind = [text(name) for name in log["winner"][()]], log["winner_converter"][()]
     moved = [next(m for m in range(len(names)) if names[m] == name and converter[m] == k) for name, k in zip(winner, kind)]
@@ -78,7 +78,7 @@ def draw_accuracy(ax, log):
     """Validation accuracy after each recovery and right after each move; labels say whether it is that of a chip."""
     recovered, tried = (BASIS.get(text(log.attrs.get(name, "")), "") for name in ("recovery", "feedback"))
     after = 100 * np.concatenate([[log.attrs.get("start_accuracy", np.nan)], log["accuracy_after"][()]])
-    trial = 100 * log["accuracy_probe"][()]
+    trial = 100 * log["accuracy_trial"][()]
     ax.plot(np.arange(len(after)), after, color=COLOURS[0], marker="o", label="after recovery, validation images" + recovered)
     ax.plot(np.arange(1, len(trial) + 1), trial, color=COLOURS[1], marker="v", linestyle="none",
             label="right after the move, trial images" + tried)

@@ -1,4 +1,4 @@
-/* allocate_params.c - the table behind the keys allocate.* of a study, and the bit_widths in them. */
+/* allocate_params.c - the table of the keys allocate.* of a study, and the lists of bit widths in them. */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,6 @@ enum { MOST_BITS = 16 };
 static bool whole(const char *word, int *bits)
 {
     char *end;
-
     if (*word < '1' || *word > '9')
         return false;
     const long value = strtol(word, &end, 10);
@@ -23,20 +22,19 @@ static bool whole(const char *word, int *bits)
 MhoStatus mho_bit_widths_parse(const char *key, const char *text, MhoBitWidths *bit_widths, MhoError *error)
 {
     char copy[MHO_TEXT_MAX], *rest = NULL;
-
     bit_widths->n = 0;
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
         int bits;
-
         if (!whole(word, &bits))
-            return mho_fail(error, MHO_USAGE, "%s: '%s' is no number of bits from 1 to %d, as in \"8 6 4 3 2\"", key,
-                            word, MOST_BITS);
+            return mho_fail(error, MHO_USAGE,
+                            "%s: '%s' is not a whole number of bits from 1 to %d, as in \"8 6 4 3 2\"", key, word,
+                            MOST_BITS);
         if (bit_widths->n > 0 && bits >= bit_widths->bits[bit_widths->n - 1])
-            return mho_fail(error, MHO_USAGE, "%s: bits fall from bit width to bit width; %d stands behind %d", key,
-                            bits, bit_widths->bits[bit_widths->n - 1]);
+            return mho_fail(error, MHO_USAGE, "%s: each bit width is below the one before; %d follows %d", key, bits,
+                            bit_widths->bits[bit_widths->n - 1]);
         if (bit_widths->n == MHO_MAX_BIT_WIDTHS)
-            return mho_fail(error, MHO_USAGE, "%s: at most %d bit_widths", key, MHO_MAX_BIT_WIDTHS);
+            return mho_fail(error, MHO_USAGE, "%s: at most %d bit widths", key, MHO_MAX_BIT_WIDTHS);
         bit_widths->bits[bit_widths->n++] = bits;
     }
     return MHO_OK;
@@ -60,7 +58,6 @@ static MhoStatus check_allocate(const void *block, MhoError *error)
     const MhoAllocateParams *params = block;
     MhoBitWidths bit_widths;
     MhoStatus status = mho_bit_widths_parse("allocate.bit_widths", params->bit_widths, &bit_widths, error);
-
     if (status == MHO_OK && bit_widths.n == 0)
         status = mho_fail(error, MHO_USAGE, "allocate.bit_widths: no bit width; write for instance \"8 6 4 3 2\"");
     if (status == MHO_OK && params->size > 0.0 && params->size < bit_widths.bits[bit_widths.n - 1])
@@ -72,13 +69,14 @@ static MhoStatus check_allocate(const void *block, MhoError *error)
     if (status == MHO_OK)
         status = mho_bit_widths_parse("allocate.adc_bit_widths", params->adc_bit_widths, &bit_widths, error);
     if (status == MHO_OK && bit_widths.n > 0 && params->feedback != MHO_FEEDBACK_CHIP)
-        status = mho_fail(error, MHO_USAGE,
-                          "allocate.adc_bit_widths: converters are seen on a chip only; set allocate.feedback=chip");
+        status = mho_fail(
+            error, MHO_USAGE,
+            "allocate.adc_bit_widths: only accuracy on a chip depends on converters; set allocate.feedback=chip");
     if (status == MHO_OK && params->learning_rate_high < params->learning_rate_low)
-        status =
-            mho_fail(error, MHO_USAGE,
-                     "allocate.learning_rate_high = %g is below allocate.learning_rate_low = %g; the rate is kicked up",
-                     params->learning_rate_high, params->learning_rate_low);
+        status = mho_fail(
+            error, MHO_USAGE,
+            "allocate.learning_rate_high = %g is below allocate.learning_rate_low = %g; the restart raises the rate",
+            params->learning_rate_high, params->learning_rate_low);
     return status;
 }
 
@@ -96,25 +94,25 @@ static MhoStatus check_allocate(const void *block, MhoError *error)
     }
 
 static const MhoParam allocate_params[] = {
-    ALLOCATE_TEXT(name, "ccq", "who chooses the layer that goes down next; `mho list allocator`"),
-    ALLOCATE_TEXT(bit_widths, "8 6 4 3 2", "bits of a layer's weights and of the activations behind it, falling"),
+    ALLOCATE_TEXT(name, "ccq", "how the next layer to go down is chosen; `mho list allocator`"),
+    ALLOCATE_TEXT(bit_widths, "8 6 4 3 2", "bits of a layer's weights and of the activations after it, falling"),
     ALLOCATE_TEXT(adc_bit_widths, "",
-                  "bits of a layer's converters, falling, from the first on; empty: they do not compete"),
+                  "bits of a layer's converters, falling, from the first on; empty: converters are not candidates"),
     ALLOCATE_REAL(size, 0, 0, 32, "bit", "target: mean bits of a weight, at most; 0: none"),
     ALLOCATE_REAL(bops, 0, 0, 1e12, "MBOP", "target: bit operations of an image, at most; 0: none"),
     ALLOCATE_REAL(
         accuracy, 0, 0, 100, "%",
         "points that validation accuracy may fall below the first net's (on a chip: put a stage chip before); "
-        "a move that costs more is undone and the last; 0: no end"),
+        "a move that costs more is undone and ends the stage; 0: no budget"),
     ALLOCATE_INT(moves, 0, 0, 100000, "", "moves at most; 0: no limit"),
     {"feedback", MHO_CHOICE, offsetof(MhoAllocateParams, feedback), MHO_FEEDBACK_CODES, 0, 1, "",
-     "accuracy that layers compete with: of the exact codes, or on the chip of train.chip", "codes chip", NULL},
+     "accuracy of trial moves: with exact codes, or on the chip train.chip", "codes chip", NULL},
     {"recovery", MHO_CHOICE, offsetof(MhoAllocateParams, recovery), MHO_RECOVERY_SAME, 0, 1, "",
-     "what recoveries train on and are judged by: the same as the feedback, or codes (faster; no loss on the chip is "
-     "seen)",
+     "what recoveries train and are validated on: the same as the feedback, or codes (faster, but without the chip's "
+     "loss of accuracy)",
      "same codes", NULL},
-    ALLOCATE_INT(trial_images, 1000, 1, 100000000, "images", "first validation images, that a layer is asked on"),
-    ALLOCATE_INT(trial_chips, 2, 1, 10000, "", "chips that a layer is asked on, the same for all; feedback = chip"),
+    ALLOCATE_INT(trial_images, 1000, 1, 100000000, "images", "validation images of a trial move: the first ones"),
+    ALLOCATE_INT(trial_chips, 2, 1, 10000, "", "feedback = chip: chips of a trial move, the same for all layers"),
     ALLOCATE_REAL(recovery_share, 0.995, 0, 1, "", "a recovery ends at this share of the accuracy before the move"),
     ALLOCATE_INT(recovery_epochs, 3, 1, 100000, "epochs", "of a recovery, at most"),
     ALLOCATE_REAL(learning_rate_low, 0.005, 0, 100, "", "learning rate of a recovery outside the restart"),

@@ -1,14 +1,14 @@
-/* ccq_allocator.c - layers compete for who goes down next: accuracy of a trial move as reward, mixed with the size it
- * saves.
+/* ccq_allocator.c - competitive-collaborative quantization: the next layer is drawn by the accuracy of trial moves,
+ * mixed with the size that a move saves.
  *
- *   hedge  alpha_m = exp(T acc_m) for every awake layer m, p = alpha / sum(alpha)
- *   exp3   p = (1 - g) alpha / sum(alpha) + g / M; draw m by p, ask it, alpha_m *= exp(T g acc_m / (p_m M)); again
- *   size   no question asked, lambda = 1
+ *   hedge  alpha_m = exp(T acc_m) for every eligible layer m, p = alpha / sum(alpha)
+ *   exp3   p = (1 - g) alpha / sum(alpha) + g / M; draw m by p, try it, alpha_m *= exp(T g acc_m / (p_m M)); again
+ *   size   no trial moves, lambda = 1
  *   P = (1 - lambda) p + lambda r,  r_m = saving_m / sum of savings; lambda falls with the progress to the budget
  * Source: Khan et al., DAC 2020 and its published code (T = 1, alpha = 1 again after every move, lambda 1 to 0.4, exp3
  * with g = 0.1); Freund and Schapire, J. Comput. Syst. Sci. 55 (1997) 119; Auer et al., SIAM J. Comput. 32 (2002) 48.
- * With T = 1 accuracies of 0.57 to 0.78 make p nearly uniform, so that size decides. T, alpha kept over moves and draw
- * = largest are ours. ln(alpha) is kept, so that no T overflows.
+ * With T = 1 accuracies of 0.57 to 0.78 make p nearly uniform, so that size decides. T, alpha carried over moves and
+ * draw = largest are ours. The state is ln(alpha), so that no T overflows.
  */
 #include <math.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "allocate/allocate.h"
 #include "kernels/math.h"
 
-typedef enum Competition { COMPETE_HEDGE, COMPETE_EXP3, COMPETE_SIZE } Competition;
+typedef enum Competition { REWARD_HEDGE, REWARD_EXP3, REWARD_SIZE } Competition;
 typedef enum Draw { DRAW_SAMPLE, DRAW_LARGEST } Draw;
 
 typedef struct CcqParams {
@@ -29,31 +29,29 @@ typedef struct CcqParams {
     int draw; /* Draw */
 } CcqParams;
 
-static size_t count_awake(const MhoCandidate *competitors, size_t n)
+static size_t count_eligible(const MhoCandidate *candidates, size_t n)
 {
-    size_t awake = 0;
-
+    size_t eligible = 0;
     for (size_t m = 0; m < n; m++)
-        awake += competitors[m].next_bits > 0;
-    return awake;
+        eligible += candidates[m].next_bits > 0;
+    return eligible;
 }
 
-/* p (n) of ln(alpha) (n): 0 for those asleep. mixed: the part spread evenly over those awake. */
-static void probabilities(const MhoCandidate *competitors, size_t n, const double *log_alpha, double mixed, double *p)
+/* p (n) of ln(alpha) (n), 0 for a candidate that is not eligible. mixed: the part spread evenly over eligible ones. */
+static void probabilities(const MhoCandidate *candidates, size_t n, const double *log_alpha, double mixed, double *p)
 {
-    const double awake = (double)count_awake(competitors, n);
+    const double eligible = (double)count_eligible(candidates, n);
     double largest = -INFINITY, sum = 0.0;
-
     for (size_t m = 0; m < n; m++)
-        if (competitors[m].next_bits > 0 && log_alpha[m] > largest)
+        if (candidates[m].next_bits > 0 && log_alpha[m] > largest)
             largest = log_alpha[m];
     for (size_t m = 0; m < n; m++) {
-        p[m] = competitors[m].next_bits > 0 ? mho_exp(log_alpha[m] - largest) : 0.0;
+        p[m] = candidates[m].next_bits > 0 ? mho_exp(log_alpha[m] - largest) : 0.0;
         sum += p[m];
     }
     for (size_t m = 0; m < n; m++)
-        if (competitors[m].next_bits > 0)
-            p[m] = (1.0 - mixed) * p[m] / sum + mixed / awake;
+        if (candidates[m].next_bits > 0)
+            p[m] = (1.0 - mixed) * p[m] / sum + mixed / eligible;
 }
 
 /* Number `draw` of this move, by share (n). */
@@ -62,7 +60,6 @@ static size_t draw_by(const double *share, size_t n, MhoStream stream, uint64_t 
     uint32_t words[2];
     double below = 0.0;
     size_t last = 0;
-
     mho_random_words(stream, MHO_DRAW_ALLOCATE, 2 * draw, 2, words);
     const double u = (double)(((uint64_t)words[0] << 32 | words[1]) >> 11) * 0x1p-53;
     for (size_t m = 0; m < n; m++) {
@@ -77,49 +74,45 @@ static size_t draw_by(const double *share, size_t n, MhoStream stream, uint64_t 
 static size_t largest_of(const double *share, size_t n)
 {
     size_t best = 0;
-
     for (size_t m = 1; m < n; m++)
         best = share[m] > share[best] ? m : best;
     return best;
 }
 
-/* Everybody awake is asked once; the same question has the same answer in every round. */
-static MhoStatus compete_hedge(const CcqParams *params, const MhoCandidate *competitors, size_t n,
-                               const MhoTrialMove *probe, double *log_alpha, double *feedback, MhoError *error)
+/* Each eligible candidate is tried once: the same trial move has the same accuracy in every round. */
+static MhoStatus try_all(const CcqParams *params, const MhoCandidate *candidates, size_t n, const MhoTrialMove *trial,
+                         double *log_alpha, double *feedback, MhoError *error)
 {
     const int rounds = params->rounds > 0 ? params->rounds : 1;
     MhoStatus status = MHO_OK;
-
     for (size_t m = 0; m < n && status == MHO_OK; m++) {
-        if (competitors[m].next_bits == 0)
+        if (candidates[m].next_bits == 0)
             continue;
-        status = probe->accuracy(probe->context, m, &feedback[m], error);
+        status = trial->accuracy(trial->context, m, &feedback[m], error);
         log_alpha[m] += rounds * params->temperature * feedback[m];
     }
     return status;
 }
 
 /* p (n) is scratch. Draws are numbered from 1: draw 0 is the winner's. */
-static MhoStatus compete_exp3(const CcqParams *params, const MhoCandidate *competitors, size_t n,
-                              const MhoTrialMove *probe, MhoStream stream, double *log_alpha, double *feedback,
-                              double *p, MhoError *error)
+static MhoStatus try_drawn(const CcqParams *params, const MhoCandidate *candidates, size_t n, const MhoTrialMove *trial,
+                           MhoStream stream, double *log_alpha, double *feedback, double *p, MhoError *error)
 {
-    const size_t awake = count_awake(competitors, n);
-    const size_t rounds = params->rounds > 0 ? (size_t)params->rounds : awake;
+    const size_t eligible = count_eligible(candidates, n);
+    const size_t rounds = params->rounds > 0 ? (size_t)params->rounds : eligible;
     MhoStatus status = MHO_OK;
-
     for (size_t k = 1; k <= rounds && status == MHO_OK; k++) {
-        probabilities(competitors, n, log_alpha, params->exploration, p);
+        probabilities(candidates, n, log_alpha, params->exploration, p);
         const size_t m = draw_by(p, n, stream, k);
-        status = probe->accuracy(probe->context, m, &feedback[m], error);
-        log_alpha[m] += params->temperature * params->exploration * feedback[m] / (p[m] * (double)awake);
+        status = trial->accuracy(trial->context, m, &feedback[m], error);
+        log_alpha[m] += params->temperature * params->exploration * feedback[m] / (p[m] * (double)eligible);
     }
     return status;
 }
 
 static double lambda_of(const CcqParams *params, int move, double progress)
 {
-    if (params->competition == COMPETE_SIZE)
+    if (params->competition == REWARD_SIZE)
         return 1.0;
     if (params->alternate && move % 2 == 1)
         return 0.0;
@@ -127,36 +120,34 @@ static double lambda_of(const CcqParams *params, int move, double progress)
 }
 
 /* P of the header of this file in place of p. */
-static void mix_with_size(const MhoCandidate *competitors, size_t n, double lambda, double *share)
+static void mix_with_size(const MhoCandidate *candidates, size_t n, double lambda, double *share)
 {
     double total = 0.0;
-
     for (size_t m = 0; m < n; m++)
-        total += competitors[m].next_bits > 0 ? competitors[m].saving : 0.0;
+        total += candidates[m].next_bits > 0 ? candidates[m].saving : 0.0;
     for (size_t m = 0; m < n && total > 0.0; m++)
-        if (competitors[m].next_bits > 0)
-            share[m] = (1.0 - lambda) * share[m] + lambda * competitors[m].saving / total;
+        if (candidates[m].next_bits > 0)
+            share[m] = (1.0 - lambda) * share[m] + lambda * candidates[m].saving / total;
 }
 
-static MhoStatus ccq_choose(const void *block, const MhoCandidate *competitors, size_t n, const MhoTrialMove *probe,
+static MhoStatus ccq_choose(const void *block, const MhoCandidate *candidates, size_t n, const MhoTrialMove *trial,
                             MhoStream stream, int move, double progress, double *log_alpha, double *feedback,
                             double *share, size_t *winner, MhoError *error)
 {
     const CcqParams *params = block;
     MhoStatus status = MHO_OK;
-
     for (size_t m = 0; m < n; m++) {
         feedback[m] = NAN;
         log_alpha[m] = params->cumulative ? log_alpha[m] : 0.0;
     }
-    if (params->competition == COMPETE_HEDGE)
-        status = compete_hedge(params, competitors, n, probe, log_alpha, feedback, error);
-    else if (params->competition == COMPETE_EXP3)
-        status = compete_exp3(params, competitors, n, probe, stream, log_alpha, feedback, share, error);
+    if (params->competition == REWARD_HEDGE)
+        status = try_all(params, candidates, n, trial, log_alpha, feedback, error);
+    else if (params->competition == REWARD_EXP3)
+        status = try_drawn(params, candidates, n, trial, stream, log_alpha, feedback, share, error);
     if (status != MHO_OK)
         return status;
-    probabilities(competitors, n, log_alpha, params->competition == COMPETE_EXP3 ? params->exploration : 0.0, share);
-    mix_with_size(competitors, n, lambda_of(params, move, progress), share);
+    probabilities(candidates, n, log_alpha, params->competition == REWARD_EXP3 ? params->exploration : 0.0, share);
+    mix_with_size(candidates, n, lambda_of(params, move, progress), share);
     *winner = params->draw == DRAW_LARGEST ? largest_of(share, n) : draw_by(share, n, stream, 0);
     return MHO_OK;
 }
@@ -171,16 +162,17 @@ static MhoStatus ccq_choose(const void *block, const MhoCandidate *competitors, 
     }
 
 static const MhoParam ccq_params[] = {
-    {"competition", MHO_CHOICE, offsetof(CcqParams, competition), COMPETE_HEDGE, 0, 2, "",
-     "all layers are asked, some are drawn and asked, or size alone decides", "hedge exp3 size", NULL},
-    CCQ_REAL(temperature, 1.0, 0.0, 1e6, "factor on accuracy in the exponent; 1: as published, hardly any choice"),
+    {"competition", MHO_CHOICE, offsetof(CcqParams, competition), REWARD_HEDGE, 0, 2, "",
+     "trial moves of all layers, of some that are drawn, or of none: size alone decides", "hedge exp3 size", NULL},
+    CCQ_REAL(temperature, 1.0, 0.0, 1e6,
+             "factor on accuracy in the exponent; 1: as published, where accuracy hardly counts"),
     CCQ_REAL(exploration, 0.1, 0.001, 1.0, "exp3: share of the draws spread evenly"),
-    CCQ_BOOL(cumulative, "what was learned counts in later moves too"),
+    CCQ_BOOL(cumulative, "accuracies of trial moves count in later moves too"),
     CCQ_REAL(lambda_first, 1.0, 0.0, 1.0, "weight of the size saved, at the first move"),
     CCQ_REAL(lambda_last, 0.4, 0.0, 1.0, "weight of the size saved, when the budget is reached"),
     CCQ_BOOL(alternate, "every second move is decided by accuracy alone"),
     {"rounds", MHO_INT, offsetof(CcqParams, rounds), 0, 0, 10000, "",
-     "questions a move: exp3 so many draws, hedge a factor on temperature; 0: exp3 as many as layers, hedge 1", NULL,
+     "exp3: trial moves before a move, 0: as many as eligible layers; hedge: a factor on temperature, 0: 1", NULL,
      NULL},
     {"draw", MHO_CHOICE, offsetof(CcqParams, draw), DRAW_SAMPLE, 0, 1, "",
      "the winner is drawn by its probability, or is the most probable", "sample largest", NULL},
@@ -191,7 +183,7 @@ const MhoAllocator mho_allocator_ccq = {
     .descriptor =
         {
             .name = "ccq",
-            .summary = "layers compete by accuracy after a trial move and by the size they save",
+            .summary = "the next layer is drawn by accuracy after a trial move and by the size it saves",
             .reference = "Khan et al., Learning to Quantize Deep Neural Networks: A Competitive-Collaborative "
                          "Approach, DAC 2020, doi:10.1109/DAC18072.2020.9218576",
             .params_size = sizeof(CcqParams),

@@ -1,14 +1,14 @@
 /* moves.c - the log of all moves, as the group "allocation" of a model file and back.
  *
- *   attributes              allocator, start_accuracy, start_size, start_bops, end, reached; where layers compete on a
- *                           chip, feedback and recovery, "chip" or "codes": what the accuracies of probes and all
- *                           others are taken on (without them: codes)
- *   competitor, converter   (competitor) name; whether it is the layer's converters
- *   state                   (competitor, value) what the allocator keeps between moves
- *   winner bits_from ...    (move) see `columns`
- *   awake feedback share    (move, competitor)
- *   accepted                the net before the running move, where an accuracy budget may ask for it back
- * The group is empty until the first net is seen; there are no arrays over "move" before the first.
+ *   attributes              allocator, start_accuracy, start_size, start_bops, end, reached; with feedback on a chip:
+ *                           feedback and recovery, "chip" or "codes", where trial moves and the others are measured
+ *   candidate, converter    (candidate) name of the layer; 1: its converters
+ *   state                   (candidate, value) the allocator's state between moves
+ *   winner bits_from ...    (move) see `move_list`
+ *   eligible feedback share (move, candidate)
+ *   accepted                the net before the running move, where an accuracy budget may undo the move
+ *
+ * The group is empty until the first net is given; there are no arrays over "move" before the first move.
  */
 #include <math.h>
 #include <stddef.h>
@@ -17,122 +17,109 @@
 #include <string.h>
 
 #include "allocate/allocate_internal.h"
+#include "base/memory.h"
+#include "base/record_columns.h"
 
 enum { MOST_MOVES = 1 << 20 };
 
-static const char *const move_axes[] = {"move", "competitor"};
-static const char *const competitor_axes[] = {"competitor", "value"};
+#define MOVE_COLUMN(name, unit, help, type, member, wide)       \
+    {                                                           \
+        name, unit, help, type, offsetof(MhoMove, member), wide \
+    }
 
-/* Columns over moves. */
-static const struct Column {
-    const char *name, *unit, *help;
-    MhoType type; /* MHO_I32 or MHO_F64 */
-    size_t offset;
-} columns[] = {
-    {"winner_converter", "", "1: the layer's converters went down, 0: its weights and activations", MHO_I32,
-     offsetof(MhoMove, converter)},
-    {"bits_from", "bit", "bits of the winner before the move", MHO_I32, offsetof(MhoMove, bits_from)},
-    {"bits_to", "bit", "bits of the winner after the move", MHO_I32, offsetof(MhoMove, bits_to)},
-    {"size", "bit", "mean bits of a weight after the move", MHO_F64, offsetof(MhoMove, size)},
-    {"bops", "MBOP", "bit operations of an image after the move", MHO_F64, offsetof(MhoMove, bops)},
-    {"accuracy_before", "", "top-1 of the validation images before the move", MHO_F64, offsetof(MhoMove, before)},
-    {"accuracy_probe", "", "top-1 of the probe images after the move, nothing trained", MHO_F64,
-     offsetof(MhoMove, probe)},
-    {"accuracy_after", "", "top-1 of the validation images after recovery; NaN: not yet", MHO_F64,
-     offsetof(MhoMove, after)},
-    {"recovery_epochs", "epochs", "epochs of recovery after the move", MHO_I32, offsetof(MhoMove, epochs)},
-    {"undone", "", "1: the move cost more than the accuracy budget and was taken back", MHO_I32,
-     offsetof(MhoMove, undone)},
-};
-enum { N_COLUMNS = sizeof columns / sizeof *columns };
+static const char *const move_axes[] = {"move", "candidate"};
+static const char *const candidate_axes[] = {"candidate", "value"};
 
-/* Rows of competitors. */
-static const struct Row {
-    const char *name, *help;
-    MhoType type;  /* MHO_U8 or MHO_F64 */
-    size_t offset; /* of the pointer */
-} rows[] = {
-    {"awake", "1: had a bit width below it and competed", MHO_U8, offsetof(MhoMove, awake)},
-    {"feedback", "top-1 of the probe images with this one a bit width lower; NaN: not asked", MHO_F64,
-     offsetof(MhoMove, feedback)},
-    {"share", "probability that it was chosen with", MHO_F64, offsetof(MhoMove, share)},
+static const MhoColumn move_list[] = {
+    MOVE_COLUMN("winner", "", "layer that went down", MHO_STRING, winner, false),
+    MOVE_COLUMN("winner_converter", "", "1: the layer's converters went down, 0: its weights and activations", MHO_I32,
+                converter, false),
+    MOVE_COLUMN("bits_from", "bit", "bits of the winner before the move", MHO_I32, bits_from, false),
+    MOVE_COLUMN("bits_to", "bit", "bits of the winner after the move", MHO_I32, bits_to, false),
+    MOVE_COLUMN("size", "bit", "mean bits of a weight after the move", MHO_F64, size, false),
+    MOVE_COLUMN("bops", "MBOP", "bit operations of an image after the move", MHO_F64, bops, false),
+    MOVE_COLUMN("accuracy_before", "", "top-1 of the validation images before the move", MHO_F64, before, false),
+    MOVE_COLUMN("accuracy_trial", "", "top-1 of the trial images after the move, nothing trained", MHO_F64, trial,
+                false),
+    MOVE_COLUMN("accuracy_after", "", "top-1 of the validation images after recovery; NaN: not yet", MHO_F64, after,
+                false),
+    MOVE_COLUMN("recovery_epochs", "epochs", "epochs of recovery after the move", MHO_I32, epochs, false),
+    MOVE_COLUMN("undone", "", "1: the move cost more than the accuracy budget and was taken back", MHO_I32, undone,
+                false),
+    MOVE_COLUMN("eligible", "", "1: a candidate for this move, with a bit width below its own", MHO_U8, eligible, true),
+    MOVE_COLUMN("feedback", "", "top-1 of the trial images with this candidate a bit width lower; NaN: not tried",
+                MHO_F64, feedback, true),
+    MOVE_COLUMN("share", "", "probability of this candidate to be chosen", MHO_F64, share, true),
 };
-enum { N_ROWS = sizeof rows / sizeof *rows };
+static const MhoColumn candidate_list[] = {
+    {"candidate", "", "layers in the order of the graph, then their converters where these are candidates", MHO_STRING,
+     offsetof(MhoCandidate, name), false},
+    {"converter", "", "1: the layer's converters, 0: its weights and activations", MHO_U8,
+     offsetof(MhoCandidate, converter), false},
+};
+static const MhoColumns move_columns = {move_list, sizeof move_list / sizeof *move_list, sizeof(MhoMove), move_axes},
+                        candidate_columns = {candidate_list, sizeof candidate_list / sizeof *candidate_list,
+                                             sizeof(MhoCandidate), candidate_axes};
 
 static void row_destroy(MhoMove *row)
 {
     free(row->feedback);
     free(row->share);
-    free(row->awake);
+    free(row->eligible);
 }
 
-void mho_moves_destroy(MhoAllocationStage *c)
+void mho_moves_destroy(MhoAllocation *a)
 {
-    for (size_t i = 0; i < c->n_moves; i++)
-        row_destroy(&c->moves[i]);
-    free(c->moves);
-    c->moves = NULL;
-    c->n_moves = c->capacity = 0;
+    for (size_t i = 0; i < a->n_moves; i++)
+        row_destroy(&a->moves[i]);
+    free(a->moves);
+    a->moves = NULL;
+    a->n_moves = a->capacity = 0;
 }
 
-MhoStatus mho_moves_add(MhoAllocationStage *c, MhoMove **row, MhoError *error)
+MhoStatus mho_moves_add(MhoAllocation *a, MhoMove **row, MhoError *error)
 {
-    if (c->n_moves == c->capacity) {
-        const size_t capacity = c->capacity > 0 ? 2 * c->capacity : 16;
-        MhoMove *moves = realloc(c->moves, capacity * sizeof *moves);
+    if (a->n_moves == a->capacity) {
+        const size_t capacity = a->capacity > 0 ? 2 * a->capacity : 16;
+        MhoMove *moves = mho_realloc(a->moves, capacity, sizeof *moves, error, "the log of %zu moves", capacity);
         if (!moves)
-            return mho_fail(error, MHO_MEMORY, "out of memory for the log of %zu moves", c->n_moves);
-        c->moves = moves;
-        c->capacity = capacity;
+            return MHO_MEMORY;
+        a->moves = moves;
+        a->capacity = capacity;
     }
-    MhoMove made = {.before = NAN,
-                    .probe = NAN,
-                    .after = NAN,
-                    .feedback = calloc(c->n, sizeof(double)),
-                    .share = calloc(c->n, sizeof(double)),
-                    .awake = calloc(c->n, 1)};
-    if (!made.feedback || !made.share || !made.awake) {
+    MhoMove made = {.before = NAN, .trial = NAN, .after = NAN};
+    made.feedback = mho_calloc(a->n, sizeof(double), error, "the log of a move");
+    made.share = made.feedback ? mho_calloc(a->n, sizeof(double), error, "the log of a move") : NULL;
+    made.eligible = made.share ? mho_calloc(a->n, 1, error, "the log of a move") : NULL;
+    if (!made.eligible) {
         row_destroy(&made);
-        return mho_fail(error, MHO_MEMORY, "out of memory for the log of %zu moves", c->n_moves);
+        return MHO_MEMORY;
     }
-    *row = &c->moves[c->n_moves++];
+    *row = &a->moves[a->n_moves++];
     **row = made;
     return MHO_OK;
 }
 
-static void *member(const MhoMove *move, size_t offset)
-{
-    return (unsigned char *)(uintptr_t)move + offset;
-}
-
-/* What a row's pointer at `offset` points to. */
-static void *row_values(const MhoMove *move, const struct Row *row)
-{
-    return row->type == MHO_U8 ? (void *)move->awake : *(double **)member(move, row->offset);
-}
-
 /* Writing ---------------------------------------------------------------------------------------------------------- */
 
-static MhoStatus write_attributes(const MhoAllocationStage *c, MhoAttributes *attributes, MhoError *error)
+static MhoStatus write_attributes(const MhoAllocation *a, MhoAttributes *attributes, MhoError *error)
 {
-    MhoStatus status = mho_attribute_text(attributes, "allocator", c->input.allocator->descriptor.name, error);
-
+    MhoStatus status = mho_attribute_text(attributes, "allocator", a->input.allocator->descriptor.name, error);
     if (status == MHO_OK)
-        status = mho_attribute_real(attributes, "start_accuracy", c->start_accuracy, error);
+        status = mho_attribute_real(attributes, "start_accuracy", a->start_accuracy, error);
     if (status == MHO_OK)
-        status = mho_attribute_real(attributes, "start_size", c->start_size, error);
+        status = mho_attribute_real(attributes, "start_size", a->start_size, error);
     if (status == MHO_OK)
-        status = mho_attribute_real(attributes, "start_bops", c->start_bops, error);
+        status = mho_attribute_real(attributes, "start_bops", a->start_bops, error);
     if (status == MHO_OK)
-        status = mho_attribute_text(attributes, "end", c->end, error);
-    return status == MHO_OK ? mho_attribute_int(attributes, "reached", c->reached, error) : status;
+        status = mho_attribute_text(attributes, "end", a->end, error);
+    return status == MHO_OK ? mho_attribute_int(attributes, "reached", a->reached, error) : status;
 }
 
-/* What accuracies are of, where any is of the chip. */
-static MhoStatus write_basis(const MhoAllocationStage *c, MhoAttributes *attributes, MhoError *error)
+/* Say where accuracies are taken, where any is taken on the chip. */
+static MhoStatus write_basis(const MhoAllocation *a, MhoAttributes *attributes, MhoError *error)
 {
-    const MhoAllocateParams *params = c->input.params;
-
+    const MhoAllocateParams *params = a->input.params;
     if (params->feedback != MHO_FEEDBACK_CHIP)
         return MHO_OK;
     const MhoStatus status = mho_attribute_text(attributes, "feedback", "chip", error);
@@ -141,98 +128,45 @@ static MhoStatus write_basis(const MhoAllocationStage *c, MhoAttributes *attribu
                             : status;
 }
 
-static MhoStatus write_competitors(const MhoAllocationStage *c, MhoRecord *group, MhoError *error)
+static MhoStatus write_candidates(const MhoAllocation *a, MhoRecord *group, MhoError *error)
 {
-    const size_t shape[2] = {c->n, c->input.allocator->n_state};
-    char **names = calloc(c->n, sizeof *names);
-    MhoArray *converter;
-
-    if (!names)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the names of %zu competitors", c->n);
-    for (size_t m = 0; m < c->n; m++)
-        names[m] = c->competitors[m].name;
-    MhoStatus status = mho_record_add(group, "competitor", MHO_STRING, 1, shape, competitor_axes, "",
-                                      "layers in the order of the graph, then their converters where these compete",
-                                      names, NULL, error);
-    free(names);
-    if (status == MHO_OK)
-        status = mho_record_add(group, "converter", MHO_U8, 1, shape, competitor_axes, "",
-                                "1: the layer's converters, 0: its weights and activations", NULL, &converter, error);
-    for (size_t m = 0; m < c->n && status == MHO_OK; m++)
-        ((unsigned char *)converter->data)[m] = c->competitors[m].converter;
+    const size_t shape[2] = {a->n, a->input.allocator->n_state};
+    const MhoStatus status = mho_columns_write(&candidate_columns, a->candidates, a->n, 0, group, error);
     return status == MHO_OK && shape[1] > 0
-               ? mho_record_add(group, "state", MHO_F64, 2, shape, competitor_axes, "",
-                                "what the allocator keeps between moves", c->state, NULL, error)
+               ? mho_record_add(group, "state", MHO_F64, 2, shape, candidate_axes, "",
+                                "the allocator's state between moves", a->state, NULL, error)
                : status;
 }
 
-static MhoStatus write_winners(const MhoAllocationStage *c, MhoRecord *group, MhoError *error)
+static MhoStatus write_moves(const MhoAllocation *a, MhoRecord *group, MhoError *error)
 {
-    char **names = calloc(c->n_moves, sizeof *names);
-    MhoArray *numbers;
-
-    if (!names)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the log of %zu moves", c->n_moves);
-    for (size_t i = 0; i < c->n_moves; i++)
-        names[i] = c->moves[i].winner;
-    MhoStatus status = mho_record_add(group, "winner", MHO_STRING, 1, &c->n_moves, move_axes, "",
-                                      "layer that went down", names, NULL, error);
-    free(names);
-    if (status == MHO_OK)
-        status = mho_record_add(group, "move", MHO_I32, 1, &c->n_moves, move_axes, "", "moves, from 1", NULL, &numbers,
-                                error);
-    for (size_t i = 0; i < c->n_moves && status == MHO_OK; i++)
-        ((int32_t *)numbers->data)[i] = (int32_t)i + 1;
-    return status;
+    const MhoStatus status = mho_columns_write(&move_columns, a->moves, a->n_moves, a->n, group, error);
+    return status == MHO_OK ? mho_record_add_numbers(group, "move", "move", a->n_moves, "moves, from 1", error)
+                            : status;
 }
 
-static MhoStatus write_moves(const MhoAllocationStage *c, MhoRecord *group, MhoError *error)
+MhoStatus mho_moves_to_record(const MhoAllocation *a, MhoRecord *group, MhoError *error)
 {
-    const size_t shape[2] = {c->n_moves, c->n};
-    MhoStatus status = write_winners(c, group, error);
-    MhoArray *array;
-
-    for (size_t k = 0; k < N_COLUMNS && status == MHO_OK; k++) {
-        const size_t size = mho_type_size(columns[k].type);
-        status = mho_record_add(group, columns[k].name, columns[k].type, 1, shape, move_axes, columns[k].unit,
-                                columns[k].help, NULL, &array, error);
-        for (size_t i = 0; i < c->n_moves && status == MHO_OK; i++)
-            memcpy((unsigned char *)array->data + i * size, member(&c->moves[i], columns[k].offset), size);
-    }
-    for (size_t k = 0; k < N_ROWS && status == MHO_OK; k++) {
-        const size_t size = c->n * mho_type_size(rows[k].type);
-        status = mho_record_add(group, rows[k].name, rows[k].type, 2, shape, move_axes, "", rows[k].help, NULL, &array,
-                                error);
-        for (size_t i = 0; i < c->n_moves && status == MHO_OK; i++)
-            memcpy((unsigned char *)array->data + i * size, row_values(&c->moves[i], &rows[k]), size);
-    }
-    return status;
-}
-
-MhoStatus mho_moves_to_record(const void *context, MhoRecord *group, MhoError *error)
-{
-    const MhoAllocationStage *c = context;
     MhoRecord *accepted;
-
-    if (c->n == 0)
+    if (a->n == 0)
         return MHO_OK;
-    MhoStatus status = write_attributes(c, &group->attributes, error);
+    MhoStatus status = write_attributes(a, &group->attributes, error);
     if (status == MHO_OK)
-        status = write_basis(c, &group->attributes, error);
+        status = write_basis(a, &group->attributes, error);
     if (status == MHO_OK)
-        status = write_competitors(c, group, error);
-    if (status == MHO_OK && c->n_moves > 0)
-        status = write_moves(c, group, error);
-    if (status != MHO_OK || !c->accepted)
+        status = write_candidates(a, group, error);
+    if (status == MHO_OK && a->n_moves > 0)
+        status = write_moves(a, group, error);
+    if (status != MHO_OK || !a->accepted)
         return status;
     status = mho_record_child(group, "accepted", &accepted, error);
-    return status == MHO_OK ? mho_net_to_record(c->accepted, accepted, error) : status;
+    return status == MHO_OK ? mho_net_to_record(a->accepted, accepted, error) : status;
 }
 
 /* Reading ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct Reading {
-    MhoAllocationStage *c;
+    MhoAllocation *a;
     const MhoRecord *group;
     const char *file;
 } Reading;
@@ -242,16 +176,14 @@ static MhoStatus damaged(const Reading *reading, const char *what, MhoError *err
     return mho_fail(error, MHO_INPUT, "%s: the group allocation does not fit this recipe: %s", reading->file, what);
 }
 
-/* An array of this type whose shape starts with (first, second), second 0: rank 1. */
-static MhoStatus require(const Reading *reading, const char *name, MhoType type, size_t first, size_t second,
-                         const MhoArray **array, MhoError *error)
+/* An array (first, second) of floats. */
+static MhoStatus require(const Reading *reading, const char *name, size_t first, size_t second, const MhoArray **array,
+                         MhoError *error)
 {
-    const MhoStatus status =
-        mho_record_require(reading->group, reading->file, name, type, second > 0 ? 2 : 1, array, error);
-
+    const MhoStatus status = mho_record_require(reading->group, reading->file, name, MHO_F64, 2, array, error);
     if (status != MHO_OK)
         return status;
-    if ((*array)->shape[0] != first || (second > 0 && (*array)->shape[1] != second))
+    if ((*array)->shape[0] != first || (*array)->shape[1] != second)
         return damaged(reading, "its arrays have different lengths", error);
     return MHO_OK;
 }
@@ -259,7 +191,6 @@ static MhoStatus require(const Reading *reading, const char *name, MhoType type,
 static MhoStatus read_real(const Reading *reading, const char *name, double *value, MhoError *error)
 {
     const MhoAttribute *attribute = mho_attribute_find(&reading->group->attributes, name);
-
     if (!attribute || attribute->type != MHO_F64 || attribute->n != 1)
         return damaged(reading, name, error);
     *value = *(const double *)attribute->data;
@@ -268,134 +199,98 @@ static MhoStatus read_real(const Reading *reading, const char *name, double *val
 
 static MhoStatus read_attributes(const Reading *reading, MhoError *error)
 {
-    MhoAllocationStage *c = reading->c;
+    MhoAllocation *a = reading->a;
     const MhoAttributes *attributes = &reading->group->attributes;
     const char *allocator = mho_attribute_string(attributes, "allocator"),
                *end = mho_attribute_string(attributes, "end");
     const MhoAttribute *reached = mho_attribute_find(attributes, "reached");
-
-    if (!allocator || strcmp(allocator, c->input.allocator->descriptor.name) != 0)
+    if (!allocator || strcmp(allocator, a->input.allocator->descriptor.name) != 0)
         return damaged(reading, "another allocator made it", error);
-    if (!end || strlen(end) >= sizeof c->end || !reached || reached->type != MHO_I64 || reached->n != 1)
+    if (!end || strlen(end) >= sizeof a->end || !reached || reached->type != MHO_I64 || reached->n != 1)
         return damaged(reading, "it does not say whether it has ended", error);
-    snprintf(c->end, sizeof c->end, "%s", end);
-    c->reached = *(const int64_t *)reached->data != 0;
-    MhoStatus status = read_real(reading, "start_accuracy", &c->start_accuracy, error);
+    snprintf(a->end, sizeof a->end, "%s", end);
+    a->reached = *(const int64_t *)reached->data != 0;
+    MhoStatus status = read_real(reading, "start_accuracy", &a->start_accuracy, error);
     if (status == MHO_OK)
-        status = read_real(reading, "start_size", &c->start_size, error);
-    return status == MHO_OK ? read_real(reading, "start_bops", &c->start_bops, error) : status;
+        status = read_real(reading, "start_size", &a->start_size, error);
+    return status == MHO_OK ? read_real(reading, "start_bops", &a->start_bops, error) : status;
 }
 
-/* Name i of a list of strings, which a file may leave empty. */
-static void read_name(const MhoArray *names, size_t i, char name[MHO_NAME_MAX])
+/* The candidates and the allocator's state. */
+static MhoStatus read_candidates(const Reading *reading, MhoError *error)
 {
-    const char *text = ((char *const *)names->data)[i];
-
-    snprintf(name, MHO_NAME_MAX, "%s", text ? text : "");
-}
-
-/* Names of competitors and their state. */
-static MhoStatus read_competitors(const Reading *reading, MhoError *error)
-{
-    MhoAllocationStage *c = reading->c;
-    const size_t n_state = c->input.allocator->n_state;
-    const MhoArray *names, *converter, *state = NULL;
-    MhoStatus status = mho_record_require(reading->group, reading->file, "competitor", MHO_STRING, 1, &names, error);
-
+    MhoAllocation *a = reading->a;
+    const size_t n_state = a->input.allocator->n_state;
+    const MhoArray *names, *state = NULL;
+    MhoStatus status = mho_record_require(reading->group, reading->file, "candidate", MHO_STRING, 1, &names, error);
     if (status != MHO_OK)
         return status;
     const size_t n = names->shape[0];
     if (n == 0 || n > 2 * (size_t)MHO_NET_MAX_NODES)
-        return damaged(reading, "nobody competes", error);
-    status = require(reading, "converter", MHO_U8, n, 0, &converter, error);
-    if (status == MHO_OK && n_state > 0)
-        status = require(reading, "state", MHO_F64, n, n_state, &state, error);
+        return damaged(reading, "it has no candidate layers, or too many", error);
+    if (n_state > 0)
+        status = require(reading, "state", n, n_state, &state, error);
     if (status != MHO_OK)
         return status;
-    c->competitors = calloc(n, sizeof *c->competitors);
-    c->state = calloc(n * n_state + 1, sizeof *c->state);
-    if (!c->competitors || !c->state)
-        return mho_fail(error, MHO_MEMORY, "out of memory for %zu competitors", n);
-    c->n = n;
+    a->candidates = mho_calloc(n, sizeof *a->candidates, error, "%zu candidates", n);
+    if (a->candidates)
+        a->state = mho_calloc(n * n_state, sizeof *a->state, error, "the state of %zu candidates", n);
+    if (!a->state)
+        return MHO_MEMORY;
+    a->n = n;
     for (size_t i = 0; state && i < n * n_state; i++) {
-        c->state[i] = ((const double *)state->data)[i];
-        if (!isfinite(c->state[i]))
-            return damaged(reading, "what its allocator keeps is not finite", error);
+        a->state[i] = ((const double *)state->data)[i];
+        if (!isfinite(a->state[i]))
+            return damaged(reading, "the allocator's state is not finite", error);
     }
-    for (size_t m = 0; m < n; m++) {
-        read_name(names, m, c->competitors[m].name);
-        c->competitors[m].converter = ((const unsigned char *)converter->data)[m] != 0;
-    }
-    return MHO_OK;
-}
-
-static MhoStatus read_columns(const Reading *reading, size_t n, MhoError *error)
-{
-    MhoAllocationStage *c = reading->c;
-    const MhoArray *array;
-    MhoStatus status = MHO_OK;
-
-    for (size_t k = 0; k < N_COLUMNS && status == MHO_OK; k++) {
-        const size_t size = mho_type_size(columns[k].type);
-        status = require(reading, columns[k].name, columns[k].type, n, 0, &array, error);
-        for (size_t i = 0; i < n && status == MHO_OK; i++)
-            memcpy(member(&c->moves[i], columns[k].offset), (const unsigned char *)array->data + i * size, size);
-    }
-    for (size_t k = 0; k < N_ROWS && status == MHO_OK; k++) {
-        const size_t size = c->n * mho_type_size(rows[k].type);
-        status = require(reading, rows[k].name, rows[k].type, n, c->n, &array, error);
-        for (size_t i = 0; i < n && status == MHO_OK; i++)
-            memcpy(row_values(&c->moves[i], &rows[k]), (const unsigned char *)array->data + i * size, size);
-    }
+    status = mho_columns_read(&candidate_columns, a->candidates, n, 0, reading->group, reading->file, "", error);
+    for (size_t m = 0; m < n; m++)
+        a->candidates[m].converter = a->candidates[m].converter != 0;
     return status;
 }
 
 static MhoStatus read_moves(const Reading *reading, MhoError *error)
 {
-    MhoAllocationStage *c = reading->c;
-    const MhoArray *winner = mho_record_array(reading->group, "winner");
+    MhoAllocation *a = reading->a;
+    const MhoArray *winner = mho_record_array(reading->group, "winner"), *feedback;
     MhoMove *row;
-    MhoStatus status = MHO_OK;
-
     if (!winner)
         return MHO_OK; /* before the first move */
     if (winner->type != MHO_STRING || winner->rank != 1 || winner->shape[0] > MOST_MOVES)
-        return damaged(reading, "its winners are no list of names", error);
-    const MhoArray *widest; /* before any memory for as many rows */
-    status = require(reading, "feedback", MHO_F64, winner->shape[0], c->n, &widest, error);
-    for (size_t i = 0; i < winner->shape[0] && status == MHO_OK; i++) {
-        status = mho_moves_add(c, &row, error);
-        if (status == MHO_OK)
-            read_name(winner, i, row->winner);
-    }
-    return status == MHO_OK ? read_columns(reading, winner->shape[0], error) : status;
+        return damaged(reading, "its winners are not a list of names", error);
+    const size_t n = winner->shape[0];
+    MhoStatus status = require(reading, "feedback", n, a->n, &feedback, error); /* before memory for as many rows */
+    for (size_t i = 0; i < n && status == MHO_OK; i++)
+        status = mho_moves_add(a, &row, error);
+    return status == MHO_OK
+               ? mho_columns_read(&move_columns, a->moves, n, a->n, reading->group, reading->file, "", error)
+               : status;
 }
 
-/* A net that reads the images at hand. */
+/* The net before the running move, which must take the validation images. */
 static MhoStatus read_accepted(const Reading *reading, const MhoRecord *record, MhoError *error)
 {
-    const MhoDataset *set = reading->c->input.validation;
-    const MhoStatus status = mho_net_from_record(record, reading->file, &reading->c->accepted, error);
-
+    const MhoDataset *set = reading->a->input.validation;
+    const MhoStatus status = mho_net_from_record(record, reading->file, &reading->a->accepted, error);
     if (status != MHO_OK)
         return status;
-    const MhoShape shape = reading->c->accepted->nodes[0].shape;
+    const MhoShape shape = reading->a->accepted->nodes[0].shape;
     if (shape.h != set->h || shape.w != set->w || shape.c != set->c ||
-        reading->c->accepted->n_classes != set->n_classes)
-        return damaged(reading, "the net before its last move is of other images", error);
+        reading->a->accepted->n_classes != set->n_classes)
+        return damaged(reading, "the network before its last move expects a different image shape or number of classes",
+                       error);
     return MHO_OK;
 }
 
-MhoStatus mho_moves_from_record(void *context, const MhoRecord *group, const char *file, MhoError *error)
+MhoStatus mho_moves_from_record(MhoAllocation *a, const MhoRecord *group, const char *file, MhoError *error)
 {
-    const Reading reading = {.c = context, .group = group, .file = file};
+    const Reading reading = {.a = a, .group = group, .file = file};
     const MhoRecord *accepted = group ? mho_record_find(group, "accepted") : NULL;
-
     if (!group || !mho_attribute_find(&group->attributes, "allocator"))
         return MHO_OK; /* the stage had not begun */
     MhoStatus status = read_attributes(&reading, error);
     if (status == MHO_OK)
-        status = read_competitors(&reading, error);
+        status = read_candidates(&reading, error);
     if (status == MHO_OK)
         status = read_moves(&reading, error);
     return status == MHO_OK && accepted ? read_accepted(&reading, accepted, error) : status;

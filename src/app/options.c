@@ -33,7 +33,7 @@ static const Option table[] = {
      "one line per layer: bits, tiles, conversions, ADC step, signal-to-noise ratio, clipping, bit operations"},
     {MHO_OPTION_TRACE, "--trace", "N",
      "write the codes of every layer for image N, without and with the chip, to -o FILE (default: trace.h5)"},
-    {MHO_OPTION_LOGITS, "--logits", "FILE", "write logits, predicted and true labels of every chip to FILE"},
+    {MHO_OPTION_LOGITS, "--logits", "FILE", "write the logits, predicted and true labels of every chip to FILE"},
     {MHO_OPTION_FROM, "--from", "PATH",
      "your own copy of the files: a folder, a tar archive, a .deb or one of the files"},
     {MHO_OPTION_BATCH, "--batch", "N", "images classified at once (default: 250); results do not depend on it"},

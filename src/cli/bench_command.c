@@ -1,14 +1,15 @@
-/* bench_command.c - mho bench: images per second of every path on this machine, each proved before its rate is shown.
- */
-#include "net/calibrate/calibrate.h"
+/* bench_command.c - mho bench: images per second on this machine. Everything that is timed is compared with its
+ * specification first. */
 #include "cli/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "cli/command.h"
 #include "kernels/random.h"
+#include "net/calibrate/calibrate.h"
 #include "net/transform/transform.h"
 
 enum { SIDE = 28, CLASSES = 10, IMAGES = 64, TRAINING = 2560, REPETITIONS = 5, WEIGHT_BITS = 2, ACTIVATION_BITS = 4 };
@@ -52,9 +53,13 @@ void bench_chip_clear(BenchChip *chip)
     *chip = (BenchChip){0};
 }
 
-/* Images whose class shows: a bright bar at the height of the label, on noise. */
-static void draw_images(size_t n, uint8_t *images, uint8_t *labels)
+/* n images of a bright bar at the height of the label, on noise; on failure the caller frees what there is. */
+static MhoStatus create_images(size_t n, uint8_t **images_made, uint8_t **labels_made, MhoError *error)
 {
+    uint8_t *images = *images_made = mho_calloc(n, SIDE * SIDE, error, "%zu images", n);
+    uint8_t *labels = *labels_made = images ? mho_calloc(n, 1, error, "the labels of %zu images", n) : NULL;
+    if (!labels)
+        return MHO_MEMORY;
     MhoStream stream = {.seed = 11, .noise = 1.0F};
     for (size_t i = 0; i < n; i++) {
         uint32_t words[SIDE];
@@ -70,6 +75,7 @@ static void draw_images(size_t n, uint8_t *images, uint8_t *labels)
             }
         }
     }
+    return MHO_OK;
 }
 
 static void subject_clear(BenchSubject *subject)
@@ -91,12 +97,9 @@ static MhoStatus subject_create(int threads, BenchSubject *subject, MhoError *er
                          .weight_policy = "fqconv",
                          .activation_policy = "fqconv"};
     MhoNet *quantized = NULL;
-    subject->images = malloc((size_t)IMAGES * SIDE * SIDE);
-    subject->labels = malloc(IMAGES);
-    if (!subject->images || !subject->labels)
-        return mho_fail(error, MHO_MEMORY, "out of memory for images");
-    draw_images(IMAGES, subject->images, subject->labels);
-    MhoStatus status = mho_net_build("allconv", (MhoShape){SIDE, SIDE, 1}, CLASSES, 1.0, 1, &subject->with_norm, error);
+    MhoStatus status = create_images(IMAGES, &subject->images, &subject->labels, error);
+    if (status == MHO_OK)
+        status = mho_net_build("allconv", (MhoShape){SIDE, SIDE, 1}, CLASSES, 1.0, 1, &subject->with_norm, error);
     if (status == MHO_OK)
         status = mho_net_quantize(subject->with_norm, &plan, &quantized, error);
     if (status == MHO_OK)
@@ -137,10 +140,10 @@ static MhoStatus run_once(const BenchSubject *subject, MhoExecutor *executor, fl
 static MhoStatus time_inference(const BenchSubject *subject, const char *name, MhoExecutor *executor, MhoError *error)
 {
     double rates[REPETITIONS];
-    float *logits = malloc(subject->n * (size_t)subject->lowered->n_classes * sizeof *logits);
+    float *logits = mho_calloc(subject->n, (size_t)subject->lowered->n_classes * sizeof *logits, error, "logits");
     if (!logits)
-        return mho_fail(error, MHO_MEMORY, "out of memory for logits");
-    MhoStatus status = run_once(subject, executor, logits, error); /* warms caches and threads up */
+        return MHO_MEMORY;
+    MhoStatus status = run_once(subject, executor, logits, error); /* the first run fills caches and starts threads */
     for (size_t r = 0; r < REPETITIONS && status == MHO_OK; r++) {
         size_t done = 0;
         double start = mho_clock(), seconds = 0.0;
@@ -180,13 +183,13 @@ static MhoStatus time_cells(const BenchSubject *subject, MhoError *error)
     return status;
 }
 
-/* Moments at which training handed out a checkpoint: one after every epoch. */
+/* The times of the checkpoints: one after every epoch. */
 typedef struct Epochs {
     double at[2 * (REPETITIONS + 1) + 1];
     size_t n;
 } Epochs;
 
-static MhoStatus note_epoch(void *context, const MhoRecord *checkpoint, bool final, MhoError *error)
+static MhoStatus note_epoch(void *context, MhoRecord *checkpoint, bool final, MhoError *error)
 {
     Epochs *epochs = context;
     (void)checkpoint;
@@ -196,11 +199,10 @@ static MhoStatus note_epoch(void *context, const MhoRecord *checkpoint, bool fin
     return MHO_OK;
 }
 
-/* Whole training as `mho train` does it: batches, augmentation, loss, gradients, optimizer, one validation-out batch
- * after every epoch. The first epoch of each stage makes buffers and is not counted. */
+/* Whole training as `mho train` does it: batches, augmentation, loss, gradients, optimizer, and one validation image
+ * after every epoch. The first epoch of each stage allocates buffers and is not counted. */
 static MhoStatus time_training(const BenchSubject *subject, MhoError *error)
 {
-    enum { HELD = 1 };
     MhoDataset training = {.n = TRAINING, .h = SIDE, .w = SIDE, .c = 1, .n_classes = CLASSES}, validation = training;
     MhoTrainParams train;
     MhoQuantParams quant;
@@ -211,14 +213,8 @@ static MhoStatus time_training(const BenchSubject *subject, MhoError *error)
     snprintf(train.net, sizeof train.net, "allconv");
     snprintf(train.stages, sizeof train.stages, "float:%d %d/%d:%d", REPETITIONS + 1, WEIGHT_BITS, ACTIVATION_BITS,
              REPETITIONS + 1);
-    training.images = malloc((size_t)TRAINING * SIDE * SIDE);
-    training.labels = malloc(TRAINING);
-    if (!training.images || !training.labels) {
-        mho_dataset_destroy(&training);
-        return mho_fail(error, MHO_MEMORY, "out of memory for images");
-    }
-    draw_images(TRAINING, training.images, training.labels);
-    validation.n = HELD;
+    MhoStatus status = create_images(TRAINING, &training.images, &training.labels, error);
+    validation.n = 1;
     validation.images = training.images;
     validation.labels = training.labels;
     MhoTrainInput input = {.training = &training,
@@ -230,7 +226,8 @@ static MhoStatus time_training(const BenchSubject *subject, MhoError *error)
                            .threads = subject->threads,
                            .checkpoint = note_epoch,
                            .context = &epochs};
-    MhoStatus status = mho_train(&input, &net, error);
+    if (status == MHO_OK)
+        status = mho_train(&input, &net, error);
     for (size_t stage = 0; stage < 2 && status == MHO_OK; stage++) {
         double rates[REPETITIONS];
         const double *at = epochs.at + stage * (REPETITIONS + 1);
@@ -253,7 +250,7 @@ static MhoStatus prove_all(const BenchSubject *subject, const MhoLog *log, MhoEr
             return mho_fail(error, MHO_STOPPED, "stopped");
         MhoStatus status = bench_proofs[i].prove(subject, error);
         if (status != MHO_OK)
-            return mho_fail_context(error, "not proved, no rate is shown: %s", bench_proofs[i].name);
+            return mho_fail_context(error, "no rates are shown, because this proof failed: %s", bench_proofs[i].name);
         mho_log(log, MHO_LOG_INFO, "proved  %s", bench_proofs[i].name);
     }
     return MHO_OK;
@@ -286,12 +283,11 @@ const Command command_bench = {
     .name = "bench",
     .usage = "",
     .summary = "measure images per second on this machine",
-    .help =
-        "  mho bench -j 4\n"
-        "measures training in float and with quantized layers, the integer network, and chips of three cells: median "
-        "of 5\n"
-        "repetitions, slowest and fastest in brackets. Before that, every implementation is compared with its scalar\n"
-        "specification; if one differs, the command names it, prints no rate and exits with 1. --check only compares.",
+    .help = "  mho bench -j 4\n"
+            "measures training in float and with quantized layers, the integer network, and chips of three cells:\n"
+            "median of 5 repetitions, slowest and fastest in brackets. Before that, everything is compared with its\n"
+            "specification; if a result differs, the command names it, prints no rate and exits with 1.\n"
+            "--check only compares.",
     .options = MHO_OPTION_CPU | MHO_OPTION_THREADS | MHO_OPTION_CHECK | MHO_OPTION_QUIET,
     .max_arguments = 0,
     .run = run_bench,

@@ -1,9 +1,9 @@
-/* bench_proof.c - every path of the benchmark against its specification, at the sizes that are timed.
+/* bench_proof.c - everything that the benchmark times against its specification, at the sizes that are timed.
  *
  *   integer    every kernel table gives the codes and logits of the scalar one, which is the specification
  *   analog     ideal cells with a unit converter equal the integer network, code for code
  *   noisy      chips of every timed cell give the same logits with every table
- *   codes      the fake-quant pass holds the integer network's codes in every quantizer
+ *   codes      training's forward pass gives the integer network's codes in every fake_quant node
  *   gradients  backward equals finite differences of a weighted sum of logits
  */
 #include <math.h>
@@ -152,11 +152,11 @@ static MhoStatus compare_codes(const BenchSubject *subject, const MhoFakeQuant *
             uint8_t code = codes[i / size * lowered->codes_size + lowered->codes_offset[s] + i % size];
             if (stored[i] != (step->low < 0 ? (float)(int8_t)code : (float)code))
                 return mho_fail(error, MHO_FAILED,
-                                "layer %s: the fake-quant pass and the integer network hold different codes",
+                                "layer %s: training's forward pass and the integer network give different codes",
                                 step->name);
         }
         if (!stored && !step->is_logits)
-            return mho_fail(error, MHO_FAILED, "layer %s: the fake-quant pass holds no codes of it", step->name);
+            return mho_fail(error, MHO_FAILED, "layer %s: training's forward pass has no codes of it", step->name);
     }
     return MHO_OK;
 }
@@ -175,7 +175,7 @@ static MhoStatus prove_codes(const BenchSubject *subject, MhoError *error)
     if (status == MHO_OK)
         status = compare_codes(subject, fq, integer.codes, error);
     if (status == MHO_OK && memcmp(integer.logits, own.logits, own.n_logits * sizeof *own.logits) != 0)
-        status = mho_fail(error, MHO_FAILED, "the fake-quant pass and the integer network give different logits");
+        status = mho_fail(error, MHO_FAILED, "training's forward pass and the integer network give different logits");
     mho_fakequant_destroy(fq);
     outputs_clear(&own);
     outputs_clear(&integer);

@@ -11,7 +11,6 @@
 #include "study/report/intervals.h"
 #include "study/sweep/trial.h"
 
-/* What one evaluation works on. */
 typedef struct Evaluation {
     const MhoOptions *options;
     MhoStudy study;
@@ -19,21 +18,21 @@ typedef struct Evaluation {
     MhoPointSetup setup;
 } Evaluation;
 
-/* Float accuracy of a model that is not quantized and is not asked to be. */
+/* The accuracy of a float model. */
 static MhoStatus evaluate_float(const Evaluation *at, MhoNet *net, MhoError *error)
 {
     MhoDataset images = {0};
     double accuracy, loss;
     if (at->options->layers || at->options->trace >= 0 || at->options->logits)
         return mho_fail(error, MHO_USAGE,
-                        "--layers, --trace and --logits need a quantized network and the model is float: add --set "
+                        "--layers, --trace and --logits need a quantized model, and this one is float: add --set "
                         "quant.weight.bits=8 --set quant.activation.bits=8");
     MhoStatus status = mho_study_images(at->study.settings, at->options->data, &images, error);
     if (status == MHO_OK)
         status = mho_train_evaluate(net, &images, 250, &accuracy, &loss, error);
     if (status == MHO_OK)
         printf("float network      accuracy %.2f %%  loss %.4f  (%zu images)\n"
-               "--set quant.weight.bits=8 --set quant.activation.bits=8 puts it on a chip\n",
+               "add --set quant.weight.bits=8 --set quant.activation.bits=8 to run it on a chip\n",
                100.0 * accuracy, loss, images.n);
     mho_dataset_destroy(&images);
     return status;
@@ -81,12 +80,12 @@ static double decibel(double signal, double noise)
 }
 
 /* Bits of a layer's converters as text; "-": they are ideal. */
-static void format_adc_bits(const MhoPointSetup *prepared, const MhoMatrix *matrix, char text[16])
+static void format_adc_bits(const MhoPointSetup *setup, const MhoMatrix *matrix, char text[16])
 {
-    const MhoAdcModel *adc = prepared->config.adc;
+    const MhoAdcModel *adc = setup->config.adc;
     snprintf(text, 16, "-");
     if (adc->set_bits)
-        snprintf(text, 16, "%d", matrix->adc_bits ? matrix->adc_bits : adc->bits(prepared->config.adc_params));
+        snprintf(text, 16, "%d", matrix->adc_bits ? matrix->adc_bits : adc->bits(setup->config.adc_params));
 }
 
 static MhoStatus print_layers(const Evaluation *at, const MhoTrial *trial, MhoError *error)
@@ -112,8 +111,9 @@ static MhoStatus print_layers(const Evaluation *at, const MhoTrial *trial, MhoEr
                meter->conversions ? 100.0 * (double)meter->clipped / (double)meter->conversions : 0.0,
                1e-6 * mho_bops_layer(layer));
     }
-    printf("bits of weights (W), of the codes that a layer reads (A) and of its converters (ADC); conversions are per\n"
-           "image, ADC steps in accumulator units, SNR and clipping of chip 0\n"
+    printf("W, A, ADC: bits of weights, of the codes that a layer reads, and of its converters. Conversions are per "
+           "image,\n"
+           "ADC steps in accumulator units, SNR and clipped conversions those of chip 0.\n"
            "bit operations per image: %.4g million\n",
            1e-6 * bops);
     return MHO_OK;
@@ -170,34 +170,33 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
     if (status == MHO_OK)
         status = mho_file_write(path, record, error);
     if (status == MHO_OK)
-        printf("%s holds the codes of image %zu, groups integer and chip\n", path, n);
+        printf("%s: codes of image %zu, in the groups integer and chip\n", path, n);
     mho_record_destroy(record);
     free(codes);
     free(logits);
     return status;
 }
 
-/* What ran. */
+/* The chip, or the noise, that was run. */
 static void print_condition(const Evaluation *at)
 {
     const MhoSettings *settings = at->study.settings;
-    const MhoStudyParams *study = mho_settings_study(settings);
+    const MhoChipModels *models = mho_settings_chip_models(settings);
     const MhoNoiseParams *on_codes = mho_settings_noise(settings);
     if (at->setup.is_noisy) {
         printf("  (weights %g LSB%s, activations %g LSB, sums %g LSB; no cells, no converter)\n", on_codes->weight,
                on_codes->weight == 0.0                      ? ""
-               : on_codes->draw == MHO_CODE_NOISE_PER_IMAGE ? ", fresh for every image"
-                                                            : ", one draw a chip",
+               : on_codes->draw == MHO_CODE_NOISE_PER_IMAGE ? ", new for every image"
+                                                            : ", one draw per chip",
                on_codes->activation, on_codes->sum);
         return;
     }
     char time[MHO_TEXT_MAX], noise[MHO_TEXT_MAX];
     mho_settings_format(settings, "chip.time", time, sizeof time);
     mho_settings_format(settings, "chip.noise", noise, sizeof noise);
-    printf("  (cell %s, ADC %s, noise %s, time %s s)\n", study->cell, study->adc, noise, time);
+    printf("  (cell %s, ADC %s, noise %s, time %s s)\n", models->cell, models->adc, noise, time);
 }
 
-/* What --logits writes. */
 static MhoStatus write_logits(const Evaluation *at, const float *logits, MhoError *error)
 {
     const MhoDataset *images = at->setup.images;
@@ -226,14 +225,14 @@ static MhoStatus write_logits(const Evaluation *at, const float *logits, MhoErro
     if (status == MHO_OK)
         status = mho_file_write(at->options->logits, record, error);
     if (status == MHO_OK)
-        printf("%s holds logits, predicted and true labels of %zu images on %zu chips\n", at->options->logits, shape[1],
+        printf("%s: logits, predicted and true labels of %zu images on %zu chips\n", at->options->logits, shape[1],
                shape[0]);
     mho_record_destroy(record);
     free(predicted);
     return status;
 }
 
-/* Every chip in turn: accuracies (n_chips) and, unless NULL, logits (n_chips, images, classes). */
+/* Run the chips one after another: accuracy (n_chips); logits NULL or (n_chips, images, classes). */
 static MhoStatus run_each_chip(const Evaluation *at, double *accuracy, float *logits, MhoTrial *first, MhoTrial *trial,
                                MhoError *error)
 {
@@ -311,8 +310,8 @@ static bool stays_float(const MhoSettings *settings, const MhoNet *net)
     return !mho_net_is_quantized(net) && mho_settings_quant(settings)->weight_bits == 0;
 }
 
-/* Noise on codes takes the place of a chip: its converter goes too unless one was asked for. Layers are not metered and
- * codes not kept. */
+/* Noise on codes replaces the chip, so its converter becomes ideal unless --set names one. Without a chip there are
+ * neither layers to meter nor codes to trace. */
 static MhoStatus choose_no_chip(Evaluation *at, MhoError *error)
 {
     static const char key[] = "chip.adc.name";
@@ -321,7 +320,7 @@ static MhoStatus choose_no_chip(Evaluation *at, MhoError *error)
         return MHO_OK;
     if (at->options->layers || at->options->trace >= 0)
         return mho_fail(error, MHO_USAGE,
-                        "--layers and --trace show a chip, and with noise.%s there is none: "
+                        "--layers and --trace need a chip, and noise.%s replaces it: "
                         "--set noise.%s=0, or leave them out",
                         on, on);
     for (size_t i = 0; i < at->options->n_sets; i++)
@@ -340,11 +339,11 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
         return status;
     if (at.study.n_axes > 0)
         status =
-            mho_fail(error, MHO_USAGE, "eval runs one configuration and --set %s gives several; mho sweep runs them",
+            mho_fail(error, MHO_USAGE, "eval runs one configuration, but --set %s gives several; `mho sweep` runs them",
                      at.study.axes[0].key);
     if (status == MHO_OK && options->output && options->trace < 0)
         status = mho_fail(error, MHO_USAGE,
-                          "eval prints and writes no file; -o goes with --trace N, and mho sweep makes a result");
+                          "eval prints its result; -o belongs to --trace N, and `mho sweep` writes a result file");
     MhoModelOptions model = mho_options_model(options, false);
     if (status == MHO_OK)
         status = choose_no_chip(&at, error);
@@ -367,16 +366,15 @@ const Command command_eval = {
     .name = "eval",
     .usage = "MODEL.h5",
     .summary = "classify the test images with a model on simulated chips",
-    .help =
-        "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --set chip.time=86400 --layers\n"
-        "prints the accuracy of the integer network (no device errors) and the mean accuracy of `repeat` PCM chips "
-        "one day\n"
-        "(86400 s) after programming, with its 95 % interval.\n"
-        "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --trace 7 -o trace.h5\n"
-        "writes the codes of every layer for image 7, and --logits out.h5 the logits, predicted and true labels of\n"
-        "every chip. A float model is quantized first by\n"
-        "  --set quant.weight.bits=8 --set quant.activation.bits=8\n"
-        "which folds batch norm into the layers and takes activation ranges from training images.",
+    .help = "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --set chip.time=86400 --layers\n"
+            "prints the accuracy of the integer network (no device errors) and the mean accuracy of `repeat` PCM\n"
+            "chips one day (86400 s) after programming, with its 95 % interval.\n"
+            "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --logits logits.h5\n"
+            "writes logits, predicted and true labels of every image on every chip.\n"
+            "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --trace 7 -o trace.h5\n"
+            "writes the codes of every layer for image 7. A float model is quantized first by\n"
+            "  --set quant.weight.bits=8 --set quant.activation.bits=8\n"
+            "which folds batch norm into the layers and takes activation ranges from training images.",
     .options = MHO_OPTIONS_RUN | MHO_OPTION_BATCH | MHO_OPTION_LAYERS | MHO_OPTION_TRACE | MHO_OPTION_OUTPUT |
                MHO_OPTION_LOGITS,
     .min_arguments = 1,

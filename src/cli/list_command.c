@@ -17,9 +17,9 @@ const MhoRegistry *const command_registries[] = {&mho_cell_registry,    &mho_adc
                                                  &mho_dataset_registry, &mho_allocator_registry};
 const size_t command_n_registries = sizeof command_registries / sizeof *command_registries;
 
-static const MhoDescriptor *const fixed_tables[] = {&mho_study_descriptor, &mho_chip_descriptor,
-                                                    &mho_noise_descriptor, &mho_quant_descriptor,
-                                                    &mho_train_descriptor, &mho_allocate_descriptor};
+static const MhoDescriptor *const fixed_tables[] = {
+    &mho_study_descriptor, &mho_chip_models_descriptor, &mho_chip_descriptor,    &mho_noise_descriptor,
+    &mho_quant_descriptor, &mho_train_descriptor,       &mho_allocate_descriptor};
 
 enum { N_FIXED = sizeof fixed_tables / sizeof *fixed_tables };
 
@@ -175,6 +175,11 @@ static void describe_one(const char *kind, const MhoDescriptor *descriptor)
                descriptor->ignores & MHO_IGNORES_NOISE ? " chip.noise" : "");
     for (size_t p = 0; p < descriptor->n_params; p++)
         describe_param(prefix, &descriptor->params[p]);
+    if (descriptor == &mho_train_descriptor)
+        printf(
+            "  train.chip.*\n      the chip of training in stages chip: every key of chip.* (`mho describe chip`)\n");
+    else if (strncmp(prefix, "chip.", strlen("chip.")) == 0)
+        printf("  train.%s* are the same keys for the chip of training\n", prefix);
     printf("\n");
 }
 

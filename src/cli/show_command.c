@@ -78,7 +78,6 @@ static bool is_variable(const MhoArray *array, size_t n)
 static int column_width(const MhoArray *variable)
 {
     size_t width = strlen(variable->name);
-
     if (width < NUMBER_WIDTH)
         width = NUMBER_WIDTH;
     for (size_t p = 0; variable->type == MHO_STRING && p < variable->shape[0]; p++) {
@@ -137,7 +136,7 @@ static void print_allocation(const MhoRecord *model)
                   *converter = column(group, "winner_converter", MHO_I32, n),
                   *epochs = column(group, "recovery_epochs", MHO_I32, n), *undone = column(group, "undone", MHO_I32, n);
     const double *size = column(group, "size", MHO_F64, n), *bops = column(group, "bops", MHO_F64, n),
-                 *trial = column(group, "accuracy_probe", MHO_F64, n),
+                 *trial = column(group, "accuracy_trial", MHO_F64, n),
                  *after = column(group, "accuracy_after", MHO_F64, n);
     if (!from || !to || !converter || !epochs || !undone || !size || !bops || !trial || !after)
         return;

@@ -24,7 +24,6 @@ MHO_CLONES static void differential_row(size_t n, float n_weight, const int16_t 
 {
     for (size_t j = 0; j < n; j++) {
         const float g = (float)codes[j] / n_weight;
-
         plus[j] = g > 0.0F ? g : 0.0F;
         minus[j] = g < 0.0F ? -g : 0.0F;
     }
@@ -34,11 +33,9 @@ void mho_tile_targets(const MhoPlan *plan, const Tile *tile, float *const g[MHO_
 {
     const LayerPlan *layer = &plan->layers[tile->layer];
     const float n_weight = (float)layer->matrix.n_weight;
-
     for (size_t r = 0; r < tile->rows; r++) {
         const int16_t *codes = mho_crossbar_row(layer, tile->group, tile->row0 + r) + tile->col0;
         const size_t at = r * tile->cols;
-
         if (!is_offset(plan)) {
             differential_row(tile->cols, n_weight, codes, g[0] + at, g[1] + at);
             continue;
@@ -53,11 +50,9 @@ void mho_tile_weights(const MhoPlan *plan, const Tile *tile, float *const g[MHO_
 {
     const bool digital = plan->config.chip.subtract == MHO_SUBTRACT_DIGITAL;
     const double unit = mho_tile_unit(plan, tile);
-
     memset(weights, 0, tile->rows * tile->columns * sizeof *weights);
     for (size_t r = 0; r < tile->rows; r++) {
         double *row = weights + r * tile->columns;
-
         for (size_t j = 0; j < tile->cols; j++)
             row[j] = unit * (double)g[0][r * tile->cols + j];
         for (size_t j = 0; j < tile->cell_cols[1] && digital; j++)
@@ -72,16 +67,13 @@ void mho_tile_variances(const MhoPlan *plan, const Tile *tile, float *const v[MH
     const bool own_columns = tile->noise_columns > tile->width; /* the second array draws for itself */
     const double unit = mho_tile_unit(plan, tile);
     const float square = (float)(unit * unit);
-
     memset(variance, 0, tile->rows * tile->noise_columns * sizeof *variance);
     for (size_t r = 0; r < tile->rows; r++) {
         float *row = variance + r * tile->noise_columns;
-
         for (size_t j = 0; j < tile->cols; j++)
             row[j] = square * v[0][r * tile->cols + j];
         for (size_t j = 0; j < tile->cell_cols[1]; j++) {
             float *into = &row[own_columns ? tile->width + j : j];
-
             *into += square * v[1][r * tile->cell_cols[1] + j];
         }
     }
@@ -93,10 +85,8 @@ static void carve_scratch(void *object)
     const MhoPlan *plan = scratch->plan;
     MhoArena *arena = &scratch->arena;
     size_t cells = 0, weights = 0, columns = 0;
-
     for (size_t i = 0; i < plan->n_tiles; i++) {
         const Tile *tile = &plan->tiles[i];
-
         cells = tile->cells[0] > cells ? tile->cells[0] : cells;
         weights = tile->rows * tile->noise_columns > weights ? tile->rows * tile->noise_columns : weights;
         columns = tile->columns > columns ? tile->columns : columns;
@@ -118,7 +108,6 @@ MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context
 {
     MhoStatus outcome = MHO_OK;
     size_t devices = 0;
-
     for (size_t l = 0; l < plan->n; l++)
         devices += plan->layers[l].devices;
 #pragma omp parallel if (devices >= MHO_PARALLEL_DEVICES)
@@ -126,7 +115,6 @@ MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context
         TileScratch scratch = {.plan = plan};
         MhoError mine = {MHO_OK, ""};
         MhoStatus status = mho_arena_build(&scratch.arena, carve_scratch, &scratch, &mine);
-
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < plan->n_tiles; i++)
             if (status == MHO_OK)

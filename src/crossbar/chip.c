@@ -29,7 +29,6 @@ uint64_t mho_plan_devices_digest(const MhoPlan *plan)
     size_t size = 0;
     uint64_t digest = 0;
     FILE *out = open_memstream(&text, &size);
-
     if (!out)
         return 0;
     fprintf(out, "%llu %a %s %d %d\n", (unsigned long long)plan->config.seed, chip->noise, cell->name, chip->mapping,
@@ -41,7 +40,6 @@ uint64_t mho_plan_devices_digest(const MhoPlan *plan)
     for (size_t l = 0; l < plan->n; l++) {
         const LayerPlan *layer = &plan->layers[l];
         const MhoMatrix *m = &layer->matrix;
-
         fprintf(out, "%zu %zu %zu %d %zu %016llx %016llx\n", m->groups, m->rows, m->cols, m->n_weight,
                 layer->shift_rows,
                 (unsigned long long)mho_digest64(m->codes, m->groups * m->rows * m->cols * sizeof *m->codes),
@@ -50,7 +48,6 @@ uint64_t mho_plan_devices_digest(const MhoPlan *plan)
     }
     for (size_t i = 0; i < plan->n_tiles; i++) {
         const Tile *t = &plan->tiles[i];
-
         fprintf(out, "%zu %u %zu %zu %zu %zu %zu %zu\n", t->group, t->number, t->row0, t->rows, t->col0, t->cols,
                 t->cells[0], t->cells[1]);
     }
@@ -76,11 +73,9 @@ static void carve_devices(void *object)
     const MhoPlan *plan = devices->plan;
     const size_t n_state = devices->ideal ? 0 : plan->config.cell->n_state;
     ChipTile spare;
-
     devices->tiles = mho_arena_take(&devices->arena, plan->n_tiles, sizeof *devices->tiles);
     for (size_t i = 0; i < plan->n_tiles; i++) {
         ChipTile *t = devices->tiles ? &devices->tiles[i] : &spare;
-
         for (int q = 0; q < MHO_POLARITIES; q++) {
             t->g[q] = mho_arena_take(&devices->arena, plan->tiles[i].cells[q], sizeof(float));
             for (size_t s = 0; s < n_state; s++)
@@ -94,12 +89,10 @@ static MhoStatus program_tile(void *context, const Tile *tile, TileScratch *scra
     Devices *devices = context;
     const MhoChipConfig *c = &devices->plan->config;
     ChipTile *made = &devices->tiles[mho_tile_index(devices->plan, tile)];
-
     (void)error;
     mho_tile_targets(devices->plan, tile, scratch->target);
     for (int q = 0; q < MHO_POLARITIES; q++) {
         MhoCells cells = {.n = tile->cells[q], .g_target = scratch->target[q], .g = made->g[q]};
-
         memcpy(cells.state, made->state[q], sizeof cells.state);
         if (devices->ideal)
             memcpy(made->g[q], scratch->target[q], tile->cells[q] * sizeof(float));
@@ -120,7 +113,6 @@ static void devices_release(Devices *devices)
 static MhoStatus devices_program(const MhoPlan *plan, uint32_t number, bool ideal, Devices **made, MhoError *error)
 {
     Devices *devices = mho_calloc(1, sizeof *devices, error, "chip %u", number);
-
     *made = NULL;
     if (!devices)
         return MHO_MEMORY;
@@ -144,12 +136,10 @@ static void carve_chip(void *object)
     MhoChip *chip = object;
     const MhoPlan *plan = chip->plan;
     const size_t n_adc = plan->config.adc->n_state;
-
     chip->steps = mho_arena_take(&chip->arena, plan->n, sizeof *chip->steps);
     chip->adc = mho_arena_take(&chip->arena, plan->n_tiles, sizeof *chip->adc);
     for (size_t i = 0; i < plan->n_tiles && n_adc > 0; i++) {
         float *adc = mho_arena_take(&chip->arena, plan->tiles[i].columns * n_adc, sizeof *adc);
-
         if (chip->adc)
             chip->adc[i] = adc;
     }
@@ -160,7 +150,6 @@ static void fabricate(const MhoChip *chip, const Tile *tile, float *adc)
 {
     const MhoChipConfig *c = &chip->plan->config;
     const size_t second = tile->converters - tile->cols;
-
     if (!c->adc->fabricate || !adc || chip->ideal)
         return;
     c->adc->fabricate(chip->plan->layers[tile->layer].adc_params, tile->columns,
@@ -174,7 +163,6 @@ static void fabricate(const MhoChip *chip, const Tile *tile, float *adc)
 static MhoStatus chip_around(const MhoPlan *plan, Devices *devices, MhoChip **chip, MhoError *error)
 {
     MhoChip *c = mho_calloc(1, sizeof *c, error, "chip %u", devices->number);
-
     if (!c) {
         devices_release(devices);
         return MHO_MEMORY;
@@ -195,7 +183,6 @@ static MhoStatus create(const MhoPlan *plan, uint32_t number, bool ideal, MhoChi
 {
     Devices *devices;
     const MhoStatus status = devices_program(plan, number, ideal, &devices, error);
-
     *chip = NULL;
     return status == MHO_OK ? chip_around(plan, devices, chip, error) : status;
 }

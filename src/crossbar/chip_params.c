@@ -47,7 +47,6 @@ static const MhoParam chip_params[] = {
 static MhoStatus chip_check(const void *params, MhoError *error)
 {
     const MhoChipParams *p = params;
-
     if (p->calibrate != MHO_CALIBRATE_IDEAL && p->range != MHO_RANGE_CALIBRATED) {
         return mho_fail(
             error, MHO_USAGE,

@@ -13,7 +13,6 @@ const Tile *mho_crossbar_tile(const LayerPlan *layer, size_t group, size_t row_t
 const int16_t *mho_crossbar_row(const LayerPlan *layer, size_t group, size_t r)
 {
     const MhoMatrix *m = &layer->matrix;
-
     return r < m->rows ? m->codes + (group * m->rows + r) * m->cols
                        : layer->shift_codes + (group * layer->shift_rows + r - m->rows) * m->cols;
 }
@@ -29,12 +28,10 @@ static void lay_tiles(const MhoPlan *plan, LayerPlan *layer)
     const MhoChipParams *chip = &plan->config.chip;
     const size_t array_rows = (size_t)chip->rows, array_cols = (size_t)chip->cols;
     const bool offset = chip->mapping == MHO_MAP_OFFSET, digital = chip->subtract == MHO_SUBTRACT_DIGITAL;
-
     layer->devices = 0;
     layer->conversions = 0;
     for (size_t i = 0; i < layer->n_tiles; i++) {
         Tile *t = &layer->tiles[i];
-
         t->layer = (size_t)(layer - plan->layers);
         t->number = (uint32_t)i;
         t->col_tile = i % layer->col_tiles;
@@ -63,7 +60,6 @@ static void lay_tiles(const MhoPlan *plan, LayerPlan *layer)
 static MhoStatus check_codes(const MhoMatrix *m, MhoError *error)
 {
     const size_t n = m->groups * m->rows * m->cols;
-
     for (size_t i = 0; i < n; i++) {
         if (m->codes[i] < -m->n_weight || m->codes[i] > m->n_weight) {
             return mho_fail(error, MHO_USAGE, "layer %s: weight code %d is outside -%d..%d", m->name, m->codes[i],
@@ -78,7 +74,6 @@ static MhoStatus check_matrix(const MhoMatrix *m, MhoError *error)
     size_t weights;
     const bool overflows = __builtin_mul_overflow(m->groups, m->rows, &weights) ||
                            __builtin_mul_overflow(weights, m->cols, &weights) || weights > SIZE_MAX / 16;
-
     if (!m->codes || m->groups == 0 || m->rows == 0 || m->cols == 0 || m->positions == 0 || overflows) {
         return mho_fail(error, MHO_USAGE,
                         "layer %s: an empty or impossible matrix (%zu groups of %zu x %zu, %zu positions)", m->name,
@@ -102,7 +97,6 @@ static MhoStatus plan_converter(MhoPlan *plan, size_t l, MhoError *error)
     const MhoAdcModel *adc = plan->config.adc;
     const MhoMatrix *m = &plan->layers[l].matrix;
     unsigned char *own = plan->adc_params + l * adc->descriptor.params_size;
-
     plan->layers[l].adc_params = plan->config.adc_params;
     if (m->adc_bits == 0)
         return MHO_OK;
@@ -124,7 +118,6 @@ static MhoStatus plan_inputs(const MhoPlan *plan, LayerPlan *layer, MhoError *er
 {
     const MhoChipConfig *c = &plan->config;
     const MhoMatrix *m = &layer->matrix;
-
     if (c->dac->plan(c->dac_params, m->n_input, &layer->slices, error) != MHO_OK)
         return mho_fail_context(error, "layer %s", m->name);
     layer->bipolar = m->signed_input && c->dac->bipolar && c->dac->bipolar(c->dac_params);
@@ -149,10 +142,8 @@ static MhoStatus plan_inputs(const MhoPlan *plan, LayerPlan *layer, MhoError *er
 static int64_t largest_shift(const MhoMatrix *m)
 {
     int64_t largest = 0;
-
     for (size_t i = 0; m->shift && i < m->groups * m->cols; i++) {
         const int64_t size = m->shift[i] < 0 ? -(int64_t)m->shift[i] : m->shift[i];
-
         largest = size > largest ? size : largest;
     }
     return largest;
@@ -165,7 +156,6 @@ static MhoStatus plan_rows(const MhoPlan *plan, LayerPlan *layer, MhoError *erro
     const size_t array_rows = (size_t)plan->config.chip.rows, array_cols = (size_t)plan->config.chip.cols;
     const size_t most_cells = (array_cols + MHO_LANES) * array_rows;
     const uint64_t items = UINT64_C(1) << 34; /* 32 bit of blocks of 4 */
-
     layer->shift_rows = mho_shift_rows(largest_shift(m), m->n_weight, m->n_input, NULL);
     if (layer->shift_rows > 4 * m->rows + MHO_LANES) {
         return mho_fail(error, MHO_USAGE,
@@ -210,17 +200,14 @@ static MhoStatus plan_tiles(MhoPlan *plan, MhoError *error)
 static void carve_plan(void *object)
 {
     MhoPlan *plan = object;
-
     plan->steps = mho_arena_take(&plan->arena, plan->n, sizeof *plan->steps);
     for (size_t l = 0; l < plan->n; l++) {
         LayerPlan *layer = &plan->layers[l];
         const MhoMatrix *m = &layer->matrix;
-
         layer->shift_inputs = mho_arena_take(&plan->arena, layer->shift_rows, 1);
         layer->shift_codes = mho_arena_take(&plan->arena, m->groups * layer->shift_rows * m->cols, sizeof(int16_t));
         for (size_t i = 0; i < layer->n_tiles; i++) {
             const size_t packed = mho_packed_size(layer->tiles[i].rows, layer->tiles[i].width);
-
             layer->tiles[i].ideal.high = mho_arena_take(&plan->arena, packed, 1);
             layer->tiles[i].ideal.low = mho_arena_take(&plan->arena, packed, 1);
         }
@@ -231,7 +218,6 @@ static void fill_shift(LayerPlan *layer)
 {
     const MhoMatrix *m = &layer->matrix;
     const size_t n = mho_shift_rows(largest_shift(m), m->n_weight, m->n_input, layer->shift_inputs);
-
     for (size_t k = 0; n > 0 && k < m->groups * m->cols; k++) {
         mho_shift_codes(m->shift[k], m->n_weight, n, layer->shift_inputs, m->cols,
                         &layer->shift_codes[k / m->cols * n * m->cols + k % m->cols]);
@@ -243,12 +229,10 @@ static MhoStatus tile_fill(void *context, const Tile *tile, TileScratch *scratch
 {
     const MhoPlan *plan = context;
     Tile *filled = &plan->tiles[mho_tile_index(plan, tile)];
-
     (void)error;
     memset(scratch->weights, 0, tile->rows * tile->width * sizeof(double));
     for (size_t r = 0; r < tile->rows; r++) {
         const int16_t *codes = mho_crossbar_row(&plan->layers[tile->layer], tile->group, tile->row0 + r) + tile->col0;
-
         for (size_t j = 0; j < tile->cols; j++)
             scratch->weights[r * tile->width + j] = codes[j];
     }
@@ -269,7 +253,6 @@ static MhoStatus check_config(const MhoChipConfig *c, const MhoMatrix *matrices,
 static MhoStatus plan_fill(MhoPlan *plan, const MhoMatrix *matrices, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     for (size_t l = 0; status == MHO_OK && l < plan->n; l++) {
         plan->layers[l].matrix = matrices[l];
         status = check_matrix(&matrices[l], error);
@@ -304,7 +287,6 @@ MhoStatus mho_plan_create(const MhoChipConfig *config, const MhoMatrix *matrices
                           MhoError *error)
 {
     MhoStatus status = check_config(config, matrices, n, error);
-
     *plan = NULL;
     if (status != MHO_OK)
         return status;
@@ -342,7 +324,6 @@ void mho_plan_destroy(MhoPlan *plan)
 MhoLayerPlan mho_plan_layer(const MhoPlan *plan, size_t l)
 {
     const LayerPlan *layer = &plan->layers[l];
-
     return (MhoLayerPlan){.row_tiles = layer->row_tiles,
                           .col_tiles = layer->col_tiles,
                           .shift_rows = layer->shift_rows,
@@ -357,6 +338,5 @@ bool mho_plan_is_random(const MhoPlan *plan)
 {
     const MhoChipConfig *c = &plan->config;
     const bool cells = !(c->cell->descriptor.ignores & MHO_IGNORES_NOISE) && c->chip.noise > 0.0;
-
     return cells || (c->adc->fabricate && !(c->adc->descriptor.ignores & MHO_IGNORES_NOISE) && c->chip.noise > 0.0);
 }

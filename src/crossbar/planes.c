@@ -36,7 +36,6 @@ void mho_planes_pack(size_t rows, size_t columns, double tolerance, double *weig
     const size_t n = rows * columns;
     int8_t *high = narrow, *low = narrow + n;
     double largest = 0.0, per_code = 1.0;
-
     planes->scale = 1.0;
     if (!snap_whole(n, tolerance, weights)) {
         for (size_t i = 0; i < n; i++)
@@ -47,7 +46,6 @@ void mho_planes_pack(size_t rows, size_t columns, double tolerance, double *weig
     for (size_t i = 0; i < n; i++) {
         const int32_t code = (int32_t)__builtin_rint(weights[i] * per_code);
         const int32_t byte = ((code + 128) & 255) - 128;
-
         low[i] = (int8_t)byte;
         high[i] = (int8_t)((code - byte) / 256);
     }
@@ -68,7 +66,6 @@ double mho_planes_weight(const Planes *planes, size_t rows, size_t r, size_t j)
                       j % MHO_LANES * MHO_ROW_GROUP + r % MHO_ROW_GROUP;
     const int high = planes->high ? planes->high[at] : 0;
     const int low = planes->low ? planes->low[at] : 0;
-
     return planes->scale * (256 * high + low);
 }
 
@@ -76,7 +73,6 @@ void mho_variance_pack(size_t rows, size_t columns, const float *values, int8_t 
 {
     const size_t n = rows * columns;
     float largest = 0.0F;
-
     for (size_t i = 0; i < n; i++)
         largest = values[i] > largest ? values[i] : largest;
     if (!(largest > 0.0F)) {

@@ -13,7 +13,6 @@
 void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words)
 {
     const MhoStream stream = {.place = mho_place((uint32_t)l, 0, 0)};
-
     mho_random_words(stream, MHO_DRAW_PATTERN, 2 * row0, 2 * rows, words);
 }
 
@@ -36,10 +35,8 @@ MHO_CLONES static void add_row(size_t columns, const double *restrict row, doubl
 static double largest_size(size_t n, const double *values, double least)
 {
     double largest = least;
-
     for (size_t j = 0; j < n; j++) {
         const double size = values[j] < 0.0 ? -values[j] : values[j];
-
         largest = size > largest ? size : largest;
     }
     return largest;
@@ -50,7 +47,6 @@ static double largest_sum(const LayerPlan *layer, const Tile *tile, const TileSc
 {
     double *plus = scratch->sums[0], *minus = scratch->sums[1];
     int full = 0;
-
     for (int s = 0; s < layer->slices.n; s++)
         full = layer->slices.full[s] > full ? layer->slices.full[s] : full;
     memset(plus, 0, tile->columns * sizeof *plus);
@@ -67,7 +63,6 @@ static double largest_pattern(const Tile *tile, const TileScratch *scratch)
 {
     uint32_t *words = (uint32_t *)(void *)scratch->narrow;
     double largest = 0.0;
-
     mho_pattern_words(tile->layer, tile->row0, tile->rows, words);
     for (unsigned p = 0; p < MHO_PATTERNS; p++) {
         memset(scratch->sums[0], 0, tile->columns * sizeof(double));
@@ -119,14 +114,11 @@ static MhoStatus check_learned(const MhoPlan *plan, const MhoMatrix *m, MhoError
 MhoStatus mho_plan_ranges(MhoPlan *plan, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     for (size_t l = 0; l < plan->n && status == MHO_OK; l++) {
         LayerPlan *layer = &plan->layers[l];
-
         status = check_learned(plan, &layer->matrix, error);
         for (size_t i = 0; i < layer->n_tiles; i++) {
             const Tile *t = &layer->tiles[i];
-
             layer->largest_sum = t->largest_sum > layer->largest_sum ? t->largest_sum : layer->largest_sum;
             layer->largest_pattern =
                 t->largest_pattern > layer->largest_pattern ? t->largest_pattern : layer->largest_pattern;

@@ -32,7 +32,6 @@ typedef union FloatBits {
 MhoStatus mho_range_observer_create(size_t n_layers, MhoRangeObserver **observer, MhoError *error)
 {
     MhoRangeObserver *made = mho_calloc(1, sizeof *made, error, "a range observer");
-
     *observer = NULL;
     if (!made)
         return MHO_MEMORY;
@@ -58,7 +57,6 @@ void mho_range_observer_merge(MhoRangeObserver *into, const MhoRangeObserver *fr
     for (size_t l = 0; l < into->n && l < from->n; l++) {
         LayerHistogram *a = &into->layers[l];
         const LayerHistogram *b = &from->layers[l];
-
         for (size_t i = 0; i < BINS; i++)
             a->count[i] += b->count[i];
         a->largest = b->largest > a->largest ? b->largest : a->largest;
@@ -73,13 +71,11 @@ double mho_range_observer_largest(const MhoRangeObserver *observer, size_t l)
 void mho_range_observer_add(MhoRangeObserver *observer, size_t l, size_t P, size_t stride, size_t n, const float *y)
 {
     LayerHistogram *layer = &observer->layers[l];
-
     for (size_t p = 0; p < P; p++) {
         for (size_t j = 0; j < n; j++) {
             const FloatBits size = {.f = y[p * stride + j] < 0.0F ? -y[p * stride + j] : y[p * stride + j]};
             const uint32_t top = size.u >> BIN_SHIFT;
             const uint32_t bin = top < BITS_OF_ONE ? 0 : top - BITS_OF_ONE + 1;
-
             layer->count[bin < BINS ? bin : BINS - 1]++;
             layer->largest = size.f > layer->largest ? size.f : layer->largest;
         }
@@ -90,7 +86,6 @@ void mho_range_observer_add(MhoRangeObserver *observer, size_t l, size_t P, size
 static double bin_edge(size_t bin)
 {
     const FloatBits edge = {.u = (uint32_t)(bin + BITS_OF_ONE - 1) << BIN_SHIFT};
-
     return bin == 0 ? 0.0 : (double)edge.f;
 }
 
@@ -99,7 +94,6 @@ static float best_step(const LayerHistogram *layer, double largest_code)
 {
     double clipped = 0.0, sum = 0.0, squares = 0.0; /* moments of the bins from `bin` on */
     double inside = 0.0, best = 0.0, best_error = -1.0;
-
     if ((double)layer->largest <= largest_code)
         return 1.0F;
     for (size_t bin = 0; bin < BINS; bin++)
@@ -109,7 +103,6 @@ static float best_step(const LayerHistogram *layer, double largest_code)
         const double step = high / largest_code;
         const double excess = squares - 2.0 * high * sum + high * high * clipped;
         const double mse = inside * step * step / 12.0 + (excess > 0.0 ? excess : 0.0);
-
         if (step < 1.0)
             break;
         if (best_error < 0.0 || mse < best_error) {

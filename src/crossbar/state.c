@@ -17,7 +17,6 @@ static const double forever = 1e300; /* s: no upper limit of a band */
 static bool draws_noise(const MhoChip *chip, MhoReadMode unless)
 {
     const MhoPlan *plan = chip->plan;
-
     return !chip->ideal && plan->config.cell->read_noise && plan->config.chip.noise > 0.0 && plan->read != unless;
 }
 
@@ -37,14 +36,12 @@ static void carve_state(void *object)
     const MhoPlan *plan = state->chip->plan;
     const bool per_cell = plan->config.chip.draw == MHO_NOISE_FORM_PER_CELL;
     StateTile spare;
-
     state->steps = mho_arena_take(&state->arena, plan->n, sizeof *state->steps);
     state->compensation = mho_arena_take(&state->arena, plan->n, sizeof *state->compensation);
     state->tiles = mho_arena_take(&state->arena, plan->n_tiles, sizeof *state->tiles);
     for (size_t i = 0; i < plan->n_tiles; i++) {
         const Tile *tile = &plan->tiles[i];
         StateTile *t = state->tiles ? &state->tiles[i] : &spare;
-
         t->weights.high = mho_arena_take(&state->arena, mho_packed_size(tile->rows, tile->columns), 1);
         t->weights.low = mho_arena_take(&state->arena, mho_packed_size(tile->rows, tile->columns), 1);
         if (state->noisy) {
@@ -65,7 +62,6 @@ static void read_noise(const MhoChipState *state, const MhoCells *cells, MhoBand
                        MhoReadNoise *noise)
 {
     const MhoChipConfig *c = &state->chip->plan->config;
-
     if (cells->n > 0) {
         memset(noise->linear, 0, cells->n * sizeof(float));
         memset(noise->square, 0, cells->n * sizeof(float));
@@ -87,14 +83,12 @@ static void freeze(const MhoChipState *state, const Tile *tile, int q, const Mho
                         .chip = state->chip->number,
                         .noise = (float)plan->config.chip.noise};
     float *g = scratch->g[q];
-
     read_noise(state, cells, frozen_band(plan), g, &noise);
     mho_normal_fill(stream, MHO_DRAW_FROZEN_READ, cells->n, scratch->spare);
     for (size_t i = 0; i < cells->n; i++)
         scratch->spare[i] *= __builtin_sqrtf(noise.linear[i] + noise.square[i]);
     if (noise.row_linear + noise.row_square > 0.0) {
         const float sigma = (float)__builtin_sqrt(noise.row_linear + noise.row_square);
-
         stream.place = mho_place((uint32_t)tile->layer, (uint32_t)row_tile, MHO_ROW_SLICE);
         mho_normal_fill(stream, MHO_DRAW_FROZEN_READ, tile->rows, scratch->linear[q]);
         for (size_t i = 0; i < cells->n; i++)
@@ -102,7 +96,6 @@ static void freeze(const MhoChipState *state, const Tile *tile, int q, const Mho
     }
     for (size_t i = 0; i < cells->n; i++) {
         const float noisy = g[i] + scratch->spare[i];
-
         g[i] = noisy > 0.0F ? noisy : 0.0F;
     }
 }
@@ -113,12 +106,10 @@ static MhoStatus attenuate(const MhoPlan *plan, const Tile *tile, int q, bool no
 {
     const MhoStatus status = plan->config.wire->effective(plan->config.wire_params, tile->rows, tile->cell_cols[q],
                                                           scratch->g[q], scratch->spare, error);
-
     if (status != MHO_OK)
         return status;
     for (size_t i = 0; i < tile->cells[q] && noisy; i++) {
         const float ratio = scratch->g[q][i] > 0.0F ? scratch->spare[i] / scratch->g[q][i] : 1.0F;
-
         scratch->linear[q][i] *= ratio * ratio;
         scratch->square[q][i] *= ratio * ratio;
     }
@@ -133,7 +124,6 @@ static MhoStatus age_array(const MhoChipState *state, const Tile *tile, int q, T
     const MhoChipConfig *c = &chip->plan->config;
     const ChipTile *made = &chip->devices->tiles[mho_tile_index(chip->plan, tile)];
     MhoCells cells = {.n = tile->cells[q], .g_target = scratch->target[q], .g = made->g[q]};
-
     memcpy(cells.state, made->state[q], sizeof cells.state);
     if (!chip->ideal && c->cell->age)
         c->cell->age(c->cell_params, &cells, state->at, scratch->g[q]);
@@ -143,7 +133,6 @@ static MhoStatus age_array(const MhoChipState *state, const Tile *tile, int q, T
         freeze(state, tile, q, &cells, scratch);
     if (state->noisy) {
         MhoReadNoise noise = {.linear = scratch->linear[q], .square = scratch->square[q]};
-
         read_noise(state, &cells, read_band(chip->plan), scratch->g[q], &noise);
     }
     return c->wire->effective ? attenuate(chip->plan, tile, q, state->noisy, scratch, error) : MHO_OK;
@@ -154,7 +143,6 @@ static void pack_noise(const MhoChipState *state, const Tile *tile, StateTile *p
     const MhoPlan *plan = state->chip->plan;
     const double unit = mho_tile_unit(plan, tile);
     const float square = (float)(unit * unit);
-
     mho_tile_variances(plan, tile, scratch->linear, scratch->variance);
     mho_variance_pack(tile->rows, tile->noise_columns, scratch->variance, scratch->narrow, &packed->linear);
     mho_tile_variances(plan, tile, scratch->square, scratch->variance);
@@ -173,11 +161,9 @@ static MhoStatus age_tile(void *context, const Tile *tile, TileScratch *scratch,
     const MhoPlan *plan = state->chip->plan;
     const double tolerance = mho_tile_unit(plan, tile) * 0x1p-22; /* of a float conductance */
     StateTile *packed = &state->tiles[mho_tile_index(plan, tile)];
-
     mho_tile_targets(plan, tile, scratch->target);
     for (int q = 0; q < MHO_POLARITIES; q++) {
         const MhoStatus status = age_array(state, tile, q, scratch, error);
-
         if (status != MHO_OK)
             return status;
     }
@@ -196,7 +182,6 @@ static void find_noise(MhoChipState *state)
 {
     const MhoCells none = {0};
     MhoReadNoise noise = {0};
-
     state->noisy = draws_noise(state->chip, MHO_READ_FROZEN);
     if (state->noisy)
         read_noise(state, &none, read_band(state->chip->plan), NULL, &noise);

@@ -16,14 +16,12 @@ static void carve_workspace(void *object)
     const MhoPlan *plan = work->plan;
     MhoArena *a = &work->arena;
     size_t inputs = 0, totals = 0, rows = 0, outputs = 0, width = 0, cells = 0;
-
     for (size_t l = 0; l < plan->n; l++) {
         inputs = larger(inputs, MHO_BLOCK * plan->layers[l].stride);
         totals = larger(totals, MHO_BLOCK * plan->layers[l].total_width);
     }
     for (size_t i = 0; i < plan->n_tiles; i++) {
         const Tile *t = &plan->tiles[i];
-
         rows = larger(rows, t->rows);
         outputs = larger(outputs, MHO_BLOCK * t->noise_columns);
         width = larger(width, t->width);
@@ -58,7 +56,6 @@ static void carve_workspace(void *object)
 MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **work, MhoError *error)
 {
     MhoWorkspace *made = mho_calloc(1, sizeof *made, error, "the scratch buffers of a thread");
-
     *work = NULL;
     if (!made)
         return MHO_MEMORY;

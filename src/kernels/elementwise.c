@@ -31,7 +31,6 @@ void NAME(add_noise)(size_t n, const float *restrict variance, const float *rest
 {
     for (size_t i = 0; i < n; i++) {
         const float v = variance[i] > 0.0F ? variance[i] : 0.0F;
-
         y[i] = __builtin_fmaf(__builtin_sqrtf(v), normal[i], y[i]);
     }
 }
@@ -41,16 +40,13 @@ uint64_t NAME(convert)(size_t n, const float *restrict y, float inverse_lsb, flo
                        int32_t *restrict code)
 {
     uint64_t clipped = 0;
-
     for (size_t start = 0; start < n; start += COUNT_PIECE) {
         const size_t end = n - start < COUNT_PIECE ? n : start + COUNT_PIECE;
         uint32_t count = 0;
-
         for (size_t i = start; i < end; i++) {
             const float rounded = __builtin_rintf(y[i] * inverse_lsb);
             const float above = rounded > low ? rounded : low;
             const float inside = above < high ? above : high;
-
             code[i] = (int32_t)inside;
             count += inside != rounded ? 1U : 0U;
         }
@@ -70,7 +66,6 @@ void NAME(requantize)(size_t P, size_t C, const int64_t *restrict total, const f
 {
     const float low_f = (float)low;
     const float high_f = (float)high;
-
     for (size_t p = 0; p < P; p++) {
         const int64_t *restrict t = total + p * C;
         uint8_t *restrict o = out + p * C;
@@ -79,7 +74,6 @@ void NAME(requantize)(size_t P, size_t C, const int64_t *restrict total, const f
             const float rounded = __builtin_rintf(__builtin_fmaf((float)t[c], a[c], b[c]));
             const float above = rounded > low_f ? rounded : low_f;
             const float inside = above < high_f ? above : high_f;
-
             o[c] = (uint8_t)(int32_t)inside;
         }
     }
@@ -89,10 +83,8 @@ void NAME(requantize)(size_t P, size_t C, const int64_t *restrict total, const f
 static inline __attribute__((always_inline)) void each(size_t n, const float *x, float *y, float (*lane)(float))
 {
     float piece[LAW_PIECE];
-
     for (size_t start = 0; start < n; start += LAW_PIECE) {
         const size_t count = n - start < LAW_PIECE ? n - start : LAW_PIECE;
-
         for (size_t i = 0; i < count; i++)
             piece[i] = lane(x[start + i]);
         memcpy(y + start, piece, count * sizeof *y);

@@ -60,7 +60,6 @@ static int clamp_int(ptrdiff_t v, int low, int high)
 static Window window_at(const MhoGather *g, int oy, int ox)
 {
     Window window = {.y = (ptrdiff_t)oy * g->stride - g->pad, .x = (ptrdiff_t)ox * g->stride - g->pad};
-
     window.kx_low = clamp_int(-window.x, 0, g->kernel_w);
     window.kx_high = clamp_int(g->w - window.x, window.kx_low, g->kernel_w);
     return window;
@@ -75,7 +74,6 @@ static void gather_kernel_row(const Runs *runs, Window window, ptrdiff_t y, uint
     const size_t on_image = (size_t)(window.kx_high - window.kx_low);
     const uint8_t *from =
         runs->image + (size_t)(y * g->w + window.x + window.kx_low) * step + (size_t)g->c_first * runs->size;
-
     if (window.kx_low > 0) {
         fill_pad(runs, to, (size_t)window.kx_low * (size_t)g->c_count);
         to += (size_t)window.kx_low * pixel;
@@ -94,10 +92,8 @@ static void gather_window(const Runs *runs, Window window, uint8_t *to)
 {
     const MhoGather *g = runs->geometry;
     const size_t row_elements = (size_t)g->kernel_w * (size_t)g->c_count;
-
     for (int ky = 0; ky < g->kernel_h; ky++) {
         const ptrdiff_t y = window.y + ky;
-
         if (y < 0 || y >= g->h || window.kx_high == window.kx_low)
             fill_pad(runs, to, row_elements);
         else
@@ -115,10 +111,8 @@ static void gather_positions(const Runs *runs, size_t first, size_t P, uint8_t *
     const bool all_channels = g->c_count == g->c;
     int oy = (int)(first / (size_t)g->out_w);
     int ox = (int)(first % (size_t)g->out_w);
-
     for (size_t p = 0; p < P; p++, to += to_step) {
         const Window window = window_at(g, oy, ox);
-
         if (all_channels && window.y >= 0 && window.y + g->kernel_h <= g->h &&
             window.kx_high - window.kx_low == g->kernel_w) {
             const uint8_t *from = runs->image + (size_t)(window.y * g->w + window.x) * pixel;
@@ -138,7 +132,6 @@ static void gather_positions(const Runs *runs, size_t first, size_t P, uint8_t *
 void mho_gather_u8(const MhoGather *geometry, const uint8_t *image, size_t first, size_t P, uint8_t *x, size_t x_stride)
 {
     const Runs runs = {.geometry = geometry, .image = image, .size = 1};
-
     gather_positions(&runs, first, P, x, x_stride);
 }
 
@@ -147,7 +140,6 @@ void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first,
 {
     const Runs runs = {.geometry = geometry, .image = (const uint8_t *)image, .size = 1};
     const size_t R = (size_t)geometry->kernel_h * (size_t)geometry->kernel_w * (size_t)geometry->c_count;
-
     gather_positions(&runs, first, P, plus, x_stride);
     for (size_t p = 0; p < P; p++) {
         uint8_t *restrict positive = plus + p * x_stride;
@@ -155,7 +147,6 @@ void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first,
 
         for (size_t r = 0; r < R; r++) {
             const int code = (int8_t)positive[r];
-
             positive[r] = (uint8_t)(code > 0 ? code : 0);
             negative[r] = (uint8_t)(code < 0 ? -code : 0);
         }
@@ -166,7 +157,6 @@ void mho_gather_f32(const MhoGather *geometry, const float *image, float pad_val
                     size_t x_stride)
 {
     Runs runs = {.geometry = geometry, .image = (const uint8_t *)image, .size = sizeof(float)};
-
     memcpy(&runs.pad_bits, &pad_value, sizeof runs.pad_bits);
     gather_positions(&runs, first, P, (uint8_t *)x, x_stride * sizeof(float));
 }

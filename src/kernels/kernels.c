@@ -46,7 +46,6 @@ static bool cpu_runs(const MhoKernels *table)
 size_t mho_kernels_available(const MhoKernels **found, size_t max)
 {
     size_t n = 0;
-
     for (size_t i = 0; i < N_TABLES && n < max; i++)
         if (cpu_runs(&tables[i]))
             found[n++] = &tables[i];
@@ -56,14 +55,12 @@ size_t mho_kernels_available(const MhoKernels **found, size_t max)
 static const MhoKernels *best(void)
 {
     const MhoKernels *found[N_TABLES];
-
     return found[mho_kernels_available(found, N_TABLES) - 1];
 }
 
 const MhoKernels *mho_kernels(void)
 {
     const MhoKernels *table = atomic_load_explicit(&in_use, memory_order_relaxed);
-
     if (!table) {
         /* threads that race here store the same pointer */
         table = best();
@@ -77,7 +74,6 @@ MhoStatus mho_kernels_force(const char *name, MhoError *error)
     const MhoKernels *found[N_TABLES];
     const size_t n = mho_kernels_available(found, N_TABLES);
     char choices[N_TABLES * 16] = ""; /* names of tables are shorter than 14 */
-
     if (name && strcmp(name, "auto") == 0) {
         atomic_store(&in_use, found[n - 1]);
         return MHO_OK;

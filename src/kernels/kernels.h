@@ -92,7 +92,6 @@ static inline MhoWindow mho_gather_window(const MhoGather *g, int oy, int ox)
                               .y1 = y + g->kernel_h < g->h ? y + g->kernel_h : g->h,
                               .x0 = x > 0 ? x : 0,
                               .x1 = x + g->kernel_w < g->w ? x + g->kernel_w : g->w};
-
     return window;
 }
 

@@ -45,7 +45,6 @@ static inline float lane_log(float x)
     const float e = (float)((int32_t)shifted >> 23);
     const float f = float_of_bits((shifted & 0x7fffffU) + root_half) - 1.0F;
     const float y = __builtin_fmaf(f * f, log_polynomial(f), f);
-
     return __builtin_fmaf(e, 0x1.62e43p-1F, y); /* log 2 */
 }
 
@@ -58,7 +57,6 @@ static inline float lane_exp(float x)
     const float r = __builtin_fmaf(n, 0x1.05c61p-29F, __builtin_fmaf(n, -0x1.62e43p-1F, a));
     const float y = __builtin_fmaf(r * r, exp_polynomial(r), r) + 1.0F;
     const float power = float_of_bits((uint32_t)((int32_t)n + 127) << 23);
-
     return x >= -87.0F ? y * power : 0.0F;
 }
 
@@ -74,7 +72,6 @@ static inline float lane_normal(uint32_t word)
     const float near = normal_centre_polynomial(w - 0.5F * MHO_NORMAL_SPLIT);
     const float far = normal_tail_polynomial(__builtin_sqrtf(w > 0.0F ? w : 0.0F) - MHO_NORMAL_TAIL_SHIFT);
     const float z = x * (w < MHO_NORMAL_SPLIT ? near : far);
-
     return float_of_bits(float_bits(z) | (~word & 0x80000000U));
 }
 

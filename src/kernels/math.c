@@ -40,7 +40,6 @@ static double double_of_bits(uint64_t u)
 float mho_logf(float x)
 {
     float y;
-
     mho_kernels()->log(1, &x, &y);
     return y;
 }
@@ -48,7 +47,6 @@ float mho_logf(float x)
 float mho_expf(float x)
 {
     float y;
-
     mho_kernels()->exp(1, &x, &y);
     return y;
 }
@@ -71,7 +69,6 @@ static inline double lane_ln(double x)
     const double s = f / (2.0 + f);
     const double s2 = s * s;
     double series = inverse_odd[10];
-
     for (int k = 9; k >= 0; k--)
         series = series * s2 + inverse_odd[k];
     /* 2 artanh(s) = f - s (f - 2 s^2 series) keeps f, which is exact, as the leading term */
@@ -89,7 +86,6 @@ static inline double lane_exp_double(double x)
     const double n = __builtin_rint(a * 0x1.71547652b82fep+0); /* 1 / log 2 */
     const double r = (a - n * log2_high) - n * log2_low;
     double series = inverse_factorial[11];
-
     for (int k = 10; k >= 0; k--)
         series = series * r + inverse_factorial[k];
     const double y = (1.0 + (r + r * r * series)) * double_of_bits((uint64_t)(uint32_t)((int32_t)n + 1023) << 52);
@@ -115,10 +111,8 @@ static double normal_density(double z)
 double mho_normal_cdf(double z)
 {
     const double a = __builtin_fabs(z);
-
     if (a < 3.0) {
         double term = a, sum = a;
-
         for (int k = 3; term > 1e-17 * sum; k += 2) {
             term *= a * a / k;
             sum += term;
@@ -138,12 +132,10 @@ double mho_normal_quantile(double p)
 {
     const double tail = p < 0.5 ? p : 1.0 - p;
     double z = (double)lane_normal((uint32_t)(tail * 0x1p32));
-
     if (p == 0.5)
         return 0.0;
     for (int i = 0; i < 2; i++) {
         const double u = (mho_normal_cdf(z) - tail) / normal_density(z);
-
         z -= u / (1.0 + 0.5 * z * u);
     }
     return p < 0.5 ? z : -z;
@@ -156,7 +148,6 @@ static inline float lane_pow(float x, float y)
     const double product = (double)y * lane_ln(x > 0.0F ? (double)x : 1.0);
     const float power = product >= low ? (float)lane_exp_double(product < high ? product : high) : 0.0F;
     const float at_zero = y > 0.0F ? 0.0F : (float)lane_exp_double(high);
-
     return y == 0.0F || x == 1.0F ? 1.0F : x > 0.0F ? power : at_zero;
 }
 
@@ -176,7 +167,6 @@ static inline float lane_tanh(float x)
 {
     const double small = 0x1p-8, a = __builtin_fabs((double)x), e = lane_exp_double(-2.0 * a);
     const double size = a < small ? a - a * a * a / 3.0 : (1.0 - e) / (1.0 + e);
-
     return x != x ? x : (float)(x < 0.0F ? -size : size);
 }
 

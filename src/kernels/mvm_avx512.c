@@ -13,7 +13,6 @@ enum { POSITIONS = 6, BLOCKS = 4 };
 INLINE __m512i four_codes(const uint8_t *x)
 {
     int32_t four;
-
     memcpy(&four, x, sizeof four);
     return _mm512_set1_epi32(four);
 }
@@ -22,18 +21,15 @@ INLINE void u8s8_block(U8S8 t, int positions, int blocks)
 {
     const size_t panel = t.R4 * MHO_LANES;
     __m512i sum[POSITIONS][BLOCKS];
-
     for (int p = 0; p < positions; p++)
         for (int k = 0; k < blocks; k++)
             sum[p][k] = _mm512_setzero_si512();
     for (size_t r = 0; r < t.R4; r += MHO_ROW_GROUP) {
         __m512i w[BLOCKS];
-
         for (int k = 0; k < blocks; k++)
             w[k] = _mm512_loadu_si512(t.packed + (size_t)k * panel + r * MHO_LANES);
         for (int p = 0; p < positions; p++) {
             const __m512i x = four_codes(t.x + (size_t)p * t.x_stride + r);
-
             for (int k = 0; k < blocks; k++)
                 sum[p][k] = _mm512_dpbusd_epi32(sum[p][k], x, w[k]);
         }
@@ -47,7 +43,6 @@ INLINE void u8s8_block(U8S8 t, int positions, int blocks)
 INLINE void u8s8_columns(size_t P, U8S8 t, int blocks)
 {
     size_t p = 0;
-
     for (; p + POSITIONS <= P; p += POSITIONS) {
         u8s8_block(t, POSITIONS, blocks);
         t.x += POSITIONS * t.x_stride;
@@ -66,11 +61,9 @@ void mvm_u8s8_avx512(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_s
                      int32_t *sum)
 {
     size_t c = 0;
-
     while (c < C) {
         const U8S8 t = {R4, C, x_stride, x, packed + c * R4, sum + c};
         const size_t left = (C - c) / MHO_LANES;
-
         if (left >= 4) {
             u8s8_columns(P, t, 4);
             c += 4 * MHO_LANES;
@@ -87,18 +80,15 @@ void mvm_u8s8_avx512(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_s
 INLINE void f32_block(F32 t, int positions, int blocks)
 {
     __m512 y[POSITIONS][BLOCKS];
-
     for (int p = 0; p < positions; p++)
         for (int k = 0; k < blocks; k++)
             y[p][k] = _mm512_loadu_ps(t.y + (size_t)p * t.C + k * MHO_LANES);
     for (size_t r = 0; r < t.R; r++) {
         __m512 w[BLOCKS];
-
         for (int k = 0; k < blocks; k++)
             w[k] = _mm512_loadu_ps(t.w + r * t.C + k * MHO_LANES);
         for (int p = 0; p < positions; p++) {
             const __m512 x = _mm512_set1_ps(t.x[(size_t)p * t.x_stride + r]);
-
             for (int k = 0; k < blocks; k++)
                 y[p][k] = _mm512_fmadd_ps(x, w[k], y[p][k]);
         }
@@ -111,7 +101,6 @@ INLINE void f32_block(F32 t, int positions, int blocks)
 INLINE void f32_columns(size_t P, F32 t, int blocks)
 {
     size_t p = 0;
-
     for (; p + POSITIONS <= P; p += POSITIONS) {
         f32_block(t, POSITIONS, blocks);
         t.x += POSITIONS * t.x_stride;
@@ -129,11 +118,9 @@ INLINE void f32_columns(size_t P, F32 t, int blocks)
 void mvm_f32_avx512(size_t P, size_t R, size_t C, const float *x, size_t x_stride, const float *w, float *y)
 {
     size_t c = 0;
-
     while (c < C) {
         const F32 t = {R, C, x_stride, x, w + c, y + c};
         const size_t left = (C - c) / MHO_LANES;
-
         if (left >= 4) {
             f32_columns(P, t, 4);
             c += 4 * MHO_LANES;

@@ -6,7 +6,6 @@
 static inline float log_polynomial(float t)
 {
     float y = -0x1.383044p-4F;
-
     y = __builtin_fmaf(y, t, 0x1.084880p-3F);
     y = __builtin_fmaf(y, t, -0x1.0f376cp-3F);
     y = __builtin_fmaf(y, t, 0x1.227198p-3F);
@@ -22,7 +21,6 @@ static inline float log_polynomial(float t)
 static inline float exp_polynomial(float t)
 {
     float y = 0x1.6a2446p-10F;
-
     y = __builtin_fmaf(y, t, 0x1.1239d8p-7F);
     y = __builtin_fmaf(y, t, 0x1.5558f2p-5F);
     y = __builtin_fmaf(y, t, 0x1.555492p-3F);
@@ -34,7 +32,6 @@ static inline float exp_polynomial(float t)
 static inline float normal_centre_polynomial(float t)
 {
     float y = -0x1.eb734ep-28F;
-
     y = __builtin_fmaf(y, t, -0x1.a7c51ap-27F);
     y = __builtin_fmaf(y, t, 0x1.4aadd4p-21F);
     y = __builtin_fmaf(y, t, -0x1.212622p-19F);
@@ -51,7 +48,6 @@ static inline float normal_centre_polynomial(float t)
 static inline float normal_tail_polynomial(float t)
 {
     float y = 0x1.97ccf0p-15F;
-
     y = __builtin_fmaf(y, t, -0x1.2eb1ecp-12F);
     y = __builtin_fmaf(y, t, 0x1.608110p-11F);
     y = __builtin_fmaf(y, t, -0x1.056a20p-10F);

@@ -23,14 +23,12 @@ uint64_t mho_stream_key(MhoStream stream, MhoDraw draw)
 void mho_random_words(MhoStream stream, MhoDraw draw, uint64_t first, size_t n, uint32_t *words)
 {
     const uint32_t counter[3] = {stream.place, stream.chip, stream.image};
-
     mho_kernels()->words(mho_stream_key(stream, draw), counter, first, n, words);
 }
 
 void mho_normal_fill_at(MhoStream stream, MhoDraw draw, uint64_t first, size_t n, float *normals)
 {
     const uint32_t counter[3] = {stream.place, stream.chip, stream.image};
-
     mho_kernels()->normals(mho_stream_key(stream, draw), counter, first, n, stream.noise, normals);
 }
 
@@ -43,14 +41,11 @@ void mho_uniform_fill(MhoStream stream, MhoDraw draw, size_t n, float *uniforms)
 {
     const float below_one = 1.0F - 0x1p-24F;
     uint32_t words[WORDS_AT_ONCE];
-
     for (size_t start = 0; start < n; start += WORDS_AT_ONCE) {
         const size_t count = n - start < WORDS_AT_ONCE ? n - start : WORDS_AT_ONCE;
-
         mho_random_words(stream, draw, start, count, words);
         for (size_t i = 0; i < count; i++) {
             const float u = (float)(((double)words[i] + 0.5) * 0x1p-32);
-
             uniforms[start + i] = u < below_one ? u : below_one;
         }
     }
@@ -59,7 +54,6 @@ void mho_uniform_fill(MhoStream stream, MhoDraw draw, size_t n, float *uniforms)
 uint32_t mho_random_below(MhoStream stream, MhoDraw draw, uint64_t item, uint32_t n)
 {
     uint32_t words[2];
-
     mho_random_words(stream, draw, 2 * item, 2, words);
     /* high 64 bits of (words[1] 2^32 + words[0]) n */
     return (uint32_t)(((uint64_t)words[1] * n + ((uint64_t)words[0] * n >> 32)) >> 32);
@@ -70,7 +64,6 @@ void mho_random_shuffle(MhoStream stream, MhoDraw draw, size_t n, uint32_t *indi
     for (size_t i = n; i > 1; i--) {
         const uint32_t k = mho_random_below(stream, draw, i - 1, (uint32_t)i);
         const uint32_t swapped = indices[i - 1];
-
         indices[i - 1] = indices[k];
         indices[k] = swapped;
     }

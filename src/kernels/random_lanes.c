@@ -48,7 +48,6 @@ static inline void lanes_store(uint32_t *out, const Lanes word[4])
 {
     const Lanes low = lanes_join(word[0], word[1]);
     const Lanes high = lanes_join(word[2], word[3]);
-
     _mm512_storeu_si512(out, _mm512_unpacklo_epi64(low, high));
     _mm512_storeu_si512(out + 16, _mm512_unpackhi_epi64(low, high));
 }
@@ -85,7 +84,6 @@ static inline void lanes_store(uint32_t *out, const Lanes word[4])
 {
     const Lanes low = lanes_join(word[0], word[1]);
     const Lanes high = lanes_join(word[2], word[3]);
-
     _mm256_storeu_si256((__m256i *)(void *)out, _mm256_unpacklo_epi64(low, high));
     _mm256_storeu_si256((__m256i *)(void *)(out + 8), _mm256_unpackhi_epi64(low, high));
 }
@@ -100,7 +98,6 @@ static inline __attribute__((always_inline)) void philox_batch(uint64_t key, con
     uint32_t key_low = (uint32_t)key;
     uint32_t key_high = (uint32_t)(key >> 32);
     Lanes word[GROUPS][4];
-
     for (int g = 0; g < groups; g++) {
         word[g][0] = lanes_blocks(first + (uint32_t)g * LANES);
         word[g][1] = lanes_of(counter[0]);
@@ -111,7 +108,6 @@ static inline __attribute__((always_inline)) void philox_batch(uint64_t key, con
         for (int g = 0; g < groups; g++) {
             const Lanes product0 = lanes_multiply(word[g][0], lanes_of(0xd2511f53U));
             const Lanes product1 = lanes_multiply(word[g][2], lanes_of(0xcd9e8d57U));
-
             word[g][0] = lanes_xor3_high(product1, word[g][1], lanes_of(key_low));
             word[g][1] = product1;
             word[g][2] = lanes_xor3_high(product0, word[g][3], lanes_of(key_high));
@@ -129,10 +125,8 @@ void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, s
     uint32_t batch[BATCH];
     size_t skip = first_item % 4; /* words of the first block before first_item */
     uint64_t block = first_item / 4;
-
     for (size_t done = 0; done < n;) {
         const size_t wanted = n - done + skip;
-
         if (skip == 0 && wanted >= BATCH) {
             philox_batch(key, counter, (uint32_t)block, GROUPS, out + done);
             done += BATCH;
@@ -158,12 +152,10 @@ void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, s
 void NAME(normals)(uint64_t key, const uint32_t counter[3], uint64_t first_item, size_t n, float noise, float *out)
 {
     uint32_t words[NORMALS_AT_ONCE];
-
     for (size_t done = 0; done < n;) {
         const size_t skip = (first_item + done) % 4; /* only the first piece can start inside a block */
         const size_t left = n - done;
         const size_t count = left < NORMALS_AT_ONCE - skip ? left : NORMALS_AT_ONCE - skip;
-
         NAME(words)(key, counter, first_item + done, count, words);
         for (size_t i = 0; i < count; i++)
             out[done + i] = lane_normal(words[i]) * noise;

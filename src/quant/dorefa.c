@@ -21,7 +21,6 @@ typedef struct DorefaParams {
 static void dorefa_fit(const void *params, MhoQuantShape shape, const float *x, float *log_scale)
 {
     const DorefaParams *p = params;
-
     if (!shape.is_signed || p->range == RANGE_MAXIMUM)
         mho_grid_fit(shape, x, shape.is_signed, log_scale);
     else

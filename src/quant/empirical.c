@@ -23,12 +23,10 @@ static inline uint32_t word_of(uint32_t key)
 static void sort_digit(size_t n, int shift, const Key *from, Key *to)
 {
     size_t place[DIGITS] = {0}, total = 0;
-
     for (size_t i = 0; i < n; i++)
         place[from[i] >> shift & (DIGITS - 1)]++;
     for (size_t d = 0; d < DIGITS; d++) {
         const size_t count = place[d];
-
         place[d] = total;
         total += count;
     }
@@ -40,7 +38,6 @@ void mho_sort_values(size_t n, const float *x, float *sorted, float *spare)
 {
     const Key *words = (const Key *)x;
     Key *keys = (Key *)sorted, *other = (Key *)spare;
-
     for (size_t i = 0; i < n; i++)
         keys[i] = key_of(words[i]);
     for (int pass = 0; pass < PASSES; pass += 2) {
@@ -54,11 +51,9 @@ void mho_sort_values(size_t n, const float *x, float *sorted, float *spare)
 size_t mho_sorted_find(size_t n, const float *sorted, double x, bool above)
 {
     size_t first = 0;
-
     for (size_t left = n; left > 0;) {
         const size_t half = left / 2;
         const bool below = above ? (double)sorted[first + half] <= x : (double)sorted[first + half] < x;
-
         first += below ? half + 1 : 0;
         left = below ? left - half - 1 : half;
     }
@@ -68,11 +63,9 @@ size_t mho_sorted_find(size_t n, const float *sorted, double x, bool above)
 double mho_empirical_cdf(const MhoEmpirical *s, double x)
 {
     const size_t first = mho_sorted_find(s->n, s->sorted, x, false), n = s->n;
-
     if (first < n && (double)s->sorted[first] == x) {
         const bool alone = first + 1 == n || (double)s->sorted[first + 1] > x;
         const size_t end = alone ? first + 1 : mho_sorted_find(n, s->sorted, x, true);
-
         return 0.5 * (double)(first + end) / (double)n;
     }
     if (first == 0 || first == n)
@@ -84,7 +77,6 @@ double mho_empirical_cdf(const MhoEmpirical *s, double x)
 double mho_empirical_quantile(const MhoEmpirical *s, double u)
 {
     const double at = u * (double)s->n - 0.5;
-
     if (!(at > 0.0))
         return (double)s->sorted[0];
     const size_t i = (size_t)at;
@@ -100,7 +92,6 @@ static double threshold_at(const MhoEmpirical *s, double u)
     const double x = mho_empirical_quantile(s, u);
     const size_t above = mho_sorted_find(s->n, s->sorted, x, true);
     const bool is_value = above > 0 && (double)s->sorted[above - 1] == x;
-
     if (!is_value || mho_empirical_cdf(s, x) >= u)
         return x;
     return above < s->n ? x + 0x1p-20 * ((double)s->sorted[above] - x) : INFINITY;
@@ -109,7 +100,6 @@ static double threshold_at(const MhoEmpirical *s, double u)
 void mho_empirical_levels(const MhoEmpirical *s, int bits, MhoLevels *levels)
 {
     const int k = 1 << bits;
-
     levels->k = k;
     for (int i = 0; i < k; i++)
         levels->level[i] = mho_empirical_quantile(s, (i + 0.5) / k);

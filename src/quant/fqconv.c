@@ -23,7 +23,6 @@ static void fqconv_gradient(const void *params, MhoQuantShape shape, const float
                             const float *d_value, float *d_x, float *d_log_scale)
 {
     const FqconvParams *p = params;
-
     mho_grid_gradient(shape, x, log_scale, p->gradient == GRADIENT_STRAIGHT && shape.is_signed, d_value, d_x,
                       d_log_scale);
 }
@@ -31,14 +30,12 @@ static void fqconv_gradient(const void *params, MhoQuantShape shape, const float
 static void fqconv_fit(const void *params, MhoQuantShape shape, const float *x, float *log_scale)
 {
     const FqconvParams *p = params;
-
     mho_grid_fit(shape, x, p->fit == FIT_MAXIMUM, log_scale);
 }
 
 static MhoRangeFit fqconv_range(const void *params, int bits)
 {
     const FqconvParams *p = params;
-
     (void)bits;
     return (MhoRangeFit){.rule = p->fit == FIT_MAXIMUM ? MHO_FIT_PERCENTILE : MHO_FIT_MSE, .value = 1.0};
 }

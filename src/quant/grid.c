@@ -28,7 +28,6 @@ int mho_grid_full_scale(const void *params, int bits, bool is_signed)
 static Grid grid_of_range(MhoQuantShape shape, double range)
 {
     const double n = mho_grid_full_scale(NULL, shape.bits, shape.is_signed);
-
     return (Grid){.low = shape.is_signed ? (float)-n : 0.0F,
                   .high = (float)n,
                   .step = (float)(range / n),
@@ -52,7 +51,6 @@ void mho_grid_encode(const void *params, MhoQuantShape shape, const float *x, co
     (void)params;
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
-
         encode_channel(shape.per_channel, x + first, grid_of_range(shape, mho_exp((double)log_scale[k])),
                        noise ? noise + first : NULL, codes + first);
     }
@@ -64,7 +62,6 @@ static inline float gradient_element(float x, float d_value, Grid grid, bool str
     const float u = x * grid.inverse;
     const float code = mho_round(mho_clampf(u, grid.low, grid.high));
     const bool inside = straight || (u > grid.low && u < grid.high);
-
     *d_x = inside ? d_value : 0.0F;
     return d_value * (inside ? code - u : code);
 }
@@ -76,7 +73,6 @@ MHO_CLONES static double gradient_channel(size_t n, const float *x, const float 
     const size_t whole = n - n % LANES;
     float lane[LANES] = {0};
     double sum = 0.0;
-
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t j = 0; j < LANES; j++)
             lane[j] += gradient_element(x[i + j], d_value[i + j], grid, straight, &d_x[i + j]);
@@ -92,12 +88,10 @@ void mho_grid_gradient(MhoQuantShape shape, const float *x, const float *log_sca
 {
     const double n = mho_grid_full_scale(NULL, shape.bits, shape.is_signed);
     const double weight = 1.0 / __builtin_sqrt((double)shape.per_channel * n);
-
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
         const Grid grid = grid_of_range(shape, mho_exp((double)log_scale[k]));
         const double sum = gradient_channel(shape.per_channel, x + first, d_value + first, grid, straight, d_x + first);
-
         if (d_log_scale)
             d_log_scale[k] += (float)(weight * sum);
     }
@@ -107,10 +101,8 @@ void mho_grid_gradient(MhoQuantShape shape, const float *x, const float *log_sca
 static float largest_value(size_t n, const float *x, bool is_signed)
 {
     float most = 0.0F;
-
     for (size_t i = 0; i < n; i++) {
         const float a = is_signed && x[i] < 0.0F ? -x[i] : x[i];
-
         most = a > most ? a : most;
     }
     return most;
@@ -120,7 +112,6 @@ static inline double element_error(float x, Grid grid)
 {
     const float code = mho_round(mho_clampf(x * grid.inverse, grid.low, grid.high));
     const double e = (double)x - (double)code * (double)grid.step;
-
     return e * e;
 }
 
@@ -130,7 +121,6 @@ MHO_CLONES static double squared_error(size_t n, const float *x, Grid grid)
     const size_t whole = n - n % LANES;
     double lane[LANES] = {0};
     double sum = 0.0;
-
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t j = 0; j < LANES; j++)
             lane[j] += element_error(x[i + j], grid);
@@ -146,11 +136,9 @@ static double least_error_range(MhoQuantShape shape, const float *x, double most
 {
     const double eighth = 0.0866433975699931636771540151823; /* ln(2) / 8 */
     double best = most, best_error = squared_error(shape.per_channel, x, grid_of_range(shape, most));
-
     for (int i = 1; i <= COARSE_STEPS; i++) {
         const double range = most * mho_exp(-eighth * i);
         const double e = squared_error(shape.per_channel, x, grid_of_range(shape, range));
-
         if (e < best_error) {
             best_error = e;
             best = range;
@@ -160,7 +148,6 @@ static double least_error_range(MhoQuantShape shape, const float *x, double most
     for (int i = -FINE_STEPS; i <= FINE_STEPS; i++) {
         const double range = centre * mho_exp(eighth * i / (FINE_STEPS + 1));
         const double e = squared_error(shape.per_channel, x, grid_of_range(shape, range));
-
         if (e < best_error) {
             best_error = e;
             best = range;
@@ -175,7 +162,6 @@ void mho_grid_fit(MhoQuantShape shape, const float *x, bool largest, float *log_
         const float *channel = x + k * shape.per_channel;
         const double most = (double)largest_value(shape.per_channel, channel, shape.is_signed);
         double range = most > 0.0 ? most : 1.0; /* any range encodes zeros */
-
         if (most > 0.0 && !largest)
             range = least_error_range(shape, channel, most);
         log_scale[k] = (float)mho_ln(range);

@@ -35,7 +35,6 @@ static Sorted sort_channel(size_t n, const float *x, double *scratch)
 {
     float *value = (float *)(void *)(scratch + n);
     double total = 0.0;
-
     mho_sort_values(n, x, value, (float *)(void *)scratch);
     for (size_t i = 0; i < n; i++)
         scratch[i] = total += (double)value[i];
@@ -46,7 +45,6 @@ static Sorted sort_channel(size_t n, const float *x, double *scratch)
 static size_t bin_end(const Sorted *s, size_t first, double threshold)
 {
     size_t step = 1, low = first;
-
     while (low + step <= s->n && (double)s->value[low + step - 1] < threshold) {
         low += step;
         step *= 2;
@@ -60,7 +58,6 @@ static double bin_mean(const Sorted *s, size_t first, size_t end)
 {
     const double sum = s->sum[end - 1] - (first > 0 ? s->sum[first - 1] : 0.0), mean = sum / (double)(end - first);
     const double low = (double)s->value[first], high = (double)s->value[end - 1];
-
     return mean < low ? low : mean > high ? high : mean;
 }
 
@@ -69,15 +66,12 @@ static void place(const KmeansParams *p, const MhoLevels *standard, size_t n, co
                   MhoLevels *levels)
 {
     const Sorted sorted = sort_channel(n, x, scratch);
-
     mho_levels_scale(standard, mho_gaussian_fit(n, x), levels);
     midpoints(levels);
     for (int round = 0; round < p->iterations; round++) {
         size_t first = 0;
-
         for (int i = 0; i < levels->k; i++) {
             const size_t end = i + 1 < levels->k ? bin_end(&sorted, first, levels->threshold[i]) : n;
-
             if (end > first)
                 levels->level[i] = bin_mean(&sorted, first, end);
             first = end;
@@ -89,7 +83,6 @@ static void place(const KmeansParams *p, const MhoLevels *standard, size_t n, co
 static void kmeans_fit(const void *params, MhoQuantShape shape, const float *x, float *log_scale)
 {
     MhoLevels standard, levels;
-
     mho_levels_standard(shape.bits, &standard);
     for (size_t k = 0; k < shape.channels; k++) {
         place(params, &standard, shape.per_channel, x + k * shape.per_channel, shape.scratch, &levels);
@@ -101,11 +94,9 @@ static void kmeans_encode(const void *params, MhoQuantShape shape, const float *
                           const float *noise, float *codes)
 {
     MhoLevels standard, levels;
-
     mho_levels_standard(shape.bits, &standard);
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
-
         place(params, &standard, shape.per_channel, x + first, shape.scratch, &levels);
         mho_levels_encode(&levels, shape.per_channel, x + first, log_scale[k], noise ? noise + first : NULL,
                           codes + first);

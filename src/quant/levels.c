@@ -6,7 +6,6 @@
 MhoGaussian mho_gaussian_fit(size_t n, const float *x)
 {
     double sum = 0.0, squares = 0.0;
-
     for (size_t i = 0; i < n; i++)
         sum += (double)x[i];
     const double mean = sum / (double)n;
@@ -18,7 +17,6 @@ MhoGaussian mho_gaussian_fit(size_t n, const float *x)
 void mho_levels_standard(int bits, MhoLevels *standard)
 {
     const int k = 1 << bits;
-
     standard->k = k;
     for (int i = 0; i < k / 2; i++) { /* the upper half mirrors the lower one exactly */
         const double level = mho_normal_quantile((i + 0.5) / k), threshold = mho_normal_quantile((i + 1.0) / k);
@@ -43,10 +41,8 @@ void mho_levels_scale(const MhoLevels *standard, MhoGaussian gaussian, MhoLevels
 float mho_levels_log_scale(const MhoLevels *levels)
 {
     double largest = 0.0;
-
     for (int i = 0; i < levels->k; i++) {
         const double size = __builtin_fabs(levels->level[i]);
-
         largest = size > largest ? size : largest;
     }
     return largest > 0.0 ? (float)mho_ln(largest) : 0.0F;
@@ -57,15 +53,12 @@ void mho_levels_encode(const MhoLevels *levels, size_t n, const float *x, float 
 {
     const double range = mho_exp((double)log_scale), limit = MHO_LEVELS_GRID;
     float code[MHO_LEVELS_MAX];
-
     for (int i = 0; i < levels->k; i++) {
         const double steps = levels->level[i] / range * limit;
-
         code[i] = (float)__builtin_rint(steps < -limit ? -limit : steps > limit ? limit : steps);
     }
     for (size_t i = 0; i < n; i++) {
         const double shift = noise ? (double)noise[i] * range / limit : 0.0;
-
         codes[i] = code[mho_levels_index(levels, (double)x[i] + shift)];
     }
 }

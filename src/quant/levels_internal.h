@@ -31,7 +31,6 @@ void mho_levels_scale(const MhoLevels *standard, MhoGaussian gaussian, MhoLevels
 static inline int mho_levels_index(const MhoLevels *levels, double x)
 {
     int i = 0;
-
     for (int step = levels->k / 2; step > 0; step /= 2)
         i += x >= levels->threshold[i + step - 1] ? step : 0;
     return i;

@@ -15,11 +15,9 @@
 static void lsq_fit(const void *params, MhoQuantShape shape, const float *x, float *log_scale)
 {
     const double n = mho_grid_full_scale(params, shape.bits, shape.is_signed);
-
     for (size_t k = 0; k < shape.channels; k++) {
         const float *channel = x + k * shape.per_channel;
         double sum = 0.0;
-
         for (size_t i = 0; i < shape.per_channel; i++)
             sum += __builtin_fabs((double)channel[i]);
         /* n d = 2 sqrt(n) E|x|; any range encodes zeros */

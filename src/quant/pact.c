@@ -34,7 +34,6 @@ static void pact_gradient(const void *params, MhoQuantShape shape, const float *
     for (size_t k = 0; k < shape.channels; k++) {
         const double alpha = mho_exp((double)log_scale[k]);
         double sum = 0.0;
-
         for (size_t i = k * shape.per_channel; i < (k + 1) * shape.per_channel; i++)
             sum += (double)x[i] >= alpha ? (double)d_value[i] : 0.0;
         d_log_scale[k] += (float)(weight * alpha * sum);

@@ -8,7 +8,6 @@
 static MhoStatus set_word(const MhoDescriptor *descriptor, char *word, void *params, MhoError *error)
 {
     char *equals = strchr(word, '=');
-
     if (!equals)
         return mho_fail(error, MHO_USAGE, "quantizer %s: '%s' is not key=value", descriptor->name, word);
     *equals = '\0';
@@ -21,7 +20,6 @@ static MhoStatus set_word(const MhoDescriptor *descriptor, char *word, void *par
 MhoStatus mho_policy_open(const char *text, MhoPolicy *policy, MhoError *error)
 {
     char words[MHO_TEXT_MAX], *rest = NULL;
-
     if (snprintf(words, sizeof words, "%s", text) >= (int)sizeof words)
         return mho_fail(error, MHO_USAGE, "a quantizer's name and parameters take at most %d characters",
                         MHO_TEXT_MAX - 1);
@@ -35,7 +33,6 @@ MhoStatus mho_policy_open(const char *text, MhoPolicy *policy, MhoError *error)
     mho_params_default(descriptor->params, descriptor->n_params, policy->params);
     for (char *word = strtok_r(NULL, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         const MhoStatus status = set_word(descriptor, word, policy->params, error);
-
         if (status != MHO_OK)
             return status;
     }

@@ -23,7 +23,6 @@ typedef struct UniformParams {
 static MhoRangeFit uniform_range(const void *params, int bits)
 {
     const UniformParams *p = params;
-
     (void)bits;
     return (MhoRangeFit){.rule = p->range == RANGE_MSE ? MHO_FIT_MSE : MHO_FIT_PERCENTILE,
                          .value = p->range == RANGE_PERCENTILE ? p->percentile / 100.0 : 1.0};
@@ -33,7 +32,6 @@ static MhoRangeFit uniform_range(const void *params, int bits)
 static double size_of_share(size_t n, const float *x, double share, float *scratch)
 {
     float *sizes = scratch, *sorted = scratch + n;
-
     for (size_t i = 0; i < n; i++)
         sizes[i] = __builtin_fabsf(x[i]);
     mho_sort_values(n, sizes, sorted, scratch + 2 * n);
@@ -46,7 +44,6 @@ static double size_of_share(size_t n, const float *x, double share, float *scrat
 static void uniform_fit(const void *params, MhoQuantShape shape, const float *x, float *log_scale)
 {
     const UniformParams *p = params;
-
     if (p->range != RANGE_PERCENTILE) {
         mho_grid_fit(shape, x, p->range == RANGE_MAXIMUM, log_scale);
         return;
@@ -54,7 +51,6 @@ static void uniform_fit(const void *params, MhoQuantShape shape, const float *x,
     for (size_t k = 0; k < shape.channels; k++) {
         const double range =
             size_of_share(shape.per_channel, x + k * shape.per_channel, p->percentile / 100.0, shape.scratch);
-
         log_scale[k] = range > 0.0 ? (float)mho_ln(range) : 0.0F; /* any range encodes zeros */
     }
 }

@@ -47,7 +47,6 @@ static Law law_of(const UniqParams *p, MhoQuantShape shape, const float *x)
 {
     Law law = {.k = 1 << shape.bits};
     float *sorted = shape.scratch;
-
     if (p->cdf == CDF_GAUSSIAN) {
         law.gaussian = mho_gaussian_fit(shape.per_channel, x);
         return law;
@@ -69,7 +68,6 @@ static Point point_at(const Law *law, double x)
 {
     const MhoGaussian g = law->gaussian;
     Point point = {.x = x, .u = 0.5};
-
     if (law->empirical.n > 0) {
         point.u = mho_empirical_cdf(&law->empirical, x);
     } else if (g.sd > 0.0) {
@@ -83,7 +81,6 @@ static Point point_of(const Law *law, double u)
 {
     const MhoGaussian g = law->gaussian;
     Point point = {.x = g.mean, .u = u};
-
     if (law->empirical.n > 0) {
         point.x = mho_empirical_quantile(&law->empirical, u);
     } else if (g.sd > 0.0) {
@@ -97,7 +94,6 @@ static Point point_of(const Law *law, double u)
 static double spread(const Law *law, double u)
 {
     const double half = 0.5 / law->k, low = u > half ? u - half : 0.0, high = u + half < 1.0 ? u + half : 1.0;
-
     return (mho_empirical_quantile(&law->empirical, high) - mho_empirical_quantile(&law->empirical, low)) /
            (high - low);
 }
@@ -115,7 +111,6 @@ static void uniq_fit(const void *params, MhoQuantShape shape, const float *x, fl
 {
     const UniqParams *p = params;
     MhoLevels standard, levels;
-
     if (!shape.is_signed) {
         mho_half_normal_fit(shape, x, p->activation_sigma, log_scale);
         return;
@@ -123,7 +118,6 @@ static void uniq_fit(const void *params, MhoQuantShape shape, const float *x, fl
     mho_levels_standard(shape.bits, &standard);
     for (size_t k = 0; k < shape.channels; k++) {
         const Law law = law_of(p, shape, x + k * shape.per_channel);
-
         law_levels(&law, &standard, shape.bits, &levels);
         log_scale[k] = mho_levels_log_scale(&levels);
     }
@@ -132,7 +126,6 @@ static void uniq_fit(const void *params, MhoQuantShape shape, const float *x, fl
 static MhoRangeFit uniq_range(const void *params, int bits)
 {
     const UniqParams *p = params;
-
     return (MhoRangeFit){.rule = MHO_FIT_SIGMA, .value = p->activation_sigma * mho_half_normal_reach(bits)};
 }
 
@@ -151,7 +144,6 @@ static void uniq_encode(const void *params, MhoQuantShape shape, const float *x,
                         const float *noise, float *codes)
 {
     MhoLevels standard, levels;
-
     if (!shape.is_signed) {
         mho_half_normal_encode(shape, x, log_scale, noise, codes);
         return;
@@ -160,7 +152,6 @@ static void uniq_encode(const void *params, MhoQuantShape shape, const float *x,
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
         const Law law = law_of(params, shape, x + first);
-
         law_levels(&law, &standard, shape.bits, &levels);
         mho_levels_encode(&levels, shape.per_channel, x + first, log_scale[k], noise ? noise + first : NULL,
                           codes + first);
@@ -170,19 +161,16 @@ static void uniq_encode(const void *params, MhoQuantShape shape, const float *x,
 static void chain_gradient(const UniqParams *p, MhoQuantShape shape, const float *x, const float *d_value, float *d_x)
 {
     MhoLevels standard, levels;
-
     mho_levels_standard(shape.bits, &standard);
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
         const Law law = law_of(p, shape, x + first);
-
         law_levels(&law, &standard, shape.bits, &levels);
         for (size_t i = first; i < first + shape.per_channel; i++) {
             const int bin = mho_levels_index(&levels, (double)x[i]);
             const Point level = {.x = levels.level[bin],
                                  .u = (bin + 0.5) / levels.k,
                                  .z = law.gaussian.sd > 0.0 ? standard.level[bin] : 0.0};
-
             d_x[i] = (float)((double)d_value[i] * chain(&law, point_at(&law, (double)x[i]), level));
         }
     }
@@ -192,7 +180,6 @@ static void uniq_gradient(const void *params, MhoQuantShape shape, const float *
                           const float *d_value, float *d_x, float *d_log_scale)
 {
     const UniqParams *p = params;
-
     (void)d_log_scale; /* fit() sets the range of weights; that of activations is constant */
     if (!shape.is_signed)
         mho_half_normal_gradient(shape, x, log_scale, p->gradient == GRADIENT_EXACT, d_value, d_x);
@@ -215,10 +202,8 @@ static void inject_channel(const UniqParams *p, MhoQuantShape shape, const float
     const Law law = law_of(p, shape, x);
     const double width = half_width(p) / law.k, edge = p->tails == TAILS_FREE ? free_edge : 0.5 / law.k;
     uint32_t words[WORDS_AT_ONCE];
-
     for (size_t i = 0; i < shape.per_channel; i++) {
         const size_t left = shape.per_channel - i;
-
         if (i % WORDS_AT_ONCE == 0)
             mho_random_words(stream, MHO_DRAW_UNIQ, item + i, left < WORDS_AT_ONCE ? left : WORDS_AT_ONCE, words);
         const Point from = point_at(&law, (double)x[i]);
@@ -235,14 +220,12 @@ static void uniq_inject(const void *params, MhoQuantShape shape, const float *x,
                         MhoStream stream, float *noisy, float *slope)
 {
     const UniqParams *p = params;
-
     if (!shape.is_signed) {
         mho_half_normal_inject(shape, x, log_scale, half_width(p), p->gradient == GRADIENT_EXACT, stream, noisy, slope);
         return;
     }
     for (size_t k = 0; k < shape.channels; k++) {
         const size_t first = k * shape.per_channel;
-
         inject_channel(p, shape, x + first, stream, first, noisy + first, slope ? slope + first : NULL);
     }
 }

@@ -52,7 +52,6 @@ static const MhoArray *find_array(const MhoRecord *group, const char *name)
 static bool name_taken(const MhoScope *scope, const char *name)
 {
     const MhoRecord *group = scope->group;
-
     for (size_t i = 0; i < group->n_children; i++)
         if (strcmp(group->children[i]->name, name) == 0)
             return true;
@@ -68,7 +67,6 @@ static char *free_name(const MhoScope *scope, const char *wanted, size_t length,
     const size_t room = strlen(wanted) + 64;
     char *name = mho_calloc(room, 1, error, "the axis '%s' of a file", wanted);
     int padding = 0;
-
     if (!name)
         return NULL;
     (void)snprintf(name, room, "%s", wanted);
@@ -82,7 +80,6 @@ static char *free_name(const MhoScope *scope, const char *wanted, size_t length,
 static MhoStatus scope_add(MhoScope *scope, MhoDimension dimension, const char *wanted, MhoError *error)
 {
     MhoDimension *grown = mho_list_grow(scope->list, scope->n, sizeof *grown, error);
-
     if (!grown)
         return MHO_MEMORY;
     scope->list = grown;
@@ -99,7 +96,6 @@ static const MhoDimension *find_named(const MhoScope *scope, const char *axis, s
 {
     const MhoDimension *found = NULL;
     const MhoScope *at = scope;
-
     for (; at; at = at->parent) {
         for (size_t i = 0; i < at->n && !found; i++) {
             const MhoDimension *d = &at->list[i];
@@ -120,7 +116,6 @@ static const MhoDimension *find_named(const MhoScope *scope, const char *axis, s
 const MhoDimension *mho_scope_find(const MhoScope *scope, const MhoArray *array, size_t i)
 {
     const char *axis = axis_name(array, i);
-
     if (axis)
         return find_named(scope, axis, array->shape[i]);
     for (size_t k = 0; k < scope->n; k++)
@@ -160,7 +155,6 @@ static MhoStatus count_uses(const MhoRecord *group, const Trail *parent, Uses *u
 {
     const Trail trail = {parent, group};
     MhoStatus status = MHO_OK;
-
     for (size_t k = 0; k < group->n_arrays && status == MHO_OK; k++) {
         const MhoArray *array = group->arrays[k];
         for (size_t i = 0; i < array->rank && status == MHO_OK; i++) {
@@ -178,7 +172,6 @@ static MhoStatus add_shared(MhoScope *root, MhoError *error)
 {
     Uses uses = {0};
     MhoStatus status = count_uses(root->group, NULL, &uses, error);
-
     for (size_t i = 0; i < uses.n && status == MHO_OK; i++) {
         const Use *use = &uses.list[i];
         if (!use->varies && !name_taken(root, use->axis))
@@ -191,7 +184,6 @@ static MhoStatus add_shared(MhoScope *root, MhoError *error)
 static MhoStatus add_local(MhoScope *scope, const MhoArray *array, size_t i, MhoError *error)
 {
     MhoDimension dimension = {.axis = axis_name(array, i), .length = array->shape[i]};
-
     if (dimension.axis)
         return scope_add(scope, dimension, dimension.axis, error);
     dimension.owner = array;
@@ -209,7 +201,6 @@ static MhoStatus add_local(MhoScope *scope, const MhoArray *array, size_t i, Mho
 MhoStatus mho_scope_create(MhoScope *scope, const MhoScope *parent, const MhoRecord *group, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     *scope = (MhoScope){.parent = parent, .group = group};
     for (size_t k = 0; k < group->n_arrays && status == MHO_OK; k++) {
         const MhoArray *array = group->arrays[k];

@@ -26,7 +26,6 @@ void mho_store_restore(const MhoStoreQuiet *saved)
 const char *mho_store_printable(const char *text, char *out, size_t size)
 {
     size_t n = 0;
-
     for (; n + 1 < size && text[n] != '\0'; n++)
         out[n] = iscntrl((unsigned char)text[n]) ? '?' : text[n];
     out[n] = '\0';
@@ -45,7 +44,6 @@ MhoStatus mho_store_fail(MhoError *error, MhoStatus status, const char *path, co
     char cause[MHO_STORE_PLACE] = "HDF5 failed and gave no cause";
     char clean[MHO_STORE_PLACE];
     char clean_place[MHO_STORE_PLACE];
-
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, cause);
     (void)H5Eclear2(H5E_DEFAULT);
     return mho_fail(error, status, "%s: %s%s%s%s%s", path, mho_store_printable(place, clean_place, sizeof clean_place),
@@ -88,7 +86,6 @@ hid_t mho_store_file_type(MhoType type)
 hid_t mho_store_string_type(void)
 {
     const hid_t type = H5Tcopy(H5T_C_S1);
-
     if (type >= 0 && (H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
         (void)H5Tclose(type);
         return H5I_INVALID_HID;
@@ -110,7 +107,6 @@ static bool integer_type(size_t size, bool has_sign, MhoType *out)
 bool mho_store_numeric_type(hid_t type, MhoType *out)
 {
     const size_t size = H5Tget_size(type);
-
     switch (H5Tget_class(type)) {
     case H5T_INTEGER: return integer_type(size, H5Tget_sign(type) == H5T_SGN_2, out);
     case H5T_ENUM: /* h5py's bool */ return integer_type(size, true, out);
@@ -124,7 +120,6 @@ bool mho_store_reserved(const char *attribute)
     static const char *const names[] = {
         "CLASS", "NAME",      "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "_FillValue",
         "units", "long_name", "Conventions",    "mho_format",     "_NCProperties",    MHO_STORE_AXIS};
-
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(attribute, names[i]) == 0)
             return true;
@@ -137,7 +132,6 @@ const char *mho_store_library(void)
     unsigned major = 0;
     unsigned minor = 0;
     unsigned release = 0;
-
     (void)H5get_libversion(&major, &minor, &release);
     (void)snprintf(text, sizeof text, "HDF5 %u.%u.%u", major, minor, release);
     return text;

@@ -21,7 +21,6 @@ static const unsigned char signature[8] = {'G', 'C', 'O', 'L', 1, 0, 0, 0};
 static uint64_t read_little(const unsigned char *at, int bytes)
 {
     uint64_t value = 0;
-
     for (int i = bytes - 1; i >= 0; i--)
         value = value << 8 | at[i];
     return value;
@@ -33,7 +32,6 @@ static bool collection_sound(const unsigned char *data, size_t n, uint64_t wante
 {
     uint64_t size;
     uint64_t at = HEADER;
-
     if (n < HEADER || memcmp(data, signature, sizeof signature) != 0)
         return false;
     size = read_little(data + SIZE_AT, 8);
@@ -66,7 +64,6 @@ static bool value_sound(const unsigned char *data, size_t n, uint64_t base, cons
     const uint64_t index = read_little(descriptor + INDEX_AT, 4);
     uint64_t at;
     uint64_t object_length = UINT64_MAX;
-
     if (address == 0)
         return true; /* an empty value */
     if (__builtin_add_overflow(base, address, &at) || at >= n || index == 0)
@@ -100,7 +97,6 @@ static uint64_t left_from(size_t n, uint64_t at)
 static bool space_count(const unsigned char *space, uint64_t size, uint64_t *count)
 {
     const uint64_t dims = space[0] == 1 ? 8 : 4;
-
     *count = 1;
     if (size < dims || size - dims < 8 * (uint64_t)space[1])
         return false;
@@ -119,7 +115,6 @@ static bool message_sound(const unsigned char *data, size_t n, uint64_t base, ui
     const uint64_t header = version == 3 ? 9 : 8, mask = version == 1 ? 7 : 0;
     const unsigned char *message = at < header ? NULL : data + at - header;
     uint64_t type, type_size, space, space_size, count;
-
     if (!message || message[0] != version || read_little(message + NAME_SIZE_AT, 2) != name_size)
         return true; /* the name, but not in an attribute message */
     type = at + ((name_size + mask) & ~mask);
@@ -137,7 +132,6 @@ bool mho_heap_attributes_sound(const unsigned char *data, size_t n, uint64_t bas
 {
     const size_t name_size = strlen(name) + 1;
     const unsigned char *found = data;
-
     while ((found = memmem(found, n - (size_t)(found - data), name, name_size)) != NULL) {
         for (int version = 1; version <= 3; version++)
             if (!message_sound(data, n, base, (uint64_t)(found - data), name_size, version))
@@ -151,7 +145,6 @@ bool mho_heaps_sound(const unsigned char *data, size_t n)
 {
     const unsigned char *const end = data + n;
     uint64_t unused;
-
     while ((data = memmem(data, (size_t)(end - data), signature, sizeof signature)) != NULL) {
         if (!collection_sound(data, (size_t)(end - data), 0, &unused))
             return false;

@@ -16,7 +16,6 @@ enum { VERSION_AT = 8, END_AT = 28, SUPERBLOCK = 48 };
 static void *image_malloc(size_t size, H5FD_file_image_op_t op, void *context)
 {
     MhoImage *image = context;
-
     (void)op;
     image->data = calloc(1, size);
     image->room = image->data ? size : 0;
@@ -27,7 +26,6 @@ static void *image_realloc(void *old, size_t size, H5FD_file_image_op_t op, void
 {
     MhoImage *image = context;
     unsigned char *grown = realloc(old, size);
-
     (void)op;
     if (grown) {
         if (size > image->room)
@@ -41,7 +39,6 @@ static void *image_realloc(void *old, size_t size, H5FD_file_image_op_t op, void
 static herr_t image_free(void *block, H5FD_file_image_op_t op, void *context)
 {
     MhoImage *image = context;
-
     if (op == H5FD_FILE_IMAGE_OP_FILE_CLOSE) {
         image->closed = true; /* mho owns the block now */
         return 0;
@@ -79,7 +76,6 @@ hid_t mho_image_create(MhoImage *image)
     H5FD_file_image_callbacks_t callbacks = {image_malloc, image_memcpy, image_realloc, image_free,
                                              context_copy, context_free, image};
     hid_t file = H5I_INVALID_HID;
-
     if (H5Pset_obj_track_times(create, false) >= 0 && H5Pset_link_creation_order(create, order) >= 0 &&
         H5Pset_attr_creation_order(create, order) >= 0 &&
         H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V110) >= 0 &&
@@ -95,7 +91,6 @@ hid_t mho_image_create(MhoImage *image)
 bool mho_image_close(MhoImage *image, hid_t file)
 {
     uint64_t end = 0;
-
     if (H5Fclose(file) < 0 || !image->closed || !image->data || image->room < SUPERBLOCK ||
         image->data[VERSION_AT] != 2) {
         return false;

@@ -20,7 +20,6 @@ static MhoStatus read_child(MhoReader *reader, hid_t group, const char *place, c
     MhoRecord *child = NULL;
     hid_t handle;
     MhoStatus status;
-
     if (depth >= MHO_STORE_MAX_DEPTH)
         return mho_reader_damaged(reader, place, "groups are nested deeper than 32, or a group contains itself");
     handle = H5Gopen2(group, name, H5P_DEFAULT);
@@ -40,7 +39,6 @@ static MhoStatus read_link(MhoReader *reader, hid_t group, const char *place, co
     H5L_info_t link;
     H5O_info_t object;
     MhoStatus status;
-
     (void)snprintf(inner, sizeof inner, "%s/%s", place, name);
     status = mho_reader_object(reader, inner);
     if (status != MHO_OK)
@@ -66,7 +64,6 @@ static H5_index_t group_order(hid_t group)
 {
     const hid_t list = H5Gget_create_plist(group);
     unsigned flags = 0;
-
     if (list >= 0) {
         (void)H5Pget_link_creation_order(list, &flags);
         (void)H5Pclose(list);
@@ -97,7 +94,6 @@ static MhoStatus read_group(MhoReader *reader, hid_t group, const char *place, M
     const H5_index_t order = group_order(group);
     H5G_info_t info;
     MhoStatus status = mho_reader_attributes(reader, group, place, &record->attributes);
-
     if (status != MHO_OK)
         return status;
     if (H5Gget_info(group, &info) < 0)
@@ -113,7 +109,6 @@ static MhoStatus check_format(MhoReader *reader, hid_t root, bool require_format
     int format = 0;
     hid_t attribute;
     bool good;
-
     reader->foreign = H5Aexists(root, "mho_format") <= 0;
     if (reader->foreign) {
         return require_format
@@ -142,7 +137,6 @@ static MhoStatus read_file(MhoReader *reader, hid_t file, bool require_format, M
 {
     const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
     MhoStatus status;
-
     if (root < 0)
         return mho_reader_fail(reader, "");
     status = check_format(reader, root, require_format);
@@ -156,7 +150,6 @@ static hsize_t base_address(hid_t file)
 {
     const hid_t list = H5Fget_create_plist(file);
     hsize_t base = 0;
-
     if (list >= 0) {
         (void)H5Pget_userblock(list, &base);
         (void)H5Pclose(list);
@@ -170,7 +163,6 @@ static MhoStatus open_and_read(MhoReader *reader, bool require_format, MhoRecord
     hid_t access;
     hid_t file;
     MhoStatus status;
-
     if (is_hdf5 <= 0) {
         (void)H5Eclear2(H5E_DEFAULT);
         return mho_fail(reader->error, MHO_INPUT, "%s: not an HDF5 file, or the start of one is damaged", reader->path);
@@ -193,7 +185,6 @@ MhoStatus mho_store_read(const char *path, bool require_format, MhoRecord **reco
     MhoReader reader = {.path = path, .error = error};
     MhoStoreQuiet quiet;
     MhoStatus status;
-
     *record = NULL;
     status = mho_reader_load(&reader);
     if (status == MHO_OK)

@@ -14,7 +14,6 @@ enum {
 MhoVerdict mho_reader_inspect(hid_t type, hid_t space, MhoValues *out)
 {
     const H5S_class_t kind = H5Sget_simple_extent_type(space);
-
     *out = (MhoValues){.n = 1};
     if (type < 0 || space < 0 || kind == H5S_NO_CLASS)
         return MHO_VALUES_DAMAGED;
@@ -40,7 +39,6 @@ MhoVerdict mho_reader_inspect(hid_t type, hid_t space, MhoValues *out)
 bool mho_reader_value_bytes(const MhoValues *values, hsize_t *bytes)
 {
     const hsize_t size = values->text ? values->fixed + 2 * sizeof(char *) : mho_type_size(values->type);
-
     return !__builtin_mul_overflow(values->n, size, bytes) && *bytes < SIZE_MAX;
 }
 
@@ -55,7 +53,6 @@ bool mho_reader_values(hid_t object, hid_t type, void *out)
 static hid_t memory_string(hid_t file_type, size_t fixed)
 {
     const hid_t type = H5Tcopy(H5T_C_S1);
-
     if (H5Tset_size(type, fixed > 0 ? fixed + 1 : H5T_VARIABLE) < 0 || H5Tset_cset(type, H5Tget_cset(file_type)) < 0) {
         (void)H5Tclose(type);
         return H5I_INVALID_HID;
@@ -90,7 +87,6 @@ MhoStatus mho_reader_strings(const MhoReader *reader, hid_t object, hid_t file_t
     char **strings = mho_calloc(n, sizeof *strings, reader->error, "the strings of %s", reader->path);
     char *block = mho_calloc(n, width, reader->error, "the strings of %s", reader->path);
     MhoStatus status = strings && block ? MHO_OK : MHO_MEMORY;
-
     if (status == MHO_OK && type < 0)
         status = mho_reader_fail(reader, place);
     if (status == MHO_OK && n > 0) {
@@ -116,7 +112,6 @@ static MhoStatus attribute_text(MhoReader *reader, hid_t attribute, const char *
     MhoValues values;
     const MhoVerdict verdict = mho_reader_inspect(type, space, &values);
     MhoStatus status = MHO_OK;
-
     if (verdict == MHO_VALUES_DAMAGED) {
         status = mho_reader_damaged(reader, place, "an attribute of impossible size");
     } else if (verdict == MHO_VALUES_UNSUPPORTED || !values.text || values.n != 1 ||
@@ -141,7 +136,6 @@ MhoStatus mho_reader_text(MhoReader *reader, hid_t object, const char *place, co
     const hid_t attribute = there > 0 ? H5Aopen(object, name, H5P_DEFAULT) : H5I_INVALID_HID;
     char inner[MHO_STORE_PLACE];
     MhoStatus status;
-
     *text = NULL;
     if (attribute < 0)
         return there == 0 ? MHO_OK : mho_reader_fail(reader, place);
@@ -159,7 +153,6 @@ static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, h
     const MhoVerdict verdict = mho_reader_inspect(type, space, &values);
     hsize_t bytes = 0;
     MhoStatus status;
-
     if (verdict == MHO_VALUES_UNSUPPORTED)
         return mho_reader_unsupported(reader, place, "an attribute of a type that mho does not use");
     if (verdict == MHO_VALUES_DAMAGED || !mho_reader_value_bytes(&values, &bytes) || bytes > MAX_ATTRIBUTE_BYTES)
@@ -194,7 +187,6 @@ static MhoStatus read_attribute(MhoReader *reader, hid_t attribute, const char *
     char inner[MHO_STORE_PLACE];
     const ssize_t length = H5Aget_name(attribute, sizeof name, name);
     MhoStatus status = mho_reader_object(reader, place);
-
     if (status != MHO_OK)
         return status;
     if (length <= 0 || length >= (ssize_t)sizeof name || strchr(name, '/') != NULL)
@@ -214,7 +206,6 @@ static H5_index_t attribute_order(hid_t object)
 {
     const hid_t list = H5Iget_type(object) == H5I_GROUP ? H5Gget_create_plist(object) : H5Dget_create_plist(object);
     unsigned flags = 0;
-
     if (list >= 0) {
         (void)H5Pget_attr_creation_order(list, &flags);
         (void)H5Pclose(list);
@@ -227,7 +218,6 @@ MhoStatus mho_reader_attributes(MhoReader *reader, hid_t object, const char *pla
     const H5_index_t order = attribute_order(object);
     H5O_info_t info;
     MhoStatus status = MHO_OK;
-
     if (H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS) < 0)
         return mho_reader_fail(reader, place);
     for (hsize_t i = 0; i < info.num_attrs && status == MHO_OK; i++) {

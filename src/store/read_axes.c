@@ -33,7 +33,6 @@ static haddr_t referred(hid_t dataset, const hvl_t *list)
 {
     H5O_info_t info = {.addr = HADDR_UNDEF};
     hid_t object;
-
     if (list->len == 0 || !list->p)
         return HADDR_UNDEF;
     object = H5Rdereference2(dataset, H5P_DEFAULT, H5R_OBJECT, list->p);
@@ -49,7 +48,6 @@ static haddr_t referred(hid_t dataset, const hvl_t *list)
 static MhoStatus note_coordinate(MhoReader *reader, hid_t dataset, MhoArray *array)
 {
     H5O_info_t info;
-
     return H5Oget_info2(dataset, &info, H5O_INFO_BASIC) < 0 ? MHO_OK : note_link(reader, array, 0, info.addr);
 }
 
@@ -59,7 +57,6 @@ MhoStatus mho_reader_note_axes(MhoReader *reader, hid_t dataset, MhoArray *array
     const hid_t attribute = there ? H5Aopen(dataset, "DIMENSION_LIST", H5P_DEFAULT) : H5I_INVALID_HID;
     hvl_t lists[MHO_MAX_RANK] = {{0, NULL}};
     MhoStatus status = MHO_OK;
-
     if (attribute < 0)
         return array->rank == 1 ? note_coordinate(reader, dataset, array) : MHO_OK;
     const hid_t type = H5Aget_type(attribute);
@@ -84,7 +81,6 @@ MhoStatus mho_reader_note_axes(MhoReader *reader, hid_t dataset, MhoArray *array
 const char *mho_reader_variable_name(const char *name)
 {
     const size_t n = strlen(MHO_STORE_NON_COORDINATE);
-
     return strncmp(name, MHO_STORE_NON_COORDINATE, n) == 0 && name[n] != '\0' ? name + n : name;
 }
 
@@ -93,7 +89,6 @@ static MhoStatus keep_scale(MhoReader *reader, hid_t dataset, const char *name, 
 {
     const bool unnamed = *axis && **axis == '\0';
     H5O_info_t info;
-
     if (H5Oget_info2(dataset, &info, H5O_INFO_BASIC) < 0)
         return MHO_OK;
     if (!*axis && !(*axis = mho_strdup(name, reader->error)))
@@ -110,7 +105,6 @@ MhoStatus mho_reader_scale(MhoReader *reader, hid_t dataset, const char *place, 
     char *label = NULL;
     char *axis = NULL;
     MhoStatus status = mho_reader_text(reader, dataset, place, "CLASS", &class);
-
     if (status == MHO_OK)
         status = mho_reader_text(reader, dataset, place, "NAME", &label);
     if (status == MHO_OK)
@@ -131,7 +125,6 @@ static int by_address(const void *a, const void *b)
 {
     const haddr_t left = ((const MhoScale *)a)->address;
     const haddr_t right = ((const MhoScale *)b)->address;
-
     return left < right ? -1 : left > right;
 }
 

@@ -23,7 +23,6 @@ MhoStatus mho_reader_fail(const MhoReader *reader, const char *place)
 MhoStatus mho_reader_damaged(const MhoReader *reader, const char *place, const char *cause)
 {
     char clean[MHO_STORE_PLACE];
-
     (void)H5Eclear2(H5E_DEFAULT);
     return mho_fail(reader->error, MHO_INPUT, "%s: %s%s%s; %s", reader->path,
                     mho_store_printable(place, clean, sizeof clean), *place != '\0' ? ": " : "", cause, remedy);
@@ -32,7 +31,6 @@ MhoStatus mho_reader_damaged(const MhoReader *reader, const char *place, const c
 MhoStatus mho_reader_unsupported(const MhoReader *reader, const char *place, const char *what)
 {
     char clean[MHO_STORE_PLACE];
-
     (void)H5Eclear2(H5E_DEFAULT);
     if (reader->foreign)
         return MHO_OK;
@@ -81,7 +79,6 @@ static MhoStatus check_content(MhoReader *reader, const unsigned char *data, siz
     const size_t word = strlen(MHO_STORE_TRAILER_WORD);
     const unsigned char *trailer = n > MHO_STORE_TRAILER ? data + n - MHO_STORE_TRAILER : NULL;
     char hex[65];
-
     if (!trailer || memcmp(trailer, MHO_STORE_TRAILER_WORD, word) != 0)
         return mho_heaps_sound(data, n) ? MHO_OK : mho_reader_damaged(reader, "", "a global heap of impossible sizes");
     mho_sha256(data, n - MHO_STORE_TRAILER, hex);
@@ -94,7 +91,6 @@ static MhoStatus check_content(MhoReader *reader, const unsigned char *data, siz
 static MhoStatus load_and_check(MhoReader *reader, FILE *file)
 {
     const size_t n = (size_t)reader->size;
-
     reader->data = mho_calloc(n, 1, reader->error, "the %zu bytes of %s", n, reader->path);
     if (!reader->data)
         return MHO_MEMORY;
@@ -108,7 +104,6 @@ MhoStatus mho_reader_load(MhoReader *reader)
     struct stat info;
     FILE *file;
     MhoStatus status;
-
     if (stat(reader->path, &info) != 0) {
         return mho_fail(reader->error, MHO_INPUT, "%s: %s", reader->path,
                         errno == ENOENT ? "no such file" : strerror(errno));

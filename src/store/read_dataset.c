@@ -14,7 +14,6 @@ static MhoStatus check_storage(const MhoReader *reader, hid_t dataset, const cha
 {
     const hid_t list = H5Dget_create_plist(dataset);
     const char *cause = NULL;
-
     if (list < 0)
         return mho_reader_fail(reader, place);
     if (H5Pget_layout(list) == H5D_VIRTUAL) {
@@ -41,7 +40,6 @@ static MhoStatus check_storage(const MhoReader *reader, hid_t dataset, const cha
 static hsize_t count_chunks(hid_t list, const MhoValues *values)
 {
     hsize_t chunk[MHO_MAX_RANK], n = 1;
-
     if (H5Pget_chunk(list, MHO_MAX_RANK, chunk) != values->rank)
         return 0;
     for (int i = 0; i < values->rank; i++) {
@@ -62,7 +60,6 @@ static bool layout_sound(const MhoReader *reader, hid_t dataset, hsize_t stored,
     const hsize_t chunks = layout == H5D_CHUNKED ? count_chunks(list, values) : 0;
     const hsize_t size = H5Tget_size(type);
     bool good;
-
     (void)H5Tclose(type);
     (void)H5Pclose(list);
     if (layout == H5D_CHUNKED)
@@ -77,7 +74,6 @@ static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place,
 {
     const hsize_t stored = H5Dget_storage_size(dataset);
     hsize_t bytes = 0;
-
     if (!mho_reader_value_bytes(values, &bytes))
         return mho_reader_damaged(reader, place, "a dataset of impossible size");
     if (stored > reader->size)
@@ -102,7 +98,6 @@ static MhoStatus check_strings(const MhoReader *reader, hid_t dataset, const cha
     const bool block = H5Pget_layout(list) == H5D_CONTIGUOUS;
     const haddr_t offset = H5Dget_offset(dataset);
     char clean[MHO_STORE_PLACE];
-
     (void)H5Pclose(list);
     (void)H5Eclear2(H5E_DEFAULT);
     if (!block && !reader->sealed) {
@@ -122,7 +117,6 @@ static MhoStatus check_strings(const MhoReader *reader, hid_t dataset, const cha
 static MhoStatus read_texts(MhoReader *reader, hid_t dataset, const char *place, char **unit, char **help)
 {
     MhoStatus status = mho_reader_text(reader, dataset, place, "units", unit);
-
     return status == MHO_OK ? mho_reader_text(reader, dataset, place, "long_name", help) : status;
 }
 
@@ -135,7 +129,6 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
     char *unit = NULL;
     char *help = NULL;
     MhoStatus status;
-
     if (verdict == MHO_VALUES_UNSUPPORTED)
         return mho_reader_unsupported(reader, place, "a dataset of a type or rank that mho does not use");
     if (verdict == MHO_VALUES_DAMAGED)
@@ -173,7 +166,6 @@ static MhoStatus read_variable(MhoReader *reader, hid_t dataset, const char *pla
     const hid_t space = H5Dget_space(dataset);
     MhoArray *array = NULL;
     MhoStatus status = add_array(reader, dataset, type, space, place, name, record, &array);
-
     if (status == MHO_OK && array) {
         status = mho_reader_attributes(reader, dataset, place, &array->attributes);
         if (status == MHO_OK)
@@ -192,7 +184,6 @@ MhoStatus mho_reader_dataset(MhoReader *reader, hid_t group, const char *place, 
     bool variable = true;
     bool good = true;
     MhoStatus status;
-
     if (dataset < 0)
         return mho_reader_fail(reader, place);
     status = check_storage(reader, dataset, place, &good);

@@ -42,7 +42,6 @@ static MhoStatus fail_errno(MhoError *error, const char *path, int code)
 static MhoStatus real_target(const char *path, char **target, MhoError *error)
 {
     struct stat info;
-
     *target = NULL;
     if (*path == '\0')
         return mho_fail(error, MHO_IO, "the name of the file to write is empty; give one with -o");
@@ -61,7 +60,6 @@ static bool write_all(int file, const MhoPiece *piece)
 {
     const unsigned char *data = piece->data;
     size_t left = piece->n;
-
     while (left > 0) {
         const ssize_t done = write(file, data, left);
         if (done < 0 && errno != EINTR)
@@ -79,7 +77,6 @@ static bool fill_and_close(int file, const MhoPiece *pieces, size_t n_pieces)
 {
     bool good = true;
     int code = 0;
-
     for (size_t i = 0; i < n_pieces && good; i++)
         good = write_all(file, &pieces[i]);
     good = good && fsync(file) == 0;
@@ -95,7 +92,6 @@ static bool sync_folder(const char *folder)
 {
     const int handle = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool good;
-
     if (handle < 0)
         return errno == EACCES; /* a folder that may be written but not listed */
     good = fsync(handle) == 0 || errno == EINVAL;
@@ -108,7 +104,6 @@ static bool sync_folder(const char *folder)
 static int open_temporary(const char *target, int folder_length, char *temporary, size_t room)
 {
     int file = -1;
-
     for (int k = 0; k < TEMPORARY_TRIES && file < 0; k++) {
         (void)snprintf(temporary, room, "%.*s.%.*s.%ld.%d.tmp", folder_length, target, NAME_PART,
                        target + folder_length, (long)getpid(), k);
@@ -126,7 +121,6 @@ static MhoStatus replace_target(const char *path, const char *target, const MhoP
     const int folder_length = slash ? (int)(slash + 1 - target) : 0; /* with its slash */
     const size_t room = strlen(target) + 64;
     char *other = mho_calloc(room, 1, error, "the name of a temporary file beside %s", path);
-
     if (!other)
         return MHO_MEMORY;
     const int file = open_temporary(target, folder_length, other, room);
@@ -150,7 +144,6 @@ MhoStatus mho_file_replace(const char *path, const MhoPiece *pieces, size_t n_pi
 {
     char *target;
     MhoStatus status = real_target(path, &target, error);
-
     if (status == MHO_OK)
         status = replace_target(path, target, pieces, n_pieces, error);
     free(target);

@@ -40,7 +40,6 @@ static const char **string_list(const Writer *writer, size_t n, const void *data
 {
     char *const *strings = data;
     const char **list = mho_calloc(n, sizeof *list, writer->error, "the strings of %s", writer->path);
-
     for (size_t i = 0; list && i < n; i++)
         list[i] = strings[i] ? strings[i] : "";
     return list;
@@ -84,7 +83,6 @@ static MhoStatus write_attributes(const Writer *writer, hid_t object, const char
                                   const MhoAttributes *attributes)
 {
     MhoStatus status = MHO_OK;
-
     for (size_t i = 0; i < attributes->n && status == MHO_OK; i++) {
         const MhoAttribute *a = &attributes->list[i];
         if (mho_store_reserved(a->name)) {
@@ -107,7 +105,6 @@ static bool is_float(MhoType type)
 static void chunk_shape(const MhoArray *array, hsize_t *chunk)
 {
     size_t bytes = mho_type_size(array->type);
-
     for (size_t i = array->rank; i-- > 0;) {
         const size_t fit = bytes < CHUNK_BYTES ? CHUNK_BYTES / bytes : 1;
         chunk[i] = array->shape[i] < fit ? array->shape[i] : fit;
@@ -119,7 +116,6 @@ static void chunk_shape(const MhoArray *array, hsize_t *chunk)
 static hid_t dataset_properties(void)
 {
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
-
     if (list >= 0 && (H5Pset_obj_track_times(list, false) < 0 ||
                       H5Pset_attr_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) < 0)) {
         (void)H5Pclose(list);
@@ -135,7 +131,6 @@ static hid_t array_properties(const MhoArray *array)
     const double nan = __builtin_nan("");
     hsize_t chunk[MHO_MAX_RANK];
     bool good = list >= 0;
-
     if (good && is_float(array->type))
         good = H5Pset_fill_value(list, H5T_NATIVE_DOUBLE, &nan) >= 0;
     if (good && array->type != MHO_STRING && array->rank > 0 && bytes > CHUNK_ABOVE) {
@@ -171,7 +166,6 @@ static MhoStatus describe_array(const Writer *writer, hid_t dataset, const char 
     const double nan64 = __builtin_nan("");
     const float nan32 = __builtin_nanf("");
     MhoStatus status = MHO_OK;
-
     if (array->unit && *array->unit != '\0')
         status = write_text(writer, dataset, place, "units", array->unit);
     if (status == MHO_OK && array->help && *array->help != '\0')
@@ -193,7 +187,6 @@ static MhoStatus create_array(const Writer *writer, hid_t group, const char *pla
     const hid_t list = array_properties(array);
     hsize_t shape[MHO_MAX_RANK] = {0};
     hid_t space;
-
     for (size_t i = 0; i < array->rank; i++)
         shape[i] = array->shape[i];
     space = array->rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple((int)array->rank, shape, NULL);
@@ -213,7 +206,6 @@ static MhoStatus create_dimension(const Writer *writer, hid_t group, const char 
     const hid_t list = dataset_properties();
     const hid_t space = H5Screate_simple(1, &length, NULL);
     char name[96];
-
     (void)snprintf(name, sizeof name, MHO_STORE_NO_VARIABLE "%10d", (int)(dimension->length & 0x7fffffff));
     dimension->id = H5Dcreate2(group, dimension->name, H5T_IEEE_F32LE, space, writer->link, list, H5P_DEFAULT);
     (void)H5Sclose(space);
@@ -228,7 +220,6 @@ static MhoStatus create_dimension(const Writer *writer, hid_t group, const char 
 static MhoStatus create_dimensions(const Writer *writer, hid_t group, const char *place, MhoScope *scope)
 {
     MhoStatus status = MHO_OK;
-
     for (size_t i = 0; i < scope->n && status == MHO_OK; i++) {
         MhoDimension *dimension = &scope->list[i];
         if (!dimension->coordinate) {
@@ -260,7 +251,6 @@ static MhoStatus write_array(const Writer *writer, hid_t group, const char *plac
     char inner[MHO_STORE_PLACE];
     hid_t dataset = H5I_INVALID_HID;
     MhoStatus status;
-
     (void)snprintf(inner, sizeof inner, "%s/%s", place, array->name);
     for (size_t i = 0; i < array->rank; i++) {
         if (array->axis[i] && (*array->axis[i] == '\0' || strchr(array->axis[i], '/') != NULL)) {
@@ -288,7 +278,6 @@ static MhoStatus write_child(const Writer *writer, hid_t group, const char *plac
     char inner[MHO_STORE_PLACE];
     hid_t handle;
     MhoStatus status;
-
     (void)snprintf(inner, sizeof inner, "%s/%s", place, child->name);
     if (depth >= MHO_STORE_MAX_DEPTH) {
         return mho_fail(writer->error, MHO_FAILED, "%s: %s: groups are nested deeper than %d levels", writer->path,
@@ -307,7 +296,6 @@ static MhoStatus write_group(const Writer *writer, hid_t group, const char *plac
 {
     MhoScope scope;
     MhoStatus status = mho_scope_create(&scope, parent, record, writer->error);
-
     for (size_t i = 0; i < scope.n; i++)
         scope.list[i].id = H5I_INVALID_HID;
     if (status == MHO_OK)
@@ -330,7 +318,6 @@ static MhoStatus write_root(const Writer *writer, hid_t file, const MhoRecord *r
     const int format = MHO_FORMAT;
     const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
     MhoStatus status;
-
     if (root < 0)
         return fail_hdf5(writer, "");
     status = write_text(writer, root, "", "Conventions", "CF-1.10");
@@ -347,7 +334,6 @@ static MhoStatus fill_image(Writer *writer, const MhoRecord *record, MhoImage *i
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
     const hid_t file = mho_image_create(image);
     MhoStatus status;
-
     if (file < 0 || writer->string < 0 || H5Pset_char_encoding(writer->link, H5T_CSET_UTF8) < 0 ||
         H5Pset_obj_track_times(writer->group, false) < 0 || H5Pset_link_creation_order(writer->group, order) < 0 ||
         H5Pset_attr_creation_order(writer->group, order) < 0) {
@@ -363,7 +349,6 @@ static MhoStatus fill_image(Writer *writer, const MhoRecord *record, MhoImage *i
 static MhoStatus build_image(Writer *writer, const MhoRecord *record, MhoImage *image)
 {
     MhoStatus status;
-
     writer->string = mho_store_string_type();
     writer->link = H5Pcreate(H5P_LINK_CREATE);
     writer->group = H5Pcreate(H5P_GROUP_CREATE);
@@ -382,7 +367,6 @@ MhoStatus mho_store_write(const char *path, const MhoRecord *record, MhoError *e
     char hex[65];
     char trailer[MHO_STORE_TRAILER + 1];
     MhoStatus status;
-
     mho_store_quiet(&quiet);
     status = build_image(&writer, record, &image);
     mho_store_restore(&quiet);

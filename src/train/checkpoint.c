@@ -1,95 +1,54 @@
-/* checkpoint.c - a state of training as a model record, and back.
+/* checkpoint.c - the state of training as a model record, and back.
  *
- * Beside the net's own groups:
- *   history      one row an epoch: stage, loss, train_accuracy, validation_loss, validation_accuracy, rate,
- * gradient_norm training     attributes stage, stage_epochs, stale_epochs, over, best_accuracy;
- * velocity/<node>/<array>: momentum; best and teacher: whole nets allocation   the allocator's own, once its stage is
- * reached provenance   epoch_seconds: wall time, not part of the digest
+ * Groups beside the net's own:
+ *   history      one row an epoch: stage, epoch, loss, train_accuracy, validation_loss, validation_accuracy,
+ *                learning_rate, gradient_norm
+ *   training     attributes stage, stage_epochs, stale_epochs, over, best_accuracy; velocity/<node>/<array>: momentum;
+ *                best and teacher: whole nets
+ *   provenance   epoch_seconds: wall time, not part of the digest
+ * The callback may add groups of its own.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/record_columns.h"
 #include "train/train_internal.h"
 
-/* The columns of the history that are numbers. */
-static const struct {
-    const char *name, *help;
-    size_t offset;
-} columns[] = {
-    {"loss", "mean training loss of the epoch", offsetof(MhoEpoch, loss)},
-    {"train_accuracy", "top-1 on the augmented training images while they are learned",
-     offsetof(MhoEpoch, train_accuracy)},
-    {"validation_loss", "mean cross entropy of the validation images", offsetof(MhoEpoch, validation_loss)},
-    {"validation_accuracy", "top-1 of the validation images", offsetof(MhoEpoch, validation_accuracy)},
-    {"learning_rate", "learning rate of the epoch's last step", offsetof(MhoEpoch, learning_rate)},
-    {"gradient_norm", "norm of all gradients of a step, mean over the epoch", offsetof(MhoEpoch, gradient_norm)},
+#define EPOCH_REAL(member, help)                                      \
+    {                                                                 \
+#member, "", help, MHO_F64, offsetof(MhoEpoch, member), false \
+    }
+
+static const char *const epoch_axis[] = {"epoch"};
+static const MhoColumn history_list[] = {
+    {"stage", "", "name of the stage or of the recovery", MHO_STRING, offsetof(MhoEpoch, stage), false},
+    EPOCH_REAL(loss, "mean training loss of the epoch"),
+    EPOCH_REAL(train_accuracy, "top-1 on the augmented training images while they are learned"),
+    EPOCH_REAL(validation_loss, "mean cross entropy of the validation images"),
+    EPOCH_REAL(validation_accuracy, "top-1 of the validation images"),
+    EPOCH_REAL(learning_rate, "learning rate of the epoch's last step"),
+    EPOCH_REAL(gradient_norm, "norm of all gradients of a step, mean over the epoch"),
 };
-
-enum { N_COLUMNS = sizeof columns / sizeof *columns };
-
-static double *cell(MhoEpoch *epoch, size_t offset)
-{
-    return (double *)(void *)((unsigned char *)epoch + offset);
-}
-
-/* One number per epoch from or into the history. */
-static void gather(MhoEpoch *history, size_t n, size_t offset, double *values)
-{
-    for (size_t i = 0; i < n; i++)
-        values[i] = *cell(&history[i], offset);
-}
-
-static MhoStatus add_column(MhoRecord *group, const char *name, const char *unit, const char *help, MhoEpoch *history,
-                            size_t n, size_t offset, MhoError *error)
-{
-    static const char *const axis[] = {"epoch"};
-    MhoArray *array;
-    const MhoStatus status = mho_record_add(group, name, MHO_F64, 1, &n, axis, unit, help, NULL, &array, error);
-
-    if (status == MHO_OK)
-        gather(history, n, offset, array->data);
-    return status;
-}
-
-/* Names of the stages and numbers of the epochs, from 1. */
-static MhoStatus add_epochs(const MhoTrainingState *state, MhoRecord *history, MhoError *error)
-{
-    static const char *const axis[] = {"epoch"};
-    const size_t n = state->n_history;
-    MhoArray *numbers;
-    char **names = malloc((n + 1) * sizeof *names);
-
-    if (!names)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the history of %zu epochs", n);
-    for (size_t i = 0; i < n; i++)
-        names[i] = state->history[i].stage;
-    MhoStatus status =
-        mho_record_add(history, "stage", MHO_STRING, 1, &n, axis, "", "stage of the stages", names, NULL, error);
-    free(names);
-    if (status == MHO_OK)
-        status =
-            mho_record_add(history, "epoch", MHO_I32, 1, &n, axis, "", "epochs over all stages", NULL, &numbers, error);
-    for (size_t i = 0; i < n && status == MHO_OK; i++)
-        ((int32_t *)numbers->data)[i] = (int32_t)i + 1;
-    return status;
-}
+static const MhoColumn time_list[] = {
+    {"epoch_seconds", "s", "wall time of each epoch", MHO_F64, offsetof(MhoEpoch, seconds), false},
+};
+static const MhoColumns history_columns = {history_list, sizeof history_list / sizeof *history_list, sizeof(MhoEpoch),
+                                           epoch_axis},
+                        time_columns = {time_list, 1, sizeof(MhoEpoch), epoch_axis};
 
 static MhoStatus write_history(const MhoTrainingState *state, MhoRecord *record, MhoError *error)
 {
     MhoRecord *history, *provenance;
     MhoStatus status = mho_record_child(record, "history", &history, error);
-
     if (status == MHO_OK)
-        status = add_epochs(state, history, error);
-    for (size_t i = 0; i < N_COLUMNS && status == MHO_OK; i++)
-        status = add_column(history, columns[i].name, "", columns[i].help, state->history, state->n_history,
-                            columns[i].offset, error);
+        status = mho_columns_write(&history_columns, state->history, state->n_history, 0, history, error);
+    if (status == MHO_OK)
+        status = mho_record_add_numbers(history, "epoch", "epoch", state->n_history, "epochs over all stages", error);
     if (status == MHO_OK)
         status = mho_record_child(record, "provenance", &provenance, error);
     if (status == MHO_OK)
-        status = add_column(provenance, "epoch_seconds", "s", "wall time of each epoch", state->history,
-                            state->n_history, offsetof(MhoEpoch, seconds), error);
+        status = mho_columns_write(&time_columns, state->history, state->n_history, 0, provenance, error);
     return status;
 }
 
@@ -97,12 +56,10 @@ static MhoStatus write_velocity(const MhoTrainingState *state, MhoRecord *group,
 {
     const MhoNet *net = state->net;
     MhoStatus status = MHO_OK;
-
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
             const MhoNodeArray *array = &net->nodes[i].arrays[a];
             MhoRecord *node;
-
             if (!array->learned)
                 continue;
             status = mho_record_child(group, net->nodes[i].name, &node, error);
@@ -117,15 +74,13 @@ static MhoStatus write_net(const MhoNet *net, const char *name, MhoRecord *train
 {
     MhoRecord *group;
     const MhoStatus status = mho_record_child(training, name, &group, error);
-
     return status == MHO_OK ? mho_net_to_record(net, group, error) : status;
 }
 
-/* Attributes of group training that are whole numbers. */
+/* The whole numbers among the attributes of group training. */
 static MhoStatus write_position(const MhoTrainingState *state, MhoRecord *training, MhoError *error)
 {
     MhoStatus status = mho_attribute_int(&training->attributes, "stage", (int64_t)state->stage, error);
-
     if (status == MHO_OK)
         status = mho_attribute_int(&training->attributes, "stage_epochs", state->stage_epochs, error);
     if (status == MHO_OK)
@@ -139,7 +94,6 @@ static MhoStatus write_training(const MhoTrainingState *state, MhoRecord *record
 {
     MhoRecord *training, *velocity;
     MhoStatus status = mho_record_child(record, "training", &training, error);
-
     if (status == MHO_OK)
         status = write_position(state, training, error);
     if (status == MHO_OK)
@@ -155,27 +109,9 @@ static MhoStatus write_training(const MhoTrainingState *state, MhoRecord *record
     return status;
 }
 
-/* Whether the stage "allocate" has begun. */
-static bool allocates(const MhoTrainingState *state)
-{
-    for (size_t s = 0; s < state->stages.n && s <= state->stage; s++)
-        if (state->stages.stages[s].kind == MHO_STAGE_ALLOCATE)
-            return true;
-    return false;
-}
-
-static MhoStatus write_allocation(const MhoTrainInput *input, MhoRecord *record, MhoError *error)
-{
-    MhoRecord *group;
-    const MhoStatus status = mho_record_child(record, "allocation", &group, error);
-
-    return status == MHO_OK ? input->allocation->to_record(input->allocation->context, group, error) : status;
-}
-
 MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoTrainingState *state, bool final, MhoError *error)
 {
     MhoRecord *record = NULL;
-
     if (!input->checkpoint)
         return MHO_OK;
     MhoStatus status = mho_record_create(&record, error);
@@ -183,8 +119,6 @@ MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoTrainingStat
         status = mho_net_to_record(state->net, record, error);
     if (status == MHO_OK)
         status = write_history(state, record, error);
-    if (status == MHO_OK && allocates(state))
-        status = write_allocation(input, record, error);
     if (status == MHO_OK && !final)
         status = write_training(state, record, error);
     if (status == MHO_OK)
@@ -212,37 +146,19 @@ static MhoStatus read_number(const Source *from, const char *name, int64_t max, 
 {
     const MhoRecord *training = mho_record_find(from->record, "training");
     const MhoAttribute *attribute = training ? mho_attribute_find(&training->attributes, name) : NULL;
-
     if (!attribute || attribute->type != MHO_I64 || attribute->n != 1)
         return damaged(from, "no stage in group training", error);
     *number = *(const int64_t *)attribute->data;
     return *number >= 0 && *number <= max ? MHO_OK : damaged(from, "its stage is not in the stages", error);
 }
 
-static MhoStatus read_column(const Source *from, const char *path, MhoTrainingState *state, size_t offset,
-                             MhoError *error)
-{
-    const MhoArray *array;
-    const MhoStatus status = mho_record_require(from->record, from->file, path, MHO_F64, 1, &array, error);
-
-    if (status != MHO_OK)
-        return status;
-    if (mho_array_count(array) != state->n_history)
-        return damaged(from, "its history has another length", error);
-    for (size_t i = 0; i < state->n_history; i++)
-        *cell(&state->history[i], offset) = ((const double *)array->data)[i];
-    return MHO_OK;
-}
-
-/* Rows that the stages before the running one left, at least and at most. */
+/* Whether the stages up to the running one may have left n rows of history. */
 static bool is_plausible(const MhoTrainInput *input, const MhoTrainingState *state, size_t n)
 {
     size_t most = (size_t)state->stage_epochs, least = most;
-    bool open = false; /* recoveries have any number */
-
+    bool open = false; /* a stage allocate has any number of epochs */
     for (size_t s = 0; s <= state->stage; s++) {
         const MhoStage *stage = &state->stages.stages[s];
-
         open = open || stage->kind == MHO_STAGE_ALLOCATE;
         if (s == state->stage)
             break;
@@ -252,47 +168,38 @@ static bool is_plausible(const MhoTrainInput *input, const MhoTrainingState *sta
     return n >= least && (open || n <= most);
 }
 
-/* Every row, and the name of the running stage. state->stage and stage_epochs are set. */
+/* Read every row, and from the last the name of the running stage. state->stage and stage_epochs are set. */
 static MhoStatus read_history(const Source *from, MhoTrainingState *state, MhoError *error)
 {
     const MhoArray *names;
     MhoStatus status = mho_record_require(from->record, from->file, "history/stage", MHO_STRING, 1, &names, error);
-
     if (status != MHO_OK)
         return status;
     const size_t n = mho_array_count(names);
     if (!is_plausible(from->input, state, n))
         return damaged(from, "its history has another length", error);
     status = mho_history_reserve(state, n, error);
-    for (size_t i = 0; i < n && status == MHO_OK; i++) {
-        state->history[i] = (MhoEpoch){0};
-        snprintf(state->history[i].stage, MHO_NAME_MAX, "%s", ((char *const *)names->data)[i]);
-    }
-    state->n_history = n;
     if (status == MHO_OK)
-        status = read_column(from, "provenance/epoch_seconds", state, offsetof(MhoEpoch, seconds), error);
-    for (size_t i = 0; i < N_COLUMNS && status == MHO_OK; i++) {
-        char path[MHO_NAME_MAX];
-
-        snprintf(path, sizeof path, "history/%s", columns[i].name);
-        status = read_column(from, path, state, columns[i].offset, error);
-    }
-    if (status == MHO_OK && n > 0)
+        status = mho_columns_read(&history_columns, state->history, n, 0, from->record, from->file, "history", error);
+    if (status == MHO_OK)
+        status = mho_columns_read(&time_columns, state->history, n, 0, from->record, from->file, "provenance", error);
+    if (status != MHO_OK)
+        return status;
+    state->n_history = n;
+    if (n > 0)
         memcpy(state->name, state->history[n - 1].stage, sizeof state->name);
-    return status;
+    return MHO_OK;
 }
 
 static MhoStatus read_velocity(const Source *from, MhoTrainingState *state, MhoError *error)
 {
     const MhoNet *net = state->net;
     MhoStatus status = mho_optimizer_create(state->net, from->input->train, &state->optimizer, error);
-
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays && status == MHO_OK; a++) {
             const MhoNodeArray *learned = &net->nodes[i].arrays[a];
             const MhoArray *array;
             char path[3 * MHO_NAME_MAX];
-
             if (!learned->learned)
                 continue;
             snprintf(path, sizeof path, "training/velocity/%s/%s", net->nodes[i].name, learned->name);
@@ -311,9 +218,8 @@ static MhoStatus read_position(const Source *from, MhoTrainingState *state, MhoE
     const MhoAttribute *best = training ? mho_attribute_find(&training->attributes, "best_accuracy") : NULL;
     const char *recipe = mho_attribute_string(&from->record->attributes, "recipe");
     int64_t stage = 0, epochs = 0, stale = 0, over = 0;
-
     if (!recipe || strcmp(recipe, from->input->recipe ? from->input->recipe : "") != 0)
-        return damaged(from, "it was made by another", error);
+        return damaged(from, "another recipe made it", error);
     MhoStatus status = read_number(from, "stage", (int64_t)state->stages.n - 1, &stage, error);
     if (status != MHO_OK)
         return status;
@@ -336,41 +242,29 @@ static MhoStatus read_position(const Source *from, MhoTrainingState *state, MhoE
     return MHO_OK;
 }
 
-/* A net that reads these images; everything of a training is sized by them. */
+/* A net that takes these images: the sizes of all buffers come from them. */
 static MhoStatus make_net(const Source *from, const MhoRecord *record, MhoNet **net, MhoError *error)
 {
     const MhoDataset *set = from->input->training;
     const MhoStatus status = mho_net_from_record(record, from->file, net, error);
-
     if (status != MHO_OK)
         return status;
     const MhoShape shape = (*net)->nodes[0].shape;
     if (shape.h != set->h || shape.w != set->w || shape.c != set->c || (*net)->n_classes != set->n_classes)
-        return damaged(from, "its net is of other images", error);
+        return damaged(from, "its network expects a different image shape or number of classes", error);
     return MHO_OK;
 }
 
 static MhoStatus read_net(const Source *from, const char *path, MhoNet **net, MhoError *error)
 {
     const MhoRecord *record = mho_record_find(from->record, path);
-
-    return record ? make_net(from, record, net, error) : damaged(from, "a net of its stage is missing", error);
-}
-
-static MhoStatus read_allocation(const Source *from, MhoError *error)
-{
-    const MhoRecord *group = mho_record_find(from->record, "allocation");
-    const MhoAllocation *allocation = from->input->allocation;
-
-    return group ? allocation->from_record(allocation->context, group, from->file, error)
-                 : damaged(from, "group allocation is missing", error);
+    return record ? make_net(from, record, net, error) : damaged(from, "a network of its stage is missing", error);
 }
 
 MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoTrainingState *state, MhoError *error)
 {
     const Source from = {.input = input, .record = input->resume, .file = input->resume_file};
     MhoStatus status = read_position(&from, state, error);
-
     if (status == MHO_OK)
         status = read_history(&from, state, error);
     if (status == MHO_OK)
@@ -379,8 +273,6 @@ MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoTrainingState *stat
         status = read_net(&from, "training/best", &state->best, error);
     if (status == MHO_OK && state->stage > 0)
         status = read_net(&from, "training/teacher", &state->teacher, error);
-    if (status == MHO_OK && allocates(state))
-        status = read_allocation(&from, error);
     state->resumed = true;
     return status == MHO_OK ? read_velocity(&from, state, error) : status;
 }
@@ -389,7 +281,6 @@ MhoStatus mho_checkpoint_start(const MhoTrainInput *input, MhoTrainingState *sta
 {
     const char *file = input->start_file ? input->start_file : "the first stage's model";
     const Source from = {.input = input, .record = input->start, .file = file};
-
     state->stage = 1;
     MhoStatus status = read_history(&from, state, error);
     for (size_t i = 0; i < state->n_history && status == MHO_OK; i++)

@@ -1,18 +1,19 @@
-/* epochs.c - the state of a stage: its epochs, their accuracy on validation images, the best of them.
+/* epochs.c - the epochs of a stage or recovery, and the best of its nets on validation images.
  *
  * A stage ends after its epochs, or after train.patience epochs in a row without a better net (the learning rate keeps
- * to its whole length). A recovery of an allocator ends when the allocator says so.
+ * to its whole length). A recovery ends as its MhoRecovery says.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "train/train_internal.h"
 
-/* Chips of validation images; those of training steps are numbered by the step. */
-static const uint32_t first_judged_chip = (uint32_t)1 << 31;
+/* Number of the first chip of validation; the chips of training steps are numbered by the step. */
+static const uint32_t first_validation_chip = (uint32_t)1 << 31;
 
-const MhoStage *mho_training_stage(const MhoTraining *t)
+const MhoStage *mho_training_running(const MhoTraining *t)
 {
     return &t->state.stages.stages[t->state.stage];
 }
@@ -21,23 +22,29 @@ MhoStatus mho_history_reserve(MhoTrainingState *state, size_t n, MhoError *error
 {
     if (n <= state->capacity)
         return MHO_OK;
-    MhoEpoch *history = realloc(state->history, 2 * n * sizeof *history);
+    MhoEpoch *history = mho_realloc(state->history, 2 * n, sizeof *history, error, "the history of %zu epochs", 2 * n);
     if (!history)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the history of %zu epochs", 2 * n);
+        return MHO_MEMORY;
+    memset(history + state->capacity, 0, (2 * n - state->capacity) * sizeof *history);
     state->history = history;
     state->capacity = 2 * n;
     return MHO_OK;
 }
 
-MhoStatus mho_training_validate(MhoTraining *t, double *accuracy, double *loss, MhoError *error)
+static MhoStatus validate(MhoTraining *t, double *accuracy, double *loss, MhoError *error)
 {
     const MhoTrainInput *input = t->input;
-
-    if (!mho_training_stage(t)->chip)
+    if (!mho_training_running(t)->chip)
         return mho_train_evaluate(t->state.net, input->validation, t->batches.batch, accuracy, loss, error);
     const MhoChipConfig config = mho_chip_sums_config(input->chip);
-    return mho_train_evaluate_chip(t->state.net, &t->judged, NULL, &config, first_judged_chip,
+    return mho_train_evaluate_chip(t->state.net, &t->chip_validation, NULL, &config, first_validation_chip,
                                    (uint32_t)input->train->validation_chips, input->threads, accuracy, loss, error);
+}
+
+MhoStatus mho_training_validate(MhoTraining *t, double *accuracy, MhoError *error)
+{
+    double loss;
+    return validate(t, accuracy, &loss, error);
 }
 
 /* Keep a copy of the net when it is the best of its stage. */
@@ -54,17 +61,16 @@ static MhoStatus keep_best(MhoTrainingState *state, double accuracy, MhoError *e
     return mho_net_copy(state->net, &state->best, error);
 }
 
-MhoStatus mho_training_begin(MhoTraining *t, bool judged, MhoError *error)
+MhoStatus mho_training_open_state(MhoTraining *t, bool competes, MhoError *error)
 {
     MhoTrainingState *state = &t->state;
-    double accuracy, loss;
-
+    double accuracy = 0.0;
     state->stage_epochs = state->stale_epochs = 0;
     state->over = false;
     MhoStatus status = mho_optimizer_create(state->net, t->input->train, &state->optimizer, error);
-    if (status != MHO_OK || !judged)
+    if (status != MHO_OK || !competes)
         return status;
-    status = mho_training_validate(t, &accuracy, &loss, error);
+    status = mho_training_validate(t, &accuracy, error);
     if (status == MHO_OK)
         status = keep_best(state, accuracy, error);
     if (status == MHO_OK)
@@ -72,11 +78,11 @@ MhoStatus mho_training_begin(MhoTraining *t, bool judged, MhoError *error)
     return status;
 }
 
-static void close_passes(MhoTraining *t)
+static void close_fakequant(MhoTraining *t)
 {
-    mho_fakequant_destroy(t->pass);
+    mho_fakequant_destroy(t->fq);
     mho_fakequant_destroy(t->teacher);
-    t->pass = t->teacher = NULL;
+    t->fq = t->teacher = NULL;
     free(t->modes);
     free(t->frozen);
     t->modes = NULL;
@@ -84,21 +90,20 @@ static void close_passes(MhoTraining *t)
     t->state.optimizer.frozen = NULL;
 }
 
-static MhoStatus open_passes(MhoTraining *t, MhoError *error)
+static MhoStatus open_fakequant(MhoTraining *t, MhoError *error)
 {
     const size_t batch = t->batches.batch, n = t->state.net->n_nodes;
-    const MhoStage *stage = mho_training_stage(t);
-    MhoStatus status = mho_fakequant_create(t->state.net, batch, true, &t->pass, error);
-
+    const MhoStage *stage = mho_training_running(t);
+    MhoStatus status = mho_fakequant_create(t->state.net, batch, true, &t->fq, error);
     t->loss.distill = t->state.teacher ? t->input->train->distill : 0.0;
     if (status == MHO_OK && t->loss.distill > 0.0)
         status = mho_fakequant_create(t->state.teacher, batch, false, &t->teacher, error);
     if (status != MHO_OK || !t->injects || stage->chip || stage->kind == MHO_STAGE_FLOAT)
         return status;
-    t->modes = calloc(n, sizeof *t->modes);
-    t->frozen = calloc(n, sizeof *t->frozen);
+    t->modes = mho_calloc(n, sizeof *t->modes, error, "the modes of %zu nodes", n);
+    t->frozen = t->modes ? mho_calloc(n, sizeof *t->frozen, error, "the modes of %zu nodes", n) : NULL;
     t->state.optimizer.frozen = t->frozen;
-    return t->modes && t->frozen ? MHO_OK : mho_fail(error, MHO_MEMORY, "out of memory for the modes of %zu nodes", n);
+    return t->frozen ? MHO_OK : MHO_MEMORY;
 }
 
 static void report_step(MhoTraining *t, size_t number, double loss)
@@ -106,27 +111,25 @@ static void report_step(MhoTraining *t, size_t number, double loss)
     const MhoTrainingState *state = &t->state;
     const size_t before = state->n_history;
     char note[200], of[16] = "";
-
-    if (mho_training_stage(t)->epochs > 0)
-        snprintf(of, sizeof of, "/%d", mho_training_stage(t)->epochs);
+    if (mho_training_running(t)->epochs > 0)
+        snprintf(of, sizeof of, "/%d", mho_training_running(t)->epochs);
     const int n =
         snprintf(note, sizeof note, "%s epoch %d%s  loss %.4f", state->name, state->stage_epochs + 1, of, loss);
     if (before > 0 && n > 0 && (size_t)n < sizeof note)
-        snprintf(note + n, sizeof note - (size_t)n, "  held %.2f %%",
+        snprintf(note + n, sizeof note - (size_t)n, "  validation %.2f %%",
                  100.0 * state->history[before - 1].validation_accuracy);
     mho_progress_step(&t->progress, (before * t->batches.n_batches + number + 1) * t->batches.batch, note);
 }
 
-/* Stages may end early, and recoveries have no length: of these the running epoch is counted. */
-static void count_epochs_left(MhoTraining *t)
+/* The epochs that remain. Stages may end early; of a recovery, whose length is not known, the running epoch counts. */
+static void count_epochs(MhoTraining *t)
 {
     const MhoTrainingState *state = &t->state;
-    const int running = mho_training_stage(t)->epochs - state->stage_epochs;
-    size_t left = running > 1 ? (size_t)running : 1;
-
+    const int running = mho_training_running(t)->epochs - state->stage_epochs;
+    size_t remaining = running > 1 ? (size_t)running : 1;
     for (size_t s = state->stage + 1; s < state->stages.n; s++)
-        left += (size_t)state->stages.stages[s].epochs;
-    t->progress.total = (state->n_history + left) * t->batches.n_batches * t->batches.batch;
+        remaining += (size_t)state->stages.stages[s].epochs;
+    t->progress.total = (state->n_history + remaining) * t->batches.n_batches * t->batches.batch;
 }
 
 static MhoStatus stop(const MhoTraining *t, MhoError *error)
@@ -143,18 +146,16 @@ static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
     double sum = 0.0;
     size_t all_hits = 0;
     MhoStatus status = mho_history_reserve(&t->state, t->state.n_history + 1, error);
-
     if (status != MHO_OK)
         return status;
     MhoEpoch *epoch = &t->state.history[t->state.n_history];
     *epoch = (MhoEpoch){0};
     memcpy(epoch->stage, t->state.name, sizeof epoch->stage);
-    count_epochs_left(t);
+    count_epochs(t);
     mho_batches_shuffle(&t->batches, (uint32_t)t->state.n_history);
     for (size_t number = 0; number < n; number++) {
         double loss = 0.0;
         size_t hits = 0;
-
         status = mho_stop_requested() ? stop(t, error) : mho_training_step(t, number, &loss, &hits, error);
         if (status != MHO_OK)
             return status;
@@ -164,34 +165,30 @@ static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
     }
     epoch->loss = sum / (double)n;
     epoch->train_accuracy = (double)all_hits / (double)(n * t->batches.batch);
-    if (mho_training_stage(t)->kind == MHO_STAGE_QUANTIZED || mho_training_stage(t)->kind == MHO_STAGE_ALLOCATE)
+    if (mho_training_running(t)->kind == MHO_STAGE_QUANTIZED || mho_training_running(t)->kind == MHO_STAGE_ALLOCATE)
         status = mho_batchnorm_reestimate(t, error);
     if (status == MHO_OK)
-        status = mho_training_validate(t, &epoch->validation_accuracy, &epoch->validation_loss, error);
+        status = validate(t, &epoch->validation_accuracy, &epoch->validation_loss, error);
     epoch->seconds = mho_clock() - started;
     return status;
 }
 
-/* Asked once an epoch: an allocator may keep what it hears. */
 static bool ends_here(const MhoTraining *t)
 {
     const MhoTrainingState *state = &t->state;
-    const MhoAllocation *allocation = t->input->allocation;
     const int patience = t->input->train->patience;
-
-    if (mho_training_stage(t)->kind == MHO_STAGE_ALLOCATE)
-        return allocation->recovered(allocation->context, state->stage_epochs, state->best_accuracy);
-    return state->stage_epochs >= mho_training_stage(t)->epochs || (patience > 0 && state->stale_epochs >= patience);
+    if (mho_training_running(t)->kind == MHO_STAGE_ALLOCATE)
+        return mho_recovery_ends(t->recovery, state->stage_epochs, state->best_accuracy);
+    return state->stage_epochs >= mho_training_running(t)->epochs || (patience > 0 && state->stale_epochs >= patience);
 }
 
-/* Count the finished epoch, say so, keep it. */
+/* Count and log the finished epoch, and write a checkpoint. */
 static MhoStatus end_epoch(MhoTraining *t, MhoError *error)
 {
     MhoTrainingState *state = &t->state;
     const MhoEpoch *epoch = &state->history[state->n_history++];
-    const MhoStage *stage = mho_training_stage(t);
+    const MhoStage *stage = mho_training_running(t);
     char of[16] = "";
-
     state->stage_epochs++;
     const MhoStatus status = keep_best(state, epoch->validation_accuracy, error);
     if (status != MHO_OK)
@@ -209,8 +206,8 @@ static MhoStatus end_epoch(MhoTraining *t, MhoError *error)
     return mho_checkpoint_write(t->input, state, false, error);
 }
 
-/* The stage's best net takes the place of its last one. */
-static void end_stage(MhoTrainingState *state)
+/* Replace the last net of the stage by its best one. */
+static void take_best(MhoTrainingState *state)
 {
     mho_optimizer_destroy(&state->optimizer);
     mho_net_destroy(state->net);
@@ -220,17 +217,16 @@ static void end_stage(MhoTrainingState *state)
 
 MhoStatus mho_training_run_epochs(MhoTraining *t, MhoError *error)
 {
-    const MhoStage *stage = mho_training_stage(t);
+    const MhoStage *stage = mho_training_running(t);
     const bool has_epochs = stage->kind == MHO_STAGE_ALLOCATE || stage->epochs > 0;
-    MhoStatus status = open_passes(t, error);
-
+    MhoStatus status = open_fakequant(t, error);
     while (status == MHO_OK && has_epochs && !t->state.over) {
         status = run_epoch(t, error);
         if (status == MHO_OK)
             status = end_epoch(t, error);
     }
-    close_passes(t);
+    close_fakequant(t);
     if (status == MHO_OK)
-        end_stage(&t->state);
+        take_best(&t->state);
     return status;
 }

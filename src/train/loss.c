@@ -8,7 +8,6 @@ enum { MAX_CLASSES = 256 };
 static double softmax(int classes, const float *logits, double temperature, double *p, double *shift)
 {
     double most = (double)logits[0], sum = 0.0;
-
     for (int k = 1; k < classes; k++)
         most = (double)logits[k] > most ? (double)logits[k] : most;
     *shift = most / temperature;
@@ -27,10 +26,8 @@ static double label_loss(const MhoLoss *loss, int classes, const float *logits, 
     double shift, sum = 0.0;
     const double log_sum = softmax(classes, logits, 1.0, d, &shift);
     const double rest = loss->label_smoothing / classes;
-
     for (int k = 0; k < classes; k++) {
         const double q = rest + (k == label ? 1.0 - loss->label_smoothing : 0.0);
-
         sum -= q * ((double)logits[k] - shift - log_sum);
         d[k] -= q;
     }
@@ -44,11 +41,9 @@ static double teacher_loss(const MhoLoss *loss, int classes, const float *logits
     const double temperature = loss->temperature;
     const double log_sum = softmax(classes, logits, temperature, d, &shift);
     const double target_log_sum = softmax(classes, teacher, temperature, target, &target_shift);
-
     for (int k = 0; k < classes; k++) {
         const double log_p = (double)logits[k] / temperature - shift - log_sum;
         const double log_target = (double)teacher[k] / temperature - target_shift - target_log_sum;
-
         sum += target[k] * (log_target - log_p);
         d[k] = temperature * (d[k] - target[k]);
     }
@@ -58,7 +53,6 @@ static double teacher_loss(const MhoLoss *loss, int classes, const float *logits
 static bool is_hit(int classes, const float *logits, int label)
 {
     int best = 0;
-
     for (int k = 1; k < classes; k++)
         best = logits[k] > logits[best] ? k : best;
     return best == label;
@@ -69,12 +63,10 @@ double mho_loss(const MhoLoss *loss, size_t n, int classes, const float *logits,
 {
     const double w = loss->distill;
     double d[MAX_CLASSES], d_soft[MAX_CLASSES] = {0}, sum = 0.0;
-
     *hits = 0;
     for (size_t i = 0; i < n; i++) {
         const float *row = logits + i * (size_t)classes;
         double one = (1.0 - w) * label_loss(loss, classes, row, labels[i], d);
-
         if (w > 0.0)
             one += w * teacher_loss(loss, classes, row, teacher + i * (size_t)classes, d_soft);
         for (int k = 0; d_logits && k < classes; k++)

@@ -1,17 +1,17 @@
-/* stages.c - the text of the stages of training, "float:6 4/4:2 2/4:4 fq:4", as stages.
+/* stages.c - reads the key train.stages, "float:6 4/4:2 2/4:4 fq:4".
  *
  *   float:E    the network with float weights, E epochs
- *   W/A:E      W-bit weights, A-bit activations, batch norm stands
- *   fq:E       batch norm removed, bits as they are;  fq W/A:E  other bits as well
- *   chip:E     bits and batch norm as they are, forward through the device model of train.chip
- *   allocate   bits layer by layer, as the allocator moves
- *   ...:E@R    with a peak learning rate of its own
+ *   W/A:E      W-bit weights, A-bit activations, with batch norm
+ *   fq:E       batch norm removed, same bits;  fq W/A:E  other bits as well
+ *   chip:E     same bits and batch norm, forward through the device model of train.chip
+ *   allocate   an allocator chooses bits layer by layer
+ *   ...:E@R    with peak learning rate R
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/train_internal.h"
+#include "train/stages.h"
 
 enum { MIN_BITS = 1, MAX_BITS = 16 };
 
@@ -26,7 +26,6 @@ static MhoStatus bad(MhoError *error, const char *word, const char *what)
 static bool whole(const char *text, int min, int max, int *number)
 {
     char *end;
-
     if (*text < '0' || *text > '9')
         return false;
     const long value = strtol(text, &end, 10);
@@ -37,7 +36,6 @@ static bool whole(const char *text, int min, int max, int *number)
 static bool positive(const char *text, double *number)
 {
     char *end;
-
     if ((*text < '0' || *text > '9') && *text != '.')
         return false;
     *number = strtod(text, &end);
@@ -48,7 +46,6 @@ static bool positive(const char *text, double *number)
 static bool read_bits(char *text, MhoStage *stage)
 {
     char *slash = strchr(text, '/');
-
     if (!slash)
         return false;
     *slash = '\0';
@@ -58,7 +55,7 @@ static bool read_bits(char *text, MhoStage *stage)
     return good;
 }
 
-/* What the text in front of the colon asks for. */
+/* The kind and bits that the text before the colon names. */
 static MhoStatus read_kind(char *text, bool after_fq, const char *word, MhoStage *stage, MhoError *error)
 {
     stage->kind = after_fq ? MHO_STAGE_FULL : MHO_STAGE_QUANTIZED;
@@ -87,7 +84,6 @@ static MhoStatus read_kind(char *text, bool after_fq, const char *word, MhoStage
 static MhoStatus read_stage(const char *word, bool after_fq, MhoStage *stage, MhoError *error)
 {
     char text[MHO_TEXT_MAX];
-
     snprintf(text, sizeof text, "%s", word);
     if (strcmp(word, "allocate") == 0 && after_fq)
         return bad(error, word, fq_without_epochs);
@@ -105,7 +101,7 @@ static MhoStatus read_stage(const char *word, bool after_fq, MhoStage *stage, Mh
     char *at = strchr(colon + 1, '@');
     if (at) {
         *at = '\0';
-        if (!positive(at + 1, &stage->rate))
+        if (!positive(at + 1, &stage->learning_rate))
             return bad(error, word, "a learning rate is a number above 0 up to 100, as in fq:3@0.002");
     }
     if (!whole(colon + 1, 0, MHO_MAX_STAGE_EPOCHS, &stage->epochs))
@@ -124,22 +120,22 @@ static void inherit(const MhoStage *before, MhoStage *stage)
     stage->allocated = before->allocated || stage->kind == MHO_STAGE_ALLOCATE;
 }
 
-/* Rules between stages. */
-static MhoStatus follow(const MhoStage *before, MhoStage *stage, const char *word, MhoError *error)
+/* Rules between a stage and the one before it. */
+static MhoStatus join(const MhoStage *before, MhoStage *stage, const char *word, MhoError *error)
 {
     if (!before)
         return stage->kind == MHO_STAGE_FLOAT ? MHO_OK : bad(error, word, "the first stage is float:EPOCHS");
     if (stage->kind == MHO_STAGE_FLOAT)
         return bad(error, word, "float can only be the first stage");
     if (stage->weight_bits > 0 && before->allocated)
-        return bad(error, word, "bits behind allocate are the allocator's; fq:EPOCHS and chip:EPOCHS keep them");
+        return bad(error, word, "bits after allocate are the allocator's; fq:EPOCHS and chip:EPOCHS keep them");
     if (stage->weight_bits > 0)
         return before->kind == MHO_STAGE_FULL && stage->kind == MHO_STAGE_QUANTIZED
-                   ? bad(error, word, "batch norm is gone after fq; write fq in front of the bits")
+                   ? bad(error, word, "batch norm is gone after fq; write fq before the bits")
                    : MHO_OK;
     if (before->kind == MHO_STAGE_FLOAT)
         return bad(error, word,
-                   stage->kind == MHO_STAGE_FULL ? "fq behind float needs bits, as in fq 2/4:3"
+                   stage->kind == MHO_STAGE_FULL ? "fq after float needs bits, as in fq 2/4:3"
                                                  : "it needs a quantized stage before it, as 4/4:2");
     if (stage->kind == MHO_STAGE_ALLOCATE && before->allocated)
         return bad(error, word, "a list of stages allocates once");
@@ -149,7 +145,8 @@ static MhoStatus follow(const MhoStage *before, MhoStage *stage, const char *wor
     return MHO_OK;
 }
 
-static MhoStatus add_word(MhoStages *stages, const char *word, bool *after_fq, MhoError *error)
+/* end: where the word ends in the whole text. */
+static MhoStatus add_word(MhoStages *stages, const char *word, size_t end, bool *after_fq, MhoError *error)
 {
     if (stages->n == MHO_MAX_STAGES)
         return bad(error, word, "a list of stages has at most 32 stages");
@@ -161,10 +158,13 @@ static MhoStatus add_word(MhoStages *stages, const char *word, bool *after_fq, M
     MhoStatus status = read_stage(word, *after_fq, stage, error);
     *after_fq = false;
     if (status == MHO_OK)
-        status = follow(stages->n > 0 ? stage - 1 : NULL, stage, word, error);
+        status = join(stages->n > 0 ? stage - 1 : NULL, stage, word, error);
+    if (status != MHO_OK)
+        return status;
+    stage->end = end;
     stages->epochs += stage->epochs;
     stages->n++;
-    return status;
+    return MHO_OK;
 }
 
 MhoStatus mho_stages_parse(const char *text, MhoStages *stages, MhoError *error)
@@ -172,13 +172,12 @@ MhoStatus mho_stages_parse(const char *text, MhoStages *stages, MhoError *error)
     char copy[MHO_TEXT_MAX], *rest = NULL;
     bool after_fq = false;
     MhoStatus status = MHO_OK;
-
     memset(stages, 0, sizeof *stages);
     if (strlen(text) >= sizeof copy)
         return mho_fail(error, MHO_USAGE, "train.stages: the text is too long");
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, " \t", &rest); word && status == MHO_OK; word = strtok_r(NULL, " \t", &rest))
-        status = add_word(stages, word, &after_fq, error);
+        status = add_word(stages, word, (size_t)(word - copy) + strlen(word), &after_fq, error);
     if (status != MHO_OK)
         return status;
     if (after_fq)
@@ -186,4 +185,17 @@ MhoStatus mho_stages_parse(const char *text, MhoStages *stages, MhoError *error)
     if (stages->n == 0)
         return mho_fail(error, MHO_USAGE, "train.stages: no stage; write for instance float:6 4/4:2 2/4:4 fq:4");
     return MHO_OK;
+}
+
+MhoStagesUse mho_stages_use(const MhoStages *stages)
+{
+    MhoStagesUse use = {0};
+    for (size_t s = 0; s < stages->n; s++) {
+        const MhoStage *stage = &stages->stages[s];
+        use.quantized = use.quantized || stage->kind != MHO_STAGE_FLOAT;
+        use.full = use.full || stage->kind == MHO_STAGE_FULL;
+        use.chip = use.chip || stage->chip;
+        use.allocate = use.allocate || stage->kind == MHO_STAGE_ALLOCATE;
+    }
+    return use;
 }

@@ -4,38 +4,8 @@
 
 #include "base/arena.h"
 #include "net/fakequant/fakequant.h"
+#include "train/stages.h"
 #include "train/train.h"
-
-/* stages.c */
-
-typedef enum MhoStageKind {
-    MHO_STAGE_FLOAT,
-    MHO_STAGE_QUANTIZED, /* codes; batch norm stands */
-    MHO_STAGE_FULL,      /* codes; batch norm is gone */
-    MHO_STAGE_ALLOCATE   /* codes; batch norm stands; moves of an allocator, each with its recovery */
-} MhoStageKind;
-
-typedef struct MhoStage {
-    char name[MHO_NAME_MAX]; /* as written, without epochs: "float", "2/4", "fq", "fq 2/4", "chip", "allocate" */
-    MhoStageKind kind;
-    bool chip;      /* forward through the device model; of "allocate": its recoveries */
-    bool allocated; /* the allocator's bits: weight_bits and activation_bits are those it began with */
-    int weight_bits, activation_bits; /* of the net in this stage; 0: float */
-    int epochs;
-    double rate; /* peak learning rate; 0: the recipe's */
-} MhoStage;
-
-enum { MHO_MAX_STAGES = 32, MHO_MAX_STAGE_EPOCHS = 100000 };
-
-typedef struct MhoStages {
-    MhoStage stages[MHO_MAX_STAGES];
-    size_t n;
-    int epochs; /* of all stages but "allocate" */
-} MhoStages;
-
-/* "float:6 4/4:2 2/4:4 allocate fq:4@0.002 chip:2" -> stages. USAGE names the bad word and says what is wrong with it.
- */
-MhoStatus mho_stages_parse(const char *text, MhoStages *stages, MhoError *error) MHO_CHECKED;
 
 /* loss.c */
 
@@ -57,7 +27,19 @@ double mho_loss(const MhoLoss *loss, size_t n, int classes, const float *logits,
 /* Learning rate at `epoch` (whole epochs done in this stage plus the fraction of the running one) of `epochs`. */
 double mho_schedule_rate(const MhoTrainParams *params, double peak, double epoch, double epochs);
 
-/* augment.c */
+/* Gradual quantization at progress 0..1 of a stage: weighted layers learn in groups of `layers` in node order (0: all
+ * at once). modes, frozen (n_nodes): MhoNodeMode of every node, the running group in NOISE, groups before it in CODES
+ * and frozen, groups after it CLEAN; a quantizer has the mode of the weighted layer before it, of the later one where
+ * an addition joins two. Only weighted layers are frozen. Baskin et al., UNIQ, arXiv:1804.10969. */
+void mho_gradual_modes(const MhoNet *net, double progress, int layers, uint8_t *modes, bool *frozen);
+int mho_gradual_groups(const MhoNet *net, int layers); /* each has an equal share of the stage */
+
+/* USAGE when the chip is read too early for a curriculum: times are spread from 20 s on. */
+MhoStatus mho_curriculum_check(int curriculum, double time, MhoError *error) MHO_CHECKED;
+/* Seconds since programming of a step at `progress` (0..1) of its stage; time: the chip's. */
+double mho_curriculum_time(int curriculum, double time, uint64_t seed, uint32_t step, double progress);
+
+/* batches.c */
 
 /* One augmented copy of image (h, w, c): padded by `crop` pixels of code 0, cropped at a random place, flipped left to
  * right with probability 1/2 when `flip`. Drawn from (seed, epoch, number of the image). out (h, w, c). */
@@ -68,8 +50,6 @@ typedef struct MhoAugment {
     uint32_t epoch;
 } MhoAugment;
 void mho_augment_image(const MhoAugment *augment, const uint8_t *image, uint32_t number, uint8_t *out);
-
-/* batches.c */
 
 /* The training images of one epoch after the other, in batches of equal size. What does not fill a batch at the end of
  * an epoch is left out; the order of every epoch is another, so no image is left out for good. */
@@ -95,7 +75,7 @@ void mho_batches_fill(MhoBatches *batches, size_t number);     /* images and lab
 typedef struct MhoOptimizer {
     MhoNet *net; /* borrowed */
     double momentum, weight_decay, weight_clip;
-    const bool *frozen; /* (n_nodes) borrowed: nodes that stay as they are and lose their momentum; NULL: none */
+    const bool *frozen; /* (n_nodes) borrowed: nodes that keep their values and lose their momentum; NULL: none */
     float **velocity;   /* (n_nodes * MHO_NODE_MAX_ARRAYS), NULL where nothing is learned */
     MhoArena arena;
 } MhoOptimizer;
@@ -103,20 +83,11 @@ MhoStatus mho_optimizer_create(MhoNet *net, const MhoTrainParams *params, MhoOpt
                                MhoError *error) MHO_CHECKED;
 void mho_optimizer_destroy(MhoOptimizer *optimizer);
 float *mho_optimizer_velocity(const MhoOptimizer *optimizer, size_t node, size_t array); /* (n) or NULL */
-MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoFakeQuant *pass, double rate, MhoError *error) MHO_CHECKED;
+MhoStatus mho_optimizer_step(MhoOptimizer *optimizer, MhoFakeQuant *fq, double rate, MhoError *error) MHO_CHECKED;
 void mho_sgd_update(size_t n, float rate, float momentum, float decay, const float *gradient, float *velocity,
                     float *value);
 
-/* staged.c */
-
-/* Staged quantization at progress 0..1 of a stage: weighted layers learn in groups of `layers` in node order (0: all at
- * once). modes, frozen (n_nodes): MhoNodeMode of every node, the running group in NOISE, groups before it in CODES and
- * frozen, groups after it CLEAN; a quantizer goes with the weighted layer before it, the later one where an addition
- * joins two. Only weighted layers are frozen. Baskin et al., UNIQ, arXiv:1804.10969. */
-void mho_staged_modes(const MhoNet *net, double progress, int layers, uint8_t *modes, bool *frozen);
-int mho_staged_turns(const MhoNet *net, int layers); /* groups, each with an equal share of the stage */
-
-/* stage.c */
+/* stage_net.c */
 
 /* The net that a stage starts from: built (first stage: before and previous NULL) or made of the net of the stage
  * before. The caller's. */
@@ -125,23 +96,14 @@ MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const
 /* A copy of at most `most` images, spread evenly over the whole set, which may be sorted by class. */
 MhoStatus mho_spread_images(const MhoDataset *set, size_t most, MhoDataset *spread, MhoError *error) MHO_CHECKED;
 
-/* curriculum.c */
-
-/* USAGE when a curriculum has no room: times are spread from 20 s on. */
-MhoStatus mho_curriculum_check(int curriculum, double time, MhoError *error) MHO_CHECKED;
-/* Seconds since programming of a step at `progress` (0..1) of its stage; time: the chip's. */
-double mho_curriculum_time(int curriculum, double time, uint64_t seed, uint32_t step, double progress);
-
-/* gradient.c */
-
-/* What was met on the way through all gradients. */
+/* The result of a check of all gradients. */
 typedef struct MhoGradient {
     double norm;     /* square root of the sum of all squares, before scaling */
     int node, array; /* the first that is not finite; -1: all are */
 } MhoGradient;
 /* Norm over the learned arrays of nodes that are not frozen (n_nodes; NULL: none is), with respect to what is stored;
  * gradients are scaled down to a norm of `most` (0: they are not). */
-MhoGradient mho_gradient_watch(const MhoNet *net, MhoFakeQuant *pass, const bool *frozen, double most);
+MhoGradient mho_gradient_clip(const MhoNet *net, MhoFakeQuant *fq, const bool *frozen, double most);
 
 /* checkpoint.c */
 
@@ -166,7 +128,7 @@ typedef struct MhoTrainingState {
     size_t n_history;        /* epochs done in all stages */
     size_t capacity;
     MhoNet *net, *teacher; /* teacher: NULL in the first stage */
-    MhoNet *best;          /* of this stage on the validation images: what the stage hands on. NULL: none yet */
+    MhoNet *best;          /* of this stage on the validation images; NULL: none yet */
     double best_accuracy;
     MhoOptimizer optimizer;
     bool resumed; /* net and optimizer are those of a checkpoint in this stage */
@@ -183,47 +145,40 @@ MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoTrainingState *stat
 /* Fill history and net from input->start: the first stage is done. */
 MhoStatus mho_checkpoint_start(const MhoTrainInput *input, MhoTrainingState *state, MhoError *error) MHO_CHECKED;
 
-/* One call of mho_train. */
-typedef struct MhoTraining {
+struct MhoTraining {
     const MhoTrainInput *input;
     MhoTrainingState state;
     MhoBatches batches;
-    MhoDataset judged; /* validation images of accuracies on chips */
+    MhoDataset chip_validation; /* validation images of accuracies on chips */
     MhoLoss loss;
-    bool injects;                              /* weights learn by injected noise */
-    MhoFakeQuant *pass, *teacher;              /* of the running stage; teacher: NULL when it has no weight */
+    const MhoRecovery *recovery;               /* that is running; NULL: none */
+    bool injects;                              /* weights learn with injected noise */
+    MhoFakeQuant *fq, *teacher;                /* of the running stage; teacher NULL: it has no weight in the loss */
     uint8_t *modes;                            /* (n_nodes) of the running stage; NULL: codes everywhere */
     bool *frozen;                              /* (n_nodes), with modes */
-    float *logits, *teacher_logits, *d_logits; /* (batch, classes) */
+    float *logits, *teacher_logits, *d_logits; /* (batch, classes), in one block */
+    int threads_before;                        /* of oneDNN */
     MhoProgress progress;
-} MhoTraining;
+};
 
-/* state.c */
+/* epochs.c */
 
-const MhoStage *mho_training_stage(const MhoTraining *t); /* the running one */
-/* Accuracy and loss of the running net on validation images: in a chip stage, on chips. */
-MhoStatus mho_training_validate(MhoTraining *t, double *accuracy, double *loss, MhoError *error) MHO_CHECKED;
+const MhoStage *mho_training_running(const MhoTraining *t); /* the running stage */
+/* Start a stage or recovery at the running net: optimizer and counts. competes: this net is a candidate for the best.
+ */
+MhoStatus mho_training_open_state(MhoTraining *t, bool competes, MhoError *error) MHO_CHECKED;
 /* From the net of a stage or recovery to its best one, epoch by epoch. */
 MhoStatus mho_training_run_epochs(MhoTraining *t, MhoError *error) MHO_CHECKED;
-/* Start to count at the running net, the first one to beat where it is `judged`. */
-MhoStatus mho_training_begin(MhoTraining *t, bool judged, MhoError *error) MHO_CHECKED;
-
-/* allocation.c: the stage "allocate". */
-MhoStatus mho_training_allocate(MhoTraining *t, MhoError *error) MHO_CHECKED;
 
 /* step.c */
 
-/* Forward, loss, backward, update on batch `number` of the running epoch, whose rate and gradient norm it counts. */
+/* Forward, loss, backward, update on batch `number` of the running epoch; notes its rate and gradient norm. */
 MhoStatus mho_training_step(MhoTraining *t, size_t number, double *loss, size_t *hits, MhoError *error) MHO_CHECKED;
-/* The pass reads batch `number` through a chip of its own, as in chip stages. */
+/* Set a new chip, that of batch `number`, as chip stages do. */
 void mho_training_set_chip(MhoTraining *t, size_t number);
-
-/* statistics.c */
-
-/* Statistics of batch norm anew: the mean over the first batches of the running epoch, weights as they are, every layer
- * in codes, in chip stages through chips. Ternary weights that sit on a threshold flip until the last step, and the
- * running average lags behind them (Nagel et al., "Overcoming oscillations in quantization-aware training", ICML 2022).
- */
+/* Replace batch norm's statistics by the mean over the first batches of the running epoch, with the weights as they
+ * are, every layer in codes, in chip stages through chips. Ternary weights near a threshold flip until the last step,
+ * and the running average lags (Nagel et al., "Overcoming oscillations in quantization-aware training", ICML 2022). */
 MhoStatus mho_batchnorm_reestimate(MhoTraining *t, MhoError *error) MHO_CHECKED;
 
 #endif

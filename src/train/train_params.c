@@ -58,9 +58,6 @@ static const MhoParam train_params[] = {
     TRAIN_REAL("gradient_clip", gradient_clip, 0.0, 0.0, 1e6, "", "largest norm of all gradients of a step; 0: none"),
     TRAIN_REAL("weight_clip", weight_clip, 0.0, 0.0, 100.0, "",
                "weights stay within this many standard deviations of their layer; 0: anywhere"),
-    TRAIN_TEXT("chip", chip, "",
-               "the chip of stages chip, and of layers that compete on a chip: key=value, relative to chip., as "
-               "\"cell.name=pcm time=86400\""),
     TRAIN_INT("validation_chips", validation_chips, 2, 1, 1000, "chips",
               "chips that the validation accuracy of a chip stage, or of a recovery on the chip, is taken over"),
     {"chip_curriculum", MHO_CHOICE, offsetof(MhoTrainParams, chip_curriculum), MHO_CURRICULUM_FIXED, 0, 2, "",
@@ -73,7 +70,6 @@ static MhoStatus check_train(const void *block, MhoError *error)
 {
     const MhoTrainParams *params = block;
     MhoStages stages;
-
     return mho_stages_parse(params->stages, &stages, error);
 }
 

@@ -128,16 +128,16 @@ def test_refused_before_training(place):
 def test_chip_of_training(place):
     """A chip stage does not use the study's chip: a warning says so when train.chip is not set."""
     study = place.study("chip_stage.yaml")
-    for chip, empty in [("", True), ("cell.name=pcm time=3600", False)]:
+    for chip, empty in [([], True), (["--set", "train.chip.cell.name=pcm", "--set", "train.chip.time=3600"], False)]:
         process = place.run("train", study, "-o", "chip_stage.h5", "-j", "1", "--set", "train.stages=float:0 4/4:0 chip:1",
-                            "--set", f"train.chip={chip}")
-        assert process.returncode == 0 and ("train.chip is empty" in process.stderr) == empty, process.stderr
+                            *chip)
+        assert process.returncode == 0 and ("no key train.chip.* is set" in process.stderr) == empty, process.stderr
 
 
 def test_converters_of_the_model(place):
     """ADC bits that no layer uses are refused, in a sweep too; the default is not."""
     study = place.study("converters.yaml", model="converters.h5")
-    study.write_text(study.read_text().replace('"float:2 fq 2/4:2"', '"float:1 8/8:0 allocate"\n  chip: cell.name=pcm') +
+    study.write_text(study.read_text().replace('"float:2 fq 2/4:2"', '"float:1 8/8:0 allocate"\n  chip: {cell: {name: pcm}}') +
                      "allocate: {feedback: chip, adc_bit_widths: 7 5, moves: 1, trial_images: 10, recovery_epochs: 1}\n")
     place.done("train", study, "-j", "1", "--quiet")
     place.done("sweep", study, "-o", "converters_default.h5", "--quiet")

@@ -56,17 +56,18 @@ def test_seeds(place):
 
 
 def test_chips_in_training(place):
-    """A stage through the device model: the chip of the recipe acts, as text or mapping, and the study's own chip does not."""
+    """A stage through the device model: the chip of the recipe acts, as assignments or mapping, and the study's own chip does not."""
     study = place.study("hardware.yaml")
     stages = ["-j", "1", "--quiet", "--set", "train.stages=float:1 4/4:1 chip:1"]
     digests = {}
-    for name, sets in {"pcm": ["train.chip=time=3600 cell.name=pcm"], "mapping": ["train.chip.cell.name=pcm", "train.chip.time=3600"],
-                       "fresh": ["train.chip=cell.name=pcm"], "other": ["train.chip=time=3600 cell.name=pcm", "chip.noise=0.5"]}.items():
+    for name, sets in {"pcm": ["train.chip.time=3600", "train.chip.cell.name=pcm"], "swapped": ["train.chip.cell.name=pcm", "train.chip.time=3.6e3"],
+                       "fresh": ["train.chip.cell.name=pcm"],
+                       "other": ["train.chip.time=3600", "train.chip.cell.name=pcm", "chip.noise=0.5"]}.items():
         place.done("train", study, *stages, *[word for pair in sets for word in ("--set", pair)], "-o", f"{name}.h5")
         digests[name] = place.digest(f"{name}.h5")
-    assert digests["pcm"] == digests["mapping"] == digests["other"] != digests["fresh"], digests
-    place.refused(2, ["train.chip", "train.stages"], "train", study, "--set", "train.chip=cell.name=pcm", "-o", "none.h5")
-    place.refused(2, ["train.chip", "'chip.cell.name'"], "train", study, *stages, "--set", "train.chip=cell.nam=pcm", "-o", "none.h5")
+    assert digests["pcm"] == digests["swapped"] == digests["other"] != digests["fresh"], digests
+    place.refused(2, ["train.chip", "train.stages"], "train", study, "--set", "train.chip.cell.name=pcm", "-o", "none.h5")
+    place.refused(2, ["unknown key", "'train.chip.cell.name'"], "train", study, *stages, "--set", "train.chip.cell.nam=pcm", "-o", "none.h5")
     text = study.read_text().replace("train:\n", "train:\n  chip: {cell: {name: pcm}, time: 3600}\n")
     study.write_text(text)
     place.done("train", study, *stages, "-o", "yaml.h5")

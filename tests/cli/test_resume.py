@@ -206,7 +206,7 @@ def test_train_killed(place):
 METHODS = {
     "stages": [],
     "uniq": ["train.stages=float:1 4/8:2", "quant.weight.name=uniq", "train.gradual.layers=2"],
-    "chip": ["train.stages=float:1 4/4:1 chip:2", "train.chip=cell.name=pcm time=3600", "train.chip_curriculum=growing"],
+    "chip": ["train.stages=float:1 4/4:1 chip:2", "train.chip.cell.name=pcm", "train.chip.time=3600", "train.chip_curriculum=growing"],
     "allocate": ["train.stages=float:1 8/8:1 allocate", "allocate.bit_widths=8 4", "allocate.size=5", "allocate.recovery_epochs=1",
                  "allocate.trial_images=32"],
 }
@@ -292,7 +292,7 @@ def test_sweep_resumes_training(place):
             checkpoint.write_bytes(checkpoint.read_bytes()[:-2000])
         process = place.run(*command)
         assert process.returncode == 0, process.stderr
-        warnings = [line for line in process.stderr.splitlines() if "training starts anew" in line]
+        warnings = [line for line in process.stderr.splitlines() if "training starts from the beginning" in line]
         assert len(warnings) == damage and (epochs(process) == 4 if damage else 0 < epochs(process) < 4), process.stderr
         assert place.digest(folder / "sweep.h5") == place.digest("unstopped.h5")
         assert not checkpoints(place, "sweep")

@@ -83,6 +83,7 @@ static void check_rules(const MhoDescriptor *model, const void *params)
     ck_assert_msg(mho_descriptor_check(model, params, &error) == MHO_OK, "%s", error.text);
 }
 
+/* Each key does what its row predicts, and the prediction fails when the key is forced off. */
 TEST_LOOP(prediction_holds_and_notices_the_switch, 0, (int)book.n_rows)
 {
     const Switch *s = &book.rows[_i];
@@ -114,6 +115,7 @@ static void assert_predicted(const MhoDescriptor *model, const char *table)
     }
 }
 
+/* Every key of the tables has a row. */
 TEST(every_key_is_predicted)
 {
     for (size_t i = 0; book.tables && book.tables[i]; i++) {

@@ -54,6 +54,7 @@ static void run_twice(Run run, const MhoDescriptor *model, const void *params)
     ck_assert_mem_eq(first.value, second.value, first.n * sizeof *first.value);
 }
 
+/* Every model has a unique name, a summary and a reference. */
 TEST_LOOP(models_are_described, 0, N_KINDS)
 {
     const MhoRegistry *registry = kinds[_i].registry;
@@ -74,6 +75,7 @@ TEST_LOOP(models_are_described, 0, N_KINDS)
     }
 }
 
+/* A misspelt name is refused with the nearest one. */
 TEST_LOOP(misspelt_name_is_explained, 0, N_KINDS)
 {
     const MhoRegistry *registry = kinds[_i].registry;
@@ -119,6 +121,7 @@ static void check_refusals(const MhoDescriptor *model, const MhoParam *param)
     free(params);
 }
 
+/* Every parameter has help, unit and range, and refuses values out of range. */
 TEST_LOOP(parameters_are_sound, 0, N_KINDS)
 {
     const MhoRegistry *registry = kinds[_i].registry;
@@ -163,6 +166,7 @@ static bool refused_together(const MhoDescriptor *model, const void *params)
     return true;
 }
 
+/* Every model runs, finite and repeatable, at its defaults and at both ends of every range. */
 TEST_LOOP(models_run_at_both_ends_of_every_range, 0, N_KINDS)
 {
     const struct Kind *kind = &kinds[_i];

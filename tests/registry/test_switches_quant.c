@@ -32,16 +32,16 @@ static bool weight_ranges_are_largest(MhoNet *net)
 /* Stored output of a node for the sample's images in evaluation. */
 static float *output_of(const Sample *sample, MhoNet *net, const char *node, size_t *n)
 {
-    float logits[SAMPLE_KEPT * SAMPLE_CLASSES];
+    float logits[SAMPLE_TRAINING * SAMPLE_CLASSES];
     MhoFakeQuant *pass;
     MhoError error = {0};
     const int at = mho_net_find(net, node);
 
     ck_assert_int_ge(at, 0);
     const MhoShape shape = net->nodes[at].shape;
-    must(mho_fakequant_create(net, SAMPLE_KEPT, false, &pass, &error), &error);
-    must(mho_fakequant_forward(pass, sample->kept.images, false, logits, &error), &error);
-    *n = SAMPLE_KEPT * (size_t)(shape.h * shape.w * shape.c);
+    must(mho_fakequant_create(net, SAMPLE_TRAINING, false, &pass, &error), &error);
+    must(mho_fakequant_forward(pass, sample->training.images, false, logits, &error), &error);
+    *n = SAMPLE_TRAINING * (size_t)(shape.h * shape.w * shape.c);
     float *copy = malloc(*n * sizeof *copy);
     ck_assert_ptr_nonnull(copy);
     memcpy(copy, mho_fakequant_output(pass, (size_t)at), *n * sizeof *copy);
@@ -136,7 +136,7 @@ static MhoNet *quantized_after(const Sample *sample, MhoSettings *settings)
 
     must(mho_net_build("allconv", (MhoShape){SAMPLE_SIDE, SAMPLE_SIDE, 1}, SAMPLE_CLASSES, 0.25, 3, &net, &error),
          &error);
-    must(mho_model_quantize(settings, &sample->kept, 1, NULL, &net, &error), &error);
+    must(mho_model_quantize(settings, &sample->training, 1, NULL, &net, &error), &error);
     mho_settings_destroy(settings);
     return net;
 }
@@ -452,7 +452,7 @@ static bool refuses_bits(const MhoDescriptor *descriptor, const void *params, do
     must(mho_net_with_bits(net, bits, NULL, &mixed, &error), &error);
     MhoNet **const nets[] = {&net, &mixed};
     for (int i = 0; i < 2; i++)
-        refused = refused && mho_model_quantize(asked, &sample.kept, 1, NULL, nets[i], &error) == MHO_USAGE;
+        refused = refused && mho_model_quantize(asked, &sample.training, 1, NULL, nets[i], &error) == MHO_USAGE;
     free(bits);
     mho_net_destroy(mixed);
     mho_net_destroy(net);

@@ -10,12 +10,14 @@
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 
-/* The trial that a study with these keys runs. */
-static void run_study(Tiny *tiny, const void *params)
+/* The trial that a study with these keys runs on these devices. */
+static void run_study(Tiny *tiny, const void *params, const char *cell, const char *adc)
 {
     MhoSettings *settings = tiny_settings();
 
     tiny_put(settings, "", &mho_study_descriptor, params);
+    tiny_set(settings, "chip.cell.name", cell);
+    tiny_set(settings, "chip.adc.name", adc);
     tiny_run(tiny, settings);
 }
 
@@ -46,7 +48,7 @@ static bool seeds_chip(const MhoDescriptor *model, const void *params, double on
     float logits[TINY_LOGITS];
 
     (void)model;
-    run_study(&tiny, params);
+    run_study(&tiny, params, "pcm", "ideal");
     const MhoPointSetup *p = &tiny.prepared;
     const AnalogRun options = {.threads = 1};
     MhoChipConfig config = p->config;
@@ -67,7 +69,7 @@ static bool repeats_chips(const MhoDescriptor *model, const void *params, double
     Tiny tiny;
 
     (void)model;
-    run_study(&tiny, params);
+    run_study(&tiny, params, "pcm", "ideal");
     const bool holds = tiny.prepared.n_chips == (uint32_t)on;
     tiny_close(&tiny);
     return holds;
@@ -83,7 +85,7 @@ static bool limits_images(const MhoDescriptor *model, const void *params, double
     double loss;
 
     (void)model;
-    run_study(&tiny, params);
+    run_study(&tiny, params, "ideal", "uniform");
     must(mho_dataset_load(TINY_TEST_SET, NULL, MHO_SPLIT_TEST, 0, &all, &error), &error);
     mho_logits_score(tiny.logits, all.labels, (size_t)on, TINY_CLASSES, &hits, &loss);
     const bool holds = is_set(tiny.prepared.images, TINY_TEST_SET, (size_t)on) &&
@@ -101,7 +103,7 @@ static bool chooses_split(const MhoDescriptor *model, const void *params, double
     MhoError error = {0};
 
     (void)model;
-    run_study(&tiny, params);
+    run_study(&tiny, params, "ideal", "uniform");
     const MhoDataset *images = tiny.prepared.images;
     must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, 0, &all, &error), &error);
     must(mho_dataset_split(&all, TINY_HELD, tiny.prepared.config.seed, &kept, &held, &error), &error);
@@ -124,7 +126,7 @@ static bool calibrates_with(const MhoDescriptor *model, const void *params, doub
     MhoError error = {0};
 
     (void)model;
-    run_study(&tiny, params);
+    run_study(&tiny, params, "ideal", "uniform");
     const MhoPointSetup *p = &tiny.prepared;
     must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, (size_t)on, &first, &error), &error);
     must(plan_net(p->lowered, &p->config, first.images, first.n, 1, &on_chip, &error), &error);
@@ -144,7 +146,7 @@ static bool measures_images(const MhoDescriptor *model, const void *params, doub
     double signal = 0.0;
 
     (void)model;
-    run_study(&tiny, params);
+    run_study(&tiny, params, "ideal", "ideal");
     for (size_t i = 0; i < (size_t)on * TINY_CLASSES; i++) {
         const double sum = rint((double)tiny.logits[i] / (double)tiny.prepared.lowered->steps[0].a[i % TINY_CLASSES]);
 
@@ -180,7 +182,7 @@ static bool loads_other_model(const MhoDescriptor *model, const void *params, do
     char digest[65];
 
     (void)model, (void)on;
-    run_study(&tiny, params);
+    run_study(&tiny, params, "ideal", "uniform");
     must(mho_model_load("other.h5", &net, digest, &error), &error);
     const bool holds = strcmp(digest, tiny.prepared.model_digest) == 0;
     mho_net_destroy(net);
@@ -193,7 +195,7 @@ static bool names_images(const MhoDescriptor *model, const void *params, double 
     Tiny tiny;
 
     (void)model, (void)on;
-    run_study(&tiny, params);
+    run_study(&tiny, params, "ideal", "uniform");
     const bool holds = is_set(tiny.prepared.images, TINY_TRAIN_SET, 0);
     tiny_close(&tiny);
     return holds;
@@ -204,7 +206,7 @@ static bool names_training(const MhoDescriptor *model, const void *params, doubl
     Tiny tiny;
 
     (void)model, (void)on;
-    run_study(&tiny, params);
+    run_study(&tiny, params, "ideal", "uniform");
     const bool holds = is_set(tiny.prepared.calibration, TINY_TEST_SET, 0);
     tiny_close(&tiny);
     return holds;
@@ -227,7 +229,7 @@ static bool picks(const void *params, int part, const char *name)
     MhoSettings *settings = tiny_settings();
     Tiny tiny;
 
-    tiny_put(settings, "", &mho_study_descriptor, params);
+    tiny_put(settings, "chip.", &mho_chip_models_descriptor, params);
     const bool holds = tiny_try(&tiny, settings) && strcmp(part_of(&tiny.prepared.config, part)->name, name) == 0;
     tiny_close(&tiny);
     return holds;
@@ -303,25 +305,24 @@ static bool draws_weights(const MhoDescriptor *model, const void *params, double
 }
 
 #define FILES "model=tiny.h5;data.name=" TINY_TEST_SET ";data.train=" TINY_TRAIN_SET
-#define NOISY FILES ";chip.cell.name=pcm;chip.adc.name=ideal"
 
 static const Switch switches[] = {
-    {"study", "seed", "7", "8", seeds_chip, NOISY},
-    {"study", "repeat", "5", "3", repeats_chips, NOISY},
+    {"study", "seed", "7", "8", seeds_chip, FILES},
+    {"study", "repeat", "5", "3", repeats_chips, FILES},
     {"study", "data.limit", "12", "0", limits_images, FILES},
     {"study", "data.split", "test", "train", chooses_split, FILES},
     {"study", "data.split", "train", "test", chooses_split, FILES},
     {"study", "data.split", "validation", "train", chooses_split, FILES},
-    {"study", "data.calibration", "3", "60", calibrates_with, FILES ";chip.adc.name=uniform"},
-    {"study", "data.measured", "9", "10", measures_images, FILES ";chip.adc.name=ideal"},
+    {"study", "data.calibration", "3", "60", calibrates_with, FILES},
+    {"study", "data.measured", "9", "10", measures_images, FILES},
     {"study", "title", "Why", "", is_titled, NULL},
     {"study", "model", "other.h5", "tiny.h5", loads_other_model, FILES},
     {"study", "data.name", TINY_TRAIN_SET, TINY_TEST_SET, names_images, FILES},
     {"study", "data.train", TINY_TEST_SET, TINY_TRAIN_SET, names_training, FILES},
-    {"study", "chip.cell.name", "pcm", "nor_flash", picks_cell, FILES},
-    {"study", "chip.adc.name", "uniform", "ideal", picks_adc, FILES},
-    {"study", "chip.dac.name", "amplitude", "nonesuch", picks_dac, FILES}, /* the only one */
-    {"study", "chip.wire.name", "none", "nonesuch", picks_wire, FILES},    /* the only one */
+    {"chip", "cell.name", "pcm", "nor_flash", picks_cell, NULL},
+    {"chip", "adc.name", "uniform", "ideal", picks_adc, NULL},
+    {"chip", "dac.name", "amplitude", "nonesuch", picks_dac, NULL}, /* the only one */
+    {"chip", "wire.name", "none", "nonesuch", picks_wire, NULL},    /* the only one */
     {"noise", "weight", "0.3", "0", adds_weight_noise, NULL},
     {"noise", "activation", "0.5", "0", adds_activation_noise, NULL},
     {"noise", "sum", "2", "0", adds_sum_noise, NULL},
@@ -329,7 +330,8 @@ static const Switch switches[] = {
     {"noise", "draw", "image", "chip", draws_weights, "weight=0.4"},
 };
 
-static const MhoDescriptor *const tables[] = {&mho_study_descriptor, &mho_noise_descriptor, NULL};
+static const MhoDescriptor *const tables[] = {&mho_study_descriptor, &mho_chip_models_descriptor, &mho_noise_descriptor,
+                                              NULL};
 const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
 
 int test_main(int argc, char **argv)

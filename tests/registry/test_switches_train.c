@@ -1,7 +1,7 @@
 /* test_switches_train.c - what every key of training does.
  *
  * One epoch of one batch is one step from known weights, so its loss and its change of the weights have closed forms.
- * That noise in a pass has the sigma it is asked for is shown in tests/gradients/test_pass.c; here, that the keys reach
+ * That noise in a pass has the sigma that is set is shown in tests/gradients/test_pass.c; here, that the keys reach
  * it.
  */
 #include <omp.h>
@@ -59,7 +59,7 @@ double loss_formula(const MhoTrainParams *train, const float *logits, const floa
     const double T = train->distill_temperature, w = train->distill, e = train->label_smoothing;
     double sum = 0.0;
 
-    for (size_t i = 0; i < SAMPLE_KEPT; i++) {
+    for (size_t i = 0; i < SAMPLE_TRAINING; i++) {
         const float *z = logits + i * SAMPLE_CLASSES, *t = teacher + i * SAMPLE_CLASSES;
         double whole = 0.0, whole_T = 0.0, whole_t = 0.0;
 
@@ -75,13 +75,13 @@ double loss_formula(const MhoTrainParams *train, const float *logits, const floa
             sum += w * T * T * p * (log(p) - (double)z[k] / T + log(whole_T));
         }
     }
-    return sum / SAMPLE_KEPT;
+    return sum / SAMPLE_TRAINING;
 }
 
 /* Loss of the first step of stage 4/4 with a float teacher, from passes made by hand. */
 static double promised_loss(const MhoTrainParams *train)
 {
-    static float logits[SAMPLE_KEPT * SAMPLE_CLASSES], soft[SAMPLE_KEPT * SAMPLE_CLASSES];
+    static float logits[SAMPLE_TRAINING * SAMPLE_CLASSES], soft[SAMPLE_TRAINING * SAMPLE_CLASSES];
     Sample sample;
     MhoBatches batches;
     MhoFakeQuant *pass, *teacher_pass;
@@ -96,8 +96,8 @@ static double promised_loss(const MhoTrainParams *train)
     must(mho_batches_create(&sample.input, &batches, error), error);
     mho_batches_shuffle(&batches, 0);
     mho_batches_fill(&batches, 0);
-    must(mho_fakequant_create(teacher, SAMPLE_KEPT, false, &teacher_pass, error), error);
-    must(mho_fakequant_create(net, SAMPLE_KEPT, true, &pass, error), error);
+    must(mho_fakequant_create(teacher, SAMPLE_TRAINING, false, &teacher_pass, error), error);
+    must(mho_fakequant_create(net, SAMPLE_TRAINING, true, &pass, error), error);
     mho_fakequant_set_noise(pass, &noise);
     must(mho_fakequant_forward(teacher_pass, batches.images, false, soft, error), error);
     must(mho_fakequant_forward(pass, batches.images, true, logits, error), error);
@@ -292,7 +292,7 @@ static bool cuts_batches(const MhoDescriptor *model, const void *params, double 
     must(mho_batches_create(&sample.input, &batches, &sample.error), &sample.error);
     mho_batches_shuffle(&batches, 0);
     mho_batches_fill(&batches, batches.n_batches - 1); /* the last one is whole too */
-    const bool holds = batches.batch == (size_t)on && batches.n_batches == (size_t)(SAMPLE_KEPT / on);
+    const bool holds = batches.batch == (size_t)on && batches.n_batches == (size_t)(SAMPLE_TRAINING / on);
     mho_batches_destroy(&batches);
     sample_close(&sample);
     return holds;
@@ -326,8 +326,8 @@ static void look_at_batch(const void *params, int *largest, int *n_mirrored)
     mho_batches_shuffle(&batches, 0);
     mho_batches_fill(&batches, 0);
     *largest = *n_mirrored = 0;
-    for (size_t i = 0; i < SAMPLE_KEPT; i++) {
-        const uint8_t *image = sample.kept.images + batches.order[i] * SAMPLE_SIDE * SAMPLE_SIDE;
+    for (size_t i = 0; i < SAMPLE_TRAINING; i++) {
+        const uint8_t *image = sample.training.images + batches.order[i] * SAMPLE_SIDE * SAMPLE_SIDE;
         int n_found = 0;
 
         for (int at = 0; at < 2 * (2 * FARTHEST + 1) * (2 * FARTHEST + 1); at++) {
@@ -364,7 +364,7 @@ static bool flips(const MhoDescriptor *model, const void *params, double on)
 
     (void)model, (void)on;
     look_at_batch(params, &largest, &n_mirrored);
-    return largest == 0 && abs(n_mirrored - SAMPLE_KEPT / 2) <= 20;
+    return largest == 0 && abs(n_mirrored - SAMPLE_TRAINING / 2) <= 20;
 }
 
 static bool splits(const void *params, size_t held, size_t all)
@@ -492,7 +492,6 @@ static const Switch switches[] = {
     {"train", "patience", "2", "0", loses_patience, STEP "stages=float:1 4/4:1 fq:6@0.0000000001"},
     {"train", "gradient_clip", "0.25", "0", clips_gradients, FLOAT_STEP ";momentum=0;weight_decay=0"},
     {"train", "weight_clip", "1", "0", clips_weights, STEP "stages=float:1;learning_rate=0"},
-    {"train", "chip", "cell.name=pcm time=3600", "", trains_on_pcm, NULL},
     {"train", "validation_chips", "3", "1", is_judged_on, STEP "stages=float:1 4/4:1 chip:1"},
     {"train", "chip_curriculum", "fixed", "spread", ages, CHIP_STEP},
     {"train", "chip_curriculum", "spread", "growing", ages, CHIP_STEP},

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "numbers.h"
-#include "study/keys/train_chip.h"
+#include "support/train_chip.h"
 
 /* Layers whose weights have no momentum at the end of an epoch of UNIQ, of all. */
 static size_t layers_at_rest(const MhoTrainParams *train, size_t *n_weighted)
@@ -117,22 +117,10 @@ bool clips_weights(const MhoDescriptor *model, const void *params, double on)
 /* chips -------------------------------------------------------------------------------------------------------------
  */
 
-bool trains_on_pcm(const MhoDescriptor *model, const void *params, double on)
-{
-    MhoTrainChip chip;
-    MhoError error = {0};
-
-    (void)model, (void)on;
-    must(mho_train_chip_create(((const MhoTrainParams *)params)->chip, 1, &chip, &error), &error);
-    const bool holds = strcmp(chip.config.cell->descriptor.name, "pcm") == 0 && chip.config.chip.time == 3600.0;
-    mho_train_chip_destroy(&chip);
-    return holds;
-}
-
-static void open_chip_sample(Sample *sample, MhoTrainChip *chip, const MhoTrainParams *train)
+static void open_chip_sample(Sample *sample, TrainChip *chip, const MhoTrainParams *train)
 {
     open_sample(sample, train);
-    must(mho_train_chip_create("cell.name=pcm time=86400 adc.range=learned", 1, chip, &sample->error), &sample->error);
+    train_chip_open(chip, "cell.name=pcm time=86400 adc.range=learned");
     sample->input.chip = &chip->config;
 }
 
@@ -141,7 +129,7 @@ bool is_judged_on(const MhoDescriptor *model, const void *params, double on)
 {
     double losses[SAMPLE_MAX_CHECKPOINTS], accuracy, loss;
     Sample sample;
-    MhoTrainChip chip;
+    TrainChip chip;
     MhoNet *net;
 
     (void)model;
@@ -149,21 +137,21 @@ bool is_judged_on(const MhoDescriptor *model, const void *params, double on)
     must(sample_run(&sample), &sample.error);
     const size_t n = history(&sample, "validation_loss", losses);
     must(mho_net_from_record(sample.checkpoints[n - 1], "checkpoint", &net, &sample.error), &sample.error);
-    must(mho_train_evaluate_chip(net, &sample.held, NULL, &chip.config, 1U << 31, (uint32_t)on, 1, &accuracy, &loss,
-                                 &sample.error),
+    must(mho_train_evaluate_chip(net, &sample.validation, NULL, &chip.config, 1U << 31, (uint32_t)on, 1, &accuracy,
+                                 &loss, &sample.error),
          &sample.error);
     mho_net_destroy(net);
     sample_close(&sample);
-    mho_train_chip_destroy(&chip);
+    train_chip_close(&chip);
     return is_close(losses[n - 1], loss, 1e-9);
 }
 
 /* Loss of the first step on a chip as old as the curriculum says, from a pass made by hand. */
 static double loss_on_chip(const MhoTrainParams *train, int curriculum)
 {
-    static float logits[SAMPLE_KEPT * SAMPLE_CLASSES];
+    static float logits[SAMPLE_TRAINING * SAMPLE_CLASSES];
     Sample sample;
-    MhoTrainChip chip;
+    TrainChip chip;
     MhoBatches batches;
     MhoFakeQuant *pass;
 
@@ -179,7 +167,7 @@ static double loss_on_chip(const MhoTrainParams *train, int curriculum)
     must(mho_batches_create(&sample.input, &batches, error), error);
     mho_batches_shuffle(&batches, 0);
     mho_batches_fill(&batches, 0);
-    must(mho_fakequant_create(net, SAMPLE_KEPT, true, &pass, error), error);
+    must(mho_fakequant_create(net, SAMPLE_TRAINING, true, &pass, error), error);
     const MhoCondition at = {.t = times[curriculum], .temperature = chip.config.chip.temperature};
     mho_fakequant_set_chip(pass, &chip.config, at, 0);
     must(mho_fakequant_forward(pass, batches.images, true, logits, error), error);
@@ -188,7 +176,7 @@ static double loss_on_chip(const MhoTrainParams *train, int curriculum)
     mho_batches_destroy(&batches);
     mho_net_destroy(net);
     sample_close(&sample);
-    mho_train_chip_destroy(&chip);
+    train_chip_close(&chip);
     return loss;
 }
 
@@ -196,13 +184,13 @@ bool ages(const MhoDescriptor *model, const void *params, double on)
 {
     double loss[SAMPLE_MAX_CHECKPOINTS];
     Sample sample;
-    MhoTrainChip chip;
+    TrainChip chip;
 
     (void)model;
     open_chip_sample(&sample, &chip, params);
     must(sample_run(&sample), &sample.error);
     (void)history(&sample, "loss", loss);
     sample_close(&sample);
-    mho_train_chip_destroy(&chip);
+    train_chip_close(&chip);
     return is_close(loss[0], loss_on_chip(params, (int)on), 1e-6);
 }

@@ -10,7 +10,7 @@ enum { MAX_WEIGHTS = 4096 };
 void open_sample(Sample *sample, const MhoTrainParams *train);
 /* A column of the history that a training leaves; returns its number of epochs. */
 size_t history(const Sample *sample, const char *column, double *values);
-/* Cross entropy and Kullback-Leibler divergence of all kept images as in the papers, by libm. */
+/* Cross entropy and Kullback-Leibler divergence of all training images as in the papers, by libm. */
 double loss_formula(const MhoTrainParams *train, const float *logits, const float *teacher, const uint8_t *labels);
 /* Weights (MAX_WEIGHTS at most) of the first layer after training; returns their number. */
 size_t weights_after(const MhoTrainParams *train, double *weights);
@@ -21,7 +21,6 @@ bool learns_by_codes(const MhoDescriptor *model, const void *params, double on);
 bool loses_patience(const MhoDescriptor *model, const void *params, double on);
 bool clips_gradients(const MhoDescriptor *model, const void *params, double on);
 bool clips_weights(const MhoDescriptor *model, const void *params, double on);
-bool trains_on_pcm(const MhoDescriptor *model, const void *params, double on);
 bool is_judged_on(const MhoDescriptor *model, const void *params, double on);
 bool ages(const MhoDescriptor *model, const void *params, double on);
 

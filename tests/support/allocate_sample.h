@@ -1,4 +1,4 @@
-/* allocate_sample.h - an allocator with its parameters, layers that compete, and answers that are given. */
+/* allocate_sample.h - an allocator with its parameters, candidate layers, and given accuracies of their trial moves. */
 #ifndef MHO_TESTS_ALLOCATE_SAMPLE_H
 #define MHO_TESTS_ALLOCATE_SAMPLE_H
 
@@ -10,17 +10,17 @@
 #include "harness.h"
 #include "must.h"
 
-enum { MOST_COMPETITORS = 64 };
+enum { MOST_CANDIDATES = 64 };
 
 /* A move of layers with given accuracies. */
 typedef struct Contest {
     const MhoAllocator *allocator;
     _Alignas(8) unsigned char params[512];
     size_t n;
-    MhoCandidate competitors[MOST_COMPETITORS];
-    double accuracy[MOST_COMPETITORS];
-    int asked[MOST_COMPETITORS];
-    double state[MOST_COMPETITORS], feedback[MOST_COMPETITORS], share[MOST_COMPETITORS];
+    MhoCandidate candidates[MOST_CANDIDATES];
+    double accuracy[MOST_CANDIDATES];
+    int tried[MOST_CANDIDATES];
+    double state[MOST_CANDIDATES], feedback[MOST_CANDIDATES], share[MOST_CANDIDATES];
     size_t winner;
 } Contest;
 
@@ -30,8 +30,8 @@ static inline MhoStatus contest_answer(void *context, size_t m, double *accuracy
 
     (void)error;
     ck_assert_uint_lt(m, contest->n);
-    ck_assert_msg(contest->competitors[m].next_bits > 0, "a sleeper is asked");
-    contest->asked[m]++;
+    ck_assert_msg(contest->candidates[m].next_bits > 0, "a candidate that is not eligible is tried");
+    contest->tried[m]++;
     *accuracy = contest->accuracy[m];
     return MHO_OK;
 }
@@ -59,20 +59,20 @@ static inline void contest_open(Contest *contest, const char *allocator, size_t 
     mho_params_default(model->params, model->n_params, contest->params);
     contest->n = n;
     for (size_t m = 0; m < n; m++) {
-        contest->competitors[m] = (MhoCandidate){.bits = 8, .next_bits = 6, .saving = 0.25 / (double)n};
+        contest->candidates[m] = (MhoCandidate){.bits = 8, .next_bits = 6, .saving = 0.25 / (double)n};
         contest->accuracy[m] = 0.5;
     }
 }
 
 static inline void contest_run(Contest *contest, uint64_t seed, int move, double progress)
 {
-    const MhoTrialMove probe = {.context = contest, .accuracy = contest_answer};
+    const MhoTrialMove trial = {.context = contest, .accuracy = contest_answer};
     const MhoStream stream = {.seed = seed, .step = (uint32_t)move, .noise = 1.0F};
     MhoError error = {0};
 
     contest->winner = contest->n;
-    memset(contest->asked, 0, sizeof contest->asked);
-    must(contest->allocator->choose(contest->params, contest->competitors, contest->n, &probe, stream, move, progress,
+    memset(contest->tried, 0, sizeof contest->tried);
+    must(contest->allocator->choose(contest->params, contest->candidates, contest->n, &trial, stream, move, progress,
                                     contest->state, contest->feedback, contest->share, &contest->winner, &error),
          &error);
     ck_assert_uint_lt(contest->winner, contest->n);

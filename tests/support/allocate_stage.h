@@ -6,27 +6,28 @@
 
 #include <stdio.h>
 
+#include "allocate/allocate_internal.h"
 #include "net/transform/bits.h"
 #include "support/allocate_sample.h"
 #include "support/train_sample.h"
 
-/* A choice at random among those awake, without questions. */
-static inline MhoStatus choose_any(const void *params, const MhoCandidate *competitors, size_t n,
-                                   const MhoTrialMove *probe, MhoStream stream, int move, double progress,
+/* A choice at random among eligible candidates, without trial moves. */
+static inline MhoStatus choose_any(const void *params, const MhoCandidate *candidates, size_t n,
+                                   const MhoTrialMove *trial, MhoStream stream, int move, double progress,
                                    double *state, double *feedback, double *share, size_t *winner, MhoError *error)
 {
-    uint32_t awake = 0, left;
+    uint32_t eligible = 0, left;
 
-    (void)params, (void)probe, (void)state, (void)error;
+    (void)params, (void)trial, (void)state, (void)error;
     ck_assert_uint_eq(stream.step, (uint32_t)move); /* every move has draws of its own */
     ck_assert(progress >= 0.0 && progress <= 1.0);
     for (size_t m = 0; m < n; m++) {
         feedback[m] = NAN;
         share[m] = 0.0;
-        awake += competitors[m].next_bits > 0;
+        eligible += candidates[m].next_bits > 0;
     }
-    left = mho_random_below(stream, MHO_DRAW_TEST, 0, awake);
-    for (*winner = 0; competitors[*winner].next_bits == 0 || left-- > 0; ++*winner)
+    left = mho_random_below(stream, MHO_DRAW_TEST, 0, eligible);
+    for (*winner = 0; candidates[*winner].next_bits == 0 || left-- > 0; ++*winner)
         continue;
     return MHO_OK;
 }
@@ -41,7 +42,8 @@ typedef struct Stage {
     MhoAllocateInput input;
     MhoAllocation allocation;
     MhoLog log;
-    bool begun; /* begin was called */
+    bool begun;             /* begin was called */
+    MhoRecord *trained_log; /* of stage_train */
     int warnings;
     char last_warning[256];
     MhoError error;
@@ -67,8 +69,8 @@ static inline void stage_open(Stage *stage)
     stage->log = (MhoLog){.write = note, .context = stage};
     stage->input = (MhoAllocateInput){.params = &stage->params,
                                       .allocator = &any_allocator,
-                                      .validation = &stage->sample.held,
-                                      .calibration = &stage->sample.kept,
+                                      .validation = &stage->sample.validation,
+                                      .calibration = &stage->sample.training,
                                       .seed = 5,
                                       .threads = 1,
                                       .log = &stage->log};
@@ -82,7 +84,29 @@ static inline void stage_begin(Stage *stage)
 static inline void stage_close(Stage *stage)
 {
     mho_allocation_destroy(&stage->allocation);
+    mho_record_destroy(stage->trained_log);
     sample_close(&stage->sample);
+}
+
+static inline MhoStatus stage_checkpoint(void *context, MhoRecord *checkpoint, bool final, MhoError *error)
+{
+    Stage *stage = context;
+
+    if (final) {
+        must(mho_record_create(&stage->trained_log, error), error);
+        copy_record(mho_record_find(checkpoint, "allocation"), stage->trained_log);
+    }
+    return sample_checkpoint(&stage->sample, checkpoint, final, error);
+}
+
+/* A whole training with this allocation; trained_log is the log in its model. */
+static inline MhoStatus stage_train(Stage *stage)
+{
+    Sample *sample = &stage->sample;
+
+    sample->input.checkpoint = stage_checkpoint;
+    sample->input.context = stage;
+    return mho_allocate_train(&sample->input, &stage->input, &sample->net, &sample->error);
 }
 
 static inline MhoNet *net_of(Stage *stage, const char *builder, double width, const char *stages)
@@ -92,7 +116,7 @@ static inline MhoNet *net_of(Stage *stage, const char *builder, double width, co
     return sample_net_of(&stage->sample, stages, 1);
 }
 
-/* The same, trained for a few epochs, so that its layers differ in what they can do without. */
+/* The same, trained for a few epochs, so that its layers lose different accuracy with fewer bits. */
 static inline MhoNet *trained_net(Stage *stage)
 {
     Sample *sample = &stage->sample;
@@ -125,12 +149,12 @@ static inline double mbops_of(const MhoNet *net)
     return bops * 1e-6;
 }
 
-/* Where layers start to compete: *net may be replaced. */
+/* The start of the stage: *net may be replaced. */
 static inline void begin(Stage *stage, MhoNet **net)
 {
     MhoNet *first;
 
-    must(stage->allocation.begin(stage->allocation.context, *net, &first, &stage->error), &stage->error);
+    must(mho_allocation_begin(&stage->allocation, *net, &first, &stage->error), &stage->error);
     stage->begun = true;
     if (first) {
         mho_net_destroy(*net);
@@ -141,15 +165,13 @@ static inline void begin(Stage *stage, MhoNet **net)
 /* One call of move, the first after begin; *net is replaced by what follows. true: done. */
 static inline bool step(Stage *stage, MhoNet **net, double accuracy)
 {
-    char name[MHO_NAME_MAX];
     bool done;
     MhoNet *next;
 
     if (!stage->begun)
         begin(stage, net);
-    must(stage->allocation.move(stage->allocation.context, *net, accuracy, &next, name, &done, &stage->error),
-         &stage->error);
-    ck_assert(done || (next && name[0]));
+    must(mho_allocation_move(&stage->allocation, *net, accuracy, &next, &done, &stage->error), &stage->error);
+    ck_assert(done || (next && mho_allocation_recovery(&stage->allocation).name[0]));
     if (next) {
         mho_net_destroy(*net);
         *net = next;
@@ -162,7 +184,7 @@ static inline MhoRecord *log_of(Stage *stage)
     MhoRecord *record;
 
     must(mho_record_create(&record, &stage->error), &stage->error);
-    must(stage->allocation.to_record(stage->allocation.context, record, &stage->error), &stage->error);
+    must(mho_moves_to_record(&stage->allocation, record, &stage->error), &stage->error);
     return record;
 }
 

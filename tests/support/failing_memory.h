@@ -13,7 +13,7 @@ void memory_fail_after(int n);
  */
 bool memory_has_failed(void);
 
-/* Allocations asked for by this program so far; those of shared libraries are not seen. */
+/* The number of allocations by this program so far, without those of shared libraries. */
 int memory_allocations(void);
 
 #endif

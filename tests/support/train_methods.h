@@ -5,17 +5,17 @@
 #include <stdio.h>
 
 #include "net/transform/bits.h"
-#include "study/keys/train_chip.h"
+#include "support/train_chip.h"
 #include "support/train_sample.h"
 
 enum { FAKE_MOVES = 3 };
 
-/* Lowers layer after layer to 3-bit weights; recovery_share after one epoch, every second time after two. Its sum of
- * all that it heard enters its rate, so that training feels every question that is forgotten or asked twice. */
+/* Lowers layer after layer to 3-bit weights; each second recovery has two epochs, the others one. The sum of all
+ * accuracies that it is given enters its learning rate, so that training notices one that is missing or given twice. */
 typedef struct FakeAllocator {
-    int moves, questions;
-    double heard;
-    bool ends_with_another; /* the last answer brings a net */
+    int moves;
+    double sum;
+    bool ends_with_another; /* the last move brings a net but no recovery */
 } FakeAllocator;
 
 static inline MhoStatus fake_lower(const MhoNet *net, int layer, int bits, MhoNet **next, MhoError *error)
@@ -34,74 +34,14 @@ static inline MhoStatus fake_lower(const MhoNet *net, int layer, int bits, MhoNe
     return status;
 }
 
-static inline MhoStatus fake_move(void *context, const MhoNet *net, double validation_accuracy, MhoNet **next,
-                                  char name[MHO_NAME_MAX], bool *done, MhoError *error)
-{
-    FakeAllocator *fake = context;
-
-    fake->heard += validation_accuracy;
-    *done = fake->moves == FAKE_MOVES;
-    if (*done)
-        return fake->ends_with_another ? fake_lower(net, 0, 2, next, error) : MHO_OK;
-    const MhoStatus status = fake_lower(net, fake->moves, 3, next, error);
-    snprintf(name, MHO_NAME_MAX, "allocate %d", fake->moves++);
-    return status;
-}
-
-static inline bool fake_recovered(void *context, int epochs, double validation_accuracy)
-{
-    FakeAllocator *fake = context;
-
-    fake->questions++;
-    fake->heard += validation_accuracy;
-    return epochs >= 1 + fake->moves % 2;
-}
-
-static inline double fake_rate(const void *context, double epochs)
-{
-    const FakeAllocator *fake = context;
-
-    return 0.001 * epochs * (1.0 + 0.01 * fake->heard);
-}
-
-static inline MhoStatus fake_to_record(const void *context, MhoRecord *group, MhoError *error)
-{
-    const FakeAllocator *fake = context;
-
-    must(mho_attribute_int(&group->attributes, "moves", fake->moves, error), error);
-    must(mho_attribute_int(&group->attributes, "questions", fake->questions, error), error);
-    return mho_attribute_real(&group->attributes, "heard", fake->heard, error);
-}
-
-static inline MhoStatus fake_from_record(void *context, const MhoRecord *group, const char *file, MhoError *error)
-{
-    FakeAllocator *fake = context;
-
-    (void)file, (void)error;
-    fake->moves = (int)*(const int64_t *)mho_attribute_find(&group->attributes, "moves")->data;
-    fake->questions = (int)*(const int64_t *)mho_attribute_find(&group->attributes, "questions")->data;
-    fake->heard = *(const double *)mho_attribute_find(&group->attributes, "heard")->data;
-    return MHO_OK;
-}
-
-static inline MhoAllocation fake_allocation(FakeAllocator *fake)
-{
-    return (MhoAllocation){.context = fake,
-                           .move = fake_move,
-                           .recovered = fake_recovered,
-                           .rate = fake_rate,
-                           .to_record = fake_to_record,
-                           .from_record = fake_from_record};
-}
-
 static MhoError error;
 
-/* A sample with what every method needs at hand. */
+/* A sample with an allocator and a chip. */
 typedef struct Bench {
     Sample sample;
     FakeAllocator fake;
-    MhoAllocation allocation;
-    MhoTrainChip chip;
+    MhoTraining *training; /* while it runs */
+    TrainChip chip;
 } Bench;
 
 typedef void (*BenchChange)(Bench *bench);
@@ -110,9 +50,7 @@ static inline void bench_open(Bench *bench, BenchChange change)
 {
     memset(bench, 0, sizeof *bench);
     sample_open(&bench->sample);
-    bench->allocation = fake_allocation(&bench->fake);
-    must(mho_train_chip_create("cell.name=pcm time=86400 adc.range=learned", 1, &bench->chip, &error), &error);
-    bench->sample.input.allocation = &bench->allocation;
+    train_chip_open(&bench->chip, "cell.name=pcm time=86400 adc.range=learned");
     bench->sample.input.chip = &bench->chip.config;
     if (change)
         change(bench);
@@ -120,8 +58,97 @@ static inline void bench_open(Bench *bench, BenchChange change)
 
 static inline void bench_close(Bench *bench)
 {
-    mho_train_chip_destroy(&bench->chip);
+    train_chip_close(&bench->chip);
     sample_close(&bench->sample);
+}
+
+/* The sample's checkpoint, with the allocator's state once it has moved. */
+static inline MhoStatus bench_checkpoint(void *context, MhoRecord *checkpoint, bool final, MhoError *e)
+{
+    Bench *bench = context;
+    MhoRecord *group;
+
+    if (bench->fake.moves > 0) {
+        must(mho_record_child(checkpoint, "allocation", &group, e), e);
+        must(mho_attribute_int(&group->attributes, "moves", bench->fake.moves, e), e);
+        must(mho_attribute_real(&group->attributes, "sum", bench->fake.sum, e), e);
+    }
+    return sample_checkpoint(&bench->sample, checkpoint, final, e);
+}
+
+static inline void bench_resume(Bench *bench)
+{
+    const MhoRecord *group =
+        bench->sample.input.resume ? mho_record_find(bench->sample.input.resume, "allocation") : NULL;
+
+    if (!group)
+        return;
+    bench->fake.moves = (int)*(const int64_t *)mho_attribute_find(&group->attributes, "moves")->data;
+    bench->fake.sum = *(const double *)mho_attribute_find(&group->attributes, "sum")->data;
+}
+
+static inline MhoRecovery fake_recovery(const FakeAllocator *fake)
+{
+    const double rate = 0.001 * (1.0 + 0.01 * fake->sum);
+    MhoRecovery recovery = {.accuracy = 2.0,
+                            .epochs = 1 + fake->moves % 2,
+                            .rate_low = rate,
+                            .rate_high = 2.0 * rate,
+                            .plateau_epochs = 2.0,
+                            .restart_epochs = 1.0};
+
+    snprintf(recovery.name, sizeof recovery.name, "allocate %d", fake->moves - 1);
+    return recovery;
+}
+
+static inline MhoStatus fake_stage(Bench *bench, MhoError *e)
+{
+    FakeAllocator *fake = &bench->fake;
+    bool resumed, done = false;
+    double accuracy = 0.0;
+    MhoStatus status = mho_training_begin_stage(bench->training, &resumed, e);
+
+    if (status == MHO_OK && !resumed)
+        status = mho_training_validate(bench->training, &accuracy, e);
+    while (status == MHO_OK && !done) {
+        if (!resumed) {
+            MhoNet *next = NULL;
+            const bool last = fake->moves == FAKE_MOVES;
+
+            fake->sum += accuracy;
+            if (!last || fake->ends_with_another)
+                must(fake_lower(mho_training_net(bench->training), last ? 0 : fake->moves, last ? 2 : 3, &next, e), e);
+            if (next)
+                mho_training_set_net(bench->training, next);
+            done = last;
+            fake->moves += !last;
+        }
+        resumed = false;
+        const MhoRecovery recovery = fake_recovery(fake);
+        if (!done)
+            status = mho_training_recover(bench->training, &recovery, &accuracy, e);
+    }
+    mho_training_end_stage(bench->training);
+    return status;
+}
+
+/* Train, with the stage "allocate" by the fake allocator. */
+static inline MhoStatus bench_run(Bench *bench)
+{
+    MhoTrainInput *input = &bench->sample.input;
+    MhoError *e = &bench->sample.error;
+
+    input->checkpoint = bench_checkpoint;
+    input->context = bench;
+    bench_resume(bench);
+    MhoStatus status = mho_training_create(input, &bench->training, e);
+    for (const MhoStage *stage; status == MHO_OK && (stage = mho_training_stage(bench->training));)
+        status = stage->kind == MHO_STAGE_ALLOCATE ? fake_stage(bench, e) : mho_training_run_stage(bench->training, e);
+    if (status == MHO_OK)
+        status = mho_training_finish(bench->training, &bench->sample.net, e);
+    mho_training_destroy(bench->training);
+    bench->training = NULL;
+    return status;
 }
 
 static inline const MhoRecord *last_checkpoint(const Sample *sample)

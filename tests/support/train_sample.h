@@ -11,7 +11,13 @@
 #include "must.h"
 #include "train/train_internal.h"
 
-enum { SAMPLE_SIDE = 8, SAMPLE_CLASSES = 3, SAMPLE_KEPT = 100, SAMPLE_HELD = 40, SAMPLE_MAX_CHECKPOINTS = 16 };
+enum {
+    SAMPLE_SIDE = 8,
+    SAMPLE_CLASSES = 3,
+    SAMPLE_TRAINING = 100,
+    SAMPLE_VALIDATION = 40,
+    SAMPLE_MAX_CHECKPOINTS = 16
+};
 
 /* Images with a bright band whose row tells the class, under noise. The caller destroys set. */
 static inline void sample_set(MhoDataset *set, size_t n, uint64_t seed)
@@ -41,7 +47,7 @@ static inline void sample_set(MhoDataset *set, size_t n, uint64_t seed)
 
 /* What a training leaves. */
 typedef struct Sample {
-    MhoDataset kept, held;
+    MhoDataset training, validation;
     MhoTrainParams train;
     MhoQuantParams quant;
     MhoTrainInput input;
@@ -79,7 +85,7 @@ static inline void copy_record(const MhoRecord *from, MhoRecord *to)
     }
 }
 
-static inline MhoStatus sample_checkpoint(void *context, const MhoRecord *checkpoint, bool final, MhoError *error)
+static inline MhoStatus sample_checkpoint(void *context, MhoRecord *checkpoint, bool final, MhoError *error)
 {
     Sample *sample = context;
 
@@ -98,8 +104,8 @@ static inline MhoStatus sample_checkpoint(void *context, const MhoRecord *checkp
 static inline void sample_open(Sample *sample)
 {
     memset(sample, 0, sizeof *sample);
-    sample_set(&sample->kept, SAMPLE_KEPT, 1);
-    sample_set(&sample->held, SAMPLE_HELD, 2);
+    sample_set(&sample->training, SAMPLE_TRAINING, 1);
+    sample_set(&sample->validation, SAMPLE_VALIDATION, 2);
     mho_params_default(mho_train_descriptor.params, mho_train_descriptor.n_params, &sample->train);
     mho_params_default(mho_quant_descriptor.params, mho_quant_descriptor.n_params, &sample->quant);
     strcpy(sample->train.stages, "float:3 4/4:2 2/4:2 fq:2");
@@ -110,8 +116,8 @@ static inline void sample_open(Sample *sample)
     sample->train.distill = 0.5;
     sample->train.crop = 0;
     sample->train.flip = false;
-    sample->input = (MhoTrainInput){.training = &sample->kept,
-                                    .validation = &sample->held,
+    sample->input = (MhoTrainInput){.training = &sample->training,
+                                    .validation = &sample->validation,
                                     .train = &sample->train,
                                     .quant = &sample->quant,
                                     .seed = 11,
@@ -131,8 +137,8 @@ static inline void sample_close(Sample *sample)
     mho_net_destroy(sample->net);
     for (int i = 0; i < sample->n_checkpoints; i++)
         mho_record_destroy(sample->checkpoints[i]);
-    mho_dataset_destroy(&sample->kept);
-    mho_dataset_destroy(&sample->held);
+    mho_dataset_destroy(&sample->training);
+    mho_dataset_destroy(&sample->validation);
 }
 
 /* The net that a stage of this stages starts from, without any training. */

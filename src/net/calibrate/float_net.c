@@ -25,7 +25,6 @@ static void carve_net(void *object)
 {
     MhoFloatNet *made = object;
     const MhoNet *net = made->net;
-
     made->nodes = mho_arena_take(&made->arena, net->n_nodes, sizeof *made->nodes);
     made->n_values = made->n_rows = made->n_columns = 0;
     for (size_t i = 0; i < net->n_nodes; i++) {
@@ -33,7 +32,6 @@ static void carve_net(void *object)
         const MhoConvSettings *conv = mho_node_conv(node);
         MhoFloatNode self = {.value0 = made->n_values, .counted = -1};
         const size_t c = (size_t)node->shape.c;
-
         if (conv) {
             self.groups = mho_node_is(node, &mho_layer_conv) ? (size_t)conv->groups : 1;
             self.rows = mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n / c;
@@ -56,14 +54,12 @@ static void carve_net(void *object)
 static double weight_step(const MhoNode *node, int n_weight, size_t k)
 {
     const float *log_scale = mho_node_values(node, MHO_ARRAY_LOG_SCALE);
-
     return mho_exp((double)log_scale[mho_node_conv(node)->scale == MHO_SCALE_PER_CHANNEL ? k : 0]) / n_weight;
 }
 
 static void fill_floats(const MhoNode *node, const MhoFloatNode *self, const float *weight)
 {
     const size_t cols = (size_t)node->shape.c / self->groups;
-
     for (size_t k = 0; k < (size_t)node->shape.c; k++)
         for (size_t r = 0; r < self->rows; r++)
             self->weights[(k / cols * self->rows + r) * self->columns + k % cols] = weight[k * self->rows + r];
@@ -80,13 +76,11 @@ static MhoStatus fill_codes(const MhoNet *net, int i, const MhoFloatNode *self, 
     double scale_x = 0.0;
     int n_weight;
     bool shifted = false;
-
     MhoStatus status = shift ? mho_net_weight_codes(net, i, codes, shift, error) : MHO_MEMORY;
     if (status == MHO_OK)
         status = mho_net_weight_range(net, i, &n_weight, error);
     for (size_t k = 0; k < c && status == MHO_OK; k++) {
         const double step = weight_step(node, n_weight, k);
-
         if (shift[k] != 0 && !shifted && (status = mho_net_scale(net, node->inputs[0], &scale_x, error)) != MHO_OK)
             mho_fail_context(error, "node '%s' has a shift: calibrate before batch norm is removed", node->name);
         shifted = shifted || shift[k] != 0;
@@ -106,7 +100,6 @@ static void fill_batchnorm(const MhoNode *node, const MhoFloatNode *self)
 {
     for (size_t k = 0; k < (size_t)node->shape.c; k++) {
         const MhoBatchnormChannel channel = mho_batchnorm_channel(node, k);
-
         self->a[k] = (float)channel.gain;
         self->b[k] = (float)(channel.beta - channel.gain * channel.mean);
     }
@@ -119,7 +112,6 @@ static MhoStatus fill_quantizer(MhoFloatNet *made, int i, MhoError *error)
     const int owner = mho_net_scale_owner(net, i);
     const float *log_scale = owner >= 0 ? mho_node_values(&net->nodes[owner], MHO_ARRAY_LOG_SCALE) : NULL;
     const MhoStatus status = mho_net_code_range(net, i, &self->n, &self->is_signed, error);
-
     if (status != MHO_OK)
         return status;
     if (!log_scale)
@@ -140,7 +132,6 @@ static MhoStatus fill_node(MhoFloatNet *made, int i, MhoError *error)
     const MhoNode *node = &made->net->nodes[i];
     const MhoConvSettings *conv = mho_node_conv(node);
     const float *bias = mho_node_values(node, MHO_ARRAY_BIAS);
-
     if (mho_node_fake_quant(node))
         return fill_quantizer(made, i, error);
     if (mho_node_is(node, &mho_layer_batchnorm))
@@ -175,7 +166,6 @@ static void carve_workspace(void *object)
 {
     MhoFloatWorkspace *work = object;
     const MhoFloatNet *net = work->net;
-
     work->values = mho_arena_take(&work->arena, net->n_values, sizeof *work->values);
     work->rows = mho_arena_take(&work->arena, BLOCK * net->n_rows, sizeof *work->rows);
     work->sums = mho_arena_take(&work->arena, BLOCK * net->n_columns, sizeof *work->sums);
@@ -199,11 +189,9 @@ static void run_weighted(const MhoFloatNet *net, MhoFloatWorkspace *work, size_t
     const MhoFloatNode *self = &net->nodes[i];
     const size_t c = (size_t)node->shape.c, cols = c / self->groups, positions = shape_size(node->shape) / c;
     MhoGather geometry = mho_node_gather(net->net, node);
-
     for (size_t g = 0; g < self->groups; g++, geometry.c_first += geometry.c_count)
         for (size_t first = 0; first < positions; first += BLOCK) {
             const size_t P = positions - first < BLOCK ? positions - first : BLOCK;
-
             memset(work->sums, 0, P * self->columns * sizeof *work->sums);
             mho_float_products(&geometry, x, first, P, self->weights + g * self->rows * self->columns, self->rows,
                                self->columns, work->rows, work->sums);
@@ -220,7 +208,6 @@ static void run_pool(const MhoFloatNet *net, size_t i, const float *x, float *y)
     const bool maximum = ((const MhoPoolSettings *)(const void *)node->settings)->kind == MHO_POOL_MAX;
     const MhoGather g = mho_node_gather(net->net, node);
     const float size = (float)g.kernel_h * (float)g.kernel_w;
-
     mho_float_pool(&g, maximum, x, y);
     for (size_t j = 0; j < shape_size(node->shape) && !maximum; j++)
         y[j] /= size;
@@ -236,7 +223,6 @@ MHO_CLONES static void run_batchnorm(size_t n, size_t c, const float *a, const f
 MHO_CLONES static void run_quantizer(size_t n, const MhoFloatNode *self, const float *x, float *y)
 {
     const float high = (float)self->n, low = self->is_signed ? -high : 0.0F, inverse = self->inverse, step = self->step;
-
     if (self->has_table) {
         for (size_t j = 0; j < n; j++)
             y[j] = step * mho_table_code(self->table, mho_round(mho_clampf(x[j] * inverse, low, high)));
@@ -268,7 +254,6 @@ static void run_node(const MhoFloatNet *net, MhoFloatWorkspace *work, size_t i, 
     const size_t n = shape_size(node->shape);
     const float *x = node->n_inputs > 0 ? work->values + net->nodes[node->inputs[0]].value0 : NULL;
     float *y = work->values + self->value0;
-
     if (!x) {
         const float divisor = (float)((const MhoInputSettings *)(const void *)node->settings)->divisor;
         for (size_t j = 0; j < n; j++)

@@ -48,7 +48,6 @@ struct MhoChipSums {
 MhoChipConfig mho_chip_sums_config(const MhoChipConfig *config)
 {
     MhoChipConfig used = *config;
-
     if (used.chip.range == MHO_RANGE_CALIBRATED) {
         used.chip.range = MHO_RANGE_LEARNED;
         used.chip.calibrate = MHO_CALIBRATE_IDEAL;
@@ -66,7 +65,6 @@ void mho_fakequant_set_chip(MhoFakeQuant *fq, const MhoChipConfig *config, MhoCo
 static bool is_quantized(const MhoFakeQuant *fq, int node)
 {
     const MhoConvSettings *conv = mho_node_conv(&fq->net->nodes[node]);
-
     return conv && conv->bits > 0 && fq->nodes[node].coded;
 }
 
@@ -75,7 +73,6 @@ static void carve_layer(const MhoFakeQuant *fq, MhoChipSums *c, int node)
     const MhoFakeQuantNode *self = &fq->nodes[node], *x = mho_fakequant_input(fq, node, 0);
     const size_t n_weights = mho_node_array(&fq->net->nodes[node], MHO_ARRAY_WEIGHT)->n;
     ChipLayer spare, *layer = c->layers ? &c->layers[c->n] : &spare;
-
     layer->node = node;
     layer->order = mho_arena_take(&c->arena, n_weights, sizeof *layer->order);
     layer->codes = mho_arena_take(&c->arena, n_weights, sizeof *layer->codes);
@@ -93,7 +90,6 @@ static void carve_layer(const MhoFakeQuant *fq, MhoChipSums *c, int node)
 static void carve(const MhoFakeQuant *fq, MhoChipSums *c)
 {
     const size_t n_nodes = fq->net->n_nodes, threads = (size_t)fq->threads;
-
     c->n = 0;
     c->layers = mho_arena_take(&c->arena, n_nodes, sizeof *c->layers);
     c->matrices = mho_arena_take(&c->arena, n_nodes, sizeof *c->matrices);
@@ -113,7 +109,6 @@ static void carve(const MhoFakeQuant *fq, MhoChipSums *c)
 static MhoStatus chip_create(MhoFakeQuant *fq, MhoError *error)
 {
     MhoChipSums *c = calloc(1, sizeof *c);
-
     if (!c)
         return mho_fail(error, MHO_MEMORY, "out of memory for training on a chip");
     fq->chip = c;
@@ -161,11 +156,9 @@ static MhoStatus check_request(const MhoFakeQuant *fq, MhoError *error)
 static MhoStatus fill_matrices(MhoFakeQuant *fq, MhoChipSums *c, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     for (size_t m = 0; m < c->n && status == MHO_OK; m++) {
         ChipLayer *layer = &c->layers[m];
         const MhoNode *node = &fq->net->nodes[layer->node];
-
         mho_weighted_refit_scale(fq, layer->node);
         memset(&c->matrices[m], 0, sizeof c->matrices[m]);
         status = mho_net_matrix(fq->net, layer->node, layer->order, layer->codes, layer->shift, &c->matrices[m], error);
@@ -182,7 +175,6 @@ static MhoStatus fill_matrices(MhoFakeQuant *fq, MhoChipSums *c, MhoError *error
 MhoStatus mho_chip_sums_program(MhoFakeQuant *fq, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     if (fq->chip)
         forget_chip(fq->chip);
     if (!fq->chip_config || !fq->batch_statistics)
@@ -207,7 +199,6 @@ MhoStatus mho_chip_sums_program(MhoFakeQuant *fq, MhoError *error)
 bool mho_fakequant_on_chip(const MhoFakeQuant *fq, int node)
 {
     const int source = mho_net_code_source(fq->net, fq->net->nodes[node].inputs[0]);
-
     if (!fq->chip || !fq->chip->on_chip || fq->chip->layer_of[node] < 0 || source < 0)
         return false;
     const MhoFakeQuantizer *quantizer = mho_node_fake_quant(&fq->net->nodes[source]) ? fq->nodes[source].state : NULL;
@@ -245,7 +236,6 @@ static void read_image(const MhoFakeQuant *fq, size_t m, const MhoGather *gather
                                           .clip_fraction = layer->clip_fraction ? layer->clip_fraction + n * out : NULL,
                                           .d_log_range = layer->clip_fraction ? layer->d_log_range + n * out : NULL},
                                .meter = &meter};
-
     if (c->matrices[m].signed_input)
         narrow_signed(in, x->stored + n * in, (int8_t *)codes);
     else
@@ -258,7 +248,6 @@ void mho_chip_sums_forward(MhoFakeQuant *fq, int node)
 {
     const MhoGather gather = mho_node_gather(fq->net, &fq->net->nodes[node]);
     const size_t m = (size_t)fq->chip->layer_of[node];
-
     fq->chip->layers[m].used = true;
 #pragma omp parallel for schedule(dynamic) num_threads(fq->threads)
     for (size_t n = 0; n < fq->batch; n++)
@@ -269,7 +258,6 @@ void mho_chip_sums_forward(MhoFakeQuant *fq, int node)
 static double mask(size_t n, const float *clip_fraction, const float *d_log_range, float *d)
 {
     double sum = 0.0;
-
     for (size_t i = 0; i < n; i++) {
         sum += (double)d[i] * (double)d_log_range[i];
         d[i] *= 1.0F - clip_fraction[i];
@@ -284,7 +272,6 @@ void mho_chip_sums_backward(MhoFakeQuant *fq, int node)
     const size_t n_out = self->n / fq->batch;
     float *gradient = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_ADC_LOG_RANGE);
     double sum = 0.0;
-
     if (!c || c->layer_of[node] < 0 || !c->layers[c->layer_of[node]].used)
         return;
     const size_t m = (size_t)c->layer_of[node];

@@ -40,7 +40,6 @@ static MhoStatus describe(const MhoConvGeometry *g, Descriptors *d, MhoError *er
     const bool groups = g->groups > 1;
     const int rank = groups ? 5 : 4;
     dnnl_status_t status = dnnl_memory_desc_init_by_tag(&d->source, 4, source, dnnl_f32, dnnl_nhwc);
-
     if (status == dnnl_success)
         status = dnnl_memory_desc_init_by_tag(&d->destination, 4, destination, dnnl_f32, dnnl_nhwc);
     if (status == dnnl_success)
@@ -69,7 +68,6 @@ static MhoStatus make_primitive(MhoFakeQuant *fq, const void *operation, dnnl_pr
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_primitive_desc_t description = NULL;
     dnnl_status_t status = dnnl_primitive_attr_create(&attributes);
-
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
     if (status == dnnl_success)
@@ -79,7 +77,6 @@ static MhoStatus make_primitive(MhoFakeQuant *fq, const void *operation, dnnl_pr
     if (status == dnnl_success) {
         const dnnl_memory_desc_t *need = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
         const size_t bytes = dnnl_memory_desc_get_size(need);
-
         fq->scratchpad_bytes = bytes > fq->scratchpad_bytes ? bytes : fq->scratchpad_bytes;
         status = dnnl_memory_create(scratch, need, fq->engine, DNNL_MEMORY_NONE);
     }
@@ -101,7 +98,6 @@ static MhoStatus make_reorder(MhoFakeQuant *fq, const dnnl_memory_desc_t *from, 
 {
     dnnl_primitive_desc_t description = NULL;
     dnnl_status_t status = dnnl_reorder_primitive_desc_create(&description, from, fq->engine, to, fq->engine, NULL);
-
     if (status == dnnl_success)
         status = dnnl_primitive_create(reorder, description);
     dnnl_primitive_desc_destroy(description);
@@ -116,7 +112,6 @@ static MhoStatus create_forward(MhoFakeQuant *fq, MhoConvolution *c, const MhoCo
         &operation, g->training ? dnnl_forward_training : dnnl_forward_inference, dnnl_convolution_direct, &d->source,
         &d->weights, g->bias ? &d->offset : NULL, &d->destination, d->strides, d->padding, d->padding_end);
     MhoStatus status = check(made, "a convolution", error);
-
     if (status == MHO_OK)
         status = make_primitive(fq, &operation, NULL, &c->forward, kept, &c->scratch[0], error);
     if (status != MHO_OK)
@@ -137,12 +132,10 @@ static MhoStatus create_backward_data(MhoFakeQuant *fq, MhoConvolution *c, const
         check(dnnl_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct, &d->source, &d->weights,
                                                        &d->destination, d->strides, d->padding, d->padding_end),
               "the gradient of a convolution", error);
-
     if (status == MHO_OK)
         status = make_primitive(fq, &operation, hint, &c->backward_data, &kept, &c->scratch[1], error);
     if (status == MHO_OK) {
         const dnnl_memory_desc_t *order = dnnl_primitive_desc_query_md(kept, dnnl_query_weights_md, 0);
-
         status = make_memory(fq, order, NULL, &c->weights_backward, error);
         if (status == MHO_OK)
             status = make_reorder(fq, &d->plain, order, &c->order_backward, error);
@@ -160,12 +153,10 @@ static MhoStatus create_backward_weights(MhoFakeQuant *fq, MhoConvolution *c, co
                                  &operation, dnnl_convolution_direct, &d->source, &d->weights,
                                  g->bias ? &d->offset : NULL, &d->destination, d->strides, d->padding, d->padding_end),
                              "the weight gradient of a convolution", error);
-
     if (status == MHO_OK)
         status = make_primitive(fq, &operation, hint, &c->backward_weights, &kept, &c->scratch[2], error);
     if (status == MHO_OK) {
         const dnnl_memory_desc_t *order = dnnl_primitive_desc_query_md(kept, dnnl_query_diff_weights_md, 0);
-
         status = make_memory(fq, order, NULL, &c->d_weights, error);
         if (status == MHO_OK)
             status = make_reorder(fq, order, &d->plain, &c->order_gradient, error);
@@ -178,7 +169,6 @@ static MhoStatus create_buffers(MhoFakeQuant *fq, MhoConvolution *c, const MhoCo
                                 MhoError *error)
 {
     MhoStatus status = make_memory(fq, &d->source, g->source, &c->source, error);
-
     if (status == MHO_OK)
         status = make_memory(fq, &d->destination, g->destination, &c->destination, error);
     if (status == MHO_OK)
@@ -204,7 +194,6 @@ MhoStatus mho_convolution_create(MhoFakeQuant *fq, const MhoConvGeometry *geomet
     Descriptors d;
     dnnl_primitive_desc_t forward = NULL;
     MhoConvolution *c = mho_calloc(1, sizeof *c, error, "a convolution");
-
     *made = c;
     if (!c)
         return MHO_MEMORY;
@@ -245,7 +234,6 @@ static MhoStatus reorder(MhoFakeQuant *fq, dnnl_primitive_t primitive, dnnl_memo
                          MhoError *error)
 {
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-
     return check(dnnl_primitive_execute(primitive, fq->stream, 2, arguments), "a reorder of weights", error);
 }
 
@@ -261,7 +249,6 @@ static MhoStatus execute(MhoFakeQuant *fq, dnnl_primitive_t primitive, dnnl_memo
                          dnnl_exec_arg_t *arguments, MhoError *error)
 {
     dnnl_status_t status = dnnl_memory_set_data_handle(scratch, fq->scratchpad);
-
     arguments[n] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, scratch};
     if (status == dnnl_success)
         status = dnnl_primitive_execute(primitive, fq->stream, n + 1, arguments);
@@ -278,7 +265,6 @@ MhoStatus mho_convolution_forward(MhoFakeQuant *fq, MhoConvolution *c, const flo
                                     {DNNL_ARG_DST, c->destination},
                                     {DNNL_ARG_BIAS, c->offset}};
     dnnl_status_t status = dnnl_memory_set_data_handle(c->source, (void *)(uintptr_t)source); /* read only */
-
     if (status == dnnl_success)
         status = dnnl_memory_set_data_handle(c->destination, destination);
     if (status != dnnl_success)
@@ -296,7 +282,6 @@ MhoStatus mho_convolution_backward(MhoFakeQuant *fq, MhoConvolution *c, float *d
                                {DNNL_ARG_WEIGHTS, c->weights_backward},
                                {DNNL_ARG_DIFF_SRC, c->d_source}};
     MhoStatus status = execute(fq, c->backward_weights, c->scratch[2], c->has_offset ? 4 : 3, weights, error);
-
     if (status == MHO_OK)
         status = reorder(fq, c->order_gradient, c->d_weights, c->d_plain, error);
     if (status != MHO_OK || !d_source)

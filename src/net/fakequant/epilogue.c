@@ -15,7 +15,6 @@ MHO_CLONES static void affine_tile(size_t n, size_t width, const float *a, const
 {
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
-
         for (size_t j = 0; j < m; j++)
             y[i + j] = __builtin_fmaf(x[i + j], a[j], b[j]);
     }
@@ -27,7 +26,6 @@ MHO_CLONES static void combine_tile(size_t n, size_t width, const float *a, cons
 {
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
-
         for (size_t j = 0; j < m; j++)
             d[i + j] = __builtin_fmaf(a[j], d[i + j], __builtin_fmaf(p[j], x[i + j], q[j]));
     }
@@ -37,7 +35,6 @@ MHO_CLONES static void scale_tile(size_t n, size_t width, const float *a, const 
 {
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
-
         for (size_t j = 0; j < m; j++)
             out[i + j] = a[j] * d[i + j];
     }
@@ -47,7 +44,6 @@ void mho_epilogue_plan(MhoFakeQuant *fq, MhoEpilogue *e, MhoArena *arena)
 {
     const size_t c = fq->nodes[e->source].c, n = fq->nodes[e->source].n;
     const size_t repeat = c < MHO_ROW_VALUES ? (MHO_ROW_VALUES + c - 1) / c : 1;
-
     e->width = c * repeat;
     e->tile = e->width < MHO_TILE_VALUES ? MHO_TILE_VALUES / e->width * e->width : e->width;
     e->n_tiles = (n + e->tile - 1) / e->tile;
@@ -72,14 +68,12 @@ static void fold_sums(const MhoEpilogue *e, size_t c)
 {
     const size_t stride = 2 * e->width + 1;
     double *total = e->partial;
-
     for (size_t chunk = 1; chunk < e->n_chunks; chunk++)
         for (size_t j = 0; j < stride; j++)
             total[j] += e->partial[chunk * stride + j];
     for (size_t s = 0; s < 2; s++)
         for (size_t j = 0; j < e->width; j++) {
             const double value = total[s * e->width + j];
-
             if (j < c)
                 total[s * c + j] = value;
             else
@@ -102,14 +96,12 @@ static void gather_statistics(const MhoFakeQuant *fq, const MhoEpilogue *e)
 {
     const MhoFakeQuantNode *source = &fq->nodes[e->source];
     const size_t stride = 2 * e->width + 1;
-
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t chunk = 0; chunk < e->n_chunks; chunk++) {
         const size_t first = chunk * e->n_tiles / e->n_chunks * e->tile,
                      last = (chunk + 1) * e->n_tiles / e->n_chunks * e->tile;
         const size_t end = last < source->n ? last : source->n;
         double *sums = e->partial + chunk * stride;
-
         memset(sums, 0, stride * sizeof *sums);
         mho_batchnorm_statistics(end - first, e->width, source->stored + first, sums);
     }
@@ -123,7 +115,6 @@ static void forward_tile(const MhoFakeQuant *fq, const MhoEpilogue *e, const flo
     float *value = thread_buffers(fq), *buffer = value + fq->tile_max;
     const bool folded = e->quantizer >= 0 && ((const MhoFakeQuantizer *)fq->nodes[e->quantizer].state)->folded;
     float *to = e->quantizer >= 0 ? value : out;
-
     affine_tile(n, e->width, e->a, e->b, stored, to);
     if (folded) {
         mho_fake_quantizer_folded_tile(fq, e->quantizer, first, n, value, buffer, out);
@@ -141,7 +132,6 @@ static void forward_coefficients(MhoFakeQuant *fq, MhoEpilogue *e, int *from)
     const MhoFakeQuantNode *source = &fq->nodes[e->source];
     const MhoFakeQuantizer *q = e->quantizer >= 0 ? fq->nodes[e->quantizer].state : NULL;
     const float *a = source->scale, *b = source->offset;
-
     *from = e->source;
     if (e->batchnorm >= 0) {
         if (fq->batch_statistics)
@@ -164,7 +154,6 @@ static void forward_coefficients(MhoFakeQuant *fq, MhoEpilogue *e, int *from)
 MhoStatus mho_epilogue_forward(MhoFakeQuant *fq, MhoEpilogue *e, MhoError *error)
 {
     int from;
-
     forward_coefficients(fq, e, &from);
     const float *stored = fq->nodes[from].stored;
     float *out = fq->nodes[e->end].stored;
@@ -185,12 +174,10 @@ static double backward_tile(const MhoFakeQuant *fq, const MhoEpilogue *e, size_t
 {
     float *value = thread_buffers(fq), *work = value + fq->tile_max, *buffer = work + fq->tile_max;
     double d_log_scale = 0.0;
-
     if (e->relu >= 0 || e->quantizer >= 0)
         affine_tile(n, e->width, e->a, e->b, fq->nodes[e->source].stored + first, value);
     if (e->quantizer >= 0) {
         float *rectified = e->relu >= 0 ? memcpy(work, value, n * sizeof *work) : value;
-
         if (e->relu >= 0)
             mho_relu_forward(n, rectified);
         d_log_scale = mho_fake_quantizer_tile_gradient(fq, e->quantizer, first, n, rectified, buffer, d_end, d);
@@ -208,16 +195,13 @@ static void backward_reduce(const MhoFakeQuant *fq, const MhoEpilogue *e, float 
 {
     const MhoFakeQuantNode *source = &fq->nodes[e->source], *end = &fq->nodes[e->end];
     const size_t stride = 2 * e->width + 1;
-
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t chunk = 0; chunk < e->n_chunks; chunk++) {
         double *sums = e->partial + chunk * stride;
-
         memset(sums, 0, stride * sizeof *sums);
         for (size_t i = chunk * e->n_tiles / e->n_chunks; i < (chunk + 1) * e->n_tiles / e->n_chunks; i++) {
             const size_t first = i * e->tile, n = tile_size(e, source->n, i);
             float *d = thread_buffers(fq) + 3 * fq->tile_max; /* apart from d_stored, so that loops vectorize */
-
             sums[2 * e->width] += backward_tile(fq, e, first, n, end->d_stored + first, d);
             if (e->batchnorm >= 0)
                 mho_batchnorm_reduce(n, e->width, source->stored + first, d, d_source + first, sums);
@@ -231,11 +215,9 @@ static void backward_reduce(const MhoFakeQuant *fq, const MhoEpilogue *e, float 
 static void backward_combine(const MhoFakeQuant *fq, const MhoEpilogue *e, float *d_source)
 {
     const MhoFakeQuantNode *source = &fq->nodes[e->source];
-
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t i = 0; i < e->n_tiles; i++) {
         const size_t first = i * e->tile;
-
         combine_tile(tile_size(e, source->n, i), e->width, e->a, e->p, e->q, source->stored + first, d_source + first);
     }
 }
@@ -245,7 +227,6 @@ static void backward_coefficients(MhoFakeQuant *fq, MhoEpilogue *e, double unit)
 {
     const MhoFakeQuantNode *source = &fq->nodes[e->source];
     const MhoFakeQuantizer *q = e->quantizer >= 0 ? fq->nodes[e->quantizer].state : NULL;
-
     if (q && q->folded) {
         memcpy(e->a, source->scale, source->c * sizeof *e->a);
         memcpy(e->b, source->offset, source->c * sizeof *e->b);
@@ -265,7 +246,6 @@ void mho_epilogue_backward(MhoFakeQuant *fq, MhoEpilogue *e)
     const MhoFakeQuantizer *q = e->quantizer >= 0 ? fq->nodes[e->quantizer].state : NULL;
     const double unit = q ? 1.0 / q->step : 1.0; /* d of codes counts value * step */
     float *d_source = mho_fakequant_gradient_begin(fq, e->source);
-
     if (e->batchnorm >= 0 && !d_source)
         d_source = fq->spare; /* the sums of gamma and beta need the gradient all the same */
     backward_coefficients(fq, e, unit);

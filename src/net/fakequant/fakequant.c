@@ -16,7 +16,6 @@
 float *mho_fakequant_gradient_of(const MhoFakeQuant *fq, int node, MhoArrayRole role)
 {
     const MhoNode *self = &fq->net->nodes[node];
-
     for (size_t a = 0; a < self->n_arrays; a++)
         if (self->arrays[a].role == role)
             return fq->nodes[node].gradient[a];
@@ -34,7 +33,6 @@ void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale)
 float *mho_fakequant_gradient_begin(MhoFakeQuant *fq, int node)
 {
     const MhoFakeQuantNode *self = &fq->nodes[node];
-
     if (!self->differentiable)
         return NULL;
     return self->d_written ? fq->spare : self->d_stored;
@@ -50,7 +48,6 @@ void mho_fakequant_gradient_end(MhoFakeQuant *fq, int node)
 {
     MhoFakeQuantNode *self = &fq->nodes[node];
     const size_t n = self->n / fq->batch;
-
     if (self->d_written) {
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
         for (size_t i = 0; i < fq->batch; i++)
@@ -71,7 +68,6 @@ MhoStream mho_fakequant_stream(const MhoFakeQuant *fq, int node, double sigma, u
 MhoNodeMode mho_fakequant_mode(const MhoFakeQuant *fq, int node, const MhoQuantizer *quantizer)
 {
     const MhoNodeMode mode = fq->modes && fq->batch_statistics ? (MhoNodeMode)fq->modes[node] : MHO_MODE_CODES;
-
     return mode == MHO_MODE_NOISE && !quantizer->inject ? MHO_MODE_CODES : mode;
 }
 
@@ -97,7 +93,6 @@ static MhoStatus plan_nodes(MhoFakeQuant *fq, MhoError *error)
     for (int i = 0; i < (int)fq->net->n_nodes; i++) {
         const MhoNode *node = &fq->net->nodes[i];
         MhoFakeQuantNode *self = &fq->nodes[i];
-
         self->layer = mho_fakequant_layer(node->layer);
         self->positions = fq->batch * (size_t)node->shape.h * (size_t)node->shape.w;
         self->c = (size_t)node->shape.c;
@@ -125,7 +120,6 @@ static void find_epilogues(MhoFakeQuant *fq)
 {
     for (int i = 0; i < (int)fq->net->n_nodes; i++) {
         const MhoFakeQuantPart part = fq->nodes[i].layer->part;
-
         fq->epilogue_of[i] = -1;
         if (part == MHO_PART_TENSOR)
             continue;
@@ -151,7 +145,6 @@ static void take_node(MhoFakeQuant *fq, int i, MhoArena *arena)
     const int e = fq->epilogue_of[i];
     const bool kept = fq->nodes[i].layer->part == MHO_PART_TENSOR || e >= 0;
     const MhoFakeQuantNode *source = e >= 0 ? &fq->nodes[fq->epilogues[e].source] : NULL;
-
     self->scale = mho_arena_take(arena, self->c, sizeof *self->scale);
     self->offset = mho_arena_take(arena, self->c, sizeof *self->offset);
     if (kept)
@@ -173,7 +166,6 @@ static void carve(void *object)
 {
     MhoFakeQuant *fq = object;
     size_t largest = 0;
-
     for (int i = 0; i < (int)fq->net->n_nodes; i++) {
         take_node(fq, i, &fq->arena);
         largest = fq->training && fq->nodes[i].n > largest ? fq->nodes[i].n : largest;
@@ -191,7 +183,6 @@ static MhoStatus create_layers(MhoFakeQuant *fq, MhoError *error)
         return mho_fail(error, MHO_FAILED, "oneDNN has no CPU engine here");
     for (int i = 0; i < (int)fq->net->n_nodes; i++) {
         const MhoStatus status = fq->nodes[i].layer->create ? fq->nodes[i].layer->create(fq, i, error) : MHO_OK;
-
         if (status != MHO_OK)
             return status;
     }
@@ -210,7 +201,6 @@ static MhoStatus check_request(const MhoNet *net, size_t batch, MhoError *error)
                         net->name, 1 << MHO_LAYER_BITS);
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoShape s = net->nodes[i].shape;
-
         if (!mho_fakequant_layer(net->nodes[i].layer))
             return mho_fail(error, MHO_FAILED, "node '%s': training has no layer kind '%s'", net->nodes[i].name,
                             net->nodes[i].layer->descriptor.name);
@@ -283,7 +273,6 @@ void mho_fakequant_set_modes(MhoFakeQuant *fq, const uint8_t *modes, uint64_t se
 static MhoStatus check_noise(const MhoFakeQuant *fq, MhoError *error)
 {
     const double sigma[3] = {fq->noise.weight, fq->noise.activation, fq->noise.sum};
-
     for (int i = 0; i < 3; i++)
         if (!(sigma[i] >= 0.0 && sigma[i] <= 1e6))
             return mho_fail(error, MHO_USAGE, "injected noise of %g LSB is outside 0 to 1e6", sigma[i]);
@@ -301,10 +290,8 @@ static MhoStatus write_logits(const MhoFakeQuant *fq, float *logits, MhoError *e
     const MhoFakeQuantNode *self = &fq->nodes[last];
     float *a = self->scale, *b = self->offset;
     MhoRequant requant;
-
     if (!fq->batch_statistics && self->coded && mho_node_is(&fq->net->nodes[last], &mho_layer_dense)) {
         const MhoStatus status = mho_net_requant(fq->net, last, a, b, &requant, error);
-
         if (status != MHO_OK)
             return status;
     }
@@ -318,7 +305,6 @@ MhoStatus mho_fakequant_forward(MhoFakeQuant *fq, const uint8_t *images, bool us
                                 MhoError *error)
 {
     MhoStatus status = check_noise(fq, error);
-
     fq->images = images;
     fq->batch_statistics = use_batch_statistics;
     fq->forward_done = false;
@@ -326,7 +312,6 @@ MhoStatus mho_fakequant_forward(MhoFakeQuant *fq, const uint8_t *images, bool us
         status = mho_chip_sums_program(fq, error);
     for (int i = 0; i < (int)fq->net->n_nodes && status == MHO_OK; i++) {
         const MhoFakeQuantLayer *layer = fq->nodes[i].layer;
-
         if (layer->prepare)
             status = layer->prepare(fq, i, error);
         if (status == MHO_OK && layer->forward)
@@ -345,7 +330,6 @@ MhoStatus mho_fakequant_forward(MhoFakeQuant *fq, const uint8_t *images, bool us
 static void start_backward(MhoFakeQuant *fq, const float *d_logits)
 {
     MhoFakeQuantNode *last = &fq->nodes[fq->net->n_nodes - 1];
-
     for (size_t i = 0; i < fq->net->n_nodes; i++) {
         fq->nodes[i].d_written = false;
         for (size_t a = 0; a < fq->net->nodes[i].n_arrays; a++)
@@ -360,7 +344,6 @@ static void start_backward(MhoFakeQuant *fq, const float *d_logits)
 MhoStatus mho_fakequant_backward(MhoFakeQuant *fq, const float *d_logits, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     if (!fq->training || !fq->forward_done)
         return mho_fail(error, MHO_USAGE,
                         "gradients need an executor created for training and a forward pass before each backward pass");

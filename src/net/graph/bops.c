@@ -10,7 +10,6 @@ double mho_bops_layer(MhoBopsLayer layer)
 {
     const double log2_fan_in = mho_ln(layer.fan_in) / 0.69314718055994530942;
     const double sum_bits = layer.activation_bits + layer.weight_bits + log2_fan_in;
-
     return layer.outputs * layer.positions * layer.fan_in * (layer.activation_bits * layer.weight_bits + sum_bits);
 }
 
@@ -19,7 +18,6 @@ MhoStatus mho_net_bops_layer(const MhoNet *net, int node, MhoBopsLayer *layer, M
     MhoNode *self = &net->nodes[node];
     const MhoConvSettings *conv = mho_node_conv(self);
     const MhoNodeArray *weight = conv ? mho_node_array(self, MHO_ARRAY_WEIGHT) : NULL;
-
     if (!weight)
         return mho_fail(error, MHO_USAGE, "node '%s' has no weights, so no bit operations are counted", self->name);
     const int source = mho_net_code_source(net, self->inputs[0]);

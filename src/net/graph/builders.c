@@ -36,7 +36,6 @@ static void add(Builder *builder, const char *name, const char *layer, const voi
 static void add_after(Builder *builder, const char *stem, const char *suffix, const char *layer)
 {
     char name[MHO_NAME_MAX], input[MHO_NAME_MAX];
-
     snprintf(name, sizeof name, "%.30s_%s", stem, suffix);
     memcpy(input, builder->last, sizeof input);
     add(builder, name, layer, NULL, 0, input, NULL);
@@ -45,7 +44,6 @@ static void add_after(Builder *builder, const char *stem, const char *suffix, co
 static int scaled(const Builder *builder, int channels)
 {
     const int n = (int)(builder->width * channels + 0.5);
-
     return n > 0 ? n : 1;
 }
 
@@ -69,7 +67,6 @@ static void weights_and_norm(Builder *builder, const char *name, int channels, i
     const char *layer = kernel > 0 ? "conv" : "dense";
     MhoConvSettings settings = conv_defaults(builder, layer);
     char input[MHO_NAME_MAX];
-
     settings.channels = scaled(builder, channels);
     settings.bias = false; /* batch norm has one */
     if (kernel > 0) {
@@ -92,7 +89,6 @@ static void pool(Builder *builder, const char *name, MhoPoolKind kind)
 {
     const MhoPoolSettings settings = {.kind = (int)kind, .window = 2, .stride = 2};
     char input[MHO_NAME_MAX];
-
     memcpy(input, builder->last, sizeof input);
     add(builder, name, "pool", &settings, sizeof settings, input, NULL);
 }
@@ -101,7 +97,6 @@ static void classifier(Builder *builder, int n_classes)
 {
     MhoConvSettings settings = conv_defaults(builder, "dense");
     char input[MHO_NAME_MAX];
-
     settings.channels = n_classes;
     settings.bias = true;
     memcpy(input, builder->last, sizeof input);
@@ -133,7 +128,6 @@ static void build_allconv(Builder *builder)
 static void residual(Builder *builder, int stage, int number, int channels, int stride)
 {
     char stem[32], name[MHO_NAME_MAX], shortcut[MHO_NAME_MAX], branch[MHO_NAME_MAX];
-
     snprintf(stem, sizeof stem, "block%d%c", stage, 'a' + number);
     memcpy(shortcut, builder->last, sizeof shortcut);
     snprintf(name, sizeof name, "%s_conv1", stem);
@@ -174,7 +168,6 @@ static void draw_weights(MhoNodeArray *weight, int channels, uint32_t layer, uin
     const float fan_in = (float)weight->n / (float)channels;
     const float sigma = __builtin_sqrtf(2.0F / fan_in);
     const MhoStream stream = {.seed = seed, .place = mho_place(layer, 0, 0), .noise = sigma};
-
     mho_normal_fill(stream, MHO_DRAW_INIT, weight->n, weight->value);
 }
 
@@ -187,7 +180,6 @@ static void fill(MhoNodeArray *array, float value)
 MhoStatus mho_net_initialize(MhoNet *net, uint64_t seed, MhoError *error)
 {
     uint32_t layer = 0;
-
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoNode *node = &net->nodes[i];
         for (size_t a = 0; a < node->n_arrays; a++)
@@ -208,7 +200,6 @@ MhoStatus mho_net_initialize(MhoNet *net, uint64_t seed, MhoError *error)
 static MhoStatus find_builder(const char *name, int *index, MhoError *error)
 {
     const size_t n = sizeof builders / sizeof *builders;
-
     for (*index = 0; builder_names[*index]; (*index)++)
         if (strcmp(builder_names[*index], name) == 0)
             return MHO_OK;
@@ -224,7 +215,6 @@ MhoStatus mho_net_build(const char *name, MhoShape input, int n_classes, double 
     int index;
     MhoInputSettings settings = {.h = input.h, .w = input.w, .c = input.c, .divisor = 255.0};
     Builder builder = {.width = width, .error = error};
-
     *net = NULL;
     MhoStatus status = find_builder(name, &index, error);
     if (status == MHO_OK && !(width >= 0.01 && width <= 100.0))

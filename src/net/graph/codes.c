@@ -13,7 +13,6 @@ enum { IMAGE_CODES = 255, LAYER_MAX_SHIFT = 1 << 30 };
 MhoStatus mho_policy_scratch(const MhoNode *node, MhoQuantShape *shape, MhoError *error)
 {
     const size_t bytes = node->policy.quantizer->scratch;
-
     shape->scratch = NULL;
     if (bytes > 0)
         shape->scratch = mho_calloc(shape->per_channel, bytes, error, "the codes of '%s'", node->name);
@@ -24,7 +23,6 @@ static MhoStatus check_policy(const MhoNode *node, int bits, bool is_signed, Mho
 {
     const MhoQuantizer *quantizer = node->policy.quantizer;
     const char *name = quantizer->descriptor.name;
-
     if (bits < quantizer->min_bits || bits > quantizer->max_bits)
         return mho_fail(error, MHO_USAGE, "node '%s': quantizer '%s' takes %d to %d bits, not %d", node->name, name,
                         quantizer->min_bits, quantizer->max_bits, bits);
@@ -49,7 +47,6 @@ MhoStatus mho_node_resolve_policy(MhoNode *node, MhoError *error)
     const MhoFakeQuantSettings *fake_quant = mho_node_fake_quant(node);
     const int bits = conv ? conv->bits : fake_quant ? fake_quant->bits : 0;
     const bool is_signed = conv || (fake_quant && fake_quant->is_signed);
-
     node->policy.quantizer = NULL;
     node->largest_code = 0;
     if (!fake_quant && bits == 0)
@@ -76,7 +73,6 @@ int mho_net_code_source(const MhoNet *net, int node)
 MhoStatus mho_net_code_range(const MhoNet *net, int node, int *n, bool *is_signed, MhoError *error)
 {
     const int source = mho_net_code_source(net, node);
-
     *n = IMAGE_CODES;
     *is_signed = false;
     if (source < 0)
@@ -96,7 +92,6 @@ bool mho_net_table(const MhoNet *net, int node, uint8_t *table)
 {
     const MhoFakeQuantSettings *settings = mho_node_fake_quant(&net->nodes[node]);
     const MhoPolicy *policy = &net->nodes[node].policy;
-
     if (!settings || settings->is_signed || !policy->quantizer->table)
         return false;
     policy->quantizer->table(policy->params, settings->bits, table);
@@ -108,7 +103,6 @@ MhoStatus mho_net_code_step(const MhoNet *net, int node, double *step, MhoError 
     int n;
     bool is_signed;
     const MhoStatus status = mho_net_code_range(net, node, &n, &is_signed, error);
-
     if (status != MHO_OK)
         return status;
     const int owner = mho_net_scale_owner(net, node);
@@ -125,14 +119,12 @@ static double pool_window(const MhoNet *net, const MhoNode *node)
 {
     const MhoPoolSettings *pool = mho_node_pool(node);
     const MhoShape in = net->nodes[node->inputs[0]].shape;
-
     return pool->kind == MHO_POOL_GLOBAL ? (double)in.h * in.w : (double)pool->window * pool->window;
 }
 
 MhoStatus mho_net_scale(const MhoNet *net, int node, double *scale, MhoError *error)
 {
     double windows = 1.0;
-
     for (const MhoNode *at = &net->nodes[node]; mho_node_is(at, &mho_layer_pool) || mho_node_is(at, &mho_layer_add);
          at = &net->nodes[node]) {
         if (mho_node_is_sum_pool(at))
@@ -160,7 +152,6 @@ static MhoStatus unset_scale(const MhoNode *node, MhoError *error)
 static MhoStatus round_shift(const MhoNode *node, int32_t *shift, MhoError *error)
 {
     const float *master = mho_node_values(node, MHO_ARRAY_SHIFT);
-
     for (size_t k = 0; k < (size_t)node->shape.c; k++) {
         const float rounded = master ? mho_round(master[k]) : 0.0F;
         if (!(rounded >= -(float)LAYER_MAX_SHIFT && rounded <= (float)LAYER_MAX_SHIFT))
@@ -174,7 +165,6 @@ static MhoStatus round_shift(const MhoNode *node, int32_t *shift, MhoError *erro
 MhoStatus mho_net_weight_range(const MhoNet *net, int i, int *n_weight, MhoError *error)
 {
     const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
-
     if (!conv || conv->bits == 0)
         return mho_fail(error, MHO_USAGE, "node '%s' has no quantized weights", net->nodes[i].name);
     *n_weight = net->nodes[i].largest_code;
@@ -187,14 +177,12 @@ MhoStatus mho_net_sum_units(const MhoNet *net, int i, double *unit, MhoError *er
     const float *log_scale = mho_node_values(node, MHO_ARRAY_LOG_SCALE);
     const bool per_channel = mho_node_conv(node)->scale == MHO_SCALE_PER_CHANNEL;
     double scale_x;
-    int n_w;
+    int n_w = 0;
     MhoStatus status = mho_net_scale(net, node->inputs[0], &scale_x, error);
-
     if (status == MHO_OK)
         status = mho_net_weight_range(net, i, &n_w, error);
     for (size_t k = 0; k < (size_t)node->shape.c && status == MHO_OK; k++) {
         const float s_w = log_scale[per_channel ? k : 0];
-
         if (!isfinite(s_w))
             return unset_scale(node, error);
         unit[k] = scale_x * mho_exp((double)s_w) / n_w;
@@ -209,8 +197,7 @@ MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t
     const MhoNodeArray *weight = mho_node_array(node, MHO_ARRAY_WEIGHT),
                        *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE);
     const MhoPolicy *policy = &node->policy;
-    int n_w;
-
+    int n_w = 0;
     MhoStatus status = mho_net_weight_range(net, i, &n_w, error);
     if (status == MHO_OK && (!weight || !scale || n_w > INT16_MAX))
         status = mho_fail(error, MHO_USAGE, "node '%s' has no weights that become 16-bit codes", node->name);

@@ -36,7 +36,6 @@ size_t mho_weighted_arrays(const MhoConvSettings *settings, const size_t weight_
 static inline bool mho_node_is_max_pool(const MhoNode *node)
 {
     const MhoPoolSettings *pool = mho_node_pool(node);
-
     return pool && pool->kind == MHO_POOL_MAX;
 }
 

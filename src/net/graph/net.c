@@ -33,7 +33,6 @@ void mho_net_destroy(MhoNet *net)
 static MhoStatus nodes_grow(MhoNet *net, MhoError *error)
 {
     const size_t n = net->n_nodes;
-
     if (n >= MHO_NET_MAX_NODES)
         return mho_fail(error, MHO_USAGE, "network '%s': more than %d nodes", net->name, MHO_NET_MAX_NODES);
     if (n > 0 && (n & (n - 1)) != 0)
@@ -66,7 +65,6 @@ static MhoStatus find_inputs(const MhoNet *net, const char *name, const char *co
 static MhoStatus node_settings(MhoNode *node, const void *settings, size_t size, MhoError *error)
 {
     const MhoDescriptor *descriptor = &node->layer->descriptor;
-
     if (descriptor->params_size > sizeof node->settings || (settings && size != descriptor->params_size))
         return mho_fail(error, MHO_FAILED, "node '%s': %zu bytes of settings do not fit a %s layer", node->name, size,
                         descriptor->name);
@@ -173,7 +171,6 @@ static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *tot
 static MhoStatus resolve_owner(const MhoNet *net, int i, MhoError *error)
 {
     const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(&net->nodes[i]);
-
     net->nodes[i].scale_owner = quantizer ? i : -1;
     if (!quantizer || !quantizer->share[0])
         return MHO_OK;
@@ -200,7 +197,6 @@ static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
     const MhoNode *node = &net->nodes[i];
     int source[2], n[2] = {0, 0};
     bool is_signed, codes[2];
-
     if (!mho_node_is(node, &mho_layer_add))
         return MHO_OK;
     for (int k = 0; k < 2; k++)
@@ -225,7 +221,6 @@ static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
 static MhoStatus check_ends(const MhoNet *net, MhoError *error)
 {
     int last;
-
     if (net->n_nodes < 2 || !mho_node_is(&net->nodes[0], &mho_layer_input))
         return mho_fail(error, MHO_USAGE, "network '%s': the first node must be the input, followed by layers",
                         net->name);
@@ -242,7 +237,6 @@ MhoStatus mho_net_infer(MhoNet *net, MhoError *error)
 {
     size_t total = 0;
     MhoStatus status = check_ends(net, error);
-
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++) {
         MhoShape inputs[MHO_NODE_MAX_INPUTS];
         MhoNode *node = &net->nodes[i];
@@ -284,6 +278,5 @@ MhoStatus mho_net_allocate(MhoNet *net, MhoError *error)
 MhoStatus mho_net_finish(MhoNet *net, MhoError *error)
 {
     const MhoStatus status = mho_net_infer(net, error);
-
     return status == MHO_OK ? mho_net_allocate(net, error) : status;
 }

@@ -41,7 +41,6 @@ static MhoStatus write_graph(const MhoNet *net, MhoRecord *graph, MhoError *erro
 {
     const char **column = mho_calloc(net->n_nodes, sizeof *column, error, "the graph of '%s'", net->name);
     MhoStatus status = MHO_OK;
-
     if (!column)
         return MHO_MEMORY;
     for (int c = 0; c < GRAPH_COLUMNS && status == MHO_OK; c++) {
@@ -60,7 +59,6 @@ static MhoStatus write_setting(const MhoParam *param, const void *settings, MhoA
     char text[MHO_TEXT_MAX];
     double real;
     int whole;
-
     switch (param->type) {
     case MHO_REAL: memcpy(&real, member, sizeof real); return mho_attribute_real(attributes, param->key, real, error);
     case MHO_INT: memcpy(&whole, member, sizeof whole); return mho_attribute_int(attributes, param->key, whole, error);
@@ -87,7 +85,6 @@ static MhoStatus write_codes(const MhoNet *net, int i, MhoRecord *layer, MhoErro
     MhoNode *node = &net->nodes[i];
     const MhoNodeArray *weight = mho_node_array(node, MHO_ARRAY_WEIGHT),
                        *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE);
-
     for (size_t k = 0; scale && k < scale->n; k++)
         if (!isfinite(scale->value[k]))
             return MHO_OK;
@@ -108,7 +105,6 @@ static MhoStatus write_layer(const MhoNet *net, int i, MhoRecord *layers, MhoErr
     const MhoDescriptor *descriptor = &node->layer->descriptor;
     MhoRecord *layer;
     MhoStatus status = mho_record_child(layers, node->name, &layer, error);
-
     for (size_t p = 0; p < descriptor->n_params && status == MHO_OK; p++)
         status = write_setting(&descriptor->params[p], node->settings, &layer->attributes, error);
     for (size_t a = 0; a < node->n_arrays && status == MHO_OK; a++) {
@@ -124,7 +120,6 @@ MhoStatus mho_net_to_record(const MhoNet *net, MhoRecord *record, MhoError *erro
 {
     MhoRecord *graph, *layers;
     MhoStatus status = mho_attribute_text(&record->attributes, "name", net->name, error);
-
     if (status == MHO_OK)
         status = mho_attribute_int(&record->attributes, "n_classes", net->n_classes, error);
     if (status == MHO_OK)
@@ -183,7 +178,6 @@ static MhoStatus read_columns(Reading *reading, MhoError *error)
 static const char *cell(const Reading *reading, int column, size_t row)
 {
     const char *text = ((char *const *)reading->columns[column]->data)[row];
-
     return text ? text : "";
 }
 
@@ -193,7 +187,6 @@ static bool attribute_as_text(const MhoAttribute *attribute, const MhoParam *par
     double real = 0.0;
     int64_t whole = 0;
     bool is_real = false;
-
     if (attribute->n != 1)
         return false;
     switch (attribute->type) {
@@ -253,7 +246,6 @@ static MhoStatus read_settings(const Reading *reading, const char *node, const M
 static const MhoRecord *layer_group(const Reading *reading, const char *name)
 {
     const MhoRecord *layers = mho_record_find(reading->record, "layers");
-
     return layers && !strchr(name, '/') && *name ? mho_record_find(layers, name) : NULL;
 }
 
@@ -261,7 +253,6 @@ static const MhoRecord *layer_group(const Reading *reading, const char *name)
 static MhoStatus check_order(const Reading *reading, size_t row, MhoError *error)
 {
     const size_t n = reading->columns[0]->shape[0];
-
     if (mho_net_find(reading->net, cell(reading, 0, row)) >= 0)
         return mho_fail(error, MHO_INPUT, "%s: two nodes are called '%s'", reading->file, cell(reading, 0, row));
     for (int c = 2; c < GRAPH_COLUMNS; c++)
@@ -280,7 +271,6 @@ static MhoStatus read_node(Reading *reading, size_t row, MhoError *error)
     const char *name = cell(reading, 0, row), *kind = cell(reading, 1, row);
     _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
     const MhoDescriptor *descriptor = mho_registry_find(&mho_layer_registry, kind, error);
-
     if (!descriptor) {
         mho_fail_context(error, "node '%.47s'", name);
         return blame_file(reading, MHO_INPUT, error);
@@ -312,7 +302,6 @@ static bool same_shape(const MhoArray *from, const MhoNodeArray *to)
 static MhoStatus check_arrays(const Reading *reading, MhoNode *node, MhoError *error)
 {
     const MhoRecord *layer = layer_group(reading, node->name);
-
     for (size_t a = 0; a < node->n_arrays; a++) {
         const MhoNodeArray *array = &node->arrays[a];
         const MhoArray *from = layer ? mho_record_array(layer, array->name) : NULL;
@@ -343,7 +332,6 @@ static MhoStatus check_arrays(const Reading *reading, MhoNode *node, MhoError *e
 static MhoStatus read_arrays(const Reading *reading, MhoNode *node, MhoError *error)
 {
     const MhoRecord *layer = layer_group(reading, node->name);
-
     for (size_t a = 0; a < node->n_arrays; a++) {
         MhoNodeArray *array = &node->arrays[a];
         const MhoArray *from = layer ? mho_record_array(layer, array->name) : NULL;
@@ -369,7 +357,6 @@ static MhoStatus read_arrays(const Reading *reading, MhoNode *node, MhoError *er
 static MhoStatus check_groups(const Reading *reading, MhoError *error)
 {
     const MhoRecord *layers = mho_record_find(reading->record, "layers");
-
     for (size_t i = 0; layers && i < layers->n_children; i++)
         if (mho_net_find(reading->net, layers->children[i]->name) < 0)
             return mho_fail(error, MHO_INPUT, "%s: no node has the name of the group 'layers/%.60s'", reading->file,
@@ -381,7 +368,6 @@ static MhoStatus read_net(Reading *reading, MhoError *error)
 {
     MhoNet *net = reading->net;
     MhoStatus status = read_columns(reading, error);
-
     for (size_t row = 0; status == MHO_OK && row < reading->columns[0]->shape[0]; row++)
         status = read_node(reading, row, error);
     if (status == MHO_OK)
@@ -410,7 +396,6 @@ MhoStatus mho_net_from_record(const MhoRecord *record, const char *file, MhoNet 
     Reading reading = {.record = record, .file = file};
     const char *name = mho_attribute_string(&record->attributes, "name");
     const char *recipe = mho_attribute_string(&record->attributes, "recipe");
-
     *net = NULL;
     MhoStatus status = mho_net_create(name && *name ? name : "model", &reading.net, error);
     if (status != MHO_OK) {

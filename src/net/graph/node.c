@@ -30,7 +30,6 @@ const MhoArrayKind mho_array_kinds[MHO_ARRAY_ROLES] = {
 MhoArrayRole mho_array_role(const char *name)
 {
     int role = 0;
-
     while (role < MHO_ARRAY_ROLES && strcmp(mho_array_kinds[role].name, name) != 0)
         role++;
     return (MhoArrayRole)role;
@@ -71,7 +70,6 @@ const MhoFakeQuantSettings *mho_node_fake_quant(const MhoNode *node)
 int mho_net_readers(const MhoNet *net, int node, int *last)
 {
     int readers = 0;
-
     *last = -1;
     for (size_t i = 0; i < net->n_nodes; i++)
         for (int k = 0; k < net->nodes[i].n_inputs; k++)
@@ -90,7 +88,6 @@ int mho_net_scale_owner(const MhoNet *net, int quantizer)
 bool mho_node_in_stage(const MhoNet *net, size_t i)
 {
     const int owner = net->nodes[i].scale_owner;
-
     for (size_t k = 0; k < net->n_nodes; k++)
         if (k != i && owner >= 0 && net->nodes[k].scale_owner == owner)
             return true;
@@ -111,7 +108,6 @@ MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node)
                         .stride = 1,
                         .out_h = node->shape.h,
                         .out_w = node->shape.w};
-
     if (mho_node_is(node, &mho_layer_dense) || (pool && pool->kind == MHO_POOL_GLOBAL)) {
         gather.kernel_h = in.h;
         gather.kernel_w = in.w;
@@ -131,7 +127,6 @@ MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node)
 double mho_net_macs(const MhoNet *net)
 {
     double macs = 0.0;
-
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNodeArray *weight = mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT);
         if (weight)
@@ -143,7 +138,6 @@ double mho_net_macs(const MhoNet *net)
 bool mho_net_is_quantized(const MhoNet *net)
 {
     bool any = false;
-
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
         if (conv && conv->bits == 0)
@@ -164,7 +158,6 @@ bool mho_net_has_batchnorm(const MhoNet *net)
 void mho_layer_array(MhoNodeArray *array, MhoArrayRole role, size_t rank, const size_t *shape)
 {
     const MhoArrayKind *kind = &mho_array_kinds[role];
-
     *array = (MhoNodeArray){
         .role = role, .name = kind->name, .rank = rank, .n = 1, .learned = kind->learned, .decayed = kind->decayed};
     for (size_t i = 0; i < rank; i++) {
@@ -187,7 +180,6 @@ MhoBatchnormChannel mho_batchnorm_channel(const MhoNode *node, size_t k)
     MhoBatchnormChannel channel = {.gamma = (double)mho_node_values(node, MHO_ARRAY_GAMMA)[k],
                                    .beta = (double)mho_node_values(node, MHO_ARRAY_BETA)[k],
                                    .mean = (double)mho_node_values(node, MHO_ARRAY_MEAN)[k]};
-
     channel.deviation = __builtin_sqrt((double)mho_node_values(node, MHO_ARRAY_VARIANCE)[k] + settings->epsilon);
     channel.gain = channel.gamma / channel.deviation;
     return channel;

@@ -22,7 +22,6 @@ MhoStatus mho_rebuild_add(MhoRebuild *rebuild, int i, const void *settings, cons
 {
     const MhoNode *node = &rebuild->old->nodes[i];
     const char *names[MHO_NODE_MAX_INPUTS] = {NULL, NULL};
-
     for (int k = 0; k < node->n_inputs; k++)
         names[k] = rebuild->made->nodes[inputs ? inputs[k] : rebuild->map[node->inputs[k]]].name;
     rebuild->map[i] = (int)rebuild->made->n_nodes;
@@ -33,10 +32,8 @@ MhoStatus mho_rebuild_add(MhoRebuild *rebuild, int i, const void *settings, cons
 static MhoStatus rebuild_nodes(MhoRebuild *rebuild, MhoRebuildNode *change, void *context, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     for (int i = 0; i < (int)rebuild->old->n_nodes && status == MHO_OK; i++) {
         _Alignas(8) unsigned char settings[MHO_LAYER_SETTINGS_MAX];
-
         memcpy(settings, rebuild->old->nodes[i].settings, sizeof settings);
         rebuild->map[i] = -1;
         if (change)

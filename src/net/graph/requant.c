@@ -27,7 +27,6 @@ static MhoStatus weighted_affine(const MhoNet *net, int i, Affine *affine, MhoEr
     const MhoNode *node = &net->nodes[i];
     const MhoConvSettings *conv = mho_node_conv(node);
     const float *log_scale = mho_node_values(node, MHO_ARRAY_LOG_SCALE), *bias = mho_node_values(node, MHO_ARRAY_BIAS);
-
     if (conv->bits == 0 || !log_scale)
         return mho_fail(error, MHO_USAGE,
                         "node '%s' is not quantized: its weights are float (--set quant.weight.bits=8)", node->name);
@@ -44,7 +43,6 @@ static MhoStatus source_affine(const MhoNet *net, int source, Affine *affine, Mh
 {
     const MhoNode *node = &net->nodes[source];
     double scale = 0.0;
-
     if (mho_node_conv(node))
         return weighted_affine(net, source, affine, error);
     /* additions and pools store sums of codes: what they read must be codes */
@@ -66,7 +64,6 @@ static void apply_batchnorm(const MhoNode *node, Affine *affine)
 {
     for (size_t k = 0; k < affine->n; k++) {
         const MhoBatchnormChannel channel = mho_batchnorm_channel(node, k);
-
         affine->unit[k] *= channel.gain;
         affine->bias[k] = channel.gain * (affine->bias[k] - channel.mean) + channel.beta;
     }
@@ -99,7 +96,6 @@ static MhoStatus target_step(const MhoNet *net, int target, bool relu, double *s
 {
     bool is_signed;
     int n;
-
     *step = 1.0;
     requant->is_logits = !mho_node_fake_quant(&net->nodes[target]);
     requant->low = requant->high = 0;
@@ -122,7 +118,6 @@ MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, Mho
     bool relu = false;
     double step;
     MhoStatus status = MHO_OK;
-
     requant->source = target;
     if (mho_node_fake_quant(node))
         status = find_source(net, node->inputs[0], &requant->source, &batchnorm, &relu, error);

@@ -27,7 +27,6 @@ typedef struct Lowering {
 static bool writes_step(const MhoNet *net, size_t i)
 {
     const MhoNode *node = &net->nodes[i];
-
     return mho_node_fake_quant(node) || mho_node_is_max_pool(node) || (mho_node_conv(node) && i + 1 == net->n_nodes);
 }
 
@@ -35,7 +34,6 @@ static bool writes_step(const MhoNet *net, size_t i)
 static void plan_arrays(const MhoNet *net, MhoLoweredNet *lowered)
 {
     MhoArena *memory = &lowered->memory;
-
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNodeArray *weight = mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT);
         const size_t c = (size_t)net->nodes[i].shape.c;
@@ -81,7 +79,6 @@ MhoStatus mho_net_matrix(const MhoNet *net, int i, int16_t *codes_khwc, int16_t 
     const MhoConvSettings *conv = mho_node_conv(node);
     const size_t c = (size_t)node->shape.c;
     MhoStatus status = mho_net_code_range(net, node->inputs[0], &matrix->n_input, &matrix->signed_input, error);
-
     if (status != MHO_OK) {
         mho_fail_context(error, "input of node '%s'", node->name);
         return status;
@@ -110,7 +107,6 @@ static MhoStatus lower_matrix(Lowering *lowering, size_t i, MhoError *error)
     MhoLoweredNet *lowered = lowering->lowered;
     MhoNode *node = &lowering->net->nodes[i];
     const size_t n = mho_node_array(node, MHO_ARRAY_WEIGHT)->n, c = (size_t)node->shape.c;
-
     if (mho_node_conv(node)->bits == 0)
         return mho_fail(error, MHO_USAGE,
                         "node '%s' is not quantized: its weights are float; a chip and the integer "
@@ -130,7 +126,6 @@ static MhoStep *next_step(Lowering *lowering, size_t i, MhoStepKind kind, size_t
     MhoLoweredNet *lowered = lowering->lowered;
     const MhoNode *node = &lowering->net->nodes[i], *source = &lowering->net->nodes[geometry];
     MhoStep *step = &lowered->steps[lowered->n_steps];
-
     step->kind = kind;
     step->shape = node->shape;
     snprintf(step->name, sizeof step->name, "%s", node->name);
@@ -144,7 +139,6 @@ static MhoStep *next_step(Lowering *lowering, size_t i, MhoStepKind kind, size_t
 static MhoStatus step_input(const Lowering *lowering, MhoStep *step, int node, MhoError *error)
 {
     const int from = lowering->step_of[node];
-
     if (from == STEP_NONE)
         return mho_fail(error, MHO_USAGE,
                         "node '%s' is not quantized: '%s' needs its codes (--set "
@@ -165,7 +159,6 @@ static MhoStatus lower_max_pool(Lowering *lowering, size_t i, MhoError *error)
     MhoStep *step = next_step(lowering, i, MHO_STEP_MAX_POOL, i);
     bool is_signed;
     MhoStatus status = mho_net_code_range(lowering->net, (int)i, &step->high, &is_signed, error);
-
     if (status == MHO_OK)
         status = step_input(lowering, step, node->inputs[0], error);
     if (status != MHO_OK)
@@ -193,7 +186,6 @@ static MhoStatus lower_output(Lowering *lowering, size_t i, MhoError *error)
     const MhoNet *net = lowering->net;
     MhoRequant requant;
     MhoStatus status = mho_net_requant(net, (int)i, NULL, NULL, &requant, error);
-
     if (status != MHO_OK)
         return status;
     const MhoNode *from = &net->nodes[requant.source];
@@ -227,7 +219,6 @@ static MhoStatus lower_node(Lowering *lowering, size_t i, MhoError *error)
     const MhoNode *node = &lowering->net->nodes[i];
     const bool last = i + 1 == lowering->net->n_nodes;
     MhoStatus status = MHO_OK;
-
     lowering->step_of[i] = mho_node_is(node, &mho_layer_input) ? STEP_IMAGE : STEP_NONE;
     if (last && !mho_node_is(node, &mho_layer_dense))
         return mho_fail(error, MHO_USAGE,
@@ -258,7 +249,6 @@ static MhoStatus lower_net(const MhoNet *net, MhoLoweredNet *lowered, MhoError *
 MhoStatus mho_lowered_net_create(const MhoNet *net, MhoLoweredNet **lowered, MhoError *error)
 {
     MhoLoweredNet *made = mho_calloc(1, sizeof *made, error, "the lowered network '%s'", net->name);
-
     *lowered = NULL;
     if (!made)
         return MHO_MEMORY;

@@ -4,7 +4,6 @@
 bool mho_node_lacks_adc_range(const MhoNode *node)
 {
     const MhoConvSettings *conv = mho_node_conv(node);
-
     return conv && conv->bits > 0 && !conv->adc_range;
 }
 

@@ -22,7 +22,6 @@ enum { FLOAT_BITS = 32 };
 static bool has_own_bits(const MhoNet *net, size_t i)
 {
     const MhoNode *node = &net->nodes[i];
-
     return mho_node_fake_quant(node) && !mho_node_in_stage(net, i) &&
            !mho_node_is_sum_pool(&net->nodes[node->inputs[0]]);
 }
@@ -33,7 +32,6 @@ static void find_layers(const MhoNet *net, int *last)
 {
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNode *node = &net->nodes[i];
-
         last[i] = mho_node_conv(node) ? (int)i : -1;
         for (int k = 0; k < node->n_inputs && !mho_node_conv(node); k++)
             if (last[node->inputs[k]] > last[i])
@@ -58,10 +56,8 @@ static MhoStatus add_quantizer(const MhoNet *net, size_t i, int layer, MhoBitUni
 static MhoStatus fill_units(const MhoNet *net, int *last, MhoBitUnit *units, size_t *n, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
-
         if (conv && conv->bits == 0)
             return mho_fail(error, MHO_USAGE,
                             "node '%s' is not quantized, so it has no bits to choose (--set quant.weight.bits=8 "
@@ -83,7 +79,6 @@ MhoStatus mho_net_bit_units(const MhoNet *net, MhoBitUnit **units, size_t *n, Mh
     MhoBitUnit *made = mho_calloc(net->n_nodes, sizeof *made, error, "the layers of network '%s'", net->name);
     int *last = mho_calloc(net->n_nodes, sizeof *last, error, "the layers of network '%s'", net->name);
     MhoStatus status = MHO_MEMORY;
-
     *units = NULL;
     *n = 0;
     if (made && last)
@@ -110,7 +105,6 @@ static MhoStatus change_bits_of(MhoRebuild *rebuild, int i, void *settings, void
     const MhoNode *node = &rebuild->old->nodes[i];
     MhoConvSettings *conv = mho_node_conv(node) ? settings : NULL;
     MhoFakeQuantSettings *fake_quant = mho_node_fake_quant(node) ? settings : NULL;
-
     if (adc_bits > 0 && !conv)
         return mho_fail(error, MHO_USAGE, "node '%s' has no weights, so it has no converters", node->name);
     if (bits > 0 && !fake_quant && !(conv && conv->bits > 0))
@@ -130,7 +124,6 @@ static MhoStatus fit_changed(const MhoNet *net, MhoNet *made, MhoError *error)
     for (size_t i = 0; i < made->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&made->nodes[i]);
         MhoNodeArray *scale = conv ? mho_node_array(&made->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
-
         for (size_t k = 0; scale && conv->bits != mho_node_conv(&net->nodes[i])->bits && k < scale->n; k++)
             scale->value[k] = NAN;
     }
@@ -140,7 +133,6 @@ static MhoStatus fit_changed(const MhoNet *net, MhoNet *made, MhoError *error)
 MhoStatus mho_net_with_bits(const MhoNet *net, const int *bits, const int *adc_bits, MhoNet **made, MhoError *error)
 {
     MhoStatus status = mho_net_rebuild(net, change_bits_of, &(OtherBits){bits, adc_bits}, made, error);
-
     if (status != MHO_OK)
         return status;
     mho_net_rescale_sigma_ranges(net, *made);
@@ -165,7 +157,6 @@ static MhoStatus sum_unit(const MhoNet *net, size_t i, SumUnit *unit, MhoError *
     const int input = net->nodes[i].inputs[0];
     bool is_signed;
     MhoStatus status = mho_net_scale(net, input, &unit->scale_x, error);
-
     if (status == MHO_OK)
         status = mho_net_code_range(net, input, &unit->n_x, &is_signed, error);
     return status == MHO_OK ? mho_net_weight_range(net, (int)i, &unit->n_w, error) : status;
@@ -176,7 +167,6 @@ static MhoStatus keep_layer_sums(const MhoNet *before, MhoNet *net, size_t i, Mh
     MhoNode *node = &net->nodes[i];
     MhoNodeArray *shift = mho_node_array(node, MHO_ARRAY_SHIFT), *range = mho_node_array(node, MHO_ARRAY_ADC_LOG_RANGE);
     SumUnit old_unit, unit;
-
     if (!shift && !range)
         return MHO_OK;
     MhoStatus status = sum_unit(before, i, &old_unit, error);
@@ -190,7 +180,6 @@ static MhoStatus keep_layer_sums(const MhoNet *before, MhoNet *net, size_t i, Mh
     for (size_t k = 0; shift && k < shift->n; k++) {
         const double log_old = (double)old_scale->value[old_scale->n > 1 ? k : 0];
         const double scale_w = mho_exp(log_old - (double)scale->value[scale->n > 1 ? k : 0]);
-
         shift->value[k] = (float)((double)shift->value[k] * scale_x * scale_w * codes);
     }
     if (range)
@@ -201,7 +190,6 @@ static MhoStatus keep_layer_sums(const MhoNet *before, MhoNet *net, size_t i, Mh
 MhoStatus mho_net_rescale_sum_units(const MhoNet *before, MhoNet *net, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
         status = keep_layer_sums(before, net, i, error);
     return status;
@@ -210,10 +198,8 @@ MhoStatus mho_net_rescale_sum_units(const MhoNet *before, MhoNet *net, MhoError 
 double mho_net_weight_bits(const MhoNet *net)
 {
     double bits = 0.0;
-
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
-
         if (conv)
             bits += (double)mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n *
                     (conv->bits > 0 ? conv->bits : FLOAT_BITS);
@@ -226,7 +212,6 @@ MhoStatus mho_net_bops(const MhoNet *net, double *bops, MhoError *error)
     *bops = 0.0;
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoBopsLayer layer;
-
         if (!mho_node_conv(&net->nodes[i]))
             continue;
         const MhoStatus status = mho_net_bops_layer(net, (int)i, &layer, error);

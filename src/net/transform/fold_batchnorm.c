@@ -44,7 +44,6 @@ static int batchnorm_of(const MhoNet *net, int i)
 {
     int last;
     const int readers = mho_net_readers(net, i, &last);
-
     return readers > 0 && mho_node_is(&net->nodes[last], &mho_layer_batchnorm) ? last : -1;
 }
 
@@ -58,7 +57,6 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
 {
     const MhoNode *node = &net->nodes[i];
     int last;
-
     if (mho_node_conv(node) && mho_node_conv(node)->bits == 0)
         return mho_fail(error, MHO_USAGE,
                         "node '%s' is not quantized: quantize the network before batch norm is removed", node->name);
@@ -91,7 +89,6 @@ static MhoStatus remove_node(MhoRebuild *rebuild, int i, void *settings, void *c
     const FullForm *form = context;
     const MhoNode *node = &rebuild->old->nodes[i];
     const MhoStatus status = check_removable(rebuild->old, i, error);
-
     if (status != MHO_OK)
         return status;
     if (becomes_full(rebuild->old, i)) {
@@ -114,7 +111,6 @@ static void read_channels(Fold *fold)
                 *bias = mho_node_values(layer, MHO_ARRAY_BIAS);
     const float *shift = mho_node_values(layer, MHO_ARRAY_SHIFT);
     const bool own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;
-
     for (size_t k = 0; k < fold->n; k++) {
         Channel *channel = &fold->channels[k];
         const double s_w = (double)log_scale[own ? k : 0], m = fold->scale_x * mho_exp(s_w) / fold->n_weight;
@@ -140,7 +136,6 @@ static double mean_log_scale(const Fold *fold)
 {
     double sum = 0.0, all = 0.0;
     size_t alive = 0;
-
     for (size_t k = 0; k < fold->n; k++) {
         all += fold->channels[k].log_scale;
         if (fold->channels[k].dead)
@@ -155,7 +150,6 @@ static double mean_log_scale(const Fold *fold)
 static void write_scales(Fold *fold, bool per_channel, float *log_scale, float *shift)
 {
     const double mean = mean_log_scale(fold);
-
     for (size_t k = 0; k < fold->n; k++) {
         Channel *channel = &fold->channels[k];
         const double constant = __builtin_fabs(channel->constant);
@@ -188,7 +182,6 @@ static MhoStatus write_weights(const Fold *fold, const MhoNet *made, const int16
     const float *s_new = mho_node_values(fold->made, MHO_ARRAY_LOG_SCALE);
     float *to = mho_node_array(fold->made, MHO_ARRAY_WEIGHT)->value;
     const int made_index = (int)(fold->made - made->nodes);
-
     for (int round = 0; round < 2; round++) {
         for (size_t k = 0; k < fold->n; k++) {
             const Channel *channel = &fold->channels[k];
@@ -215,7 +208,6 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
     const MhoNode *layer = &fold->old->nodes[fold->node];
     const size_t n = mho_node_array(fold->made, MHO_ARRAY_WEIGHT)->n;
     MhoStatus status = MHO_OK;
-
     if (layer->policy.quantizer->normalizes_signed)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': batch norm cannot move into weights of quantizer '%s', whose codes depend on the "
@@ -248,7 +240,6 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
 MhoStatus mho_net_remove_batchnorm(const MhoNet *net, int scale, bool shift, MhoNet **removed, MhoError *error)
 {
     MhoStatus status = mho_net_rebuild(net, remove_node, &(FullForm){scale, shift}, removed, error);
-
     for (int i = 0; i < (int)net->n_nodes && status == MHO_OK; i++) {
         const int at = mho_net_find(*removed, net->nodes[i].name);
         if (at < 0 || !becomes_full(net, i))

@@ -66,7 +66,6 @@ static void new_name(const Quantizing *q, int i, const char *suffix, char name[M
 {
     const char *old = q->rebuild->old->nodes[i].name;
     size_t stem = strlen(old);
-
     if (stem > 5 && (strcmp(old + stem - 5, "_relu") == 0 || strcmp(old + stem - 5, "_norm") == 0))
         stem -= 5;
     if (stem > MHO_NAME_MAX - 16)
@@ -83,7 +82,6 @@ static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suff
     MhoNet *net = q->rebuild->made;
     MhoFakeQuantSettings settings;
     char name[MHO_NAME_MAX], from[MHO_NAME_MAX];
-
     memset(&settings, 0, sizeof settings);
     settings.bits = bits;
     settings.is_signed = is_signed;
@@ -117,7 +115,6 @@ static MhoStatus need_codes(Quantizing *q, int i, MhoError *error)
 {
     const MhoNode *node = &q->rebuild->old->nodes[i];
     int input = q->rebuild->map[i], bits = q->plan->activation_bits;
-
     if (q->codes[i] >= 0)
         return MHO_OK;
     if (q->in_stage[i]) {
@@ -136,7 +133,6 @@ static MhoStatus choose_input(Quantizing *q, const MhoNode *node, int from, int 
 {
     const bool relu = mho_node_is(&q->rebuild->old->nodes[from], &mho_layer_relu);
     MhoStatus status = MHO_OK;
-
     if (mho_node_is(node, &mho_layer_add) || (mho_node_is(node, &mho_layer_pool) && q->in_stage[from])) {
         status = need_stream(q, from, error);
         *chosen = q->stream[from];
@@ -162,7 +158,6 @@ static MhoStatus quantize_node(MhoRebuild *rebuild, int i, void *settings, void 
     const MhoNode *node = &rebuild->old->nodes[i];
     int inputs[MHO_NODE_MAX_INPUTS] = {-1, -1};
     MhoStatus status = MHO_OK;
-
     q->rebuild = rebuild;
     if (mho_node_is(node, &mho_layer_relu)) {
         rebuild->map[i] = rebuild->map[node->inputs[0]];
@@ -189,7 +184,6 @@ static MhoStatus quantize_float(const MhoNet *net, const MhoQuantPlan *plan, Mho
     int *numbers = mho_calloc(4 * n, sizeof *numbers, error, "quantizing network '%s'", net->name);
     bool *flags = mho_calloc(2 * n, sizeof *flags, error, "quantizing network '%s'", net->name);
     MhoStatus status = MHO_MEMORY;
-
     if (numbers && flags) {
         Quantizing q = {.plan = plan,
                         .stage = numbers,
@@ -214,7 +208,6 @@ static MhoStatus change_bits(MhoRebuild *rebuild, int i, void *settings, void *c
     const MhoQuantPlan *plan = context;
     const MhoNet *net = rebuild->old;
     const MhoNode *node = &net->nodes[i];
-
     (void)error;
     if (mho_node_conv(node)) {
         set_weight_bits(plan, settings);
@@ -242,7 +235,6 @@ static bool has_codes(const MhoNet *net)
 static const char *node_policy(const MhoNode *node)
 {
     const MhoConvSettings *conv = mho_node_conv(node);
-
     return conv ? conv->policy : mho_node_fake_quant(node)->policy;
 }
 
@@ -269,7 +261,6 @@ static void unset_new_scales(const MhoNet *old, MhoNet *made)
 static double range_deviations(const MhoNode *node)
 {
     const MhoPolicy *policy = &node->policy;
-
     if (!policy->quantizer->range)
         return 0.0;
     const MhoRangeFit fit = policy->quantizer->range(policy->params, mho_node_fake_quant(node)->bits);
@@ -282,7 +273,6 @@ void mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made)
         MhoNode *node = &made->nodes[i];
         const int at = mho_net_find(old, node->name);
         MhoNodeArray *scale = mho_node_fake_quant(node) ? mho_node_array(node, MHO_ARRAY_LOG_SCALE) : NULL;
-
         if (!scale || at < 0 || !mho_node_fake_quant(&old->nodes[at]))
             continue;
         const double before = range_deviations(&old->nodes[at]), after = range_deviations(node);
@@ -294,7 +284,6 @@ void mho_net_rescale_sigma_ranges(const MhoNet *old, MhoNet *made)
 MhoStatus mho_net_quantize(const MhoNet *net, const MhoQuantPlan *plan, MhoNet **quantized, MhoError *error)
 {
     MhoQuantPlan used = *plan;
-
     *quantized = NULL;
     if (plan->weight_bits < 1 || plan->activation_bits < 1)
         return mho_fail(error, MHO_USAGE,

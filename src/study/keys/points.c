@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "study/keys/train_chip.h"
+#include "base/memory.h"
 
 enum { MAX_COMBINATIONS = 1000000 };
 
@@ -17,29 +17,30 @@ static void point_clear(MhoPoint *point)
     *point = (MhoPoint){0};
 }
 
-void mho_points_destroy(MhoPointList *grid)
+void mho_points_destroy(MhoPointList *list)
 {
-    for (size_t i = 0; i < grid->n_points; i++)
-        point_clear(&grid->points[i]);
-    free(grid->points);
-    free(grid->point_of);
-    *grid = (MhoPointList){0};
+    for (size_t i = 0; i < list->n_points; i++)
+        point_clear(&list->points[i]);
+    free(list->points);
+    free(list->point_of);
+    *list = (MhoPointList){0};
 }
 
-/* Are all models there, and do their parameters fit each other? Asked of every point before any runs. */
-static MhoStatus check_names(const MhoSettings *settings, MhoError *error)
+/* Refuse unknown models, parameters that do not fit each other and misspelt stages, before any point runs. */
+static MhoStatus check_settings(const MhoSettings *settings, MhoError *error)
 {
     MhoChipConfig config;
     MhoQuantParams quant;
-    MhoTrainChip chip = {0};
+    MhoStages stages;
     const MhoAllocator *allocator;
     const void *params;
     MhoStatus status = mho_settings_chip_config(settings, &config, error);
     if (status == MHO_OK)
         status = mho_settings_policies(settings, &quant, error);
-    if (status == MHO_OK && mho_settings_uses(settings, "train.chip"))
-        status = mho_train_chip_create(mho_settings_train(settings)->chip, 0, &chip, error);
-    mho_train_chip_destroy(&chip);
+    if (status == MHO_OK)
+        status = mho_stages_parse(mho_settings_train(settings)->stages, &stages, error);
+    if (status == MHO_OK && mho_settings_uses(settings, "train.chip.cell.name"))
+        status = mho_settings_train_chip_config(settings, &config, error);
     if (status == MHO_OK && mho_settings_uses(settings, "allocate.name"))
         status = mho_settings_allocator(settings, &allocator, &params, error);
     return status;
@@ -63,21 +64,15 @@ static MhoStatus point_make(const MhoStudy *study, size_t at, MhoPoint *point, M
         status = mho_settings_set(point->settings, axis->key, axis->values[point->value[i]], NULL, error);
     }
     if (status == MHO_OK)
-        status = check_names(point->settings, error);
+        status = check_settings(point->settings, error);
     for (size_t i = 0; i < study->n_axes && status == MHO_OK; i++)
         point->applies[i] = mho_settings_uses(point->settings, study->axes[i].key);
     if (status == MHO_OK) {
         char *results = mho_settings_canonical(point->settings, false);
-        char *recipe = mho_settings_canonical(point->settings, true);
-        size_t size = results && recipe ? strlen(results) + strlen(recipe) + 2 : 0;
-        point->text = size ? malloc(size) : NULL;
-        if (point->text) {
-            /* a swept recipe makes another model, a swept model file too */
-            memcpy(point->text, results, strlen(results) + 1);
-            strcat(point->text, "\n");
-            strcat(point->text, recipe);
-        } else {
-            status = mho_fail(error, MHO_MEMORY, "out of memory for the grid");
+        char *recipe = mho_settings_canonical(point->settings, true); /* another recipe makes another model */
+        if (!results || !recipe || asprintf(&point->text, "%s\n%s", results, recipe) < 0) {
+            point->text = NULL;
+            status = mho_fail(error, MHO_MEMORY, "out of memory for the points of the sweep");
         }
         free(results);
         free(recipe);
@@ -93,27 +88,27 @@ static bool same_point(const MhoPoint *a, const MhoPoint *b)
            strcmp(mho_settings_study(a->settings)->model, mho_settings_study(b->settings)->model) == 0;
 }
 
-/* Where a point stands in slots (open addressing: index + 1 into points, 0: free), or the free slot where it would. */
-static size_t *slot_of(const MhoPointList *grid, size_t *slots, size_t n_slots, const MhoPoint *point)
+/* The slot of a point (open addressing: index + 1 into points, 0: free), or the free slot for it. */
+static size_t *slot_of(const MhoPointList *list, size_t *slots, size_t n_slots, const MhoPoint *point)
 {
     size_t at = mho_digest64(point->text, strlen(point->text)) & (n_slots - 1);
-    while (slots[at] && !same_point(point, &grid->points[slots[at] - 1]))
+    while (slots[at] && !same_point(point, &list->points[slots[at] - 1]))
         at = (at + 1) & (n_slots - 1);
     return &slots[at];
 }
 
-static MhoStatus check_axes(const MhoPointList *grid, MhoError *error)
+static MhoStatus check_axes(const MhoPointList *list, MhoError *error)
 {
-    for (size_t i = 0; i < grid->study->n_axes; i++) {
-        const char *key = grid->study->axes[i].key;
-        if (mho_settings_through_model(key) && !grid->study->has_train)
+    for (size_t i = 0; i < list->study->n_axes; i++) {
+        const char *key = list->study->axes[i].key;
+        if (mho_settings_through_model(key) && !list->study->has_train)
             return mho_fail(error, MHO_USAGE,
                             "sweep.%s: the study has no train: section, so no model is trained and "
                             "the sweep would change nothing",
                             key);
         bool used = false;
-        for (size_t p = 0; p < grid->n_points && !used; p++)
-            used = grid->points[p].applies[i];
+        for (size_t p = 0; p < list->n_points && !used; p++)
+            used = list->points[p].applies[i];
         if (!used)
             return mho_fail(error, MHO_USAGE,
                             "sweep.%s: no point of this study uses it, so the sweep would change "
@@ -123,15 +118,15 @@ static MhoStatus check_axes(const MhoPointList *grid, MhoError *error)
     return MHO_OK;
 }
 
-static bool is_used(const MhoPointList *grid, const char *key)
+static bool is_used(const MhoPointList *list, const char *key)
 {
-    for (size_t p = 0; p < grid->n_points; p++)
-        if (mho_settings_uses(grid->points[p].settings, key))
+    for (size_t p = 0; p < list->n_points; p++)
+        if (mho_settings_uses(list->points[p].settings, key))
             return true;
     return false;
 }
 
-/* What a key of training that nothing uses is for. */
+/* What would use a key of training. */
 static const char *user_of(const char *key)
 {
     static const struct {
@@ -141,7 +136,7 @@ static const char *user_of(const char *key)
         {"train.gradual.layers", "a quantized stage with injected noise (quant.weight.name=uniq, train.gradual.noise)"},
         {"train.gradual.", "a quantized stage whose quantizer of weights injects noise (quant.weight.name=uniq)"},
         {"train.validation_chips", "a stage chip or a stage allocate with allocate.feedback=chip"},
-        {"train.chip", "a stage chip or a stage allocate with allocate.feedback=chip"},
+        {"train.chip", "a stage chip or a stage allocate with allocate.feedback=chip"}, /* train.chip_curriculum too */
         {"allocate.trial_chips", "a stage allocate with allocate.feedback=chip"},
         {"allocate.recovery_", "a stage allocate"},
         {"allocate.recovery", "a stage allocate with allocate.feedback=chip"},
@@ -153,70 +148,63 @@ static const char *user_of(const char *key)
     return own ? "a stage allocate by this allocator (allocate.name)" : "a stage allocate";
 }
 
-/* Noise or a chip of training that is asked for, but has no stage. */
-static MhoStatus check_stages(const MhoPointList *grid, MhoError *error)
+/* Refuse a key of training that no point uses and that is not at its default. */
+static MhoStatus check_stages(const MhoPointList *list, MhoError *error)
 {
-    const MhoSettings *settings = grid->study->settings;
-    const MhoSection *sections;
-    MhoSettings *defaults = NULL;
-    size_t n = mho_settings_sections(settings, &sections);
-    MhoStatus status = mho_settings_create(&defaults, error);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t p = 0; p < sections[i].model->n_params && status == MHO_OK; p++) {
-            char key[MHO_KEY_MAX * 2], value[MHO_TEXT_MAX], usual[MHO_TEXT_MAX];
-            snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
-            if (!mho_settings_needs_stage(key))
-                continue;
-            mho_settings_format(settings, key, value, sizeof value);
-            mho_settings_format(defaults, key, usual, sizeof usual);
-            if (strcmp(value, usual) != 0 && !is_used(grid, key))
-                status = mho_fail(error, MHO_USAGE,
-                                  "%s: only %s uses it, and with train.stages = %s it would change "
-                                  "nothing; add what is missing or take the key out",
-                                  key, user_of(key), mho_settings_train(settings)->stages);
-        }
+    const MhoSettings *settings = list->study->settings;
+    MhoSettingsKey key = {0};
+    while (mho_settings_next(settings, &key)) {
+        if (!mho_settings_needs_stage(key.name) || mho_settings_is_default(settings, &key) || is_used(list, key.name))
+            continue;
+        if (mho_settings_of_train_chip(key.name) && is_used(list, "train.chip.cell.name"))
+            return mho_fail(error, MHO_USAGE,
+                            "%s does nothing with the other keys train.chip.*; take it out or choose a model that "
+                            "uses it",
+                            key.name);
+        return mho_fail(error, MHO_USAGE,
+                        "%s: only %s uses it, and with train.stages = %s it would change nothing; add what is missing "
+                        "or take the key out",
+                        key.name, user_of(key.name), mho_settings_train(settings)->stages);
     }
-    mho_settings_destroy(defaults);
-    return status;
+    return MHO_OK;
 }
 
-MhoStatus mho_points_create(const MhoStudy *study, MhoPointList *grid, MhoError *error)
+MhoStatus mho_points_create(const MhoStudy *study, MhoPointList *list, MhoError *error)
 {
-    *grid = (MhoPointList){.study = study, .n_combinations = 1};
+    *list = (MhoPointList){.study = study, .n_combinations = 1};
     for (size_t i = 0; i < study->n_axes; i += mho_axes_together(study, i)) {
-        if (study->axes[i].n > MAX_COMBINATIONS / grid->n_combinations)
+        if (study->axes[i].n > MAX_COMBINATIONS / list->n_combinations)
             return mho_fail(error, MHO_USAGE, "sweep: more than %d combinations", MAX_COMBINATIONS);
-        grid->n_combinations *= study->axes[i].n;
+        list->n_combinations *= study->axes[i].n;
     }
     size_t n_slots = 2;
-    while (n_slots < 2 * grid->n_combinations)
+    while (n_slots < 2 * list->n_combinations)
         n_slots *= 2;
-    size_t *slots = calloc(n_slots, sizeof *slots);
-    grid->points = calloc(grid->n_combinations, sizeof *grid->points);
-    grid->point_of = calloc(grid->n_combinations, sizeof *grid->point_of);
-    MhoStatus status = MHO_OK;
-    if (!slots || !grid->points || !grid->point_of)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for the grid");
-    for (size_t at = 0; at < grid->n_combinations && status == MHO_OK; at++) {
+    const size_t n = list->n_combinations;
+    size_t *slots = mho_calloc(n_slots, sizeof *slots, error, "%zu points", n);
+    list->points = slots ? mho_calloc(n, sizeof *list->points, error, "%zu points", n) : NULL;
+    list->point_of = list->points ? mho_calloc(n, sizeof *list->point_of, error, "%zu points", n) : NULL;
+    MhoStatus status = list->point_of ? MHO_OK : MHO_MEMORY;
+    for (size_t at = 0; at < list->n_combinations && status == MHO_OK; at++) {
         MhoPoint point;
         status = point_make(study, at, &point, error);
         if (status != MHO_OK)
             break;
-        size_t *slot = slot_of(grid, slots, n_slots, &point);
+        size_t *slot = slot_of(list, slots, n_slots, &point);
         if (*slot) {
             point_clear(&point);
         } else {
-            grid->points[grid->n_points++] = point;
-            *slot = grid->n_points;
+            list->points[list->n_points++] = point;
+            *slot = list->n_points;
         }
-        grid->point_of[at] = *slot - 1;
+        list->point_of[at] = *slot - 1;
     }
     free(slots);
     if (status == MHO_OK)
-        status = check_axes(grid, error);
+        status = check_axes(list, error);
     if (status == MHO_OK)
-        status = check_stages(grid, error);
+        status = check_stages(list, error);
     if (status != MHO_OK)
-        mho_points_destroy(grid);
+        mho_points_destroy(list);
     return status;
 }

@@ -26,7 +26,7 @@ typedef struct MhoPointList {
 } MhoPointList;
 
 /* USAGE error when an axis is used by no point: a switch that would do nothing. Limit: 10^6 combinations. */
-MhoStatus mho_points_create(const MhoStudy *study, MhoPointList *grid, MhoError *error) MHO_CHECKED;
-void mho_points_destroy(MhoPointList *grid);
+MhoStatus mho_points_create(const MhoStudy *study, MhoPointList *list, MhoError *error) MHO_CHECKED;
+void mho_points_destroy(MhoPointList *list);
 
 #endif

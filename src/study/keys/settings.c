@@ -1,15 +1,19 @@
-/* settings.c - one block of bytes behind all parameter tables. */
+/* settings.c - one block of bytes for all parameter tables. */
 #include "study/keys/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "study/keys/train_chip.h"
+#include "base/memory.h"
+#include "study/keys/settings_internal.h"
 
 enum { MAX_SECTIONS = 96, ALIGN = 16 };
 
-/* The sections are the same in all settings: a copy (a grid point) shares them. */
+/* Seeds of studies have 31 bits; the key of a draw is a bijection of the seed. */
+static const uint64_t training_seed = (uint64_t)1 << 63;
+
+/* The sections are the same in all settings: a copy (a point of a sweep) shares them. */
 typedef struct SectionTable {
     MhoSection list[MAX_SECTIONS];
     size_t n, users;
@@ -19,14 +23,23 @@ struct MhoSettings {
     SectionTable *sections;
     unsigned char *block;
     size_t size;
+    MhoStagesUse stages; /* of train.stages; where a word is wrong, of those before it */
+};
+
+const MhoChipDevice mho_chip_devices[MHO_N_CHIP_DEVICES] = {
+    {"cell", &mho_cell_registry, offsetof(MhoChipModels, cell)},
+    {"adc", &mho_adc_registry, offsetof(MhoChipModels, adc)},
+    {"dac", &mho_dac_registry, offsetof(MhoChipModels, dac)},
+    {"wire", &mho_wire_registry, offsetof(MhoChipModels, wire)},
 };
 
 static const char split_choices[] = "test validation train";
 
-#define STUDY_TEXT(key, member, text, help)                                            \
-    {                                                                                  \
-        key, MHO_TEXT, offsetof(MhoStudyParams, member), 0, 0, 0, "", help, NULL, text \
+#define TEXT_OF(type, key, member, text, help)                               \
+    {                                                                        \
+        key, MHO_TEXT, offsetof(type, member), 0, 0, 0, "", help, NULL, text \
     }
+#define STUDY_TEXT(key, member, text, help) TEXT_OF(MhoStudyParams, key, member, text, help)
 #define STUDY_INT(key, member, value, min, max, unit, help)                                     \
     {                                                                                           \
         key, MHO_INT, offsetof(MhoStudyParams, member), value, min, max, unit, help, NULL, NULL \
@@ -48,10 +61,6 @@ static const MhoParam study_params[] = {
               "training images that set converter and activation ranges"),
     STUDY_INT("data.measured", measured, 16, 0, 1000000, "",
               "images on which each layer's signal-to-noise ratio is measured"),
-    STUDY_TEXT("chip.cell.name", cell, "ideal", "memory cell; `mho list cell`"),
-    STUDY_TEXT("chip.adc.name", adc, "uniform", "analog-to-digital converter; `mho list adc`"),
-    STUDY_TEXT("chip.dac.name", dac, "amplitude", "digital-to-analog converter; `mho list dac`"),
-    STUDY_TEXT("chip.wire.name", wire, "none", "wires of the array; `mho list wire`"),
 };
 
 const MhoDescriptor mho_study_descriptor = {
@@ -63,15 +72,32 @@ const MhoDescriptor mho_study_descriptor = {
     .n_params = sizeof study_params / sizeof *study_params,
 };
 
-static MhoStatus add_section(MhoSettings *settings, const char *prefix, const MhoDescriptor *model, MhoError *error)
+static const MhoParam chip_models_params[] = {
+    TEXT_OF(MhoChipModels, "cell.name", cell, "ideal", "memory cell; `mho list cell`"),
+    TEXT_OF(MhoChipModels, "adc.name", adc, "uniform", "analog-to-digital converter; `mho list adc`"),
+    TEXT_OF(MhoChipModels, "dac.name", dac, "amplitude", "digital-to-analog converter; `mho list dac`"),
+    TEXT_OF(MhoChipModels, "wire.name", wire, "none", "wires of the array; `mho list wire`"),
+};
+
+const MhoDescriptor mho_chip_models_descriptor = {
+    .name = "chip",
+    .summary = "the models of a chip's devices",
+    .reference = "mho study file, format 1",
+    .params_size = sizeof(MhoChipModels),
+    .params = chip_models_params,
+    .n_params = sizeof chip_models_params / sizeof *chip_models_params,
+};
+
+static MhoStatus add_section(MhoSettings *settings, const char *prefix, const MhoDescriptor *descriptor,
+                             MhoError *error)
 {
     if (settings->sections->n == MAX_SECTIONS)
         return mho_fail(error, MHO_FAILED, "more than %d parameter tables", MAX_SECTIONS);
     MhoSection *section = &settings->sections->list[settings->sections->n++];
     snprintf(section->prefix, sizeof section->prefix, "%s", prefix);
-    section->model = model;
+    section->descriptor = descriptor;
     section->offset = settings->size;
-    settings->size += mho_pad(model->params_size ? model->params_size : 1, ALIGN);
+    settings->size += mho_pad(descriptor->params_size ? descriptor->params_size : 1, ALIGN);
     return MHO_OK;
 }
 
@@ -87,56 +113,86 @@ static MhoStatus add_registry(MhoSettings *settings, const char *prefix, const M
     return MHO_OK;
 }
 
+static MhoStatus add_devices(MhoSettings *settings, const char *root, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < MHO_N_CHIP_DEVICES && status == MHO_OK; i++) {
+        char prefix[MHO_KEY_MAX];
+        snprintf(prefix, sizeof prefix, "%s%s", root, mho_chip_devices[i].kind);
+        status = add_registry(settings, prefix, mho_chip_devices[i].registry, error);
+    }
+    return status;
+}
+
 static MhoStatus add_all(MhoSettings *settings, MhoError *error)
 {
     const struct {
         const char *prefix;
-        const MhoDescriptor *model;
-        const MhoRegistry *registry;
+        const MhoDescriptor *descriptor; /* NULL: of a registry */
+        const MhoRegistry *registry;     /* NULL: those of a chip's devices */
     } tables[] = {
         {"", &mho_study_descriptor, NULL},
+        {"chip.", &mho_chip_models_descriptor, NULL},
         {"chip.", &mho_chip_descriptor, NULL},
         {"noise.", &mho_noise_descriptor, NULL},
         {"quant.", &mho_quant_descriptor, NULL},
         {"train.", &mho_train_descriptor, NULL},
-        {"chip.cell", NULL, &mho_cell_registry},
-        {"chip.adc", NULL, &mho_adc_registry},
-        {"chip.dac", NULL, &mho_dac_registry},
-        {"chip.wire", NULL, &mho_wire_registry},
+        {"chip.", NULL, NULL},
         {"quant.weight", NULL, &mho_quantizer_registry},
         {"quant.activation", NULL, &mho_quantizer_registry},
         {"allocate.", &mho_allocate_descriptor, NULL},
         {"allocate", NULL, &mho_allocator_registry},
+        {"train.chip.", &mho_chip_models_descriptor, NULL},
+        {"train.chip.", &mho_chip_descriptor, NULL},
+        {"train.chip.", NULL, NULL},
     };
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < sizeof tables / sizeof *tables && status == MHO_OK; i++)
-        status = tables[i].model ? add_section(settings, tables[i].prefix, tables[i].model, error)
-                                 : add_registry(settings, tables[i].prefix, tables[i].registry, error);
+        status = tables[i].descriptor ? add_section(settings, tables[i].prefix, tables[i].descriptor, error)
+                 : tables[i].registry ? add_registry(settings, tables[i].prefix, tables[i].registry, error)
+                                      : add_devices(settings, tables[i].prefix, error);
     return status;
+}
+
+/* A word that is wrong is mho_points_create's to refuse. */
+static void read_stages(MhoSettings *settings)
+{
+    MhoStages stages;
+    MhoError ignored = {0};
+    const MhoStatus status = mho_stages_parse(mho_settings_train(settings)->stages, &stages, &ignored);
+    (void)status;
+    settings->stages = mho_stages_use(&stages);
+}
+
+const MhoStagesUse *mho_settings_stages(const MhoSettings *settings)
+{
+    return &settings->stages;
 }
 
 MhoStatus mho_settings_create(MhoSettings **settings, MhoError *error)
 {
     *settings = NULL;
-    MhoSettings *made = calloc(1, sizeof *made);
-    if (made)
-        made->sections = calloc(1, sizeof *made->sections);
-    if (!made || !made->sections) {
+    MhoSettings *made = mho_calloc(1, sizeof *made, error, "settings");
+    if (!made)
+        return MHO_MEMORY;
+    made->sections = mho_calloc(1, sizeof *made->sections, error, "settings");
+    if (!made->sections) {
         free(made);
-        return mho_fail(error, MHO_MEMORY, "out of memory for settings");
+        return MHO_MEMORY;
     }
     made->sections->users = 1;
     MhoStatus status = add_all(made, error);
-    if (status == MHO_OK && !(made->block = calloc(1, made->size)))
-        status = mho_fail(error, MHO_MEMORY, "out of memory for settings");
+    if (status == MHO_OK && !(made->block = mho_calloc(1, made->size, error, "settings")))
+        status = MHO_MEMORY;
     if (status != MHO_OK) {
         mho_settings_destroy(made);
         return status;
     }
     for (size_t i = 0; i < made->sections->n; i++) {
         const MhoSection *section = &made->sections->list[i];
-        mho_params_default(section->model->params, section->model->n_params, made->block + section->offset);
+        mho_params_default(section->descriptor->params, section->descriptor->n_params, made->block + section->offset);
     }
+    read_stages(made);
     *settings = made;
     return MHO_OK;
 }
@@ -144,12 +200,11 @@ MhoStatus mho_settings_create(MhoSettings **settings, MhoError *error)
 MhoStatus mho_settings_copy(const MhoSettings *from, MhoSettings **settings, MhoError *error)
 {
     *settings = NULL;
-    MhoSettings *made = malloc(sizeof *made);
-    unsigned char *block = malloc(from->size);
-    if (!made || !block) {
+    MhoSettings *made = mho_calloc(1, sizeof *made, error, "settings");
+    unsigned char *block = made ? mho_calloc(1, from->size, error, "settings") : NULL;
+    if (!block) {
         free(made);
-        free(block);
-        return mho_fail(error, MHO_MEMORY, "out of memory for settings");
+        return MHO_MEMORY;
     }
     *made = *from;
     made->block = memcpy(block, from->block, from->size);
@@ -175,7 +230,7 @@ const MhoParam *mho_settings_find(const MhoSettings *settings, const char *key, 
         size_t length = strlen(at->prefix);
         if (strncmp(key, at->prefix, length) != 0)
             continue;
-        const MhoParam *param = mho_params_find(at->model->params, at->model->n_params, key + length);
+        const MhoParam *param = mho_params_find(at->descriptor->params, at->descriptor->n_params, key + length);
         if (param) {
             if (section)
                 *section = at;
@@ -185,63 +240,89 @@ const MhoParam *mho_settings_find(const MhoSettings *settings, const char *key, 
     return NULL;
 }
 
-MhoStatus mho_settings_unknown(const MhoSettings *settings, const char *key, const char *where, MhoError *error)
+bool mho_settings_next(const MhoSettings *settings, MhoSettingsKey *key)
 {
-    size_t n = 0, capacity = 0;
-    for (size_t i = 0; i < settings->sections->n; i++)
-        capacity += settings->sections->list[i].model->n_params;
-    char(*keys)[MHO_KEY_MAX] = calloc(capacity, sizeof *keys);
-    const char **words = calloc(capacity, sizeof *words);
-    int nearest = -1;
-    if (keys && words) {
-        for (size_t i = 0; i < settings->sections->n; i++) {
-            const MhoSection *at = &settings->sections->list[i];
-            for (size_t p = 0; p < at->model->n_params; p++, n++) {
-                snprintf(keys[n], sizeof keys[n], "%s%s", at->prefix, at->model->params[p].key);
-                words[n] = keys[n];
-            }
-        }
-        nearest = mho_nearest_word(key, words, n);
+    const SectionTable *sections = settings->sections;
+    while (key->next_section < sections->n &&
+           key->next_param == sections->list[key->next_section].descriptor->n_params) {
+        key->next_section++;
+        key->next_param = 0;
     }
-    const char *lead = where ? where : "", *colon = where ? ": " : "";
-    MhoStatus status =
-        nearest >= 0
-            ? mho_fail(error, MHO_USAGE, "%s%sunknown key '%s'; did you mean '%s'?", lead, colon, key, keys[nearest])
-            : mho_fail(error, MHO_USAGE, "%s%sunknown key '%s'; `mho describe` lists every key", lead, colon, key);
+    if (key->next_section == sections->n)
+        return false;
+    key->section = &sections->list[key->next_section];
+    key->param = &key->section->descriptor->params[key->next_param++];
+    snprintf(key->name, sizeof key->name, "%s%s", key->section->prefix, key->param->key);
+    return true;
+}
+
+bool mho_settings_is_default(const MhoSettings *settings, const MhoSettingsKey *key)
+{
+    const MhoParam *param = key->param;
+    union {
+        double real;
+        int whole;
+        bool flag;
+        char text[MHO_TEXT_MAX];
+    } usual;
+    MhoParam alone = *param;
+    char value[MHO_TEXT_MAX], usual_value[MHO_TEXT_MAX];
+    alone.offset = 0;
+    mho_params_default(&alone, 1, &usual);
+    mho_param_format(param, settings->block + key->section->offset, value, sizeof value);
+    mho_param_format(&alone, &usual, usual_value, sizeof usual_value);
+    return strcmp(value, usual_value) == 0;
+}
+
+/* The known key nearest to `key` into nearest: the first of a section that key names, or the least misspelt. */
+static bool find_nearest(const MhoSettings *settings, const char *key, char nearest[2 * MHO_KEY_MAX])
+{
+    size_t n = 0, capacity = 0, length = strlen(key);
+    MhoSettingsKey at = {0};
+    while (mho_settings_next(settings, &at)) {
+        capacity++;
+        if (strncmp(at.name, key, length) == 0 && at.name[length] == '.') {
+            memcpy(nearest, at.name, sizeof at.name);
+            return true;
+        }
+    }
+    char(*keys)[sizeof at.name] = calloc(capacity, sizeof *keys);
+    const char **words = calloc(capacity, sizeof *words);
+    int found = -1;
+    if (keys && words) {
+        at = (MhoSettingsKey){0};
+        for (; mho_settings_next(settings, &at); n++)
+            words[n] = memcpy(keys[n], at.name, sizeof at.name);
+        found = mho_nearest_word(key, words, n);
+    }
+    if (found >= 0)
+        memcpy(nearest, keys[found], sizeof *keys);
     free(keys);
     free(words);
-    return status;
+    return found >= 0;
 }
 
-/* "train.chip" is a text; "train.chip.time" one assignment of it, so that a mapping spells the same chip. */
-static bool is_train_chip(const char *key)
+MhoStatus mho_settings_unknown(const MhoSettings *settings, const char *key, const char *where, MhoError *error)
 {
-    size_t length = strlen("train.chip");
-    return strncmp(key, "train.chip", length) == 0 && (key[length] == '\0' || key[length] == '.');
-}
-
-static MhoStatus set_train_chip(MhoSettings *settings, const char *key, const char *text, const char *where,
-                                MhoError *error)
-{
-    const MhoSection *section;
-    const MhoParam *param = mho_settings_find(settings, "train.chip", &section);
-    if (!param)
-        return mho_settings_unknown(settings, key, where, error);
-    const char *assigned = key[strlen("train.chip")] ? key + strlen("train.chip.") : NULL;
-    return mho_train_chip_set((char *)settings->block + section->offset + param->offset, assigned, text, where, error);
+    const char *lead = where ? where : "", *colon = where ? ": " : "";
+    char nearest[2 * MHO_KEY_MAX];
+    if (find_nearest(settings, key, nearest))
+        return mho_fail(error, MHO_USAGE, "%s%sunknown key '%s'; did you mean '%s'?", lead, colon, key, nearest);
+    return mho_fail(error, MHO_USAGE, "%s%sunknown key '%s'; `mho describe` lists every key", lead, colon, key);
 }
 
 MhoStatus mho_settings_set(MhoSettings *settings, const char *key, const char *text, const char *where, MhoError *error)
 {
     const MhoSection *section;
-    if (is_train_chip(key))
-        return set_train_chip(settings, key, text, where, error);
     const MhoParam *param = mho_settings_find(settings, key, &section);
     if (!param)
         return mho_settings_unknown(settings, key, where, error);
     char place[MHO_KEY_MAX * 3];
     snprintf(place, sizeof place, "%s%s%s", where ? where : "", where ? ": " : "", key);
-    return mho_param_set(param, settings->block + section->offset, text, place, error);
+    const MhoStatus status = mho_param_set(param, settings->block + section->offset, text, place, error);
+    if (strcmp(key, "train.stages") == 0)
+        read_stages(settings);
+    return status;
 }
 
 size_t mho_settings_format(const MhoSettings *settings, const char *key, char *text, size_t size)
@@ -255,26 +336,28 @@ size_t mho_settings_format(const MhoSettings *settings, const char *key, char *t
     return mho_param_format(param, settings->block + section->offset, text, size);
 }
 
-size_t mho_settings_sections(const MhoSettings *settings, const MhoSection **sections)
-{
-    *sections = settings->sections->list;
-    return settings->sections->n;
-}
-
-const void *mho_settings_values(const MhoSettings *settings, const MhoSection *section)
-{
-    return settings->block + section->offset;
-}
-
-/* The parameter struct of a section, by its model: the fixed sections come first and exist always. */
-static const void *block_of(const MhoSettings *settings, const MhoDescriptor *model, const char *prefix)
+/* The parameter struct of the section whose prefix starts with `prefix`. */
+static const void *block_of(const MhoSettings *settings, const MhoDescriptor *descriptor, const char *prefix)
 {
     for (size_t i = 0; i < settings->sections->n; i++) {
         const MhoSection *at = &settings->sections->list[i];
-        if (at->model == model && strncmp(at->prefix, prefix, strlen(prefix)) == 0)
+        if (at->descriptor == descriptor && strncmp(at->prefix, prefix, strlen(prefix)) == 0)
             return settings->block + at->offset;
     }
     return NULL;
+}
+
+const char mho_test_chip[] = "chip.", mho_train_chip[] = "train.chip.";
+
+MhoChipKeys mho_chip_keys(const MhoSettings *settings, const char *root)
+{
+    return (MhoChipKeys){.models = block_of(settings, &mho_chip_models_descriptor, root),
+                         .params = block_of(settings, &mho_chip_descriptor, root)};
+}
+
+const char *mho_chip_model_name(const MhoChipModels *models, size_t device)
+{
+    return (const char *)models + mho_chip_devices[device].offset;
 }
 
 const MhoStudyParams *mho_settings_study(const MhoSettings *settings)
@@ -282,9 +365,14 @@ const MhoStudyParams *mho_settings_study(const MhoSettings *settings)
     return block_of(settings, &mho_study_descriptor, "");
 }
 
+const MhoChipModels *mho_settings_chip_models(const MhoSettings *settings)
+{
+    return mho_chip_keys(settings, mho_test_chip).models;
+}
+
 const MhoChipParams *mho_settings_chip(const MhoSettings *settings)
 {
-    return block_of(settings, &mho_chip_descriptor, "chip.");
+    return mho_chip_keys(settings, mho_test_chip).params;
 }
 
 const MhoQuantParams *mho_settings_quant(const MhoSettings *settings)
@@ -307,15 +395,15 @@ const MhoAllocateParams *mho_settings_allocate(const MhoSettings *settings)
     return block_of(settings, &mho_allocate_descriptor, "allocate.");
 }
 
-/* The model called name, which stands under the key prefix.name, and its parameters. */
+/* The model called name and its parameters, whose keys start with "prefix.name.". */
 static MhoStatus pick(const MhoSettings *settings, const char *prefix, const MhoRegistry *registry, const char *name,
-                      const MhoDescriptor **model, const void **params, MhoError *error)
+                      const MhoDescriptor **descriptor, const void **params, MhoError *error)
 {
-    *model = mho_registry_find(registry, name, error);
-    if (!*model)
+    *descriptor = mho_registry_find(registry, name, error);
+    if (!*descriptor)
         return mho_fail_context(error, "%s.name", prefix);
-    *params = block_of(settings, *model, prefix);
-    MhoStatus status = mho_descriptor_check(*model, *params, error);
+    *params = block_of(settings, *descriptor, prefix);
+    MhoStatus status = mho_descriptor_check(*descriptor, *params, error);
     return status == MHO_OK ? MHO_OK : mho_fail_context(error, "%s.name = %s", prefix, name);
 }
 
@@ -323,32 +411,29 @@ MhoStatus mho_settings_allocator(const MhoSettings *settings, const MhoAllocator
                                  MhoError *error)
 {
     const MhoAllocateParams *common = mho_settings_allocate(settings);
-    const MhoDescriptor *model = NULL;
-    MhoStatus status = pick(settings, "allocate", &mho_allocator_registry, common->name, &model, params, error);
-    *allocator = (const MhoAllocator *)model; /* a MhoDescriptor is the first member of every descriptor */
+    const MhoDescriptor *descriptor = NULL;
+    MhoStatus status = pick(settings, "allocate", &mho_allocator_registry, common->name, &descriptor, params, error);
+    *allocator = (const MhoAllocator *)descriptor; /* its first member */
     return status == MHO_OK ? mho_descriptor_check(&mho_allocate_descriptor, common, error) : status;
 }
 
-/* Write the parameters of the quantizer that `policy` names behind the name. prefix: "quant.weight". */
+/* Write the parameters of the quantizer that `policy` names after the name. prefix: "quant.weight". */
 static MhoStatus complete_policy(const MhoSettings *settings, const char *prefix, char policy[MHO_TEXT_MAX],
                                  MhoError *error)
 {
-    char name[MHO_TEXT_MAX];
+    char name[MHO_TEXT_MAX], section[MHO_KEY_MAX + MHO_TEXT_MAX];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(policy, " "), policy);
-    const MhoDescriptor *model = mho_registry_find(&mho_quantizer_registry, name, error);
-    if (!model)
+    if (!mho_registry_find(&mho_quantizer_registry, name, error))
         return mho_fail_context(error, "%s.name", prefix);
-    const void *values = block_of(settings, model, prefix);
-    for (size_t p = 0; p < model->n_params; p++) {
-        char value[MHO_TEXT_MAX], usual[MHO_TEXT_MAX];
-        _Alignas(8) unsigned char defaults[MHO_LAYER_SETTINGS_MAX];
+    snprintf(section, sizeof section, "%s.%s.", prefix, name);
+    MhoSettingsKey key = {0};
+    while (mho_settings_next(settings, &key)) {
+        char value[MHO_TEXT_MAX];
         size_t length = strlen(policy);
-        mho_params_default(model->params, model->n_params, defaults);
-        mho_param_format(&model->params[p], values, value, sizeof value);
-        mho_param_format(&model->params[p], defaults, usual, sizeof usual);
-        if (strcmp(value, usual) == 0)
+        if (strcmp(key.section->prefix, section) != 0 || mho_settings_is_default(settings, &key))
             continue;
-        int n = snprintf(policy + length, MHO_TEXT_MAX - length, " %s=%s", model->params[p].key, value);
+        mho_param_format(key.param, settings->block + key.section->offset, value, sizeof value);
+        int n = snprintf(policy + length, MHO_TEXT_MAX - length, " %s=%s", key.param->key, value);
         if (n < 0 || (size_t)n >= MHO_TEXT_MAX - length)
             return mho_fail(error, MHO_USAGE, "%s.%s: the quantizer's parameters take more than %d characters", prefix,
                             name, MHO_TEXT_MAX - 1);
@@ -363,14 +448,15 @@ MhoStatus mho_settings_policies(const MhoSettings *settings, MhoQuantParams *qua
     return status == MHO_OK ? complete_policy(settings, "quant.activation", quant->activation_name, error) : status;
 }
 
-/* Noise on codes stands for a chip: with any other device beside it, one of the two would do nothing. */
+/* Noise on codes takes the place of a chip: with a cell, converter or wire that is not ideal, one of the two would do
+ * nothing. */
 static MhoStatus check_noise(const MhoSettings *settings, MhoError *error)
 {
-    const MhoStudyParams *study = mho_settings_study(settings);
+    const MhoChipModels *models = mho_settings_chip_models(settings);
     const char *on = mho_code_noise_key(mho_settings_noise(settings));
     const struct {
         const char *part, *name, *ideal;
-    } parts[] = {{"cell", study->cell, "ideal"}, {"adc", study->adc, "ideal"}, {"wire", study->wire, "none"}};
+    } parts[] = {{"cell", models->cell, "ideal"}, {"adc", models->adc, "ideal"}, {"wire", models->wire, "none"}};
     for (size_t i = 0; on && i < sizeof parts / sizeof *parts; i++)
         if (strcmp(parts[i].name, parts[i].ideal) != 0)
             return mho_fail(error, MHO_USAGE,
@@ -380,26 +466,54 @@ static MhoStatus check_noise(const MhoSettings *settings, MhoError *error)
     return MHO_OK;
 }
 
+/* The chip whose keys start with root. */
+static MhoStatus read_chip(const MhoSettings *settings, const char *root, MhoChipConfig *config, MhoError *error)
+{
+    const MhoChipKeys keys = mho_chip_keys(settings, root);
+    const MhoDescriptor *models[MHO_N_CHIP_DEVICES] = {NULL};
+    const void *params[MHO_N_CHIP_DEVICES] = {NULL};
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < MHO_N_CHIP_DEVICES && status == MHO_OK; i++) {
+        char prefix[MHO_KEY_MAX];
+        snprintf(prefix, sizeof prefix, "%s%s", root, mho_chip_devices[i].kind);
+        status = pick(settings, prefix, mho_chip_devices[i].registry, mho_chip_model_name(keys.models, i), &models[i],
+                      &params[i], error);
+    }
+    *config = (MhoChipConfig){.chip = *keys.params,
+                              .seed = (uint64_t)mho_settings_study(settings)->seed,
+                              /* a descriptor is the first member of every model */
+                              .cell = (const MhoCellModel *)models[0],
+                              .cell_params = params[0],
+                              .adc = (const MhoAdcModel *)models[1],
+                              .adc_params = params[1],
+                              .dac = (const MhoDacModel *)models[2],
+                              .dac_params = params[2],
+                              .wire = (const MhoWireModel *)models[3],
+                              .wire_params = params[3]};
+    if (status != MHO_OK)
+        return status;
+    status = mho_descriptor_check(&mho_chip_descriptor, &config->chip, error);
+    return status == MHO_OK || root == mho_test_chip ? status : mho_fail_context(error, "train.chip");
+}
+
 MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *config, MhoError *error)
 {
-    const MhoStudyParams *study = mho_settings_study(settings);
-    const MhoDescriptor *cell = NULL, *adc = NULL, *dac = NULL, *wire = NULL;
-    *config = (MhoChipConfig){.chip = *mho_settings_chip(settings), .seed = (uint64_t)study->seed};
-    MhoStatus status = pick(settings, "chip.cell", &mho_cell_registry, study->cell, &cell, &config->cell_params, error);
-    if (status == MHO_OK)
-        status = pick(settings, "chip.adc", &mho_adc_registry, study->adc, &adc, &config->adc_params, error);
-    if (status == MHO_OK)
-        status = pick(settings, "chip.dac", &mho_dac_registry, study->dac, &dac, &config->dac_params, error);
-    if (status == MHO_OK)
-        status = pick(settings, "chip.wire", &mho_wire_registry, study->wire, &wire, &config->wire_params, error);
-    if (status == MHO_OK)
-        status = mho_descriptor_check(&mho_chip_descriptor, &config->chip, error);
-    if (status == MHO_OK)
-        status = check_noise(settings, error);
-    /* a MhoDescriptor is the first member of every descriptor */
-    config->cell = (const MhoCellModel *)cell;
-    config->adc = (const MhoAdcModel *)adc;
-    config->dac = (const MhoDacModel *)dac;
-    config->wire = (const MhoWireModel *)wire;
+    MhoStatus status = read_chip(settings, mho_test_chip, config, error);
+    return status == MHO_OK ? check_noise(settings, error) : status;
+}
+
+MhoStatus mho_settings_train_chip_config(const MhoSettings *settings, MhoChipConfig *config, MhoError *error)
+{
+    MhoStatus status = read_chip(settings, mho_train_chip, config, error);
+    config->seed |= training_seed;
     return status;
+}
+
+bool mho_settings_has_train_chip(const MhoSettings *settings)
+{
+    MhoSettingsKey key = {0};
+    while (mho_settings_next(settings, &key))
+        if (mho_settings_of_train_chip(key.name) && !mho_settings_is_default(settings, &key))
+            return true;
+    return false;
 }

@@ -1,8 +1,9 @@
 /* settings.h - every key of every parameter table, by its full name, with one value each.
  *
  * Sections join the tables: the study's own keys, "chip.", "noise.", "quant.", "train.", and one section per registered
- * model ("chip.cell.pcm.", "chip.adc.uniform.", "quant.weight.fqconv."). Settings are one block of bytes, so a grid
- * point is a copy.
+ * model ("chip.cell.pcm.", "chip.adc.uniform.", "quant.weight.fqconv."). The tables of a chip occur twice: "chip." is
+ * the chip of the tests, "train.chip." the chip that training sees. Settings are one block of bytes, so a point of a
+ * sweep is a copy.
  */
 #ifndef MHO_STUDY_KEYS_SETTINGS_H
 #define MHO_STUDY_KEYS_SETTINGS_H
@@ -11,6 +12,7 @@
 #include "base/descriptor.h"
 #include "crossbar/crossbar.h"
 #include "net/lowered/code_noise.h"
+#include "train/stages.h"
 #include "train/train.h"
 
 enum { MHO_KEY_MAX = 128 };
@@ -25,14 +27,20 @@ typedef struct MhoStudyParams {
     char data_train[MHO_TEXT_MAX]; /* training images of a set given by path; "": data_name */
     int split, limit;              /* MhoDataSplit; first n images, 0: all */
     int calibration, measured;     /* training images of calibration; images with SNR */
-    char cell[MHO_TEXT_MAX], adc[MHO_TEXT_MAX], dac[MHO_TEXT_MAX], wire[MHO_TEXT_MAX];
 } MhoStudyParams;
 
 extern const MhoDescriptor mho_study_descriptor;
 
+/* The names of a chip's models. */
+typedef struct MhoChipModels {
+    char cell[MHO_TEXT_MAX], adc[MHO_TEXT_MAX], dac[MHO_TEXT_MAX], wire[MHO_TEXT_MAX];
+} MhoChipModels;
+
+extern const MhoDescriptor mho_chip_models_descriptor; /* of "chip." and "train.chip.", as mho_chip_descriptor */
+
 typedef struct MhoSection {
     char prefix[MHO_KEY_MAX]; /* "" or ends with '.' */
-    const MhoDescriptor *model;
+    const MhoDescriptor *descriptor;
     size_t offset; /* of the parameter struct in the block */
 } MhoSection;
 
@@ -52,16 +60,23 @@ MhoStatus mho_settings_unknown(const MhoSettings *settings, const char *key, con
 /* "" for an unknown key */
 size_t mho_settings_format(const MhoSettings *settings, const char *key, char *text, size_t size);
 
-/* Sections in their fixed order, for listing. */
-size_t mho_settings_sections(const MhoSettings *settings, const MhoSection **sections);
-/* The parameter struct of a section. */
-const void *mho_settings_values(const MhoSettings *settings, const MhoSection *section);
+/* One key of all, in the fixed order of the sections. */
+typedef struct MhoSettingsKey {
+    char name[2 * MHO_KEY_MAX];
+    const MhoSection *section;
+    const MhoParam *param;
+    size_t next_section, next_param; /* private */
+} MhoSettingsKey;
+/* The next key into *key, which is zeroed before the first call. false: there is none. */
+bool mho_settings_next(const MhoSettings *settings, MhoSettingsKey *key);
+bool mho_settings_is_default(const MhoSettings *settings, const MhoSettingsKey *key);
 
 const MhoStudyParams *mho_settings_study(const MhoSettings *settings);
+const MhoChipModels *mho_settings_chip_models(const MhoSettings *settings);
 const MhoChipParams *mho_settings_chip(const MhoSettings *settings);
 const MhoQuantParams *mho_settings_quant(const MhoSettings *settings);
 /* quant.* as training and quantization take it: the parameters of the chosen quantizers that are not at their defaults
- * stand behind their names ("fqconv gradient=straight"). USAGE for unknown quantizers and texts that are too long. */
+ * follow their names ("fqconv gradient=straight"). USAGE for unknown quantizers and texts that are too long. */
 MhoStatus mho_settings_policies(const MhoSettings *settings, MhoQuantParams *quant, MhoError *error) MHO_CHECKED;
 const MhoTrainParams *mho_settings_train(const MhoSettings *settings);
 const MhoAllocateParams *mho_settings_allocate(const MhoSettings *settings);
@@ -71,24 +86,33 @@ MhoStatus mho_settings_allocator(const MhoSettings *settings, const MhoAllocator
                                  MhoError *error) MHO_CHECKED;
 const MhoNoiseParams *mho_settings_noise(const MhoSettings *settings);
 
-/* Models named by chip.*.name with their parameters; borrowed from settings. USAGE for unknown names or failed checks
- * across parameters; also for noise on codes beside anything but the ideal chip. */
+/* The chip of the tests: the models that chip.*.name names, with their parameters; borrowed from settings. USAGE for
+ * unknown names, failed checks across parameters, and noise on codes with any other chip than the ideal one. */
 MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *config, MhoError *error) MHO_CHECKED;
+/* The chip that training sees: the same for train.chip.*. Its seed is one that no study has, so that its chips are
+ * never those of a test. */
+MhoStatus mho_settings_train_chip_config(const MhoSettings *settings, MhoChipConfig *config,
+                                         MhoError *error) MHO_CHECKED;
+/* Whether any key train.chip.* differs from its default. */
+bool mho_settings_has_train_chip(const MhoSettings *settings);
 
-/* Does the result at these settings depend on key at all? Parameters of models that are not chosen, time for a cell
- * that does not age and the like do not count; a key of the recipe counts when training by it reads the key. */
+/* Whether the result at these settings depends on key. Parameters of models that are not chosen, time for a cell that
+ * does not age and the like do not count; a key of the recipe counts when training by it reads the key. */
 bool mho_settings_uses(const MhoSettings *settings, const char *key);
 
-/* Is key read by training alone? A result depends on it through its model file. */
+/* Whether training alone reads key. A result depends on such a key through its model file. */
 bool mho_settings_through_model(const char *key);
 
-/* Does key ask for something that only some stages of a list of stages do (noise, chips, allocation)? It rests at its
- * default, so another value without such a stage is a mistake. */
+/* Whether only some stages (noise, chips, allocation) read key. Any value but the default is then a mistake without
+ * such a stage. */
 bool mho_settings_needs_stage(const char *key);
 
+/* Whether key is one of the chip that training sees. */
+bool mho_settings_of_train_chip(const char *key);
+
 /* Canonical text "key=value\n" of every key the result depends on, in section order; the caller frees it. NULL: out of
- * memory. recipe: the keys a trained model depends on (train.*, quant.*, seed, data) instead; bits of quantization
- * after training are not among them: the stages names its own. */
+ * memory. recipe: the keys that a trained model depends on (train.*, quant.*, seed, data) instead, without the bits of
+ * quantization after training, because the stages name theirs. */
 char *mho_settings_canonical(const MhoSettings *settings, bool recipe);
 
 #endif

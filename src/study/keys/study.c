@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/memory.h"
 #include "base/yaml.h"
 #include "study/keys/sweep_axes_internal.h"
 
@@ -28,10 +29,11 @@ static MhoStatus see_key(Reader *reader, const char *key, const char *where, Mho
     for (size_t i = 0; i < reader->n_seen; i++)
         if (strcmp(reader->seen[i], key) == 0)
             return mho_fail(error, MHO_USAGE, "%s: %s is given twice", where, key);
-    char **grown = realloc(reader->seen, (reader->n_seen + 1) * sizeof *grown);
-    if (grown)
-        reader->seen = grown;
-    if (!grown || !(grown[reader->n_seen] = strdup(key)))
+    char **grown = mho_realloc(reader->seen, reader->n_seen + 1, sizeof *grown, error, "the study");
+    if (!grown)
+        return MHO_MEMORY;
+    reader->seen = grown;
+    if (!(grown[reader->n_seen] = strdup(key)))
         return mho_fail(error, MHO_MEMORY, "out of memory for the study");
     reader->n_seen++;
     return MHO_OK;
@@ -62,7 +64,7 @@ static MhoStatus read_item(MhoStudy *study, size_t first, const MhoYaml *item, c
     }
     if (!is_row)
         return mho_fail(error, MHO_USAGE,
-                        "%s: sweep.%s and the keys behind it move together: rows are lists, as "
+                        "%s: sweep.%s and the keys after it move together: rows are lists, as "
                         "[0.2, 1]",
                         where, study->axes[first].key);
     n = item->n_children <= MHO_MAX_AXES ? item->n_children : MHO_MAX_AXES + 1;
@@ -128,10 +130,19 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
     return status;
 }
 
-/* Split the validation images off: what eval and sweeps ask of the recipe without training. */
+/* Keys that split the validation images off, which eval and sweeps do without training. */
 static bool acts_without_training(const char *key)
 {
     return strcmp(key, "train.validation") == 0 || strcmp(key, "train.limit") == 0;
+}
+
+MhoStatus mho_study_assign(MhoStudy *study, const char *key, const char *text, const char *where, MhoError *error)
+{
+    if (!study->has_train && mho_settings_through_model(key) && !acts_without_training(key))
+        return mho_fail(error, MHO_USAGE,
+                        "%s%s%s: the study has no train: section, so nothing is trained and this would change nothing",
+                        where ? where : "", where ? " " : "", key);
+    return mho_axes_set(study, key, text, where, error);
 }
 
 static MhoStatus assign(MhoStudy *study, const char *assignment, bool any_recipe, MhoError *error)
@@ -141,11 +152,8 @@ static MhoStatus assign(MhoStudy *study, const char *assignment, bool any_recipe
     if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof key)
         return mho_fail(error, MHO_USAGE, "--set %s: write --set key=value", assignment);
     snprintf(key, sizeof key, "%.*s", (int)(equals - assignment), assignment);
-    if (!any_recipe && !study->has_train && mho_settings_through_model(key) && !acts_without_training(key))
-        return mho_fail(
-            error, MHO_USAGE,
-            "--set %s: the study has no train: section, so nothing is trained and this would change nothing", key);
-    return mho_axes_set(study, key, equals + 1, "--set", error);
+    return any_recipe ? mho_axes_set(study, key, equals + 1, "--set", error)
+                      : mho_study_assign(study, key, equals + 1, "--set", error);
 }
 
 MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error)
@@ -153,41 +161,28 @@ MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error
     return assign(study, assignment, false, error);
 }
 
-static void write_changed(const MhoStudy *study, const MhoSettings *defaults, FILE *out)
-{
-    const MhoSection *sections;
-    size_t n = mho_settings_sections(study->settings, &sections);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t p = 0; p < sections[i].model->n_params; p++) {
-            char key[MHO_KEY_MAX * 2], value[MHO_TEXT_MAX], usual[MHO_TEXT_MAX];
-            snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
-            mho_settings_format(study->settings, key, value, sizeof value);
-            mho_settings_format(defaults, key, usual, sizeof usual);
-            if (strcmp(value, usual) == 0 || mho_is_axis(study, key))
-                continue;
-            fprintf(out, "%s=", key);
-            mho_write_escaped(value, "", out);
-            fputc('\n', out);
-        }
-    }
-    mho_axes_write(study, out);
-}
-
 char *mho_study_text(const MhoStudy *study)
 {
     char *text = NULL;
     size_t size = 0;
-    MhoError ignored = {0};
-    MhoSettings *defaults = NULL;
-    FILE *out = mho_settings_create(&defaults, &ignored) == MHO_OK ? open_memstream(&text, &size) : NULL;
-    if (out) {
-        write_changed(study, defaults, out);
-        if (fclose(out) != 0) {
-            free(text);
-            text = NULL;
-        }
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    MhoSettingsKey key = {0};
+    while (mho_settings_next(study->settings, &key)) {
+        char value[MHO_TEXT_MAX];
+        if (mho_settings_is_default(study->settings, &key) || mho_is_axis(study, key.name))
+            continue;
+        mho_settings_format(study->settings, key.name, value, sizeof value);
+        fprintf(out, "%s=", key.name);
+        mho_write_escaped(value, "", out);
+        fputc('\n', out);
     }
-    mho_settings_destroy(defaults);
+    mho_axes_write(study, out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
     return text;
 }
 

@@ -3,8 +3,22 @@
 #include "study/keys/sweep_axes_internal.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
+
+/* A USAGE error after "where: ". */
+static MhoStatus MHO_PRINTF(3, 4) refuse(const char *where, MhoError *error, const char *format, ...)
+{
+    char text[MHO_ERROR_TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return mho_fail(error, MHO_USAGE, "%s%s%s", where ? where : "", where ? ": " : "", text);
+}
 
 static void axis_clear(MhoAxis *axis)
 {
@@ -47,7 +61,6 @@ static bool has_key(const MhoKeys *keys, const char *key)
 
 MhoStatus mho_keys_split(const char *text, const char *where, MhoKeys *keys, MhoError *error)
 {
-    const char *lead = where ? where : "", *colon = where ? ": " : "";
     *keys = (MhoKeys){0};
     for (bool more = true; more;) {
         size_t length = strcspn(text, ","), end = length;
@@ -55,14 +68,13 @@ MhoStatus mho_keys_split(const char *text, const char *where, MhoKeys *keys, Mho
         while (end > start && text[end - 1] == ' ')
             end--;
         if (keys->n == MHO_MAX_AXES)
-            return mho_fail(error, MHO_USAGE, "%s%s%s: a sweep has at most %d axes", lead, colon, keys->name[0],
-                            MHO_MAX_AXES);
+            return refuse(where, error, "%s: a sweep has at most %d axes", keys->name[0], MHO_MAX_AXES);
         char key[MHO_KEY_MAX] = "";
         int n = end > start ? snprintf(key, sizeof key, "%.*s", (int)(end - start), text + start) : 0;
         if (n <= 0 || (size_t)n >= sizeof key)
-            return mho_fail(error, MHO_USAGE, "%s%s'%s' is no key", lead, colon, key);
+            return refuse(where, error, "'%s' is not a key", key);
         if (has_key(keys, key))
-            return mho_fail(error, MHO_USAGE, "%s%s%s: stands twice among keys that move together", lead, colon, key);
+            return refuse(where, error, "%s: is twice among keys that move together", key);
         memcpy(keys->name[keys->n++], key, sizeof key);
         more = text[length] == ',';
         text += length + more;
@@ -70,7 +82,7 @@ MhoStatus mho_keys_split(const char *text, const char *where, MhoKeys *keys, Mho
     return MHO_OK;
 }
 
-/* Remove the axes of these keys; *at: where the first of them stood, or the end. */
+/* Remove the axes of these keys; *at: the place of the first of them, or the end. */
 static MhoStatus remove_axes(MhoStudy *study, const MhoKeys *keys, const char *where, size_t *at, MhoError *error)
 {
     *at = study->n_axes;
@@ -83,11 +95,10 @@ static MhoStatus remove_axes(MhoStudy *study, const MhoKeys *keys, const char *w
             continue;
         for (size_t i = first; i < first + n; i++)
             if (!has_key(keys, study->axes[i].key))
-                return mho_fail(error, MHO_USAGE,
-                                "%s%s%s: is swept together with %s; give both anew, as "
-                                "'%s,%s=[[first, first], [second, second]]'",
-                                where ? where : "", where ? ": " : "", keys->name[0], study->axes[i].key, keys->name[0],
-                                study->axes[i].key);
+                return refuse(where, error,
+                              "%s: is swept together with %s; give both again, as "
+                              "'%s,%s=[[first, first], [second, second]]'",
+                              keys->name[0], study->axes[i].key, keys->name[0], study->axes[i].key);
         *at = first < *at ? first : *at;
         for (size_t i = first; i < first + n; i++)
             axis_clear(&study->axes[i]);
@@ -108,8 +119,7 @@ MhoStatus mho_axes_start(MhoStudy *study, const MhoKeys *keys, const char *where
     if (status != MHO_OK)
         return status;
     if (study->n_axes + keys->n > MHO_MAX_AXES)
-        return mho_fail(error, MHO_USAGE, "%s%s%s: a sweep has at most %d axes", where ? where : "", where ? ": " : "",
-                        keys->name[0], MHO_MAX_AXES);
+        return refuse(where, error, "%s: a sweep has at most %d axes", keys->name[0], MHO_MAX_AXES);
     memmove(study->axes + *first + keys->n, study->axes + *first, (study->n_axes - *first) * sizeof *study->axes);
     study->n_axes += keys->n;
     for (size_t k = 0; k < keys->n; k++) {
@@ -122,10 +132,11 @@ MhoStatus mho_axes_start(MhoStudy *study, const MhoKeys *keys, const char *where
 
 static MhoStatus add_value(MhoAxis *axis, const char *value, MhoError *error)
 {
-    char **grown = realloc(axis->values, (axis->n + 1) * sizeof *grown);
-    if (grown)
-        axis->values = grown;
-    if (!grown || !(grown[axis->n] = strdup(value)))
+    char **grown = mho_realloc(axis->values, axis->n + 1, sizeof *grown, error, "the axis %s", axis->key);
+    if (!grown)
+        return MHO_MEMORY;
+    axis->values = grown;
+    if (!(grown[axis->n] = strdup(value)))
         return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", axis->key);
     axis->n++;
     return MHO_OK;
@@ -144,11 +155,10 @@ MhoStatus mho_axes_push(MhoStudy *study, size_t first, const char *const *values
                         MhoError *error)
 {
     MhoAxis *axes = &study->axes[first];
-    const char *lead = where ? where : "", *colon = where ? ": " : "";
     char row[MHO_MAX_AXES][MHO_TEXT_MAX];
     if (n != mho_axes_together(study, first))
-        return mho_fail(error, MHO_USAGE, "%s%s%s and the keys behind it move together: %zu values for %zu keys", lead,
-                        colon, axes->key, n, mho_axes_together(study, first));
+        return refuse(where, error, "%s and the keys after it move together: %zu values for %zu keys", axes->key, n,
+                      mho_axes_together(study, first));
     MhoStatus status = MHO_OK;
     for (size_t k = 0; k < n && status == MHO_OK; k++) {
         status = mho_settings_set(study->settings, axes[k].key, values[k], where, error);
@@ -158,8 +168,8 @@ MhoStatus mho_axes_push(MhoStudy *study, size_t first, const char *const *values
         return status;
     for (size_t i = 0; i < axes->n; i++)
         if (is_row(axes, n, i, row))
-            return mho_fail(error, MHO_USAGE, "%s%s%s: %s%s stands twice in the sweep", lead, colon, axes->key, row[0],
-                            n > 1 ? " with the same others" : "");
+            return refuse(where, error, "%s: %s%s is twice in the sweep", axes->key, row[0],
+                          n > 1 ? " with the same others" : "");
     if (axes->n == MHO_MAX_AXIS_VALUES)
         return mho_fail(error, MHO_USAGE, "%s: more than %d values", axes->key, MHO_MAX_AXIS_VALUES);
     for (size_t k = 0; k < n && status == MHO_OK; k++)
@@ -175,7 +185,8 @@ static MhoStatus push_range(MhoStudy *study, size_t at, const char *text, const 
     const char *lead = where ? where : "--set", *key = study->axes[at].key;
     if (sscanf(text, "%lf:%lf:%lf%c", &first, &last, &step, &tail) != 3 || !isfinite(first) || !isfinite(last) ||
         !isfinite(step))
-        return mho_fail(error, MHO_USAGE, "%s: %s: '%s' is no range; write first:last:step, as 4:8:2", lead, key, text);
+        return mho_fail(error, MHO_USAGE, "%s: %s: '%s' is not a range; write first:last:step, as 4:8:2", lead, key,
+                        text);
     double count = floor((last - first) / step + 1e-9) + 1.0;
     if (!(count >= 1.0 && count <= MHO_MAX_AXIS_VALUES))
         return mho_fail(error, MHO_USAGE, "%s: %s: the range %s has no values or more than %d", lead, key, text,
@@ -217,7 +228,7 @@ char *mho_unescape(char *text, char end)
     return rest;
 }
 
-/* The next value of a list between commas, without the blanks around it; a comma of a value stands behind a backslash.
+/* The next value of a list between commas, without the blanks around it; a comma of a value follows a backslash.
  * *list moves on, to NULL at the end. */
 static char *next_word(char **list)
 {
@@ -271,10 +282,10 @@ static MhoStatus push_rows(MhoStudy *study, size_t at, char *text, const char *w
         more = *text == ',';
     }
     if (status == MHO_OK && (more || strcmp(text, "]") != 0))
-        return mho_fail(error, MHO_USAGE,
-                        "%s%s%s and the keys behind it move together: write rows with a value for each, as "
-                        "[[0, 0], [0.2, 1]]",
-                        where ? where : "", where ? ": " : "", study->axes[at].key);
+        return refuse(where, error,
+                      "%s and the keys after it move together: write rows with a value for each, as "
+                      "[[0, 0], [0.2, 1]]",
+                      study->axes[at].key);
     return status;
 }
 

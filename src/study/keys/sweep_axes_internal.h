@@ -12,7 +12,7 @@ typedef struct MhoKeys {
     size_t n;
 } MhoKeys;
 
-/* USAGE for too many keys or one that stands twice. */
+/* USAGE for too many keys or one that is there twice. */
 MhoStatus mho_keys_split(const char *text, const char *where, MhoKeys *keys, MhoError *error) MHO_CHECKED;
 
 /* New axes for these keys at *first, without values, in place of older ones. USAGE for an unknown key, and when an
@@ -27,8 +27,8 @@ MhoStatus mho_axes_push(MhoStudy *study, size_t first, const char *const *values
 MhoStatus mho_axes_set(MhoStudy *study, const char *key, const char *text, const char *where,
                        MhoError *error) MHO_CHECKED;
 
-/* In place: special characters behind a backslash become themselves, up to the first bare `end` ('\0': none) or the
- * text's end; returns what stands behind it, or NULL. */
+/* In place: a backslash and a special character become that character, up to the first bare `end` ('\0': none) or the
+ * end of the text; returns the text after it, or NULL. */
 char *mho_unescape(char *text, char end);
 /* A value so that mho_unescape() reads it back, line ends as "\\n". */
 void mho_write_escaped(const char *value, const char *special, FILE *out);

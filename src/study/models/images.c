@@ -30,7 +30,7 @@ static const char *training_name(const MhoStudyParams *study)
 }
 
 /* Sets given by path hold one split: without data.train there are no training images, and the test images must not
- * stand in for them. */
+ * take their place. */
 static MhoStatus check_training(const MhoStudyParams *study, MhoError *error)
 {
     bool by_path = strchr(study->data_name, ':') || is_hdf5_path(study->data_name);

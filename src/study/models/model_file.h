@@ -9,8 +9,8 @@
 
 /* What becomes of a checkpoint that an unfinished run of the same recipe has left. */
 typedef enum MhoResume {
-    MHO_RESUME_NONE,  /* training starts anew, after a warning */
-    MHO_RESUME_FOUND, /* training goes on from it; a damaged one is left behind after a warning */
+    MHO_RESUME_NONE,  /* training starts from the beginning, after a warning */
+    MHO_RESUME_FOUND, /* training goes on from it; a damaged one is ignored after a warning */
     MHO_RESUME_ASKED  /* training goes on from it; a damaged one is an error */
 } MhoResume;
 

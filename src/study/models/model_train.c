@@ -8,7 +8,6 @@
 #include "store/store.h"
 #include "study/models/model_file.h"
 #include "study/keys/study.h"
-#include "study/keys/train_chip.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -19,8 +18,10 @@ typedef struct Training {
     char recipe[65], checkpoint[PATH_BYTES];
     MhoQuantParams quant;
     MhoDataset training, validation, calibration; /* calibration: of an allocator's chips */
-    MhoTrainChip chip;
-    MhoAllocation allocation;
+    bool has_chip;
+    MhoChipConfig chip; /* that training sees; borrows from settings */
+    bool allocates;
+    MhoAllocateInput allocation;
     char start_file[PATH_BYTES];
     MhoRecord *start, *resume;
 } Training;
@@ -58,7 +59,7 @@ static MhoStatus note_made(const MhoModelOptions *options, const char *path, Mho
 }
 
 /* A checkpoint after every epoch; the last record is the model. */
-static MhoStatus save(void *context, const MhoRecord *record, bool final, MhoError *error)
+static MhoStatus save(void *context, MhoRecord *record, bool final, MhoError *error)
 {
     const Training *t = context;
     MhoStatus status = mho_store_write(final ? t->path : t->checkpoint, record, error);
@@ -83,31 +84,34 @@ static MhoStatus find_places(Training *t, MhoError *error)
 
 static MhoStatus open_allocation(Training *t, MhoError *error)
 {
-    const MhoAllocateParams *params = mho_settings_allocate(t->settings);
-    MhoAllocateInput input = {
-        .params = params,
+    MhoAllocateInput *input = &t->allocation;
+    *input = (MhoAllocateInput){
+        .params = mho_settings_allocate(t->settings),
         .validation = &t->validation,
         .calibration = &t->calibration,
-        .chip = t->chip.settings ? &t->chip.config : NULL,
+        .chip = t->has_chip ? &t->chip : NULL,
         .seed = (uint64_t)mho_settings_study(t->settings)->seed,
         .threads = t->options->threads,
         .log = t->options->log,
     };
-    MhoStatus status = mho_settings_allocator(t->settings, &input.allocator, &input.allocator_params, error);
-    if (status == MHO_OK && input.chip && !mho_allocate_recovers_on_chip(params) && t->calibration.n == 0)
+    t->allocates = true;
+    MhoStatus status = mho_settings_allocator(t->settings, &input->allocator, &input->allocator_params, error);
+    if (status == MHO_OK)
+        status = mho_allocate_check(input, error);
+    if (status == MHO_OK && input->chip && !mho_allocate_recovers_on_chip(input->params))
         status = mho_study_calibration(t->settings, t->options->data, &t->calibration, error);
-    return status == MHO_OK ? mho_allocation_create(&input, &t->allocation, error) : status;
+    return status;
 }
 
-/* A study's chip does not act on what it trains, which is easily forgotten. */
+/* The keys chip.* do not act on training, which is easily forgotten. */
 static MhoStatus open_chip(Training *t, MhoError *error)
 {
-    const char *chip = mho_settings_train(t->settings)->chip;
-    if (!chip[0])
+    if (!mho_settings_has_train_chip(t->settings))
         mho_log(t->options->log, MHO_LOG_WARNING,
-                "train.chip is empty, so training sees the default chip with ideal cells (chip.* is for tests); "
-                "name a chip, as cell.name=pcm time=86400");
-    return mho_train_chip_create(chip, (uint64_t)mho_settings_study(t->settings)->seed, &t->chip, error);
+                "no key train.chip.* is set, so training sees the default chip with ideal cells (chip.* is for tests); "
+                "choose a cell, as train.chip.cell.name=pcm");
+    t->has_chip = true;
+    return mho_settings_train_chip_config(t->settings, &t->chip, error);
 }
 
 static MhoStatus open_training(Training *t, MhoError *error)
@@ -115,7 +119,7 @@ static MhoStatus open_training(Training *t, MhoError *error)
     MhoStatus status = mho_settings_policies(t->settings, &t->quant, error);
     if (status == MHO_OK)
         status = mho_study_training(t->settings, t->options->data, &t->training, &t->validation, error);
-    if (status == MHO_OK && mho_settings_uses(t->settings, "train.chip"))
+    if (status == MHO_OK && mho_settings_uses(t->settings, "train.chip.cell.name"))
         status = open_chip(t, error);
     if (status == MHO_OK && mho_settings_uses(t->settings, "allocate.name"))
         status = open_allocation(t, error);
@@ -129,8 +133,6 @@ static void close_training(Training *t)
     mho_dataset_destroy(&t->training);
     mho_dataset_destroy(&t->validation);
     mho_dataset_destroy(&t->calibration);
-    mho_allocation_destroy(&t->allocation);
-    mho_train_chip_destroy(&t->chip);
 }
 
 static bool is_of_recipe(const MhoRecord *record, const char *recipe)
@@ -139,7 +141,8 @@ static bool is_of_recipe(const MhoRecord *record, const char *recipe)
     return made_by && strcmp(made_by, recipe) == 0;
 }
 
-/* A checkpoint that cannot be read: an error when --resume asked for it, else one line and training starts anew. */
+/* A checkpoint that cannot be read is an error with --resume; else a warning, and training starts from the beginning.
+ */
 static MhoStatus drop_checkpoint(Training *t, const MhoError *why, MhoError *error)
 {
     char text[MHO_ERROR_TEXT_MAX / 2];
@@ -147,8 +150,8 @@ static MhoStatus drop_checkpoint(Training *t, const MhoError *why, MhoError *err
     mho_record_destroy(t->resume);
     t->resume = NULL;
     if (t->options->resume == MHO_RESUME_ASKED)
-        return mho_fail(error, MHO_INPUT, "%s; without --resume training starts anew", text);
-    mho_log(t->options->log, MHO_LOG_WARNING, "%s; training starts anew", text);
+        return mho_fail(error, MHO_INPUT, "%s; without --resume training starts from the beginning", text);
+    mho_log(t->options->log, MHO_LOG_WARNING, "%s; training starts from the beginning", text);
     return MHO_OK;
 }
 
@@ -188,18 +191,19 @@ static MhoRecord *read_float(const MhoModelOptions *options, const char *path, c
     return NULL;
 }
 
-/* Settings whose stages ends behind its first word; NULL where that is the whole stages. */
+/* Settings with the float stage alone; NULL where there is no other stage. */
 static MhoStatus float_settings(const MhoSettings *settings, MhoSettings **alone, MhoError *error)
 {
+    const char *text = mho_settings_train(settings)->stages;
     char first[MHO_TEXT_MAX];
-    const char *stages = mho_settings_train(settings)->stages;
+    MhoStages stages;
     *alone = NULL;
-    stages += strspn(stages, " \t");
-    size_t length = strcspn(stages, " \t");
-    if (strncmp(stages, "float", strlen("float")) != 0 || stages[length + strspn(stages + length, " \t")] == '\0')
-        return MHO_OK;
-    snprintf(first, sizeof first, "%.*s", (int)length, stages);
-    MhoStatus status = mho_settings_copy(settings, alone, error);
+    MhoStatus status = mho_stages_parse(text, &stages, error);
+    if (status != MHO_OK || stages.n == 1)
+        return status;
+    const size_t begin = strspn(text, " \t");
+    snprintf(first, sizeof first, "%.*s", (int)(stages.stages[0].end - begin), text + begin);
+    status = mho_settings_copy(settings, alone, error);
     return status == MHO_OK ? mho_settings_set(*alone, "train.stages", first, NULL, error) : status;
 }
 
@@ -224,7 +228,7 @@ static MhoStatus find_start(Training *t, MhoError *error)
     return status;
 }
 
-/* Keys that the stages does not use are at rest: what is not in the recipe cannot act on the model. */
+/* Keys that no stage uses have their defaults: what is not in the recipe cannot act on the model. */
 static MhoTrainParams params_in_use(const MhoSettings *settings)
 {
     MhoTrainParams params = *mho_settings_train(settings);
@@ -252,19 +256,19 @@ static MhoStatus train(Training *t, MhoError *error)
         .log = t->options->log,
         .checkpoint = save,
         .context = t,
-        .chip = t->chip.settings ? &t->chip.config : NULL,
-        .allocation = t->allocation.context ? &t->allocation : NULL,
+        .chip = t->has_chip ? &t->chip : NULL,
         .start = t->start,
         .start_file = t->start_file,
         .resume = t->resume,
         .resume_file = t->checkpoint,
     };
-    MhoStatus status = mho_train(&input, &net, error);
+    MhoStatus status =
+        t->allocates ? mho_allocate_train(&input, &t->allocation, &net, error) : mho_train(&input, &net, error);
     mho_net_destroy(net);
     return status;
 }
 
-/* Train from what is there; where a checkpoint is whole but its content is not, from the start. */
+/* Train from a checkpoint where there is one; from the beginning where its content is refused. */
 static MhoStatus train_on(Training *t, MhoError *error)
 {
     MhoStatus status = find_checkpoint(t, error);
@@ -272,11 +276,7 @@ static MhoStatus train_on(Training *t, MhoError *error)
         status = train(t, error);
     if (status == MHO_INPUT && t->resume && strstr(error->text, t->checkpoint)) {
         MhoError why = *error;
-        bool allocates = t->allocation.context != NULL;
         status = drop_checkpoint(t, &why, error);
-        mho_allocation_destroy(&t->allocation); /* it may have taken moves from the checkpoint */
-        if (status == MHO_OK && allocates)
-            status = open_allocation(t, error);
         if (status == MHO_OK)
             status = train(t, error);
     }

@@ -32,9 +32,8 @@ typedef struct Sweep {
     size_t n_layers;
 } Sweep;
 
-/* Default result path of a study: "results/<stem>.h5" or "results/<stem>.shard-i-of-n.h5". */
-static MhoStatus find_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
-                           MhoError *error)
+MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
+                          MhoError *error)
 {
     int n;
     if (options->output) {
@@ -407,7 +406,7 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
     Sweep sweep = {.study = study, .options = options, .path = path};
     double started = mho_clock();
     bool finished = false;
-    MhoStatus status = find_path(study, options, path, size, error);
+    MhoStatus status = mho_result_path(study, options, path, size, error);
     if (status == MHO_OK)
         status = mho_make_folders(path, error);
     if (status == MHO_OK)

@@ -1,5 +1,5 @@
-/* test_allocate.c - the competition around an allocator: budgets, undo, recovery. */
-#include "study/keys/train_chip.h"
+/* test_allocate.c - the stage around an allocator: budgets, undo, recovery. */
+#include "support/train_chip.h"
 #include "support/allocate_stage.h"
 #include "net/lowered/net_on_chip.h"
 
@@ -13,7 +13,7 @@ static double uniform(uint64_t seed, uint32_t place, double low, double high)
 }
 
 /* Bits are those of bit_widths, and a layer's activations have the bit_width of its weights. */
-static void assert_rungs(const MhoNet *net)
+static void assert_bit_widths(const MhoNet *net)
 {
     MhoBitUnit *units;
     size_t n;
@@ -51,7 +51,7 @@ TEST_LOOP(test_targets_are_met_and_not_overshot, 0, 18)
         if (step(&stage, &net, 0.5))
             break;
         ck_assert(size_of(net) < size && mbops_of(net) < bops);
-        assert_rungs(net);
+        assert_bit_widths(net);
         size_before = size;
         bops_before = bops;
     }
@@ -116,7 +116,7 @@ TEST_LOOP(test_accuracy_budget, 0, 8)
 }
 
 /* Ended early, by moves or by accuracy: it says that the target is not reached. */
-TEST_LOOP(test_missed_targets_are_said, 0, 2)
+TEST_LOOP(test_missed_targets_are_reported, 0, 2)
 {
     Stage stage;
 
@@ -143,7 +143,7 @@ TEST_LOOP(test_missed_targets_are_said, 0, 2)
 TEST(test_unreachable_operations_are_refused_at_once)
 {
     Stage stage;
-    char name[MHO_NAME_MAX], lowest[64];
+    char lowest[64];
     bool done;
     MhoNet *next;
 
@@ -155,8 +155,8 @@ TEST(test_unreachable_operations_are_refused_at_once)
     stage.params.bops = 0.9999 * mbops_of(low);
     stage_begin(&stage);
     snprintf(lowest, sizeof lowest, "takes %.6g MBOP an image", mbops_of(low));
-    must_refuse(stage.allocation.move(stage.allocation.context, net, 0.5, &next, name, &done, &stage.error),
-                &stage.error, MHO_USAGE, lowest);
+    must_refuse(mho_allocation_move(&stage.allocation, net, 0.5, &next, &done, &stage.error), &stage.error, MHO_USAGE,
+                lowest);
     ck_assert_ptr_null(next);
     stage.params.bops = mbops_of(low);
     while (!step(&stage, &net, 0.5))
@@ -192,20 +192,16 @@ static void refuse(Stage *stage, const char *words)
 {
     must_refuse(mho_allocation_create(&stage->input, &stage->allocation, &stage->error), &stage->error, MHO_USAGE,
                 words);
-    ck_assert_ptr_null(stage->allocation.context);
+    mho_allocation_destroy(&stage->allocation);
 }
 
+/* Bad bit widths, budgets that cannot be reached and a missing chip are refused with key and remedy. */
 TEST(test_refusals)
 {
     static const struct {
         const char *bit_widths, *words;
-    } bad[] = {{"", "no bit width"},
-               {"8 6 6", "6 stands behind 6"},
-               {"8 4 6", "6 stands behind 4"},
-               {"8 x", "'x'"},
-               {"17 8", "'17'"},
-               {"8 0", "'0'"},
-               {"8 2.5", "'2.5'"}};
+    } bad[] = {{"", "no bit width"}, {"8 6 6", "6 follows 6"}, {"8 4 6", "6 follows 4"}, {"8 x", "'x'"},
+               {"17 8", "'17'"},     {"8 0", "'0'"},           {"8 2.5", "'2.5'"}};
     Stage stage;
 
     stage_open(&stage);
@@ -219,17 +215,17 @@ TEST(test_refusals)
     strcpy(stage.params.adc_bit_widths, "8 7");
     refuse(&stage, "allocate.feedback=chip");
     stage.params.feedback = MHO_FEEDBACK_CHIP;
-    refuse(&stage, "train.chip");
+    refuse(&stage, "train.chip.cell.name");
     strcpy(stage.params.adc_bit_widths, "");
     stage.params.feedback = MHO_FEEDBACK_CODES;
-    stage.params.trial_images = SAMPLE_HELD + 1;
+    stage.params.trial_images = SAMPLE_VALIDATION + 1;
     refuse(&stage, "train.validation");
-    stage.params.trial_images = SAMPLE_HELD;
+    stage.params.trial_images = SAMPLE_VALIDATION;
     stage.params.learning_rate_high = 0.001;
     refuse(&stage, "allocate.learning_rate_high");
     stage.params.learning_rate_high = 0.02;
     stage.params.size = 0.0;
-    refuse(&stage, "nothing says where to stop");
+    refuse(&stage, "no target, budget or limit");
     stage_close(&stage);
 }
 
@@ -243,19 +239,23 @@ TEST_LOOP(test_hybrid_rate, 0, 2)
     stage.params.learning_rate_high = 5e-4;
     stage.params.plateau_epochs = _i == 0 ? 5 : 1;
     stage.params.restart_epochs = _i == 0 ? 10 : 2;
+    MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
     stage_begin(&stage);
+    ck_assert(!step(&stage, &net, 0.5));
+    const MhoRecovery recovery = mho_allocation_recovery(&stage.allocation);
     const double first = stage.params.plateau_epochs, length = stage.params.restart_epochs;
     for (double e = 0.05; e < 20.0; e += 0.1) {
         const double at = (e - first) / length;
         const double expected = at < 0.0 || at >= 1.0 ? 1e-4 : 1e-4 + 2e-4 * (1.0 + cos(acos(-1.0) * at));
 
-        ck_assert_double_eq_tol(stage.allocation.rate(stage.allocation.context, e), expected, 1e-13);
+        ck_assert_double_eq_tol(mho_recovery_rate(&recovery, e), expected, 1e-13);
     }
-    ck_assert_double_eq_tol(stage.allocation.rate(stage.allocation.context, first), 5e-4, 1e-13);
+    ck_assert_double_eq_tol(mho_recovery_rate(&recovery, first), 5e-4, 1e-13);
+    mho_net_destroy(net);
     stage_close(&stage);
 }
 
-/* Over at a share of the accuracy before the move, or after so many epochs; the log counts them. */
+/* A recovery ends at a share of the accuracy before the move, or after so many epochs; the log has both accuracies. */
 TEST(test_recovery)
 {
     Stage stage;
@@ -266,26 +266,25 @@ TEST(test_recovery)
     stage.params.recovery_share = 0.99;
     stage.params.recovery_epochs = 4;
     stage_begin(&stage);
-    void *context = stage.allocation.context;
     ck_assert(!step(&stage, &net, 0.8));
-    ck_assert(!stage.allocation.recovered(context, 1, 0.791));
-    ck_assert(stage.allocation.recovered(context, 2, 0.793));
+    MhoRecovery recovery = mho_allocation_recovery(&stage.allocation);
+    ck_assert(!mho_recovery_ends(&recovery, 1, 0.791));
+    ck_assert(mho_recovery_ends(&recovery, 2, 0.793));
     ck_assert(!step(&stage, &net, 0.793));
-    ck_assert(!stage.allocation.recovered(context, 3, 0.1));
-    ck_assert(stage.allocation.recovered(context, 4, 0.1));
+    recovery = mho_allocation_recovery(&stage.allocation);
+    ck_assert(!mho_recovery_ends(&recovery, 3, 0.1));
+    ck_assert(mho_recovery_ends(&recovery, 4, 0.1));
     MhoRecord *log = log_of(&stage);
-    const int32_t *epochs = mho_record_array(log, "recovery_epochs")->data;
     const double *before = reals(log, "accuracy_before", &n), *after = reals(log, "accuracy_after", &n);
     ck_assert_uint_eq(n, 2);
-    ck_assert(epochs[0] == 2 && epochs[1] == 4);
     ck_assert(before[0] == 0.8 && before[1] == 0.793 && after[0] == 0.793 && isnan(after[1]));
     mho_record_destroy(log);
     mho_net_destroy(net);
     stage_close(&stage);
 }
 
-/* What is logged of a probe is the accuracy of the net one bit_width lower, on the first validation images. */
-TEST(test_feedback_is_held_out_accuracy)
+/* The logged accuracy of a trial move is that of the net one bit width lower, on the first validation images. */
+TEST(test_feedback_is_validation_accuracy)
 {
     Stage stage;
     Contest contest;
@@ -300,10 +299,10 @@ TEST(test_feedback_is_held_out_accuracy)
     ck_assert(!step(&stage, &net, 0.5));
     MhoRecord *log = log_of(&stage);
     const double *feedback = reals(log, "feedback", &n), *share = reals(log, "share", &n);
-    const double *probe = reals(log, "accuracy_probe", &n_units);
+    const double *trial = reals(log, "accuracy_trial", &n_units);
     const char *winner = *(char *const *)mho_record_array(log, "winner")->data;
-    MhoDataset probed = stage.sample.held;
-    probed.n = 24;
+    MhoDataset trial_set = stage.sample.validation;
+    trial_set.n = 24;
     must(mho_net_bit_units(first, &units, &n_units, &stage.error), &stage.error);
     n = n_units;
     double total = 0.0;
@@ -316,11 +315,11 @@ TEST(test_feedback_is_held_out_accuracy)
         for (int q = 0; q < units[u].n_quantizers; q++)
             bits[units[u].quantizers[q]] = 2;
         must(mho_net_with_bits(first, bits, NULL, &lower, &stage.error), &stage.error);
-        must(mho_train_evaluate(lower, &probed, 24, &accuracy, &loss, &stage.error), &stage.error);
+        must(mho_train_evaluate(lower, &trial_set, 24, &accuracy, &loss, &stage.error), &stage.error);
         ck_assert_double_eq(feedback[u], accuracy);
         differ = differ || feedback[u] != feedback[0];
         if (strcmp(winner, first->nodes[units[u].layer].name) == 0)
-            ck_assert_double_eq(probe[0], accuracy);
+            ck_assert_double_eq(trial[0], accuracy);
         total += share[u];
         mho_net_destroy(lower);
     }
@@ -336,10 +335,11 @@ TEST(test_feedback_is_held_out_accuracy)
 /* A net whose converters clip nearly everything. */
 static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
 {
-    const MhoDataset *kept = &stage->sample.kept;
+    const MhoDataset *training = &stage->sample.training;
     MhoNet *trained = trained_net(stage), *net;
 
-    must(mho_net_calibrate_adc_ranges(trained, config, kept->images, kept->n, 1, &net, &stage->error), &stage->error);
+    must(mho_net_calibrate_adc_ranges(trained, config, training->images, training->n, 1, &net, &stage->error),
+         &stage->error);
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i]))
             mho_node_array(&net->nodes[i], MHO_ARRAY_ADC_LOG_RANGE)->value[0] -= 3.0F;
@@ -347,63 +347,63 @@ static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
     return net;
 }
 
-/* With recoveries on a chip whose ranges are calibrated once, probes convert as they do: with the net's own ranges.
- * Beside them every probe calibrates. */
-TEST_LOOP(test_ranges_of_probes, 0, 2)
+/* With recoveries on a chip whose ranges are calibrated once, trial moves use them: the net's own.
+ * With recoveries on codes every trial move calibrates. */
+TEST_LOOP(test_ranges_of_trial_moves, 0, 2)
 {
     Stage stage;
-    MhoTrainChip chip;
+    TrainChip chip;
     double own, calibrated, loss;
     size_t n;
 
     stage_open(&stage);
-    must(mho_train_chip_create("cell.name=pcm", 1, &chip, &stage.error), &stage.error);
+    train_chip_open(&chip, "cell.name=pcm");
     stage.input.chip = &chip.config;
     stage.params.feedback = MHO_FEEDBACK_CHIP;
     stage.params.recovery = _i;
     MhoNet *net = narrow_net(&stage, &chip.config);
-    MhoDataset probed = stage.sample.held;
+    MhoDataset trial_set = stage.sample.validation;
     stage.params.trial_images = 30;
-    probed.n = 30;
+    trial_set.n = 30;
     stage_begin(&stage);
     ck_assert(!step(&stage, &net, 0.5));
     const MhoChipConfig learned = mho_chip_sums_config(&chip.config);
-    must(mho_train_evaluate_chip(net, &probed, NULL, &learned, MHO_TRIAL_MOVE_CHIP, 2, 1, &own, &loss, &stage.error),
+    must(mho_train_evaluate_chip(net, &trial_set, NULL, &learned, MHO_TRIAL_MOVE_CHIP, 2, 1, &own, &loss, &stage.error),
          &stage.error);
-    must(mho_train_evaluate_chip(net, &probed, &stage.sample.kept, &chip.config, MHO_TRIAL_MOVE_CHIP, 2, 1, &calibrated,
-                                 &loss, &stage.error),
+    must(mho_train_evaluate_chip(net, &trial_set, &stage.sample.training, &chip.config, MHO_TRIAL_MOVE_CHIP, 2, 1,
+                                 &calibrated, &loss, &stage.error),
          &stage.error);
     ck_assert_double_gt(calibrated, own);
     MhoRecord *log = log_of(&stage);
     const double expected = _i == MHO_RECOVERY_SAME ? own : calibrated;
-    ck_assert_double_eq(reals(log, "accuracy_probe", &n)[0], expected);
+    ck_assert_double_eq(reals(log, "accuracy_trial", &n)[0], expected);
     mho_record_destroy(log);
     mho_net_destroy(net);
     stage_close(&stage);
-    mho_train_chip_destroy(&chip);
+    train_chip_close(&chip);
 }
 
 /* Learned ranges, when recoveries do not learn them: the net has to bring them. */
-TEST(test_nobody_learns_the_ranges)
+TEST(test_ranges_without_a_stage_to_learn_them)
 {
     Stage stage;
-    MhoTrainChip chip;
+    TrainChip chip;
     MhoNet *first;
 
     stage_open(&stage);
-    must(mho_train_chip_create("cell.name=pcm adc.range=learned", 1, &chip, &stage.error), &stage.error);
+    train_chip_open(&chip, "cell.name=pcm adc.range=learned");
     stage.input.chip = &chip.config;
     stage.params.feedback = MHO_FEEDBACK_CHIP;
     stage.params.recovery = MHO_RECOVERY_CODES;
     stage_begin(&stage);
     MhoNet *bare = net_of(&stage, "allconv", 0.2, "float:0 8/8:0"), *ranged = narrow_net(&stage, &chip.config);
-    must_refuse(stage.allocation.begin(stage.allocation.context, bare, &first, &stage.error), &stage.error, MHO_USAGE,
-                "allocate.recovery = codes: nothing learns the converter range of layer 'conv1'");
+    must_refuse(mho_allocation_begin(&stage.allocation, bare, &first, &stage.error), &stage.error, MHO_USAGE,
+                "allocate.recovery = codes: no stage learns the converter range of layer 'conv1'");
     ck_assert_ptr_null(first);
-    must(stage.allocation.begin(stage.allocation.context, ranged, &first, &stage.error), &stage.error);
-    ck_assert_ptr_null(first); /* converters do not compete: the net as it is */
+    must(mho_allocation_begin(&stage.allocation, ranged, &first, &stage.error), &stage.error);
+    ck_assert_ptr_null(first); /* converters are not candidates: the net as it is */
     mho_net_destroy(bare);
     mho_net_destroy(ranged);
     stage_close(&stage);
-    mho_train_chip_destroy(&chip);
+    train_chip_close(&chip);
 }

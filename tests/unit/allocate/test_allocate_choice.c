@@ -1,4 +1,4 @@
-/* test_allocate_choice.c - who moves: the laws of ccq's competitions, and the order of the uniform baseline. */
+/* test_allocate_choice.c - which candidate moves: the laws of ccq, and the order of the uniform baseline. */
 #include "support/allocate_sample.h"
 
 /* Accuracies spread over 0.57 .. 0.78 by 54 layers, and sizes of a factor of 100. */
@@ -9,11 +9,11 @@ static void open_published(Contest *contest)
     contest_open(contest, "ccq", 54);
     for (size_t m = 0; m < 54; m++) {
         contest->accuracy[m] = 0.57 + 0.21 * (double)(m * 17 % 54) / 53.0;
-        contest->competitors[m].saving = pow(100.0, (double)m / 53.0);
-        total += contest->competitors[m].saving;
+        contest->candidates[m].saving = pow(100.0, (double)m / 53.0);
+        total += contest->candidates[m].saving;
     }
     for (size_t m = 0; m < 54; m++)
-        contest->competitors[m].saving *= 0.25 / total;
+        contest->candidates[m].saving *= 0.25 / total;
 }
 
 static double sum_of_shares(const Contest *contest)
@@ -38,7 +38,7 @@ TEST(test_published_settings_leave_it_to_size)
     for (size_t m = 0; m < contest.n; m++) {
         least = fmin(least, contest.share[m]);
         most = fmax(most, contest.share[m]);
-        ck_assert_int_eq(contest.asked[m], 1);
+        ck_assert_int_eq(contest.tried[m], 1);
         ck_assert_double_eq(contest.feedback[m], contest.accuracy[m]);
     }
     ck_assert_double_eq_tol(most / least, exp(0.21), 1e-9);
@@ -48,9 +48,10 @@ TEST(test_published_settings_leave_it_to_size)
     ck_assert_double_gt(contest.share[53] / contest.share[0], 4.0);
     contest_run(&contest, 1, 0, 0.0); /* lambda 1 */
     for (size_t m = 0; m < contest.n; m++)
-        ck_assert_double_eq_tol(contest.share[m], contest.competitors[m].saving / 0.25, 1e-12);
+        ck_assert_double_eq_tol(contest.share[m], contest.candidates[m].saving / 0.25, 1e-12);
 }
 
+/* A high temperature chooses the candidate with the best trial move. */
 TEST(test_temperature_lets_accuracy_decide)
 {
     Contest contest;
@@ -64,7 +65,7 @@ TEST(test_temperature_lets_accuracy_decide)
     ck_assert_double_lt(contest.share[53], 0.05);
     contest_set(&contest, "temperature", "1e6"); /* nothing overflows */
     contest_run(&contest, 1, 0, 0.0);
-    ck_assert_double_eq_tol(contest.share[3], 0.6 + 0.4 * contest.competitors[3].saving / 0.25, 1e-12);
+    ck_assert_double_eq_tol(contest.share[3], 0.6 + 0.4 * contest.candidates[3].saving / 0.25, 1e-12);
 }
 
 /* P = (1 - lambda) p + lambda r with a lambda that goes linearly from first to last; alternate: 0 at odd moves. */
@@ -73,8 +74,8 @@ TEST(test_lambda)
     Contest contest;
 
     contest_open(&contest, "ccq", 2);
-    contest.competitors[0].saving = 0.3;
-    contest.competitors[1].saving = 0.1;
+    contest.candidates[0].saving = 0.3;
+    contest.candidates[1].saving = 0.1;
     for (int step = 0; step <= 10; step++) {
         const double lambda = 1.0 - 0.6 * step / 10.0;
 
@@ -88,12 +89,12 @@ TEST(test_lambda)
     contest_set(&contest, "competition", "size");
     contest_run(&contest, 1, 9, 0.9);
     ck_assert_double_eq_tol(contest.share[0], 0.75, 1e-12);
-    ck_assert(isnan(contest.feedback[0]) && contest.asked[0] == 0);
+    ck_assert(isnan(contest.feedback[0]) && contest.tried[0] == 0);
 }
 
 static const char *const competitions[] = {"hedge", "exp3", "size"};
 
-/* Sleepers have no share, are not asked (contest_answer) and never win; the rest have all of it. */
+/* Candidates that are not eligible have no share, no trial move (contest_answer) and never win. */
 TEST_LOOP(test_sleepers, 0, 3)
 {
     Contest contest;
@@ -102,7 +103,7 @@ TEST_LOOP(test_sleepers, 0, 3)
     contest_open(&contest, "ccq", 8);
     contest_set(&contest, "competition", competitions[_i]);
     for (size_t m = 0; m < 8; m += 3) {
-        contest.competitors[m].next_bits = 0;
+        contest.candidates[m].next_bits = 0;
         contest.accuracy[m] = 1.0;
         contest.state[m] = 50.0;
     }
@@ -117,7 +118,7 @@ TEST_LOOP(test_sleepers, 0, 3)
     for (size_t m = 0; m < 8; m++)
         ck_assert((wins[m] > 0) == (m % 3 != 0));
     for (size_t m = 0; m < 7; m++)
-        contest.competitors[m].next_bits = 0;
+        contest.candidates[m].next_bits = 0;
     contest_run(&contest, 1, 0, 0.5);
     ck_assert_uint_eq(contest.winner, 7);
 }
@@ -133,7 +134,7 @@ TEST(test_draws_follow_the_shares)
     contest_open(&contest, "ccq", 5);
     contest_set(&contest, "competition", "size");
     for (size_t m = 0; m < 5; m++)
-        contest.competitors[m].saving = 0.01 * (double)(1 + m);
+        contest.candidates[m].saving = 0.01 * (double)(1 + m);
     for (uint64_t seed = 0; seed < DRAWS; seed++) {
         contest_run(&contest, seed, 0, 0.0);
         wins[contest.winner]++;
@@ -167,19 +168,19 @@ TEST(test_exp3_is_unbiased)
     for (size_t m = 0; m < LAYERS; m++)
         contest.accuracy[m] = 0.4 + 0.1 * (double)m;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        int asked = 0;
+        int tried = 0;
 
         memcpy(contest.state, learned, sizeof learned);
         contest_run(&contest, seed, 0, 0.0);
         for (size_t m = 0; m < LAYERS; m++) {
             const double estimate = (contest.state[m] - learned[m]) * LAYERS / 0.1;
 
-            asked += contest.asked[m];
-            ck_assert((estimate > 0.0) == (contest.asked[m] > 0) && isnan(contest.feedback[m]) == !contest.asked[m]);
+            tried += contest.tried[m];
+            ck_assert((estimate > 0.0) == (contest.tried[m] > 0) && isnan(contest.feedback[m]) == !contest.tried[m]);
             sum[m] += estimate;
             squares[m] += estimate * estimate;
         }
-        ck_assert_int_eq(asked, 1);
+        ck_assert_int_eq(tried, 1);
     }
     for (size_t m = 0; m < LAYERS; m++) {
         const double mean = sum[m] / SEEDS, variance = squares[m] / SEEDS - mean * mean;
@@ -190,11 +191,11 @@ TEST(test_exp3_is_unbiased)
     }
 }
 
-/* Exp3's shares: exploration / M at least; as many questions as asked for, as many as are awake by default. */
+/* Exp3's shares: exploration / M at least; as many trial moves as set, by default as many as eligible candidates. */
 TEST(test_exp3_rounds_and_exploration)
 {
     Contest contest;
-    int asked = 0;
+    int tried = 0;
 
     contest_open(&contest, "ccq", 5);
     contest_set(&contest, "competition", "exp3");
@@ -203,22 +204,22 @@ TEST(test_exp3_rounds_and_exploration)
     contest_set(&contest, "exploration", "0.2");
     contest_set(&contest, "cumulative", "true");
     contest.state[2] = 100.0;
-    contest.competitors[4].next_bits = 0;
+    contest.candidates[4].next_bits = 0;
     contest_run(&contest, 3, 0, 0.0);
     for (size_t m = 0; m < 5; m++)
-        asked += contest.asked[m];
-    ck_assert_int_eq(asked, 4);
+        tried += contest.tried[m];
+    ck_assert_int_eq(tried, 4);
     ck_assert_double_eq_tol(contest.share[2], 0.8 + 0.05, 1e-9);
     ck_assert_double_eq_tol(contest.share[0], 0.05, 1e-9);
     contest_set(&contest, "rounds", "37");
     contest_run(&contest, 3, 0, 0.0);
-    asked = 0;
+    tried = 0;
     for (size_t m = 0; m < 5; m++)
-        asked += contest.asked[m];
-    ck_assert_int_eq(asked, 37);
+        tried += contest.tried[m];
+    ck_assert_int_eq(tried, 37);
 }
 
-/* Forgotten after every move as published, or kept: hedge then has the sum of all answers. Rounds are a factor. */
+/* The state is reset after every move as published, or is the sum over all moves. Rounds are a factor. */
 TEST(test_memory)
 {
     Contest contest;
@@ -235,7 +236,7 @@ TEST(test_memory)
     contest_set(&contest, "rounds", "3");
     contest_run(&contest, 1, 4, 0.0);
     ck_assert_double_eq(contest.state[1], 2.0 * 1.0 + 3.0);
-    ck_assert_int_eq(contest.asked[1], 1);
+    ck_assert_int_eq(contest.tried[1], 1);
 }
 
 /* The same seed and move give the same winner; other seeds and other moves do not always. */
@@ -262,7 +263,8 @@ TEST_LOOP(test_determined_by_the_seed, 0, 3)
     ck_assert_int_lt(same_move, 20);
 }
 
-TEST(test_uniform_goes_rung_by_rung)
+/* The uniform allocator lowers every layer once before any layer twice. */
+TEST(test_uniform_lowers_all_layers_together)
 {
     static const int bit_widths[] = {8, 6, 4, 0};
     Contest contest;
@@ -271,12 +273,12 @@ TEST(test_uniform_goes_rung_by_rung)
     contest_open(&contest, "uniform", 4);
     for (int move = 0; move < 8; move++) {
         for (size_t m = 0; m < 4; m++)
-            contest.competitors[m].next_bits = bit_widths[bit_width[m] + 1];
+            contest.candidates[m].next_bits = bit_widths[bit_width[m] + 1];
         contest_run(&contest, 1, move, 0.0);
         ck_assert_uint_eq(contest.winner, (size_t)move % 4);
         ck_assert_double_eq(contest.share[contest.winner], 1.0);
         ck_assert_double_eq(sum_of_shares(&contest), 1.0);
-        ck_assert(isnan(contest.feedback[0]) && contest.asked[contest.winner] == 0);
+        ck_assert(isnan(contest.feedback[0]) && contest.tried[contest.winner] == 0);
         bit_width[contest.winner]++;
     }
 }

@@ -1,4 +1,4 @@
-/* test_allocate_log.c - the log of a competition: determined by the seed, read back, checked. */
+/* test_allocate_log.c - the log of an allocation: determined by the seed, read back, checked. */
 #include "net/fakequant/onednn.h"
 #include "support/allocate_stage.h"
 
@@ -27,6 +27,7 @@ static void whole_stage(const char *competition, uint64_t seed, int threads, cha
     (void)mho_onednn_set_threads(before);
 }
 
+/* The log depends on the seed, and not on the number of threads. */
 TEST_LOOP(test_determined_by_the_seed, 0, 2)
 {
     char first[65], again[65], threads[65], other[65];
@@ -55,20 +56,20 @@ TEST_LOOP(test_record_round_trip, 0, 2)
     stage_begin(&stage);
     for (int move = 0; move < 3; move++)
         ck_assert(!step(&stage, &net, 0.8));
-    ck_assert(stage.allocation.recovered(stage.allocation.context, 2, 0.8));
+    stage.allocation.moves[2].epochs = 2;
     stage_open(&other);
     other.params = stage.params;
     other.input.allocator = stage.input.allocator;
     other.input.allocator_params = stage.input.allocator_params;
     stage_begin(&other);
     MhoRecord *log = log_of(&stage);
-    other.sample.held.n_classes++;
-    must_refuse(other.allocation.from_record(other.allocation.context, log, "file", &other.error), &other.error,
-                MHO_INPUT, "is of other images");
-    other.sample.held.n_classes--;
+    other.sample.validation.n_classes++;
+    must_refuse(mho_moves_from_record(&other.allocation, log, "file", &other.error), &other.error, MHO_INPUT,
+                "expects a different image shape");
+    other.sample.validation.n_classes--;
     mho_allocation_destroy(&other.allocation);
     stage_begin(&other);
-    must(other.allocation.from_record(other.allocation.context, log, "file", &other.error), &other.error);
+    must(mho_moves_from_record(&other.allocation, log, "file", &other.error), &other.error);
     must(mho_net_copy(net, &twin, &stage.error), &stage.error);
     mho_record_destroy(log);
     for (bool done = false; !done;) {
@@ -126,15 +127,14 @@ TEST_LOOP(test_records_are_checked, 0, DAMAGES)
     choose_by_ccq(&stage, &contest, "hedge");
     stage_begin(&stage);
     must(mho_record_create(&empty, &stage.error), &stage.error);
-    must(stage.allocation.from_record(stage.allocation.context, empty, "file", &stage.error), &stage.error);
-    must(stage.allocation.from_record(stage.allocation.context, NULL, "file", &stage.error), &stage.error);
+    must(mho_moves_from_record(&stage.allocation, empty, "file", &stage.error), &stage.error);
+    must(mho_moves_from_record(&stage.allocation, NULL, "file", &stage.error), &stage.error);
     ck_assert(!step(&stage, &net, 0.8));
     MhoRecord *log = log_of(&stage);
     mho_allocation_destroy(&stage.allocation);
     stage_begin(&stage);
     const char *words = damage(log, _i);
-    must_refuse(stage.allocation.from_record(stage.allocation.context, log, "file", &stage.error), &stage.error,
-                MHO_INPUT, words);
+    must_refuse(mho_moves_from_record(&stage.allocation, log, "file", &stage.error), &stage.error, MHO_INPUT, words);
     mho_record_destroy(empty);
     mho_record_destroy(log);
     mho_net_destroy(net);
@@ -146,7 +146,6 @@ TEST(test_log_of_another_net)
 {
     Stage stage;
     MhoNet *next;
-    char name[MHO_NAME_MAX];
     bool done;
 
     stage_open(&stage);
@@ -154,8 +153,8 @@ TEST(test_log_of_another_net)
            *other = net_of(&stage, "resnet20", 0.2, "float:0 8/8:0");
     stage_begin(&stage);
     ck_assert(!step(&stage, &net, 0.8));
-    must_refuse(stage.allocation.move(stage.allocation.context, other, 0.5, &next, name, &done, &stage.error),
-                &stage.error, MHO_FAILED, "compete, but the log has");
+    must_refuse(mho_allocation_move(&stage.allocation, other, 0.5, &next, &done, &stage.error), &stage.error,
+                MHO_FAILED, "but the log has");
     mho_net_destroy(other);
     mho_net_destroy(net);
     stage_close(&stage);

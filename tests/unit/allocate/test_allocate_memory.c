@@ -10,19 +10,18 @@ static MhoStatus walk(Stage *stage, const MhoNet *net, MhoError *error)
     MhoAllocation allocation, other = {0};
     MhoRecord *record = NULL;
     MhoNet *next = NULL;
-    char name[MHO_NAME_MAX];
     bool done;
     MhoStatus status = mho_allocation_create(&stage->input, &allocation, error);
 
     if (status == MHO_OK) {
-        status = allocation.move(allocation.context, net, 0.5, &next, name, &done, error);
+        status = mho_allocation_move(&allocation, net, 0.5, &next, &done, error);
         if (status != MHO_OK && next)
             status = MHO_FAILED; /* nobody would free it */
     }
     status = status == MHO_OK ? mho_record_create(&record, error) : status;
-    status = status == MHO_OK ? allocation.to_record(allocation.context, record, error) : status;
+    status = status == MHO_OK ? mho_moves_to_record(&allocation, record, error) : status;
     status = status == MHO_OK ? mho_allocation_create(&stage->input, &other, error) : status;
-    status = status == MHO_OK ? other.from_record(other.context, record, "m.h5", error) : status;
+    status = status == MHO_OK ? mho_moves_from_record(&other, record, "m.h5", error) : status;
     mho_net_destroy(next);
     mho_record_destroy(record);
     mho_allocation_destroy(&allocation);
@@ -30,6 +29,7 @@ static MhoStatus walk(Stage *stage, const MhoNet *net, MhoError *error)
     return status;
 }
 
+/* Every failed allocation of memory is reported as MHO_MEMORY with a text. */
 TEST(every_failed_allocation_is_reported)
 {
     Stage stage;
@@ -39,7 +39,7 @@ TEST(every_failed_allocation_is_reported)
     stage_open(&stage);
     contest_open(&contest, "uniform", 1);
     stage.input.allocator = contest.allocator;
-    stage.params.accuracy = 1.0; /* the net before the move is kept */
+    stage.params.accuracy = 1.0; /* a budget, so that the net before the move is copied */
     stage.params.trial_images = 2;
     MhoNet *net = net_of(&stage, "allconv", 0.05, "float:0 8/8:0");
     for (int at = 0;; at++) {

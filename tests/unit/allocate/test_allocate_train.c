@@ -1,102 +1,95 @@
-/* test_allocate_train.c - layers compete within a training: by codes, with an accuracy budget, and on the chip where
- * converters compete too, with recoveries on the chip or beside it; every one of them stopped and resumed to the same
- * bytes.
+/* test_allocate_train.c - allocations within a training: by codes, with an accuracy budget, and on the chip with
+ * converters as candidates, with recoveries on the chip or on codes; each is stopped and resumed to the same bytes.
  */
-#include "study/keys/train_chip.h"
+#include "support/train_chip.h"
 #include "support/allocate_stage.h"
 
 /* A stage whose moves are a training's. */
-typedef struct Course {
+typedef struct Case {
     Stage stage;
     Contest contest; /* ccq with its parameters */
-    MhoTrainChip chip;
-} Course;
+    TrainChip chip;
+} Case;
 
-typedef void (*CourseChange)(Course *course);
+typedef void (*CaseChange)(Case *setup);
 
-static void by_hedge(Course *course)
+static void by_hedge(Case *setup)
 {
-    course->stage.params.size = 4.0;
+    setup->stage.params.size = 4.0;
 }
 
-static void by_exp3(Course *course)
+static void by_exp3(Case *setup)
 {
-    contest_set(&course->contest, "competition", "exp3");
-    course->stage.params.bops = 0.3;
-    course->stage.params.size = 0.0;
+    contest_set(&setup->contest, "competition", "exp3");
+    setup->stage.params.bops = 0.3;
+    setup->stage.params.size = 0.0;
 }
 
 /* The first move that costs anything is one too many. */
-static void until_it_hurts(Course *course)
+static void until_it_hurts(Case *setup)
 {
-    contest_set(&course->contest, "competition", "size");
-    course->stage.params.size = 0.0;
-    course->stage.params.accuracy = 0.1;
-    course->stage.params.recovery_epochs = 1;
+    contest_set(&setup->contest, "competition", "size");
+    setup->stage.params.size = 0.0;
+    setup->stage.params.accuracy = 0.1;
+    setup->stage.params.recovery_epochs = 1;
 }
 
-static void on_a_chip(Course *course)
+static void on_a_chip(Case *setup)
 {
-    MhoError *error = &course->stage.error;
-
-    must(mho_train_chip_create("cell.name=pcm cell.pcm.prog_scale=10 adc.range=learned", 1, &course->chip, error),
-         error);
-    course->stage.input.chip = &course->chip.config;
-    course->stage.sample.input.chip = &course->chip.config;
-    course->stage.sample.train.validation_chips = 3;
-    course->stage.params.feedback = MHO_FEEDBACK_CHIP;
-    course->stage.params.moves = 3;
-    course->stage.params.size = 0.0;
-    strcpy(course->stage.params.adc_bit_widths, "4 3 2"); /* no loss of codes, much of the chip */
+    train_chip_open(&setup->chip, "cell.name=pcm cell.pcm.prog_scale=10 adc.range=learned");
+    setup->stage.input.chip = &setup->chip.config;
+    setup->stage.sample.input.chip = &setup->chip.config;
+    setup->stage.sample.train.validation_chips = 3;
+    setup->stage.params.feedback = MHO_FEEDBACK_CHIP;
+    setup->stage.params.moves = 3;
+    setup->stage.params.size = 0.0;
+    strcpy(setup->stage.params.adc_bit_widths, "4 3 2"); /* no loss of codes, much of the chip */
 }
 
-/* Probes calibrate the chip's converters, recoveries know nothing of it. */
-static void beside_a_chip(Course *course)
+/* Trial moves calibrate the chip's converters; recoveries do not use it. */
+static void recovers_on_codes(Case *setup)
 {
-    on_a_chip(course);
-    course->chip.config.chip.range = MHO_RANGE_CALIBRATED;
-    course->stage.params.recovery = MHO_RECOVERY_CODES;
+    on_a_chip(setup);
+    setup->chip.config.chip.range = MHO_RANGE_CALIBRATED;
+    setup->stage.params.recovery = MHO_RECOVERY_CODES;
 }
 
 /* Loss on the chip is what the budget is of: 2-bit converters, that codes do not feel. */
-static void until_it_hurts_on_a_chip(Course *course)
+static void until_it_hurts_on_a_chip(Case *setup)
 {
-    on_a_chip(course);
-    until_it_hurts(course);
-    course->stage.params.accuracy = 8.0;
-    course->stage.params.learning_rate_low = course->stage.params.learning_rate_high =
-        0.0; /* else it comes out ahead */
-    course->stage.params.moves = 8;
+    on_a_chip(setup);
+    until_it_hurts(setup);
+    setup->stage.params.accuracy = 8.0;
+    setup->stage.params.learning_rate_low = setup->stage.params.learning_rate_high = 0.0; /* else it comes out ahead */
+    setup->stage.params.moves = 8;
 }
 
-static const CourseChange changes[] = {by_hedge,  by_exp3,       until_it_hurts,
-                                       on_a_chip, beside_a_chip, until_it_hurts_on_a_chip};
-static bool is_chip(CourseChange change)
+static const CaseChange changes[] = {by_hedge,  by_exp3,           until_it_hurts,
+                                     on_a_chip, recovers_on_codes, until_it_hurts_on_a_chip};
+static bool is_chip(CaseChange change)
 {
     return change == on_a_chip || change == until_it_hurts_on_a_chip;
 }
 enum { N_CHANGES = sizeof changes / sizeof *changes };
 
-static void course_open(Course *course, CourseChange change)
+static void case_open(Case *setup, CaseChange change)
 {
-    Stage *stage = &course->stage;
+    Stage *stage = &setup->stage;
 
-    memset(&course->chip, 0, sizeof course->chip);
+    memset(&setup->chip, 0, sizeof setup->chip);
     stage_open(stage);
-    choose_by_ccq(stage, &course->contest, "hedge");
+    choose_by_ccq(stage, &setup->contest, "hedge");
     stage->params.accuracy = 0.0;
     stage->params.recovery_epochs = 2;
-    change(course);
+    change(setup);
     strcpy(stage->sample.train.stages, "float:3 8/8:1 allocate");
     stage->sample.train.width = 0.2;
-    stage_begin(stage);
-    stage->sample.input.allocation = &stage->allocation;
 }
 
-static void course_close(Course *course)
+static void case_close(Case *setup)
 {
-    stage_close(&course->stage);
-    mho_train_chip_destroy(&course->chip);
+    stage_close(&setup->stage);
+    train_chip_close(&setup->chip);
 }
 
 static const int32_t *wholes(const MhoRecord *log, const char *name, size_t n)
@@ -113,7 +106,7 @@ static void assert_bits(const MhoNet *net, const MhoRecord *log, const char *con
     const int32_t *from = wholes(log, "bits_from", n), *to = wholes(log, "bits_to", n),
                   *undone = wholes(log, "undone", n);
     const int32_t *converter = wholes(log, "winner_converter", n);
-    const bool converters = mho_array_count(mho_record_array(log, "competitor")) > net->n_nodes / 3;
+    const bool converters = mho_array_count(mho_record_array(log, "candidate")) > net->n_nodes / 3;
 
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
@@ -135,7 +128,7 @@ static void assert_history(const Sample *sample, const MhoRecord *log, const cha
     const char *const *stage = mho_record_array(history, "stage")->data;
     const int32_t *epochs = wholes(log, "recovery_epochs", n);
     size_t n_epochs, n_moves, epoch = 4;
-    const double *held = reals(history, "validation_accuracy", &n_epochs),
+    const double *validation = reals(history, "validation_accuracy", &n_epochs),
                  *after = reals(log, "accuracy_after", &n_moves), *before = reals(log, "accuracy_before", &n_moves);
 
     for (size_t move = 0; move < n; move++) {
@@ -146,16 +139,16 @@ static void assert_history(const Sample *sample, const MhoRecord *log, const cha
         for (int32_t k = 0; k < epochs[move]; k++, epoch++) {
             ck_assert_uint_lt(epoch, n_epochs);
             ck_assert_int_eq(strncmp(stage[epoch], name, strlen(name)), 0);
-            ck_assert_double_le(held[epoch], after[move]);
+            ck_assert_double_le(validation[epoch], after[move]);
         }
     }
     ck_assert_uint_eq(epoch, n_epochs);
 }
 
-/* The last net's accuracy is what its recovery was judged by: three chips that no step trained on, or codes. */
-static void assert_judged(Course *course, const MhoRecord *log, bool chip)
+/* The last net's accuracy is that of its recovery: three chips that no step trained on, or codes. */
+static void assert_accuracy(Case *setup, const MhoRecord *log, bool chip)
 {
-    Sample *sample = &course->stage.sample;
+    Sample *sample = &setup->stage.sample;
     const MhoArray *undone = mho_record_array(log, "undone");
     double codes, chips = 0.0, loss;
     size_t n;
@@ -164,10 +157,10 @@ static void assert_judged(Course *course, const MhoRecord *log, bool chip)
 
     for (size_t i = 0; i < sample->net->n_nodes; i++)
         ck_assert(!mho_node_conv(&sample->net->nodes[i]) || mho_node_conv(&sample->net->nodes[i])->adc_range == chip);
-    must(mho_train_evaluate(sample->net, &sample->held, 10, &codes, &loss, &sample->error), &sample->error);
+    must(mho_train_evaluate(sample->net, &sample->validation, 10, &codes, &loss, &sample->error), &sample->error);
     if (chip) {
-        must(mho_train_evaluate_chip(sample->net, &sample->held, NULL, &course->chip.config, 1U << 31, 3, 1, &chips,
-                                     &loss, &sample->error),
+        must(mho_train_evaluate_chip(sample->net, &sample->validation, NULL, &setup->chip.config, 1U << 31, 3, 1,
+                                     &chips, &loss, &sample->error),
              &sample->error);
         ck_assert_double_ne(chips, codes);
     }
@@ -176,25 +169,25 @@ static void assert_judged(Course *course, const MhoRecord *log, bool chip)
 }
 
 /* What accuracies are of is said where any is of the chip. */
-static void assert_basis(const MhoRecord *log, CourseChange change)
+static void assert_basis(const MhoRecord *log, CaseChange change)
 {
     const char *feedback = mho_attribute_string(&log->attributes, "feedback"),
                *recovery = mho_attribute_string(&log->attributes, "recovery");
 
-    ck_assert_int_eq(feedback != NULL, is_chip(change) || change == beside_a_chip);
+    ck_assert_int_eq(feedback != NULL, is_chip(change) || change == recovers_on_codes);
     ck_assert(!feedback || strcmp(feedback, "chip") == 0);
     ck_assert(!feedback || strcmp(recovery, is_chip(change) ? "chip" : "codes") == 0);
 }
 
 /* What all have in common; what each ended with. */
-TEST_LOOP(test_competition_in_training, 0, N_CHANGES)
+TEST_LOOP(test_allocation_in_training, 0, N_CHANGES)
 {
-    Course course;
-    Sample *sample = &course.stage.sample;
+    Case one;
+    Sample *sample = &one.stage.sample;
 
-    course_open(&course, changes[_i]);
-    must(sample_run(sample), &sample->error);
-    MhoRecord *log = log_of(&course.stage);
+    case_open(&one, changes[_i]);
+    must(stage_train(&one.stage), &sample->error);
+    const MhoRecord *log = one.stage.trained_log;
     const MhoArray *winners = mho_record_array(log, "winner");
     ck_assert_ptr_nonnull(winners);
     const size_t n = winners->shape[0];
@@ -206,38 +199,36 @@ TEST_LOOP(test_competition_in_training, 0, N_CHANGES)
     ck_assert(changes[_i] != by_exp3 || (strcmp(end, "bops") == 0 && mbops_of(sample->net) <= 0.3));
     ck_assert((changes[_i] != until_it_hurts && changes[_i] != until_it_hurts_on_a_chip) ||
               (strcmp(end, "accuracy") == 0 && wholes(log, "undone", n)[n - 1] == 1));
-    ck_assert((changes[_i] != on_a_chip && changes[_i] != beside_a_chip) || (strcmp(end, "moves") == 0 && n == 3));
-    assert_judged(&course, log, is_chip(changes[_i]));
+    ck_assert((changes[_i] != on_a_chip && changes[_i] != recovers_on_codes) || (strcmp(end, "moves") == 0 && n == 3));
+    assert_accuracy(&one, log, is_chip(changes[_i]));
     assert_basis(log, changes[_i]);
-    mho_record_destroy(log);
-    course_close(&course);
+    case_close(&one);
 }
 
-/* Digest of the model of a training that is stopped behind an epoch and goes on with another allocation; 0: not
+/* Digest of the model of a training that is stopped after an epoch and goes on with another allocation; 0: not
  * stopped.
  */
-static int resumed(CourseChange change, int epoch, char digest[65])
+static int resumed(CaseChange change, int epoch, char digest[65])
 {
-    Course course;
-    Sample *sample = &course.stage.sample;
+    Case one;
+    Sample *sample = &one.stage.sample;
 
-    course_open(&course, change);
+    case_open(&one, change);
     if (epoch > 0) {
         sample->stop_after = epoch;
-        ck_assert_int_eq(sample_run(sample), MHO_STOPPED);
+        ck_assert_int_eq(stage_train(&one.stage), MHO_STOPPED);
         sample->stop_after = 0;
-        mho_allocation_destroy(&course.stage.allocation);
-        stage_begin(&course.stage);
         sample->input.resume = sample->checkpoints[epoch - 1];
         sample->input.resume_file = "partial.h5";
     }
-    must(sample_run(sample), &sample->error);
+    must(stage_train(&one.stage), &sample->error);
     memcpy(digest, sample->digest, 65);
     const int epochs = sample->n_checkpoints;
-    course_close(&course);
+    case_close(&one);
     return epochs;
 }
 
+/* An allocation that stops after any epoch and resumes ends with the same bytes. */
 TEST_LOOP(test_resumes_to_the_same_bytes, 0, N_CHANGES)
 {
     char whole_digest[65], digest[65];
@@ -246,6 +237,6 @@ TEST_LOOP(test_resumes_to_the_same_bytes, 0, N_CHANGES)
     ck_assert_int_ge(epochs, 6);
     for (int epoch = 4; epoch <= epochs; epoch++) {
         (void)resumed(changes[_i], epoch, digest);
-        ck_assert_msg(strcmp(digest, whole_digest) == 0, "other bytes after a stop behind epoch %d", epoch);
+        ck_assert_msg(strcmp(digest, whole_digest) == 0, "other bytes when stopped after epoch %d", epoch);
     }
 }

@@ -18,7 +18,7 @@ static void add(MhoRecord *group, const char *name, MhoType type, size_t rows, s
 /* Two layers and the first one's converter; four moves, the last undone. */
 static MhoRecord *sample_model(void)
 {
-    static const char *const competitors[] = {"conv1", "logits", "conv1"}, *const winners[] = {"conv1", "conv1",
+    static const char *const candidates[] = {"conv1", "logits", "conv1"}, *const winners[] = {"conv1", "conv1",
                                                                                                "logits", "conv1"};
     static const unsigned char converter[] = {0, 0, 1};
     static const int32_t kind[] = {0, 1, 0, 0}, from[] = {8, 7, 8, 6}, to[] = {6, 6, 6, 4}, undone[] = {0, 0, 0, 1};
@@ -28,7 +28,7 @@ static MhoRecord *sample_model(void)
     MhoRecord *model, *group;
     must(mho_record_create(&model, &error), &error);
     must(mho_record_child(model, "allocation", &group, &error), &error);
-    add(group, "competitor", MHO_STRING, 3, 0, competitors);
+    add(group, "candidate", MHO_STRING, 3, 0, candidates);
     add(group, "converter", MHO_U8, 3, 0, converter);
     add(group, "winner", MHO_STRING, 4, 0, winners);
     add(group, "winner_converter", MHO_I32, 4, 0, kind);
@@ -74,7 +74,7 @@ TEST(test_incomplete_log)
     ck_assert_uint_eq(trajectory.n_layers, 0);
     must(mho_record_child(model, "allocation", &group, &error), &error);
     add(group, "size", MHO_F64, 1, 0, short_size);
-    must_refuse(bit_trajectory_read(model, &trajectory, &error), &error, MHO_INPUT, "competitor");
+    must_refuse(bit_trajectory_read(model, &trajectory, &error), &error, MHO_INPUT, "candidate");
     mho_record_destroy(model);
 }
 

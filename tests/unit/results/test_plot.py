@@ -168,14 +168,14 @@ def write_log(group, undone=()):
     group.attrs["allocator"], group.attrs["end"] = "ccq", "size"
     group.attrs["start_size"], group.attrs["start_accuracy"] = 8.0, 0.9
     group.attrs["feedback"], group.attrs["recovery"] = "chip", "codes"
-    group["competitor"], group["converter"] = ["conv1", "logits", "conv1"], np.array([0, 0, 1], "u1")
+    group["candidate"], group["converter"] = ["conv1", "logits", "conv1"], np.array([0, 0, 1], "u1")
     group["winner"], group["winner_converter"] = winners, np.array([0, 0, 0, 1, 0], "i4")
     group["bits_from"] = np.array([8, 8, 6, 7, 4], "i4")
     group["bits_to"] = np.array([6, 6, 4, 6, 3], "i4")
     group["undone"] = np.isin(np.arange(5), undone).astype("i4")
     group["size"] = np.array([6.5, 6.0, 4.4, 4.4, 3.0])
     group["accuracy_after"] = np.array([0.9, 0.89, 0.885, 0.884, 0.87])
-    group["accuracy_probe"] = np.array([0.88, 0.87, 0.86, 0.87, 0.8])
+    group["accuracy_trial"] = np.array([0.88, 0.87, 0.86, 0.87, 0.8])
 
 
 def allocated(path):

@@ -41,7 +41,7 @@ static void allocates_on_a_chip(Bench *b)
 {
     strcpy(b->sample.train.stages, "float:2 4/4:2 allocate");
     b->sample.train.chip_curriculum = MHO_CURRICULUM_GROWING;
-    b->allocation.chip = true;
+    b->sample.input.recovers_on_chip = true;
 }
 static void allocates_staged_on_a_chip(Bench *b) /* no noise beside that of the chip */
 {
@@ -62,24 +62,25 @@ static void resume_after(BenchChange method, int epoch, int all_epochs, const ch
 
     bench_open(&bench, method);
     sample->stop_after = epoch;
-    ck_assert_int_eq(sample_run(sample), MHO_STOPPED);
+    ck_assert_int_eq(bench_run(&bench), MHO_STOPPED);
     bench.fake = (FakeAllocator){0};
     sample->stop_after = 0;
     sample->input.resume = sample->checkpoints[epoch - 1];
     sample->input.resume_file = "partial.h5";
-    must(sample_run(sample), &sample->error);
-    ck_assert_msg(strcmp(sample->digest, whole) == 0, "other bytes after a stop behind epoch %d", epoch);
+    must(bench_run(&bench), &sample->error);
+    ck_assert_msg(strcmp(sample->digest, whole) == 0, "other bytes when stopped after epoch %d", epoch);
     ck_assert_int_eq(sample->n_checkpoints, all_epochs);
     bench_close(&bench);
 }
 
+/* A training that stops after any epoch and resumes ends with the bytes of one that never stopped. */
 TEST_LOOP(test_every_method_resumes, 0, N_METHODS)
 {
     Bench bench;
     char whole[65];
 
     bench_open(&bench, methods[_i]);
-    must(sample_run(&bench.sample), &bench.sample.error);
+    must(bench_run(&bench), &bench.sample.error);
     memcpy(whole, bench.sample.digest, sizeof whole);
     const int epochs = bench.sample.n_checkpoints;
     bench_close(&bench);
@@ -88,6 +89,8 @@ TEST_LOOP(test_every_method_resumes, 0, N_METHODS)
         resume_after(methods[_i], epoch, epochs, whole);
 }
 
+/* Every move of an allocator starts a recovery with its own name, epochs and rate in the history, and with the
+ * stage's teacher. */
 TEST(test_allocation_recovers_after_every_move)
 {
     static const char *const stages[] = {"float",      "float",      "4/4",        "4/4",        "allocate 0",
@@ -96,15 +99,14 @@ TEST(test_allocation_recovers_after_every_move)
     const Sample *sample = &bench.sample;
 
     bench_open(&bench, allocates);
-    must(sample_run(&bench.sample), &bench.sample.error);
+    must(bench_run(&bench), &bench.sample.error);
     assert_stages(sample, stages, sizeof stages / sizeof *stages);
-    ck_assert_int_eq(bench.fake.questions, 5); /* once an epoch */
-    for (size_t epoch = 4; epoch < 9; epoch++) /* the allocator's rate, at the end of the first or second epoch */
+    for (size_t epoch = 4; epoch < 9; epoch++) /* the recovery's rate, at the end of the first or second epoch */
         ck_assert_double_eq_tol(of_history(sample, "learning_rate", epoch), epoch == 5 || epoch == 8 ? 0.002 : 0.001,
                                 0.0002);
     ck_assert_int_eq(bits_of(sample->net, "conv1"), 3);
     ck_assert_int_eq(bits_of(sample->net, "conv2"), 3);
-    ck_assert(!mho_net_has_batchnorm(sample->net)); /* fq behind it keeps the bits */
+    ck_assert(!mho_net_has_batchnorm(sample->net)); /* fq after it keeps the bits */
     ck_assert_ptr_nonnull(mho_record_find(sample->checkpoints[4], "allocation"));
     ck_assert_ptr_null(mho_record_find(sample->checkpoints[3], "allocation"));
     /* Every recovery learns from the net that the stage began with: the best of 4/4. */
@@ -122,30 +124,30 @@ static float range_of(const MhoNet *net, const char *layer)
 }
 
 /* Recoveries go forward and backward through the chip: what nothing else moves, converter ranges that learn do;
- * calibrated ones are held from the layer's own move on. */
+ * calibrated ones stay from the layer's own move on. */
 TEST(test_recoveries_on_a_chip)
 {
     static const char *const layers[] = {"conv1", "conv2", "conv3", "conv4", "conv5", "logits"};
-    Bench learned, held, codes;
+    Bench learned, calibrated, codes;
     int moved = 0;
 
     bench_open(&learned, allocates_on_a_chip);
-    must(sample_run(&learned.sample), &error);
-    bench_open(&held, allocates_on_a_chip);
-    held.chip.config.chip.range = MHO_RANGE_CALIBRATED;
-    must(sample_run(&held.sample), &error);
+    must(bench_run(&learned), &learned.sample.error);
+    bench_open(&calibrated, allocates_on_a_chip);
+    calibrated.chip.config.chip.range = MHO_RANGE_CALIBRATED;
+    must(bench_run(&calibrated), &calibrated.sample.error);
     bench_open(&codes, allocates_on_a_chip);
-    codes.allocation.chip = false;
-    must(sample_run(&codes.sample), &error);
+    codes.sample.input.recovers_on_chip = false;
+    must(bench_run(&codes), &codes.sample.error);
     for (size_t l = 0; l < sizeof layers / sizeof *layers; l++)
-        moved += range_of(learned.sample.net, layers[l]) != range_of(held.sample.net, layers[l]);
+        moved += range_of(learned.sample.net, layers[l]) != range_of(calibrated.sample.net, layers[l]);
     ck_assert_int_gt(moved, 0);
-    const MhoArray *first = mho_record_array(held.sample.checkpoints[4], "layers/conv1/adc_log_range");
-    ck_assert_float_eq(*(const float *)first->data, range_of(held.sample.net, "conv1"));
+    const MhoArray *first = mho_record_array(calibrated.sample.checkpoints[4], "layers/conv1/adc_log_range");
+    ck_assert_float_eq(*(const float *)first->data, range_of(calibrated.sample.net, "conv1"));
     ck_assert_double_eq(of_history(&learned.sample, "loss", 3), of_history(&codes.sample, "loss", 3));
     ck_assert_double_ne(of_history(&learned.sample, "loss", 4), of_history(&codes.sample, "loss", 4));
     bench_close(&codes);
-    bench_close(&held);
+    bench_close(&calibrated);
     bench_close(&learned);
 }
 
@@ -156,38 +158,39 @@ static void ends_with_another(Bench *b)
     b->fake.ends_with_another = true;
 }
 
-TEST(test_allocator_has_the_last_word)
+/* An allocator may end with a net that has no recovery. */
+TEST(test_allocator_may_end_with_another_net)
 {
     Bench bench;
 
     bench_open(&bench, ends_with_another);
-    must(sample_run(&bench.sample), &bench.sample.error);
+    must(bench_run(&bench), &bench.sample.error);
     ck_assert_int_eq(bits_of(bench.sample.net, "conv1"), 2);
     ck_assert_int_eq(bits_of(bench.sample.net, "conv2"), 4);
     ck_assert_int_eq(bench.sample.n_checkpoints, 2); /* no move, no recovery */
     bench_close(&bench);
 }
 
+/* A stage without its allocator or chip, and settings that do not fit together, are refused before the first
+ * epoch. */
 TEST(test_methods_need_their_input)
 {
     Bench bench;
     Sample *sample = &bench.sample;
 
     bench_open(&bench, allocates);
-    sample->input.allocation = NULL;
     must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "allocate.name");
-    sample->input.allocation = &bench.allocation;
-    bench.allocation.chip = true;
+    sample->input.recovers_on_chip = true;
     sample->input.chip = NULL;
-    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "stage allocate: there is no chip to train on");
+    must_refuse(bench_run(&bench), &sample->error, MHO_USAGE, "stage allocate: there is no chip to train on");
     through_chips(&bench);
-    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.chip");
+    must_refuse(bench_run(&bench), &sample->error, MHO_USAGE, "train.chip.cell.name");
     sample->input.chip = &bench.chip.config;
     bench.chip.config.chip.time = 20.0;
-    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.chip_curriculum");
+    must_refuse(bench_run(&bench), &sample->error, MHO_USAGE, "train.chip_curriculum");
     takes_turns(&bench);
     sample->train.patience = 1;
-    must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "train.patience: quantizer 'uniq' learns layer after");
+    must_refuse(bench_run(&bench), &sample->error, MHO_USAGE, "train.patience: quantizer 'uniq' learns layer after");
     ck_assert_int_eq(sample->n_checkpoints, 0);
     bench_close(&bench);
 }
@@ -203,7 +206,7 @@ TEST(test_levels_without_noise)
         bench_open(&bench, takes_turns);
         bench.sample.train.gradual_noise = i < 2;
         bench.sample.train.gradual_layers = i % 2;
-        must(sample_run(&bench.sample), &bench.sample.error);
+        must(bench_run(&bench), &bench.sample.error);
         memcpy(digest[i], bench.sample.digest, sizeof digest[i]);
         bench_close(&bench);
     }
@@ -213,7 +216,7 @@ TEST(test_levels_without_noise)
     ck_assert_str_ne(digest[0], digest[1]);
 }
 
-/* Whatever layers did in the epoch, batch norm's statistics are those of codes, which everything behind training runs.
+/* Whatever layers did in the epoch, batch norm's statistics are those of codes, which everything after training runs.
  */
 TEST(test_statistics_are_those_of_codes)
 {
@@ -222,13 +225,13 @@ TEST(test_statistics_are_those_of_codes)
     MhoNet *net, *again;
     MhoBatches batches;
     MhoFakeQuant *pass;
-    float logits[SAMPLE_KEPT * SAMPLE_CLASSES];
+    float logits[SAMPLE_TRAINING * SAMPLE_CLASSES];
     size_t n_norms = 0;
 
     bench_open(&bench, takes_turns);
     strcpy(sample->train.stages, "float:2 4/4:1");
-    sample->train.batch = SAMPLE_KEPT;
-    must(sample_run(sample), &sample->error);
+    sample->train.batch = SAMPLE_TRAINING;
+    must(bench_run(&bench), &sample->error);
     must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
     must(mho_net_copy(net, &again, &error), &error);
     for (size_t i = 0; i < again->n_nodes; i++)
@@ -237,7 +240,7 @@ TEST(test_statistics_are_those_of_codes)
     must(mho_batches_create(&sample->input, &batches, &error), &error);
     mho_batches_shuffle(&batches, 2);
     mho_batches_fill(&batches, 0);
-    must(mho_fakequant_create(again, SAMPLE_KEPT, true, &pass, &error), &error);
+    must(mho_fakequant_create(again, SAMPLE_TRAINING, true, &pass, &error), &error);
     must(mho_fakequant_forward(pass, batches.images, true, logits, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNodeArray *mean = mho_node_array(&net->nodes[i], MHO_ARRAY_MEAN);
@@ -255,7 +258,7 @@ TEST(test_statistics_are_those_of_codes)
 }
 
 /* Two turns in two epochs: the rate runs its whole state in each, and once where all layers learn together. */
-TEST(test_every_turn_has_the_whole_course_of_the_rate)
+TEST(test_every_group_has_the_whole_schedule)
 {
     for (int together = 0; together < 2; together++) {
         Bench bench;
@@ -266,7 +269,7 @@ TEST(test_every_turn_has_the_whole_course_of_the_rate)
         bench.sample.train.warmup = 0.0;
         bench.sample.train.schedule = MHO_SCHEDULE_COSINE;
         bench.sample.train.gradual_layers = together ? 0 : 3; /* of six */
-        must(sample_run(&bench.sample), &bench.sample.error);
+        must(bench_run(&bench), &bench.sample.error);
         ck_assert_double_eq_tol(of_history(&bench.sample, "learning_rate", 1), together ? 0.5 * peak : 0.0,
                                 1e-6 * peak);
         ck_assert_double_eq_tol(of_history(&bench.sample, "learning_rate", 2), 0.0, 1e-6 * peak);
@@ -283,8 +286,9 @@ static void one_epoch_on_chips(Bench *b)
     b->sample.train.validation_chips = 3;
 }
 
-/* Validation accuracy is that of chips which no step trained on, and the net as it came competes. */
-TEST(test_chip_stage_is_judged_on_chips)
+/* Validation accuracy is that of chips which no step trained on, and the net that the stage starts from is a candidate.
+ */
+TEST(test_chip_stage_is_validated_on_chips)
 {
     Bench bench;
     Sample *sample = &bench.sample;
@@ -292,12 +296,12 @@ TEST(test_chip_stage_is_judged_on_chips)
     MhoNet *net;
 
     bench_open(&bench, one_epoch_on_chips);
-    must(sample_run(sample), &sample->error);
+    must(bench_run(&bench), &sample->error);
     must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
-    must(
-        mho_train_evaluate_chip(net, &sample->held, NULL, &bench.chip.config, 1U << 31, 3, 1, &accuracy, &loss, &error),
-        &error);
-    must(mho_train_evaluate(net, &sample->held, 16, &clean, &clean_loss, &error), &error);
+    must(mho_train_evaluate_chip(net, &sample->validation, NULL, &bench.chip.config, 1U << 31, 3, 1, &accuracy, &loss,
+                                 &error),
+         &error);
+    must(mho_train_evaluate(net, &sample->validation, 16, &clean, &clean_loss, &error), &error);
     ck_assert_double_eq(of_history(sample, "validation_accuracy", 5), accuracy);
     ck_assert_double_eq(of_history(sample, "validation_loss", 5), loss);
     ck_assert_double_ne(loss, clean_loss);
@@ -313,11 +317,11 @@ TEST(test_chip_stage_never_hands_on_worse)
 
     bench_open(&bench, one_epoch_on_chips);
     strcpy(sample->train.stages, "float:3 4/4:2 chip:1@30");
-    sample->train.batch = SAMPLE_KEPT; /* one step, far too large */
+    sample->train.batch = SAMPLE_TRAINING; /* one step, far too large */
     sample->train.warmup = 0.0;
     sample->train.schedule = MHO_SCHEDULE_CONSTANT;
     sample->train.gradient_clip = 1.0;
-    must(sample_run(sample), &sample->error);
+    must(bench_run(&bench), &sample->error);
     const MhoAttribute *best =
         mho_attribute_find(&mho_record_find(last_checkpoint(sample), "training")->attributes, "best_accuracy");
     ck_assert_double_lt(of_history(sample, "validation_accuracy", 5), *(const double *)best->data);
@@ -354,7 +358,7 @@ TEST(test_curriculum)
 /* Finished first stages -----------------------------------------------------------------------------------------------
  */
 
-static MhoStatus keep_final(void *context, const MhoRecord *checkpoint, bool final, MhoError *e)
+static MhoStatus keep_final(void *context, MhoRecord *checkpoint, bool final, MhoError *e)
 {
     if (final)
         copy_record(checkpoint, context);
@@ -362,7 +366,8 @@ static MhoStatus keep_final(void *context, const MhoRecord *checkpoint, bool fin
     return MHO_OK;
 }
 
-TEST(test_start_stands_for_the_first_stage)
+/* A finished float model in place of the first stage gives the bytes of a whole training. */
+TEST(test_start_replaces_the_first_stage)
 {
     Sample sample;
     MhoRecord *finished;

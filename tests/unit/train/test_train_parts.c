@@ -40,6 +40,7 @@ static double reference_loss(const MhoLoss *loss, const float *logits, const flo
 static const MhoLoss losses[] = {{0.0, 0.0, 1.0}, {0.1, 0.0, 1.0}, {0.0, 1.0, 1.0}, {0.05, 0.6, 3.0}};
 enum { N_LOSSES = sizeof losses / sizeof *losses };
 
+/* The loss is the formula of the papers, with and without smoothing and teacher. */
 TEST_LOOP(test_loss_is_the_formula, 0, N_LOSSES)
 {
     const MhoLoss *loss = &losses[_i];
@@ -59,6 +60,7 @@ TEST_LOOP(test_loss_is_the_formula, 0, N_LOSSES)
     ck_assert_uint_eq(hits, expected);
 }
 
+/* The gradient of the loss is its finite difference. */
 TEST_LOOP(test_loss_gradient_by_differences, 0, N_LOSSES)
 {
     const MhoLoss *loss = &losses[_i];
@@ -81,6 +83,7 @@ TEST_LOOP(test_loss_gradient_by_differences, 0, N_LOSSES)
     }
 }
 
+/* A teacher moves the gradient towards its own logits. */
 TEST(test_distillation_pulls_to_the_teacher)
 {
     float logits[N * K], gradient[N * K];
@@ -93,6 +96,7 @@ TEST(test_distillation_pulls_to_the_teacher)
         ck_assert_float_eq_tol(gradient[i], 0.0F, 1e-7F); /* the teacher itself has nothing to learn */
 }
 
+/* Logits far out of range give a finite loss and gradient. */
 TEST(test_large_logits_stay_finite)
 {
     float logits[N * K] = {0}, gradient[N * K];
@@ -131,6 +135,7 @@ static MhoNet *net_of_stage(Sample *sample, const char *stages)
     return sample->net;
 }
 
+/* Weight decay shrinks weights and leaves every other array alone. */
 TEST(test_decay_acts_on_weights_only)
 {
     Sample sample;
@@ -143,7 +148,7 @@ TEST(test_decay_acts_on_weights_only)
     must(mho_net_copy(net, &before, &error), &error);
     must(mho_optimizer_create(net, &sample.train, &optimizer, &error), &error);
     must(mho_fakequant_create(net, 10, true, &pass, &error), &error);
-    must(mho_fakequant_forward(pass, sample.kept.images, true, logits, &error), &error);
+    must(mho_fakequant_forward(pass, sample.training.images, true, logits, &error), &error);
     must(mho_fakequant_backward(pass, zero, &error), &error);
     must(mho_optimizer_step(&optimizer, pass, 0.5, &error), &error);
     size_t decayed = 0, kept = 0;
@@ -180,8 +185,8 @@ TEST(test_shift_learns_like_a_bias)
     MhoNet *net = net_of_stage(&sample, "float:1 4/4:1 fq:1");
     must(mho_optimizer_create(net, &sample.train, &optimizer, &error), &error);
     must(mho_fakequant_create(net, 10, true, &pass, &error), &error);
-    must(mho_fakequant_forward(pass, sample.kept.images, true, logits, &error), &error);
-    (void)mho_loss(&loss, 10, SAMPLE_CLASSES, logits, sample.kept.labels, NULL, d_logits, &hits);
+    must(mho_fakequant_forward(pass, sample.training.images, true, logits, &error), &error);
+    (void)mho_loss(&loss, 10, SAMPLE_CLASSES, logits, sample.training.labels, NULL, d_logits, &hits);
     must(mho_fakequant_backward(pass, d_logits, &error), &error);
     MhoNode *conv = &net->nodes[mho_net_find(net, "conv1")];
     const MhoNodeArray *shift = mho_node_array(conv, MHO_ARRAY_SHIFT);
@@ -221,6 +226,7 @@ static bool is_moved(const uint8_t *image, const uint8_t *out, int move_y, int m
     return true;
 }
 
+/* Every augmented image is a moved and maybe mirrored copy, padded with code 0, and all moves occur. */
 TEST(test_augmentation_moves_and_mirrors)
 {
     const MhoAugment augment = {.h = H, .w = W, .c = C, .crop = 2, .flip = true, .seed = 3, .epoch = 9};
@@ -257,6 +263,7 @@ TEST(test_augmentation_moves_and_mirrors)
     ck_assert_int_gt(different, 80);
 }
 
+/* Without crop and flip an image is not changed. */
 TEST(test_no_augmentation_is_the_image)
 {
     const MhoAugment augment = {.h = H, .w = W, .c = C, .seed = 3};
@@ -270,21 +277,22 @@ TEST(test_no_augmentation_is_the_image)
     }
 }
 
+/* The batches of an epoch have each image at most once, in another order every epoch. */
 TEST(test_batches_hold_each_image_once)
 {
     Sample sample;
     MhoBatches batches;
-    uint32_t first[SAMPLE_KEPT];
+    uint32_t first[SAMPLE_TRAINING];
 
     sample_open(&sample);
     sample.train.batch = 30; /* 100 images: ten are left out */
     must(mho_batches_create(&sample.input, &batches, &error), &error);
     ck_assert_uint_eq(batches.n_batches, 3);
     for (uint32_t epoch = 0; epoch < 3; epoch++) {
-        bool seen[SAMPLE_KEPT] = {false};
+        bool seen[SAMPLE_TRAINING] = {false};
         mho_batches_shuffle(&batches, epoch);
-        for (size_t i = 0; i < SAMPLE_KEPT; i++) {
-            ck_assert_uint_lt(batches.order[i], SAMPLE_KEPT);
+        for (size_t i = 0; i < SAMPLE_TRAINING; i++) {
+            ck_assert_uint_lt(batches.order[i], SAMPLE_TRAINING);
             ck_assert(!seen[batches.order[i]]);
             seen[batches.order[i]] = true;
         }
@@ -295,11 +303,11 @@ TEST(test_batches_hold_each_image_once)
     mho_batches_fill(&batches, 2);
     for (size_t i = 0; i < 30; i++) {
         const uint32_t from = batches.order[60 + i];
-        ck_assert_uint_eq(batches.labels[i], sample.kept.labels[from]);
-        ck_assert_mem_eq(batches.images + i * 64, sample.kept.images + from * 64, 64);
+        ck_assert_uint_eq(batches.labels[i], sample.training.labels[from]);
+        ck_assert_mem_eq(batches.images + i * 64, sample.training.images + from * 64, 64);
     }
     mho_batches_destroy(&batches);
-    sample.train.batch = SAMPLE_KEPT + 1;
+    sample.train.batch = SAMPLE_TRAINING + 1;
     must_refuse(mho_batches_create(&sample.input, &batches, &error), &error, MHO_USAGE, "train.batch");
     sample_close(&sample);
 }

@@ -1,9 +1,10 @@
-/* test_train_recipe.c - ladders, parameter tables, learning-rate schedules. */
+/* test_train_recipe.c - stages, parameter tables, learning-rate schedules. */
 #include "support/train_sample.h"
 
 static MhoError error;
 
-TEST(test_ladder_reads_every_stage)
+/* Every kind of stage is read with its bits, epochs and name. */
+TEST(test_every_stage_is_read)
 {
     MhoStages stages;
 
@@ -28,7 +29,8 @@ TEST(test_ladder_reads_every_stage)
     }
 }
 
-TEST(test_ladder_inherits)
+/* A stage that names no bits has those of the stage before, and its batch norm. */
+TEST(test_bits_are_inherited)
 {
     MhoStages stages;
 
@@ -53,10 +55,11 @@ TEST(test_ladder_inherits)
         ck_assert_int_eq(stages.stages[i].weight_bits, i > 0 ? 6 : 0);
         ck_assert_int_eq(stages.stages[i].activation_bits, i > 0 ? 5 : 0);
     }
-    ck_assert_double_eq(stages.stages[2].rate, 0.01);
+    ck_assert_double_eq(stages.stages[2].learning_rate, 0.01);
 }
 
-TEST(test_ladder_names_the_bad_word)
+/* A bad list of stages is refused with the word and the reason. */
+TEST(test_bad_word_is_named)
 {
     static const struct {
         const char *text, *words;
@@ -76,7 +79,7 @@ TEST(test_ladder_names_the_bad_word)
         {"float:1 17/4:2", "'17/4:2'"},
         {"float:1 4/4/4:2", "'4/4/4:2'"},
         {"float:1 folat:2", "'folat:2': a stage is"},
-        {"float:1 fq:2", "'fq:2': fq behind float"},
+        {"float:1 fq:2", "'fq:2': fq after float"},
         {"float:1 4/4:1 fq", "'fq': epochs are missing"},
         {"float:1 4/4:1 fq:1 2/4:1", "'2/4:1': batch norm is gone"},
         {"float:1 4/4:1 fq fq:1", "'fq:1'"},
@@ -91,8 +94,8 @@ TEST(test_ladder_names_the_bad_word)
         {"float:1 4/4:1 allocate fq:1 allocate", "'allocate': a list of stages allocates once"},
         {"float:1 4/4:1 fq:1 allocate", "'allocate': batch norm is gone"},
         {"float:1 4/4:1 fq:1 chip:0 4/4:1", "'4/4:1': batch norm is gone"},
-        {"float:1 4/4:1 allocate 3/4:1", "'3/4:1': bits behind allocate"},
-        {"float:1 4/4:1 allocate chip:1 fq 4/4:1", "'4/4:1': bits behind"},
+        {"float:1 4/4:1 allocate 3/4:1", "'3/4:1': bits after allocate"},
+        {"float:1 4/4:1 allocate chip:1 fq 4/4:1", "'4/4:1': bits after"},
         {"chip:1", "'chip:1': the first"},
         {"float:1 4/4:", "'4/4:'"},
         {"float:1 4/4:1 alocate", "train.stages: 'alocate': a stage is"},
@@ -110,14 +113,15 @@ TEST(test_ladder_names_the_bad_word)
     must_refuse(mho_stages_parse(many, &stages, &error), &error, MHO_USAGE, "at most 32");
 }
 
+/* A rate after @ belongs to its stage alone; a bad one is refused. */
 TEST(test_stage_with_its_own_rate)
 {
     MhoStages stages;
 
     must(mho_stages_parse("float:6@0.3 2/4:4 fq 2/3:5@2e-3", &stages, &error), &error);
-    ck_assert_double_eq(stages.stages[0].rate, 0.3);
-    ck_assert_double_eq(stages.stages[1].rate, 0.0);
-    ck_assert_double_eq(stages.stages[2].rate, 0.002);
+    ck_assert_double_eq(stages.stages[0].learning_rate, 0.3);
+    ck_assert_double_eq(stages.stages[1].learning_rate, 0.0);
+    ck_assert_double_eq(stages.stages[2].learning_rate, 0.002);
     ck_assert_int_eq(stages.stages[2].epochs, 5);
     ck_assert_str_eq(stages.stages[2].name, "fq 2/3");
     static const char *const bad[] = {"float:1@",    "float:1@0",    "float:1@-1", "float:1@nan",
@@ -126,6 +130,7 @@ TEST(test_stage_with_its_own_rate)
         must_refuse(mho_stages_parse(bad[i], &stages, &error), &error, MHO_USAGE, bad[i]);
 }
 
+/* The parameter tables refuse bad stages and values out of range. */
 TEST(test_tables_check_themselves)
 {
     MhoTrainParams train;
@@ -146,6 +151,7 @@ static double rate(int schedule, double warmup, double epoch)
     return mho_schedule_rate(&params, 0.2, epoch, 10.0);
 }
 
+/* The cosine schedule falls from the peak to zero. */
 TEST(test_cosine)
 {
     for (int i = 0; i <= 100; i++) {
@@ -154,9 +160,10 @@ TEST(test_cosine)
         ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 0.0, epoch),
                                 0.1 * (1.0 + cos(3.14159265358979323846 * epoch / 10.0)), 1e-10);
     }
-    ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 2.0, 6.0), 0.1, 1e-10); /* half way behind the warm-up */
+    ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 2.0, 6.0), 0.1, 1e-10); /* half way after the warm-up */
 }
 
+/* The step schedule multiplies the rate after each step; the constant one keeps it. */
 TEST(test_steps_and_constant)
 {
     ck_assert_double_eq(rate(MHO_SCHEDULE_STEP, 0.0, 2.99), 0.2);
@@ -166,6 +173,7 @@ TEST(test_steps_and_constant)
     ck_assert_double_eq(rate(MHO_SCHEDULE_CONSTANT, 0.0, 10.0), 0.2);
 }
 
+/* The rate rises linearly from zero during the warm-up. */
 TEST(test_warmup)
 {
     for (int schedule = MHO_SCHEDULE_COSINE; schedule <= MHO_SCHEDULE_CONSTANT; schedule++) {

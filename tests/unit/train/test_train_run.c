@@ -19,7 +19,8 @@ static double attribute_of_history(const MhoRecord *record, const char *column, 
     return ((const double *)array->data)[epoch];
 }
 
-TEST(test_learns_down_the_ladder)
+/* A training through all kinds of stages learns, and its last net has the bits of its last stage. */
+TEST(test_learns_through_all_stages)
 {
     static const char *const stages[] = {"float", "float", "float", "4/4", "4/4", "2/4", "2/4", "fq", "fq"};
     Sample sample;
@@ -35,9 +36,8 @@ TEST(test_learns_down_the_ladder)
     ck_assert_double_lt(attribute_of_history(last, "loss", 2), attribute_of_history(last, "loss", 0));
     ck_assert_ptr_nonnull(mho_record_array(last, "provenance/epoch_seconds"));
     ck_assert_ptr_nonnull(mho_record_find(last, "training/teacher"));
-    must(mho_train_evaluate(sample.net, &sample.held, 16, &accuracy, &loss, &error), &error);
-    ck_assert_double_ge(accuracy,
-                        attribute_of_history(last, "validation_accuracy", 7)); /* the best of the stage is kept */
+    must(mho_train_evaluate(sample.net, &sample.validation, 16, &accuracy, &loss, &error), &error);
+    ck_assert_double_ge(accuracy, attribute_of_history(last, "validation_accuracy", 7)); /* the best of the stage */
     ck_assert_double_ge(accuracy, attribute_of_history(last, "validation_accuracy", 8));
     ck_assert_double_ge(accuracy, 0.9);
     for (size_t i = 0; i < sample.net->n_nodes; i++) {
@@ -66,7 +66,7 @@ TEST(test_every_policy_learns)
         snprintf(sample.quant.activation_name, sizeof sample.quant.activation_name, "%s",
                  q->nonuniform && !q->table ? "fqconv" : q->descriptor.name);
         must(sample_run(&sample), &sample.error);
-        must(mho_train_evaluate(sample.net, &sample.held, 16, &accuracy, &loss, &error), &error);
+        must(mho_train_evaluate(sample.net, &sample.validation, 16, &accuracy, &loss, &error), &error);
         ck_assert_msg(accuracy >= 0.9, "%s: %g", q->descriptor.name, accuracy);
         sample_close(&sample);
         if (!q->normalizes_signed)
@@ -87,9 +87,9 @@ TEST(test_evaluation_does_not_depend_on_the_batch)
 
     sample_open(&sample);
     must(sample_run(&sample), &sample.error);
-    must(mho_train_evaluate(sample.net, &sample.held, SAMPLE_HELD, &accuracy, &loss, &error), &error);
+    must(mho_train_evaluate(sample.net, &sample.validation, SAMPLE_VALIDATION, &accuracy, &loss, &error), &error);
     for (size_t batch = 1; batch < 60; batch += 13) {
-        must(mho_train_evaluate(sample.net, &sample.held, batch, &other_accuracy, &other_loss, &error), &error);
+        must(mho_train_evaluate(sample.net, &sample.validation, batch, &other_accuracy, &other_loss, &error), &error);
         ck_assert_double_eq(accuracy, other_accuracy);
         ck_assert_double_eq(loss, other_loss);
     }
@@ -209,6 +209,7 @@ static const SampleChange changes[] = {other_seed,
                                        activation_policy};
 enum { N_CHANGES = sizeof changes / sizeof *changes };
 
+/* Every parameter of training changes the result. */
 TEST(test_every_parameter_acts)
 {
     char plain[65], changed[65];
@@ -237,6 +238,7 @@ static void float_with_noise(Sample *s)
     s->train.noise_weight = s->train.noise_activation = s->train.noise_sum = 1.0;
 }
 
+/* The same input gives the same bytes, with any number of threads. */
 TEST(test_same_bytes_again)
 {
     char first[65], second[65];
@@ -272,11 +274,12 @@ static void resume_after(int epoch, const char *whole)
     sample.input.resume = sample.checkpoints[epoch - 1];
     sample.input.resume_file = "partial.h5";
     must(sample_run(&sample), &sample.error);
-    ck_assert_msg(strcmp(sample.digest, whole) == 0, "other bytes after a stop behind epoch %d", epoch);
+    ck_assert_msg(strcmp(sample.digest, whole) == 0, "other bytes when stopped after epoch %d", epoch);
     ck_assert_int_eq(sample.n_checkpoints, ALL_EPOCHS);
     sample_close(&sample);
 }
 
+/* A resumed training ends with the bytes of one that never stopped. */
 TEST(test_resume)
 {
     char whole[65];
@@ -286,6 +289,7 @@ TEST(test_resume)
         resume_after(epoch, whole);
 }
 
+/* A checkpoint of another recipe, or with a damaged history, is refused. */
 TEST(test_resume_refuses_strangers)
 {
     Sample sample;
@@ -310,7 +314,7 @@ TEST(test_resume_refuses_strangers)
 }
 
 /* A damaged file's stage is read nowhere. */
-TEST(test_resume_refuses_stages_beyond_the_ladder)
+TEST(test_resume_refuses_stages_that_are_not_there)
 {
     static const int64_t stages[] = {-1, 4, INT64_C(1) << 40, INT64_MAX, INT64_MIN};
     Sample sample;
@@ -328,7 +332,7 @@ TEST(test_resume_refuses_stages_beyond_the_ladder)
     sample_close(&sample);
 }
 
-/* The net, the best one and the teacher of a damaged file are of the images at hand, or training does not go on. */
+/* A damaged file whose net, best net or teacher expects another image shape is refused. */
 TEST(test_resume_refuses_nets_of_other_images)
 {
     static const char *const nets[] = {"best", "teacher"};
@@ -349,19 +353,20 @@ TEST(test_resume_refuses_nets_of_other_images)
         right->name[0]++; /* out of sight */
         must(mho_record_child(training, nets[i], &record, &error), &error);
         must(mho_net_to_record(other, record, &error), &error);
-        must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its net is of other images");
+        must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its network expects a different image shape");
         record->name[0] = '-';
         right->name[0]--;
     }
     must(sample_run(&sample), &sample.error);
     mho_net_destroy(sample.net);
     sample.net = NULL;
-    sample.kept.n_classes++;
-    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its net is of other images");
+    sample.training.n_classes++;
+    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its network expects a different image shape");
     mho_net_destroy(other);
     sample_close(&sample);
 }
 
+/* A training that diverges fails with stage, epoch, step and a remedy. */
 TEST(test_divergence_is_reported)
 {
     Sample sample;
@@ -382,14 +387,15 @@ TEST(test_divergence_is_reported)
     sample_close(&sample);
 }
 
+/* Missing images, labels out of range and batches that are too large are refused. */
 TEST(test_bad_input)
 {
     Sample sample;
 
     sample_open(&sample);
-    sample.kept.labels[7] = 3;
+    sample.training.labels[7] = 3;
     must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "training image 7 has label 3");
-    sample.kept.labels[7] = 1;
+    sample.training.labels[7] = 1;
     strcpy(sample.train.net, "lenett");
     must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "lenet");
     strcpy(sample.train.net, "allconv");
@@ -401,7 +407,7 @@ TEST(test_bad_input)
     ck_assert_ptr_null(sample.net);
     strcpy(sample.quant.activation_name, "kmeans");
     must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "stage 4/4: quant.activation.name");
-    sample.held.n = 0;
+    sample.validation.n = 0;
     must_refuse(sample_run(&sample), &sample.error, MHO_USAGE, "validate");
     sample_close(&sample);
 }
@@ -445,10 +451,10 @@ TEST(test_trains_without_test_files)
     write_bytes(in(folder, "mnist/train-images-idx3-ubyte"), images.data, images.n);
     write_bytes(in(folder, "mnist/train-labels-idx1-ubyte"), labels.data, labels.n);
     sample_open(&sample);
-    mho_dataset_destroy(&sample.kept);
-    mho_dataset_destroy(&sample.held);
+    mho_dataset_destroy(&sample.training);
+    mho_dataset_destroy(&sample.validation);
     must(mho_dataset_load("mnist", folder, MHO_SPLIT_TRAIN, 0, &all, &error), &error);
-    must(mho_dataset_split(&all, 20, 1, &sample.kept, &sample.held, &error), &error);
+    must(mho_dataset_split(&all, 20, 1, &sample.training, &sample.validation, &error), &error);
     strcpy(sample.train.stages, "float:1 4/4:1 fq:1");
     must(sample_run(&sample), &sample.error);
     MhoDataset none;

@@ -53,7 +53,7 @@ TEST_LOOP(test_groups_take_turns, 0, 10)
 
     for (int running = 0; running < groups; running++)
         for (int part = 0; part < 3; part++) {
-            mho_staged_modes(net, (running + 0.499 * part) / groups + 1e-9, layers, modes, frozen);
+            mho_gradual_modes(net, (running + 0.499 * part) / groups + 1e-9, layers, modes, frozen);
             for (int i = 0; i < (int)net->n_nodes; i++) {
                 const int layer = layer_of(net, i), group = layer < 0 ? -1 : layer / size;
                 const int mode = group < running ? MHO_MODE_CODES : group == running ? MHO_MODE_NOISE : MHO_MODE_CLEAN;
@@ -77,8 +77,8 @@ TEST(test_ends_of_progress)
     const double progress[4] = {0.0, -1.0, 1.0, 7.0};
 
     for (int i = 0; i < 4; i++) {
-        mho_staged_modes(net, i < 2 ? 0.0 : 0.9999, 1, modes, frozen);
-        mho_staged_modes(net, progress[i], 1, other, frozen);
+        mho_gradual_modes(net, i < 2 ? 0.0 : 0.9999, 1, modes, frozen);
+        mho_gradual_modes(net, progress[i], 1, other, frozen);
         ck_assert_mem_eq(modes, other, net->n_nodes);
     }
     ck_assert_int_eq(modes[net->n_nodes - 1], MHO_MODE_NOISE);
@@ -95,15 +95,15 @@ typedef struct Step {
 
 static void step_open(Step *s, double weight_clip)
 {
-    float logits[SAMPLE_KEPT * SAMPLE_CLASSES], d_logits[SAMPLE_KEPT * SAMPLE_CLASSES];
+    float logits[SAMPLE_TRAINING * SAMPLE_CLASSES], d_logits[SAMPLE_TRAINING * SAMPLE_CLASSES];
 
     sample_open(&s->sample);
     s->sample.train.weight_clip = weight_clip;
     s->net = sample_net_of(&s->sample, "float:0", 0);
     must(mho_optimizer_create(s->net, &s->sample.train, &s->optimizer, &error), &error);
-    must(mho_fakequant_create(s->net, SAMPLE_KEPT, true, &s->pass, &error), &error);
-    must(mho_fakequant_forward(s->pass, s->sample.kept.images, true, logits, &error), &error);
-    for (size_t i = 0; i < SAMPLE_KEPT * SAMPLE_CLASSES; i++)
+    must(mho_fakequant_create(s->net, SAMPLE_TRAINING, true, &s->pass, &error), &error);
+    must(mho_fakequant_forward(s->pass, s->sample.training.images, true, logits, &error), &error);
+    for (size_t i = 0; i < SAMPLE_TRAINING * SAMPLE_CLASSES; i++)
         d_logits[i] = i % SAMPLE_CLASSES == 0 ? 0.02F : -0.01F;
     must(mho_fakequant_backward(s->pass, d_logits, &error), &error);
     must(mho_net_copy(s->net, &s->before, &error), &error);

@@ -45,7 +45,7 @@ TEST(test_gradient_norm)
 
         sample_open(&sample);
         strcpy(sample.train.stages, "float:1");
-        sample.train.batch = SAMPLE_KEPT;
+        sample.train.batch = SAMPLE_TRAINING;
         sample.train.momentum = sample.train.weight_decay = sample.train.warmup = 0.0;
         sample.train.schedule = MHO_SCHEDULE_CONSTANT;
         sample.train.gradient_clip = bounds[i];
@@ -62,7 +62,8 @@ TEST(test_gradient_norm)
     }
 }
 
-TEST(test_watch_names_what_is_not_finite)
+/* The check of gradients names the first array that is not finite. */
+TEST(test_check_names_what_is_not_finite)
 {
     Sample sample;
     MhoFakeQuant *pass;
@@ -71,27 +72,27 @@ TEST(test_watch_names_what_is_not_finite)
     sample_open(&sample);
     MhoNet *net = sample_net_of(&sample, "float:0", 0);
     must(mho_fakequant_create(net, 10, true, &pass, &error), &error);
-    must(mho_fakequant_forward(pass, sample.kept.images, true, logits, &error), &error);
+    must(mho_fakequant_forward(pass, sample.training.images, true, logits, &error), &error);
     must(mho_fakequant_backward(pass, d_logits, &error), &error);
     bool *frozen = calloc(net->n_nodes, sizeof *frozen);
-    const MhoGradient whole = mho_gradient_watch(net, pass, NULL, 0.0);
+    const MhoGradient whole = mho_gradient_clip(net, pass, NULL, 0.0);
     ck_assert_int_eq(whole.node, -1);
     double sum = 0.0;
     for (size_t i = 0; i < net->n_nodes; i++) {
         for (size_t j = 0; j < net->n_nodes; j++)
             frozen[j] = j != i;
-        sum += pow(mho_gradient_watch(net, pass, frozen, 0.0).norm, 2.0);
+        sum += pow(mho_gradient_clip(net, pass, frozen, 0.0).norm, 2.0);
     }
     ck_assert_double_gt(whole.norm, 0.0);
     ck_assert_double_eq_tol(sqrt(sum), whole.norm, 1e-9 * whole.norm);
     const size_t conv = (size_t)mho_net_find(net, "conv2");
     ck_assert_str_eq(net->nodes[conv].arrays[0].name, "weight");
     mho_fakequant_gradient(pass, conv, 0)[5] = NAN;
-    const MhoGradient bad = mho_gradient_watch(net, pass, NULL, 1.0);
+    const MhoGradient bad = mho_gradient_clip(net, pass, NULL, 1.0);
     ck_assert_int_eq(bad.node, (int)conv);
     ck_assert_int_eq(bad.array, 0);
     frozen[conv] = true;
-    ck_assert_int_eq(mho_gradient_watch(net, pass, frozen, 0.0).node, -1);
+    ck_assert_int_eq(mho_gradient_clip(net, pass, frozen, 0.0).node, -1);
     free(frozen);
     mho_fakequant_destroy(pass);
     mho_net_destroy(net);
@@ -107,7 +108,7 @@ static void scale_array(const MhoRecord *record, const char *path, float factor)
         ((float *)array->data)[i] *= factor;
 }
 
-/* A finite loss with a gradient that overflows: a large gain behind a layer of tiny sums. */
+/* A finite loss with a gradient that overflows: a large gain after a layer of tiny sums. */
 TEST(test_overflowing_gradient_stops)
 {
     Sample sample;

@@ -11,7 +11,6 @@ static MhoStatus add_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoFakeQuantNode *a = mho_fakequant_input(fq, node, 0), *b = mho_fakequant_input(fq, node, 1);
     MhoFakeQuantNode *self = &fq->nodes[node];
-
     (void)error;
     self->coded = a->coded && b->coded && a->scale_owner >= 0 && a->scale_owner == b->scale_owner;
     self->largest = a->largest + b->largest;
@@ -22,7 +21,6 @@ static MhoStatus add_plan(MhoFakeQuant *fq, int node, MhoError *error)
 static MhoStatus add_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantNode *self = &fq->nodes[node];
-
     (void)error;
     mho_fakequant_set_scale(self, self->coded ? (double)mho_fakequant_input(fq, node, 0)->scale[0] : 1.0);
     return MHO_OK;
@@ -34,7 +32,6 @@ MHO_CLONES static void add_rows(size_t rows, size_t c, const MhoFakeQuantNode *a
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < c; k++) {
             const size_t at = (first + i) * c + k;
-
             out[i * c + k] = __builtin_fmaf(a->stored[at], a->scale[k], a->offset[k]) +
                              __builtin_fmaf(b->stored[at], b->scale[k], b->offset[k]);
         }
@@ -51,12 +48,10 @@ static MhoStatus add_forward(MhoFakeQuant *fq, int node, MhoError *error)
     const MhoFakeQuantNode *a = mho_fakequant_input(fq, node, 0), *b = mho_fakequant_input(fq, node, 1),
                            *self = &fq->nodes[node];
     const size_t rows = self->positions / fq->batch;
-
     (void)error;
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t n = 0; n < fq->batch; n++) {
         const size_t first = n * rows;
-
         if (self->coded)
             add_codes(rows * self->c, a->stored + first * self->c, b->stored + first * self->c,
                       self->stored + first * self->c);
@@ -77,18 +72,15 @@ static MhoStatus add_backward(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoFakeQuantNode *self = &fq->nodes[node];
     const size_t rows = self->positions / fq->batch;
-
     (void)error;
     for (int i = 0; i < 2; i++) {
         const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, i);
         float *d_x = mho_fakequant_gradient_begin(fq, fq->net->nodes[node].inputs[i]);
-
         if (!d_x)
             continue;
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
         for (size_t n = 0; n < fq->batch; n++) {
             const size_t at = n * rows * self->c;
-
             if (self->coded)
                 memcpy(d_x + at, self->d_stored + at, rows * self->c * sizeof *d_x);
             else

@@ -22,7 +22,6 @@ static MhoStatus batchnorm_plan(MhoFakeQuant *fq, int node, MhoError *error)
 static MhoStatus batchnorm_create(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantNode *self = &fq->nodes[node];
-
     /* mean of the stored values, slope of the normalized value */
     self->state = mho_calloc(2 * self->c, sizeof(double), error, "node '%s'", fq->net->nodes[node].name);
     return self->state ? MHO_OK : MHO_MEMORY;
@@ -43,13 +42,10 @@ static MhoStatus batchnorm_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 MHO_CLONES void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums)
 {
     double *squares = sums + width;
-
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
-
         for (size_t j = 0; j < m; j++) {
             const double value = (double)x[i + j];
-
             sums[j] += value;
             squares[j] = __builtin_fma(value, value, squares[j]);
         }
@@ -63,7 +59,6 @@ MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restri
 
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
-
         for (size_t j = 0; j < m; j++) {
             kept[i + j] = d[i + j];
             sums[j] += (double)d[i + j];
@@ -84,14 +79,11 @@ void mho_batchnorm_coefficients(MhoFakeQuant *fq, int node, const MhoFakeQuantNo
     float *mean = mho_node_array(self, MHO_ARRAY_MEAN)->value,
           *variance = mho_node_array(self, MHO_ARRAY_VARIANCE)->value;
     double *centre = fq->nodes[node].state, *slope = centre + c;
-
     for (size_t k = 0; k < c; k++) {
         const double scale = (double)source->scale[k], offset = (double)source->offset[k];
-
         if (fq->batch_statistics) {
             const double m = sums[k] / n, spread = sums[c + k] / n - m * m;
             const double var = scale * scale * (spread > 0.0 ? spread : 0.0);
-
             centre[k] = m;
             slope[k] = scale / __builtin_sqrt(var + s->epsilon);
             mean[k] = (float)((1.0 - momentum) * (double)mean[k] + momentum * (scale * m + offset));
@@ -99,7 +91,6 @@ void mho_batchnorm_coefficients(MhoFakeQuant *fq, int node, const MhoFakeQuantNo
                 (float)((1.0 - momentum) * (double)variance[k] + momentum * var * (n > 1.0 ? n / (n - 1.0) : 1.0));
         } else {
             const MhoBatchnormChannel channel = mho_batchnorm_channel(self, k);
-
             slope[k] = scale / channel.deviation;
             centre[k] = (channel.mean - offset) / scale;
         }
@@ -117,11 +108,9 @@ void mho_batchnorm_gradient(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *
     float *d_gamma = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_GAMMA),
           *d_beta = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_BETA);
     const double *centre = fq->nodes[node].state, *slope = centre + c;
-
     for (size_t k = 0; k < c; k++) {
         const double sum = unit * sums[k], normalized = slope[k] * (unit * sums[c + k] - centre[k] * sum);
         const double gain = (double)gamma[k] * slope[k];
-
         d_gamma[k] += (float)normalized;
         d_beta[k] += (float)sum;
         a[k] = (float)(gain * unit);

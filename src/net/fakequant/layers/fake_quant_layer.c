@@ -20,7 +20,6 @@ static MhoStatus fake_quant_plan(MhoFakeQuant *fq, int node, MhoError *error)
     int n;
     bool is_signed;
     const MhoStatus status = mho_net_code_range(fq->net, node, &n, &is_signed, error);
-
     if (status != MHO_OK)
         return status;
     self->coded = true;
@@ -36,7 +35,6 @@ static MhoStatus fake_quant_create(MhoFakeQuant *fq, int node, MhoError *error)
     MhoFakeQuantNode *self = &fq->nodes[node];
     const char *name = fq->net->nodes[node].name;
     MhoFakeQuantizer *q = mho_calloc(1, sizeof *q, error, "node '%s'", name);
-
     self->state = q;
     if (!q)
         return MHO_MEMORY;
@@ -55,7 +53,6 @@ static MhoStatus fake_quant_create(MhoFakeQuant *fq, int node, MhoError *error)
 static void fake_quant_destroy(MhoFakeQuant *fq, int node)
 {
     MhoFakeQuantizer *q = fq->nodes[node].state;
-
     if (!q)
         return;
     free(q->a);
@@ -76,7 +73,6 @@ static MhoStatus fake_quant_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantizer *q = fq->nodes[node].state;
     MhoRequant requant;
-
     q->log_scale = *mho_node_values(&fq->net->nodes[q->owner], MHO_ARRAY_LOG_SCALE);
     if (!isfinite(q->log_scale))
         return mho_fail(error, MHO_USAGE, "node '%s': its scale is not set; calibrate or train the network first",
@@ -121,7 +117,6 @@ static void inject_tile(const MhoFakeQuant *fq, int node, size_t first, size_t n
 {
     const MhoFakeQuantizer *q = fq->nodes[node].state;
     MhoQuantShape shape = q->shape;
-
     shape.per_channel = n;
     /* a tile has MHO_ROW_VALUES values or more, so every tile has another number */
     q->policy->quantizer->inject(q->policy->params, shape, x, &q->log_scale,
@@ -151,7 +146,6 @@ void mho_fake_quantizer_tile(const MhoFakeQuant *fq, int node, size_t first, siz
     const MhoFakeQuantizer *q = fq->nodes[node].state;
     const float *noise = sum_noise(fq, node, first, n, buffer);
     MhoQuantShape shape = q->shape;
-
     shape.per_channel = n;
     if (q->mode == MHO_MODE_CODES && q->has_table) { /* encode() would make the table for every tile */
         divide(n, (float)q->step, false, x, codes);
@@ -173,7 +167,6 @@ void mho_fake_quantizer_folded_tile(const MhoFakeQuant *fq, int node, size_t fir
                                     float *codes)
 {
     const MhoFakeQuantizer *q = fq->nodes[node].state;
-
     round_codes(n, x, sum_noise(fq, node, first, n, buffer), q->low, q->high, codes);
     if (q->has_table)
         look_up(n, q, codes);
@@ -185,7 +178,6 @@ static void value_gradient(const MhoFakeQuant *fq, int node, size_t first, size_
                            const float *d_codes, float *d_x)
 {
     const MhoFakeQuantizer *q = fq->nodes[node].state;
-
     if (q->mode == MHO_MODE_NOISE)
         inject_tile(fq, node, first, n, x, slope);
     for (size_t i = 0; i < n; i++)
@@ -201,7 +193,6 @@ double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *fq, int node, size_t
     const float *noise = sum_noise(fq, node, first, n, buffer), step = (float)q->step;
     MhoQuantShape shape = q->shape;
     float d_log_scale = 0.0F;
-
     shape.per_channel = n;
     if (noise)
         add_steps(n, step, noise, x);

@@ -5,7 +5,6 @@
 static MhoStatus input_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantNode *self = &fq->nodes[node];
-
     (void)error;
     self->coded = true;
     self->largest = 255.0;
@@ -15,7 +14,6 @@ static MhoStatus input_plan(MhoFakeQuant *fq, int node, MhoError *error)
 static MhoStatus input_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoInputSettings *s = mho_fakequant_settings(fq, node);
-
     (void)error;
     mho_fakequant_set_scale(&fq->nodes[node], 1.0 / s->divisor);
     return MHO_OK;
@@ -31,14 +29,12 @@ static MhoStatus input_forward(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoFakeQuantNode *self = &fq->nodes[node];
     const size_t n_tiles = (self->n + MHO_TILE_VALUES - 1) / MHO_TILE_VALUES;
-
     (void)error;
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t i = 0; i < n_tiles; i++) {
         float buffer[MHO_TILE_VALUES];
         const size_t first = i * MHO_TILE_VALUES;
         const size_t n = self->n - first < MHO_TILE_VALUES ? self->n - first : MHO_TILE_VALUES;
-
         convert(n, fq->images + first, self->stored + first);
         mho_fakequant_activation_noise(fq, node, first, n, self->stored + first, buffer);
     }

@@ -13,7 +13,6 @@
 static double pool_size(const MhoFakeQuant *fq, int node)
 {
     const MhoGather g = mho_node_gather(fq->net, &fq->net->nodes[node]);
-
     return (double)g.kernel_h * g.kernel_w;
 }
 
@@ -23,7 +22,6 @@ static MhoStatus pool_plan(MhoFakeQuant *fq, int node, MhoError *error)
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
     MhoFakeQuantNode *self = &fq->nodes[node];
     const bool maximum = s->kind == MHO_POOL_MAX;
-
     self->coded = x->coded;
     self->largest = maximum ? x->largest : x->largest * pool_size(fq, node);
     self->scale_owner = maximum ? x->scale_owner : -1;
@@ -41,7 +39,6 @@ static MhoStatus pool_prepare(MhoFakeQuant *fq, int node, MhoError *error)
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
     MhoFakeQuantNode *self = &fq->nodes[node];
     const double divisor = s->kind != MHO_POOL_MAX && x->coded ? pool_size(fq, node) : 1.0;
-
     (void)error;
     for (size_t k = 0; k < self->c; k++) {
         self->scale[k] = (float)((double)x->scale[k] / divisor);
@@ -53,11 +50,9 @@ static MhoStatus pool_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 MHO_CLONES static void maximum_image(const MhoGather *g, bool zero_outside, const float *image, float *out)
 {
     const size_t c = (size_t)g->c;
-
     for (int oy = 0; oy < g->out_h; oy++)
         for (int ox = 0; ox < g->out_w; ox++, out += c) {
             const MhoWindow in = mho_gather_window(g, oy, ox);
-
             if (zero_outside && (in.y1 - in.y0) * (in.x1 - in.x0) < g->kernel_h * g->kernel_w)
                 memset(out, 0, c * sizeof *out);
             else
@@ -65,7 +60,6 @@ MHO_CLONES static void maximum_image(const MhoGather *g, bool zero_outside, cons
             for (int y = in.y0; y < in.y1; y++)
                 for (int x = in.x0; x < in.x1; x++) {
                     const float *at = image + (size_t)(y * g->w + x) * c;
-
                     for (size_t k = 0; k < c; k++)
                         out[k] = at[k] > out[k] ? at[k] : out[k];
                 }
@@ -75,16 +69,13 @@ MHO_CLONES static void maximum_image(const MhoGather *g, bool zero_outside, cons
 MHO_CLONES static void average_image(const MhoGather *g, float divisor, const float *image, float *out)
 {
     const size_t c = (size_t)g->c;
-
     for (int oy = 0; oy < g->out_h; oy++)
         for (int ox = 0; ox < g->out_w; ox++, out += c) {
             const MhoWindow in = mho_gather_window(g, oy, ox);
-
             memset(out, 0, c * sizeof *out);
             for (int y = in.y0; y < in.y1; y++)
                 for (int x = in.x0; x < in.x1; x++) {
                     const float *at = image + (size_t)(y * g->w + x) * c;
-
                     for (size_t k = 0; k < c; k++)
                         out[k] += at[k];
                 }
@@ -105,7 +96,6 @@ static MhoStatus pool_forward(MhoFakeQuant *fq, int node, MhoError *error)
     const MhoGather g = mho_node_gather(fq->net, &fq->net->nodes[node]);
     const size_t in = x->n / fq->batch, out = self->n / fq->batch;
     const float divisor = stored_divisor(fq, node);
-
     (void)error;
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
     for (size_t n = 0; n < fq->batch; n++) {
@@ -122,11 +112,9 @@ static inline void maximum_position(const MhoGather *g, MhoWindow in, const floa
                                     const float *d_out, size_t k, float *d_image)
 {
     const size_t c = (size_t)g->c;
-
     for (int y = in.y0; y < in.y1; y++)
         for (int x = in.x0; x < in.x1; x++) {
             const size_t at = (size_t)(y * g->w + x) * c + k;
-
             if (image[at] == out[k]) {
                 d_image[at] += d_out[k];
                 return;
@@ -138,7 +126,6 @@ static void maximum_image_gradient(const MhoGather *g, const float *image, const
                                    float *d_image)
 {
     const size_t c = (size_t)g->c;
-
     memset(d_image, 0, (size_t)g->h * (size_t)g->w * c * sizeof *d_image);
     for (int oy = 0; oy < g->out_h; oy++)
         for (int ox = 0; ox < g->out_w; ox++, out += c, d_out += c)
@@ -149,16 +136,13 @@ static void maximum_image_gradient(const MhoGather *g, const float *image, const
 MHO_CLONES static void average_image_gradient(const MhoGather *g, float divisor, const float *d_out, float *d_image)
 {
     const size_t c = (size_t)g->c;
-
     memset(d_image, 0, (size_t)g->h * (size_t)g->w * c * sizeof *d_image);
     for (int oy = 0; oy < g->out_h; oy++)
         for (int ox = 0; ox < g->out_w; ox++, d_out += c) {
             const MhoWindow in = mho_gather_window(g, oy, ox);
-
             for (int y = in.y0; y < in.y1; y++)
                 for (int x = in.x0; x < in.x1; x++) {
                     float *at = d_image + (size_t)(y * g->w + x) * c;
-
                     for (size_t k = 0; k < c; k++)
                         at[k] += d_out[k] / divisor;
                 }
@@ -173,7 +157,6 @@ static MhoStatus pool_backward(MhoFakeQuant *fq, int node, MhoError *error)
     const size_t in = x->n / fq->batch, out = self->n / fq->batch;
     const float divisor = stored_divisor(fq, node);
     float *d_x = mho_fakequant_gradient_begin(fq, fq->net->nodes[node].inputs[0]);
-
     (void)error;
     if (!d_x)
         return MHO_OK;

@@ -53,7 +53,6 @@ static MhoStatus weighted_plan(MhoFakeQuant *fq, int node, MhoError *error)
     const MhoConvSettings *s = mho_fakequant_settings(fq, node);
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
     MhoFakeQuantNode *self = &fq->nodes[node];
-
     if (x->per_channel || x->has_offset)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': its input has a scale per channel or a bias left to apply; put a relu, batchnorm "
@@ -71,7 +70,6 @@ static void geometry_of(const MhoFakeQuant *fq, int node, MhoConvGeometry *g)
     const MhoConvSettings *s = mho_fakequant_settings(fq, node);
     const MhoShape in = fq->net->nodes[fq->net->nodes[node].inputs[0]].shape, out = fq->net->nodes[node].shape;
     const bool dense = mho_node_is(&fq->net->nodes[node], &mho_layer_dense); /* one position that sees everything */
-
     *g = (MhoConvGeometry){.batch = (int)fq->batch,
                            .h = dense ? 1 : in.h,
                            .w = dense ? 1 : in.w,
@@ -93,7 +91,6 @@ static void carve(void *object)
     const size_t k = (size_t)w->geometry.k;
     const size_t scratch = w->policy ? w->policy->quantizer->scratch : 0;
     const bool injects = w->policy && w->policy->quantizer->inject;
-
     w->unit = mho_arena_take(&w->arena, k, sizeof *w->unit);
     w->weights = mho_arena_take(&w->arena, w->n_weights, sizeof *w->weights);
     w->clean = mho_arena_take(&w->arena, w->n_weights, sizeof *w->clean);
@@ -124,7 +121,6 @@ static MhoStatus weighted_create(MhoFakeQuant *fq, int node, MhoError *error)
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
     MhoFakeQuantNode *self = &fq->nodes[node];
     Weighted *w = mho_calloc(1, sizeof *w, error, "node '%s'", fq->net->nodes[node].name);
-
     self->state = w;
     if (!w)
         return MHO_MEMORY;
@@ -159,7 +155,6 @@ static MhoStatus weighted_create(MhoFakeQuant *fq, int node, MhoError *error)
 static void weighted_destroy(MhoFakeQuant *fq, int node)
 {
     Weighted *w = fq->nodes[node].state;
-
     if (!w)
         return;
     mho_convolution_destroy(w->whole);
@@ -172,10 +167,8 @@ static void weighted_destroy(MhoFakeQuant *fq, int node)
 static double largest_sum(const Weighted *w, const float *codes, double n_x)
 {
     double largest = 0.0;
-
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
         double sum = 0.0;
-
         for (size_t r = 0; r < w->rows; r++)
             sum += __builtin_fabs((double)codes[k * w->rows + r]);
         sum = sum * n_x + __builtin_fabs((double)w->shift[k]);
@@ -192,7 +185,6 @@ static MhoStatus choose_planes(const MhoFakeQuant *fq, int node, Weighted *w, do
         return MHO_OK;
     for (size_t i = 0; i < sizeof plane_schemes / sizeof *plane_schemes && w->total; i++) {
         const double plane = (double)w->rows * (double)plane_schemes[i].step / 2.0 * n_x;
-
         if (w->n_w > plane_schemes[i].largest || !(plane < exact_limit))
             continue;
         w->planes = &plane_schemes[i];
@@ -207,7 +199,6 @@ void mho_weighted_refit_scale(MhoFakeQuant *fq, int node)
 {
     const Weighted *w = fq->nodes[node].state;
     MhoNode *self = &fq->net->nodes[node];
-
     if (!w->policy->quantizer->nonuniform)
         return;
     w->policy->quantizer->fit(w->policy->params, w->shape, mho_node_array(self, MHO_ARRAY_WEIGHT)->value,
@@ -219,7 +210,6 @@ static void fill_codes(MhoFakeQuant *fq, int node, Weighted *w, const float *log
 {
     const MhoQuantizer *quantizer = w->policy->quantizer;
     const float *weight = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_WEIGHT);
-
     w->mode = mho_fakequant_mode(fq, node, quantizer);
     if (w->mode == MHO_MODE_CODES) {
         quantizer->encode(w->policy->params, w->shape, weight, log_scale, NULL, w->clean);
@@ -245,7 +235,6 @@ static MhoStatus prepare_codes(MhoFakeQuant *fq, int node, Weighted *w, MhoError
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
     MhoFakeQuantNode *self = &fq->nodes[node];
     const bool exact = self->coded && !fq->batch_statistics && !fq->noisy;
-
     if (fq->batch_statistics)
         mho_weighted_refit_scale(fq, node);
     for (size_t k = 0; k < w->shape.channels; k++)
@@ -267,7 +256,6 @@ static void prepare_float(MhoFakeQuant *fq, int node, Weighted *w)
     const float *weight = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_WEIGHT),
                 *bias = mho_node_values(&fq->net->nodes[node], MHO_ARRAY_BIAS);
     const float scale = mho_fakequant_input(fq, node, 0)->scale[0];
-
     for (size_t i = 0; i < w->n_weights; i++)
         w->clean[i] = weight[i] * scale;
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
@@ -281,7 +269,6 @@ static void prepare_float(MhoFakeQuant *fq, int node, Weighted *w)
 static void add_weight_noise(MhoFakeQuant *fq, int node, Weighted *w, uint32_t image)
 {
     const MhoConvSettings *s = mho_fakequant_settings(fq, node);
-
     if (!s->bits || !fq->noisy || fq->noise.weight == 0.0) {
         memcpy(w->weights, w->clean, w->n_weights * sizeof *w->weights);
         return;
@@ -297,7 +284,6 @@ static MhoStatus weighted_prepare(MhoFakeQuant *fq, int node, MhoError *error)
     const MhoConvSettings *s = mho_fakequant_settings(fq, node);
     Weighted *w = fq->nodes[node].state;
     MhoStatus status = MHO_OK;
-
     if (s->bits)
         status = prepare_codes(fq, node, w, error);
     else
@@ -336,7 +322,6 @@ static MhoStatus forward_planes(MhoFakeQuant *fq, int node, Weighted *w, MhoErro
     float *stored = fq->nodes[node].stored, place = 1.0F;
     const size_t k = (size_t)w->geometry.k, n = fq->nodes[node].n / fq->batch;
     MhoStatus status = MHO_OK;
-
     for (int p = 1; p < w->planes->n; p++)
         place *= w->planes->step;
     memcpy(w->residual, w->clean, w->n_weights * sizeof *w->residual);
@@ -364,7 +349,6 @@ static MhoStatus forward_per_image(MhoFakeQuant *fq, int node, Weighted *w, MhoE
     const MhoFakeQuantNode *self = &fq->nodes[node];
     const size_t in = x->n / fq->batch, out = self->n / fq->batch;
     MhoStatus status = MHO_OK;
-
     for (size_t n = 0; n < fq->batch && status == MHO_OK; n++) {
         add_weight_noise(fq, node, w, (uint32_t)n);
         status = mho_convolution_set_weights(fq, w->single, false, error);
@@ -377,7 +361,6 @@ static MhoStatus forward_per_image(MhoFakeQuant *fq, int node, Weighted *w, MhoE
 static MhoStatus weighted_forward(MhoFakeQuant *fq, int node, MhoError *error)
 {
     Weighted *w = fq->nodes[node].state;
-
     if (w->planes)
         return forward_planes(fq, node, w, error);
     memcpy(w->offset, w->shift, (size_t)w->geometry.k * sizeof *w->offset);
@@ -403,12 +386,10 @@ static void distribute(MhoFakeQuant *fq, int node, Weighted *w)
           *d_bias = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_BIAS);
     float *d_shift = mho_fakequant_gradient_of(fq, node, MHO_ARRAY_SHIFT);
     const float *scale = fq->nodes[node].scale;
-
     for (size_t k = 0; k < (size_t)w->geometry.k; k++) {
         const float factor =
             (float)(s->bits ? 1.0 / w->unit[k] : w->unit[k]); /* stored = value / unit, or value * scale_x */
         float *row = w->d_weights + k * w->rows;
-
         for (size_t r = 0; r < w->rows; r++)
             row[r] *= factor;
         if (d_bias)
@@ -433,7 +414,6 @@ static MhoStatus weighted_backward(MhoFakeQuant *fq, int node, MhoError *error)
     const int source = fq->net->nodes[node].inputs[0];
     Weighted *w = fq->nodes[node].state;
     float *d_source = mho_fakequant_gradient_begin(fq, source);
-
     mho_chip_sums_backward(fq, node);
     MhoStatus status = d_source ? mho_convolution_set_weights(fq, w->whole, true, error) : MHO_OK;
 

@@ -4,7 +4,6 @@
 static MhoStatus add_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
 {
     const MhoShape a = inputs[0], b = inputs[1];
-
     (void)settings;
     if (a.h != b.h || a.w != b.w || a.c != b.c)
         return mho_fail(error, MHO_USAGE, "an addition of %d x %d x %d and %d x %d x %d", a.h, a.w, a.c, b.h, b.w, b.c);

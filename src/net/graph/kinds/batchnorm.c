@@ -6,7 +6,6 @@
 static size_t batchnorm_arrays(const void *settings, const MhoShape *inputs, MhoNodeArray *arrays)
 {
     const size_t c = (size_t)inputs[0].c;
-
     (void)settings;
     mho_layer_array(&arrays[0], MHO_ARRAY_GAMMA, 1, &c);
     mho_layer_array(&arrays[1], MHO_ARRAY_BETA, 1, &c);

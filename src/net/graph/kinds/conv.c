@@ -33,7 +33,6 @@ _Static_assert(sizeof mho_weighted_params / sizeof *mho_weighted_params == MHO_C
 MhoStatus mho_weighted_check(const void *settings, MhoError *error)
 {
     const MhoConvSettings *s = settings;
-
     if (s->shift && !s->bits)
         return mho_fail(error, MHO_USAGE, "shift counts steps of quantized sums; it needs weight bits");
     if (s->adc_range && !s->bits)
@@ -45,7 +44,6 @@ size_t mho_weighted_arrays(const MhoConvSettings *s, const size_t weight_shape[4
 {
     const size_t one = 1, k = weight_shape[0];
     size_t n = 0;
-
     mho_layer_array(&arrays[n++], MHO_ARRAY_WEIGHT, 4, weight_shape);
     if (s->bias)
         mho_layer_array(&arrays[n++], MHO_ARRAY_BIAS, 1, &k);
@@ -62,7 +60,6 @@ static MhoStatus conv_shape(const void *settings, const MhoShape *inputs, MhoSha
 {
     const MhoConvSettings *s = settings;
     const int h = inputs[0].h + 2 * s->pad, w = inputs[0].w + 2 * s->pad;
-
     if (h < s->kernel || w < s->kernel)
         return mho_fail(error, MHO_USAGE, "a window of %d does not fit an input of %d x %d with pad %d", s->kernel,
                         inputs[0].h, inputs[0].w, s->pad);
@@ -77,14 +74,12 @@ static size_t conv_arrays(const void *settings, const MhoShape *inputs, MhoNodeA
     const MhoConvSettings *s = settings;
     const size_t kernel = (size_t)s->kernel;
     const size_t shape[4] = {(size_t)s->channels, kernel, kernel, (size_t)(inputs[0].c / s->groups)};
-
     return mho_weighted_arrays(s, shape, arrays);
 }
 
 static MhoStatus conv_check(const void *settings, MhoError *error)
 {
     const MhoConvSettings *s = settings;
-
     if (s->channels % s->groups != 0)
         return mho_fail(error, MHO_USAGE, "%d channels do not divide into %d groups", s->channels, s->groups);
     if (s->pad >= s->kernel)

@@ -8,7 +8,6 @@
 static MhoStatus dense_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
 {
     const MhoConvSettings *s = settings;
-
     (void)inputs;
     (void)error;
     *output = (MhoShape){1, 1, s->channels};
@@ -19,7 +18,6 @@ static size_t dense_arrays(const void *settings, const MhoShape *inputs, MhoNode
 {
     const MhoConvSettings *s = settings;
     const size_t shape[4] = {(size_t)s->channels, (size_t)inputs[0].h, (size_t)inputs[0].w, (size_t)inputs[0].c};
-
     return mho_weighted_arrays(s, shape, arrays);
 }
 

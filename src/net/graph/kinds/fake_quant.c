@@ -7,7 +7,6 @@ static size_t fake_quant_arrays(const void *settings, const MhoShape *inputs, Mh
 {
     const MhoFakeQuantSettings *s = settings;
     const size_t one = 1;
-
     (void)inputs;
     if (s->share[0])
         return 0;

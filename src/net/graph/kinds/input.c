@@ -6,7 +6,6 @@
 static MhoStatus input_shape(const void *settings, const MhoShape *inputs, MhoShape *output, MhoError *error)
 {
     const MhoInputSettings *s = settings;
-
     (void)inputs;
     (void)error;
     *output = (MhoShape){s->h, s->w, s->c};

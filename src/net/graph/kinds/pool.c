@@ -7,7 +7,6 @@ static MhoStatus pool_shape(const void *settings, const MhoShape *inputs, MhoSha
 {
     const MhoPoolSettings *s = settings;
     const MhoShape in = inputs[0];
-
     if (s->kind == MHO_POOL_GLOBAL) {
         *output = (MhoShape){1, 1, in.c};
         return MHO_OK;
@@ -22,7 +21,6 @@ static MhoStatus pool_shape(const void *settings, const MhoShape *inputs, MhoSha
 static MhoStatus pool_check(const void *settings, MhoError *error)
 {
     const MhoPoolSettings *s = settings;
-
     if (s->kind == MHO_POOL_GLOBAL)
         return MHO_OK;
     if (s->window < 1 || s->stride < 1)

@@ -313,7 +313,7 @@ TEST(test_hostile_groups)
     record = foreign_record(&f);
     must(mho_record_add(layer_of(record, "out"), "gamma", MHO_F32, 1, &three, NULL, "", "", NULL, NULL, &error),
          &error);
-    refuse_record(record, "'layers/out/gamma' is no array");
+    refuse_record(record, "'layers/out/gamma' is not an array");
     mho_record_destroy(record);
     record = foreign_record(&f);
     must(mho_attribute_int(&layer_of(record, "out")->attributes, "bits", 2, &error), &error);

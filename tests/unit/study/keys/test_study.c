@@ -41,6 +41,7 @@ static void check_axis(const MhoStudy *study, size_t i, const char *key, size_t 
     check_axis(study, i, key, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
                (const char *const[]){__VA_ARGS__})
 
+/* A copy has its own values, in the shortest form that reads back; unknown keys name the nearest one. */
 TEST(settings_copy_and_format)
 {
     MhoSettings *settings, *copy;
@@ -63,21 +64,21 @@ TEST(settings_copy_and_format)
 TEST(settings_keys_are_unique)
 {
     MhoSettings *settings;
-    const MhoSection *sections, *found;
+    const MhoSection *found;
+    MhoSettingsKey key = {0};
     MhoError error = {0};
+    size_t keys = 0;
     must(mho_settings_create(&settings, &error), &error);
-    size_t n = mho_settings_sections(settings, &sections), keys = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t p = 0; p < sections[i].model->n_params; p++, keys++) {
-            char key[2 * MHO_KEY_MAX];
-            snprintf(key, sizeof key, "%s%s", sections[i].prefix, sections[i].model->params[p].key);
-            ck_assert_ptr_eq(mho_settings_find(settings, key, &found), &sections[i].model->params[p]);
-            ck_assert_msg(found == &sections[i], "%s stands in two tables", key);
-        }
+    for (; mho_settings_next(settings, &key); keys++) {
+        ck_assert_ptr_eq(mho_settings_find(settings, key.name, &found), key.param);
+        ck_assert_msg(found == key.section, "%s is in two tables", key.name);
+        ck_assert(mho_settings_is_default(settings, &key));
+    }
     ck_assert_uint_gt(keys, 60);
     mho_settings_destroy(settings);
 }
 
+/* Lists and ranges of a study file become axes in its order. */
 TEST(axes_from_yaml)
 {
     MhoStudy study = read_text("seed: 5\nsweep:\n  chip.noise: [0, 0.50, 1]\n  chip.cell.name: [ideal, pcm]\n"
@@ -94,6 +95,7 @@ TEST(axes_from_yaml)
     mho_study_destroy(&study);
 }
 
+/* Lists and ranges of the command line become axes and replace older ones. */
 TEST(axes_from_assignments)
 {
     MhoStudy study;
@@ -118,6 +120,7 @@ TEST(axes_from_assignments)
     mho_study_destroy(&study);
 }
 
+/* Several keys with rows of values move together, and any form of them reads back. */
 TEST(axes_that_move_together)
 {
     MhoStudy study =
@@ -144,7 +147,7 @@ TEST(axes_that_move_together)
     free(text);
     free(second);
     mho_study_destroy(&again);
-    /* the same keys anew stand where the old ones stood, with one more and in another order too */
+    /* the same keys again take the place of the old ones, also with one more and in another order */
     must(mho_study_set(&study, "data.name,chip.time,chip.noise,data.limit=[[x, 5, 1, 0],[y, 6, 2, 9]]", &error),
          &error);
     ck_assert_uint_eq(study.n_axes, 6);
@@ -169,13 +172,14 @@ static const struct {
     {"sweep: {\"chip.noise,chip.time\": 3}\n", "[[0, 0], [0.2, 1]]"},
     {"sweep: {\"chip.noise,chip.tyme\": [[0, 1]]}\n", "'chip.time'"},
     {"sweep: {\"chip.noise,chip.noise\": [[0, 1]]}\n", "twice among keys"},
-    {"sweep: {\"chip.noise,\": [[0, 1]]}\n", "no key"},
+    {"sweep: {\"chip.noise,\": [[0, 1]]}\n", "not a key"},
     {"sweep: {\"chip.noise,chip.time\": [[0, 1]], chip.time: [1]}\n", "chip.time is given twice"},
     {"\"chip.noise,chip.time\": [[0, 1]]\n", "belongs under sweep"},
     {"sweep: {chip.noise: [[0, 1]]}\n", "plain, not nested"},
     {"sweep: {\"chip.noise,chip.time\": [[0, 1], [11, 1]]}\n", "10"},
 };
 
+/* Rows that do not fit their keys are refused. */
 TEST_LOOP(refused_row_sweeps, 0, (int)(sizeof refused_rows / sizeof *refused_rows))
 {
     MhoError error = {0};
@@ -207,6 +211,7 @@ static const struct {
     {"chip.adc.uniform.bit=3", "bits"},
 };
 
+/* Bad assignments are refused with key and reason. */
 TEST_LOOP(refused_assignments, 0, (int)(sizeof refused / sizeof *refused))
 {
     MhoStudy study;
@@ -216,6 +221,7 @@ TEST_LOOP(refused_assignments, 0, (int)(sizeof refused / sizeof *refused))
     mho_study_destroy(&study);
 }
 
+/* A ninth axis is refused. */
 TEST(too_many_axes)
 {
     static const char *const keys[] = {"chip.noise",      "chip.time",     "chip.temperature", "seed",

@@ -100,6 +100,7 @@ static const char *const idle[][3] = {
     {"chip.noise=0,1", "quant.weight.name=fqcomv", "'fqconv'"},
 };
 
+/* An axis that no point uses is refused. */
 TEST_LOOP(idle_axes, 0, (int)(sizeof idle / sizeof *idle))
 {
     MhoStudy study = STUDY(idle[_i][1], idle[_i][0]);
@@ -153,6 +154,7 @@ TEST(chips_beside_noise)
     }
 }
 
+/* More than a million combinations are refused. */
 TEST(too_many_combinations)
 {
     MhoStudy study = STUDY("chip.cell.name=pcm", "seed=1:4000:1", "chip.time=1:4000:1");

@@ -1,7 +1,7 @@
-/* stage.c - the net that a stage starts from: built, quantized, at other bits, without batch norm, or with ranges of
- * converters to learn.
+/* stage_net.c - the net that a stage starts from: built, quantized, at other bits, without batch norm, or with
+ * converter ranges to learn.
  *
- * Scales of activations are inherited where the net has them. Those of weights are fitted anew whenever their bits
+ * Scales of activations are inherited where the net has them. Scales of weights are fitted again whenever their bits
  * change: a range that suits 8 bits makes most ternary weights zero.
  */
 #include <math.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "net/calibrate/calibrate.h"
 #include "net/transform/bits.h"
 #include "net/lowered/net_on_chip.h"
@@ -22,7 +23,6 @@ static void unset_weight_scales(MhoNet *net)
     for (size_t i = 0; i < net->n_nodes; i++) {
         MhoNodeArray *scale =
             mho_node_conv(&net->nodes[i]) ? mho_node_array(&net->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
-
         for (size_t k = 0; scale && k < scale->n; k++)
             scale->value[k] = NAN;
     }
@@ -40,15 +40,14 @@ static bool has_unset_scales(const MhoNet *net)
 MhoStatus mho_spread_images(const MhoDataset *set, size_t most, MhoDataset *spread, MhoError *error)
 {
     const size_t n = set->n < most ? set->n : most, bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c;
-
     *spread = *set;
     spread->n = n;
     spread->class_names = NULL;
-    spread->images = malloc(n * bytes);
-    spread->labels = malloc(n);
-    if (!spread->images || !spread->labels) {
+    spread->images = mho_calloc(n, bytes, error, "%zu images", n);
+    spread->labels = spread->images ? mho_calloc(n, 1, error, "the labels of %zu images", n) : NULL;
+    if (!spread->labels) {
         mho_dataset_destroy(spread);
-        return mho_fail(error, MHO_MEMORY, "out of memory for %zu images", n);
+        return MHO_MEMORY;
     }
     for (size_t i = 0; i < n; i++) {
         memcpy(spread->images + i * bytes, set->images + i * (set->n / n) * bytes, bytes);
@@ -62,7 +61,6 @@ static MhoStatus calibrate(const MhoTrainInput *input, MhoNet *net, MhoError *er
 {
     MhoDataset images;
     MhoStatus status = mho_spread_images(input->training, CALIBRATION_IMAGES, &images, error);
-
     if (status != MHO_OK)
         return status;
     status = mho_net_calibrate(net, images.images, images.n, input->threads, error);
@@ -70,22 +68,25 @@ static MhoStatus calibrate(const MhoTrainInput *input, MhoNet *net, MhoError *er
     return status;
 }
 
-/* Replace *net by itself with ranges of converters, from training images, for the stage to learn. */
+static void replace(MhoNet **net, MhoNet *by)
+{
+    mho_net_destroy(*net);
+    *net = by;
+}
+
+/* Replace *net by itself with converter ranges, from training images, for the stage to learn. */
 static MhoStatus learn_ranges(const MhoTrainInput *input, MhoNet **net, MhoError *error)
 {
     MhoDataset images;
     MhoNet *made = NULL;
     MhoStatus status = mho_spread_images(input->training, CALIBRATION_IMAGES, &images, error);
-
     if (status != MHO_OK)
         return status;
     status = mho_net_calibrate_adc_ranges(*net, input->chip, images.images, images.n, input->threads, &made, error);
     mho_dataset_destroy(&images);
-    if (status != MHO_OK)
-        return status;
-    mho_net_destroy(*net);
-    *net = made;
-    return MHO_OK;
+    if (status == MHO_OK)
+        replace(net, made);
+    return status;
 }
 
 /* Codes at the stage's bits, every scale set. */
@@ -94,7 +95,6 @@ static MhoStatus quantize(const MhoTrainInput *input, const MhoStage *stage, con
 {
     MhoQuantPlan plan = {
         .weight_bits = stage->weight_bits, .activation_bits = stage->activation_bits, .scale = input->quant->scale};
-
     snprintf(plan.weight_policy, sizeof plan.weight_policy, "%s", input->quant->weight_name);
     snprintf(plan.activation_policy, sizeof plan.activation_policy, "%s", input->quant->activation_name);
     MhoStatus status = mho_net_quantize(previous, &plan, net, error);
@@ -116,12 +116,9 @@ static MhoStatus remove_batchnorm(const MhoTrainInput *input, MhoNet **net, MhoE
     MhoNet *removed = NULL;
     const MhoStatus status =
         mho_net_remove_batchnorm(*net, input->quant->scale, input->quant->shift == 0, &removed, error);
-
-    if (status != MHO_OK)
-        return status;
-    mho_net_destroy(*net);
-    *net = removed;
-    return MHO_OK;
+    if (status == MHO_OK)
+        replace(net, removed);
+    return status;
 }
 
 MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const MhoStage *before,
@@ -129,7 +126,6 @@ MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const
 {
     const MhoDataset *set = input->training;
     MhoStatus status;
-
     *net = NULL;
     if (stage->kind == MHO_STAGE_FLOAT)
         status = mho_net_build(input->train->net, (MhoShape){.h = set->h, .w = set->w, .c = set->c}, set->n_classes,
@@ -140,7 +136,7 @@ MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const
         status = mho_net_copy(previous, net, error);
     if (status == MHO_OK && stage->kind == MHO_STAGE_FULL && mho_net_has_batchnorm(*net))
         status = remove_batchnorm(input, net, error);
-    if (status == MHO_OK && stage->chip) /* those that are there stay */
+    if (status == MHO_OK && stage->chip) /* ranges that the net has stay */
         status = learn_ranges(input, net, error);
     if (status == MHO_OK)
         snprintf((*net)->recipe, sizeof(*net)->recipe, "%s", input->recipe ? input->recipe : "");
