@@ -126,10 +126,11 @@ void mho_run_digital_step(const MhoImageRun *run, size_t s)
     uint8_t *out = mho_step_output(run, s);
     bool is_signed;
     const uint8_t *codes = mho_step_input(run, step, 0, &is_signed);
-    if (step->kind == MHO_STEP_MAX_POOL)
-        pool_maximum(step, codes, is_signed, out);
-    else if (step->kind == MHO_STEP_SUM_POOL)
-        pool_sum(step, codes, is_signed, run->totals, out);
-    else
-        sum_codes(run, step, out);
+    switch (step->kind) {
+    case MHO_STEP_MAX_POOL: pool_maximum(step, codes, is_signed, out); break;
+    case MHO_STEP_SUM_POOL: pool_sum(step, codes, is_signed, run->totals, out); break;
+    case MHO_STEP_ADD:
+    case MHO_STEP_REQUANTIZE: sum_codes(run, step, out); break;
+    case MHO_STEP_MATRIX: break; /* the executor's own */
+    }
 }

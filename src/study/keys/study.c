@@ -102,6 +102,8 @@ static MhoStatus read_leaf(void *context, const char *key, const MhoYaml *leaf, 
         return status;
     if (leaf->kind == MHO_YAML_SCALAR)
         return mho_axes_set(reader->study, key, leaf->scalar, where, error);
+    if (!swept && strcmp(key, "sweep") == 0)
+        return mho_fail(error, MHO_USAGE, "%s: sweep: write keys with their lists, as chip.noise: [0, 1]", where);
     if (!swept)
         return mho_fail(error, MHO_USAGE, "%s: %s: a list belongs under sweep:", where, key);
     return read_sequence(reader, &keys, leaf, error);
