@@ -46,8 +46,7 @@ static MhoStatus count_conversions(const MhoAllocation *a, const MhoNet *net, si
     return status;
 }
 
-/* Memory for n candidates, once; later nets must have as many. */
-static MhoStatus reserve_candidates(MhoAllocation *a, size_t n, MhoError *error)
+MhoStatus mho_candidates_reserve(MhoAllocation *a, size_t n, MhoError *error)
 {
     const size_t n_state = a->input.allocator->n_state;
     if (a->n > 0 && a->n != n)
@@ -120,7 +119,7 @@ MhoStatus mho_candidates_fill(MhoAllocation *a, const MhoNet *net, MhoError *err
     size_t n = 0;
     MhoStatus status = mho_net_bit_units(net, &units, &n, error);
     if (status == MHO_OK)
-        status = reserve_candidates(a, a->adc_bit_widths.n > 0 ? 2 * n : n, error);
+        status = mho_candidates_reserve(a, a->adc_bit_widths.n > 0 ? 2 * n : n, error);
     if (status == MHO_OK)
         fill_weights(a, net, units, n, a->candidates);
     if (status == MHO_OK && a->adc_bit_widths.n > 0)
