@@ -24,7 +24,7 @@ typedef struct MhoMove {
     double before, trial, after; /* accuracies: on validation images before; on trial images just after the move; on
                                   * validation images after recovery, NaN until then */
     int epochs, undone;          /* epochs of recovery; 1: the move was taken back */
-    double *feedback, *share;    /* (candidates) */
+    double *feedback, *share;    /* (candidates), in one block with eligible */
     uint8_t *eligible;           /* (candidates) */
 } MhoMove;
 

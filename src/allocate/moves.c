@@ -61,17 +61,10 @@ static const MhoColumns move_columns = {move_list, sizeof move_list / sizeof *mo
                         candidate_columns = {candidate_list, sizeof candidate_list / sizeof *candidate_list,
                                              sizeof(MhoCandidate), candidate_axes};
 
-static void row_destroy(MhoMove *row)
-{
-    free(row->feedback);
-    free(row->share);
-    free(row->eligible);
-}
-
 void mho_moves_destroy(MhoAllocation *a)
 {
     for (size_t i = 0; i < a->n_moves; i++)
-        row_destroy(&a->moves[i]);
+        free(a->moves[i].feedback);
     free(a->moves);
     a->moves = NULL;
     a->n_moves = 0;
@@ -84,13 +77,11 @@ MhoStatus mho_moves_add(MhoAllocation *a, MhoMove **row, MhoError *error)
         return MHO_MEMORY;
     a->moves = moves;
     MhoMove made = {.before = NAN, .trial = NAN, .after = NAN};
-    made.feedback = mho_calloc(a->n, sizeof(double), error, "the log of a move");
-    made.share = made.feedback ? mho_calloc(a->n, sizeof(double), error, "the log of a move") : NULL;
-    made.eligible = made.share ? mho_calloc(a->n, 1, error, "the log of a move") : NULL;
-    if (!made.eligible) {
-        row_destroy(&made);
+    made.feedback = mho_calloc(a->n, 2 * sizeof *made.feedback + 1, error, "the log of a move");
+    if (!made.feedback)
         return MHO_MEMORY;
-    }
+    made.share = made.feedback + a->n;
+    made.eligible = (uint8_t *)(made.share + a->n);
     *row = &a->moves[a->n_moves++];
     **row = made;
     return MHO_OK;
