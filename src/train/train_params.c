@@ -29,7 +29,7 @@ static const MhoParam train_params[] = {
     TRAIN(MHO_REAL, "label_smoothing", label_smoothing, 0.0, 0.0, 0.9, "",
           "share of the target spread over all classes"),
     {"schedule", MHO_CHOICE, offsetof(MhoTrainParams, schedule), MHO_SCHEDULE_COSINE, 0, 2, "",
-     "state of the rate in a stage: to zero as a cosine, in steps, or constant", "cosine step constant", NULL},
+     "schedule of the rate in a stage: to zero as a cosine, in steps, or constant", "cosine step constant", NULL},
     TRAIN(MHO_REAL, "warmup", warmup, 0.5, 0.0, 1e5, "epochs", "the rate rises from zero at the start of every stage"),
     TRAIN(MHO_REAL, "step_epochs", step_epochs, 30.0, 0.001, 1e5, "epochs", "length of a step of schedule = step"),
     TRAIN(MHO_REAL, "step_factor", step_factor, 0.1, 0.0, 1.0, "",
@@ -50,7 +50,7 @@ static const MhoParam train_params[] = {
     TRAIN(MHO_INT, "limit", limit, 0, 0, 100000000, "images", "first n training images; 0: all"),
     TRAIN(MHO_INT, "gradual.layers", gradual_layers, 1, 0, 4096, "layers",
           "layers that learn together where the quantizer of weights injects noise, one group after the other, "
-          "each with the whole state of the rate; 0: all at once"),
+          "each with the whole schedule of the rate; 0: all at once"),
     TRAIN(MHO_BOOL, "gradual.noise", gradual_noise, 1, 0, 1, "",
           "off: where the quantizer of weights injects noise, layers learn through their codes instead, all at once"),
     TRAIN(MHO_INT, "patience", patience, 0, 0, MHO_MAX_STAGE_EPOCHS, "epochs",
