@@ -52,12 +52,13 @@ static MhoStatus read_log(Run *run, MhoError *error)
 static MhoStatus begin_stage(Run *run, double *accuracy, MhoError *error)
 {
     MhoNet *first = NULL;
+    double loss;
     const MhoStatus status = mho_allocation_begin(&run->allocation, mho_training_net(run->training), &first, error);
     if (status != MHO_OK)
         return mho_fail_context(error, "stage allocate");
     if (first)
         mho_training_set_net(run->training, first);
-    return mho_training_validate(run->training, accuracy, error);
+    return mho_training_validate(run->training, accuracy, &loss, error);
 }
 
 /* The running net becomes that of the next recovery, or the last one when *done. */

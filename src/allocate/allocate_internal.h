@@ -24,7 +24,7 @@ typedef struct MhoMove {
     double before, trial, after; /* accuracies: on validation images before; on trial images just after the move; on
                                   * validation images after recovery, NaN until then */
     int epochs, undone;          /* epochs of recovery; 1: the move was taken back */
-    double *feedback, *share;    /* (candidates) */
+    double *feedback, *share;    /* (candidates), in one block with eligible */
     uint8_t *eligible;           /* (candidates) */
 } MhoMove;
 
@@ -37,7 +37,7 @@ typedef struct MhoAllocation {
     MhoCandidate *candidates; /* (n) of the running net */
     double *state;            /* (n, allocator's n_state) */
     MhoMove *moves;
-    size_t n_moves, capacity;
+    size_t n_moves;
     double start_accuracy, start_size, start_bops;
     MhoNet *accepted;       /* the net before the running move, where an accuracy budget may undo it; else NULL */
     bool reached;           /* the targets of size and BOPs are met, if there are any */
@@ -60,6 +60,8 @@ MhoRecovery mho_allocation_recovery(const MhoAllocation *a); /* from the last mo
 
 /* Mean bits of a weight, and MBOPs of an image. */
 MhoStatus mho_candidates_cost(const MhoNet *net, double *size, double *bops, MhoError *error) MHO_CHECKED;
+/* Memory for n candidates, once; later nets must have as many. */
+MhoStatus mho_candidates_reserve(MhoAllocation *a, size_t n, MhoError *error) MHO_CHECKED;
 /* Candidates of a net into a->candidates, made at the first call: bits, next bits, savings. FAILED when the net has
  * others than before. */
 MhoStatus mho_candidates_fill(MhoAllocation *a, const MhoNet *net, MhoError *error) MHO_CHECKED;

@@ -341,7 +341,6 @@ MhoStatus mho_allocation_create(const MhoAllocateInput *input, MhoAllocation *a,
 {
     *a = (MhoAllocation){.input = *input};
     MhoStatus status = mho_allocate_check(input, error);
-
     if (status != MHO_OK)
         return status;
     a->trial_set = *input->validation;

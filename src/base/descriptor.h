@@ -63,6 +63,7 @@ MhoStatus mho_param_set(const MhoParam *param, void *block, const char *text, co
 /* Write the canonical text of one parameter, a real in the shortest form that reads back to the same double. Returns
  * the length of the whole text. */
 size_t mho_param_format(const MhoParam *param, const void *block, char *text, size_t size);
+size_t mho_param_format_default(const MhoParam *param, char *text, size_t size); /* of its default */
 
 /* Check that one parameter is inside its range, finite, one of the choices, or a terminated string. where: as above. */
 MhoStatus mho_param_check(const MhoParam *param, const void *block, const char *where, MhoError *error) MHO_CHECKED;

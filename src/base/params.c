@@ -279,3 +279,17 @@ size_t mho_param_format(const MhoParam *param, const void *block, char *text, si
     int length = snprintf(text, size, "%.*s", MHO_TEXT_MAX - 1, out);
     return length < 0 ? 0 : (size_t)length;
 }
+
+size_t mho_param_format_default(const MhoParam *param, char *text, size_t size)
+{
+    union {
+        double real;
+        int whole;
+        bool flag;
+        char text[MHO_TEXT_MAX];
+    } block;
+    MhoParam alone = *param;
+    alone.offset = 0;
+    mho_params_default(&alone, 1, &block);
+    return mho_param_format(&alone, &block, text, size);
+}

@@ -289,6 +289,5 @@ const Command command_bench = {
             "specification; if a result differs, the command names it, prints no rate and exits with 1.\n"
             "--check only compares.",
     .options = MHO_OPTION_CPU | MHO_OPTION_THREADS | MHO_OPTION_CHECK | MHO_OPTION_QUIET,
-    .max_arguments = 0,
     .run = run_bench,
 };

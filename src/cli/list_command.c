@@ -125,7 +125,6 @@ const Command command_list = {
             "  mho list cell        memory cells\n"
             "  mho list experiment  studies that come with mho\n"
             "Kinds: cell adc dac wire quantizer layer dataset allocator network experiment",
-    .options = 0,
     .max_arguments = 1,
     .run = run_list,
 };
@@ -133,17 +132,8 @@ const Command command_list = {
 /* Help, default, range and unit of one parameter. */
 static void describe_param(const char *prefix, const MhoParam *param)
 {
-    union {
-        double real;
-        int whole;
-        bool flag;
-        char text[MHO_TEXT_MAX];
-    } block; /* the parameter as a struct of its own */
-    MhoParam alone = *param;
     char value[MHO_TEXT_MAX];
-    alone.offset = 0;
-    mho_params_default(&alone, 1, &block);
-    mho_param_format(&alone, &block, value, sizeof value);
+    mho_param_format_default(param, value, sizeof value);
     const char *unit = param->unit ? param->unit : "";
     printf("  %s%s\n      %s\n      default %s%s%s", prefix, param->key, param->help, *value ? value : "(empty)",
            *unit ? " " : "", unit);
@@ -241,7 +231,6 @@ const Command command_describe = {
             "  mho describe train      the section train: of a study\n"
             "  mho describe adc.ideal  the converter; `ideal` alone also names a cell\n"
             "  mho describe            everything",
-    .options = 0,
     .max_arguments = 1,
     .run = run_describe,
 };

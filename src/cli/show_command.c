@@ -87,16 +87,22 @@ static int column_width(const MhoArray *variable)
     return width < WIDTH_MAX ? (int)width : WIDTH_MAX;
 }
 
+/* The values of a list, or NULL where the file has none of this type and length. */
+static const void *column(const MhoRecord *group, const char *name, MhoType type, size_t n)
+{
+    const MhoArray *array = mho_record_array(group, name);
+    return array && array->type == type && array->rank == 1 && array->shape[0] == n ? array->data : NULL;
+}
+
 static void print_points(const MhoRecord *result)
 {
-    const MhoArray *mean = mho_record_array(result, "summary/accuracy_mean"),
-                   *low = mho_record_array(result, "summary/accuracy_low");
-    const MhoArray *high = mho_record_array(result, "summary/accuracy_high");
-    if (!mean || !low || !high || mean->type != MHO_F64 || mean->rank != 1 || low->type != MHO_F64 ||
-        high->type != MHO_F64 || mho_array_count(low) != mho_array_count(mean) ||
-        mho_array_count(high) != mho_array_count(mean))
+    const MhoArray *means = mho_record_array(result, "summary/accuracy_mean");
+    const size_t n = means ? mho_array_count(means) : 0;
+    const double *mean = column(result, "summary/accuracy_mean", MHO_F64, n),
+                 *low = column(result, "summary/accuracy_low", MHO_F64, n),
+                 *high = column(result, "summary/accuracy_high", MHO_F64, n);
+    if (!mean || !low || !high)
         return;
-    size_t n = mho_array_count(mean);
     printf("\n");
     for (size_t i = 0; i < result->n_arrays; i++)
         if (is_variable(result->arrays[i], n))
@@ -106,16 +112,8 @@ static void print_points(const MhoRecord *result)
         for (size_t i = 0; i < result->n_arrays; i++)
             if (is_variable(result->arrays[i], n))
                 print_value(result->arrays[i], p, column_width(result->arrays[i]));
-        printf("   %10.2f  %6.2f to %.2f\n", 100.0 * ((const double *)mean->data)[p],
-               100.0 * ((const double *)low->data)[p], 100.0 * ((const double *)high->data)[p]);
+        printf("   %10.2f  %6.2f to %.2f\n", 100.0 * mean[p], 100.0 * low[p], 100.0 * high[p]);
     }
-}
-
-/* A column over the moves, or NULL where the file has none of this type and length. */
-static const void *column(const MhoRecord *group, const char *name, MhoType type, size_t n)
-{
-    const MhoArray *array = mho_record_array(group, name);
-    return array && array->type == type && array->rank == 1 && array->shape[0] == n ? array->data : NULL;
 }
 
 static double real_attribute(const MhoRecord *group, const char *name)
@@ -178,7 +176,6 @@ const Command command_show = {
             "point with\n"
             "its 95 % interval; for a model whose bits were allocated, also each move: the layer, its bits, size and "
             "accuracy.",
-    .options = 0,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_show,
@@ -208,7 +205,6 @@ const Command command_digest = {
         "  mho digest results/quickstart.h5 results/published/quickstart.h5\n"
         "SHA-256 of every array and attribute outside the groups provenance and summary. The same study of the same\n"
         "model has the same digest for any number of threads, batch size, shards, order, interruptions or CPU.",
-    .options = 0,
     .min_arguments = 1,
     .max_arguments = MHO_MAX_ARGUMENTS,
     .run = run_digest,

@@ -178,14 +178,14 @@ static MhoStatus read_history(const Source *from, MhoTrainingState *state, MhoEr
     const size_t n = mho_array_count(names);
     if (!is_plausible(from->input, state, n))
         return damaged(from, "its history has another length", error);
-    status = mho_history_reserve(state, n, error);
+    for (; state->n_history < n && status == MHO_OK; state->n_history++)
+        status = mho_history_add(state, error);
     if (status == MHO_OK)
         status = mho_columns_read(&history_columns, state->history, n, 0, from->record, from->file, "history", error);
     if (status == MHO_OK)
         status = mho_columns_read(&time_columns, state->history, n, 0, from->record, from->file, "provenance", error);
     if (status != MHO_OK)
         return status;
-    state->n_history = n;
     if (n > 0)
         memcpy(state->name, state->history[n - 1].stage, sizeof state->name);
     return MHO_OK;

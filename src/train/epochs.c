@@ -18,20 +18,17 @@ const MhoStage *mho_training_running(const MhoTraining *t)
     return &t->state.stages.stages[t->state.stage];
 }
 
-MhoStatus mho_history_reserve(MhoTrainingState *state, size_t n, MhoError *error)
+MhoStatus mho_history_add(MhoTrainingState *state, MhoError *error)
 {
-    if (n <= state->capacity)
-        return MHO_OK;
-    MhoEpoch *history = mho_realloc(state->history, 2 * n, sizeof *history, error, "the history of %zu epochs", 2 * n);
+    MhoEpoch *history = mho_list_grow(state->history, state->n_history, sizeof *history, error);
     if (!history)
         return MHO_MEMORY;
-    memset(history + state->capacity, 0, (2 * n - state->capacity) * sizeof *history);
     state->history = history;
-    state->capacity = 2 * n;
+    history[state->n_history] = (MhoEpoch){0};
     return MHO_OK;
 }
 
-static MhoStatus validate(MhoTraining *t, double *accuracy, double *loss, MhoError *error)
+MhoStatus mho_training_validate(MhoTraining *t, double *accuracy, double *loss, MhoError *error)
 {
     const MhoTrainInput *input = t->input;
     if (!mho_training_running(t)->chip)
@@ -39,12 +36,6 @@ static MhoStatus validate(MhoTraining *t, double *accuracy, double *loss, MhoErr
     const MhoChipConfig config = mho_chip_sums_config(input->chip);
     return mho_train_evaluate_chip(t->state.net, &t->chip_validation, NULL, &config, first_validation_chip,
                                    (uint32_t)input->train->validation_chips, input->threads, accuracy, loss, error);
-}
-
-MhoStatus mho_training_validate(MhoTraining *t, double *accuracy, MhoError *error)
-{
-    double loss;
-    return validate(t, accuracy, &loss, error);
 }
 
 /* Keep a copy of the net when it is the best of its stage. */
@@ -64,13 +55,13 @@ static MhoStatus keep_best(MhoTrainingState *state, double accuracy, MhoError *e
 MhoStatus mho_training_open_state(MhoTraining *t, bool competes, MhoError *error)
 {
     MhoTrainingState *state = &t->state;
-    double accuracy = 0.0;
+    double accuracy = 0.0, loss;
     state->stage_epochs = state->stale_epochs = 0;
     state->over = false;
     MhoStatus status = mho_optimizer_create(state->net, t->input->train, &state->optimizer, error);
     if (status != MHO_OK || !competes)
         return status;
-    status = mho_training_validate(t, &accuracy, error);
+    status = mho_training_validate(t, &accuracy, &loss, error);
     if (status == MHO_OK)
         status = keep_best(state, accuracy, error);
     if (status == MHO_OK)
@@ -145,11 +136,10 @@ static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
     const size_t n = t->batches.n_batches;
     double sum = 0.0;
     size_t all_hits = 0;
-    MhoStatus status = mho_history_reserve(&t->state, t->state.n_history + 1, error);
+    MhoStatus status = mho_history_add(&t->state, error);
     if (status != MHO_OK)
         return status;
     MhoEpoch *epoch = &t->state.history[t->state.n_history];
-    *epoch = (MhoEpoch){0};
     memcpy(epoch->stage, t->state.name, sizeof epoch->stage);
     count_epochs(t);
     mho_batches_shuffle(&t->batches, (uint32_t)t->state.n_history);
@@ -168,7 +158,7 @@ static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
     if (mho_training_running(t)->kind == MHO_STAGE_QUANTIZED || mho_training_running(t)->kind == MHO_STAGE_ALLOCATE)
         status = mho_batchnorm_reestimate(t, error);
     if (status == MHO_OK)
-        status = validate(t, &epoch->validation_accuracy, &epoch->validation_loss, error);
+        status = mho_training_validate(t, &epoch->validation_accuracy, &epoch->validation_loss, error);
     epoch->seconds = mho_clock() - started;
     return status;
 }

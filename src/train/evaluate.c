@@ -9,9 +9,9 @@
 #include "net/lowered/net_on_chip.h"
 #include "train/train_internal.h"
 
-/* Logits (n, classes); the last batch is filled up with the set's first images, whose logits are left out. */
+/* Logits (n rounded up to whole batches, classes): the last batch is filled up with the set's first images. */
 static MhoStatus all_logits(MhoFakeQuant *fq, const MhoDataset *set, size_t batch, int classes, uint8_t *images,
-                            float *part, float *logits, MhoError *error)
+                            float *logits, MhoError *error)
 {
     const size_t bytes = (size_t)set->h * (size_t)set->w * (size_t)set->c, width = (size_t)classes;
     MhoStatus status = MHO_OK;
@@ -20,8 +20,7 @@ static MhoStatus all_logits(MhoFakeQuant *fq, const MhoDataset *set, size_t batc
         memcpy(images, set->images + first * bytes, n * bytes);
         for (size_t i = n; i < batch; i++)
             memcpy(images + i * bytes, set->images + (i - n) % set->n * bytes, bytes);
-        status = mho_fakequant_forward(fq, images, false, part, error);
-        memcpy(logits + first * width, part, n * width * sizeof *logits);
+        status = mho_fakequant_forward(fq, images, false, logits + first * width, error);
     }
     return status;
 }
@@ -35,13 +34,13 @@ MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, d
     if (set->n == 0 || batch == 0)
         return mho_fail(error, MHO_USAGE, "no images to classify");
     uint8_t *images = mho_calloc(batch, bytes, error, "a batch of %zu images", batch);
-    float *part = images ? mho_calloc(batch, width * sizeof *part, error, "the logits of %zu images", batch) : NULL;
-    float *logits = part ? mho_calloc(set->n, width * sizeof *logits, error, "the logits of %zu images", set->n) : NULL;
+    float *logits =
+        images ? mho_calloc(set->n + batch, width * sizeof *logits, error, "the logits of %zu images", set->n) : NULL;
     MhoStatus status = logits ? MHO_OK : MHO_MEMORY;
     if (status == MHO_OK)
         status = mho_fakequant_create(net, batch, false, &fq, error);
     if (status == MHO_OK)
-        status = all_logits(fq, set, batch, net->n_classes, images, part, logits, error);
+        status = all_logits(fq, set, batch, net->n_classes, images, logits, error);
     if (status == MHO_OK) {
         size_t hits;
         mho_logits_score(logits, set->labels, set->n, net->n_classes, &hits, loss);
@@ -49,7 +48,6 @@ MhoStatus mho_train_evaluate(MhoNet *net, const MhoDataset *set, size_t batch, d
     }
     mho_fakequant_destroy(fq);
     free(images);
-    free(part);
     free(logits);
     return status;
 }

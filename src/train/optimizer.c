@@ -96,7 +96,6 @@ static void carve(void *object)
             if (!net->nodes[i].arrays[a].learned)
                 continue;
             float *velocity = mho_arena_take(&optimizer->arena, net->nodes[i].arrays[a].n, sizeof *velocity);
-
             if (optimizer->velocity)
                 optimizer->velocity[i * MHO_NODE_MAX_ARRAYS + a] = velocity;
         }

@@ -56,36 +56,30 @@ MhoStatus mho_spread_images(const MhoDataset *set, size_t most, MhoDataset *spre
     return MHO_OK;
 }
 
-/* Activation ranges from training images. */
-static MhoStatus calibrate(const MhoTrainInput *input, MhoNet *net, MhoError *error)
-{
-    MhoDataset images;
-    MhoStatus status = mho_spread_images(input->training, CALIBRATION_IMAGES, &images, error);
-    if (status != MHO_OK)
-        return status;
-    status = mho_net_calibrate(net, images.images, images.n, input->threads, error);
-    mho_dataset_destroy(&images);
-    return status;
-}
-
+/* Replace *net by `by`, unless that is NULL. */
 static void replace(MhoNet **net, MhoNet *by)
 {
+    if (!by)
+        return;
     mho_net_destroy(*net);
     *net = by;
 }
 
-/* Replace *net by itself with converter ranges, from training images, for the stage to learn. */
-static MhoStatus learn_ranges(const MhoTrainInput *input, MhoNet **net, MhoError *error)
+/* Activation ranges of *net from training images; converter_ranges: converter ranges instead, for the stage to learn.
+ */
+static MhoStatus calibrate(const MhoTrainInput *input, bool converter_ranges, MhoNet **net, MhoError *error)
 {
     MhoDataset images;
     MhoNet *made = NULL;
     MhoStatus status = mho_spread_images(input->training, CALIBRATION_IMAGES, &images, error);
     if (status != MHO_OK)
         return status;
-    status = mho_net_calibrate_adc_ranges(*net, input->chip, images.images, images.n, input->threads, &made, error);
+    if (converter_ranges)
+        status = mho_net_calibrate_adc_ranges(*net, input->chip, images.images, images.n, input->threads, &made, error);
+    else
+        status = mho_net_calibrate(*net, images.images, images.n, input->threads, error);
     mho_dataset_destroy(&images);
-    if (status == MHO_OK)
-        replace(net, made);
+    replace(net, made);
     return status;
 }
 
@@ -104,20 +98,9 @@ static MhoStatus quantize(const MhoTrainInput *input, const MhoStage *stage, con
         unset_weight_scales(*net);
     status = mho_net_fit_weights(*net, error);
     if (status == MHO_OK && has_unset_scales(*net))
-        status = calibrate(input, *net, error);
+        status = calibrate(input, false, net, error);
     if (status == MHO_OK)
         status = mho_net_rescale_sum_units(previous, *net, error);
-    return status;
-}
-
-/* Replace *net by itself without batch norm. */
-static MhoStatus remove_batchnorm(const MhoTrainInput *input, MhoNet **net, MhoError *error)
-{
-    MhoNet *removed = NULL;
-    const MhoStatus status =
-        mho_net_remove_batchnorm(*net, input->quant->scale, input->quant->shift == 0, &removed, error);
-    if (status == MHO_OK)
-        replace(net, removed);
     return status;
 }
 
@@ -125,6 +108,7 @@ MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const
                         const MhoNet *previous, MhoNet **net, MhoError *error)
 {
     const MhoDataset *set = input->training;
+    MhoNet *removed = NULL;
     MhoStatus status;
     *net = NULL;
     if (stage->kind == MHO_STAGE_FLOAT)
@@ -135,9 +119,10 @@ MhoStatus mho_stage_net(const MhoTrainInput *input, const MhoStage *stage, const
     else
         status = mho_net_copy(previous, net, error);
     if (status == MHO_OK && stage->kind == MHO_STAGE_FULL && mho_net_has_batchnorm(*net))
-        status = remove_batchnorm(input, net, error);
+        status = mho_net_remove_batchnorm(*net, input->quant->scale, input->quant->shift == 0, &removed, error);
+    replace(net, removed);
     if (status == MHO_OK && stage->chip) /* ranges that the net has stay */
-        status = learn_ranges(input, net, error);
+        status = calibrate(input, true, net, error);
     if (status == MHO_OK)
         snprintf((*net)->recipe, sizeof(*net)->recipe, "%s", input->recipe ? input->recipe : "");
     if (status != MHO_OK) {

@@ -100,7 +100,6 @@ static double rate_of(const MhoTraining *t, size_t number)
         const int groups = mho_gradual_groups(t->state.net, params->gradual_layers);
         const double before = progress_of(t, number) * groups;
         const double step = groups / (stage->epochs * (double)t->batches.n_batches);
-
         at = fmin(before - floor(before) + step, 1.0) * stage->epochs;
     }
     return mho_schedule_rate(params, stage->learning_rate > 0.0 ? stage->learning_rate : recipe, at, stage->epochs);

@@ -106,8 +106,8 @@ MhoStatus mho_training_begin_stage(MhoTraining *training, bool *resumed, MhoErro
 void mho_training_end_stage(MhoTraining *training);
 const MhoNet *mho_training_net(const MhoTraining *training);   /* borrowed */
 void mho_training_set_net(MhoTraining *training, MhoNet *net); /* takes net in place of the running one */
-/* Validation accuracy of the running net: in a chip stage, on chips. */
-MhoStatus mho_training_validate(MhoTraining *training, double *accuracy, MhoError *error) MHO_CHECKED;
+/* Validation accuracy and loss of the running net: in a chip stage, on chips. */
+MhoStatus mho_training_validate(MhoTraining *training, double *accuracy, double *loss, MhoError *error) MHO_CHECKED;
 
 /* How the whole net recovers from a move. The learning rate is hybrid: plateau_epochs at low, a restart to high and a
  * half cosine down over restart_epochs, low again. */

@@ -124,18 +124,17 @@ typedef struct MhoTrainingState {
     int stage_epochs;        /* epochs done in it */
     int stale_epochs;        /* epochs done since the best */
     bool over;               /* it ends here: patience, or recovered */
-    MhoEpoch *history;       /* (capacity) */
+    MhoEpoch *history;       /* (n_history), and the running epoch's row */
     size_t n_history;        /* epochs done in all stages */
-    size_t capacity;
-    MhoNet *net, *teacher; /* teacher: NULL in the first stage */
-    MhoNet *best;          /* of this stage on the validation images; NULL: none yet */
+    MhoNet *net, *teacher;   /* teacher: NULL in the first stage */
+    MhoNet *best;            /* of this stage on the validation images; NULL: none yet */
     double best_accuracy;
     MhoOptimizer optimizer;
     bool resumed; /* net and optimizer are those of a checkpoint in this stage */
 } MhoTrainingState;
 
-/* Room in the history for n epochs at least. */
-MhoStatus mho_history_reserve(MhoTrainingState *state, size_t n, MhoError *error) MHO_CHECKED;
+/* A zeroed row at the end of the history, which n_history does not count yet. */
+MhoStatus mho_history_add(MhoTrainingState *state, MhoError *error) MHO_CHECKED;
 
 /* Hand the state to the callback as a record; final: without teacher and optimizer. */
 MhoStatus mho_checkpoint_write(const MhoTrainInput *input, const MhoTrainingState *state, bool final,

@@ -4,13 +4,9 @@
 
 #include "train/train_internal.h"
 
-#define TRAIN_REAL(key, member, value, min, max, unit, help)                                     \
-    {                                                                                            \
-        key, MHO_REAL, offsetof(MhoTrainParams, member), value, min, max, unit, help, NULL, NULL \
-    }
-#define TRAIN_INT(key, member, value, min, max, unit, help)                                     \
-    {                                                                                           \
-        key, MHO_INT, offsetof(MhoTrainParams, member), value, min, max, unit, help, NULL, NULL \
+#define TRAIN(type, key, member, value, min, max, unit, help)                                \
+    {                                                                                        \
+        key, type, offsetof(MhoTrainParams, member), value, min, max, unit, help, NULL, NULL \
     }
 #define TRAIN_TEXT(key, member, text, help)                                            \
     {                                                                                  \
@@ -19,47 +15,52 @@
 
 static const MhoParam train_params[] = {
     TRAIN_TEXT("net", net, "allconv", "built-in network: lenet, allconv or resnet20"),
-    TRAIN_REAL("width", width, 1.0, 0.01, 100.0, "", "multiplies the channels of the network's layers"),
+    TRAIN(MHO_REAL, "width", width, 1.0, 0.01, 100.0, "", "multiplies the channels of the network's layers"),
     TRAIN_TEXT("stages", stages, "float:12 2/4:12 fq:0",
                "stages:epochs[@rate]: float, then weight bits / activation bits, then fq: batch norm removed; chip: "
                "through train.chip; allocate (no epochs): bits layer by layer"),
-    TRAIN_INT("batch", batch, 128, 1, 65536, "images", "images a step"),
-    TRAIN_REAL("learning_rate", learning_rate, 0.1, 0.0, 100.0, "", "peak learning rate of the float stage"),
-    TRAIN_REAL("quant_learning_rate", quant_learning_rate, 0.02, 0.0, 100.0, "",
-               "peak learning rate of the other stages"),
-    TRAIN_REAL("momentum", momentum, 0.9, 0.0, 0.9999, "", "of Nesterov's gradient descent"),
-    TRAIN_REAL("weight_decay", weight_decay, 5e-4, 0.0, 1.0, "", "on weights; never on scales, shifts and batch norm"),
-    TRAIN_REAL("label_smoothing", label_smoothing, 0.0, 0.0, 0.9, "", "share of the target spread over all classes"),
+    TRAIN(MHO_INT, "batch", batch, 128, 1, 65536, "images", "images a step"),
+    TRAIN(MHO_REAL, "learning_rate", learning_rate, 0.1, 0.0, 100.0, "", "peak learning rate of the float stage"),
+    TRAIN(MHO_REAL, "quant_learning_rate", quant_learning_rate, 0.02, 0.0, 100.0, "",
+          "peak learning rate of the other stages"),
+    TRAIN(MHO_REAL, "momentum", momentum, 0.9, 0.0, 0.9999, "", "of Nesterov's gradient descent"),
+    TRAIN(MHO_REAL, "weight_decay", weight_decay, 5e-4, 0.0, 1.0, "",
+          "on weights; never on scales, shifts and batch norm"),
+    TRAIN(MHO_REAL, "label_smoothing", label_smoothing, 0.0, 0.0, 0.9, "",
+          "share of the target spread over all classes"),
     {"schedule", MHO_CHOICE, offsetof(MhoTrainParams, schedule), MHO_SCHEDULE_COSINE, 0, 2, "",
-     "state of the rate in a stage: to zero as a cosine, in steps, or constant", "cosine step constant", NULL},
-    TRAIN_REAL("warmup", warmup, 0.5, 0.0, 1e5, "epochs", "the rate rises from zero at the start of every stage"),
-    TRAIN_REAL("step_epochs", step_epochs, 30.0, 0.001, 1e5, "epochs", "length of a step of schedule = step"),
-    TRAIN_REAL("step_factor", step_factor, 0.1, 0.0, 1.0, "", "the rate's factor after each step of schedule = step"),
-    TRAIN_INT("crop", crop, 0, 0, 64, "pixels", "padding around an image before a random crop; 0: none"),
-    {"flip", MHO_BOOL, offsetof(MhoTrainParams, flip), 0, 0, 1, "", "half of the images are mirrored", NULL, NULL},
-    TRAIN_REAL("distill", distill, 0.5, 0.0, 1.0, "", "weight of the soft targets of the stage before; 0: labels only"),
-    TRAIN_REAL("distill_temperature", distill_temperature, 1.0, 0.1, 100.0, "",
-               "softens logits of teacher and student"),
-    TRAIN_REAL("noise.weight", noise_weight, 0.0, 0.0, 100.0, "LSB", "Gaussian noise on weights in quantized stages"),
-    TRAIN_REAL("noise.activation", noise_activation, 0.0, 0.0, 100.0, "LSB",
-               "Gaussian noise on activations in quantized stages"),
-    TRAIN_REAL("noise.sum", noise_sum, 0.0, 0.0, 100.0, "LSB",
-               "Gaussian noise on sums before rounding, in steps of the output's quantizer"),
-    TRAIN_INT("validation", validation, 5000, 1, 100000000, "images", "training images kept for validation"),
-    TRAIN_INT("limit", limit, 0, 0, 100000000, "images", "first n training images; 0: all"),
-    TRAIN_INT("gradual.layers", gradual_layers, 1, 0, 4096, "layers",
-              "layers that learn together where the quantizer of weights injects noise, one group after the other, "
-              "each with the whole state of the rate; 0: all at once"),
-    {"gradual.noise", MHO_BOOL, offsetof(MhoTrainParams, gradual_noise), 1, 0, 1, "",
-     "off: where the quantizer of weights injects noise, layers learn through their codes instead, all at once", NULL,
-     NULL},
-    TRAIN_INT("patience", patience, 0, 0, MHO_MAX_STAGE_EPOCHS, "epochs",
-              "epochs in a row without a better net on validation images that end a stage; 0: never"),
-    TRAIN_REAL("gradient_clip", gradient_clip, 0.0, 0.0, 1e6, "", "largest norm of all gradients of a step; 0: none"),
-    TRAIN_REAL("weight_clip", weight_clip, 0.0, 0.0, 100.0, "",
-               "weights stay within this many standard deviations of their layer; 0: anywhere"),
-    TRAIN_INT("validation_chips", validation_chips, 2, 1, 1000, "chips",
-              "chips that the validation accuracy of a chip stage, or of a recovery on the chip, is taken over"),
+     "schedule of the rate in a stage: to zero as a cosine, in steps, or constant", "cosine step constant", NULL},
+    TRAIN(MHO_REAL, "warmup", warmup, 0.5, 0.0, 1e5, "epochs", "the rate rises from zero at the start of every stage"),
+    TRAIN(MHO_REAL, "step_epochs", step_epochs, 30.0, 0.001, 1e5, "epochs", "length of a step of schedule = step"),
+    TRAIN(MHO_REAL, "step_factor", step_factor, 0.1, 0.0, 1.0, "",
+          "the rate's factor after each step of schedule = step"),
+    TRAIN(MHO_INT, "crop", crop, 0, 0, 64, "pixels", "padding around an image before a random crop; 0: none"),
+    TRAIN(MHO_BOOL, "flip", flip, 0, 0, 1, "", "half of the images are mirrored"),
+    TRAIN(MHO_REAL, "distill", distill, 0.5, 0.0, 1.0, "",
+          "weight of the soft targets of the stage before; 0: labels only"),
+    TRAIN(MHO_REAL, "distill_temperature", distill_temperature, 1.0, 0.1, 100.0, "",
+          "softens logits of teacher and student"),
+    TRAIN(MHO_REAL, "noise.weight", noise_weight, 0.0, 0.0, 100.0, "LSB",
+          "Gaussian noise on weights in quantized stages"),
+    TRAIN(MHO_REAL, "noise.activation", noise_activation, 0.0, 0.0, 100.0, "LSB",
+          "Gaussian noise on activations in quantized stages"),
+    TRAIN(MHO_REAL, "noise.sum", noise_sum, 0.0, 0.0, 100.0, "LSB",
+          "Gaussian noise on sums before rounding, in steps of the output's quantizer"),
+    TRAIN(MHO_INT, "validation", validation, 5000, 1, 100000000, "images", "training images kept for validation"),
+    TRAIN(MHO_INT, "limit", limit, 0, 0, 100000000, "images", "first n training images; 0: all"),
+    TRAIN(MHO_INT, "gradual.layers", gradual_layers, 1, 0, 4096, "layers",
+          "layers that learn together where the quantizer of weights injects noise, one group after the other, "
+          "each with the whole schedule of the rate; 0: all at once"),
+    TRAIN(MHO_BOOL, "gradual.noise", gradual_noise, 1, 0, 1, "",
+          "off: where the quantizer of weights injects noise, layers learn through their codes instead, all at once"),
+    TRAIN(MHO_INT, "patience", patience, 0, 0, MHO_MAX_STAGE_EPOCHS, "epochs",
+          "epochs in a row without a better net on validation images that end a stage; 0: never"),
+    TRAIN(MHO_REAL, "gradient_clip", gradient_clip, 0.0, 0.0, 1e6, "",
+          "largest norm of all gradients of a step; 0: none"),
+    TRAIN(MHO_REAL, "weight_clip", weight_clip, 0.0, 0.0, 100.0, "",
+          "weights stay within this many standard deviations of their layer; 0: anywhere"),
+    TRAIN(MHO_INT, "validation_chips", validation_chips, 2, 1, 1000, "chips",
+          "chips that the validation accuracy of a chip stage, or of a recovery on the chip, is taken over"),
     {"chip_curriculum", MHO_CHOICE, offsetof(MhoTrainParams, chip_curriculum), MHO_CURRICULUM_FIXED, 0, 2, "",
      "time since programming of a chip stage's steps: the chip's, log-uniform from 20 s to it, or up to a limit that "
      "grows to it over the stage (over each epoch of a recovery)",

@@ -105,11 +105,10 @@ static inline MhoStatus fake_stage(Bench *bench, MhoError *e)
 {
     FakeAllocator *fake = &bench->fake;
     bool resumed, done = false;
-    double accuracy = 0.0;
+    double accuracy = 0.0, loss;
     MhoStatus status = mho_training_begin_stage(bench->training, &resumed, e);
-
     if (status == MHO_OK && !resumed)
-        status = mho_training_validate(bench->training, &accuracy, e);
+        status = mho_training_validate(bench->training, &accuracy, &loss, e);
     while (status == MHO_OK && !done) {
         if (!resumed) {
             MhoNet *next = NULL;

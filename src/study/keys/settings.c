@@ -16,7 +16,7 @@ static const uint64_t training_seed = (uint64_t)1 << 63;
 /* The sections are the same in all settings: a copy (a point of a sweep) shares them. */
 typedef struct SectionTable {
     MhoSection list[MAX_SECTIONS];
-    size_t n, users;
+    size_t n, copies; /* copies: settings that share it, but one */
 } SectionTable;
 
 struct MhoSettings {
@@ -176,12 +176,7 @@ MhoStatus mho_settings_create(MhoSettings **settings, MhoError *error)
     if (!made)
         return MHO_MEMORY;
     made->sections = mho_calloc(1, sizeof *made->sections, error, "settings");
-    if (!made->sections) {
-        free(made);
-        return MHO_MEMORY;
-    }
-    made->sections->users = 1;
-    MhoStatus status = add_all(made, error);
+    MhoStatus status = made->sections ? add_all(made, error) : MHO_MEMORY;
     if (status == MHO_OK && !(made->block = mho_calloc(1, made->size, error, "settings")))
         status = MHO_MEMORY;
     if (status != MHO_OK) {
@@ -208,7 +203,7 @@ MhoStatus mho_settings_copy(const MhoSettings *from, MhoSettings **settings, Mho
     }
     *made = *from;
     made->block = memcpy(block, from->block, from->size);
-    made->sections->users++;
+    made->sections->copies++;
     *settings = made;
     return MHO_OK;
 }
@@ -217,7 +212,7 @@ void mho_settings_destroy(MhoSettings *settings)
 {
     if (!settings)
         return;
-    if (--settings->sections->users == 0)
+    if (settings->sections && settings->sections->copies-- == 0)
         free(settings->sections);
     free(settings->block);
     free(settings);
@@ -258,48 +253,27 @@ bool mho_settings_next(const MhoSettings *settings, MhoSettingsKey *key)
 
 bool mho_settings_is_default(const MhoSettings *settings, const MhoSettingsKey *key)
 {
-    const MhoParam *param = key->param;
-    union {
-        double real;
-        int whole;
-        bool flag;
-        char text[MHO_TEXT_MAX];
-    } usual;
-    MhoParam alone = *param;
     char value[MHO_TEXT_MAX], usual_value[MHO_TEXT_MAX];
-    alone.offset = 0;
-    mho_params_default(&alone, 1, &usual);
-    mho_param_format(param, settings->block + key->section->offset, value, sizeof value);
-    mho_param_format(&alone, &usual, usual_value, sizeof usual_value);
+    mho_param_format(key->param, settings->block + key->section->offset, value, sizeof value);
+    mho_param_format_default(key->param, usual_value, sizeof usual_value);
     return strcmp(value, usual_value) == 0;
 }
 
 /* The known key nearest to `key` into nearest: the first of a section that key names, or the least misspelt. */
 static bool find_nearest(const MhoSettings *settings, const char *key, char nearest[2 * MHO_KEY_MAX])
 {
-    size_t n = 0, capacity = 0, length = strlen(key);
+    const size_t length = strlen(key);
+    const char *found = NULL;
+    int distance = 0;
     MhoSettingsKey at = {0};
     while (mho_settings_next(settings, &at)) {
-        capacity++;
-        if (strncmp(at.name, key, length) == 0 && at.name[length] == '.') {
-            memcpy(nearest, at.name, sizeof at.name);
-            return true;
-        }
+        const bool in_section = strncmp(at.name, key, length) == 0 && at.name[length] == '.';
+        if (in_section || mho_nearest_step(key, at.name, &found, &distance))
+            found = memcpy(nearest, at.name, sizeof at.name);
+        if (in_section)
+            break;
     }
-    char(*keys)[sizeof at.name] = calloc(capacity, sizeof *keys);
-    const char **words = calloc(capacity, sizeof *words);
-    int found = -1;
-    if (keys && words) {
-        at = (MhoSettingsKey){0};
-        for (; mho_settings_next(settings, &at); n++)
-            words[n] = memcpy(keys[n], at.name, sizeof at.name);
-        found = mho_nearest_word(key, words, n);
-    }
-    if (found >= 0)
-        memcpy(nearest, keys[found], sizeof *keys);
-    free(keys);
-    free(words);
-    return found >= 0;
+    return found != NULL;
 }
 
 MhoStatus mho_settings_unknown(const MhoSettings *settings, const char *key, const char *where, MhoError *error)

@@ -29,14 +29,12 @@ static MhoStatus see_key(Reader *reader, const char *key, const char *where, Mho
     for (size_t i = 0; i < reader->n_seen; i++)
         if (strcmp(reader->seen[i], key) == 0)
             return mho_fail(error, MHO_USAGE, "%s: %s is given twice", where, key);
-    char **grown = mho_realloc(reader->seen, reader->n_seen + 1, sizeof *grown, error, "the study");
+    char **grown = mho_list_grow(reader->seen, reader->n_seen, sizeof *grown, error);
     if (!grown)
         return MHO_MEMORY;
     reader->seen = grown;
-    if (!(grown[reader->n_seen] = strdup(key)))
-        return mho_fail(error, MHO_MEMORY, "out of memory for the study");
-    reader->n_seen++;
-    return MHO_OK;
+    grown[reader->n_seen] = mho_strdup(key, error);
+    return grown[reader->n_seen] && ++reader->n_seen ? MHO_OK : MHO_MEMORY;
 }
 
 /* The keys of a leaf, "a" or "a,b,c"; each is met for the first time. */
@@ -191,9 +189,9 @@ char *mho_study_text(const MhoStudy *study)
 MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *study, MhoError *error)
 {
     MhoStatus status = mho_study_read(NULL, study, error);
-    char *copy = status == MHO_OK ? strdup(text) : NULL, *rest = copy, *line;
+    char *copy = status == MHO_OK ? mho_strdup(text, error) : NULL, *rest = copy, *line;
     if (status == MHO_OK && !copy)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for the study");
+        status = MHO_MEMORY;
     while (status == MHO_OK && (line = strsep(&rest, "\n")) != NULL) {
         study->has_train |= strncmp(line, "train.", 6) == 0;
         char *value = strchr(line, '=');

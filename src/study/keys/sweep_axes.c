@@ -132,14 +132,12 @@ MhoStatus mho_axes_start(MhoStudy *study, const MhoKeys *keys, const char *where
 
 static MhoStatus add_value(MhoAxis *axis, const char *value, MhoError *error)
 {
-    char **grown = mho_realloc(axis->values, axis->n + 1, sizeof *grown, error, "the axis %s", axis->key);
+    char **grown = mho_list_grow(axis->values, axis->n, sizeof *grown, error);
     if (!grown)
         return MHO_MEMORY;
     axis->values = grown;
-    if (!(grown[axis->n] = strdup(value)))
-        return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", axis->key);
-    axis->n++;
-    return MHO_OK;
+    grown[axis->n] = mho_strdup(value, error);
+    return grown[axis->n] && ++axis->n ? MHO_OK : MHO_MEMORY;
 }
 
 static bool is_row(const MhoAxis *axes, size_t n, size_t at, char (*row)[MHO_TEXT_MAX])
@@ -320,9 +318,9 @@ MhoStatus mho_axes_set(MhoStudy *study, const char *key, const char *text, const
         status = mho_axes_start(study, &keys, where, &at, error);
     if (status != MHO_OK || range)
         return status == MHO_OK ? push_range(study, at, text, where, error) : status;
-    char *copy = strdup(bracketed && !together ? text + 1 : text);
+    char *copy = mho_strdup(bracketed && !together ? text + 1 : text, error);
     if (!copy)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the axis %s", key);
+        return MHO_MEMORY;
     if (bracketed && !together)
         copy[length - 2] = '\0';
     status = together ? push_rows(study, at, copy, where, error) : push_list(study, at, copy, where, error);

@@ -136,9 +136,10 @@ MhoStatus mho_model_quantize(const MhoSettings *settings, const MhoDataset *cali
     if (mho_net_is_quantized(*net))
         return check_bits(*net, &quant, error);
     if (quant.weight_bits == 0 || quant.activation_bits == 0)
-        return mho_fail(error, MHO_USAGE,
-                        "the model is float; a chip needs codes: --set quant.weight.bits=8 --set "
-                        "quant.activation.bits=8 quantizes it after training, or train one with a stages");
+        return mho_fail(
+            error, MHO_USAGE,
+            "the model is float; a chip needs codes: --set quant.weight.bits=8 --set "
+            "quant.activation.bits=8 quantizes it after training, or train one with a quantized stage (train.stages)");
     MhoQuantPlan plan = {
         .weight_bits = quant.weight_bits, .activation_bits = quant.activation_bits, .scale = quant.scale};
     memcpy(plan.weight_policy, quant.weight_name, sizeof plan.weight_policy);

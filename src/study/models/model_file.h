@@ -35,10 +35,10 @@ MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoErr
 MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *options, MhoNet **net, char digest[65],
                            MhoError *error) MHO_CHECKED;
 
-/* Train by the recipe of settings into path. After every epoch a checkpoint is training, until the model is there. In a
- * family of models, whose name has {recipe}, the stages' float stage is trained once for all members into a model of
- * its own beside them, named float- and 12 digits of the recipe it has alone; every member comes out with the same
- * bytes as without it. */
+/* Train by the recipe of settings into path. Every epoch writes a checkpoint, which is removed when the model is
+ * written. In a family of models, whose name has {recipe}, the stages' float stage is trained once for all members into
+ * a model of its own beside them, named float- and 12 digits of the recipe it has alone; every member comes out with
+ * the same bytes as without it. */
 MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
                           MhoError *error) MHO_CHECKED;
 

@@ -18,10 +18,8 @@ typedef struct Training {
     char recipe[65], checkpoint[PATH_BYTES];
     MhoQuantParams quant;
     MhoDataset training, validation, calibration; /* calibration: of an allocator's chips */
-    bool has_chip;
-    MhoChipConfig chip; /* that training sees; borrows from settings */
-    bool allocates;
-    MhoAllocateInput allocation;
+    MhoChipConfig chip;          /* that training sees; borrows from settings; no cell: there is none */
+    MhoAllocateInput allocation; /* no allocator: there is none */
     char start_file[PATH_BYTES];
     MhoRecord *start, *resume;
 } Training;
@@ -89,12 +87,11 @@ static MhoStatus open_allocation(Training *t, MhoError *error)
         .params = mho_settings_allocate(t->settings),
         .validation = &t->validation,
         .calibration = &t->calibration,
-        .chip = t->has_chip ? &t->chip : NULL,
+        .chip = t->chip.cell ? &t->chip : NULL,
         .seed = (uint64_t)mho_settings_study(t->settings)->seed,
         .threads = t->options->threads,
         .log = t->options->log,
     };
-    t->allocates = true;
     MhoStatus status = mho_settings_allocator(t->settings, &input->allocator, &input->allocator_params, error);
     if (status == MHO_OK)
         status = mho_allocate_check(input, error);
@@ -110,7 +107,6 @@ static MhoStatus open_chip(Training *t, MhoError *error)
         mho_log(t->options->log, MHO_LOG_WARNING,
                 "no key train.chip.* is set, so training sees the default chip with ideal cells (chip.* is for tests); "
                 "choose a cell, as train.chip.cell.name=pcm");
-    t->has_chip = true;
     return mho_settings_train_chip_config(t->settings, &t->chip, error);
 }
 
@@ -256,14 +252,14 @@ static MhoStatus train(Training *t, MhoError *error)
         .log = t->options->log,
         .checkpoint = save,
         .context = t,
-        .chip = t->has_chip ? &t->chip : NULL,
+        .chip = t->chip.cell ? &t->chip : NULL,
         .start = t->start,
         .start_file = t->start_file,
         .resume = t->resume,
         .resume_file = t->checkpoint,
     };
-    MhoStatus status =
-        t->allocates ? mho_allocate_train(&input, &t->allocation, &net, error) : mho_train(&input, &net, error);
+    MhoStatus status = t->allocation.allocator ? mho_allocate_train(&input, &t->allocation, &net, error)
+                                               : mho_train(&input, &net, error);
     mho_net_destroy(net);
     return status;
 }

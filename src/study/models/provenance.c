@@ -60,33 +60,28 @@ char *mho_version_text(void)
     return made < 0 ? NULL : text;
 }
 
-static MhoStatus add_machine(MhoAttributes *attributes, MhoError *error)
+static MhoStatus add_versions_and_machine(MhoAttributes *attributes, MhoError *error)
 {
     char cpu[128], host[256] = "";
     cpu_name(cpu, sizeof cpu);
     (void)gethostname(host, sizeof host - 1);
-    MhoStatus status = mho_attribute_text(attributes, "host", host, error);
-    if (status == MHO_OK)
-        status = mho_attribute_text(attributes, "processor", cpu, error);
-    if (status == MHO_OK)
-        status = mho_attribute_text(attributes, "kernels", mho_kernels()->name, error);
-    if (status == MHO_OK)
-        status = mho_attribute_int(attributes, "threads", omp_get_max_threads(), error);
-    return status;
-}
-
-static MhoStatus add_versions(MhoAttributes *attributes, MhoError *error)
-{
     const struct {
         const char *name, *text;
-    } versions[] = {
-        {"mho_version", MHO_VERSION},  {"git_commit", MHO_COMMIT}, {"compiler", MHO_COMPILER},
-        {"hdf5", mho_store_library()}, {"gsl", gsl_version},       {"dnnl", mho_onednn_version()},
+    } texts[] = {
+        {"mho_version", MHO_VERSION},
+        {"git_commit", MHO_COMMIT},
+        {"compiler", MHO_COMPILER},
+        {"hdf5", mho_store_library()},
+        {"gsl", gsl_version},
+        {"dnnl", mho_onednn_version()},
+        {"host", host},
+        {"processor", cpu},
+        {"kernels", mho_kernels()->name},
     };
     MhoStatus status = MHO_OK;
-    for (size_t i = 0; i < sizeof versions / sizeof *versions && status == MHO_OK; i++)
-        status = mho_attribute_text(attributes, versions[i].name, versions[i].text, error);
-    return status;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts && status == MHO_OK; i++)
+        status = mho_attribute_text(attributes, texts[i].name, texts[i].text, error);
+    return status == MHO_OK ? mho_attribute_int(attributes, "threads", omp_get_max_threads(), error) : status;
 }
 
 MhoStatus mho_provenance_add(MhoRecord *record, const char *study_text, double seconds, MhoError *error)
@@ -105,8 +100,6 @@ MhoStatus mho_provenance_add(MhoRecord *record, const char *study_text, double s
     if (status == MHO_OK && study_text)
         status = mho_attribute_text(&group->attributes, "study", study_text, error);
     if (status == MHO_OK)
-        status = add_versions(&group->attributes, error);
-    if (status == MHO_OK)
-        status = add_machine(&group->attributes, error);
+        status = add_versions_and_machine(&group->attributes, error);
     return status;
 }

@@ -195,9 +195,9 @@ static const char *const row_axis = "condition";
 
 static MhoStatus set_text(MhoArray *array, size_t i, const char *text, MhoError *error)
 {
-    char *copy = strdup(text), **place = (char **)array->data + i;
+    char *copy = mho_strdup(text, error), **place = (char **)array->data + i;
     if (!copy)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the table of a comparison");
+        return MHO_MEMORY;
     free(*place);
     *place = copy;
     return MHO_OK;

@@ -257,7 +257,7 @@ TEST(test_statistics_are_those_of_codes)
     bench_close(&bench);
 }
 
-/* Two turns in two epochs: the rate runs its whole state in each, and once where all layers learn together. */
+/* Two turns in two epochs: the rate runs its whole schedule in each, and once where all layers learn together. */
 TEST(test_every_group_has_the_whole_schedule)
 {
     for (int together = 0; together < 2; together++) {
