@@ -29,7 +29,6 @@ static void pact_gradient(const void *params, MhoQuantShape shape, const float *
     }
     const double n = mho_tanh_full_scale(params, shape.bits, shape.is_signed);
     const double weight = 1.0 / __builtin_sqrt((double)shape.per_channel * n);
-
     mho_grid_gradient(shape, x, log_scale, false, d_value, d_x, NULL);
     for (size_t k = 0; k < shape.channels; k++) {
         const double alpha = mho_exp((double)log_scale[k]);

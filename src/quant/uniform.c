@@ -37,7 +37,6 @@ static double size_of_share(size_t n, const float *x, double share, float *scrat
     mho_sort_values(n, sizes, sorted, scratch + 2 * n);
     const size_t zeros = mho_sorted_find(n, sorted, 0.0, true);
     const double wanted = __builtin_ceil(share * (double)(n - zeros));
-
     return zeros < n ? (double)sorted[zeros + (wanted > 1.0 ? (size_t)wanted : 1) - 1] : 0.0;
 }
 

@@ -209,7 +209,6 @@ static void inject_channel(const UniqParams *p, MhoQuantShape shape, const float
         const Point from = point_at(&law, (double)x[i]);
         const double u = from.u + width * (2.0 * ((double)words[i % WORDS_AT_ONCE] + 0.5) * 0x1p-32 - 1.0);
         const Point to = point_of(&law, u < edge ? edge : u > 1.0 - edge ? 1.0 - edge : u);
-
         if (slope)
             slope[i] = p->gradient == GRADIENT_EXACT ? (float)chain(&law, from, to) : 1.0F;
         noisy[i] = (float)to.x;

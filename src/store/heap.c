@@ -30,20 +30,18 @@ static uint64_t read_little(const unsigned char *at, int bytes)
  * bytes. *length receives the length of object `wanted` when it is found. */
 static bool collection_sound(const unsigned char *data, size_t n, uint64_t wanted, uint64_t *length)
 {
-    uint64_t size;
     uint64_t at = HEADER;
     if (n < HEADER || memcmp(data, signature, sizeof signature) != 0)
         return false;
-    size = read_little(data + SIZE_AT, 8);
+    uint64_t size = read_little(data + SIZE_AT, 8);
     if (size < HEADER || size > n)
         return false;
     while (size - at >= OBJECT_HEADER) {
         const uint64_t index = read_little(data + at, 2);
         const uint64_t claimed = read_little(data + at + SIZE_AT, 8);
-        uint64_t step;
         if (claimed > size - at)
             return false;
-        step = index == 0 ? claimed : OBJECT_HEADER + (claimed + 7) / 8 * 8;
+        uint64_t step = index == 0 ? claimed : OBJECT_HEADER + (claimed + 7) / 8 * 8;
         if (step < OBJECT_HEADER || step > size - at)
             return false;
         at += step;
@@ -122,9 +120,8 @@ static bool message_sound(const unsigned char *data, size_t n, uint64_t base, ui
     space = type + type_size;
     space_size = (read_little(message + SPACE_SIZE_AT, 2) + mask) & ~mask;
     if (type_size < VARIABLE_TYPE || space_size < LEAST_SPACE || left_from(n, space) < space_size ||
-        (data[type] & 15) != VARIABLE_CLASS || !space_count(data + space, space_size, &count)) {
+        (data[type] & 15) != VARIABLE_CLASS || !space_count(data + space, space_size, &count))
         return true;
-    }
     return values_sound(data, n, base, space + space_size, count, read_little(data + type + BASE_SIZE_AT, 4));
 }
 

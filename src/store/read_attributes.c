@@ -135,12 +135,11 @@ MhoStatus mho_reader_text(MhoReader *reader, hid_t object, const char *place, co
     const htri_t there = H5Aexists(object, name);
     const hid_t attribute = there > 0 ? H5Aopen(object, name, H5P_DEFAULT) : H5I_INVALID_HID;
     char inner[MHO_STORE_PLACE];
-    MhoStatus status;
     *text = NULL;
     if (attribute < 0)
         return there == 0 ? MHO_OK : mho_reader_fail(reader, place);
     (void)snprintf(inner, sizeof inner, "%.*s@%s", MHO_STORE_PLACE - 258, place, name);
-    status = attribute_text(reader, attribute, inner, name, text);
+    MhoStatus status = attribute_text(reader, attribute, inner, name, text);
     (void)H5Aclose(attribute);
     (void)H5Eclear2(H5E_DEFAULT);
     return status;
@@ -152,12 +151,11 @@ static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, h
     MhoValues values;
     const MhoVerdict verdict = mho_reader_inspect(type, space, &values);
     hsize_t bytes = 0;
-    MhoStatus status;
     if (verdict == MHO_VALUES_UNSUPPORTED)
         return mho_reader_unsupported(reader, place, "an attribute of a type that mho does not use");
     if (verdict == MHO_VALUES_DAMAGED || !mho_reader_value_bytes(&values, &bytes) || bytes > MAX_ATTRIBUTE_BYTES)
         return mho_reader_damaged(reader, place, "an attribute of impossible size");
-    status = mho_reader_bytes(reader, place, bytes);
+    MhoStatus status = mho_reader_bytes(reader, place, bytes);
     if (status != MHO_OK)
         return status;
     if (values.text && values.fixed == 0 && !mho_reader_sound(reader, name))

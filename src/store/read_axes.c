@@ -32,10 +32,9 @@ static MhoStatus note_link(MhoReader *reader, MhoArray *array, size_t index, had
 static haddr_t referred(hid_t dataset, const hvl_t *list)
 {
     H5O_info_t info = {.addr = HADDR_UNDEF};
-    hid_t object;
     if (list->len == 0 || !list->p)
         return HADDR_UNDEF;
-    object = H5Rdereference2(dataset, H5P_DEFAULT, H5R_OBJECT, list->p);
+    hid_t object = H5Rdereference2(dataset, H5P_DEFAULT, H5R_OBJECT, list->p);
     if (object >= 0) {
         if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0)
             info.addr = HADDR_UNDEF;

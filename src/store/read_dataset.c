@@ -107,9 +107,8 @@ static MhoStatus check_strings(const MhoReader *reader, hid_t dataset, const cha
                         reader->path, mho_store_printable(place, clean, sizeof clean));
     }
     if (offset != HADDR_UNDEF &&
-        !mho_heap_strings_sound(reader->data, (size_t)reader->size, reader->base, offset, values->n)) {
+        !mho_heap_strings_sound(reader->data, (size_t)reader->size, reader->base, offset, values->n))
         return mho_reader_damaged(reader, place, "strings that point to nowhere");
-    }
     return MHO_OK;
 }
 
@@ -128,12 +127,11 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
     size_t shape[MHO_MAX_RANK] = {0};
     char *unit = NULL;
     char *help = NULL;
-    MhoStatus status;
     if (verdict == MHO_VALUES_UNSUPPORTED)
         return mho_reader_unsupported(reader, place, "a dataset of a type or rank that mho does not use");
     if (verdict == MHO_VALUES_DAMAGED)
         return mho_reader_fail(reader, place);
-    status = check_size(reader, dataset, place, &values);
+    MhoStatus status = check_size(reader, dataset, place, &values);
     if (status == MHO_OK && values.text && values.fixed == 0)
         status = check_strings(reader, dataset, place, &values);
     if (status != MHO_OK)
@@ -145,10 +143,9 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
         status = mho_reader_strings(reader, dataset, type, space, place, &values, &list);
     if (status == MHO_OK)
         status = read_texts(reader, dataset, place, &unit, &help);
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
         status = mho_record_add(record, name, values.type, (size_t)values.rank, shape, NULL, unit, help, list, array,
                                 reader->error);
-    }
     free(unit);
     free(help);
     if (values.text) {
@@ -183,10 +180,9 @@ MhoStatus mho_reader_dataset(MhoReader *reader, hid_t group, const char *place, 
     const hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
     bool variable = true;
     bool good = true;
-    MhoStatus status;
     if (dataset < 0)
         return mho_reader_fail(reader, place);
-    status = check_storage(reader, dataset, place, &good);
+    MhoStatus status = check_storage(reader, dataset, place, &good);
     if (status == MHO_OK && good) {
         status = mho_reader_scale(reader, dataset, place, name, &variable);
         if (status == MHO_OK && variable)

@@ -118,9 +118,7 @@ static MhoStatus create_forward(MhoFakeQuant *fq, MhoConvolution *c, const MhoCo
         return status;
     const dnnl_memory_desc_t *order = dnnl_primitive_desc_query_md(*kept, dnnl_query_weights_md, 0);
     status = make_memory(fq, order, NULL, &c->weights, error);
-    if (status == MHO_OK)
-        status = make_reorder(fq, &d->plain, order, &c->order_forward, error);
-    return status;
+    return status == MHO_OK ? make_reorder(fq, &d->plain, order, &c->order_forward, error) : status;
 }
 
 static MhoStatus create_backward_data(MhoFakeQuant *fq, MhoConvolution *c, const Descriptors *d,
@@ -183,9 +181,7 @@ static MhoStatus create_buffers(MhoFakeQuant *fq, MhoConvolution *c, const MhoCo
         status = make_memory(fq, &d->destination, g->d_destination, &c->d_destination, error);
     if (status == MHO_OK)
         status = make_memory(fq, &d->plain, g->d_weights, &c->d_plain, error);
-    if (status == MHO_OK && g->bias)
-        status = make_memory(fq, &d->offset, g->d_offset, &c->d_offset, error);
-    return status;
+    return status == MHO_OK && g->bias ? make_memory(fq, &d->offset, g->d_offset, &c->d_offset, error) : status;
 }
 
 MhoStatus mho_convolution_create(MhoFakeQuant *fq, const MhoConvGeometry *geometry, MhoConvolution **made,
@@ -287,7 +283,5 @@ MhoStatus mho_convolution_backward(MhoFakeQuant *fq, MhoConvolution *c, float *d
     if (status != MHO_OK || !d_source)
         return status;
     status = check(dnnl_memory_set_data_handle(c->d_source, d_source), "a buffer", error);
-    if (status == MHO_OK)
-        status = execute(fq, c->backward_data, c->scratch[1], 3, data, error);
-    return status;
+    return status == MHO_OK ? execute(fq, c->backward_data, c->scratch[1], 3, data, error) : status;
 }

@@ -53,7 +53,6 @@ static MhoConvSettings conv_defaults(Builder *builder, const char *layer)
     MhoConvSettings settings;
     memset(&settings, 0, sizeof settings);
     const MhoDescriptor *descriptor = mho_registry_find(&mho_layer_registry, layer, builder->error);
-
     if (descriptor && descriptor->params_size == sizeof settings)
         mho_params_default(descriptor->params, descriptor->n_params, &settings);
     else if (builder->status == MHO_OK)

@@ -146,7 +146,6 @@ static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *tot
     MhoNodeArray fresh[MHO_NODE_MAX_ARRAYS];
     memset(fresh, 0, sizeof fresh);
     const size_t n_fresh = node->layer->arrays ? node->layer->arrays(node->settings, inputs, fresh) : 0;
-
     for (size_t a = 0; a < n_fresh; a++) {
         if (!bounded_product(fresh[a].rank, fresh[a].shape, &fresh[a].n) || (*total += fresh[a].n) > MHO_NET_MAX_VALUES)
             return mho_fail(error, MHO_USAGE, "node '%s': array '%s' makes the network larger than %d values",

@@ -56,7 +56,6 @@ MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restri
                                      float *restrict kept, double *restrict sums)
 {
     double *restrict products = sums + width;
-
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
         for (size_t j = 0; j < m; j++) {

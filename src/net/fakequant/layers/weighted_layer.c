@@ -372,10 +372,9 @@ static MhoStatus weighted_forward(MhoFakeQuant *fq, int node, MhoError *error)
         return MHO_OK;
     }
     MhoStatus status = mho_convolution_set_weights(fq, w->whole, false, error);
-    if (status == MHO_OK)
-        status = mho_convolution_forward(fq, w->whole, mho_fakequant_input(fq, node, 0)->stored, fq->nodes[node].stored,
-                                         error);
-    return status;
+    return status == MHO_OK ? mho_convolution_forward(fq, w->whole, mho_fakequant_input(fq, node, 0)->stored,
+                                                      fq->nodes[node].stored, error)
+                            : status;
 }
 
 /* From the gradients of stored weights and stored offset to those of the arrays. */
@@ -416,7 +415,6 @@ static MhoStatus weighted_backward(MhoFakeQuant *fq, int node, MhoError *error)
     float *d_source = mho_fakequant_gradient_begin(fq, source);
     mho_chip_sums_backward(fq, node);
     MhoStatus status = d_source ? mho_convolution_set_weights(fq, w->whole, true, error) : MHO_OK;
-
     if (status == MHO_OK)
         status = mho_convolution_backward(fq, w->whole, d_source, error);
     if (status != MHO_OK)
