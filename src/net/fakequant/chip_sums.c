@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "net/graph/graph_internal.h"
 #include "net/fakequant/fakequant_internal.h"
@@ -87,8 +88,10 @@ static void carve_layer(const MhoFakeQuant *fq, MhoChipSums *c, int node)
     c->k_max = self->c > c->k_max ? self->c : c->k_max;
 }
 
-static void carve(const MhoFakeQuant *fq, MhoChipSums *c)
+static void carve(void *object)
 {
+    const MhoFakeQuant *fq = object;
+    MhoChipSums *c = fq->chip;
     const size_t n_nodes = fq->net->n_nodes, threads = (size_t)fq->threads;
     c->n = 0;
     c->layers = mho_arena_take(&c->arena, n_nodes, sizeof *c->layers);
@@ -108,18 +111,16 @@ static void carve(const MhoFakeQuant *fq, MhoChipSums *c)
 
 static MhoStatus chip_create(MhoFakeQuant *fq, MhoError *error)
 {
-    MhoChipSums *c = calloc(1, sizeof *c);
-    if (!c)
-        return mho_fail(error, MHO_MEMORY, "out of memory for training on a chip");
+    MhoChipSums *c = mho_calloc(1, sizeof *c, error, "training on a chip");
     fq->chip = c;
-    carve(fq, c);
-    const MhoStatus status = mho_arena_create(&c->arena, error);
+    if (!c)
+        return MHO_MEMORY;
+    const MhoStatus status = mho_arena_build(&c->arena, carve, fq, error);
     if (status != MHO_OK) {
         free(c);
         fq->chip = NULL;
         return status;
     }
-    carve(fq, c);
     for (size_t k = 0; k < c->k_max; k++)
         c->ones[k] = 1.0F;
     return MHO_OK;
@@ -205,16 +206,11 @@ bool mho_fakequant_on_chip(const MhoFakeQuant *fq, int node)
     return !quantizer || quantizer->mode == MHO_MODE_CODES;
 }
 
-MHO_CLONES static void narrow_unsigned(size_t n, const float *x, uint8_t *codes)
+/* Codes as bytes; the byte of a negative code is that of an int8_t. */
+MHO_CLONES static void narrow(size_t n, const float *x, uint8_t *codes)
 {
     for (size_t i = 0; i < n; i++)
         codes[i] = (uint8_t)(int)x[i];
-}
-
-MHO_CLONES static void narrow_signed(size_t n, const float *x, int8_t *codes)
-{
-    for (size_t i = 0; i < n; i++)
-        codes[i] = (int8_t)(int)x[i];
 }
 
 /* Image n of the batch through layer m. */
@@ -236,10 +232,7 @@ static void read_image(const MhoFakeQuant *fq, size_t m, const MhoGather *gather
                                           .clip_fraction = layer->clip_fraction ? layer->clip_fraction + n * out : NULL,
                                           .d_log_range = layer->clip_fraction ? layer->d_log_range + n * out : NULL},
                                .meter = &meter};
-    if (c->matrices[m].signed_input)
-        narrow_signed(in, x->stored + n * in, (int8_t *)codes);
-    else
-        narrow_unsigned(in, x->stored + n * in, codes);
+    narrow(in, x->stored + n * in, codes);
     mho_net_on_chip_read_layer(c->on_chip, thread, &call);
     layer->clipped[n] = meter.clipped;
 }

@@ -29,7 +29,7 @@ typedef struct MhoFakeQuantLayer {
     MhoStatus (*plan)(MhoFakeQuant *fq, int node, MhoError *error);
     MhoStatus (*create)(MhoFakeQuant *fq, int node, MhoError *error); /* state; buffers exist */
     void (*destroy)(MhoFakeQuant *fq, int node);
-    /* Scale, offset and weight codes of this forward pass; called before forward. */
+    /* Scale (1 before the call), offset (0) and weight codes of this forward pass; called before forward. */
     MhoStatus (*prepare)(MhoFakeQuant *fq, int node, MhoError *error);
     MhoStatus (*forward)(MhoFakeQuant *fq, int node, MhoError *error);
     MhoStatus (*backward)(MhoFakeQuant *fq, int node, MhoError *error);

@@ -60,13 +60,11 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
     if (mho_node_conv(node) && mho_node_conv(node)->bits == 0)
         return mho_fail(error, MHO_USAGE,
                         "node '%s' is not quantized: quantize the network before batch norm is removed", node->name);
-    if (becomes_full(net, i)) {
-        if (node->policy.quantizer->nonuniform)
-            return mho_fail(error, MHO_USAGE,
-                            "node '%s': batch norm stays with weights of quantizer '%s', as its shift has no exact "
-                            "sum on their 16-bit grid; leave fq out of train.stages",
-                            node->name, node->policy.quantizer->descriptor.name);
-    }
+    if (becomes_full(net, i) && node->policy.quantizer->nonuniform)
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': batch norm stays with weights of quantizer '%s', as its shift has no exact sum on "
+                        "their 16-bit grid; leave fq out of train.stages",
+                        node->name, node->policy.quantizer->descriptor.name);
     if (!mho_node_is(node, &mho_layer_batchnorm))
         return MHO_OK;
     const MhoNode *source = &net->nodes[node->inputs[0]];

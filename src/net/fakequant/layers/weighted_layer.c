@@ -61,7 +61,6 @@ static MhoStatus weighted_plan(MhoFakeQuant *fq, int node, MhoError *error)
     self->coded = s->bits && x->coded;
     self->per_channel = s->bits && s->scale == MHO_SCALE_PER_CHANNEL;
     self->has_offset = s->bits && s->bias;
-    self->differentiable = true;
     return MHO_OK;
 }
 
@@ -283,12 +282,10 @@ static MhoStatus weighted_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoConvSettings *s = mho_fakequant_settings(fq, node);
     Weighted *w = fq->nodes[node].state;
-    MhoStatus status = MHO_OK;
     if (s->bits)
-        status = prepare_codes(fq, node, w, error);
-    else
-        prepare_float(fq, node, w);
-    return status;
+        return prepare_codes(fq, node, w, error);
+    prepare_float(fq, node, w);
+    return MHO_OK;
 }
 
 /* total = step total + sum (first: sum). */
