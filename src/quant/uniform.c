@@ -71,16 +71,11 @@ static const MhoParam uniform_params[] = {
 
 extern const MhoQuantizer mho_quantizer_uniform;
 const MhoQuantizer mho_quantizer_uniform = {
-    .descriptor =
-        {
-            .name = "uniform",
-            .summary = "uniform levels on a fixed scale fitted from the tensor",
-            .reference = "Jacob et al., CVPR 2018, section 3; Banner et al., arXiv:1810.05723 (2019)",
-            .params_size = sizeof(UniformParams),
-            .params = uniform_params,
-            .n_params = sizeof uniform_params / sizeof *uniform_params,
-            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-        },
+    .descriptor = {.name = "uniform",
+                   .summary = "uniform levels on a fixed scale fitted from the tensor",
+                   .reference = "Jacob et al., CVPR 2018, section 3; Banner et al., arXiv:1810.05723 (2019)",
+                   MHO_PARAM_TABLE(UniformParams, uniform_params),
+                   .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE},
     .min_bits = 2,
     .max_bits = 8,
     .scratch = 3 * sizeof(float),

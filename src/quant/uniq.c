@@ -246,16 +246,11 @@ static const MhoParam uniq_params[] = {
 
 extern const MhoQuantizer mho_quantizer_uniq;
 const MhoQuantizer mho_quantizer_uniq = {
-    .descriptor =
-        {
-            .name = "uniq",
-            .summary = "levels on quantiles of a fitted distribution",
-            .reference = "Baskin et al., UNIQ, arXiv:1804.10969 (2018)",
-            .params_size = sizeof(UniqParams),
-            .params = uniq_params,
-            .n_params = sizeof uniq_params / sizeof *uniq_params,
-            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-        },
+    .descriptor = {.name = "uniq",
+                   .summary = "levels on quantiles of a fitted distribution",
+                   .reference = "Baskin et al., UNIQ, arXiv:1804.10969 (2018)",
+                   MHO_PARAM_TABLE(UniqParams, uniq_params),
+                   .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE},
     .min_bits = 2,
     .max_bits = MHO_LEVELS_MAX_BITS,
     .nonuniform = true,

@@ -53,7 +53,6 @@ static bool collection_sound(const unsigned char *data, size_t n, uint64_t wante
     return true;
 }
 
-/* element: bytes of one element; 1 for strings. */
 static bool value_sound(const unsigned char *data, size_t n, uint64_t base, const unsigned char *descriptor,
                         uint64_t element)
 {
@@ -69,8 +68,8 @@ static bool value_sound(const unsigned char *data, size_t n, uint64_t base, cons
     return collection_sound(data + at, n - at, index, &object_length) && object_length == length;
 }
 
-static bool values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count,
-                         uint64_t element)
+bool mho_heap_values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count,
+                           uint64_t element)
 {
     if (offset > n || count > (n - offset) / DESCRIPTOR)
         return false;
@@ -78,11 +77,6 @@ static bool values_sound(const unsigned char *data, size_t n, uint64_t base, uin
         if (!value_sound(data, n, base, data + offset + i * DESCRIPTOR, element))
             return false;
     return true;
-}
-
-bool mho_heap_strings_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count)
-{
-    return values_sound(data, n, base, offset, count, 1);
 }
 
 /* Bytes of the file from `at` on. */
@@ -122,7 +116,7 @@ static bool message_sound(const unsigned char *data, size_t n, uint64_t base, ui
     if (type_size < VARIABLE_TYPE || space_size < LEAST_SPACE || left_from(n, space) < space_size ||
         (data[type] & 15) != VARIABLE_CLASS || !space_count(data + space, space_size, &count))
         return true;
-    return values_sound(data, n, base, space + space_size, count, read_little(data + type + BASE_SIZE_AT, 4));
+    return mho_heap_values_sound(data, n, base, space + space_size, count, read_little(data + type + BASE_SIZE_AT, 4));
 }
 
 bool mho_heap_attributes_sound(const unsigned char *data, size_t n, uint64_t base, const char *name)

@@ -56,18 +56,6 @@ static MhoStatus read_link(MhoReader *reader, hid_t group, const char *place, co
     }
 }
 
-/* The order of creation when the file has it, else the order of names. */
-static H5_index_t group_order(hid_t group)
-{
-    const hid_t list = H5Gget_create_plist(group);
-    unsigned flags = 0;
-    if (list >= 0) {
-        (void)H5Pget_link_creation_order(list, &flags);
-        (void)H5Pclose(list);
-    }
-    return (flags & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
-}
-
 /* Read the object of link i. */
 static MhoStatus read_indexed(MhoReader *reader, hid_t group, const char *place, H5_index_t order, hsize_t i,
                               MhoRecord *record, int depth)
@@ -88,7 +76,7 @@ static MhoStatus read_indexed(MhoReader *reader, hid_t group, const char *place,
 
 static MhoStatus read_group(MhoReader *reader, hid_t group, const char *place, MhoRecord *record, int depth)
 {
-    const H5_index_t order = group_order(group);
+    const H5_index_t order = mho_reader_order(group, H5Pget_link_creation_order);
     H5G_info_t info;
     MhoStatus status = mho_reader_attributes(reader, group, place, &record->attributes);
     if (status != MHO_OK)

@@ -49,17 +49,6 @@ bool mho_reader_values(hid_t object, hid_t type, void *out)
     return H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
 }
 
-/* The memory type of strings, in the character set of the file: HDF5 converts none. */
-static hid_t memory_string(hid_t file_type, size_t fixed)
-{
-    const hid_t type = H5Tcopy(H5T_C_S1);
-    if (H5Tset_size(type, fixed > 0 ? fixed + 1 : H5T_VARIABLE) < 0 || H5Tset_cset(type, H5Tget_cset(file_type)) < 0) {
-        (void)H5Tclose(type);
-        return H5I_INVALID_HID;
-    }
-    return type;
-}
-
 void mho_reader_free_strings(char **list, size_t n)
 {
     for (size_t i = 0; list && i < n; i++)
@@ -83,7 +72,9 @@ MhoStatus mho_reader_strings(const MhoReader *reader, hid_t object, hid_t file_t
                              const MhoValues *values, char ***list)
 {
     const size_t n = (size_t)values->n, width = values->fixed > 0 ? values->fixed + 1 : sizeof(char *);
-    const hid_t type = memory_string(file_type, values->fixed);
+    /* in the character set of the file: HDF5 converts none */
+    const hid_t type =
+        mho_store_string_type(values->fixed > 0 ? values->fixed + 1 : H5T_VARIABLE, H5Tget_cset(file_type));
     char **strings = mho_calloc(n, sizeof *strings, reader->error, "the strings of %s", reader->path);
     char *block = mho_calloc(n, width, reader->error, "the strings of %s", reader->path);
     MhoStatus status = strings && block ? MHO_OK : MHO_MEMORY;
@@ -171,7 +162,7 @@ static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, h
     void *data = mho_calloc((size_t)bytes, 1, reader->error, "an attribute of %s", reader->path);
     if (!data)
         return MHO_MEMORY;
-    if (values.n > 0 && !mho_reader_values(attribute, mho_store_memory_type(values.type), data))
+    if (values.n > 0 && !mho_reader_values(attribute, mho_store_number_type(values.type, false), data))
         status = mho_reader_fail(reader, place);
     else
         status = mho_attribute_set(attributes, name, values.type, (size_t)values.n, data, reader->error);
@@ -200,12 +191,12 @@ static MhoStatus read_attribute(MhoReader *reader, hid_t attribute, const char *
     return status;
 }
 
-static H5_index_t attribute_order(hid_t object)
+H5_index_t mho_reader_order(hid_t object, herr_t (*creation_order)(hid_t list, unsigned *flags))
 {
     const hid_t list = H5Iget_type(object) == H5I_GROUP ? H5Gget_create_plist(object) : H5Dget_create_plist(object);
     unsigned flags = 0;
     if (list >= 0) {
-        (void)H5Pget_attr_creation_order(list, &flags);
+        (void)creation_order(list, &flags);
         (void)H5Pclose(list);
     }
     return (flags & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
@@ -213,7 +204,7 @@ static H5_index_t attribute_order(hid_t object)
 
 MhoStatus mho_reader_attributes(MhoReader *reader, hid_t object, const char *place, MhoAttributes *attributes)
 {
-    const H5_index_t order = attribute_order(object);
+    const H5_index_t order = mho_reader_order(object, H5Pget_attr_creation_order);
     H5O_info_t info;
     MhoStatus status = MHO_OK;
     if (H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS) < 0)

@@ -100,9 +100,7 @@ static MhoStatus keep_scale(MhoReader *reader, hid_t dataset, const char *name, 
 
 MhoStatus mho_reader_scale(MhoReader *reader, hid_t dataset, const char *place, const char *name, bool *variable)
 {
-    char *class = NULL;
-    char *label = NULL;
-    char *axis = NULL;
+    char *class = NULL, *label = NULL, *axis = NULL;
     MhoStatus status = mho_reader_text(reader, dataset, place, "CLASS", &class);
     if (status == MHO_OK)
         status = mho_reader_text(reader, dataset, place, "NAME", &label);

@@ -58,12 +58,12 @@ static MhoStatus write_attribute(const Writer *writer, hid_t object, const char 
     hid_t attribute = H5I_INVALID_HID;
     bool good = H5Pset_char_encoding(names, H5T_CSET_UTF8) >= 0;
     if (good) {
-        attribute =
-            H5Acreate2(object, name, text ? writer->string : mho_store_file_type(type), space, names, H5P_DEFAULT);
+        attribute = H5Acreate2(object, name, text ? writer->string : mho_store_number_type(type, true), space, names,
+                               H5P_DEFAULT);
         good = attribute >= 0;
     }
     if (good && n > 0)
-        good = H5Awrite(attribute, text ? writer->string : mho_store_memory_type(type),
+        good = H5Awrite(attribute, text ? writer->string : mho_store_number_type(type, false),
                         text ? (const void *)strings : data) >= 0;
     good = (attribute < 0 || H5Aclose(attribute) >= 0) && good;
     (void)H5Pclose(names);
@@ -151,7 +151,7 @@ static MhoStatus write_values(const Writer *writer, hid_t dataset, const char *p
     const char **strings = text ? string_list(writer, n, array->data) : NULL;
     if (text && !strings)
         return MHO_MEMORY;
-    const hid_t type = text ? writer->string : mho_store_memory_type(array->type);
+    const hid_t type = text ? writer->string : mho_store_number_type(array->type, false);
     const herr_t outcome =
         H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text ? (const void *)strings : array->data);
     free(strings);
@@ -177,7 +177,7 @@ static MhoStatus describe_array(const Writer *writer, hid_t dataset, const char 
 static MhoStatus create_array(const Writer *writer, hid_t group, const char *place, const MhoArray *array,
                               hid_t *dataset)
 {
-    const hid_t type = array->type == MHO_STRING ? writer->string : mho_store_file_type(array->type);
+    const hid_t type = array->type == MHO_STRING ? writer->string : mho_store_number_type(array->type, true);
     const hid_t list = array_properties(array);
     hsize_t shape[MHO_MAX_RANK] = {0};
     for (size_t i = 0; i < array->rank; i++)
@@ -336,7 +336,7 @@ static MhoStatus fill_image(Writer *writer, const MhoRecord *record, MhoImage *i
 
 static MhoStatus build_image(Writer *writer, const MhoRecord *record, MhoImage *image)
 {
-    writer->string = mho_store_string_type();
+    writer->string = mho_store_string_type(H5T_VARIABLE, H5T_CSET_UTF8);
     writer->link = H5Pcreate(H5P_LINK_CREATE);
     writer->group = H5Pcreate(H5P_GROUP_CREATE);
     MhoStatus status = fill_image(writer, record, image);

@@ -34,6 +34,9 @@ typedef struct MhoFakeQuantLayer {
     MhoStatus (*forward)(MhoFakeQuant *fq, int node, MhoError *error);
     MhoStatus (*backward)(MhoFakeQuant *fq, int node, MhoError *error);
 } MhoFakeQuantLayer;
+extern const MhoFakeQuantLayer mho_fakequant_layer_input, mho_fakequant_layer_conv, mho_fakequant_layer_dense,
+    mho_fakequant_layer_pool, mho_fakequant_layer_add, mho_fakequant_layer_batchnorm, mho_fakequant_layer_relu,
+    mho_fakequant_layer_fake_quant;
 /* Training's part of a layer kind; NULL: it has none. Generated from the word list of net/graph/kinds. */
 const MhoFakeQuantLayer *mho_fakequant_layer(const MhoLayer *layer);
 

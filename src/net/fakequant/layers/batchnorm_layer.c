@@ -104,6 +104,5 @@ void mho_batchnorm_gradient(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *
     }
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_batchnorm;
 const MhoFakeQuantLayer mho_fakequant_layer_batchnorm = {
     .part = MHO_PART_BATCHNORM, .create = batchnorm_create, .destroy = batchnorm_destroy};

@@ -205,7 +205,6 @@ double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *fq, int node, size_t
     return (double)d_log_scale * __builtin_sqrt((double)n / (double)fq->nodes[node].n);
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_fake_quant;
 const MhoFakeQuantLayer mho_fakequant_layer_fake_quant = {.part = MHO_PART_FAKE_QUANT,
                                                           .plan = fake_quant_plan,
                                                           .create = fake_quant_create,

@@ -166,7 +166,6 @@ static MhoStatus pool_backward(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_pool;
 const MhoFakeQuantLayer mho_fakequant_layer_pool = {.part = MHO_PART_TENSOR,
                                                     .plan = pool_plan,
                                                     .prepare = pool_prepare,

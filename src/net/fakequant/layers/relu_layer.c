@@ -14,5 +14,4 @@ MHO_CLONES void mho_relu_backward(size_t n, const float *x, float *d)
         d[i] = x[i] > 0.0F ? d[i] : 0.0F;
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_relu;
 const MhoFakeQuantLayer mho_fakequant_layer_relu = {.part = MHO_PART_RELU};

@@ -422,7 +422,6 @@ static MhoStatus weighted_backward(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_conv, mho_fakequant_layer_dense;
 #define WEIGHTED_LAYER                                                                                          \
     {                                                                                                           \
         .part = MHO_PART_TENSOR, .plan = weighted_plan, .create = weighted_create, .destroy = weighted_destroy, \
