@@ -37,8 +37,7 @@ static bool collection_sound(const unsigned char *data, size_t n, uint64_t wante
     if (size < HEADER || size > n)
         return false;
     while (size - at >= OBJECT_HEADER) {
-        const uint64_t index = read_little(data + at, 2);
-        const uint64_t claimed = read_little(data + at + SIZE_AT, 8);
+        const uint64_t index = read_little(data + at, 2), claimed = read_little(data + at + SIZE_AT, 8);
         if (claimed > size - at)
             return false;
         uint64_t step = index == 0 ? claimed : OBJECT_HEADER + (claimed + 7) / 8 * 8;
@@ -59,8 +58,7 @@ static bool value_sound(const unsigned char *data, size_t n, uint64_t base, cons
     const uint64_t length = read_little(descriptor, ADDRESS_AT) * element;
     const uint64_t address = read_little(descriptor + ADDRESS_AT, 8);
     const uint64_t index = read_little(descriptor + INDEX_AT, 4);
-    uint64_t at;
-    uint64_t object_length = UINT64_MAX;
+    uint64_t at, object_length = UINT64_MAX;
     if (address == 0)
         return true; /* an empty value */
     if (__builtin_add_overflow(base, address, &at) || at >= n || index == 0)

@@ -71,8 +71,7 @@ hid_t mho_image_create(MhoImage *image)
 {
     static const char name[] = "/dev/null/mho"; /* HDF5 would read a file of this name; none can exist */
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
-    const hid_t create = H5Pcreate(H5P_FILE_CREATE);
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    const hid_t create = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     H5FD_file_image_callbacks_t callbacks = {image_malloc, image_memcpy, image_realloc, image_free,
                                              context_copy, context_free, image};
     hid_t file = H5I_INVALID_HID;

@@ -98,8 +98,7 @@ MhoStatus mho_reader_strings(const MhoReader *reader, hid_t object, hid_t file_t
 /* The text of an open attribute. *text stays NULL when a foreign file has anything but one string there. */
 static MhoStatus attribute_text(MhoReader *reader, hid_t attribute, const char *place, const char *name, char **text)
 {
-    const hid_t type = H5Aget_type(attribute);
-    const hid_t space = H5Aget_space(attribute);
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     MhoValues values;
     const MhoVerdict verdict = mho_reader_inspect(type, space, &values);
     MhoStatus status = MHO_OK;
@@ -183,8 +182,7 @@ static MhoStatus read_attribute(MhoReader *reader, hid_t attribute, const char *
     if (mho_store_reserved(name))
         return MHO_OK;
     (void)snprintf(inner, sizeof inner, "%.*s@%s", MHO_STORE_PLACE - 258, place, name);
-    const hid_t type = H5Aget_type(attribute);
-    const hid_t space = H5Aget_space(attribute);
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     status = add_attribute(reader, attribute, type, space, inner, name, attributes);
     (void)H5Sclose(space);
     (void)H5Tclose(type);

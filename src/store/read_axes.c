@@ -58,8 +58,7 @@ MhoStatus mho_reader_note_axes(MhoReader *reader, hid_t dataset, MhoArray *array
     MhoStatus status = MHO_OK;
     if (attribute < 0)
         return array->rank == 1 ? note_coordinate(reader, dataset, array) : MHO_OK;
-    const hid_t type = H5Aget_type(attribute);
-    const hid_t space = H5Aget_space(attribute);
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     const hid_t memory = H5Tvlen_create(H5T_STD_REF_OBJ);
     if (mho_reader_sound(reader, "DIMENSION_LIST") && H5Tequal(type, memory) > 0 &&
         H5Sget_simple_extent_npoints(space) == (hssize_t)array->rank && H5Aread(attribute, memory, lists) >= 0) {

@@ -54,11 +54,9 @@ static hsize_t count_chunks(hid_t list, const MhoValues *values)
  * present or not, before it reads one. A chunk in the file has more than one byte. */
 static bool layout_sound(const MhoReader *reader, hid_t dataset, hsize_t stored, const MhoValues *values)
 {
-    const hid_t list = H5Dget_create_plist(dataset);
-    const hid_t type = H5Dget_type(dataset);
+    const hid_t list = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
     const H5D_layout_t layout = H5Pget_layout(list);
-    const hsize_t chunks = layout == H5D_CHUNKED ? count_chunks(list, values) : 0;
-    const hsize_t size = H5Tget_size(type);
+    const hsize_t chunks = layout == H5D_CHUNKED ? count_chunks(list, values) : 0, size = H5Tget_size(type);
     (void)H5Tclose(type);
     (void)H5Pclose(list);
     if (layout == H5D_CHUNKED)
@@ -150,8 +148,7 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
 
 static MhoStatus read_variable(MhoReader *reader, hid_t dataset, const char *place, const char *name, MhoRecord *record)
 {
-    const hid_t type = H5Dget_type(dataset);
-    const hid_t space = H5Dget_space(dataset);
+    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     MhoArray *array = NULL;
     MhoStatus status = add_array(reader, dataset, type, space, place, name, record, &array);
     if (status == MHO_OK && array) {

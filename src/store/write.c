@@ -196,8 +196,7 @@ static MhoStatus create_array(const Writer *writer, hid_t group, const char *pla
 static MhoStatus create_dimension(const Writer *writer, hid_t group, const char *place, MhoDimension *dimension)
 {
     const hsize_t length = dimension->length;
-    const hid_t list = dataset_properties();
-    const hid_t space = H5Screate_simple(1, &length, NULL);
+    const hid_t list = dataset_properties(), space = H5Screate_simple(1, &length, NULL);
     char name[96];
     (void)snprintf(name, sizeof name, MHO_STORE_NO_VARIABLE "%10d", (int)(dimension->length & 0x7fffffff));
     dimension->id = H5Dcreate2(group, dimension->name, H5T_IEEE_F32LE, space, writer->link, list, H5P_DEFAULT);

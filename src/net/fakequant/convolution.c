@@ -166,22 +166,24 @@ static MhoStatus create_backward_weights(MhoFakeQuant *fq, MhoConvolution *c, co
 static MhoStatus create_buffers(MhoFakeQuant *fq, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
                                 MhoError *error)
 {
-    MhoStatus status = make_memory(fq, &d->source, g->source, &c->source, error);
-    if (status == MHO_OK)
-        status = make_memory(fq, &d->destination, g->destination, &c->destination, error);
-    if (status == MHO_OK)
-        status = make_memory(fq, &d->plain, g->weights, &c->plain, error);
-    if (status == MHO_OK && g->bias)
-        status = make_memory(fq, &d->offset, g->offset, &c->offset, error);
-    if (!g->training)
-        return status;
-    if (status == MHO_OK && g->needs_d_source)
-        status = make_memory(fq, &d->source, g->d_source, &c->d_source, error);
-    if (status == MHO_OK)
-        status = make_memory(fq, &d->destination, g->d_destination, &c->d_destination, error);
-    if (status == MHO_OK)
-        status = make_memory(fq, &d->plain, g->d_weights, &c->d_plain, error);
-    return status == MHO_OK && g->bias ? make_memory(fq, &d->offset, g->d_offset, &c->d_offset, error) : status;
+    const struct {
+        bool wanted;
+        const dnnl_memory_desc_t *shape;
+        void *data;
+        dnnl_memory_t *memory;
+    } buffers[] = {{true, &d->source, g->source, &c->source},
+                   {true, &d->destination, g->destination, &c->destination},
+                   {true, &d->plain, g->weights, &c->plain},
+                   {g->bias, &d->offset, g->offset, &c->offset},
+                   {g->training && g->needs_d_source, &d->source, g->d_source, &c->d_source},
+                   {g->training, &d->destination, g->d_destination, &c->d_destination},
+                   {g->training, &d->plain, g->d_weights, &c->d_plain},
+                   {g->training && g->bias, &d->offset, g->d_offset, &c->d_offset}};
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers && status == MHO_OK; i++)
+        if (buffers[i].wanted)
+            status = make_memory(fq, buffers[i].shape, buffers[i].data, buffers[i].memory, error);
+    return status;
 }
 
 MhoStatus mho_convolution_create(MhoFakeQuant *fq, const MhoConvGeometry *geometry, MhoConvolution **made,

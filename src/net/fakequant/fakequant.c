@@ -15,11 +15,9 @@
 
 float *mho_fakequant_gradient_of(const MhoFakeQuant *fq, int node, MhoArrayRole role)
 {
-    const MhoNode *self = &fq->net->nodes[node];
-    for (size_t a = 0; a < self->n_arrays; a++)
-        if (self->arrays[a].role == role)
-            return fq->nodes[node].gradient[a];
-    return NULL;
+    MhoNode *self = &fq->net->nodes[node];
+    const MhoNodeArray *array = mho_node_array(self, role);
+    return array ? fq->nodes[node].gradient[array - self->arrays] : NULL;
 }
 
 void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale)

@@ -29,16 +29,12 @@ void mho_net_destroy(MhoNet *net)
     free(net);
 }
 
-/* Room for one more node; the list grows at powers of two. */
+/* Room for one more node. */
 static MhoStatus nodes_grow(MhoNet *net, MhoError *error)
 {
-    const size_t n = net->n_nodes;
-    if (n >= MHO_NET_MAX_NODES)
+    if (net->n_nodes >= MHO_NET_MAX_NODES)
         return mho_fail(error, MHO_USAGE, "network '%s': more than %d nodes", net->name, MHO_NET_MAX_NODES);
-    if (n > 0 && (n & (n - 1)) != 0)
-        return MHO_OK;
-    MhoNode *nodes =
-        mho_realloc(net->nodes, n ? 2 * n : 1, sizeof *nodes, error, "the nodes of network '%s'", net->name);
+    MhoNode *nodes = mho_list_grow(net->nodes, net->n_nodes, sizeof *nodes, error);
     if (!nodes)
         return MHO_MEMORY;
     net->nodes = nodes;

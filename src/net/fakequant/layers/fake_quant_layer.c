@@ -38,10 +38,10 @@ static MhoStatus fake_quant_create(MhoFakeQuant *fq, int node, MhoError *error)
     self->state = q;
     if (!q)
         return MHO_MEMORY;
-    q->a = mho_calloc(self->c, sizeof *q->a, error, "node '%s'", name);
-    q->b = mho_calloc(self->c, sizeof *q->b, error, "node '%s'", name);
-    if (!q->a || !q->b)
+    q->a = mho_calloc(2 * self->c, sizeof *q->a, error, "node '%s'", name);
+    if (!q->a)
         return MHO_MEMORY;
+    q->b = q->a + self->c;
     q->owner = self->scale_owner;
     q->n = (int)self->largest;
     q->shape = (MhoQuantShape){.bits = s->bits, .is_signed = s->is_signed, .channels = 1};
@@ -56,7 +56,6 @@ static void fake_quant_destroy(MhoFakeQuant *fq, int node)
     if (!q)
         return;
     free(q->a);
-    free(q->b);
     free(q);
 }
 
