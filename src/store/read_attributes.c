@@ -171,8 +171,7 @@ static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, h
 
 static MhoStatus read_attribute(MhoReader *reader, hid_t attribute, const char *place, MhoAttributes *attributes)
 {
-    char name[256];
-    char inner[MHO_STORE_PLACE];
+    char name[256], inner[MHO_STORE_PLACE];
     const ssize_t length = H5Aget_name(attribute, sizeof name, name);
     MhoStatus status = mho_reader_object(reader, place);
     if (status != MHO_OK)

@@ -350,8 +350,7 @@ MhoStatus mho_store_write(const char *path, const MhoRecord *record, MhoError *e
     Writer writer = {.path = path, .error = error};
     MhoStoreQuiet quiet;
     MhoImage image = {0};
-    char hex[65];
-    char trailer[MHO_STORE_TRAILER + 1];
+    char hex[65], trailer[MHO_STORE_TRAILER + 1];
     mho_store_quiet(&quiet);
     MhoStatus status = build_image(&writer, record, &image);
     mho_store_restore(&quiet);

@@ -63,12 +63,6 @@ void mho_fakequant_set_chip(MhoFakeQuant *fq, const MhoChipConfig *config, MhoCo
     fq->chip_step = step;
 }
 
-static bool is_quantized(const MhoFakeQuant *fq, int node)
-{
-    const MhoConvSettings *conv = mho_node_conv(&fq->net->nodes[node]);
-    return conv && conv->bits > 0 && fq->nodes[node].coded;
-}
-
 static void carve_layer(const MhoFakeQuant *fq, MhoChipSums *c, int node)
 {
     const MhoFakeQuantNode *self = &fq->nodes[node], *x = mho_fakequant_input(fq, node, 0);
@@ -101,7 +95,7 @@ static void carve(void *object)
     for (int i = 0; i < (int)n_nodes; i++) {
         if (c->layer_of)
             c->layer_of[i] = -1;
-        if (is_quantized(fq, i))
+        if (mho_node_conv(&fq->net->nodes[i]) && fq->nodes[i].coded) /* coded layers have weight bits */
             carve_layer(fq, c, i);
     }
     c->inputs = mho_arena_take(&c->arena, threads * c->input_max, 1);

@@ -190,20 +190,15 @@ static bool quantizer_codes(const MhoNet *net, int node, int *source)
 static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
 {
     const MhoNode *node = &net->nodes[i];
-    int source[2], n[2] = {0, 0};
-    bool is_signed, codes[2];
+    int source[2];
+    bool codes[2];
     if (!mho_node_is(node, &mho_layer_add))
         return MHO_OK;
     for (int k = 0; k < 2; k++)
         codes[k] = quantizer_codes(net, node->inputs[k], &source[k]);
     if (!codes[0] && !codes[1])
         return MHO_OK;
-    for (int k = 0; k < 2 && codes[0] && codes[1]; k++) {
-        const MhoStatus status = mho_net_code_range(net, source[k], &n[k], &is_signed, error);
-        if (status != MHO_OK)
-            return status;
-    }
-    if (codes[0] != codes[1] || n[0] != n[1] ||
+    if (codes[0] != codes[1] || net->nodes[source[0]].largest_code != net->nodes[source[1]].largest_code ||
         mho_net_scale_owner(net, source[0]) != mho_net_scale_owner(net, source[1]))
         return mho_fail(error, MHO_USAGE,
                         "node '%s' adds '%s' and '%s', whose codes have different steps; let their "
