@@ -138,15 +138,6 @@ void mho_chip_sums_destroy(MhoFakeQuant *fq)
     free(fq->chip);
 }
 
-static MhoStatus check_request(const MhoFakeQuant *fq, MhoError *error)
-{
-    if (fq->noisy && (fq->noise.weight != 0.0 || fq->noise.activation != 0.0))
-        return mho_fail(error, MHO_USAGE,
-                        "a chip adds noise itself and takes whole codes only: set train.noise.weight=0 and "
-                        "train.noise.activation=0");
-    return MHO_OK;
-}
-
 /* The matrices of this forward pass. */
 static MhoStatus fill_matrices(MhoFakeQuant *fq, MhoChipSums *c, MhoError *error)
 {
@@ -176,8 +167,10 @@ MhoStatus mho_chip_sums_program(MhoFakeQuant *fq, MhoError *error)
         return MHO_OK;
     if (!fq->chip)
         status = chip_create(fq, error);
-    if (status == MHO_OK)
-        status = check_request(fq, error);
+    if (status == MHO_OK && fq->noisy && (fq->noise.weight != 0.0 || fq->noise.activation != 0.0))
+        status = mho_fail(error, MHO_USAGE,
+                          "a chip adds noise itself and takes whole codes only: set train.noise.weight=0 and "
+                          "train.noise.activation=0");
     if (status != MHO_OK || fq->chip->n == 0)
         return status;
     MhoChipSums *c = fq->chip;

@@ -235,13 +235,6 @@ static MhoStatus reorder(MhoFakeQuant *fq, dnnl_primitive_t primitive, dnnl_memo
     return check(dnnl_primitive_execute(primitive, fq->stream, 2, arguments), "a reorder of weights", error);
 }
 
-MhoStatus mho_convolution_set_weights(MhoFakeQuant *fq, MhoConvolution *c, bool backward, MhoError *error)
-{
-    if (backward)
-        return c->order_backward ? reorder(fq, c->order_backward, c->plain, c->weights_backward, error) : MHO_OK;
-    return reorder(fq, c->order_forward, c->plain, c->weights, error);
-}
-
 /* Execute with the executor's scratchpad as the last argument. */
 static MhoStatus execute(MhoFakeQuant *fq, dnnl_primitive_t primitive, dnnl_memory_t scratch, int n,
                          dnnl_exec_arg_t *arguments, MhoError *error)
@@ -262,12 +255,13 @@ MhoStatus mho_convolution_forward(MhoFakeQuant *fq, MhoConvolution *c, const flo
                                     {DNNL_ARG_WEIGHTS, c->weights},
                                     {DNNL_ARG_DST, c->destination},
                                     {DNNL_ARG_BIAS, c->offset}};
-    dnnl_status_t status = dnnl_memory_set_data_handle(c->source, (void *)(uintptr_t)source); /* read only */
-    if (status == dnnl_success)
-        status = dnnl_memory_set_data_handle(c->destination, destination);
-    if (status != dnnl_success)
-        return check(status, "a buffer", error);
-    return execute(fq, c->forward, c->scratch[0], c->has_offset ? 4 : 3, arguments, error);
+    dnnl_status_t set = dnnl_memory_set_data_handle(c->source, (void *)(uintptr_t)source); /* read only */
+    if (set == dnnl_success)
+        set = dnnl_memory_set_data_handle(c->destination, destination);
+    MhoStatus status = check(set, "a buffer", error);
+    if (status == MHO_OK)
+        status = reorder(fq, c->order_forward, c->plain, c->weights, error);
+    return status == MHO_OK ? execute(fq, c->forward, c->scratch[0], c->has_offset ? 4 : 3, arguments, error) : status;
 }
 
 MhoStatus mho_convolution_backward(MhoFakeQuant *fq, MhoConvolution *c, float *d_source, MhoError *error)
@@ -285,5 +279,7 @@ MhoStatus mho_convolution_backward(MhoFakeQuant *fq, MhoConvolution *c, float *d
     if (status != MHO_OK || !d_source)
         return status;
     status = check(dnnl_memory_set_data_handle(c->d_source, d_source), "a buffer", error);
+    if (status == MHO_OK)
+        status = reorder(fq, c->order_backward, c->plain, c->weights_backward, error);
     return status == MHO_OK ? execute(fq, c->backward_data, c->scratch[1], 3, data, error) : status;
 }

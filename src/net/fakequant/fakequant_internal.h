@@ -193,9 +193,7 @@ typedef struct MhoConvolution MhoConvolution;
 MhoStatus mho_convolution_create(MhoFakeQuant *fq, const MhoConvGeometry *geometry, MhoConvolution **made,
                                  MhoError *error) MHO_CHECKED;
 void mho_convolution_destroy(MhoConvolution *convolution);
-/* Bring the weights into the primitives' order; backward: for the gradient of the source too. */
-MhoStatus mho_convolution_set_weights(MhoFakeQuant *fq, MhoConvolution *convolution, bool backward,
-                                      MhoError *error) MHO_CHECKED;
+/* Both bring the weights into the primitives' order first. */
 MhoStatus mho_convolution_forward(MhoFakeQuant *fq, MhoConvolution *convolution, const float *source,
                                   float *destination, MhoError *error) MHO_CHECKED;
 /* d_source NULL: not wanted. Weight and offset gradients are overwritten. */

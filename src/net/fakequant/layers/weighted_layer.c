@@ -325,9 +325,7 @@ static MhoStatus forward_planes(MhoFakeQuant *fq, int node, Weighted *w, MhoErro
     memset(w->offset, 0, k * sizeof *w->offset);
     for (int p = 0; p < w->planes->n && status == MHO_OK; p++, place /= w->planes->step) {
         take_digit(w->n_weights, place, w->residual, w->weights);
-        status = mho_convolution_set_weights(fq, w->whole, false, error);
-        if (status == MHO_OK)
-            status = mho_convolution_forward(fq, w->whole, x, stored, error);
+        status = mho_convolution_forward(fq, w->whole, x, stored, error);
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
         for (size_t i = 0; i < fq->batch; i++)
             add_plane(n, (double)w->planes->step, p == 0, stored + i * n, w->total + i * n);
@@ -348,9 +346,7 @@ static MhoStatus forward_per_image(MhoFakeQuant *fq, int node, Weighted *w, MhoE
     MhoStatus status = MHO_OK;
     for (size_t n = 0; n < fq->batch && status == MHO_OK; n++) {
         add_weight_noise(fq, node, w, (uint32_t)n);
-        status = mho_convolution_set_weights(fq, w->single, false, error);
-        if (status == MHO_OK)
-            status = mho_convolution_forward(fq, w->single, x->stored + n * in, self->stored + n * out, error);
+        status = mho_convolution_forward(fq, w->single, x->stored + n * in, self->stored + n * out, error);
     }
     return status;
 }
@@ -368,10 +364,8 @@ static MhoStatus weighted_forward(MhoFakeQuant *fq, int node, MhoError *error)
         mho_chip_sums_forward(fq, node);
         return MHO_OK;
     }
-    MhoStatus status = mho_convolution_set_weights(fq, w->whole, false, error);
-    return status == MHO_OK ? mho_convolution_forward(fq, w->whole, mho_fakequant_input(fq, node, 0)->stored,
-                                                      fq->nodes[node].stored, error)
-                            : status;
+    return mho_convolution_forward(fq, w->whole, mho_fakequant_input(fq, node, 0)->stored, fq->nodes[node].stored,
+                                   error);
 }
 
 /* From the gradients of stored weights and stored offset to those of the arrays. */
@@ -411,9 +405,7 @@ static MhoStatus weighted_backward(MhoFakeQuant *fq, int node, MhoError *error)
     Weighted *w = fq->nodes[node].state;
     float *d_source = mho_fakequant_gradient_begin(fq, source);
     mho_chip_sums_backward(fq, node);
-    MhoStatus status = d_source ? mho_convolution_set_weights(fq, w->whole, true, error) : MHO_OK;
-    if (status == MHO_OK)
-        status = mho_convolution_backward(fq, w->whole, d_source, error);
+    const MhoStatus status = mho_convolution_backward(fq, w->whole, d_source, error);
     if (status != MHO_OK)
         return status;
     if (d_source)
