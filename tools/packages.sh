@@ -11,7 +11,7 @@ packages_run=(
 
 # To test, with both compilers, the formatter, and programs that read HDF5 and netCDF-4.
 # shellcheck disable=SC2034
-packages_test=(check clang clang-format libomp-dev python3-xarray python3-netcdf4 netcdf-bin hdf5-tools)
+packages_test=(check clang g++ clang-format libomp-dev python3-xarray python3-netcdf4 netcdf-bin hdf5-tools)
 
 # npm is not listed: `mho data fetch` uses it only where it is installed.
 

@@ -7,11 +7,6 @@
 
 #include "base/status.h"
 
-typedef enum MhoLogLevel { MHO_LOG_INFO, MHO_LOG_WARNING, MHO_LOG_PROGRESS } MhoLogLevel;
-
-/* text has no newline. A terminal shows a MHO_LOG_PROGRESS line in place of the one before. */
-typedef void (*MhoLogFunction)(void *context, MhoLogLevel level, const char *text);
-
 typedef struct MhoLog {
     MhoLogFunction write; /* NULL: silent */
     void *context;

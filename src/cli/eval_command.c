@@ -344,6 +344,10 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
     if (status == MHO_OK && options->output && options->trace < 0)
         status = mho_fail(error, MHO_USAGE,
                           "eval prints its result; -o belongs to --trace N, and `mho sweep` writes a result file");
+    if (status == MHO_OK && options->logits)
+        status = mho_file_check_output(options->logits, "logits", "--logits", error);
+    if (status == MHO_OK && options->trace >= 0)
+        status = mho_file_check_output(options->output ? options->output : "trace.h5", "trace", "-o", error);
     MhoModelOptions model = mho_options_model(options, false);
     if (status == MHO_OK)
         status = choose_no_chip(&at, error);

@@ -13,10 +13,10 @@
 
 static uint64_t n_programmed; /* of this process */
 
-static MhoStream chip_stream(const MhoPlan *plan, uint32_t number, size_t l, const Tile *tile, uint32_t slice)
+static MhoStream chip_stream(const MhoPlan *plan, uint32_t number, const Tile *tile, uint32_t slice)
 {
     return (MhoStream){.seed = plan->config.seed,
-                       .place = mho_place((uint32_t)l, tile->number, slice),
+                       .place = mho_place((uint32_t)tile->layer, tile->number, slice),
                        .chip = number,
                        .noise = (float)plan->config.chip.noise};
 }
@@ -29,7 +29,6 @@ uint64_t mho_plan_devices_digest(const MhoPlan *plan)
     size_t size = 0;
     uint64_t digest = 0;
     FILE *out = open_memstream(&text, &size);
-
     if (!out)
         return 0;
     fprintf(out, "%llu %a %s %d %d\n", (unsigned long long)plan->config.seed, chip->noise, cell->name, chip->mapping,
@@ -41,7 +40,6 @@ uint64_t mho_plan_devices_digest(const MhoPlan *plan)
     for (size_t l = 0; l < plan->n; l++) {
         const LayerPlan *layer = &plan->layers[l];
         const MhoMatrix *m = &layer->matrix;
-
         fprintf(out, "%zu %zu %zu %d %zu %016llx %016llx\n", m->groups, m->rows, m->cols, m->n_weight,
                 layer->shift_rows,
                 (unsigned long long)mho_digest64(m->codes, m->groups * m->rows * m->cols * sizeof *m->codes),
@@ -50,7 +48,6 @@ uint64_t mho_plan_devices_digest(const MhoPlan *plan)
     }
     for (size_t i = 0; i < plan->n_tiles; i++) {
         const Tile *t = &plan->tiles[i];
-
         fprintf(out, "%zu %u %zu %zu %zu %zu %zu %zu\n", t->group, t->number, t->row0, t->rows, t->col0, t->cols,
                 t->cells[0], t->cells[1]);
     }
@@ -76,11 +73,9 @@ static void carve_devices(void *object)
     const MhoPlan *plan = devices->plan;
     const size_t n_state = devices->ideal ? 0 : plan->config.cell->n_state;
     ChipTile spare;
-
     devices->tiles = mho_arena_take(&devices->arena, plan->n_tiles, sizeof *devices->tiles);
     for (size_t i = 0; i < plan->n_tiles; i++) {
         ChipTile *t = devices->tiles ? &devices->tiles[i] : &spare;
-
         for (int q = 0; q < MHO_POLARITIES; q++) {
             t->g[q] = mho_arena_take(&devices->arena, plan->tiles[i].cells[q], sizeof(float));
             for (size_t s = 0; s < n_state; s++)
@@ -89,23 +84,20 @@ static void carve_devices(void *object)
     }
 }
 
-static MhoStatus program_tile(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch,
-                              MhoError *error)
+static MhoStatus program_tile(void *context, const Tile *tile, TileScratch *scratch, MhoError *error)
 {
     Devices *devices = context;
     const MhoChipConfig *c = &devices->plan->config;
-    ChipTile *made = &devices->tiles[i];
-
+    ChipTile *made = &devices->tiles[mho_tile_index(devices->plan, tile)];
     (void)error;
-    mho_tile_targets(devices->plan, l, tile, scratch->target);
+    mho_tile_targets(devices->plan, tile, scratch->target);
     for (int q = 0; q < MHO_POLARITIES; q++) {
         MhoCells cells = {.n = tile->cells[q], .g_target = scratch->target[q], .g = made->g[q]};
-
         memcpy(cells.state, made->state[q], sizeof cells.state);
         if (devices->ideal)
             memcpy(made->g[q], scratch->target[q], tile->cells[q] * sizeof(float));
         else
-            c->cell->program(c->cell_params, &cells, chip_stream(devices->plan, devices->number, l, tile, (uint32_t)q));
+            c->cell->program(c->cell_params, &cells, chip_stream(devices->plan, devices->number, tile, (uint32_t)q));
     }
     return MHO_OK;
 }
@@ -121,7 +113,6 @@ static void devices_release(Devices *devices)
 static MhoStatus devices_program(const MhoPlan *plan, uint32_t number, bool ideal, Devices **made, MhoError *error)
 {
     Devices *devices = mho_calloc(1, sizeof *devices, error, "chip %u", number);
-
     *made = NULL;
     if (!devices)
         return MHO_MEMORY;
@@ -145,49 +136,33 @@ static void carve_chip(void *object)
     MhoChip *chip = object;
     const MhoPlan *plan = chip->plan;
     const size_t n_adc = plan->config.adc->n_state;
-
     chip->steps = mho_arena_take(&chip->arena, plan->n, sizeof *chip->steps);
     chip->adc = mho_arena_take(&chip->arena, plan->n_tiles, sizeof *chip->adc);
     for (size_t i = 0; i < plan->n_tiles && n_adc > 0; i++) {
         float *adc = mho_arena_take(&chip->arena, plan->tiles[i].columns * n_adc, sizeof *adc);
-
         if (chip->adc)
             chip->adc[i] = adc;
     }
 }
 
 /* Converters of a tile; those of padding columns stay 0. */
-static void fabricate(const MhoChip *chip, size_t l, const Tile *tile, float *adc)
+static void fabricate(const MhoChip *chip, const Tile *tile, float *adc)
 {
     const MhoChipConfig *c = &chip->plan->config;
     const size_t second = tile->converters - tile->cols;
-
     if (!c->adc->fabricate || !adc || chip->ideal)
         return;
-    c->adc->fabricate(chip->plan->layers[l].adc_params, tile->columns,
-                      chip_stream(chip->plan, chip->number, l, tile, 0), adc);
+    c->adc->fabricate(chip->plan->layers[tile->layer].adc_params, tile->columns,
+                      chip_stream(chip->plan, chip->number, tile, 0), adc);
     for (size_t j = 0; j < tile->columns; j++)
         if (!(j < tile->cols || (j >= tile->width && j < tile->width + second)))
             memset(adc + j * c->adc->n_state, 0, c->adc->n_state * sizeof(float));
-}
-
-static void fabricate_all(const MhoChip *chip)
-{
-    const MhoPlan *plan = chip->plan;
-
-    for (size_t l = 0; l < plan->n; l++)
-        for (size_t t = 0; t < plan->layers[l].n_tiles; t++) {
-            const Tile *tile = &plan->layers[l].tiles[t];
-
-            fabricate(chip, l, tile, chip->adc[tile - plan->tiles]);
-        }
 }
 
 /* A chip around devices, which it releases on failure too. */
 static MhoStatus chip_around(const MhoPlan *plan, Devices *devices, MhoChip **chip, MhoError *error)
 {
     MhoChip *c = mho_calloc(1, sizeof *c, error, "chip %u", devices->number);
-
     if (!c) {
         devices_release(devices);
         return MHO_MEMORY;
@@ -198,7 +173,8 @@ static MhoStatus chip_around(const MhoPlan *plan, Devices *devices, MhoChip **ch
         mho_chip_destroy(c);
         return status;
     }
-    fabricate_all(c);
+    for (size_t i = 0; i < plan->n_tiles; i++)
+        fabricate(c, &plan->tiles[i], c->adc[i]);
     *chip = c;
     return MHO_OK;
 }
@@ -207,7 +183,6 @@ static MhoStatus create(const MhoPlan *plan, uint32_t number, bool ideal, MhoChi
 {
     Devices *devices;
     const MhoStatus status = devices_program(plan, number, ideal, &devices, error);
-
     *chip = NULL;
     return status == MHO_OK ? chip_around(plan, devices, chip, error) : status;
 }

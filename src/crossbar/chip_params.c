@@ -11,7 +11,7 @@ static const MhoParam chip_params[] = {
     CHIP("time", MHO_REAL, time, 0.0, 0.0, 1e9, "s", "time between programming and reading", NULL),
     CHIP("temperature", MHO_REAL, temperature, 298.15, 200.0, 450.0, "K", "temperature at reading", NULL),
     CHIP("noise", MHO_REAL, noise, 1.0, 0.0, 10.0, "", "multiplies every standard normal; 0: no randomness", NULL),
-    CHIP("cell.read", MHO_CHOICE, read, MHO_READ_DEFAULT, MHO_READ_DEFAULT, MHO_READ_CHOOSE_SPLIT, "",
+    CHIP("cell.read", MHO_CHOICE, read, MHO_READ_CHOICE_DEFAULT, MHO_READ_CHOICE_DEFAULT, MHO_READ_CHOICE_SPLIT, "",
          "read noise: fixed per device, fresh at every read, cut at t_observe into both, or as the cell model was "
          "published",
          "default frozen per_read split"),
@@ -47,14 +47,13 @@ static const MhoParam chip_params[] = {
 static MhoStatus chip_check(const void *params, MhoError *error)
 {
     const MhoChipParams *p = params;
-
     if (p->calibrate != MHO_CALIBRATE_IDEAL && p->range != MHO_RANGE_CALIBRATED) {
         return mho_fail(
             error, MHO_USAGE,
             "chip.adc.calibrate: only a calibrated range is measured on chips: set chip.adc.range=calibrated or "
             "chip.adc.calibrate=ideal");
     }
-    if (p->draw == MHO_NOISE_FORM_PER_CELL && p->read == MHO_READ_CHOOSE_FROZEN) {
+    if (p->draw == MHO_NOISE_FORM_PER_CELL && p->read == MHO_READ_CHOICE_FROZEN) {
         return mho_fail(
             error, MHO_USAGE,
             "chip.cell.draw: frozen read noise is never drawn at a read: set chip.cell.read=per_read or split, or "

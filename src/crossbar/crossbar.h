@@ -8,7 +8,7 @@
  * A matrix holds integer weight codes -n_weight..n_weight; full-scale codes map to g_max (x = |code| / n_weight). A
  * read sums x_r * g over the rows of one tile; one accumulator unit is one weight code times one input code. Every row
  * tile (and slice and phase) is converted on its own; codes are summed as integers; then one float multiply (and add),
- * clip, round. crossbar knows no graph: net hands it matrices and gathers.
+ * clip, round. crossbar does not know the graph: net passes matrices and gathers.
  */
 #ifndef MHO_CROSSBAR_CROSSBAR_H
 #define MHO_CROSSBAR_CROSSBAR_H
@@ -32,15 +32,15 @@ typedef enum MhoRange {
 } MhoRange;
 typedef enum MhoCompensation { MHO_COMPENSATE_NONE, MHO_COMPENSATE_GLOBAL } MhoCompensation;
 typedef enum MhoReadChoice {
-    MHO_READ_DEFAULT,
-    MHO_READ_CHOOSE_FROZEN,
-    MHO_READ_CHOOSE_PER_READ,
-    MHO_READ_CHOOSE_SPLIT
+    MHO_READ_CHOICE_DEFAULT,
+    MHO_READ_CHOICE_FROZEN,
+    MHO_READ_CHOICE_PER_READ,
+    MHO_READ_CHOICE_SPLIT
 } MhoReadChoice;
 typedef enum MhoReadNoiseForm {
     MHO_NOISE_FORM_PER_COLUMN,
     MHO_NOISE_FORM_PER_CELL
-} MhoReadNoiseForm; /* exact short form; reference */
+} MhoReadNoiseForm; /* exact short form; slow reference form */
 
 /* The common keys "chip.*" of a study; parameter table in mho_chip_descriptor. */
 typedef struct MhoChipParams {
@@ -67,7 +67,7 @@ typedef struct MhoChipConfig {
     uint64_t seed;
 } MhoChipConfig;
 
-/* One analog layer. codes and shift are borrowed while the plan lives. */
+/* One analog layer. A plan borrows codes and shift. */
 typedef struct MhoMatrix {
     char name[MHO_NAME_MAX];
     size_t groups, rows, cols; /* rows and cols of one group */
@@ -76,7 +76,7 @@ typedef struct MhoMatrix {
     int n_weight, n_input;     /* largest weight and input code */
     bool signed_input;         /* two phases (or bipolar) */
     size_t positions;          /* outputs of one image */
-    int adc_bits;              /* of its converters; 0: those of the configuration */
+    int adc_bits;              /* bits of its converters; 0: those of the configuration */
     double adc_range;          /* largest |sum| a converter returns, accumulator units, for range = learned; 0: none */
 } MhoMatrix;
 
@@ -85,14 +85,14 @@ typedef struct MhoChip MhoChip;
 typedef struct MhoChipState MhoChipState;
 typedef struct MhoWorkspace MhoWorkspace;
 
-/* What a plan says of one layer: for tests, --layers and energy. */
+/* One layer of a plan: for `mho eval --layers` and tests. */
 typedef struct MhoLayerPlan {
     size_t row_tiles, col_tiles, shift_rows; /* shift_rows: always-on rows added for the shift */
-    size_t devices;                          /* cells programmed */
+    size_t devices;                          /* cells of a chip, both arrays of each tile */
     uint64_t conversions;                    /* ADC conversions of one image */
-    double largest_sum;                      /* largest possible |sum| that a converter meets, accumulator units */
+    double largest_sum;                      /* largest possible |sum| of a conversion, accumulator units */
     float step;                              /* ADC step (LSB) in accumulator units; 0 until set */
-    double largest_code;                     /* of its converters */
+    double largest_code;                     /* largest code of its converters */
 } MhoLayerPlan;
 
 /* Plan tiles for n matrices. Widths of the random counters, integer bounds (s32 sums, ADC code sums in 64 bit) and
@@ -111,8 +111,8 @@ typedef struct MhoRangeObserver MhoRangeObserver;
 MhoStatus mho_range_observer_create(size_t n_layers, MhoRangeObserver **observer, MhoError *error) MHO_CHECKED;
 void mho_range_observer_destroy(MhoRangeObserver *observer);
 void mho_range_observer_merge(MhoRangeObserver *into, const MhoRangeObserver *from);
-double mho_range_observer_largest(const MhoRangeObserver *observer,
-                                  size_t l); /* largest |tile sum| met, accumulator units */
+/* The largest |tile sum| of a layer so far, accumulator units: for tests. */
+double mho_range_observer_largest(const MhoRangeObserver *observer, size_t l);
 
 /* Steps that minimise the mean squared error of quantizing and clipping the sums seen. For calibrate = ideal into the
  * plan (before chips are made), for chip and state into the chip or state. A step is never below one accumulator unit;
@@ -122,7 +122,8 @@ MhoStatus mho_plan_calibrate(MhoPlan *plan, const MhoRangeObserver *observer, Mh
 MhoStatus mho_chip_calibrate(MhoChip *chip, const MhoRangeObserver *observer, MhoError *error) MHO_CHECKED;
 MhoStatus mho_chip_state_calibrate(MhoChipState *state, const MhoRangeObserver *observer, MhoError *error) MHO_CHECKED;
 
-/* Program chip number `number`: every device of every tile, from (seed, number) alone. */
+/* Program chip number `number`: every device of every tile, from (seed, number) alone. Used by tests; others share
+ * devices through mho_chip_create_twin. */
 MhoStatus mho_chip_create(const MhoPlan *plan, uint32_t number, MhoChip **chip, MhoError *error) MHO_CHECKED;
 /* Chip `number` of this plan. Where `twin`, a chip of another plan, has the same number and the same devices, they are
  * shared and not programmed again: plans may differ in converters, reads, wires and compensation. Otherwise, and for
@@ -130,10 +131,10 @@ MhoStatus mho_chip_create(const MhoPlan *plan, uint32_t number, MhoChip **chip, 
 MhoStatus mho_chip_create_twin(const MhoPlan *plan, uint32_t number, const MhoChip *twin, MhoChip **chip,
                                MhoError *error) MHO_CHECKED;
 uint32_t mho_chip_number(const MhoChip *chip);
-/* What the devices of chips of a plan depend on, besides the chip's number: seed, noise factor, cell model and its
- * parameters, weights and their places in the arrays. 0 when memory is short. */
+/* Digest of all that the devices depend on besides the chip's number: seed, noise factor, cell model and its
+ * parameters, weights and their places in the arrays. 0: out of memory. */
 uint64_t mho_plan_devices_digest(const MhoPlan *plan);
-/* Chips programmed by this process so far. */
+/* Chips programmed by this process so far, ideal ones not counted: for tests. */
 uint64_t mho_chips_programmed(void);
 /* The chip as designed, for calibrate = ideal: every device at its target, nothing random, no drift. */
 MhoStatus mho_chip_create_ideal(const MhoPlan *plan, MhoChip **chip, MhoError *error) MHO_CHECKED;
@@ -144,13 +145,13 @@ void mho_chip_destroy(MhoChip *chip);
 MhoStatus mho_chip_state_create(const MhoChip *chip, MhoCondition at, MhoChipState **state,
                                 MhoError *error) MHO_CHECKED;
 void mho_chip_state_destroy(MhoChipState *state);
-const MhoPlan *mho_chip_state_plan(const MhoChipState *state); /* borrowed: the plan its chip was made from */
+const MhoPlan *mho_chip_state_plan(const MhoChipState *state); /* borrowed; for tests */
 /* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just
  * after programming (at the same temperature); their ratio multiplies the layer's outputs. No-op when the plan asks for
  * none. MEMORY, or what wires report.
  * Source: Joshi et al., Nat. Commun. 11 (2020) 2473. */
 MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *work, MhoError *error) MHO_CHECKED;
-double mho_chip_state_compensation(const MhoChipState *state, size_t l); /* 1 when there is none */
+double mho_chip_state_compensation(const MhoChipState *state, size_t l); /* for tests; 1 when there is none */
 
 /* Effective weights (rows incl. always-on rows, cols) of one group in weight codes, as the packed planes hold them: for
  * tests. */
@@ -165,39 +166,40 @@ MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **work, MhoErro
 void mho_workspace_destroy(MhoWorkspace *work);
 
 /* How codes leave the layer: out = clip(round(fma(sum, a, b))) as u8 (s8 with low < 0), or logits = fma(sum, a, b) as
- * float. The sum is in accumulator units; the ADC step and the compensation are folded into a by the call (a unit step
- * changes nothing). */
+ * float. The sum is in accumulator units: the call multiplies the sum of ADC codes by the step and the compensation. */
 typedef struct MhoOutput {
-    const float *a, *b; /* (channels of all groups) */
-    int low, high;
+    const float *a, *b;   /* (channels of all groups) from accumulator units to output codes, or to logits */
+    int low, high;        /* range of the output codes; not used for logits */
     uint8_t *codes;       /* (positions, channels), or NULL */
     float *logits;        /* (positions, channels), or NULL */
-    float *clip_fraction; /* (positions, channels) share of the conversions of an output that clipped; or NULL */
-    float *d_log_range;   /* (positions, channels), with clip_fraction: derivative of the sum by the logarithm of the
-                           * converters'   range: what the clipped conversions returned, accumulator units */
+    float *clip_fraction; /* (positions, channels) share 0..1 of the conversions of an output that clipped; or NULL */
+    float *d_log_range;   /* (positions, channels) derivative of the sum by the logarithm of the converters' range: what
+                           * the clipped conversions returned, accumulator units; not NULL with clip_fraction */
 } MhoOutput;
 
-/* What one layer did with one image; add in image order. */
+/* What the arrays of one layer did; a call adds one image. Add meters of images in image order: the sums are doubles.
+ */
 typedef struct MhoLayerMeter {
-    uint64_t conversions, clipped;
-    double signal, noise; /* sums of squares of the ideal integer sums and of differences to them; 0: not measured */
+    uint64_t conversions, clipped; /* ADC conversions, and those beyond the converter's range */
+    double signal;                 /* sum of squares of the exact integer sums, accumulator units^2; 0: not measured */
+    double noise;                  /* sum of squares of the differences to them, accumulator units^2 */
 } MhoLayerMeter;
 
+/* One read of one layer by one image. */
 typedef struct MhoLayerCall {
-    size_t layer;
+    size_t layer;            /* number of the matrix in the plan */
     const MhoGather *gather; /* of group 0; c_first advances by c_count per group */
-    const uint8_t *codes;    /* (h, w, c) input codes, u8, or s8 when the matrix has signed_input */
+    const uint8_t *codes;    /* (h, w, c) input codes, u8; s8 when the matrix has signed_input */
     uint32_t image;          /* number of the image in its set: enters the random counter */
     MhoOutput output;
-    bool measure; /* also compute the ideal sums for the meter's signal and noise */
-    MhoRangeObserver
-        *observer;        /* not NULL: calibration; sums go into the observer and pass unconverted to the output */
-    MhoLayerMeter *meter; /* may be NULL */
+    bool measure;               /* also add signal and noise to the meter; takes the exact sums */
+    MhoRangeObserver *observer; /* not NULL: sums are recorded there and go to the output without conversion */
+    MhoLayerMeter *meter;       /* this image is added to it; NULL: not wanted */
 } MhoLayerCall;
 
 /* One layer of one image: gather, DAC, multiply, noise, ADC, sum over tiles, rescale, next codes. No allocation. The
  * step in use is the state's, else the chip's, else the plan's; 1 when none is set. Sums are exact while |tile sum| <=
- * 2^24, beyond that rounded to float. state is shared by threads, run is one thread's; both belong to the same plan.
+ * 2^24, beyond that rounded to float. Threads share state; work belongs to one thread; both are of the same plan.
  * Image numbers from 0xFFFFFF00 on are reserved. */
 void mho_chip_state_forward(const MhoChipState *state, MhoWorkspace *work, const MhoLayerCall *call);
 

@@ -30,7 +30,7 @@ typedef struct Planes {
 } Planes;
 
 typedef struct Tile {
-    size_t group, row_tile, col_tile;
+    size_t layer, group, row_tile, col_tile;
     uint32_t number;               /* in the layer: place of its draws */
     size_t row0, rows, col0, cols; /* of the group; rows include always-on rows */
     size_t width;                  /* cols padded */
@@ -79,10 +79,10 @@ typedef struct ChipTile {
     float *state[MHO_POLARITIES][MHO_CELL_MAX_STATE]; /* (cells) */
 } ChipTile;
 
-/* The programmed cells of a chip; chips of plans that differ in nothing that cells see share them. */
+/* The programmed cells of a chip. Chips of plans with equal mho_plan_devices_digest share them. */
 typedef struct Devices {
     int owners;          /* chips that hold them; the last one frees them */
-    const MhoPlan *plan; /* while they are programmed */
+    const MhoPlan *plan; /* NULL once they are programmed */
     uint64_t digest;     /* of the plan they were programmed by */
     uint32_t number;
     bool ideal;      /* every device at its target, noiseless */
@@ -93,7 +93,7 @@ typedef struct Devices {
 struct MhoChip {
     const MhoPlan *plan;
     uint32_t number;
-    bool ideal; /* as its devices */
+    bool ideal; /* copied from its devices */
     Devices *devices;
     float **adc;  /* (tiles of all layers) (columns, n_state of the converter), or NULL */
     float *steps; /* (n) 0: the plan's */
@@ -136,11 +136,11 @@ struct MhoWorkspace {
     float *row_noise;                       /* (block, rows) */
     float *cell_normals;                    /* (cells of one array), only for the per-cell draw */
     int64_t *total, *ideal;                 /* (block, total_width) */
-    int64_t *clipped_weights,
-        *clipped_codes; /* (block, total_width) digital weights and codes of clipped conversions */
-    uint64_t n_clipped; /* of the group's read; without any, the two are not set */
-    uint8_t *out;       /* (block, width) */
-    float *a, *b;       /* (width) */
+    int64_t *clipped_weights; /* (block, total_width) sums of the digital weights of clipped conversions */
+    int64_t *clipped_codes;   /* (block, total_width) sums of their weighted codes */
+    uint64_t n_clipped;       /* clipped conversions of the group's read; 0: the two above are not set */
+    uint8_t *out;             /* (block, width) */
+    float *a, *b;             /* (width) */
     MhoArena arena;
 };
 
@@ -165,6 +165,10 @@ typedef struct ReadPhase {
 } ReadPhase;
 
 /* plan.c */
+static inline size_t mho_tile_index(const MhoPlan *plan, const Tile *tile) /* among the tiles of all layers */
+{
+    return (size_t)(tile - plan->tiles);
+}
 const Tile *mho_crossbar_tile(const LayerPlan *layer, size_t group, size_t row_tile, size_t col_tile);
 /* Weight codes (cols) of row r of a group, always-on rows included. */
 const int16_t *mho_crossbar_row(const LayerPlan *layer, size_t group, size_t r);
@@ -174,15 +178,16 @@ double mho_crossbar_largest_code(const MhoPlan *plan, const LayerPlan *layer);
 size_t mho_shift_rows(int64_t largest, int n_weight, int n_input, uint8_t *inputs);
 void mho_shift_codes(int64_t shift, int n_weight, size_t n, const uint8_t *inputs, size_t stride, int16_t *codes);
 
-/* pack.c: exact where all weights are whole within tolerance, else scaled by the largest. planes->high and ->low hold
+/* planes.c: exact where all weights are whole within tolerance, else scaled by the largest. planes->high and ->low hold
  * mho_packed_size(rows, columns) bytes each; narrow (2, rows, columns) is scratch. */
 void mho_planes_pack(size_t rows, size_t columns, double tolerance, double *weights, int8_t *narrow, Planes *planes);
 double mho_planes_weight(const Planes *planes, size_t rows, size_t r, size_t j);
 /* values (rows, columns) >= 0, padding columns 0. */
 void mho_variance_pack(size_t rows, size_t columns, const float *values, int8_t *narrow, VariancePlane *plane);
 
-/* cells.c: one tile's arrays on the bench, shared by plan, chip and state. */
+/* cells.c: scratch for one tile, as large as the largest tile of the plan; plan, chip and state use it. */
 typedef struct TileScratch {
+    const MhoPlan *plan;
     float *target[MHO_POLARITIES], *g[MHO_POLARITIES], *linear[MHO_POLARITIES], *square[MHO_POLARITIES]; /* (cells) */
     float *spare;                                                                                        /* (cells) */
     double *weights; /* (rows, columns) */
@@ -192,24 +197,22 @@ typedef struct TileScratch {
     MhoArena arena;
 } TileScratch;
 
-/* Work on tile t of layer l; i numbers the tiles of all layers. */
-typedef MhoStatus (*TileJob)(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch,
-                             MhoError *error);
+/* Calls job for every tile of the plan, in parallel. */
+typedef MhoStatus (*TileJob)(void *context, const Tile *tile, TileScratch *scratch, MhoError *error);
 MhoStatus mho_crossbar_each_tile(const MhoPlan *plan, TileJob job, void *context, MhoError *error) MHO_CHECKED;
 /* Target conductances (cells) of both arrays. */
-void mho_tile_targets(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES]);
+void mho_tile_targets(const MhoPlan *plan, const Tile *tile, float *const g[MHO_POLARITIES]);
 /* Weights (rows, columns) in weight codes of the conversion columns. */
-void mho_tile_weights(const MhoPlan *plan, size_t l, const Tile *tile, float *const g[MHO_POLARITIES], double *weights);
+void mho_tile_weights(const MhoPlan *plan, const Tile *tile, float *const g[MHO_POLARITIES], double *weights);
 /* Variances (rows, noise_columns) in weight codes^2 of the noise columns. */
-void mho_tile_variances(const MhoPlan *plan, size_t l, const Tile *tile, float *const v[MHO_POLARITIES],
-                        float *variance);
+void mho_tile_variances(const MhoPlan *plan, const Tile *tile, float *const v[MHO_POLARITIES], float *variance);
 /* Weight codes per unit of conductance. */
-double mho_tile_unit(const MhoPlan *plan, size_t l);
+double mho_tile_unit(const MhoPlan *plan, const Tile *tile);
 
 /* forward.c */
 void mho_crossbar_read_group(const GroupRead *read);
-void mho_crossbar_drive(const GroupRead *read,
-                        ReadPhase *read_phase); /* a phase and slice of work->codes into its inputs */
+/* Slice work->codes of a phase into the inputs plus, minus and magnitude of read_phase. */
+void mho_crossbar_drive(const GroupRead *read, ReadPhase *read_phase);
 void mho_crossbar_fill_tail(const LayerPlan *layer, MhoWorkspace *work, size_t P);
 float mho_crossbar_step(const MhoChipState *state, size_t l); /* in use, accumulator units; 1 when none is set */
 
@@ -220,7 +223,7 @@ bool mho_noise_variance(const ReadPhase *read_phase, const Tile *tile);
 void mho_noise_rows(const ReadPhase *read_phase, const Tile *tile); /* draws work->row_noise (P, rows) in input codes */
 void mho_noise_add(const ReadPhase *read_phase, const Tile *tile);  /* to work->y (P, columns) */
 
-/* observer.c: |y| of n columns of P rows of y (P, stride). */
+/* range_observer.c: adds |y| of n columns of P rows of y (P, stride). */
 void mho_range_observer_add(MhoRangeObserver *observer, size_t l, size_t P, size_t stride, size_t n, const float *y);
 
 /* range.c. Reference pattern p of row r: bit p of two words, the same for every chip. */
@@ -229,7 +232,8 @@ static inline bool mho_pattern_bit(const uint32_t words[2], unsigned p)
 {
     return words[p / 32] >> p % 32 & 1U;
 }
-MhoStatus mho_tile_ranges(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error);
+/* The largest sums of a tile. */
+void mho_tile_ranges(const MhoPlan *plan, Tile *tile, const TileScratch *scratch);
 /* Layers' largest sums and known steps, from their tiles'. */
 MhoStatus mho_plan_ranges(MhoPlan *plan, MhoError *error) MHO_CHECKED;
 

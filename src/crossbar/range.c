@@ -2,7 +2,7 @@
  *
  *   unit: 1    maximum: max(1, largest / largest code)    fixed: full_scale largest / largest code
  *   learned: max(1, range of the layer / largest code)
- * A step below one accumulator unit resolves nothing but noise, so a maximum (and a learned or calibrated) step stays
+ * A step below one accumulator unit would resolve only noise, so a maximum (and a learned or calibrated) step stays
  * at 1 there and codes are exact.
  */
 #include <string.h>
@@ -13,7 +13,6 @@
 void mho_pattern_words(size_t l, size_t row0, size_t rows, uint32_t *words)
 {
     const MhoStream stream = {.place = mho_place((uint32_t)l, 0, 0)};
-
     mho_random_words(stream, MHO_DRAW_PATTERN, 2 * row0, 2 * rows, words);
 }
 
@@ -29,18 +28,15 @@ MHO_CLONES static void add_signs(size_t columns, const double *restrict row, dou
 
 MHO_CLONES static void add_row(size_t columns, const double *restrict row, double *restrict sum)
 {
-    for (size_t j = 0; j < columns; j++) {
+    for (size_t j = 0; j < columns; j++)
         sum[j] += row[j];
-    }
 }
 
 static double largest_size(size_t n, const double *values, double least)
 {
     double largest = least;
-
     for (size_t j = 0; j < n; j++) {
         const double size = values[j] < 0.0 ? -values[j] : values[j];
-
         largest = size > largest ? size : largest;
     }
     return largest;
@@ -51,52 +47,40 @@ static double largest_sum(const LayerPlan *layer, const Tile *tile, const TileSc
 {
     double *plus = scratch->sums[0], *minus = scratch->sums[1];
     int full = 0;
-
-    for (int s = 0; s < layer->slices.n; s++) {
+    for (int s = 0; s < layer->slices.n; s++)
         full = layer->slices.full[s] > full ? layer->slices.full[s] : full;
-    }
     memset(plus, 0, tile->columns * sizeof *plus);
     memset(minus, 0, tile->columns * sizeof *minus);
-    for (size_t r = 0; r < tile->rows; r++) {
+    for (size_t r = 0; r < tile->rows; r++)
         add_signs(tile->columns, scratch->weights + r * tile->columns, plus, minus);
-    }
-    if (layer->bipolar) {
+    if (layer->bipolar)
         add_row(tile->columns, minus, plus);
-    }
     return largest_size(tile->columns, minus, largest_size(tile->columns, plus, 0.0)) * full;
 }
 
 /* Largest |sum| of a reference pattern at input code 1. */
-static double largest_pattern(size_t l, const Tile *tile, const TileScratch *scratch)
+static double largest_pattern(const Tile *tile, const TileScratch *scratch)
 {
     uint32_t *words = (uint32_t *)(void *)scratch->narrow;
     double largest = 0.0;
-
-    mho_pattern_words(l, tile->row0, tile->rows, words);
+    mho_pattern_words(tile->layer, tile->row0, tile->rows, words);
     for (unsigned p = 0; p < MHO_PATTERNS; p++) {
         memset(scratch->sums[0], 0, tile->columns * sizeof(double));
-        for (size_t r = 0; r < tile->rows; r++) {
-            if (mho_pattern_bit(&words[2 * r], p)) {
+        for (size_t r = 0; r < tile->rows; r++)
+            if (mho_pattern_bit(&words[2 * r], p))
                 add_row(tile->columns, scratch->weights + r * tile->columns, scratch->sums[0]);
-            }
-        }
         largest = largest_size(tile->columns, scratch->sums[0], largest);
     }
     return largest;
 }
 
-MhoStatus mho_tile_ranges(void *context, size_t l, const Tile *tile, size_t i, TileScratch *scratch, MhoError *error)
+void mho_tile_ranges(const MhoPlan *plan, Tile *tile, const TileScratch *scratch)
 {
-    MhoPlan *plan = context;
-
-    (void)error;
-    mho_tile_targets(plan, l, tile, scratch->target);
-    mho_tile_weights(plan, l, tile, scratch->target, scratch->weights);
-    plan->tiles[i].largest_sum = largest_sum(&plan->layers[l], tile, scratch);
-    if (plan->config.chip.compensation != MHO_COMPENSATE_NONE) {
-        plan->tiles[i].largest_pattern = largest_pattern(l, tile, scratch);
-    }
-    return MHO_OK;
+    mho_tile_targets(plan, tile, scratch->target);
+    mho_tile_weights(plan, tile, scratch->target, scratch->weights);
+    tile->largest_sum = largest_sum(&plan->layers[tile->layer], tile, scratch);
+    if (plan->config.chip.compensation != MHO_COMPENSATE_NONE)
+        tile->largest_pattern = largest_pattern(tile, scratch);
 }
 
 static double at_least_one(double step)
@@ -106,7 +90,6 @@ static double at_least_one(double step)
 
 static float step_of(const MhoChipParams *chip, double largest, double learned, double code)
 {
-
     switch ((MhoRange)chip->range) {
     case MHO_RANGE_UNIT: return 1.0F;
     case MHO_RANGE_MAXIMUM: return (float)at_least_one(largest / code);
@@ -131,14 +114,11 @@ static MhoStatus check_learned(const MhoPlan *plan, const MhoMatrix *m, MhoError
 MhoStatus mho_plan_ranges(MhoPlan *plan, MhoError *error)
 {
     MhoStatus status = MHO_OK;
-
     for (size_t l = 0; l < plan->n && status == MHO_OK; l++) {
         LayerPlan *layer = &plan->layers[l];
-
         status = check_learned(plan, &layer->matrix, error);
         for (size_t i = 0; i < layer->n_tiles; i++) {
             const Tile *t = &layer->tiles[i];
-
             layer->largest_sum = t->largest_sum > layer->largest_sum ? t->largest_sum : layer->largest_sum;
             layer->largest_pattern =
                 t->largest_pattern > layer->largest_pattern ? t->largest_pattern : layer->largest_pattern;

@@ -174,17 +174,15 @@ static void print_rate(const Bench *bench, const MhoKernels *table, const Buffer
     for (double spent = 0.0; spent < 2e-3; calls *= 2) {
         const double start = seconds();
 
-        for (int k = 0; k < calls; k++) {
+        for (int k = 0; k < calls; k++)
             bench->run(table, b, bench->work);
-        }
         spent = seconds() - start;
     }
     for (int i = 0; i < REPETITIONS; i++) {
         const double start = seconds();
 
-        for (int k = 0; k < calls; k++) {
+        for (int k = 0; k < calls; k++)
             bench->run(table, b, bench->work);
-        }
         rate[i] = 1e-9 * work * (double)calls / (seconds() - start);
     }
     qsort(rate, REPETITIONS, sizeof *rate, by_value);

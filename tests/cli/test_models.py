@@ -55,6 +55,32 @@ def test_seeds(place):
         assert len({int(value) for value in noisy}) == len(noisy), "chips of two seeds are the same"
 
 
+def test_logits(place):
+    """eval --logits writes what the printed accuracy is made of, for every chip, and never over another kind of file."""
+    import h5py
+    import numpy as np
+    folder = fresh(place, "logits")
+    model = folder / "m.h5"
+    place.done("train", place.study("logits.yaml", model=model), "-j", "1", "--quiet")
+    sets = [part for word in [f"data.name={place.test}", f"data.train={place.train}", "data.calibration=32", "repeat=2",
+                              "chip.cell.name=pcm"] for part in ("--set", word)]
+    process = place.run("eval", model, *sets, "--logits", folder / "out.h5", "--quiet")
+    assert process.returncode == 0, process.stderr
+    printed = float(re.search(r"^chip +accuracy ([0-9.]+) %", process.stdout, re.M)[1])
+    with h5py.File(folder / "out.h5") as file:
+        logits, predicted, label = file["logits"][:], file["predicted"][:], file["label"][:]
+    assert logits.shape[:2] == predicted.shape == (2, len(label)) and not np.array_equal(logits[0], logits[1])
+    assert np.array_equal(logits.argmax(axis=2), predicted)
+    assert abs(100 * np.mean(predicted == label) - printed) < 0.006, (printed, np.mean(predicted == label))
+    place.done("eval", model, *sets, "--logits", folder / "out.h5", "--quiet")
+    before = model.read_bytes()
+    place.refused(2, ["m.h5", "--logits"], "eval", model, *sets, "--logits", model)
+    assert model.read_bytes() == before
+    (folder / "notes.txt").write_text("mine")
+    place.refused(2, ["notes.txt", "--logits"], "eval", model, *sets, "--logits", folder / "notes.txt")
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
 def test_chips_in_training(place):
     """A stage through the device model: the chip of the recipe acts, as assignments or mapping, and the study's own chip does not."""
     study = place.study("hardware.yaml")

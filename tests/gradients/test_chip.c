@@ -103,7 +103,7 @@ TEST_LOOP(a_step_reads_the_chip_of_its_number, 0, CHIP_NETS)
 
     chip_open(&bench, _i, "pcm", "uniform");
     bench.arrays.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
-    bench.arrays.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    bench.arrays.config.chip.read = MHO_READ_CHOICE_PER_READ;
     bench.arrays.config.chip.rows = 40;
     bench.arrays.config.chip.cols = 20;
     bench.at.t = day;
@@ -131,7 +131,7 @@ TEST(a_step_is_one_chip_for_any_threads)
     ChipBench bench;
 
     chip_open(&bench, CHIP_LENET, "pcm", "uniform");
-    bench.arrays.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    bench.arrays.config.chip.read = MHO_READ_CHOICE_PER_READ;
     chip_step(&bench, STEP);
     memcpy(first, bench.logits, sizeof first);
     float *gradients = chip_gradients(&bench, &n);

@@ -1,30 +1,20 @@
-/* one_image.c - program a PCM chip with a trained network, let it age a day, classify one image.
- * cc one_image.c $(pkg-config --cflags --libs mho) && ./a.out STUDY.yaml     (the study names model and data) */
+/* Program PCM chip number 0, let it age a day, classify one image: one_image STUDY.yaml MODEL.h5 */
+#include <mho/mho.h>
 #include <stdio.h>
-#include <study/sweep/trial.h>
-
 int main(int argc, char **argv)
 {
-    MhoError error = {.text = "usage: one_image STUDY.yaml"};
-    MhoModelOptions model = {.threads = 1};
-    MhoStudy study;
-    MhoTrialCache *bench;
-    MhoPointSetup at;
-    MhoChip *chip = NULL;
-    MhoChipState *state;
-    float logits[256];
-    if (argc != 2 || mho_study_read(argv[1], &study, &error) != MHO_OK ||
-        mho_study_set(&study, "chip.cell.name=pcm", &error) != MHO_OK ||
-        mho_trial_cache_create(&model, &bench, &error) != MHO_OK ||
-        mho_trial_cache_prepare(bench, study.settings, "", true, &at, &error) != MHO_OK ||
-        mho_lowered_net_state(at.program, at.plan, 0, (MhoCondition){.t = 86400, .temperature = 298},
-                              at.calibration->images, at.calibration->n, 1, &chip, &state, &error) != MHO_OK ||
-        run_analog(at.program, state, at.images->images, 1, &(AnalogRun){.threads = 1}, logits, &error) != MHO_OK) {
-        fprintf(stderr, "%s\n", error.text);
-        return 1;
-    }
-    int best = 0;
-    for (int k = 1; k < at.program->n_classes; k++)
-        best = logits[k] > logits[best] ? k : best;
-    return printf("image 0 is class %d on chip 0 after a day, label %d\n", best, at.images->labels[0]) < 0;
+    MhoError e = {MHO_USAGE, "usage: one_image STUDY.yaml MODEL.h5"};
+    MhoStudy *study;
+    MhoModel *model;
+    MhoImages *test, *training;
+    MhoOnChip *on_chip;
+    int32_t best;
+    if (argc != 3 || mho_study_open(argv[1], &study, &e) || mho_study_set_key(study, "chip.cell.name", "pcm", &e) ||
+        mho_study_set_key(study, "chip.time", "86400", &e) || mho_model_open(argv[2], &model, &e) ||
+        mho_images_open(study, MHO_IMAGES_TEST, NULL, &test, &e) ||
+        mho_images_open(study, MHO_IMAGES_CALIBRATION, NULL, &training, &e) ||
+        mho_on_chip_create(model, study, training, NULL, &on_chip, &e) || mho_on_chip_set(on_chip, 0, NULL, &e) ||
+        mho_on_chip_classify(on_chip, test, 0, 1, NULL, &best, &e))
+        return fprintf(stderr, "%s\n", e.text) > 0;
+    return printf("image 0 is class %d after a day, label %d\n", (int)best, mho_images_info(test).labels[0]) < 0;
 }

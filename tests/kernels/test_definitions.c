@@ -65,7 +65,7 @@ TEST(test_convert)
     ck_assert(code[0] == 2147483520 && code[1] == -2147483520 && code[2] == 2147483520);
 }
 
-/* More elements than one piece of the 32-bit counter. */
+/* Clipped elements are counted over all pieces of an array that is longer than one piece of the 32-bit counter. */
 TEST(test_convert_counts)
 {
     enum { MANY = 200001 };

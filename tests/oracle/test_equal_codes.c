@@ -60,7 +60,7 @@ static bool bench_open(Bench *bench, int i)
     must(mho_dataset_load("fashion-mnist", NULL, MHO_SPLIT_TEST, N_TEST, &bench->test, &error), &error);
     ck_assert_uint_eq(bench->test.n, N_TEST);
     bench->net = quantized_net(&nets[i].setup, training.images, training.n);
-    bench->lowered = lowered(bench->net);
+    bench->lowered = must_lower(bench->net);
     ck_assert_uint_le(bench->lowered->n_matrices, MAX_LAYERS);
     bench->integer = integer_outputs(bench->lowered, bench->test.images, N_TEST, 0);
     array_open(&bench->arrays, "ideal", "uniform");
@@ -181,7 +181,7 @@ TEST_LOOP(test_a_changed_weight_is_seen, 0, N_NETS)
     Outputs intact = integer_outputs(bench.lowered, bench.test.images, N_CHANGED, 0);
     ck_assert(memcmp(intact.codes, bench.integer.codes, N_CHANGED * intact.codes_size) == 0);
     for (size_t l = 0; l < bench.lowered->n_matrices; l++) {
-        MhoLoweredNet *changed = lowered(bench.net);
+        MhoLoweredNet *changed = must_lower(bench.net);
 
         change_code(changed, l);
         Outputs integer = integer_outputs(changed, bench.test.images, N_CHANGED, 0);
@@ -294,7 +294,7 @@ TEST_LOOP(test_analog_is_integer, 0, N_NETS)
     ck_assert(fewer.conversions == fewer.predicted);
     outputs_free(&enough.outputs);
     outputs_free(&fewer.outputs);
-    MhoLoweredNet *changed = lowered(bench.net);
+    MhoLoweredNet *changed = must_lower(bench.net);
     change_code(changed, changed->n_matrices / 2);
     Read other = read_ideal(&bench, changed, bits);
     ck_assert(!codes_equal(&other.outputs, &bench.integer));

@@ -176,7 +176,7 @@ static bool splits_at(const void *params, double t_observe)
                  octaves = log(t_observe / (2.0 * t_read)) / log((LAW_HOUR + 20.0 + t_read) / (2.0 * t_read));
     const int read = ((const MhoChipParams *)params)->read;
 
-    return is_close(fresh_variance(params, read) / fresh_variance(params, MHO_READ_CHOOSE_PER_READ), octaves, 0.1);
+    return is_close(fresh_variance(params, read) / fresh_variance(params, MHO_READ_CHOICE_PER_READ), octaves, 0.1);
 }
 
 static bool read_splits(const MhoDescriptor *model, const void *params, double on)
@@ -508,7 +508,7 @@ static bool compensates(const MhoDescriptor *model, const void *params, double o
     open_layer(&bench, "pcm", params, 14);
     array_fill(&bench, 5, 1, INPUT, false, 0);
     array_make(&bench, 0, LAW_DAY);
-    ck_assert_msg(mho_chip_state_compensate(bench.state, bench.run, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(mho_chip_state_compensate(bench.state, bench.work, &error) == MHO_OK, "%s", error.text);
     array_read(&bench, 0, sums, NULL, NULL);
     for (size_t i = 0; i < SUMS; i++) {
         const double exact = (double)array_exact(&bench, i / COLS, i % COLS);

@@ -173,7 +173,7 @@ TEST(packed_weights_keep_their_law)
 
     ck_assert(weights != NULL && w != NULL);
     array_open(&bench, "pcm", "ideal");
-    bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     bench.config.chip.rows = TALL;
     array_shape(&bench, 1, TALL, WIDE, 1);
     array_fill(&bench, 1, 1, 1, false, 0);

@@ -58,11 +58,11 @@ static void close_chip(ArrayBench *bench)
 {
     mho_chip_state_destroy(bench->state);
     mho_chip_destroy(bench->chip);
-    mho_workspace_destroy(bench->run);
+    mho_workspace_destroy(bench->work);
     mho_plan_destroy(bench->plan);
     bench->state = NULL;
     bench->chip = NULL;
-    bench->run = NULL;
+    bench->work = NULL;
     bench->plan = NULL;
 }
 
@@ -148,7 +148,7 @@ void array_plan(ArrayBench *bench)
     MhoError error = {0};
 
     assert_done(array_try_plan(bench, &error), &error);
-    assert_done(mho_workspace_create(bench->plan, &bench->run, &error), &error);
+    assert_done(mho_workspace_create(bench->plan, &bench->work, &error), &error);
 }
 
 void array_chip(ArrayBench *bench, uint32_t number)
@@ -199,7 +199,7 @@ void array_read(ArrayBench *bench, uint32_t image, float *logits, MhoLayerMeter 
                                .observer = probe,
                                .meter = meter};
 
-    mho_chip_state_forward(bench->state, bench->run, &call);
+    mho_chip_state_forward(bench->state, bench->work, &call);
 }
 
 int64_t array_exact(const ArrayBench *bench, size_t p, size_t k)

@@ -20,7 +20,7 @@ typedef struct ArrayBench {
     MhoPlan *plan;
     MhoChip *chip;
     MhoChipState *state;
-    MhoWorkspace *run;
+    MhoWorkspace *work;
 } ArrayBench;
 
 /* A whole number in low..high from item of a test stream. */

@@ -148,18 +148,18 @@ uint8_t *random_images(MhoShape shape, size_t n, uint32_t seed)
     return images;
 }
 
-MhoLoweredNet *lowered(const MhoNet *net)
+MhoLoweredNet *must_lower(const MhoNet *net)
 {
-    MhoLoweredNet *program;
+    MhoLoweredNet *lowered;
     MhoError error = {0};
 
-    must(mho_lowered_net_create(net, &program, &error), &error);
-    return program;
+    must(mho_lowered_net_create(net, &lowered, &error), &error);
+    return lowered;
 }
 
-Outputs outputs_new(const MhoLoweredNet *program, size_t n)
+Outputs outputs_new(const MhoLoweredNet *lowered, size_t n)
 {
-    Outputs o = {.n = n, .n_logits = (size_t)program->n_classes, .codes_size = program->codes_size};
+    Outputs o = {.n = n, .n_logits = (size_t)lowered->n_classes, .codes_size = lowered->codes_size};
 
     o.logits = room(n * o.n_logits, sizeof *o.logits);
     o.codes = room(n * o.codes_size, 1);
@@ -180,36 +180,36 @@ bool outputs_equal(const Outputs *a, const Outputs *b)
            memcmp(a->logits, b->logits, a->n * a->n_logits * sizeof *a->logits) == 0;
 }
 
-Outputs integer_outputs(const MhoLoweredNet *program, const uint8_t *images, size_t n, int threads)
+Outputs integer_outputs(const MhoLoweredNet *lowered, const uint8_t *images, size_t n, int threads)
 {
-    Outputs o = outputs_new(program, n);
+    Outputs o = outputs_new(lowered, n);
     MhoError error = {0};
 
-    must(run_integer(program, images, n, threads, o.logits, o.codes, &error), &error);
+    must(run_integer(lowered, images, n, threads, o.logits, o.codes, &error), &error);
     return o;
 }
 
-Outputs analog_outputs(const MhoLoweredNet *program, const MhoChipState *state, const uint8_t *images, size_t n,
+Outputs analog_outputs(const MhoLoweredNet *lowered, const MhoChipState *state, const uint8_t *images, size_t n,
                        int threads, MhoLayerMeter *meters)
 {
-    Outputs o = outputs_new(program, n);
+    Outputs o = outputs_new(lowered, n);
     const AnalogRun options = {.threads = threads, .measured = n, .meters = meters, .codes = o.codes};
     MhoError error = {0};
 
-    must(run_analog(program, state, images, n, &options, o.logits, &error), &error);
+    must(run_analog(lowered, state, images, n, &options, o.logits, &error), &error);
     return o;
 }
 
-CodeSpread code_spread(const MhoLoweredNet *program, size_t step, const Outputs *outputs)
+CodeSpread code_spread(const MhoLoweredNet *lowered, size_t step, const Outputs *outputs)
 {
-    const MhoShape shape = program->steps[step].shape;
+    const MhoShape shape = lowered->steps[step].shape;
     const size_t size = (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
     size_t count[256] = {0};
     CodeSpread spread = {0};
 
     for (size_t n = 0; n < outputs->n; n++)
         for (size_t i = 0; i < size; i++)
-            count[outputs->codes[n * outputs->codes_size + program->codes_offset[step] + i]]++;
+            count[outputs->codes[n * outputs->codes_size + lowered->codes_offset[step] + i]]++;
     for (int code = 0; code < 256; code++) {
         const double share = (double)count[code] / (double)(size * outputs->n);
 

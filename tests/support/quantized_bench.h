@@ -28,17 +28,17 @@ MhoNet *grouped_net(const uint8_t *images, size_t n);
 uint8_t *random_images(MhoShape shape, size_t n, uint32_t seed);
 
 /* The network's steps; logits (n, classes) and codes (n, codes_size) from the integer executor, owned by the caller. */
-MhoLoweredNet *lowered(const MhoNet *net);
+MhoLoweredNet *must_lower(const MhoNet *net);
 typedef struct Outputs {
     size_t n, n_logits, codes_size; /* images; per image */
     float *logits;
     uint8_t *codes;
 } Outputs;
-Outputs outputs_new(const MhoLoweredNet *program, size_t n);
+Outputs outputs_new(const MhoLoweredNet *lowered, size_t n);
 void outputs_free(Outputs *outputs);
 bool outputs_equal(const Outputs *a, const Outputs *b);
-Outputs integer_outputs(const MhoLoweredNet *program, const uint8_t *images, size_t n, int threads);
-Outputs analog_outputs(const MhoLoweredNet *program, const MhoChipState *state, const uint8_t *images, size_t n,
+Outputs integer_outputs(const MhoLoweredNet *lowered, const uint8_t *images, size_t n, int threads);
+Outputs analog_outputs(const MhoLoweredNet *lowered, const MhoChipState *state, const uint8_t *images, size_t n,
                        int threads, MhoLayerMeter *meters);
 
 /* Distinct codes of a step over all images, and the share of the most frequent one. */
@@ -46,6 +46,6 @@ typedef struct CodeSpread {
     int distinct;
     double largest_share;
 } CodeSpread;
-CodeSpread code_spread(const MhoLoweredNet *program, size_t step, const Outputs *outputs);
+CodeSpread code_spread(const MhoLoweredNet *lowered, size_t step, const Outputs *outputs);
 
 #endif

@@ -1,7 +1,7 @@
 /* calibrate.c - ranges of activations from training images, for post-training quantization.
  *
  * Every quantizer whose log-scale is NaN gets ln of the range of least mean squared error over all values that it reads
- * (or another range of them that its policy asks for); quantizers that share a scale are fitted together. Values
+ * (or another range of them that its policy sets); quantizers that share a scale are fitted together. Values
  * come from one run in float (float_net.c), so quantizers that are not set yet do not round what the next ones see.
  * Least squared error: Banner et al., NeurIPS 2019, arXiv 1810.05723.
  */
@@ -28,7 +28,6 @@ static void run_image(void *context, void *worker, const MhoImageBatch *batch, s
 {
     const MhoFloatNet *net = context;
     const MhoShape in = net->net->nodes[0].shape;
-
     (void)slot;
     mho_float_net_run_image(net, worker, batch->images + n * (size_t)in.h * (size_t)in.w * (size_t)in.c);
 }
@@ -48,7 +47,6 @@ static const MhoExecutorKind kind = {.worker_size = sizeof(MhoFloatWorkspace),
 static const MhoHistogram *merge_histograms(const MhoFloatNet *net, MhoExecutor *executor)
 {
     MhoFloatWorkspace *first = mho_executor_worker(executor, 0);
-
     for (int t = 1; t < mho_executor_threads(executor); t++)
         for (size_t q = 0; q < net->n_counted; q++)
             mho_histogram_merge(&first->histograms[q],
@@ -61,10 +59,8 @@ static MhoStatus fit_owner(MhoNet *net, const MhoFloatNet *values, const MhoHist
                            MhoHistogramUser *users, MhoError *error)
 {
     size_t n_users = 0;
-
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoFloatNode *node = &values->nodes[i];
-
         if (node->counted < 0 || mho_net_scale_owner(net, (int)i) != owner)
             continue;
         if (histograms[node->counted].not_finite > 0)
@@ -89,7 +85,6 @@ static MhoStatus fit_scales(MhoNet *net, const MhoFloatNet *values, const MhoHis
 {
     MhoHistogramUser *users = mho_calloc(net->n_nodes, sizeof *users, error, "calibrating network '%s'", net->name);
     MhoStatus status = users ? MHO_OK : MHO_MEMORY;
-
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
         if (values->nodes[i].counted >= 0 && mho_net_scale_owner(net, (int)i) == (int)i)
             status = fit_owner(net, values, histograms, (int)i, users, error);
@@ -102,7 +97,6 @@ MhoStatus mho_net_calibrate(MhoNet *net, const uint8_t *images, size_t n, int th
     MhoFloatNet values;
     MhoExecutor *executor = NULL;
     MhoStatus status = mho_float_net_create(net, &values, error);
-
     if (status != MHO_OK || values.n_counted == 0) {
         mho_float_net_destroy(&values);
         return status;

@@ -6,7 +6,8 @@
 #include "net/graph/graph_internal.h"
 #include "net/lowered/float_ops_internal.h"
 
-/* |value| in 64 bins per octave from 2^-32 to 2^32, read from the float's bit pattern; smaller ones are nothing. */
+/* |value| in 64 bins per octave from 2^-32 to 2^32, read from the float's bit pattern. Smaller ones are not
+ * counted. */
 enum {
     MHO_HISTOGRAM_BITS = 6,
     MHO_HISTOGRAM_OCTAVES = 64,
@@ -37,8 +38,8 @@ double mho_histogram_percentile(const MhoHistogramUser *users, size_t n_users, d
 double mho_histogram_rms(const MhoHistogramUser *users, size_t n_users);
 
 /* A network as float operations of mho's own kernels. Batch norm is a x + b by running statistics; quantized weights
- * stand as code times step; a quantizer whose scale is set quantizes, one whose scale is not only clips (ReLU) and is
- * counted. */
+ * are codes times their step. A quantizer whose scale is set quantizes; one without a scale only clips below zero (when
+ * unsigned), and its values are counted. */
 typedef struct MhoFloatNode {
     size_t value0;  /* place of its output among the values of an image */
     float *weights; /* (groups, rows, columns) */
@@ -65,14 +66,15 @@ void mho_float_net_destroy(MhoFloatNet *net);
 
 /* A thread's scratch. */
 typedef struct MhoFloatWorkspace {
+    const MhoFloatNet *net;
     float *values, *rows, *sums;
     MhoHistogram *histograms; /* (n_counted) */
     MhoArena arena;
 } MhoFloatWorkspace;
 
-MhoStatus mho_float_workspace_create(const MhoFloatNet *net, MhoFloatWorkspace *run, MhoError *error) MHO_CHECKED;
-void mho_float_workspace_destroy(MhoFloatWorkspace *run);
-/* One image (h, w, c) through all nodes; values of node i stand at run->values + net->nodes[i].value0. */
-void mho_float_net_run_image(const MhoFloatNet *net, MhoFloatWorkspace *run, const uint8_t *image);
+MhoStatus mho_float_workspace_create(const MhoFloatNet *net, MhoFloatWorkspace *work, MhoError *error) MHO_CHECKED;
+void mho_float_workspace_destroy(MhoFloatWorkspace *work);
+/* One image (h, w, c) through all nodes; the values of node i are at work->values + net->nodes[i].value0. */
+void mho_float_net_run_image(const MhoFloatNet *net, MhoFloatWorkspace *work, const uint8_t *image);
 
 #endif

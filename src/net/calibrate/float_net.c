@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "kernels/kernels.h"
 #include "kernels/math.h"
@@ -20,10 +21,10 @@ static size_t shape_size(MhoShape shape)
 }
 
 /* Sizes of every node and the arrays that it needs. */
-static void carve(MhoFloatNet *made)
+static void carve_net(void *object)
 {
+    MhoFloatNet *made = object;
     const MhoNet *net = made->net;
-
     made->nodes = mho_arena_take(&made->arena, net->n_nodes, sizeof *made->nodes);
     made->n_values = made->n_rows = made->n_columns = 0;
     for (size_t i = 0; i < net->n_nodes; i++) {
@@ -31,7 +32,6 @@ static void carve(MhoFloatNet *made)
         const MhoConvSettings *conv = mho_node_conv(node);
         MhoFloatNode self = {.value0 = made->n_values, .counted = -1};
         const size_t c = (size_t)node->shape.c;
-
         if (conv) {
             self.groups = mho_node_is(node, &mho_layer_conv) ? (size_t)conv->groups : 1;
             self.rows = mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n / c;
@@ -54,14 +54,12 @@ static void carve(MhoFloatNet *made)
 static double weight_step(const MhoNode *node, int n_weight, size_t k)
 {
     const float *log_scale = mho_node_values(node, MHO_ARRAY_LOG_SCALE);
-
     return mho_exp((double)log_scale[mho_node_conv(node)->scale == MHO_SCALE_PER_CHANNEL ? k : 0]) / n_weight;
 }
 
 static void fill_floats(const MhoNode *node, const MhoFloatNode *self, const float *weight)
 {
     const size_t cols = (size_t)node->shape.c / self->groups;
-
     for (size_t k = 0; k < (size_t)node->shape.c; k++)
         for (size_t r = 0; r < self->rows; r++)
             self->weights[(k / cols * self->rows + r) * self->columns + k % cols] = weight[k * self->rows + r];
@@ -72,21 +70,17 @@ static MhoStatus fill_codes(const MhoNet *net, int i, const MhoFloatNode *self, 
 {
     const MhoNode *node = &net->nodes[i];
     const size_t c = (size_t)node->shape.c, n = c * self->rows;
-    float *values = calloc(n, sizeof *values);
-    int16_t *codes = calloc(n, sizeof *codes);
-    int32_t *shift = calloc(c, sizeof *shift);
+    float *values = mho_calloc(n, sizeof *values, error, "the weights of '%s'", node->name);
+    int16_t *codes = values ? mho_calloc(n, sizeof *codes, error, "the codes of '%s'", node->name) : NULL;
+    int32_t *shift = codes ? mho_calloc(c, sizeof *shift, error, "the shift of '%s'", node->name) : NULL;
     double scale_x = 0.0;
     int n_weight;
     bool shifted = false;
-
-    MhoStatus status = values && codes && shift
-                           ? mho_net_weight_codes(net, i, codes, shift, error)
-                           : mho_fail(error, MHO_MEMORY, "out of memory for the weights of '%s'", node->name);
+    MhoStatus status = shift ? mho_net_weight_codes(net, i, codes, shift, error) : MHO_MEMORY;
     if (status == MHO_OK)
         status = mho_net_weight_range(net, i, &n_weight, error);
     for (size_t k = 0; k < c && status == MHO_OK; k++) {
         const double step = weight_step(node, n_weight, k);
-
         if (shift[k] != 0 && !shifted && (status = mho_net_scale(net, node->inputs[0], &scale_x, error)) != MHO_OK)
             mho_fail_context(error, "node '%s' has a shift: calibrate before batch norm is removed", node->name);
         shifted = shifted || shift[k] != 0;
@@ -106,7 +100,6 @@ static void fill_batchnorm(const MhoNode *node, const MhoFloatNode *self)
 {
     for (size_t k = 0; k < (size_t)node->shape.c; k++) {
         const MhoBatchnormChannel channel = mho_batchnorm_channel(node, k);
-
         self->a[k] = (float)channel.gain;
         self->b[k] = (float)(channel.beta - channel.gain * channel.mean);
     }
@@ -119,7 +112,6 @@ static MhoStatus fill_quantizer(MhoFloatNet *made, int i, MhoError *error)
     const int owner = mho_net_scale_owner(net, i);
     const float *log_scale = owner >= 0 ? mho_node_values(&net->nodes[owner], MHO_ARRAY_LOG_SCALE) : NULL;
     const MhoStatus status = mho_net_code_range(net, i, &self->n, &self->is_signed, error);
-
     if (status != MHO_OK)
         return status;
     if (!log_scale)
@@ -140,7 +132,6 @@ static MhoStatus fill_node(MhoFloatNet *made, int i, MhoError *error)
     const MhoNode *node = &made->net->nodes[i];
     const MhoConvSettings *conv = mho_node_conv(node);
     const float *bias = mho_node_values(node, MHO_ARRAY_BIAS);
-
     if (mho_node_fake_quant(node))
         return fill_quantizer(made, i, error);
     if (mho_node_is(node, &mho_layer_batchnorm))
@@ -158,10 +149,7 @@ static MhoStatus fill_node(MhoFloatNet *made, int i, MhoError *error)
 MhoStatus mho_float_net_create(const MhoNet *net, MhoFloatNet *made, MhoError *error)
 {
     *made = (MhoFloatNet){.net = net};
-    carve(made);
-    MhoStatus status = mho_arena_create(&made->arena, error);
-    if (status == MHO_OK)
-        carve(made);
+    MhoStatus status = mho_arena_build(&made->arena, carve_net, made, error);
     for (size_t i = 0; i < net->n_nodes && status == MHO_OK; i++)
         status = fill_node(made, (int)i, error);
     if (status != MHO_OK)
@@ -174,47 +162,42 @@ void mho_float_net_destroy(MhoFloatNet *net)
     mho_arena_destroy(&net->arena);
 }
 
-static void carve_run(const MhoFloatNet *net, MhoFloatWorkspace *run)
+static void carve_workspace(void *object)
 {
-    run->values = mho_arena_take(&run->arena, net->n_values, sizeof *run->values);
-    run->rows = mho_arena_take(&run->arena, BLOCK * net->n_rows, sizeof *run->rows);
-    run->sums = mho_arena_take(&run->arena, BLOCK * net->n_columns, sizeof *run->sums);
-    run->histograms = mho_arena_take(&run->arena, net->n_counted, sizeof *run->histograms);
+    MhoFloatWorkspace *work = object;
+    const MhoFloatNet *net = work->net;
+    work->values = mho_arena_take(&work->arena, net->n_values, sizeof *work->values);
+    work->rows = mho_arena_take(&work->arena, BLOCK * net->n_rows, sizeof *work->rows);
+    work->sums = mho_arena_take(&work->arena, BLOCK * net->n_columns, sizeof *work->sums);
+    work->histograms = mho_arena_take(&work->arena, net->n_counted, sizeof *work->histograms);
 }
 
-MhoStatus mho_float_workspace_create(const MhoFloatNet *net, MhoFloatWorkspace *run, MhoError *error)
+MhoStatus mho_float_workspace_create(const MhoFloatNet *net, MhoFloatWorkspace *work, MhoError *error)
 {
-    *run = (MhoFloatWorkspace){0};
-    carve_run(net, run);
-    const MhoStatus status = mho_arena_create(&run->arena, error);
-
-    if (status == MHO_OK)
-        carve_run(net, run);
-    return status;
+    *work = (MhoFloatWorkspace){.net = net};
+    return mho_arena_build(&work->arena, carve_workspace, work, error);
 }
 
-void mho_float_workspace_destroy(MhoFloatWorkspace *run)
+void mho_float_workspace_destroy(MhoFloatWorkspace *work)
 {
-    mho_arena_destroy(&run->arena);
+    mho_arena_destroy(&work->arena);
 }
 
-static void run_weighted(const MhoFloatNet *net, MhoFloatWorkspace *run, size_t i, const float *x, float *y)
+static void run_weighted(const MhoFloatNet *net, MhoFloatWorkspace *work, size_t i, const float *x, float *y)
 {
     const MhoNode *node = &net->net->nodes[i];
     const MhoFloatNode *self = &net->nodes[i];
     const size_t c = (size_t)node->shape.c, cols = c / self->groups, positions = shape_size(node->shape) / c;
     MhoGather geometry = mho_node_gather(net->net, node);
-
     for (size_t g = 0; g < self->groups; g++, geometry.c_first += geometry.c_count)
         for (size_t first = 0; first < positions; first += BLOCK) {
             const size_t P = positions - first < BLOCK ? positions - first : BLOCK;
-
-            memset(run->sums, 0, P * self->columns * sizeof *run->sums);
+            memset(work->sums, 0, P * self->columns * sizeof *work->sums);
             mho_float_products(&geometry, x, first, P, self->weights + g * self->rows * self->columns, self->rows,
-                               self->columns, run->rows, run->sums);
+                               self->columns, work->rows, work->sums);
             for (size_t p = 0; p < P; p++)
                 for (size_t j = 0; j < cols; j++)
-                    y[(first + p) * c + g * cols + j] = run->sums[p * self->columns + j] + self->b[g * cols + j];
+                    y[(first + p) * c + g * cols + j] = work->sums[p * self->columns + j] + self->b[g * cols + j];
         }
 }
 
@@ -225,7 +208,6 @@ static void run_pool(const MhoFloatNet *net, size_t i, const float *x, float *y)
     const bool maximum = ((const MhoPoolSettings *)(const void *)node->settings)->kind == MHO_POOL_MAX;
     const MhoGather g = mho_node_gather(net->net, node);
     const float size = (float)g.kernel_h * (float)g.kernel_w;
-
     mho_float_pool(&g, maximum, x, y);
     for (size_t j = 0; j < shape_size(node->shape) && !maximum; j++)
         y[j] /= size;
@@ -241,7 +223,6 @@ MHO_CLONES static void run_batchnorm(size_t n, size_t c, const float *a, const f
 MHO_CLONES static void run_quantizer(size_t n, const MhoFloatNode *self, const float *x, float *y)
 {
     const float high = (float)self->n, low = self->is_signed ? -high : 0.0F, inverse = self->inverse, step = self->step;
-
     if (self->has_table) {
         for (size_t j = 0; j < n; j++)
             y[j] = step * mho_table_code(self->table, mho_round(mho_clampf(x[j] * inverse, low, high)));
@@ -257,49 +238,48 @@ MHO_CLONES static void run_relu(size_t n, const float *x, float *y)
         y[j] = x[j] > 0.0F ? x[j] : 0.0F;
 }
 
-static void run_uncalibrated(MhoFloatWorkspace *run, const MhoFloatNode *self, size_t n, const float *x, float *y)
+static void run_uncalibrated(MhoFloatWorkspace *work, const MhoFloatNode *self, size_t n, const float *x, float *y)
 {
-    mho_histogram_add(&run->histograms[self->counted], n, x, self->is_signed);
+    mho_histogram_add(&work->histograms[self->counted], n, x, self->is_signed);
     if (self->is_signed)
         memcpy(y, x, n * sizeof *y);
     else
         run_relu(n, x, y);
 }
 
-static void run_node(const MhoFloatNet *net, MhoFloatWorkspace *run, size_t i, const uint8_t *image)
+static void run_node(const MhoFloatNet *net, MhoFloatWorkspace *work, size_t i, const uint8_t *image)
 {
     const MhoNode *node = &net->net->nodes[i];
     const MhoFloatNode *self = &net->nodes[i];
     const size_t n = shape_size(node->shape);
-    const float *x = node->n_inputs > 0 ? run->values + net->nodes[node->inputs[0]].value0 : NULL;
-    float *y = run->values + self->value0;
-
+    const float *x = node->n_inputs > 0 ? work->values + net->nodes[node->inputs[0]].value0 : NULL;
+    float *y = work->values + self->value0;
     if (!x) {
         const float divisor = (float)((const MhoInputSettings *)(const void *)node->settings)->divisor;
         for (size_t j = 0; j < n; j++)
             y[j] = (float)image[j] / divisor;
     } else if (mho_node_conv(node)) {
-        run_weighted(net, run, i, x, y);
+        run_weighted(net, work, i, x, y);
     } else if (mho_node_is(node, &mho_layer_batchnorm)) {
         run_batchnorm(n, (size_t)node->shape.c, self->a, self->b, x, y);
     } else if (mho_node_fake_quant(node)) {
         if (self->is_set)
             run_quantizer(n, self, x, y);
         else
-            run_uncalibrated(run, self, n, x, y);
+            run_uncalibrated(work, self, n, x, y);
     } else if (mho_node_is(node, &mho_layer_relu)) {
         run_relu(n, x, y);
     } else if (mho_node_is(node, &mho_layer_pool)) {
         run_pool(net, i, x, y);
     } else { /* add */
-        const float *other = run->values + net->nodes[node->inputs[1]].value0;
+        const float *other = work->values + net->nodes[node->inputs[1]].value0;
         for (size_t j = 0; j < n; j++)
             y[j] = x[j] + other[j];
     }
 }
 
-void mho_float_net_run_image(const MhoFloatNet *net, MhoFloatWorkspace *run, const uint8_t *image)
+void mho_float_net_run_image(const MhoFloatNet *net, MhoFloatWorkspace *work, const uint8_t *image)
 {
     for (size_t i = 0; i < net->net->n_nodes; i++)
-        run_node(net, run, i, image);
+        run_node(net, work, i, image);
 }

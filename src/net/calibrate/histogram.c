@@ -26,7 +26,6 @@ void mho_histogram_add(MhoHistogram *histogram, size_t n, const float *values, b
     for (size_t i = 0; i < n; i++) {
         const FloatBits size = {.f = __builtin_fabsf(values[i])};
         const uint32_t top = size.u >> BIN_SHIFT;
-
         if (top >= FIRST_NOT_FINITE)
             histogram->not_finite++;
         else if (top >= FIRST_BIN && (is_signed || values[i] > 0.0F))
@@ -44,7 +43,6 @@ void mho_histogram_merge(MhoHistogram *into, const MhoHistogram *from)
 static double bin_edge(size_t bin)
 {
     const FloatBits edge = {.u = (uint32_t)(bin + FIRST_BIN) << BIN_SHIFT};
-
     return (double)edge.f;
 }
 
@@ -52,7 +50,6 @@ static double bin_edge(size_t bin)
 static double squared_error(double u, double n)
 {
     const double inside = u < n ? u : n, code = __builtin_rint(inside), rest = inside - code, above = u - inside;
-
     return code / 12.0 + rest * rest * rest / 3.0 + above * above * above / 3.0;
 }
 
@@ -61,7 +58,6 @@ static double user_error(const MhoHistogramUser *user, size_t first, size_t end,
 {
     const double per_value = user->n / E, step = E / user->n;
     double error = 0.0;
-
     for (size_t bin = first; bin < end; bin++) {
         if (user->histogram->count[bin] == 0)
             continue;
@@ -81,11 +77,10 @@ static bool has_values(const MhoHistogramUser *users, size_t n_users, size_t bin
     return false;
 }
 
-/* One behind the last bin that holds values. */
+/* The number of the last bin that holds values, plus one. */
 static size_t end_of(const MhoHistogramUser *users, size_t n_users)
 {
     size_t end = MHO_HISTOGRAM_BINS;
-
     while (end > 0 && !has_values(users, n_users, end - 1))
         end--;
     return end;
@@ -94,7 +89,6 @@ static size_t end_of(const MhoHistogramUser *users, size_t n_users)
 static double count_of(const MhoHistogramUser *users, size_t n_users, size_t bin)
 {
     uint64_t count = 0;
-
     for (size_t i = 0; i < n_users; i++)
         count += users[i].histogram->count[bin];
     return (double)count;
@@ -105,7 +99,6 @@ double mho_histogram_percentile(const MhoHistogramUser *users, size_t n_users, d
     const size_t end = end_of(users, n_users);
     double all = 0.0, inside = 0.0;
     size_t bin = 0;
-
     for (size_t i = 0; i < end; i++)
         all += count_of(users, n_users, i);
     while (bin < end && inside < share * all)
@@ -117,10 +110,8 @@ double mho_histogram_rms(const MhoHistogramUser *users, size_t n_users)
 {
     const size_t end = end_of(users, n_users);
     double all = 0.0, squares = 0.0;
-
     for (size_t bin = 0; bin < end; bin++) {
         const double low = bin_edge(bin), high = bin_edge(bin + 1), count = count_of(users, n_users, bin);
-
         all += count;
         squares += count * (low * low + low * high + high * high) / 3.0;
     }
@@ -132,13 +123,11 @@ double mho_histogram_mse_range(const MhoHistogramUser *users, size_t n_users)
     const size_t end = end_of(users, n_users);
     size_t first = 0;
     double best = 1.0, least = -1.0;
-
     while (first < end && !has_values(users, n_users, first))
         first++;
     for (size_t tried = 0; tried < BINS_TRIED && tried < end; tried++) {
         const double E = bin_edge(end - tried);
         double error = 0.0;
-
         for (size_t i = 0; i < n_users; i++)
             error += user_error(&users[i], first, end, E);
         if (least < 0.0 || error < least) {

@@ -120,7 +120,7 @@ static MhoStatus chip_create(MhoFakeQuant *fq, MhoError *error)
     return MHO_OK;
 }
 
-/* Forget the chip of the last forward fq. */
+/* Forget the chip of the last forward pass. */
 static void forget_chip(MhoChipSums *c)
 {
     mho_net_on_chip_destroy(c->on_chip);

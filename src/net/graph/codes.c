@@ -169,7 +169,7 @@ MhoStatus mho_net_sum_units(const MhoNet *net, int i, double *unit, MhoError *er
     const float *log_scale = mho_node_values(node, MHO_ARRAY_LOG_SCALE);
     const bool per_channel = mho_node_conv(node)->scale == MHO_SCALE_PER_CHANNEL;
     double scale_x;
-    int n_w;
+    int n_w = 0;
     MhoStatus status = mho_net_scale(net, node->inputs[0], &scale_x, error);
     if (status == MHO_OK)
         status = mho_net_weight_range(net, i, &n_w, error);
@@ -189,7 +189,7 @@ MhoStatus mho_net_weight_codes(const MhoNet *net, int i, int16_t *codes, int32_t
     const MhoNodeArray *weight = mho_node_array(node, MHO_ARRAY_WEIGHT),
                        *scale = mho_node_array(node, MHO_ARRAY_LOG_SCALE);
     const MhoPolicy *policy = &node->policy;
-    int n_w;
+    int n_w = 0;
     MhoStatus status = mho_net_weight_range(net, i, &n_w, error);
     if (status == MHO_OK && (!weight || !scale || n_w > INT16_MAX))
         status = mho_fail(error, MHO_USAGE, "node '%s' has no weights that become 16-bit codes", node->name);

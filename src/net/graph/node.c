@@ -23,8 +23,8 @@ const MhoArrayKind mho_array_kinds[MHO_ARRAY_ROLES] = {
                                  .learned = true},
     [MHO_ARRAY_GAMMA] = {"gamma", "batch norm: gain", .learned = true},
     [MHO_ARRAY_BETA] = {"beta", "batch norm: offset", .learned = true},
-    [MHO_ARRAY_MEAN] = {"mean", "batch norm: running mean"},
-    [MHO_ARRAY_VARIANCE] = {"variance", "batch norm: running variance"},
+    [MHO_ARRAY_MEAN] = {"mean", "batch norm: running mean", .learned = false},
+    [MHO_ARRAY_VARIANCE] = {"variance", "batch norm: running variance", .learned = false},
 };
 
 MhoArrayRole mho_array_role(const char *name)

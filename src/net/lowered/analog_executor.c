@@ -1,7 +1,7 @@
 /* analog_executor.c - the network on a chip: arrays by crossbar, the digital steps between them on codes.
  *
- * Every image has random counters of its own number, so nothing depends on threads or batch. Meters are kept per image
- * and added in image order. The counts of observers are whole numbers, so their order does not matter.
+ * The random counters of an image depend on its number alone, so results do not depend on threads or batch. Meters are
+ * kept per image and added in image order. The counts of observers are whole numbers, so their order does not matter.
  */
 #include "net/lowered/analog_executor.h"
 
@@ -34,7 +34,6 @@ typedef struct Worker {
 static void carve_worker(void *object)
 {
     Worker *worker = object;
-
     mho_image_buffers_carve(worker->net, &worker->arena, &worker->buffers);
 }
 
@@ -42,7 +41,6 @@ static MhoStatus worker_create(const void *context, void *object, MhoError *erro
 {
     const Analog *analog = context;
     Worker *worker = object;
-
     worker->net = analog->net;
     MhoStatus status = mho_arena_build(&worker->arena, carve_worker, worker, error);
     if (status == MHO_OK)
@@ -55,7 +53,6 @@ static MhoStatus worker_create(const void *context, void *object, MhoError *erro
 static void worker_destroy(void *object)
 {
     Worker *worker = object;
-
     mho_workspace_destroy(worker->workspace);
     mho_range_observer_destroy(worker->observer);
     mho_arena_destroy(&worker->arena);
@@ -81,7 +78,6 @@ static void run_matrix(const Analog *analog, const MhoImageRun *run, size_t s, u
         .observer = worker->observer,
         .meter = meters && analog->reads_first[s] ? &meters[step->matrix] : NULL,
     };
-
     mho_chip_state_forward(analog->state, worker->workspace, &call);
     if (!step->is_logits)
         mho_step_look_up(step, (size_t)step->shape.h * (size_t)step->shape.w * (size_t)step->shape.c,
@@ -94,7 +90,6 @@ static void run_image(void *context, void *object, const MhoImageBatch *batch, s
     const Worker *worker = object;
     const MhoImageRun run = mho_image_run(analog->net, batch, n, &worker->buffers);
     MhoLayerMeter *meters = analog->meters ? analog->of_images + slot * analog->net->n_matrices : NULL;
-
     if (meters)
         memset(meters, 0, analog->net->n_matrices * sizeof *meters);
     for (size_t s = 0; s < analog->net->n_steps; s++) {
@@ -109,10 +104,8 @@ static void add_meters(void *context, size_t n_images)
 {
     const Analog *analog = context;
     const size_t n_matrices = analog->net->n_matrices;
-
     for (size_t i = 0; i < n_images * n_matrices && analog->meters; i++) {
         MhoLayerMeter *sum = &analog->meters[i % n_matrices];
-
         sum->conversions += analog->of_images[i].conversions;
         sum->clipped += analog->of_images[i].clipped;
         sum->signal += analog->of_images[i].signal;
@@ -123,7 +116,6 @@ static void add_meters(void *context, size_t n_images)
 static void analog_destroy(void *context)
 {
     Analog *analog = context;
-
     mho_arena_destroy(&analog->arena);
     free(analog);
 }
@@ -138,7 +130,6 @@ static const MhoExecutorKind kind = {.worker_size = sizeof(Worker),
 static void carve_analog(void *object)
 {
     Analog *analog = object;
-
     analog->reads_first = mho_arena_take(&analog->arena, analog->net->n_steps, sizeof *analog->reads_first);
     analog->of_images =
         mho_arena_take(&analog->arena, MHO_CHUNK_IMAGES * analog->net->n_matrices, sizeof *analog->of_images);
@@ -156,7 +147,6 @@ MhoStatus mho_analog_executor_create(const MhoLoweredNet *net, const MhoPlan *pl
                                      MhoExecutor **executor, MhoError *error)
 {
     Analog *analog = mho_calloc(1, sizeof *analog, error, "an analog executor");
-
     *executor = NULL;
     if (!analog)
         return MHO_MEMORY;
@@ -174,14 +164,12 @@ MhoStatus mho_analog_executor_create(const MhoLoweredNet *net, const MhoPlan *pl
 void mho_analog_executor_set_state(MhoExecutor *executor, const MhoChipState *state)
 {
     Analog *analog = mho_executor_context(executor, &kind);
-
     analog->state = state;
 }
 
 void mho_analog_executor_set_meters(MhoExecutor *executor, MhoLayerMeter *meters, size_t measured)
 {
     Analog *analog = mho_executor_context(executor, &kind);
-
     analog->meters = meters;
     analog->measured = measured;
 }

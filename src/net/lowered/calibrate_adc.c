@@ -14,7 +14,6 @@ static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config
     MhoLoweredNet *lowered = NULL;
     MhoNetOnChip *on_chip = NULL;
     MhoStatus status = mho_lowered_net_create(net, &lowered, error);
-
     calibrated.chip.range = MHO_RANGE_CALIBRATED;
     calibrated.chip.calibrate = MHO_CALIBRATE_IDEAL;
     if (status == MHO_OK)
@@ -25,7 +24,6 @@ static MhoStatus calibrate_ranges(const MhoNet *net, const MhoChipConfig *config
     for (size_t m = 0; status == MHO_OK && m < lowered->n_matrices; m++) {
         const int node = mho_net_find(net, lowered->matrices[m].name);
         const MhoLayerPlan layer = mho_plan_layer(mho_net_on_chip_plan(on_chip), m);
-
         if (node >= 0 && mho_node_lacks_adc_range(&net->nodes[node]))
             *mho_node_array(&made->nodes[node], MHO_ARRAY_ADC_LOG_RANGE)->value =
                 (float)mho_ln((double)layer.step * layer.largest_code);
@@ -41,7 +39,6 @@ MhoStatus mho_net_calibrate_adc_ranges(const MhoNet *net, const MhoChipConfig *c
     MhoNet *with = NULL;
     bool any = false;
     MhoStatus status = mho_net_add_adc_ranges(net, &with, error);
-
     *made = NULL;
     for (size_t i = 0; i < net->n_nodes; i++)
         any = any || mho_node_lacks_adc_range(&net->nodes[i]);

@@ -4,7 +4,7 @@
  *   w' = w + sigma_w z      weight codes, once a chip or once an image
  *   code = clip(round(fma(shift + sum_r w'_r x'_r, a, b) + sigma_s z)),  logits = fma(sum + sigma_s z, a, b)
  * Every sum that becomes codes takes noise, pools and additions too, as in training (net/fakequant/fakequant.h). One
- * LSB of a weight is one step of its codes; non-uniform levels stand on the 16-bit grid. Sums are float, each in one
+ * LSB of a weight is one step of its codes; non-uniform levels are on a 16-bit grid. Sums are float, each in one
  * fixed order: exact without noise up to 2^24. Source: Verhoef et al., FQ-Conv, arXiv:1912.09356, for the three places;
  * that sums count LSB of the output is ours.
  */
@@ -110,7 +110,6 @@ static void add_weight_noise(const NoisyNet *net, size_t l, uint32_t image, floa
 {
     const NoisyMatrix *m = &net->matrices[l];
     const size_t cols = m->matrix->cols;
-
     mho_normal_fill(noise_stream(&net->noise, l, net->noise.weight, image), MHO_DRAW_CODE_WEIGHT, m->rows * cols,
                     normals);
     for (size_t r = 0; r < m->rows; r++)
@@ -120,15 +119,13 @@ static void add_weight_noise(const NoisyNet *net, size_t l, uint32_t image, floa
 static void carve_net(void *object)
 {
     NoisyNet *net = object;
-    const MhoLoweredNet *program = net->net;
-
-    net->matrices = mho_arena_take(&net->arena, program->n_matrices, sizeof *net->matrices);
-    net->n_normals = net->pixels = shape_size(program->input);
-    for (size_t l = 0; l < program->n_matrices; l++) {
-        const MhoMatrix *m = &program->matrices[l];
+    const MhoLoweredNet *lowered = net->net;
+    net->matrices = mho_arena_take(&net->arena, lowered->n_matrices, sizeof *net->matrices);
+    net->n_normals = net->pixels = shape_size(lowered->input);
+    for (size_t l = 0; l < lowered->n_matrices; l++) {
+        const MhoMatrix *m = &lowered->matrices[l];
         NoisyMatrix made = {.matrix = m, .rows = m->groups * m->rows, .columns = mho_pad(m->cols, MHO_LANES)};
         const size_t n = made.rows * made.columns;
-
         made.weights = mho_arena_take(&net->arena, n, sizeof *made.weights);
         net->n_gathered = largest(net->n_gathered, MHO_STEP_BLOCK * m->rows);
         net->n_sums = largest(net->n_sums, MHO_STEP_BLOCK * made.columns);
@@ -137,8 +134,8 @@ static void carve_net(void *object)
         if (net->matrices)
             net->matrices[l] = made;
     }
-    for (size_t s = 0; s < program->n_steps; s++)
-        net->n_outputs = largest(net->n_outputs, shape_size(program->steps[s].shape));
+    for (size_t s = 0; s < lowered->n_steps; s++)
+        net->n_outputs = largest(net->n_outputs, shape_size(lowered->steps[s].shape));
     net->n_normals = largest(net->n_normals, net->n_outputs);
     net->normals = mho_arena_take(&net->arena, net->n_normals, sizeof *net->normals);
 }
@@ -148,7 +145,6 @@ static void fill_weights(NoisyNet *net)
 {
     for (size_t l = 0; l < net->net->n_matrices; l++) {
         const NoisyMatrix *m = &net->matrices[l];
-
         for (size_t r = 0; r < m->rows; r++)
             for (size_t j = 0; j < m->matrix->cols; j++)
                 m->weights[r * m->columns + j] = m->matrix->codes[r * m->matrix->cols + j];
@@ -163,7 +159,6 @@ static void carve_worker(void *object)
     const NoisyNet *net = worker->net;
     const bool own_weights = net->noise.weight > 0.0 && net->noise.weight_per_image;
     MhoArena *arena = &worker->arena;
-
     worker->values = mho_arena_take(arena, net->pixels + net->net->codes_size, sizeof *worker->values);
     worker->gathered = mho_arena_take(arena, net->n_gathered, sizeof *worker->gathered);
     worker->sums = mho_arena_take(arena, net->n_sums, sizeof *worker->sums);
@@ -175,7 +170,6 @@ static void carve_worker(void *object)
 static MhoStatus worker_create(const void *context, void *object, MhoError *error)
 {
     Worker *worker = object;
-
     worker->net = context;
     return mho_arena_build(&worker->arena, carve_worker, worker, error);
 }
@@ -185,7 +179,7 @@ static void worker_destroy(void *object)
     mho_arena_destroy(&((Worker *)object)->arena);
 }
 
-/* One image on its way. */
+/* One image that runs through the steps. */
 typedef struct ImageJob {
     const NoisyNet *net;
     Worker *worker;
@@ -196,7 +190,6 @@ typedef struct ImageJob {
 static float *output_of(const ImageJob *job, int s)
 {
     const NoisyNet *net = job->net;
-
     return s < 0 ? job->worker->values : job->worker->values + net->pixels + net->net->codes_offset[s];
 }
 
@@ -204,7 +197,6 @@ static float *output_of(const ImageJob *job, int s)
 static void add_activation_noise(const ImageJob *job, size_t layer, size_t n, float *codes)
 {
     const MhoCodeNoise *noise = &job->net->noise;
-
     if (noise->activation == 0.0)
         return;
     mho_normal_fill(noise_stream(noise, layer, noise->activation, job->image), MHO_DRAW_CODE_ACTIVATION, n,
@@ -216,7 +208,6 @@ static void add_activation_noise(const ImageJob *job, size_t layer, size_t n, fl
 static const float *sum_noise(const ImageJob *job, size_t s)
 {
     const MhoCodeNoise *noise = &job->net->noise;
-
     if (noise->sum == 0.0)
         return NULL;
     mho_normal_fill(noise_stream(noise, FIRST_STEP_LAYER + s, noise->sum, job->image), MHO_DRAW_CODE_SUM,
@@ -242,10 +233,8 @@ static void write_out(const ImageJob *job, size_t s, size_t first, size_t P, siz
                       size_t stride, const float *noise)
 {
     const MhoStep *step = &job->net->net->steps[s];
-
     for (size_t p = 0; p < P; p++, sums += stride) {
         const size_t at = (first + p) * (size_t)step->shape.c + k0;
-
         if (!step->is_logits)
             requantize(n, sums, step->a + k0, step->b + k0, noise ? noise + at : NULL, (float)step->low,
                        (float)step->high, output_of(job, (int)s) + at);
@@ -257,12 +246,11 @@ static void write_out(const ImageJob *job, size_t s, size_t first, size_t P, siz
     }
 }
 
-/* The weights of matrix l that this image meets. */
+/* The weights of matrix l for this image. */
 static const float *weights_of(const ImageJob *job, size_t l)
 {
     const NoisyNet *net = job->net;
     const NoisyMatrix *m = &net->matrices[l];
-
     if (net->noise.weight == 0.0 || !net->noise.weight_per_image)
         return m->weights;
     memcpy(job->worker->weights, m->weights, m->rows * m->columns * sizeof *m->weights);
@@ -274,7 +262,6 @@ static const float *weights_of(const ImageJob *job, size_t l)
 static void start_sums(size_t P, const NoisyMatrix *noisy, size_t group, float *sums)
 {
     const MhoMatrix *m = noisy->matrix;
-
     memset(sums, 0, P * noisy->columns * sizeof *sums);
     for (size_t p = 0; p < P && m->shift; p++)
         for (size_t j = 0; j < m->cols; j++)
@@ -289,11 +276,9 @@ static void run_matrix(const ImageJob *job, size_t s)
     const float *weights = weights_of(job, step->matrix), *noise = sum_noise(job, s);
     float *sums = job->worker->sums;
     MhoGather geometry = step->gather;
-
     for (size_t g = 0; g < m->groups; g++, geometry.c_first += geometry.c_count)
         for (size_t first = 0; first < m->positions; first += MHO_STEP_BLOCK) {
             const size_t left = m->positions - first, P = left < MHO_STEP_BLOCK ? left : MHO_STEP_BLOCK;
-
             start_sums(P, noisy, g, sums);
             mho_float_products(&geometry, output_of(job, step->inputs[0]), first, P,
                                weights + g * m->rows * noisy->columns, m->rows, noisy->columns, job->worker->gathered,
@@ -308,7 +293,6 @@ static void run_digital(const ImageJob *job, size_t s)
     const MhoStep *step = &job->net->net->steps[s];
     const size_t c = (size_t)step->shape.c, n = shape_size(step->shape);
     float *totals = job->worker->totals;
-
     if (step->kind == MHO_STEP_SUM_POOL) {
         mho_float_pool(&step->gather, false, output_of(job, step->inputs[0]), totals);
     } else {
@@ -322,7 +306,6 @@ static void run_digital(const ImageJob *job, size_t s)
 static void run_step(const ImageJob *job, size_t s)
 {
     const MhoStep *step = &job->net->net->steps[s];
-
     if (step->kind == MHO_STEP_MAX_POOL) { /* of codes that have their noise already */
         mho_float_pool(&step->gather, true, output_of(job, step->inputs[0]), output_of(job, (int)s));
         return;
@@ -343,7 +326,6 @@ static void run_image(void *context, void *object, const MhoImageBatch *batch, s
                           .worker = worker,
                           .image = batch->image0 + (uint32_t)n,
                           .logits = batch->logits + n * (size_t)net->net->n_classes};
-
     (void)slot;
     for (size_t i = 0; i < net->pixels; i++)
         worker->values[i] = batch->images[n * net->pixels + i];
@@ -355,7 +337,6 @@ static void run_image(void *context, void *object, const MhoImageBatch *batch, s
 static void net_destroy(void *context)
 {
     NoisyNet *net = context;
-
     mho_arena_destroy(&net->arena);
     free(net);
 }
@@ -370,7 +351,6 @@ static MhoStatus check(const MhoLoweredNet *net, const MhoCodeNoise *noise, MhoE
 {
     const double sigma[] = {noise->weight, noise->activation, noise->sum};
     const MhoStatus status = mho_lowered_net_check(net, error);
-
     if (status != MHO_OK)
         return status;
     for (size_t i = 0; i < sizeof sigma / sizeof *sigma; i++)
@@ -386,7 +366,6 @@ MhoStatus mho_code_noise_executor_create(const MhoLoweredNet *lowered, const Mho
                                          MhoExecutor **executor, MhoError *error)
 {
     MhoStatus status = check(lowered, noise, error);
-
     *executor = NULL;
     if (status != MHO_OK)
         return status;
@@ -408,7 +387,6 @@ MhoStatus mho_code_noise_executor_create(const MhoLoweredNet *lowered, const Mho
 void mho_code_noise_executor_set_chip(MhoExecutor *executor, uint32_t chip)
 {
     NoisyNet *net = mho_executor_context(executor, &kind);
-
     if (!net || net->noise.chip == chip) /* the integer executor has no noise */
         return;
     net->noise.chip = chip;

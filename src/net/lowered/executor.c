@@ -22,7 +22,6 @@ MhoStatus mho_executor_create(const MhoExecutorKind *kind, void *context, int th
 {
     MhoExecutor *made = mho_calloc(1, sizeof *made, error, "an executor");
     MhoStatus status = MHO_OK;
-
     *executor = NULL;
     if (!made) {
         kind->destroy(context);
@@ -72,7 +71,6 @@ int mho_executor_threads(const MhoExecutor *executor)
 static void run_chunk(MhoExecutor *executor, const MhoImageBatch *batch, size_t first, size_t n)
 {
     const int threads = n < (size_t)executor->threads ? (int)n : executor->threads;
-
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t slot = 0; slot < n; slot++)
         executor->kind->run_image(executor->context, mho_executor_worker(executor, omp_get_thread_num()), batch,

@@ -1,7 +1,7 @@
 /* executor.h - runs a lowered network over images: made once, run any number of times, no allocation in a run.
  *
- * Integer, analog (analog_executor.h) and code-noise (code_noise.h) executors write the same outputs. Images run in
- * parallel. Results do not depend on threads, batch or order.
+ * Integer, analog (analog_executor.h) and code-noise (code_noise.h) executors fill the same batch. Images run in
+ * parallel. Results do not depend on the number of threads or on how images are split into batches.
  */
 #ifndef MHO_NET_LOWERED_EXECUTOR_H
 #define MHO_NET_LOWERED_EXECUTOR_H
@@ -14,7 +14,7 @@ typedef struct MhoExecutor MhoExecutor;
 typedef struct MhoImageBatch {
     const uint8_t *images; /* (n, h, w, c) */
     size_t n;
-    uint32_t image0; /* number of the first image in its set: random draws depend on it */
+    uint32_t image0; /* number of the first image in its set; random draws depend on image numbers */
     float *logits;   /* (n, classes) */
     uint8_t *codes;  /* (n, net->codes_size): the codes of every step; NULL: not wanted */
 } MhoImageBatch;

@@ -1,7 +1,7 @@
 /* executor_internal.h - one skeleton for everything that runs images in parallel: threads, their workers, batches.
  *
  * A kind of executor says what a thread owns (a worker) and how one image runs. The skeleton makes the workers, shares
- * the images among threads, and calls `after` for every chunk of images in their order.
+ * the images among threads, and calls after_chunk for every chunk of images in their order.
  */
 #ifndef MHO_NET_LOWERED_EXECUTOR_INTERNAL_H
 #define MHO_NET_LOWERED_EXECUTOR_INTERNAL_H
@@ -24,20 +24,20 @@ typedef struct MhoExecutorKind {
 /* Takes over context, also on failure. */
 MhoStatus mho_executor_create(const MhoExecutorKind *kind, void *context, int threads, MhoExecutor **executor,
                               MhoError *error) MHO_CHECKED;
-void *mho_executor_context(MhoExecutor *executor, const MhoExecutorKind *kind); /* NULL: of another kind */
+void *mho_executor_context(MhoExecutor *executor, const MhoExecutorKind *kind); /* NULL when it is of another kind */
 void *mho_executor_worker(MhoExecutor *executor, int thread);
 int mho_executor_threads(const MhoExecutor *executor);
 
 /* USAGE unless the network has steps that images can go through. */
 MhoStatus mho_lowered_net_check(const MhoLoweredNet *net, MhoError *error) MHO_CHECKED;
 
-/* One image on its way through the steps of a lowered network. */
+/* One image that runs through the steps of a lowered network. */
 typedef struct MhoImageRun {
     const MhoLoweredNet *net;
     const uint8_t *image; /* (h, w, c) */
     uint8_t *codes;       /* (net->codes_size) */
     float *logits;        /* (classes) */
-    int64_t *totals;      /* (mho_step_totals()) scratch */
+    int64_t *totals;      /* (MHO_STEP_BLOCK, channels of the widest step) scratch */
 } MhoImageRun;
 
 /* What every worker of codes owns besides its own buffers. */
@@ -49,9 +49,6 @@ void mho_image_buffers_carve(const MhoLoweredNet *net, MhoArena *arena, MhoImage
 /* Image n of a batch; its codes go to the batch if wanted, else to the buffers. */
 MhoImageRun mho_image_run(const MhoLoweredNet *net, const MhoImageBatch *batch, size_t n,
                           const MhoImageBuffers *buffers);
-
-/* Elements of MhoImageRun.totals: a block of positions of the widest step. */
-size_t mho_step_totals(const MhoLoweredNet *net);
 
 /* Codes (h, w, c) that step reads as its k-th input; u8, or s8 when *is_signed. */
 const uint8_t *mho_step_input(const MhoImageRun *run, const MhoStep *step, int k, bool *is_signed);

@@ -56,17 +56,15 @@ static bool has_high(const MhoMatrix *m)
 static void carve_net(void *object)
 {
     IntegerNet *net = object;
-    const MhoLoweredNet *program = net->net;
-
-    net->matrices = mho_arena_take(&net->arena, program->n_matrices, sizeof *net->matrices);
-    net->a = mho_arena_take(&net->arena, program->n_steps, sizeof *net->a);
-    net->b = mho_arena_take(&net->arena, program->n_steps, sizeof *net->b);
-    for (size_t l = 0; l < program->n_matrices; l++) {
-        const MhoMatrix *m = &program->matrices[l];
+    const MhoLoweredNet *lowered = net->net;
+    net->matrices = mho_arena_take(&net->arena, lowered->n_matrices, sizeof *net->matrices);
+    net->a = mho_arena_take(&net->arena, lowered->n_steps, sizeof *net->a);
+    net->b = mho_arena_take(&net->arena, lowered->n_steps, sizeof *net->b);
+    for (size_t l = 0; l < lowered->n_matrices; l++) {
+        const MhoMatrix *m = &lowered->matrices[l];
         const size_t bytes = mho_packed_size(m->rows, m->cols);
         int8_t *low = mho_arena_take(&net->arena, m->groups * bytes, 1);
         int8_t *high = has_high(m) ? mho_arena_take(&net->arena, m->groups * bytes, 1) : NULL;
-
         if (net->matrices)
             net->matrices[l] = (PackedMatrix){.matrix = m,
                                               .rows = mho_pad(m->rows, MHO_ROW_GROUP),
@@ -75,10 +73,10 @@ static void carve_net(void *object)
                                               .low = low,
                                               .high = high};
     }
-    for (size_t s = 0; s < program->n_steps; s++) {
-        if (program->steps[s].kind != MHO_STEP_MATRIX)
+    for (size_t s = 0; s < lowered->n_steps; s++) {
+        if (lowered->steps[s].kind != MHO_STEP_MATRIX)
             continue;
-        const MhoMatrix *m = &program->matrices[program->steps[s].matrix];
+        const MhoMatrix *m = &lowered->matrices[lowered->steps[s].matrix];
         const size_t n = m->groups * mho_pad(m->cols, MHO_LANES);
         float *a = mho_arena_take(&net->arena, n, sizeof *a), *b = mho_arena_take(&net->arena, n, sizeof *b);
 
@@ -94,12 +92,10 @@ static void pack_matrix(const PackedMatrix *packed, int8_t *narrow)
 {
     const MhoMatrix *m = packed->matrix;
     const size_t n = m->rows * m->cols;
-
     for (size_t g = 0; g < m->groups; g++) {
         for (size_t i = 0; i < n; i++) {
             const int code = m->codes[g * n + i];
             const int byte = has_high(m) ? ((code + 128) & 255) - 128 : code;
-
             narrow[i] = (int8_t)byte;
             narrow[n + i] = (int8_t)((code - byte) / 256);
         }
@@ -115,10 +111,8 @@ static void spread_constants(const IntegerNet *net, size_t s)
     const MhoStep *step = &net->net->steps[s];
     const PackedMatrix *packed = &net->matrices[step->matrix];
     const size_t cols = packed->matrix->cols;
-
     for (size_t k = 0; k < packed->matrix->groups * cols; k++) {
         const size_t at = k / cols * packed->columns + k % cols;
-
         net->a[s][at] = step->a[k];
         net->b[s][at] = step->b[k];
     }
@@ -130,10 +124,8 @@ static MhoStatus net_fill(IntegerNet *net, MhoError *error)
     const MhoLoweredNet *lowered = net->net;
     size_t largest = 0;
     MhoStatus status = MHO_OK;
-
     for (size_t l = 0; l < lowered->n_matrices && status == MHO_OK; l++) {
         const size_t n = lowered->matrices[l].rows * lowered->matrices[l].cols;
-
         status = check_matrix(&lowered->matrices[l], error);
         largest = n > largest ? n : largest;
     }
@@ -154,13 +146,11 @@ static MhoStatus net_fill(IntegerNet *net, MhoError *error)
 static void carve_worker(void *object)
 {
     Worker *worker = object;
-    const MhoLoweredNet *program = worker->net;
+    const MhoLoweredNet *lowered = worker->net;
     size_t rows = 0, columns = 0;
-
-    for (size_t l = 0; l < program->n_matrices; l++) {
-        const size_t r = mho_pad(program->matrices[l].rows, MHO_ROW_GROUP),
-                     c = mho_pad(program->matrices[l].cols, MHO_LANES);
-
+    for (size_t l = 0; l < lowered->n_matrices; l++) {
+        const size_t r = mho_pad(lowered->matrices[l].rows, MHO_ROW_GROUP),
+                     c = mho_pad(lowered->matrices[l].cols, MHO_LANES);
         rows = r > rows ? r : rows;
         columns = c > columns ? c : columns;
     }
@@ -169,13 +159,12 @@ static void carve_worker(void *object)
     worker->sum = mho_arena_take(&worker->arena, MHO_STEP_BLOCK * columns, sizeof *worker->sum);
     worker->total = mho_arena_take(&worker->arena, MHO_STEP_BLOCK * columns, sizeof *worker->total);
     worker->out = mho_arena_take(&worker->arena, MHO_STEP_BLOCK * columns, 1);
-    mho_image_buffers_carve(program, &worker->arena, &worker->buffers);
+    mho_image_buffers_carve(lowered, &worker->arena, &worker->buffers);
 }
 
 static MhoStatus worker_create(const void *context, void *object, MhoError *error)
 {
     Worker *worker = object;
-
     worker->net = ((const IntegerNet *)context)->net;
     return mho_arena_build(&worker->arena, carve_worker, worker, error);
 }
@@ -191,7 +180,6 @@ static void gather(const PackedMatrix *packed, const MhoGather *geometry, const 
 {
     const size_t rows = packed->matrix->rows;
     const int n_phases = packed->matrix->signed_input ? 2 : 1;
-
     if (n_phases == 2)
         mho_gather_s8(geometry, (const int8_t *)codes, first, P, worker->x[0], worker->x[1], packed->rows);
     else
@@ -207,14 +195,12 @@ static void multiply(const PackedMatrix *packed, size_t group, size_t P, Worker 
     const MhoMatrix *m = packed->matrix;
     const MhoKernels *k = mho_kernels();
     const size_t n = P * packed->columns;
-
     memset(worker->total, 0, n * sizeof *worker->total);
     for (size_t p = 0; p < P && m->shift; p++)
         for (size_t j = 0; j < m->cols; j++)
             worker->total[p * packed->columns + j] = m->shift[group * m->cols + j];
     for (int phase = 0; phase < (m->signed_input ? 2 : 1); phase++) {
         const int sign = phase == 0 ? 1 : -1;
-
         k->mvm_u8s8(P, packed->rows, packed->columns, worker->x[phase], packed->rows,
                     packed->low + group * packed->bytes, worker->sum);
         k->accumulate(n, worker->sum, sign, worker->total);
@@ -232,11 +218,9 @@ static void write_out(const MhoImageRun *run, size_t s, const PackedMatrix *pack
 {
     const MhoStep *step = &run->net->steps[s];
     const size_t cols = packed->matrix->cols, channels = cols * packed->matrix->groups;
-
     if (step->is_logits) {
         for (size_t i = 0; i < P * cols; i++) {
             const size_t p = i / cols, j = i % cols;
-
             run->logits[(first + p) * channels + k0 + j] =
                 __builtin_fmaf((float)worker->total[p * packed->columns + j], a[j], b[j]);
         }
@@ -255,11 +239,9 @@ static void run_matrix(const IntegerNet *net, const MhoImageRun *run, size_t s, 
     bool is_signed;
     const uint8_t *codes = mho_step_input(run, step, 0, &is_signed);
     MhoGather geometry = step->gather;
-
     for (size_t g = 0; g < packed->matrix->groups; g++, geometry.c_first += geometry.c_count)
         for (size_t first = 0; first < packed->matrix->positions; first += MHO_STEP_BLOCK) {
             const size_t left = packed->matrix->positions - first, P = left < MHO_STEP_BLOCK ? left : MHO_STEP_BLOCK;
-
             gather(packed, &geometry, codes, first, P, worker);
             multiply(packed, g, P, worker);
             write_out(run, s, packed, net->a[s] + g * packed->columns, net->b[s] + g * packed->columns, first, P,
@@ -272,7 +254,6 @@ static void run_image(void *context, void *object, const MhoImageBatch *batch, s
     const IntegerNet *net = context;
     Worker *worker = object;
     const MhoImageRun run = mho_image_run(net->net, batch, n, &worker->buffers);
-
     (void)slot;
     for (size_t s = 0; s < net->net->n_steps; s++) {
         if (net->net->steps[s].kind == MHO_STEP_MATRIX)
@@ -285,7 +266,6 @@ static void run_image(void *context, void *object, const MhoImageBatch *batch, s
 static void net_destroy(void *context)
 {
     IntegerNet *net = context;
-
     mho_arena_destroy(&net->arena);
     free(net);
 }
@@ -300,7 +280,6 @@ MhoStatus mho_integer_executor_create(const MhoLoweredNet *lowered, int threads,
                                       MhoError *error)
 {
     MhoStatus status = mho_lowered_net_check(lowered, error);
-
     *executor = NULL;
     if (status != MHO_OK)
         return status;

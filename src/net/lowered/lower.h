@@ -1,8 +1,7 @@
 /* lower.h - a quantized network as the short list of integer steps that hardware runs.
  *
- * Convolutions become integer matrices with a requantization; batch norm, ReLU and the quantizer behind them vanish
- * into its constants. Pooling and residual additions act on codes. The integer and the analog executor walk the same
- * list.
+ * Convolutions become integer matrices with a requantization; batch norm, ReLU and the quantizer after them become its
+ * constants. Pooling and residual additions act on codes. The integer and the analog executor run the same list.
  */
 #ifndef MHO_NET_LOWERED_LOWER_H
 #define MHO_NET_LOWERED_LOWER_H
@@ -23,7 +22,7 @@ typedef struct MhoStep {
     char name[MHO_NAME_MAX]; /* of the node whose codes this step writes (the quantizer; the dense layer for logits) */
     int inputs[MHO_NODE_MAX_INPUTS]; /* steps, -1: the image */
     int n_inputs;
-    size_t matrix;    /* MATRIX: index of the matrix; = analog layer number */
+    size_t matrix;    /* MATRIX: number of the matrix and of the analog layer */
     MhoGather gather; /* geometry of MATRIX and pools; outside the image is code 0 */
     MhoShape shape;   /* of the output */
     float *a, *b;     /* (c) requantization: codes = clip(round(fma(sum, a, b))); NULL: MAX_POOL */
@@ -46,12 +45,13 @@ typedef struct MhoLoweredNet {
 
 /* Lower a quantized net; owns everything in it. USAGE error names the first node that is not quantized, with the remedy
  * (--set quant.weight.bits=8 ...). */
-MhoStatus mho_lowered_net_create(const MhoNet *net, MhoLoweredNet **program, MhoError *error) MHO_CHECKED;
-void mho_lowered_net_destroy(MhoLoweredNet *program);
+MhoStatus mho_lowered_net_create(const MhoNet *net, MhoLoweredNet **lowered, MhoError *error) MHO_CHECKED;
+void mho_lowered_net_destroy(MhoLoweredNet *lowered);
 
-/* The matrix of a quantized weighted layer that reads codes: order and codes (weights) in the order of the net and of
- * the array, shift (k). The caller owns all three; the matrix borrows codes and shift. */
-MhoStatus mho_net_matrix(const MhoNet *net, int node, int16_t *order, int16_t *codes, int32_t *shift, MhoMatrix *matrix,
-                         MhoError *error) MHO_CHECKED;
+/* The matrix of a quantized weighted layer that reads codes. The caller owns three arrays that this call fills: the
+ * codes in the net's order, codes_khwc (k, kernel_h, kernel_w, c / groups); the codes in the array's order, codes
+ * (groups, rows, cols); and shift (k). The matrix borrows codes and shift. */
+MhoStatus mho_net_matrix(const MhoNet *net, int node, int16_t *codes_khwc, int16_t *codes, int32_t *shift,
+                         MhoMatrix *matrix, MhoError *error) MHO_CHECKED;
 
 #endif

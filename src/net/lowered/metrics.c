@@ -8,7 +8,6 @@
 int mho_logits_top1(const float *logits, int n)
 {
     int largest = 0;
-
     for (int k = 1; k < n; k++)
         if (logits[k] > logits[largest])
             largest = k;
@@ -19,7 +18,6 @@ static double cross_entropy(const float *logits, int n_classes, int label, int l
 {
     const double most = (double)logits[largest];
     double sum = 0.0;
-
     for (int k = 0; k < n_classes; k++)
         sum += mho_exp((double)logits[k] - most);
     return mho_ln(sum) - ((double)logits[label] - most);
@@ -28,12 +26,10 @@ static double cross_entropy(const float *logits, int n_classes, int label, int l
 void mho_logits_score(const float *logits, const uint8_t *labels, size_t n, int n_classes, size_t *hits, double *loss)
 {
     double sum = 0.0;
-
     *hits = 0;
     for (size_t i = 0; i < n; i++) {
         const float *image = logits + i * (size_t)n_classes;
         const int largest = mho_logits_top1(image, n_classes);
-
         *hits += largest == labels[i] ? 1 : 0;
         sum += labels[i] < n_classes ? cross_entropy(image, n_classes, labels[i], largest) : (double)INFINITY;
     }

@@ -1,7 +1,7 @@
 /* net_on_chip.c - from a lowered network to a chip that is ready to run: plan, converter ranges, compensation.
  *
  * Ranges come from training images, whose sums are recorded without being converted: on the ideal chip once, on the
- * chip just after programming, or on the chip in its condition. Reads of calibration have image numbers of their own.
+ * chip just after programming, or on the chip in its condition. Calibration images have numbers that no test image has.
  */
 #include "net/lowered/net_on_chip.h"
 
@@ -31,7 +31,6 @@ static MhoStatus observe_state(const MhoNetOnChip *on_chip, const MhoChipState *
     const MhoNetOnChipInput *input = &on_chip->input;
     const size_t n = input->n_calibration;
     MhoExecutor *executor = NULL;
-
     *observer = NULL;
     if (!input->calibration || n == 0)
         return mho_fail(error, MHO_USAGE,
@@ -55,13 +54,12 @@ static MhoStatus observe_state(const MhoNetOnChip *on_chip, const MhoChipState *
     return status;
 }
 
-/* The same of a chip just after programming. */
+/* Sums of the calibration images on a chip just after programming. */
 static MhoStatus observe_chip(const MhoNetOnChip *on_chip, const MhoChip *chip, MhoRangeObserver **observer,
                               MhoError *error)
 {
     MhoChipState *state = NULL;
     MhoStatus status = mho_chip_state_create(chip, fresh, &state, error);
-
     *observer = NULL;
     if (status == MHO_OK)
         status = observe_state(on_chip, state, observer, error);
@@ -79,7 +77,6 @@ static MhoStatus calibrate_plan(MhoNetOnChip *on_chip, MhoError *error)
     MhoChip *ideal = NULL;
     MhoRangeObserver *observer = NULL;
     MhoStatus status = mho_chip_create_ideal(on_chip->plan, &ideal, error);
-
     if (status == MHO_OK)
         status = observe_chip(on_chip, ideal, &observer, error);
     if (status == MHO_OK)
@@ -92,7 +89,6 @@ static MhoStatus calibrate_plan(MhoNetOnChip *on_chip, MhoError *error)
 MhoStatus mho_net_on_chip_create(const MhoNetOnChipInput *input, MhoNetOnChip **on_chip, MhoError *error)
 {
     MhoNetOnChip *made = mho_calloc(1, sizeof *made, error, "a net on a chip");
-
     *on_chip = NULL;
     if (!made)
         return MHO_MEMORY;
@@ -128,7 +124,6 @@ static MhoStatus make_chip(MhoNetOnChip *on_chip, uint32_t number, const MhoNetO
     MhoRangeObserver *observer = NULL;
     MhoChip *made = NULL;
     MhoStatus status = mho_chip_create_twin(on_chip->plan, number, twin ? twin->chip : NULL, &made, error);
-
     if (status == MHO_OK && calibrates(on_chip, MHO_CALIBRATE_CHIP)) {
         status = observe_chip(on_chip, made, &observer, error);
         if (status == MHO_OK)
@@ -148,7 +143,6 @@ static MhoStatus make_state(MhoNetOnChip *on_chip, MhoCondition at, MhoError *er
 {
     MhoRangeObserver *observer = NULL;
     MhoStatus status = mho_chip_state_create(on_chip->chip, at, &on_chip->state, error);
-
     if (status == MHO_OK && calibrates(on_chip, MHO_CALIBRATE_STATE)) {
         status = observe_state(on_chip, on_chip->state, &observer, error);
         if (status == MHO_OK)
@@ -170,7 +164,6 @@ MhoStatus mho_net_on_chip_set(MhoNetOnChip *on_chip, uint32_t number, MhoConditi
 {
     const bool same_chip = on_chip->chip && mho_chip_number(on_chip->chip) == number;
     MhoStatus status = MHO_OK;
-
     if (same_chip && on_chip->state && on_chip->at.t == at.t && on_chip->at.temperature == at.temperature)
         return MHO_OK;
     mho_net_on_chip_drop_state(on_chip);
@@ -207,7 +200,6 @@ MhoStatus mho_net_on_chip_score(MhoNetOnChip *on_chip, const uint8_t *images, co
     const MhoImageBatch batch = {.images = images, .n = n, .logits = logits};
     const MhoStatus status = mho_executor_run(on_chip->executor, &batch, error);
     size_t hits;
-
     if (status != MHO_OK)
         return status;
     mho_logits_score(logits, labels, n, on_chip->input.net->n_classes, &hits, loss);

@@ -26,16 +26,16 @@ typedef struct MhoNetOnChipInput {
 MhoStatus mho_net_on_chip_create(const MhoNetOnChipInput *input, MhoNetOnChip **on_chip, MhoError *error) MHO_CHECKED;
 void mho_net_on_chip_destroy(MhoNetOnChip *on_chip);
 
-/* Put chip `number` into a condition. The chip is programmed unless it is the one that is there; calibrate = chip and
- * state and compensation follow. twin: another net on a chip whose devices may be shared (mho_chip_create_twin); NULL:
- * none. */
+/* Put chip `number` into a condition. The chip is programmed unless it is in place already. Then the
+ * converters are calibrated (calibrate = chip or state) and the compensation is measured. twin: a net on a chip whose
+ * devices may be shared (mho_chip_create_twin); NULL: none. */
 MhoStatus mho_net_on_chip_set(MhoNetOnChip *on_chip, uint32_t number, MhoCondition at, const MhoNetOnChip *twin,
                               MhoError *error) MHO_CHECKED;
 /* Free the state, which is made again by the next set; the chip stays. */
 void mho_net_on_chip_drop_state(MhoNetOnChip *on_chip);
 
 const MhoPlan *mho_net_on_chip_plan(const MhoNetOnChip *on_chip);
-const MhoChipState *mho_net_on_chip_state(const MhoNetOnChip *on_chip); /* NULL before set */
+const MhoChipState *mho_net_on_chip_state(const MhoNetOnChip *on_chip); /* NULL before set; for tests */
 MhoExecutor *mho_net_on_chip_executor(MhoNetOnChip *on_chip);
 
 /* Top-1 accuracy (0..1) and mean cross entropy on images (n) with labels, numbered from 0, of the chip in its

@@ -43,8 +43,8 @@ static bool uses_common(const MhoChipKeys *chip, const char *key)
 {
     const MhoCellModel *cell = (const MhoCellModel *)chosen(&mho_cell_registry, chip->models->cell);
     bool reads = cell && cell->read_noise;
-    bool split = chip->params->read == MHO_READ_CHOOSE_SPLIT ||
-                 (chip->params->read == MHO_READ_DEFAULT && cell && cell->default_read == MHO_READ_SPLIT);
+    bool split = chip->params->read == MHO_READ_CHOICE_SPLIT ||
+                 (chip->params->read == MHO_READ_CHOICE_DEFAULT && cell && cell->default_read == MHO_READ_SPLIT);
     if (strcmp(key, "time") == 0)
         return !is_ignored(chip->models, MHO_IGNORES_TIME);
     if (strcmp(key, "temperature") == 0)

@@ -102,6 +102,8 @@ static MhoStatus read_leaf(void *context, const char *key, const MhoYaml *leaf, 
         return status;
     if (leaf->kind == MHO_YAML_SCALAR)
         return mho_axes_set(reader->study, key, leaf->scalar, where, error);
+    if (!swept && strcmp(key, "sweep") == 0)
+        return mho_fail(error, MHO_USAGE, "%s: sweep: write keys with their lists, as chip.noise: [0, 1]", where);
     if (!swept)
         return mho_fail(error, MHO_USAGE, "%s: %s: a list belongs under sweep:", where, key);
     return read_sequence(reader, &keys, leaf, error);
@@ -136,6 +138,15 @@ static bool acts_without_training(const char *key)
     return strcmp(key, "train.validation") == 0 || strcmp(key, "train.limit") == 0;
 }
 
+MhoStatus mho_study_assign(MhoStudy *study, const char *key, const char *text, const char *where, MhoError *error)
+{
+    if (!study->has_train && mho_settings_through_model(key) && !acts_without_training(key))
+        return mho_fail(error, MHO_USAGE,
+                        "%s%s%s: the study has no train: section, so nothing is trained and this would change nothing",
+                        where ? where : "", where ? " " : "", key);
+    return mho_axes_set(study, key, text, where, error);
+}
+
 static MhoStatus assign(MhoStudy *study, const char *assignment, bool any_recipe, MhoError *error)
 {
     const char *equals = strchr(assignment, '=');
@@ -143,11 +154,8 @@ static MhoStatus assign(MhoStudy *study, const char *assignment, bool any_recipe
     if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof key)
         return mho_fail(error, MHO_USAGE, "--set %s: write --set key=value", assignment);
     snprintf(key, sizeof key, "%.*s", (int)(equals - assignment), assignment);
-    if (!any_recipe && !study->has_train && mho_settings_through_model(key) && !acts_without_training(key))
-        return mho_fail(
-            error, MHO_USAGE,
-            "--set %s: the study has no train: section, so nothing is trained and this would change nothing", key);
-    return mho_axes_set(study, key, equals + 1, "--set", error);
+    return any_recipe ? mho_axes_set(study, key, equals + 1, "--set", error)
+                      : mho_study_assign(study, key, equals + 1, "--set", error);
 }
 
 MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error)

@@ -32,6 +32,9 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error) MHO
 
 /* One "key=value" of the command line. */
 MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error) MHO_CHECKED;
+/* The same for a key and the text of its value or values; `where` (NULL: nothing) leads messages. */
+MhoStatus mho_study_assign(MhoStudy *study, const char *key, const char *text, const char *where,
+                           MhoError *error) MHO_CHECKED;
 void mho_study_destroy(MhoStudy *study);
 
 /* Number of axes that move together from axis `first` on, which is not zipped itself: 1 for an axis that moves alone.

@@ -16,13 +16,15 @@
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "base/memory.h"
 #include "study/models/provenance.h"
 
 enum { HEAD = 48, PER_LAYER = 32, CHECK = 8, RECORD_MAX = HEAD + PER_LAYER * MHO_TRIAL_MAX_LAYERS + CHECK };
 
 static const uint32_t journal_magic = 0x314F484DU; /* "MHO1" */
 
-void mho_journal_folder(const char *result, char *folder, size_t size)
+/* Folder of a result's journals. */
+static void journal_folder(const char *result, char *folder, size_t size)
 {
     snprintf(folder, size, "%s.parts", result);
 }
@@ -87,7 +89,7 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
 {
     char folder[3900], host[256] = "host";
     journal->file = -1;
-    mho_journal_folder(result, folder, sizeof folder);
+    journal_folder(result, folder, sizeof folder);
     MhoStatus status = mho_make_folders(folder, error);
     if (status != MHO_OK)
         return status;
@@ -128,7 +130,7 @@ void mho_journal_close(MhoJournal *journal)
     journal->file = -1;
 }
 
-/* Where a key stands in slots, or the free slot where it would. */
+/* The slot of a key, or the free slot where it belongs. */
 static size_t slot_of(const MhoTrials *trials, uint64_t point, uint32_t chip)
 {
     /* chips count up from 0: multiply (Knuth, TAOCP 3, 6.4) and take bits that all of the key has reached */
@@ -153,14 +155,13 @@ static MhoStatus trials_grow(MhoTrials *trials, MhoError *error)
     if (trials->n < trials->capacity)
         return MHO_OK;
     size_t capacity = trials->capacity ? 2 * trials->capacity : FIRST, n_slots = 2 * capacity;
-    MhoTrial **grown = realloc(trials->list, capacity * sizeof *grown);
-    if (grown)
-        trials->list = grown;
-    size_t *slots = calloc(n_slots, sizeof *slots);
-    if (!grown || !slots) {
-        free(slots);
-        return mho_fail(error, MHO_MEMORY, "out of memory for %zu trials", capacity);
-    }
+    MhoTrial **grown = mho_realloc(trials->list, capacity, sizeof *grown, error, "%zu trials", capacity);
+    if (!grown)
+        return MHO_MEMORY;
+    trials->list = grown;
+    size_t *slots = mho_calloc(n_slots, sizeof *slots, error, "%zu trials", capacity);
+    if (!slots)
+        return MHO_MEMORY;
     free(trials->slots);
     trials->slots = slots;
     trials->n_slots = n_slots;
@@ -186,11 +187,12 @@ MhoStatus mho_trials_add(MhoTrials *trials, const MhoTrial *trial, MhoError *err
     if (status != MHO_OK)
         return status;
     size_t size = offsetof(MhoTrial, layers) + trial->n_layers * sizeof *trial->layers;
-    MhoTrial *kept = malloc(size); /* a study has many trials and few of MHO_TRIAL_MAX_LAYERS layers */
-    if (!kept)
-        return mho_fail(error, MHO_MEMORY, "out of memory for %zu trials", trials->n + 1);
-    memcpy(kept, trial, size);
-    trials->list[trials->n++] = kept;
+    /* a copy without unused layers: a study has many trials and few of MHO_TRIAL_MAX_LAYERS layers */
+    MhoTrial *copy = mho_calloc(1, size, error, "%zu trials", trials->n + 1);
+    if (!copy)
+        return MHO_MEMORY;
+    memcpy(copy, trial, size);
+    trials->list[trials->n++] = copy;
     trials->slots[slot_of(trials, trial->point, trial->chip)] = trials->n;
     return MHO_OK;
 }
@@ -228,9 +230,9 @@ static MhoStatus read_one(const char *path, MhoTrials *trials, MhoError *error)
     unsigned char buffer[RECORD_MAX];
     size_t have = 0;
     MhoStatus status = MHO_OK;
-    MhoTrial *trial = malloc(sizeof *trial);
+    MhoTrial *trial = mho_calloc(1, sizeof *trial, error, "a journal");
     if (!trial)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for journals");
+        status = MHO_MEMORY;
     while (status == MHO_OK) {
         have += fread(buffer + have, 1, sizeof buffer - have, file);
         size_t used = decode(buffer, have, trial);
@@ -250,7 +252,7 @@ static MhoStatus each_journal(const char *result, MhoStatus (*visit)(const char 
                               MhoTrials *trials, MhoError *error)
 {
     char folder[3900];
-    mho_journal_folder(result, folder, sizeof folder);
+    journal_folder(result, folder, sizeof folder);
     DIR *list = opendir(folder);
     if (!list)
         return MHO_OK;
@@ -266,7 +268,7 @@ static MhoStatus each_journal(const char *result, MhoStatus (*visit)(const char 
     return status;
 }
 
-/* Lends the trials' counter to count files. */
+/* Counts files in trials->n. */
 static MhoStatus count_other(const char *path, MhoTrials *trials, MhoError *error)
 {
     (void)error;
@@ -290,7 +292,7 @@ static MhoStatus remove_one(const char *path, MhoTrials *trials, MhoError *error
 {
     (void)trials;
     (void)error;
-    (void)unlink(path); /* a leftover journal is harmless: its trials are known by key */
+    (void)unlink(path); /* a journal that stays is harmless: its trials are known by key */
     return MHO_OK;
 }
 
@@ -298,7 +300,7 @@ void mho_journal_remove(const char *result)
 {
     char folder[3900];
     MhoError ignored = {0};
-    mho_journal_folder(result, folder, sizeof folder);
+    journal_folder(result, folder, sizeof folder);
     if (each_journal(result, remove_one, NULL, &ignored) == MHO_OK)
         (void)rmdir(folder);
 }

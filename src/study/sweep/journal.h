@@ -1,6 +1,6 @@
 /* journal.h - finished trials, safe against kill -9 at any moment.
  *
- * Each process appends to a file of its own in RESULT.parts/: one checksummed record a trial, written with a single
+ * Each process appends to its own file in RESULT.parts/: one checksummed record a trial, written with a single
  * append and fdatasync. A torn tail is dropped on reading. Trials are pure functions of their key, so a trial found
  * twice is the same trial.
  */
@@ -22,9 +22,6 @@ typedef struct MhoTrials {
     size_t n_slots; /* power of two, at least twice n */
 } MhoTrials;
 
-/* Folder of a result's journals. */
-void mho_journal_folder(const char *result, char *folder, size_t size);
-
 MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *error) MHO_CHECKED;
 MhoStatus mho_journal_append(MhoJournal *journal, const MhoTrial *trial, MhoError *error) MHO_CHECKED;
 void mho_journal_close(MhoJournal *journal);
@@ -36,7 +33,7 @@ size_t mho_journal_other_builds(const char *result);
  * under one key are an INPUT error that names the files. */
 MhoStatus mho_journal_read(const char *result, MhoTrials *trials, MhoError *error) MHO_CHECKED;
 
-/* Delete the journals and their folder, once the result file stands. */
+/* Delete the journals and their folder, once the result file is written. */
 void mho_journal_remove(const char *result);
 
 MhoStatus mho_trials_add(MhoTrials *trials, const MhoTrial *trial, MhoError *error) MHO_CHECKED;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "study/models/provenance.h"
 #include "study/report/intervals.h"
 
@@ -21,9 +22,9 @@ typedef struct Assembly {
 
 static MhoStatus add_axis(MhoRecord *record, const char *name, size_t n, const char *help, MhoError *error)
 {
-    int32_t *index = malloc((n ? n : 1) * sizeof *index);
+    int32_t *index = mho_calloc(n, sizeof *index, error, "an axis of %zu values", n);
     if (!index)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a result");
+        return MHO_MEMORY;
     for (size_t i = 0; i < n; i++)
         index[i] = (int32_t)i;
     MhoStatus status = mho_record_add(record, name, MHO_I32, 1, &n, &name, "", help, index, NULL, error);
@@ -31,42 +32,25 @@ static MhoStatus add_axis(MhoRecord *record, const char *name, size_t n, const c
     return status;
 }
 
-/* A value for each (point, chip), through a getter; NaN where no trial was run. */
-static MhoStatus add_trial_values(Assembly *at, const char *name, const char *unit, const char *help,
-                                  double (*get)(const MhoTrial *), MhoError *error)
+static void put(MhoArray *array, size_t i, const void *value)
+{
+    memcpy((unsigned char *)array->data + i * sizeof(uint64_t), value, sizeof(uint64_t));
+}
+
+/* A field of 8 bytes of every trial (point, chip). Where no trial was run: NaN, or 0 for a digest. */
+static MhoStatus add_trial_field(Assembly *at, const char *name, MhoType type, const char *help, size_t field,
+                                 MhoError *error)
 {
     const size_t shape[] = {at->n_points, at->n_chips};
     const char *const axes[] = {"point", "chip"};
+    const double none = NAN;
     MhoArray *array;
-    MhoStatus status = mho_record_add(at->record, name, MHO_F64, 2, shape, axes, unit, help, NULL, &array, error);
-    if (status != MHO_OK)
-        return status;
-    double *values = array->data;
-    for (size_t i = 0; i < at->n_points * at->n_chips; i++)
-        values[i] = at->trial[i] ? get(at->trial[i]) : NAN;
-    return MHO_OK;
-}
-
-static double trial_accuracy(const MhoTrial *trial)
-{
-    return trial->accuracy;
-}
-
-static double trial_loss(const MhoTrial *trial)
-{
-    return trial->loss;
-}
-
-static MhoStatus add_digests(Assembly *at, MhoError *error)
-{
-    const size_t shape[] = {at->n_points, at->n_chips};
-    const char *const axes[] = {"point", "chip"};
-    MhoArray *array;
-    MhoStatus status =
-        mho_record_add(at->record, "logits_digest", MHO_U64, 2, shape, axes, "",
-                       "first 64 bits of SHA-256 over all logits; 0 where no trial was run", NULL, &array, error);
+    MhoStatus status = mho_record_add(at->record, name, type, 2, shape, axes, "", help, NULL, &array, error);
     for (size_t i = 0; status == MHO_OK && i < at->n_points * at->n_chips; i++)
-        ((uint64_t *)array->data)[i] = at->trial[i] ? at->trial[i]->logits : 0;
+        if (at->trial[i])
+            put(array, i, (const unsigned char *)at->trial[i] + field);
+        else if (type == MHO_F64)
+            put(array, i, &none);
     return status;
 }
 
@@ -80,57 +64,47 @@ static double layer_clip_rate(const MhoLayerMeter *meter)
     return meter->conversions ? (double)meter->clipped / (double)meter->conversions : NAN;
 }
 
-static double layer_signal(const MhoLayerMeter *meter)
-{
-    return meter->signal;
-}
+/* An array (point, chip, layer): a ratio of a meter's fields, or one of its fields of 8 bytes. */
+typedef struct LayerArray {
+    const char *name;
+    MhoType type;
+    double (*ratio)(const MhoLayerMeter *); /* NULL: the field */
+    size_t field;
+    const char *help;
+} LayerArray;
 
-static double layer_noise(const MhoLayerMeter *meter)
-{
-    return meter->noise;
-}
+static const LayerArray layer_arrays[] = {
+    {"snr", MHO_F64, layer_snr, 0,
+     "signal-to-noise power ratio of a layer's sums against the integer sums of the same input codes, over the first "
+     "data.measured images"},
+    {"clip_rate", MHO_F64, layer_clip_rate, 0, "part of the conversions that met the end of the converter's range"},
+    {"signal", MHO_F64, NULL, offsetof(MhoLayerMeter, signal),
+     "sum of squares of a layer's integer sums over the measured images, accumulator units"},
+    {"noise", MHO_F64, NULL, offsetof(MhoLayerMeter, noise), "sum of squares of the chip's difference to them"},
+    {"conversions", MHO_I64, NULL, offsetof(MhoLayerMeter, conversions), "ADC conversions of all images"},
+    {"clipped", MHO_I64, NULL, offsetof(MhoLayerMeter, clipped),
+     "conversions that met the end of the converter's range"},
+};
 
-static uint64_t layer_conversions(const MhoLayerMeter *meter)
-{
-    return meter->conversions;
-}
-
-static uint64_t layer_clipped(const MhoLayerMeter *meter)
-{
-    return meter->clipped;
-}
-
-/* Counts stay whole numbers; 0 where no trial was run. */
-static MhoStatus add_layer_counts(Assembly *at, const char *name, const char *help,
-                                  uint64_t (*get)(const MhoLayerMeter *), MhoError *error)
+/* Where no trial was run: NaN, or 0 for a count. */
+static MhoStatus add_layer_array(Assembly *at, const LayerArray *wanted, MhoError *error)
 {
     const size_t shape[] = {at->n_points, at->n_chips, at->n_layers};
     const char *const axes[] = {"point", "chip", "layer"};
     MhoArray *array;
-    MhoStatus status = mho_record_add(at->record, name, MHO_I64, 3, shape, axes, "", help, NULL, &array, error);
-    if (status != MHO_OK)
-        return status;
-    for (size_t i = 0; i < at->n_points * at->n_chips; i++)
-        for (size_t l = 0; at->trial[i] && l < at->trial[i]->n_layers; l++)
-            ((int64_t *)array->data)[i * at->n_layers + l] = (int64_t)get(&at->trial[i]->layers[l]);
-    return MHO_OK;
-}
-
-static MhoStatus add_layer_values(Assembly *at, const char *name, const char *unit, const char *help,
-                                  double (*get)(const MhoLayerMeter *), MhoError *error)
-{
-    const size_t shape[] = {at->n_points, at->n_chips, at->n_layers};
-    const char *const axes[] = {"point", "chip", "layer"};
-    MhoArray *array;
-    MhoStatus status = mho_record_add(at->record, name, MHO_F64, 3, shape, axes, unit, help, NULL, &array, error);
-    if (status != MHO_OK)
-        return status;
-    double *values = array->data;
-    for (size_t i = 0; i < at->n_points * at->n_chips; i++)
-        for (size_t l = 0; l < at->n_layers; l++)
-            values[i * at->n_layers + l] =
-                at->trial[i] && l < at->trial[i]->n_layers ? get(&at->trial[i]->layers[l]) : NAN;
-    return MHO_OK;
+    MhoStatus status =
+        mho_record_add(at->record, wanted->name, wanted->type, 3, shape, axes, "", wanted->help, NULL, &array, error);
+    for (size_t i = 0; status == MHO_OK && i < at->n_points * at->n_chips * at->n_layers; i++) {
+        const MhoTrial *trial = at->trial[i / at->n_layers];
+        const size_t l = i % at->n_layers;
+        const MhoLayerMeter *meter = trial && l < trial->n_layers ? &trial->layers[l] : NULL;
+        const double ratio = meter && wanted->ratio ? wanted->ratio(meter) : NAN;
+        if (meter && !wanted->ratio)
+            put(array, i, (const unsigned char *)meter + wanted->field);
+        else if (wanted->type == MHO_F64)
+            put(array, i, &ratio);
+    }
+    return status;
 }
 
 static MhoStatus add_layers(Assembly *at, MhoError *error)
@@ -143,32 +117,12 @@ static MhoStatus add_layers(Assembly *at, MhoError *error)
         char *name = NULL, **place = (char **)names->data + l;
         int made = at->input->layers ? asprintf(&name, "%s", at->input->layers[l]) : asprintf(&name, "%zu", l);
         if (made < 0)
-            return mho_fail(error, MHO_MEMORY, "out of memory for a result");
+            return mho_fail(error, MHO_MEMORY, "out of memory for the names of the layers");
         free(*place);
         *place = name;
     }
-    if (status == MHO_OK)
-        status =
-            add_layer_values(at, "snr", "",
-                             "signal-to-noise power ratio of a layer's sums against the integer sums of the same input "
-                             "codes, over the first data.measured images",
-                             layer_snr, error);
-    if (status == MHO_OK)
-        status =
-            add_layer_values(at, "clip_rate", "", "part of the conversions that met the end of the converter's range",
-                             layer_clip_rate, error);
-    if (status == MHO_OK)
-        status = add_layer_values(
-            at, "signal", "", "sum of squares of a layer's integer sums over the measured images, accumulator units",
-            layer_signal, error);
-    if (status == MHO_OK)
-        status =
-            add_layer_values(at, "noise", "", "sum of squares of the chip's difference to them", layer_noise, error);
-    if (status == MHO_OK)
-        status = add_layer_counts(at, "conversions", "ADC conversions of all images", layer_conversions, error);
-    if (status == MHO_OK)
-        status = add_layer_counts(at, "clipped", "conversions that met the end of the converter's range", layer_clipped,
-                                  error);
+    for (size_t i = 0; i < sizeof layer_arrays / sizeof *layer_arrays && status == MHO_OK; i++)
+        status = add_layer_array(at, &layer_arrays[i], error);
     return status;
 }
 
@@ -189,9 +143,9 @@ static MhoStatus add_variable(Assembly *at, size_t i, MhoError *error)
         if (number) {
             ((double *)array->data)[p] = point->applies[i] ? strtod(text, NULL) : NAN;
         } else {
-            char *copy = strdup(text), **at_string = (char **)array->data + p;
+            char *copy = mho_strdup(text, error), **at_string = (char **)array->data + p;
             if (!copy)
-                return mho_fail(error, MHO_MEMORY, "out of memory for a result");
+                return MHO_MEMORY;
             free(*at_string);
             *at_string = copy;
         }
@@ -253,7 +207,7 @@ static MhoStatus add_grid_axis(MhoRecord *view, const MhoStudy *study, size_t fi
     return status;
 }
 
-/* accuracy again with one axis per swept key. A merged point stands at each of its combinations. */
+/* accuracy again with one axis per swept key. A merged point is at each of its combinations. */
 static MhoStatus add_grid(Assembly *at, MhoError *error)
 {
     const MhoPointList *grid = at->input->grid;
@@ -297,9 +251,9 @@ static MhoStatus add_summary(Assembly *at, MhoError *error)
     for (size_t i = 0; i < 3 && status == MHO_OK; i++)
         status =
             mho_record_add(summary, names[i], MHO_F64, 1, &at->n_points, &axis, "", help[i], NULL, &arrays[i], error);
-    double *values = status == MHO_OK ? malloc(at->n_chips * sizeof *values) : NULL;
+    double *values = status == MHO_OK ? mho_calloc(at->n_chips, sizeof *values, error, "the values of a point") : NULL;
     if (status == MHO_OK && !values)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for a result");
+        status = MHO_MEMORY;
     for (size_t p = 0; p < at->n_points && status == MHO_OK; p++) {
         for (size_t chip = 0; chip < at->n_chips; chip++)
             values[chip] = at->trial[p * at->n_chips + chip] ? at->trial[p * at->n_chips + chip]->accuracy : NAN;
@@ -336,11 +290,13 @@ static MhoStatus assemble(Assembly *at, const char *study_text, MhoError *error)
     if (status == MHO_OK)
         status = add_points(at, error);
     if (status == MHO_OK)
-        status = add_trial_values(at, "accuracy", "", "top-1 accuracy", trial_accuracy, error);
+        status = add_trial_field(at, "accuracy", MHO_F64, "top-1 accuracy", offsetof(MhoTrial, accuracy), error);
     if (status == MHO_OK)
-        status = add_trial_values(at, "loss", "", "mean cross entropy", trial_loss, error);
+        status = add_trial_field(at, "loss", MHO_F64, "mean cross entropy", offsetof(MhoTrial, loss), error);
     if (status == MHO_OK)
-        status = add_digests(at, error);
+        status = add_trial_field(at, "logits_digest", MHO_U64,
+                                 "first 64 bits of SHA-256 over all logits; 0 where no trial was run",
+                                 offsetof(MhoTrial, logits), error);
     if (status == MHO_OK)
         status = add_layers(at, error);
     if (status == MHO_OK)
@@ -357,10 +313,12 @@ MhoStatus mho_result_create(const MhoResultInput *input, MhoRecord **result, Mho
     Assembly at = {.input = input, .n_points = input->grid->n_points, .n_chips = 1};
     for (size_t p = 0; p < at.n_points; p++)
         at.n_chips = input->points[p].n_chips > at.n_chips ? input->points[p].n_chips : at.n_chips;
+    at.trial = mho_calloc(at.n_points * at.n_chips, sizeof *at.trial, error, "the trials of a result");
+    if (!at.trial)
+        return MHO_MEMORY;
     char *text = mho_study_text(input->study);
-    at.trial = calloc(at.n_points * at.n_chips, sizeof *at.trial);
-    MhoStatus status = text && at.trial ? mho_record_create(&at.record, error)
-                                        : mho_fail(error, MHO_MEMORY, "out of memory for a result");
+    MhoStatus status = text ? mho_record_create(&at.record, error)
+                            : mho_fail(error, MHO_MEMORY, "out of memory for the text of a study");
     for (size_t p = 0; p < at.n_points && status == MHO_OK; p++)
         for (uint32_t chip = 0; chip < input->points[p].n_chips; chip++) {
             const MhoTrial *trial = mho_trials_find(input->trials, input->points[p].key, chip);

@@ -1,7 +1,7 @@
 /* result.h - a finished sweep as a record, and back: what a result file holds.
  *
  * Payload axes are point and chip (then layer); /accuracy is the main dataset. Every swept key is a variable over
- * point, and group grid repeats accuracy with one axis per key. Intervals stand in group summary, times and versions in
+ * point, and group grid repeats accuracy with one axis per key. Intervals are in group summary, times and versions in
  * provenance.
  */
 #ifndef MHO_STUDY_SWEEP_RESULT_H
@@ -10,7 +10,7 @@
 #include "study/keys/points.h"
 #include "study/sweep/journal.h"
 
-/* What the sweep knows of each point beside its trials. */
+/* Key and number of chips of a point. */
 typedef struct MhoPointInfo {
     uint64_t key;
     uint32_t n_chips;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "study/sweep/result.h"
 
 typedef struct StoredArrays {
@@ -48,9 +49,9 @@ MhoStatus mho_result_points(const MhoRecord *result, const char *file, MhoPointI
     if (status != MHO_OK)
         return status;
     *n = at.keys->shape[0];
-    *points = calloc(*n ? *n : 1, sizeof **points);
+    *points = mho_calloc(*n, sizeof **points, error, "the points of a result");
     if (!*points)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a result");
+        return MHO_MEMORY;
     for (size_t p = 0; p < *n; p++) {
         int32_t chips = ((const int32_t *)at.chips->data)[p];
         (*points)[p] =
@@ -92,9 +93,9 @@ MhoStatus mho_result_trials(const MhoRecord *result, const char *file, MhoTrials
 {
     StoredArrays at;
     MhoStatus status = require_arrays(result, file, &at, error);
-    MhoTrial *trial = status == MHO_OK ? malloc(sizeof *trial) : NULL;
+    MhoTrial *trial = status == MHO_OK ? mho_calloc(1, sizeof *trial, error, "a trial") : NULL;
     if (status == MHO_OK && !trial)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for a result");
+        status = MHO_MEMORY;
     for (size_t p = 0; status == MHO_OK && p < at.accuracy->shape[0]; p++)
         for (size_t chip = 0; status == MHO_OK && chip < at.accuracy->shape[1]; chip++) {
             if (isnan(((const double *)at.accuracy->data)[p * at.accuracy->shape[1] + chip]))

@@ -1,4 +1,4 @@
-/* sweep.c - points, chips, journal, result. */
+/* sweep.c - runs the missing trials of a study, slice by slice, and writes the result. */
 #include "study/models/provenance.h"
 #include "study/sweep/sweep.h"
 
@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "store/store.h"
 
-/* Digests that say which points can share devices, and which a whole net on a chip. */
+/* Points of equal digests share devices, or a whole net on a chip. */
 typedef struct Sharing {
     uint64_t devices, configuration;
 } Sharing;
@@ -27,7 +27,7 @@ typedef struct Sweep {
     MhoTrials trials;
     char *models; /* "path digest\n" of every model */
     char digest[65];
-    MhoRecord *existing;          /* what stands at path; NULL: nothing */
+    MhoRecord *existing;          /* the result at path; NULL: there is none */
     char (*layers)[MHO_NAME_MAX]; /* (n_layers) names of the analog layers; NULL when points have different ones */
     size_t n_layers;
 } Sweep;
@@ -52,7 +52,7 @@ MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options,
                                                      : mho_fail(error, MHO_USAGE, "the path of the result is too long");
 }
 
-/* Remember "path digest" of a point's model once. */
+/* Adds the line "path digest" of a point's model unless it is there. */
 static MhoStatus note_model(Sweep *sweep, const MhoSettings *settings, const char *digest, MhoError *error)
 {
     char path[4096], *line = NULL, *joined = NULL;
@@ -74,15 +74,15 @@ static MhoStatus note_model(Sweep *sweep, const MhoSettings *settings, const cha
     return MHO_OK;
 }
 
-/* Take a point's layer names; forget all when they are not those of the points before. */
+/* Takes the layer names of the first point; drops them when a later point has others. */
 static MhoStatus note_layers(Sweep *sweep, size_t p, const MhoLoweredNet *lowered, MhoError *error)
 {
     bool same = p == 0 || (sweep->layers && sweep->n_layers == lowered->n_matrices);
     if (p == 0) {
         sweep->n_layers = lowered->n_matrices;
-        sweep->layers = calloc(lowered->n_matrices ? lowered->n_matrices : 1, sizeof *sweep->layers);
+        sweep->layers = mho_calloc(lowered->n_matrices, sizeof *sweep->layers, error, "the names of the layers");
         if (!sweep->layers)
-            return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+            return MHO_MEMORY;
         for (size_t l = 0; l < lowered->n_matrices; l++)
             snprintf(sweep->layers[l], sizeof sweep->layers[l], "%s", lowered->matrices[l].name);
     }
@@ -99,7 +99,7 @@ typedef struct ModelFile {
     char path[4096], recipe[65];
 } ModelFile;
 
-/* Take a point's model into the list; USAGE when its file is to hold another one already. */
+/* Adds a point's model file to the list. USAGE when another recipe has the same file. */
 static MhoStatus add_model(const MhoSettings *settings, ModelFile **list, size_t *n, MhoError *error)
 {
     ModelFile model;
@@ -116,15 +116,15 @@ static MhoStatus add_model(const MhoSettings *settings, ModelFile **list, size_t
                         "write {recipe} in its name, as models/name_{recipe}.h5",
                         model.path);
     }
-    ModelFile *grown = status == MHO_OK ? realloc(*list, (*n + 1) * sizeof *grown) : NULL;
+    ModelFile *grown = status == MHO_OK ? mho_list_grow(*list, *n, sizeof *grown, error) : NULL;
     if (!grown)
-        return status == MHO_OK ? mho_fail(error, MHO_MEMORY, "out of memory for a sweep") : status;
+        return status == MHO_OK ? MHO_MEMORY : status;
     *list = grown;
     grown[(*n)++] = model;
     return MHO_OK;
 }
 
-/* A model file holds one model: points that ask for different ones need different paths. */
+/* A model file holds one model, so points with different models need different paths. */
 static MhoStatus check_models(const MhoPointList *grid, MhoError *error)
 {
     ModelFile *list = NULL;
@@ -157,7 +157,7 @@ static MhoStatus survey(Sweep *sweep, MhoError *error)
     }
     char *text = status == MHO_OK ? mho_study_text(sweep->study) : NULL, *all = NULL;
     if (status == MHO_OK && (!text || asprintf(&all, "%s\n%s", text, sweep->models) < 0))
-        status = mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+        status = mho_fail(error, MHO_MEMORY, "out of memory for the digest of a study");
     if (status == MHO_OK)
         mho_sha256(all, strlen(all), sweep->digest);
     free(text);
@@ -174,7 +174,7 @@ static void shard_name(const MhoSweepOptions *options, char *name, size_t size)
         name[0] = '\0';
 }
 
-static MhoStatus another_study(const Sweep *sweep, MhoError *error)
+static MhoStatus refuse_other_study(const Sweep *sweep, MhoError *error)
 {
     return mho_fail(error, MHO_USAGE,
                     "%s is the result of another study or model and is never overwritten; name another with -o or "
@@ -182,26 +182,25 @@ static MhoStatus another_study(const Sweep *sweep, MhoError *error)
                     sweep->path);
 }
 
-/* Read the result if it is there. What can be refused before a model is trained is refused now. */
+/* Reads the result if there is one, and refuses that of another study before any model is trained. */
 static MhoStatus open_existing(Sweep *sweep, MhoError *error)
 {
     if (access(sweep->path, F_OK) != 0)
         return mho_check_writable(sweep->path, error);
     MhoStatus status = mho_store_read(sweep->path, true, &sweep->existing, error);
     if (status != MHO_OK)
-        return mho_fail_context(error, "the result is there and cannot be read; move it away or name another with -o");
+        return mho_fail_context(error, "the result exists but cannot be read; move it away or name another with -o");
     char *text = mho_study_text(sweep->study);
     const char *theirs = mho_attribute_string(&sweep->existing->attributes, "study");
     if (!text)
         status = mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
     else if (!theirs || strcmp(theirs, text) != 0)
-        status = another_study(sweep, error);
+        status = refuse_other_study(sweep, error);
     free(text);
     return status;
 }
 
-/* Is the result that is there this one? USAGE when it is of other models, or another part. */
-/* The result stands, but changed code might give another. */
+/* A finished result stays as it is, but another build might give other values. */
 static void warn_other_build(const Sweep *sweep)
 {
     const MhoRecord *provenance = mho_record_find(sweep->existing, "provenance");
@@ -212,6 +211,8 @@ static void warn_other_build(const Sweep *sweep)
                 mho_commit());
 }
 
+/* *finished: the result at the path is the one of this study and shard. USAGE when it is of other models or of another
+ * shard. */
 static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *error)
 {
     *finished = false;
@@ -222,7 +223,7 @@ static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *er
     const char *digest = mho_attribute_string(&sweep->existing->attributes, "study_digest");
     const char *shard = mho_attribute_string(&sweep->existing->attributes, "shard");
     if (!digest || strcmp(digest, sweep->digest) != 0)
-        return another_study(sweep, error);
+        return refuse_other_study(sweep, error);
     *finished = strcmp(shard ? shard : "", mine) == 0;
     if (*finished) {
         warn_other_build(sweep);
@@ -298,7 +299,7 @@ static MhoStatus run_trial(Sweep *sweep, const MhoPointSetup *setup, uint32_t ch
     return MHO_OK;
 }
 
-/* Chip by chip, every point on each, so that a chip is programmed once. */
+/* The outer loop is over chips, the inner one over points, so that each chip is programmed once. */
 static MhoStatus run_slice(Sweep *sweep, const size_t *first, Slice *slice, MhoJournal *journal, MhoProgress *progress,
                            MhoError *error)
 {

@@ -21,7 +21,8 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
 MhoStatus mho_merge(const char *const *shards, size_t n, const char *output, const MhoLog *log,
                     MhoError *error) MHO_CHECKED;
 
-/* Default result path of a study, "results/<stem>.h5" or "results/<stem>.shard-i-of-n.h5". */
+/* Result path of a study: options->output, or "results/<stem>.h5" or "results/<stem>.shard-i-of-n.h5". USAGE when it is
+ * too long. */
 MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
                           MhoError *error) MHO_CHECKED;
 

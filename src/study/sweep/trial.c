@@ -202,7 +202,7 @@ static MhoStatus check_shapes(const MhoTrialCache *cache, const MhoLoweredNet *l
     return MHO_OK;
 }
 
-/* Where every layer has converter bits of its own, asking for others would do nothing. */
+/* USAGE when every layer has its own converter bits and the study sets others, which would have no effect. */
 static MhoStatus check_converters(const MhoLoweredNet *lowered, const MhoChipConfig *config, MhoError *error)
 {
     const MhoAdcModel *adc = config->adc;
@@ -217,8 +217,8 @@ static MhoStatus check_converters(const MhoLoweredNet *lowered, const MhoChipCon
         return MHO_OK;
     return mho_fail(
         error, MHO_USAGE,
-        "chip.adc.%s.bits: all converters of the model have bits of their own (allocate.adc_bit_widths), so %d "
-        "bit would change nothing; take the key out",
+        "chip.adc.%s.bits: the model sets the bits of all its converters (allocate.adc_bit_widths), so %d bit "
+        "would change nothing; take the key out",
         adc->descriptor.name, adc->bits(config->adc_params));
 }
 
@@ -323,7 +323,7 @@ static MhoStatus find_runner(MhoTrialCache *cache, const MhoSettings *settings, 
     return MHO_OK;
 }
 
-/* Plan or runner of a point, and the digests that say which points can share them. */
+/* Plan or runner of a point, and the digests by which points share devices and runners. */
 static MhoStatus prepare_runner(MhoTrialCache *cache, const MhoSettings *settings, const CachedNet *net, bool ready,
                                 MhoPointSetup *setup, MhoError *error)
 {

@@ -28,9 +28,8 @@ typedef struct MhoTrialCache MhoTrialCache;
 MhoStatus mho_trial_cache_create(const MhoModelOptions *options, MhoTrialCache **cache, MhoError *error) MHO_CHECKED;
 void mho_trial_cache_destroy(MhoTrialCache *cache);
 
-/* A point that is ready to run. Everything but `plan_only` is borrowed from the cache: it
- * stays until points of another net, of other images, or of more than MHO_TRIAL_CACHE_CHIPS configurations are
- * prepared. */
+/* A point that is ready to run. Everything but `plan_only` is borrowed from the cache. It is valid until the cache
+ * prepares a point of other images, more nets than it holds, or more than MHO_TRIAL_CACHE_CHIPS configurations. */
 typedef struct MhoPointSetup {
     MhoTrialCache *cache;
     const MhoNet *net; /* quantized */
@@ -44,9 +43,9 @@ typedef struct MhoPointSetup {
     bool is_noisy; /* noise on codes: there is no chip and no layer is metered */
     char model_digest[65];
     uint64_t point;         /* digest of the trial key without the chip */
-    uint64_t devices;       /* digest of what the devices of its chips depend on, of net and images; 0: no chip, or
-                             * ready to run */
-    uint64_t configuration; /* digest of what its net on a chip depends on */
+    uint64_t devices;       /* digest of the plan's devices, the net and the images; 0: noise on codes, or ready to
+                             * run */
+    uint64_t configuration; /* digest of all that its net on a chip depends on */
     size_t measured;        /* images with signal and noise */
     size_t batch;           /* images between two looks at the stop signal */
     uint32_t n_chips;       /* repeat, or 1 for a point without a random term */

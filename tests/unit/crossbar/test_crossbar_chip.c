@@ -42,7 +42,7 @@ TEST_LOOP(a_chip_number_is_one_chip, 0, 2)
     array_make(&bench, 5, hour);
     weights_of(&bench, other);
     array_make(&bench, 4, 0.0);
-    array_state(&bench, day); /* a later state and back: nothing is drawn anew */
+    array_state(&bench, day); /* a later state and back: nothing is drawn again */
     array_state(&bench, hour);
     weights_of(&bench, again);
     ck_assert(memcmp(first, again, sizeof first) == 0);
@@ -72,6 +72,7 @@ TEST(threads_make_the_same_chip)
     array_close(&bench);
 }
 
+/* A read depends on image, position and column alone, not on other reads or the number of positions. */
 TEST(reads_depend_on_their_place_alone)
 {
     float first[SUMS], again[SUMS], other[SUMS], fewer[SUMS];
@@ -92,6 +93,7 @@ TEST(reads_depend_on_their_place_alone)
     array_close(&bench);
 }
 
+/* Frozen read noise is the same at every read; per-read noise is not. */
 TEST(frozen_noise_is_the_same_at_every_read)
 {
     float first[SUMS], other[SUMS];
@@ -102,7 +104,7 @@ TEST(frozen_noise_is_the_same_at_every_read)
     array_read(&bench, 5, first, NULL, NULL);
     array_read(&bench, 6, other, NULL, NULL);
     ck_assert(memcmp(first, other, sizeof first) == 0);
-    bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     array_plan(&bench);
     array_make(&bench, 0, day);
     array_read(&bench, 5, first, NULL, NULL);
@@ -121,7 +123,7 @@ TEST(frozen_noise_scales_with_the_condition)
     open_chip(&bench, "ideal");
     bench.config.cell = &law_cell;
     bench.config.cell_params = &law;
-    bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     bench.config.chip.mapping = MHO_MAP_OFFSET; /* conductances away from 0, where they are clipped */
     array_make(&bench, 0, 0.0);
     weights_of(&bench, now);
@@ -149,7 +151,7 @@ TEST_LOOP(frozen_row_noise_is_a_gain_of_the_row, 0, 2)
     open_chip(&bench, "ideal");
     bench.config.cell = &law_cell;
     bench.config.cell_params = &law;
-    bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     bench.config.chip.subtract = _i;
     array_make(&bench, 0, 0.0);
     weights_of(&bench, weights);
@@ -178,11 +180,11 @@ TEST(split_cuts_the_noise_at_t_observe)
     ArrayBench bench;
 
     open_chip(&bench, "pcm");
-    bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     array_make(&bench, 0, hour);
     weights_of(&bench, frozen);
     ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, whole, &error), MHO_OK);
-    bench.config.chip.read = MHO_READ_CHOOSE_SPLIT;
+    bench.config.chip.read = MHO_READ_CHOICE_SPLIT;
     bench.config.chip.t_observe = t_observe;
     array_plan(&bench);
     array_make(&bench, 0, hour);
@@ -243,7 +245,7 @@ TEST_LOOP(all_kernels_agree, 0, 8)
 
     ck_assert_uint_ge(n, 1);
     open_chip(&bench, _i % 2 == 0 ? "pcm" : "nor_flash");
-    bench.config.chip.read = _i < 4 ? MHO_READ_CHOOSE_SPLIT : MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.read = _i < 4 ? MHO_READ_CHOICE_SPLIT : MHO_READ_CHOICE_FROZEN;
     bench.config.chip.mapping = _i / 2 % 2;
     bench.config.chip.subtract = _i / 2 % 2;
     for (size_t t = 0; t < n; t++) {
@@ -272,6 +274,7 @@ static double gain(ArrayBench *bench)
     return found / wanted;
 }
 
+/* After a day of drift, compensation restores the mean output; its factors differ between chips. */
 TEST(compensation_restores_the_mean)
 {
     enum { CHIPS = 12 };
@@ -288,7 +291,7 @@ TEST(compensation_restores_the_mean)
         array_make(&bench, chip, day);
         before += gain(&bench) / CHIPS;
         ck_assert(mho_chip_state_compensation(bench.state, 0) == 1.0);
-        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.work, &error), MHO_OK);
         after += gain(&bench) / CHIPS;
         alpha = mho_chip_state_compensation(bench.state, 0);
         lowest = alpha < lowest ? alpha : lowest;
@@ -314,7 +317,7 @@ TEST(reference_patterns_do_not_clip)
         bench.config.chip.full_scale = 0.05;
         array_plan(&bench);
         array_make(&bench, 0, day);
-        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.work, &error), MHO_OK);
         alpha[i] = mho_chip_state_compensation(bench.state, 0);
     }
     ck_assert_msg(alpha[0] > 1.3 && fabs(alpha[1] / alpha[0] - 1.0) < 0.02, "%g and %g", alpha[0], alpha[1]);
@@ -331,10 +334,10 @@ TEST(compensation_reads_are_noisy)
 
     open_chip(&bench, "pcm");
     bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
-    bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     for (uint32_t chip = 0; chip < 2; chip++) {
         array_make(&bench, chip, 0.0);
-        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+        ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.work, &error), MHO_OK);
         alpha[chip] = mho_chip_state_compensation(bench.state, 0);
         ck_assert(alpha[chip] != 1.0 && fabs(alpha[chip] - 1.0) < 0.02);
     }
@@ -353,7 +356,7 @@ TEST_LOOP(compensation_at_time_zero_is_one, 0, 3)
     bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
     bench.config.chip.range = MHO_RANGE_MAXIMUM;
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.work, &error), MHO_OK);
     ck_assert(mho_chip_state_compensation(bench.state, 0) == 1.0);
     array_close(&bench);
 }
@@ -375,9 +378,8 @@ static void skewed_fabricate(const void *params, size_t n_columns, MhoStream str
 {
     (void)params;
     mho_normal_fill(stream, MHO_DRAW_ADC, n_columns, state);
-    for (size_t j = 0; j < n_columns; j++) {
+    for (size_t j = 0; j < n_columns; j++)
         state[j] = 1000.0F + __builtin_rintf(100.0F * state[j]);
-    }
 }
 
 /* An offset for each column; a padding column that were fabricated too would read 1000 and count as clipped. */
@@ -431,9 +433,8 @@ static MhoStatus half_effective(const void *params, size_t rows, size_t cols, co
 {
     (void)params;
     (void)error;
-    for (size_t i = 0; i < rows * cols; i++) {
+    for (size_t i = 0; i < rows * cols; i++)
         g_effective[i] = 0.5F * g[i];
-    }
     return MHO_OK;
 }
 
@@ -446,10 +447,12 @@ static MhoStatus broken_effective(const void *params, size_t rows, size_t cols, 
     return mho_fail(error, MHO_FAILED, "no solution for %zu x %zu", rows, cols);
 }
 
+/* Wires that halve every conductance halve the weights and quarter the variances; an error of the wire model is
+ * passed on. */
 TEST(wires_attenuate_currents_and_their_noise)
 {
     const MhoWireModel half = {.effective = half_effective}, broken = {.effective = broken_effective};
-    double ideal[COLS], behind[COLS];
+    double ideal[COLS], wired[COLS];
     float weights[WEIGHTS], halved[WEIGHTS];
     MhoChipState *state;
     MhoError error = {0};
@@ -463,13 +466,11 @@ TEST(wires_attenuate_currents_and_their_noise)
     array_plan(&bench);
     array_make(&bench, 0, 0.0);
     weights_of(&bench, halved);
-    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, behind, &error), MHO_OK);
-    for (size_t j = 0; j < COLS; j++) {
-        assert_close(behind[j], 0.25 * ideal[j], 1e-5, "variance");
-    }
-    for (size_t i = 0; i < WEIGHTS; i++) {
+    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, wired, &error), MHO_OK);
+    for (size_t j = 0; j < COLS; j++)
+        assert_close(wired[j], 0.25 * ideal[j], 1e-5, "variance");
+    for (size_t i = 0; i < WEIGHTS; i++)
         assert_close((double)halved[i], 0.5 * (double)weights[i], 1e-5, "weight");
-    }
     bench.config.wire = &broken;
     array_plan(&bench);
     array_chip(&bench, 0);
@@ -479,6 +480,7 @@ TEST(wires_attenuate_currents_and_their_noise)
     array_close(&bench);
 }
 
+/* Negative times, and temperatures that are zero or not a number, are refused. */
 TEST(bad_conditions_are_refused)
 {
     ArrayBench bench;
@@ -507,9 +509,8 @@ TEST_LOOP(ideal_chips_are_exact, 0, 2)
     ck_assert_int_eq(mho_chip_create_ideal(bench.plan, &bench.chip, &error), MHO_OK);
     array_state(&bench, day);
     array_read(&bench, 0, sums, NULL, NULL);
-    for (size_t i = 0; i < SUMS; i++) {
+    for (size_t i = 0; i < SUMS; i++)
         ck_assert((double)sums[i] == (double)array_exact(&bench, i / COLS, i % COLS));
-    }
     bench.config.chip.noise = 0.0;
     array_plan(&bench);
     ck_assert(!mho_plan_is_random(bench.plan));

@@ -1,4 +1,4 @@
-/* test_crossbar_converters.c - converters of a layer: bits and ranges of its own, what clipping did to each output. */
+/* test_crossbar_converters.c - the bits and ranges of a layer's converters, and what clipping does to each output. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -17,7 +17,8 @@ static void open_layer(ArrayBench *bench)
     bench->matrix.adc_range = 635.0;
 }
 
-TEST(a_layer_has_bits_of_its_own)
+/* A layer with its own converter bits uses them; other layers use those of the configuration. Bad bits are refused. */
+TEST(a_layer_has_its_own_bits)
 {
     MhoError error = {0};
     ArrayBench bench;
@@ -47,6 +48,8 @@ TEST(a_layer_has_bits_of_its_own)
     array_close(&bench);
 }
 
+/* With range = learned the step is the layer's range over the largest code, at least one unit. A layer without a
+ * valid range is refused. */
 TEST(a_learned_range_is_the_layers)
 {
     const double bad[] = {0.0, -3.0, (double)NAN, (double)INFINITY};
@@ -135,7 +138,7 @@ static void read_clips(ArrayBench *bench, float *sums, float *clip_fraction, flo
         .output = {
             .a = bench->a, .b = bench->b, .logits = sums, .clip_fraction = clip_fraction, .d_log_range = d_log_range}};
 
-    mho_chip_state_forward(bench->state, bench->run, &call);
+    mho_chip_state_forward(bench->state, bench->work, &call);
 }
 
 TEST_LOOP(clipped_conversions_are_told, 0, KINDS)

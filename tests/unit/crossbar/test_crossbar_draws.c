@@ -31,9 +31,8 @@ static void assert_apart(size_t n, const float *x, const float *y, const char *w
 {
     size_t equal = 0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         equal += x[i] == y[i];
-    }
     ck_assert_msg(equal < n / 10, "%s: %zu of %zu are equal", what, equal, n);
 }
 
@@ -59,9 +58,8 @@ TEST_LOOP(groups_read_apart, 0, 2)
 
     open_law(&bench, _i == 0 ? &cell_noise : &row_noise, 2, false);
     memcpy(bench.codes + WEIGHTS, bench.codes, WEIGHTS * sizeof *bench.codes);
-    for (size_t p = 0; p < POSITIONS; p++) {
+    for (size_t p = 0; p < POSITIONS; p++)
         memcpy(bench.input + (2 * p + 1) * ROWS, bench.input + 2 * p * ROWS, ROWS);
-    }
     array_make(&bench, 0, 0.0);
     array_read(&bench, 0, sums, NULL, NULL);
     for (size_t i = 0; i < SUMS; i++) {
@@ -79,17 +77,14 @@ TEST(phases_read_apart)
     ArrayBench bench;
 
     open_law(&bench, &cell_noise, 1, true);
-    for (size_t i = 0; i < WEIGHTS; i++) {
+    for (size_t i = 0; i < WEIGHTS; i++)
         bench.codes[i] = 127;
-    }
-    for (size_t i = 0; i < POSITIONS * ROWS; i++) {
+    for (size_t i = 0; i < POSITIONS * ROWS; i++)
         bench.input[i] = (uint8_t)(i % 2 == 0 ? 127 : -127);
-    }
     array_make(&bench, 0, 0.0);
     array_read(&bench, 0, sums, NULL, NULL);
-    for (size_t i = 0; i < SUMS; i++) {
+    for (size_t i = 0; i < SUMS; i++)
         exact[i] = (float)array_exact(&bench, i / COLS, i % COLS);
-    }
     assert_apart(SUMS, sums, exact, "noise of two phases");
     array_close(&bench);
 }
@@ -119,7 +114,7 @@ TEST_LOOP(layers_are_apart, 0, 3)
     array_fill(&bench, 9, 127, 127, false, 0);
     const MhoMatrix twice[LAYERS] = {bench.matrix, bench.matrix};
     ck_assert_int_eq(mho_plan_create(&bench.config, twice, LAYERS, &bench.plan, &error), MHO_OK);
-    ck_assert_int_eq(mho_workspace_create(bench.plan, &bench.run, &error), MHO_OK);
+    ck_assert_int_eq(mho_workspace_create(bench.plan, &bench.work, &error), MHO_OK);
     array_make(&bench, 0, 0.0);
     for (size_t l = 0; l < LAYERS; l++) {
         const MhoLayerCall call = {.layer = l,
@@ -127,13 +122,12 @@ TEST_LOOP(layers_are_apart, 0, 3)
                                    .codes = bench.input,
                                    .output = {.a = bench.a, .b = bench.b, .logits = sums[l]}};
 
-        mho_chip_state_forward(bench.state, bench.run, &call);
+        mho_chip_state_forward(bench.state, bench.work, &call);
         ck_assert_int_eq(mho_chip_state_weights(bench.state, l, 0, WEIGHTS, weights[l], &error), MHO_OK);
     }
     assert_apart(SUMS, sums[0], sums[1], "reads of two layers");
-    if (_i < 2) {
+    if (_i < 2)
         assert_apart(WEIGHTS, weights[0], weights[1], "devices of two layers");
-    }
     array_close(&bench);
 }
 
@@ -148,15 +142,14 @@ TEST_LOOP(tiles_are_apart, 0, 2)
     if (_i == 1) {
         bench.config.cell = &law_cell;
         bench.config.cell_params = &cell_noise;
-        bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+        bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     }
     bench.config.chip.rows = ROWS / 2;
     bench.config.chip.cols = COLS / 2;
     array_shape(&bench, 1, ROWS, COLS, 1);
     bench.matrix.n_weight = 7;
-    for (size_t i = 0; i < WEIGHTS; i++) {
+    for (size_t i = 0; i < WEIGHTS; i++)
         bench.codes[i] = 5;
-    }
     array_make(&bench, 0, 3600.0);
     ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
     for (size_t i = 0; i < WEIGHTS; i++) {
@@ -164,9 +157,8 @@ TEST_LOOP(tiles_are_apart, 0, 2)
 
         tile[t][r % (ROWS / 2) * (COLS / 2) + j % (COLS / 2)] = weights[i];
     }
-    for (size_t t = 1; t < 4; t++) {
+    for (size_t t = 1; t < 4; t++)
         assert_apart(WEIGHTS / 4, tile[0], tile[t], "devices of two tiles");
-    }
     array_close(&bench);
 }
 
@@ -180,13 +172,12 @@ TEST(frozen_noise_is_clipped_at_zero)
     ArrayBench bench;
 
     open_law(&bench, &law, 1, false);
-    bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     memset(bench.codes, 0, WEIGHTS * sizeof *bench.codes);
     array_make(&bench, 0, 0.0);
     ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
-    for (size_t i = 0; i < WEIGHTS; i++) {
+    for (size_t i = 0; i < WEIGHTS; i++)
         zeros += weights[i] == 0.0F;
-    }
     ck_assert_msg(zeros > WEIGHTS / 4 - 60 && zeros < WEIGHTS / 4 + 60, "%zu of %d weights are 0", zeros,
                   WEIGHTS); /* 5 sigma */
     array_close(&bench);
@@ -195,7 +186,7 @@ TEST(frozen_noise_is_clipped_at_zero)
 /* A cut slower than every fluctuation freezes nothing; one faster than every read leaves nothing fresh. */
 TEST_LOOP(split_ends_in_the_other_modes, 0, 2)
 {
-    const int wanted = _i == 0 ? MHO_READ_CHOOSE_PER_READ : MHO_READ_CHOOSE_FROZEN;
+    const int wanted = _i == 0 ? MHO_READ_CHOICE_PER_READ : MHO_READ_CHOICE_FROZEN;
     float split[WEIGHTS], pure[WEIGHTS];
     double variance[COLS];
     MhoError error = {0};
@@ -204,7 +195,7 @@ TEST_LOOP(split_ends_in_the_other_modes, 0, 2)
     array_open(&bench, "pcm", "ideal");
     array_shape(&bench, 1, ROWS, COLS, 1);
     array_fill(&bench, 9, 127, 127, false, 0);
-    bench.config.chip.read = MHO_READ_CHOOSE_SPLIT;
+    bench.config.chip.read = MHO_READ_CHOICE_SPLIT;
     bench.config.chip.t_observe = _i == 0 ? 1e9 : 1e-9;
     array_make(&bench, 0, 3600.0);
     ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, split, &error), MHO_OK);
@@ -239,7 +230,7 @@ TEST(compensation_compares_like_with_like)
     ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
     array_read(&bench, 0, sums, NULL, probe);
     ck_assert_int_eq(mho_chip_state_calibrate(bench.state, probe, &error), MHO_OK);
-    ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.run, &error), MHO_OK);
+    ck_assert_int_eq(mho_chip_state_compensate(bench.state, bench.work, &error), MHO_OK);
     ck_assert_msg(mho_chip_state_compensation(bench.state, 0) == 1.0, "factor %g",
                   mho_chip_state_compensation(bench.state, 0));
     mho_range_observer_destroy(probe);

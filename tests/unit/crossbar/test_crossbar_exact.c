@@ -25,9 +25,8 @@ static void open_case(ArrayBench *bench, uint32_t seed)
     bench->config.chip.subtract = (int)(seed >> 1 & 1U);
     bench->config.chip.rows = random_int(seed, 1008, 1, 80);
     bench->config.chip.cols = random_int(seed, 1009, 1, 50);
-    if (is_signed) {
+    if (is_signed)
         array_dac(bench, "signed", random_int(seed, 1010, 0, 1));
-    }
     array_shape(bench, groups, rows, cols, positions);
     array_fill(bench, seed, n_weight, n_input, is_signed, shift);
 }
@@ -45,9 +44,8 @@ static size_t count_wrong(const ArrayBench *bench, const float *logits)
 {
     size_t wrong = 0;
 
-    for (size_t i = 0; i < bench->matrix.positions * bench->channels; i++) {
+    for (size_t i = 0; i < bench->matrix.positions * bench->channels; i++)
         wrong += (double)logits[i] != (double)array_exact(bench, i / bench->channels, i % bench->channels);
-    }
     return wrong;
 }
 
@@ -119,9 +117,8 @@ TEST_LOOP(shifts_are_exact, 0, 15)
     bench.shift[1] = -largest;
     array_make(&bench, 0, 0.0);
     array_read(&bench, 0, sums, NULL, NULL);
-    for (size_t k = 0; k < 100; k++) {
+    for (size_t k = 0; k < 100; k++)
         ck_assert_msg((double)sums[k] == (double)bench.shift[k], "shift %d became %g", bench.shift[k], (double)sums[k]);
-    }
     ck_assert_uint_le(mho_plan_layer(bench.plan, 0).shift_rows, (size_t)(largest / (n_weight * n_input)) + 9);
     array_close(&bench);
 }
@@ -131,9 +128,8 @@ static int bits_for(double largest)
 {
     int bits = 2;
 
-    while ((double)((INT64_C(1) << (bits - 1)) - 1) < largest) {
+    while ((double)((INT64_C(1) << (bits - 1)) - 1) < largest)
         bits++;
-    }
     return bits;
 }
 
@@ -141,7 +137,7 @@ TEST_LOOP(one_bit_fewer_clips, 0, 5)
 {
     ArrayBench bench;
     MhoLayerMeter meter = {0};
-    MhoRangeObserver *probe;
+    MhoRangeObserver *observer;
     MhoError error;
     double signal = 0.0, noise = 0.0;
     float *logits;
@@ -153,11 +149,11 @@ TEST_LOOP(one_bit_fewer_clips, 0, 5)
     array_fill(&bench, (uint32_t)_i + 50, 3, 15, false, 90);
     array_make(&bench, 0, 0.0);
     logits = logits_new(&bench);
-    ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
-    array_read(&bench, 0, logits, NULL, probe);
-    ck_assert_uint_eq(count_wrong(&bench, logits), 0); /* a probe passes the sums on */
-    bits = bits_for(mho_range_observer_largest(probe, 0));
-    mho_range_observer_destroy(probe);
+    ck_assert_int_eq(mho_range_observer_create(1, &observer, &error), MHO_OK);
+    array_read(&bench, 0, logits, NULL, observer);
+    ck_assert_uint_eq(count_wrong(&bench, logits), 0); /* an observer passes the sums on */
+    bits = bits_for(mho_range_observer_largest(observer, 0));
+    mho_range_observer_destroy(observer);
 
     array_adc(&bench, "bits", bits);
     array_read(&bench, 0, logits, &meter, NULL);
@@ -219,7 +215,7 @@ TEST_LOOP(codes_are_requantized_sums, 0, 2)
     }
     call.codes = bench.input;
     call.output = (MhoOutput){.a = bench.a, .b = bench.b, .low = low, .high = high, .codes = codes};
-    mho_chip_state_forward(bench.state, bench.run, &call);
+    mho_chip_state_forward(bench.state, bench.work, &call);
     for (size_t i = 0; i < sizeof codes; i++) {
         const size_t k = i % bench.channels;
         const float z =
@@ -273,9 +269,8 @@ static void nibble_slice(const void *params, const MhoDacSlices *slices, int s, 
 {
     (void)params;
     (void)slices;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         slice_codes[i] = s == 0 ? codes[i] & 15 : codes[i] >> 4;
-    }
 }
 
 /* A converter of four bits a slice: two conversions, added with digital weights 1 and 16. */

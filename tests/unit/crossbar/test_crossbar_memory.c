@@ -29,6 +29,7 @@ static MhoStatus build(const ArrayBench *bench, MhoError *error)
     return status;
 }
 
+/* Each allocation from plan to read fails once: the caller gets MHO_MEMORY and a message. */
 TEST(every_failed_allocation_is_reported)
 {
     ArrayBench bench;

@@ -25,6 +25,7 @@ static void assert_refused(ArrayBench *bench, const char *what, const char *reme
     ck_assert_ptr_null(bench->plan);
 }
 
+/* Empty and oversized matrices and codes out of range are refused. */
 TEST(bad_matrices_are_refused)
 {
     ArrayBench bench;
@@ -49,6 +50,7 @@ TEST(bad_matrices_are_refused)
     array_close(&bench);
 }
 
+/* Keys that contradict each other, and layers beyond the widths of the random counters, are refused with a remedy. */
 TEST(bad_combinations_are_refused)
 {
     ArrayBench bench;
@@ -79,7 +81,7 @@ TEST(bad_combinations_are_refused)
     bench.config.chip.calibrate = MHO_CALIBRATE_STATE;
     assert_refused(&bench, "chip.adc.calibrate", "chip.adc.range=calibrated");
     bench.config.chip.calibrate = MHO_CALIBRATE_IDEAL;
-    bench.config.chip.read = MHO_READ_CHOOSE_FROZEN;
+    bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     bench.config.chip.draw = MHO_NOISE_FORM_PER_CELL;
     assert_refused(&bench, "chip.cell.draw", "chip.cell.read=per_read");
     bench.config.adc = NULL;
@@ -87,6 +89,7 @@ TEST(bad_combinations_are_refused)
     array_close(&bench);
 }
 
+/* A cell whose current has one direction refuses bipolar inputs. */
 TEST(flash_refuses_bipolar_inputs)
 {
     ArrayBench bench;
@@ -101,6 +104,7 @@ TEST(flash_refuses_bipolar_inputs)
     array_close(&bench);
 }
 
+/* Steps of unit, maximum and fixed ranges follow their formulas; a calibrated step is not known yet. */
 TEST(known_steps)
 {
     ArrayBench bench;
@@ -167,29 +171,27 @@ TEST(calibration_sees_the_reference_column)
 {
     float logits[60 * 10];
     double largest = 0.0;
-    MhoRangeObserver *probe;
+    MhoRangeObserver *observer;
     MhoError error = {0};
     ArrayBench bench;
 
     open_small(&bench);
     bench.config.chip.subtract = MHO_SUBTRACT_DIGITAL;
     bench.config.chip.mapping = MHO_MAP_OFFSET;
-    for (size_t i = 0; i < 20 * 10; i++) {
+    for (size_t i = 0; i < 20 * 10; i++)
         bench.codes[i] = -7;
-    }
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
-    array_read(&bench, 0, logits, NULL, probe);
+    ck_assert_int_eq(mho_range_observer_create(1, &observer, &error), MHO_OK);
+    array_read(&bench, 0, logits, NULL, observer);
     for (size_t p = 0; p < 60; p++) {
         double sum = 0.0;
 
-        for (size_t r = 0; r < 20; r++) {
+        for (size_t r = 0; r < 20; r++)
             sum += 7.0 * bench.input[p * 20 + r];
-        }
         largest = fmax(largest, sum);
     }
-    ck_assert(mho_range_observer_largest(probe, 0) == largest);
-    mho_range_observer_destroy(probe);
+    ck_assert(mho_range_observer_largest(observer, 0) == largest);
+    mho_range_observer_destroy(observer);
     array_close(&bench);
 }
 
@@ -215,7 +217,7 @@ TEST_LOOP(calibrated_step_has_the_least_error, 0, 3)
     const double code = (1 << (bits - 1)) - 1;
     float *sums = malloc(N * sizeof *sums);
     double least = INFINITY, step;
-    MhoRangeObserver *probe, *half;
+    MhoRangeObserver *observer, *half;
     MhoError error = {0};
     ArrayBench bench;
 
@@ -226,29 +228,30 @@ TEST_LOOP(calibrated_step_has_the_least_error, 0, 3)
     array_shape(&bench, 1, ROWS, COLS, MANY);
     array_fill(&bench, 9, 127, 255, false, 0);
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
+    ck_assert_int_eq(mho_range_observer_create(1, &observer, &error), MHO_OK);
     ck_assert_int_eq(mho_range_observer_create(1, &half, &error), MHO_OK);
     array_read(&bench, 0, sums, NULL, half);
-    mho_range_observer_merge(probe, half);
-    ck_assert_int_eq(mho_plan_calibrate(bench.plan, probe, &error), MHO_OK);
+    mho_range_observer_merge(observer, half);
+    ck_assert_int_eq(mho_plan_calibrate(bench.plan, observer, &error), MHO_OK);
     step = (double)mho_plan_layer(bench.plan, 0).step;
-    for (double tried = step / 3.0; tried < 3.0 * step; tried *= 1.01) {
+    for (double tried = step / 3.0; tried < 3.0 * step; tried *= 1.01)
         least = fmin(least, quantization_error(N, sums, tried, code));
-    }
     assert_close(quantization_error(N, sums, step, code), least, 0.01, "error of the calibrated step");
     ck_assert(quantization_error(N, sums, 1.2 * step, code) > 1.05 * least);
     ck_assert(quantization_error(N, sums, step / 1.2, code) > 1.05 * least);
-    mho_range_observer_destroy(probe);
+    mho_range_observer_destroy(observer);
     mho_range_observer_destroy(half);
     free(sums);
     array_close(&bench);
 }
 
+/* A converter whose codes hold the largest sum is calibrated to a step of one unit; an observer of
+ * another number of layers is refused. */
 TEST(enough_bits_give_a_unit_step)
 {
     float logits[60 * 10];
     ArrayBench bench;
-    MhoRangeObserver *probe, *two;
+    MhoRangeObserver *observer, *two;
     MhoError error;
 
     open_small(&bench);
@@ -256,16 +259,15 @@ TEST(enough_bits_give_a_unit_step)
     bench.config.chip.calibrate = MHO_CALIBRATE_CHIP;
     array_adc(&bench, "bits", 12);
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_range_observer_create(1, &probe, &error), MHO_OK);
-    array_read(&bench, 0, logits, NULL, probe);
-    ck_assert_int_eq(mho_chip_calibrate(bench.chip, probe, &error), MHO_OK);
+    ck_assert_int_eq(mho_range_observer_create(1, &observer, &error), MHO_OK);
+    array_read(&bench, 0, logits, NULL, observer);
+    ck_assert_int_eq(mho_chip_calibrate(bench.chip, observer, &error), MHO_OK);
     array_read(&bench, 0, logits, NULL, NULL);
-    for (size_t i = 0; i < 600; i++) {
+    for (size_t i = 0; i < 600; i++)
         ck_assert((double)logits[i] == (double)array_exact(&bench, i / 10, i % 10));
-    }
     ck_assert_int_eq(mho_range_observer_create(2, &two, &error), MHO_OK);
     ck_assert_int_eq(mho_chip_state_calibrate(bench.state, two, &error), MHO_USAGE);
-    mho_range_observer_destroy(probe);
+    mho_range_observer_destroy(observer);
     mho_range_observer_destroy(two);
     array_close(&bench);
 }

@@ -1,5 +1,5 @@
-/* test_includes.c - who may include whom: reads every #include and OpenMP pragma of src, devices and experiments and
- * holds it against one table, house layers and outside libraries alike.
+/* test_includes.c - who may include whom: reads every #include and OpenMP pragma of include, src, devices and
+ * experiments and holds it against one table, house layers and outside libraries alike.
  */
 #include <ftw.h>
 #include <stdbool.h>
@@ -13,6 +13,7 @@
 /* The order in which data flows. A layer is a folder, or a room of one; its headers are included as "layer/header.h"
  * or "layer/room/header.h". */
 typedef enum Layer {
+    PUBLIC,
     BASE,
     KERNELS,
     CELL,
@@ -34,6 +35,7 @@ typedef enum Layer {
     STUDY_MODELS,
     STUDY_REPORT,
     STUDY_SWEEP,
+    API,
     APP,
     CLI,
     EXPERIMENTS,
@@ -41,6 +43,7 @@ typedef enum Layer {
 } Layer;
 
 static const char *const folders[N_LAYERS] = {
+    [PUBLIC] = "include/mho",
     [BASE] = "src/base",
     [KERNELS] = "src/kernels",
     [CELL] = "devices/cell",
@@ -62,6 +65,7 @@ static const char *const folders[N_LAYERS] = {
     [STUDY_MODELS] = "src/study/models",
     [STUDY_REPORT] = "src/study/report",
     [STUDY_SWEEP] = "src/study/sweep",
+    [API] = "src/api",
     [APP] = "src/app",
     [CLI] = "src/cli",
     [EXPERIMENTS] = "experiments",
@@ -117,7 +121,8 @@ static const struct {
 static const struct {
     unsigned house, libraries;
 } allowed[N_LAYERS] = {
-    [BASE] = {0, BIT(LIBYAML) | BIT(LIBMD)},
+    [PUBLIC] = {0, 0},
+    [BASE] = {BIT(PUBLIC), BIT(LIBYAML) | BIT(LIBMD)},
     [KERNELS] = {0, BIT(SIMD) | BIT(OPENMP) | BIT(RANDOM123)},
     [CELL] = {BIT(KERNELS), 0},
     [ADC] = {BIT(KERNELS), 0},
@@ -139,6 +144,7 @@ static const struct {
     [STUDY_REPORT] = {BELOW_STUDY | BIT(STUDY_KEYS) | BIT(STUDY_MODELS), BIT(GSL)},
     [STUDY_SWEEP] = {BELOW_STUDY | BIT(STORE) | BIT(STUDY_KEYS) | BIT(STUDY_MODELS) | BIT(STUDY_REPORT),
                      BIT(GSL) | BIT(OPENMP)},
+    [API] = {STUDY_AND_BELOW | BIT(PUBLIC), 0},
     [APP] = {STUDY_AND_BELOW, BIT(OPENMP) | BIT(ZLIB)},
     [CLI] = {STUDY_AND_BELOW | BIT(APP), 0},
     [EXPERIMENTS] = {STUDY_AND_BELOW | BIT(APP), 0},
@@ -201,6 +207,8 @@ static bool library_allowed(int layer, int library)
 static const char *judge(int layer, const char *line, char why[256])
 {
     char header[128];
+    if (strstr(line, "MHO_API") && layer != PUBLIC && layer != API)
+        return "may not export functions: MHO_API is for include/mho and src/api";
     line += strspn(line, " \t");
     if (*line != '#')
         return NULL;
@@ -224,7 +232,8 @@ static const char *judge(int layer, const char *line, char why[256])
     int other = layer_of_header(header);
     size_t n = strlen(header);
     bool internal = n > 11 && strcmp(header + n - 11, "_internal.h") == 0;
-    bool reaches = other == layer || other == BASE || (other >= 0 && allowed[layer].house & BIT(other));
+    bool reaches =
+        other == layer || (other == BASE && layer != PUBLIC) || (other >= 0 && allowed[layer].house & BIT(other));
     bool permitted = reaches && (!internal || same_house(layer, other));
     bool header_file = n > 2 && strcmp(header + n - 2, ".h") == 0;
     if (permitted && (header_file || other == layer))
@@ -248,6 +257,17 @@ TEST(test_the_judge)
         const char *layer, *line;
         bool good;
     } rows[] = {
+        {"mho", "#include \"mho/status.h\"", true},
+        {"mho", "#include \"base/record.h\"", false},
+        {"base", "#include \"mho/status.h\"", true},
+        {"store", "#include \"mho/mho.h\"", false},
+        {"cli", "#include \"mho/mho.h\"", false},
+        {"api", "#include \"mho/mho.h\"", true},
+        {"api", "#include \"study/sweep/sweep.h\"", true},
+        {"api", "#include \"app/options.h\"", false},
+        {"api", "MHO_API int f(void);", true},
+        {"mho", "MHO_API int f(void);", true},
+        {"study/sweep", "MHO_API int f(void);", false},
         {"base", "#include <yaml.h>", true},
         {"base", "#include \"base/status.h\"", true},
         {"base", "#include \"kernels/math.h\"", false},
@@ -385,10 +405,10 @@ TEST(test_basenames_are_unique)
     ck_assert_msg(violations == 0, "%d files share a name (listed on stderr)", violations);
 }
 
-/* Every #include and OpenMP pragma of src, devices and experiments is allowed by the table. */
+/* Every #include and OpenMP pragma of include, src, devices and experiments is allowed by the table. */
 TEST(test_every_include)
 {
-    static const char *const tops[] = {"src", "devices", "experiments"};
+    static const char *const tops[] = {"include", "src", "devices", "experiments"};
     char path[4096];
     root_length = strlen(test_source_root()) + 1;
     for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {

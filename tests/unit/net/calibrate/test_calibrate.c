@@ -240,9 +240,9 @@ TEST_LOOP(test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS + 1)
         net = tabled(plain, images);
         mho_net_destroy(plain);
     }
-    MhoLoweredNet *program = lowered(net);
-    ck_assert((program->steps[0].table != NULL) == on_table);
-    Outputs integer = integer_outputs(program, images, N_IMAGES, 1);
+    MhoLoweredNet *lowered = must_lower(net);
+    ck_assert((lowered->steps[0].table != NULL) == on_table);
+    Outputs integer = integer_outputs(lowered, images, N_IMAGES, 1);
     must(mho_float_net_create(net, &values, &error), &error);
     ck_assert_uint_eq(values.n_counted, 0);
     must(mho_float_workspace_create(&values, &run, &error), &error);
@@ -260,7 +260,7 @@ TEST_LOOP(test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS + 1)
     mho_float_workspace_destroy(&run);
     mho_float_net_destroy(&values);
     outputs_free(&integer);
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
     free(images);
 }
@@ -315,7 +315,7 @@ TEST_LOOP(test_scales_are_deterministic, 0, N_SETUPS)
     free(reversed);
 }
 
-/* A scale that is set stays, and the values behind it are those of its codes. */
+/* A scale that is set stays, and the values after it are those of its codes. */
 TEST(test_only_unset_scales_change)
 {
     const QuantizedSetup *setup = &setups[0];
@@ -345,6 +345,7 @@ TEST(test_only_unset_scales_change)
     free(images);
 }
 
+/* Calibration is refused without images, with values that are not finite, and for a shift whose scale is not set. */
 TEST(test_refused)
 {
     const QuantizedSetup *setup = &setups[0];

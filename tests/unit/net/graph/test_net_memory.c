@@ -1,4 +1,4 @@
-/* test_net_memory.c - every allocation on a network's way from builder to program and record fails once, in turn; each
+/* test_net_memory.c - every allocation on a network's way from builder to lowered net and record fails once, in turn; each
  * time the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches).
  */
 #include "failing_memory.h"
@@ -10,7 +10,7 @@ static MhoStatus walk(MhoError *error)
 {
     const MhoQuantPlan plan = sample_plan(4, 4);
     MhoNet *net = NULL, *copy = NULL, *quantized = NULL, *removed = NULL, *back = NULL;
-    MhoLoweredNet *program = NULL;
+    MhoLoweredNet *lowered = NULL;
     MhoRecord *record = NULL;
     MhoStatus status = mho_net_build("resnet20", (MhoShape){8, 8, 1}, 2, 0.07, 1, &net, error);
 
@@ -21,7 +21,7 @@ static MhoStatus walk(MhoError *error)
         sample_ranges(quantized);
     status =
         status == MHO_OK ? mho_net_remove_batchnorm(quantized, MHO_SCALE_PER_CHANNEL, true, &removed, error) : status;
-    status = status == MHO_OK ? mho_lowered_net_create(removed, &program, error) : status;
+    status = status == MHO_OK ? mho_lowered_net_create(removed, &lowered, error) : status;
     status = status == MHO_OK ? mho_record_create(&record, error) : status;
     status = status == MHO_OK ? mho_net_to_record(removed, record, error) : status;
     status = status == MHO_OK ? mho_net_from_record(record, "m.h5", &back, error) : status;
@@ -30,7 +30,7 @@ static MhoStatus walk(MhoError *error)
     mho_net_destroy(quantized);
     mho_net_destroy(removed);
     mho_net_destroy(back);
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_record_destroy(record);
     return status;
 }

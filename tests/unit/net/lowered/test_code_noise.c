@@ -17,20 +17,20 @@ static size_t shape_size(MhoShape shape)
     return (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
 }
 
-static float *noisy_logits(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
+static float *noisy_logits(const MhoLoweredNet *lowered, const MhoCodeNoise *noise, const uint8_t *images, size_t n,
                            uint32_t image0, int threads)
 {
-    float *logits = calloc(n * (size_t)program->n_classes, sizeof *logits);
+    float *logits = calloc(n * (size_t)lowered->n_classes, sizeof *logits);
     MhoError error = {0};
 
     ck_assert_ptr_nonnull(logits);
-    must(run_code_noise(program, noise, images, n, image0, threads, logits, &error), &error);
+    must(run_code_noise(lowered, noise, images, n, image0, threads, logits, &error), &error);
     return logits;
 }
 
-static bool same_logits(const MhoLoweredNet *program, const float *a, const float *b, size_t n)
+static bool same_logits(const MhoLoweredNet *lowered, const float *a, const float *b, size_t n)
 {
-    return memcmp(a, b, n * (size_t)program->n_classes * sizeof *a) == 0;
+    return memcmp(a, b, n * (size_t)lowered->n_classes * sizeof *a) == 0;
 }
 
 /* ---- plain loops ------------------------------------------------------------------------------------------------- */
@@ -51,7 +51,7 @@ static float draw(const MhoCodeNoise *noise, MhoDraw what, size_t layer, double 
 
 /* One image: values of the image and of every step, with their noise. */
 typedef struct Naive {
-    const MhoLoweredNet *program;
+    const MhoLoweredNet *lowered;
     const MhoCodeNoise *noise;
     uint32_t image;
     float *pixels, *values;
@@ -60,14 +60,14 @@ typedef struct Naive {
 static float value_at(const Naive *at, const MhoStep *step, int k, int index, float outside)
 {
     const int from = step->inputs[k];
-    const float *values = from < 0 ? at->pixels : at->values + at->program->codes_offset[from];
+    const float *values = from < 0 ? at->pixels : at->values + at->lowered->codes_offset[from];
 
     return index < 0 ? outside : values[index];
 }
 
 static float matrix_sum(const Naive *at, const MhoStep *step, int position, int k)
 {
-    const MhoMatrix *m = &at->program->matrices[step->matrix];
+    const MhoMatrix *m = &at->lowered->matrices[step->matrix];
     const int group = k / (int)m->cols, j = k % (int)m->cols;
     MhoGather g = step->gather;
     float sum = m->shift ? (float)m->shift[k] : 0.0F;
@@ -115,7 +115,7 @@ static float total(const Naive *at, const MhoStep *step, int position, int k)
 
 static void naive_step(const Naive *at, size_t s, float *logits)
 {
-    const MhoStep *step = &at->program->steps[s];
+    const MhoStep *step = &at->lowered->steps[s];
     const MhoShape shape = step->shape;
 
     for (size_t i = 0; i < shape_size(shape); i++) {
@@ -127,7 +127,7 @@ static void naive_step(const Naive *at, size_t s, float *logits)
             logits[i] = fmaf(sum + z, step->a[k], step->b[k]);
             continue;
         }
-        float *value = &at->values[at->program->codes_offset[s] + i];
+        float *value = &at->values[at->lowered->codes_offset[s] + i];
         *value = sum;
         if (step->kind == MHO_STEP_MAX_POOL)
             continue;
@@ -136,20 +136,20 @@ static void naive_step(const Naive *at, size_t s, float *logits)
     }
 }
 
-static void naive_image(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *image, uint32_t number,
+static void naive_image(const MhoLoweredNet *lowered, const MhoCodeNoise *noise, const uint8_t *image, uint32_t number,
                         float *logits)
 {
-    const size_t pixels = shape_size(program->input);
-    Naive at = {.program = program,
+    const size_t pixels = shape_size(lowered->input);
+    Naive at = {.lowered = lowered,
                 .noise = noise,
                 .image = number,
                 .pixels = calloc(pixels, sizeof(float)),
-                .values = calloc(program->codes_size, sizeof(float))};
+                .values = calloc(lowered->codes_size, sizeof(float))};
 
     ck_assert(at.pixels && at.values);
     for (size_t i = 0; i < pixels; i++)
         at.pixels[i] = image[i] + draw(noise, MHO_DRAW_CODE_ACTIVATION, 0, noise->activation, number, i);
-    for (size_t s = 0; s < program->n_steps; s++)
+    for (size_t s = 0; s < lowered->n_steps; s++)
         naive_step(&at, s, logits);
     free(at.pixels);
     free(at.values);
@@ -157,14 +157,14 @@ static void naive_image(const MhoLoweredNet *program, const MhoCodeNoise *noise,
 
 enum { NAIVE_IMAGES = 2 };
 
-static void assert_naive(const MhoLoweredNet *program, const MhoCodeNoise *noise, const uint8_t *images)
+static void assert_naive(const MhoLoweredNet *lowered, const MhoCodeNoise *noise, const uint8_t *images)
 {
-    const size_t n_classes = (size_t)program->n_classes, pixels = shape_size(program->input);
-    float *logits = noisy_logits(program, noise, images, NAIVE_IMAGES, 5, 0), expected[64];
+    const size_t n_classes = (size_t)lowered->n_classes, pixels = shape_size(lowered->input);
+    float *logits = noisy_logits(lowered, noise, images, NAIVE_IMAGES, 5, 0), expected[64];
 
     ck_assert_uint_le(n_classes, sizeof expected / sizeof *expected);
     for (size_t n = 0; n < NAIVE_IMAGES; n++) {
-        naive_image(program, noise, images + n * pixels, 5 + (uint32_t)n, expected);
+        naive_image(lowered, noise, images + n * pixels, 5 + (uint32_t)n, expected);
         ck_assert_mem_eq(logits + n * n_classes, expected, n_classes * sizeof *logits);
     }
     free(logits);
@@ -175,32 +175,33 @@ TEST_LOOP(test_noise_is_plain_loops, 0, N_SETUPS)
     const QuantizedSetup *setup = &setups[_i];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
-    MhoLoweredNet *program = lowered(net);
+    MhoLoweredNet *lowered = must_lower(net);
     MhoCodeNoise noise = usual;
 
     noise.weight_per_image = _i % 2 == 1;
-    assert_naive(program, &noise, images);
-    mho_lowered_net_destroy(program);
+    assert_naive(lowered, &noise, images);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
     free(images);
 }
 
+/* Groups, signed codes and padded pools with noise equal the naive network. */
 TEST(test_noise_with_groups_and_signs)
 {
     uint8_t *images = random_images(grouped_input, N_IMAGES, 4);
     MhoNet *net = grouped_net(images, N_IMAGES);
-    MhoLoweredNet *program = lowered(net);
+    MhoLoweredNet *lowered = must_lower(net);
     MhoCodeNoise noise = usual;
 
-    assert_naive(program, &noise, images);
+    assert_naive(lowered, &noise, images);
     noise.weight_per_image = true;
-    assert_naive(program, &noise, images);
-    mho_lowered_net_destroy(program);
+    assert_naive(lowered, &noise, images);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
     free(images);
 }
 
-/* ---- nothing of it: the integer network ---------------------------------------------------------------------- */
+/* ---- without noise: the integer network ---------------------------------------------------------------------- */
 
 /* With noise far below the last bit the float sums themselves are the integers; with none the other executor runs. */
 TEST_LOOP(test_no_noise_is_the_integer_network, 0, N_SETUPS)
@@ -209,18 +210,18 @@ TEST_LOOP(test_no_noise_is_the_integer_network, 0, N_SETUPS)
     const QuantizedSetup *setup = &setups[_i];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
-    MhoLoweredNet *program = lowered(net);
-    Outputs integer = integer_outputs(program, images, N_IMAGES, 0);
+    MhoLoweredNet *lowered = must_lower(net);
+    Outputs integer = integer_outputs(lowered, images, N_IMAGES, 0);
 
     for (size_t i = 0; i < sizeof sigmas / sizeof *sigmas; i++) {
         const MhoCodeNoise none = {.weight = sigmas[i], .activation = sigmas[i], .sum = sigmas[i], .seed = 1};
-        float *logits = noisy_logits(program, &none, images, N_IMAGES, 0, 0);
+        float *logits = noisy_logits(lowered, &none, images, N_IMAGES, 0, 0);
 
-        ck_assert_msg(same_logits(program, logits, integer.logits, N_IMAGES), "%g LSB", sigmas[i]);
+        ck_assert_msg(same_logits(lowered, logits, integer.logits, N_IMAGES), "%g LSB", sigmas[i]);
         free(logits);
     }
     outputs_free(&integer);
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
     free(images);
 }
@@ -229,7 +230,7 @@ TEST_LOOP(test_no_noise_is_the_integer_network, 0, N_SETUPS)
 
 typedef struct Sample {
     MhoNet *net;
-    MhoLoweredNet *program;
+    MhoLoweredNet *lowered;
     uint8_t *images;
     size_t pixels;
 } Sample;
@@ -240,13 +241,13 @@ static Sample sample_open(void)
     Sample sample = {.images = random_images(setup->input, N_IMAGES, 3), .pixels = shape_size(setup->input)};
 
     sample.net = quantized_net(setup, sample.images, N_IMAGES);
-    sample.program = lowered(sample.net);
+    sample.lowered = must_lower(sample.net);
     return sample;
 }
 
 static void sample_close(Sample *sample)
 {
-    mho_lowered_net_destroy(sample->program);
+    mho_lowered_net_destroy(sample->lowered);
     mho_net_destroy(sample->net);
     free(sample->images);
 }
@@ -255,24 +256,24 @@ TEST_LOOP(test_threads_batches_and_instructions_change_nothing, 0, 2)
 {
     Sample at = sample_open();
     const MhoKernels *tables[8];
-    const size_t n_tables = mho_kernels_available(tables, 8), classes = (size_t)at.program->n_classes;
+    const size_t n_tables = mho_kernels_available(tables, 8), classes = (size_t)at.lowered->n_classes;
     MhoCodeNoise noise = usual;
     MhoError error = {0};
 
     noise.weight_per_image = _i == 1;
-    float *whole = noisy_logits(at.program, &noise, at.images, N_IMAGES, 0, 1);
+    float *whole = noisy_logits(at.lowered, &noise, at.images, N_IMAGES, 0, 1);
     for (size_t t = 0; t < n_tables; t++)
         for (int threads = 1; threads <= 3; threads += 2) {
             must(mho_kernels_force(tables[t]->name, &error), &error);
-            float *again = noisy_logits(at.program, &noise, at.images, N_IMAGES, 0, threads);
-            ck_assert_msg(same_logits(at.program, whole, again, N_IMAGES), "%s, %d threads", tables[t]->name, threads);
+            float *again = noisy_logits(at.lowered, &noise, at.images, N_IMAGES, 0, threads);
+            ck_assert_msg(same_logits(at.lowered, whole, again, N_IMAGES), "%s, %d threads", tables[t]->name, threads);
             free(again);
         }
     must(mho_kernels_force("auto", &error), &error);
     for (uint32_t first = 0; first < N_IMAGES; first += 5) {
         const size_t n = N_IMAGES - first < 5 ? N_IMAGES - first : 5;
-        float *part = noisy_logits(at.program, &noise, at.images + first * at.pixels, n, first, 2);
-        ck_assert_msg(same_logits(at.program, whole + first * classes, part, n), "images %u on", first);
+        float *part = noisy_logits(at.lowered, &noise, at.images + first * at.pixels, n, first, 2);
+        ck_assert_msg(same_logits(at.lowered, whole + first * classes, part, n), "images %u on", first);
         free(part);
     }
     free(whole);
@@ -286,13 +287,15 @@ static bool repeats(const Sample *at, const MhoCodeNoise *noise)
     ck_assert_ptr_nonnull(twice);
     memcpy(twice, at->images, at->pixels);
     memcpy(twice + at->pixels, at->images, at->pixels);
-    float *logits = noisy_logits(at->program, noise, twice, 2, 0, 1);
-    const bool same = same_logits(at->program, logits, logits + at->program->n_classes, 1);
+    float *logits = noisy_logits(at->lowered, noise, twice, 2, 0, 1);
+    const bool same = same_logits(at->lowered, logits, logits + at->lowered->n_classes, 1);
     free(twice);
     free(logits);
     return same;
 }
 
+/* Two equal images get the same weight noise of a chip, but different weight noise per image, activation noise and
+ * sum noise. */
 TEST(test_draws_of_chips_and_images)
 {
     Sample at = sample_open();
@@ -312,18 +315,18 @@ TEST(test_seeds_and_chips)
                                          {.activation = 0.5, .seed = 1, .chip = 1},
                                          {.sum = 0.5, .seed = 1, .chip = 1}};
     Sample at = sample_open();
-    Outputs integer = integer_outputs(at.program, at.images, N_IMAGES, 0);
+    Outputs integer = integer_outputs(at.lowered, at.images, N_IMAGES, 0);
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         MhoCodeNoise other_seed = kinds[i], other_chip = kinds[i];
         other_seed.seed = 2;
         other_chip.chip = 2;
-        float *logits = noisy_logits(at.program, &kinds[i], at.images, N_IMAGES, 0, 0);
-        float *seed = noisy_logits(at.program, &other_seed, at.images, N_IMAGES, 0, 0);
-        float *chip = noisy_logits(at.program, &other_chip, at.images, N_IMAGES, 0, 0);
-        ck_assert(!same_logits(at.program, logits, integer.logits, N_IMAGES));
-        ck_assert(!same_logits(at.program, logits, seed, N_IMAGES));
-        ck_assert(!same_logits(at.program, logits, chip, N_IMAGES));
+        float *logits = noisy_logits(at.lowered, &kinds[i], at.images, N_IMAGES, 0, 0);
+        float *seed = noisy_logits(at.lowered, &other_seed, at.images, N_IMAGES, 0, 0);
+        float *chip = noisy_logits(at.lowered, &other_chip, at.images, N_IMAGES, 0, 0);
+        ck_assert(!same_logits(at.lowered, logits, integer.logits, N_IMAGES));
+        ck_assert(!same_logits(at.lowered, logits, seed, N_IMAGES));
+        ck_assert(!same_logits(at.lowered, logits, chip, N_IMAGES));
         free(logits);
         free(seed);
         free(chip);
@@ -332,6 +335,7 @@ TEST(test_seeds_and_chips)
     sample_close(&at);
 }
 
+/* Bad standard deviations, image numbers beyond 32 bits and a missing net are refused; an empty batch runs. */
 TEST(test_refusals)
 {
     static const MhoCodeNoise wrong[] = {{.weight = -0.1}, {.activation = NAN}, {.sum = INFINITY}, {.weight = 2e6}};
@@ -340,12 +344,12 @@ TEST(test_refusals)
     float logits[64];
 
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_int_eq(run_code_noise(at.program, &wrong[i], at.images, 1, 0, 1, logits, &error), MHO_USAGE);
+        ck_assert_int_eq(run_code_noise(at.lowered, &wrong[i], at.images, 1, 0, 1, logits, &error), MHO_USAGE);
         ck_assert_msg(strstr(error.text, "LSB"), "%s", error.text);
     }
-    ck_assert_int_eq(run_code_noise(at.program, &usual, at.images, 2, UINT32_MAX, 1, logits, &error), MHO_USAGE);
+    ck_assert_int_eq(run_code_noise(at.lowered, &usual, at.images, 2, UINT32_MAX, 1, logits, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, "32 bits"), "%s", error.text);
     ck_assert_int_eq(run_code_noise(NULL, &usual, at.images, 1, 0, 1, logits, &error), MHO_USAGE);
-    must(run_code_noise(at.program, &usual, NULL, 0, 0, 1, logits, &error), &error);
+    must(run_code_noise(at.lowered, &usual, NULL, 0, 0, 1, logits, &error), &error);
     sample_close(&at);
 }

@@ -31,7 +31,7 @@ static void sample_open(Sample *at)
 {
     at->images = random_images(setups[6].input, N_IMAGES, 8);
     at->net = quantized_net(&setups[6], at->images, N_IMAGES);
-    at->lowered = lowered(at->net);
+    at->lowered = must_lower(at->net);
     at->outputs = outputs_new(at->lowered, N_IMAGES);
     at->batch = (MhoImageBatch){.images = at->images, .n = N_IMAGES, .logits = at->outputs.logits};
 }
@@ -108,7 +108,7 @@ TEST(analog_run_allocates_nothing)
     sample_open(&at);
     array_open(&bench, "pcm", "uniform");
     bench.config.chip.range = MHO_RANGE_MAXIMUM;
-    bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     must(plan_net(at.lowered, &bench.config, NULL, 0, 2, &on_chip, &error), &error);
     must(mho_net_on_chip_set(on_chip, 0, (MhoCondition){.t = 60.0, .temperature = 300.0}, NULL, &error), &error);
     mho_analog_executor_set_meters(mho_net_on_chip_executor(on_chip), meters, 4);

@@ -13,12 +13,12 @@
 /* ---- threads, batches, instruction sets
  * ------------------------------------------------------------------------------- */
 
-/* A program with a chip of PCM: every read is noisy, every converter calibrated. */
+/* A net on a chip of PCM: every read is noisy, every converter is calibrated. */
 typedef struct Noisy {
     ArrayBench bench; /* of its configuration only */
     uint8_t *images;
     MhoNet *net;
-    MhoLoweredNet *program;
+    MhoLoweredNet *lowered;
     MhoNetOnChip *on_chip;
     MhoChip *chip;
 } Noisy;
@@ -31,19 +31,19 @@ static void noisy_open(Noisy *noisy, const QuantizedSetup *setup)
     memset(noisy, 0, sizeof *noisy);
     noisy->images = random_images(setup->input, N_IMAGES + 35, 8);
     noisy->net = quantized_net(setup, noisy->images, N_IMAGES);
-    noisy->program = lowered(noisy->net);
+    noisy->lowered = must_lower(noisy->net);
     array_open(&noisy->bench, "pcm", "uniform");
     noisy->bench.config.chip.range = MHO_RANGE_CALIBRATED;
-    noisy->bench.config.chip.read = MHO_READ_CHOOSE_PER_READ;
+    noisy->bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     noisy->bench.config.chip.rows = 40;
-    must(plan_net(noisy->program, &noisy->bench.config, noisy->images, N_IMAGES, 2, &noisy->on_chip, &error), &error);
+    must(plan_net(noisy->lowered, &noisy->bench.config, noisy->images, N_IMAGES, 2, &noisy->on_chip, &error), &error);
     must(mho_net_on_chip_set(noisy->on_chip, 3, at, NULL, &error), &error);
 }
 
 static void noisy_close(Noisy *noisy)
 {
     mho_net_on_chip_destroy(noisy->on_chip);
-    mho_lowered_net_destroy(noisy->program);
+    mho_lowered_net_destroy(noisy->lowered);
     mho_net_destroy(noisy->net);
     array_close(&noisy->bench);
     free(noisy->images);
@@ -52,12 +52,12 @@ static void noisy_close(Noisy *noisy)
 /* All images in batches, as `mho eval` runs them. */
 static Outputs in_batches(const Noisy *noisy, size_t n, size_t batch, int threads, MhoLayerMeter *meters)
 {
-    const MhoShape in = noisy->program->input;
+    const MhoShape in = noisy->lowered->input;
     const size_t pixels = (size_t)(in.h * in.w * in.c);
-    Outputs o = outputs_new(noisy->program, n);
+    Outputs o = outputs_new(noisy->lowered, n);
     MhoError error = {0};
 
-    memset(meters, 0, noisy->program->n_matrices * sizeof *meters);
+    memset(meters, 0, noisy->lowered->n_matrices * sizeof *meters);
     for (size_t first = 0; first < n; first += batch) {
         const AnalogRun options = {.image0 = (uint32_t)first,
                                    .measured = n / 2 > first ? n / 2 - first : 0,
@@ -65,38 +65,39 @@ static Outputs in_batches(const Noisy *noisy, size_t n, size_t batch, int thread
                                    .meters = meters,
                                    .codes = o.codes + first * o.codes_size};
 
-        must(run_analog(noisy->program, mho_net_on_chip_state(noisy->on_chip), noisy->images + first * pixels,
+        must(run_analog(noisy->lowered, mho_net_on_chip_state(noisy->on_chip), noisy->images + first * pixels,
                         n - first < batch ? n - first : batch, &options, o.logits + first * o.n_logits, &error),
              &error);
     }
     return o;
 }
 
+/* Logits, codes and meters of noisy reads do not depend on the number of threads or the size of batches. */
 TEST(test_threads_and_batches_change_nothing)
 {
     static const struct {
         int threads;
         size_t batch;
-    } ways[] = {{2, 47}, {1, 1}, {2, 7}, {3, 32}};
+    } runs[] = {{2, 47}, {1, 1}, {2, 7}, {3, 32}};
     const size_t n = 47;
     MhoLayerMeter expected[MAX_LAYERS], meters[MAX_LAYERS];
     Noisy noisy;
 
     noisy_open(&noisy, &setups[6]);
-    ck_assert_uint_le(noisy.program->n_matrices, MAX_LAYERS);
+    ck_assert_uint_le(noisy.lowered->n_matrices, MAX_LAYERS);
     Outputs reference = in_batches(&noisy, n, n, 1, expected);
-    Outputs integer = integer_outputs(noisy.program, noisy.images, n, 1),
-            again = integer_outputs(noisy.program, noisy.images, n, 2);
+    Outputs integer = integer_outputs(noisy.lowered, noisy.images, n, 1),
+            again = integer_outputs(noisy.lowered, noisy.images, n, 2);
     ck_assert(outputs_equal(&integer, &again));
     ck_assert(!outputs_equal(&reference, &integer)); /* noise is on */
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        Outputs o = in_batches(&noisy, n, ways[i].batch, ways[i].threads, meters);
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        Outputs o = in_batches(&noisy, n, runs[i].batch, runs[i].threads, meters);
 
         ck_assert(outputs_equal(&reference, &o));
-        ck_assert(memcmp(expected, meters, noisy.program->n_matrices * sizeof *meters) == 0);
+        ck_assert(memcmp(expected, meters, noisy.lowered->n_matrices * sizeof *meters) == 0);
         outputs_free(&o);
     }
-    for (size_t l = 0; l < noisy.program->n_matrices; l++)
+    for (size_t l = 0; l < noisy.lowered->n_matrices; l++)
         ck_assert(expected[l].signal > 0.0 && expected[l].noise > 0.0 && expected[l].noise < expected[l].signal);
     outputs_free(&reference);
     outputs_free(&integer);
@@ -114,7 +115,7 @@ static Outputs with_kernels(const char *name, const QuantizedSetup *setup, Outpu
     must(mho_kernels_force(name, &error), &error);
     noisy_open(&noisy, setup);
     Outputs o = in_batches(&noisy, N_IMAGES, N_IMAGES, 2, meters);
-    *integer = integer_outputs(noisy.program, noisy.images, N_IMAGES, 2);
+    *integer = integer_outputs(noisy.lowered, noisy.images, N_IMAGES, 2);
     noisy_close(&noisy);
     return o;
 }
@@ -141,20 +142,20 @@ TEST_LOOP(test_instruction_sets_change_nothing, 4, 7)
  */
 
 /* Codes and conversions of an ideal chip with unit steps in one array configuration. */
-static void assert_ideal(const MhoLoweredNet *program, const uint8_t *images, ArrayBench *bench)
+static void assert_ideal(const MhoLoweredNet *lowered, const uint8_t *images, ArrayBench *bench)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
     MhoError error = {0};
     MhoNetOnChip *on_chip;
 
-    ck_assert_uint_le(program->n_matrices, MAX_LAYERS);
-    must(plan_net(program, &bench->config, NULL, 0, 2, &on_chip, &error), &error);
+    ck_assert_uint_le(lowered->n_matrices, MAX_LAYERS);
+    must(plan_net(lowered, &bench->config, NULL, 0, 2, &on_chip, &error), &error);
     must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
-    Outputs integer = integer_outputs(program, images, N_IMAGES, 2);
-    Outputs analog = analog_outputs(program, mho_net_on_chip_state(on_chip), images, N_IMAGES, 2, meters);
+    Outputs integer = integer_outputs(lowered, images, N_IMAGES, 2);
+    Outputs analog = analog_outputs(lowered, mho_net_on_chip_state(on_chip), images, N_IMAGES, 2, meters);
     ck_assert(outputs_equal(&integer, &analog));
-    for (size_t l = 0; l < program->n_matrices; l++) {
+    for (size_t l = 0; l < lowered->n_matrices; l++) {
         ck_assert_uint_eq(meters[l].conversions,
                           N_IMAGES * mho_plan_layer(mho_net_on_chip_plan(on_chip), l).conversions);
         ck_assert_uint_eq(meters[l].clipped, 0);
@@ -171,7 +172,7 @@ TEST_LOOP(test_ideal_chip_is_integer, 0, N_SETUPS)
     const QuantizedSetup *setup = &setups[_i];
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
-    MhoLoweredNet *program = lowered(net);
+    MhoLoweredNet *lowered = must_lower(net);
 
     for (int way = 0; way < 8; way++) {
         ArrayBench bench;
@@ -182,10 +183,10 @@ TEST_LOOP(test_ideal_chip_is_integer, 0, N_SETUPS)
         bench.config.chip.subtract = way & 2 ? MHO_SUBTRACT_DIGITAL : MHO_SUBTRACT_ANALOG;
         bench.config.chip.rows = rows[way >> 2];
         bench.config.chip.cols = cols[way >> 2];
-        assert_ideal(program, images, &bench);
+        assert_ideal(lowered, images, &bench);
         array_close(&bench);
     }
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
     free(images);
 }
@@ -193,6 +194,7 @@ TEST_LOOP(test_ideal_chip_is_integer, 0, N_SETUPS)
 /* ---- plans and states
  * ------------------------------------------------------------------------------------------------ */
 
+/* Calibrated ranges without training images are refused. */
 TEST(test_calibration_needs_images)
 {
     Noisy noisy;
@@ -200,9 +202,9 @@ TEST(test_calibration_needs_images)
     MhoError error = {0};
 
     noisy_open(&noisy, &setups[0]);
-    for (size_t l = 0; l < noisy.program->n_matrices; l++)
+    for (size_t l = 0; l < noisy.lowered->n_matrices; l++)
         ck_assert(mho_plan_layer(mho_net_on_chip_plan(noisy.on_chip), l).step >= 1.0F);
-    ck_assert_int_eq(plan_net(noisy.program, &noisy.bench.config, NULL, 0, 1, &on_chip, &error), MHO_USAGE);
+    ck_assert_int_eq(plan_net(noisy.lowered, &noisy.bench.config, NULL, 0, 1, &on_chip, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, "training images"), "%s", error.text);
     ck_assert_ptr_null(on_chip);
     noisy_close(&noisy);
@@ -215,7 +217,7 @@ TEST(test_calibrated_ideal_chip_of_many_bits)
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     uint8_t *images = random_images(setups[1].input, N_IMAGES, 3);
     MhoNet *net = quantized_net(&setups[1], images, N_IMAGES);
-    MhoLoweredNet *program = lowered(net);
+    MhoLoweredNet *lowered = must_lower(net);
     MhoError error = {0};
     ArrayBench bench;
     MhoNetOnChip *on_chip;
@@ -225,10 +227,10 @@ TEST(test_calibrated_ideal_chip_of_many_bits)
         array_open(&bench, "ideal", "uniform");
         array_adc(&bench, "bits", few ? 3.0 : 20.0);
         bench.config.chip.range = MHO_RANGE_CALIBRATED;
-        must(plan_net(program, &bench.config, images, N_IMAGES, 2, &on_chip, &error), &error);
+        must(plan_net(lowered, &bench.config, images, N_IMAGES, 2, &on_chip, &error), &error);
         must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
-        Outputs integer = integer_outputs(program, images, N_IMAGES, 2),
-                analog = analog_outputs(program, mho_net_on_chip_state(on_chip), images, N_IMAGES, 2, NULL);
+        Outputs integer = integer_outputs(lowered, images, N_IMAGES, 2),
+                analog = analog_outputs(lowered, mho_net_on_chip_state(on_chip), images, N_IMAGES, 2, NULL);
         equal[few] = outputs_equal(&integer, &analog);
         ck_assert_int_eq(mho_plan_layer(mho_net_on_chip_plan(on_chip), 1).step > 1.0F, few);
         outputs_free(&integer);
@@ -237,7 +239,7 @@ TEST(test_calibrated_ideal_chip_of_many_bits)
         array_close(&bench);
     }
     ck_assert(equal[0] && !equal[1]);
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
     free(images);
 }
@@ -255,25 +257,26 @@ TEST(test_states_of_one_chip)
 
         noisy.bench.config.chip.calibrate = calibrate;
         noisy.bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
-        must(plan_net(noisy.program, &noisy.bench.config, noisy.images, N_IMAGES, 2, &on_chip, &error), &error);
+        must(plan_net(noisy.lowered, &noisy.bench.config, noisy.images, N_IMAGES, 2, &on_chip, &error), &error);
         const uint64_t programmed = mho_chips_programmed();
         must(mho_net_on_chip_set(on_chip, 1, young, NULL, &error), &error);
         ck_assert_uint_eq(mho_chips_programmed(), programmed + 1);
-        for (size_t l = 0; l < noisy.program->n_matrices; l++)
+        for (size_t l = 0; l < noisy.lowered->n_matrices; l++)
             ck_assert(fabs(mho_chip_state_compensation(mho_net_on_chip_state(on_chip), l) - 1.0) < 0.1);
         must(mho_net_on_chip_set(on_chip, 1, old, NULL, &error), &error);
         ck_assert_uint_eq(mho_chips_programmed(), programmed + 1);
-        for (size_t l = 0; l < noisy.program->n_matrices; l++) /* PCM loses half of its conductance in 4 months */
+        for (size_t l = 0; l < noisy.lowered->n_matrices; l++) /* PCM loses half of its conductance in 4 months */
             ck_assert(mho_chip_state_compensation(mho_net_on_chip_state(on_chip), l) > 1.5);
         mho_net_on_chip_destroy(on_chip);
 
-        must(plan_net(noisy.program, &noisy.bench.config, NULL, 0, 2, &blind, &error), &error);
+        must(plan_net(noisy.lowered, &noisy.bench.config, NULL, 0, 2, &blind, &error), &error);
         ck_assert_int_eq(mho_net_on_chip_set(blind, 1, young, NULL, &error), MHO_USAGE);
         mho_net_on_chip_destroy(blind);
     }
     noisy_close(&noisy);
 }
 
+/* A batch whose image numbers exceed 32 bits is refused; an empty batch runs. */
 TEST(test_image_numbers_end)
 {
     Noisy noisy;
@@ -283,17 +286,18 @@ TEST(test_image_numbers_end)
 
     noisy_open(&noisy, &setups[0]);
     ck_assert_int_eq(
-        run_analog(noisy.program, mho_net_on_chip_state(noisy.on_chip), noisy.images, 2, &options, logits, &error),
+        run_analog(noisy.lowered, mho_net_on_chip_state(noisy.on_chip), noisy.images, 2, &options, logits, &error),
         MHO_USAGE);
-    must(run_analog(noisy.program, mho_net_on_chip_state(noisy.on_chip), noisy.images, 0, &options, logits, &error),
+    must(run_analog(noisy.lowered, mho_net_on_chip_state(noisy.on_chip), noisy.images, 0, &options, logits, &error),
          &error);
-    must(run_integer(noisy.program, noisy.images, 0, 1, logits, NULL, &error), &error);
+    must(run_integer(noisy.lowered, noisy.images, 0, 1, logits, NULL, &error), &error);
     noisy_close(&noisy);
 }
 
 /* ---- score ----------------------------------------------------------------------------------------------------------
  */
 
+/* Top-1 hits and mean cross entropy of chosen logits are those computed by hand. */
 TEST(test_score)
 {
     static const float logits[] = {1.0F,   3.0F, 2.0F, /* hit */ 0.0F, 0.0F, 0.0F, /* first of equals */ -500.0F,

@@ -47,21 +47,21 @@ static MhoNet *level_net(const char *policy, const char *activations, int bits, 
 }
 
 /* What evaluation stores at every step, as outputs; the largest |sum| of a weighted layer. */
-static Outputs pass_outputs(MhoNet *net, const MhoLoweredNet *program, const uint8_t *images, double *largest)
+static Outputs pass_outputs(MhoNet *net, const MhoLoweredNet *lowered, const uint8_t *images, double *largest)
 {
-    Outputs o = outputs_new(program, N_IMAGES);
+    Outputs o = outputs_new(lowered, N_IMAGES);
     MhoError error = {0};
     MhoFakeQuant *pass;
 
     must(mho_fakequant_create(net, N_IMAGES, false, &pass, &error), &error);
     must(mho_fakequant_forward(pass, images, false, o.logits, &error), &error);
-    for (size_t s = 0; s < program->n_steps; s++) {
-        const MhoStep *step = &program->steps[s];
+    for (size_t s = 0; s < lowered->n_steps; s++) {
+        const MhoStep *step = &lowered->steps[s];
         const size_t size = (size_t)(step->shape.h * step->shape.w * step->shape.c);
         const float *stored = mho_fakequant_output(pass, (size_t)mho_net_find(net, step->name));
 
         for (size_t i = 0; i < N_IMAGES * size && !step->is_logits; i++)
-            o.codes[i / size * o.codes_size + program->codes_offset[s] + i % size] = (uint8_t)(int)stored[i];
+            o.codes[i / size * o.codes_size + lowered->codes_offset[s] + i % size] = (uint8_t)(int)stored[i];
     }
     *largest = 0.0;
     for (size_t i = 0; i < net->n_nodes; i++) {
@@ -77,7 +77,7 @@ static Outputs pass_outputs(MhoNet *net, const MhoLoweredNet *program, const uin
 
 /* Ideal cells and converters of one accumulator unit; every layer is one tile high, so that a sum is rounded to float
  * once, as the integer executor does. */
-static Outputs ideal_outputs(const MhoLoweredNet *program, const uint8_t *images)
+static Outputs ideal_outputs(const MhoLoweredNet *lowered, const uint8_t *images)
 {
     const MhoCondition at = {.t = 0.0, .temperature = 298.15};
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
@@ -87,11 +87,11 @@ static Outputs ideal_outputs(const MhoLoweredNet *program, const uint8_t *images
 
     array_open(&bench, "ideal", "ideal");
     bench.config.chip.rows = bench.config.chip.cols = 1024;
-    must(plan_net(program, &bench.config, NULL, 0, 0, &on_chip, &error), &error);
+    must(plan_net(lowered, &bench.config, NULL, 0, 0, &on_chip, &error), &error);
     must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
-    for (size_t l = 0; l < program->n_matrices; l++)
+    for (size_t l = 0; l < lowered->n_matrices; l++)
         ck_assert_uint_eq(mho_plan_layer(mho_net_on_chip_plan(on_chip), l).row_tiles, 1);
-    const Outputs o = analog_outputs(program, mho_net_on_chip_state(on_chip), images, N_IMAGES, 2, meters);
+    const Outputs o = analog_outputs(lowered, mho_net_on_chip_state(on_chip), images, N_IMAGES, 2, meters);
     mho_net_on_chip_destroy(on_chip);
     array_close(&bench);
     return o;
@@ -126,21 +126,21 @@ static void assert_same(const char *policy, const char *activations, int bits, i
 {
     uint8_t *images = bright_images();
     MhoNet *net = level_net(policy, activations, bits, scale, images);
-    MhoLoweredNet *program = lowered(net);
+    MhoLoweredNet *lowered = must_lower(net);
     double largest;
 
-    ck_assert_uint_le(program->n_matrices, MAX_LAYERS);
-    Outputs integer = integer_outputs(program, images, N_IMAGES, 2), ideal = ideal_outputs(program, images);
-    Outputs pass = pass_outputs(net, program, images, &largest);
+    ck_assert_uint_le(lowered->n_matrices, MAX_LAYERS);
+    Outputs integer = integer_outputs(lowered, images, N_IMAGES, 2), ideal = ideal_outputs(lowered, images);
+    Outputs pass = pass_outputs(net, lowered, images, &largest);
     ck_assert_msg(outputs_equal(&integer, &pass), "%s, %d bits: evaluation", policy, bits);
     ck_assert_msg(outputs_equal(&integer, &ideal), "%s, %d bits: arrays", policy, bits);
     ck_assert_double_gt(largest, 0x1p24); /* no float sums in one plane */
-    for (size_t l = 0; l < program->n_matrices; l++)
-        ck_assert_int_eq(program->matrices[l].n_weight, GRID);
-    for (size_t s = 0; s + 1 < program->n_steps; s++)
-        ck_assert_int_ge(code_spread(program, s, &integer).distinct, 3);
-    for (size_t s = 0; s + 1 < program->n_steps && strncmp(activations, "uniq", 4) == 0; s++) {
-        const MhoStep *step = &program->steps[s];
+    for (size_t l = 0; l < lowered->n_matrices; l++)
+        ck_assert_int_eq(lowered->matrices[l].n_weight, GRID);
+    for (size_t s = 0; s + 1 < lowered->n_steps; s++)
+        ck_assert_int_ge(code_spread(lowered, s, &integer).distinct, 3);
+    for (size_t s = 0; s + 1 < lowered->n_steps && strncmp(activations, "uniq", 4) == 0; s++) {
+        const MhoStep *step = &lowered->steps[s];
         const bool sums = step->kind == MHO_STEP_SUM_POOL;
 
         if (step->kind == MHO_STEP_MAX_POOL)
@@ -148,12 +148,12 @@ static void assert_same(const char *policy, const char *activations, int bits, i
         ck_assert_ptr_nonnull(step->table);
         for (size_t n = 0; n < N_IMAGES; n++)
             assert_table(step, sums ? 8 : bits, (size_t)(step->shape.h * step->shape.w * step->shape.c),
-                         integer.codes + n * integer.codes_size + program->codes_offset[s]);
+                         integer.codes + n * integer.codes_size + lowered->codes_offset[s]);
     }
     outputs_free(&integer);
     outputs_free(&ideal);
     outputs_free(&pass);
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
     free(images);
 }
@@ -192,14 +192,14 @@ TEST(test_four_planes)
         mho_node_array(logits, MHO_ARRAY_SHIFT)->value[k] = 12345.0F * (float)k - 50000.0F;
     must(mho_net_fit_weights(net, &error), &error);
     uint8_t *images = random_images((MhoShape){24, 24, 1}, N_IMAGES, 4);
-    MhoLoweredNet *program = lowered(net);
-    Outputs integer = integer_outputs(program, images, N_IMAGES, 1);
-    Outputs pass = pass_outputs(net, program, images, &largest);
+    MhoLoweredNet *lowered = must_lower(net);
+    Outputs integer = integer_outputs(lowered, images, N_IMAGES, 1);
+    Outputs pass = pass_outputs(net, lowered, images, &largest);
     ck_assert(outputs_equal(&integer, &pass));
     ck_assert_double_gt(largest, 0x1p24);
     outputs_free(&integer);
     outputs_free(&pass);
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     mho_net_destroy(net);
     free(images);
 }
@@ -281,6 +281,7 @@ static void refused(MhoStatus status, const MhoError *error, const char *words)
     ck_assert_msg(strstr(error->text, words) != NULL, "'%s' does not say '%s'", error->text, words);
 }
 
+/* Quantizers with levels refuse what they cannot do: removing batch norm, k-means or signed codes for activations. */
 TEST(test_refusals)
 {
     uint8_t *images = random_images(input, N_IMAGES, 3);

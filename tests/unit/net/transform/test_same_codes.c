@@ -25,15 +25,15 @@ static uint8_t *sample_images(MhoShape shape)
 }
 
 /* Codes of one step for all images against what the pass stored at the node of that name. */
-static void same_step(const MhoLoweredNet *program, size_t s, const uint8_t *codes, const float *stored,
+static void same_step(const MhoLoweredNet *lowered, size_t s, const uint8_t *codes, const float *stored,
                       size_t *nonzero)
 {
-    const MhoStep *step = &program->steps[s];
+    const MhoStep *step = &lowered->steps[s];
     const size_t n = (size_t)(step->shape.h * step->shape.w * step->shape.c);
     ck_assert_msg(stored != NULL, "%s: no stored output", step->name);
     for (size_t image = 0; image < IMAGES; image++)
         for (size_t i = 0; i < n; i++) {
-            const uint8_t byte = codes[image * program->codes_size + program->codes_offset[s] + i];
+            const uint8_t byte = codes[image * lowered->codes_size + lowered->codes_offset[s] + i];
             const float code = step->low < 0 ? (float)(int8_t)byte : (float)byte;
             if (code != stored[image * n + i])
                 ck_abort_msg("%s: %g against %g", step->name, (double)code, (double)stored[image * n + i]);
@@ -44,25 +44,25 @@ static void same_step(const MhoLoweredNet *program, size_t s, const uint8_t *cod
 static void same_codes(MhoNet *net)
 {
     MhoError error = {0};
-    MhoLoweredNet *program;
+    MhoLoweredNet *lowered;
     MhoFakeQuant *pass;
     float logits[IMAGES * CLASSES], expected[IMAGES * CLASSES];
     size_t nonzero = 0;
     uint8_t *images = sample_images(net->nodes[0].shape);
-    must(mho_lowered_net_create(net, &program, &error), &error);
-    uint8_t *codes = calloc(IMAGES, program->codes_size);
+    must(mho_lowered_net_create(net, &lowered, &error), &error);
+    uint8_t *codes = calloc(IMAGES, lowered->codes_size);
     ck_assert_ptr_nonnull(codes);
-    must(run_integer(program, images, IMAGES, 1, logits, codes, &error), &error);
+    must(run_integer(lowered, images, IMAGES, 1, logits, codes, &error), &error);
     must(mho_fakequant_create(net, IMAGES, false, &pass, &error), &error);
     must(mho_fakequant_forward(pass, images, false, expected, &error), &error);
-    for (size_t s = 0; s + 1 < program->n_steps; s++)
-        same_step(program, s, codes, mho_fakequant_output(pass, (size_t)mho_net_find(net, program->steps[s].name)),
+    for (size_t s = 0; s + 1 < lowered->n_steps; s++)
+        same_step(lowered, s, codes, mho_fakequant_output(pass, (size_t)mho_net_find(net, lowered->steps[s].name)),
                   &nonzero);
     for (size_t k = 0; k < IMAGES * CLASSES; k++)
         ck_assert_float_eq(logits[k], expected[k]);
-    ck_assert_uint_gt(nonzero, IMAGES * program->codes_size / 10);
+    ck_assert_uint_gt(nonzero, IMAGES * lowered->codes_size / 10);
     mho_fakequant_destroy(pass);
-    mho_lowered_net_destroy(program);
+    mho_lowered_net_destroy(lowered);
     free(images);
     free(codes);
 }

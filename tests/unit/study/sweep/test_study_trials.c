@@ -36,6 +36,7 @@ static void check_equal(const MhoTrial *trial, const MhoTrial *expected)
     ck_assert_mem_eq(trial, expected, offsetof(MhoTrial, layers) + expected->n_layers * sizeof *expected->layers);
 }
 
+/* Each of a hundred thousand trials is found by its key, and no other key is found. */
 TEST(many_trials)
 {
     enum { POINTS = 10000, CHIPS = 10 };
@@ -57,6 +58,7 @@ TEST(many_trials)
     ck_assert_ptr_null(mho_trials_find(&trials, 0, 0));
 }
 
+/* The same trial added twice is kept once, also with NaN accuracy; another result under its key is refused. */
 TEST(equal_and_different_twins)
 {
     MhoTrials trials = {0};
@@ -71,7 +73,7 @@ TEST(equal_and_different_twins)
     mho_trials_clear(&trials);
 }
 
-/* A folder of its own for a result's journals. */
+/* A new folder for a result and its journals. */
 static char folder[] = "/tmp/mho-journal-XXXXXX", result[64];
 
 static void make_folder(void)
@@ -145,6 +147,7 @@ TEST(journals_of_another_build)
     remove_folder();
 }
 
+/* Trials of several journals of one result are counted together, each once. */
 TEST(journals_of_several_processes)
 {
     char path[4096], other[4096];
@@ -159,6 +162,7 @@ TEST(journals_of_several_processes)
     remove_folder();
 }
 
+/* A journal cut at any byte gives its whole records and no other. */
 TEST(torn_at_every_byte)
 {
     char path[4096];
@@ -191,6 +195,7 @@ TEST(damaged_at_every_byte)
     remove_folder();
 }
 
+/* Files that are not journals stay in the folder, and garbage in a journal gives no trial. */
 TEST(foreign_files)
 {
     char path[4096], other[4200];
@@ -212,6 +217,7 @@ TEST(foreign_files)
     remove_folder();
 }
 
+/* Two results under one key in two journals are refused; the message names a journal. */
 TEST(contradicting_journals)
 {
     char path[4096];
@@ -287,6 +293,7 @@ static void sample_clear(Sample *sample)
     mho_study_destroy(&sample->study);
 }
 
+/* Points and trials read from a result are those that it was made from. */
 TEST(result_and_back)
 {
     Sample sample;
@@ -313,6 +320,8 @@ TEST(result_and_back)
     sample_clear(&sample);
 }
 
+/* A result holds NaN where no trial was run and where a key does not apply; grid, summary and SNR have the right
+ * values. */
 TEST(result_content)
 {
     Sample sample;
@@ -324,7 +333,7 @@ TEST(result_content)
                  *mean = mho_record_array(record, "summary/accuracy_mean")->data;
     ck_assert(isnan(noise[0]) && noise[1] == 0.5 && noise[2] == 1.0);
     ck_assert(accuracy[0] == 0.5 && isnan(accuracy[1]) && accuracy[3] == 0.501);
-    /* (cell, noise, chip): the ideal point stands at both values of noise */
+    /* (cell, noise, chip): the ideal point is at both values of noise */
     ck_assert(view[0] == 0.5 && view[2] == 0.5 && isnan(view[1]) && view[7] == 0.501);
     ck_assert_double_eq_tol(mean[1], 0.5005, 1e-15);
     const double *snr = mho_record_array(record, "snr")->data;
@@ -363,6 +372,7 @@ TEST(result_of_keys_together)
     sample_clear(&sample);
 }
 
+/* A result whose arrays have different shapes or whose chip counts are too large is refused. */
 TEST(results_of_other_shapes)
 {
     static const char *const broken[] = {"loss", "signal", "n_chips", "clipped", "point_key"};
@@ -413,6 +423,7 @@ TEST(student_sleep)
     ck_assert_double_eq_tol(plain.high, gsl_stats_mean(difference, 1, 10) + half, 1e-12);
 }
 
+/* Intervals leave out NaN; one value gives an interval of width 0 and no value gives NaN. */
 TEST(intervals_without_enough)
 {
     static const double with_gap[] = {1.0, NAN, 3.0}, none[] = {NAN, NAN}, one[] = {NAN, 4.0},
