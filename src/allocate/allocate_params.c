@@ -124,8 +124,6 @@ const MhoDescriptor mho_allocate_descriptor = {
     .summary = "layers go down in bits one at a time, each followed by recovery of the whole network",
     .reference = "Khan et al., Learning to Quantize Deep Neural Networks: A Competitive-Collaborative Approach, "
                  "DAC 2020, doi:10.1109/DAC18072.2020.9218576",
-    .params_size = sizeof(MhoAllocateParams),
-    .params = allocate_params,
-    .n_params = sizeof allocate_params / sizeof *allocate_params,
+    MHO_PARAM_TABLE(MhoAllocateParams, allocate_params),
     .check = check_allocate,
 };

@@ -181,9 +181,7 @@ const MhoAllocator mho_allocator_ccq = {
             .summary = "the next layer is drawn by accuracy after a trial move and by the size it saves",
             .reference = "Khan et al., Learning to Quantize Deep Neural Networks: A Competitive-Collaborative "
                          "Approach, DAC 2020, doi:10.1109/DAC18072.2020.9218576",
-            .params_size = sizeof(CcqParams),
-            .params = ccq_params,
-            .n_params = sizeof ccq_params / sizeof *ccq_params,
+            MHO_PARAM_TABLE(CcqParams, ccq_params),
             .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
         },
     .n_state = 1,

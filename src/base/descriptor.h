@@ -39,6 +39,10 @@ typedef struct MhoDescriptor {
     MhoStatus (*check)(const void *params, MhoError *error); /* rules across parameters; NULL: none */
 } MhoDescriptor;
 
+/* The members of a descriptor that tell its parameter struct and table. */
+#define MHO_PARAM_TABLE(type, table) \
+    .params_size = sizeof(type), .params = (table), .n_params = sizeof(table) / sizeof *(table)
+
 /* All plug-ins of one kind, generated from the list of words in their folder's meson.build. */
 typedef struct MhoRegistry {
     const char *kind; /* "cell" */

@@ -6,30 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
-static void hex_of(const uint8_t digest[SHA256_DIGEST_LENGTH], char hex[65])
+static void start(SHA2_CTX *context, const void *data, size_t n)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++) {
-        hex[2 * i] = digits[digest[i] >> 4];
-        hex[2 * i + 1] = digits[digest[i] & 15];
-    }
-    hex[2 * SHA256_DIGEST_LENGTH] = '\0';
-}
-
-static void sha256(const void *data, size_t n, uint8_t digest[SHA256_DIGEST_LENGTH])
-{
-    SHA2_CTX context;
-    SHA256Init(&context);
+    SHA256Init(context);
     if (n > 0)
-        SHA256Update(&context, data, n);
-    SHA256Final(digest, &context);
+        SHA256Update(context, data, n);
 }
 
 void mho_sha256(const void *data, size_t n, char hex[65])
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    sha256(data, n, digest);
-    hex_of(digest, hex);
+    SHA2_CTX context;
+    start(&context, data, n);
+    SHA256End(&context, hex);
 }
 
 MhoStatus mho_sha256_file(const char *path, char hex[65], MhoError *error)
@@ -39,7 +27,7 @@ MhoStatus mho_sha256_file(const char *path, char hex[65], MhoError *error)
         return mho_fail(error, MHO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     SHA2_CTX context;
     SHA256Init(&context);
-    uint8_t buffer[1 << 14], digest[SHA256_DIGEST_LENGTH];
+    uint8_t buffer[1 << 14];
     size_t got;
     while ((got = fread(buffer, 1, sizeof buffer, file)) > 0)
         SHA256Update(&context, buffer, got);
@@ -47,15 +35,16 @@ MhoStatus mho_sha256_file(const char *path, char hex[65], MhoError *error)
     fclose(file);
     if (failed)
         return mho_fail(error, MHO_INPUT, "%s: cannot be read: %s", path, strerror(failed));
-    SHA256Final(digest, &context);
-    hex_of(digest, hex);
+    SHA256End(&context, hex);
     return MHO_OK;
 }
 
 uint64_t mho_digest64(const void *data, size_t n)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
-    sha256(data, n, digest);
+    SHA2_CTX context;
+    start(&context, data, n);
+    SHA256Final(digest, &context);
     uint64_t first = 0;
     for (size_t i = 0; i < 8; i++)
         first |= (uint64_t)digest[i] << (8 * i);

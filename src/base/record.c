@@ -322,6 +322,19 @@ MhoStatus mho_record_require(const MhoRecord *record, const char *file, const ch
     return MHO_OK;
 }
 
+bool mho_integer_at(MhoType type, const void *data, size_t i, int64_t *value)
+{
+    switch (type) {
+    case MHO_U8: *value = ((const uint8_t *)data)[i]; return true;
+    case MHO_I8: *value = ((const int8_t *)data)[i]; return true;
+    case MHO_I16: *value = ((const int16_t *)data)[i]; return true;
+    case MHO_I32: *value = ((const int32_t *)data)[i]; return true;
+    case MHO_I64: *value = ((const int64_t *)data)[i]; return true;
+    case MHO_U64: *value = ((const int64_t *)data)[i]; return *value >= 0;
+    default: return false;
+    }
+}
+
 size_t mho_array_count(const MhoArray *array)
 {
     size_t n = 1;

@@ -95,6 +95,8 @@ const char *mho_attribute_string(const MhoAttributes *attributes, const char *na
  * message. */
 MhoStatus mho_record_require(const MhoRecord *record, const char *file, const char *path, MhoType type, size_t rank,
                              const MhoArray **array, MhoError *error) MHO_CHECKED;
+/* Element i of integers; false for other types and for a u64 beyond the range of int64_t. */
+bool mho_integer_at(MhoType type, const void *data, size_t i, int64_t *value);
 size_t mho_array_count(const MhoArray *array); /* product of shape; 1 for rank 0 */
 
 /* SHA-256, 64 hex digits + NUL, over every array and attribute in name order, little-endian: path, type, shape,

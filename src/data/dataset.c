@@ -82,28 +82,6 @@ void mho_dataset_limit(MhoDataset *set, size_t limit)
     set->labels = labels ? labels : set->labels;
 }
 
-/* Element i of an integer array; -1 for anything that is not a label 0..255. */
-static int label_at(const MhoArray *y, size_t i)
-{
-    int64_t value = -1;
-    switch (y->type) {
-    case MHO_U8: value = ((const uint8_t *)y->data)[i]; break;
-    case MHO_I8: value = ((const int8_t *)y->data)[i]; break;
-    case MHO_I16: value = ((const int16_t *)y->data)[i]; break;
-    case MHO_I32: value = ((const int32_t *)y->data)[i]; break;
-    case MHO_I64: value = ((const int64_t *)y->data)[i]; break;
-    case MHO_U64: {
-        uint64_t u = ((const uint64_t *)y->data)[i];
-        value = u < MHO_MAX_CLASSES ? (int64_t)u : -1;
-        break;
-    }
-    case MHO_F32:
-    case MHO_F64:
-    case MHO_STRING: break; /* refused before */
-    }
-    return value >= 0 && value < MHO_MAX_CLASSES ? (int)value : -1;
-}
-
 static MhoStatus check_record(const MhoArray *x, const MhoArray *y, const char *file, MhoError *error)
 {
     if (!y || y->rank != 1 || y->type == MHO_F32 || y->type == MHO_F64 || y->type == MHO_STRING)
@@ -128,8 +106,8 @@ static MhoStatus fill_from_record(const MhoArray *x, const MhoArray *y, const ch
         return status;
     memcpy(set->images, x->data, set->n * image_size(set));
     for (size_t n = 0; n < set->n; n++) {
-        int label = label_at(y, n);
-        if (label < 0)
+        int64_t label;
+        if (!mho_integer_at(y->type, y->data, n, &label) || label < 0 || label >= MHO_MAX_CLASSES)
             return mho_fail(error, MHO_INPUT, "%s: /y: label of image %zu is outside 0..255", file, n);
         set->labels[n] = (uint8_t)label;
     }

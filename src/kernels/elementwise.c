@@ -69,7 +69,6 @@ void NAME(requantize)(size_t P, size_t C, const int64_t *restrict total, const f
     for (size_t p = 0; p < P; p++) {
         const int64_t *restrict t = total + p * C;
         uint8_t *restrict o = out + p * C;
-
         for (size_t c = 0; c < C; c++) {
             const float rounded = __builtin_rintf(__builtin_fmaf((float)t[c], a[c], b[c]));
             const float above = rounded > low_f ? rounded : low_f;

@@ -116,7 +116,6 @@ static void gather_positions(const Runs *runs, size_t first, size_t P, uint8_t *
         if (all_channels && window.y >= 0 && window.y + g->kernel_h <= g->h &&
             window.kx_high - window.kx_low == g->kernel_w) {
             const uint8_t *from = runs->image + (size_t)(window.y * g->w + window.x) * pixel;
-
             for (size_t ky = 0; ky < (size_t)g->kernel_h; ky++)
                 copy_run(to + ky * run, from + ky * (size_t)g->w * pixel, run);
         } else {
@@ -144,7 +143,6 @@ void mho_gather_s8(const MhoGather *geometry, const int8_t *image, size_t first,
     for (size_t p = 0; p < P; p++) {
         uint8_t *restrict positive = plus + p * x_stride;
         uint8_t *restrict negative = minus + p * x_stride;
-
         for (size_t r = 0; r < R; r++) {
             const int code = (int8_t)positive[r];
             positive[r] = (uint8_t)(code > 0 ? code : 0);

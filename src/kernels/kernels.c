@@ -34,11 +34,10 @@ static bool cpu_runs(const MhoKernels *table)
 #if defined(__x86_64__) || defined(__i386__)
     if (strcmp(table->name, "avx2") == 0)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (strcmp(table->name, "avx512") == 0) {
+    if (strcmp(table->name, "avx512") == 0)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
-    }
 #endif
     return strcmp(table->name, "scalar") == 0;
 }

@@ -22,7 +22,6 @@ static uint64_t double_bits(double x)
         double d;
         uint64_t u;
     } pun = {.d = x};
-
     return pun.u;
 }
 
@@ -32,7 +31,6 @@ static double double_of_bits(uint64_t u)
         uint64_t u;
         double d;
     } pun = {.u = u};
-
     return pun.d;
 }
 
@@ -89,7 +87,6 @@ static inline double lane_exp_double(double x)
     for (int k = 10; k >= 0; k--)
         series = series * r + inverse_factorial[k];
     const double y = (1.0 + (r + r * r * series)) * double_of_bits((uint64_t)(uint32_t)((int32_t)n + 1023) << 52);
-
     return x >= -708.0 ? y : 0.0;
 }
 

@@ -42,7 +42,7 @@ INLINE void u8s8_block(U8S8 t, int positions)
         }
     }
     for (int p = 0; p < positions; p++) {
-        __m256i *out = (__m256i *)(void *)(t.sum + (size_t)p * t.C);
+        __m256i *out = (__m256i *)(void *)(t.y + (size_t)p * t.C);
         _mm256_storeu_si256(out, add_pairs(sum[p][0], sum[p][1]));
         _mm256_storeu_si256(out + 1, add_pairs(sum[p][2], sum[p][3]));
     }
@@ -56,7 +56,7 @@ void mvm_u8s8_avx2(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_str
         for (; p + POSITIONS_U8S8 <= P; p += POSITIONS_U8S8) {
             u8s8_block(t, POSITIONS_U8S8);
             t.x += POSITIONS_U8S8 * x_stride;
-            t.sum += POSITIONS_U8S8 * C;
+            t.y += POSITIONS_U8S8 * C;
         }
         if (p < P)
             u8s8_block(t, 1);

@@ -36,45 +36,7 @@ INLINE void u8s8_block(U8S8 t, int positions, int blocks)
     }
     for (int p = 0; p < positions; p++)
         for (int k = 0; k < blocks; k++)
-            _mm512_storeu_si512(t.sum + (size_t)p * t.C + k * MHO_LANES, sum[p][k]);
-}
-
-/* All positions of one block of columns. */
-INLINE void u8s8_columns(size_t P, U8S8 t, int blocks)
-{
-    size_t p = 0;
-    for (; p + POSITIONS <= P; p += POSITIONS) {
-        u8s8_block(t, POSITIONS, blocks);
-        t.x += POSITIONS * t.x_stride;
-        t.sum += POSITIONS * t.C;
-    }
-    for (; p + 2 <= P; p += 2) {
-        u8s8_block(t, 2, blocks);
-        t.x += 2 * t.x_stride;
-        t.sum += 2 * t.C;
-    }
-    if (p < P)
-        u8s8_block(t, 1, blocks);
-}
-
-void mvm_u8s8_avx512(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_stride, const int8_t *packed,
-                     int32_t *sum)
-{
-    size_t c = 0;
-    while (c < C) {
-        const U8S8 t = {R4, C, x_stride, x, packed + c * R4, sum + c};
-        const size_t left = (C - c) / MHO_LANES;
-        if (left >= 4) {
-            u8s8_columns(P, t, 4);
-            c += 4 * MHO_LANES;
-        } else if (left >= 2) {
-            u8s8_columns(P, t, 2);
-            c += 2 * MHO_LANES;
-        } else {
-            u8s8_columns(P, t, 1);
-            c += MHO_LANES;
-        }
-    }
+            _mm512_storeu_si512(t.y + (size_t)p * t.C + k * MHO_LANES, sum[p][k]);
 }
 
 INLINE void f32_block(F32 t, int positions, int blocks)
@@ -98,38 +60,48 @@ INLINE void f32_block(F32 t, int positions, int blocks)
             _mm512_storeu_ps(t.y + (size_t)p * t.C + k * MHO_LANES, y[p][k]);
 }
 
-INLINE void f32_columns(size_t P, F32 t, int blocks)
+/* kind_positions: all positions of a block of columns. kind_columns: the widest block of the columns that are left, in
+ * units of MHO_LANES; returns its width. */
+#define DEFINE_COLUMNS(kind, Task)                              \
+    INLINE void kind##_positions(size_t P, Task t, int blocks)  \
+    {                                                           \
+        size_t p = 0;                                           \
+        for (; p + POSITIONS <= P; p += POSITIONS) {            \
+            kind##_block(t, POSITIONS, blocks);                 \
+            t.x += POSITIONS * t.x_stride;                      \
+            t.y += POSITIONS * t.C;                             \
+        }                                                       \
+        for (; p + 2 <= P; p += 2) {                            \
+            kind##_block(t, 2, blocks);                         \
+            t.x += 2 * t.x_stride;                              \
+            t.y += 2 * t.C;                                     \
+        }                                                       \
+        if (p < P)                                              \
+            kind##_block(t, 1, blocks);                         \
+    }                                                           \
+    INLINE size_t kind##_columns(size_t P, Task t, size_t left) \
+    {                                                           \
+        if (left >= 4)                                          \
+            kind##_positions(P, t, 4);                          \
+        else if (left >= 2)                                     \
+            kind##_positions(P, t, 2);                          \
+        else                                                    \
+            kind##_positions(P, t, 1);                          \
+        return left >= 4 ? 4 : left >= 2 ? 2 : 1;               \
+    }
+
+DEFINE_COLUMNS(u8s8, U8S8)
+DEFINE_COLUMNS(f32, F32)
+
+void mvm_u8s8_avx512(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_stride, const int8_t *packed,
+                     int32_t *sum)
 {
-    size_t p = 0;
-    for (; p + POSITIONS <= P; p += POSITIONS) {
-        f32_block(t, POSITIONS, blocks);
-        t.x += POSITIONS * t.x_stride;
-        t.y += POSITIONS * t.C;
-    }
-    for (; p + 2 <= P; p += 2) {
-        f32_block(t, 2, blocks);
-        t.x += 2 * t.x_stride;
-        t.y += 2 * t.C;
-    }
-    if (p < P)
-        f32_block(t, 1, blocks);
+    for (size_t c = 0; c < C;)
+        c += MHO_LANES * u8s8_columns(P, (U8S8){R4, C, x_stride, x, packed + c * R4, sum + c}, (C - c) / MHO_LANES);
 }
 
 void mvm_f32_avx512(size_t P, size_t R, size_t C, const float *x, size_t x_stride, const float *w, float *y)
 {
-    size_t c = 0;
-    while (c < C) {
-        const F32 t = {R, C, x_stride, x, w + c, y + c};
-        const size_t left = (C - c) / MHO_LANES;
-        if (left >= 4) {
-            f32_columns(P, t, 4);
-            c += 4 * MHO_LANES;
-        } else if (left >= 2) {
-            f32_columns(P, t, 2);
-            c += 2 * MHO_LANES;
-        } else {
-            f32_columns(P, t, 1);
-            c += MHO_LANES;
-        }
-    }
+    for (size_t c = 0; c < C;)
+        c += MHO_LANES * f32_columns(P, (F32){R, C, x_stride, x, w + c, y + c}, (C - c) / MHO_LANES);
 }

@@ -11,7 +11,7 @@ typedef struct U8S8 {
     size_t R4, C, x_stride;
     const uint8_t *x;
     const int8_t *packed;
-    int32_t *sum;
+    int32_t *y;
 } U8S8;
 
 typedef struct F32 {

@@ -137,7 +137,6 @@ void NAME(words)(uint64_t key, const uint32_t counter[3], uint64_t first_item, s
         const bool is_short = wanted <= 2 * GROUP_WORDS;
         const size_t made = is_short ? GROUP_WORDS : BATCH;
         const size_t count = wanted < made ? wanted - skip : made - skip;
-
         if (is_short)
             philox_batch(key, counter, (uint32_t)block, 1, batch);
         else

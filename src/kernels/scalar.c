@@ -44,10 +44,9 @@ void mvm_u8s8_scalar(size_t P, size_t R4, size_t C, const uint8_t *x, size_t x_s
         for (size_t c = 0; c < C; c++) {
             const int8_t *column = packed + c / MHO_LANES * MHO_LANES * R4 + c % MHO_LANES * MHO_ROW_GROUP;
             int32_t total = 0;
-            for (size_t r = 0; r < R4; r++) {
+            for (size_t r = 0; r < R4; r++)
                 total +=
                     x[p * x_stride + r] * column[r / MHO_ROW_GROUP * MHO_LANES * MHO_ROW_GROUP + r % MHO_ROW_GROUP];
-            }
             sum[p * C + c] = total;
         }
     }

@@ -46,16 +46,11 @@ static const MhoParam dorefa_params[] = {
 
 extern const MhoQuantizer mho_quantizer_dorefa;
 const MhoQuantizer mho_quantizer_dorefa = {
-    .descriptor =
-        {
-            .name = "dorefa",
-            .summary = "weights through tanh to levels without zero, activations clipped to a fixed range",
-            .reference = "Zhou et al., DoReFa-Net, arXiv:1606.06160 (2016)",
-            .params_size = sizeof(DorefaParams),
-            .params = dorefa_params,
-            .n_params = sizeof dorefa_params / sizeof *dorefa_params,
-            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-        },
+    .descriptor = {.name = "dorefa",
+                   .summary = "weights through tanh to levels without zero, activations clipped to a fixed range",
+                   .reference = "Zhou et al., DoReFa-Net, arXiv:1606.06160 (2016)",
+                   MHO_PARAM_TABLE(DorefaParams, dorefa_params),
+                   .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE},
     .min_bits = 2,
     .max_bits = 8,
     .normalizes_signed = true,

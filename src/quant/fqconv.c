@@ -49,16 +49,11 @@ static const MhoParam fqconv_params[] = {
 
 extern const MhoQuantizer mho_quantizer_fqconv;
 const MhoQuantizer mho_quantizer_fqconv = {
-    .descriptor =
-        {
-            .name = "fqconv",
-            .summary = "uniform levels with one learned scale per tensor or channel",
-            .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
-            .params_size = sizeof(FqconvParams),
-            .params = fqconv_params,
-            .n_params = sizeof fqconv_params / sizeof *fqconv_params,
-            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-        },
+    .descriptor = {.name = "fqconv",
+                   .summary = "uniform levels with one learned scale per tensor or channel",
+                   .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
+                   MHO_PARAM_TABLE(FqconvParams, fqconv_params),
+                   .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE},
     .min_bits = 2,
     .max_bits = 8,
     .full_scale = mho_grid_full_scale,

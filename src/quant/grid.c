@@ -131,28 +131,26 @@ MHO_CLONES static double squared_error(size_t n, const float *x, Grid grid)
     return sum;
 }
 
+/* Makes this range the best one when its squared error is below the least. */
+static void try_range(MhoQuantShape shape, const float *x, double range, double *best, double *least)
+{
+    const double e = squared_error(shape.per_channel, x, grid_of_range(shape, range));
+    if (e < *least) {
+        *least = e;
+        *best = range;
+    }
+}
+
 /* Range of least squared error: octave eighths below the largest value, then a finer search around the best. */
 static double least_error_range(MhoQuantShape shape, const float *x, double most)
 {
     const double eighth = 0.0866433975699931636771540151823; /* ln(2) / 8 */
-    double best = most, best_error = squared_error(shape.per_channel, x, grid_of_range(shape, most));
-    for (int i = 1; i <= COARSE_STEPS; i++) {
-        const double range = most * mho_exp(-eighth * i);
-        const double e = squared_error(shape.per_channel, x, grid_of_range(shape, range));
-        if (e < best_error) {
-            best_error = e;
-            best = range;
-        }
-    }
+    double best = most, least = squared_error(shape.per_channel, x, grid_of_range(shape, most));
+    for (int i = 1; i <= COARSE_STEPS; i++)
+        try_range(shape, x, most * mho_exp(-eighth * i), &best, &least);
     const double centre = best;
-    for (int i = -FINE_STEPS; i <= FINE_STEPS; i++) {
-        const double range = centre * mho_exp(eighth * i / (FINE_STEPS + 1));
-        const double e = squared_error(shape.per_channel, x, grid_of_range(shape, range));
-        if (e < best_error) {
-            best_error = e;
-            best = range;
-        }
-    }
+    for (int i = -FINE_STEPS; i <= FINE_STEPS; i++)
+        try_range(shape, x, centre * mho_exp(eighth * i / (FINE_STEPS + 1)), &best, &least);
     return best;
 }
 

@@ -119,7 +119,6 @@ static void inject_channel(size_t n, double sigma, double bins, bool exact, cons
         const double z = (double)x[i] / sigma;
         bool kept = false;
         const double z_n = z > 0.0 ? noisy_z(2.0 * mho_normal_cdf(z) - 1.0 + e, &kept) : 0.0;
-
         if (slope)
             slope[i] = !(z > 0.0) ? 0.0F : !exact ? 1.0F : kept ? 0.0F : chain(z, z_n);
         noisy[i] = (float)(sigma * z_n);

@@ -121,16 +121,11 @@ static const MhoParam kmeans_params[] = {
 
 extern const MhoQuantizer mho_quantizer_kmeans;
 const MhoQuantizer mho_quantizer_kmeans = {
-    .descriptor =
-        {
-            .name = "kmeans",
-            .summary = "weights on levels of least squared error",
-            .reference = "Lloyd, IEEE Trans. Inf. Theory 28 (1982) 129, method I",
-            .params_size = sizeof(KmeansParams),
-            .params = kmeans_params,
-            .n_params = sizeof kmeans_params / sizeof *kmeans_params,
-            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-        },
+    .descriptor = {.name = "kmeans",
+                   .summary = "weights on levels of least squared error",
+                   .reference = "Lloyd, IEEE Trans. Inf. Theory 28 (1982) 129, method I",
+                   MHO_PARAM_TABLE(KmeansParams, kmeans_params),
+                   .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE},
     .min_bits = 2,
     .max_bits = MHO_LEVELS_MAX_BITS,
     .nonuniform = true,

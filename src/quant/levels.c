@@ -20,7 +20,6 @@ void mho_levels_standard(int bits, MhoLevels *standard)
     standard->k = k;
     for (int i = 0; i < k / 2; i++) { /* the upper half mirrors the lower one exactly */
         const double level = mho_normal_quantile((i + 0.5) / k), threshold = mho_normal_quantile((i + 1.0) / k);
-
         standard->level[i] = level;
         standard->level[k - 1 - i] = -level;
         standard->threshold[i] = threshold;

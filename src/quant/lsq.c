@@ -34,13 +34,10 @@ static void lsq_gradient(const void *params, MhoQuantShape shape, const float *x
 
 extern const MhoQuantizer mho_quantizer_lsq;
 const MhoQuantizer mho_quantizer_lsq = {
-    .descriptor =
-        {
-            .name = "lsq",
-            .summary = "uniform levels with a learned step that starts from the mean size",
-            .reference = "Esser et al., Learned Step Size Quantization, ICLR 2020, arXiv:1902.08153",
-            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-        },
+    .descriptor = {.name = "lsq",
+                   .summary = "uniform levels with a learned step that starts from the mean size",
+                   .reference = "Esser et al., Learned Step Size Quantization, ICLR 2020, arXiv:1902.08153",
+                   .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE},
     .min_bits = 2,
     .max_bits = 8,
     .full_scale = mho_grid_full_scale,

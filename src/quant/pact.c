@@ -29,7 +29,6 @@ static void pact_gradient(const void *params, MhoQuantShape shape, const float *
     }
     const double n = mho_tanh_full_scale(params, shape.bits, shape.is_signed);
     const double weight = 1.0 / __builtin_sqrt((double)shape.per_channel * n);
-
     mho_grid_gradient(shape, x, log_scale, false, d_value, d_x, NULL);
     for (size_t k = 0; k < shape.channels; k++) {
         const double alpha = mho_exp((double)log_scale[k]);
@@ -42,13 +41,10 @@ static void pact_gradient(const void *params, MhoQuantShape shape, const float *
 
 extern const MhoQuantizer mho_quantizer_pact;
 const MhoQuantizer mho_quantizer_pact = {
-    .descriptor =
-        {
-            .name = "pact",
-            .summary = "activations clipped to a learned range, weights through tanh to levels without zero",
-            .reference = "Choi et al., PACT, arXiv:1805.06085 (2018)",
-            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-        },
+    .descriptor = {.name = "pact",
+                   .summary = "activations clipped to a learned range, weights through tanh to levels without zero",
+                   .reference = "Choi et al., PACT, arXiv:1805.06085 (2018)",
+                   .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE},
     .min_bits = 2,
     .max_bits = 8,
     .normalizes_signed = true,

@@ -37,7 +37,6 @@ static double size_of_share(size_t n, const float *x, double share, float *scrat
     mho_sort_values(n, sizes, sorted, scratch + 2 * n);
     const size_t zeros = mho_sorted_find(n, sorted, 0.0, true);
     const double wanted = __builtin_ceil(share * (double)(n - zeros));
-
     return zeros < n ? (double)sorted[zeros + (wanted > 1.0 ? (size_t)wanted : 1) - 1] : 0.0;
 }
 
@@ -72,16 +71,11 @@ static const MhoParam uniform_params[] = {
 
 extern const MhoQuantizer mho_quantizer_uniform;
 const MhoQuantizer mho_quantizer_uniform = {
-    .descriptor =
-        {
-            .name = "uniform",
-            .summary = "uniform levels on a fixed scale fitted from the tensor",
-            .reference = "Jacob et al., CVPR 2018, section 3; Banner et al., arXiv:1810.05723 (2019)",
-            .params_size = sizeof(UniformParams),
-            .params = uniform_params,
-            .n_params = sizeof uniform_params / sizeof *uniform_params,
-            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-        },
+    .descriptor = {.name = "uniform",
+                   .summary = "uniform levels on a fixed scale fitted from the tensor",
+                   .reference = "Jacob et al., CVPR 2018, section 3; Banner et al., arXiv:1810.05723 (2019)",
+                   MHO_PARAM_TABLE(UniformParams, uniform_params),
+                   .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE},
     .min_bits = 2,
     .max_bits = 8,
     .scratch = 3 * sizeof(float),

@@ -209,7 +209,6 @@ static void inject_channel(const UniqParams *p, MhoQuantShape shape, const float
         const Point from = point_at(&law, (double)x[i]);
         const double u = from.u + width * (2.0 * ((double)words[i % WORDS_AT_ONCE] + 0.5) * 0x1p-32 - 1.0);
         const Point to = point_of(&law, u < edge ? edge : u > 1.0 - edge ? 1.0 - edge : u);
-
         if (slope)
             slope[i] = p->gradient == GRADIENT_EXACT ? (float)chain(&law, from, to) : 1.0F;
         noisy[i] = (float)to.x;
@@ -247,16 +246,11 @@ static const MhoParam uniq_params[] = {
 
 extern const MhoQuantizer mho_quantizer_uniq;
 const MhoQuantizer mho_quantizer_uniq = {
-    .descriptor =
-        {
-            .name = "uniq",
-            .summary = "levels on quantiles of a fitted distribution",
-            .reference = "Baskin et al., UNIQ, arXiv:1804.10969 (2018)",
-            .params_size = sizeof(UniqParams),
-            .params = uniq_params,
-            .n_params = sizeof uniq_params / sizeof *uniq_params,
-            .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE,
-        },
+    .descriptor = {.name = "uniq",
+                   .summary = "levels on quantiles of a fitted distribution",
+                   .reference = "Baskin et al., UNIQ, arXiv:1804.10969 (2018)",
+                   MHO_PARAM_TABLE(UniqParams, uniq_params),
+                   .ignores = MHO_IGNORES_TIME | MHO_IGNORES_TEMPERATURE | MHO_IGNORES_NOISE},
     .min_bits = 2,
     .max_bits = MHO_LEVELS_MAX_BITS,
     .nonuniform = true,

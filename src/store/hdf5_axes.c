@@ -23,12 +23,6 @@ typedef struct Uses {
     size_t n;
 } Uses;
 
-/* A group and its parents up to the root. */
-typedef struct Trail {
-    const struct Trail *parent;
-    const MhoRecord *group;
-} Trail;
-
 static const char *axis_name(const MhoArray *array, size_t i)
 {
     if (array->axis[i] && array->axis[i][0] != '\0')
@@ -124,10 +118,10 @@ const MhoDimension *mho_scope_find(const MhoScope *scope, const MhoArray *array,
     return NULL;
 }
 
-static bool has_coordinate(const Trail *trail, const char *axis, size_t length)
+static bool has_coordinate(const MhoScope *scope, const char *axis, size_t length)
 {
-    for (; trail; trail = trail->parent) {
-        const MhoArray *array = find_array(trail->group, axis);
+    for (; scope; scope = scope->parent) {
+        const MhoArray *array = find_array(scope->group, axis);
         if (array && is_coordinate(array) && array->shape[0] == length)
             return true;
     }
@@ -151,20 +145,20 @@ static MhoStatus count_use(Uses *uses, const char *axis, size_t length, MhoError
 }
 
 /* Count every named axis below group that has no coordinate in its group or a parent. */
-static MhoStatus count_uses(const MhoRecord *group, const Trail *parent, Uses *uses, MhoError *error)
+static MhoStatus count_uses(const MhoRecord *group, const MhoScope *parent, Uses *uses, MhoError *error)
 {
-    const Trail trail = {parent, group};
+    const MhoScope scope = {.parent = parent, .group = group}; /* its dimensions do not matter here */
     MhoStatus status = MHO_OK;
     for (size_t k = 0; k < group->n_arrays && status == MHO_OK; k++) {
         const MhoArray *array = group->arrays[k];
         for (size_t i = 0; i < array->rank && status == MHO_OK; i++) {
             const char *axis = axis_name(array, i);
-            if (axis && !has_coordinate(&trail, axis, array->shape[i]))
+            if (axis && !has_coordinate(&scope, axis, array->shape[i]))
                 status = count_use(uses, axis, array->shape[i], error);
         }
     }
     for (size_t i = 0; i < group->n_children && status == MHO_OK; i++)
-        status = count_uses(group->children[i], &trail, uses, error);
+        status = count_uses(group->children[i], &scope, uses, error);
     return status;
 }
 

@@ -8,8 +8,7 @@
 
 void mho_store_quiet(MhoStoreQuiet *saved)
 {
-    saved->function = NULL;
-    saved->data = NULL;
+    *saved = (MhoStoreQuiet){0};
     /* After a damaged file HDF5 keeps identifiers open, and its exit handler prints "infinite loop closing library" for
      * them. mho closes everything that it opens, so the handler is not needed. It can be switched off only before
      * HDF5's first call. */
@@ -42,8 +41,7 @@ static herr_t keep_innermost(unsigned n, const H5E_error2_t *entry, void *cause)
 MhoStatus mho_store_fail(MhoError *error, MhoStatus status, const char *path, const char *place, const char *remedy)
 {
     char cause[MHO_STORE_PLACE] = "HDF5 failed and gave no cause";
-    char clean[MHO_STORE_PLACE];
-    char clean_place[MHO_STORE_PLACE];
+    char clean[MHO_STORE_PLACE], clean_place[MHO_STORE_PLACE];
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, cause);
     (void)H5Eclear2(H5E_DEFAULT);
     return mho_fail(error, status, "%s: %s%s%s%s%s", path, mho_store_printable(place, clean_place, sizeof clean_place),
@@ -51,42 +49,26 @@ MhoStatus mho_store_fail(MhoError *error, MhoStatus status, const char *path, co
                     *remedy != '\0' ? "; " : "", remedy);
 }
 
-hid_t mho_store_memory_type(MhoType type)
+hid_t mho_store_number_type(MhoType type, bool in_file)
 {
     switch (type) {
-    case MHO_U8: return H5T_NATIVE_UINT8;
-    case MHO_I8: return H5T_NATIVE_INT8;
-    case MHO_I16: return H5T_NATIVE_INT16;
-    case MHO_I32: return H5T_NATIVE_INT32;
-    case MHO_I64: return H5T_NATIVE_INT64;
-    case MHO_U64: return H5T_NATIVE_UINT64;
-    case MHO_F32: return H5T_NATIVE_FLOAT;
-    case MHO_F64: return H5T_NATIVE_DOUBLE;
+    case MHO_U8: return in_file ? H5T_STD_U8LE : H5T_NATIVE_UINT8;
+    case MHO_I8: return in_file ? H5T_STD_I8LE : H5T_NATIVE_INT8;
+    case MHO_I16: return in_file ? H5T_STD_I16LE : H5T_NATIVE_INT16;
+    case MHO_I32: return in_file ? H5T_STD_I32LE : H5T_NATIVE_INT32;
+    case MHO_I64: return in_file ? H5T_STD_I64LE : H5T_NATIVE_INT64;
+    case MHO_U64: return in_file ? H5T_STD_U64LE : H5T_NATIVE_UINT64;
+    case MHO_F32: return in_file ? H5T_IEEE_F32LE : H5T_NATIVE_FLOAT;
+    case MHO_F64: return in_file ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE;
     case MHO_STRING: break;
     }
     return H5I_INVALID_HID;
 }
 
-hid_t mho_store_file_type(MhoType type)
-{
-    switch (type) {
-    case MHO_U8: return H5T_STD_U8LE;
-    case MHO_I8: return H5T_STD_I8LE;
-    case MHO_I16: return H5T_STD_I16LE;
-    case MHO_I32: return H5T_STD_I32LE;
-    case MHO_I64: return H5T_STD_I64LE;
-    case MHO_U64: return H5T_STD_U64LE;
-    case MHO_F32: return H5T_IEEE_F32LE;
-    case MHO_F64: return H5T_IEEE_F64LE;
-    case MHO_STRING: break;
-    }
-    return H5I_INVALID_HID;
-}
-
-hid_t mho_store_string_type(void)
+hid_t mho_store_string_type(size_t size, H5T_cset_t characters)
 {
     const hid_t type = H5Tcopy(H5T_C_S1);
-    if (type >= 0 && (H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
+    if (type >= 0 && (H5Tset_size(type, size) < 0 || H5Tset_cset(type, characters) < 0)) {
         (void)H5Tclose(type);
         return H5I_INVALID_HID;
     }
@@ -129,9 +111,7 @@ bool mho_store_reserved(const char *attribute)
 const char *mho_store_library(void)
 {
     static char text[MHO_NAME_MAX];
-    unsigned major = 0;
-    unsigned minor = 0;
-    unsigned release = 0;
+    unsigned major = 0, minor = 0, release = 0;
     (void)H5get_libversion(&major, &minor, &release);
     (void)snprintf(text, sizeof text, "HDF5 %u.%u.%u", major, minor, release);
     return text;

@@ -30,20 +30,17 @@ static uint64_t read_little(const unsigned char *at, int bytes)
  * bytes. *length receives the length of object `wanted` when it is found. */
 static bool collection_sound(const unsigned char *data, size_t n, uint64_t wanted, uint64_t *length)
 {
-    uint64_t size;
     uint64_t at = HEADER;
     if (n < HEADER || memcmp(data, signature, sizeof signature) != 0)
         return false;
-    size = read_little(data + SIZE_AT, 8);
+    uint64_t size = read_little(data + SIZE_AT, 8);
     if (size < HEADER || size > n)
         return false;
     while (size - at >= OBJECT_HEADER) {
-        const uint64_t index = read_little(data + at, 2);
-        const uint64_t claimed = read_little(data + at + SIZE_AT, 8);
-        uint64_t step;
+        const uint64_t index = read_little(data + at, 2), claimed = read_little(data + at + SIZE_AT, 8);
         if (claimed > size - at)
             return false;
-        step = index == 0 ? claimed : OBJECT_HEADER + (claimed + 7) / 8 * 8;
+        uint64_t step = index == 0 ? claimed : OBJECT_HEADER + (claimed + 7) / 8 * 8;
         if (step < OBJECT_HEADER || step > size - at)
             return false;
         at += step;
@@ -55,15 +52,13 @@ static bool collection_sound(const unsigned char *data, size_t n, uint64_t wante
     return true;
 }
 
-/* element: bytes of one element; 1 for strings. */
 static bool value_sound(const unsigned char *data, size_t n, uint64_t base, const unsigned char *descriptor,
                         uint64_t element)
 {
     const uint64_t length = read_little(descriptor, ADDRESS_AT) * element;
     const uint64_t address = read_little(descriptor + ADDRESS_AT, 8);
     const uint64_t index = read_little(descriptor + INDEX_AT, 4);
-    uint64_t at;
-    uint64_t object_length = UINT64_MAX;
+    uint64_t at, object_length = UINT64_MAX;
     if (address == 0)
         return true; /* an empty value */
     if (__builtin_add_overflow(base, address, &at) || at >= n || index == 0)
@@ -71,8 +66,8 @@ static bool value_sound(const unsigned char *data, size_t n, uint64_t base, cons
     return collection_sound(data + at, n - at, index, &object_length) && object_length == length;
 }
 
-static bool values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count,
-                         uint64_t element)
+bool mho_heap_values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count,
+                           uint64_t element)
 {
     if (offset > n || count > (n - offset) / DESCRIPTOR)
         return false;
@@ -80,11 +75,6 @@ static bool values_sound(const unsigned char *data, size_t n, uint64_t base, uin
         if (!value_sound(data, n, base, data + offset + i * DESCRIPTOR, element))
             return false;
     return true;
-}
-
-bool mho_heap_strings_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count)
-{
-    return values_sound(data, n, base, offset, count, 1);
 }
 
 /* Bytes of the file from `at` on. */
@@ -122,10 +112,9 @@ static bool message_sound(const unsigned char *data, size_t n, uint64_t base, ui
     space = type + type_size;
     space_size = (read_little(message + SPACE_SIZE_AT, 2) + mask) & ~mask;
     if (type_size < VARIABLE_TYPE || space_size < LEAST_SPACE || left_from(n, space) < space_size ||
-        (data[type] & 15) != VARIABLE_CLASS || !space_count(data + space, space_size, &count)) {
+        (data[type] & 15) != VARIABLE_CLASS || !space_count(data + space, space_size, &count))
         return true;
-    }
-    return values_sound(data, n, base, space + space_size, count, read_little(data + type + BASE_SIZE_AT, 4));
+    return mho_heap_values_sound(data, n, base, space + space_size, count, read_little(data + type + BASE_SIZE_AT, 4));
 }
 
 bool mho_heap_attributes_sound(const unsigned char *data, size_t n, uint64_t base, const char *name)

@@ -9,10 +9,11 @@
 /* True when the objects of every global heap collection in the n bytes of a file fill it exactly. */
 bool mho_heaps_sound(const unsigned char *data, size_t n);
 
-/* True when each of the `count` string descriptors at offset points to a heap object of the length that the descriptor
+/* True when each of the `count` value descriptors at offset points to a heap object of the length that the descriptor
  * gives, which is what HDF5 allocates. base: bytes before the HDF5 part of the file; heap addresses count from there.
- */
-bool mho_heap_strings_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count);
+ * element: bytes of one element of a value; 1 for strings. */
+bool mho_heap_values_sound(const unsigned char *data, size_t n, uint64_t base, uint64_t offset, uint64_t count,
+                           uint64_t element);
 
 /* The same for the variable-length values of every attribute called name. Its messages are found by their bytes: the
  * older form of object header has no checksum. */

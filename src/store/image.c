@@ -71,8 +71,7 @@ hid_t mho_image_create(MhoImage *image)
 {
     static const char name[] = "/dev/null/mho"; /* HDF5 would read a file of this name; none can exist */
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
-    const hid_t create = H5Pcreate(H5P_FILE_CREATE);
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    const hid_t create = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     H5FD_file_image_callbacks_t callbacks = {image_malloc, image_memcpy, image_realloc, image_free,
                                              context_copy, context_free, image};
     hid_t file = H5I_INVALID_HID;
@@ -80,9 +79,8 @@ hid_t mho_image_create(MhoImage *image)
         H5Pset_attr_creation_order(create, order) >= 0 &&
         H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V110) >= 0 &&
         H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 && H5Pset_fapl_core(access, INCREMENT, false) >= 0 &&
-        H5Pset_file_image_callbacks(access, &callbacks) >= 0) {
+        H5Pset_file_image_callbacks(access, &callbacks) >= 0)
         file = H5Fcreate(name, H5F_ACC_TRUNC, create, access);
-    }
     (void)H5Pclose(access);
     (void)H5Pclose(create);
     return file;
@@ -92,9 +90,8 @@ bool mho_image_close(MhoImage *image, hid_t file)
 {
     uint64_t end = 0;
     if (H5Fclose(file) < 0 || !image->closed || !image->data || image->room < SUPERBLOCK ||
-        image->data[VERSION_AT] != 2) {
+        image->data[VERSION_AT] != 2)
         return false;
-    }
     for (int i = 7; i >= 0; i--)
         end = end << 8 | image->data[END_AT + i];
     image->n = (size_t)end;

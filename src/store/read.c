@@ -18,14 +18,12 @@ static MhoStatus read_child(MhoReader *reader, hid_t group, const char *place, c
                             int depth)
 {
     MhoRecord *child = NULL;
-    hid_t handle;
-    MhoStatus status;
     if (depth >= MHO_STORE_MAX_DEPTH)
         return mho_reader_damaged(reader, place, "groups are nested deeper than 32, or a group contains itself");
-    handle = H5Gopen2(group, name, H5P_DEFAULT);
+    hid_t handle = H5Gopen2(group, name, H5P_DEFAULT);
     if (handle < 0)
         return mho_reader_fail(reader, place);
-    status = mho_record_child(record, name, &child, reader->error);
+    MhoStatus status = mho_record_child(record, name, &child, reader->error);
     if (status == MHO_OK)
         status = read_group(reader, handle, place, child, depth);
     (void)H5Gclose(handle);
@@ -38,9 +36,8 @@ static MhoStatus read_link(MhoReader *reader, hid_t group, const char *place, co
     char inner[MHO_STORE_PLACE];
     H5L_info_t link;
     H5O_info_t object;
-    MhoStatus status;
     (void)snprintf(inner, sizeof inner, "%s/%s", place, name);
-    status = mho_reader_object(reader, inner);
+    MhoStatus status = mho_reader_object(reader, inner);
     if (status != MHO_OK)
         return status;
     if (H5Lget_info(group, name, &link, H5P_DEFAULT) < 0)
@@ -57,18 +54,6 @@ static MhoStatus read_link(MhoReader *reader, hid_t group, const char *place, co
     case H5O_TYPE_DATASET: return mho_reader_dataset(reader, group, inner, name, record);
     default: return mho_reader_unsupported(reader, inner, "neither a group nor a dataset");
     }
-}
-
-/* The order of creation when the file has it, else the order of names. */
-static H5_index_t group_order(hid_t group)
-{
-    const hid_t list = H5Gget_create_plist(group);
-    unsigned flags = 0;
-    if (list >= 0) {
-        (void)H5Pget_link_creation_order(list, &flags);
-        (void)H5Pclose(list);
-    }
-    return (flags & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
 }
 
 /* Read the object of link i. */
@@ -91,7 +76,7 @@ static MhoStatus read_indexed(MhoReader *reader, hid_t group, const char *place,
 
 static MhoStatus read_group(MhoReader *reader, hid_t group, const char *place, MhoRecord *record, int depth)
 {
-    const H5_index_t order = group_order(group);
+    const H5_index_t order = mho_reader_order(group, H5Pget_link_creation_order);
     H5G_info_t info;
     MhoStatus status = mho_reader_attributes(reader, group, place, &record->attributes);
     if (status != MHO_OK)
@@ -108,19 +93,17 @@ static MhoStatus check_format(MhoReader *reader, hid_t root, bool require_format
 {
     int format = 0;
     hid_t attribute;
-    bool good;
     reader->foreign = H5Aexists(root, "mho_format") <= 0;
-    if (reader->foreign) {
+    if (reader->foreign)
         return require_format
                    ? mho_fail(reader->error, MHO_INPUT,
                               "%s: an HDF5 file, but not one of mho's: it has no attribute mho_format", reader->path)
                    : MHO_OK;
-    }
     attribute = H5Aopen(root, "mho_format", H5P_DEFAULT);
     if (attribute < 0)
         return mho_reader_fail(reader, "");
     const hid_t space = H5Aget_space(attribute);
-    good = H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, H5T_NATIVE_INT, &format) >= 0;
+    bool good = H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, H5T_NATIVE_INT, &format) >= 0;
     (void)H5Sclose(space);
     (void)H5Aclose(attribute);
     if (!good || format < 1)
@@ -136,10 +119,9 @@ static MhoStatus check_format(MhoReader *reader, hid_t root, bool require_format
 static MhoStatus read_file(MhoReader *reader, hid_t file, bool require_format, MhoRecord *record)
 {
     const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
-    MhoStatus status;
     if (root < 0)
         return mho_reader_fail(reader, "");
-    status = check_format(reader, root, require_format);
+    MhoStatus status = check_format(reader, root, require_format);
     if (status == MHO_OK)
         status = read_group(reader, root, "", record, 0);
     (void)H5Gclose(root);
@@ -160,14 +142,12 @@ static hsize_t base_address(hid_t file)
 static MhoStatus open_and_read(MhoReader *reader, bool require_format, MhoRecord *record)
 {
     const htri_t is_hdf5 = H5Fis_hdf5(reader->path);
-    hid_t access;
     hid_t file;
-    MhoStatus status;
     if (is_hdf5 <= 0) {
         (void)H5Eclear2(H5E_DEFAULT);
         return mho_fail(reader->error, MHO_INPUT, "%s: not an HDF5 file, or the start of one is damaged", reader->path);
     }
-    access = H5Pcreate(H5P_FILE_ACCESS);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     (void)H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
     (void)H5Pset_file_locking(access, false, true);
     file = H5Fopen(reader->path, H5F_ACC_RDONLY, access);
@@ -175,7 +155,7 @@ static MhoStatus open_and_read(MhoReader *reader, bool require_format, MhoRecord
     if (file < 0)
         return mho_reader_fail(reader, "");
     reader->base = base_address(file);
-    status = read_file(reader, file, require_format, record);
+    MhoStatus status = read_file(reader, file, require_format, record);
     (void)H5Fclose(file);
     return status;
 }
@@ -184,9 +164,8 @@ MhoStatus mho_store_read(const char *path, bool require_format, MhoRecord **reco
 {
     MhoReader reader = {.path = path, .error = error};
     MhoStoreQuiet quiet;
-    MhoStatus status;
     *record = NULL;
-    status = mho_reader_load(&reader);
+    MhoStatus status = mho_reader_load(&reader);
     if (status == MHO_OK)
         status = mho_record_create(record, error);
     if (status == MHO_OK) {

@@ -49,17 +49,6 @@ bool mho_reader_values(hid_t object, hid_t type, void *out)
     return H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
 }
 
-/* The memory type of strings, in the character set of the file: HDF5 converts none. */
-static hid_t memory_string(hid_t file_type, size_t fixed)
-{
-    const hid_t type = H5Tcopy(H5T_C_S1);
-    if (H5Tset_size(type, fixed > 0 ? fixed + 1 : H5T_VARIABLE) < 0 || H5Tset_cset(type, H5Tget_cset(file_type)) < 0) {
-        (void)H5Tclose(type);
-        return H5I_INVALID_HID;
-    }
-    return type;
-}
-
 void mho_reader_free_strings(char **list, size_t n)
 {
     for (size_t i = 0; list && i < n; i++)
@@ -83,7 +72,9 @@ MhoStatus mho_reader_strings(const MhoReader *reader, hid_t object, hid_t file_t
                              const MhoValues *values, char ***list)
 {
     const size_t n = (size_t)values->n, width = values->fixed > 0 ? values->fixed + 1 : sizeof(char *);
-    const hid_t type = memory_string(file_type, values->fixed);
+    /* in the character set of the file: HDF5 converts none */
+    const hid_t type =
+        mho_store_string_type(values->fixed > 0 ? values->fixed + 1 : H5T_VARIABLE, H5Tget_cset(file_type));
     char **strings = mho_calloc(n, sizeof *strings, reader->error, "the strings of %s", reader->path);
     char *block = mho_calloc(n, width, reader->error, "the strings of %s", reader->path);
     MhoStatus status = strings && block ? MHO_OK : MHO_MEMORY;
@@ -107,8 +98,7 @@ MhoStatus mho_reader_strings(const MhoReader *reader, hid_t object, hid_t file_t
 /* The text of an open attribute. *text stays NULL when a foreign file has anything but one string there. */
 static MhoStatus attribute_text(MhoReader *reader, hid_t attribute, const char *place, const char *name, char **text)
 {
-    const hid_t type = H5Aget_type(attribute);
-    const hid_t space = H5Aget_space(attribute);
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     MhoValues values;
     const MhoVerdict verdict = mho_reader_inspect(type, space, &values);
     MhoStatus status = MHO_OK;
@@ -135,12 +125,11 @@ MhoStatus mho_reader_text(MhoReader *reader, hid_t object, const char *place, co
     const htri_t there = H5Aexists(object, name);
     const hid_t attribute = there > 0 ? H5Aopen(object, name, H5P_DEFAULT) : H5I_INVALID_HID;
     char inner[MHO_STORE_PLACE];
-    MhoStatus status;
     *text = NULL;
     if (attribute < 0)
         return there == 0 ? MHO_OK : mho_reader_fail(reader, place);
     (void)snprintf(inner, sizeof inner, "%.*s@%s", MHO_STORE_PLACE - 258, place, name);
-    status = attribute_text(reader, attribute, inner, name, text);
+    MhoStatus status = attribute_text(reader, attribute, inner, name, text);
     (void)H5Aclose(attribute);
     (void)H5Eclear2(H5E_DEFAULT);
     return status;
@@ -152,12 +141,11 @@ static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, h
     MhoValues values;
     const MhoVerdict verdict = mho_reader_inspect(type, space, &values);
     hsize_t bytes = 0;
-    MhoStatus status;
     if (verdict == MHO_VALUES_UNSUPPORTED)
         return mho_reader_unsupported(reader, place, "an attribute of a type that mho does not use");
     if (verdict == MHO_VALUES_DAMAGED || !mho_reader_value_bytes(&values, &bytes) || bytes > MAX_ATTRIBUTE_BYTES)
         return mho_reader_damaged(reader, place, "an attribute of impossible size");
-    status = mho_reader_bytes(reader, place, bytes);
+    MhoStatus status = mho_reader_bytes(reader, place, bytes);
     if (status != MHO_OK)
         return status;
     if (values.text && values.fixed == 0 && !mho_reader_sound(reader, name))
@@ -173,7 +161,7 @@ static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, h
     void *data = mho_calloc((size_t)bytes, 1, reader->error, "an attribute of %s", reader->path);
     if (!data)
         return MHO_MEMORY;
-    if (values.n > 0 && !mho_reader_values(attribute, mho_store_memory_type(values.type), data))
+    if (values.n > 0 && !mho_reader_values(attribute, mho_store_number_type(values.type, false), data))
         status = mho_reader_fail(reader, place);
     else
         status = mho_attribute_set(attributes, name, values.type, (size_t)values.n, data, reader->error);
@@ -183,8 +171,7 @@ static MhoStatus add_attribute(MhoReader *reader, hid_t attribute, hid_t type, h
 
 static MhoStatus read_attribute(MhoReader *reader, hid_t attribute, const char *place, MhoAttributes *attributes)
 {
-    char name[256];
-    char inner[MHO_STORE_PLACE];
+    char name[256], inner[MHO_STORE_PLACE];
     const ssize_t length = H5Aget_name(attribute, sizeof name, name);
     MhoStatus status = mho_reader_object(reader, place);
     if (status != MHO_OK)
@@ -194,20 +181,19 @@ static MhoStatus read_attribute(MhoReader *reader, hid_t attribute, const char *
     if (mho_store_reserved(name))
         return MHO_OK;
     (void)snprintf(inner, sizeof inner, "%.*s@%s", MHO_STORE_PLACE - 258, place, name);
-    const hid_t type = H5Aget_type(attribute);
-    const hid_t space = H5Aget_space(attribute);
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     status = add_attribute(reader, attribute, type, space, inner, name, attributes);
     (void)H5Sclose(space);
     (void)H5Tclose(type);
     return status;
 }
 
-static H5_index_t attribute_order(hid_t object)
+H5_index_t mho_reader_order(hid_t object, herr_t (*creation_order)(hid_t list, unsigned *flags))
 {
     const hid_t list = H5Iget_type(object) == H5I_GROUP ? H5Gget_create_plist(object) : H5Dget_create_plist(object);
     unsigned flags = 0;
     if (list >= 0) {
-        (void)H5Pget_attr_creation_order(list, &flags);
+        (void)creation_order(list, &flags);
         (void)H5Pclose(list);
     }
     return (flags & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
@@ -215,7 +201,7 @@ static H5_index_t attribute_order(hid_t object)
 
 MhoStatus mho_reader_attributes(MhoReader *reader, hid_t object, const char *place, MhoAttributes *attributes)
 {
-    const H5_index_t order = attribute_order(object);
+    const H5_index_t order = mho_reader_order(object, H5Pget_attr_creation_order);
     H5O_info_t info;
     MhoStatus status = MHO_OK;
     if (H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS) < 0)

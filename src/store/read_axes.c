@@ -32,10 +32,9 @@ static MhoStatus note_link(MhoReader *reader, MhoArray *array, size_t index, had
 static haddr_t referred(hid_t dataset, const hvl_t *list)
 {
     H5O_info_t info = {.addr = HADDR_UNDEF};
-    hid_t object;
     if (list->len == 0 || !list->p)
         return HADDR_UNDEF;
-    object = H5Rdereference2(dataset, H5P_DEFAULT, H5R_OBJECT, list->p);
+    hid_t object = H5Rdereference2(dataset, H5P_DEFAULT, H5R_OBJECT, list->p);
     if (object >= 0) {
         if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0)
             info.addr = HADDR_UNDEF;
@@ -59,8 +58,7 @@ MhoStatus mho_reader_note_axes(MhoReader *reader, hid_t dataset, MhoArray *array
     MhoStatus status = MHO_OK;
     if (attribute < 0)
         return array->rank == 1 ? note_coordinate(reader, dataset, array) : MHO_OK;
-    const hid_t type = H5Aget_type(attribute);
-    const hid_t space = H5Aget_space(attribute);
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     const hid_t memory = H5Tvlen_create(H5T_STD_REF_OBJ);
     if (mho_reader_sound(reader, "DIMENSION_LIST") && H5Tequal(type, memory) > 0 &&
         H5Sget_simple_extent_npoints(space) == (hssize_t)array->rank && H5Aread(attribute, memory, lists) >= 0) {
@@ -101,9 +99,7 @@ static MhoStatus keep_scale(MhoReader *reader, hid_t dataset, const char *name, 
 
 MhoStatus mho_reader_scale(MhoReader *reader, hid_t dataset, const char *place, const char *name, bool *variable)
 {
-    char *class = NULL;
-    char *label = NULL;
-    char *axis = NULL;
+    char *class = NULL, *label = NULL, *axis = NULL;
     MhoStatus status = mho_reader_text(reader, dataset, place, "CLASS", &class);
     if (status == MHO_OK)
         status = mho_reader_text(reader, dataset, place, "NAME", &label);

@@ -103,15 +103,12 @@ MhoStatus mho_reader_load(MhoReader *reader)
 {
     struct stat info;
     FILE *file;
-    MhoStatus status;
-    if (stat(reader->path, &info) != 0) {
+    if (stat(reader->path, &info) != 0)
         return mho_fail(reader->error, MHO_INPUT, "%s: %s", reader->path,
                         errno == ENOENT ? "no such file" : strerror(errno));
-    }
-    if (!S_ISREG(info.st_mode)) {
+    if (!S_ISREG(info.st_mode))
         return mho_fail(reader->error, MHO_INPUT, "%s: %s", reader->path,
                         S_ISDIR(info.st_mode) ? "is a folder, not a file" : "is not a regular file");
-    }
     if (info.st_size == 0)
         return mho_reader_damaged(reader, "", "the file is empty");
     reader->size = (hsize_t)info.st_size;
@@ -120,7 +117,7 @@ MhoStatus mho_reader_load(MhoReader *reader)
     file = fopen(reader->path, "rb");
     if (!file)
         return mho_fail(reader->error, MHO_INPUT, "%s: cannot be opened: %s", reader->path, strerror(errno));
-    status = load_and_check(reader, file);
+    MhoStatus status = load_and_check(reader, file);
     (void)fclose(file);
     return status;
 }

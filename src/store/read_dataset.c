@@ -54,19 +54,14 @@ static hsize_t count_chunks(hid_t list, const MhoValues *values)
  * present or not, before it reads one. A chunk in the file has more than one byte. */
 static bool layout_sound(const MhoReader *reader, hid_t dataset, hsize_t stored, const MhoValues *values)
 {
-    const hid_t list = H5Dget_create_plist(dataset);
-    const hid_t type = H5Dget_type(dataset);
+    const hid_t list = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
     const H5D_layout_t layout = H5Pget_layout(list);
-    const hsize_t chunks = layout == H5D_CHUNKED ? count_chunks(list, values) : 0;
-    const hsize_t size = H5Tget_size(type);
-    bool good;
+    const hsize_t chunks = layout == H5D_CHUNKED ? count_chunks(list, values) : 0, size = H5Tget_size(type);
     (void)H5Tclose(type);
     (void)H5Pclose(list);
     if (layout == H5D_CHUNKED)
-        good = chunks > 0 && chunks <= reader->size;
-    else
-        good = (stored == 0 && layout == H5D_CONTIGUOUS) || (size > 0 && stored / size >= values->n);
-    return good;
+        return chunks > 0 && chunks <= reader->size;
+    return (stored == 0 && layout == H5D_CONTIGUOUS) || (size > 0 && stored / size >= values->n);
 }
 
 /* Compare the size that a dataset claims with the bytes that it has in the file. */
@@ -107,17 +102,9 @@ static MhoStatus check_strings(const MhoReader *reader, hid_t dataset, const cha
                         reader->path, mho_store_printable(place, clean, sizeof clean));
     }
     if (offset != HADDR_UNDEF &&
-        !mho_heap_strings_sound(reader->data, (size_t)reader->size, reader->base, offset, values->n)) {
+        !mho_heap_values_sound(reader->data, (size_t)reader->size, reader->base, offset, values->n, 1))
         return mho_reader_damaged(reader, place, "strings that point to nowhere");
-    }
     return MHO_OK;
-}
-
-/* Unit and help of a dataset, both owned by the caller. */
-static MhoStatus read_texts(MhoReader *reader, hid_t dataset, const char *place, char **unit, char **help)
-{
-    MhoStatus status = mho_reader_text(reader, dataset, place, "units", unit);
-    return status == MHO_OK ? mho_reader_text(reader, dataset, place, "long_name", help) : status;
 }
 
 static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t space, const char *place,
@@ -126,14 +113,12 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
     MhoValues values;
     const MhoVerdict verdict = mho_reader_inspect(type, space, &values);
     size_t shape[MHO_MAX_RANK] = {0};
-    char *unit = NULL;
-    char *help = NULL;
-    MhoStatus status;
+    char *unit = NULL, *help = NULL;
     if (verdict == MHO_VALUES_UNSUPPORTED)
         return mho_reader_unsupported(reader, place, "a dataset of a type or rank that mho does not use");
     if (verdict == MHO_VALUES_DAMAGED)
         return mho_reader_fail(reader, place);
-    status = check_size(reader, dataset, place, &values);
+    MhoStatus status = check_size(reader, dataset, place, &values);
     if (status == MHO_OK && values.text && values.fixed == 0)
         status = check_strings(reader, dataset, place, &values);
     if (status != MHO_OK)
@@ -144,17 +129,18 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
     if (values.text)
         status = mho_reader_strings(reader, dataset, type, space, place, &values, &list);
     if (status == MHO_OK)
-        status = read_texts(reader, dataset, place, &unit, &help);
-    if (status == MHO_OK) {
+        status = mho_reader_text(reader, dataset, place, "units", &unit);
+    if (status == MHO_OK)
+        status = mho_reader_text(reader, dataset, place, "long_name", &help);
+    if (status == MHO_OK)
         status = mho_record_add(record, name, values.type, (size_t)values.rank, shape, NULL, unit, help, list, array,
                                 reader->error);
-    }
     free(unit);
     free(help);
     if (values.text) {
         mho_reader_free_strings(list, (size_t)values.n);
     } else if (status == MHO_OK && values.n > 0 &&
-               !mho_reader_values(dataset, mho_store_memory_type(values.type), (*array)->data)) {
+               !mho_reader_values(dataset, mho_store_number_type(values.type, false), (*array)->data)) {
         status = mho_reader_fail(reader, place);
     }
     return status;
@@ -162,8 +148,7 @@ static MhoStatus add_array(MhoReader *reader, hid_t dataset, hid_t type, hid_t s
 
 static MhoStatus read_variable(MhoReader *reader, hid_t dataset, const char *place, const char *name, MhoRecord *record)
 {
-    const hid_t type = H5Dget_type(dataset);
-    const hid_t space = H5Dget_space(dataset);
+    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     MhoArray *array = NULL;
     MhoStatus status = add_array(reader, dataset, type, space, place, name, record, &array);
     if (status == MHO_OK && array) {
@@ -181,12 +166,10 @@ static MhoStatus read_variable(MhoReader *reader, hid_t dataset, const char *pla
 MhoStatus mho_reader_dataset(MhoReader *reader, hid_t group, const char *place, const char *name, MhoRecord *record)
 {
     const hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
-    bool variable = true;
-    bool good = true;
-    MhoStatus status;
+    bool variable = true, good = true;
     if (dataset < 0)
         return mho_reader_fail(reader, place);
-    status = check_storage(reader, dataset, place, &good);
+    MhoStatus status = check_storage(reader, dataset, place, &good);
     if (status == MHO_OK && good) {
         status = mho_reader_scale(reader, dataset, place, name, &variable);
         if (status == MHO_OK && variable)

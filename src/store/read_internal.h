@@ -80,6 +80,10 @@ MhoStatus mho_reader_strings(const MhoReader *reader, hid_t object, hid_t file_t
                              const MhoValues *values, char ***list);
 void mho_reader_free_strings(char **list, size_t n);
 
+/* Order of an object's attributes (H5Pget_attr_creation_order) or links (H5Pget_link_creation_order): that of creation
+ * when the file has it, else that of names. */
+H5_index_t mho_reader_order(hid_t object, herr_t (*creation_order)(hid_t list, unsigned *flags));
+
 /* Read every attribute of an object that is not reserved. */
 MhoStatus mho_reader_attributes(MhoReader *reader, hid_t object, const char *place, MhoAttributes *attributes);
 

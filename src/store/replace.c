@@ -31,7 +31,6 @@ static MhoStatus fail_errno(MhoError *error, const char *path, int code)
         {ENAMETOOLONG, "its name is too long; choose another with -o"},
         {EIO, "input/output error; the disk may be failing"},
     };
-
     for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
         if (causes[i].code == code)
             return mho_fail(error, MHO_IO, "%s: %s", path, causes[i].text);
@@ -91,10 +90,9 @@ static bool fill_and_close(int file, const MhoPiece *pieces, size_t n_pieces)
 static bool sync_folder(const char *folder)
 {
     const int handle = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good;
     if (handle < 0)
         return errno == EACCES; /* a folder that may be written but not listed */
-    good = fsync(handle) == 0 || errno == EINVAL;
+    bool good = fsync(handle) == 0 || errno == EINVAL;
     (void)close(handle);
     return good;
 }

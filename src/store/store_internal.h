@@ -37,9 +37,10 @@ MhoStatus mho_store_fail(MhoError *error, MhoStatus status, const char *path, co
 /* Copy text into out (size bytes) with every control character replaced by '?': names come from hostile files. */
 const char *mho_store_printable(const char *text, char *out, size_t size);
 
-hid_t mho_store_memory_type(MhoType type); /* predefined, never closed; not for MHO_STRING */
-hid_t mho_store_file_type(MhoType type);   /* the same, little-endian */
-hid_t mho_store_string_type(void);         /* variable-length UTF-8; the caller closes it */
+/* Predefined type of numbers, little-endian in a file; never closed. Not for MHO_STRING. */
+hid_t mho_store_number_type(MhoType type, bool in_file);
+/* Strings of `size` bytes or H5T_VARIABLE; the caller closes the type. */
+hid_t mho_store_string_type(size_t size, H5T_cset_t characters);
 
 /* The MhoType that holds every value of an HDF5 numeric type; false when there is none. */
 bool mho_store_numeric_type(hid_t type, MhoType *out);

@@ -57,16 +57,14 @@ static MhoStatus write_attribute(const Writer *writer, hid_t object, const char 
     const hid_t names = H5Pcreate(H5P_ATTRIBUTE_CREATE);
     hid_t attribute = H5I_INVALID_HID;
     bool good = H5Pset_char_encoding(names, H5T_CSET_UTF8) >= 0;
-
     if (good) {
-        attribute =
-            H5Acreate2(object, name, text ? writer->string : mho_store_file_type(type), space, names, H5P_DEFAULT);
+        attribute = H5Acreate2(object, name, text ? writer->string : mho_store_number_type(type, true), space, names,
+                               H5P_DEFAULT);
         good = attribute >= 0;
     }
-    if (good && n > 0) {
-        good = H5Awrite(attribute, text ? writer->string : mho_store_memory_type(type),
+    if (good && n > 0)
+        good = H5Awrite(attribute, text ? writer->string : mho_store_number_type(type, false),
                         text ? (const void *)strings : data) >= 0;
-    }
     good = (attribute < 0 || H5Aclose(attribute) >= 0) && good;
     (void)H5Pclose(names);
     (void)H5Sclose(space);
@@ -85,11 +83,10 @@ static MhoStatus write_attributes(const Writer *writer, hid_t object, const char
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < attributes->n && status == MHO_OK; i++) {
         const MhoAttribute *a = &attributes->list[i];
-        if (mho_store_reserved(a->name)) {
+        if (mho_store_reserved(a->name))
             return mho_fail(writer->error, MHO_FAILED,
                             "%s: %s: the attribute name '%s' is reserved for the file format", writer->path, place,
                             a->name);
-        }
         status = write_attribute(writer, object, place, a->name, a->type, a->n, a->data);
     }
     return status;
@@ -154,7 +151,7 @@ static MhoStatus write_values(const Writer *writer, hid_t dataset, const char *p
     const char **strings = text ? string_list(writer, n, array->data) : NULL;
     if (text && !strings)
         return MHO_MEMORY;
-    const hid_t type = text ? writer->string : mho_store_memory_type(array->type);
+    const hid_t type = text ? writer->string : mho_store_number_type(array->type, false);
     const herr_t outcome =
         H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text ? (const void *)strings : array->data);
     free(strings);
@@ -170,26 +167,22 @@ static MhoStatus describe_array(const Writer *writer, hid_t dataset, const char 
         status = write_text(writer, dataset, place, "units", array->unit);
     if (status == MHO_OK && array->help && *array->help != '\0')
         status = write_text(writer, dataset, place, "long_name", array->help);
-    if (status == MHO_OK && is_float(array->type)) {
+    if (status == MHO_OK && is_float(array->type))
         status = write_attribute(writer, dataset, place, "_FillValue", array->type, 1,
                                  array->type == MHO_F64 ? (const void *)&nan64 : (const void *)&nan32);
-    }
-    if (status == MHO_OK)
-        status = write_attributes(writer, dataset, place, &array->attributes);
-    return status;
+    return status == MHO_OK ? write_attributes(writer, dataset, place, &array->attributes) : status;
 }
 
 /* Create and fill the dataset of an array. The caller closes it, also after a failure when it is >= 0. */
 static MhoStatus create_array(const Writer *writer, hid_t group, const char *place, const MhoArray *array,
                               hid_t *dataset)
 {
-    const hid_t type = array->type == MHO_STRING ? writer->string : mho_store_file_type(array->type);
+    const hid_t type = array->type == MHO_STRING ? writer->string : mho_store_number_type(array->type, true);
     const hid_t list = array_properties(array);
     hsize_t shape[MHO_MAX_RANK] = {0};
-    hid_t space;
     for (size_t i = 0; i < array->rank; i++)
         shape[i] = array->shape[i];
-    space = array->rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple((int)array->rank, shape, NULL);
+    hid_t space = array->rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple((int)array->rank, shape, NULL);
     *dataset = H5Dcreate2(group, array->name, type, space, writer->link, list, H5P_DEFAULT);
     (void)H5Sclose(space);
     (void)H5Pclose(list);
@@ -203,8 +196,7 @@ static MhoStatus create_array(const Writer *writer, hid_t group, const char *pla
 static MhoStatus create_dimension(const Writer *writer, hid_t group, const char *place, MhoDimension *dimension)
 {
     const hsize_t length = dimension->length;
-    const hid_t list = dataset_properties();
-    const hid_t space = H5Screate_simple(1, &length, NULL);
+    const hid_t list = dataset_properties(), space = H5Screate_simple(1, &length, NULL);
     char name[96];
     (void)snprintf(name, sizeof name, MHO_STORE_NO_VARIABLE "%10d", (int)(dimension->length & 0x7fffffff));
     dimension->id = H5Dcreate2(group, dimension->name, H5T_IEEE_F32LE, space, writer->link, list, H5P_DEFAULT);
@@ -250,7 +242,6 @@ static MhoStatus write_array(const Writer *writer, hid_t group, const char *plac
 {
     char inner[MHO_STORE_PLACE];
     hid_t dataset = H5I_INVALID_HID;
-    MhoStatus status;
     (void)snprintf(inner, sizeof inner, "%s/%s", place, array->name);
     for (size_t i = 0; i < array->rank; i++) {
         if (array->axis[i] && (*array->axis[i] == '\0' || strchr(array->axis[i], '/') != NULL)) {
@@ -261,7 +252,7 @@ static MhoStatus write_array(const Writer *writer, hid_t group, const char *plac
     for (size_t i = 0; i < scope->n; i++)
         if (scope->list[i].coordinate == array)
             return MHO_OK; /* written with the dimensions */
-    status = create_array(writer, group, inner, array, &dataset);
+    MhoStatus status = create_array(writer, group, inner, array, &dataset);
     if (status == MHO_OK && !attach_axes(dataset, scope, array))
         status = fail_hdf5(writer, inner);
     if (dataset >= 0)
@@ -276,17 +267,14 @@ static MhoStatus write_child(const Writer *writer, hid_t group, const char *plac
                              const MhoRecord *child, int depth)
 {
     char inner[MHO_STORE_PLACE];
-    hid_t handle;
-    MhoStatus status;
     (void)snprintf(inner, sizeof inner, "%s/%s", place, child->name);
-    if (depth >= MHO_STORE_MAX_DEPTH) {
+    if (depth >= MHO_STORE_MAX_DEPTH)
         return mho_fail(writer->error, MHO_FAILED, "%s: %s: groups are nested deeper than %d levels", writer->path,
                         inner, MHO_STORE_MAX_DEPTH);
-    }
-    handle = H5Gcreate2(group, child->name, writer->link, writer->group, H5P_DEFAULT);
+    hid_t handle = H5Gcreate2(group, child->name, writer->link, writer->group, H5P_DEFAULT);
     if (handle < 0)
         return fail_hdf5(writer, inner);
-    status = write_group(writer, handle, inner, scope, child, depth);
+    MhoStatus status = write_group(writer, handle, inner, scope, child, depth);
     (void)H5Gclose(handle);
     return status;
 }
@@ -317,10 +305,9 @@ static MhoStatus write_root(const Writer *writer, hid_t file, const MhoRecord *r
 {
     const int format = MHO_FORMAT;
     const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
-    MhoStatus status;
     if (root < 0)
         return fail_hdf5(writer, "");
-    status = write_text(writer, root, "", "Conventions", "CF-1.10");
+    MhoStatus status = write_text(writer, root, "", "Conventions", "CF-1.10");
     if (status == MHO_OK)
         status = write_attribute(writer, root, "", "mho_format", MHO_I32, 1, &format);
     if (status == MHO_OK)
@@ -348,11 +335,10 @@ static MhoStatus fill_image(Writer *writer, const MhoRecord *record, MhoImage *i
 
 static MhoStatus build_image(Writer *writer, const MhoRecord *record, MhoImage *image)
 {
-    MhoStatus status;
-    writer->string = mho_store_string_type();
+    writer->string = mho_store_string_type(H5T_VARIABLE, H5T_CSET_UTF8);
     writer->link = H5Pcreate(H5P_LINK_CREATE);
     writer->group = H5Pcreate(H5P_GROUP_CREATE);
-    status = fill_image(writer, record, image);
+    MhoStatus status = fill_image(writer, record, image);
     (void)H5Pclose(writer->group);
     (void)H5Pclose(writer->link);
     (void)H5Tclose(writer->string);
@@ -364,11 +350,9 @@ MhoStatus mho_store_write(const char *path, const MhoRecord *record, MhoError *e
     Writer writer = {.path = path, .error = error};
     MhoStoreQuiet quiet;
     MhoImage image = {0};
-    char hex[65];
-    char trailer[MHO_STORE_TRAILER + 1];
-    MhoStatus status;
+    char hex[65], trailer[MHO_STORE_TRAILER + 1];
     mho_store_quiet(&quiet);
-    status = build_image(&writer, record, &image);
+    MhoStatus status = build_image(&writer, record, &image);
     mho_store_restore(&quiet);
     if (status == MHO_OK) {
         mho_sha256(image.data, image.n, hex);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "kernels/math.h"
 #include "net/graph/requant.h"
@@ -125,18 +126,12 @@ float *mho_optimizer_velocity(const MhoOptimizer *optimizer, size_t node, size_t
  * step. */
 static MhoStatus rescale_shift(const MhoNet *net, int node, float *gradient, MhoError *error)
 {
-    const MhoNode *layer = &net->nodes[node];
-    const float *log_scale = mho_node_values(layer, MHO_ARRAY_LOG_SCALE);
-    const bool own = mho_node_conv(layer)->scale == MHO_SCALE_PER_CHANNEL;
-    double scale_x;
-    int n_weight;
-    MhoStatus status = mho_net_scale(net, layer->inputs[0], &scale_x, error);
-    if (status == MHO_OK)
-        status = mho_net_weight_range(net, node, &n_weight, error);
-    for (size_t k = 0; k < (size_t)layer->shape.c && status == MHO_OK; k++) {
-        const double unit = scale_x * mho_exp((double)log_scale[own ? k : 0]) / n_weight;
-        gradient[k] = (float)((double)gradient[k] / (unit * unit));
-    }
+    const size_t n = (size_t)net->nodes[node].shape.c;
+    double *unit = mho_calloc(n, sizeof *unit, error, "the shifts of '%s'", net->nodes[node].name);
+    const MhoStatus status = unit ? mho_net_sum_units(net, node, unit, error) : MHO_MEMORY;
+    for (size_t k = 0; k < n && status == MHO_OK; k++)
+        gradient[k] = (float)((double)gradient[k] / (unit[k] * unit[k]));
+    free(unit);
     return status;
 }
 

@@ -79,9 +79,7 @@ const MhoDescriptor mho_train_descriptor = {
     .summary =
         "the recipe that makes a network: float, then down a list of stages of precisions, then without batch norm",
     .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
-    .params_size = sizeof(MhoTrainParams),
-    .params = train_params,
-    .n_params = sizeof train_params / sizeof *train_params,
+    MHO_PARAM_TABLE(MhoTrainParams, train_params),
     .check = check_train,
 };
 
@@ -111,7 +109,5 @@ const MhoDescriptor mho_quant_descriptor = {
     .name = "quant",
     .summary = "how weights and activations become codes",
     .reference = "Verhoef et al., FQ-Conv, arXiv:1912.09356 (2019)",
-    .params_size = sizeof(MhoQuantParams),
-    .params = quant_params,
-    .n_params = sizeof quant_params / sizeof *quant_params,
+    MHO_PARAM_TABLE(MhoQuantParams, quant_params),
 };

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "kernels/clones.h"
 #include "net/graph/graph_internal.h"
 #include "net/fakequant/fakequant_internal.h"
@@ -62,12 +63,6 @@ void mho_fakequant_set_chip(MhoFakeQuant *fq, const MhoChipConfig *config, MhoCo
     fq->chip_step = step;
 }
 
-static bool is_quantized(const MhoFakeQuant *fq, int node)
-{
-    const MhoConvSettings *conv = mho_node_conv(&fq->net->nodes[node]);
-    return conv && conv->bits > 0 && fq->nodes[node].coded;
-}
-
 static void carve_layer(const MhoFakeQuant *fq, MhoChipSums *c, int node)
 {
     const MhoFakeQuantNode *self = &fq->nodes[node], *x = mho_fakequant_input(fq, node, 0);
@@ -87,8 +82,10 @@ static void carve_layer(const MhoFakeQuant *fq, MhoChipSums *c, int node)
     c->k_max = self->c > c->k_max ? self->c : c->k_max;
 }
 
-static void carve(const MhoFakeQuant *fq, MhoChipSums *c)
+static void carve(void *object)
 {
+    const MhoFakeQuant *fq = object;
+    MhoChipSums *c = fq->chip;
     const size_t n_nodes = fq->net->n_nodes, threads = (size_t)fq->threads;
     c->n = 0;
     c->layers = mho_arena_take(&c->arena, n_nodes, sizeof *c->layers);
@@ -98,7 +95,7 @@ static void carve(const MhoFakeQuant *fq, MhoChipSums *c)
     for (int i = 0; i < (int)n_nodes; i++) {
         if (c->layer_of)
             c->layer_of[i] = -1;
-        if (is_quantized(fq, i))
+        if (mho_node_conv(&fq->net->nodes[i]) && fq->nodes[i].coded) /* coded layers have weight bits */
             carve_layer(fq, c, i);
     }
     c->inputs = mho_arena_take(&c->arena, threads * c->input_max, 1);
@@ -108,18 +105,16 @@ static void carve(const MhoFakeQuant *fq, MhoChipSums *c)
 
 static MhoStatus chip_create(MhoFakeQuant *fq, MhoError *error)
 {
-    MhoChipSums *c = calloc(1, sizeof *c);
-    if (!c)
-        return mho_fail(error, MHO_MEMORY, "out of memory for training on a chip");
+    MhoChipSums *c = mho_calloc(1, sizeof *c, error, "training on a chip");
     fq->chip = c;
-    carve(fq, c);
-    const MhoStatus status = mho_arena_create(&c->arena, error);
+    if (!c)
+        return MHO_MEMORY;
+    const MhoStatus status = mho_arena_build(&c->arena, carve, fq, error);
     if (status != MHO_OK) {
         free(c);
         fq->chip = NULL;
         return status;
     }
-    carve(fq, c);
     for (size_t k = 0; k < c->k_max; k++)
         c->ones[k] = 1.0F;
     return MHO_OK;
@@ -141,15 +136,6 @@ void mho_chip_sums_destroy(MhoFakeQuant *fq)
     forget_chip(fq->chip);
     mho_arena_destroy(&fq->chip->arena);
     free(fq->chip);
-}
-
-static MhoStatus check_request(const MhoFakeQuant *fq, MhoError *error)
-{
-    if (fq->noisy && (fq->noise.weight != 0.0 || fq->noise.activation != 0.0))
-        return mho_fail(error, MHO_USAGE,
-                        "a chip adds noise itself and takes whole codes only: set train.noise.weight=0 and "
-                        "train.noise.activation=0");
-    return MHO_OK;
 }
 
 /* The matrices of this forward pass. */
@@ -181,8 +167,10 @@ MhoStatus mho_chip_sums_program(MhoFakeQuant *fq, MhoError *error)
         return MHO_OK;
     if (!fq->chip)
         status = chip_create(fq, error);
-    if (status == MHO_OK)
-        status = check_request(fq, error);
+    if (status == MHO_OK && fq->noisy && (fq->noise.weight != 0.0 || fq->noise.activation != 0.0))
+        status = mho_fail(error, MHO_USAGE,
+                          "a chip adds noise itself and takes whole codes only: set train.noise.weight=0 and "
+                          "train.noise.activation=0");
     if (status != MHO_OK || fq->chip->n == 0)
         return status;
     MhoChipSums *c = fq->chip;
@@ -205,16 +193,11 @@ bool mho_fakequant_on_chip(const MhoFakeQuant *fq, int node)
     return !quantizer || quantizer->mode == MHO_MODE_CODES;
 }
 
-MHO_CLONES static void narrow_unsigned(size_t n, const float *x, uint8_t *codes)
+/* Codes as bytes; the byte of a negative code is that of an int8_t. */
+MHO_CLONES static void narrow(size_t n, const float *x, uint8_t *codes)
 {
     for (size_t i = 0; i < n; i++)
         codes[i] = (uint8_t)(int)x[i];
-}
-
-MHO_CLONES static void narrow_signed(size_t n, const float *x, int8_t *codes)
-{
-    for (size_t i = 0; i < n; i++)
-        codes[i] = (int8_t)(int)x[i];
 }
 
 /* Image n of the batch through layer m. */
@@ -236,10 +219,7 @@ static void read_image(const MhoFakeQuant *fq, size_t m, const MhoGather *gather
                                           .clip_fraction = layer->clip_fraction ? layer->clip_fraction + n * out : NULL,
                                           .d_log_range = layer->clip_fraction ? layer->d_log_range + n * out : NULL},
                                .meter = &meter};
-    if (c->matrices[m].signed_input)
-        narrow_signed(in, x->stored + n * in, (int8_t *)codes);
-    else
-        narrow_unsigned(in, x->stored + n * in, codes);
+    narrow(in, x->stored + n * in, codes);
     mho_net_on_chip_read_layer(c->on_chip, thread, &call);
     layer->clipped[n] = meter.clipped;
 }

@@ -118,9 +118,7 @@ static MhoStatus create_forward(MhoFakeQuant *fq, MhoConvolution *c, const MhoCo
         return status;
     const dnnl_memory_desc_t *order = dnnl_primitive_desc_query_md(*kept, dnnl_query_weights_md, 0);
     status = make_memory(fq, order, NULL, &c->weights, error);
-    if (status == MHO_OK)
-        status = make_reorder(fq, &d->plain, order, &c->order_forward, error);
-    return status;
+    return status == MHO_OK ? make_reorder(fq, &d->plain, order, &c->order_forward, error) : status;
 }
 
 static MhoStatus create_backward_data(MhoFakeQuant *fq, MhoConvolution *c, const Descriptors *d,
@@ -168,23 +166,23 @@ static MhoStatus create_backward_weights(MhoFakeQuant *fq, MhoConvolution *c, co
 static MhoStatus create_buffers(MhoFakeQuant *fq, MhoConvolution *c, const MhoConvGeometry *g, const Descriptors *d,
                                 MhoError *error)
 {
-    MhoStatus status = make_memory(fq, &d->source, g->source, &c->source, error);
-    if (status == MHO_OK)
-        status = make_memory(fq, &d->destination, g->destination, &c->destination, error);
-    if (status == MHO_OK)
-        status = make_memory(fq, &d->plain, g->weights, &c->plain, error);
-    if (status == MHO_OK && g->bias)
-        status = make_memory(fq, &d->offset, g->offset, &c->offset, error);
-    if (!g->training)
-        return status;
-    if (status == MHO_OK && g->needs_d_source)
-        status = make_memory(fq, &d->source, g->d_source, &c->d_source, error);
-    if (status == MHO_OK)
-        status = make_memory(fq, &d->destination, g->d_destination, &c->d_destination, error);
-    if (status == MHO_OK)
-        status = make_memory(fq, &d->plain, g->d_weights, &c->d_plain, error);
-    if (status == MHO_OK && g->bias)
-        status = make_memory(fq, &d->offset, g->d_offset, &c->d_offset, error);
+    const struct {
+        bool wanted;
+        const dnnl_memory_desc_t *shape;
+        void *data;
+        dnnl_memory_t *memory;
+    } buffers[] = {{true, &d->source, g->source, &c->source},
+                   {true, &d->destination, g->destination, &c->destination},
+                   {true, &d->plain, g->weights, &c->plain},
+                   {g->bias, &d->offset, g->offset, &c->offset},
+                   {g->training && g->needs_d_source, &d->source, g->d_source, &c->d_source},
+                   {g->training, &d->destination, g->d_destination, &c->d_destination},
+                   {g->training, &d->plain, g->d_weights, &c->d_plain},
+                   {g->training && g->bias, &d->offset, g->d_offset, &c->d_offset}};
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers && status == MHO_OK; i++)
+        if (buffers[i].wanted)
+            status = make_memory(fq, buffers[i].shape, buffers[i].data, buffers[i].memory, error);
     return status;
 }
 
@@ -237,13 +235,6 @@ static MhoStatus reorder(MhoFakeQuant *fq, dnnl_primitive_t primitive, dnnl_memo
     return check(dnnl_primitive_execute(primitive, fq->stream, 2, arguments), "a reorder of weights", error);
 }
 
-MhoStatus mho_convolution_set_weights(MhoFakeQuant *fq, MhoConvolution *c, bool backward, MhoError *error)
-{
-    if (backward)
-        return c->order_backward ? reorder(fq, c->order_backward, c->plain, c->weights_backward, error) : MHO_OK;
-    return reorder(fq, c->order_forward, c->plain, c->weights, error);
-}
-
 /* Execute with the executor's scratchpad as the last argument. */
 static MhoStatus execute(MhoFakeQuant *fq, dnnl_primitive_t primitive, dnnl_memory_t scratch, int n,
                          dnnl_exec_arg_t *arguments, MhoError *error)
@@ -264,12 +255,13 @@ MhoStatus mho_convolution_forward(MhoFakeQuant *fq, MhoConvolution *c, const flo
                                     {DNNL_ARG_WEIGHTS, c->weights},
                                     {DNNL_ARG_DST, c->destination},
                                     {DNNL_ARG_BIAS, c->offset}};
-    dnnl_status_t status = dnnl_memory_set_data_handle(c->source, (void *)(uintptr_t)source); /* read only */
-    if (status == dnnl_success)
-        status = dnnl_memory_set_data_handle(c->destination, destination);
-    if (status != dnnl_success)
-        return check(status, "a buffer", error);
-    return execute(fq, c->forward, c->scratch[0], c->has_offset ? 4 : 3, arguments, error);
+    dnnl_status_t set = dnnl_memory_set_data_handle(c->source, (void *)(uintptr_t)source); /* read only */
+    if (set == dnnl_success)
+        set = dnnl_memory_set_data_handle(c->destination, destination);
+    MhoStatus status = check(set, "a buffer", error);
+    if (status == MHO_OK)
+        status = reorder(fq, c->order_forward, c->plain, c->weights, error);
+    return status == MHO_OK ? execute(fq, c->forward, c->scratch[0], c->has_offset ? 4 : 3, arguments, error) : status;
 }
 
 MhoStatus mho_convolution_backward(MhoFakeQuant *fq, MhoConvolution *c, float *d_source, MhoError *error)
@@ -288,6 +280,6 @@ MhoStatus mho_convolution_backward(MhoFakeQuant *fq, MhoConvolution *c, float *d
         return status;
     status = check(dnnl_memory_set_data_handle(c->d_source, d_source), "a buffer", error);
     if (status == MHO_OK)
-        status = execute(fq, c->backward_data, c->scratch[1], 3, data, error);
-    return status;
+        status = reorder(fq, c->order_backward, c->plain, c->weights_backward, error);
+    return status == MHO_OK ? execute(fq, c->backward_data, c->scratch[1], 3, data, error) : status;
 }

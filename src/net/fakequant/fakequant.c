@@ -15,11 +15,9 @@
 
 float *mho_fakequant_gradient_of(const MhoFakeQuant *fq, int node, MhoArrayRole role)
 {
-    const MhoNode *self = &fq->net->nodes[node];
-    for (size_t a = 0; a < self->n_arrays; a++)
-        if (self->arrays[a].role == role)
-            return fq->nodes[node].gradient[a];
-    return NULL;
+    MhoNode *self = &fq->net->nodes[node];
+    const MhoNodeArray *array = mho_node_array(self, role);
+    return array ? fq->nodes[node].gradient[array - self->arrays] : NULL;
 }
 
 void mho_fakequant_set_scale(MhoFakeQuantNode *node, double scale)
@@ -102,6 +100,8 @@ static MhoStatus plan_nodes(MhoFakeQuant *fq, MhoError *error)
             self->differentiable = self->differentiable || mho_fakequant_input(fq, i, k)->differentiable;
             mho_fakequant_input(fq, i, k)->n_users++;
         }
+        for (size_t a = 0; a < node->n_arrays; a++)
+            self->differentiable = self->differentiable || node->arrays[a].learned;
         const MhoStatus status = fq->nodes[i].layer->plan ? fq->nodes[i].layer->plan(fq, i, error) : MHO_OK;
         if (status != MHO_OK)
             return status;
@@ -312,6 +312,7 @@ MhoStatus mho_fakequant_forward(MhoFakeQuant *fq, const uint8_t *images, bool us
         status = mho_chip_sums_program(fq, error);
     for (int i = 0; i < (int)fq->net->n_nodes && status == MHO_OK; i++) {
         const MhoFakeQuantLayer *layer = fq->nodes[i].layer;
+        mho_fakequant_set_scale(&fq->nodes[i], 1.0);
         if (layer->prepare)
             status = layer->prepare(fq, i, error);
         if (status == MHO_OK && layer->forward)

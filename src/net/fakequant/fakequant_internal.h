@@ -29,11 +29,14 @@ typedef struct MhoFakeQuantLayer {
     MhoStatus (*plan)(MhoFakeQuant *fq, int node, MhoError *error);
     MhoStatus (*create)(MhoFakeQuant *fq, int node, MhoError *error); /* state; buffers exist */
     void (*destroy)(MhoFakeQuant *fq, int node);
-    /* Scale, offset and weight codes of this forward pass; called before forward. */
+    /* Scale (1 before the call), offset (0) and weight codes of this forward pass; called before forward. */
     MhoStatus (*prepare)(MhoFakeQuant *fq, int node, MhoError *error);
     MhoStatus (*forward)(MhoFakeQuant *fq, int node, MhoError *error);
     MhoStatus (*backward)(MhoFakeQuant *fq, int node, MhoError *error);
 } MhoFakeQuantLayer;
+extern const MhoFakeQuantLayer mho_fakequant_layer_input, mho_fakequant_layer_conv, mho_fakequant_layer_dense,
+    mho_fakequant_layer_pool, mho_fakequant_layer_add, mho_fakequant_layer_batchnorm, mho_fakequant_layer_relu,
+    mho_fakequant_layer_fake_quant;
 /* Training's part of a layer kind; NULL: it has none. Generated from the word list of net/graph/kinds. */
 const MhoFakeQuantLayer *mho_fakequant_layer(const MhoLayer *layer);
 
@@ -190,9 +193,7 @@ typedef struct MhoConvolution MhoConvolution;
 MhoStatus mho_convolution_create(MhoFakeQuant *fq, const MhoConvGeometry *geometry, MhoConvolution **made,
                                  MhoError *error) MHO_CHECKED;
 void mho_convolution_destroy(MhoConvolution *convolution);
-/* Bring the weights into the primitives' order; backward: for the gradient of the source too. */
-MhoStatus mho_convolution_set_weights(MhoFakeQuant *fq, MhoConvolution *convolution, bool backward,
-                                      MhoError *error) MHO_CHECKED;
+/* Both bring the weights into the primitives' order first. */
 MhoStatus mho_convolution_forward(MhoFakeQuant *fq, MhoConvolution *convolution, const float *source,
                                   float *destination, MhoError *error) MHO_CHECKED;
 /* d_source NULL: not wanted. Weight and offset gradients are overwritten. */

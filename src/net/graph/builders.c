@@ -35,10 +35,9 @@ static void add(Builder *builder, const char *name, const char *layer, const voi
 /* "<stem>_<suffix>" reading the last node, with default settings. */
 static void add_after(Builder *builder, const char *stem, const char *suffix, const char *layer)
 {
-    char name[MHO_NAME_MAX], input[MHO_NAME_MAX];
+    char name[MHO_NAME_MAX];
     snprintf(name, sizeof name, "%.30s_%s", stem, suffix);
-    memcpy(input, builder->last, sizeof input);
-    add(builder, name, layer, NULL, 0, input, NULL);
+    add(builder, name, layer, NULL, 0, builder->last, NULL);
 }
 
 static int scaled(const Builder *builder, int channels)
@@ -48,25 +47,19 @@ static int scaled(const Builder *builder, int channels)
 }
 
 /* Defaults of a weighted layer, from its table. */
-static MhoConvSettings conv_defaults(Builder *builder, const char *layer)
+static MhoConvSettings conv_defaults(const MhoLayer *layer)
 {
     MhoConvSettings settings;
     memset(&settings, 0, sizeof settings);
-    const MhoDescriptor *descriptor = mho_registry_find(&mho_layer_registry, layer, builder->error);
-
-    if (descriptor && descriptor->params_size == sizeof settings)
-        mho_params_default(descriptor->params, descriptor->n_params, &settings);
-    else if (builder->status == MHO_OK)
-        builder->status = MHO_FAILED;
+    mho_params_default(layer->descriptor.params, layer->descriptor.n_params, &settings);
     return settings;
 }
 
 /* Convolution (kernel 0: dense) and batch norm after the last node; both names begin with `name`. */
 static void weights_and_norm(Builder *builder, const char *name, int channels, int kernel, int stride, int pad)
 {
-    const char *layer = kernel > 0 ? "conv" : "dense";
-    MhoConvSettings settings = conv_defaults(builder, layer);
-    char input[MHO_NAME_MAX];
+    const MhoLayer *layer = kernel > 0 ? &mho_layer_conv : &mho_layer_dense;
+    MhoConvSettings settings = conv_defaults(layer);
     settings.channels = scaled(builder, channels);
     settings.bias = false; /* batch norm has one */
     if (kernel > 0) {
@@ -74,8 +67,7 @@ static void weights_and_norm(Builder *builder, const char *name, int channels, i
         settings.stride = stride;
         settings.pad = pad;
     }
-    memcpy(input, builder->last, sizeof input);
-    add(builder, name, layer, &settings, sizeof settings, input, NULL);
+    add(builder, name, layer->descriptor.name, &settings, sizeof settings, builder->last, NULL);
     add_after(builder, name, "norm", "batchnorm");
 }
 
@@ -88,19 +80,15 @@ static void block(Builder *builder, const char *name, int channels, int kernel, 
 static void pool(Builder *builder, const char *name, MhoPoolKind kind)
 {
     const MhoPoolSettings settings = {.kind = (int)kind, .window = 2, .stride = 2};
-    char input[MHO_NAME_MAX];
-    memcpy(input, builder->last, sizeof input);
-    add(builder, name, "pool", &settings, sizeof settings, input, NULL);
+    add(builder, name, "pool", &settings, sizeof settings, builder->last, NULL);
 }
 
 static void classifier(Builder *builder, int n_classes)
 {
-    MhoConvSettings settings = conv_defaults(builder, "dense");
-    char input[MHO_NAME_MAX];
+    MhoConvSettings settings = conv_defaults(&mho_layer_dense);
     settings.channels = n_classes;
     settings.bias = true;
-    memcpy(input, builder->last, sizeof input);
-    add(builder, "logits", "dense", &settings, sizeof settings, input, NULL);
+    add(builder, "logits", "dense", &settings, sizeof settings, builder->last, NULL);
 }
 
 static void build_lenet(Builder *builder)

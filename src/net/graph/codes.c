@@ -114,21 +114,13 @@ MhoStatus mho_net_code_step(const MhoNet *net, int node, double *step, MhoError 
     return MHO_OK;
 }
 
-/* Number of codes that one output of a pool adds. */
-static double pool_window(const MhoNet *net, const MhoNode *node)
-{
-    const MhoPoolSettings *pool = mho_node_pool(node);
-    const MhoShape in = net->nodes[node->inputs[0]].shape;
-    return pool->kind == MHO_POOL_GLOBAL ? (double)in.h * in.w : (double)pool->window * pool->window;
-}
-
 MhoStatus mho_net_scale(const MhoNet *net, int node, double *scale, MhoError *error)
 {
     double windows = 1.0;
     for (const MhoNode *at = &net->nodes[node]; mho_node_is(at, &mho_layer_pool) || mho_node_is(at, &mho_layer_add);
          at = &net->nodes[node]) {
         if (mho_node_is_sum_pool(at))
-            windows *= pool_window(net, at);
+            windows *= mho_node_window(net, at);
         node = at->inputs[0];
     }
     const MhoNode *source = &net->nodes[node];

@@ -52,6 +52,7 @@ int mho_net_readers(const MhoNet *net, int node, int *last);
 
 /* Windows of a convolution, dense layer or pool on its input; for anything else one position at a time. Of group 0. */
 MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node);
+double mho_node_window(const MhoNet *net, const MhoNode *node); /* positions of one window, padding included */
 
 /* One channel of a batch norm node with its running statistics: y = gain (x - mean) + beta, gain = gamma / deviation,
  * deviation = sqrt(variance + epsilon). */

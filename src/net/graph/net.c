@@ -29,16 +29,12 @@ void mho_net_destroy(MhoNet *net)
     free(net);
 }
 
-/* Room for one more node; the list grows at powers of two. */
+/* Room for one more node. */
 static MhoStatus nodes_grow(MhoNet *net, MhoError *error)
 {
-    const size_t n = net->n_nodes;
-    if (n >= MHO_NET_MAX_NODES)
+    if (net->n_nodes >= MHO_NET_MAX_NODES)
         return mho_fail(error, MHO_USAGE, "network '%s': more than %d nodes", net->name, MHO_NET_MAX_NODES);
-    if (n > 0 && (n & (n - 1)) != 0)
-        return MHO_OK;
-    MhoNode *nodes =
-        mho_realloc(net->nodes, n ? 2 * n : 1, sizeof *nodes, error, "the nodes of network '%s'", net->name);
+    MhoNode *nodes = mho_list_grow(net->nodes, net->n_nodes, sizeof *nodes, error);
     if (!nodes)
         return MHO_MEMORY;
     net->nodes = nodes;
@@ -146,7 +142,6 @@ static MhoStatus infer_arrays(MhoNode *node, const MhoShape *inputs, size_t *tot
     MhoNodeArray fresh[MHO_NODE_MAX_ARRAYS];
     memset(fresh, 0, sizeof fresh);
     const size_t n_fresh = node->layer->arrays ? node->layer->arrays(node->settings, inputs, fresh) : 0;
-
     for (size_t a = 0; a < n_fresh; a++) {
         if (!bounded_product(fresh[a].rank, fresh[a].shape, &fresh[a].n) || (*total += fresh[a].n) > MHO_NET_MAX_VALUES)
             return mho_fail(error, MHO_USAGE, "node '%s': array '%s' makes the network larger than %d values",
@@ -195,20 +190,15 @@ static bool quantizer_codes(const MhoNet *net, int node, int *source)
 static MhoStatus check_addition(const MhoNet *net, int i, MhoError *error)
 {
     const MhoNode *node = &net->nodes[i];
-    int source[2], n[2] = {0, 0};
-    bool is_signed, codes[2];
+    int source[2];
+    bool codes[2];
     if (!mho_node_is(node, &mho_layer_add))
         return MHO_OK;
     for (int k = 0; k < 2; k++)
         codes[k] = quantizer_codes(net, node->inputs[k], &source[k]);
     if (!codes[0] && !codes[1])
         return MHO_OK;
-    for (int k = 0; k < 2 && codes[0] && codes[1]; k++) {
-        const MhoStatus status = mho_net_code_range(net, source[k], &n[k], &is_signed, error);
-        if (status != MHO_OK)
-            return status;
-    }
-    if (codes[0] != codes[1] || n[0] != n[1] ||
+    if (codes[0] != codes[1] || net->nodes[source[0]].largest_code != net->nodes[source[1]].largest_code ||
         mho_net_scale_owner(net, source[0]) != mho_net_scale_owner(net, source[1]))
         return mho_fail(error, MHO_USAGE,
                         "node '%s' adds '%s' and '%s', whose codes have different steps; let their "

@@ -184,31 +184,16 @@ static const char *cell(const Reading *reading, int column, size_t row)
 /* The attribute as text for a parameter table. */
 static bool attribute_as_text(const MhoAttribute *attribute, const MhoParam *param, char *text, size_t size)
 {
-    double real = 0.0;
     int64_t whole = 0;
-    bool is_real = false;
     if (attribute->n != 1)
         return false;
-    switch (attribute->type) {
-    case MHO_U8: whole = *(const uint8_t *)attribute->data; break;
-    case MHO_I8: whole = *(const int8_t *)attribute->data; break;
-    case MHO_I16: whole = *(const int16_t *)attribute->data; break;
-    case MHO_I32: whole = *(const int32_t *)attribute->data; break;
-    case MHO_I64: whole = *(const int64_t *)attribute->data; break;
-    case MHO_U64:
-        is_real = true;
-        real = (double)*(const uint64_t *)attribute->data;
-        break;
-    case MHO_F32:
-        is_real = true;
-        real = (double)*(const float *)attribute->data;
-        break;
-    case MHO_F64:
-        is_real = true;
-        real = *(const double *)attribute->data;
-        break;
-    case MHO_STRING: return snprintf(text, size, "%s", *(char *const *)attribute->data) < (int)size;
-    }
+    if (attribute->type == MHO_STRING)
+        return snprintf(text, size, "%s", *(char *const *)attribute->data) < (int)size;
+    bool is_real = !mho_integer_at(attribute->type, attribute->data, 0, &whole);
+    double real = attribute->type == MHO_U64   ? (double)*(const uint64_t *)attribute->data
+                  : attribute->type == MHO_F32 ? (double)*(const float *)attribute->data
+                  : attribute->type == MHO_F64 ? *(const double *)attribute->data
+                                               : 0.0;
     if (is_real && param->type != MHO_REAL && real >= -1e9 && real <= 1e9 && real == (double)(int64_t)real) {
         whole = (int64_t)real;
         is_real = false;

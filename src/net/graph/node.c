@@ -124,6 +124,12 @@ MhoGather mho_node_gather(const MhoNet *net, const MhoNode *node)
     return gather;
 }
 
+double mho_node_window(const MhoNet *net, const MhoNode *node)
+{
+    const MhoGather gather = mho_node_gather(net, node);
+    return (double)gather.kernel_h * gather.kernel_w;
+}
+
 double mho_net_macs(const MhoNet *net)
 {
     double macs = 0.0;

@@ -94,21 +94,15 @@ static MhoStatus find_source(const MhoNet *net, int from, int *source, int *batc
 static MhoStatus target_step(const MhoNet *net, int target, bool relu, double *step, MhoRequant *requant,
                              MhoError *error)
 {
-    bool is_signed;
-    int n;
+    const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(&net->nodes[target]);
     *step = 1.0;
-    requant->is_logits = !mho_node_fake_quant(&net->nodes[target]);
+    requant->is_logits = !quantizer;
     requant->low = requant->high = 0;
-    if (requant->is_logits)
+    if (!quantizer)
         return MHO_OK;
-    MhoStatus status = mho_net_code_range(net, target, &n, &is_signed, error);
-    if (status == MHO_OK)
-        status = mho_net_code_step(net, target, step, error);
-    if (status != MHO_OK)
-        return status;
-    requant->high = n;
-    requant->low = is_signed && !relu ? -n : 0;
-    return MHO_OK;
+    requant->high = net->nodes[target].largest_code;
+    requant->low = quantizer->is_signed && !relu ? -requant->high : 0;
+    return mho_net_code_step(net, target, step, error);
 }
 
 MhoStatus mho_net_requant(const MhoNet *net, int target, float *a, float *b, MhoRequant *requant, MhoError *error)

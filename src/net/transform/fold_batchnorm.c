@@ -60,13 +60,11 @@ static MhoStatus check_removable(const MhoNet *net, int i, MhoError *error)
     if (mho_node_conv(node) && mho_node_conv(node)->bits == 0)
         return mho_fail(error, MHO_USAGE,
                         "node '%s' is not quantized: quantize the network before batch norm is removed", node->name);
-    if (becomes_full(net, i)) {
-        if (node->policy.quantizer->nonuniform)
-            return mho_fail(error, MHO_USAGE,
-                            "node '%s': batch norm stays with weights of quantizer '%s', as its shift has no exact "
-                            "sum on their 16-bit grid; leave fq out of train.stages",
-                            node->name, node->policy.quantizer->descriptor.name);
-    }
+    if (becomes_full(net, i) && node->policy.quantizer->nonuniform)
+        return mho_fail(error, MHO_USAGE,
+                        "node '%s': batch norm stays with weights of quantizer '%s', as its shift has no exact sum on "
+                        "their 16-bit grid; leave fq out of train.stages",
+                        node->name, node->policy.quantizer->descriptor.name);
     if (!mho_node_is(node, &mho_layer_batchnorm))
         return MHO_OK;
     const MhoNode *source = &net->nodes[node->inputs[0]];
@@ -207,7 +205,6 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
 {
     const MhoNode *layer = &fold->old->nodes[fold->node];
     const size_t n = mho_node_array(fold->made, MHO_ARRAY_WEIGHT)->n;
-    MhoStatus status = MHO_OK;
     if (layer->policy.quantizer->normalizes_signed)
         return mho_fail(error, MHO_USAGE,
                         "node '%s': batch norm cannot move into weights of quantizer '%s', whose codes depend on the "
@@ -217,9 +214,8 @@ static MhoStatus fold_layer(Fold *fold, const MhoNet *made, MhoError *error)
     fold->per_channel = n / fold->n;
     fold->channels = mho_calloc(fold->n, sizeof *fold->channels, error, "folding '%s'", layer->name);
     int16_t *codes = mho_calloc(2 * n, sizeof *codes, error, "folding '%s'", layer->name);
-    if (!fold->channels || !codes)
-        status = MHO_MEMORY;
-    if (status == MHO_OK)
+    MhoStatus status = MHO_MEMORY;
+    if (fold->channels && codes)
         status = mho_net_scale(fold->old, layer->inputs[0], &fold->scale_x, error);
     if (status == MHO_OK)
         status = mho_net_weight_range(fold->old, fold->node, &fold->n_weight, error);

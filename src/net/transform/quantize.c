@@ -81,7 +81,7 @@ static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suff
 {
     MhoNet *net = q->rebuild->made;
     MhoFakeQuantSettings settings;
-    char name[MHO_NAME_MAX], from[MHO_NAME_MAX];
+    char name[MHO_NAME_MAX];
     memset(&settings, 0, sizeof settings);
     settings.bits = bits;
     settings.is_signed = is_signed;
@@ -89,8 +89,8 @@ static MhoStatus add_quantizer(Quantizing *q, int i, int input, const char *suff
     if (owner >= 0)
         snprintf(settings.share, sizeof settings.share, "%s", net->nodes[owner].name);
     new_name(q, i, suffix, name);
-    memcpy(from, net->nodes[input].name, sizeof from);
-    const MhoStatus status = mho_net_add(net, name, "fake_quant", &settings, sizeof settings, from, NULL, error);
+    const MhoStatus status =
+        mho_net_add(net, name, "fake_quant", &settings, sizeof settings, net->nodes[input].name, NULL, error);
     *made = (int)net->n_nodes - 1;
     return status;
 }

@@ -67,9 +67,7 @@ const MhoDescriptor mho_study_descriptor = {
     .name = "study",
     .summary = "the keys of a study that belong to no model",
     .reference = "mho study file, format 1",
-    .params_size = sizeof(MhoStudyParams),
-    .params = study_params,
-    .n_params = sizeof study_params / sizeof *study_params,
+    MHO_PARAM_TABLE(MhoStudyParams, study_params),
 };
 
 static const MhoParam chip_models_params[] = {
@@ -83,9 +81,7 @@ const MhoDescriptor mho_chip_models_descriptor = {
     .name = "chip",
     .summary = "the models of a chip's devices",
     .reference = "mho study file, format 1",
-    .params_size = sizeof(MhoChipModels),
-    .params = chip_models_params,
-    .n_params = sizeof chip_models_params / sizeof *chip_models_params,
+    MHO_PARAM_TABLE(MhoChipModels, chip_models_params),
 };
 
 static MhoStatus add_section(MhoSettings *settings, const char *prefix, const MhoDescriptor *descriptor,

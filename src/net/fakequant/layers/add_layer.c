@@ -91,7 +91,6 @@ static MhoStatus add_backward(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_add;
 const MhoFakeQuantLayer mho_fakequant_layer_add = {.part = MHO_PART_TENSOR,
                                                    .plan = add_plan,
                                                    .prepare = add_prepare,

@@ -12,13 +12,6 @@
 #include "net/fakequant/fakequant_internal.h"
 #include "net/graph/graph_internal.h"
 
-static MhoStatus batchnorm_plan(MhoFakeQuant *fq, int node, MhoError *error)
-{
-    (void)error;
-    fq->nodes[node].differentiable = true;
-    return MHO_OK;
-}
-
 static MhoStatus batchnorm_create(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantNode *self = &fq->nodes[node];
@@ -30,13 +23,6 @@ static MhoStatus batchnorm_create(MhoFakeQuant *fq, int node, MhoError *error)
 static void batchnorm_destroy(MhoFakeQuant *fq, int node)
 {
     free(fq->nodes[node].state);
-}
-
-static MhoStatus batchnorm_prepare(MhoFakeQuant *fq, int node, MhoError *error)
-{
-    (void)error;
-    mho_fakequant_set_scale(&fq->nodes[node], 1.0);
-    return MHO_OK;
 }
 
 MHO_CLONES void mho_batchnorm_statistics(size_t n, size_t width, const float *x, double *sums)
@@ -56,7 +42,6 @@ MHO_CLONES void mho_batchnorm_reduce(size_t n, size_t width, const float *restri
                                      float *restrict kept, double *restrict sums)
 {
     double *restrict products = sums + width;
-
     for (size_t i = 0; i < n; i += width) {
         const size_t m = n - i < width ? n - i : width;
         for (size_t j = 0; j < m; j++) {
@@ -119,9 +104,5 @@ void mho_batchnorm_gradient(MhoFakeQuant *fq, int node, const MhoFakeQuantNode *
     }
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_batchnorm;
-const MhoFakeQuantLayer mho_fakequant_layer_batchnorm = {.part = MHO_PART_BATCHNORM,
-                                                         .plan = batchnorm_plan,
-                                                         .create = batchnorm_create,
-                                                         .destroy = batchnorm_destroy,
-                                                         .prepare = batchnorm_prepare};
+const MhoFakeQuantLayer mho_fakequant_layer_batchnorm = {
+    .part = MHO_PART_BATCHNORM, .create = batchnorm_create, .destroy = batchnorm_destroy};

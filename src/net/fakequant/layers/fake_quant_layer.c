@@ -17,13 +17,9 @@
 static MhoStatus fake_quant_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
     MhoFakeQuantNode *self = &fq->nodes[node];
-    int n;
-    bool is_signed;
-    const MhoStatus status = mho_net_code_range(fq->net, node, &n, &is_signed, error);
-    if (status != MHO_OK)
-        return status;
+    (void)error;
     self->coded = true;
-    self->largest = (double)n;
+    self->largest = (double)fq->net->nodes[node].largest_code;
     self->scale_owner = mho_net_scale_owner(fq->net, node);
     self->differentiable = true;
     return MHO_OK;
@@ -38,10 +34,10 @@ static MhoStatus fake_quant_create(MhoFakeQuant *fq, int node, MhoError *error)
     self->state = q;
     if (!q)
         return MHO_MEMORY;
-    q->a = mho_calloc(self->c, sizeof *q->a, error, "node '%s'", name);
-    q->b = mho_calloc(self->c, sizeof *q->b, error, "node '%s'", name);
-    if (!q->a || !q->b)
+    q->a = mho_calloc(2 * self->c, sizeof *q->a, error, "node '%s'", name);
+    if (!q->a)
         return MHO_MEMORY;
+    q->b = q->a + self->c;
     q->owner = self->scale_owner;
     q->n = (int)self->largest;
     q->shape = (MhoQuantShape){.bits = s->bits, .is_signed = s->is_signed, .channels = 1};
@@ -56,7 +52,6 @@ static void fake_quant_destroy(MhoFakeQuant *fq, int node)
     if (!q)
         return;
     free(q->a);
-    free(q->b);
     free(q);
 }
 
@@ -205,7 +200,6 @@ double mho_fake_quantizer_tile_gradient(const MhoFakeQuant *fq, int node, size_t
     return (double)d_log_scale * __builtin_sqrt((double)n / (double)fq->nodes[node].n);
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_fake_quant;
 const MhoFakeQuantLayer mho_fakequant_layer_fake_quant = {.part = MHO_PART_FAKE_QUANT,
                                                           .plan = fake_quant_plan,
                                                           .create = fake_quant_create,

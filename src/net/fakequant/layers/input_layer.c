@@ -41,6 +41,5 @@ static MhoStatus input_forward(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_input;
 const MhoFakeQuantLayer mho_fakequant_layer_input = {
     .part = MHO_PART_TENSOR, .plan = input_plan, .prepare = input_prepare, .forward = input_forward};

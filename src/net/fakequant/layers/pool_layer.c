@@ -10,12 +10,6 @@
 #include "net/fakequant/fakequant_internal.h"
 #include "net/graph/graph_internal.h"
 
-static double pool_size(const MhoFakeQuant *fq, int node)
-{
-    const MhoGather g = mho_node_gather(fq->net, &fq->net->nodes[node]);
-    return (double)g.kernel_h * g.kernel_w;
-}
-
 static MhoStatus pool_plan(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoPoolSettings *s = mho_fakequant_settings(fq, node);
@@ -23,7 +17,7 @@ static MhoStatus pool_plan(MhoFakeQuant *fq, int node, MhoError *error)
     MhoFakeQuantNode *self = &fq->nodes[node];
     const bool maximum = s->kind == MHO_POOL_MAX;
     self->coded = x->coded;
-    self->largest = maximum ? x->largest : x->largest * pool_size(fq, node);
+    self->largest = maximum ? x->largest : x->largest * mho_node_window(fq->net, &fq->net->nodes[node]);
     self->scale_owner = maximum ? x->scale_owner : -1;
     self->per_channel = x->per_channel;
     self->has_offset = x->has_offset;
@@ -38,7 +32,7 @@ static MhoStatus pool_prepare(MhoFakeQuant *fq, int node, MhoError *error)
     const MhoPoolSettings *s = mho_fakequant_settings(fq, node);
     const MhoFakeQuantNode *x = mho_fakequant_input(fq, node, 0);
     MhoFakeQuantNode *self = &fq->nodes[node];
-    const double divisor = s->kind != MHO_POOL_MAX && x->coded ? pool_size(fq, node) : 1.0;
+    const double divisor = s->kind != MHO_POOL_MAX && x->coded ? mho_node_window(fq->net, &fq->net->nodes[node]) : 1.0;
     (void)error;
     for (size_t k = 0; k < self->c; k++) {
         self->scale[k] = (float)((double)x->scale[k] / divisor);
@@ -86,7 +80,7 @@ MHO_CLONES static void average_image(const MhoGather *g, float divisor, const fl
 
 static float stored_divisor(const MhoFakeQuant *fq, int node)
 {
-    return mho_fakequant_input(fq, node, 0)->coded ? 1.0F : (float)pool_size(fq, node);
+    return mho_fakequant_input(fq, node, 0)->coded ? 1.0F : (float)mho_node_window(fq->net, &fq->net->nodes[node]);
 }
 
 static MhoStatus pool_forward(MhoFakeQuant *fq, int node, MhoError *error)
@@ -172,7 +166,6 @@ static MhoStatus pool_backward(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_pool;
 const MhoFakeQuantLayer mho_fakequant_layer_pool = {.part = MHO_PART_TENSOR,
                                                     .plan = pool_plan,
                                                     .prepare = pool_prepare,

@@ -2,16 +2,6 @@
 #include "kernels/clones.h"
 #include "net/fakequant/fakequant_internal.h"
 
-#include "kernels/clones.h"
-#include "net/fakequant/fakequant_internal.h"
-
-static MhoStatus relu_prepare(MhoFakeQuant *fq, int node, MhoError *error)
-{
-    (void)error;
-    mho_fakequant_set_scale(&fq->nodes[node], 1.0);
-    return MHO_OK;
-}
-
 MHO_CLONES void mho_relu_forward(size_t n, float *x)
 {
     for (size_t i = 0; i < n; i++)
@@ -24,5 +14,4 @@ MHO_CLONES void mho_relu_backward(size_t n, const float *x, float *d)
         d[i] = x[i] > 0.0F ? d[i] : 0.0F;
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_relu;
-const MhoFakeQuantLayer mho_fakequant_layer_relu = {.part = MHO_PART_RELU, .prepare = relu_prepare};
+const MhoFakeQuantLayer mho_fakequant_layer_relu = {.part = MHO_PART_RELU};

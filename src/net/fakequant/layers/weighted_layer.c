@@ -61,7 +61,6 @@ static MhoStatus weighted_plan(MhoFakeQuant *fq, int node, MhoError *error)
     self->coded = s->bits && x->coded;
     self->per_channel = s->bits && s->scale == MHO_SCALE_PER_CHANNEL;
     self->has_offset = s->bits && s->bias;
-    self->differentiable = true;
     return MHO_OK;
 }
 
@@ -283,12 +282,10 @@ static MhoStatus weighted_prepare(MhoFakeQuant *fq, int node, MhoError *error)
 {
     const MhoConvSettings *s = mho_fakequant_settings(fq, node);
     Weighted *w = fq->nodes[node].state;
-    MhoStatus status = MHO_OK;
     if (s->bits)
-        status = prepare_codes(fq, node, w, error);
-    else
-        prepare_float(fq, node, w);
-    return status;
+        return prepare_codes(fq, node, w, error);
+    prepare_float(fq, node, w);
+    return MHO_OK;
 }
 
 /* total = step total + sum (first: sum). */
@@ -328,9 +325,7 @@ static MhoStatus forward_planes(MhoFakeQuant *fq, int node, Weighted *w, MhoErro
     memset(w->offset, 0, k * sizeof *w->offset);
     for (int p = 0; p < w->planes->n && status == MHO_OK; p++, place /= w->planes->step) {
         take_digit(w->n_weights, place, w->residual, w->weights);
-        status = mho_convolution_set_weights(fq, w->whole, false, error);
-        if (status == MHO_OK)
-            status = mho_convolution_forward(fq, w->whole, x, stored, error);
+        status = mho_convolution_forward(fq, w->whole, x, stored, error);
 #pragma omp parallel for schedule(static) num_threads(fq->threads)
         for (size_t i = 0; i < fq->batch; i++)
             add_plane(n, (double)w->planes->step, p == 0, stored + i * n, w->total + i * n);
@@ -351,9 +346,7 @@ static MhoStatus forward_per_image(MhoFakeQuant *fq, int node, Weighted *w, MhoE
     MhoStatus status = MHO_OK;
     for (size_t n = 0; n < fq->batch && status == MHO_OK; n++) {
         add_weight_noise(fq, node, w, (uint32_t)n);
-        status = mho_convolution_set_weights(fq, w->single, false, error);
-        if (status == MHO_OK)
-            status = mho_convolution_forward(fq, w->single, x->stored + n * in, self->stored + n * out, error);
+        status = mho_convolution_forward(fq, w->single, x->stored + n * in, self->stored + n * out, error);
     }
     return status;
 }
@@ -371,11 +364,8 @@ static MhoStatus weighted_forward(MhoFakeQuant *fq, int node, MhoError *error)
         mho_chip_sums_forward(fq, node);
         return MHO_OK;
     }
-    MhoStatus status = mho_convolution_set_weights(fq, w->whole, false, error);
-    if (status == MHO_OK)
-        status = mho_convolution_forward(fq, w->whole, mho_fakequant_input(fq, node, 0)->stored, fq->nodes[node].stored,
-                                         error);
-    return status;
+    return mho_convolution_forward(fq, w->whole, mho_fakequant_input(fq, node, 0)->stored, fq->nodes[node].stored,
+                                   error);
 }
 
 /* From the gradients of stored weights and stored offset to those of the arrays. */
@@ -415,10 +405,7 @@ static MhoStatus weighted_backward(MhoFakeQuant *fq, int node, MhoError *error)
     Weighted *w = fq->nodes[node].state;
     float *d_source = mho_fakequant_gradient_begin(fq, source);
     mho_chip_sums_backward(fq, node);
-    MhoStatus status = d_source ? mho_convolution_set_weights(fq, w->whole, true, error) : MHO_OK;
-
-    if (status == MHO_OK)
-        status = mho_convolution_backward(fq, w->whole, d_source, error);
+    const MhoStatus status = mho_convolution_backward(fq, w->whole, d_source, error);
     if (status != MHO_OK)
         return status;
     if (d_source)
@@ -427,7 +414,6 @@ static MhoStatus weighted_backward(MhoFakeQuant *fq, int node, MhoError *error)
     return MHO_OK;
 }
 
-extern const MhoFakeQuantLayer mho_fakequant_layer_conv, mho_fakequant_layer_dense;
 #define WEIGHTED_LAYER                                                                                          \
     {                                                                                                           \
         .part = MHO_PART_TENSOR, .plan = weighted_plan, .create = weighted_create, .destroy = weighted_destroy, \

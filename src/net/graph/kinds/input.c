@@ -24,9 +24,7 @@ const MhoLayer mho_layer_input = {
     .descriptor = {.name = "input",
                    .summary = "8-bit pixel codes of the image",
                    .reference = "by definition: value = code / divisor",
-                   .params_size = sizeof(MhoInputSettings),
-                   .params = input_params,
-                   .n_params = sizeof input_params / sizeof *input_params},
+                   MHO_PARAM_TABLE(MhoInputSettings, input_params)},
     .n_inputs = 0,
     .shape = input_shape,
 };
