@@ -50,7 +50,6 @@ static bool is_before(const TestEntry *one, const TestEntry *other)
 void test_register(TestEntry *entry, int first, int end)
 {
     TestEntry **at = &entries;
-
     while (*at && !is_before(entry, *at))
         at = &(*at)->next;
     entry->first = first;
@@ -107,7 +106,6 @@ static int print_tap(const char *path)
 static bool all_have_cases(void)
 {
     bool all = entries != NULL;
-
     if (!entries)
         printf("Bail out! %s has no tests\n", program_invocation_short_name);
     for (const TestEntry *entry = entries; entry; entry = entry->next) {
@@ -123,7 +121,6 @@ static Suite *registered_suite(void)
 {
     Suite *suite = suite_create(program_invocation_short_name);
     TCase *tcase = tcase_create(program_invocation_short_name);
-
     if (test_timeout > 0.0)
         tcase_set_timeout(tcase, test_timeout);
     if (test_fixture.set_up || test_fixture.tear_down)
@@ -138,7 +135,6 @@ int test_run(void)
 {
     const char *tap = getenv("CK_TAP_LOG_FILE_NAME");
     bool to_stdout = tap && strcmp(tap, "-") == 0;
-
     if (!all_have_cases())
         return EXIT_FAILURE;
     unsetenv("CK_TAP_LOG_FILE_NAME");

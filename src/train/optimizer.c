@@ -6,10 +6,8 @@
  *                                                          point
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "kernels/clones.h"
 #include "kernels/math.h"
 #include "net/graph/requant.h"
@@ -90,6 +88,10 @@ static void carve(void *object)
 {
     MhoOptimizer *optimizer = object;
     const MhoNet *net = optimizer->net;
+    int most = 0;
+    for (size_t i = 0; i < net->n_nodes; i++)
+        most = net->nodes[i].shape.c > most ? net->nodes[i].shape.c : most;
+    optimizer->units = mho_arena_take(&optimizer->arena, (size_t)most, sizeof *optimizer->units);
     optimizer->velocity =
         mho_arena_take(&optimizer->arena, net->n_nodes * MHO_NODE_MAX_ARRAYS, sizeof *optimizer->velocity);
     for (size_t i = 0; i < net->n_nodes; i++)
@@ -124,14 +126,12 @@ float *mho_optimizer_velocity(const MhoOptimizer *optimizer, size_t node, size_t
 
 /* Gradient of a layer's shift (k) from accumulator units to values, twice: the unit is in the derivative and in the
  * step. */
-static MhoStatus rescale_shift(const MhoNet *net, int node, float *gradient, MhoError *error)
+static MhoStatus rescale_shift(const MhoOptimizer *optimizer, int node, float *gradient, MhoError *error)
 {
-    const size_t n = (size_t)net->nodes[node].shape.c;
-    double *unit = mho_calloc(n, sizeof *unit, error, "the shifts of '%s'", net->nodes[node].name);
-    const MhoStatus status = unit ? mho_net_sum_units(net, node, unit, error) : MHO_MEMORY;
-    for (size_t k = 0; k < n && status == MHO_OK; k++)
+    const double *unit = optimizer->units;
+    const MhoStatus status = mho_net_sum_units(optimizer->net, node, optimizer->units, error);
+    for (size_t k = 0; k < (size_t)optimizer->net->nodes[node].shape.c && status == MHO_OK; k++)
         gradient[k] = (float)((double)gradient[k] / (unit[k] * unit[k]));
-    free(unit);
     return status;
 }
 
@@ -156,7 +156,7 @@ static MhoStatus update_array(const MhoOptimizer *optimizer, size_t node, size_t
     MhoNodeArray *array = &optimizer->net->nodes[node].arrays[a];
     MhoStatus status = MHO_OK;
     if (array->role == MHO_ARRAY_SHIFT)
-        status = rescale_shift(optimizer->net, (int)node, gradient, error);
+        status = rescale_shift(optimizer, (int)node, gradient, error);
     if (status == MHO_OK)
         mho_sgd_update(array->n, (float)rate, (float)optimizer->momentum,
                        array->decayed ? (float)optimizer->weight_decay : 0.0F, gradient,

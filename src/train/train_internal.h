@@ -77,6 +77,7 @@ typedef struct MhoOptimizer {
     double momentum, weight_decay, weight_clip;
     const bool *frozen; /* (n_nodes) borrowed: nodes that keep their values and lose their momentum; NULL: none */
     float **velocity;   /* (n_nodes * MHO_NODE_MAX_ARRAYS), NULL where nothing is learned */
+    double *units;      /* (most channels of a node) scratch of a step */
     MhoArena arena;
 } MhoOptimizer;
 MhoStatus mho_optimizer_create(MhoNet *net, const MhoTrainParams *params, MhoOptimizer *optimizer,

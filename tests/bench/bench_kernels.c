@@ -123,7 +123,6 @@ static void run_gather(const MhoKernels *table, const Buffers *b, Work work)
                          .pad = 1,
                          .out_h = 8,
                          .out_w = 8};
-
     (void)table;
     mho_gather_u8(&g, b->x_u8, 0, GATHER_P, b->out, work.R * work.C);
 }
@@ -151,7 +150,6 @@ static const Bench benches[] = {
 static double seconds(void)
 {
     struct timespec t;
-
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -159,7 +157,6 @@ static double seconds(void)
 static int by_value(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
-
     return (x > y) - (x < y);
 }
 
@@ -173,14 +170,12 @@ static void print_rate(const Bench *bench, const MhoKernels *table, const Buffer
     /* repetitions of about 4 ms */
     for (double spent = 0.0; spent < 2e-3; calls *= 2) {
         const double start = seconds();
-
         for (int k = 0; k < calls; k++)
             bench->run(table, b, bench->work);
         spent = seconds() - start;
     }
     for (int i = 0; i < REPETITIONS; i++) {
         const double start = seconds();
-
         for (int k = 0; k < calls; k++)
             bench->run(table, b, bench->work);
         rate[i] = 1e-9 * work * (double)calls / (seconds() - start);
@@ -193,7 +188,6 @@ static void print_rate(const Bench *bench, const MhoKernels *table, const Buffer
 static void *allocate(size_t bytes)
 {
     void *p = aligned_alloc(64, mho_pad(bytes, 64));
-
     if (!p) {
         fprintf(stderr, "out of memory\n");
         exit(1);
@@ -218,7 +212,6 @@ static Buffers make_buffers(void)
         .w_f32 = allocate(MAX_R * MAX_C * sizeof(float)),
         .out = allocate(OUT_BYTES),
     };
-
     mho_normal_fill(stream, MHO_DRAW_TEST, N, b.normal);
     mho_normal_fill_at(stream, MHO_DRAW_TEST, N, N, b.y);
     mho_uniform_fill(stream, MHO_DRAW_TEST, N, b.variance);
@@ -256,7 +249,6 @@ int main(void)
     Buffers b = make_buffers();
     uint8_t *expected = allocate(OUT_BYTES);
     int unequal = 0;
-
     for (size_t i = 0; i < sizeof benches / sizeof *benches; i++) {
         memset(b.out, 0, OUT_BYTES);
         benches[i].run(tables[0], &b, benches[i].work);

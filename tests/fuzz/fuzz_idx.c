@@ -82,7 +82,6 @@ int main(void)
 {
     static const char extremes[] = {0, 1, 0x7f, (char)0x80, (char)0xff};
     const Damage damage = {HEADER, extremes, sizeof extremes};
-
     make_seeds();
     for (size_t s = 0; s < N_SEEDS; s++)
         replay(seeds[s].data, seeds[s].n, damage, N_MUTANTS);

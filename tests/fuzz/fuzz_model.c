@@ -37,7 +37,6 @@ static char *word(const MhoRecord *record, unsigned value)
 {
     const MhoArray *names = mho_record_array(record, "graph/name");
     const char *text = words[value % COUNT(words)];
-
     if (value >= 128 && names != NULL && names->type == MHO_STRING && mho_array_count(names) > 0)
         text = ((char *const *)names->data)[value % mho_array_count(names)];
     char *copy = strdup(text);
@@ -56,7 +55,6 @@ static void edit_graph(MhoRecord *record, unsigned where, unsigned what, unsigne
 {
     MhoRecord *graph = record->n_children > 0 ? record->children[0] : NULL;
     MhoArray *column = graph != NULL && graph->n_arrays > 0 ? graph->arrays[where % graph->n_arrays] : NULL;
-
     if (column == NULL)
         return;
     if (what == 255)
@@ -71,7 +69,6 @@ static void edit_attribute(MhoRecord *record, MhoAttributes *attributes, unsigne
     const double number = numbers[value % COUNT(numbers)];
     char *text = word(record, value), *key = word(record, what);
     const char *name = attributes->n > 0 && what < 240 ? attributes->list[what % attributes->n].name : key;
-
     MhoStatus status;
 
     if (value % 3 == 0)
@@ -89,7 +86,6 @@ static void edit_attribute(MhoRecord *record, MhoAttributes *attributes, unsigne
 static void edit_shape(MhoArray *array, unsigned value)
 {
     const size_t axis = array->rank > 0 ? value % array->rank : 0, first = array->shape[0];
-
     if (array->type == MHO_STRING || array->rank == 0)
         return;
     switch (value / 8 % 4) {
@@ -108,7 +104,6 @@ static void edit_shape(MhoArray *array, unsigned value)
 static void edit_array(MhoRecord *record, MhoArray *array, unsigned kind, unsigned what, unsigned value)
 {
     const size_t n = mho_array_count(array);
-
     if (kind == 3 && array->type == MHO_F32 && n > 0)
         ((float *)array->data)[what % n] = (float)numbers[value % COUNT(numbers)];
     else if (kind == 4)
@@ -124,7 +119,6 @@ static void edit(MhoRecord *record, const uint8_t *script)
     const unsigned kind = script[0] % N_EDITS, where = script[1], what = script[2], value = script[3];
     MhoRecord *layers = record->n_children > 1 ? record->children[1] : NULL;
     MhoRecord *layer = layers != NULL && layers->n_children > 0 ? layers->children[where % layers->n_children] : NULL;
-
     if (kind == 0)
         edit_graph(record, where, what, value);
     else if (kind == 1 || layer == NULL)
@@ -143,7 +137,6 @@ static const MhoNet *sound_net(void)
     static MhoNet *sound;
     const MhoQuantPlan plan = {2, 4, MHO_SCALE_PER_CHANNEL, "fqconv", "fqconv"};
     MhoNet *net, *quantized;
-
     if (sound != NULL)
         return sound;
     require(mho_net_build("resnet20", (MhoShape){8, 8, 1}, 2, 0.07, 1, &net, NULL) == MHO_OK);
@@ -166,7 +159,6 @@ static void use_net(MhoNet *net)
     MhoNet *again = NULL;
     MhoLoweredNet *lowered = NULL;
     MhoError error = {.text = ""};
-
     require(mho_record_create(&record, NULL) == MHO_OK && mho_net_to_record(net, record, NULL) == MHO_OK);
     require(mho_net_from_record(record, "fuzz.h5", &again, NULL) == MHO_OK && again->n_nodes == net->n_nodes);
     if (mho_lowered_net_create(net, &lowered, &error) != MHO_OK)
@@ -181,7 +173,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     MhoRecord *record = NULL;
     MhoNet *net = NULL;
     MhoError error = {.text = ""};
-
     require(mho_record_create(&record, NULL) == MHO_OK && mho_net_to_record(sound_net(), record, NULL) == MHO_OK);
     for (size_t at = 0; at + EDIT <= n && at < EDIT * MAX_EDITS; at += EDIT)
         edit(record, data + at);
@@ -203,7 +194,6 @@ int main(void)
     uint8_t script[EDIT] = {0};
     const char extremes[] = {0, 1, 2, 3, 4, 5, 6, 7, (char)0x80, (char)0xf0, (char)0xff};
     const Damage damage = {.extremes = extremes, .n_extremes = sizeof extremes};
-
     replay(script, 0, damage, 0); /* the sound record */
     for (unsigned kind = 0; kind < N_EDITS; kind++) {
         for (unsigned value = 0; value < 256; value += 8) {

@@ -21,7 +21,6 @@ static bool read_as(const char *path, bool require_format)
     MhoRecord *record = NULL;
     MhoError error = {.text = ""};
     char hex[65];
-
     if (mho_store_read(path, require_format, &record, &error) != MHO_OK) {
         require(record == NULL);
         require_reason(&error, MHO_INPUT, path);
@@ -43,7 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     const char *folder = getenv("TMPDIR");
     FILE *file;
-
     if (path[0] == '\0') {
         snprintf(path, sizeof path, "%.4000s/mho-fuzz-%ld.h5", folder != NULL ? folder : "/tmp", (long)getpid());
         require(atexit(remove_file) == 0);
@@ -69,7 +67,6 @@ static void replay_record(MhoRecord *record, const char *name, Damage damage, in
 {
     struct stat info;
     uint8_t *data;
-
     require(mho_store_write(name, record, NULL) == MHO_OK && stat(name, &info) == 0 && info.st_size > TRAILER);
     data = malloc((size_t)info.st_size);
     FILE *file = fopen(name, "rb");
@@ -87,7 +84,6 @@ static MhoRecord *many_words(void)
     static const size_t shape[] = {64};
     const char *words[64];
     MhoRecord *record = NULL;
-
     for (size_t i = 0; i < 64; i++)
         words[i] = i % 3 == 0 ? "pcm" : i % 3 == 1 ? "nor_flash" : "";
     require(mho_record_create(&record, NULL) == MHO_OK);
@@ -100,7 +96,6 @@ int main(void)
     static const char extremes[] = {0, 1, 16, 0x7f, (char)0x80, (char)0xff};
     const Damage anywhere = {0, extremes, sizeof extremes}, head = {2048, extremes, sizeof extremes};
     const char *folder = store_folder();
-
     replay_record(store_sample(), store_path(folder, "sample.h5"), anywhere, 150);
     replay_record(store_result(), store_path(folder, "result.h5"), head, 300);
     replay_record(many_words(), store_path(folder, "words.h5"), anywhere, 350);

@@ -19,7 +19,6 @@ static void check_tree(const MhoYaml *node, bool keyed, int depth)
 static MhoStatus visit(void *context, const char *path, const MhoYaml *leaf, MhoError *error)
 {
     size_t *n = context;
-
     (void)error;
     require(path[0] != '\0' || leaf->key[0] == '\0');
     require(leaf->kind != MHO_YAML_MAP);
@@ -32,7 +31,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     MhoYaml *root = NULL;
     MhoError error = {.text = ""};
     size_t n_leaves = 0;
-
     if (mho_yaml_parse((const char *)data, n, "fuzz.yaml", &root, &error) != MHO_OK) {
         require(root == NULL);
         require_reason(&error, MHO_USAGE, "fuzz.yaml");
@@ -67,7 +65,6 @@ int main(void)
 {
     static const char marks[] = ":-[]{},&*!|>'\"%@`#?\n\t \\~.\x80\xff";
     const Damage damage = {.extremes = marks, .n_extremes = sizeof marks}; /* with the NUL */
-
     for (size_t s = 0; s < sizeof seeds / sizeof *seeds; s++)
         replay((const uint8_t *)seeds[s], strlen(seeds[s]), damage, 6000);
     return replay_done();

@@ -42,7 +42,6 @@ static void damage_once(Input *input, Damage damage)
     const bool at_head = damage.head > 0 && next_random() % 4 != 0 && input->n > damage.head;
     const size_t reach = at_head ? damage.head : input->n;
     const size_t at = reach > 0 ? next_random() % reach : 0;
-
     if (input->n == 0)
         return;
     switch (next_random() % 5) {
@@ -66,7 +65,6 @@ static void damage_once(Input *input, Damage damage)
 static void run(const uint8_t *data, size_t n)
 {
     uint8_t *copy = malloc(n > 0 ? n : 1);
-
     require(copy != NULL);
     memcpy(copy, data, n);
     (void)LLVMFuzzerTestOneInput(copy, n);
@@ -77,7 +75,6 @@ static void run(const uint8_t *data, size_t n)
 void replay(const uint8_t *seed, size_t n, Damage damage, int n_mutants)
 {
     Input mutant = {.data = malloc(n + 16), .room = n + 16};
-
     require(mutant.data != NULL);
     run(seed, n);
     for (int i = 0; i < n_mutants; i++) {

@@ -17,7 +17,6 @@ static MhoNet *dense_net(void)
     const MhoConvSettings dense = {.channels = CHIP_CLASSES, .groups = 1, .bits = 4, .policy = "fqconv"};
     MhoError error = {0};
     MhoNet *net;
-
     must(mho_net_create("dense", &net, &error), &error);
     must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
     must(mho_net_add(net, "logits", "dense", &dense, sizeof dense, "image", NULL, &error), &error);
@@ -34,7 +33,6 @@ MhoNet *chip_net(int which, uint8_t **images)
         [CHIP_LENET] = {"lenet", {28, 28, 1}, 0.5, 4, 4, MHO_SCALE_PER_CHANNEL, false, true},
         [CHIP_RESNET] = {"resnet20", {12, 12, 1}, 0.25, 3, 4, MHO_SCALE_PER_CHANNEL, true, false},
     };
-
     if (which == CHIP_DENSE) {
         *images = random_images((MhoShape){DENSE_SIDE, DENSE_SIDE, DENSE_CHANNELS}, CHIP_CALIBRATION, 3);
         return dense_net();
@@ -51,7 +49,6 @@ void chip_open(ChipBench *bench, int which, const char *cell, const char *adc)
 {
     MhoError error = {0};
     MhoNet *net;
-
     memset(bench, 0, sizeof *bench);
     array_open(&bench->arrays, cell, adc);
     bench->arrays.config.chip.range = MHO_RANGE_LEARNED;
@@ -69,7 +66,6 @@ void chip_open(ChipBench *bench, int which, const char *cell, const char *adc)
 void chip_threads(ChipBench *bench, int threads)
 {
     MhoError error = {0};
-
     mho_fakequant_destroy(bench->pass);
     omp_set_num_threads(threads);
     must(mho_fakequant_create(bench->net, CHIP_BATCH, true, &bench->pass, &error), &error);
@@ -86,7 +82,6 @@ void chip_close(ChipBench *bench)
 void chip_step(ChipBench *bench, int step)
 {
     MhoError error = {0};
-
     mho_fakequant_set_chip(bench->pass, step < 0 ? NULL : &bench->arrays.config, bench->at, (uint32_t)step);
     must(mho_fakequant_forward(bench->pass, bench->images, true, bench->logits, &error), &error);
     must(mho_fakequant_backward(bench->pass, bench->d_logits, &error), &error);
@@ -95,16 +90,13 @@ void chip_step(ChipBench *bench, int step)
 float *chip_gradients(const ChipBench *bench, size_t *n)
 {
     float *all = NULL;
-
     *n = 0;
     for (int round = 0; round < 2; round++) {
         size_t at = 0;
-
         for (size_t i = 0; i < bench->net->n_nodes; i++)
             for (size_t a = 0; a < bench->net->nodes[i].n_arrays; a++) {
                 const float *gradient = mho_fakequant_gradient(bench->pass, i, a);
                 const size_t count = gradient ? bench->net->nodes[i].arrays[a].n : 0;
-
                 if (all && count > 0)
                     memcpy(all + at, gradient, count * sizeof *all);
                 at += count;
@@ -119,7 +111,6 @@ float *chip_gradients(const ChipBench *bench, size_t *n)
 MhoNode *chip_node(const ChipBench *bench, const char *name)
 {
     const int i = mho_net_find(bench->net, name);
-
     ck_assert_msg(i >= 0, "there is no node %s", name);
     return &bench->net->nodes[i];
 }
@@ -128,7 +119,6 @@ const float *chip_sums(const ChipBench *bench, const char *name, size_t *n)
 {
     const MhoNode *node = chip_node(bench, name);
     const float *sums = mho_fakequant_output(bench->pass, (size_t)(node - bench->net->nodes));
-
     ck_assert_ptr_nonnull(sums);
     *n = CHIP_BATCH * (size_t)(node->shape.h * node->shape.w * node->shape.c);
     return sums;

@@ -20,7 +20,6 @@ static inline MhoNet *net_start(int h, int w, int c)
     MhoError error = {0};
     MhoNet *net;
     const MhoInputSettings input = {h, w, c, 255.0};
-
     must(mho_net_create("sample", &net, &error), &error);
     must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
     return net;
@@ -31,7 +30,6 @@ static inline void net_put(MhoNet *net, const char *name, const char *kind, cons
                            const char *a, const char *b)
 {
     MhoError error = {0};
-
     must(mho_net_add(net, name, kind, settings, size, a, b, &error), &error);
 }
 
@@ -42,7 +40,6 @@ static inline MhoGather naive_gather(const MhoNet *net, const MhoNode *node, int
     const bool dense = mho_node_is(node, &mho_layer_dense);
     const MhoShape in = net->nodes[node->inputs[0]].shape;
     const int c = in.c / (dense ? 1 : s->groups);
-
     return (MhoGather){.h = in.h,
                        .w = in.w,
                        .c = in.c,
@@ -72,7 +69,6 @@ static inline void put_weighted(MhoNet *net, const char *name, const char *kind,
                          .bits = c.bits,
                          .scale = c.per_tensor ? MHO_SCALE_PER_TENSOR : MHO_SCALE_PER_CHANNEL,
                          .shift = c.shift};
-
     snprintf(s.policy, sizeof s.policy, "%s", c.straight ? "fqconv gradient=straight" : "fqconv");
     net_put(net, name, kind, &s, sizeof s, input, NULL);
 }
@@ -90,7 +86,6 @@ static inline void put_dense(MhoNet *net, const char *name, Conv c, const char *
 static inline void put_norm(MhoNet *net, const char *name, const char *input)
 {
     const MhoBatchnormSettings s = {.epsilon = 1e-5, .momentum = 0.1};
-
     net_put(net, name, "batchnorm", &s, sizeof s, input, NULL);
 }
 
@@ -103,7 +98,6 @@ static inline void put_quantizer(MhoNet *net, const char *name, int bits, bool i
                                  const char *input)
 {
     MhoFakeQuantSettings s = {.bits = bits, .is_signed = is_signed, .policy = "fqconv"};
-
     snprintf(s.share, sizeof s.share, "%s", share);
     net_put(net, name, "fake_quant", &s, sizeof s, input, NULL);
 }
@@ -112,14 +106,12 @@ static inline void put_pool(MhoNet *net, const char *name, MhoPoolKind kind, int
                             const char *input)
 {
     const MhoPoolSettings s = {.kind = (int)kind, .window = window, .stride = stride, .pad = pad};
-
     net_put(net, name, "pool", &s, sizeof s, input, NULL);
 }
 
 static inline void draw(uint32_t place, size_t n, float low, float high, float *x)
 {
     const MhoStream stream = {.seed = 11, .place = place, .noise = 1.0F};
-
     mho_uniform_fill(stream, MHO_DRAW_TEST, n, x);
     for (size_t i = 0; i < n; i++)
         x[i] = low + (high - low) * x[i];
@@ -129,14 +121,12 @@ static inline void draw(uint32_t place, size_t n, float low, float high, float *
 static inline void net_draw(MhoNet *net)
 {
     MhoError error = {0};
-
     must(mho_net_finish(net, &error), &error);
     must(mho_net_initialize(net, 5, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays; a++) {
             MhoNodeArray *array = &net->nodes[i].arrays[a];
             const uint32_t place = (uint32_t)(16 * i + a);
-
             if (strcmp(array->name, "gamma") == 0 || strcmp(array->name, "variance") == 0)
                 draw(place, array->n, 0.6F, 1.4F, array->value);
             else if (strcmp(array->name, "beta") == 0 || strcmp(array->name, "mean") == 0 ||
@@ -156,7 +146,6 @@ static inline uint8_t *draw_images(const MhoNet *net, size_t batch)
     const size_t n = batch * (size_t)s.h * (size_t)s.w * (size_t)s.c;
     float *u = malloc(n * sizeof *u);
     uint8_t *images = malloc(n);
-
     draw(9999, n, 0.0F, 255.99F, u);
     for (size_t i = 0; i < n; i++)
         images[i] = (uint8_t)u[i];

@@ -14,7 +14,6 @@ static inline void open_policy(const char *text)
 {
     MhoPolicy policy;
     MhoError error = {0};
-
     ck_assert_msg(mho_policy_open(text, &policy, &error) == MHO_OK, "%s", error.text);
     q = policy.quantizer;
     memcpy(params, policy.params, sizeof params);

@@ -19,7 +19,6 @@ TEST_LOOP(an_ideal_chip_is_the_clean_step, 0, 2 * CHIP_NETS)
     float clean[CHIP_BATCH * CHIP_CLASSES];
     size_t n, n_again;
     ChipBench bench;
-
     chip_open(&bench, which, "ideal", learned ? "ideal" : "uniform");
     if (!learned)
         array_adc(&bench.arrays, "bits", 24);
@@ -47,7 +46,6 @@ typedef struct Executor {
 static void executor_open(const ChipBench *bench, uint32_t number, Executor *e)
 {
     MhoError error = {0};
-
     memset(e, 0, sizeof *e);
     must(mho_lowered_net_create(bench->net, &e->program, &error), &error);
     must(plan_net(e->program, &bench->arrays.config, NULL, 0, 1, &e->on_chip, &error), &error);
@@ -72,7 +70,6 @@ static bool sums_equal(const ChipBench *bench, const Executor *e, const MhoStep 
     bool equal = true;
     size_t n_sums;
     const float *stored = chip_sums(bench, m->name, &n_sums);
-
     ck_assert(x && ones && sums && codes && n_sums == CHIP_BATCH * m->positions * k);
     for (size_t j = 0; j < k; j++)
         ones[j] = 1.0F;
@@ -82,7 +79,6 @@ static bool sums_equal(const ChipBench *bench, const Executor *e, const MhoStep 
                                    .codes = codes,
                                    .image = (uint32_t)n,
                                    .output = {.a = ones, .b = ones + k, .logits = sums}};
-
         for (size_t i = 0; i < in; i++)
             codes[i] = (uint8_t)(int8_t)(int)(x[n * in + i] > 127.0F ? x[n * in + i] - 256.0F : x[n * in + i]);
         mho_net_on_chip_read_layer(e->on_chip, 0, &call);
@@ -100,7 +96,6 @@ TEST_LOOP(a_step_reads_the_chip_of_its_number, 0, CHIP_NETS)
     int n_layers = 0, n_others = 0;
     ChipBench bench;
     Executor same, other;
-
     chip_open(&bench, _i, "pcm", "uniform");
     bench.arrays.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
     bench.arrays.config.chip.read = MHO_READ_CHOICE_PER_READ;
@@ -129,7 +124,6 @@ TEST(a_step_is_one_chip_for_any_threads)
     float first[CHIP_BATCH * CHIP_CLASSES];
     size_t n, n_again;
     ChipBench bench;
-
     chip_open(&bench, CHIP_LENET, "pcm", "uniform");
     bench.arrays.config.chip.read = MHO_READ_CHOICE_PER_READ;
     chip_step(&bench, STEP);
@@ -155,7 +149,6 @@ TEST(only_codes_go_to_the_chip)
     float clean[CHIP_BATCH * CHIP_CLASSES];
     MhoError error = {0};
     ChipBench bench;
-
     chip_open(&bench, CHIP_LENET, "pcm", "uniform");
     uint8_t *modes = calloc(bench.net->n_nodes, 1);
     ck_assert_ptr_nonnull(modes);
@@ -189,7 +182,6 @@ TEST(what_a_chip_cannot_do_is_refused)
     const MhoFakeQuantNoise weight = {.weight = 0.1}, activation = {.activation = 0.1}, sum = {.sum = 0.1};
     MhoError error = {0};
     ChipBench bench;
-
     chip_open(&bench, CHIP_DENSE, "pcm", "uniform");
     mho_fakequant_set_chip(bench.pass, &bench.arrays.config, bench.at, 0);
     mho_fakequant_set_noise(bench.pass, &weight);
@@ -223,7 +215,6 @@ static Effect effect_of(ChipBench *bench)
     double both = 0.0, square = 0.0, rest = 0.0;
     float values[1000];
     size_t n;
-
     chip_step(bench, -1);
     const float *sums = chip_sums(bench, "conv1", &n);
     float *clean = malloc(n * sizeof *clean);
@@ -233,7 +224,6 @@ static Effect effect_of(ChipBench *bench)
     for (size_t i = 0; i < n; i++) {
         const double size = fabs((double)sums[i]);
         size_t v = 0;
-
         both += (double)sums[i] * (double)clean[i];
         square += (double)clean[i] * (double)clean[i];
         e.largest = size > e.largest ? size : e.largest;
@@ -294,7 +284,6 @@ static bool has_bits_of_its_own(ChipBench *bench, bool on)
 static bool has_a_range_of_its_own(ChipBench *bench, bool on)
 {
     float *log_range = mho_node_array(chip_node(bench, "conv1"), MHO_ARRAY_ADC_LOG_RANGE)->value;
-
     *log_range -= 1.0F;
     bench->arrays.config.chip.range = on ? MHO_RANGE_LEARNED : MHO_RANGE_MAXIMUM;
     return effect_of(bench).largest < 1.001 * exp((double)*log_range);
@@ -317,7 +306,6 @@ TEST_LOOP(every_switch_is_alive, 0, (int)(sizeof switches / sizeof *switches))
 {
     for (int on = 0; on < 2; on++) {
         ChipBench bench;
-
         chip_open(&bench, CHIP_LENET, "pcm", "uniform");
         ck_assert_int_eq(switches[_i](&bench, on), on);
         chip_close(&bench);

@@ -10,7 +10,6 @@
 static MhoStatus train_step(ChipBench *bench, MhoError *error)
 {
     MhoStatus status;
-
     mho_fakequant_set_chip(bench->pass, &bench->arrays.config, bench->at, 1);
     status = mho_fakequant_forward(bench->pass, bench->images, true, bench->logits, error);
     return status == MHO_OK ? mho_fakequant_backward(bench->pass, bench->d_logits, error) : status;
@@ -21,7 +20,6 @@ static MhoStatus make_ranges(ChipBench *bench, MhoError *error)
     MhoNet *made;
     const MhoStatus status = mho_net_calibrate_adc_ranges(bench->net, &bench->arrays.config, bench->images,
                                                           CHIP_CALIBRATION, 1, &made, error);
-
     mho_net_destroy(made);
     return status;
 }
@@ -37,7 +35,6 @@ static MhoStatus evaluate(ChipBench *bench, MhoError *error)
                             .images = bench->images,
                             .labels = labels};
     double accuracy, loss;
-
     return mho_train_evaluate_chip(bench->net, &set, &set, &bench->arrays.config, 0, 2, 1, &accuracy, &loss, error);
 }
 

@@ -26,7 +26,6 @@ static void open_clipping(ChipBench *bench, double range)
 static float range_gradient(const ChipBench *bench)
 {
     const MhoNode *node = chip_node(bench, "logits");
-
     for (size_t a = 0; a < node->n_arrays; a++)
         if (strcmp(node->arrays[a].name, "adc_log_range") == 0)
             return *mho_fakequant_gradient(bench->pass, (size_t)(node - bench->net->nodes), a);
@@ -46,15 +45,12 @@ static Expected expect(const ChipBench *bench)
     int16_t codes[CHIP_CLASSES * DENSE_ROWS];
     MhoError error = {0};
     Expected e = {0};
-
     must(mho_net_weight_codes(bench->net, mho_net_find(bench->net, "logits"), codes, NULL, &error), &error);
     const float step = (float)fmax(1.0, range / LARGEST);
     for (int i = 0; i < OUTPUTS; i++) {
         int total = 0;
-
         for (int t = 0; t < 2; t++) {
             int sum = 0;
-
             for (int r = t * TILE; r < (t + 1) * TILE; r++)
                 sum += codes[i % CHIP_CLASSES * DENSE_ROWS + r] * bench->images[i / CHIP_CLASSES * DENSE_ROWS + r];
             const int code = (int)rintf((float)sum * (1.0F / step));
@@ -76,7 +72,6 @@ static double unit_of(const ChipBench *bench)
     float a[CHIP_CLASSES], b[CHIP_CLASSES];
     MhoRequant requant;
     MhoError error = {0};
-
     must(mho_net_requant(bench->net, mho_net_find(bench->net, "logits"), a, b, &requant, &error), &error);
     return (double)a[0];
 }
@@ -89,7 +84,6 @@ TEST(clipping_masks_gradients)
     double pull = 0.0;
     size_t n, n_masked;
     ChipBench bench;
-
     open_clipping(&bench, 1500.0);
     chip_step(&bench, 0);
     const Expected e = expect(&bench);
@@ -118,7 +112,6 @@ TEST(ranges_move_to_lower_the_loss)
 {
     ChipBench bench;
     int above = -1;
-
     open_clipping(&bench, 1500.0);
     const Expected e = expect(&bench);
     for (int i = 0; i < OUTPUTS; i++)
@@ -157,7 +150,6 @@ TEST_LOOP(ranges_start_where_calibration_puts_them, 0, CHIP_NETS)
     MhoNetOnChip *on_chip;
     MhoError error = {0};
     ArrayBench arrays;
-
     array_open(&arrays, "pcm", "uniform");
     arrays.config.chip.range = MHO_RANGE_CALIBRATED;
     for (size_t i = 0; i < net->n_nodes; i++)
@@ -170,7 +162,6 @@ TEST_LOOP(ranges_start_where_calibration_puts_them, 0, CHIP_NETS)
     for (size_t m = 0; m < program->n_matrices; m++) {
         const MhoNode *node = &made->nodes[mho_net_find(made, program->matrices[m].name)];
         const double largest = mho_node_conv(node)->adc_bits == 4 ? 7.0 : 127.0;
-
         ck_assert(mho_node_conv(node)->adc_range);
         ck_assert(is_close(exp((double)*mho_node_values(node, MHO_ARRAY_ADC_LOG_RANGE)),
                            largest * (double)mho_plan_layer(mho_net_on_chip_plan(on_chip), m).step, 1e-5));
@@ -204,7 +195,6 @@ TEST(files_and_matrices_have_ranges)
     MhoLoweredNet *program;
     ChipBench bench;
     MhoNet *back;
-
     chip_open(&bench, CHIP_LENET, "pcm", "uniform");
     ((MhoConvSettings *)(void *)chip_node(&bench, "conv2")->settings)->adc_bits = 6;
     must(mho_record_create(&record, &error), &error);
@@ -214,7 +204,6 @@ TEST(files_and_matrices_have_ranges)
     ck_assert_uint_gt(program->n_matrices, 2);
     for (size_t m = 0; m < program->n_matrices; m++) {
         const MhoMatrix *matrix = &program->matrices[m];
-
         ck_assert_int_eq(matrix->adc_bits, strcmp(matrix->name, "conv2") == 0 ? 6 : 0);
         ck_assert(matrix->adc_range ==
                   mho_exp((double)*mho_node_values(chip_node(&bench, matrix->name), MHO_ARRAY_ADC_LOG_RANGE)));
@@ -236,7 +225,6 @@ TEST_LOOP(accuracy_is_the_mean_over_chips, 0, 2)
     MhoLoweredNet *program;
     MhoNetOnChip *on_chip;
     ChipBench bench;
-
     chip_open(&bench, CHIP_DENSE, "pcm", "uniform");
     bench.arrays.config.chip.range = _i == 0 ? MHO_RANGE_LEARNED : MHO_RANGE_CALIBRATED;
     bench.arrays.config.chip.time = 86400.0;
@@ -257,7 +245,6 @@ TEST_LOOP(accuracy_is_the_mean_over_chips, 0, 2)
         const AnalogRun options = {.threads = 1};
         const MhoCondition at = {.t = 86400.0, .temperature = 298.15};
         size_t hits;
-
         must(mho_net_on_chip_set(on_chip, number, at, NULL, &error), &error);
         must(run_analog(program, mho_net_on_chip_state(on_chip), set.images, set.n, &options, logits, &error), &error);
         mho_logits_score(logits, labels, set.n, CHIP_CLASSES, &hits, &loss);
@@ -281,7 +268,6 @@ TEST(accuracy_on_chips_refuses)
     MhoError error = {0};
     double accuracy, loss;
     ChipBench bench;
-
     chip_open(&bench, CHIP_DENSE, "pcm", "uniform");
     MhoDataset set = {.n = CHIP_CALIBRATION,
                       .h = DENSE_SIDE,

@@ -25,7 +25,6 @@ TEST(test_levels)
 {
     static float x[N], codes[N], values[N], again[N];
     const float log_scale = 0.25F;
-
     open_policy("fqconv");
     for (size_t i = 0; i < N; i++)
         x[i] = ramp(i);
@@ -34,12 +33,10 @@ TEST(test_levels)
             const int n = is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
             bool seen[512] = {false};
             int levels = 0;
-
             ck_assert_int_eq(q->full_scale(params, bits, is_signed), n);
             q->encode(params, shape_of(bits, is_signed, N), x, &log_scale, NULL, codes);
             for (size_t i = 0; i < N; i++) {
                 const double u = (double)x[i] / exp(0.25), clipped = fmin(fmax(u, is_signed ? -1.0 : 0.0), 1.0);
-
                 if (fabs((double)codes[i] - clipped * n) > 0.5 + 1e-4 || codes[i] != rintf(codes[i]))
                     ck_abort_msg("%d bits, signed %d: %g becomes %g", bits, is_signed, (double)x[i], (double)codes[i]);
                 if (is_signed && codes[i] != -codes[N - 1 - i])
@@ -60,7 +57,6 @@ TEST(test_noise_is_in_steps_before_rounding)
 {
     const float x[4] = {0.0F, 0.0F, 0.0F, 0.0F}, noise[4] = {0.4F, 0.6F, -1.6F, 9.0F}, log_scale = 1.0F;
     float codes[4];
-
     open_policy("fqconv");
     q->encode(params, shape_of(4, -1, 4), x, &log_scale, noise, codes);
     ck_assert_float_eq(codes[0], 0.0F);
@@ -75,7 +71,6 @@ static double surrogate(double x, double s, int n, bool is_signed, bool straight
     const double lower = is_signed ? -1.0 : 0.0;
     const double u = x / exp(s), code = rint(fmin(fmax(u, lower), 1.0) * n) / n;
     const bool inside = straight || (u > lower && u < 1.0);
-
     *d_s = exp(s) * (inside ? code - u : code);
     return inside ? 1.0 : 0.0;
 }
@@ -87,14 +82,12 @@ static void check_gradient(int bits, bool is_signed, bool straight)
     const int n = q->full_scale(params, bits, is_signed);
     const MhoStream stream = {.seed = 1, .place = (uint32_t)bits, .noise = 1.0F};
     double expected = 0.0;
-
     mho_normal_fill(stream, MHO_DRAW_TEST, 997, x);
     mho_normal_fill_at(stream, MHO_DRAW_TEST, 1000, 997, d_value);
     q->gradient(params, shape_of(bits, is_signed, 997), x, &log_scale, d_value, d_x, &d_log_scale);
     for (size_t i = 0; i < 997; i++) {
         double d_s;
         const double slope = surrogate((double)x[i], (double)log_scale, n, is_signed, straight && is_signed, &d_s);
-
         ck_assert_float_eq(d_x[i], (float)slope * d_value[i]);
         expected += (double)d_value[i] * d_s;
     }
@@ -122,7 +115,6 @@ TEST(test_channels)
     const MhoQuantShape shape = {.bits = 2, .is_signed = true, .channels = 2, .per_channel = 3};
     const float d_value[6] = {1.0F, 1.0F, 1.0F, 1.0F, 1.0F, 1.0F};
     float codes[6], d_x[6], d_log_scale[2] = {0.0F, 0.0F};
-
     open_policy("fqconv");
     q->encode(params, shape, x, log_scale, NULL, codes);
     const float expected[6] = {0.0F, 0.0F, 1.0F, 0.0F, 0.0F, 1.0F}; /* a half rounds to even */
@@ -139,7 +131,6 @@ static double squared_error(const float *x, size_t n, int bits, bool is_signed, 
     static float codes[20000];
     const double step = exp((double)log_scale) / q->full_scale(params, bits, is_signed);
     double sum = 0.0;
-
     q->encode(params, shape_of(bits, is_signed, n), x, &log_scale, NULL, codes);
     for (size_t i = 0; i < n; i++)
         sum += ((double)x[i] - step * (double)codes[i]) * ((double)x[i] - step * (double)codes[i]);
@@ -154,7 +145,6 @@ TEST(test_fit)
     const double steps[5] = {0.0, 0.0, 1.2240, 0.6508, 0.3534};
     const MhoStream stream = {.seed = 2, .noise = 1.0F};
     float log_scale = 0.0F;
-
     mho_normal_fill(stream, MHO_DRAW_TEST, 20000, x);
     open_policy("fqconv");
     for (int bits = 2; bits <= 8; bits++) {
@@ -181,10 +171,8 @@ TEST(test_text)
 {
     const char *wrong[] = {"fqcon", "fqconv gradient", "fqconv slope=1", "fqconv gradient=sideways", ""};
     MhoPolicy unused;
-
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         MhoError error = {0};
-
         ck_assert_int_eq(mho_policy_open(wrong[i], &unused, &error), MHO_USAGE);
         ck_assert(error.text[0] != '\0');
     }

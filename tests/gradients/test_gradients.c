@@ -17,7 +17,6 @@ static double target(size_t i)
 static double loss_of(const double *logits, size_t n)
 {
     double sum = 0.0;
-
     for (size_t i = 0; i < n; i++)
         sum += target(i) * logits[i] + 0.25 * logits[i] * logits[i];
     return sum;
@@ -36,7 +35,6 @@ static Case case_create(MhoNet *net, bool batch_statistics, bool straight)
 {
     MhoError error = {0};
     Case c = {.net = net};
-
     net_draw(net);
     must(mho_fakequant_create(net, BATCH, true, &c.pass, &error), &error);
     c.reference = reference_create(net, BATCH);
@@ -65,7 +63,6 @@ static void compare_outputs(const Case *c)
         const MhoFakeQuantSettings *q = mho_node_fake_quant(&c->net->nodes[i]);
         const MhoShape s = c->net->nodes[i].shape;
         const size_t n = BATCH * (size_t)(s.h * s.w * s.c);
-
         if (!stored || !q)
             continue;
         const double full = q->is_signed ? (1 << (q->bits - 1)) - 1 : (1 << q->bits) - 1;
@@ -86,7 +83,6 @@ static void run_case(Case *c)
 {
     MhoError error = {0};
     float *d_logits = calloc(c->n_logits, sizeof *d_logits);
-
     c->reference->frozen = false;
     const double *expected = reference_run(c->reference, c->images); /* before running statistics move */
     must(mho_fakequant_forward(c->pass, c->images, c->reference->batch_statistics, c->logits, &error), &error);
@@ -105,7 +101,6 @@ static void run_case(Case *c)
 static double difference(Case *c, double *at)
 {
     const double kept = *at, eps = 1e-5;
-
     *at = kept + eps;
     const double above = loss_of(reference_run(c->reference, c->images), c->n_logits);
     *at = kept - eps;
@@ -118,11 +113,9 @@ static double difference(Case *c, double *at)
 static double activation_scale_difference(Case *c, int owner)
 {
     double sum = 0.0;
-
     for (size_t i = 0; i < c->net->n_nodes; i++) {
         const MhoFakeQuantSettings *q = mho_node_fake_quant(&c->net->nodes[i]);
         const MhoShape s = c->net->nodes[i].shape;
-
         if (!q || mho_net_scale_owner(c->net, (int)i) != owner)
             continue;
         const double full = q->is_signed ? (1 << (q->bits - 1)) - 1 : (1 << q->bits) - 1;
@@ -135,7 +128,6 @@ static double expected_gradient(Case *c, size_t i, size_t a, size_t j)
 {
     const MhoNode *node = &c->net->nodes[i];
     const MhoConvSettings *conv = mho_node_conv(node);
-
     if (strcmp(node->arrays[a].name, "log_scale") != 0)
         return difference(c, &c->reference->parameter[a][i][j]);
     if (!conv)
@@ -153,7 +145,6 @@ static void check_gradients(Case *c)
             const float *gradient = mho_fakequant_gradient(c->pass, i, a);
             const size_t stride = array->n > PER_ARRAY ? array->n / PER_ARRAY : 1;
             double size = 0.0;
-
             if (!array->learned) {
                 ck_assert_ptr_null(gradient);
                 continue;
@@ -164,7 +155,6 @@ static void check_gradients(Case *c)
             ck_assert_msg(size > 1e-7, "%s/%s: the gradient is zero", c->net->nodes[i].name, array->name);
             for (size_t j = 0; j < array->n; j += stride) {
                 const double expected = expected_gradient(c, i, a, j);
-
                 ck_assert_msg(fabs((double)gradient[j] - expected) < 1e-3 * fabs(expected) + 1e-3 * size + 2e-6,
                               "%s/%s[%zu]: %g, not %g (size %g)", c->net->nodes[i].name, array->name, j,
                               (double)gradient[j], expected, size);
@@ -175,7 +165,6 @@ static void check_gradients(Case *c)
 static void check_net(MhoNet *net, bool batch_statistics, bool straight)
 {
     Case c = case_create(net, batch_statistics, straight);
-
     run_case(&c);
     check_gradients(&c);
     case_destroy(&c);
@@ -184,7 +173,6 @@ static void check_net(MhoNet *net, bool batch_statistics, bool straight)
 static MhoNet *float_without_norm(void)
 {
     MhoNet *net = net_start(9, 8, 3);
-
     put_conv(net, "conv1", (Conv){.channels = 5, .kernel = 3, .stride = 2, .pad = 1, .bias = true}, "image");
     put_relu(net, "relu1", "conv1");
     put_pool(net, "pool1", MHO_POOL_MAX, 3, 1, 1, "relu1");
@@ -200,7 +188,6 @@ static MhoNet *float_without_norm(void)
 static MhoNet *float_residual(void)
 {
     MhoNet *net = net_start(8, 9, 1);
-
     put_conv(net, "conv1", (Conv){.channels = 16, .kernel = 3, .pad = 1}, "image");
     put_norm(net, "norm1", "conv1");
     put_conv(net, "conv2", (Conv){.channels = 16, .kernel = 3, .pad = 1, .groups = 2}, "norm1");
@@ -220,7 +207,6 @@ static MhoNet *float_residual(void)
 static MhoNet *quantized_residual(void)
 {
     MhoNet *net = net_start(7, 7, 3);
-
     put_conv(net, "conv1", (Conv){.channels = 6, .kernel = 3, .pad = 1, .bits = 3}, "image");
     put_norm(net, "norm1", "conv1");
     put_quantizer(net, "codes1", 4, false, "", "norm1");
@@ -244,7 +230,6 @@ static MhoNet *quantized_residual(void)
 static MhoNet *fully_quantized(bool straight)
 {
     MhoNet *net = net_start(12, 11, 1);
-
     put_conv(net, "conv1", (Conv){.channels = 17, .kernel = 3, .bits = 4, .shift = true, .straight = straight},
              "image");
     put_quantizer(net, "codes1", 5, false, "", "conv1");
@@ -264,7 +249,6 @@ static MhoNet *fully_quantized(bool straight)
 static MhoNet *mixed(void)
 {
     MhoNet *net = net_start(6, 6, 2);
-
     put_conv(net, "conv1", (Conv){.channels = 4, .kernel = 3, .bits = 6, .bias = true}, "image");
     put_pool(net, "pool1", MHO_POOL_AVERAGE, 2, 1, 0, "conv1");
     put_relu(net, "relu1", "pool1");
@@ -329,7 +313,6 @@ static double pass_loss(Case *c)
 {
     MhoError error = {0};
     double *logits = calloc(c->n_logits, sizeof *logits);
-
     must(mho_fakequant_forward(c->pass, c->images, true, c->logits, &error), &error);
     for (size_t i = 0; i < c->n_logits; i++)
         logits[i] = (double)c->logits[i];
@@ -345,11 +328,9 @@ static double direction_of(Case *c, size_t i, float *direction)
     const MhoNode *node = &c->net->nodes[i];
     double slope = 0.0, square = 0.0;
     size_t at = 0;
-
     for (size_t a = 0; a < node->n_arrays; a++)
         for (size_t j = 0; node->arrays[a].learned && j < node->arrays[a].n; j++, at++) {
             const float g = mho_fakequant_gradient(c->pass, i, a)[j];
-
             draw((uint32_t)(1000 * i + at), 1, 0.5F, 1.5F, &direction[at]);
             direction[at] *= g;
             slope += (double)direction[at] * (double)g;
@@ -365,7 +346,6 @@ static double loss_at(Case *c, const MhoNet *before, size_t i, const float *dire
 {
     MhoNode *node = &c->net->nodes[i];
     size_t at = 0;
-
     for (size_t a = 0; a < node->n_arrays; a++)
         for (size_t j = 0; node->arrays[a].learned && j < node->arrays[a].n; j++)
             node->arrays[a].value[j] = before->nodes[i].arrays[a].value[j] + distance * direction[at++];
@@ -379,19 +359,16 @@ TEST(test_directions_of_the_pass)
     Case c = case_create(float_residual(), true, false);
     MhoNet *before;
     MhoError error = {0};
-
     run_case(&c);
     must(mho_net_copy(c.net, &before, &error), &error);
     for (size_t i = 1; i < c.net->n_nodes; i++) {
         double nearest = INFINITY;
-
         if (c.net->nodes[i].n_arrays == 0)
             continue;
         const double slope = direction_of(&c, i, direction);
         for (float eps = 0.1F; eps > 1e-4F; eps *= 0.3F) {
             const double above = loss_at(&c, before, i, direction, eps),
                          below = loss_at(&c, before, i, direction, -eps);
-
             nearest = fmin(nearest, fabs((above - below) / (2.0 * (double)eps) - slope));
         }
         loss_at(&c, before, i, direction, 0.0F);

@@ -32,7 +32,6 @@ static void draw(uint32_t place, size_t n, float mean, float sd, float *x)
 static void moments(size_t n, const float *x, double *mean, double *sd)
 {
     double sum = 0.0, squares = 0.0;
-
     for (size_t i = 0; i < n; i++)
         sum += (double)x[i];
     *mean = sum / (double)n;
@@ -53,7 +52,6 @@ TEST_LOOP(test_uniq_levels, 2, 9)
     float log_scale;
     double mean, sd;
     const int bits = _i, k = 1 << bits;
-
     open_policy("uniq");
     ck_assert_int_eq(q->full_scale(params, bits, true), GRID);
     draw(1, N, 0.03F, 0.2F, x);
@@ -67,7 +65,6 @@ TEST_LOOP(test_uniq_levels, 2, 9)
     for (size_t i = 0; i < N; i++) {
         const double u = F((double)x[i], mean, sd), u_q = (floor(u * k) + 0.5) / k;
         const double level = mean + sd * gsl_cdf_ugaussian_Pinv(u_q);
-
         if (fabs(u * k - rint(u * k)) < 1e-6 * k) /* on a threshold */
             continue;
         if (fabs((double)codes[i] - level / largest * GRID) > 0.5 + 0.01 || codes[i] != rintf(codes[i]))
@@ -78,7 +75,6 @@ TEST_LOOP(test_uniq_levels, 2, 9)
 static int by_value(const void *a, const void *b)
 {
     const float x = *(const float *)a, y = *(const float *)b;
-
     return (x > y) - (x < y);
 }
 
@@ -86,7 +82,6 @@ static int by_value(const void *a, const void *b)
 static size_t distinct(size_t n, const float *codes, float *sorted)
 {
     size_t count = 0;
-
     memcpy(sorted, codes, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, by_value);
     for (size_t i = 0; i < n; i++)
@@ -101,12 +96,10 @@ TEST_LOOP(test_codes, 2, 9)
 {
     static float x[2 * N], y[N], codes[2 * N], mirror[N], sorted[N];
     const int bits = _i;
-
     for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) {
         float log_scale[2], mirrored;
         const MhoQuantShape two = {
             .bits = bits, .is_signed = true, .channels = 2, .per_channel = N, .scratch = scratch};
-
         open_policy(policies[p]);
         draw(2, N, 0.1F, 1.0F, x);
         draw(3, N, -2.0F, 7.0F, x + N);
@@ -136,7 +129,6 @@ TEST_LOOP(test_bins_stay, 2, 6)
     static float x[N], codes[N], values[N], again[N], sorted[N], sorted_again[N];
     const int bits = _i;
     float log_scale;
-
     open_policy("uniq");
     draw(4, N, 0.02F, 0.3F, x);
     q->fit(params, shape_of(bits, N), x, &log_scale);
@@ -150,7 +142,6 @@ TEST_LOOP(test_bins_stay, 2, 6)
     for (size_t i = 0; i < N; i++) {
         const float *before = bsearch(&codes[i], sorted, n, sizeof *sorted, by_value),
                     *after = bsearch(&again[i], sorted_again, n_again, sizeof *sorted_again, by_value);
-
         ck_assert_int_eq(before - sorted, after - sorted_again);
     }
 }
@@ -158,7 +149,6 @@ TEST_LOOP(test_bins_stay, 2, 6)
 static int nearest_level(const double *level, int k, double x)
 {
     int nearest = 0;
-
     for (int i = 0; i < k; i++) /* a value halfway goes up */
         nearest = fabs(x - level[i]) <= fabs(x - level[nearest]) ? i : nearest;
     return nearest;
@@ -171,7 +161,6 @@ TEST_LOOP(test_kmeans_is_lloyd, 2, 9)
     const int bits = _i, k = 1 << bits;
     double level[256], mean, sd, largest = 0.0;
     float log_scale;
-
     open_policy("kmeans");
     draw(10, N, -0.1F, 0.3F, x);
     for (size_t i = 0; i < N; i++)
@@ -181,10 +170,8 @@ TEST_LOOP(test_kmeans_is_lloyd, 2, 9)
         level[i] = mean + sd * gsl_cdf_ugaussian_Pinv((i + 0.5) / k);
     for (int round = 0; round < 10; round++) {
         double sum[256] = {0}, count[256] = {0};
-
         for (size_t i = 0; i < N; i++) {
             const int bin = nearest_level(level, k, (double)x[i]);
-
             sum[bin] += (double)x[i];
             count[bin] += 1.0;
         }
@@ -206,7 +193,6 @@ TEST_LOOP(test_kmeans_is_nearest, 2, 9)
 {
     static float x[N], codes[N], sorted[N];
     float log_scale;
-
     open_policy("kmeans");
     draw(4, N, 0.02F, 0.3F, x);
     q->fit(params, shape_of(_i, N), x, &log_scale);
@@ -216,7 +202,6 @@ TEST_LOOP(test_kmeans_is_nearest, 2, 9)
     for (size_t i = 0; i < N; i++) {
         const double steps = (double)x[i] / exp((double)log_scale) * GRID;
         double nearest = INFINITY;
-
         for (size_t l = 0; l < n; l++)
             nearest = fmin(nearest, fabs(steps - (double)sorted[l]));
         ck_assert_double_le(fabs(steps - (double)codes[i]), nearest + 1.0); /* levels are rounded */
@@ -229,7 +214,6 @@ TEST(test_edges)
     const float equal[5] = {-0.3F, -0.3F, -0.3F, -0.3F, -0.3F}, zero[5] = {0}, four[4] = {-3.0F, -1.0F, 1.0F, 3.0F};
     const float noise[4] = {0.0F, 0.0F, -40000.0F, 0.0F}, small = -2.0F;
     float codes[5], log_scale;
-
     for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) {
         open_policy(policies[p]);
         q->fit(params, shape_of(4, 5), equal, &log_scale);
@@ -257,13 +241,11 @@ TEST_LOOP(test_gradients, 2, 9)
     const float log_scale = 0.0F;
     const int bits = _i, k = 1 << bits;
     double mean, sd;
-
     draw(5, N, -0.01F, 0.1F, x);
     draw(6, N, 0.0F, 1.0F, d_value);
     moments(N, x, &mean, &sd);
     for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) {
         float d_log_scale = 0.25F;
-
         open_policy(policies[p]);
         q->gradient(params, shape_of(bits, N), x, &log_scale, d_value, d_x, &d_log_scale);
         ck_assert_float_eq(d_log_scale, 0.25F); /* nothing is learned */
@@ -271,7 +253,6 @@ TEST_LOOP(test_gradients, 2, 9)
             const double z = ((double)x[i] - mean) / sd, u = F((double)x[i], mean, sd);
             const double z_q = gsl_cdf_ugaussian_Pinv((floor(u * k) + 0.5) / k);
             const double slope = p == 1 ? gsl_ran_ugaussian_pdf(z) / gsl_ran_ugaussian_pdf(z_q) : 1.0;
-
             if (fabs(u * k - rint(u * k)) < 1e-6 * k)
                 continue;
             ck_assert_double_eq_tol((double)d_x[i], slope * (double)d_value[i],
@@ -285,12 +266,10 @@ static double mean_squared_error(const float *x, int bits)
     static float codes[N];
     float log_scale;
     double sum = 0.0;
-
     q->fit(params, shape_of(bits, N), x, &log_scale);
     q->encode(params, shape_of(bits, N), x, &log_scale, NULL, codes);
     for (size_t i = 0; i < N; i++) {
         const double e = (double)x[i] - exp((double)log_scale) * (double)codes[i] / GRID;
-
         sum += e * e;
     }
     return sum / N;
@@ -303,12 +282,10 @@ TEST(test_kmeans_is_best)
     static float x[N];
     const double best[4] = {0.0, 0.0, 0.1175, 0.03454};
     const char *const rounds[3] = {"kmeans iterations=0", "kmeans iterations=3", "kmeans iterations=200"};
-
     for (size_t i = 0; i < N; i++) /* a normal without sampling error */
         x[i] = (float)gsl_cdf_ugaussian_Pinv(((double)((i * 1999) % N) + 0.5) / N);
     for (int bits = 2; bits <= 8; bits++) {
         double error[3];
-
         for (size_t r = 0; r < 3; r++) {
             open_policy(rounds[r]);
             error[r] = mean_squared_error(x, bits);
@@ -323,7 +300,6 @@ TEST(test_kmeans_is_best)
 static double chi_square(size_t n, const size_t *count)
 {
     double total = 0.0, sum = 0.0;
-
     for (size_t i = 0; i < n; i++)
         total += (double)count[i];
     const double expected = total / (double)n;
@@ -335,7 +311,6 @@ static double chi_square(size_t n, const size_t *count)
 static void plausible(double statistic, double freedom, const char *what)
 {
     const double p = gsl_cdf_chisq_Q(statistic, freedom);
-
     ck_assert_msg(p > 1e-3 && p < 1.0 - 1e-5, "%s: chi-square %g with %g degrees, p = %g", what, statistic, freedom, p);
 }
 
@@ -345,7 +320,6 @@ TEST_LOOP(test_uniq_is_equiprobable, 2, 9)
     static float x[MANY], codes[MANY], sorted[MANY];
     size_t count[256] = {0};
     float log_scale;
-
     open_policy("uniq");
     draw(7, MANY, 0.4F, 2.0F, x);
     q->fit(params, shape_of(_i, MANY), x, &log_scale);
@@ -367,7 +341,6 @@ TEST_LOOP(test_noise_is_uniform, 2, 9)
     size_t count[CELLS] = {0}, joint[HALVES * CELLS] = {0}, clipped = 0;
     const int bits = _i, k = 1 << bits;
     double mean, sd;
-
     draw(8, MANY, -0.2F, 0.5F, x);
     moments(MANY, x, &mean, &sd);
     open_policy("uniq gradient=exact tails=free");
@@ -375,7 +348,6 @@ TEST_LOOP(test_noise_is_uniform, 2, 9)
     for (size_t i = 0; i < MANY; i++) {
         const double u = F((double)x[i], mean, sd), e = (F((double)noisy[i], mean, sd) - u) * k + 0.5;
         const double z = ((double)x[i] - mean) / sd, z_n = ((double)noisy[i] - mean) / sd;
-
         if (fabs((double)slope[i] - exp(0.5 * (z_n * z_n - z * z))) > 1e-4 * (double)slope[i])
             ck_abort_msg("slope %g of a weight %g", (double)slope[i], (double)x[i]);
         if (u < 0.5 / k || u > 1.0 - 0.5 / k) {
@@ -400,7 +372,6 @@ TEST(test_noise_of_streams)
     const MhoQuantShape two = {.bits = 4, .is_signed = true, .channels = 2, .per_channel = N, .scratch = scratch};
     size_t equal = 0;
     double sum = 0.0, squares[2] = {0};
-
     draw(9, N, 0.0F, 1.0F, x);
     memcpy(x + N, x, N * sizeof *x);
     open_policy("uniq noise=full tails=free");

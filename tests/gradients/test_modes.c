@@ -17,7 +17,6 @@ static const char *const names[] = {"conv1", "norm1",    "codes1", "conv2",  "no
 static void set_policy(MhoNet *net, const char *policy)
 {
     MhoNode *node = &net->nodes[net->n_nodes - 1];
-
     if (mho_node_conv(node))
         snprintf(((MhoConvSettings *)(void *)node->settings)->policy, MHO_TEXT_MAX, "%s", policy);
     else
@@ -45,7 +44,6 @@ static MhoNet *net_of(int bits, const char *weights, const char *activations)
 {
     MhoNet *net = net_start(7, 7, 3);
     const bool coded = bits > 0;
-
     put_coded(net, "conv1", (Conv){.channels = 6, .kernel = 3, .pad = 1, .bits = bits}, "image", weights);
     put_norm(net, "norm1", "conv1");
     if (coded)
@@ -80,11 +78,9 @@ static void copy_arrays(const MhoNet *from, MhoNet *to)
 {
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         const int a = mho_net_find(from, names[k]), b = mho_net_find(to, names[k]);
-
         for (size_t i = 0; a >= 0 && b >= 0 && i < from->nodes[a].n_arrays; i++) {
             const MhoNodeArray *array = &from->nodes[a].arrays[i];
             MhoNodeArray *other = mho_node_array(&to->nodes[b], array->role);
-
             if (other && other->n == array->n)
                 memcpy(other->value, array->value, array->n * sizeof *array->value);
         }
@@ -101,7 +97,6 @@ static void run_step(Run *run, MhoNet *net, const uint8_t *images, const uint8_t
 {
     float d_logits[N_LOGITS];
     MhoError error = {0};
-
     must(mho_fakequant_create(net, BATCH, true, &run->pass, &error), &error);
     mho_fakequant_set_modes(run->pass, modes, 7, step);
     must(mho_fakequant_forward(run->pass, images, true, run->logits, &error), &error);
@@ -113,7 +108,6 @@ static void run_step(Run *run, MhoNet *net, const uint8_t *images, const uint8_t
 static const float *gradient(const Run *run, const MhoNet *net, const char *node, const char *array, size_t *n)
 {
     const int at = mho_net_find(net, node);
-
     for (size_t a = 0; a < net->nodes[at].n_arrays; a++)
         if (strcmp(net->nodes[at].arrays[a].name, array) == 0) {
             *n = net->nodes[at].arrays[a].n;
@@ -127,13 +121,11 @@ static const float *gradient(const Run *run, const MhoNet *net, const char *node
 static void close_arrays(size_t n, const float *a, const float *b, const float *slope, const char *what)
 {
     double size = 0.0;
-
     for (size_t i = 0; i < n; i++)
         size += (double)(a[i] * a[i]) / (double)n;
     ck_assert_msg(size > 1e-12, "%s: nothing", what);
     for (size_t i = 0; i < n; i++) {
         const double expected = (double)b[i] * (slope ? (double)slope[i] : 1.0);
-
         if (fabs((double)a[i] - expected) > 2e-4 * (sqrt(size) + fabs(expected)))
             ck_abort_msg("%s[%zu]: %g, not %g", what, i, (double)a[i], expected);
     }
@@ -142,7 +134,6 @@ static void close_arrays(size_t n, const float *a, const float *b, const float *
 static const uint8_t *all(MhoNodeMode mode)
 {
     static uint8_t modes[3][32];
-
     memset(modes[mode], (int)mode, sizeof modes[mode]);
     return modes[mode];
 }
@@ -154,7 +145,6 @@ TEST(test_clean_is_float)
     uint8_t *images = draw_images(net, BATCH);
     Run clean, other;
     size_t n;
-
     copy_arrays(net, twin);
     run_step(&clean, net, images, all(MHO_MODE_CLEAN), 0);
     run_step(&other, twin, images, NULL, 0);
@@ -162,11 +152,9 @@ TEST(test_clean_is_float)
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         const char *const arrays[] = {"weight", "gamma", "beta", "bias"};
         const int at = mho_net_find(twin, names[k]);
-
         for (size_t a = 0; a < 4 && at >= 0; a++)
             if (mho_node_array(&twin->nodes[at], mho_array_role(arrays[a]))) {
                 const float *expected = gradient(&other, twin, names[k], arrays[a], &n);
-
                 close_arrays(n, gradient(&clean, net, names[k], arrays[a], &n), expected, NULL, names[k]);
             }
         const int own = mho_net_find(net, names[k]);
@@ -186,7 +174,6 @@ static double loss_of(MhoNet *net, const uint8_t *images, const uint8_t *modes)
     double loss = 0.0;
     MhoError error = {0};
     MhoFakeQuant *pass;
-
     must(mho_fakequant_create(net, BATCH, true, &pass, &error), &error);
     mho_fakequant_set_modes(pass, modes, 7, 3);
     must(mho_fakequant_forward(pass, images, true, logits, &error), &error);
@@ -207,7 +194,6 @@ static void check_direction(MhoNet *net, const uint8_t *images, const uint8_t *m
     MhoError error = {0};
     Run run;
     size_t n;
-
     must(mho_net_copy(net, &before, &error), &error);
     run_step(&run, net, images, modes, 3);
     memcpy(direction, gradient(&run, net, node, array, &n), values->n * sizeof *direction);
@@ -218,7 +204,6 @@ static void check_direction(MhoNet *net, const uint8_t *images, const uint8_t *m
     const float *kept = mho_node_values(&before->nodes[mho_net_find(before, node)], mho_array_role(array));
     for (double eps = 0.03; eps > 1e-4; eps *= 0.3) {
         double loss[2];
-
         for (int side = 0; side < 2; side++) {
             for (size_t i = 0; i < n; i++)
                 values->value[i] = kept[i] + (float)((side ? -eps : eps) / length) * direction[i];
@@ -238,7 +223,6 @@ TEST(test_clean_by_differences)
 {
     MhoNet *net = net_of(3, "uniq", "uniq");
     uint8_t *images = draw_images(net, BATCH);
-
     check_direction(net, images, all(MHO_MODE_CLEAN), "conv1", "weight");
     check_direction(net, images, all(MHO_MODE_CLEAN), "conv2", "weight");
     check_direction(net, images, all(MHO_MODE_CLEAN), "norm3", "beta");
@@ -252,7 +236,6 @@ TEST(test_noisy_activations_by_differences)
 {
     MhoNet *net = net_of(3, "uniq", "uniq gradient=exact");
     uint8_t *images = draw_images(net, BATCH), modes[32];
-
     memset(modes, MHO_MODE_CLEAN, sizeof modes);
     modes[mho_net_find(net, "codes1")] = modes[mho_net_find(net, "codes2")] = MHO_MODE_NOISE;
     ck_assert(loss_of(net, images, modes) != loss_of(net, images, all(MHO_MODE_CLEAN)));
@@ -273,7 +256,6 @@ static void inject(MhoNet *net, const char *name, uint32_t step, float *noisy, f
     static double scratch[MAX_VALUES];
     MhoPolicy policy;
     MhoError error = {0};
-
     must(mho_policy_open(s->policy, &policy, &error), &error);
     ck_assert_uint_le(weight->n, MAX_VALUES);
     policy.quantizer->inject(policy.params,
@@ -295,12 +277,10 @@ static void check_noisy_weights(const char *policy)
     uint8_t *images = draw_images(net, BATCH), modes[32];
     Run noisy, clean;
     size_t n;
-
     memset(modes, MHO_MODE_CLEAN, sizeof modes);
     copy_arrays(net, moved);
     for (size_t l = 0; l < 4; l++) {
         const size_t at = (size_t)mho_net_find(net, layers[l]);
-
         modes[at] = MHO_MODE_NOISE;
         inject(net, layers[l], 5, mho_node_array(&moved->nodes[at], MHO_ARRAY_WEIGHT)->value, slope[l]);
     }
@@ -309,7 +289,6 @@ static void check_noisy_weights(const char *policy)
     close_arrays(N_LOGITS, noisy.logits, clean.logits, NULL, "logits");
     for (size_t l = 0; l < 4; l++) {
         const float *expected = gradient(&clean, moved, layers[l], "weight", &n);
-
         close_arrays(n, gradient(&noisy, net, layers[l], "weight", &n), expected, slope[l], layers[l]);
     }
     mho_fakequant_destroy(noisy.pass);
@@ -323,7 +302,6 @@ static void check_noisy_weights(const char *policy)
 TEST_LOOP(test_noisy_weights, 0, 3)
 {
     const char *const policies[] = {"uniq", "uniq gradient=exact", "uniq cdf=empirical gradient=exact noise=full"};
-
     check_noisy_weights(policies[_i]);
 }
 
@@ -336,7 +314,6 @@ TEST(test_where_modes_do_nothing)
     MhoError error = {0};
     MhoFakeQuant *pass;
     Run runs[2];
-
     must(mho_fakequant_create(net, BATCH, true, &pass, &error), &error);
     must(mho_net_fit_weights(net, &error), &error);
     for (int i = 0; i < 2; i++) {
@@ -366,7 +343,6 @@ TEST(test_draws)
     float weight[3][MAX_VALUES];
     Run runs[3];
     size_t n = 0;
-
     for (int i = 0; i < 3; i++) {
         run_step(&runs[i], net, images, all(MHO_MODE_NOISE), steps[i]);
         const float *of_weight = gradient(&runs[i], net, "conv2", "weight", &n);

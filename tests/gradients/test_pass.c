@@ -17,17 +17,14 @@ static void check_sums(const MhoNet *net, const MhoFakeQuant *pass, int node, si
     int32_t *shift = calloc((size_t)out.c, sizeof *shift);
     const float *x = mho_fakequant_output(pass, (size_t)self->inputs[0]),
                 *sums = mho_fakequant_output(pass, (size_t)node);
-
     must(mho_net_weight_codes(net, node, codes, shift, &error), &error);
     for (size_t n = 0; n < batch; n++, x += in.h * in.w * in.c)
         for (int p = 0; p < out.h * out.w; p++)
             for (int k = 0; k < out.c; k++, sums++) {
                 const MhoGather g = naive_gather(net, self, k / (out.c / groups));
                 int64_t sum = shift[k];
-
                 for (int r = 0; r < (int)rows; r++) {
                     const int at = naive_source(&g, p, r);
-
                     sum += at < 0 ? 0 : codes[(size_t)k * rows + (size_t)r] * (int64_t)x[at];
                 }
                 if ((double)*sums != (double)(float)sum)
@@ -45,14 +42,12 @@ static void check_codes(const MhoNet *net, const MhoFakeQuant *pass, int node, s
     const MhoShape s = net->nodes[node].shape;
     const size_t c = (size_t)s.c, n = batch * (size_t)s.h * (size_t)s.w;
     float *a = calloc(c, sizeof *a), *b = calloc(c, sizeof *b);
-
     must(mho_net_requant(net, node, a, b, &requant, &error), &error);
     const float *sums = mho_fakequant_output(pass, (size_t)requant.source),
                 *codes = mho_fakequant_output(pass, (size_t)node);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < c; k++) {
             const float code = rintf(fmaf(sums[i * c + k], a[k], b[k]));
-
             ck_assert_float_eq(codes[i * c + k], fminf(fmaxf(code, (float)requant.low), (float)requant.high));
         }
     free(a);
@@ -63,7 +58,6 @@ static void check_codes(const MhoNet *net, const MhoFakeQuant *pass, int node, s
 static MhoNet *quantized_net(void)
 {
     MhoNet *net = net_start(10, 9, 3);
-
     put_conv(net, "conv1", (Conv){.channels = 10, .kernel = 3, .pad = 1, .bits = 8}, "image");
     put_norm(net, "norm1", "conv1");
     put_quantizer(net, "codes1", 4, false, "", "norm1");
@@ -97,7 +91,6 @@ TEST(test_evaluation_is_whole_number_arithmetic)
     MhoFakeQuant *pass, *training;
     MhoRequant requant;
     const int last = (int)net->n_nodes - 1;
-
     must(mho_fakequant_create(net, BATCH, false, &pass, &error), &error);
     must(mho_fakequant_forward(pass, images, false, logits, &error), &error);
     for (int i = 1; i <= last; i++) {
@@ -128,7 +121,6 @@ TEST(test_sums_beyond_float)
     MhoFakeQuant *pass;
     float logits[2 * 3];
     bool beyond = false;
-
     put_dense(net, "logits", (Conv){.channels = 3, .bits = 8, .shift = true}, "image");
     net_draw(net);
     MhoNodeArray *weight = mho_node_array(&net->nodes[1], MHO_ARRAY_WEIGHT);
@@ -155,7 +147,6 @@ TEST(test_float_evaluation_is_folded)
     MhoNet *net = net_start(5, 5, 3), *folded = net_start(5, 5, 3);
     MhoFakeQuant *pass, *folded_pass;
     float logits[BATCH * 4], folded_logits[BATCH * 4];
-
     put_conv(net, "conv", (Conv){.channels = 4, .kernel = 5}, "image");
     put_norm(net, "norm", "conv");
     put_conv(folded, "conv", (Conv){.channels = 4, .kernel = 5, .bias = true}, "image");
@@ -166,7 +157,6 @@ TEST(test_float_evaluation_is_folded)
         const float *gamma = mho_node_values(&net->nodes[2], MHO_ARRAY_GAMMA),
                     *variance = mho_node_values(&net->nodes[2], MHO_ARRAY_VARIANCE);
         const double gain = (double)gamma[k] / sqrt((double)variance[k] + 1e-5);
-
         for (size_t r = 0; r < 75; r++)
             folded->nodes[1].arrays[0].value[k * 75 + r] =
                 (float)(gain * (double)net->nodes[1].arrays[0].value[k * 75 + r]);
@@ -196,7 +186,6 @@ TEST(test_running_statistics)
     MhoNet *net = net_start(6, 6, 1);
     MhoFakeQuant *pass;
     float logits[BATCH];
-
     put_conv(net, "conv", (Conv){.channels = 1, .kernel = 1, .bias = true}, "image");
     put_norm(net, "norm", "conv");
     put_pool(net, "pool", MHO_POOL_GLOBAL, 0, 0, 0, "norm");
@@ -225,7 +214,6 @@ TEST(test_running_statistics)
 static double deviation(size_t n, const float *noisy, const float *clean)
 {
     double mean = 0.0, sum = 0.0;
-
     for (size_t i = 0; i < n; i++)
         mean += (double)(noisy[i] - clean[i]) / (double)n;
     for (size_t i = 0; i < n; i++)
@@ -239,14 +227,12 @@ TEST(test_weight_noise)
     enum { K = 60000 };
     static float clean[2 * K], noisy[2 * K];
     const uint8_t images[2] = {1, 1};
-
     for (int bits = 2; bits <= 8; bits++)
         for (int per_image = 0; per_image < 2; per_image++) {
             MhoError error = {0};
             MhoNet *net = net_start(1, 1, 1);
             MhoFakeQuant *pass;
             MhoFakeQuantNoise noise = {.weight = 0.3, .seed = 4, .step = (uint32_t)bits, .weight_per_image = per_image};
-
             put_dense(net, "logits", (Conv){.channels = K, .bits = bits}, "image");
             net_draw(net);
             must(mho_fakequant_create(net, 2, !per_image, &pass, &error), &error);
@@ -273,7 +259,6 @@ static void run_noise(int bits, uint8_t pixel, bool training, const MhoFakeQuant
     MhoFakeQuant *pass;
     float logits[NOISE_BATCH];
     uint8_t *images = malloc(NOISE_N);
-
     memset(images, pixel, NOISE_N);
     put_quantizer(net, "codes", bits, false, "", "image");
     put_pool(net, "pool", MHO_POOL_GLOBAL, 0, 0, 0, "codes");
@@ -294,11 +279,9 @@ static void run_noise(int bits, uint8_t pixel, bool training, const MhoFakeQuant
 TEST(test_activation_noise)
 {
     static float clean[NOISE_N], noisy[NOISE_N];
-
     for (int bits = 2; bits <= 8; bits++)
         for (int training = 0; training < 2; training++) {
             const MhoFakeQuantNoise noise = {.activation = 0.2, .seed = 8, .step = (uint32_t)bits};
-
             run_noise(bits, 100, training, &noise, clean,
                       noisy); /* the image's own 0.2 LSB do not reach a rounding edge */
             ck_assert_float_eq(clean[7], 1.0F);
@@ -310,13 +293,11 @@ TEST(test_activation_noise)
 TEST(test_sum_noise)
 {
     static float clean[NOISE_N], noisy[NOISE_N];
-
     for (int bits = 2; bits <= 8; bits++)
         for (int training = 0; training < 2; training++) {
             const MhoFakeQuantNoise noise = {.sum = 0.4, .seed = 8, .step = (uint32_t)bits};
             double low = 0.1, high = 2.0, kept = 0.0;
             int fractions = 0;
-
             run_noise(bits, 100, training, &noise, clean, noisy);
             for (size_t i = 0; i < NOISE_N; i++) {
                 kept += noisy[i] == clean[i] ? 1.0 / NOISE_N : 0.0;
@@ -339,7 +320,6 @@ static void noisy_step(MhoNet *net, const uint8_t *images, int threads, uint32_t
     MhoFakeQuant *pass;
     const MhoFakeQuantNoise noise = {.weight = 0.1, .activation = 0.1, .sum = 0.3, .seed = 1, .step = step};
     float *at = gradient;
-
     omp_set_num_threads(threads);
     must(mho_fakequant_create(net, 4, true, &pass, &error), &error);
     mho_fakequant_set_noise(pass, &noise);
@@ -362,7 +342,6 @@ TEST(test_same_bytes)
     float logits[4][28];
     MhoNet *net = quantized_net();
     uint8_t *images = draw_images(net, 4);
-
     for (int threads = 1; threads <= 2; threads++) {
         for (uint32_t i = 0; i < 3; i++)
             noisy_step(net, images, threads, i / 2, logits[i], gradient[i]); /* steps 0, 0, 1 */
@@ -382,7 +361,6 @@ static void refuses(MhoNet *net, bool training, const MhoFakeQuantNoise *noise, 
     float *logits = calloc(2 * (size_t)out.c, sizeof *logits);
     uint8_t *images = draw_images(net, 2);
     MhoStatus status = mho_fakequant_create(net, 2, training, &pass, &error);
-
     if (status == MHO_OK) {
         mho_fakequant_set_noise(pass, noise);
         status = mho_fakequant_forward(pass, images, training, logits, &error);
@@ -402,7 +380,6 @@ TEST(test_refusals)
     const MhoFakeQuantNoise per_image = {.weight = 0.1, .weight_per_image = true}, negative = {.sum = -1.0};
     const float d_logits[14] = {0};
     MhoNet *net = quantized_net(), *wide = net_start(100, 100, 1), *chained = net_start(4, 4, 1);
-
     refuses(net, true, &per_image, "evaluation");
     refuses(net, false, &negative, "LSB");
     must(mho_fakequant_create(net, 2, true, &pass, &error), &error);

@@ -58,7 +58,6 @@ enum { N_ROWS = sizeof rows / sizeof *rows };
 static MhoQuantShape shape_of(int bits, bool is_signed, size_t n)
 {
     static double scratch[2 * N];
-
     ck_assert_uint_le(n * q->scratch, sizeof scratch);
     return (MhoQuantShape){.bits = bits, .is_signed = is_signed, .channels = 1, .per_channel = n, .scratch = scratch};
 }
@@ -70,7 +69,6 @@ TEST(test_every_policy_has_a_row)
         const char *name = mho_quantizer_registry.descriptors[m]->name;
         /* levels that the tensor places: test_levels.c */
         bool found = ((const MhoQuantizer *)(const void *)mho_quantizer_registry.descriptors[m])->nonuniform;
-
         for (size_t r = 0; r < N_ROWS; r++)
             found = found ||
                     (strcspn(rows[r].policy, " ") == strlen(name) && strncmp(rows[r].policy, name, strlen(name)) == 0);
@@ -82,7 +80,6 @@ TEST(test_every_policy_has_a_row)
 static float value_of(float code, int n, bool by_tanh, double s, double most)
 {
     const double u = (double)code / n;
-
     return (float)(exp(s) * (by_tanh ? atanh(u * most) : u));
 }
 
@@ -95,14 +92,12 @@ static void check_levels(int bits, bool is_signed)
     const int n = q->full_scale(params, bits, is_signed);
     bool seen[1024] = {false};
     int levels = 0;
-
     for (size_t i = 0; i < N; i++) /* symmetric about 0, without 0 */
         x[i] = ((float)i - 0.5F * (N - 1)) * ((float)largest / (0.5F * (N - 1)));
     q->encode(params, shape_of(bits, is_signed, N), x, &log_scale, NULL, codes);
     for (size_t i = 0; i < N; i++) {
         const double u = (double)x[i] / exp(0.25), target = odd ? tanh(u) / most : clipped(u, is_signed ? -1.0 : 0.0);
         const double farthest = odd ? 1.0 : 0.5;
-
         if (codes[i] != rintf(codes[i]) || fabsf(codes[i]) > (float)n || (!is_signed && codes[i] < 0.0F))
             ck_abort_msg("%d bits, signed %d: %g is no code of %g", bits, is_signed, (double)codes[i], (double)x[i]);
         if (fabs((double)codes[i] - target * n) > farthest + 1e-3)
@@ -124,7 +119,6 @@ TEST_LOOP(test_nan_has_no_code, 0, N_ROWS)
 {
     const float x[3] = {0.5F, NAN, -1.0F}, log_scale = 0.0F;
     float codes[3];
-
     open_policy(rows[_i].policy);
     q->encode(params, shape_of(4, -1, 3), x, &log_scale, NULL, codes);
     ck_assert(isnan(codes[1]) && isfinite(codes[0]) && isfinite(codes[2]));
@@ -148,7 +142,6 @@ TEST_LOOP(test_noise_is_in_steps, 0, N_ROWS)
             const float x[3] = {0.11F, 0.4F, 1.0F}, noise[3] = {1.0F, -1.0F, 0.0F}, log_scale = 0.0F;
             const float level = q->normalizes_signed && is_signed ? 2.0F : 1.0F;
             float clean[3], noisy[3];
-
             q->encode(params, shape_of(bits, is_signed, 3), x, &log_scale, NULL, clean);
             q->encode(params, shape_of(bits, is_signed, 3), x, &log_scale, noise, noisy);
             ck_assert_float_eq(noisy[0], clean[0] + level);
@@ -160,7 +153,6 @@ TEST_LOOP(test_noise_is_in_steps, 0, N_ROWS)
 static double slope_over_x(const Row *row, double x, const Point *p)
 {
     const double h = 1e-6;
-
     return (row->surrogate(x + h, p) - row->surrogate(x - h, p)) / (2.0 * h);
 }
 
@@ -169,7 +161,6 @@ static double slope_over_s(const Row *row, double x, const Point *p)
 {
     const double h = 1e-6;
     Point up = *p, down = *p;
-
     up.s += h;
     down.s -= h;
     return (row->surrogate(x, &up) - row->surrogate(x, &down)) / (2.0 * h);
@@ -184,7 +175,6 @@ static void check_gradient(const Row *row, int bits, bool is_signed)
     const bool learns = is_signed ? row->learns_signed : row->learns_unsigned;
     Point p = {.s = (double)log_scale, .lower = is_signed ? -1.0 : 0.0};
     double sum = 0.0, moved = 0.0;
-
     mho_normal_fill(stream, MHO_DRAW_TEST, SAMPLES, x);
     mho_normal_fill_at(stream, MHO_DRAW_TEST, 1000, SAMPLES, d_value);
     for (size_t i = 0; i < SAMPLES; i++)
@@ -193,7 +183,6 @@ static void check_gradient(const Row *row, int bits, bool is_signed)
     q->gradient(params, shape_of(bits, is_signed, SAMPLES), x, &log_scale, d_value, d_x, &d_log_scale);
     for (size_t i = 0; i < SAMPLES; i++) {
         const double u = (double)x[i] / exp(p.s);
-
         ck_assert(fabs(u - p.lower) > 1e-5 && fabs(u - 1.0) > 1e-5); /* no sample is on a corner */
         p.error = (double)codes[i] / n - clipped(u, p.lower);
         const double expected = (double)d_value[i] * slope_over_x(row, (double)x[i], &p);
@@ -225,7 +214,6 @@ TEST_LOOP(test_fit_is_deterministic, 0, N_ROWS)
 {
     float x[3 * SAMPLES];
     const MhoStream stream = {.seed = 2, .noise = 1.0F};
-
     open_policy(rows[_i].policy);
     mho_normal_fill(stream, MHO_DRAW_TEST, 3 * SAMPLES, x);
     memset(x + 2 * SAMPLES, 0, SAMPLES * sizeof *x);
@@ -235,7 +223,6 @@ TEST_LOOP(test_fit_is_deterministic, 0, N_ROWS)
         for (int is_signed = 1; is_signed >= 0; is_signed--) {
             MhoQuantShape shape = shape_of(bits, is_signed, SAMPLES);
             float first[3], second[3], alone;
-
             shape.channels = 3;
             q->fit(params, shape, x, first);
             q->fit(params, shape, x, second);
@@ -254,7 +241,6 @@ TEST(test_fit_of_each)
     float x[SAMPLES], sizes[SAMPLES], log_scale, largest = 0.0F, best;
     const MhoStream stream = {.seed = 4, .noise = 1.0F};
     double mean = 0.0;
-
     mho_normal_fill(stream, MHO_DRAW_TEST, SAMPLES, x);
     for (size_t i = 0; i < SAMPLES; i++) {
         mean += fabs((double)x[i]) / SAMPLES;

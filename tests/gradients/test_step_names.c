@@ -32,7 +32,6 @@ static void step_optimizer(MhoNet *net, MhoFakeQuant *fq)
     const MhoTrainParams params = {.momentum = 0.9, .weight_decay = 1e-4, .weight_clip = 2.5};
     MhoOptimizer optimizer;
     MhoError error = {0};
-
     must(mho_optimizer_create(net, &params, &optimizer, &error), &error);
     must(mho_optimizer_step(&optimizer, fq, 0.01, &error), &error);
     mho_optimizer_destroy(&optimizer);
@@ -43,7 +42,6 @@ TEST(making_a_network_looks_names_up)
 {
     MhoNet *net;
     MhoError error = {0};
-
     n_comparisons = 0;
     must(mho_net_build("allconv", (MhoShape){8, 8, 1}, 4, 0.25, 1, &net, &error), &error);
     ck_assert_int_gt(n_comparisons, 0);
@@ -54,7 +52,6 @@ TEST(making_a_network_looks_names_up)
 TEST_LOOP(a_step_without_a_chip_looks_no_name_up, 0, CHIP_NETS)
 {
     ChipBench bench;
-
     chip_open(&bench, _i, "ideal", "ideal");
     n_comparisons = 0;
     chip_step(&bench, -1);
@@ -67,7 +64,6 @@ TEST_LOOP(a_step_without_a_chip_looks_no_name_up, 0, CHIP_NETS)
 TEST_LOOP(a_step_on_a_chip_looks_no_name_up, 0, CHIP_NETS)
 {
     ChipBench bench;
-
     chip_open(&bench, _i, "pcm", "uniform");
     chip_step(&bench, 0);
     n_comparisons = 0;
@@ -91,7 +87,6 @@ TEST_LOOP(a_step_that_fits_scales_looks_no_name_up, MHO_MODE_CODES, MHO_MODE_CLE
     MhoNet *floats, *net;
     MhoFakeQuant *fq;
     MhoError error = {0};
-
     must(mho_net_build("allconv", (MhoShape){SIDE, SIDE, 1}, CLASSES, 0.25, 1, &floats, &error), &error);
     must(mho_net_quantize(floats, &plan, &net, &error), &error);
     must(mho_net_fit_weights(net, &error), &error);

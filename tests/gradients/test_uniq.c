@@ -52,7 +52,6 @@ static void holds(bool promise, const char *what, double value)
 static int by_value(const void *a, const void *b)
 {
     const float x = *(const float *)a, y = *(const float *)b;
-
     return (x > y) - (x < y);
 }
 
@@ -66,7 +65,6 @@ static double quantile(size_t n, double u)
 {
     const double at = fmin(fmax(u * (double)n - 0.5, 0.0), (double)n - 1.0);
     const size_t i = at < (double)n - 1.0 ? (size_t)at : n - 2;
-
     return (double)sorted[i] + (at - (double)i) * ((double)sorted[i + 1] - (double)sorted[i]);
 }
 
@@ -74,12 +72,10 @@ static double quantile(size_t n, double u)
 static double F(size_t n, double x)
 {
     size_t i = 0, end = n;
-
     if (x <= (double)sorted[0] || x >= (double)sorted[n - 1])
         return x <= (double)sorted[0] ? 0.5 / (double)n : ((double)n - 0.5) / (double)n;
     while (end - i > 1) {
         const size_t middle = (i + end) / 2;
-
         if ((double)sorted[middle] <= x)
             i = middle;
         else
@@ -95,7 +91,6 @@ TEST_LOOP(test_empirical_levels, 2, 9)
     const int bits = _i, k = 1 << bits;
     size_t count[256] = {0};
     float log_scale;
-
     open_policy("uniq cdf=empirical");
     draw_skewed(1, N, x);
     sort(N, x);
@@ -105,7 +100,6 @@ TEST_LOOP(test_empirical_levels, 2, 9)
     ck_assert_double_eq_tol(exp((double)log_scale), largest, 1e-6 * largest);
     for (size_t i = 0; i < N; i++) {
         const int bin = (int)(F(N, (double)x[i]) * k);
-
         count[bin]++;
         close_to((double)codes[i], quantile(N, (bin + 0.5) / k) / largest * GRID, 0.52, "code");
     }
@@ -118,7 +112,6 @@ TEST(test_equal_weights)
 {
     static float x[N], codes[N], noisy[N], slope[N];
     float log_scale;
-
     open_policy("uniq cdf=empirical gradient=exact");
     draw(2, N, 1.0F, x);
     for (size_t i = 0; i < N; i += 2)
@@ -144,7 +137,6 @@ TEST(test_equal_weights)
 static void plausible(size_t n, const size_t *count, const char *what)
 {
     double total = 0.0, sum = 0.0;
-
     for (size_t i = 0; i < n; i++)
         total += (double)count[i];
     const double expected = total / (double)n;
@@ -161,19 +153,16 @@ TEST_LOOP(test_empirical_noise, 2, 7)
     const char *const policies[3] = {"uniq cdf=empirical gradient=exact tails=free",
                                      "uniq cdf=empirical noise=full tails=free", "uniq cdf=empirical gradient=exact"};
     const int bits = _i, k = 1 << bits;
-
     draw_skewed(3, MANY, x);
     sort(MANY, x);
     for (int form = 0; form < 3; form++) {
         const bool full = form == 1;
         const double half = (full ? 1.0 : 0.5) / k, spread = 0.5 / k, end = half + (form == 2 ? spread : 0.0);
         size_t count[CELLS] = {0};
-
         open_policy(policies[form]);
         q->inject(params, shape_of(bits, true, MANY), x, NULL, (MhoStream){.seed = 3}, noisy, slope);
         for (size_t i = 0; i < MANY; i++) {
             const double u = F(MANY, (double)x[i]), u_n = F(MANY, (double)noisy[i]), e = (u_n - u) / (2.0 * half) + 0.5;
-
             if (form == 2)
                 holds(u_n > spread - 1e-3 && u_n < 1.0 - spread + 1e-3, "within the outermost levels", u_n);
             if (u < end || u > 1.0 - end)
@@ -197,7 +186,6 @@ TEST(test_empirical_gradient)
     static float x[N], d_value[N], d_x[N];
     const int bits = 4, k = 16;
     const float log_scale = 0.0F;
-
     draw_skewed(4, N, x);
     draw(5, N, 1.0F, d_value);
     sort(N, x);
@@ -211,7 +199,6 @@ TEST(test_empirical_gradient)
                      high = fmin(u + 0.5 / k, 1.0);
         const double here = (quantile(N, high) - quantile(N, low)) / (high - low);
         const double there = (quantile(N, u_q + 0.5 / k) - quantile(N, u_q - 0.5 / k)) * k;
-
         close_to((double)d_x[i], (double)d_value[i] * there / here, 1e-4 * fabs((double)d_x[i]) + 1e-9, "gradient");
     }
 }
@@ -225,7 +212,6 @@ static double half_normal(double t)
 static double reach_of(int bits)
 {
     const double n = (1 << bits) - 1;
-
     return half_normal(1.0 - 0.5 / n);
 }
 
@@ -236,7 +222,6 @@ TEST_LOOP(test_table, 2, 9)
     uint8_t table[MHO_TABLE_SIZE];
     const double step = reach_of(bits) / 255.0;
     int levels = 1;
-
     open_policy("uniq");
     q->table(params, bits, table);
     ck_assert_int_eq(q->full_scale(params, bits, false), 255);
@@ -245,7 +230,6 @@ TEST_LOOP(test_table, 2, 9)
     for (int s = 1; s < MHO_TABLE_SIZE; s++) {
         const int bin = (int)fmin((2.0 * gsl_cdf_ugaussian_P(s * step) - 1.0) * n, n - 1.0);
         const double level = half_normal((bin + 0.5) / n);
-
         levels += table[s] != table[s - 1];
         ck_assert_int_ge(table[s], table[s - 1]);
         ck_assert_int_eq(table[table[s]], table[s]);
@@ -265,7 +249,6 @@ TEST_LOOP(test_activations_are_equiprobable, 2, 6)
     size_t count[256] = {0}, positive = 0;
     uint8_t table[MHO_TABLE_SIZE];
     float log_scale, fitted;
-
     open_policy("uniq activation_sigma=1");
     q->table(params, bits, table);
     draw(6, MANY, 0.7F, x);
@@ -277,7 +260,6 @@ TEST_LOOP(test_activations_are_equiprobable, 2, 6)
     q->encode(params, shape_of(bits, false, MANY), x, &log_scale, NULL, codes);
     for (size_t i = 0; i < MANY; i++) {
         const double steps = (double)x[i] / exp((double)log_scale) * 255.0;
-
         if (fabs(steps - floor(steps) - 0.5) > 1e-3)
             close_to((double)codes[i], table[(int)fmin(fmax(rint(steps), 0.0), 255.0)], 0.0, "code");
         count[(int)codes[i]]++;
@@ -297,7 +279,6 @@ TEST_LOOP(test_activation_noise, 2, 9)
     const float log_scale = 0.5F;
     const double sigma = exp(0.5) / reach_of(bits);
     size_t count[CELLS] = {0}, negative = 0;
-
     draw(7, MANY, (float)sigma, x);
     for (size_t i = 0; i < MANY; i++)
         above[i] = x[i] + 1e-3F * (float)sigma;
@@ -307,7 +288,6 @@ TEST_LOOP(test_activation_noise, 2, 9)
     for (size_t i = 0; i < MANY; i++) {
         const double t = 2.0 * gsl_cdf_ugaussian_P((double)x[i] / sigma) - 1.0;
         const double t_n = 2.0 * gsl_cdf_ugaussian_P((double)noisy[i] / sigma) - 1.0, e = (t_n - t) * n + 0.5;
-
         negative += x[i] <= 0.0F;
         holds(x[i] > 0.0F || (noisy[i] == 0.0F && slope[i] == 0.0F), "below 0", (double)noisy[i]);
         if (t < 1.0 / n || t > 1.0 - 1.0 / n)
@@ -333,7 +313,6 @@ TEST(test_activation_gradient)
     const float log_scale = 0.5F;
     float d_log_scale = 0.25F;
     const double sigma = exp(0.5) / reach_of(3);
-
     draw(8, N, 1.5F, x);
     draw(9, N, 1.0F, d_value);
     open_policy("uniq");
@@ -347,7 +326,6 @@ TEST(test_activation_gradient)
     for (size_t i = 0; i < N; i++) {
         const double z = (double)x[i] / sigma, z_q = (double)codes[i] / 255.0 * reach_of(3);
         const double chain = codes[i] > 0.0F ? gsl_ran_ugaussian_pdf(z) / gsl_ran_ugaussian_pdf(z_q) : 0.0;
-
         close_to((double)d_x[i], chain * (double)d_value[i], 1e-5 * fabs((double)d_value[i]) * fmax(chain, 1.0),
                  "gradient");
     }

@@ -22,7 +22,6 @@ static int round_quarters(int quarters)
 {
     const int low = (quarters >= 0 ? quarters : quarters - 3) / 4;
     const int rest = quarters - 4 * low;
-
     return rest > 2 || (rest == 2 && low % 2 != 0) ? low + 1 : low;
 }
 
@@ -41,14 +40,12 @@ TEST(test_convert)
     float y[N];
     int32_t code[N];
     uint64_t clipped = 0;
-
     for (int i = 0; i < N; i++)
         y[i] = 8.0F * ramp(i);
     const uint64_t found = mho_kernels()->convert(N, y, 0.125F, -127.0F, 127.0F, code);
 
     for (int i = 0; i < N; i++) {
         const int rounded = round_quarters(i - N / 2);
-
         clipped += rounded < -127 || rounded > 127;
         ck_assert_int_eq(code[i], rounded < -127 ? -127 : rounded > 127 ? 127 : rounded);
     }
@@ -71,7 +68,6 @@ TEST(test_convert_counts)
     enum { MANY = 200001 };
     static float y[MANY];
     static int32_t code[MANY];
-
     for (int i = 0; i < MANY; i++)
         y[i] = i % 3 ? 9.0F : 1.0F;
     ck_assert_uint_eq(mho_kernels()->convert(MANY, y, 1.0F, 0.0F, 7.0F, code), MANY / 3 * 2);
@@ -83,7 +79,6 @@ TEST(test_planes_and_sums)
     int32_t high[N], low[N];
     int64_t total[N];
     float y[N];
-
     for (int i = 0; i < N; i++) {
         high[i] = (i - 1000) * 1000003;
         low[i] = (i * 7919 - 5000000) * 100;
@@ -111,7 +106,6 @@ TEST(test_planes_and_sums)
 TEST(test_add_noise)
 {
     float variance[N], normal[N], y[N];
-
     for (int i = 0; i < N; i++) {
         variance[i] = 0.01F * (float)(i - 100);
         normal[i] = sinf((float)i);
@@ -120,7 +114,6 @@ TEST(test_add_noise)
     mho_kernels()->add_noise(N, variance, normal, y);
     for (int i = 0; i < N; i++) {
         const double sigma = variance[i] > 0.0F ? sqrt((double)variance[i]) : 0.0;
-
         ck_assert(fabs((double)y[i] - ((double)ramp(i) + sigma * (double)normal[i])) <=
                   1e-5 * fabs((double)y[i]) + 1e-5);
         ck_assert(i > 100 || y[i] == ramp(i));
@@ -134,7 +127,6 @@ TEST(test_requantize)
     int64_t total[P * C];
     float a[C], b[C];
     uint8_t out[P * C];
-
     for (int c = 0; c < C; c++) {
         a[c] = 0.25F * (float)(c % 4 - 1); /* negative, zero and positive multipliers, exact ties */
         b[c] = (float)(c % 5) - 2.0F;
@@ -144,13 +136,11 @@ TEST(test_requantize)
     for (int is_signed = 0; is_signed < 2; is_signed++) {
         const int low = is_signed ? -7 : 0;
         const int high = is_signed ? 7 : 15;
-
         mho_kernels()->requantize(P, C, total, a, b, low, high, out);
         for (int i = 0; i < P * C; i++) {
             const int c = i % C;
             const int rounded = round_quarters((int)total[i] * (c % 4 - 1) + 4 * (c % 5 - 2));
             const int expected = rounded < low ? low : rounded > high ? high : rounded;
-
             ck_assert_int_eq(is_signed ? (int8_t)out[i] : out[i], expected);
         }
     }
@@ -168,7 +158,6 @@ TEST(test_laws_in_place)
     const MhoKernels *tables[8];
     const size_t n_tables = mho_kernels_available(tables, 8);
     float x[N], apart[N], place[N];
-
     for (int i = 0; i < N; i++)
         x[i] = 0.01F * (float)(i + 1);
     for (size_t t = 0; t < n_tables; t++) {

@@ -33,7 +33,6 @@ static float image_f32[IMAGE_MAX];
 static MhoGather geometry_of(int i)
 {
     MhoGather g = geometries[i];
-
     g.out_h = (g.h + 2 * g.pad - g.kernel_h) / g.stride + 1;
     g.out_w = (g.w + 2 * g.pad - g.kernel_w) / g.stride + 1;
     for (int k = 0; k < IMAGE_MAX; k++) {
@@ -52,17 +51,14 @@ TEST_LOOP(test_u8, 0, N_GEOMETRIES)
     const int R = naive_rows(&g);
     const int total = g.out_h * g.out_w;
     const int stride = R + 5;
-
     for (int first = 0; first < total; first += 1 + total / 3) {
         const int P = total - first;
-
         memset(x, 0xa5, sizeof x);
         mho_gather_u8(&g, image_u8, (size_t)first, (size_t)P, x, (size_t)stride);
         for (int i = 0; i < (P + 1) * stride; i++) {
             const int r = i % stride;
             const int from = r < R && i / stride < P ? naive_source(&g, first + i / stride, r) : 0;
             const int expected = r >= R || i / stride >= P ? 0xa5 : from < 0 ? 0 : image_u8[from];
-
             ck_assert_msg(x[i] == expected, "geometry %d, position %d, row %d", _i, first + i / stride, r);
         }
     }
@@ -76,7 +72,6 @@ TEST_LOOP(test_s8, 0, N_GEOMETRIES)
     const int R = naive_rows(&g);
     const int P = g.out_h * g.out_w;
     const int stride = R + 3;
-
     memset(plus, 0xa5, sizeof plus);
     memset(minus, 0xa5, sizeof minus);
     mho_gather_s8(&g, image_s8, 0, (size_t)P, plus, minus, (size_t)stride);
@@ -101,17 +96,14 @@ TEST_LOOP(test_f32, 0, N_GEOMETRIES)
     const int R = naive_rows(&g);
     const int P = g.out_h * g.out_w;
     const int stride = R + 2;
-
     for (int k = 0; k < 2; k++) {
         const float pad_value = k ? -0.25F : 0.0F;
-
         for (int i = 0; i < POSITIONS_MAX * STRIDE_MAX; i++)
             x[i] = -7.0F;
         mho_gather_f32(&g, image_f32, pad_value, 0, (size_t)P, x, (size_t)stride);
         for (int i = 0; i < (P + 1) * stride; i++) {
             const bool tail = i % stride >= R || i / stride >= P;
             const int from = tail ? -1 : naive_source(&g, i / stride, i % stride);
-
             ck_assert(x[i] == (tail ? -7.0F : from < 0 ? pad_value : image_f32[from]));
         }
     }

@@ -32,12 +32,10 @@ TEST(test_known_answers)
 {
     const MhoKernels *tables[MAX_TABLES];
     const size_t n_tables = mho_kernels_available(tables, MAX_TABLES);
-
     for (size_t t = 0; t < n_tables; t++) {
         for (size_t v = 0; v < sizeof vectors / sizeof *vectors; v++) {
             const uint64_t key = vectors[v].key[0] | (uint64_t)vectors[v].key[1] << 32;
             uint32_t words[4];
-
             tables[t]->words(key, vectors[v].counter + 1, 4 * (uint64_t)vectors[v].counter[0], 4, words);
             ck_assert_msg(memcmp(words, vectors[v].words, sizeof words) == 0, "%s, vector %zu", tables[t]->name, v);
         }
@@ -60,7 +58,6 @@ TEST(test_streams_differ)
     const MhoStream base = {.seed = 5, .step = 1, .place = mho_place(1, 2, 3), .chip = 4, .image = 6, .noise = 1.0F};
     MhoStream streams[8];
     uint32_t words[8][4];
-
     for (int i = 0; i < 8; i++)
         streams[i] = base;
     streams[1].seed = 6;
@@ -73,7 +70,6 @@ TEST(test_streams_differ)
         mho_random_words(streams[i], i == 6 ? MHO_DRAW_READ : MHO_DRAW_TEST, 0, 4, words[i]);
         for (int k = 0; k < i; k++) {
             const int common = memcmp(words[i], words[k], sizeof words[i]) == 0;
-
             ck_assert_int_eq(common, i == 7 && k == 0);
         }
     }
@@ -88,7 +84,6 @@ TEST(test_counter_layout)
     const MhoStream stream = {.seed = 5, .step = 1, .place = 0x11111111, .chip = 0x22222222, .image = 0x33333333};
     const uint32_t counter[3] = {0x11111111, 0x22222222, 0x33333333};
     uint32_t words[6], wanted[6];
-
     mho_random_words(stream, MHO_DRAW_TEST, 7, 6, words);
     mho_kernels()->words(mho_stream_key(stream, MHO_DRAW_TEST), counter, 7, 6, wanted);
     ck_assert_mem_eq(words, wanted, sizeof words);
@@ -101,7 +96,6 @@ TEST(test_items)
     enum { N = 300 };
     uint32_t words[N], piece[N];
     float normals[N], normal_piece[N];
-
     mho_random_words(stream, MHO_DRAW_TEST, 0, N, words);
     mho_normal_fill(stream, MHO_DRAW_TEST, N, normals);
     for (size_t first = 0; first < 40; first++) {
@@ -122,12 +116,10 @@ TEST(test_uniform)
     static float u[N];
     static uint32_t words[N];
     double mean = 0.0, square = 0.0;
-
     mho_uniform_fill(stream, MHO_DRAW_TEST, N, u);
     mho_random_words(stream, MHO_DRAW_TEST, 0, N, words);
     for (int i = 0; i < N; i++) {
         const double exact = ((double)words[i] + 0.5) / 4294967296.0;
-
         ck_assert(u[i] > 0.0F && u[i] < 1.0F);
         ck_assert(fabs((double)u[i] - exact) <= exact * 0x1p-23);
         mean += (double)u[i] / N;
@@ -143,7 +135,6 @@ TEST(test_uniform_stays_below_one)
     enum { N = 3239262 };
     float *u = malloc(N * sizeof *u);
     uint32_t word;
-
     ck_assert_ptr_nonnull(u);
     mho_random_words((MhoStream){.seed = 1}, MHO_DRAW_TEST, N - 1, 1, &word);
     ck_assert_uint_ge(word, 0xffffff80U);
@@ -156,11 +147,9 @@ TEST(test_uniform_stays_below_one)
 TEST(test_below_is_exact)
 {
     const MhoStream stream = {.seed = 13};
-
     for (uint64_t i = 0; i < 1000; i++) {
         const uint32_t n = UINT32_MAX - (uint32_t)i;
         uint32_t words[2];
-
         mho_random_words(stream, MHO_DRAW_TEST, 2 * i, 2, words);
         const uint64_t fraction = (uint64_t)words[1] << 32 | words[0];
         ck_assert_uint_eq(mho_random_below(stream, MHO_DRAW_TEST, i, n), (uint64_t)((Wide)fraction * n >> 64));
@@ -174,10 +163,8 @@ TEST(test_below)
     enum { N = 70000, SIDES = 7 };
     int count[SIDES] = {0};
     double chi_square = 0.0;
-
     for (uint64_t i = 0; i < N; i++) {
         const uint32_t k = mho_random_below(stream, MHO_DRAW_TEST, i, SIDES);
-
         ck_assert_uint_lt(k, SIDES);
         count[k]++;
     }
@@ -198,11 +185,9 @@ TEST(test_shuffle)
 {
     enum { N = 6, TRIALS = 6000 };
     int landed[N][N] = {{0}};
-
     for (uint32_t trial = 0; trial < TRIALS; trial++) {
         uint32_t order[N];
         uint32_t seen = 0;
-
         for (uint32_t i = 0; i < N; i++)
             order[i] = i;
         mho_random_shuffle((MhoStream){.seed = 3, .image = trial}, MHO_DRAW_SHUFFLE, N, order);
@@ -214,7 +199,6 @@ TEST(test_shuffle)
     }
     for (int i = 0; i < N * N; i++) {
         const double sigma = sqrt(TRIALS * (1.0 / N) * (1.0 - 1.0 / N));
-
         ck_assert_msg(fabs(landed[i / N][i % N] - TRIALS / (double)N) < 5.0 * sigma, "%d to %d: %d", i % N, i / N,
                       landed[i / N][i % N]);
     }

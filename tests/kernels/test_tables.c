@@ -20,7 +20,6 @@ static uint64_t random_state;
 static uint64_t random_u64(void)
 {
     uint64_t z = random_state += 0x9e3779b97f4a7c15U;
-
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
     z = (z ^ z >> 27) * 0x94d049bb133111ebU;
     return z ^ z >> 31;
@@ -34,7 +33,6 @@ static double random_unit(void)
 static void seed_random(void)
 {
     const char *text = getenv("MHO_TEST_SEED");
-
     random_state = text ? strtoull(text, NULL, 0) : 20240607U;
     fprintf(stderr, "test_tables: MHO_TEST_SEED=%llu\n", (unsigned long long)random_state);
 }
@@ -65,7 +63,6 @@ static void fill(Inputs *in, bool extreme)
 {
     for (int i = 0; i < N_MAX; i++) {
         const float spread = ldexpf(1.0F, (int)(random_u64() % 40) - 16);
-
         in->wide[i] = extreme ? PICK(extreme_floats) : (float)(2.0 * random_unit() - 1.0) * spread;
         in->positive[i] = extreme ? PICK(extreme_positive) : (float)random_unit() * spread + FLT_MIN;
         in->exponent[i] = extreme ? PICK(extreme_exponents) : (float)(200.0 * random_unit() - 100.0);
@@ -111,7 +108,6 @@ static uint64_t run_combine_one(const MhoKernels *table, const Inputs *in, size_
 static uint64_t run_add_noise(const MhoKernels *table, const Inputs *in, size_t n, size_t shift, void *out)
 {
     float variance[N_MAX];
-
     for (size_t i = 0; i < n; i++)
         variance[i] = i % 5 == 0 ? -in->positive[i + shift] : fminf(in->positive[i + shift], 1e20F);
     table->add_noise(n, variance, in->normal + shift, out);
@@ -143,7 +139,6 @@ static uint64_t run_requantize(const MhoKernels *table, const Inputs *in, size_t
 static uint64_t run_requantize_signed(const MhoKernels *table, const Inputs *in, size_t n, size_t shift, void *out)
 {
     float a[N_MAX];
-
     for (size_t i = 0; i < n; i++)
         a[i] = 1e-9F * in->normal[i + shift];
     table->requantize(1, n, in->total + shift, a, in->wide + shift, -7, 7, out);
@@ -195,7 +190,6 @@ static void compare(int kernel, const MhoKernels *const tables[2], const Inputs 
     _Alignas(64) static uint8_t pattern[OUT_MAX], expected[OUT_MAX], found[OUT_MAX];
     const size_t start = GUARD + shift * kernels[kernel].element;
     const size_t end = start + n * kernels[kernel].element;
-
     set_pattern(pattern);
     memcpy(expected, pattern, OUT_MAX);
     memcpy(found, pattern, OUT_MAX);
@@ -213,7 +207,6 @@ static void compare(int kernel, const MhoKernels *const tables[2], const Inputs 
 static size_t ragged(size_t k)
 {
     static const size_t large[] = {47, 48, 49, 63, 64, 65, 95, 127, 128, 129, 255, 256, 257, 511, 512, 513, 1000, 1023};
-
     return k <= 33 ? k : k - 34 < sizeof large / sizeof *large ? large[k - 34] : 0;
 }
 
@@ -223,7 +216,6 @@ TEST_LOOP(test_elementwise, 0, N_KERNELS)
     const MhoKernels *tables[MAX_TABLES];
     const size_t n_tables = mho_kernels_available(tables, MAX_TABLES);
     static Inputs in;
-
     seed_random();
     for (int extreme = 0; extreme < 2; extreme++) {
         for (size_t k = 1; ragged(k); k++) {
@@ -266,7 +258,6 @@ static void naive_u8s8(const Product *m, size_t P, size_t R, size_t C_true, cons
                        int32_t *sum)
 {
     const size_t C = mho_pad(C_true, MHO_LANES);
-
     for (size_t p = 0; p < P; p++) {
         for (size_t c = 0; c < C; c++) {
             sum[p * C + c] = 0;
@@ -281,7 +272,6 @@ static void check_u8s8(const MhoKernels *table, Product *m, size_t P, size_t R, 
     const size_t R4 = mho_pad(R, MHO_ROW_GROUP);
     const size_t C = mho_pad(C_true, MHO_LANES);
     uint8_t *x = m->x + shift;
-
     for (size_t p = 0; p < P; p++)
         memset(x + p * MVM_R + R, 0, R4 - R); /* the kernel requires this padding */
     ck_assert_uint_eq(mho_packed_size(R, C_true), R4 * C);
@@ -300,13 +290,11 @@ TEST(test_mvm_u8s8)
     const MhoKernels *tables[MAX_TABLES];
     const size_t n_tables = mho_kernels_available(tables, MAX_TABLES);
     static Product m;
-
     seed_random();
     for (int extreme = 0; extreme < 2; extreme++) {
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
             for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
                 const size_t P = positions[random_u64() % (sizeof positions / sizeof *positions)];
-
                 fill_product(&m, extreme);
                 for (size_t t = 0; t < n_tables; t++)
                     check_u8s8(tables[t], &m, P, rows[r], columns[c], (r + c) % 4);
@@ -323,7 +311,6 @@ static void check_f32(const MhoKernels *table, Product *m, size_t P, size_t R, s
     const float *x = m->x_f32 + shift;
     const float *w = m->w_f32 + shift;
     float *y = m->expected_f32 + GUARD + shift;
-
     for (int i = 0; i < MVM_P * MVM_C + 2 * GUARD; i++)
         m->expected_f32[i] = m->found_f32[i] = (float)i * 0.01F - 3.0F;
     for (size_t i = 0; i < P * C; i++)
@@ -340,12 +327,10 @@ TEST(test_mvm_f32)
     const MhoKernels *tables[MAX_TABLES];
     const size_t n_tables = mho_kernels_available(tables, MAX_TABLES);
     static Product m;
-
     seed_random();
     for (size_t p = 0; p < sizeof positions / sizeof *positions; p++) {
         for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
             const size_t R = rows[random_u64() % (sizeof rows / sizeof *rows)];
-
             fill_product(&m, c % 2);
             for (size_t t = 0; t < n_tables; t++)
                 check_f32(tables[t], &m, positions[p], R, mho_pad(columns[c], MHO_LANES), (p + c) % 4);
@@ -359,7 +344,6 @@ TEST(test_force)
     const MhoKernels *tables[MAX_TABLES];
     const size_t n_tables = mho_kernels_available(tables, MAX_TABLES);
     MhoError error = {0};
-
     ck_assert_uint_ge(n_tables, 1);
     ck_assert_str_eq(tables[0]->name, "scalar");
     ck_assert_ptr_eq(mho_kernels(), tables[n_tables - 1]);

@@ -11,7 +11,6 @@ static const MhoDescriptor *find(const MhoRegistry *registry, const char *name)
 {
     MhoError error = {0};
     const MhoDescriptor *model = mho_registry_find(registry, name, &error);
-
     ck_assert_msg(model != NULL, "%s", error.text);
     return model;
 }
@@ -21,11 +20,9 @@ TEST(code_ranges)
 {
     const MhoAdcModel *adc = (const MhoAdcModel *)find(&mho_adc_registry, "uniform");
     void *params = params_new(&adc->descriptor);
-
     for (int b = 1; b <= MHO_ADC_MAX_BITS; b++) {
         MhoAdcCodes plus, both;
         double relative;
-
         param_put(&adc->descriptor, params, "bits", b);
         ck_assert_int_eq(adc->bits(params), b);
         plus = adc->codes(params, false);
@@ -50,7 +47,6 @@ TEST(rounds_half_to_even_and_counts_clips)
     void *params = params_new(&adc->descriptor);
     float twice[12];
     int32_t code[12];
-
     for (size_t i = 0; i < 12; i++)
         twice[i] = 2.0F * y[i];
     param_put(&adc->descriptor, params, "bits", 4);
@@ -68,7 +64,6 @@ TEST(ideal_only_rounds)
     static const int32_t expected[6] = {0, 2, -2, 8388607, -16777216, 2147483520};
     const MhoAdcModel *adc = (const MhoAdcModel *)find(&mho_adc_registry, "ideal");
     int32_t code[6];
-
     for (int is_signed = 0; is_signed < 2; is_signed++) {
         ck_assert_uint_eq(adc->convert(NULL, NULL, is_signed != 0, 2, 3, y, 1.0F, code), 0);
         ck_assert_mem_eq(code, expected, sizeof code);
@@ -85,7 +80,6 @@ TEST(amplitude_has_one_slice)
     MhoDacSlices slices;
     MhoError error = {0};
     uint8_t out[4] = {9, 9, 9, 9};
-
     ck_assert(dac->plan(params, 15, &slices, &error) == MHO_OK);
     ck_assert(slices.n == 1 && slices.full[0] == 15 && slices.weight[0] == 1);
     dac->slice(params, &slices, 0, 4, codes, out);

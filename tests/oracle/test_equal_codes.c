@@ -53,7 +53,6 @@ static bool bench_open(Bench *bench, int i)
 {
     MhoError error = {0};
     MhoDataset training;
-
     memset(bench, 0, sizeof *bench);
     if (mho_dataset_load("fashion-mnist", NULL, MHO_SPLIT_TRAIN, N_TRAINING, &training, &error) != MHO_OK)
         return false;
@@ -89,13 +88,11 @@ static void take_codes(const Bench *bench, const MhoFakeQuant *pass, size_t firs
         const size_t size = (size_t)(step->shape.h * step->shape.w * step->shape.c);
         const int node = mho_net_find(bench->net, step->name);
         bool whole = true;
-
         ck_assert_int_ge(node, 0);
         const float *stored = mho_fakequant_output(pass, (size_t)node);
         ck_assert_ptr_nonnull(stored);
         for (size_t i = 0; i < BATCH * size && !step->is_logits; i++) {
             const float code = stored[i];
-
             whole = whole && code == rintf(code) && code >= (float)step->low && code <= (float)step->high;
             outputs->codes[(first + i / size) * outputs->codes_size + bench->lowered->codes_offset[s] + i % size] =
                 (uint8_t)(int)code;
@@ -110,7 +107,6 @@ static Outputs fake_quant_outputs(const Bench *bench)
     Outputs o = outputs_new(bench->lowered, N_TEST);
     MhoError error = {0};
     MhoFakeQuant *pass;
-
     must(mho_fakequant_create(bench->net, BATCH, false, &pass, &error), &error);
     for (size_t first = 0; first < N_TEST; first += BATCH) {
         must(mho_fakequant_forward(pass, bench->test.images + first * pixels, false, o.logits + first * o.n_logits,
@@ -132,7 +128,6 @@ static void print_spread(const Bench *bench, int i)
     printf("# %s: codes of %d images\n", nets[i].name, N_TEST);
     for (size_t s = 0; s < bench->lowered->n_steps; s++) {
         const MhoStep *step = &bench->lowered->steps[s];
-
         if (step->is_logits)
             continue;
         const CodeSpread spread = code_spread(bench->lowered, s, &bench->integer);
@@ -148,7 +143,6 @@ static void print_spread(const Bench *bench, int i)
 TEST_LOOP(test_integer_is_fake_quant, 0, N_NETS)
 {
     Bench bench;
-
     if (!bench_open(&bench, _i)) {
         TEST_SKIP("needs Fashion-MNIST");
         return;
@@ -165,7 +159,6 @@ static void change_code(MhoLoweredNet *lowered, size_t l)
 {
     const MhoMatrix *m = &lowered->matrices[l];
     int16_t *codes = (int16_t *)(uintptr_t)m->codes, *code = &codes[m->rows / 2 * m->cols + m->cols / 2];
-
     *code = (int16_t)(*code > 0 ? *code - 1 : *code + 1);
 }
 
@@ -173,7 +166,6 @@ static void change_code(MhoLoweredNet *lowered, size_t l)
 TEST_LOOP(test_a_changed_weight_is_seen, 0, N_NETS)
 {
     Bench bench;
-
     if (!bench_open(&bench, _i)) {
         TEST_SKIP("needs Fashion-MNIST");
         return;
@@ -182,7 +174,6 @@ TEST_LOOP(test_a_changed_weight_is_seen, 0, N_NETS)
     ck_assert(memcmp(intact.codes, bench.integer.codes, N_CHANGED * intact.codes_size) == 0);
     for (size_t l = 0; l < bench.lowered->n_matrices; l++) {
         MhoLoweredNet *changed = must_lower(bench.net);
-
         change_code(changed, l);
         Outputs integer = integer_outputs(changed, bench.test.images, N_CHANGED, 0);
         ck_assert_msg(!outputs_equal(&integer, &intact), "layer %s", changed->matrices[l].name);
@@ -212,7 +203,6 @@ static double largest_sum(const Bench *bench)
     MhoNetOnChip *on_chip;
     Outputs o = outputs_new(bench->lowered, N_TEST);
     double largest = 0.0;
-
     must(mho_range_observer_create(bench->lowered->n_matrices, &observer, &error), &error);
     must(plan_net(bench->lowered, &bench->arrays.config, NULL, 0, 0, &on_chip, &error), &error);
     must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
@@ -244,7 +234,6 @@ static Read read_ideal(Bench *bench, const MhoLoweredNet *lowered, int bits)
     MhoError error = {0};
     Read read = {0};
     MhoNetOnChip *on_chip;
-
     array_adc(&bench->arrays, "bits", bits);
     must(plan_net(lowered, &bench->arrays.config, NULL, 0, 0, &on_chip, &error), &error);
     must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
@@ -275,7 +264,6 @@ static int fewest_bits(Bench *bench, double sum)
 TEST_LOOP(test_analog_is_integer, 0, N_NETS)
 {
     Bench bench;
-
     if (!bench_open(&bench, _i)) {
         TEST_SKIP("needs Fashion-MNIST");
         return;

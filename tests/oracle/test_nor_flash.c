@@ -16,7 +16,6 @@ static double shown_swing(double n, double temperature)
     double swing = 0.0;
     size_t n_used = 0;
     Bench bench;
-
     bench_open(&bench, "nor_flash", N_CELLS);
     bench_set(&bench, "n", n);
     bench_set(&bench, "program_temperature", temperature);
@@ -51,7 +50,6 @@ TEST(sensitivities)
 
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         const double swing = shown_swing(rows[k].n, 300.0) * 1e3;
-
         assert_close(swing, rows[k].n * LAW_K * 300.0 / LAW_Q * 1e3, 1e-5, "n U_T");
         assert_printed(swing, rows[k].swing, "n U_T");
         assert_printed(swing * log(10.0), rows[k].decade, "mV per decade");
@@ -80,7 +78,6 @@ TEST(relative_shot_noise)
     for (size_t k = 0; k < 4; k++) {
         for (size_t b = 0; b < 4; b++) {
             double variance;
-
             bench_set(&bench, "i_max", rows[k].current);
             bench_set(&bench, "bandwidth", bandwidths[b]);
             bench_mean(&bench, 1.0F, 0.0, kelvin_25_c);
@@ -102,7 +99,6 @@ TEST_LOOP(mixed_signal_noise_forms, 0, 2)
     double form_a = 0.0, form_b = 0.0, variance = 0.0;
     float x[N_CELLS];
     Bench bench;
-
     assert_printed(bandwidth * 1e-6, "312", "bandwidth in MHz");
     bench_open(&bench, "nor_flash", N_CELLS);
     bench_set(&bench, "bandwidth", bandwidth);
@@ -117,7 +113,6 @@ TEST_LOOP(mixed_signal_noise_forms, 0, 2)
     bench_read(&bench, 0.0, 0.0, INFINITY);
     for (size_t r = 0; r < N_CELLS; r++) {
         const double w = (double)bench.target[r], in = (double)x[r], g = (double)bench.g[r];
-
         form_a += 0.1 / i_max * w * in;
         form_b += 0.1 / i_max * in * (w * w + w);
         variance += (double)bench.noise.linear[r] * in + (double)bench.noise.square[r] * in * in;
@@ -133,7 +128,6 @@ static double at_temperature(double w, double temperature)
 {
     Bench bench;
     double g;
-
     bench_open(&bench, "nor_flash", 1);
     bench.cells.g[0] = (float)w;
     bench_age(&bench, 0.0, temperature);
@@ -156,7 +150,6 @@ TEST(weight_at_85_c)
     assert_printed(kelvin_25_c / kelvin_85_c, "0.83247", "ratio of the temperatures");
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         const double w = at_temperature(rows[k].w, kelvin_85_c);
-
         assert_close(w, pow(rows[k].w, kelvin_25_c / kelvin_85_c), 1e-5, "w(85 C)");
         assert_printed((w / rows[k].w - 1.0) * 100.0, rows[k].percent, "change in %");
         if (rows[k].weight != NULL)
@@ -181,7 +174,6 @@ TEST(temperature_null_encoding)
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         const double plus = at_temperature(rows[k].plus, kelvin_85_c),
                      minus = at_temperature(rows[k].minus, kelvin_85_c);
-
         assert_printed((plus - minus - rows[k].d) * 100.0, rows[k].drift, "drift of the pair");
         if (rows[k].one_sided != NULL) {
             assert_printed((at_temperature(rows[k].d, kelvin_85_c) - rows[k].d) * 100.0, rows[k].one_sided,
@@ -195,7 +187,6 @@ TEST(bands_add_up)
 {
     const double bandwidth = 1e6, t_flicker = 1.0, cut = 1e-3, k_flicker = 1e-5;
     Bench bench;
-
     bench_open(&bench, "nor_flash", 1);
     bench_set(&bench, "bandwidth", bandwidth);
     bench_set(&bench, "t_flicker", t_flicker);
@@ -216,7 +207,6 @@ TEST(bands_add_up)
 TEST(smallest_weight)
 {
     Bench bench;
-
     bench_open(&bench, "nor_flash", 3);
     bench_set(&bench, "w_min", 0.02);
     bench.target[1] = 0.01F;

@@ -51,7 +51,6 @@ static void show(Bench *bench, Shown *shown)
 {
     static float z_program[N_GRID], z_drift[N_GRID];
     const double scale = 10.0;
-
     bench_set(bench, "prog_scale", scale);
     bench_set(bench, "drift_scale", scale);
     bench_program(bench, 0.0F);
@@ -65,7 +64,6 @@ static void show(Bench *bench, Shown *shown)
     for (size_t i = 0; i < N_GRID; i++) {
         const double g = (double)bench->cells.g[i];
         const double nu = exponent(g, (double)bench->g[i], LAW_YEAR) / scale;
-
         shown->sigma_prog[i] =
             z_program[i] > 1.0F ? (g - (double)bench->target[i]) / (double)z_program[i] / scale : NAN;
         shown->spread[i] =
@@ -88,7 +86,6 @@ TEST_LOOP(table_of_programming_and_drift, 0, N_ROWS)
     static Shown shown;
     const struct PcmRow *row = &pcm_rows[_i];
     Bench bench;
-
     bench_open(&bench, "pcm", N_GRID);
     bench_target(&bench, (float)row->x);
     show(&bench, &shown);
@@ -104,12 +101,10 @@ TEST_LOOP(table_over_time, 0, N_ROWS)
     const struct PcmRow *row = &pcm_rows[_i];
     const double x = (double)(float)row->x;
     Bench bench;
-
     bench_open(&bench, "pcm", 1);
     for (size_t k = 0; k < 4; k++) {
         const double t = pcm_times[k];
         double g, sigma;
-
         bench_mean(&bench, (float)x, t, 300.0);
         g = (double)bench.g[0];
         sigma = sqrt((double)bench.noise.square[0]) / g;
@@ -129,14 +124,12 @@ TEST(formula_over_the_range)
     static Shown shown;
     size_t n_shown = 0;
     Bench bench;
-
     bench_open(&bench, "pcm", N_GRID);
     for (size_t i = 0; i < N_GRID; i++)
         bench.target[i] = (float)(i + 1) / (float)N_GRID;
     show(&bench, &shown);
     for (size_t i = 0; i < N_GRID; i++) {
         const double x = (double)bench.target[i];
-
         assert_close(shown.mean[i], law_pcm_nu_mean(x), 1e-5, "mean exponent");
         if (isfinite(shown.sigma_prog[i])) {
             assert_close(shown.sigma_prog[i], law_pcm_sigma_program(x), 1e-5, "sigma_prog");
@@ -156,7 +149,6 @@ TEST(noise_at_zero_target)
 {
     static Shown shown;
     Bench bench;
-
     bench_open(&bench, "pcm", N_GRID);
     show(&bench, &shown); /* targets are 0 */
     assert_printed(first_shown(shown.sigma_prog) * pcm_g_max, "0.26348", "sigma_prog(0)");
@@ -174,7 +166,6 @@ TEST(peak_of_the_programming_error)
     const double x[3] = {0.5, 0.75, 1.0};
     double s[3], c1, c2, peak;
     Bench bench;
-
     bench_open(&bench, "pcm", N_GRID);
     for (size_t k = 0; k < 3; k++) {
         bench_target(&bench, (float)x[k]);
@@ -193,11 +184,9 @@ TEST(peak_of_the_programming_error)
 static double corner(const float *x, const double *value, double level)
 {
     int before = -1;
-
     for (size_t i = 0; i < N_GRID; i++) {
         if (isfinite(value[i])) {
             const int on = is_close(value[i], level, 1e-5);
-
             if (before >= 0 && on != before)
                 return (double)x[i];
             before = on;
@@ -263,7 +252,6 @@ TEST(log_factors)
 TEST(nothing_drifts_at_time_zero)
 {
     Bench bench;
-
     bench_open(&bench, "pcm", N_GRID);
     bench_target(&bench, 0.6F);
     bench_program(&bench, 1.0F);
@@ -278,13 +266,11 @@ TEST(bands_add_up)
     static const double cuts[] = {1e-7, 5e-7, 1e-3, 1.0, 50.0, 1e9};
     Bench bench;
     double whole;
-
     bench_open(&bench, "pcm", 1);
     bench_mean(&bench, 0.5F, LAW_HOUR, 300.0);
     whole = (double)bench.noise.square[0];
     for (size_t k = 0; k < sizeof cuts / sizeof *cuts; k++) {
         double fast, slow;
-
         bench_read(&bench, LAW_HOUR, 0.0, cuts[k]);
         fast = (double)bench.noise.square[0];
         bench_read(&bench, LAW_HOUR, cuts[k], INFINITY);

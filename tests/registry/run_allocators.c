@@ -20,7 +20,6 @@ static MhoStatus answer(void *context, size_t m, double *accuracy, MhoError *err
 static void check_choice(const double *feedback, const double *share, size_t winner, Trace *trace)
 {
     double sum = 0.0;
-
     ck_assert(winner < LAYERS && winner != NOT_ELIGIBLE && share[winner] > 0.0 && share[NOT_ELIGIBLE] == 0.0);
     for (size_t m = 0; m < LAYERS; m++) {
         ck_assert(share[m] >= 0.0);
@@ -40,7 +39,6 @@ void run_allocator(const MhoDescriptor *model, const void *params, Trace *trace)
     MhoCandidate candidates[LAYERS];
     double state[LAYERS * MOST_STATE] = {0}, feedback[LAYERS], share[LAYERS];
     MhoError error = {0};
-
     ck_assert_uint_le(allocator->n_state, MOST_STATE);
     for (size_t m = 0; m < LAYERS; m++)
         candidates[m] = (MhoCandidate){.converter = m == 4,
@@ -50,7 +48,6 @@ void run_allocator(const MhoDescriptor *model, const void *params, Trace *trace)
     for (int move = 0; move < MOVES; move++) {
         const MhoStream stream = {.seed = 3, .step = (uint32_t)move, .noise = 1.0F};
         size_t winner = LAYERS;
-
         ck_assert_msg(allocator->choose(params, candidates, LAYERS, &trial, stream, move, 0.5 * move, state, feedback,
                                         share, &winner, &error) == MHO_OK,
                       "%s", error.text);

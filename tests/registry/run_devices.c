@@ -43,7 +43,6 @@ void run_cell(const MhoDescriptor *model, const void *params, Trace *trace)
     static const double times[] = {0.0, 1.0, 3e7}, temperatures[] = {250.0, 298.15, 400.0};
     const MhoCellModel *cell = (const MhoCellModel *)model;
     Bench bench;
-
     ck_assert_uint_le(cell->n_state, MHO_CELL_MAX_STATE);
     ck_assert_ptr_nonnull(cell->program);
     ck_assert_ptr_nonnull(cell->noise_scales);
@@ -79,7 +78,6 @@ void run_adc(const MhoDescriptor *model, const void *params, Trace *trace)
     const MhoStream stream = bench_stream(1, 1.0F);
     float y[N_ROWS * N_COLS], *state = calloc(N_COLS * adc->n_state + 1, sizeof *state);
     int32_t code[N_ROWS * N_COLS];
-
     ck_assert_ptr_nonnull(state);
     ck_assert_int_ge(adc->bits(params), 1);
     ck_assert_int_le(adc->bits(params), MHO_ADC_MAX_BITS);
@@ -92,7 +90,6 @@ void run_adc(const MhoDescriptor *model, const void *params, Trace *trace)
     y[1] = -1e30F;
     for (int is_signed = 0; is_signed < 2; is_signed++) {
         const MhoAdcCodes codes = adc->codes(params, is_signed != 0);
-
         trace_add(trace, (double)adc->convert(params, state, is_signed != 0, N_ROWS, N_COLS, y, 30.0F, code));
         for (size_t i = 0; i < N_ROWS * N_COLS; i++) {
             ck_assert((double)code[i] >= (double)codes.low && (double)code[i] <= (double)codes.high);
@@ -110,7 +107,6 @@ void run_dac(const MhoDescriptor *model, const void *params, Trace *trace)
     static const int full_inputs[] = {1, 3, 15, 255};
     const MhoDacModel *dac = (const MhoDacModel *)model;
     int n_planned = 0;
-
     trace_add(trace, dac->bipolar != NULL && dac->bipolar(params));
     for (size_t k = 0; k < 4; k++) {
         MhoDacSlices slices = {0};
@@ -118,7 +114,6 @@ void run_dac(const MhoDescriptor *model, const void *params, Trace *trace)
         uint8_t codes[256], part[256];
         int sum[256] = {0};
         const size_t n = (size_t)full_inputs[k] + 1;
-
         if (dac->plan(params, full_inputs[k], &slices, &error) != MHO_OK) {
             ck_assert(error.status == MHO_USAGE && error.text[0] != '\0');
             continue;
@@ -148,7 +143,6 @@ void run_wire(const MhoDescriptor *model, const void *params, Trace *trace)
     const MhoWireModel *wire = (const MhoWireModel *)model;
     float g[N_ROWS * N_COLS], effective[N_ROWS * N_COLS];
     MhoError error = {0};
-
     mho_uniform_fill(bench_stream(1, 1.0F), MHO_DRAW_TEST, N_ROWS * N_COLS, g);
     if (wire->effective != NULL) {
         ck_assert_msg(wire->effective(params, N_ROWS, N_COLS, g, effective, &error) == MHO_OK, "%s", error.text);

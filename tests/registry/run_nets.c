@@ -15,7 +15,6 @@ static void encode_values(const MhoQuantizer *quantizer, const void *params, Mho
 {
     const int n = quantizer->full_scale(params, shape.bits, shape.is_signed);
     float codes[N_VALUES], again[N_VALUES], noise[N_VALUES] = {0};
-
     quantizer->encode(params, shape, x, log_scale, NULL, codes);
     quantizer->encode(params, shape, x, log_scale, noise, again);
     ck_assert_mem_eq(codes, again, sizeof codes);
@@ -36,7 +35,6 @@ static void differentiate(const MhoQuantizer *quantizer, const void *params, Mho
                           const float *log_scale, Trace *trace)
 {
     float d_value[N_VALUES], d_x[N_VALUES], once[CHANNELS] = {0}, twice[CHANNELS] = {0};
-
     for (size_t i = 0; i < N_VALUES; i++) {
         d_value[i] = (float)((int)(i % 7) - 3);
         d_x[i] = NAN;
@@ -57,7 +55,6 @@ void run_quantizer(const MhoDescriptor *descriptor, const void *params, Trace *t
     const MhoStream stream = {.seed = 3, .noise = 1.0F};
     float x[N_VALUES];
     double scratch[2 * PER_CHANNEL];
-
     ck_assert_uint_le(quantizer->scratch * PER_CHANNEL, sizeof scratch);
     ck_assert(quantizer->min_bits >= 1 && quantizer->min_bits <= quantizer->max_bits &&
               quantizer->max_bits <= MOST_BITS);
@@ -70,7 +67,6 @@ void run_quantizer(const MhoDescriptor *descriptor, const void *params, Trace *t
         for (int is_signed = 1; is_signed >= (quantizer->nonuniform && !quantizer->table ? 1 : 0); is_signed--) {
             const MhoQuantShape shape = {bits, is_signed, CHANNELS, PER_CHANNEL, scratch};
             float log_scale[CHANNELS];
-
             ck_assert_int_eq(quantizer->full_scale(params, bits, is_signed),
                              !is_signed && quantizer->table               ? 255
                              : quantizer->nonuniform                      ? 32639
@@ -90,7 +86,6 @@ static void check_arrays(const MhoNodeArray *arrays, size_t n, Trace *trace)
     ck_assert_uint_le(n, MHO_NODE_MAX_ARRAYS);
     for (size_t a = 0; a < n; a++) {
         size_t values = 1;
-
         ck_assert(arrays[a].name[0] != '\0' && arrays[a].value == NULL);
         ck_assert(arrays[a].rank >= 1 && arrays[a].rank <= 4);
         for (size_t i = 0; i < arrays[a].rank; i++) {
@@ -112,7 +107,6 @@ void run_layer(const MhoDescriptor *descriptor, const void *params, Trace *trace
     static const MhoShape shapes[] = {{1, 1, 1}, {5, 4, 6}, {8, 8, 65536}, {4096, 4096, 1}};
     const MhoLayer *layer = (const MhoLayer *)(const void *)descriptor; /* its first member */
     size_t n_taken = 0;
-
     ck_assert(layer->n_inputs >= 0 && layer->n_inputs <= MHO_NODE_MAX_INPUTS);
     ck_assert_uint_le(descriptor->params_size, MHO_LAYER_SETTINGS_MAX);
     ck_assert(layer->shape != NULL && mho_fakequant_layer(layer) != NULL);
@@ -121,7 +115,6 @@ void run_layer(const MhoDescriptor *descriptor, const void *params, Trace *trace
         MhoNodeArray arrays[MHO_NODE_MAX_ARRAYS];
         MhoShape out = {0};
         MhoError error = {0};
-
         if (layer->shape(params, inputs, &out, &error) != MHO_OK) {
             ck_assert(error.status == MHO_USAGE && error.text[0] != '\0');
             continue;

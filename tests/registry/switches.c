@@ -11,7 +11,6 @@
 static bool is_registered(const char *table, const MhoRegistry *registry, const MhoDescriptor *model)
 {
     const size_t length = strlen(registry->kind);
-
     return strncmp(table, registry->kind, length) == 0 && table[length] == '.' &&
            strcmp(table + length + 1, model->name) == 0;
 }
@@ -37,7 +36,6 @@ static const MhoParam *put(const MhoDescriptor *model, void *params, const char 
 {
     const MhoParam *param = mho_params_find(model->params, model->n_params, key);
     MhoError error = {0};
-
     ck_assert_msg(param != NULL, "%s has no key %s", model->name, key);
     ck_assert_msg(mho_param_set(param, params, value, key, &error) == MHO_OK, "%s", error.text);
     return param;
@@ -46,11 +44,9 @@ static const MhoParam *put(const MhoDescriptor *model, void *params, const char 
 static void put_all(const MhoDescriptor *model, void *params, const char *with)
 {
     char text[512], *rest = NULL;
-
     ck_assert_int_lt(snprintf(text, sizeof text, "%s", with), (int)sizeof text);
     for (char *word = strtok_r(text, ";", &rest); word != NULL; word = strtok_r(NULL, ";", &rest)) {
         char *equals = strchr(word, '=');
-
         ck_assert_msg(equals != NULL, "'%s' is not key=value", word);
         *equals = '\0';
         (void)put(model, params, word, equals + 1);
@@ -62,7 +58,6 @@ static double number_of(const MhoParam *param, const void *params)
     const unsigned char *member = (const unsigned char *)params + param->offset;
     double real = 0.0;
     int whole = 0;
-
     switch (param->type) {
     case MHO_REAL: memcpy(&real, member, sizeof real); break;
     case MHO_INT:
@@ -79,7 +74,6 @@ static double number_of(const MhoParam *param, const void *params)
 static void check_rules(const MhoDescriptor *model, const void *params)
 {
     MhoError error = {0};
-
     ck_assert_msg(mho_descriptor_check(model, params, &error) == MHO_OK, "%s", error.text);
 }
 
@@ -88,7 +82,6 @@ TEST_LOOP(prediction_holds_and_notices_the_switch, 0, (int)book.n_rows)
 {
     const Switch *s = &book.rows[_i];
     const MhoDescriptor *model = find_table(s->table);
-
     ck_assert_msg(model != NULL, "there is no table %s", s->table);
     void *params = params_new(model);
     put_all(model, params, s->with != NULL ? s->with : "");
@@ -106,7 +99,6 @@ static void assert_predicted(const MhoDescriptor *model, const char *table)
 {
     for (size_t p = 0; p < model->n_params; p++) {
         bool found = false;
-
         for (size_t i = 0; i < book.n_rows; i++) {
             found = found ||
                     (strcmp(book.rows[i].table, table) == 0 && strcmp(book.rows[i].key, model->params[p].key) == 0);
@@ -124,7 +116,6 @@ TEST(every_key_is_predicted)
     for (size_t i = 0; book.registries && book.registries[i]; i++) {
         for (size_t m = 0; m < book.registries[i]->n; m++) {
             char table[2 * MHO_NAME_MAX];
-
             snprintf(table, sizeof table, "%s.%s", book.registries[i]->kind, book.registries[i]->descriptors[m]->name);
             assert_predicted(book.registries[i]->descriptors[m], table);
         }

@@ -41,7 +41,6 @@ static void run_twice(Run run, const MhoDescriptor *model, const void *params)
 {
     static Trace first, second;
     MhoError error = {0};
-
     ck_assert_msg(mho_descriptor_check(model, params, &error) == MHO_OK, "%s: %s", model->name, error.text);
     if (run == NULL) {
         return;
@@ -59,12 +58,10 @@ static void run_twice(Run run, const MhoDescriptor *model, const void *params)
 TEST_LOOP(models_are_described, 0, N_KINDS)
 {
     const MhoRegistry *registry = kinds[_i].registry;
-
     ck_assert_uint_gt(registry->n, 0);
     ck_assert(registry->kind[0] != '\0');
     for (size_t m = 0; m < registry->n; m++) {
         const MhoDescriptor *model = registry->descriptors[m];
-
         ck_assert(model->name[0] != '\0' && strlen(model->name) < MHO_NAME_MAX);
         ck_assert_msg(model->summary != NULL && model->summary[0] != '\0', "%s has no summary", model->name);
         ck_assert_msg(model->reference != NULL && model->reference[0] != '\0', "%s has no reference", model->name);
@@ -82,7 +79,6 @@ TEST_LOOP(misspelt_name_is_explained, 0, N_KINDS)
     const MhoRegistry *registry = kinds[_i].registry;
     char name[MHO_NAME_MAX + 1];
     MhoError error = {0};
-
     snprintf(name, sizeof name, "%sx", registry->descriptors[0]->name);
     ck_assert_ptr_null(mho_registry_find(registry, name, &error));
     ck_assert_ptr_nonnull(strstr(error.text, registry->descriptors[0]->name));
@@ -107,12 +103,10 @@ static void check_refusals(const MhoDescriptor *model, const MhoParam *param)
     char outside[2][MHO_TEXT_MAX];
     const char *const bad[] = {"nan", "NaN", "inf", "-inf", "", "1x", "nonesuch", outside[0], outside[1]};
     void *params = params_new(model), *before = params_new(model);
-
     snprintf(outside[0], sizeof outside[0], "%.17g", param->min - 1.0);
     snprintf(outside[1], sizeof outside[1], "%.17g", param->max + 1.0);
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         MhoError error = {0};
-
         ck_assert_msg(mho_param_set(param, params, bad[k], "test", &error) == MHO_USAGE, "%s.%s takes '%s'",
                       model->name, param->key, bad[k]);
         ck_assert(error.text[0] != '\0');
@@ -126,13 +120,10 @@ static void check_refusals(const MhoDescriptor *model, const MhoParam *param)
 TEST_LOOP(parameters_are_sound, 0, N_KINDS)
 {
     const MhoRegistry *registry = kinds[_i].registry;
-
     for (size_t m = 0; m < registry->n; m++) {
         const MhoDescriptor *model = registry->descriptors[m];
-
         for (size_t p = 0; p < model->n_params; p++) {
             const MhoParam *param = &model->params[p];
-
             check_param(model, param);
             if (param->type != MHO_TEXT) {
                 check_refusals(model, param);
@@ -147,7 +138,6 @@ static void check_format(const MhoDescriptor *model, const MhoParam *param, cons
     void *again = params_new(model);
     char text[2 * MHO_TEXT_MAX], text_again[2 * MHO_TEXT_MAX];
     MhoError error = {0};
-
     ck_assert_uint_eq(mho_param_format(param, params, text, sizeof text), strlen(text));
     ck_assert_msg(mho_param_set(param, again, text, "test", &error) == MHO_OK, "%s", error.text);
     ck_assert_uint_gt(mho_param_format(param, again, text_again, sizeof text_again), 0);
@@ -159,7 +149,6 @@ static void check_format(const MhoDescriptor *model, const MhoParam *param, cons
 static bool refused_together(const MhoDescriptor *model, const void *params)
 {
     MhoError error = {0};
-
     if (model->check == NULL || mho_descriptor_check(model, params, &error) == MHO_OK) {
         return false;
     }
@@ -173,16 +162,13 @@ TEST_LOOP(models_run_at_both_ends_of_every_range, 0, N_KINDS)
 {
     const struct Kind *kind = &kinds[_i];
     size_t n_ends = 0, n_refused = 0;
-
     for (size_t m = 0; m < kind->registry->n; m++) {
         const MhoDescriptor *model = kind->registry->descriptors[m];
         void *params = params_new(model);
-
         run_twice(kind->run, model, params);
         for (size_t p = 0; p < model->n_params; p++) {
             const MhoParam *param = &model->params[p];
             const double ends[2] = {param->min, param->max};
-
             for (size_t end = 0; end < 2 && param->type != MHO_TEXT; end++) {
                 mho_params_default(model->params, model->n_params, params);
                 param_put(model, params, param->key, ends[end]);

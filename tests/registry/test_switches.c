@@ -28,7 +28,6 @@ static MhoReadNoise read_of_cell(const MhoDescriptor *model, const void *params,
 {
     MhoReadNoise row;
     Bench bench;
-
     open_at(&bench, model, params, x, 0.0F);
     bench_age(&bench, t, kelvin);
     bench_read(&bench, t, 0.0, INFINITY);
@@ -48,7 +47,6 @@ static bool pcm_programs(const MhoDescriptor *model, const void *params, double 
     float z[N_CELLS];
     bool holds = true;
     Bench bench;
-
     open_at(&bench, model, params, (float)x, 1.0F);
     mho_normal_fill(bench_stream(1, 1.0F), MHO_DRAW_PROGRAM, N_CELLS, z);
     for (size_t i = 0; i < N_CELLS; i++) {
@@ -62,7 +60,6 @@ static bool pcm_drifts(const MhoDescriptor *model, const void *params, double on
 {
     bool holds;
     Bench bench;
-
     open_at(&bench, model, params, 0.6F, 0.0F);
     bench_age(&bench, LAW_DAY, kelvin);
     holds = is_close((double)bench.g[0] / (double)bench.cells.g[0], law_pcm_drift(on * law_pcm_nu_mean(0.6), LAW_DAY),
@@ -74,7 +71,6 @@ static bool pcm_drifts(const MhoDescriptor *model, const void *params, double on
 static bool pcm_reads(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
-
     read_of_cell(model, params, 1.0F, 0.0, &linear, &square);
     return is_close(square, pow(on * 0.0088 * law_pcm_log_factor(0.0, 250e-9), 2.0), 1e-5);
 }
@@ -82,7 +78,6 @@ static bool pcm_reads(const MhoDescriptor *model, const void *params, double on)
 static bool pcm_integrates(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
-
     read_of_cell(model, params, 1.0F, 0.0, &linear, &square);
     return is_close(square, pow(0.0088 * law_pcm_log_factor(0.0, on), 2.0), 1e-5);
 }
@@ -93,7 +88,6 @@ static bool log_error_is(const MhoDescriptor *model, const void *params, double 
     float z[N_CELLS];
     bool holds = true;
     Bench bench;
-
     open_at(&bench, model, params, 0.5F, 1.0F);
     mho_normal_fill(bench_stream(1, 1.0F), MHO_DRAW_PROGRAM, N_CELLS, z);
     for (size_t i = 0; i < N_CELLS; i++) {
@@ -128,7 +122,6 @@ static bool nor_floor(const MhoDescriptor *model, const void *params, double on)
 {
     bool holds;
     Bench bench;
-
     open_at(&bench, model, params, 0.0F, 0.0F);
     holds = is_close((double)bench.cells.g[0], on, 1e-6) && is_close(bench.model->g_min(params), on, 1e-6);
     bench_close(&bench);
@@ -139,7 +132,6 @@ static bool nor_temperature(const MhoDescriptor *model, const void *params, doub
 {
     bool holds;
     Bench bench;
-
     open_at(&bench, model, params, 0.1F, 0.0F);
     bench_age(&bench, 0.0, 358.15);
     holds = is_close((double)bench.g[0], pow(0.1, on / 358.15), 1e-5);
@@ -150,7 +142,6 @@ static bool nor_temperature(const MhoDescriptor *model, const void *params, doub
 static bool nor_current(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
-
     read_of_cell(model, params, 0.5F, 0.0, &linear, &square);
     return is_close(linear, 0.5 * law_shot(on, 1e6), 1e-5);
 }
@@ -159,7 +150,6 @@ static bool nor_current(const MhoDescriptor *model, const void *params, double o
 static bool nor_bandwidth(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
-
     read_of_cell(model, params, 0.5F, 0.0, &linear, &square);
     return is_close(linear, 0.5 * law_shot(10e-9, on), 1e-5) && is_close(square, 0.25e-6 * log(on), 1e-5);
 }
@@ -167,7 +157,6 @@ static bool nor_bandwidth(const MhoDescriptor *model, const void *params, double
 static bool nor_flicker(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
-
     read_of_cell(model, params, 0.5F, 0.0, &linear, &square);
     return is_close(square, 0.25 * on * log(1e6), 1e-5);
 }
@@ -175,7 +164,6 @@ static bool nor_flicker(const MhoDescriptor *model, const void *params, double o
 static bool nor_slowest(const MhoDescriptor *model, const void *params, double on)
 {
     double linear, square;
-
     read_of_cell(model, params, 0.5F, 0.0, &linear, &square);
     return is_close(square, 0.25e-6 * log(1e6 * on), 1e-5);
 }
@@ -184,7 +172,6 @@ static bool nor_mirror(const MhoDescriptor *model, const void *params, double on
 {
     double linear, square;
     const MhoReadNoise row = read_of_cell(model, params, 0.5F, 0.0, &linear, &square);
-
     return is_close(row.row_linear, on * law_shot(10e-9, 1e6), 1e-5) &&
            is_close(row.row_square, on * 1e-6 * log(1e6), 1e-5);
 }
@@ -196,7 +183,6 @@ static bool adc_clips(const MhoDescriptor *model, const void *params, double on)
     const float y[2] = {1e4F, -1e4F};
     const int32_t largest = (1 << ((int)on - 1)) - 1;
     int32_t code[2];
-
     return adc->convert(params, NULL, true, 1, 2, y, 1.0F, code) == 2 && code[0] == largest && code[1] == -largest;
 }
 
@@ -206,7 +192,6 @@ static bool dac_refuses(const MhoDescriptor *model, const void *params, double o
     const MhoDacModel *dac = (const MhoDacModel *)model;
     const int largest = (1 << (int)on) - 1;
     MhoDacSlices slices;
-
     return dac->plan(params, largest, &slices, NULL) == MHO_OK &&
            dac->plan(params, largest + 1, &slices, NULL) == MHO_USAGE;
 }
@@ -214,7 +199,6 @@ static bool dac_refuses(const MhoDescriptor *model, const void *params, double o
 static bool dac_is_bipolar(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoDacModel *dac = (const MhoDacModel *)model;
-
     return dac->bipolar(params) == (on > 0.5);
 }
 

@@ -43,7 +43,6 @@ static bool chooses_allocator(const MhoDescriptor *model, const void *params, do
     const MhoAllocator *allocator;
     const void *of_allocator;
     MhoError error = {0};
-
     (void)on;
     tiny_put(settings, "allocate.", model, params);
     must(mho_settings_allocator(settings, &allocator, &of_allocator, &error), &error);
@@ -57,14 +56,12 @@ static bool has_bit_widths(const MhoDescriptor *model, const void *params, doubl
 {
     Run run;
     bool holds = true;
-
     (void)model, (void)on;
     run_open(&run, params);
     ck_assert(!step(&run.stage, &run.net, 0.5));
     for (size_t i = 0; i < run.net->n_nodes; i++)
         if (mho_node_conv(&run.net->nodes[i])) {
             const int bits = mho_node_conv(&run.net->nodes[i])->bits;
-
             holds = holds && (bits == 8 || bits == 5);
         }
     run_close(&run);
@@ -77,7 +74,6 @@ static bool converters_are_candidates(const MhoDescriptor *model, const void *pa
     Run run;
     size_t layers = 0;
     int at_7 = 0, at_5 = 0;
-
     (void)model, (void)on;
     run_open(&run, params);
     ck_assert(!step(&run.stage, &run.net, 0.5));
@@ -101,7 +97,6 @@ static bool goes_down_to(const void *params, double on, double (*cost)(const Mho
 {
     Run run;
     double before = 0.0, now;
-
     run_open(&run, params);
     for (bool done = false; !done;) {
         now = cost(run.net);
@@ -129,7 +124,6 @@ static bool reaches_bops(const MhoDescriptor *model, const void *params, double 
 static bool ends_at_a_loss(const MhoDescriptor *model, const void *params, double on)
 {
     Run run;
-
     (void)model;
     run_open(&run, params);
     ck_assert(!step(&run.stage, &run.net, 0.9));
@@ -143,7 +137,6 @@ static bool ends_after_moves(const MhoDescriptor *model, const void *params, dou
 {
     Run run;
     int moves = 0;
-
     (void)model;
     run_open(&run, params);
     while (!step(&run.stage, &run.net, 0.5))
@@ -158,7 +151,6 @@ static bool trial_is(const void *params, size_t n, uint32_t chips)
     Run run;
     double accuracy, loss;
     size_t n_moves;
-
     run_open(&run, params);
     Stage *stage = &run.stage;
     MhoDataset trial_set = stage->sample.validation;
@@ -202,7 +194,6 @@ static bool recovers_on_chip_or_codes(const MhoDescriptor *model, const void *pa
     Run run;
     double accuracy, loss;
     size_t n_moves;
-
     (void)model;
     run_open(&run, params);
     Sample *sample = &run.stage.sample;
@@ -227,7 +218,6 @@ static bool recovers_on_chip_or_codes(const MhoDescriptor *model, const void *pa
 static bool recovers_to(const MhoDescriptor *model, const void *params, double on)
 {
     Run run;
-
     (void)model;
     run_open(&run, params);
     ck_assert(!step(&run.stage, &run.net, 0.8));
@@ -241,7 +231,6 @@ static bool recovers_to(const MhoDescriptor *model, const void *params, double o
 static bool recovers_within(const MhoDescriptor *model, const void *params, double on)
 {
     Run run;
-
     (void)model;
     run_open(&run, params);
     ck_assert(!step(&run.stage, &run.net, 0.8));
@@ -257,14 +246,12 @@ static bool has_rate(const void *params, double low, double high, double plateau
 {
     Run run;
     bool holds = true;
-
     run_open(&run, params);
     ck_assert(!step(&run.stage, &run.net, 0.5));
     const MhoRecovery recovery = mho_allocation_recovery(&run.stage.allocation);
     for (double e = 0.125; e < 10.0; e += 0.25) {
         const double at = (e - plateau_epochs) / restart_epochs, half = 0.5 * (1.0 + cos(acos(-1.0) * at));
         const double expected = at < 0.0 || at >= 1.0 ? low : low + (high - low) * half;
-
         holds = holds && is_close(mho_recovery_rate(&recovery, e), expected, 1e-9);
     }
     run_close(&run);
@@ -313,7 +300,6 @@ static bool share_is(const void *params, int move, double progress, double tempe
 {
     Contest contest;
     const double p = 1.0 / (1.0 + exp(0.2 * temperature));
-
     open_contest(&contest, params);
     contest_run(&contest, 1, move, progress);
     return is_close(contest.share[0], (1.0 - lambda) * p + 0.75 * lambda, 1e-9);
@@ -322,7 +308,6 @@ static bool share_is(const void *params, int move, double progress, double tempe
 static bool tries_as_chosen(const MhoDescriptor *model, const void *params, double on)
 {
     Contest contest;
-
     (void)model;
     open_contest(&contest, params);
     contest_run(&contest, 1, 0, 0.0);
@@ -339,7 +324,6 @@ static bool heats(const MhoDescriptor *model, const void *params, double on)
 static bool explores(const MhoDescriptor *model, const void *params, double on)
 {
     Contest contest;
-
     (void)model;
     open_contest(&contest, params);
     contest.state[1] = 300.0;
@@ -350,7 +334,6 @@ static bool explores(const MhoDescriptor *model, const void *params, double on)
 static bool remembers(const MhoDescriptor *model, const void *params, double on)
 {
     Contest contest;
-
     (void)model, (void)on;
     open_contest(&contest, params);
     contest_run(&contest, 1, 0, 0.0);
@@ -379,7 +362,6 @@ static bool alternates(const MhoDescriptor *model, const void *params, double on
 static bool tries_so_often(const MhoDescriptor *model, const void *params, double on)
 {
     Contest contest;
-
     (void)model;
     open_contest(&contest, params);
     contest_run(&contest, 1, 0, 0.0);
@@ -391,7 +373,6 @@ static bool takes_the_largest(const MhoDescriptor *model, const void *params, do
 {
     Contest contest;
     bool holds = true;
-
     (void)model, (void)on;
     open_contest(&contest, params);
     for (uint64_t seed = 0; seed < 40; seed++) {

@@ -35,7 +35,6 @@ static void open_layer(ArrayBench *bench, const char *cell, const void *params, 
 static void weights_of(const ArrayBench *bench, float *weights)
 {
     MhoError error = {0};
-
     ck_assert_msg(mho_chip_state_weights(bench->state, 0, 0, WEIGHTS, weights, &error) == MHO_OK, "%s", error.text);
 }
 
@@ -43,7 +42,6 @@ static void weights_of(const ArrayBench *bench, float *weights)
 static void run_study(Tiny *tiny, const void *params, const char *cell, const char *adc)
 {
     MhoSettings *settings = tiny_settings();
-
     tiny_put(settings, "chip.", &mho_chip_descriptor, params);
     tiny_set(settings, "chip.cell.name", cell);
     tiny_set(settings, "chip.adc.name", adc);
@@ -57,13 +55,11 @@ static bool sums_are_scaled(const void *params, const char *cell, double gain)
     MhoChipParams plain;
     Tiny ideal, tiny;
     bool holds = true;
-
     mho_params_default(mho_chip_descriptor.params, mho_chip_descriptor.n_params, &plain);
     run_study(&ideal, &plain, "ideal", "ideal");
     run_study(&tiny, params, cell, "ideal");
     for (size_t i = 0; i < TINY_LOGITS; i++) {
         const double unit = (double)ideal.prepared.lowered->steps[0].a[i % TINY_CLASSES];
-
         holds = holds && fabs((double)tiny.logits[i] - gain * (double)ideal.logits[i]) < 1.01 * unit;
     }
     tiny_close(&ideal);
@@ -91,7 +87,6 @@ static bool scales_noise(const MhoDescriptor *model, const void *params, double 
     float given[WEIGHTS], single[WEIGHTS];
     ArrayBench bench;
     bool holds = true;
-
     (void)model;
     for (int i = 0; i < 2; i++) {
         open_layer(&bench, "pcm", params, 14);
@@ -114,7 +109,6 @@ static bool scales_noise(const MhoDescriptor *model, const void *params, double 
 static void read_twice(const void *params, float *first, float *second, float *weights)
 {
     ArrayBench bench;
-
     open_layer(&bench, "pcm", params, 14);
     array_make(&bench, 0, LAW_HOUR);
     weights_of(&bench, weights);
@@ -126,7 +120,6 @@ static void read_twice(const void *params, float *first, float *second, float *w
 static bool read_freezes(const MhoDescriptor *model, const void *params, double on)
 {
     float first[SUMS], second[SUMS], weights[WEIGHTS];
-
     (void)model, (void)on;
     read_twice(params, first, second, weights);
     return memcmp(first, second, sizeof first) == 0;
@@ -138,7 +131,6 @@ static bool read_is_fresh(const MhoDescriptor *model, const void *params, double
     MhoChipParams quiet = *(const MhoChipParams *)params;
     float first[SUMS], second[SUMS], weights[WEIGHTS], programmed[WEIGHTS];
     ArrayBench bench;
-
     (void)model, (void)on;
     read_twice(params, first, second, weights);
     open_layer(&bench, "pcm", &quiet, 14);
@@ -156,7 +148,6 @@ static double fresh_variance(const void *params, int read)
     double variance[COLS], sum = 0.0;
     MhoError error = {0};
     ArrayBench bench;
-
     keys.read = read;
     open_layer(&bench, "pcm", &keys, 14);
     array_make(&bench, 0, LAW_HOUR);
@@ -175,7 +166,6 @@ static bool splits_at(const void *params, double t_observe)
     const double t_read = 250e-9,
                  octaves = log(t_observe / (2.0 * t_read)) / log((LAW_HOUR + 20.0 + t_read) / (2.0 * t_read));
     const int read = ((const MhoChipParams *)params)->read;
-
     return is_close(fresh_variance(params, read) / fresh_variance(params, MHO_READ_CHOICE_PER_READ), octaves, 0.1);
 }
 
@@ -198,7 +188,6 @@ static void sample_reads(const void *params, double *sample, double *mean, doubl
     double all[COLS];
     MhoError error = {0};
     ArrayBench bench;
-
     open_layer(&bench, "pcm", params, 14);
     for (size_t i = ROWS; i < ROWS * POSITIONS; i++) {
         bench.input[i] = bench.input[i - ROWS];
@@ -228,7 +217,6 @@ static bool draws_in_law(const MhoDescriptor *model, const void *params, double 
     MhoChipParams usual = *(const MhoChipParams *)params;
     double mean, variance, same_mean, same_variance;
     size_t equal = 0;
-
     (void)model, (void)on;
     usual.draw = MHO_NOISE_FORM_PER_COLUMN;
     sample_reads(params, cells, &mean, &variance);
@@ -244,11 +232,9 @@ static bool draws_in_law(const MhoDescriptor *model, const void *params, double 
 static double step_in_use(const Tiny *tiny)
 {
     double least = INFINITY;
-
     for (size_t i = 0; i < TINY_LOGITS; i += TINY_CLASSES) {
         for (size_t k = 0; k < i; k += TINY_CLASSES) {
             const double difference = fabs((double)tiny->logits[i] - (double)tiny->logits[k]);
-
             least = difference > 0.0 && difference < least ? difference : least;
         }
     }
@@ -267,7 +253,6 @@ static double step_of(const MhoPointSetup *p, MhoCalibrate when)
     MhoChipState *state;
     MhoRangeObserver *probe;
     MhoError error = {0};
-
     ck_assert(mho_plan_create(&config, p->lowered->matrices, 1, &plan, &error) == MHO_OK);
     ck_assert((when == MHO_CALIBRATE_IDEAL ? mho_chip_create_ideal(plan, &chip, &error)
                                            : mho_chip_create(plan, 0, &chip, &error)) == MHO_OK);
@@ -288,7 +273,6 @@ static double step_of(const MhoPointSetup *p, MhoCalibrate when)
 static bool calibrates(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
-
     (void)model;
     run_study(&tiny, params, "pcm", "uniform");
     const double step = step_of(&tiny.prepared, (MhoCalibrate)on);
@@ -301,13 +285,10 @@ static bool calibrates(const MhoDescriptor *model, const void *params, double on
 static double largest_sum(const ArrayBench *bench)
 {
     double largest = 0.0;
-
     for (size_t j = 0; j < COLS; j++) {
         double plus = 0.0, minus = 0.0;
-
         for (size_t r = 0; r < ROWS; r++) {
             const double w = bench->codes[r * COLS + j];
-
             plus += fmax(w, 0.0);
             minus += fmax(-w, 0.0);
         }
@@ -320,10 +301,8 @@ static double largest_sum(const ArrayBench *bench)
 static bool converts_by(const ArrayBench *bench, const float *sums, double step, double largest)
 {
     size_t wrong = 0;
-
     for (size_t i = 0; i < SUMS; i++) {
         const double code = rint((double)array_exact(bench, i / COLS, i % COLS) / step);
-
         wrong += !is_close((double)sums[i], step * fmax(-largest, fmin(code, largest)), 1e-5);
     }
     return wrong <= SUMS / 50;
@@ -333,11 +312,9 @@ static bool converts_by(const ArrayBench *bench, const float *sums, double step,
 static double conversion_error(const ArrayBench *bench, double step)
 {
     double sum = 0.0;
-
     for (size_t i = 0; i < SUMS; i++) {
         const double exact = (double)array_exact(bench, i / COLS, i % COLS),
                      code = fmax(-31.0, fmin(rint(exact / step), 31.0));
-
         sum += (exact - step * code) * (exact - step * code);
     }
     return sum;
@@ -351,7 +328,6 @@ static double calibrated_step(ArrayBench *bench)
     MhoRangeObserver *probe;
     MhoError error = {0};
     double least = INFINITY;
-
     ck_assert(mho_range_observer_create(1, &probe, &error) == MHO_OK);
     array_read(bench, 0, sums, NULL, probe);
     ck_assert(mho_plan_calibrate(bench->plan, probe, &error) == MHO_OK);
@@ -370,7 +346,6 @@ static bool ranges(const MhoDescriptor *model, const void *params, double on)
     float sums[SUMS];
     ArrayBench bench;
     double step = 1.0;
-
     (void)model;
     open_layer(&bench, "ideal", params, 6);
     bench.matrix.adc_range = 0.25 * largest_sum(&bench);
@@ -392,7 +367,6 @@ static bool fixes_full_scale(const MhoDescriptor *model, const void *params, dou
 {
     float sums[SUMS];
     ArrayBench bench;
-
     (void)model;
     open_layer(&bench, "ideal", params, 6);
     array_make(&bench, 0, 0.0);
@@ -408,7 +382,6 @@ static void count(const void *params, uint64_t *conversions, size_t *devices)
     float sums[SUMS];
     MhoLayerMeter meter = {0};
     ArrayBench bench;
-
     open_layer(&bench, "ideal", params, 14);
     array_make(&bench, 0, 0.0);
     array_read(&bench, 0, sums, &meter, NULL);
@@ -422,7 +395,6 @@ static bool cuts_rows(const MhoDescriptor *model, const void *params, double on)
 {
     uint64_t conversions;
     size_t devices;
-
     (void)model;
     count(params, &conversions, &devices);
     return conversions == SUMS * (uint64_t)ceil(ROWS / on) && devices == 2 * WEIGHTS;
@@ -434,7 +406,6 @@ static bool cuts_cols(const MhoDescriptor *model, const void *params, double on)
     const uint64_t tiles = (uint64_t)ceil(COLS / on);
     uint64_t conversions;
     size_t devices;
-
     (void)model;
     count(params, &conversions, &devices);
     return conversions == POSITIONS * (COLS + tiles) && devices == ROWS * (COLS + tiles);
@@ -451,7 +422,6 @@ static bool maps(const MhoDescriptor *model, const void *params, double on)
     float weights[WEIGHTS];
     ArrayBench bench;
     bool holds = true;
-
     (void)model;
     open_layer(&bench, "pcm", params, 14);
     array_make(&bench, 0, LAW_DAY);
@@ -460,7 +430,6 @@ static bool maps(const MhoDescriptor *model, const void *params, double on)
         const double w = bench.codes[k] / (double)LARGEST;
         const double pair = w < 0.0 ? -drifted(-w) : drifted(w),
                      offset = 2.0 * (drifted(0.5 * (w + 1.0)) - drifted(0.5));
-
         holds = holds && fabs((double)weights[k] / LARGEST - (on == MHO_MAP_OFFSET ? offset : pair)) < 1e-3;
     }
     array_close(&bench);
@@ -473,7 +442,6 @@ static bool subtracts(const MhoDescriptor *model, const void *params, double on)
     float sums[SUMS];
     ArrayBench bench;
     size_t wrong = 0;
-
     (void)model;
     open_layer(&bench, "ideal", params, 6);
     array_make(&bench, 0, 0.0);
@@ -481,10 +449,8 @@ static bool subtracts(const MhoDescriptor *model, const void *params, double on)
     const double step = (double)mho_plan_layer(bench.plan, 0).step;
     for (size_t i = 0; i < SUMS; i++) {
         double plus = 0.0, minus = 0.0;
-
         for (size_t r = 0; r < ROWS; r++) {
             const double w = bench.codes[r * COLS + i % COLS], x = bench.input[i / COLS * ROWS + r];
-
             plus += fmax(w, 0.0) * x;
             minus += fmax(-w, 0.0) * x;
         }
@@ -503,7 +469,6 @@ static bool compensates(const MhoDescriptor *model, const void *params, double o
     MhoError error = {0};
     ArrayBench bench;
     double found = 0.0, wanted = 0.0;
-
     (void)model, (void)on;
     open_layer(&bench, "pcm", params, 14);
     array_fill(&bench, 5, 1, INPUT, false, 0);
@@ -512,7 +477,6 @@ static bool compensates(const MhoDescriptor *model, const void *params, double o
     array_read(&bench, 0, sums, NULL, NULL);
     for (size_t i = 0; i < SUMS; i++) {
         const double exact = (double)array_exact(&bench, i / COLS, i % COLS);
-
         found += (double)sums[i] * exact;
         wanted += exact * exact;
     }

@@ -17,10 +17,8 @@ static bool weight_ranges_are_largest(MhoNet *net)
                        *weight = mho_node_array(conv, MHO_ARRAY_WEIGHT);
     const size_t n = weight->n / scale->n;
     bool holds = true;
-
     for (size_t k = 0; k < scale->n; k++) {
         double most = 0.0;
-
         for (size_t i = 0; i < n; i++) {
             most = fmax(most, fabs((double)weight->value[k * n + i]));
         }
@@ -36,7 +34,6 @@ static float *output_of(const Sample *sample, MhoNet *net, const char *node, siz
     MhoFakeQuant *pass;
     MhoError error = {0};
     const int at = mho_net_find(net, node);
-
     ck_assert_int_ge(at, 0);
     const MhoShape shape = net->nodes[at].shape;
     must(mho_fakequant_create(net, SAMPLE_TRAINING, false, &pass, &error), &error);
@@ -54,7 +51,6 @@ static double largest_output(const Sample *sample, MhoNet *net, const char *node
     size_t n;
     float *values = output_of(sample, net, node, &n);
     double most = 0.0;
-
     for (size_t i = 0; i < n; i++) {
         most = fmax(most, (double)values[i]);
     }
@@ -72,7 +68,6 @@ static bool activation_range_is_largest(const Sample *sample, MhoNet *net)
     MhoError error = {0};
     double pixel;
     int n_weight;
-
     must(mho_net_scale(net, net->nodes[conv].inputs[0], &pixel, &error), &error);
     must(mho_net_weight_range(net, conv, &n_weight, &error), &error);
     const double unit = pixel * exp((double)mho_node_values(&net->nodes[conv], MHO_ARRAY_LOG_SCALE)[0]) / n_weight;
@@ -93,7 +88,6 @@ static MhoNet *quantized_by(Sample *sample, const void *params)
 static bool names_weight_policy(const MhoDescriptor *descriptor, const void *params, double on)
 {
     Sample sample;
-
     (void)descriptor, (void)on;
     MhoNet *net = quantized_by(&sample, params);
     const bool holds = weight_ranges_are_largest(net);
@@ -105,7 +99,6 @@ static bool names_weight_policy(const MhoDescriptor *descriptor, const void *par
 static bool names_activation_policy(const MhoDescriptor *descriptor, const void *params, double on)
 {
     Sample sample;
-
     (void)descriptor, (void)on;
     MhoNet *net = quantized_by(&sample, params);
     const bool holds = activation_range_is_largest(&sample, net);
@@ -117,7 +110,6 @@ static bool names_activation_policy(const MhoDescriptor *descriptor, const void 
 static bool scales_weights(const MhoDescriptor *descriptor, const void *params, double on)
 {
     Sample sample;
-
     (void)descriptor;
     MhoNet *net = quantized_by(&sample, params);
     MhoNode *conv = &net->nodes[mho_net_find(net, "conv1")];
@@ -133,7 +125,6 @@ static MhoNet *quantized_after(const Sample *sample, MhoSettings *settings)
 {
     MhoNet *net;
     MhoError error = {0};
-
     must(mho_net_build("allconv", (MhoShape){SAMPLE_SIDE, SAMPLE_SIDE, 1}, SAMPLE_CLASSES, 0.25, 3, &net, &error),
          &error);
     must(mho_model_quantize(settings, &sample->training, 1, NULL, &net, &error), &error);
@@ -147,7 +138,6 @@ static double largest_code(const void *params, bool of_weights)
     Sample sample;
     MhoError error = {0};
     double most = 0.0;
-
     sample_open(&sample);
     tiny_put(settings, "quant.", &mho_quant_descriptor, params);
     MhoNet *net = quantized_after(&sample, settings);
@@ -155,7 +145,6 @@ static double largest_code(const void *params, bool of_weights)
         const int conv = mho_net_find(net, "conv1");
         const size_t n = mho_node_array(&net->nodes[conv], MHO_ARRAY_WEIGHT)->n;
         int16_t *codes = malloc(n * sizeof *codes);
-
         ck_assert_ptr_nonnull(codes);
         must(mho_net_weight_codes(net, conv, codes, NULL, &error), &error);
         for (size_t i = 0; i < n; i++) {
@@ -191,7 +180,6 @@ static bool keeps_shift(const MhoDescriptor *descriptor, const void *params, dou
     MhoNet *removed;
     size_t n;
     double error = 0.0, size = 0.0;
-
     (void)descriptor, (void)on;
     sample_open(&sample);
     strcpy(sample.train.stages, "float:2 4/4:1");
@@ -217,7 +205,6 @@ static MhoSettings *settings_of(const MhoDescriptor *descriptor, const void *par
 {
     MhoSettings *settings = tiny_settings();
     char prefix[2 * MHO_NAME_MAX];
-
     tiny_set(settings, "quant.weight.name", descriptor->name);
     tiny_set(settings, "quant.activation.name", descriptor->name);
     snprintf(prefix, sizeof prefix, "quant.weight.%s.", descriptor->name);
@@ -239,7 +226,6 @@ static bool passes_gradient(const MhoDescriptor *descriptor, const void *params,
     MhoPolicy policy;
     MhoError error = {0};
     float d_x[2], d_log_scale = 0.0F;
-
     must(mho_settings_policies(settings, &quant, &error), &error);
     must(mho_policy_open(quant.weight_name, &policy, &error), &error);
     policy.quantizer->gradient(policy.params, shape, x, &log_scale, d_value, d_x, &d_log_scale);
@@ -256,10 +242,8 @@ static void quantize_cubes(const MhoDescriptor *descriptor, const void *params, 
     const MhoQuantShape shape = {
         .bits = 3, .is_signed = true, .channels = 1, .per_channel = N_CUBES, .scratch = scratch};
     float x[N_CUBES], codes[N_CUBES], d_value[N_CUBES], d_x[N_CUBES], log_scale, d_log_scale = 0.0F;
-
     for (int i = 0; i < N_CUBES; i++) {
         const float u = (float)(i - N_CUBES / 2) / 50.0F;
-
         x[i] = u * u * u;
         d_value[i] = 1.0F;
     }
@@ -269,7 +253,6 @@ static void quantize_cubes(const MhoDescriptor *descriptor, const void *params, 
     *error = 0.0;
     for (int i = 0; i < N_CUBES; i++) {
         const double e = (double)x[i] - exp((double)log_scale) * (double)codes[i] / 32639.0;
-
         *error += e * e / N_CUBES;
     }
     *gradient = (double)d_x[0];
@@ -279,7 +262,6 @@ static void quantize_cubes(const MhoDescriptor *descriptor, const void *params, 
 static bool chains_gradient(const MhoDescriptor *descriptor, const void *params, double on)
 {
     double error, gradient;
-
     quantize_cubes(descriptor, params, &error, &gradient);
     return on > 0.5 ? gradient < 0.5 && gradient > 0.0 : gradient == 1.0;
 }
@@ -288,7 +270,6 @@ static bool chains_gradient(const MhoDescriptor *descriptor, const void *params,
 static bool iterates(const MhoDescriptor *descriptor, const void *params, double on)
 {
     double error, gradient;
-
     quantize_cubes(descriptor, params, &error, &gradient);
     return (error < 0.005) == (on >= 10.0);
 }
@@ -300,7 +281,6 @@ static bool keeps_share(const MhoDescriptor *descriptor, const void *params, dou
     double scratch[2 * 20];
     const MhoQuantShape shape = {.bits = 4, .is_signed = true, .channels = 1, .per_channel = 20, .scratch = scratch};
     float x[20] = {0}, log_scale;
-
     for (int i = 0; i < 10; i++)
         x[2 * i] = (i % 2 ? -1.0F : 1.0F) * (float)(10 - i);
     quantizer->fit(params, shape, x, &log_scale);
@@ -312,7 +292,6 @@ static bool ranges_by_share(const MhoDescriptor *descriptor, const void *params,
 {
     const MhoQuantizer *quantizer = (const MhoQuantizer *)(const void *)descriptor; /* its first member */
     const MhoRangeFit fit = quantizer->range(params, 8);
-
     (void)on;
     return fit.rule == MHO_FIT_PERCENTILE && is_close(fit.value, 0.999, 1e-12);
 }
@@ -332,7 +311,6 @@ static bool widens_noise(const MhoDescriptor *descriptor, const void *params, do
     static double scratch[N_NORMALS];
     float x[N_NORMALS], noisy[N_NORMALS];
     double most = 0.0, mean = 0.0, sd = 0.0;
-
     mho_normal_fill((MhoStream){.seed = 4, .noise = 1.0F}, MHO_DRAW_TEST, N_NORMALS, x);
     quantizer->inject(params, normal_shape(scratch), x, NULL, (MhoStream){.seed = 2}, noisy, NULL);
     for (int i = 0; i < N_NORMALS; i++)
@@ -353,7 +331,6 @@ static bool ends_noise(const MhoDescriptor *descriptor, const void *params, doub
     static double scratch[N_NORMALS];
     float x[N_NORMALS], noisy[N_NORMALS], log_scale;
     double most = 0.0;
-
     mho_normal_fill((MhoStream){.seed = 4, .noise = 1.0F}, MHO_DRAW_TEST, N_NORMALS, x);
     quantizer->fit(params, normal_shape(scratch), x, &log_scale);
     quantizer->inject(params, normal_shape(scratch), x, NULL, (MhoStream){.seed = 2}, noisy, NULL);
@@ -369,7 +346,6 @@ static bool follows_order(const MhoDescriptor *descriptor, const void *params, d
     static double scratch[N_NORMALS];
     float x[N_NORMALS], codes[N_NORMALS], log_scale;
     bool equal = true;
-
     mho_normal_fill((MhoStream){.seed = 4, .noise = 1.0F}, MHO_DRAW_TEST, N_NORMALS, x);
     for (int i = 0; i < N_NORMALS; i++)
         x[i] = expf(x[i]);
@@ -377,7 +353,6 @@ static bool follows_order(const MhoDescriptor *descriptor, const void *params, d
     quantizer->encode(params, normal_shape(scratch), x, &log_scale, NULL, codes);
     for (int i = 0; i < N_NORMALS; i++) {
         int alike = 0;
-
         for (int k = 0; k < N_NORMALS; k++)
             alike += codes[k] == codes[i];
         equal = equal && alike == N_NORMALS / (1 << NORMAL_BITS);
@@ -392,7 +367,6 @@ static bool spreads_levels(const MhoDescriptor *descriptor, const void *params, 
     const MhoQuantShape shape = {.bits = 2, .is_signed = false, .channels = 1, .per_channel = 4};
     const float x[4] = {-5.0F, 0.0F, 1.0F, 7.0F};
     float log_scale;
-
     quantizer->fit(params, shape, x, &log_scale);
     return is_close(exp((double)log_scale), on * 1.3829941 * 5.0, 1e-5) &&
            is_close(quantizer->range(params, 2).value, on * 1.3829941, 1e-6);
@@ -402,7 +376,6 @@ static bool fits_largest(const MhoDescriptor *descriptor, const void *params, do
 {
     MhoSettings *settings = settings_of(descriptor, params);
     Sample sample;
-
     (void)on;
     sample_open(&sample);
     tiny_set(settings, "quant.weight.scale", "per_tensor");
@@ -418,7 +391,6 @@ static bool fixes_weight_range(const MhoDescriptor *descriptor, const void *para
 {
     MhoSettings *settings = settings_of(descriptor, params);
     Sample sample;
-
     sample_open(&sample);
     MhoNet *net = quantized_after(&sample, settings);
     const MhoNodeArray *scale = mho_node_array(&net->nodes[mho_net_find(net, "conv1")], MHO_ARRAY_LOG_SCALE);
@@ -439,7 +411,6 @@ static bool refuses_bits(const MhoDescriptor *descriptor, const void *params, do
     MhoNet *mixed;
     MhoError error = {0};
     bool refused = true;
-
     (void)descriptor, (void)on;
     must(mho_settings_set(first, "quant.weight.bits", "2", NULL, &error), &error);
     must(mho_settings_set(first, "quant.activation.bits", "4", NULL, &error), &error);

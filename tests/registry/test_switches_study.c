@@ -14,7 +14,6 @@
 static void run_study(Tiny *tiny, const void *params, const char *cell, const char *adc)
 {
     MhoSettings *settings = tiny_settings();
-
     tiny_put(settings, "", &mho_study_descriptor, params);
     tiny_set(settings, "chip.cell.name", cell);
     tiny_set(settings, "chip.adc.name", adc);
@@ -32,7 +31,6 @@ static bool is_set(const MhoDataset *set, const char *name, size_t limit)
 {
     MhoDataset wanted;
     MhoError error = {0};
-
     must(mho_dataset_load(name, NULL, MHO_SPLIT_TRAIN, limit, &wanted, &error), &error);
     const bool same = same_images(set, &wanted);
     mho_dataset_destroy(&wanted);
@@ -46,7 +44,6 @@ static bool seeds_chip(const MhoDescriptor *model, const void *params, double on
     MhoError error = {0};
     MhoNetOnChip *on_chip;
     float logits[TINY_LOGITS];
-
     (void)model;
     run_study(&tiny, params, "pcm", "ideal");
     const MhoPointSetup *p = &tiny.prepared;
@@ -67,7 +64,6 @@ static bool seeds_chip(const MhoDescriptor *model, const void *params, double on
 static bool repeats_chips(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
-
     (void)model;
     run_study(&tiny, params, "pcm", "ideal");
     const bool holds = tiny.prepared.n_chips == (uint32_t)on;
@@ -83,7 +79,6 @@ static bool limits_images(const MhoDescriptor *model, const void *params, double
     MhoError error = {0};
     size_t hits;
     double loss;
-
     (void)model;
     run_study(&tiny, params, "ideal", "uniform");
     must(mho_dataset_load(TINY_TEST_SET, NULL, MHO_SPLIT_TEST, 0, &all, &error), &error);
@@ -101,7 +96,6 @@ static bool chooses_split(const MhoDescriptor *model, const void *params, double
     Tiny tiny;
     MhoDataset all, kept, held;
     MhoError error = {0};
-
     (void)model;
     run_study(&tiny, params, "ideal", "uniform");
     const MhoDataset *images = tiny.prepared.images;
@@ -124,7 +118,6 @@ static bool calibrates_with(const MhoDescriptor *model, const void *params, doub
     MhoNetOnChip *on_chip;
     MhoDataset first;
     MhoError error = {0};
-
     (void)model;
     run_study(&tiny, params, "ideal", "uniform");
     const MhoPointSetup *p = &tiny.prepared;
@@ -144,12 +137,10 @@ static bool measures_images(const MhoDescriptor *model, const void *params, doub
 {
     Tiny tiny;
     double signal = 0.0;
-
     (void)model;
     run_study(&tiny, params, "ideal", "ideal");
     for (size_t i = 0; i < (size_t)on * TINY_CLASSES; i++) {
         const double sum = rint((double)tiny.logits[i] / (double)tiny.prepared.lowered->steps[0].a[i % TINY_CLASSES]);
-
         signal += sum * sum;
     }
     const bool holds = signal > 0.0 && fabs(tiny.trial.layers[0].signal / signal - 1.0) < 1e-9;
@@ -162,7 +153,6 @@ static bool is_titled(const MhoDescriptor *model, const void *params, double on)
 {
     MhoStudy study;
     MhoError error = {0};
-
     (void)model, (void)on;
     must(mho_study_read(NULL, &study, &error), &error);
     tiny_put(study.settings, "", &mho_study_descriptor, params);
@@ -180,7 +170,6 @@ static bool loads_other_model(const MhoDescriptor *model, const void *params, do
     MhoNet *net;
     MhoError error = {0};
     char digest[65];
-
     (void)model, (void)on;
     run_study(&tiny, params, "ideal", "uniform");
     must(mho_model_load("other.h5", &net, digest, &error), &error);
@@ -193,7 +182,6 @@ static bool loads_other_model(const MhoDescriptor *model, const void *params, do
 static bool names_images(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
-
     (void)model, (void)on;
     run_study(&tiny, params, "ideal", "uniform");
     const bool holds = is_set(tiny.prepared.images, TINY_TRAIN_SET, 0);
@@ -204,7 +192,6 @@ static bool names_images(const MhoDescriptor *model, const void *params, double 
 static bool names_training(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
-
     (void)model, (void)on;
     run_study(&tiny, params, "ideal", "uniform");
     const bool holds = is_set(tiny.prepared.calibration, TINY_TEST_SET, 0);
@@ -228,7 +215,6 @@ static bool picks(const void *params, int part, const char *name)
 {
     MhoSettings *settings = tiny_settings();
     Tiny tiny;
-
     tiny_put(settings, "chip.", &mho_chip_models_descriptor, params);
     const bool holds = tiny_try(&tiny, settings) && strcmp(part_of(&tiny.prepared.config, part)->name, name) == 0;
     tiny_close(&tiny);
@@ -266,7 +252,6 @@ static bool adds_noise(const void *params, MhoCodeNoise wanted)
     Tiny tiny;
     MhoError error = {0};
     float noisy[TINY_LOGITS], clean[TINY_LOGITS];
-
     tiny_put(settings, "noise.", &mho_noise_descriptor, params);
     tiny_run(&tiny, settings);
     const MhoPointSetup *p = &tiny.prepared;

@@ -22,7 +22,6 @@ size_t history(const Sample *sample, const char *column, double *values)
     const MhoRecord *last = sample->checkpoints[sample->n_checkpoints - 1];
     const MhoArray *array = mho_record_array(mho_record_find(last, "history"), column);
     const size_t n = mho_array_count(array);
-
     memcpy(values, array->data, n * sizeof *values);
     return n;
 }
@@ -31,7 +30,6 @@ static double first_loss(const MhoTrainParams *train)
 {
     double loss[SAMPLE_MAX_CHECKPOINTS];
     Sample sample;
-
     open_sample(&sample, train);
     must(sample_run(&sample), &sample.error);
     (void)history(&sample, "loss", loss);
@@ -43,7 +41,6 @@ static double rate_after(const void *train, size_t epochs)
 {
     double rate[SAMPLE_MAX_CHECKPOINTS];
     Sample sample;
-
     open_sample(&sample, train);
     must(sample_run(&sample), &sample.error);
     ck_assert_uint_ge(history(&sample, "learning_rate", rate), epochs);
@@ -58,11 +55,9 @@ double loss_formula(const MhoTrainParams *train, const float *logits, const floa
 {
     const double T = train->distill_temperature, w = train->distill, e = train->label_smoothing;
     double sum = 0.0;
-
     for (size_t i = 0; i < SAMPLE_TRAINING; i++) {
         const float *z = logits + i * SAMPLE_CLASSES, *t = teacher + i * SAMPLE_CLASSES;
         double whole = 0.0, whole_T = 0.0, whole_t = 0.0;
-
         for (size_t k = 0; k < SAMPLE_CLASSES; k++) {
             whole += exp((double)z[k]);
             whole_T += exp((double)z[k] / T);
@@ -70,7 +65,6 @@ double loss_formula(const MhoTrainParams *train, const float *logits, const floa
         }
         for (size_t k = 0; k < SAMPLE_CLASSES; k++) {
             const double q = (k == labels[i] ? 1.0 - e : 0.0) + e / SAMPLE_CLASSES, p = exp((double)t[k] / T) / whole_t;
-
             sum -= (1.0 - w) * q * ((double)z[k] - log(whole));
             sum += w * T * T * p * (log(p) - (double)z[k] / T + log(whole_T));
         }
@@ -85,7 +79,6 @@ static double promised_loss(const MhoTrainParams *train)
     Sample sample;
     MhoBatches batches;
     MhoFakeQuant *pass, *teacher_pass;
-
     open_sample(&sample, train);
     MhoError *error = &sample.error;
     MhoNet *teacher = sample_net_of(&sample, train->stages, 0), *net = sample_net_of(&sample, train->stages, 1);
@@ -119,7 +112,6 @@ static bool loss_is(const void *params, const MhoTrainParams *promised)
 static bool smooths(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
-
     (void)model;
     promised.label_smoothing = on;
     return loss_is(params, &promised);
@@ -128,7 +120,6 @@ static bool smooths(const MhoDescriptor *model, const void *params, double on)
 static bool distills(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
-
     (void)model;
     promised.distill = on;
     return loss_is(params, &promised);
@@ -137,7 +128,6 @@ static bool distills(const MhoDescriptor *model, const void *params, double on)
 static bool softens(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
-
     (void)model;
     promised.distill_temperature = on;
     return loss_is(params, &promised);
@@ -146,7 +136,6 @@ static bool softens(const MhoDescriptor *model, const void *params, double on)
 static bool disturbs_weights(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
-
     (void)model;
     promised.noise_weight = on;
     return loss_is(params, &promised);
@@ -155,7 +144,6 @@ static bool disturbs_weights(const MhoDescriptor *model, const void *params, dou
 static bool disturbs_activations(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
-
     (void)model;
     promised.noise_activation = on;
     return loss_is(params, &promised);
@@ -164,7 +152,6 @@ static bool disturbs_activations(const MhoDescriptor *model, const void *params,
 static bool disturbs_sums(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams promised = *(const MhoTrainParams *)params;
-
     (void)model;
     promised.noise_sum = on;
     return loss_is(params, &promised);
@@ -173,7 +160,6 @@ static bool disturbs_sums(const MhoDescriptor *model, const void *params, double
 size_t weights_after(const MhoTrainParams *train, double *weights)
 {
     Sample sample;
-
     open_sample(&sample, train);
     must(sample_run(&sample), &sample.error);
     const MhoNodeArray *array = mho_node_array(&sample.net->nodes[mho_net_find(sample.net, "conv1")], MHO_ARRAY_WEIGHT);
@@ -192,14 +178,12 @@ static bool moves_like(const void *params, const MhoTrainParams *other, double g
     static double start[MAX_WEIGHTS], given[MAX_WEIGHTS], reference[MAX_WEIGHTS];
     MhoTrainParams still = *other;
     double error = 0.0, size = 0.0;
-
     still.learning_rate = still.quant_learning_rate = 0.0;
     const size_t n = weights_after(&still, start);
     ck_assert_uint_eq(weights_after(params, given), n);
     ck_assert_uint_eq(weights_after(other, reference), n);
     for (size_t i = 0; i < n; i++) {
         const double wanted = gain * (reference[i] - start[i]) - shrink * start[i];
-
         error += pow(given[i] - start[i] - wanted, 2.0);
         size += wanted * wanted;
     }
@@ -210,7 +194,6 @@ static bool moves_like(const void *params, const MhoTrainParams *other, double g
 static bool steps_by_rate(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams other = *(const MhoTrainParams *)params;
-
     (void)model;
     other.learning_rate = 0.02;
     return moves_like(params, &other, on / 0.02, 0.0);
@@ -219,7 +202,6 @@ static bool steps_by_rate(const MhoDescriptor *model, const void *params, double
 static bool steps_by_quant_rate(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams other = *(const MhoTrainParams *)params;
-
     (void)model;
     other.quant_learning_rate = 0.02;
     return moves_like(params, &other, on / 0.02, 0.0);
@@ -229,7 +211,6 @@ static bool steps_by_quant_rate(const MhoDescriptor *model, const void *params, 
 static bool accelerates(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams other = *(const MhoTrainParams *)params;
-
     (void)model;
     other.momentum = 0.0;
     return moves_like(params, &other, 1.0 + on, 0.0);
@@ -239,7 +220,6 @@ static bool accelerates(const MhoDescriptor *model, const void *params, double o
 static bool decays(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams other = *(const MhoTrainParams *)params;
-
     (void)model;
     other.weight_decay = 0.0;
     return moves_like(params, &other, 1.0, other.learning_rate * (1.0 + other.momentum) * on);
@@ -254,7 +234,6 @@ static bool schedules(const MhoDescriptor *model, const void *params, double on)
     const MhoTrainParams *train = params;
     const double factors[] = {
         [MHO_SCHEDULE_COSINE] = 0.5, [MHO_SCHEDULE_STEP] = train->step_factor, [MHO_SCHEDULE_CONSTANT] = 1.0};
-
     (void)model;
     return is_close(rate_after(params, 1), train->learning_rate * factors[(int)on], 1e-9);
 }
@@ -268,7 +247,6 @@ static bool warms_up(const MhoDescriptor *model, const void *params, double on)
 static bool steps_every(const MhoDescriptor *model, const void *params, double on)
 {
     const MhoTrainParams *train = params;
-
     (void)model;
     return is_close(rate_after(params, 3), train->learning_rate * pow(train->step_factor, floor(3.0 / on)), 1e-9);
 }
@@ -286,7 +264,6 @@ static bool cuts_batches(const MhoDescriptor *model, const void *params, double 
 {
     Sample sample;
     MhoBatches batches;
-
     (void)model;
     open_sample(&sample, params);
     must(mho_batches_create(&sample.input, &batches, &sample.error), &sample.error);
@@ -305,7 +282,6 @@ static bool is_moved(const uint8_t *image, const uint8_t *out, int move_y, int m
         for (int x = 0; x < SAMPLE_SIDE; x++) {
             const int from_y = y - move_y, from_x = (mirrored ? SAMPLE_SIDE - 1 - x : x) - move_x;
             const bool inside = from_y >= 0 && from_y < SAMPLE_SIDE && from_x >= 0 && from_x < SAMPLE_SIDE;
-
             if (out[y * SAMPLE_SIDE + x] != (inside ? image[from_y * SAMPLE_SIDE + from_x] : 0)) {
                 return false;
             }
@@ -320,7 +296,6 @@ static void look_at_batch(const void *params, int *largest, int *n_mirrored)
     enum { FARTHEST = 3 };
     Sample sample;
     MhoBatches batches;
-
     open_sample(&sample, params);
     must(mho_batches_create(&sample.input, &batches, &sample.error), &sample.error);
     mho_batches_shuffle(&batches, 0);
@@ -329,13 +304,10 @@ static void look_at_batch(const void *params, int *largest, int *n_mirrored)
     for (size_t i = 0; i < SAMPLE_TRAINING; i++) {
         const uint8_t *image = sample.training.images + batches.order[i] * SAMPLE_SIDE * SAMPLE_SIDE;
         int n_found = 0;
-
         for (int at = 0; at < 2 * (2 * FARTHEST + 1) * (2 * FARTHEST + 1); at++) {
             const int y = at / 2 / (2 * FARTHEST + 1) - FARTHEST, x = at / 2 % (2 * FARTHEST + 1) - FARTHEST;
-
             if (is_moved(image, batches.images + i * SAMPLE_SIDE * SAMPLE_SIDE, y, x, at % 2 == 1)) {
                 const int move = abs(y) > abs(x) ? abs(y) : abs(x);
-
                 *largest = move > *largest ? move : *largest;
                 *n_mirrored += at % 2;
                 n_found++;
@@ -351,7 +323,6 @@ static void look_at_batch(const void *params, int *largest, int *n_mirrored)
 static bool crops(const MhoDescriptor *model, const void *params, double on)
 {
     int largest, n_mirrored;
-
     (void)model;
     look_at_batch(params, &largest, &n_mirrored);
     return largest == (int)on && n_mirrored == 0;
@@ -361,7 +332,6 @@ static bool crops(const MhoDescriptor *model, const void *params, double on)
 static bool flips(const MhoDescriptor *model, const void *params, double on)
 {
     int largest, n_mirrored;
-
     (void)model, (void)on;
     look_at_batch(params, &largest, &n_mirrored);
     return largest == 0 && abs(n_mirrored - SAMPLE_TRAINING / 2) <= 20;
@@ -372,7 +342,6 @@ static bool splits(const void *params, size_t held, size_t all)
     MhoSettings *settings = tiny_settings();
     MhoDataset kept, left;
     MhoError error = {0};
-
     tiny_put(settings, "train.", &mho_train_descriptor, params);
     must(mho_study_training(settings, NULL, &kept, &left, &error), &error);
     const bool holds = left.n == held && kept.n == all - held;
@@ -402,7 +371,6 @@ static bool builds_resnet(const MhoDescriptor *model, const void *params, double
 {
     Sample sample;
     size_t n_adds = 0;
-
     (void)model, (void)on;
     open_sample(&sample, params);
     MhoNet *net = sample_net_of(&sample, "float:0", 0);
@@ -417,7 +385,6 @@ static bool builds_resnet(const MhoDescriptor *model, const void *params, double
 static int channels_of(const MhoTrainParams *train)
 {
     Sample sample;
-
     open_sample(&sample, train);
     MhoNet *net = sample_net_of(&sample, "float:0", 0);
     const int channels = net->nodes[mho_net_find(net, "conv1")].shape.c;
@@ -429,7 +396,6 @@ static int channels_of(const MhoTrainParams *train)
 static bool widens(const MhoDescriptor *model, const void *params, double on)
 {
     MhoTrainParams plain = *(const MhoTrainParams *)params;
-
     (void)model;
     plain.width = 1.0;
     return channels_of(params) == (int)(on * channels_of(&plain) + 0.5);
@@ -440,7 +406,6 @@ static bool climbs_down(const MhoDescriptor *model, const void *params, double o
     static const char *const wanted[] = {"float", "4/4", "4/4", "fq 2/4"};
     Sample sample;
     bool holds;
-
     (void)model, (void)on;
     open_sample(&sample, params);
     must(sample_run(&sample), &sample.error);

@@ -16,7 +16,6 @@ static bool put_idx(const char *name, size_t rank, const uint32_t *shape, const 
     FILE *file = fopen(name, "wb");
     uint8_t header[16] = {0, 0, 8, (uint8_t)rank};
     size_t n = 1;
-
     if (file == NULL) {
         return false;
     }
@@ -33,7 +32,6 @@ static bool put_set(const char *images_name, const char *labels_name, uint32_t n
     static uint32_t words[TINY_TRAIN * TINY_PIXELS / 4];
     uint8_t labels[TINY_TRAIN];
     const MhoStream stream = {.seed = seed};
-
     mho_random_words(stream, MHO_DRAW_TEST, 0, n * TINY_PIXELS / 4, words);
     for (uint32_t i = 0; i < n; i++) {
         labels[i] = (uint8_t)(i * 7 % TINY_CLASSES);
@@ -48,7 +46,6 @@ static MhoStatus build_net(uint32_t seed, MhoNet **net, MhoError *error)
     const MhoInputSettings input = {.h = TINY_SIDE, .w = TINY_SIDE, .c = 1, .divisor = 255.0};
     const MhoConvSettings dense = {.channels = TINY_CLASSES, .stride = 1, .groups = 1, .bits = 2, .policy = "fqconv"};
     MhoStatus status = mho_net_create("tiny", net, error);
-
     if (status == MHO_OK) {
         status = mho_net_add(*net, "image", "input", &input, sizeof input, NULL, NULL, error);
     }
@@ -61,7 +58,6 @@ static MhoStatus build_net(uint32_t seed, MhoNet **net, MhoError *error)
     MhoNodeArray *weight = status == MHO_OK ? mho_node_array(&(*net)->nodes[1], MHO_ARRAY_WEIGHT) : NULL;
     for (size_t i = 0; weight && i < weight->n; i++) {
         const size_t place = (i * 5 + i / TINY_PIXELS * seed) % 9;
-
         weight->value[i] = place < 2 ? 1.0F : place < 5 ? -1.0F : 0.0F;
     }
     return status;
@@ -73,7 +69,6 @@ static bool put_model(const char *path, uint32_t seed)
     MhoNet *net = NULL;
     MhoRecord *record = NULL;
     MhoStatus status = build_net(seed, &net, &error);
-
     if (status == MHO_OK) {
         status = mho_record_create(&record, &error);
     }
@@ -107,7 +102,6 @@ void tiny_leave(void)
 void tiny_set(MhoSettings *settings, const char *key, const char *value)
 {
     MhoError error = {0};
-
     must(mho_settings_set(settings, key, value, NULL, &error), &error);
 }
 
@@ -115,7 +109,6 @@ MhoSettings *tiny_settings(void)
 {
     MhoSettings *settings;
     MhoError error = {0};
-
     must(mho_settings_create(&settings, &error), &error);
     tiny_set(settings, "model", "tiny.h5");
     tiny_set(settings, "data.name", TINY_TEST_SET);
@@ -129,7 +122,6 @@ void tiny_put(MhoSettings *settings, const char *prefix, const MhoDescriptor *mo
 {
     for (size_t p = 0; p < model->n_params; p++) {
         char key[MHO_KEY_MAX], value[MHO_TEXT_MAX];
-
         snprintf(key, sizeof key, "%s%s", prefix, model->params[p].key);
         mho_param_format(&model->params[p], params, value, sizeof value);
         tiny_set(settings, key, value);
@@ -140,7 +132,6 @@ bool tiny_try(Tiny *tiny, MhoSettings *settings)
 {
     const MhoModelOptions options = {.threads = 1, .batch = 17}; /* results do not depend on the batch */
     MhoError error = {0};
-
     memset(tiny, 0, sizeof *tiny);
     tiny->settings = settings;
     must(mho_trial_cache_create(&options, &tiny->workbench, &error), &error);

@@ -11,7 +11,6 @@ static size_t layers_at_rest(const MhoTrainParams *train, size_t *n_weighted)
 {
     size_t n_still = 0;
     Sample sample;
-
     *n_weighted = 0;
     open_sample(&sample, train);
     strcpy(sample.quant.weight_name, "uniq");
@@ -19,7 +18,6 @@ static size_t layers_at_rest(const MhoTrainParams *train, size_t *n_weighted)
     for (size_t i = 0; i < sample.net->n_nodes; i++) {
         char path[3 * MHO_NAME_MAX];
         bool moves = false;
-
         if (!mho_node_conv(&sample.net->nodes[i])) {
             continue;
         }
@@ -41,7 +39,6 @@ bool takes_turns(const MhoDescriptor *model, const void *params, double on)
     const size_t group = (size_t)on;
     size_t n_weighted;
     const size_t n_still = layers_at_rest(params, &n_weighted);
-
     (void)model;
     return n_still == (n_weighted - 1) / group * group;
 }
@@ -50,7 +47,6 @@ bool takes_turns(const MhoDescriptor *model, const void *params, double on)
 bool learns_by_codes(const MhoDescriptor *model, const void *params, double on)
 {
     size_t n_weighted;
-
     (void)model, (void)on;
     return layers_at_rest(params, &n_weighted) == 0;
 }
@@ -59,7 +55,6 @@ bool learns_by_codes(const MhoDescriptor *model, const void *params, double on)
 bool loses_patience(const MhoDescriptor *model, const void *params, double on)
 {
     Sample sample;
-
     (void)model;
     open_sample(&sample, params);
     must(sample_run(&sample), &sample.error);
@@ -73,7 +68,6 @@ bool clips_gradients(const MhoDescriptor *model, const void *params, double on)
 {
     double sum = 0.0;
     Sample sample;
-
     (void)model;
     open_sample(&sample, params);
     MhoNet *start = sample_net_of(&sample, sample.train.stages, 0);
@@ -81,7 +75,6 @@ bool clips_gradients(const MhoDescriptor *model, const void *params, double on)
     for (size_t i = 0; i < start->n_nodes; i++) {
         for (size_t a = 0; a < start->nodes[i].n_arrays; a++) {
             const MhoNodeArray *old = &start->nodes[i].arrays[a], *now = &sample.net->nodes[i].arrays[a];
-
             for (size_t k = 0; now->learned && k < now->n; k++) {
                 sum += pow((double)now->value[k] - (double)old->value[k], 2.0);
             }
@@ -99,7 +92,6 @@ bool clips_weights(const MhoDescriptor *model, const void *params, double on)
     static double weights[MAX_WEIGHTS], clipped[MAX_WEIGHTS];
     MhoTrainParams free_ones = *(const MhoTrainParams *)params;
     double mean = 0.0, variance = 0.0, largest = 0.0;
-
     (void)model;
     free_ones.weight_clip = 0.0;
     const size_t n = weights_after(&free_ones, weights);
@@ -131,7 +123,6 @@ bool is_judged_on(const MhoDescriptor *model, const void *params, double on)
     Sample sample;
     TrainChip chip;
     MhoNet *net;
-
     (void)model;
     open_chip_sample(&sample, &chip, params);
     must(sample_run(&sample), &sample.error);
@@ -154,7 +145,6 @@ static double loss_on_chip(const MhoTrainParams *train, int curriculum)
     TrainChip chip;
     MhoBatches batches;
     MhoFakeQuant *pass;
-
     open_chip_sample(&sample, &chip, train);
     MhoError *error = &sample.error;
     MhoNet *net = sample_net_of(&sample, train->stages, 2);
@@ -185,7 +175,6 @@ bool ages(const MhoDescriptor *model, const void *params, double on)
     double loss[SAMPLE_MAX_CHECKPOINTS];
     Sample sample;
     TrainChip chip;
-
     (void)model;
     open_chip_sample(&sample, &chip, params);
     must(sample_run(&sample), &sample.error);

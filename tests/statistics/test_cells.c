@@ -24,7 +24,6 @@ TEST_LOOP(pcm_programming_error, 0, 3)
     static const float targets[] = {0.4F, 0.6F, 1.0F}; /* far from 0, where the clamp would cut the law */
     const float x = targets[_i];
     Bench bench;
-
     bench_open(&bench, "pcm", N);
     bench_target(&bench, x);
     bench_program(&bench, 1.0F);
@@ -41,7 +40,6 @@ TEST(pcm_error_at_zero_is_clipped)
 {
     const double sigma = law_pcm_sigma_program(0.0), pi = acos(-1.0);
     Bench bench;
-
     bench_open(&bench, "pcm", N);
     bench_program(&bench, 1.0F);
     sample_from(bench.cells.g);
@@ -56,7 +54,6 @@ TEST_LOOP(pcm_drift_exponent, 0, 3)
     const float x = targets[_i];
     double mean, sigma;
     Bench bench;
-
     bench_open(&bench, "pcm", N);
     bench_set(&bench, "prog_scale", 0.0);
     bench_target(&bench, x);
@@ -77,7 +74,6 @@ TEST(pcm_same_devices_at_two_times)
     static double nu_second[N_DEVICES];
     size_t n_far = 0;
     Bench bench;
-
     bench_open(&bench, "pcm", N_DEVICES);
     bench_target(&bench, 0.5F);
     bench_program(&bench, 1.0F);
@@ -87,14 +83,12 @@ TEST(pcm_same_devices_at_two_times)
     bench_age(&bench, LAW_DAY, 300.0);
     for (size_t i = 0; i < N_DEVICES; i++) {
         const double nu = log((double)bench.cells.g[i] / (double)bench.g[i]) / log((LAW_DAY + 20.0) / 20.0);
-
         ck_assert_double_le(fabs(nu - nu_second[i]), 1e-5); /* float's 2e-7 over ln(21/20) */
     }
     bench.model->program(bench.params, &bench.cells, bench_stream(2, 1.0F));
     bench_age(&bench, LAW_DAY, 300.0);
     for (size_t i = 0; i < N_DEVICES; i++) {
         const double nu = log((double)bench.cells.g[i] / (double)bench.g[i]) / log((LAW_DAY + 20.0) / 20.0);
-
         n_far += fabs(nu - nu_second[i]) > 1e-5;
     }
     ck_assert_uint_gt(n_far, N_DEVICES * 9 / 10);
@@ -107,7 +101,6 @@ TEST_LOOP(nor_tuning_error, 0, 2)
     static const double sigmas[] = {0.01, 0.1};
     const double s = sigmas[_i];
     Bench bench;
-
     bench_open(&bench, "nor_flash", N);
     bench_set(&bench, "sigma_tune", s);
     bench_target(&bench, 0.25F);
@@ -125,7 +118,6 @@ TEST(nor_threshold_error)
 {
     const double swing = 1.3 * LAW_K * 320.0 / LAW_Q;
     Bench bench;
-
     bench_open(&bench, "nor_flash", N);
     bench_set(&bench, "n", 1.3);
     bench_set(&bench, "program_temperature", 320.0);
@@ -145,7 +137,6 @@ static void draw_reads(const Bench *bench, double x)
     mho_normal_fill(bench_stream(1, 1.0F), MHO_DRAW_TEST, N, normal);
     for (size_t i = 0; i < N; i++) {
         const double variance = (double)bench->noise.linear[i] * x + (double)bench->noise.square[i] * x * x;
-
         sample[i] = (double)bench->g[i] * x + sqrt(variance) * (double)normal[i];
     }
 }
@@ -155,7 +146,6 @@ TEST(pcm_read_noise)
 {
     const double x = 0.25, t = LAW_DAY, g = x * law_pcm_drift(law_pcm_nu_mean(x), t);
     Bench bench;
-
     bench_open(&bench, "pcm", N);
     bench_mean(&bench, (float)x, t, 300.0);
     draw_reads(&bench, 0.5);
@@ -168,7 +158,6 @@ TEST(nor_read_noise)
 {
     const double w = 0.3, x = 0.5, shot = law_shot(10e-9, 1e6), flicker = 1e-5 * log(1e6);
     Bench bench;
-
     bench_open(&bench, "nor_flash", N);
     bench_set(&bench, "k_flicker", 1e-5);
     bench_mean(&bench, (float)w, 0.0, 298.15);
@@ -181,14 +170,12 @@ TEST(nor_read_noise)
 static double sampled_variance(Bench *bench, double w, double i_max, double bandwidth)
 {
     double sum = 0.0;
-
     bench_set(bench, "i_max", i_max);
     bench_set(bench, "bandwidth", bandwidth);
     bench_mean(bench, (float)w, 0.0, 298.15);
     draw_reads(bench, 1.0);
     for (size_t i = 0; i < N; i++) {
         const double error = (sample[i] - w) * i_max;
-
         sum += error * error / N;
     }
     return sum;
@@ -198,7 +185,6 @@ static double sampled_variance(Bench *bench, double w, double i_max, double band
 static double log_slope(size_t n, const double *x, const double *y)
 {
     double mx = 0.0, my = 0.0, xy = 0.0, xx = 0.0;
-
     for (size_t i = 0; i < n; i++) {
         mx += log(x[i]) / (double)n;
         my += log(y[i]) / (double)n;
@@ -224,13 +210,11 @@ TEST_LOOP(nor_noise_slopes, 0, 3)
     for (int is_flicker = 0; is_flicker < 2; is_flicker++) {
         double knob[3], variance[3], slope;
         const double exponent = is_flicker == 0 ? 1.0 : _i == 2 ? 0.0 : 2.0;
-
         bench_set(&bench, "k_flicker", is_flicker == 0 ? 0.0 : 1e-2);
         for (int k = 0; k < 3; k++) {
             const double w = steps[_i].w > 0.0 ? pow(steps[_i].w, k) : 0.5;
             const double i_max = steps[_i].i_max > 0.0 ? 1e-9 * pow(steps[_i].i_max, k) : 1e-6;
             const double bandwidth = steps[_i].bandwidth > 0.0 ? 1e4 * pow(steps[_i].bandwidth, k) : 1e4;
-
             knob[k] = _i == 2 ? bandwidth : w * i_max;
             variance[k] = sampled_variance(&bench, w, i_max, bandwidth);
             if (is_flicker == 1) /* its slow growth with the band is divided out */

@@ -24,7 +24,6 @@ static MhoNet *start(void)
     const MhoInputSettings input = {.h = SIDE, .w = SIDE, .c = 1, .divisor = 1.0};
     MhoError error = {0};
     MhoNet *net;
-
     must(mho_net_create("lab", &net, &error), &error);
     must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
     return net;
@@ -40,7 +39,6 @@ static void add_weighted(MhoNet *net, const char *name, const char *input, int c
                                       .scale = MHO_SCALE_PER_TENSOR,
                                       .policy = "fqconv"};
     MhoError error = {0};
-
     must(mho_net_add(net, name, kernel ? "conv" : "dense", &settings, sizeof settings, input, NULL, &error), &error);
 }
 
@@ -55,7 +53,6 @@ static MhoNet *lab_net(int quantizer_bits, double range, int cols, int weight_bi
     const MhoFakeQuantSettings codes = {.bits = quantizer_bits, .is_signed = false, .policy = "fqconv"};
     MhoError error = {0};
     MhoNet *net = start();
-
     if (quantizer_bits) {
         add_weighted(net, "conv", "image", 1, 1, 2);
         must(mho_net_add(net, "codes", "fake_quant", &codes, sizeof codes, "conv", NULL, &error), &error);
@@ -76,7 +73,6 @@ static MhoNet *lab_net(int quantizer_bits, double range, int cols, int weight_bi
 static void set_identity(MhoNet *net)
 {
     float *weight = values_of(net, "logits", "weight");
-
     for (size_t k = 0; k < PIXELS; k++)
         weight[k * PIXELS + k] = 1.0F;
 }
@@ -85,7 +81,6 @@ static MhoLoweredNet *lower(MhoNet *net)
 {
     MhoLoweredNet *lowered;
     MhoError error = {0};
-
     must(mho_lowered_net_create(net, &lowered, &error), &error);
     return lowered;
 }
@@ -93,7 +88,6 @@ static MhoLoweredNet *lower(MhoNet *net)
 static void run(const MhoLoweredNet *lowered, MhoCodeNoise noise, size_t n)
 {
     MhoError error = {0};
-
     must(run_code_noise(lowered, &noise, images, n, 0, 1, logits, &error), &error);
 }
 
@@ -117,7 +111,6 @@ TEST_LOOP(test_weight_noise, 0, 8)
     float *weight = values_of(net, "logits", "weight");
     const MhoStream stream = {.seed = 4};
     MhoError error = {0};
-
     mho_uniform_fill(stream, MHO_DRAW_TEST, (size_t)PIXELS * COLS, weight);
     for (size_t i = 0; i < (size_t)PIXELS * COLS; i++)
         weight[i] = 2.0F * weight[i] - 1.0F;
@@ -145,7 +138,6 @@ TEST(test_weight_noise_over_images)
     MhoNet *net = lab_net(0, 0.0, COLS, 2);
     MhoLoweredNet *lowered = lower(net);
     double products = 0.0;
-
     memset(images, 0, sizeof images);
     for (size_t i = 0; i < n; i++)
         images[i * PIXELS + 7] = 1;
@@ -169,7 +161,6 @@ TEST(test_weight_noise_over_images)
 TEST(test_image_noise)
 {
     MhoNet *net = lab_net(0, 0.0, PIXELS, 2);
-
     set_identity(net);
     MhoLoweredNet *lowered = lower(net);
     for (size_t i = 0; i < N; i++)
@@ -188,7 +179,6 @@ TEST_LOOP(test_activation_noise, 0, 4)
     static const int bits[] = {2, 3, 4, 8};
     const double range = 50.0, step = range / ((1 << bits[_i]) - 1), sigma = 0.25;
     MhoNet *net = lab_net(bits[_i], range, PIXELS, 2);
-
     set_identity(net);
     MhoLoweredNet *lowered = lower(net);
     memset(images, 200, sizeof images);
@@ -206,11 +196,9 @@ TEST_LOOP(test_activation_noise, 0, 4)
 static void rounded_law(double x, double sigma, int n, double *mean, double *deviation)
 {
     double first = 0.0, second = 0.0;
-
     for (int code = 0; code <= n; code++) {
         const double below = code == 0 ? 0.0 : 0.5 * erfc((x - (code - 0.5)) / (sigma * sqrt(2.0)));
         const double above = code == n ? 1.0 : 0.5 * erfc((x - (code + 0.5)) / (sigma * sqrt(2.0)));
-
         first += code * (above - below);
         second += (double)code * code * (above - below);
     }
@@ -243,7 +231,6 @@ TEST_LOOP(test_sum_noise, 0, 4)
     ck_assert(moments_agree(N, sample, mean, both));
     for (int wrong = -1; wrong <= 1; wrong += 2) {
         const double sigma = (1.0 + 0.02 * wrong) * cases[_i].sigma;
-
         rounded_law(cases[_i].pixel, sigma, n, &mean, &deviation);
         ck_assert(!moments_agree(N, sample, mean, hypot(deviation, sigma)));
     }

@@ -45,7 +45,6 @@ static void collect(ArrayBench *bench)
 static double covariance(const double *x, const double *y)
 {
     double mx = 0.0, my = 0.0, sum = 0.0;
-
     for (size_t i = 0; i < N; i++) {
         mx += x[i] / N;
         my += y[i] / N;
@@ -66,16 +65,13 @@ static void expected(const ArrayBench *bench, const LawParams *law, double *vari
 {
     const bool offset = bench->config.chip.mapping == MHO_MAP_OFFSET;
     const double n = bench->matrix.n_weight, full = bench->matrix.n_input, unit = offset ? 2.0 * n : n;
-
     *shared = 0.0;
     memset(variance, 0, COLS * sizeof *variance);
     for (size_t r = 0; r < ROWS; r++) {
         const double x = bench->input[r], reference = cell_variance(law, unit, full, 0.5, x);
-
         *shared += offset ? reference : 0.0;
         for (size_t j = 0; j < COLS; j++) {
             const double w = bench->codes[r * COLS + j] / n;
-
             variance[j] += offset ? cell_variance(law, unit, full, 0.5 * (w + 1.0), x) + reference
                                   : cell_variance(law, unit, full, fabs(w), x) + cell_variance(law, unit, full, 0.0, x);
         }
@@ -85,7 +81,6 @@ static void expected(const ArrayBench *bench, const LawParams *law, double *vari
 static void assert_covariance(const double *x, const double *y, double vx, double vy, double wanted)
 {
     const double found = covariance(x, y), error = sqrt((vx * vy + wanted * wanted) / N);
-
     ck_assert_msg(fabs(found - wanted) < 5.0 * error, "covariance %g, not %g +- %g", found, wanted, error);
 }
 
@@ -94,7 +89,6 @@ TEST_LOOP(column_and_cell_draws_follow_the_law, 0, 16)
 {
     double variance[COLS], shared;
     ArrayBench bench;
-
     open_layer(&bench, &noisy, _i / 8 == 0 ? 15 : 127);
     bench.config.chip.mapping = _i & 1;
     bench.config.chip.subtract = _i >> 1 & 1;
@@ -103,7 +97,6 @@ TEST_LOOP(column_and_cell_draws_follow_the_law, 0, 16)
     expected(&bench, &noisy, variance, &shared);
     for (size_t j = 0; j < COLS; j++) {
         const double wanted = (double)array_exact(&bench, 0, j);
-
         assert_moments(N, sample[j], wanted, sqrt(variance[j]));
         for (size_t k = 0; k < j; k++)
             assert_covariance(sample[j], sample[k], variance[j], variance[k], shared);
@@ -116,7 +109,6 @@ TEST_LOOP(row_noise_is_shared_by_all_columns, 0, 4)
 {
     ArrayBench bench;
     double wanted[COLS][COLS] = {{0.0}};
-
     open_layer(&bench, &noisy_rows, 15);
     bench.config.chip.subtract = _i & 1;
     bench.config.chip.mapping = _i >> 1 & 1;
@@ -127,7 +119,6 @@ TEST_LOOP(row_noise_is_shared_by_all_columns, 0, 4)
         const size_t r = i / COLS / COLS, j = i / COLS % COLS, k = i % COLS;
         const double x = bench.input[r];
         const double variance = noisy_rows.row_linear * 15.0 * x + noisy_rows.row_square * x * x;
-
         wanted[j][k] += bench.codes[r * COLS + j] * bench.codes[r * COLS + k] * variance;
     }
     for (size_t j = 0; j < COLS; j++) {
@@ -143,7 +134,6 @@ TEST(noise_factor_scales_reads)
 {
     double variance[COLS], shared;
     ArrayBench bench;
-
     open_layer(&bench, &noisy, 15);
     bench.config.chip.noise = 2.0;
     collect(&bench);
@@ -170,7 +160,6 @@ TEST(packed_weights_keep_their_law)
     MhoError error = {0};
     ArrayBench bench;
     size_t above = 0;
-
     ck_assert(weights != NULL && w != NULL);
     array_open(&bench, "pcm", "ideal");
     bench.config.chip.read = MHO_READ_CHOICE_PER_READ;

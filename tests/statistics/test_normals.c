@@ -27,14 +27,12 @@ static void moment_deviations(float factor, float shift, double deviation[N_MOME
     double sum[5] = {0}; /* of powers 0..4 */
     double count[BINS] = {0};
     MhoStream stream = base_stream;
-
     stream.noise = factor;
     for (uint64_t piece = 0; piece < N_PIECES; piece++) {
         mho_normal_fill_at(stream, MHO_DRAW_TEST, piece * PIECE, PIECE, z);
         for (int i = 0; i < PIECE; i++) {
             const double x = (double)(z[i] + shift);
             const int bin = (int)(BINS * gsl_cdf_ugaussian_P(x));
-
             sum[0] += 1.0;
             sum[1] += x;
             sum[2] += x * x;
@@ -61,7 +59,6 @@ TEST(test_moments)
 {
     static const char *const names[] = {"mean", "variance", "skewness", "kurtosis", "chi-square"};
     double deviation[N_MOMENT_CRITERIA];
-
     moment_deviations(1.0F, 0.0F, deviation);
     for (int i = 0; i < N_MOMENT_CRITERIA; i++)
         ck_assert_msg(fabs(deviation[i]) < LIMIT, "%s is %.2f sigma off", names[i], deviation[i]);
@@ -71,7 +68,6 @@ TEST(test_moments)
 TEST(test_moments_see_errors)
 {
     double wide[N_MOMENT_CRITERIA], shifted[N_MOMENT_CRITERIA];
-
     moment_deviations(1.02F, 0.0F, wide);
     ck_assert(fabs(wide[VARIANCE]) > LIMIT && fabs(wide[KURTOSIS]) > LIMIT && fabs(wide[CHI_SQUARE]) > LIMIT);
     ck_assert(fabs(wide[MEAN]) < LIMIT);
@@ -88,11 +84,9 @@ static void tail_deviations(float factor, double deviation[3])
     const double expected[3] = {n * gsl_cdf_ugaussian_Q(4.0), n * gsl_cdf_ugaussian_Q(4.0),
                                 2.0 * n * gsl_cdf_ugaussian_Q(5.0)};
     MhoStream stream = base_stream;
-
     stream.noise = factor;
     for (uint64_t piece = 0; piece < TAIL_PIECES; piece++) {
         int above = 0, below = 0, beyond = 0;
-
         mho_normal_fill_at(stream, MHO_DRAW_TEST, piece * PIECE, PIECE, z);
         for (int i = 0; i < PIECE; i++) {
             above += z[i] > 4.0F;
@@ -111,7 +105,6 @@ static void tail_deviations(float factor, double deviation[3])
 TEST(test_tails)
 {
     double deviation[3];
-
     tail_deviations(1.0F, deviation);
     for (int i = 0; i < 3; i++)
         ck_assert_msg(fabs(deviation[i]) < LIMIT, "tail %d is %.2f sigma off", i, deviation[i]);
@@ -134,16 +127,13 @@ static void correlation_deviations(Draw a, Draw b, float mix, double *linear, do
     double product = 0.0, product_of_squares = 0.0;
     const int pieces = 64;
     const double n = (double)PIECE * pieces;
-
     for (int piece = 0; piece < pieces; piece++) {
         const uint64_t at = (uint64_t)piece * PIECE;
-
         mho_normal_fill_at(a.stream, a.purpose, a.first + at, PIECE, u);
         mho_normal_fill_at(b.stream, b.purpose, b.first + at, PIECE, v);
         for (int i = 0; i < PIECE; i++) {
             const double x = (double)u[i];
             const double y = (double)(v[i] + mix * u[i]);
-
             product += x * y;
             product_of_squares += (x * x - 1.0) * (y * y - 1.0);
         }
@@ -156,7 +146,6 @@ static void correlation_deviations(Draw a, Draw b, float mix, double *linear, do
 static bool neighbour(int k, Draw *b)
 {
     MhoStream *s = &b->stream;
-
     *b = (Draw){base_stream, MHO_DRAW_TEST, 0};
     if (k < 8) {
         b->first = (uint64_t)k + 1; /* the next items: the same block and the next two */
@@ -187,7 +176,6 @@ TEST(test_independence)
     Draw b;
     double linear, square;
     int tested = 0;
-
     for (; neighbour(tested, &b); tested++) {
         correlation_deviations(a, b, 0.0F, &linear, &square);
         ck_assert_msg(fabs(linear) < LIMIT, "neighbour %d: correlation of %.2f sigma", tested, linear);
@@ -204,7 +192,6 @@ TEST(test_noise_factor)
 {
     float one[1000], two[1000], zero[1000];
     MhoStream stream = base_stream;
-
     mho_normal_fill(stream, MHO_DRAW_TEST, 1000, one);
     stream.noise = 2.0F;
     mho_normal_fill(stream, MHO_DRAW_TEST, 1000, two);

@@ -27,7 +27,6 @@ typedef struct Contest {
 static inline MhoStatus contest_answer(void *context, size_t m, double *accuracy, MhoError *error)
 {
     Contest *contest = context;
-
     (void)error;
     ck_assert_uint_lt(m, contest->n);
     ck_assert_msg(contest->candidates[m].next_bits > 0, "a candidate that is not eligible is tried");
@@ -41,7 +40,6 @@ static inline void contest_set(Contest *contest, const char *key, const char *va
     const MhoDescriptor *model = &contest->allocator->descriptor;
     const MhoParam *param = mho_params_find(model->params, model->n_params, key);
     MhoError error = {0};
-
     ck_assert_msg(param != NULL, "no key %s", key);
     must(mho_param_set(param, contest->params, value, key, &error), &error);
 }
@@ -50,7 +48,6 @@ static inline void contest_set(Contest *contest, const char *key, const char *va
 static inline void contest_open(Contest *contest, const char *allocator, size_t n)
 {
     const MhoDescriptor *model = mho_registry_find(&mho_allocator_registry, allocator, NULL);
-
     memset(contest, 0, sizeof *contest);
     ck_assert_ptr_nonnull(model);
     ck_assert_uint_le(model->params_size, sizeof contest->params);
@@ -69,7 +66,6 @@ static inline void contest_run(Contest *contest, uint64_t seed, int move, double
     const MhoTrialMove trial = {.context = contest, .accuracy = contest_answer};
     const MhoStream stream = {.seed = seed, .step = (uint32_t)move, .noise = 1.0F};
     MhoError error = {0};
-
     contest->winner = contest->n;
     memset(contest->tried, 0, sizeof contest->tried);
     must(contest->allocator->choose(contest->params, contest->candidates, contest->n, &trial, stream, move, progress,

@@ -17,7 +17,6 @@ static inline MhoStatus choose_any(const void *params, const MhoCandidate *candi
                                    double *state, double *feedback, double *share, size_t *winner, MhoError *error)
 {
     uint32_t eligible = 0, left;
-
     (void)params, (void)trial, (void)state, (void)error;
     ck_assert_uint_eq(stream.step, (uint32_t)move); /* every move has draws of its own */
     ck_assert(progress >= 0.0 && progress <= 1.0);
@@ -52,7 +51,6 @@ typedef struct Stage {
 static inline void note(void *context, MhoLogLevel level, const char *text)
 {
     Stage *stage = context;
-
     if (level != MHO_LOG_WARNING)
         return;
     stage->warnings++;
@@ -91,7 +89,6 @@ static inline void stage_close(Stage *stage)
 static inline MhoStatus stage_checkpoint(void *context, MhoRecord *checkpoint, bool final, MhoError *error)
 {
     Stage *stage = context;
-
     if (final) {
         must(mho_record_create(&stage->trained_log, error), error);
         copy_record(mho_record_find(checkpoint, "allocation"), stage->trained_log);
@@ -103,7 +100,6 @@ static inline MhoStatus stage_checkpoint(void *context, MhoRecord *checkpoint, b
 static inline MhoStatus stage_train(Stage *stage)
 {
     Sample *sample = &stage->sample;
-
     sample->input.checkpoint = stage_checkpoint;
     sample->input.context = stage;
     return mho_allocate_train(&sample->input, &stage->input, &sample->net, &sample->error);
@@ -120,7 +116,6 @@ static inline MhoNet *net_of(Stage *stage, const char *builder, double width, co
 static inline MhoNet *trained_net(Stage *stage)
 {
     Sample *sample = &stage->sample;
-
     strcpy(sample->train.stages, "float:4 8/8:1");
     strcpy(sample->train.net, "allconv");
     sample->train.width = 0.2;
@@ -133,7 +128,6 @@ static inline MhoNet *trained_net(Stage *stage)
 static inline double size_of(const MhoNet *net)
 {
     double weights = 0.0;
-
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i]))
             weights += (double)mho_node_array((MhoNode *)&net->nodes[i], MHO_ARRAY_WEIGHT)->n;
@@ -144,7 +138,6 @@ static inline double mbops_of(const MhoNet *net)
 {
     MhoError error = {0};
     double bops;
-
     must(mho_net_bops(net, &bops, &error), &error);
     return bops * 1e-6;
 }
@@ -153,7 +146,6 @@ static inline double mbops_of(const MhoNet *net)
 static inline void begin(Stage *stage, MhoNet **net)
 {
     MhoNet *first;
-
     must(mho_allocation_begin(&stage->allocation, *net, &first, &stage->error), &stage->error);
     stage->begun = true;
     if (first) {
@@ -167,7 +159,6 @@ static inline bool step(Stage *stage, MhoNet **net, double accuracy)
 {
     bool done;
     MhoNet *next;
-
     if (!stage->begun)
         begin(stage, net);
     must(mho_allocation_move(&stage->allocation, *net, accuracy, &next, &done, &stage->error), &stage->error);
@@ -182,7 +173,6 @@ static inline bool step(Stage *stage, MhoNet **net, double accuracy)
 static inline MhoRecord *log_of(Stage *stage)
 {
     MhoRecord *record;
-
     must(mho_record_create(&record, &stage->error), &stage->error);
     must(mho_moves_to_record(&stage->allocation, record, &stage->error), &stage->error);
     return record;
@@ -191,7 +181,6 @@ static inline MhoRecord *log_of(Stage *stage)
 static inline const double *reals(const MhoRecord *record, const char *name, size_t *n)
 {
     const MhoArray *array = mho_record_array(record, name);
-
     ck_assert_msg(array && array->type == MHO_F64, "no %s", name);
     *n = mho_array_count(array);
     return array->data;
@@ -200,7 +189,6 @@ static inline const double *reals(const MhoRecord *record, const char *name, siz
 static inline int64_t whole(const MhoRecord *record, const char *attribute)
 {
     const MhoAttribute *found = mho_attribute_find(&record->attributes, attribute);
-
     ck_assert(found && found->type == MHO_I64);
     return *(const int64_t *)found->data;
 }
@@ -223,7 +211,6 @@ static inline void net_digest(const MhoNet *net, char hex[65])
 {
     MhoRecord *record;
     MhoError error = {0};
-
     must(mho_record_create(&record, &error), &error);
     must(mho_net_to_record(net, record, &error), &error);
     must(mho_record_digest(record, hex, &error), &error);

@@ -10,7 +10,6 @@
 static void *room(size_t n, size_t size)
 {
     void *p = calloc(n > 0 ? n : 1, size);
-
     ck_assert_ptr_nonnull(p);
     return p;
 }
@@ -19,7 +18,6 @@ static const MhoDescriptor *model_called(const MhoRegistry *registry, const char
 {
     MhoError error = {0};
     const MhoDescriptor *model = mho_registry_find(registry, name, &error);
-
     ck_assert_msg(model != NULL, "%s", error.text);
     return model;
 }
@@ -32,14 +30,12 @@ static void assert_done(MhoStatus status, const MhoError *error)
 int random_int(uint32_t seed, uint64_t item, int low, int high)
 {
     const MhoStream stream = {.seed = seed};
-
     return low + (int)mho_random_below(stream, MHO_DRAW_TEST, item, (uint32_t)(high - low + 1));
 }
 
 void array_open(ArrayBench *bench, const char *cell, const char *adc)
 {
     MhoChipConfig *c = &bench->config;
-
     memset(bench, 0, sizeof *bench);
     c->cell = (const MhoCellModel *)model_called(&mho_cell_registry, cell);
     c->adc = (const MhoAdcModel *)model_called(&mho_adc_registry, adc);
@@ -124,7 +120,6 @@ void array_fill(ArrayBench *bench, uint32_t seed, int n_weight, int n_input, boo
     MhoMatrix *m = &bench->matrix;
     const size_t weights = m->groups * m->rows * m->cols, inputs = m->positions * m->groups * m->rows;
     uint64_t item = 0;
-
     m->n_weight = n_weight;
     m->n_input = n_input;
     m->signed_input = is_signed;
@@ -146,7 +141,6 @@ MhoStatus array_try_plan(ArrayBench *bench, MhoError *error)
 void array_plan(ArrayBench *bench)
 {
     MhoError error = {0};
-
     assert_done(array_try_plan(bench, &error), &error);
     assert_done(mho_workspace_create(bench->plan, &bench->work, &error), &error);
 }
@@ -154,7 +148,6 @@ void array_plan(ArrayBench *bench)
 void array_chip(ArrayBench *bench, uint32_t number)
 {
     MhoError error = {0};
-
     mho_chip_state_destroy(bench->state);
     bench->state = NULL;
     mho_chip_destroy(bench->chip);
@@ -165,7 +158,6 @@ void array_state(ArrayBench *bench, double t)
 {
     const MhoCondition at = {.t = t, .temperature = bench->config.chip.temperature};
     MhoError error = {0};
-
     mho_chip_state_destroy(bench->state);
     assert_done(mho_chip_state_create(bench->chip, at, &bench->state, &error), &error);
 }
@@ -198,7 +190,6 @@ void array_read(ArrayBench *bench, uint32_t image, float *logits, MhoLayerMeter 
                                .output = {.a = bench->a, .b = bench->b, .logits = logits},
                                .observer = probe,
                                .meter = meter};
-
     mho_chip_state_forward(bench->state, bench->work, &call);
 }
 
@@ -208,10 +199,8 @@ int64_t array_exact(const ArrayBench *bench, size_t p, size_t k)
     const size_t group = k / m->cols, j = k % m->cols;
     const uint8_t *x = bench->input + (p * m->groups + group) * m->rows;
     int64_t sum = m->shift ? bench->shift[k] : 0;
-
     for (size_t r = 0; r < m->rows; r++) {
         const int code = m->signed_input ? (int8_t)x[r] : x[r];
-
         sum += code * bench->codes[(group * m->rows + r) * m->cols + j];
     }
     return sum;

@@ -10,7 +10,6 @@
 static float *floats_new(size_t n)
 {
     float *x = calloc(n > 0 ? n : 1, sizeof *x);
-
     ck_assert_ptr_nonnull(x);
     return x;
 }
@@ -31,7 +30,6 @@ void param_put(const MhoDescriptor *model, void *params, const char *key, double
     const MhoParam *param = mho_params_find(model->params, model->n_params, key);
     char text[MHO_TEXT_MAX];
     MhoError error = {0};
-
     ck_assert_msg(param != NULL, "%s has no parameter %s", model->name, key);
     ck_assert_msg(mho_param_set(param, params, param_text(param, value, text), "test", &error) == MHO_OK, "%s",
                   error.text);
@@ -40,7 +38,6 @@ void param_put(const MhoDescriptor *model, void *params, const char *key, double
 void *params_new(const MhoDescriptor *model)
 {
     void *params = calloc(1, model->params_size > 0 ? model->params_size : 1);
-
     ck_assert_ptr_nonnull(params);
     mho_params_default(model->params, model->n_params, params);
     return params;
@@ -50,7 +47,6 @@ void bench_open(Bench *bench, const char *name, size_t n)
 {
     MhoError error = {0};
     const MhoDescriptor *model = mho_registry_find(&mho_cell_registry, name, &error);
-
     ck_assert_msg(model != NULL, "%s", error.text);
     *bench = (Bench){.model = (const MhoCellModel *)model, .params = params_new(model)};
     bench->target = floats_new(n);

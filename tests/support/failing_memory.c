@@ -25,7 +25,6 @@ void memory_fail_after(int n)
 bool memory_has_failed(void)
 {
     const bool failed = until_failure < 0;
-
     until_failure = -1;
     return failed;
 }

@@ -13,7 +13,6 @@ static void law_read_noise(const void *params, const MhoCells *cells, MhoConditi
                            MhoReadNoise *noise)
 {
     const LawParams *p = params;
-
     (void)band;
     for (size_t i = 0; i < cells->n; i++) {
         noise->linear[i] = (float)(p->linear * (0.1 + (double)g[i]));

@@ -53,7 +53,6 @@ static inline double law_pcm_log_factor(double t, double t_read)
 static inline void law_folded_normal(double m, double s, double *mean, double *sigma)
 {
     const double z = m / s;
-
     *mean = s * sqrt(2.0 / acos(-1.0)) * exp(-0.5 * z * z) + m * erf(z / sqrt(2.0));
     *sigma = sqrt(m * m + s * s - *mean * *mean);
 }

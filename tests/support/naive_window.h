@@ -18,7 +18,6 @@ static inline int naive_source(const MhoGather *g, int position, int r)
     const int ky = r / g->c_count / g->kernel_w;
     const int y = position / g->out_w * g->stride - g->pad + ky;
     const int x = position % g->out_w * g->stride - g->pad + kx;
-
     return y < 0 || y >= g->h || x < 0 || x >= g->w ? -1 : (y * g->w + x) * g->c + g->c_first + c;
 }
 

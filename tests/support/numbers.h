@@ -13,7 +13,6 @@
 static inline bool is_close(double value, double exact, double relative)
 {
     const double scale = exact == 0.0 ? 1.0 : fabs(exact);
-
     return fabs(value - exact) <= relative * scale;
 }
 
@@ -25,7 +24,6 @@ static inline bool matches_printed(double value, const char *printed)
 {
     const char *point = strchr(printed, '.');
     const int decimals = point == NULL ? 0 : (int)strspn(point + 1, "0123456789");
-
     return fabs(value - strtod(printed, NULL)) <= 0.5 * pow(10.0, -decimals);
 }
 
@@ -38,12 +36,10 @@ static inline bool moments_agree(size_t n, const double *x, double mean, double 
 {
     const double count = (double)n;
     double m1 = 0.0, m2 = 0.0, m4 = 0.0;
-
     for (size_t i = 0; i < n; i++)
         m1 += x[i] / count;
     for (size_t i = 0; i < n; i++) {
         const double d = x[i] - m1;
-
         m2 += d * d / count;
         m4 += d * d * d * d / count;
     }

@@ -17,7 +17,6 @@
 static void *room(size_t n, size_t size)
 {
     void *p = calloc(n > 0 ? n : 1, size);
-
     ck_assert_ptr_nonnull(p);
     return p;
 }
@@ -25,7 +24,6 @@ static void *room(size_t n, size_t size)
 static void uniform(uint32_t place, const MhoNodeArray *array, float low, float high)
 {
     const MhoStream stream = {.seed = 11, .place = place};
-
     mho_uniform_fill(stream, MHO_DRAW_TEST, array->n, array->value);
     for (size_t k = 0; k < array->n; k++)
         array->value[k] = low + (high - low) * array->value[k];
@@ -60,7 +58,6 @@ MhoNet *quantized_net(const QuantizedSetup *setup, const uint8_t *images, size_t
                                .activation_policy = "fqconv"};
     MhoError error = {0};
     MhoNet *net, *made, *removed;
-
     must(mho_net_build(setup->builder, setup->input, 10, setup->width, 5, &net, &error), &error);
     draw_trained(net);
     must(mho_net_quantize(net, &plan, &made, &error), &error);
@@ -77,7 +74,6 @@ MhoNet *quantized_net(const QuantizedSetup *setup, const uint8_t *images, size_t
 static void add_weighted(MhoNet *net, const char *name, const char *input, MhoConvSettings settings)
 {
     MhoError error = {0};
-
     snprintf(settings.policy, sizeof settings.policy, "fqconv");
     settings.scale = MHO_SCALE_PER_CHANNEL;
     must(mho_net_add(net, name, settings.kernel ? "conv" : "dense", &settings, sizeof settings, input, NULL, &error),
@@ -88,14 +84,12 @@ static void add_codes(MhoNet *net, const char *name, const char *input, int bits
 {
     MhoFakeQuantSettings settings = {.bits = bits, .is_signed = is_signed, .policy = "fqconv"};
     MhoError error = {0};
-
     must(mho_net_add(net, name, "fake_quant", &settings, sizeof settings, input, NULL, &error), &error);
 }
 
 static void add_pool(MhoNet *net, const char *name, const char *input, MhoPoolSettings settings)
 {
     MhoError error = {0};
-
     must(mho_net_add(net, name, "pool", &settings, sizeof settings, input, NULL, &error), &error);
 }
 
@@ -106,7 +100,6 @@ MhoNet *grouped_net(const uint8_t *images, size_t n)
     MhoInputSettings input = {.h = grouped_input.h, .w = grouped_input.w, .c = grouped_input.c, .divisor = 255.0};
     MhoError error = {0};
     MhoNet *net;
-
     must(mho_net_create("by_hand", &net, &error), &error);
     must(mho_net_add(net, "image", "input", &input, sizeof input, NULL, NULL, &error), &error);
     add_weighted(net, "conv1", "image",
@@ -143,7 +136,6 @@ uint8_t *random_images(MhoShape shape, size_t n, uint32_t seed)
     const size_t bytes = n * (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
     const MhoStream stream = {.seed = seed};
     uint8_t *images = room(bytes + 4, 1);
-
     mho_random_words(stream, MHO_DRAW_TEST, 0, bytes / 4 + 1, (uint32_t *)(void *)images);
     return images;
 }
@@ -152,7 +144,6 @@ MhoLoweredNet *must_lower(const MhoNet *net)
 {
     MhoLoweredNet *lowered;
     MhoError error = {0};
-
     must(mho_lowered_net_create(net, &lowered, &error), &error);
     return lowered;
 }
@@ -160,7 +151,6 @@ MhoLoweredNet *must_lower(const MhoNet *net)
 Outputs outputs_new(const MhoLoweredNet *lowered, size_t n)
 {
     Outputs o = {.n = n, .n_logits = (size_t)lowered->n_classes, .codes_size = lowered->codes_size};
-
     o.logits = room(n * o.n_logits, sizeof *o.logits);
     o.codes = room(n * o.codes_size, 1);
     return o;
@@ -184,7 +174,6 @@ Outputs integer_outputs(const MhoLoweredNet *lowered, const uint8_t *images, siz
 {
     Outputs o = outputs_new(lowered, n);
     MhoError error = {0};
-
     must(run_integer(lowered, images, n, threads, o.logits, o.codes, &error), &error);
     return o;
 }
@@ -195,7 +184,6 @@ Outputs analog_outputs(const MhoLoweredNet *lowered, const MhoChipState *state, 
     Outputs o = outputs_new(lowered, n);
     const AnalogRun options = {.threads = threads, .measured = n, .meters = meters, .codes = o.codes};
     MhoError error = {0};
-
     must(run_analog(lowered, state, images, n, &options, o.logits, &error), &error);
     return o;
 }
@@ -206,13 +194,11 @@ CodeSpread code_spread(const MhoLoweredNet *lowered, size_t step, const Outputs 
     const size_t size = (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
     size_t count[256] = {0};
     CodeSpread spread = {0};
-
     for (size_t n = 0; n < outputs->n; n++)
         for (size_t i = 0; i < size; i++)
             count[outputs->codes[n * outputs->codes_size + lowered->codes_offset[step] + i]]++;
     for (int code = 0; code < 256; code++) {
         const double share = (double)count[code] / (double)(size * outputs->n);
-
         spread.distinct += count[code] > 0;
         spread.largest_share = share > spread.largest_share ? share : spread.largest_share;
     }

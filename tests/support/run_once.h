@@ -19,7 +19,6 @@ static inline MhoStatus run_integer(const MhoLoweredNet *net, const uint8_t *ima
 {
     MhoExecutor *executor = NULL;
     const MhoStatus status = mho_integer_executor_create(net, threads, &executor, error);
-
     return run_and_destroy(status, executor,
                            &(MhoImageBatch){.images = images, .n = n, .logits = logits, .codes = codes}, error);
 }
@@ -29,7 +28,6 @@ static inline MhoStatus run_code_noise(const MhoLoweredNet *net, const MhoCodeNo
 {
     MhoExecutor *executor = NULL;
     const MhoStatus status = mho_code_noise_executor_create(net, noise, threads, &executor, error);
-
     return run_and_destroy(status, executor,
                            &(MhoImageBatch){.images = images, .n = n, .image0 = image0, .logits = logits}, error);
 }
@@ -52,7 +50,6 @@ static inline MhoStatus run_analog(const MhoLoweredNet *net, const MhoChipState 
         .images = images, .n = n, .image0 = run->image0, .logits = logits, .codes = run->codes};
     MhoStatus status = mho_analog_executor_create(net, mho_chip_state_plan(state), run->observer != NULL, run->threads,
                                                   &executor, error);
-
     if (status == MHO_OK) {
         mho_analog_executor_set_state(executor, state);
         mho_analog_executor_set_meters(executor, run->meters, run->image0 + run->measured);
@@ -70,7 +67,6 @@ static inline MhoStatus plan_net(const MhoLoweredNet *net, const MhoChipConfig *
 {
     const MhoNetOnChipInput input = {
         .net = net, .config = config, .calibration = images, .n_calibration = n, .threads = threads};
-
     return mho_net_on_chip_create(&input, on_chip, error);
 }
 

@@ -20,7 +20,6 @@ MhoArray *store_add(MhoRecord *record, const char *name, MhoType type, size_t ra
                     const char *const *axes, const char *unit, const void *data)
 {
     MhoArray *array = NULL;
-
     must(mho_record_add(record, name, type, rank, shape, axes, unit, "what it is", data, &array, NULL) == MHO_OK);
     return array;
 }
@@ -28,7 +27,6 @@ MhoArray *store_add(MhoRecord *record, const char *name, MhoType type, size_t ra
 static MhoRecord *child_of(MhoRecord *record, const char *name)
 {
     MhoRecord *child = NULL;
-
     must(mho_record_child(record, name, &child, NULL) == MHO_OK);
     return child;
 }
@@ -40,7 +38,6 @@ static void add_types(MhoRecord *record)
     static const char *const axes[MHO_MAX_RANK] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     unsigned char bytes[144 * 8];
     char name[16];
-
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)(i * 37 + i / 7);
     for (int type = MHO_U8; type < MHO_STRING; type++) {
@@ -64,7 +61,6 @@ static void add_attributes(MhoAttributes *attributes)
     static const char *const texts[] = {"one", "", "dr\xc3\xb6i"};
     static const double reals[] = {0.1, -3.0, 1e300};
     static const uint64_t large = UINT64_MAX;
-
     must(mho_attribute_text(attributes, "title", "a sample", NULL) == MHO_OK);
     must(mho_attribute_text(attributes, "empty", "", NULL) == MHO_OK);
     must(mho_attribute_real(attributes, "ratio", 0.1, NULL) == MHO_OK);
@@ -95,7 +91,6 @@ MhoRecord *store_sample(void)
     static const char *const words[] = {"pcm", "", "nor_flash"};
     MhoRecord *record = NULL;
     MhoArray *array;
-
     must(mho_record_create(&record, NULL) == MHO_OK);
     add_attributes(&record->attributes);
     add_types(record);
@@ -124,7 +119,6 @@ MhoRecord *store_result(void)
     int64_t index[6];
     MhoRecord *record = NULL;
     MhoRecord *grid;
-
     for (size_t i = 0; i < 24; i++) {
         accuracy[i] = 0.9 - 0.001 * (double)i;
         index[i % 6] = (int64_t)(i % 6);
@@ -155,7 +149,6 @@ const char *store_folder(void)
 {
     static char folder[512];
     const char *base = getenv("TMPDIR");
-
     snprintf(folder, sizeof folder, "%s/mho-store-XXXXXX", base != NULL && *base != '\0' ? base : "/tmp");
     must(mkdtemp(folder) != NULL);
     return folder;
@@ -165,7 +158,6 @@ const char *store_path(const char *folder, const char *name)
 {
     static char paths[8][1024];
     static int next;
-
     next = (next + 1) % 8;
     snprintf(paths[next], sizeof paths[next], "%s/%s", folder, name);
     return paths[next];
@@ -175,7 +167,6 @@ void store_remove_folder(const char *folder)
 {
     DIR *handle = opendir(folder);
     struct dirent *entry;
-
     while (handle != NULL && (entry = readdir(handle)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             (void)remove(store_path(folder, entry->d_name));
@@ -189,7 +180,6 @@ int store_count_files(const char *folder)
     DIR *handle = opendir(folder);
     struct dirent *entry;
     int n = 0;
-
     if (handle == NULL)
         return -1;
     while ((entry = readdir(handle)) != NULL)

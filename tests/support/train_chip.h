@@ -18,12 +18,10 @@ static inline void train_chip_open(TrainChip *chip, const char *keys)
 {
     char text[256], *rest = NULL;
     MhoError error = {0};
-
     must(mho_settings_create(&chip->settings, &error), &error);
     ck_assert_int_lt(snprintf(text, sizeof text, "%s", keys), (int)sizeof text);
     for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         char key[256], *equals = strchr(word, '=');
-
         ck_assert_ptr_nonnull(equals);
         *equals = '\0';
         snprintf(key, sizeof key, "train.chip.%s", word);

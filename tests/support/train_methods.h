@@ -23,7 +23,6 @@ static inline MhoStatus fake_lower(const MhoNet *net, int layer, int bits, MhoNe
     int *all = calloc(net->n_nodes, sizeof *all);
     MhoBitUnit *units;
     size_t n;
-
     ck_assert_ptr_nonnull(all);
     must(mho_net_bit_units(net, &units, &n, error), error);
     ck_assert_uint_lt((size_t)layer, n);
@@ -67,7 +66,6 @@ static inline MhoStatus bench_checkpoint(void *context, MhoRecord *checkpoint, b
 {
     Bench *bench = context;
     MhoRecord *group;
-
     if (bench->fake.moves > 0) {
         must(mho_record_child(checkpoint, "allocation", &group, e), e);
         must(mho_attribute_int(&group->attributes, "moves", bench->fake.moves, e), e);
@@ -80,7 +78,6 @@ static inline void bench_resume(Bench *bench)
 {
     const MhoRecord *group =
         bench->sample.input.resume ? mho_record_find(bench->sample.input.resume, "allocation") : NULL;
-
     if (!group)
         return;
     bench->fake.moves = (int)*(const int64_t *)mho_attribute_find(&group->attributes, "moves")->data;
@@ -96,7 +93,6 @@ static inline MhoRecovery fake_recovery(const FakeAllocator *fake)
                             .rate_high = 2.0 * rate,
                             .plateau_epochs = 2.0,
                             .restart_epochs = 1.0};
-
     snprintf(recovery.name, sizeof recovery.name, "allocate %d", fake->moves - 1);
     return recovery;
 }
@@ -113,7 +109,6 @@ static inline MhoStatus fake_stage(Bench *bench, MhoError *e)
         if (!resumed) {
             MhoNet *next = NULL;
             const bool last = fake->moves == FAKE_MOVES;
-
             fake->sum += accuracy;
             if (!last || fake->ends_with_another)
                 must(fake_lower(mho_training_net(bench->training), last ? 0 : fake->moves, last ? 2 : 3, &next, e), e);
@@ -136,7 +131,6 @@ static inline MhoStatus bench_run(Bench *bench)
 {
     MhoTrainInput *input = &bench->sample.input;
     MhoError *e = &bench->sample.error;
-
     input->checkpoint = bench_checkpoint;
     input->context = bench;
     bench_resume(bench);
@@ -158,7 +152,6 @@ static inline const MhoRecord *last_checkpoint(const Sample *sample)
 static inline double of_history(const Sample *sample, const char *column, size_t epoch)
 {
     const MhoArray *array = mho_record_array(mho_record_find(last_checkpoint(sample), "history"), column);
-
     ck_assert_ptr_nonnull(array);
     ck_assert_uint_lt(epoch, mho_array_count(array));
     return ((const double *)array->data)[epoch];
@@ -167,7 +160,6 @@ static inline double of_history(const Sample *sample, const char *column, size_t
 static inline void assert_stages(const Sample *sample, const char *const *stages, size_t n)
 {
     const MhoArray *array = mho_record_array(last_checkpoint(sample), "history/stage");
-
     ck_assert_uint_eq(mho_array_count(array), n);
     for (size_t i = 0; i < n; i++)
         ck_assert_str_eq(((char **)array->data)[i], stages[i]);

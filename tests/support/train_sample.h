@@ -24,7 +24,6 @@ static inline void sample_set(MhoDataset *set, size_t n, uint64_t seed)
 {
     const size_t bytes = SAMPLE_SIDE * SAMPLE_SIDE;
     const MhoStream stream = {.seed = seed};
-
     *set = (MhoDataset){.name = "bands",
                         .n = n,
                         .h = SAMPLE_SIDE,
@@ -38,7 +37,6 @@ static inline void sample_set(MhoDataset *set, size_t n, uint64_t seed)
         set->labels[i] = (uint8_t)(i % SAMPLE_CLASSES);
         for (size_t p = 0; p < bytes; p++) {
             const bool bright = p / SAMPLE_SIDE / 2 == set->labels[i];
-
             set->images[i * bytes + p] =
                 (uint8_t)(mho_random_below(stream, MHO_DRAW_TEST, i * bytes + p, 120) + (bright ? 120 : 0));
         }
@@ -62,7 +60,6 @@ typedef struct Sample {
 static inline void copy_record(const MhoRecord *from, MhoRecord *to)
 {
     MhoError error = {0};
-
     for (size_t i = 0; i < from->attributes.n; i++) {
         const MhoAttribute *a = &from->attributes.list[i];
         must(mho_attribute_set(&to->attributes, a->name, a->type, a->n, a->data, &error), &error);
@@ -88,7 +85,6 @@ static inline void copy_record(const MhoRecord *from, MhoRecord *to)
 static inline MhoStatus sample_checkpoint(void *context, MhoRecord *checkpoint, bool final, MhoError *error)
 {
     Sample *sample = context;
-
     if (final)
         return mho_record_digest(checkpoint, sample->digest, error);
     ck_assert_int_lt(sample->n_checkpoints, SAMPLE_MAX_CHECKPOINTS);
@@ -146,12 +142,10 @@ static inline MhoNet *sample_net_of(Sample *sample, const char *text, size_t sta
 {
     MhoStages stages;
     MhoNet *net = NULL;
-
     must(mho_stages_parse(text, &stages, &sample->error), &sample->error);
     for (size_t i = 0; i <= stage; i++) {
         const MhoStage *before = i > 0 ? &stages.stages[i - 1] : NULL;
         MhoNet *previous = net;
-
         must(mho_stage_net(&sample->input, &stages.stages[i], before, previous, &net, &sample->error), &sample->error);
         mho_net_destroy(previous);
     }
@@ -164,7 +158,6 @@ typedef void (*SampleChange)(Sample *sample);
 static inline void sample_digest(SampleChange change, char digest[65])
 {
     Sample sample;
-
     sample_open(&sample);
     if (change)
         change(&sample);

@@ -7,7 +7,6 @@
 static double uniform(uint64_t seed, uint32_t place, double low, double high)
 {
     float u;
-
     mho_uniform_fill((MhoStream){.seed = seed, .place = place}, MHO_DRAW_TEST, 1, &u);
     return low + (high - low) * (double)u;
 }
@@ -18,11 +17,9 @@ static void assert_bit_widths(const MhoNet *net)
     MhoBitUnit *units;
     size_t n;
     MhoError error = {0};
-
     must(mho_net_bit_units(net, &units, &n, &error), &error);
     for (size_t u = 0; u < n; u++) {
         const int bits = mho_node_conv(&net->nodes[units[u].layer])->bits;
-
         ck_assert(bits == 8 || bits == 6 || bits == 4 || bits == 3 || bits == 2);
         for (int q = 0; q < units[u].n_quantizers; q++)
             ck_assert_int_eq(mho_node_fake_quant(&net->nodes[units[u].quantizers[q]])->bits, bits);
@@ -36,7 +33,6 @@ TEST_LOOP(test_targets_are_met_and_not_overshot, 0, 18)
 {
     const uint64_t seed = (uint64_t)_i;
     Stage stage;
-
     stage_open(&stage);
     MhoNet *net = net_of(&stage, _i % 6 == 5 ? "resnet20" : "allconv", uniform(seed, 1, 0.1, 0.6), "float:0 8/8:0");
     MhoNet *low = net_of(&stage, _i % 6 == 5 ? "resnet20" : "allconv", stage.sample.train.width, "float:0 2/2:0");
@@ -77,7 +73,6 @@ TEST_LOOP(test_accuracy_budget, 0, 8)
     char before[65] = "", after[65], given[65];
     double accuracy = start;
     int moves = 0;
-
     stage_open(&stage);
     MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
     stage.params.size = 0.0;
@@ -119,7 +114,6 @@ TEST_LOOP(test_accuracy_budget, 0, 8)
 TEST_LOOP(test_missed_targets_are_reported, 0, 2)
 {
     Stage stage;
-
     stage_open(&stage);
     MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
     stage.params.size = 2.5;
@@ -146,7 +140,6 @@ TEST(test_unreachable_operations_are_refused_at_once)
     char lowest[64];
     bool done;
     MhoNet *next;
-
     stage_open(&stage);
     MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0"),
            *low = net_of(&stage, "allconv", 0.2, "float:0 5/5:0");
@@ -172,7 +165,6 @@ TEST(test_no_move_is_needed)
 {
     Stage stage;
     char before[65], after[65];
-
     stage_open(&stage);
     MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 2/2:0");
     net_digest(net, before);
@@ -233,7 +225,6 @@ TEST(test_refusals)
 TEST_LOOP(test_hybrid_rate, 0, 2)
 {
     Stage stage;
-
     stage_open(&stage);
     stage.params.learning_rate_low = 1e-4;
     stage.params.learning_rate_high = 5e-4;
@@ -247,7 +238,6 @@ TEST_LOOP(test_hybrid_rate, 0, 2)
     for (double e = 0.05; e < 20.0; e += 0.1) {
         const double at = (e - first) / length;
         const double expected = at < 0.0 || at >= 1.0 ? 1e-4 : 1e-4 + 2e-4 * (1.0 + cos(acos(-1.0) * at));
-
         ck_assert_double_eq_tol(mho_recovery_rate(&recovery, e), expected, 1e-13);
     }
     ck_assert_double_eq_tol(mho_recovery_rate(&recovery, first), 5e-4, 1e-13);
@@ -260,7 +250,6 @@ TEST(test_recovery)
 {
     Stage stage;
     size_t n;
-
     stage_open(&stage);
     MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
     stage.params.recovery_share = 0.99;
@@ -290,7 +279,6 @@ TEST(test_feedback_is_validation_accuracy)
     Contest contest;
     size_t n, n_units;
     MhoBitUnit *units;
-
     stage_open(&stage);
     MhoNet *net = trained_net(&stage), *first, *lower;
     choose_by_ccq(&stage, &contest, "hedge");
@@ -310,7 +298,6 @@ TEST(test_feedback_is_validation_accuracy)
     for (size_t u = 0; u < n; u++) {
         int bits[64] = {0};
         double accuracy, loss;
-
         bits[units[u].layer] = 2;
         for (int q = 0; q < units[u].n_quantizers; q++)
             bits[units[u].quantizers[q]] = 2;
@@ -337,7 +324,6 @@ static MhoNet *narrow_net(Stage *stage, const MhoChipConfig *config)
 {
     const MhoDataset *training = &stage->sample.training;
     MhoNet *trained = trained_net(stage), *net;
-
     must(mho_net_calibrate_adc_ranges(trained, config, training->images, training->n, 1, &net, &stage->error),
          &stage->error);
     for (size_t i = 0; i < net->n_nodes; i++)
@@ -355,7 +341,6 @@ TEST_LOOP(test_ranges_of_trial_moves, 0, 2)
     TrainChip chip;
     double own, calibrated, loss;
     size_t n;
-
     stage_open(&stage);
     train_chip_open(&chip, "cell.name=pcm");
     stage.input.chip = &chip.config;
@@ -389,7 +374,6 @@ TEST(test_ranges_without_a_stage_to_learn_them)
     Stage stage;
     TrainChip chip;
     MhoNet *first;
-
     stage_open(&stage);
     train_chip_open(&chip, "cell.name=pcm adc.range=learned");
     stage.input.chip = &chip.config;

@@ -5,7 +5,6 @@
 static void open_published(Contest *contest)
 {
     double total = 0.0;
-
     contest_open(contest, "ccq", 54);
     for (size_t m = 0; m < 54; m++) {
         contest->accuracy[m] = 0.57 + 0.21 * (double)(m * 17 % 54) / 53.0;
@@ -19,7 +18,6 @@ static void open_published(Contest *contest)
 static double sum_of_shares(const Contest *contest)
 {
     double sum = 0.0;
-
     for (size_t m = 0; m < contest->n; m++)
         sum += contest->share[m];
     return sum;
@@ -31,7 +29,6 @@ TEST(test_published_settings_leave_it_to_size)
 {
     Contest contest;
     double least = 1.0, most = 0.0;
-
     open_published(&contest);
     contest_set(&contest, "lambda_first", "0");
     contest_run(&contest, 1, 0, 0.0);
@@ -55,7 +52,6 @@ TEST(test_published_settings_leave_it_to_size)
 TEST(test_temperature_lets_accuracy_decide)
 {
     Contest contest;
-
     open_published(&contest);
     contest_set(&contest, "lambda_first", "0.4");
     contest_set(&contest, "temperature", "2000");
@@ -72,13 +68,11 @@ TEST(test_temperature_lets_accuracy_decide)
 TEST(test_lambda)
 {
     Contest contest;
-
     contest_open(&contest, "ccq", 2);
     contest.candidates[0].saving = 0.3;
     contest.candidates[1].saving = 0.1;
     for (int step = 0; step <= 10; step++) {
         const double lambda = 1.0 - 0.6 * step / 10.0;
-
         contest_set(&contest, "alternate", "false");
         contest_run(&contest, 1, step, step / 10.0);
         ck_assert_double_eq_tol(contest.share[0], 0.5 * (1.0 - lambda) + 0.75 * lambda, 1e-12);
@@ -99,7 +93,6 @@ TEST_LOOP(test_sleepers, 0, 3)
 {
     Contest contest;
     int wins[8] = {0};
-
     contest_open(&contest, "ccq", 8);
     contest_set(&contest, "competition", competitions[_i]);
     for (size_t m = 0; m < 8; m += 3) {
@@ -130,7 +123,6 @@ TEST(test_draws_follow_the_shares)
     Contest contest;
     int wins[5] = {0};
     double chi_square = 0.0;
-
     contest_open(&contest, "ccq", 5);
     contest_set(&contest, "competition", "size");
     for (size_t m = 0; m < 5; m++)
@@ -141,7 +133,6 @@ TEST(test_draws_follow_the_shares)
     }
     for (size_t m = 0; m < 5; m++) {
         const double expected = DRAWS * (double)(1 + m) / 15.0;
-
         chi_square += (wins[m] - expected) * (wins[m] - expected) / expected;
     }
     ck_assert_double_lt(chi_square, 23.5);
@@ -160,7 +151,6 @@ TEST(test_exp3_is_unbiased)
     static const double learned[LAYERS] = {0.0, 1.5, 0.3, 2.5, 0.0, 1.0};
     Contest contest;
     double sum[LAYERS] = {0}, squares[LAYERS] = {0};
-
     contest_open(&contest, "ccq", LAYERS);
     contest_set(&contest, "competition", "exp3");
     contest_set(&contest, "cumulative", "true");
@@ -169,12 +159,10 @@ TEST(test_exp3_is_unbiased)
         contest.accuracy[m] = 0.4 + 0.1 * (double)m;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         int tried = 0;
-
         memcpy(contest.state, learned, sizeof learned);
         contest_run(&contest, seed, 0, 0.0);
         for (size_t m = 0; m < LAYERS; m++) {
             const double estimate = (contest.state[m] - learned[m]) * LAYERS / 0.1;
-
             tried += contest.tried[m];
             ck_assert((estimate > 0.0) == (contest.tried[m] > 0) && isnan(contest.feedback[m]) == !contest.tried[m]);
             sum[m] += estimate;
@@ -184,7 +172,6 @@ TEST(test_exp3_is_unbiased)
     }
     for (size_t m = 0; m < LAYERS; m++) {
         const double mean = sum[m] / SEEDS, variance = squares[m] / SEEDS - mean * mean;
-
         ck_assert_msg(fabs(mean - contest.accuracy[m]) < 5.0 * sqrt(variance / SEEDS), "layer %zu: %g, not %g", m, mean,
                       contest.accuracy[m]);
         ck_assert_double_gt(variance, 0.1);
@@ -196,7 +183,6 @@ TEST(test_exp3_rounds_and_exploration)
 {
     Contest contest;
     int tried = 0;
-
     contest_open(&contest, "ccq", 5);
     contest_set(&contest, "competition", "exp3");
     contest_set(&contest, "lambda_first", "0");
@@ -223,7 +209,6 @@ TEST(test_exp3_rounds_and_exploration)
 TEST(test_memory)
 {
     Contest contest;
-
     contest_open(&contest, "ccq", 3);
     contest_set(&contest, "temperature", "2");
     for (int move = 0; move < 3; move++) {
@@ -244,7 +229,6 @@ TEST_LOOP(test_determined_by_the_seed, 0, 3)
 {
     Contest first, second;
     int same_seed = 0, same_move = 0;
-
     for (uint64_t seed = 0; seed < 50; seed++) {
         open_published(&first);
         contest_set(&first, "competition", competitions[_i]);
@@ -269,7 +253,6 @@ TEST(test_uniform_lowers_all_layers_together)
     static const int bit_widths[] = {8, 6, 4, 0};
     Contest contest;
     int bit_width[4] = {0};
-
     contest_open(&contest, "uniform", 4);
     for (int move = 0; move < 8; move++) {
         for (size_t m = 0; m < 4; m++)

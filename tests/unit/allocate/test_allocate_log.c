@@ -10,7 +10,6 @@ static void whole_stage(const char *competition, uint64_t seed, int threads, cha
     Stage stage;
     Contest contest;
     const int before = mho_onednn_set_threads(threads);
-
     stage_open(&stage);
     MhoNet *net = trained_net(&stage);
     choose_by_ccq(&stage, &contest, competition);
@@ -31,7 +30,6 @@ static void whole_stage(const char *competition, uint64_t seed, int threads, cha
 TEST_LOOP(test_determined_by_the_seed, 0, 2)
 {
     char first[65], again[65], threads[65], other[65];
-
     whole_stage(competitions[_i], 1, 1, first);
     whole_stage(competitions[_i], 1, 1, again);
     whole_stage(competitions[_i], 1, 3, threads);
@@ -49,7 +47,6 @@ TEST_LOOP(test_record_round_trip, 0, 2)
     Contest contest;
     MhoNet *net, *twin;
     char mine[65], its[65];
-
     stage_open(&stage);
     net = trained_net(&stage);
     choose_by_ccq(&stage, &contest, competitions[_i]);
@@ -74,7 +71,6 @@ TEST_LOOP(test_record_round_trip, 0, 2)
     mho_record_destroy(log);
     for (bool done = false; !done;) {
         MhoRecord *both[2] = {log_of(&stage), log_of(&other)};
-
         must(mho_record_digest(both[0], mine, &stage.error), &stage.error);
         must(mho_record_digest(both[1], its, &stage.error), &stage.error);
         ck_assert_str_eq(mine, its);
@@ -100,7 +96,6 @@ TEST_LOOP(test_record_round_trip, 0, 2)
 static const char *damage(MhoRecord *log, int kind)
 {
     MhoError error = {0};
-
     switch (kind) {
     case 0: ((MhoArray *)mho_record_array(log, "bits_to"))->shape[0]--; return "different lengths";
     case 1: ((MhoArray *)mho_record_array(log, "share"))->shape[1]--; return "different lengths";
@@ -121,7 +116,6 @@ TEST_LOOP(test_records_are_checked, 0, DAMAGES)
     Stage stage;
     Contest contest;
     MhoRecord *empty;
-
     stage_open(&stage);
     MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0");
     choose_by_ccq(&stage, &contest, "hedge");
@@ -147,7 +141,6 @@ TEST(test_log_of_another_net)
     Stage stage;
     MhoNet *next;
     bool done;
-
     stage_open(&stage);
     MhoNet *net = net_of(&stage, "allconv", 0.2, "float:0 8/8:0"),
            *other = net_of(&stage, "resnet20", 0.2, "float:0 8/8:0");

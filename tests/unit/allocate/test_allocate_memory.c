@@ -12,7 +12,6 @@ static MhoStatus walk(Stage *stage, const MhoNet *net, MhoError *error)
     MhoNet *next = NULL;
     bool done;
     MhoStatus status = mho_allocation_create(&stage->input, &allocation, error);
-
     if (status == MHO_OK) {
         status = mho_allocation_move(&allocation, net, 0.5, &next, &done, error);
         if (status != MHO_OK && next)
@@ -35,7 +34,6 @@ TEST(every_failed_allocation_is_reported)
     Stage stage;
     Contest contest;
     int failures = 0;
-
     stage_open(&stage);
     contest_open(&contest, "uniform", 1);
     stage.input.allocator = contest.allocator;

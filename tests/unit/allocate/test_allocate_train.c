@@ -75,7 +75,6 @@ enum { N_CHANGES = sizeof changes / sizeof *changes };
 static void case_open(Case *setup, CaseChange change)
 {
     Stage *stage = &setup->stage;
-
     memset(&setup->chip, 0, sizeof setup->chip);
     stage_open(stage);
     choose_by_ccq(stage, &setup->contest, "hedge");
@@ -95,7 +94,6 @@ static void case_close(Case *setup)
 static const int32_t *wholes(const MhoRecord *log, const char *name, size_t n)
 {
     const MhoArray *array = mho_record_array(log, name);
-
     ck_assert(array && array->type == MHO_I32 && array->rank == 1 && array->shape[0] == n);
     return array->data;
 }
@@ -107,11 +105,9 @@ static void assert_bits(const MhoNet *net, const MhoRecord *log, const char *con
                   *undone = wholes(log, "undone", n);
     const int32_t *converter = wholes(log, "winner_converter", n);
     const bool converters = mho_array_count(mho_record_array(log, "candidate")) > net->n_nodes / 3;
-
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoConvSettings *conv = mho_node_conv(&net->nodes[i]);
         int bits[2] = {8, converters ? 4 : 0};
-
         for (size_t move = 0; conv && move < n; move++)
             if (!undone[move] && strcmp(winner[move], net->nodes[i].name) == 0) {
                 ck_assert_int_eq(from[move], bits[converter[move]]);
@@ -130,10 +126,8 @@ static void assert_history(const Sample *sample, const MhoRecord *log, const cha
     size_t n_epochs, n_moves, epoch = 4;
     const double *validation = reals(history, "validation_accuracy", &n_epochs),
                  *after = reals(log, "accuracy_after", &n_moves), *before = reals(log, "accuracy_before", &n_moves);
-
     for (size_t move = 0; move < n; move++) {
         char name[MHO_NAME_MAX];
-
         snprintf(name, sizeof name, "move %zu %s", move + 1, winner[move]);
         ck_assert(epochs[move] >= 1 && (move == 0 || before[move] == after[move - 1]));
         for (int32_t k = 0; k < epochs[move]; k++, epoch++) {
@@ -154,7 +148,6 @@ static void assert_accuracy(Case *setup, const MhoRecord *log, bool chip)
     size_t n;
     const double *after = reals(log, "accuracy_after", &n);
     const size_t last = n - 1 - (((const int32_t *)undone->data)[n - 1] ? 1 : 0);
-
     for (size_t i = 0; i < sample->net->n_nodes; i++)
         ck_assert(!mho_node_conv(&sample->net->nodes[i]) || mho_node_conv(&sample->net->nodes[i])->adc_range == chip);
     must(mho_train_evaluate(sample->net, &sample->validation, 10, &codes, &loss, &sample->error), &sample->error);
@@ -173,7 +166,6 @@ static void assert_basis(const MhoRecord *log, CaseChange change)
 {
     const char *feedback = mho_attribute_string(&log->attributes, "feedback"),
                *recovery = mho_attribute_string(&log->attributes, "recovery");
-
     ck_assert_int_eq(feedback != NULL, is_chip(change) || change == recovers_on_codes);
     ck_assert(!feedback || strcmp(feedback, "chip") == 0);
     ck_assert(!feedback || strcmp(recovery, is_chip(change) ? "chip" : "codes") == 0);
@@ -184,7 +176,6 @@ TEST_LOOP(test_allocation_in_training, 0, N_CHANGES)
 {
     Case one;
     Sample *sample = &one.stage.sample;
-
     case_open(&one, changes[_i]);
     must(stage_train(&one.stage), &sample->error);
     const MhoRecord *log = one.stage.trained_log;
@@ -212,7 +203,6 @@ static int resumed(CaseChange change, int epoch, char digest[65])
 {
     Case one;
     Sample *sample = &one.stage.sample;
-
     case_open(&one, change);
     if (epoch > 0) {
         sample->stop_after = epoch;
@@ -233,7 +223,6 @@ TEST_LOOP(test_resumes_to_the_same_bytes, 0, N_CHANGES)
 {
     char whole_digest[65], digest[65];
     const int epochs = resumed(changes[_i], 0, whole_digest);
-
     ck_assert_int_ge(epochs, 6);
     for (int epoch = 4; epoch <= epochs; epoch++) {
         (void)resumed(changes[_i], epoch, digest);

@@ -68,7 +68,6 @@ TEST(a_chip_is_its_number)
 {
     MhoOnChip *on_chip = create(1), *other = create(1);
     float zero[TINY_LOGITS], one[TINY_LOGITS], again[TINY_LOGITS], alone[TINY_LOGITS];
-
     read_chip(on_chip, 0, 60.0, TINY_TEST, zero);
     read_chip(on_chip, 1, 60.0, TINY_TEST, one);
     read_chip(on_chip, 0, 60.0, TINY_TEST, again);
@@ -86,7 +85,6 @@ TEST(a_condition_comes_back)
 {
     MhoOnChip *on_chip = create(1);
     float young[TINY_LOGITS], old[TINY_LOGITS], again[TINY_LOGITS];
-
     read_chip(on_chip, 3, 60.0, TINY_TEST, young);
     read_chip(on_chip, 3, 1e7, TINY_TEST, old);
     read_chip(on_chip, 3, 60.0, TINY_TEST, again);
@@ -100,7 +98,6 @@ TEST(threads_and_batches_change_nothing)
 {
     float whole[TINY_LOGITS], parts[TINY_LOGITS];
     MhoOnChip *on_chip = create(1);
-
     read_chip(on_chip, 2, 60.0, TINY_TEST, whole);
     mho_on_chip_free(on_chip);
     on_chip = create(3);
@@ -119,7 +116,6 @@ TEST(metrics_equal_those_of_a_study)
     int32_t classes[TINY_TEST];
     double accuracy[2], loss[2];
     size_t hits = 0;
-
     set_key("repeat", "2");
     set_key("model", "tiny.h5");
     must(mho_study_run(study, NULL, "out.h5", NULL, 0, &error), &error);
@@ -149,7 +145,6 @@ TEST(layers_are_metered)
     MhoOnChip *on_chip = create(1);
     MhoLayerMetrics layer;
     float logits[TINY_LOGITS];
-
     read_chip(on_chip, 0, 60.0, TINY_TEST, logits);
     must(mho_on_chip_layer(on_chip, 0, &layer, &error), &error);
     ck_assert_str_eq(layer.name, "logits");
@@ -174,7 +169,6 @@ TEST(a_float_model_is_quantized)
     MhoRecord *record;
     MhoOnChip *on_chip;
     MhoMetrics metrics;
-
     must(mho_net_build("allconv", shape, TINY_CLASSES, 0.25, 1, &net, &error), &error);
     must(mho_record_create(&record, &error), &error);
     must(mho_net_to_record(net, record, &error), &error);
@@ -204,7 +198,6 @@ TEST(wrong_setups_are_refused)
     static const uint8_t pixels[4 * 4];
     MhoOnChip *on_chip;
     MhoImages *small;
-
     must(mho_images_copy((MhoImageShape){4, 4, 1}, 1, pixels, NULL, 0, &small, &error), &error);
     must_refuse(mho_on_chip_create(model, study, small, NULL, &on_chip, &error), &error, MHO_USAGE, "4 x 4 x 1");
     ck_assert_ptr_null(on_chip);
@@ -233,7 +226,6 @@ TEST(wrong_images_are_refused)
     MhoMetrics metrics;
     MhoChipCondition at = mho_chip_condition_defaults(study);
     const MhoImageShape shape = {TINY_SIDE, TINY_SIDE, 1};
-
     must(mho_images_copy((MhoImageShape){4, 4, 1}, 1, pixels, NULL, 0, &small, &error), &error);
     must(mho_images_copy(shape, 1, pixels, NULL, 0, &unlabelled, &error), &error);
     must(mho_images_copy(shape, 1, pixels, label, TINY_CLASSES + 1, &many, &error), &error);

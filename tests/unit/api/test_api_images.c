@@ -25,7 +25,6 @@ TEST(images_of_a_study)
 {
     MhoStudy *study;
     MhoImages *images;
-
     must(mho_study_open(NULL, &study, &error), &error);
     must(mho_study_set_key(study, "data.name", TINY_TEST_SET, &error), &error);
     must(mho_study_set_key(study, "data.train", TINY_TRAIN_SET, &error), &error);
@@ -59,7 +58,6 @@ TEST(images_of_the_caller)
     uint8_t pixels[2 * 12] = {3}, labels[2] = {0, 2};
     const MhoImageShape shape = {2, 3, 2};
     MhoImages *images;
-
     must(mho_images_copy(shape, 2, pixels, labels, 3, &images, &error), &error);
     pixels[0] = 9;
     MhoImagesInfo info = mho_images_info(images);
@@ -84,7 +82,6 @@ TEST(images_of_the_caller)
 TEST(a_model_describes_itself)
 {
     MhoModel *model;
-
     must(mho_model_open("tiny.h5", &model, &error), &error);
     const MhoModelInfo info = mho_model_info(model);
     ck_assert_str_eq(info.name, "tiny");

@@ -43,7 +43,6 @@ TEST(keys_read_back)
 {
     MhoStudy *study = open_tiny();
     char text[64];
-
     must(mho_study_get_key(study, "chip.cell.name", text, sizeof text, &error), &error);
     ck_assert_str_eq(text, "pcm");
     must(mho_study_get_key(study, "chip.adc.name", text, sizeof text, &error), &error);
@@ -57,7 +56,6 @@ TEST(wrong_keys_are_refused)
 {
     MhoStudy *study = open_tiny(), *none;
     char text[3];
-
     must_refuse(mho_study_set_key(study, "chip.cel.name", "pcm", &error), &error, MHO_USAGE,
                 "did you mean 'chip.cell.name'");
     must_refuse(mho_study_get_key(study, "chip.tim", text, sizeof text, &error), &error, MHO_USAGE,
@@ -81,7 +79,6 @@ TEST(wrong_keys_are_refused)
 TEST(conditions_come_from_keys)
 {
     MhoStudy *study = open_tiny();
-
     set_key(study, "chip.time", "3600");
     ck_assert(mho_chip_condition_defaults(study).time == 3600.0);
     ck_assert(mho_chip_condition_defaults(NULL).time == mho_chip_condition_defaults(NULL).time);
@@ -98,7 +95,6 @@ TEST(a_study_runs_and_its_result_is_read)
     MhoRunOptions options = mho_run_options_defaults();
     double accuracy[8], times[4];
     char path[64];
-
     options.threads = 2;
     set_key(study, "chip.cell.name", "[pcm, nor_flash]");
     set_key(study, "chip.time", "0,3600");
@@ -128,7 +124,6 @@ TEST(wrong_runs_and_reads_are_refused)
     MhoResult *result, *none;
     MhoResultShape shape;
     double one;
-
     must(mho_study_run(study, NULL, "out.h5", NULL, 0, &error), &error);
     set_key(study, "seed", "2");
     ck_assert_int_eq(mho_study_run(study, NULL, "out.h5", NULL, 0, &error), MHO_USAGE);

@@ -29,7 +29,6 @@ static MhoRecord *record_of(void)
     const Row rows[ROWS] = {{"first", -7, 0.5, wide[0]}, {"", 8, -1e300, wide[1]}};
     MhoRecord *record, *group;
     MhoError error = {0};
-
     must(mho_record_create(&record, &error), &error);
     must(mho_record_child(record, "group", &group, &error), &error);
     must(mho_columns_write(&columns, rows, ROWS, WIDTH, group, &error), &error);
@@ -44,7 +43,6 @@ TEST(columns_round_trip)
     Row rows[ROWS] = {{.wide = wide[0]}, {.wide = wide[1]}};
     MhoRecord *record = record_of();
     MhoError error = {0};
-
     must(mho_columns_read(&columns, rows, ROWS, WIDTH, record, "f.h5", "group", &error), &error);
     ck_assert_str_eq(rows[0].name, "first");
     ck_assert_str_eq(rows[1].name, "");
@@ -65,7 +63,6 @@ TEST(bad_columns_are_refused)
     Row rows[ROWS + 1] = {{.wide = wide[0]}, {.wide = wide[1]}, {.wide = wide[2]}};
     MhoRecord *record = record_of();
     MhoError error = {0};
-
     must_refuse(mho_columns_read(&columns, rows, ROWS + 1, WIDTH, record, "f.h5", "group", &error), &error, MHO_INPUT,
                 "f.h5: 'group/name'");
     must_refuse(mho_columns_read(&columns, rows, ROWS, WIDTH + 1, record, "f.h5", "group", &error), &error, MHO_INPUT,

@@ -27,7 +27,6 @@ static void open_chip(ArrayBench *bench, const char *cell)
 static void weights_of(const ArrayBench *bench, float *weights)
 {
     MhoError error = {0};
-
     ck_assert_int_eq(mho_chip_state_weights(bench->state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
 }
 
@@ -35,7 +34,6 @@ TEST_LOOP(a_chip_number_is_one_chip, 0, 2)
 {
     float first[WEIGHTS], again[WEIGHTS], other[WEIGHTS];
     ArrayBench bench;
-
     open_chip(&bench, _i == 0 ? "pcm" : "nor_flash");
     array_make(&bench, 4, hour);
     weights_of(&bench, first);
@@ -57,7 +55,6 @@ TEST(threads_make_the_same_chip)
     static float one[TALL * WIDE], three[TALL * WIDE];
     ArrayBench bench;
     MhoError error = {0};
-
     open_chip(&bench, "pcm");
     bench.config.chip.cols = 50;
     array_shape(&bench, 1, TALL, WIDE, 1);
@@ -77,7 +74,6 @@ TEST(reads_depend_on_their_place_alone)
 {
     float first[SUMS], again[SUMS], other[SUMS], fewer[SUMS];
     ArrayBench bench;
-
     open_chip(&bench, "nor_flash");
     array_make(&bench, 0, 0.0);
     array_read(&bench, 5, first, NULL, NULL);
@@ -98,7 +94,6 @@ TEST(frozen_noise_is_the_same_at_every_read)
 {
     float first[SUMS], other[SUMS];
     ArrayBench bench;
-
     open_chip(&bench, "pcm");
     array_make(&bench, 0, day);
     array_read(&bench, 5, first, NULL, NULL);
@@ -119,7 +114,6 @@ TEST(frozen_noise_scales_with_the_condition)
     const LawParams law = {.square = 1e-5};
     float now[WEIGHTS], later[WEIGHTS];
     ArrayBench bench;
-
     open_chip(&bench, "ideal");
     bench.config.cell = &law_cell;
     bench.config.cell_params = &law;
@@ -131,7 +125,6 @@ TEST(frozen_noise_scales_with_the_condition)
     weights_of(&bench, later);
     for (size_t i = 0; i < WEIGHTS; i++) {
         const int code = bench.codes[i];
-
         if (code > -7) {
             ck_assert(now[i] != (float)code);
             ck_assert(fabs((double)(later[i] - (float)code) - 3.0 * (double)(now[i] - (float)code)) < 2e-3);
@@ -147,7 +140,6 @@ TEST_LOOP(frozen_row_noise_is_a_gain_of_the_row, 0, 2)
     float weights[WEIGHTS];
     double row_gain[ROWS], mean = 0.0;
     ArrayBench bench;
-
     open_chip(&bench, "ideal");
     bench.config.cell = &law_cell;
     bench.config.cell_params = &law;
@@ -159,7 +151,6 @@ TEST_LOOP(frozen_row_noise_is_a_gain_of_the_row, 0, 2)
         row_gain[r] = 0.0;
         for (size_t j = 0; j < COLS; j++) {
             const double code = bench.codes[r * COLS + j], found = (double)weights[r * COLS + j];
-
             row_gain[r] = row_gain[r] == 0.0 && code != 0.0 ? found / code : row_gain[r];
             ck_assert(fabs(found - code * row_gain[r]) < 2e-3);
         }
@@ -178,7 +169,6 @@ TEST(split_cuts_the_noise_at_t_observe)
     float frozen[WEIGHTS], split[WEIGHTS];
     MhoError error = {0};
     ArrayBench bench;
-
     open_chip(&bench, "pcm");
     bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     array_make(&bench, 0, hour);
@@ -193,7 +183,6 @@ TEST(split_cuts_the_noise_at_t_observe)
     ck_assert(memcmp(frozen, split, sizeof frozen) != 0);
     for (size_t j = 0; j < COLS; j++) {
         const double ratio = log(t_observe / (2.0 * t_read)) / log((hour + 20.0 + t_read) / (2.0 * t_read));
-
         assert_close(fast[j] / whole[j], ratio, 0.2, "fast part"); /* around conductances that frozen noise moved */
     }
     array_close(&bench);
@@ -209,7 +198,6 @@ TEST_LOOP(variance_planes_hold_their_bound, 0, 6)
     double variance[COLS];
     MhoError error = {0};
     ArrayBench bench;
-
     open_chip(&bench, "ideal");
     bench.config.cell = &law_cell;
     bench.config.cell_params = &law;
@@ -219,14 +207,12 @@ TEST_LOOP(variance_planes_hold_their_bound, 0, 6)
         const double full = n_input, unit = 49.0; /* n_weight^2 */
         const size_t row = (size_t)(x % ROWS);
         const double bound = unit * (1.2 * law.linear * full * x + 1.4 * law.square * x * x) / 510.0;
-
         codes[row] = (uint8_t)x;
         ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, codes, variance, &error), MHO_OK);
         codes[row] = 0;
         for (size_t j = 0; j < COLS; j++) {
             const double g = fabs(bench.codes[row * COLS + j] / 7.0);
             const double exact = unit * (law.linear * (0.2 + g) * full * x + law.square * (0.4 + g * g) * x * x);
-
             ck_assert_msg(fabs(variance[j] - exact) <= bound * (1.0 + 1e-5) + 1e-6 * exact,
                           "code %d: %.9g, not %.9g +- %.3g", x, variance[j], exact, bound);
         }
@@ -242,7 +228,6 @@ TEST_LOOP(all_kernels_agree, 0, 8)
     float wanted[SUMS], found[SUMS];
     ArrayBench bench;
     MhoError error = {0};
-
     ck_assert_uint_ge(n, 1);
     open_chip(&bench, _i % 2 == 0 ? "pcm" : "nor_flash");
     bench.config.chip.read = _i < 4 ? MHO_READ_CHOICE_SPLIT : MHO_READ_CHOICE_FROZEN;
@@ -263,11 +248,9 @@ static double gain(ArrayBench *bench)
 {
     float sums[SUMS];
     double found = 0.0, wanted = 0.0;
-
     array_read(bench, 0, sums, NULL, NULL);
     for (size_t i = 0; i < SUMS; i++) {
         const double exact = (double)array_exact(bench, i / COLS, i % COLS);
-
         found += (double)sums[i] * (exact < 0.0 ? -1.0 : 1.0);
         wanted += fabs(exact);
     }
@@ -281,13 +264,11 @@ TEST(compensation_restores_the_mean)
     double before = 0.0, after = 0.0, lowest = 1e9, highest = 0.0;
     ArrayBench bench;
     MhoError error = {0};
-
     open_chip(&bench, "pcm");
     bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
     array_plan(&bench);
     for (uint32_t chip = 0; chip < CHIPS; chip++) {
         double alpha;
-
         array_make(&bench, chip, day);
         before += gain(&bench) / CHIPS;
         ck_assert(mho_chip_state_compensation(bench.state, 0) == 1.0);
@@ -309,7 +290,6 @@ TEST(reference_patterns_do_not_clip)
     double alpha[2];
     ArrayBench bench;
     MhoError error = {0};
-
     open_chip(&bench, "pcm");
     bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
     for (int i = 0; i < 2; i++) {
@@ -331,7 +311,6 @@ TEST(compensation_reads_are_noisy)
     ArrayBench bench;
     MhoError error = {0};
     double alpha[2];
-
     open_chip(&bench, "pcm");
     bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
     bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
@@ -350,7 +329,6 @@ TEST_LOOP(compensation_at_time_zero_is_one, 0, 3)
 {
     ArrayBench bench;
     MhoError error = {0};
-
     open_chip(&bench, "pcm");
     array_adc(&bench, "bits", 2 + 3 * _i);
     bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
@@ -387,7 +365,6 @@ static uint64_t skewed_convert(const void *params, const float *state, bool is_s
                                const float *y, float inverse_lsb, int32_t *code)
 {
     uint64_t clipped = 0;
-
     (void)params;
     (void)is_signed;
     for (size_t i = 0; i < P * C; i++) {
@@ -408,7 +385,6 @@ TEST_LOOP(converters_are_made_once, 0, 2)
     float first[SUMS], other[SUMS];
     MhoLayerMeter meter = {0};
     ArrayBench bench;
-
     open_chip(&bench, "ideal");
     bench.config.adc = &skewed;
     bench.config.chip.subtract = _i;
@@ -419,7 +395,6 @@ TEST_LOOP(converters_are_made_once, 0, 2)
     for (size_t i = 0; i < SUMS; i++) {
         const double offset = (double)first[i] - (double)array_exact(&bench, i / COLS, i % COLS);
         const double same_column = (double)first[i % COLS] - (double)array_exact(&bench, 0, i % COLS);
-
         ck_assert(offset == same_column && offset != 0.0);
     }
     array_make(&bench, 2, 0.0);
@@ -457,7 +432,6 @@ TEST(wires_attenuate_currents_and_their_noise)
     MhoChipState *state;
     MhoError error = {0};
     ArrayBench bench;
-
     open_chip(&bench, "nor_flash");
     array_make(&bench, 0, 0.0);
     weights_of(&bench, weights);
@@ -486,7 +460,6 @@ TEST(bad_conditions_are_refused)
     ArrayBench bench;
     MhoChipState *state;
     MhoError error = {0};
-
     open_chip(&bench, "pcm");
     array_make(&bench, 0, 0.0);
     ck_assert_int_eq(mho_chip_state_create(bench.chip, (MhoCondition){-1.0, 300.0}, &state, &error), MHO_USAGE);
@@ -501,7 +474,6 @@ TEST_LOOP(ideal_chips_are_exact, 0, 2)
     float sums[SUMS];
     ArrayBench bench;
     MhoError error = {0};
-
     open_chip(&bench, _i == 0 ? "pcm" : "nor_flash");
     array_make(&bench, 0, 0.0);
     ck_assert(mho_plan_is_random(bench.plan));

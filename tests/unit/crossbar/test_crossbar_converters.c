@@ -24,7 +24,6 @@ TEST(a_layer_has_its_own_bits)
     ArrayBench bench;
     MhoMatrix two[2];
     MhoPlan *plan;
-
     open_layer(&bench); /* 8 bits: codes up to 127 */
     two[0] = two[1] = bench.matrix;
     two[1].adc_bits = 4;
@@ -55,7 +54,6 @@ TEST(a_learned_range_is_the_layers)
     const double bad[] = {0.0, -3.0, (double)NAN, (double)INFINITY};
     MhoError error = {0};
     ArrayBench bench;
-
     open_layer(&bench);
     array_plan(&bench);
     ck_assert(!mho_plan_needs_calibration(bench.plan) && mho_plan_layer(bench.plan, 0).step == 5.0F);
@@ -83,14 +81,11 @@ enum { ANALOG, TWO_PHASE, DIGITAL, REFERENCE, KINDS };
 static size_t conversions_of(const ArrayBench *bench, int kind, size_t p, size_t k, Conversion *list)
 {
     size_t n = 0;
-
     for (size_t t = 0; t < TILES; t++) {
         double plus = 0.0, minus = 0.0;
-
         for (size_t r = t * TILE; r < ROWS && r < (t + 1) * TILE; r++) {
             const int w = bench->codes[r * COLS + k];
             const int x = kind == TWO_PHASE ? (int8_t)bench->input[p * ROWS + r] : bench->input[p * ROWS + r];
-
             if (kind == ANALOG)
                 plus += w * x;
             else if (kind == TWO_PHASE)
@@ -137,7 +132,6 @@ static void read_clips(ArrayBench *bench, float *sums, float *clip_fraction, flo
         .codes = bench->input,
         .output = {
             .a = bench->a, .b = bench->b, .logits = sums, .clip_fraction = clip_fraction, .d_log_range = d_log_range}};
-
     mho_chip_state_forward(bench->state, bench->work, &call);
 }
 
@@ -148,7 +142,6 @@ TEST_LOOP(clipped_conversions_are_told, 0, KINDS)
     float sums[SUMS], clip_fraction[SUMS], d_log_range[SUMS], plain[SUMS];
     size_t some = 0, none = 0;
     ArrayBench bench;
-
     open_kind(&bench, _i, ranges[_i]);
     const MhoLayerPlan plan = mho_plan_layer(bench.plan, 0);
     const double largest = plan.largest_code, step = (double)plan.step;
@@ -160,10 +153,8 @@ TEST_LOOP(clipped_conversions_are_told, 0, KINDS)
         const size_t n = conversions_of(&bench, _i, i / COLS, i % COLS, list);
         double limits = 0.0;
         size_t clipped = 0;
-
         for (size_t c = 0; c < n; c++) {
             const double code = (double)rintf((float)list[c].sum * (1.0F / (float)step));
-
             clipped += code > largest || code < smallest;
             limits += code > largest ? list[c].sign * largest : code < smallest ? list[c].sign * smallest : 0.0;
         }
@@ -184,7 +175,6 @@ TEST(what_clipped_moves_with_the_range)
     float sums[SUMS], clip_fraction[SUMS], d_log_range[SUMS], larger[SUMS];
     size_t all = 0;
     ArrayBench bench;
-
     open_kind(&bench, ANALOG, 150.0);
     read_clips(&bench, sums, clip_fraction, d_log_range);
     array_close(&bench);

@@ -30,7 +30,6 @@ static void open_law(ArrayBench *bench, const LawParams *law, size_t groups, boo
 static void assert_apart(size_t n, const float *x, const float *y, const char *what)
 {
     size_t equal = 0;
-
     for (size_t i = 0; i < n; i++)
         equal += x[i] == y[i];
     ck_assert_msg(equal < n / 10, "%s: %zu of %zu are equal", what, equal, n);
@@ -40,7 +39,6 @@ TEST_LOOP(chips_read_apart, 0, 2)
 {
     float sums[2][SUMS];
     ArrayBench bench;
-
     open_law(&bench, _i == 0 ? &cell_noise : &row_noise, 1, false);
     for (uint32_t chip = 0; chip < 2; chip++) {
         array_make(&bench, chip, 0.0);
@@ -55,7 +53,6 @@ TEST_LOOP(groups_read_apart, 0, 2)
 {
     float sums[2 * SUMS], first[SUMS], second[SUMS];
     ArrayBench bench;
-
     open_law(&bench, _i == 0 ? &cell_noise : &row_noise, 2, false);
     memcpy(bench.codes + WEIGHTS, bench.codes, WEIGHTS * sizeof *bench.codes);
     for (size_t p = 0; p < POSITIONS; p++)
@@ -75,7 +72,6 @@ TEST(phases_read_apart)
 {
     float sums[SUMS], exact[SUMS];
     ArrayBench bench;
-
     open_law(&bench, &cell_noise, 1, true);
     for (size_t i = 0; i < WEIGHTS; i++)
         bench.codes[i] = 127;
@@ -104,7 +100,6 @@ TEST_LOOP(layers_are_apart, 0, 3)
     float sums[LAYERS][SUMS], weights[LAYERS][WEIGHTS];
     MhoError error = {0};
     ArrayBench bench;
-
     array_open(&bench, _i == 0 ? "pcm" : "nor_flash", "ideal");
     if (_i == 2) {
         bench.config.cell = &law_cell;
@@ -121,7 +116,6 @@ TEST_LOOP(layers_are_apart, 0, 3)
                                    .gather = &gather,
                                    .codes = bench.input,
                                    .output = {.a = bench.a, .b = bench.b, .logits = sums[l]}};
-
         mho_chip_state_forward(bench.state, bench.work, &call);
         ck_assert_int_eq(mho_chip_state_weights(bench.state, l, 0, WEIGHTS, weights[l], &error), MHO_OK);
     }
@@ -137,7 +131,6 @@ TEST_LOOP(tiles_are_apart, 0, 2)
     float weights[WEIGHTS], tile[4][WEIGHTS / 4];
     MhoError error = {0};
     ArrayBench bench;
-
     array_open(&bench, "nor_flash", "ideal");
     if (_i == 1) {
         bench.config.cell = &law_cell;
@@ -154,7 +147,6 @@ TEST_LOOP(tiles_are_apart, 0, 2)
     ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
     for (size_t i = 0; i < WEIGHTS; i++) {
         const size_t r = i / COLS, j = i % COLS, t = r / (ROWS / 2) * 2 + j / (COLS / 2);
-
         tile[t][r % (ROWS / 2) * (COLS / 2) + j % (COLS / 2)] = weights[i];
     }
     for (size_t t = 1; t < 4; t++)
@@ -170,7 +162,6 @@ TEST(frozen_noise_is_clipped_at_zero)
     size_t zeros = 0;
     MhoError error = {0};
     ArrayBench bench;
-
     open_law(&bench, &law, 1, false);
     bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     memset(bench.codes, 0, WEIGHTS * sizeof *bench.codes);
@@ -191,7 +182,6 @@ TEST_LOOP(split_ends_in_the_other_modes, 0, 2)
     double variance[COLS];
     MhoError error = {0};
     ArrayBench bench;
-
     array_open(&bench, "pcm", "ideal");
     array_shape(&bench, 1, ROWS, COLS, 1);
     array_fill(&bench, 9, 127, 127, false, 0);
@@ -216,7 +206,6 @@ TEST(compensation_compares_like_with_like)
     MhoRangeObserver *probe;
     MhoError error = {0};
     ArrayBench bench;
-
     array_open(&bench, "nor_flash", "uniform");
     array_adc(&bench, "bits", 6);
     bench.config.chip.noise = 0.0;

@@ -19,7 +19,6 @@ static void open_case(ArrayBench *bench, uint32_t seed)
     const size_t cols = (size_t)random_int(seed, 1003, 1, 40), positions = (size_t)random_int(seed, 1004, 1, 70);
     const int n_weight = weights[random_int(seed, 1005, 0, 4)], n_input = inputs[random_int(seed, 1006, 0, 3)];
     const int shift = random_int(seed, 1007, 0, 1) * n_weight * n_input * 2;
-
     array_open(bench, "ideal", "ideal");
     bench->config.chip.mapping = (int)(seed & 1U);
     bench->config.chip.subtract = (int)(seed >> 1 & 1U);
@@ -34,7 +33,6 @@ static void open_case(ArrayBench *bench, uint32_t seed)
 static float *logits_new(const ArrayBench *bench)
 {
     float *logits = calloc(bench->matrix.positions * bench->channels, sizeof *logits);
-
     ck_assert_ptr_nonnull(logits);
     return logits;
 }
@@ -43,7 +41,6 @@ static float *logits_new(const ArrayBench *bench)
 static size_t count_wrong(const ArrayBench *bench, const float *logits)
 {
     size_t wrong = 0;
-
     for (size_t i = 0; i < bench->matrix.positions * bench->channels; i++)
         wrong += (double)logits[i] != (double)array_exact(bench, i / bench->channels, i % bench->channels);
     return wrong;
@@ -55,7 +52,6 @@ TEST_LOOP(sums_are_exact, 0, CASES)
         ArrayBench bench;
         MhoLayerMeter meter = {0};
         float *logits;
-
         open_case(&bench, seed);
         array_make(&bench, 0, 0.0);
         logits = logits_new(&bench);
@@ -78,7 +74,6 @@ TEST_LOOP(conversions_are_predicted, 0, 8)
     ArrayBench bench;
     MhoLayerMeter meter = {0};
     float *logits;
-
     array_open(&bench, "ideal", "ideal");
     bench.config.chip.mapping = offset ? MHO_MAP_OFFSET : MHO_MAP_DIFFERENTIAL;
     bench.config.chip.subtract = digital ? MHO_SUBTRACT_DIGITAL : MHO_SUBTRACT_ANALOG;
@@ -108,7 +103,6 @@ TEST_LOOP(shifts_are_exact, 0, 15)
               largest = (2 + 9 * (_i % 4)) * n_weight * n_input + _i;
     float sums[100];
     ArrayBench bench;
-
     array_open(&bench, "ideal", "ideal");
     array_shape(&bench, 1, 40, 100, 1);
     array_fill(&bench, (uint32_t)_i, n_weight, n_input, false, largest);
@@ -127,7 +121,6 @@ TEST_LOOP(shifts_are_exact, 0, 15)
 static int bits_for(double largest)
 {
     int bits = 2;
-
     while ((double)((INT64_C(1) << (bits - 1)) - 1) < largest)
         bits++;
     return bits;
@@ -142,7 +135,6 @@ TEST_LOOP(one_bit_fewer_clips, 0, 5)
     double signal = 0.0, noise = 0.0;
     float *logits;
     int bits;
-
     array_open(&bench, "ideal", "uniform");
     bench.config.chip.rows = 64;
     array_shape(&bench, 1, 150, 20, 40);
@@ -165,7 +157,6 @@ TEST_LOOP(one_bit_fewer_clips, 0, 5)
     ck_assert_uint_gt(count_wrong(&bench, logits), 0);
     for (size_t i = 0; i < bench.matrix.positions * bench.channels; i++) {
         const double exact = (double)array_exact(&bench, i / bench.channels, i % bench.channels);
-
         signal += 2.0 * exact * exact; /* the meter saw both images */
         noise += ((double)logits[i] - exact) * ((double)logits[i] - exact);
     }
@@ -180,7 +171,6 @@ TEST(one_weight_matters)
 {
     ArrayBench bench;
     float *logits;
-
     array_open(&bench, "ideal", "ideal");
     array_shape(&bench, 1, 30, 20, 10);
     array_fill(&bench, 3, 7, 15, false, 0);
@@ -204,7 +194,6 @@ TEST_LOOP(codes_are_requantized_sums, 0, 2)
     uint8_t codes[33 * 38];
     ArrayBench bench;
     MhoLayerCall call = {.gather = &gather};
-
     array_open(&bench, "ideal", "ideal");
     array_shape(&bench, 2, 20, 19, 33);
     array_fill(&bench, 9, 1, 15, false, 0);
@@ -221,7 +210,6 @@ TEST_LOOP(codes_are_requantized_sums, 0, 2)
         const float z =
             __builtin_rintf(__builtin_fmaf((float)array_exact(&bench, i / bench.channels, k), bench.a[k], bench.b[k]));
         const float clipped = z < (float)low ? (float)low : z > (float)high ? (float)high : z;
-
         ck_assert_int_eq(is_signed ? (int8_t)codes[i] : codes[i], (int)clipped);
     }
     array_close(&bench);
@@ -235,7 +223,6 @@ TEST_LOOP(planes_hold_the_codes, 0, 16)
     float weights[50 * 21];
     ArrayBench bench;
     MhoError error = {0};
-
     array_open(&bench, "ideal", "ideal");
     bench.config.chip.mapping = _i / 4 % 2;
     bench.config.chip.subtract = _i / 8;
@@ -248,7 +235,6 @@ TEST_LOOP(planes_hold_the_codes, 0, 16)
         const float rounding =
             _i == 15 ? 2.0F : 0.0F; /* digital offset, 2 n_weight > 32639: the one case that rounds */
         const float error_of_code = weights[i] - (float)bench.codes[i];
-
         ck_assert(error_of_code <= rounding && error_of_code >= -rounding);
     }
     ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, 50, weights, &error), MHO_USAGE);
@@ -280,7 +266,6 @@ TEST_LOOP(slices_add_up, 0, 2)
     ArrayBench bench;
     MhoLayerMeter meter = {0};
     float *logits;
-
     array_open(&bench, "ideal", "ideal");
     bench.config.dac = &nibbles;
     bench.config.chip.rows = 30;

@@ -15,7 +15,6 @@ static MhoStatus build(const ArrayBench *bench, MhoError *error)
     MhoWorkspace *run = NULL;
     MhoRangeObserver *probe = NULL;
     MhoStatus status = mho_plan_create(&bench->config, &bench->matrix, 1, &plan, error);
-
     status = status == MHO_OK ? mho_range_observer_create(1, &probe, error) : status;
     status = status == MHO_OK ? mho_chip_create(plan, 1, &chip, error) : status;
     status = status == MHO_OK ? mho_chip_state_create(chip, (MhoCondition){60.0, 300.0}, &state, error) : status;
@@ -35,7 +34,6 @@ TEST(every_failed_allocation_is_reported)
     ArrayBench bench;
     MhoError error = {0};
     int failures = 0;
-
     omp_set_num_threads(1);
     array_open(&bench, "pcm", "uniform");
     bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;

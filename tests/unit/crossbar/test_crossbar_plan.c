@@ -18,7 +18,6 @@ static void open_small(ArrayBench *bench)
 static void assert_refused(ArrayBench *bench, const char *what, const char *remedy)
 {
     MhoError error = {0};
-
     ck_assert_int_eq(array_try_plan(bench, &error), MHO_USAGE);
     ck_assert_msg(strstr(error.text, what) != NULL, "'%s' is not in: %s", what, error.text);
     ck_assert_msg(strstr(error.text, remedy) != NULL, "'%s' is not in: %s", remedy, error.text);
@@ -29,7 +28,6 @@ static void assert_refused(ArrayBench *bench, const char *what, const char *reme
 TEST(bad_matrices_are_refused)
 {
     ArrayBench bench;
-
     open_small(&bench);
     bench.codes[17] = 8;
     assert_refused(&bench, "layer layer: weight code 8", "-7..7");
@@ -54,7 +52,6 @@ TEST(bad_matrices_are_refused)
 TEST(bad_combinations_are_refused)
 {
     ArrayBench bench;
-
     open_small(&bench);
     array_adc(&bench, "bits", 1);
     assert_refused(&bench, "signed converter of 1 bit", "chip.adc.uniform.bits");
@@ -93,7 +90,6 @@ TEST(bad_combinations_are_refused)
 TEST(flash_refuses_bipolar_inputs)
 {
     ArrayBench bench;
-
     array_open(&bench, "nor_flash", "ideal");
     array_shape(&bench, 1, 20, 10, 3);
     array_fill(&bench, 5, 7, 15, true, 0);
@@ -109,7 +105,6 @@ TEST(known_steps)
 {
     ArrayBench bench;
     double largest;
-
     open_small(&bench);
     array_plan(&bench);
     largest = mho_plan_layer(bench.plan, 0).largest_sum;
@@ -142,7 +137,6 @@ TEST_LOOP(largest_sums, 0, 4)
     const bool bipolar = _i == 1, digital = _i >= 2, offset = _i == 3;
     double largest = 0.0;
     ArrayBench bench;
-
     open_small(&bench);
     bench.config.chip.range = MHO_RANGE_MAXIMUM;
     bench.config.chip.subtract = digital ? MHO_SUBTRACT_DIGITAL : MHO_SUBTRACT_ANALOG;
@@ -152,10 +146,8 @@ TEST_LOOP(largest_sums, 0, 4)
     array_plan(&bench);
     for (size_t j = 0; j < COLS; j++) {
         double plus = 0.0, minus = 0.0, shifted = 0.0;
-
         for (size_t r = 0; r < ROWS; r++) {
             const double code = bench.codes[r * COLS + j];
-
             plus += fmax(code, 0.0);
             minus += fmax(-code, 0.0);
             shifted += code + 7.0;
@@ -174,7 +166,6 @@ TEST(calibration_sees_the_reference_column)
     MhoRangeObserver *observer;
     MhoError error = {0};
     ArrayBench bench;
-
     open_small(&bench);
     bench.config.chip.subtract = MHO_SUBTRACT_DIGITAL;
     bench.config.chip.mapping = MHO_MAP_OFFSET;
@@ -185,7 +176,6 @@ TEST(calibration_sees_the_reference_column)
     array_read(&bench, 0, logits, NULL, observer);
     for (size_t p = 0; p < 60; p++) {
         double sum = 0.0;
-
         for (size_t r = 0; r < 20; r++)
             sum += 7.0 * bench.input[p * 20 + r];
         largest = fmax(largest, sum);
@@ -199,11 +189,9 @@ TEST(calibration_sees_the_reference_column)
 static double quantization_error(size_t n, const float *sums, double step, double code)
 {
     double error = 0.0;
-
     for (size_t i = 0; i < n; i++) {
         const double rounded = rint((double)sums[i] / step);
         const double kept = fmin(fmax(rounded, -code), code) * step - (double)sums[i];
-
         error += kept * kept / (double)n;
     }
     return error;
@@ -220,7 +208,6 @@ TEST_LOOP(calibrated_step_has_the_least_error, 0, 3)
     MhoRangeObserver *observer, *half;
     MhoError error = {0};
     ArrayBench bench;
-
     ck_assert_ptr_nonnull(sums);
     array_open(&bench, "ideal", "uniform");
     array_adc(&bench, "bits", bits);
@@ -253,7 +240,6 @@ TEST(enough_bits_give_a_unit_step)
     ArrayBench bench;
     MhoRangeObserver *observer, *two;
     MhoError error;
-
     open_small(&bench);
     bench.config.chip.range = MHO_RANGE_CALIBRATED;
     bench.config.chip.calibrate = MHO_CALIBRATE_CHIP;

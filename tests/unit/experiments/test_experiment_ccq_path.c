@@ -19,7 +19,7 @@ static void add(MhoRecord *group, const char *name, MhoType type, size_t rows, s
 static MhoRecord *sample_model(void)
 {
     static const char *const candidates[] = {"conv1", "logits", "conv1"}, *const winners[] = {"conv1", "conv1",
-                                                                                               "logits", "conv1"};
+                                                                                              "logits", "conv1"};
     static const unsigned char converter[] = {0, 0, 1};
     static const int32_t kind[] = {0, 1, 0, 0}, from[] = {8, 7, 8, 6}, to[] = {6, 6, 6, 4}, undone[] = {0, 0, 0, 1};
     static const double size[] = {6.5, 6.5, 6.0, 4.0}, after[] = {0.9, 0.89, 0.88, 0.5};

@@ -375,7 +375,6 @@ static int visit(const char *path, const struct stat *info, int kind, struct FTW
 static int visit_basename(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
     const char *name = path + where->base, *dot = strrchr(name, '.');
-
     (void)info;
     if (kind != FTW_F || !dot || (strcmp(dot, ".c") != 0 && strcmp(dot, ".h") != 0))
         return 0;
@@ -395,7 +394,6 @@ TEST(test_basenames_are_unique)
 {
     static const char *const tops[] = {"src", "devices"};
     char path[4096];
-
     root_length = strlen(test_source_root()) + 1;
     for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
         snprintf(path, sizeof path, "%s/%s", test_source_root(), tops[i]);

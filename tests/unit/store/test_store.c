@@ -14,7 +14,6 @@
 static void write_ok(const char *path, const MhoRecord *record)
 {
     MhoError error = {0};
-
     ck_assert_msg(mho_store_write(path, record, &error) == MHO_OK, "%s", error.text);
 }
 
@@ -22,7 +21,6 @@ static MhoRecord *read_ok(const char *path, bool require_format)
 {
     MhoError error = {0};
     MhoRecord *record = NULL;
-
     ck_assert_msg(mho_store_read(path, require_format, &record, &error) == MHO_OK, "%s", error.text);
     return record;
 }
@@ -31,7 +29,6 @@ static void same_digest(const MhoRecord *a, const MhoRecord *b)
 {
     char left[65];
     char right[65];
-
     ck_assert_int_eq(mho_record_digest(a, left, NULL), MHO_OK);
     ck_assert_int_eq(mho_record_digest(b, right, NULL), MHO_OK);
     ck_assert_str_eq(left, right);
@@ -41,7 +38,6 @@ static void same_bytes(const char *a, const char *b)
 {
     char left[65];
     char right[65];
-
     ck_assert_int_eq(mho_sha256_file(a, left, NULL), MHO_OK);
     ck_assert_int_eq(mho_sha256_file(b, right, NULL), MHO_OK);
     ck_assert_str_eq(left, right);
@@ -55,7 +51,6 @@ TEST(test_round_trip)
     const char *again = store_path(folder, "again.h5");
     MhoRecord *record = store_sample();
     MhoRecord *back;
-
     write_ok(path, record);
     back = read_ok(path, true);
     same_digest(record, back);
@@ -77,7 +72,6 @@ TEST(test_members_come_back)
     MhoRecord *back;
     const MhoArray *array;
     const MhoAttribute *attribute;
-
     write_ok(path, record);
     back = read_ok(path, true);
     array = mho_record_array(back, "deep/deeper/large");
@@ -114,7 +108,6 @@ TEST(test_same_record_same_bytes)
     const char *second = store_path(folder, "second.h5");
     MhoRecord *record = store_sample();
     void *dirt;
-
     write_ok(first, record);
     mho_record_destroy(record);
     for (size_t n = 8; n < 100000; n += n / 2) { /* leave dirt where the next allocations land */
@@ -139,7 +132,6 @@ TEST(test_replaces_and_follows_links)
     const char *link = store_path(folder, "link.h5");
     MhoRecord *record = store_result();
     struct stat info;
-
     write_ok(path, record);
     ck_assert_int_eq(symlink("r.h5", link), 0);
     write_ok(link, record);
@@ -160,7 +152,6 @@ TEST(test_newer_format_is_refused)
     MhoError error = {0};
     MhoRecord *back = NULL;
     const int format = MHO_FORMAT + 1;
-
     write_ok(path, record);
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     const hid_t attribute = H5Aopen(file, "mho_format", H5P_DEFAULT);
@@ -225,7 +216,6 @@ TEST(test_foreign_file)
     const char *path = store_path(folder, "foreign.h5");
     MhoError error = {0};
     MhoRecord *record = NULL;
-
     write_foreign(path);
     ck_assert_int_eq(mho_store_read(path, true, &record, &error), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, "mho_format"));
@@ -250,7 +240,6 @@ TEST(test_refused_records)
     MhoError error = {0};
     MhoRecord *record = store_result();
     MhoRecord *deep = record;
-
     ck_assert_int_eq(mho_attribute_text(&record->attributes, "mho_format", "mine", NULL), MHO_OK);
     ck_assert_int_eq(mho_store_write(path, record, &error), MHO_FAILED);
     ck_assert_ptr_nonnull(strstr(error.text, "mho_format"));
@@ -277,7 +266,6 @@ static int write_example(const char *path, const char *which)
     MhoError error = {0};
     MhoRecord *record = strcmp(which, "all") == 0 ? store_sample() : store_result();
     const MhoStatus status = mho_store_write(path, record, &error);
-
     mho_record_destroy(record);
     if (status != MHO_OK)
         fprintf(stderr, "%s\n", error.text);

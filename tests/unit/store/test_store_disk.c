@@ -24,7 +24,6 @@ static MhoRecord *large_record(void)
     MhoRecord *record = store_result();
     MhoArray *array = store_add(record, "large", MHO_U64, 1, (size_t[]){N}, (const char *[]){"sample"}, "", NULL);
     uint64_t x = 88172645463325252u; /* xorshift64 (Marsaglia, J. Stat. Softw. 8, 2003) */
-
     for (size_t i = 0; i < N; i++) {
         x ^= x << 13;
         x ^= x >> 7;
@@ -38,7 +37,6 @@ static bool write_text_file(const char *path, const char *text)
 {
     const int file = open(path, O_WRONLY);
     const bool good = file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
-
     if (file >= 0)
         close(file);
     return good;
@@ -50,7 +48,6 @@ static bool own_mounts(void)
     char map[64];
     const unsigned user = getuid();
     const unsigned group = getgid();
-
     if (unshare(CLONE_NEWNS | CLONE_NEWUSER) != 0)
         return false;
     (void)write_text_file("/proc/self/setgroups", "deny");
@@ -64,7 +61,6 @@ static bool own_mounts(void)
 static void write_fails(const char *path, const MhoRecord *record, const char *cause)
 {
     MhoError error = {0};
-
     ck_assert_int_eq(mho_store_write(path, record, &error), MHO_IO);
     ck_assert_msg(strstr(error.text, path) != NULL, "%s", error.text);
     ck_assert_msg(strstr(error.text, cause) != NULL, "%s", error.text);
@@ -76,7 +72,6 @@ static void still_readable(const char *path)
 {
     MhoError error = {0};
     MhoRecord *back = NULL;
-
     ck_assert_msg(mho_store_read(path, true, &back, &error) == MHO_OK, "%s", error.text);
     ck_assert_ptr_null(mho_record_array(back, "large"));
     mho_record_destroy(back);
@@ -89,7 +84,6 @@ TEST(test_full_disk)
     const char *path = store_path(folder, "q.h5");
     MhoRecord *small = store_result();
     MhoRecord *large = large_record();
-
     if (!own_mounts() || mount("tmpfs", folder, "tmpfs", 0, "size=1m") != 0) {
         store_remove_folder(folder);
         TEST_SKIP("needs a mount namespace");
@@ -112,7 +106,6 @@ TEST(test_read_only_folder)
     const char *folder = store_folder();
     const char *path = store_path(folder, "q.h5");
     MhoRecord *record = store_result();
-
     if (!own_mounts() || mount("tmpfs", folder, "tmpfs", MS_RDONLY, "size=1m") != 0) {
         store_remove_folder(folder);
         TEST_SKIP("needs a mount namespace");
@@ -133,7 +126,6 @@ TEST(test_file_size_limit)
     MhoRecord *small = store_result();
     MhoRecord *large = large_record();
     const struct rlimit limit = {1 << 20, RLIM_INFINITY};
-
     ck_assert_ptr_ne(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     ck_assert_int_eq(mho_store_write(path, small, NULL), MHO_OK);
@@ -151,7 +143,6 @@ TEST(test_impossible_paths)
     const char *folder = store_folder();
     MhoRecord *record = store_result();
     char long_name[600];
-
     memset(long_name, 'a', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
     write_fails(folder, record, "is a folder");

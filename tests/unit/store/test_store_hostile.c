@@ -28,7 +28,6 @@ static Bytes load(const char *path)
     FILE *file = fopen(path, "rb");
     Bytes bytes = {0};
     struct stat info;
-
     ck_assert_ptr_nonnull(file);
     ck_assert_int_eq(stat(path, &info), 0);
     bytes.n = (size_t)info.st_size;
@@ -42,7 +41,6 @@ static Bytes load(const char *path)
 static void save(const char *path, const void *data, size_t n)
 {
     FILE *file = fopen(path, "wb");
-
     ck_assert_ptr_nonnull(file);
     ck_assert_uint_eq(fwrite(data, 1, n, file), n);
     ck_assert_int_eq(fclose(file), 0);
@@ -54,7 +52,6 @@ static int try_read(const char *path, bool require_format)
     MhoError error = {0};
     MhoRecord *record = NULL;
     const MhoStatus status = mho_store_read(path, require_format, &record, &error);
-
     if (status == MHO_OK) {
         mho_record_destroy(record);
         return CHILD_READ;
@@ -71,7 +68,6 @@ static int read_apart(const char *path, bool require_format)
 {
     const pid_t child = fork();
     int status = 0;
-
     ck_assert_int_ge(child, 0);
     if (child == 0) {
         (void)alarm(CHILD_SECONDS);
@@ -85,7 +81,6 @@ static void refused(const char *path, const char *cause)
 {
     MhoError error = {0};
     MhoRecord *record = NULL;
-
     ck_assert_int_eq(read_apart(path, false), CHILD_REFUSED);
     ck_assert_int_eq(mho_store_read(path, false, &record, &error), MHO_INPUT);
     ck_assert_msg(strstr(error.text, cause) != NULL, "'%s' is not in '%s'", cause, error.text);
@@ -95,7 +90,6 @@ static void refused(const char *path, const char *cause)
 static uint64_t next_random(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return z ^ z >> 31;
@@ -106,7 +100,6 @@ static Bytes sample_bytes(const char *folder)
     const char *path = store_path(folder, "good.h5");
     MhoRecord *record = store_sample();
     MhoError error = {0};
-
     ck_assert_msg(mho_store_write(path, record, &error) == MHO_OK, "%s", error.text);
     mho_record_destroy(record);
     return load(path);
@@ -137,7 +130,6 @@ TEST(test_flipped_bytes_are_found)
     const char *path = store_path(folder, "flipped.h5");
     Bytes good = sample_bytes(folder);
     uint64_t random = 1;
-
     for (int i = 0; i < 150; i++) {
         const size_t at = next_random(&random) % (good.n - TRAILER);
         const unsigned char change = (unsigned char)(1 + next_random(&random) % 255);
@@ -159,7 +151,6 @@ TEST(test_flipped_bytes_without_trailer)
     Bytes good = sample_bytes(folder);
     uint64_t random = 2;
     int n_refused = 0;
-
     for (int i = 0; i < 400; i++) {
         const int n = 1 + i % 3;
         size_t at[3];
@@ -192,7 +183,6 @@ TEST(test_strings_led_astray)
     const hid_t file = H5Fopen(store_path(folder, "good.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
     const hid_t set = H5Dopen2(file, "words", H5P_DEFAULT);
     const haddr_t words = H5Dget_offset(set);
-
     ck_assert(words != HADDR_UNDEF && words + 48 < good.n);
     ck_assert_int_eq(good.data[words], 3); /* the length of "pcm" */
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -212,7 +202,6 @@ TEST(test_strings_led_astray)
 static hid_t new_file(const char *path)
 {
     const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-
     ck_assert(file >= 0);
     return file;
 }
@@ -221,7 +210,6 @@ static void put_dataset(hid_t file, const char *name, hid_t type, int rank, cons
 {
     const hid_t space = H5Screate_simple(rank, shape, NULL);
     const hid_t set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
-
     ck_assert(set >= 0);
     H5Dclose(set);
     H5Sclose(space);
@@ -234,7 +222,6 @@ static void put_words(hid_t file, Words storage)
     static const char *const words[] = {"alpha", "beta", "gamma", "delta"};
     const hsize_t n = 4, chunk = 3;
     const hid_t text = H5Tcopy(H5T_C_S1), space = H5Screate_simple(1, &n, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
-
     H5Tset_size(text, H5T_VARIABLE);
     if (storage == IN_CHUNKS || storage == IN_PACKED_CHUNKS)
         H5Pset_chunk(list, 1, &chunk);
@@ -265,7 +252,6 @@ TEST(test_foreign_strings_led_astray)
     const char *path = store_path(folder, "foreign.h5");
     const hid_t file = new_file(path);
     size_t heap, n_descriptors = 0;
-
     put_words(file, IN_ONE_BLOCK);
     H5Fclose(file);
     ck_assert_int_eq(read_apart(path, false), CHILD_READ);
@@ -301,7 +287,6 @@ TEST(test_chunked_strings)
     MhoError error = {0};
     MhoRecord *record = NULL;
     hid_t file;
-
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         file = new_file(path);
         put_words(file, refusals[i]);
@@ -330,7 +315,6 @@ TEST(test_damaged_unit)
     hid_t file = new_file(path);
     const hsize_t n = 4;
     const int number = 7;
-
     put_dataset(file, "x", H5T_NATIVE_DOUBLE, 1, &n, H5P_DEFAULT);
     const hid_t set = H5Dopen2(file, "x", H5P_DEFAULT), scalar = H5Screate(H5S_SCALAR);
     const hid_t unit = H5Acreate2(set, "units", H5T_NATIVE_INT, scalar, H5P_DEFAULT, H5P_DEFAULT);
@@ -364,7 +348,6 @@ TEST(test_no_hdf5)
     const char *path = store_path(folder, "odd.h5");
     unsigned char garbage[5000];
     uint64_t random = 3;
-
     refused(path, "no such file");
     refused(folder, "folder");
     save(path, "", 0);
@@ -392,7 +375,6 @@ TEST(test_huge_claims)
     const hsize_t chunk[2] = {1000, 1000};
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
     hid_t file = new_file(path);
-
     put_dataset(file, "x", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){(hsize_t)1 << 40}, H5P_DEFAULT);
     H5Fclose(file);
     refused(path, "claims more values");
@@ -423,7 +405,6 @@ TEST(test_short_block)
     const hsize_t n = 8;
     const hid_t file = new_file(path);
     unsigned char message[18] = {3, 1};
-
     put_dataset(file, "x", H5T_NATIVE_DOUBLE, 1, &n, H5P_DEFAULT);
     const hid_t set = H5Dopen2(file, "x", H5P_DEFAULT);
     ck_assert(H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
@@ -449,7 +430,6 @@ TEST(test_cycles_and_depth)
     const char *path = store_path(folder, "cycle.h5");
     hid_t file = new_file(path);
     hid_t group = H5Gcreate2(file, "a", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-
     ck_assert(H5Lcreate_hard(group, ".", group, "again", H5P_DEFAULT, H5P_DEFAULT) >= 0);
     H5Gclose(group);
     H5Fclose(file);
@@ -477,7 +457,6 @@ static void mark_as_mho(hid_t file)
     const int format = MHO_FORMAT;
     const hid_t space = H5Screate(H5S_SCALAR);
     const hid_t attribute = H5Acreate2(file, "mho_format", H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT);
-
     ck_assert(H5Awrite(attribute, H5T_NATIVE_INT, &format) >= 0);
     H5Aclose(attribute);
     H5Sclose(space);
@@ -492,7 +471,6 @@ TEST(test_values_outside)
     const hid_t space = H5Screate_simple(1, shape, NULL);
     hid_t list = H5Pcreate(H5P_DATASET_CREATE);
     hid_t file = new_file(path);
-
     mark_as_mho(file);
     ck_assert(H5Pset_external(list, "/etc/passwd", 0, 64) >= 0);
     put_dataset(file, "x", H5T_NATIVE_UINT64, 1, shape, list);
@@ -522,7 +500,6 @@ TEST(test_names_cannot_break_the_line)
     const char *folder = store_folder();
     const char *path = store_path(folder, "names.h5");
     const hid_t file = new_file(path);
-
     mark_as_mho(file);
     ck_assert(H5Lcreate_soft("/x", file, "a\nb\033[31m", H5P_DEFAULT, H5P_DEFAULT) >= 0);
     H5Fclose(file);

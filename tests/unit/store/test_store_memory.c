@@ -15,7 +15,6 @@ TEST(test_each_allocation_of_a_write_fails_in_turn)
     const char *path = store_path(folder, "sample.h5");
     MhoRecord *record = store_sample();
     int n = 0, in_hdf5 = 0;
-
     for (;; n++) {
         MhoError error = {0};
         memory_fail_after(n);
@@ -43,7 +42,6 @@ TEST(test_each_allocation_of_a_read_fails_in_turn)
     MhoRecord *record = store_sample(), *back;
     MhoError error = {0};
     int n = 0;
-
     must(mho_store_write(path, record, &error), &error);
     for (;; n++) {
         memory_fail_after(n);

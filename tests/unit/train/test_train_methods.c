@@ -59,7 +59,6 @@ static void resume_after(BenchChange method, int epoch, int all_epochs, const ch
 {
     Bench bench;
     Sample *sample = &bench.sample;
-
     bench_open(&bench, method);
     sample->stop_after = epoch;
     ck_assert_int_eq(bench_run(&bench), MHO_STOPPED);
@@ -78,7 +77,6 @@ TEST_LOOP(test_every_method_resumes, 0, N_METHODS)
 {
     Bench bench;
     char whole[65];
-
     bench_open(&bench, methods[_i]);
     must(bench_run(&bench), &bench.sample.error);
     memcpy(whole, bench.sample.digest, sizeof whole);
@@ -97,7 +95,6 @@ TEST(test_allocation_recovers_after_every_move)
                                          "allocate 0", "allocate 1", "allocate 2", "allocate 2", "fq"};
     Bench bench;
     const Sample *sample = &bench.sample;
-
     bench_open(&bench, allocates);
     must(bench_run(&bench), &bench.sample.error);
     assert_stages(sample, stages, sizeof stages / sizeof *stages);
@@ -130,7 +127,6 @@ TEST(test_recoveries_on_a_chip)
     static const char *const layers[] = {"conv1", "conv2", "conv3", "conv4", "conv5", "logits"};
     Bench learned, calibrated, codes;
     int moved = 0;
-
     bench_open(&learned, allocates_on_a_chip);
     must(bench_run(&learned), &learned.sample.error);
     bench_open(&calibrated, allocates_on_a_chip);
@@ -162,7 +158,6 @@ static void ends_with_another(Bench *b)
 TEST(test_allocator_may_end_with_another_net)
 {
     Bench bench;
-
     bench_open(&bench, ends_with_another);
     must(bench_run(&bench), &bench.sample.error);
     ck_assert_int_eq(bits_of(bench.sample.net, "conv1"), 2);
@@ -177,7 +172,6 @@ TEST(test_methods_need_their_input)
 {
     Bench bench;
     Sample *sample = &bench.sample;
-
     bench_open(&bench, allocates);
     must_refuse(sample_run(sample), &sample->error, MHO_USAGE, "allocate.name");
     sample->input.recovers_on_chip = true;
@@ -199,10 +193,8 @@ TEST(test_methods_need_their_input)
 TEST(test_levels_without_noise)
 {
     char digest[4][65]; /* noise or none, by layers or all at once */
-
     for (int i = 0; i < 4; i++) {
         Bench bench;
-
         bench_open(&bench, takes_turns);
         bench.sample.train.gradual_noise = i < 2;
         bench.sample.train.gradual_layers = i % 2;
@@ -227,7 +219,6 @@ TEST(test_statistics_are_those_of_codes)
     MhoFakeQuant *pass;
     float logits[SAMPLE_TRAINING * SAMPLE_CLASSES];
     size_t n_norms = 0;
-
     bench_open(&bench, takes_turns);
     strcpy(sample->train.stages, "float:2 4/4:1");
     sample->train.batch = SAMPLE_TRAINING;
@@ -244,7 +235,6 @@ TEST(test_statistics_are_those_of_codes)
     must(mho_fakequant_forward(pass, batches.images, true, logits, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoNodeArray *mean = mho_node_array(&net->nodes[i], MHO_ARRAY_MEAN);
-
         for (size_t k = 0; mean && k < mean->n; k++)
             ck_assert_float_eq(mean->value[k], mho_node_values(&again->nodes[i], MHO_ARRAY_MEAN)[k]);
         n_norms += mean ? 1 : 0;
@@ -263,7 +253,6 @@ TEST(test_every_group_has_the_whole_schedule)
     for (int together = 0; together < 2; together++) {
         Bench bench;
         const double peak = 0.01;
-
         bench_open(&bench, takes_turns);
         strcpy(bench.sample.train.stages, "float:1 4/4:2@0.01");
         bench.sample.train.warmup = 0.0;
@@ -294,7 +283,6 @@ TEST(test_chip_stage_is_validated_on_chips)
     Sample *sample = &bench.sample;
     double accuracy, loss, clean, clean_loss;
     MhoNet *net;
-
     bench_open(&bench, one_epoch_on_chips);
     must(bench_run(&bench), &sample->error);
     must(mho_net_from_record(last_checkpoint(sample), "checkpoint", &net, &error), &error);
@@ -314,7 +302,6 @@ TEST(test_chip_stage_never_hands_on_worse)
 {
     Bench bench;
     Sample *sample = &bench.sample;
-
     bench_open(&bench, one_epoch_on_chips);
     strcpy(sample->train.stages, "float:3 4/4:2 chip:1@30");
     sample->train.batch = SAMPLE_TRAINING; /* one step, far too large */
@@ -338,11 +325,9 @@ TEST(test_curriculum)
     enum { N = 4000 };
     const double time = 86400.0, span = log(time / 20.0);
     double spread = 0.0, growing = 0.0;
-
     for (uint32_t step = 0; step < N; step++) {
         const double a = log(mho_curriculum_time(MHO_CURRICULUM_SPREAD, time, 3, step, 0.5) / 20.0);
         const double b = log(mho_curriculum_time(MHO_CURRICULUM_GROWING, time, 3, step, 0.25) / 20.0);
-
         ck_assert_double_eq(mho_curriculum_time(MHO_CURRICULUM_FIXED, time, 3, step, 0.25), time);
         ck_assert(a >= 0.0 && a <= span * (1.0 + 1e-9) && b >= 0.0 && b <= 0.25 * span * (1.0 + 1e-9));
         spread += a / span / N;
@@ -372,7 +357,6 @@ TEST(test_start_replaces_the_first_stage)
     Sample sample;
     MhoRecord *finished;
     char whole[65];
-
     sample_digest(NULL, whole);
     must(mho_record_create(&finished, &error), &error);
     sample_open(&sample);

@@ -10,7 +10,6 @@ static const uint8_t labels[N] = {0, 4, 2, 2};
 static void draw_logits(uint64_t seed, float *logits)
 {
     const MhoStream stream = {.seed = seed, .noise = 2.0F};
-
     mho_normal_fill(stream, MHO_DRAW_TEST, N * K, logits);
 }
 
@@ -18,7 +17,6 @@ static void draw_logits(uint64_t seed, float *logits)
 static double reference_loss(const MhoLoss *loss, const float *logits, const float *teacher)
 {
     double sum = 0.0;
-
     for (int i = 0; i < N; i++) {
         double z = 0.0, z_t = 0.0, z_teacher = 0.0, label = 0.0, soft = 0.0;
         for (int k = 0; k < K; k++) {
@@ -46,7 +44,6 @@ TEST_LOOP(test_loss_is_the_formula, 0, N_LOSSES)
     const MhoLoss *loss = &losses[_i];
     float logits[N * K], teacher[N * K];
     size_t hits, expected = 0;
-
     draw_logits(1, logits);
     draw_logits(2, teacher);
     const double value = mho_loss(loss, N, K, logits, labels, teacher, NULL, &hits);
@@ -67,13 +64,11 @@ TEST_LOOP(test_loss_gradient_by_differences, 0, N_LOSSES)
     const float h = 1.0F / 1024.0F;
     float logits[N * K], teacher[N * K], gradient[N * K];
     size_t hits;
-
     draw_logits(3, logits);
     draw_logits(4, teacher);
     (void)mho_loss(loss, N, K, logits, labels, teacher, gradient, &hits);
     for (int i = 0; i < N * K; i++) {
         const float kept = logits[i];
-
         logits[i] = kept + h;
         const double above = mho_loss(loss, N, K, logits, labels, teacher, NULL, &hits), x_above = (double)logits[i];
         logits[i] = kept - h;
@@ -89,7 +84,6 @@ TEST(test_distillation_pulls_to_the_teacher)
     float logits[N * K], gradient[N * K];
     size_t hits;
     const MhoLoss soft = {.distill = 1.0, .temperature = 2.0};
-
     draw_logits(5, logits);
     ck_assert_double_eq_tol(mho_loss(&soft, N, K, logits, labels, logits, gradient, &hits), 0.0, 1e-12);
     for (int i = 0; i < N * K; i++)
@@ -101,7 +95,6 @@ TEST(test_large_logits_stay_finite)
 {
     float logits[N * K] = {0}, gradient[N * K];
     size_t hits;
-
     logits[1] = 30000.0F;
     const double value = mho_loss(&losses[3], N, K, logits, labels, logits, gradient, &hits);
     ck_assert(isfinite(value));
@@ -116,7 +109,6 @@ TEST(test_large_logits_stay_finite)
 TEST(test_optimizer_by_hand)
 {
     float value = 2.0F, velocity = 0.0F, gradient = 1.0F;
-
     mho_sgd_update(1, 0.25F, 0.5F, 0.125F, &gradient, &velocity, &value);
     ck_assert_float_eq(velocity, 1.25F);
     ck_assert_float_eq(value, 1.53125F);
@@ -142,7 +134,6 @@ TEST(test_decay_acts_on_weights_only)
     MhoOptimizer optimizer;
     MhoFakeQuant *pass;
     float logits[10 * SAMPLE_CLASSES], zero[10 * SAMPLE_CLASSES] = {0};
-
     sample_open(&sample);
     MhoNet *net = net_of_stage(&sample, "float:1 4/4:1 fq:1"), *before;
     must(mho_net_copy(net, &before, &error), &error);
@@ -179,7 +170,6 @@ TEST(test_shift_learns_like_a_bias)
     float logits[10 * SAMPLE_CLASSES], d_logits[10 * SAMPLE_CLASSES];
     const MhoLoss loss = {.temperature = 1.0};
     size_t hits;
-
     sample_open(&sample);
     sample.train.momentum = 0.0;
     MhoNet *net = net_of_stage(&sample, "float:1 4/4:1 fq:1");
@@ -210,7 +200,6 @@ enum { H = 5, W = 6, C = 2 };
 static int source_of(int y, int x, int move_y, int move_x, bool mirrored)
 {
     const int from_x = (mirrored ? W - 1 - x : x) - move_x, from_y = y - move_y;
-
     return from_x < 0 || from_x >= W || from_y < 0 || from_y >= H ? -1 : from_y * W + from_x;
 }
 
@@ -232,7 +221,6 @@ TEST(test_augmentation_moves_and_mirrors)
     const MhoAugment augment = {.h = H, .w = W, .c = C, .crop = 2, .flip = true, .seed = 3, .epoch = 9};
     uint8_t image[H * W * C], out[H * W * C], again[H * W * C];
     int seen[5][5][2] = {0}, different = 0;
-
     for (int i = 0; i < H * W * C; i++)
         image[i] = (uint8_t)(i + 1);
     for (uint32_t n = 0; n < 2000; n++) {
@@ -268,7 +256,6 @@ TEST(test_no_augmentation_is_the_image)
 {
     const MhoAugment augment = {.h = H, .w = W, .c = C, .seed = 3};
     uint8_t image[H * W * C], out[H * W * C];
-
     for (int i = 0; i < H * W * C; i++)
         image[i] = (uint8_t)(5 * i);
     for (uint32_t n = 0; n < 20; n++) {
@@ -283,7 +270,6 @@ TEST(test_batches_hold_each_image_once)
     Sample sample;
     MhoBatches batches;
     uint32_t first[SAMPLE_TRAINING];
-
     sample_open(&sample);
     sample.train.batch = 30; /* 100 images: ten are left out */
     must(mho_batches_create(&sample.input, &batches, &error), &error);

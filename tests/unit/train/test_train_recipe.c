@@ -7,7 +7,6 @@ static MhoError error;
 TEST(test_every_stage_is_read)
 {
     MhoStages stages;
-
     must(mho_stages_parse("  float:6 8/7:1\t2/4:4 fq:3 fq 2/3:5", &stages, &error), &error);
     ck_assert_uint_eq(stages.n, 5);
     ck_assert_int_eq(stages.epochs, 19);
@@ -33,7 +32,6 @@ TEST(test_every_stage_is_read)
 TEST(test_bits_are_inherited)
 {
     MhoStages stages;
-
     must(mho_stages_parse("float:1 6/5:1 chip:2@0.01 allocate chip:3 fq:0 chip:4", &stages, &error), &error);
     ck_assert_uint_eq(stages.n, 7);
     ck_assert_int_eq(stages.epochs, 11);
@@ -117,7 +115,6 @@ TEST(test_bad_word_is_named)
 TEST(test_stage_with_its_own_rate)
 {
     MhoStages stages;
-
     must(mho_stages_parse("float:6@0.3 2/4:4 fq 2/3:5@2e-3", &stages, &error), &error);
     ck_assert_double_eq(stages.stages[0].learning_rate, 0.3);
     ck_assert_double_eq(stages.stages[1].learning_rate, 0.0);
@@ -135,7 +132,6 @@ TEST(test_tables_check_themselves)
 {
     MhoTrainParams train;
     MhoQuantParams quant;
-
     mho_params_default(mho_train_descriptor.params, mho_train_descriptor.n_params, &train);
     mho_params_default(mho_quant_descriptor.params, mho_quant_descriptor.n_params, &quant);
     must(mho_descriptor_check(&mho_train_descriptor, &train, &error), &error);
@@ -147,7 +143,6 @@ TEST(test_tables_check_themselves)
 static double rate(int schedule, double warmup, double epoch)
 {
     const MhoTrainParams params = {.schedule = schedule, .warmup = warmup, .step_epochs = 3.0, .step_factor = 0.5};
-
     return mho_schedule_rate(&params, 0.2, epoch, 10.0);
 }
 
@@ -156,7 +151,6 @@ TEST(test_cosine)
 {
     for (int i = 0; i <= 100; i++) {
         const double epoch = 0.1 * i;
-
         ck_assert_double_eq_tol(rate(MHO_SCHEDULE_COSINE, 0.0, epoch),
                                 0.1 * (1.0 + cos(3.14159265358979323846 * epoch / 10.0)), 1e-10);
     }

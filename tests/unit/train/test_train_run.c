@@ -12,7 +12,6 @@ static double attribute_of_history(const MhoRecord *record, const char *column, 
 {
     char path[64];
     const MhoArray *array;
-
     snprintf(path, sizeof path, "history/%s", column);
     must(mho_record_require(record, "checkpoint", path, MHO_F64, 1, &array, &error), &error);
     ck_assert_uint_lt(epoch, mho_array_count(array));
@@ -25,7 +24,6 @@ TEST(test_learns_through_all_stages)
     static const char *const stages[] = {"float", "float", "float", "4/4", "4/4", "2/4", "2/4", "fq", "fq"};
     Sample sample;
     double accuracy, loss;
-
     sample_open(&sample);
     must(sample_run(&sample), &sample.error);
     ck_assert_int_eq(sample.n_checkpoints, 9);
@@ -58,7 +56,6 @@ TEST(test_every_policy_learns)
         const MhoQuantizer *q = (const void *)mho_quantizer_registry.descriptors[m];
         Sample sample;
         double accuracy, loss;
-
         sample_open(&sample);
         const bool foldable = !q->normalizes_signed && !q->nonuniform;
         strcpy(sample.train.stages, foldable ? "float:3 4/4:2 3/4:2 fq:2" : "float:3 4/4:2 3/4:2");
@@ -84,7 +81,6 @@ TEST(test_evaluation_does_not_depend_on_the_batch)
 {
     Sample sample;
     double accuracy, loss, other_accuracy, other_loss;
-
     sample_open(&sample);
     must(sample_run(&sample), &sample.error);
     must(mho_train_evaluate(sample.net, &sample.validation, SAMPLE_VALIDATION, &accuracy, &loss, &error), &error);
@@ -213,7 +209,6 @@ enum { N_CHANGES = sizeof changes / sizeof *changes };
 TEST(test_every_parameter_acts)
 {
     char plain[65], changed[65];
-
     sample_digest(NULL, plain);
     for (int i = 0; i < N_CHANGES; i++) {
         sample_digest(changes[i], changed);
@@ -242,7 +237,6 @@ static void float_with_noise(Sample *s)
 TEST(test_same_bytes_again)
 {
     char first[65], second[65];
-
     sample_digest(two_threads, first);
     sample_digest(two_threads, second);
     ck_assert_str_eq(first, second);
@@ -263,7 +257,6 @@ enum { ALL_EPOCHS = 9 };
 static void resume_after(int epoch, const char *whole)
 {
     Sample sample;
-
     sample_open(&sample);
     noise_and_no_shift(&sample);
     sample.stop_after = epoch;
@@ -283,7 +276,6 @@ static void resume_after(int epoch, const char *whole)
 TEST(test_resume)
 {
     char whole[65];
-
     sample_digest(noise_and_no_shift, whole);
     for (int epoch = 1; epoch <= ALL_EPOCHS; epoch++)
         resume_after(epoch, whole);
@@ -293,7 +285,6 @@ TEST(test_resume)
 TEST(test_resume_refuses_strangers)
 {
     Sample sample;
-
     sample_open(&sample);
     must(sample_run(&sample), &sample.error);
     mho_net_destroy(sample.net);
@@ -318,7 +309,6 @@ TEST(test_resume_refuses_stages_that_are_not_there)
 {
     static const int64_t stages[] = {-1, 4, INT64_C(1) << 40, INT64_MAX, INT64_MIN};
     Sample sample;
-
     sample_open(&sample);
     must(sample_run(&sample), &sample.error);
     mho_net_destroy(sample.net);
@@ -339,7 +329,6 @@ TEST(test_resume_refuses_nets_of_other_images)
     const MhoShape input = {SAMPLE_SIDE, SAMPLE_SIDE, 1};
     Sample sample;
     MhoNet *other;
-
     sample_open(&sample);
     must(sample_run(&sample), &sample.error);
     mho_net_destroy(sample.net);
@@ -349,7 +338,6 @@ TEST(test_resume_refuses_nets_of_other_images)
     must(mho_net_build("allconv", input, SAMPLE_CLASSES + 60, 0.25, 3, &other, &error), &error);
     for (size_t i = 0; i < 2; i++) {
         MhoRecord *record, *right = (MhoRecord *)(uintptr_t)mho_record_find(training, nets[i]);
-
         right->name[0]++; /* out of sight */
         must(mho_record_child(training, nets[i], &record, &error), &error);
         must(mho_net_to_record(other, record, &error), &error);
@@ -370,7 +358,6 @@ TEST(test_resume_refuses_nets_of_other_images)
 TEST(test_divergence_is_reported)
 {
     Sample sample;
-
     sample_open(&sample);
     strcpy(sample.train.stages, "float:2 4/4:3");
     sample.train.warmup = 0.0;
@@ -391,7 +378,6 @@ TEST(test_divergence_is_reported)
 TEST(test_bad_input)
 {
     Sample sample;
-
     sample_open(&sample);
     sample.training.labels[7] = 3;
     must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "training image 7 has label 3");
@@ -416,7 +402,6 @@ TEST(test_bad_input)
 TEST(test_other_bits_without_batchnorm)
 {
     Sample sample;
-
     sample_open(&sample);
     strcpy(sample.train.stages, "float:3 8/8:2 fq:1 fq 8/4:0");
     sample.train.quant_learning_rate = 0.0;
@@ -441,7 +426,6 @@ TEST(test_trains_without_test_files)
     static Buffer images, labels;
     MhoDataset all;
     Sample sample;
-
     ck_assert_ptr_nonnull(mkdtemp(folder));
     setenv("HOME", folder, 1);
     unsetenv("MHO_DATA");

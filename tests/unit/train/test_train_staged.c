@@ -13,7 +13,6 @@ static MhoNet *quantized(const char *builder)
         .weight_bits = 4, .activation_bits = 4, .weight_policy = "fqconv", .activation_policy = "fqconv"};
     const MhoShape input = {SAMPLE_SIDE, SAMPLE_SIDE, 1};
     MhoNet *net, *made;
-
     must(mho_net_build(builder, input, SAMPLE_CLASSES, 0.25, 3, &net, &error), &error);
     must(mho_net_quantize(net, &plan, &made, &error), &error);
     ck_assert_uint_le(made->n_nodes, MAX_NODES);
@@ -25,11 +24,9 @@ static MhoNet *quantized(const char *builder)
 static int layer_of(const MhoNet *net, int node)
 {
     int number = -1, latest = -1;
-
     if (!mho_node_conv(&net->nodes[node])) {
         for (int k = 0; k < net->nodes[node].n_inputs; k++) {
             const int other = layer_of(net, net->nodes[node].inputs[k]);
-
             latest = other > latest ? other : latest;
         }
         return latest;
@@ -50,14 +47,12 @@ TEST_LOOP(test_groups_take_turns, 0, 10)
     uint8_t modes[MAX_NODES];
     bool frozen[MAX_NODES];
     int joined = 0;
-
     for (int running = 0; running < groups; running++)
         for (int part = 0; part < 3; part++) {
             mho_gradual_modes(net, (running + 0.499 * part) / groups + 1e-9, layers, modes, frozen);
             for (int i = 0; i < (int)net->n_nodes; i++) {
                 const int layer = layer_of(net, i), group = layer < 0 ? -1 : layer / size;
                 const int mode = group < running ? MHO_MODE_CODES : group == running ? MHO_MODE_NOISE : MHO_MODE_CLEAN;
-
                 ck_assert_msg(modes[i] == mode, "%s: group %d, node %s has mode %d", builder, running,
                               net->nodes[i].name, modes[i]);
                 ck_assert(frozen[i] == (mho_node_conv(&net->nodes[i]) && group < running));
@@ -75,7 +70,6 @@ TEST(test_ends_of_progress)
     uint8_t modes[MAX_NODES], other[MAX_NODES];
     bool frozen[MAX_NODES];
     const double progress[4] = {0.0, -1.0, 1.0, 7.0};
-
     for (int i = 0; i < 4; i++) {
         mho_gradual_modes(net, i < 2 ? 0.0 : 0.9999, 1, modes, frozen);
         mho_gradual_modes(net, progress[i], 1, other, frozen);
@@ -96,7 +90,6 @@ typedef struct Step {
 static void step_open(Step *s, double weight_clip)
 {
     float logits[SAMPLE_TRAINING * SAMPLE_CLASSES], d_logits[SAMPLE_TRAINING * SAMPLE_CLASSES];
-
     sample_open(&s->sample);
     s->sample.train.weight_clip = weight_clip;
     s->net = sample_net_of(&s->sample, "float:0", 0);
@@ -121,7 +114,6 @@ static void step_close(Step *s)
 static bool moved(const Step *s, int node)
 {
     bool any = false;
-
     for (size_t a = 0; a < s->net->nodes[node].n_arrays; a++)
         if (s->net->nodes[node].arrays[a].learned)
             any = any || memcmp(s->net->nodes[node].arrays[a].value, s->before->nodes[node].arrays[a].value,
@@ -134,7 +126,6 @@ TEST(test_frozen_nodes_stand)
 {
     Step s;
     bool frozen[MAX_NODES] = {false};
-
     step_open(&s, 0.0);
     const int conv = mho_net_find(s.net, "conv1"), other = mho_net_find(s.net, "conv2");
     float *velocity = mho_optimizer_velocity(&s.optimizer, (size_t)conv, 0);
@@ -155,7 +146,6 @@ TEST(test_frozen_nodes_stand)
 static double deviation(const MhoNodeArray *weight)
 {
     double mean = 0.0, squares = 0.0;
-
     for (size_t i = 0; i < weight->n; i++)
         mean += (double)weight->value[i] / (double)weight->n;
     for (size_t i = 0; i < weight->n; i++)
@@ -170,7 +160,6 @@ TEST(test_weights_are_clipped)
     bool frozen[MAX_NODES] = {false};
     size_t clipped = 0;
     Step s;
-
     step_open(&s, 1.5);
     const int conv3 = mho_net_find(s.net, "conv3");
     frozen[conv3] = true;
@@ -180,7 +169,6 @@ TEST(test_weights_are_clipped)
     for (int i = 0; i < (int)s.net->n_nodes; i++) {
         const MhoNodeArray *now = mho_node_array(&s.net->nodes[i], MHO_ARRAY_WEIGHT),
                            *old = mho_node_array(&s.before->nodes[i], MHO_ARRAY_WEIGHT);
-
         if (!now || i == conv3) {
             ck_assert(!moved(&s, i));
             continue;

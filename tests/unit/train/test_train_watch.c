@@ -7,7 +7,6 @@ TEST(test_patience)
     static const char *const stages[] = {"float", "float", "4/4", "fq", "fq"};
     Bench bench;
     Sample *sample = &bench.sample;
-
     bench_open(&bench, NULL);
     strcpy(sample->train.stages, "float:2 4/4:1 fq:9@0.0000000001");
     sample->train.patience = 2;
@@ -23,11 +22,9 @@ TEST(test_patience)
 static double movement(const MhoNet *before, const MhoNet *after)
 {
     double sum = 0.0;
-
     for (size_t i = 0; i < after->n_nodes; i++)
         for (size_t a = 0; a < after->nodes[i].n_arrays; a++) {
             const MhoNodeArray *x = &before->nodes[i].arrays[a], *y = &after->nodes[i].arrays[a];
-
             for (size_t k = 0; y->learned && k < y->n; k++)
                 sum += pow((double)y->value[k] - (double)x->value[k], 2.0);
         }
@@ -39,10 +36,8 @@ TEST(test_gradient_norm)
 {
     static const double bounds[] = {0.0, 0.25, 1000.0};
     double norm = 0.0;
-
     for (int i = 0; i < 3; i++) {
         Sample sample;
-
         sample_open(&sample);
         strcpy(sample.train.stages, "float:1");
         sample.train.batch = SAMPLE_TRAINING;
@@ -68,7 +63,6 @@ TEST(test_check_names_what_is_not_finite)
     Sample sample;
     MhoFakeQuant *pass;
     float logits[10 * SAMPLE_CLASSES], d_logits[10 * SAMPLE_CLASSES] = {1.0F};
-
     sample_open(&sample);
     MhoNet *net = sample_net_of(&sample, "float:0", 0);
     must(mho_fakequant_create(net, 10, true, &pass, &error), &error);
@@ -102,7 +96,6 @@ TEST(test_check_names_what_is_not_finite)
 static void scale_array(const MhoRecord *record, const char *path, float factor)
 {
     const MhoArray *array = mho_record_array(record, path);
-
     ck_assert_ptr_nonnull(array);
     for (size_t i = 0; i < mho_array_count(array); i++)
         ((float *)array->data)[i] *= factor;
@@ -112,7 +105,6 @@ static void scale_array(const MhoRecord *record, const char *path, float factor)
 TEST(test_overflowing_gradient_stops)
 {
     Sample sample;
-
     sample_open(&sample);
     strcpy(sample.train.stages, "float:3");
     must(sample_run(&sample), &sample.error);

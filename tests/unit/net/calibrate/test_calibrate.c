@@ -19,7 +19,6 @@ enum { N_VALUES = 20000, N_IMAGES = 16 };
 static MhoHistogram *counts_new(void)
 {
     MhoHistogram *counts = calloc(1, sizeof *counts);
-
     ck_assert_ptr_nonnull(counts);
     return counts;
 }
@@ -29,11 +28,9 @@ static double exact_error(size_t n, const float *x, int largest, bool is_signed,
 {
     const double step = range / largest;
     double sum = 0.0;
-
     for (size_t i = 0; i < n; i++) {
         const double value = !is_signed && x[i] < 0.0F ? 0.0 : (double)x[i];
         const double code = fmax(fmin(rint(value / step), largest), -largest);
-
         sum += (value - code * step) * (value - code * step);
     }
     return sum / (double)n;
@@ -43,7 +40,6 @@ static double exact_error(size_t n, const float *x, int largest, bool is_signed,
 static double least_error(size_t n, const float *x, int largest, bool is_signed)
 {
     double most = 0.0, least = INFINITY;
-
     for (size_t i = 0; i < n; i++)
         most = fmax(most, fabs((double)x[i]));
     for (int i = 0; i <= 400; i++)
@@ -58,12 +54,10 @@ TEST_LOOP(test_range_has_least_error, 0, sizeof code_counts / sizeof *code_count
     const MhoStream stream = {.seed = 3, .noise = 2.0F};
     float *x = calloc(N_VALUES, sizeof *x);
     MhoHistogram *counts = counts_new();
-
     ck_assert_ptr_nonnull(x);
     mho_normal_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
     for (int is_signed = 0; is_signed < 2; is_signed++) {
         const MhoHistogramUser user = {.histogram = counts, .n = code_counts[_i]};
-
         memset(counts, 0, sizeof *counts);
         mho_histogram_add(counts, N_VALUES, x, is_signed);
         const double range = mho_histogram_mse_range(&user, 1),
@@ -84,7 +78,6 @@ TEST(test_range_of_known_laws)
     float *x = calloc(N_VALUES, sizeof *x);
     MhoHistogram *counts = counts_new();
     const MhoHistogramUser user = {.histogram = counts, .n = 255}, ternary = {.histogram = counts, .n = 1};
-
     ck_assert_ptr_nonnull(x);
     mho_uniform_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
     mho_histogram_add(counts, N_VALUES, x, false);
@@ -111,7 +104,6 @@ TEST(test_share_and_deviation)
     MhoHistogram *counts = counts_new();
     const MhoHistogramUser user = {.histogram = counts, .n = 15};
     double squares = 0.0, positive = 0.0;
-
     ck_assert_ptr_nonnull(x);
     ck_assert(mho_histogram_percentile(&user, 1, 0.9) == 1.0 && mho_histogram_rms(&user, 1) == 1.0);
     mho_normal_fill(stream, MHO_DRAW_TEST, N_VALUES, x);
@@ -124,7 +116,6 @@ TEST(test_share_and_deviation)
     for (size_t s = 0; s < 4; s++) {
         const double range = mho_histogram_percentile(&user, 1, shares[s]);
         double inside = 0.0, tighter = 0.0;
-
         for (size_t i = 0; i < N_VALUES; i++) {
             inside += x[i] > 0.0F && (double)x[i] <= range ? 1.0 : 0.0;
             tighter += x[i] > 0.0F && (double)x[i] <= range / (1.0 + 2.0 / 64.0) ? 1.0 : 0.0;
@@ -142,7 +133,6 @@ TEST(test_range_of_two_users)
     float *x = calloc(2 * N_VALUES, sizeof *x);
     MhoHistogram *counts[2] = {counts_new(), counts_new()};
     double own[2];
-
     ck_assert_ptr_nonnull(x);
     mho_normal_fill(stream, MHO_DRAW_TEST, 2 * N_VALUES, x);
     for (size_t i = 0; i < N_VALUES; i++)
@@ -181,7 +171,6 @@ TEST_LOOP(test_float_run_is_the_float_executor, 0, N_SETUPS)
     MhoFakeQuant *pass;
     MhoNet *net;
     float logits[N_IMAGES * 10];
-
     must(mho_net_build(setup->builder, setup->input, 10, setup->width, 5, &net, &error), &error);
     draw_trained(net);
     must(mho_fakequant_create(net, N_IMAGES, false, &pass, &error), &error);
@@ -193,7 +182,6 @@ TEST_LOOP(test_float_run_is_the_float_executor, 0, N_SETUPS)
         for (size_t k = 0; k < 10; k++) {
             const double mine = (double)run.values[values.nodes[net->n_nodes - 1].value0 + k],
                          other = (double)logits[n * 10 + k];
-
             ck_assert_msg(fabs(mine - other) < 1e-4 * (1.0 + fabs(other)), "image %zu: %g, not %g", n, mine, other);
         }
     }
@@ -213,7 +201,6 @@ static MhoNet *tabled(const MhoNet *net, const uint8_t *images)
         .weight_bits = 4, .activation_bits = 3, .weight_policy = "fqconv", .activation_policy = "uniq"};
     MhoError error = {0};
     MhoNet *made;
-
     must(mho_net_quantize(net, &plan, &made, &error), &error);
     must(mho_net_fit_weights(made, &error), &error);
     must(mho_net_calibrate(made, images, N_IMAGES, 1, &error), &error);
@@ -230,13 +217,11 @@ TEST_LOOP(test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS + 1)
     MhoError error = {0};
     MhoFloatNet values;
     MhoFloatWorkspace run;
-
     setup.batchnorm = _i % 2 == 0;
     setup.shift = !setup.batchnorm;
     MhoNet *net = quantized_net(&setup, images, N_IMAGES);
     if (on_table) {
         MhoNet *plain = net;
-
         net = tabled(plain, images);
         mho_net_destroy(plain);
     }
@@ -251,7 +236,6 @@ TEST_LOOP(test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS + 1)
         for (size_t k = 0; k < 10; k++) {
             const double mine = (double)run.values[values.nodes[net->n_nodes - 1].value0 + k],
                          other = (double)integer.logits[n * 10 + k];
-
             error_power += (mine - other) * (mine - other);
             power += other * other;
         }
@@ -271,7 +255,6 @@ static void log_scales(const MhoNet *net, float *scales)
     for (size_t i = 0; i < net->n_nodes; i++) {
         const float *scale =
             mho_node_fake_quant(&net->nodes[i]) ? mho_node_values(&net->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
-
         scales[i] = scale ? *scale : 0.0F;
     }
 }
@@ -280,7 +263,6 @@ static void unset(MhoNet *net, size_t i)
 {
     MhoNodeArray *scale =
         mho_node_fake_quant(&net->nodes[i]) ? mho_node_array(&net->nodes[i], MHO_ARRAY_LOG_SCALE) : NULL;
-
     if (scale)
         scale->value[0] = NAN;
 }
@@ -296,7 +278,6 @@ TEST_LOOP(test_scales_are_deterministic, 0, N_SETUPS)
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
     MhoError error = {0};
     float *scales = calloc(2 * net->n_nodes, sizeof *scales);
-
     ck_assert_ptr_nonnull(scales);
     for (size_t n = 0; n < N_IMAGES; n++)
         memcpy(reversed + n * pixels, images + (N_IMAGES - 1 - n) * pixels, pixels);
@@ -324,7 +305,6 @@ TEST(test_only_unset_scales_change)
     MhoError error = {0};
     float before[64], after[64];
     size_t set = 0, last = 0;
-
     ck_assert_uint_le(net->n_nodes, 64);
     log_scales(net, before);
     for (size_t i = 0; i < net->n_nodes; i++)
@@ -352,7 +332,6 @@ TEST(test_refused)
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
     MhoNet *net = quantized_net(setup, images, N_IMAGES), *shifted;
     MhoError error = {0};
-
     must(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &shifted, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++)
         unset(net, i);

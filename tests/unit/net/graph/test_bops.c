@@ -19,7 +19,6 @@ static double resnet20(double weight_bits, double activation_bits, double *macs)
     *macs = 0.0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const MhoBopsLayer layer = {rows[i].outputs, rows[i].fan_in, rows[i].positions, activation_bits, weight_bits};
-
         sum += rows[i].count * mho_bops_layer(layer);
         *macs += rows[i].count * rows[i].outputs * rows[i].fan_in * rows[i].positions;
     }
@@ -37,7 +36,6 @@ TEST(test_published_list)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         double macs;
         const double billions = resnet20(rows[i].weight_bits, rows[i].activation_bits, &macs) * 1e-9;
-
         ck_assert_double_eq_tol(billions, rows[i].billions, rows[i].tolerance);
         ck_assert_double_eq_tol(macs, 40.55e6, 0.01e6);
     }
@@ -54,7 +52,6 @@ static MhoBopsLayer layer_of(const MhoNet *net, const char *name)
 {
     MhoBopsLayer layer;
     MhoError error = {0};
-
     must(mho_net_bops_layer(net, mho_net_find(net, name), &layer, &error), &error);
     return layer;
 }
@@ -75,7 +72,6 @@ TEST(test_networks)
     MhoError error = {0};
     MhoBopsLayer unused;
     double macs = 0.0;
-
     assert_layer(layer_of(net, "conv1"), 16, 9, 784, 8, 2);
     assert_layer(layer_of(net, "conv2"), 24, 144, 196, 4, 2);
     assert_layer(layer_of(net, "logits"), 10, 64, 1, 8, 2);
@@ -84,7 +80,6 @@ TEST(test_networks)
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i])) {
             const MhoBopsLayer layer = layer_of(net, net->nodes[i].name);
-
             macs += layer.outputs * layer.fan_in * layer.positions;
         }
     ck_assert_double_eq(macs, mho_net_macs(net));
@@ -105,7 +100,6 @@ TEST(test_pools_and_groups)
     const MhoPoolSettings pool = {.kind = MHO_POOL_MAX, .window = 2, .stride = 2};
     MhoError error = {0};
     MhoNet *net;
-
     must(mho_net_create("grouped", &net, &error), &error);
     must(mho_net_add(net, "image", "input", &image, sizeof image, NULL, NULL, &error), &error);
     must(mho_net_add(net, "conv", "conv", &grouped, sizeof grouped, "image", NULL, &error), &error);

@@ -1,5 +1,5 @@
-/* test_net_memory.c - every allocation on a network's way from builder to lowered net and record fails once, in turn; each
- * time the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches).
+/* test_net_memory.c - every allocation on a network's way from builder to lowered net and record fails once, in turn;
+ * each time the caller gets MHO_MEMORY and nothing leaks (the sanitizer build watches).
  */
 #include "failing_memory.h"
 #include "net/lowered/lower.h"
@@ -13,7 +13,6 @@ static MhoStatus walk(MhoError *error)
     MhoLoweredNet *lowered = NULL;
     MhoRecord *record = NULL;
     MhoStatus status = mho_net_build("resnet20", (MhoShape){8, 8, 1}, 2, 0.07, 1, &net, error);
-
     status = status == MHO_OK ? mho_net_copy(net, &copy, error) : status;
     status = status == MHO_OK ? mho_net_quantize(copy, &plan, &quantized, error) : status;
     status = status == MHO_OK ? mho_net_fit_weights(quantized, error) : status;
@@ -39,7 +38,6 @@ static MhoStatus walk(MhoError *error)
 TEST(every_failed_allocation_is_reported)
 {
     int failures = 0;
-
     for (int at = 0;; at++) {
         MhoError error = {0};
         memory_fail_after(at);

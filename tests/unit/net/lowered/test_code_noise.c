@@ -22,7 +22,6 @@ static float *noisy_logits(const MhoLoweredNet *lowered, const MhoCodeNoise *noi
 {
     float *logits = calloc(n * (size_t)lowered->n_classes, sizeof *logits);
     MhoError error = {0};
-
     ck_assert_ptr_nonnull(logits);
     must(run_code_noise(lowered, noise, images, n, image0, threads, logits, &error), &error);
     return logits;
@@ -44,7 +43,6 @@ static float draw(const MhoCodeNoise *noise, MhoDraw what, size_t layer, double 
                               .image = image,
                               .noise = (float)sigma};
     float z;
-
     mho_normal_fill_at(stream, what, i, 1, &z);
     return z;
 }
@@ -61,7 +59,6 @@ static float value_at(const Naive *at, const MhoStep *step, int k, int index, fl
 {
     const int from = step->inputs[k];
     const float *values = from < 0 ? at->pixels : at->values + at->lowered->codes_offset[from];
-
     return index < 0 ? outside : values[index];
 }
 
@@ -71,14 +68,12 @@ static float matrix_sum(const Naive *at, const MhoStep *step, int position, int 
     const int group = k / (int)m->cols, j = k % (int)m->cols;
     MhoGather g = step->gather;
     float sum = m->shift ? (float)m->shift[k] : 0.0F;
-
     g.c_first = group * g.c_count;
     for (int r = 0; r < (int)m->rows; r++) {
         const float x = value_at(at, step, 0, naive_source(&g, position, r), 0.0F);
         const size_t i = ((size_t)group * m->rows + (size_t)r) * m->cols + (size_t)j;
         const float z = draw(at->noise, MHO_DRAW_CODE_WEIGHT, step->matrix, at->noise->weight,
                              at->noise->weight_per_image ? at->image : 0, i);
-
         sum = fmaf(x, (float)m->codes[i] + z, sum);
     }
     return sum;
@@ -89,12 +84,10 @@ static float pool(const Naive *at, const MhoStep *step, int position, int k)
     const bool maximum = step->kind == MHO_STEP_MAX_POOL;
     MhoGather g = step->gather;
     float value = maximum ? -FLT_MAX : 0.0F;
-
     g.c_first = k;
     g.c_count = 1;
     for (int r = 0; r < naive_rows(&g); r++) {
         const float x = value_at(at, step, 0, naive_source(&g, position, r), maximum ? -FLT_MAX : 0.0F);
-
         value = maximum ? fmaxf(value, x) : value + x;
     }
     return value;
@@ -103,7 +96,6 @@ static float pool(const Naive *at, const MhoStep *step, int position, int k)
 static float total(const Naive *at, const MhoStep *step, int position, int k)
 {
     float sum = 0.0F;
-
     if (step->kind == MHO_STEP_MATRIX)
         return matrix_sum(at, step, position, k);
     if (step->kind == MHO_STEP_MAX_POOL || step->kind == MHO_STEP_SUM_POOL)
@@ -117,12 +109,10 @@ static void naive_step(const Naive *at, size_t s, float *logits)
 {
     const MhoStep *step = &at->lowered->steps[s];
     const MhoShape shape = step->shape;
-
     for (size_t i = 0; i < shape_size(shape); i++) {
         const int k = (int)i % shape.c;
         const float sum = total(at, step, (int)i / shape.c, k);
         const float z = draw(at->noise, MHO_DRAW_CODE_SUM, 1 + s, at->noise->sum, at->image, i);
-
         if (step->is_logits) {
             logits[i] = fmaf(sum + z, step->a[k], step->b[k]);
             continue;
@@ -145,7 +135,6 @@ static void naive_image(const MhoLoweredNet *lowered, const MhoCodeNoise *noise,
                 .image = number,
                 .pixels = calloc(pixels, sizeof(float)),
                 .values = calloc(lowered->codes_size, sizeof(float))};
-
     ck_assert(at.pixels && at.values);
     for (size_t i = 0; i < pixels; i++)
         at.pixels[i] = image[i] + draw(noise, MHO_DRAW_CODE_ACTIVATION, 0, noise->activation, number, i);
@@ -161,7 +150,6 @@ static void assert_naive(const MhoLoweredNet *lowered, const MhoCodeNoise *noise
 {
     const size_t n_classes = (size_t)lowered->n_classes, pixels = shape_size(lowered->input);
     float *logits = noisy_logits(lowered, noise, images, NAIVE_IMAGES, 5, 0), expected[64];
-
     ck_assert_uint_le(n_classes, sizeof expected / sizeof *expected);
     for (size_t n = 0; n < NAIVE_IMAGES; n++) {
         naive_image(lowered, noise, images + n * pixels, 5 + (uint32_t)n, expected);
@@ -177,7 +165,6 @@ TEST_LOOP(test_noise_is_plain_loops, 0, N_SETUPS)
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
     MhoLoweredNet *lowered = must_lower(net);
     MhoCodeNoise noise = usual;
-
     noise.weight_per_image = _i % 2 == 1;
     assert_naive(lowered, &noise, images);
     mho_lowered_net_destroy(lowered);
@@ -192,7 +179,6 @@ TEST(test_noise_with_groups_and_signs)
     MhoNet *net = grouped_net(images, N_IMAGES);
     MhoLoweredNet *lowered = must_lower(net);
     MhoCodeNoise noise = usual;
-
     assert_naive(lowered, &noise, images);
     noise.weight_per_image = true;
     assert_naive(lowered, &noise, images);
@@ -212,11 +198,9 @@ TEST_LOOP(test_no_noise_is_the_integer_network, 0, N_SETUPS)
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
     MhoLoweredNet *lowered = must_lower(net);
     Outputs integer = integer_outputs(lowered, images, N_IMAGES, 0);
-
     for (size_t i = 0; i < sizeof sigmas / sizeof *sigmas; i++) {
         const MhoCodeNoise none = {.weight = sigmas[i], .activation = sigmas[i], .sum = sigmas[i], .seed = 1};
         float *logits = noisy_logits(lowered, &none, images, N_IMAGES, 0, 0);
-
         ck_assert_msg(same_logits(lowered, logits, integer.logits, N_IMAGES), "%g LSB", sigmas[i]);
         free(logits);
     }
@@ -239,7 +223,6 @@ static Sample sample_open(void)
 {
     const QuantizedSetup *setup = &setups[6]; /* a residual net */
     Sample sample = {.images = random_images(setup->input, N_IMAGES, 3), .pixels = shape_size(setup->input)};
-
     sample.net = quantized_net(setup, sample.images, N_IMAGES);
     sample.lowered = must_lower(sample.net);
     return sample;
@@ -259,7 +242,6 @@ TEST_LOOP(test_threads_batches_and_instructions_change_nothing, 0, 2)
     const size_t n_tables = mho_kernels_available(tables, 8), classes = (size_t)at.lowered->n_classes;
     MhoCodeNoise noise = usual;
     MhoError error = {0};
-
     noise.weight_per_image = _i == 1;
     float *whole = noisy_logits(at.lowered, &noise, at.images, N_IMAGES, 0, 1);
     for (size_t t = 0; t < n_tables; t++)
@@ -299,7 +281,6 @@ static bool repeats(const Sample *at, const MhoCodeNoise *noise)
 TEST(test_draws_of_chips_and_images)
 {
     Sample at = sample_open();
-
     ck_assert(repeats(&at, &(MhoCodeNoise){.weight = 0.5, .seed = 1}));
     ck_assert(!repeats(&at, &(MhoCodeNoise){.weight = 0.5, .weight_per_image = true, .seed = 1}));
     ck_assert(!repeats(&at, &(MhoCodeNoise){.activation = 0.5, .seed = 1}));
@@ -316,7 +297,6 @@ TEST(test_seeds_and_chips)
                                          {.sum = 0.5, .seed = 1, .chip = 1}};
     Sample at = sample_open();
     Outputs integer = integer_outputs(at.lowered, at.images, N_IMAGES, 0);
-
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         MhoCodeNoise other_seed = kinds[i], other_chip = kinds[i];
         other_seed.seed = 2;
@@ -342,7 +322,6 @@ TEST(test_refusals)
     Sample at = sample_open();
     MhoError error = {0};
     float logits[64];
-
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_int_eq(run_code_noise(at.lowered, &wrong[i], at.images, 1, 0, 1, logits, &error), MHO_USAGE);
         ck_assert_msg(strstr(error.text, "LSB"), "%s", error.text);

@@ -10,7 +10,6 @@ static int allocations_of_a_run(MhoExecutor *executor, const MhoImageBatch *batc
 {
     MhoError error = {0};
     int before, after;
-
     must(mho_executor_run(executor, batch, &error), &error);
     before = memory_allocations();
     const MhoStatus status = mho_executor_run(executor, batch, &error);
@@ -50,7 +49,6 @@ TEST(counter_sees_allocations)
     Sample at;
     MhoExecutor *executor;
     MhoError error = {0};
-
     sample_open(&at);
     const int before = memory_allocations();
     must(mho_integer_executor_create(at.lowered, 2, &executor, &error), &error);
@@ -65,7 +63,6 @@ TEST(integer_run_allocates_nothing)
     Sample at;
     MhoExecutor *executor;
     MhoError error = {0};
-
     sample_open(&at);
     must(mho_integer_executor_create(at.lowered, 2, &executor, &error), &error);
     ck_assert_int_eq(allocations_of_a_run(executor, &at.batch), 0);
@@ -84,7 +81,6 @@ TEST(code_noise_run_allocates_nothing)
         Sample at;
         MhoExecutor *executor;
         MhoError error = {0};
-
         sample_open(&at);
         must(mho_code_noise_executor_create(at.lowered, &noise, 2, &executor, &error), &error);
         ck_assert_int_eq(allocations_of_a_run(executor, &at.batch), 0);
@@ -104,7 +100,6 @@ TEST(analog_run_allocates_nothing)
     MhoNetOnChip *on_chip;
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
     MhoError error = {0};
-
     sample_open(&at);
     array_open(&bench, "pcm", "uniform");
     bench.config.chip.range = MHO_RANGE_MAXIMUM;

@@ -27,7 +27,6 @@ static void noisy_open(Noisy *noisy, const QuantizedSetup *setup)
 {
     const MhoCondition at = {.t = 3600.0, .temperature = 310.0};
     MhoError error = {0};
-
     memset(noisy, 0, sizeof *noisy);
     noisy->images = random_images(setup->input, N_IMAGES + 35, 8);
     noisy->net = quantized_net(setup, noisy->images, N_IMAGES);
@@ -56,7 +55,6 @@ static Outputs in_batches(const Noisy *noisy, size_t n, size_t batch, int thread
     const size_t pixels = (size_t)(in.h * in.w * in.c);
     Outputs o = outputs_new(noisy->lowered, n);
     MhoError error = {0};
-
     memset(meters, 0, noisy->lowered->n_matrices * sizeof *meters);
     for (size_t first = 0; first < n; first += batch) {
         const AnalogRun options = {.image0 = (uint32_t)first,
@@ -64,7 +62,6 @@ static Outputs in_batches(const Noisy *noisy, size_t n, size_t batch, int thread
                                    .threads = threads,
                                    .meters = meters,
                                    .codes = o.codes + first * o.codes_size};
-
         must(run_analog(noisy->lowered, mho_net_on_chip_state(noisy->on_chip), noisy->images + first * pixels,
                         n - first < batch ? n - first : batch, &options, o.logits + first * o.n_logits, &error),
              &error);
@@ -92,7 +89,6 @@ TEST(test_threads_and_batches_change_nothing)
     ck_assert(!outputs_equal(&reference, &integer)); /* noise is on */
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         Outputs o = in_batches(&noisy, n, runs[i].batch, runs[i].threads, meters);
-
         ck_assert(outputs_equal(&reference, &o));
         ck_assert(memcmp(expected, meters, noisy.lowered->n_matrices * sizeof *meters) == 0);
         outputs_free(&o);
@@ -111,7 +107,6 @@ static Outputs with_kernels(const char *name, const QuantizedSetup *setup, Outpu
     MhoLayerMeter meters[MAX_LAYERS];
     MhoError error = {0};
     Noisy noisy;
-
     must(mho_kernels_force(name, &error), &error);
     noisy_open(&noisy, setup);
     Outputs o = in_batches(&noisy, N_IMAGES, N_IMAGES, 2, meters);
@@ -125,10 +120,8 @@ TEST_LOOP(test_instruction_sets_change_nothing, 4, 7)
     const MhoKernels *tables[8];
     const size_t n = mho_kernels_available(tables, 8);
     Outputs integer, reference = with_kernels("scalar", &setups[_i], &integer);
-
     for (size_t i = 0; i < n; i++) {
         Outputs other_integer, other = with_kernels(tables[i]->name, &setups[_i], &other_integer);
-
         ck_assert_msg(outputs_equal(&integer, &other_integer), "integer: %s", tables[i]->name);
         ck_assert_msg(outputs_equal(&reference, &other), "analog: %s", tables[i]->name);
         outputs_free(&other_integer);
@@ -148,7 +141,6 @@ static void assert_ideal(const MhoLoweredNet *lowered, const uint8_t *images, Ar
     MhoLayerMeter meters[MAX_LAYERS] = {{0}};
     MhoError error = {0};
     MhoNetOnChip *on_chip;
-
     ck_assert_uint_le(lowered->n_matrices, MAX_LAYERS);
     must(plan_net(lowered, &bench->config, NULL, 0, 2, &on_chip, &error), &error);
     must(mho_net_on_chip_set(on_chip, 0, at, NULL, &error), &error);
@@ -173,10 +165,8 @@ TEST_LOOP(test_ideal_chip_is_integer, 0, N_SETUPS)
     uint8_t *images = random_images(setup->input, N_IMAGES, 3);
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
     MhoLoweredNet *lowered = must_lower(net);
-
     for (int way = 0; way < 8; way++) {
         ArrayBench bench;
-
         array_open(&bench, "ideal", "uniform");
         array_adc(&bench, "bits", 26.0);
         bench.config.chip.mapping = way & 1 ? MHO_MAP_OFFSET : MHO_MAP_DIFFERENTIAL;
@@ -200,7 +190,6 @@ TEST(test_calibration_needs_images)
     Noisy noisy;
     MhoNetOnChip *on_chip;
     MhoError error = {0};
-
     noisy_open(&noisy, &setups[0]);
     for (size_t l = 0; l < noisy.lowered->n_matrices; l++)
         ck_assert(mho_plan_layer(mho_net_on_chip_plan(noisy.on_chip), l).step >= 1.0F);
@@ -222,7 +211,6 @@ TEST(test_calibrated_ideal_chip_of_many_bits)
     ArrayBench bench;
     MhoNetOnChip *on_chip;
     bool equal[2];
-
     for (int few = 0; few < 2; few++) {
         array_open(&bench, "ideal", "uniform");
         array_adc(&bench, "bits", few ? 3.0 : 20.0);
@@ -250,11 +238,9 @@ TEST(test_states_of_one_chip)
     const MhoCondition young = {.t = 0.0, .temperature = 298.15}, old = {.t = 1e7, .temperature = 298.15};
     Noisy noisy;
     MhoError error = {0};
-
     noisy_open(&noisy, &setups[0]);
     for (int calibrate = MHO_CALIBRATE_CHIP; calibrate <= MHO_CALIBRATE_STATE; calibrate++) {
         MhoNetOnChip *on_chip, *blind;
-
         noisy.bench.config.chip.calibrate = calibrate;
         noisy.bench.config.chip.compensation = MHO_COMPENSATE_GLOBAL;
         must(plan_net(noisy.lowered, &noisy.bench.config, noisy.images, N_IMAGES, 2, &on_chip, &error), &error);
@@ -283,7 +269,6 @@ TEST(test_image_numbers_end)
     MhoError error = {0};
     const AnalogRun options = {.image0 = UINT32_MAX};
     float logits[20];
-
     noisy_open(&noisy, &setups[0]);
     ck_assert_int_eq(
         run_analog(noisy.lowered, mho_net_on_chip_state(noisy.on_chip), noisy.images, 2, &options, logits, &error),
@@ -306,7 +291,6 @@ TEST(test_score)
     size_t hits;
     double loss;
     const double first = log(exp(-2.0) + 1.0 + exp(-1.0)), second = log(3.0), third = 500.0;
-
     mho_logits_score(logits, labels, 3, 3, &hits, &loss);
     ck_assert_uint_eq(hits, 2);
     ck_assert(fabs(loss - (first + second + third) / 3.0) < 1e-12 * loss);

@@ -17,7 +17,6 @@ static int naive_input(const MhoLoweredNet *lowered, const uint8_t *image, const
 {
     const int from = step->inputs[k];
     const uint8_t *input = from < 0 ? image : codes + lowered->codes_offset[from];
-
     if (at < 0)
         return 0;
     return from >= 0 && lowered->steps[from].low < 0 ? ((const int8_t *)input)[at] : input[at];
@@ -30,7 +29,6 @@ static int64_t naive_sum(const MhoLoweredNet *lowered, const uint8_t *image, con
     const int group = k / (int)m->cols, j = k % (int)m->cols;
     MhoGather g = step->gather;
     int64_t sum = m->shift ? m->shift[k] : 0;
-
     g.c_first = group * g.c_count;
     for (int r = 0; r < naive_rows(&g); r++)
         sum += (int64_t)naive_input(lowered, image, codes, step, 0, naive_source(&g, position, r)) *
@@ -43,12 +41,10 @@ static int64_t naive_pool(const MhoLoweredNet *lowered, const uint8_t *image, co
 {
     MhoGather g = step->gather;
     int64_t sum = 0, most = -1000;
-
     g.c_first = k;
     g.c_count = 1;
     for (int r = 0; r < naive_rows(&g); r++) {
         const int x = naive_input(lowered, image, codes, step, 0, naive_source(&g, position, r));
-
         sum += x;
         most = x > most ? x : most;
     }
@@ -59,7 +55,6 @@ static int64_t naive_total(const MhoLoweredNet *lowered, const uint8_t *image, c
                            const MhoStep *step, int position, int k)
 {
     int64_t sum = 0;
-
     if (step->kind == MHO_STEP_MATRIX)
         return naive_sum(lowered, image, codes, step, position, k);
     if (step->kind == MHO_STEP_MAX_POOL || step->kind == MHO_STEP_SUM_POOL)
@@ -74,14 +69,12 @@ static void naive_image(const MhoLoweredNet *lowered, const uint8_t *image, uint
     for (size_t s = 0; s < lowered->n_steps; s++) {
         const MhoStep *step = &lowered->steps[s];
         const MhoShape shape = step->shape;
-
         for (int i = 0; i < shape.h * shape.w * shape.c; i++) {
             const int k = i % shape.c;
             const int64_t total = naive_total(lowered, image, codes, step, i / shape.c, k);
             const float real =
                 step->kind == MHO_STEP_MAX_POOL ? (float)total : fmaf((float)total, step->a[k], step->b[k]);
             const float code = fminf(fmaxf(rintf(real), (float)step->low), (float)step->high);
-
             if (step->is_logits)
                 logits[i] = real;
             else
@@ -94,7 +87,6 @@ static Outputs naive_outputs(const MhoLoweredNet *lowered, const uint8_t *images
 {
     Outputs o = outputs_new(lowered, n_images);
     const size_t pixels = (size_t)(lowered->input.h * lowered->input.w * lowered->input.c);
-
     for (size_t n = 0; n < n_images; n++)
         naive_image(lowered, images + n * pixels, o.codes + n * o.codes_size, o.logits + n * o.n_logits);
     return o;
@@ -105,7 +97,6 @@ static void assert_spread(const MhoLoweredNet *lowered, const Outputs *outputs)
 {
     for (size_t s = 0; s < lowered->n_steps; s++) {
         const CodeSpread spread = lowered->steps[s].is_logits ? (CodeSpread){3, 0.0} : code_spread(lowered, s, outputs);
-
         ck_assert_msg(spread.distinct >= 3 && spread.largest_share < 0.95, "step %s: %d codes, one of them %.1f %%",
                       lowered->steps[s].name, spread.distinct, 100.0 * spread.largest_share);
     }
@@ -114,7 +105,6 @@ static void assert_spread(const MhoLoweredNet *lowered, const Outputs *outputs)
 static void assert_naive(const MhoLoweredNet *lowered, const uint8_t *images)
 {
     Outputs naive = naive_outputs(lowered, images, N_IMAGES), integer = integer_outputs(lowered, images, N_IMAGES, 0);
-
     ck_assert(outputs_equal(&naive, &integer));
     outputs_free(&naive);
     outputs_free(&integer);
@@ -127,7 +117,6 @@ TEST_LOOP(test_integer_is_plain_loops, 0, N_SETUPS)
     MhoNet *net = quantized_net(setup, images, N_IMAGES);
     MhoLoweredNet *lowered = must_lower(net);
     Outputs integer = integer_outputs(lowered, images, N_IMAGES, 0);
-
     assert_naive(lowered, images);
     if (setup->batchnorm || setup->shift) /* the paper's form starts from chance */
         assert_spread(lowered, &integer);
@@ -148,7 +137,6 @@ TEST(test_integer_with_groups_and_signs)
     MhoNet *net = grouped_net(images, N_IMAGES);
     MhoLoweredNet *lowered = must_lower(net);
     Outputs integer = integer_outputs(lowered, images, N_IMAGES, 0);
-
     ck_assert(lowered->matrices[1].signed_input);
     ck_assert_uint_eq(lowered->matrices[1].groups, 3);
     assert_naive(lowered, images);
@@ -166,7 +154,6 @@ static void widen_codes(MhoLoweredNet *lowered)
         MhoMatrix *m = &lowered->matrices[l];
         int16_t *codes = (int16_t *)(uintptr_t)m->codes;
         const int factor = 32639 / m->n_weight;
-
         for (size_t i = 0; i < m->groups * m->rows * m->cols; i++)
             codes[i] = (int16_t)(codes[i] * factor + (codes[i] != 0 ? random_int(6, i, -factor / 4, factor / 4) : 0));
         for (size_t i = 0; i < m->groups * m->rows * m->cols; i++)
@@ -187,7 +174,6 @@ TEST(test_integer_with_sixteen_bit_weights)
     MhoLoweredNet *lowered = must_lower(net);
     MhoError error = {0};
     float logits[10];
-
     widen_codes(lowered);
     Outputs integer = integer_outputs(lowered, images, N_IMAGES, 0);
     assert_naive(lowered, images);

@@ -25,7 +25,6 @@ static MhoQuantPlan plan_of(const char *policy, const char *activations, int bit
 {
     const bool own = strncmp(activations, "uniq", 4) == 0;
     MhoQuantPlan plan = {.weight_bits = bits, .activation_bits = own ? bits : 4, .scale = scale};
-
     strcpy(plan.weight_policy, policy);
     strcpy(plan.activation_policy, activations);
     return plan;
@@ -36,7 +35,6 @@ static MhoNet *level_net(const char *policy, const char *activations, int bits, 
     const MhoQuantPlan plan = plan_of(policy, activations, bits, scale);
     MhoError error = {0};
     MhoNet *net, *made;
-
     must(mho_net_build("allconv", input, 10, 1.0, 5, &net, &error), &error);
     draw_trained(net);
     must(mho_net_quantize(net, &plan, &made, &error), &error);
@@ -52,14 +50,12 @@ static Outputs pass_outputs(MhoNet *net, const MhoLoweredNet *lowered, const uin
     Outputs o = outputs_new(lowered, N_IMAGES);
     MhoError error = {0};
     MhoFakeQuant *pass;
-
     must(mho_fakequant_create(net, N_IMAGES, false, &pass, &error), &error);
     must(mho_fakequant_forward(pass, images, false, o.logits, &error), &error);
     for (size_t s = 0; s < lowered->n_steps; s++) {
         const MhoStep *step = &lowered->steps[s];
         const size_t size = (size_t)(step->shape.h * step->shape.w * step->shape.c);
         const float *stored = mho_fakequant_output(pass, (size_t)mho_net_find(net, step->name));
-
         for (size_t i = 0; i < N_IMAGES * size && !step->is_logits; i++)
             o.codes[i / size * o.codes_size + lowered->codes_offset[s] + i % size] = (uint8_t)(int)stored[i];
     }
@@ -67,7 +63,6 @@ static Outputs pass_outputs(MhoNet *net, const MhoLoweredNet *lowered, const uin
     for (size_t i = 0; i < net->n_nodes; i++) {
         const MhoShape shape = net->nodes[i].shape;
         const size_t n = N_IMAGES * (size_t)(shape.h * shape.w * shape.c);
-
         for (size_t r = 0; r < n && mho_node_conv(&net->nodes[i]); r++)
             *largest = fmax(*largest, fabs((double)mho_fakequant_output(pass, i)[r]));
     }
@@ -84,7 +79,6 @@ static Outputs ideal_outputs(const MhoLoweredNet *lowered, const uint8_t *images
     ArrayBench bench;
     MhoError error = {0};
     MhoNetOnChip *on_chip;
-
     array_open(&bench, "ideal", "ideal");
     bench.config.chip.rows = bench.config.chip.cols = 1024;
     must(plan_net(lowered, &bench.config, NULL, 0, 0, &on_chip, &error), &error);
@@ -101,7 +95,6 @@ static Outputs ideal_outputs(const MhoLoweredNet *lowered, const uint8_t *images
 static uint8_t *bright_images(void)
 {
     uint8_t *images = random_images(input, N_IMAGES, 3);
-
     for (size_t i = 0; i < (size_t)(N_IMAGES * input.h * input.w); i++)
         images[i] = images[i] % 3 == 0 ? 0 : (uint8_t)(200 + images[i] % 56);
     return images;
@@ -112,7 +105,6 @@ static void assert_table(const MhoStep *step, int bits, size_t n, const uint8_t 
 {
     bool level[MHO_TABLE_SIZE] = {false};
     int levels = 0;
-
     for (int s = 0; s < MHO_TABLE_SIZE; s++) {
         levels += !level[step->table[s]];
         level[step->table[s]] = true;
@@ -128,7 +120,6 @@ static void assert_same(const char *policy, const char *activations, int bits, i
     MhoNet *net = level_net(policy, activations, bits, scale, images);
     MhoLoweredNet *lowered = must_lower(net);
     double largest;
-
     ck_assert_uint_le(lowered->n_matrices, MAX_LAYERS);
     Outputs integer = integer_outputs(lowered, images, N_IMAGES, 2), ideal = ideal_outputs(lowered, images);
     Outputs pass = pass_outputs(net, lowered, images, &largest);
@@ -142,7 +133,6 @@ static void assert_same(const char *policy, const char *activations, int bits, i
     for (size_t s = 0; s + 1 < lowered->n_steps && strncmp(activations, "uniq", 4) == 0; s++) {
         const MhoStep *step = &lowered->steps[s];
         const bool sums = step->kind == MHO_STEP_SUM_POOL;
-
         if (step->kind == MHO_STEP_MAX_POOL)
             continue;
         ck_assert_ptr_nonnull(step->table);
@@ -179,7 +169,6 @@ TEST(test_four_planes)
     MhoError error = {0};
     MhoNet *net;
     double largest;
-
     must(mho_net_create("dense", &net, &error), &error);
     must(mho_net_add(net, "image", "input", &image, sizeof image, NULL, NULL, &error), &error);
     must(mho_net_add(net, "logits", "dense", &dense, sizeof dense, "image", NULL, &error), &error);
@@ -216,7 +205,6 @@ TEST(test_range_follows_training)
     const float before = *log_scale;
     MhoError error = {0};
     MhoFakeQuant *pass;
-
     for (size_t i = 0; i < weight->n; i++)
         weight->value[i] *= 2.0F;
     for (size_t i = 0; i < N_IMAGES * 10; i++)
@@ -250,7 +238,6 @@ TEST(test_deviation_is_kept)
     const double reach[2] = {3.0973, 1.8028}; /* normal quantiles at 1 - 1 / (4 n), n = 255 and 7 */
     int bits[64] = {0};
     MhoError error = {0};
-
     must(mho_net_quantize(net, &plan, &made, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++)
         bits[i] = mho_node_conv(&net->nodes[i]) || mho_node_fake_quant(&net->nodes[i]) ? 3 : 0;
@@ -259,7 +246,6 @@ TEST(test_deviation_is_kept)
     for (size_t i = 0; i < net->n_nodes; i++) {
         const float *before = mho_node_values(&net->nodes[i], MHO_ARRAY_LOG_SCALE);
         const MhoFakeQuantSettings *quantizer = mho_node_fake_quant(&made->nodes[i]);
-
         if (!quantizer)
             continue;
         changed += quantizer->bits == 3;
@@ -288,7 +274,6 @@ TEST(test_refusals)
     MhoNet *net = level_net("uniq", "fqconv", 4, MHO_SCALE_PER_CHANNEL, images), *made;
     MhoQuantPlan plan = plan_of("fqconv", "fqconv", 4, MHO_SCALE_PER_CHANNEL);
     MhoError error = {0};
-
     refused(mho_net_remove_batchnorm(net, MHO_SCALE_PER_CHANNEL, true, &made, &error), &error, "batch norm stays");
     strcpy(plan.activation_policy, "kmeans");
     refused(mho_net_quantize(net, &plan, &made, &error), &error, "is for weights");

@@ -18,7 +18,6 @@ static bool is_sum_pool(const MhoNode *node)
 static bool has_own_bits(const MhoNet *net, size_t i)
 {
     const MhoFakeQuantSettings *self = mho_node_fake_quant(&net->nodes[i]);
-
     if (!self || self->share[0] || is_sum_pool(&net->nodes[net->nodes[i].inputs[0]]))
         return false;
     for (size_t k = 0; k < net->n_nodes; k++)
@@ -32,7 +31,6 @@ static MhoBitUnit *units_of(const MhoNet *net, size_t *n)
 {
     MhoBitUnit *units;
     MhoError error = {0};
-
     must(mho_net_bit_units(net, &units, n, &error), &error);
     return units;
 }
@@ -62,10 +60,8 @@ TEST_LOOP(test_units_share_out_all_quantizers, 0, 3)
     MhoNet *net = sample_quantized(builders[_i], 8, 8);
     size_t n, layers = 0;
     MhoBitUnit *units = units_of(net, &n);
-
     for (size_t i = 0; i < net->n_nodes; i++) {
         int owners = 0;
-
         layers += mho_node_conv(&net->nodes[i]) != NULL;
         for (size_t u = 0; u < n; u++)
             for (int q = 0; q < units[u].n_quantizers; q++)
@@ -90,7 +86,6 @@ TEST(test_residual_owners)
     size_t n;
     MhoBitUnit *units = units_of(net, &n);
     const int main_branch = mho_net_find(net, "block2a_conv2"), shortcut = mho_net_find(net, "block2a_short");
-
     assert_owns(net, unit_called(net, units, n, "conv1"), "conv1_codes");
     assert_owns(net, unit_called(net, units, n, "block1a_conv1"), "block1a_conv1_codes");
     assert_owns(net, unit_called(net, units, n, "block1a_conv2"), "block1a_codes");
@@ -110,7 +105,6 @@ TEST(test_float_layers_have_no_bits)
     MhoBitUnit *units;
     MhoError error = {0};
     size_t n;
-
     must_refuse(mho_net_bit_units(net, &units, &n, &error), &error, MHO_USAGE, "'conv1' is not quantized");
     ck_assert_ptr_null(units);
     bits[mho_net_find(net, "conv1")] = 4;
@@ -121,7 +115,6 @@ TEST(test_float_layers_have_no_bits)
 static double product(const MhoNet *net)
 {
     double sum = 0.0;
-
     for (size_t i = 0; i < net->n_nodes; i++)
         for (size_t a = 0; a < net->nodes[i].n_arrays; a++)
             for (size_t k = 0; k < net->nodes[i].arrays[a].n; k++)
@@ -135,7 +128,6 @@ TEST_LOOP(test_unchanged, 0, 3)
     MhoNet *net = sample_quantized(builders[_i], 8, 8), *made;
     int *adc_bits = calloc(net->n_nodes, sizeof *adc_bits);
     MhoError error = {0};
-
     ck_assert_ptr_nonnull(adc_bits);
     must(mho_net_with_bits(net, NULL, NULL, &made, &error), &error);
     ck_assert_double_eq(product(net), product(made));
@@ -162,7 +154,6 @@ TEST(test_other_bits)
     const int conv = mho_net_find(net, "conv2"), codes = mho_net_find(net, "conv2_codes");
     int bits[64] = {0};
     MhoError error = {0};
-
     bits[conv] = bits[codes] = 3;
     must(mho_net_with_bits(net, bits, NULL, &made, &error), &error);
     for (size_t i = 0; i < net->n_nodes; i++)
@@ -170,7 +161,6 @@ TEST(test_other_bits)
             const MhoNodeArray *was = &net->nodes[i].arrays[a];
             const bool fitted = (int)i == conv && strcmp(was->name, "log_scale") == 0;
             const float *expected = fitted ? mho_node_values(&low->nodes[i], MHO_ARRAY_LOG_SCALE) : was->value;
-
             ck_assert_mem_eq(made->nodes[i].arrays[a].value, expected, was->n * sizeof *expected);
         }
     ck_assert_int_eq(mho_node_conv(&made->nodes[conv])->bits, 3);
@@ -192,7 +182,6 @@ TEST(test_streams_keep_their_bits)
     MhoNet *net = sample_quantized("resnet20", 8, 8), *made;
     int *bits = calloc(net->n_nodes, sizeof *bits);
     MhoError error = {0};
-
     ck_assert_ptr_nonnull(bits);
     bits[mho_net_find(net, "conv1_stream")] = 4;
     must_refuse(mho_net_with_bits(net, bits, NULL, &made, &error), &error, MHO_USAGE, "different steps");
@@ -206,7 +195,6 @@ static double unit_of(const MhoNet *net, int node, size_t k)
     double scale_x;
     int n_w;
     MhoError error = {0};
-
     must(mho_net_scale(net, net->nodes[node].inputs[0], &scale_x, &error), &error);
     must(mho_net_weight_range(net, node, &n_w, &error), &error);
     return scale_x * exp((double)mho_node_values(&net->nodes[node], MHO_ARRAY_LOG_SCALE)[k]) / n_w;
@@ -218,7 +206,6 @@ TEST_LOOP(test_shifts_keep_their_value, 0, 2)
     MhoNet *with = sample_quantized("lenet", 8, 8), *net, *made;
     int bits[64] = {0};
     MhoError error = {0};
-
     must(mho_net_remove_batchnorm(with, MHO_SCALE_PER_CHANNEL, true, &net, &error), &error);
     const int first = mho_net_find(net, "conv1"), conv = mho_net_find(net, "conv2");
     bits[_i == 0 ? conv : mho_net_find(net, "conv1_codes")] = 3;
@@ -227,7 +214,6 @@ TEST_LOOP(test_shifts_keep_their_value, 0, 2)
                 *after = mho_node_values(&made->nodes[conv], MHO_ARRAY_SHIFT);
     for (size_t k = 0; k < (size_t)net->nodes[conv].shape.c; k++) {
         const double value = (double)before[k] * unit_of(net, conv, k);
-
         ck_assert_double_eq_tol((double)after[k] * unit_of(made, conv, k), value, 1e-5 * fabs(value));
         ck_assert(before[k] == 0.0F || fabs((double)(after[k] / before[k])) < 0.7);
     }
@@ -247,7 +233,6 @@ TEST(test_converter_ranges_keep_their_value)
     const int conv = mho_net_find(net, "conv2"), codes = mho_net_find(net, "conv1_codes");
     int bits[64] = {0};
     MhoError error = {0};
-
     ((MhoConvSettings *)(void *)net->nodes[conv].settings)->adc_range = true;
     must(mho_net_finish(net, &error), &error);
     mho_node_array(&net->nodes[conv], MHO_ARRAY_ADC_LOG_RANGE)->value[0] = 9.0F;
@@ -268,7 +253,6 @@ TEST(test_costs)
     MhoError error = {0};
     MhoBopsLayer layer;
     double weights = 0.0, bops, other, expected = 0.0;
-
     for (size_t i = 0; i < net->n_nodes; i++)
         if (mho_node_conv(&net->nodes[i])) {
             weights += (double)mho_node_array(&net->nodes[i], MHO_ARRAY_WEIGHT)->n;

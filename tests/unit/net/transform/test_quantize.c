@@ -258,7 +258,6 @@ TEST(test_policy_limits)
     MhoNet *residual = sample_float("resnet20"), *plain = sample_float("allconv"), *none;
     MhoError error = {0};
     MhoQuantPlan plan = sample_plan(4, 4);
-
     strcpy(plan.activation_policy, "dorefa");
     must_refuse(mho_net_quantize(residual, &plan, &none, &error), &error, MHO_USAGE,
                 "quantizer 'dorefa' has no signed activations");

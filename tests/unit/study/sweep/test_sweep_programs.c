@@ -35,7 +35,6 @@ static MhoStudy study_of(const char *axes)
     MhoStudy study;
     MhoError error = {0};
     char text[2048];
-
     snprintf(text, sizeof text, "%ssweep:\n%s", common, axes);
     FILE *file = fopen("study.yaml", "w");
     ck_assert_ptr_nonnull(file);
@@ -54,7 +53,6 @@ static uint64_t run(const MhoStudy *study, const char *output)
     const MhoSweepOptions options = {
         .model = {.threads = 2, .log = &quiet}, .output = output, .shard = 1, .n_shards = 1};
     const uint64_t before = mho_chips_programmed();
-
     must(mho_sweep(study, &options, path, sizeof path, &error), &error);
     return mho_chips_programmed() - before;
 }
@@ -63,7 +61,6 @@ static uint64_t run(const MhoStudy *study, const char *output)
 TEST(each_chip_is_programmed_once)
 {
     MhoStudy study = study_of("  chip.time: [0, 3600, 1e6]\n  chip.adc.uniform.bits: [4, 6, 8]\n");
-
     ck_assert_uint_eq(run(&study, "once.h5"), CHIPS);
     mho_study_destroy(&study);
 }
@@ -72,7 +69,6 @@ TEST(each_chip_is_programmed_once)
 TEST(other_devices_are_programmed)
 {
     MhoStudy study = study_of("  chip.noise: [0.5, 1]\n  chip.time: [0, 3600]\n");
-
     ck_assert_uint_eq(run(&study, "noise.h5"), 2 * CHIPS);
     mho_study_destroy(&study);
 }
@@ -81,7 +77,6 @@ TEST(other_devices_are_programmed)
 TEST(reads_and_ranges_share_devices)
 {
     MhoStudy study = study_of("  chip.adc.range: [maximum, unit]\n  chip.cell.read: [frozen, per_read]\n");
-
     ck_assert_uint_eq(run(&study, "reads.h5"), CHIPS);
     mho_study_destroy(&study);
 }
@@ -94,7 +89,6 @@ TEST(order_of_trials_changes_nothing)
     MhoRecord *record;
     MhoError error = {0};
     int distinct = 0;
-
     (void)run(&study, "order.h5");
     must(mho_file_read("order.h5", true, &record, &error), &error);
     const MhoArray *accuracy = mho_record_array(record, "accuracy");
@@ -109,7 +103,6 @@ TEST(order_of_trials_changes_nothing)
             MhoTrialCache *cache;
             MhoPointSetup setup;
             MhoTrial trial;
-
             must(mho_trial_cache_create(&options, &cache, &error), &error);
             must(mho_trial_cache_prepare(cache, list.points[p].settings, list.points[p].text, true, &setup, &error),
                  &error);
