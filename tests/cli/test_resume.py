@@ -302,8 +302,8 @@ def test_sweep_resumes_training(place):
 def test_no_test_images_needed(place):
     """Training, calibration and quantization never open the test files: they succeed without them."""
     folder = fresh(place, "no_test")
-    study = place.study("held.yaml", "  chip.noise: [0, 1]\n", test=f"idx:{folder}/none,{folder}/none", model=folder / "model.h5")
-    place.done("sweep", study, "-o", folder / "held.h5", "--set", "data.split=validation", "--quiet")
+    study = place.study("validation.yaml", "  chip.noise: [0, 1]\n", test=f"idx:{folder}/none,{folder}/none", model=folder / "model.h5")
+    place.done("sweep", study, "-o", folder / "validation.h5", "--set", "data.split=validation", "--quiet")
     place.refused(2, "none", "sweep", study, "-o", folder / "test.h5")
     floats = ["--set", "train.stages=float:1", "--set", "quant.weight.bits=8", "--set", "quant.activation.bits=8"]
     place.done("sweep", study, "-o", folder / "quantized.h5", "--set", "data.split=validation", "--set", f"model={folder}/float.h5", *floats, "--quiet")
@@ -322,7 +322,7 @@ def test_no_test_images_of_a_named_set(place):
     study = place.study("named.yaml", "  chip.noise: [0, 1]\n", test="fashion-mnist", train="", model=place.folder / "named.h5")
     script = f"mount -t tmpfs none /usr/share/datasets && exec {place.mho} sweep {study} --data {folder.parent} --quiet " \
              "--set train.limit=400 --set data.split="
-    for split, code in [("validation -o held.h5", 0), ("test -o test.h5", 2)]:
+    for split, code in [("validation -o validation.h5", 0), ("test -o test.h5", 2)]:
         process = subprocess.run(["unshare", "-Urm", "sh", "-c", script + split], cwd=place.folder, env=place.env, capture_output=True,
                                  text=True, check=False, timeout=100)
         assert process.returncode == code, f"data.split={split}: exit {process.returncode}\n{process.stderr}"

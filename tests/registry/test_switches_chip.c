@@ -59,7 +59,7 @@ static bool sums_are_scaled(const void *params, const char *cell, double gain)
     run_study(&ideal, &plain, "ideal", "ideal");
     run_study(&tiny, params, cell, "ideal");
     for (size_t i = 0; i < TINY_LOGITS; i++) {
-        const double unit = (double)ideal.prepared.lowered->steps[0].a[i % TINY_CLASSES];
+        const double unit = (double)ideal.setup.lowered->steps[0].a[i % TINY_CLASSES];
         holds = holds && fabs((double)tiny.logits[i] - gain * (double)ideal.logits[i]) < 1.01 * unit;
     }
     tiny_close(&ideal);
@@ -238,7 +238,7 @@ static double step_in_use(const Tiny *tiny)
             least = difference > 0.0 && difference < least ? difference : least;
         }
     }
-    return least / (double)tiny->prepared.lowered->steps[0].a[0];
+    return least / (double)tiny->setup.lowered->steps[0].a[0];
 }
 
 /* The step of least error for the sums of training images on a chip: as designed, just programmed, or as it is now. */
@@ -275,7 +275,7 @@ static bool calibrates(const MhoDescriptor *model, const void *params, double on
     Tiny tiny;
     (void)model;
     run_study(&tiny, params, "pcm", "uniform");
-    const double step = step_of(&tiny.prepared, (MhoCalibrate)on);
+    const double step = step_of(&tiny.setup, (MhoCalibrate)on);
     const bool holds = step > 1.0 && is_close(step_in_use(&tiny), step, 1e-4);
     tiny_close(&tiny);
     return holds;

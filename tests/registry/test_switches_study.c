@@ -46,7 +46,7 @@ static bool seeds_chip(const MhoDescriptor *model, const void *params, double on
     float logits[TINY_LOGITS];
     (void)model;
     run_study(&tiny, params, "pcm", "ideal");
-    const MhoPointSetup *p = &tiny.prepared;
+    const MhoPointSetup *p = &tiny.setup;
     const AnalogRun options = {.threads = 1};
     MhoChipConfig config = p->config;
     config.seed = (uint64_t)on;
@@ -66,7 +66,7 @@ static bool repeats_chips(const MhoDescriptor *model, const void *params, double
     Tiny tiny;
     (void)model;
     run_study(&tiny, params, "pcm", "ideal");
-    const bool holds = tiny.prepared.n_chips == (uint32_t)on;
+    const bool holds = tiny.setup.n_chips == (uint32_t)on;
     tiny_close(&tiny);
     return holds;
 }
@@ -83,7 +83,7 @@ static bool limits_images(const MhoDescriptor *model, const void *params, double
     run_study(&tiny, params, "ideal", "uniform");
     must(mho_dataset_load(TINY_TEST_SET, NULL, MHO_SPLIT_TEST, 0, &all, &error), &error);
     mho_logits_score(tiny.logits, all.labels, (size_t)on, TINY_CLASSES, &hits, &loss);
-    const bool holds = is_set(tiny.prepared.images, TINY_TEST_SET, (size_t)on) &&
+    const bool holds = is_set(tiny.setup.images, TINY_TEST_SET, (size_t)on) &&
                        tiny.trial.accuracy == (double)hits / on && tiny.trial.loss == loss;
     mho_dataset_destroy(&all);
     tiny_close(&tiny);
@@ -94,19 +94,19 @@ static bool limits_images(const MhoDescriptor *model, const void *params, double
 static bool chooses_split(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
-    MhoDataset all, kept, held;
+    MhoDataset all, training, validation;
     MhoError error = {0};
     (void)model;
     run_study(&tiny, params, "ideal", "uniform");
-    const MhoDataset *images = tiny.prepared.images;
+    const MhoDataset *images = tiny.setup.images;
     must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, 0, &all, &error), &error);
-    must(mho_dataset_split(&all, TINY_HELD, tiny.prepared.config.seed, &kept, &held, &error), &error);
+    must(mho_dataset_split(&all, TINY_VALIDATION, tiny.setup.config.seed, &training, &validation, &error), &error);
     const bool holds = on == MHO_DATA_TEST    ? is_set(images, TINY_TEST_SET, 0)
                        : on == MHO_DATA_TRAIN ? same_images(images, &all)
-                                              : same_images(images, &held);
+                                              : same_images(images, &validation);
     mho_dataset_destroy(&all);
-    mho_dataset_destroy(&kept);
-    mho_dataset_destroy(&held);
+    mho_dataset_destroy(&training);
+    mho_dataset_destroy(&validation);
     tiny_close(&tiny);
     return holds;
 }
@@ -120,7 +120,7 @@ static bool calibrates_with(const MhoDescriptor *model, const void *params, doub
     MhoError error = {0};
     (void)model;
     run_study(&tiny, params, "ideal", "uniform");
-    const MhoPointSetup *p = &tiny.prepared;
+    const MhoPointSetup *p = &tiny.setup;
     must(mho_dataset_load(TINY_TRAIN_SET, NULL, MHO_SPLIT_TRAIN, (size_t)on, &first, &error), &error);
     must(plan_net(p->lowered, &p->config, first.images, first.n, 1, &on_chip, &error), &error);
     const bool holds = p->calibration->n == (size_t)on &&
@@ -140,7 +140,7 @@ static bool measures_images(const MhoDescriptor *model, const void *params, doub
     (void)model;
     run_study(&tiny, params, "ideal", "ideal");
     for (size_t i = 0; i < (size_t)on * TINY_CLASSES; i++) {
-        const double sum = rint((double)tiny.logits[i] / (double)tiny.prepared.lowered->steps[0].a[i % TINY_CLASSES]);
+        const double sum = rint((double)tiny.logits[i] / (double)tiny.setup.lowered->steps[0].a[i % TINY_CLASSES]);
         signal += sum * sum;
     }
     const bool holds = signal > 0.0 && fabs(tiny.trial.layers[0].signal / signal - 1.0) < 1e-9;
@@ -173,7 +173,7 @@ static bool loads_other_model(const MhoDescriptor *model, const void *params, do
     (void)model, (void)on;
     run_study(&tiny, params, "ideal", "uniform");
     must(mho_model_load("other.h5", &net, digest, &error), &error);
-    const bool holds = strcmp(digest, tiny.prepared.model_digest) == 0;
+    const bool holds = strcmp(digest, tiny.setup.model_digest) == 0;
     mho_net_destroy(net);
     tiny_close(&tiny);
     return holds;
@@ -184,7 +184,7 @@ static bool names_images(const MhoDescriptor *model, const void *params, double 
     Tiny tiny;
     (void)model, (void)on;
     run_study(&tiny, params, "ideal", "uniform");
-    const bool holds = is_set(tiny.prepared.images, TINY_TRAIN_SET, 0);
+    const bool holds = is_set(tiny.setup.images, TINY_TRAIN_SET, 0);
     tiny_close(&tiny);
     return holds;
 }
@@ -194,7 +194,7 @@ static bool names_training(const MhoDescriptor *model, const void *params, doubl
     Tiny tiny;
     (void)model, (void)on;
     run_study(&tiny, params, "ideal", "uniform");
-    const bool holds = is_set(tiny.prepared.calibration, TINY_TEST_SET, 0);
+    const bool holds = is_set(tiny.setup.calibration, TINY_TEST_SET, 0);
     tiny_close(&tiny);
     return holds;
 }
@@ -216,7 +216,7 @@ static bool picks(const void *params, int part, const char *name)
     MhoSettings *settings = tiny_settings();
     Tiny tiny;
     tiny_put(settings, "chip.", &mho_chip_models_descriptor, params);
-    const bool holds = tiny_try(&tiny, settings) && strcmp(part_of(&tiny.prepared.config, part)->name, name) == 0;
+    const bool holds = tiny_try(&tiny, settings) && strcmp(part_of(&tiny.setup.config, part)->name, name) == 0;
     tiny_close(&tiny);
     return holds;
 }
@@ -254,7 +254,7 @@ static bool adds_noise(const void *params, MhoCodeNoise wanted)
     float noisy[TINY_LOGITS], clean[TINY_LOGITS];
     tiny_put(settings, "noise.", &mho_noise_descriptor, params);
     tiny_run(&tiny, settings);
-    const MhoPointSetup *p = &tiny.prepared;
+    const MhoPointSetup *p = &tiny.setup;
     wanted.seed = (uint64_t)mho_settings_study(tiny.settings)->seed;
     must(run_code_noise(p->lowered, &wanted, p->images->images, p->images->n, 0, 1, noisy, &error), &error);
     must(run_integer(p->lowered, p->images->images, p->images->n, 1, clean, NULL, &error), &error);

@@ -337,14 +337,14 @@ static bool flips(const MhoDescriptor *model, const void *params, double on)
     return largest == 0 && abs(n_mirrored - SAMPLE_TRAINING / 2) <= 20;
 }
 
-static bool splits(const void *params, size_t held, size_t all)
+static bool splits(const void *params, size_t n_validation, size_t all)
 {
     MhoSettings *settings = tiny_settings();
     MhoDataset kept, left;
     MhoError error = {0};
     tiny_put(settings, "train.", &mho_train_descriptor, params);
     must(mho_study_training(settings, NULL, &kept, &left, &error), &error);
-    const bool holds = left.n == held && kept.n == all - held;
+    const bool holds = left.n == n_validation && kept.n == all - n_validation;
     mho_dataset_destroy(&kept);
     mho_dataset_destroy(&left);
     mho_settings_destroy(settings);

@@ -134,9 +134,9 @@ bool tiny_try(Tiny *tiny, MhoSettings *settings)
     MhoError error = {0};
     memset(tiny, 0, sizeof *tiny);
     tiny->settings = settings;
-    must(mho_trial_cache_create(&options, &tiny->workbench, &error), &error);
-    return mho_trial_cache_prepare(tiny->workbench, settings, "", true, &tiny->prepared, &error) == MHO_OK &&
-           mho_trial_run(&tiny->prepared, 0, tiny->logits, &tiny->trial, &error) == MHO_OK;
+    must(mho_trial_cache_create(&options, &tiny->cache, &error), &error);
+    return mho_trial_cache_prepare(tiny->cache, settings, "", true, &tiny->setup, &error) == MHO_OK &&
+           mho_trial_run(&tiny->setup, 0, tiny->logits, &tiny->trial, &error) == MHO_OK;
 }
 
 void tiny_run(Tiny *tiny, MhoSettings *settings)
@@ -146,7 +146,7 @@ void tiny_run(Tiny *tiny, MhoSettings *settings)
 
 void tiny_close(Tiny *tiny)
 {
-    mho_point_setup_clear(&tiny->prepared);
-    mho_trial_cache_destroy(tiny->workbench);
+    mho_point_setup_clear(&tiny->setup);
+    mho_trial_cache_destroy(tiny->cache);
     mho_settings_destroy(tiny->settings);
 }

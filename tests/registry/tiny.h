@@ -15,7 +15,7 @@ enum {
     TINY_CLASSES = 4,
     TINY_TRAIN = 60,
     TINY_TEST = 40,
-    TINY_HELD = 10,
+    TINY_VALIDATION = 10,
     TINY_LOGITS = TINY_TEST * TINY_CLASSES
 };
 
@@ -36,8 +36,8 @@ void tiny_put(MhoSettings *settings, const char *prefix, const MhoDescriptor *mo
 /* One trial and what it was made of. */
 typedef struct Tiny {
     MhoSettings *settings; /* owned */
-    MhoTrialCache *workbench;
-    MhoPointSetup prepared;
+    MhoTrialCache *cache;
+    MhoPointSetup setup;
     MhoTrial trial;
     float logits[TINY_TRAIN * TINY_CLASSES];
 } Tiny;

@@ -14,7 +14,7 @@ static const double gain[4][2] = {{3, 5}, {1, 2}, {2, 3}, {0, 0}};
 TEST(test_levels)
 {
     double accuracy[N], bits[N], seeds[N], layers[N];
-    const char *names[N], *noise[N], *ladders[N];
+    const char *names[N], *noise[N], *stages[N];
     static const char *const name_of[] = {"uniq", "uniq", "kmeans", "uniform"};
     for (size_t p = 0; p < N; p++) {
         const size_t way = p / 4, at = p / 2 % 2, seed = p % 2;
@@ -22,7 +22,7 @@ TEST(test_levels)
         noise[p] = way > 1 ? "" : way == 0 ? "true" : "false";
         layers[p] = way > 1 ? NAN : 1.0;
         bits[p] = at ? 8 : 2;
-        ladders[p] = at ? "float:8 8/8:6" : "float:8 2/8:6";
+        stages[p] = at ? "float:8 8/8:6" : "float:8 2/8:6";
         seeds[p] = (double)seed + 1.0;
         accuracy[p] = (at ? 0.9 : 0.5) + 0.01 * (double)seed + (at ? 0.001 : 0.01) * gain[way][seed];
     }
@@ -32,7 +32,7 @@ TEST(test_levels)
     sample_key(result, "train.gradual.layers", MHO_F64, N, layers);
     sample_key(result, "train.gradual.noise", MHO_STRING, N, noise);
     sample_key(result, "quant.weight.bits", MHO_F64, N, bits);
-    sample_key(result, "train.stages", MHO_STRING, N, ladders);
+    sample_key(result, "train.stages", MHO_STRING, N, stages);
     sample_key(result, "seed", MHO_F64, N, seeds);
     must(experiment_analyse(result, analysis, &error), &error);
     /* rows: UNIQ at 2 and 8 bits, straight, k-means, even steps; versus even steps, k-means, straight */
