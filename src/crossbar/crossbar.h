@@ -153,15 +153,6 @@ const MhoPlan *mho_chip_state_plan(const MhoChipState *state); /* borrowed; for 
 MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *work, MhoError *error) MHO_CHECKED;
 double mho_chip_state_compensation(const MhoChipState *state, size_t l); /* for tests; 1 when there is none */
 
-/* Effective weights (rows incl. always-on rows, cols) of one group in weight codes, as the packed planes hold them: for
- * tests. */
-MhoStatus mho_chip_state_weights(const MhoChipState *state, size_t l, size_t group, size_t n, float *weights,
-                                 MhoError *error) MHO_CHECKED;
-/* Variance (cols) in accumulator units^2 of the per-read noise of one group for one input row vector (codes): for
- * tests. */
-MhoStatus mho_chip_state_variance(const MhoChipState *state, size_t l, size_t group, const uint8_t *codes,
-                                  double *variance, MhoError *error) MHO_CHECKED;
-
 MhoStatus mho_workspace_create(const MhoPlan *plan, MhoWorkspace **work, MhoError *error) MHO_CHECKED;
 void mho_workspace_destroy(MhoWorkspace *work);
 

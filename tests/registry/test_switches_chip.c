@@ -10,6 +10,7 @@
 #include "switches.h"
 #include "tiny.h"
 #include "support/run_once.h"
+#include "support/chip_inspect.h"
 
 enum {
     ROWS = 48,
@@ -35,7 +36,7 @@ static void open_layer(ArrayBench *bench, const char *cell, const void *params, 
 static void weights_of(const ArrayBench *bench, float *weights)
 {
     MhoError error = {0};
-    ck_assert_msg(mho_chip_state_weights(bench->state, 0, 0, WEIGHTS, weights, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(inspect_weights(bench->state, 0, 0, WEIGHTS, weights, &error) == MHO_OK, "%s", error.text);
 }
 
 /* Logits of a study with these keys and one cell model. */
@@ -151,8 +152,7 @@ static double fresh_variance(const void *params, int read)
     keys.read = read;
     open_layer(&bench, "pcm", &keys, 14);
     array_make(&bench, 0, LAW_HOUR);
-    ck_assert_msg(mho_chip_state_variance(bench.state, 0, 0, bench.input, variance, &error) == MHO_OK, "%s",
-                  error.text);
+    ck_assert_msg(inspect_variance(bench.state, 0, 0, bench.input, variance, &error) == MHO_OK, "%s", error.text);
     array_close(&bench);
     for (size_t j = 0; j < COLS; j++) {
         sum += variance[j];
@@ -198,7 +198,7 @@ static void sample_reads(const void *params, double *sample, double *mean, doubl
     for (size_t r = 0; r < ROWS; r++) {
         *mean += bench.input[r] * (double)weights[r * COLS];
     }
-    ck_assert_msg(mho_chip_state_variance(bench.state, 0, 0, bench.input, all, &error) == MHO_OK, "%s", error.text);
+    ck_assert_msg(inspect_variance(bench.state, 0, 0, bench.input, all, &error) == MHO_OK, "%s", error.text);
     *variance = all[0];
     for (uint32_t image = 0; image < IMAGES; image++) {
         array_read(&bench, image, sums, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "law_cell.h"
 #include "laws.h"
 #include "numbers.h"
+#include "support/chip_inspect.h"
 
 enum { ROWS = 24, COLS = 3, POSITIONS = 1000, IMAGES = 100, N = POSITIONS * IMAGES };
 
@@ -170,7 +171,7 @@ TEST(packed_weights_keep_their_law)
         bench.codes[i] = 1;
     array_make(&bench, 0, 0.0);
     ck_assert_uint_eq(mho_plan_layer(bench.plan, 0).devices, 1000000);
-    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, TALL * WIDE, weights, &error), MHO_OK);
+    ck_assert_int_eq(inspect_weights(bench.state, 0, 0, TALL * WIDE, weights, &error), MHO_OK);
     for (size_t i = 0; i < TALL * WIDE; i++) {
         w[i] = (double)weights[i];
         above += w[i] > mean;

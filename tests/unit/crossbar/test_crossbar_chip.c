@@ -9,6 +9,7 @@
 #include "harness.h"
 #include "law_cell.h"
 #include "numbers.h"
+#include "support/chip_inspect.h"
 
 enum { ROWS = 70, COLS = 20, POSITIONS = 45, SUMS = POSITIONS * COLS, WEIGHTS = ROWS * COLS };
 
@@ -27,7 +28,7 @@ static void open_chip(ArrayBench *bench, const char *cell)
 static void weights_of(const ArrayBench *bench, float *weights)
 {
     MhoError error = {0};
-    ck_assert_int_eq(mho_chip_state_weights(bench->state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
+    ck_assert_int_eq(inspect_weights(bench->state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
 }
 
 TEST_LOOP(a_chip_number_is_one_chip, 0, 2)
@@ -63,7 +64,7 @@ TEST(threads_make_the_same_chip)
         omp_set_num_threads(i == 0 ? 1 : 3);
         array_plan(&bench);
         array_make(&bench, 4, hour);
-        ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, TALL * WIDE, i == 0 ? one : three, &error), MHO_OK);
+        ck_assert_int_eq(inspect_weights(bench.state, 0, 0, TALL * WIDE, i == 0 ? one : three, &error), MHO_OK);
     }
     ck_assert(memcmp(one, three, sizeof one) == 0);
     array_close(&bench);
@@ -173,13 +174,13 @@ TEST(split_cuts_the_noise_at_t_observe)
     bench.config.chip.read = MHO_READ_CHOICE_PER_READ;
     array_make(&bench, 0, hour);
     weights_of(&bench, frozen);
-    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, whole, &error), MHO_OK);
+    ck_assert_int_eq(inspect_variance(bench.state, 0, 0, bench.input, whole, &error), MHO_OK);
     bench.config.chip.read = MHO_READ_CHOICE_SPLIT;
     bench.config.chip.t_observe = t_observe;
     array_plan(&bench);
     array_make(&bench, 0, hour);
     weights_of(&bench, split);
-    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, fast, &error), MHO_OK);
+    ck_assert_int_eq(inspect_variance(bench.state, 0, 0, bench.input, fast, &error), MHO_OK);
     ck_assert(memcmp(frozen, split, sizeof frozen) != 0);
     for (size_t j = 0; j < COLS; j++) {
         const double ratio = log(t_observe / (2.0 * t_read)) / log((hour + 20.0 + t_read) / (2.0 * t_read));
@@ -208,7 +209,7 @@ TEST_LOOP(variance_planes_hold_their_bound, 0, 6)
         const size_t row = (size_t)(x % ROWS);
         const double bound = unit * (1.2 * law.linear * full * x + 1.4 * law.square * x * x) / 510.0;
         codes[row] = (uint8_t)x;
-        ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, codes, variance, &error), MHO_OK);
+        ck_assert_int_eq(inspect_variance(bench.state, 0, 0, codes, variance, &error), MHO_OK);
         codes[row] = 0;
         for (size_t j = 0; j < COLS; j++) {
             const double g = fabs(bench.codes[row * COLS + j] / 7.0);
@@ -435,12 +436,12 @@ TEST(wires_attenuate_currents_and_their_noise)
     open_chip(&bench, "nor_flash");
     array_make(&bench, 0, 0.0);
     weights_of(&bench, weights);
-    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, ideal, &error), MHO_OK);
+    ck_assert_int_eq(inspect_variance(bench.state, 0, 0, bench.input, ideal, &error), MHO_OK);
     bench.config.wire = &half;
     array_plan(&bench);
     array_make(&bench, 0, 0.0);
     weights_of(&bench, halved);
-    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, wired, &error), MHO_OK);
+    ck_assert_int_eq(inspect_variance(bench.state, 0, 0, bench.input, wired, &error), MHO_OK);
     for (size_t j = 0; j < COLS; j++)
         assert_close(wired[j], 0.25 * ideal[j], 1e-5, "variance");
     for (size_t i = 0; i < WEIGHTS; i++)

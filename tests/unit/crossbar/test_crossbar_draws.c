@@ -10,6 +10,7 @@
 #include "harness.h"
 #include "law_cell.h"
 #include "numbers.h"
+#include "support/chip_inspect.h"
 
 enum { ROWS = 48, COLS = 16, POSITIONS = 40, LAYERS = 2, SUMS = POSITIONS * COLS, WEIGHTS = ROWS * COLS };
 
@@ -117,7 +118,7 @@ TEST_LOOP(layers_are_apart, 0, 3)
                                    .codes = bench.input,
                                    .output = {.a = bench.a, .b = bench.b, .logits = sums[l]}};
         mho_chip_state_forward(bench.state, bench.work, &call);
-        ck_assert_int_eq(mho_chip_state_weights(bench.state, l, 0, WEIGHTS, weights[l], &error), MHO_OK);
+        ck_assert_int_eq(inspect_weights(bench.state, l, 0, WEIGHTS, weights[l], &error), MHO_OK);
     }
     assert_apart(SUMS, sums[0], sums[1], "reads of two layers");
     if (_i < 2)
@@ -144,7 +145,7 @@ TEST_LOOP(tiles_are_apart, 0, 2)
     for (size_t i = 0; i < WEIGHTS; i++)
         bench.codes[i] = 5;
     array_make(&bench, 0, 3600.0);
-    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
+    ck_assert_int_eq(inspect_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
     for (size_t i = 0; i < WEIGHTS; i++) {
         const size_t r = i / COLS, j = i % COLS, t = r / (ROWS / 2) * 2 + j / (COLS / 2);
         tile[t][r % (ROWS / 2) * (COLS / 2) + j % (COLS / 2)] = weights[i];
@@ -166,7 +167,7 @@ TEST(frozen_noise_is_clipped_at_zero)
     bench.config.chip.read = MHO_READ_CHOICE_FROZEN;
     memset(bench.codes, 0, WEIGHTS * sizeof *bench.codes);
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
+    ck_assert_int_eq(inspect_weights(bench.state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
     for (size_t i = 0; i < WEIGHTS; i++)
         zeros += weights[i] == 0.0F;
     ck_assert_msg(zeros > WEIGHTS / 4 - 60 && zeros < WEIGHTS / 4 + 60, "%zu of %d weights are 0", zeros,
@@ -188,13 +189,13 @@ TEST_LOOP(split_ends_in_the_other_modes, 0, 2)
     bench.config.chip.read = MHO_READ_CHOICE_SPLIT;
     bench.config.chip.t_observe = _i == 0 ? 1e9 : 1e-9;
     array_make(&bench, 0, 3600.0);
-    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, split, &error), MHO_OK);
-    ck_assert_int_eq(mho_chip_state_variance(bench.state, 0, 0, bench.input, variance, &error), MHO_OK);
+    ck_assert_int_eq(inspect_weights(bench.state, 0, 0, WEIGHTS, split, &error), MHO_OK);
+    ck_assert_int_eq(inspect_variance(bench.state, 0, 0, bench.input, variance, &error), MHO_OK);
     ck_assert_msg((variance[0] > 0.0) == (_i == 0), "variance of a read is %g", variance[0]);
     bench.config.chip.read = wanted;
     array_plan(&bench);
     array_make(&bench, 0, 3600.0);
-    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, WEIGHTS, pure, &error), MHO_OK);
+    ck_assert_int_eq(inspect_weights(bench.state, 0, 0, WEIGHTS, pure, &error), MHO_OK);
     ck_assert(memcmp(split, pure, sizeof split) == 0);
     array_close(&bench);
 }

@@ -7,6 +7,7 @@
 
 #include "array_bench.h"
 #include "harness.h"
+#include "support/chip_inspect.h"
 
 enum { CASES = 60 };
 
@@ -230,15 +231,15 @@ TEST_LOOP(planes_hold_the_codes, 0, 16)
     array_shape(&bench, 1, 50, 21, 1);
     array_fill(&bench, 11, largest[_i % 4], 1, false, 0);
     array_make(&bench, 0, 0.0);
-    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, 50 * 21, weights, &error), MHO_OK);
+    ck_assert_int_eq(inspect_weights(bench.state, 0, 0, 50 * 21, weights, &error), MHO_OK);
     for (size_t i = 0; i < 50 * 21; i++) {
         const float rounding =
             _i == 15 ? 2.0F : 0.0F; /* digital offset, 2 n_weight > 32639: the one case that rounds */
         const float error_of_code = weights[i] - (float)bench.codes[i];
         ck_assert(error_of_code <= rounding && error_of_code >= -rounding);
     }
-    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 0, 50, weights, &error), MHO_USAGE);
-    ck_assert_int_eq(mho_chip_state_weights(bench.state, 0, 1, 50 * 21, weights, &error), MHO_USAGE);
+    ck_assert_int_eq(inspect_weights(bench.state, 0, 0, 50, weights, &error), MHO_USAGE);
+    ck_assert_int_eq(inspect_weights(bench.state, 0, 1, 50 * 21, weights, &error), MHO_USAGE);
     array_close(&bench);
 }
 

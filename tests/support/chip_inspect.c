@@ -1,4 +1,6 @@
-/* inspect.c - what a state holds, in weight codes and accumulator units: for tests. */
+/* chip_inspect.c - what a state holds, in weight codes and accumulator units. */
+#include "chip_inspect.h"
+
 #include <string.h>
 
 #include "crossbar/crossbar_internal.h"
@@ -21,8 +23,7 @@ static double weight_of(const MhoChipState *state, const Tile *tile, size_t r, s
     return w;
 }
 
-MhoStatus mho_chip_state_weights(const MhoChipState *state, size_t l, size_t group, size_t n, float *weights,
-                                 MhoError *error)
+MhoStatus inspect_weights(const MhoChipState *state, size_t l, size_t group, size_t n, float *weights, MhoError *error)
 {
     const MhoStatus status = check_group(state, l, group, error);
     const LayerPlan *layer = &state->chip->plan->layers[l];
@@ -61,8 +62,8 @@ static void tile_variance(const ReadPhase *read_phase, const Tile *tile, double 
     }
 }
 
-MhoStatus mho_chip_state_variance(const MhoChipState *state, size_t l, size_t group, const uint8_t *codes,
-                                  double *variance, MhoError *error)
+MhoStatus inspect_variance(const MhoChipState *state, size_t l, size_t group, const uint8_t *codes, double *variance,
+                           MhoError *error)
 {
     MhoStatus status = check_group(state, l, group, error);
     const LayerPlan *layer = &state->chip->plan->layers[l];
