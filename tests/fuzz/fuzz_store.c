@@ -10,7 +10,7 @@
 #include "store/store.h"
 
 /* HDF5 1.10 leaks memory of files that it fails to open; leaks of mho still count. Called by LeakSanitizer. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libhdf5";
