@@ -255,7 +255,26 @@ bool mho_settings_is_default(const MhoSettings *settings, const MhoSettingsKey *
     return strcmp(value, usual_value) == 0;
 }
 
-/* The known key nearest to `key` into nearest: the first of a section that key names, or the least misspelt. */
+/* Whether every word of the last part of `key` ("rate", "quant_rate") is in that of `name`, which lies below the same
+ * parts: a shortened name. */
+static bool is_shortened(const char *key, const char *name)
+{
+    const char *dot = strrchr(key, '.'), *last = strrchr(name, '.');
+    if (!dot || !last || strlen(dot + 1) < 3 || strncmp(key, name, (size_t)(dot + 1 - key)) != 0)
+        return false;
+    char word[MHO_KEY_MAX];
+    for (const char *at = dot + 1; *at; at += strspn(at, "_")) {
+        const size_t n = strcspn(at, "_");
+        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), at);
+        if (!strstr(last + 1, word))
+            return false;
+        at += n;
+    }
+    return true;
+}
+
+/* The known key nearest to `key` into nearest: the first of a section that key names, the first that key shortens, or
+ * the least misspelt. */
 static bool find_nearest(const MhoSettings *settings, const char *key, char nearest[2 * MHO_KEY_MAX])
 {
     const size_t length = strlen(key);
@@ -264,8 +283,11 @@ static bool find_nearest(const MhoSettings *settings, const char *key, char near
     MhoSettingsKey at = {0};
     while (mho_settings_next(settings, &at)) {
         const bool in_section = strncmp(at.name, key, length) == 0 && at.name[length] == '.';
-        if (in_section || mho_nearest_step(key, at.name, &found, &distance))
+        const bool is_short = (!found || distance > 0) && is_shortened(key, at.name);
+        if (in_section || is_short || mho_nearest_step(key, at.name, &found, &distance))
             found = memcpy(nearest, at.name, sizeof at.name);
+        if (is_short)
+            distance = 0;
         if (in_section)
             break;
     }

@@ -138,7 +138,8 @@ static bool acts_without_training(const char *key)
 
 MhoStatus mho_study_assign(MhoStudy *study, const char *key, const char *text, const char *where, MhoError *error)
 {
-    if (!study->has_train && mho_settings_through_model(key) && !acts_without_training(key))
+    const bool known = mho_settings_find(study->settings, key, NULL) != NULL; /* a misspelling is told first */
+    if (known && !study->has_train && mho_settings_through_model(key) && !acts_without_training(key))
         return mho_fail(error, MHO_USAGE,
                         "%s%s%s: the study has no train: section, so nothing is trained and this would change nothing",
                         where ? where : "", where ? " " : "", key);

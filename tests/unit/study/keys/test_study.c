@@ -333,3 +333,21 @@ TEST(recipes)
     must_refuse(mho_model_path(study.settings, path, 10, &error), &error, MHO_USAGE, "too long");
     mho_study_destroy(&study);
 }
+
+/* An unknown key names the key it shortens, the first key of the section that it is, or the least misspelt one. */
+TEST(unknown_keys_name_the_nearest)
+{
+    static const char *const rows[][2] = {{"train.rate", "'train.learning_rate'"},
+                                          {"train.quant_rate", "'train.quant_learning_rate'"},
+                                          {"allocate.rate_low", "'allocate.learning_rate_low'"},
+                                          {"chip.adc.bits", "'chip.adc.uniform.bits'"},
+                                          {"train.chip", "'train.chip.cell.name'"},
+                                          {"chip.nosie", "'chip.noise'"},
+                                          {"train.ladder", "`mho describe`"}};
+    MhoStudy study;
+    MhoError error = {0};
+    must(mho_study_read(NULL, &study, &error), &error);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        must_refuse(mho_study_assign(&study, rows[i][0], "1", "--set", &error), &error, MHO_USAGE, rows[i][1]);
+    mho_study_destroy(&study);
+}
