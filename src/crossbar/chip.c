@@ -192,19 +192,23 @@ MhoStatus mho_chip_create(const MhoPlan *plan, uint32_t number, MhoChip **chip, 
     return create(plan, number, false, chip, error);
 }
 
+/* Digests of both plans are taken only where sharing is possible at all: a chip of training has no twin. */
+static bool shares_devices(const MhoPlan *plan, uint32_t number, const MhoChip *twin)
+{
+    if (!twin || twin->ideal || twin->number != number)
+        return false;
+    const uint64_t digest = mho_plan_devices_digest(plan);
+    return digest != 0 && mho_plan_devices_digest(twin->plan) == digest;
+}
+
 MhoStatus mho_chip_create_twin(const MhoPlan *plan, uint32_t number, const MhoChip *twin, MhoChip **chip,
                                MhoError *error)
 {
     *chip = NULL;
-    const uint64_t digest = mho_plan_devices_digest(plan);
-    if (twin && !twin->ideal && twin->number == number && digest != 0 && twin->devices->digest == digest) {
-        twin->devices->owners++;
-        return chip_around(plan, twin->devices, chip, error);
-    }
-    const MhoStatus status = create(plan, number, false, chip, error);
-    if (status == MHO_OK)
-        (*chip)->devices->digest = digest;
-    return status;
+    if (!shares_devices(plan, number, twin))
+        return create(plan, number, false, chip, error);
+    twin->devices->owners++;
+    return chip_around(plan, twin->devices, chip, error);
 }
 
 MhoStatus mho_chip_create_ideal(const MhoPlan *plan, MhoChip **chip, MhoError *error)

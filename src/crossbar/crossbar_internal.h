@@ -83,7 +83,6 @@ typedef struct ChipTile {
 typedef struct Devices {
     int owners;          /* chips that hold them; the last one frees them */
     const MhoPlan *plan; /* NULL once they are programmed */
-    uint64_t digest;     /* of the plan they were programmed by */
     uint32_t number;
     bool ideal;      /* every device at its target, noiseless */
     ChipTile *tiles; /* (tiles of all layers) */

@@ -445,6 +445,8 @@ MhoStatus mho_trial_run(const MhoPointSetup *setup, uint32_t chip, float *logits
         status = set_chip(setup, chip, trial, &executor, error);
     if (status == MHO_OK)
         status = classify(setup, executor, out, error);
+    if (setup->on_chip) /* the trial is the caller's */
+        mho_analog_executor_set_meters(mho_net_on_chip_executor(setup->on_chip), NULL, 0);
     if (status == MHO_OK) {
         size_t hits;
         mho_logits_score(out, set->labels, set->n, (int)classes, &hits, &trial->loss);

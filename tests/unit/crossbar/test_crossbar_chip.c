@@ -31,6 +31,7 @@ static void weights_of(const ArrayBench *bench, float *weights)
     ck_assert_int_eq(inspect_weights(bench->state, 0, 0, WEIGHTS, weights, &error), MHO_OK);
 }
 
+/* A chip number always gives the same devices, another number gives others, and states draw nothing again. */
 TEST_LOOP(a_chip_number_is_one_chip, 0, 2)
 {
     float first[WEIGHTS], again[WEIGHTS], other[WEIGHTS];

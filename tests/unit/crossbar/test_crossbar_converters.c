@@ -135,6 +135,7 @@ static void read_clips(ArrayBench *bench, float *sums, float *clip_fraction, flo
     mho_chip_state_forward(bench->state, bench->work, &call);
 }
 
+/* The share of clipped conversions and the derivative by the range equal those of each output's own conversions. */
 TEST_LOOP(clipped_conversions_are_told, 0, KINDS)
 {
     static const double ranges[KINDS] = {

@@ -36,6 +36,7 @@ static void assert_apart(size_t n, const float *x, const float *y, const char *w
     ck_assert_msg(equal < n / 10, "%s: %zu of %zu are equal", what, equal, n);
 }
 
+/* Two chips have independent read noise. */
 TEST_LOOP(chips_read_apart, 0, 2)
 {
     float sums[2][SUMS];

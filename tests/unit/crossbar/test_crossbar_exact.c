@@ -47,6 +47,7 @@ static size_t count_wrong(const ArrayBench *bench, const float *logits)
     return wrong;
 }
 
+/* Ideal cells and a converter with enough bits give the exact integer sums of any matrix and array. */
 TEST_LOOP(sums_are_exact, 0, CASES)
 {
     for (uint32_t seed = (uint32_t)_i * 4; seed < (uint32_t)_i * 4 + 4; seed++) {
@@ -127,6 +128,7 @@ static int bits_for(double largest)
     return bits;
 }
 
+/* A converter with just enough bits is exact, and one bit fewer is not. */
 TEST_LOOP(one_bit_fewer_clips, 0, 5)
 {
     ArrayBench bench;

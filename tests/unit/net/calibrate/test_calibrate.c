@@ -49,6 +49,7 @@ static double least_error(size_t n, const float *x, int largest, bool is_signed)
 
 static const int code_counts[] = {1, 3, 7, 15, 127, 255};
 
+/* The chosen range has at most 1 % more squared error than the best one, and a range 1.3 times off has more. */
 TEST_LOOP(test_range_has_least_error, 0, sizeof code_counts / sizeof *code_counts)
 {
     const MhoStream stream = {.seed = 3, .noise = 2.0F};
@@ -207,6 +208,8 @@ static MhoNet *tabled(const MhoNet *net, const uint8_t *images)
     return made;
 }
 
+/* A calibrated net run in float has the logits of the integer executor: differences have less than 1e-3 of their power.
+ */
 TEST_LOOP(test_quantized_run_is_the_integer_executor, 0, 2 * N_SETUPS + 1)
 {
     const bool on_table = _i == 2 * N_SETUPS;

@@ -158,6 +158,7 @@ static void assert_naive(const MhoLoweredNet *lowered, const MhoCodeNoise *noise
     free(logits);
 }
 
+/* Noise on codes equals plain loops over the same draws. */
 TEST_LOOP(test_noise_is_plain_loops, 0, N_SETUPS)
 {
     const QuantizedSetup *setup = &setups[_i];
@@ -235,6 +236,7 @@ static void sample_close(Sample *sample)
     free(sample->images);
 }
 
+/* Threads, batches and instruction sets do not change a run with noise on codes. */
 TEST_LOOP(test_threads_batches_and_instructions_change_nothing, 0, 2)
 {
     Sample at = sample_open();

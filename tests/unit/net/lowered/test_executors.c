@@ -115,6 +115,7 @@ static Outputs with_kernels(const char *name, const QuantizedSetup *setup, Outpu
     return o;
 }
 
+/* Every kernel table gives the same codes and logits, of the integer network and of a noisy chip. */
 TEST_LOOP(test_instruction_sets_change_nothing, 4, 7)
 {
     const MhoKernels *tables[8];
@@ -158,6 +159,7 @@ static void assert_ideal(const MhoLoweredNet *lowered, const uint8_t *images, Ar
     mho_net_on_chip_destroy(on_chip);
 }
 
+/* An ideal chip with unit steps gives the codes of the integer network for every mapping, subtraction and tiling. */
 TEST_LOOP(test_ideal_chip_is_integer, 0, N_SETUPS)
 {
     static const int rows[] = {512, 37}, cols[] = {512, 5};

@@ -110,6 +110,7 @@ static void assert_naive(const MhoLoweredNet *lowered, const uint8_t *images)
     outputs_free(&integer);
 }
 
+/* The integer executor equals plain loops, code for code. */
 TEST_LOOP(test_integer_is_plain_loops, 0, N_SETUPS)
 {
     const QuantizedSetup *setup = &setups[_i];

@@ -148,6 +148,7 @@ static void assert_same(const char *policy, const char *activations, int bits, i
     free(images);
 }
 
+/* Nets with uneven levels have the same codes in the fake-quant pass and in every executor. */
 TEST_LOOP(test_equal_codes, 2, 9)
 {
     assert_same("uniq", "uniq", _i, MHO_SCALE_PER_CHANNEL);
