@@ -162,6 +162,13 @@ static MhoStatus open_and_read(MhoReader *reader, bool require_format, MhoRecord
 
 MhoStatus mho_store_read(const char *path, bool require_format, MhoRecord **record, MhoError *error)
 {
+    bool is_signed;
+    return mho_store_read_signed(path, require_format, &is_signed, record, error);
+}
+
+MhoStatus mho_store_read_signed(const char *path, bool require_format, bool *is_signed, MhoRecord **record,
+                                MhoError *error)
+{
     MhoReader reader = {.path = path, .error = error};
     MhoStoreQuiet quiet;
     *record = NULL;
@@ -182,6 +189,7 @@ MhoStatus mho_store_read(const char *path, bool require_format, MhoRecord **reco
     free(reader.scales);
     free(reader.links);
     free(reader.data);
+    *is_signed = status == MHO_OK && reader.sealed;
     if (status != MHO_OK) {
         mho_record_destroy(*record);
         *record = NULL;

@@ -1,4 +1,5 @@
-/* replace.c - a file appears whole or not at all: temporary name, fsync, rename, fsync of the folder. */
+/* replace.c - a file appears whole or not at all: temporary name, fsync, rename, fsync of the folder. A new file takes
+ * its name only if nothing has it: renameat2, link, or a claim of the name, whichever the file system knows. */
 #include "store/replace_internal.h"
 
 #include <errno.h>
@@ -112,8 +113,55 @@ static int open_temporary(const char *target, int folder_length, char *temporary
     return file;
 }
 
-static MhoStatus replace_target(const char *path, const char *target, const MhoPiece *pieces, size_t n_pieces,
-                                MhoError *error)
+static MhoStatus fail_exists(MhoError *error, const char *path)
+{
+    return mho_fail(error, MHO_IO, "%s exists and is not replaced; choose another name with -o", path);
+}
+
+static int put_by_rename(const char *from, const char *to)
+{
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+static int put_by_link(const char *from, const char *to)
+{
+    if (link(from, to) != 0)
+        return -1;
+    (void)unlink(from);
+    return 0;
+}
+
+/* An empty file takes the name, then the whole one takes its place. A kill in between leaves the empty file. */
+static int put_by_claim(const char *from, const char *to)
+{
+    const int file = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file < 0)
+        return -1;
+    (void)close(file);
+    const int outcome = rename(from, to), code = errno;
+    if (outcome != 0)
+        (void)unlink(to);
+    errno = code;
+    return outcome;
+}
+
+int mho_file_put(const char *from, const char *to, unsigned ways)
+{
+    static int (*const puts[])(const char *, const char *) = {put_by_rename, put_by_link, put_by_claim};
+    int outcome = -1;
+    errno = ENOSYS;
+    for (size_t i = 0; i < sizeof puts / sizeof *puts && outcome != 0; i++) {
+        if ((ways & 1U << i) == 0)
+            continue;
+        outcome = puts[i](from, to);
+        if (outcome != 0 && (errno == EEXIST || errno == ENOSPC || errno == EDQUOT || errno == EROFS || errno == EIO))
+            break; /* other causes may be that of this way alone */
+    }
+    return outcome;
+}
+
+static MhoStatus write_target(const char *path, const char *target, bool is_new, const MhoPiece *pieces,
+                              size_t n_pieces, MhoError *error)
 {
     const char *slash = strrchr(target, '/');
     const int folder_length = slash ? (int)(slash + 1 - target) : 0; /* with its slash */
@@ -122,18 +170,24 @@ static MhoStatus replace_target(const char *path, const char *target, const MhoP
     if (!other)
         return MHO_MEMORY;
     const int file = open_temporary(target, folder_length, other, room);
-    bool good = file >= 0;
-    if (good && (!fill_and_close(file, pieces, n_pieces) || rename(other, target) != 0)) {
+    bool good = file >= 0, placing = false;
+    if (good) {
+        placing = fill_and_close(file, pieces, n_pieces);
+        good = placing && (is_new ? mho_file_put(other, target, MHO_PUT_ANY) : rename(other, target)) == 0;
+    }
+    if (file >= 0 && !good) {
         const int code = errno;
         (void)unlink(other);
         errno = code;
-        good = false;
     }
     if (good) {
+        placing = false;
         (void)snprintf(other, room, "%.*s.", folder_length, target);
         good = sync_folder(other);
     }
-    const MhoStatus status = good ? MHO_OK : fail_errno(error, path, errno);
+    const MhoStatus status = good                                   ? MHO_OK
+                             : is_new && placing && errno == EEXIST ? fail_exists(error, path)
+                                                                    : fail_errno(error, path, errno);
     free(other);
     return status;
 }
@@ -143,7 +197,23 @@ MhoStatus mho_file_replace(const char *path, const MhoPiece *pieces, size_t n_pi
     char *target;
     MhoStatus status = real_target(path, &target, error);
     if (status == MHO_OK)
-        status = replace_target(path, target, pieces, n_pieces, error);
+        status = write_target(path, target, false, pieces, n_pieces, error);
     free(target);
     return status;
+}
+
+MhoStatus mho_file_free(const char *path, MhoError *error)
+{
+    struct stat info;
+    if (*path == '\0')
+        return mho_fail(error, MHO_IO, "the name of the file to write is empty; give one with -o");
+    if (lstat(path, &info) == 0)
+        return fail_exists(error, path);
+    return errno == ENOENT ? MHO_OK : fail_errno(error, path, errno);
+}
+
+MhoStatus mho_file_create(const char *path, const MhoPiece *pieces, size_t n_pieces, MhoError *error)
+{
+    const MhoStatus status = mho_file_free(path, error);
+    return status == MHO_OK ? write_target(path, path, true, pieces, n_pieces, error) : status;
 }

@@ -8,6 +8,8 @@
 #ifndef MHO_STORE_STORE_H
 #define MHO_STORE_STORE_H
 
+#include <stdbool.h>
+
 #include "base/record.h"
 
 enum { MHO_FORMAT = 1 }; /* root attribute mho_format of every file */
@@ -18,11 +20,20 @@ enum { MHO_FORMAT = 1 }; /* root attribute mho_format of every file */
  * 32 levels. */
 MhoStatus mho_store_write(const char *path, const MhoRecord *record, MhoError *error) MHO_CHECKED;
 
+/* The same, but never replace anything: IO "PATH: exists ..." when the name is taken, before the work and when another
+ * process took it meanwhile. */
+MhoStatus mho_store_create(const char *path, const MhoRecord *record, MhoError *error) MHO_CHECKED;
+
 /* Read a whole file, which may be hostile: sizes are checked against the file's size and a limit before allocation; a
  * truncated or damaged file gives one INPUT line with path and place. A format newer than MHO_FORMAT is refused.
  * require_format: refuse a file without mho_format; false for data sets and models written by other programs. A file
  * without the checksum must store its variable-length strings contiguous, not in chunks. */
 MhoStatus mho_store_read(const char *path, bool require_format, MhoRecord **record, MhoError *error) MHO_CHECKED;
+
+/* The same. *is_signed: the file ends with mho's checksum line, which is right; a file that another program wrote or
+ * edited does not. false after a failure. */
+MhoStatus mho_store_read_signed(const char *path, bool require_format, bool *is_signed, MhoRecord **record,
+                                MhoError *error) MHO_CHECKED;
 
 /* "HDF5 1.10.8" */
 const char *mho_store_library(void);

@@ -345,7 +345,9 @@ static MhoStatus build_image(Writer *writer, const MhoRecord *record, MhoImage *
     return status;
 }
 
-MhoStatus mho_store_write(const char *path, const MhoRecord *record, MhoError *error)
+typedef MhoStatus Put(const char *path, const MhoPiece *pieces, size_t n_pieces, MhoError *error);
+
+static MhoStatus write_by(Put *put, const char *path, const MhoRecord *record, MhoError *error)
 {
     Writer writer = {.path = path, .error = error};
     MhoStoreQuiet quiet;
@@ -357,9 +359,19 @@ MhoStatus mho_store_write(const char *path, const MhoRecord *record, MhoError *e
     if (status == MHO_OK) {
         mho_sha256(image.data, image.n, hex);
         (void)snprintf(trailer, sizeof trailer, MHO_STORE_TRAILER_WORD "%s\n", hex);
-        status =
-            mho_file_replace(path, (const MhoPiece[]){{image.data, image.n}, {trailer, MHO_STORE_TRAILER}}, 2, error);
+        status = put(path, (const MhoPiece[]){{image.data, image.n}, {trailer, MHO_STORE_TRAILER}}, 2, error);
     }
     mho_image_release(&image);
     return status;
+}
+
+MhoStatus mho_store_write(const char *path, const MhoRecord *record, MhoError *error)
+{
+    return write_by(mho_file_replace, path, record, error);
+}
+
+MhoStatus mho_store_create(const char *path, const MhoRecord *record, MhoError *error)
+{
+    const MhoStatus status = mho_file_free(path, error);
+    return status == MHO_OK ? write_by(mho_file_create, path, record, error) : status;
 }
