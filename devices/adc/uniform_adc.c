@@ -50,7 +50,8 @@ static uint64_t uniform_convert(const void *params, const float *state, bool is_
 }
 
 static const MhoParam uniform_params[] = {
-    {"bits", MHO_INT, offsetof(UniformParams, bits), 8.0, 1.0, MHO_ADC_MAX_BITS, "bit", "resolution", NULL, NULL},
+    {"bits", MHO_INT, offsetof(UniformParams, bits), 8.0, 1.0, MHO_ADC_MAX_BITS, "bit", "resolution", NULL, NULL,
+     "ADC resolution"},
 };
 
 extern const MhoAdcModel mho_adc_uniform;

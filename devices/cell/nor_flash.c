@@ -83,9 +83,9 @@ static void nor_read_noise(const void *params, const MhoCells *cells, MhoConditi
     noise->row_square = p->mirror ? flicker : 0.0;
 }
 
-#define NOR(name, type, value, min, max, unit, help)                                           \
-    {                                                                                          \
-        .key = #name, type, offsetof(NorParams, name), value, min, max, unit, help, NULL, NULL \
+#define NOR(name, type, value, min, max, unit, help, label)                                           \
+    {                                                                                                 \
+        .key = #name, type, offsetof(NorParams, name), value, min, max, unit, help, NULL, NULL, label \
     }
 
 /* Published: w_min, from "nearly three decades" of tuning range (abstract of arXiv:1410.4781, 180 nm); sigma_tune,
@@ -94,16 +94,23 @@ static void nor_read_noise(const void *params, const MhoCells *cells, MhoConditi
  * shot noise (0.57 %) stays under half a step of 6 bits (0.78 %); k_flicker and t_flicker keep the total read noise of
  * a full cell (0.68 %) under 1 %. */
 static const MhoParam nor_params[] = {
-    NOR(n, MHO_REAL, 1.5, 1.0, 3.0, "", "subthreshold slope factor: turns threshold error (sigma_vth) into current"),
-    NOR(w_min, MHO_REAL, 1e-3, 1e-6, 0.5, "", "smallest programmable weight; smaller targets become it"),
-    NOR(sigma_tune, MHO_REAL, 0.01, 0.0, 0.5, "", "tuning error: standard deviation of ln(current)"),
-    NOR(sigma_vth, MHO_REAL, 0.0, 0.0, 0.02, "V", "threshold error left after tuning, independent of sigma_tune"),
-    NOR(program_temperature, MHO_REAL, 298.15, 200.0, 450.0, "K", "temperature of tuning"),
-    NOR(i_max, MHO_REAL, 10e-9, 1e-10, 1e-6, "A", "current of a cell of weight 1 at full input"),
-    NOR(bandwidth, MHO_REAL, 1e6, 1e3, 1e9, "Hz", "noise bandwidth of one read, 1 / (2 integration time)"),
-    NOR(k_flicker, MHO_REAL, 1e-6, 0.0, 1e-2, "", "flicker constant K_f in S_I = K_f I^2 / f"),
-    NOR(t_flicker, MHO_REAL, 1.0, 1e-2, 1e9, "s", "slowest flicker time scale: time since the array was last nulled"),
-    NOR(mirror, MHO_BOOL, 1.0, 0.0, 1.0, "", "noise of the row's input cell, shared by all columns"),
+    NOR(n, MHO_REAL, 1.5, 1.0, 3.0, "", "subthreshold slope factor: turns threshold error (sigma_vth) into current",
+        "slope factor"),
+    NOR(w_min, MHO_REAL, 1e-3, 1e-6, 0.5, "", "smallest programmable weight; smaller targets become it",
+        "smallest weight"),
+    NOR(sigma_tune, MHO_REAL, 0.01, 0.0, 0.5, "", "tuning error: standard deviation of ln(current)", "tuning error"),
+    NOR(sigma_vth, MHO_REAL, 0.0, 0.0, 0.02, "V", "threshold error left after tuning, independent of sigma_tune",
+        "threshold error"),
+    NOR(program_temperature, MHO_REAL, 298.15, 200.0, 450.0, "K", "temperature of tuning", "programming temperature"),
+    NOR(i_max, MHO_REAL, 10e-9, 1e-10, 1e-6, "A", "current of a cell of weight 1 at full input",
+        "largest cell current"),
+    NOR(bandwidth, MHO_REAL, 1e6, 1e3, 1e9, "Hz", "noise bandwidth of one read, 1 / (2 integration time)",
+        "read bandwidth"),
+    NOR(k_flicker, MHO_REAL, 1e-6, 0.0, 1e-2, "", "flicker constant K_f in S_I = K_f I^2 / f", "flicker constant"),
+    NOR(t_flicker, MHO_REAL, 1.0, 1e-2, 1e9, "s", "slowest flicker time scale: time since the array was last nulled",
+        "slowest flicker time"),
+    NOR(mirror, MHO_BOOL, 1.0, 0.0, 1.0, "", "noise of the row's input cell, shared by all columns",
+        "input cell noise"),
 };
 
 extern const MhoCellModel mho_cell_nor_flash;

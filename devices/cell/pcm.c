@@ -82,16 +82,17 @@ static void pcm_read_noise(const void *params, const MhoCells *cells, MhoConditi
     }
 }
 
-#define PCM(name, value, min, max, unit, help)                                                     \
-    {                                                                                              \
-        .key = #name, MHO_REAL, offsetof(PcmParams, name), value, min, max, unit, help, NULL, NULL \
+#define PCM(name, value, min, max, unit, help, label)                                                     \
+    {                                                                                                     \
+        .key = #name, MHO_REAL, offsetof(PcmParams, name), value, min, max, unit, help, NULL, NULL, label \
     }
 
 static const MhoParam pcm_params[] = {
-    PCM(prog_scale, 1.0, 0.0, 10.0, "", "multiplies the programming error"),
-    PCM(drift_scale, 1.0, 0.0, 10.0, "", "multiplies the drift exponent"),
-    PCM(read_scale, 1.0, 0.0, 10.0, "", "multiplies the read noise"),
-    PCM(t_read, 250e-9, 1e-9, 1e-3, "s", "integration time of one read; 1/f noise above 1 / (2 t_read) averages out"),
+    PCM(prog_scale, 1.0, 0.0, 10.0, "", "multiplies the programming error", "programming error"),
+    PCM(drift_scale, 1.0, 0.0, 10.0, "", "multiplies the drift exponent", "drift"),
+    PCM(read_scale, 1.0, 0.0, 10.0, "", "multiplies the read noise", "read noise"),
+    PCM(t_read, 250e-9, 1e-9, 1e-3, "s", "integration time of one read; 1/f noise above 1 / (2 t_read) averages out",
+        "read time"),
 };
 
 extern const MhoCellModel mho_cell_pcm;

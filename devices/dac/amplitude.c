@@ -50,10 +50,10 @@ static bool amplitude_bipolar(const void *params)
 
 static const MhoParam amplitude_params[] = {
     {"bits", MHO_INT, offsetof(AmplitudeParams, bits), 8.0, 1.0, 8.0, "bit",
-     "resolution; input codes that need more are refused", NULL, NULL},
+     "resolution; input codes that need more are refused", NULL, NULL, "DAC resolution"},
     {"signed", MHO_CHOICE, offsetof(AmplitudeParams, sign), AMPLITUDE_TWO_PHASE, AMPLITUDE_TWO_PHASE, AMPLITUDE_BIPOLAR,
      "", "signed inputs: positive and negative part one after the other, or both polarities at once (ohmic cells only)",
-     "two_phase bipolar", NULL},
+     "two_phase bipolar", NULL, "signed inputs"},
 };
 
 extern const MhoDacModel mho_dac_amplitude;

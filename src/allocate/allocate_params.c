@@ -80,43 +80,51 @@ static MhoStatus check_allocate(const void *block, MhoError *error)
     return status;
 }
 
-#define ALLOCATE(type, key, value, min, max, unit, help)                                      \
-    {                                                                                         \
-#key, type, offsetof(MhoAllocateParams, key), value, min, max, unit, help, NULL, NULL \
+#define ALLOCATE(type, key, value, min, max, unit, help, label)                                      \
+    {                                                                                                \
+#key, type, offsetof(MhoAllocateParams, key), value, min, max, unit, help, NULL, NULL, label \
     }
-#define ALLOCATE_TEXT(key, text, help)                                                  \
-    {                                                                                   \
-#key, MHO_TEXT, offsetof(MhoAllocateParams, key), 0, 0, 0, "", help, NULL, text \
+#define ALLOCATE_TEXT(key, text, help, label)                                                  \
+    {                                                                                          \
+#key, MHO_TEXT, offsetof(MhoAllocateParams, key), 0, 0, 0, "", help, NULL, text, label \
     }
 
 static const MhoParam allocate_params[] = {
-    ALLOCATE_TEXT(name, "ccq", "how the next layer to go down is chosen; `mho list allocator`"),
-    ALLOCATE_TEXT(bit_widths, "8 6 4 3 2", "bits of a layer's weights and of the activations after it, falling"),
+    ALLOCATE_TEXT(name, "ccq", "how the next layer to go down is chosen; `mho list allocator`", "allocator"),
+    ALLOCATE_TEXT(bit_widths, "8 6 4 3 2", "bits of a layer's weights and of the activations after it, falling",
+                  "bit widths"),
     ALLOCATE_TEXT(adc_bit_widths, "",
-                  "bits of a layer's converters, falling, from the first on; empty: converters are not candidates"),
-    ALLOCATE(MHO_REAL, size, 0, 0, 32, "bit", "target: mean bits of a weight, at most; 0: none"),
-    ALLOCATE(MHO_REAL, bops, 0, 0, 1e12, "MBOP", "target: bit operations of an image, at most; 0: none"),
+                  "bits of a layer's converters, falling, from the first on; empty: converters are not candidates",
+                  "ADC bit widths"),
+    ALLOCATE(MHO_REAL, size, 0, 0, 32, "bit", "target: mean bits of a weight, at most; 0: none", "target weight size"),
+    ALLOCATE(MHO_REAL, bops, 0, 0, 1e12, "MBOP", "target: bit operations of an image, at most; 0: none",
+             "target bit operations"),
     ALLOCATE(MHO_REAL, accuracy, 0, 0, 100, "%",
              "points that validation accuracy may fall below the first net's (on a chip: put a stage chip before); "
-             "a move that costs more is undone and ends the stage; 0: no budget"),
-    ALLOCATE(MHO_INT, moves, 0, 0, 100000, "", "moves at most; 0: no limit"),
+             "a move that costs more is undone and ends the stage; 0: no budget",
+             "accuracy budget"),
+    ALLOCATE(MHO_INT, moves, 0, 0, 100000, "moves", "moves at most; 0: no limit", "move limit"),
     {"feedback", MHO_CHOICE, offsetof(MhoAllocateParams, feedback), MHO_FEEDBACK_CODES, 0, 1, "",
-     "accuracy of trial moves: with exact codes, or on the chip train.chip", "codes chip", NULL},
+     "accuracy of trial moves: with exact codes, or on the chip train.chip", "codes chip", NULL, "feedback"},
     {"recovery", MHO_CHOICE, offsetof(MhoAllocateParams, recovery), MHO_RECOVERY_SAME, 0, 1, "",
      "what recoveries train and are validated on: the same as the feedback, or codes (faster, but without the chip's "
      "loss of accuracy)",
-     "same codes", NULL},
-    ALLOCATE(MHO_INT, trial_images, 1000, 1, 100000000, "images", "validation images of a trial move: the first ones"),
-    ALLOCATE(MHO_INT, trial_chips, 2, 1, 10000, "", "feedback = chip: chips of a trial move, the same for all layers"),
-    ALLOCATE(MHO_REAL, recovery_share, 0.995, 0, 1, "",
-             "a recovery ends at this share of the accuracy before the move"),
-    ALLOCATE(MHO_INT, recovery_epochs, 3, 1, 100000, "epochs", "of a recovery, at most"),
-    ALLOCATE(MHO_REAL, learning_rate_low, 0.005, 0, 100, "", "learning rate of a recovery outside the restart"),
+     "same codes", NULL, "recovery"},
+    ALLOCATE(MHO_INT, trial_images, 1000, 1, 100000000, "images", "validation images of a trial move: the first ones",
+             "trial set size"),
+    ALLOCATE(MHO_INT, trial_chips, 2, 1, 10000, "chips",
+             "feedback = chip: chips of a trial move, the same for all layers", "trial repeats"),
+    ALLOCATE(MHO_REAL, recovery_share, 0.995, 0, 1, "", "a recovery ends at this share of the accuracy before the move",
+             "recovered share"),
+    ALLOCATE(MHO_INT, recovery_epochs, 3, 1, 100000, "epochs", "of a recovery, at most", "recovery limit"),
+    ALLOCATE(MHO_REAL, learning_rate_low, 0.005, 0, 100, "", "learning rate of a recovery outside the restart",
+             "low learning rate"),
     ALLOCATE(MHO_REAL, learning_rate_high, 0.02, 0, 100, "",
-             "learning rate at the start of the restart, down to learning_rate_low as a cosine"),
+             "learning rate at the start of the restart, down to learning_rate_low as a cosine", "high learning rate"),
     ALLOCATE(MHO_INT, plateau_epochs, 1, 0, 100000, "epochs",
-             "of a recovery before the restart; published for ImageNet: 5"),
-    ALLOCATE(MHO_INT, restart_epochs, 2, 0, 100000, "epochs", "length of the restart; published for ImageNet: 10"),
+             "of a recovery before the restart; published for ImageNet: 5", "plateau length"),
+    ALLOCATE(MHO_INT, restart_epochs, 2, 0, 100000, "epochs", "length of the restart; published for ImageNet: 10",
+             "restart length"),
 };
 
 const MhoDescriptor mho_allocate_descriptor = {

@@ -152,25 +152,28 @@ static MhoStatus ccq_choose(const void *block, const MhoCandidate *candidates, s
     return MHO_OK;
 }
 
-#define CCQ(type, key, value, min, max, help)                                       \
-    {                                                                               \
-#key, type, offsetof(CcqParams, key), value, min, max, "", help, NULL, NULL \
+#define CCQ(type, key, value, min, max, help, label)                                       \
+    {                                                                                      \
+#key, type, offsetof(CcqParams, key), value, min, max, "", help, NULL, NULL, label \
     }
 
 static const MhoParam ccq_params[] = {
     {"competition", MHO_CHOICE, offsetof(CcqParams, competition), REWARD_HEDGE, 0, 2, "",
-     "trial moves of all layers, of some that are drawn, or of none: size alone decides", "hedge exp3 size", NULL},
+     "trial moves of all layers, of some that are drawn, or of none: size alone decides", "hedge exp3 size", NULL,
+     "competition"},
     CCQ(MHO_REAL, temperature, 1.0, 0.0, 1e6,
-        "factor on accuracy in the exponent; 1: as published, where accuracy hardly counts"),
-    CCQ(MHO_REAL, exploration, 0.1, 0.001, 1.0, "exp3: share of the draws spread evenly"),
-    CCQ(MHO_BOOL, cumulative, 0, 0, 1, "accuracies of trial moves count in later moves too"),
-    CCQ(MHO_REAL, lambda_first, 1.0, 0.0, 1.0, "weight of the size saved, at the first move"),
-    CCQ(MHO_REAL, lambda_last, 0.4, 0.0, 1.0, "weight of the size saved, when the budget is reached"),
-    CCQ(MHO_BOOL, alternate, 0, 0, 1, "every second move is decided by accuracy alone"),
+        "factor on accuracy in the exponent; 1: as published, where accuracy hardly counts", "accuracy factor"),
+    CCQ(MHO_REAL, exploration, 0.1, 0.001, 1.0, "exp3: share of the draws spread evenly", "exploration"),
+    CCQ(MHO_BOOL, cumulative, 0, 0, 1, "accuracies of trial moves count in later moves too", "cumulative accuracies"),
+    CCQ(MHO_REAL, lambda_first, 1.0, 0.0, 1.0, "weight of the size saved, at the first move", "first size weight"),
+    CCQ(MHO_REAL, lambda_last, 0.4, 0.0, 1.0, "weight of the size saved, when the budget is reached",
+        "last size weight"),
+    CCQ(MHO_BOOL, alternate, 0, 0, 1, "every second move is decided by accuracy alone", "alternating moves"),
     CCQ(MHO_INT, rounds, 0, 0, 10000,
-        "exp3: trial moves before a move, 0: as many as eligible layers; hedge: a factor on temperature, 0: 1"),
+        "exp3: trial moves before a move, 0: as many as eligible layers; hedge: a factor on temperature, 0: 1",
+        "trial rounds"),
     {"draw", MHO_CHOICE, offsetof(CcqParams, draw), DRAW_SAMPLE, 0, 1, "",
-     "the winner is drawn by its probability, or is the most probable", "sample largest", NULL},
+     "the winner is drawn by its probability, or is the most probable", "sample largest", NULL, "winner draw"},
 };
 
 extern const MhoAllocator mho_allocator_ccq;

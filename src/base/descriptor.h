@@ -24,6 +24,7 @@ typedef struct MhoParam {
     const char *help;
     const char *choices; /* MHO_CHOICE: words separated by one space, "frozen per_read split"; else NULL */
     const char *text;    /* MHO_TEXT: the default; else NULL */
+    const char *label;   /* short name for axes and legends, without the unit: "device noise" */
 } MhoParam;
 
 /* Common keys that a plug-in does not use. A sweep of such a key is an error when no plug-in of the study uses it. */
@@ -58,6 +59,9 @@ void mho_params_default(const MhoParam *params, size_t n, void *block);
 
 /* The entry for key, or NULL. */
 const MhoParam *mho_params_find(const MhoParam *params, size_t n, const char *key);
+
+/* Its short name for axes and legends; the key where a table has none. */
+const char *mho_param_label(const MhoParam *param);
 
 /* Parse text into one parameter. Errors (USAGE) name `where` (NULL: the key) and the accepted range with unit or the
  * nearest choice. NaN, infinity, trailing characters and values outside the range are refused; nothing is clamped. */

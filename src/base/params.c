@@ -39,6 +39,11 @@ const MhoParam *mho_params_find(const MhoParam *params, size_t n, const char *ke
     return NULL;
 }
 
+const char *mho_param_label(const MhoParam *param)
+{
+    return param->label && *param->label ? param->label : param->key;
+}
+
 /* Switch this thread to the C locale, so that numbers do not depend on the locale of the host program. Returns the
  * locale before. glibc returns its static C locale, so nothing is allocated. */
 static locale_t c_locale_enter(void)

@@ -41,7 +41,8 @@ static void dorefa_gradient(const void *params, MhoQuantShape shape, const float
 
 static const MhoParam dorefa_params[] = {
     {"range", MHO_CHOICE, offsetof(DorefaParams, range), RANGE_MAXIMUM, 0, 1, "",
-     "fixed range of weights: the largest of the tensor or channel at the start, or 1", "maximum unit", NULL},
+     "fixed range of weights: the largest of the tensor or channel at the start, or 1", "maximum unit", NULL,
+     "range rule"},
 };
 
 extern const MhoQuantizer mho_quantizer_dorefa;

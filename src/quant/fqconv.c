@@ -42,9 +42,10 @@ static MhoRangeFit fqconv_range(const void *params, int bits)
 
 static const MhoParam fqconv_params[] = {
     {"gradient", MHO_CHOICE, offsetof(FqconvParams, gradient), GRADIENT_CLIPPED, 0, 1, "",
-     "gradient of clipped values: none, or passed straight through (signed tensors)", "clipped straight", NULL},
+     "gradient of clipped values: none, or passed straight through (signed tensors)", "clipped straight", NULL,
+     "clipped gradient"},
     {"fit", MHO_CHOICE, offsetof(FqconvParams, fit), FIT_MSE, 0, 1, "",
-     "starting range: least squared error, or the largest value", "mse maximum", NULL},
+     "starting range: least squared error, or the largest value", "mse maximum", NULL, "starting range"},
 };
 
 extern const MhoQuantizer mho_quantizer_fqconv;

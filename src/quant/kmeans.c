@@ -116,7 +116,7 @@ static void kmeans_gradient(const void *params, MhoQuantShape shape, const float
 
 static const MhoParam kmeans_params[] = {
     {"iterations", MHO_INT, offsetof(KmeansParams, iterations), 10, 0, 1000, "",
-     "rounds of Lloyd's iteration from quantile starts", NULL, NULL},
+     "rounds of Lloyd's iteration from quantile starts", NULL, NULL, "k-means iterations"},
 };
 
 extern const MhoQuantizer mho_quantizer_kmeans;

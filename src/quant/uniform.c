@@ -64,9 +64,10 @@ static void uniform_gradient(const void *params, MhoQuantShape shape, const floa
 
 static const MhoParam uniform_params[] = {
     {"range", MHO_CHOICE, offsetof(UniformParams, range), RANGE_MSE, 0, 1, "",
-     "fixed range: least squared error, the largest value, or a percentile", "mse maximum percentile", NULL},
+     "fixed range: least squared error, the largest value, or a percentile", "mse maximum percentile", NULL,
+     "range rule"},
     {"percentile", MHO_REAL, offsetof(UniformParams, percentile), 99.9, 50.0, 100.0, "%",
-     "share of the sizes other than 0 within the range, for range = percentile", NULL, NULL},
+     "share of the sizes other than 0 within the range, for range = percentile", NULL, NULL, "range percentile"},
 };
 
 extern const MhoQuantizer mho_quantizer_uniform;

@@ -231,17 +231,20 @@ static void uniq_inject(const void *params, MhoQuantShape shape, const float *x,
 
 static const MhoParam uniq_params[] = {
     {"gradient", MHO_CHOICE, offsetof(UniqParams, gradient), GRADIENT_STRAIGHT, 0, 1, "",
-     "gradient of a value: passed straight through, or by the chain of uniformization", "straight exact", NULL},
+     "gradient of a value: passed straight through, or by the chain of uniformization", "straight exact", NULL,
+     "gradient"},
     {"noise", MHO_CHOICE, offsetof(UniqParams, noise), NOISE_HALF, 0, 1, "",
-     "injected noise reaches half a bin to either side, or a full bin (high noise)", "half full", NULL},
+     "injected noise reaches half a bin to either side, or a full bin (high noise)", "half full", NULL,
+     "injected noise"},
     {"tails", MHO_CHOICE, offsetof(UniqParams, tails), TAILS_LEVELS, 0, 1, "",
      "noisy weights stay within probabilities 1e-5 and 1 - 1e-5 as published, or within the outermost levels (ours: "
      "better on validation images)",
-     "free levels", NULL},
+     "free levels", NULL, "tails"},
     {"cdf", MHO_CHOICE, offsetof(UniqParams, cdf), CDF_GAUSSIAN, 0, 1, "",
-     "distribution of weights: a fitted Gaussian, or their own order", "gaussian empirical", NULL},
+     "distribution of weights: a fitted Gaussian, or their own order", "gaussian empirical", NULL, "distribution"},
     {"activation_sigma", MHO_REAL, offsetof(UniqParams, activation_sigma), 3.0, 1.0, 10.0, "",
-     "sigma of the half-normal of activation levels, in root mean squares of the activations", NULL, NULL},
+     "sigma of the half-normal of activation levels, in root mean squares of the activations", NULL, NULL,
+     "activation sigma"},
 };
 
 extern const MhoQuantizer mho_quantizer_uniq;

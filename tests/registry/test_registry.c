@@ -18,6 +18,7 @@
 #include "net/graph/net.h"
 #include "quant/quantizer.h"
 #include "runs.h"
+#include "study/keys/settings.h"
 #include "wire/wire.h"
 
 static const struct Kind {
@@ -114,6 +115,75 @@ static void check_refusals(const MhoDescriptor *model, const MhoParam *param)
     }
     free(before);
     free(params);
+}
+
+static const char *label_of(const MhoParam *param)
+{
+    return param->label ? param->label : "";
+}
+
+/* A label is short, plain, differs from the others of its table and has no unit in it. */
+static void check_labels(const MhoDescriptor *model)
+{
+    for (size_t p = 0; p < model->n_params; p++) {
+        const MhoParam *param = &model->params[p];
+        const char *label = label_of(param), *unit = param->unit;
+        const size_t n = strlen(unit);
+        ck_assert_msg(strlen(label) >= 4 || strcmp(label, "ADC") == 0 || strcmp(label, "DAC") == 0, "%s.%s: label '%s'",
+                      model->name, param->key, label);
+        ck_assert_msg(strlen(label) <= 28, "%s.%s: label '%s' is long", model->name, param->key, label);
+        ck_assert_msg(!strpbrk(label, "_()[]$.,;:") && label[strlen(label) - 1] != ' ', "%s.%s: label '%s'",
+                      model->name, param->key, label);
+        ck_assert_str_eq(mho_param_label(param), label);
+        for (const char *word = label; word; word = strchr(word, ' ') ? strchr(word, ' ') + 1 : NULL)
+            ck_assert_msg(n == 0 || strncmp(word, unit, n) != 0 || (word[n] != '\0' && word[n] != ' '),
+                          "%s.%s: the label '%s' has the unit in it", model->name, param->key, label);
+        for (size_t other = 0; other < p; other++)
+            ck_assert_msg(strcmp(label, label_of(&model->params[other])) != 0, "%s: two parameters are called '%s'",
+                          model->name, label);
+    }
+}
+
+/* Every parameter of every registered model, and every key of a study, has a label fit for an axis. */
+TEST(labels_are_fit_for_axes)
+{
+    for (size_t k = 0; k < N_KINDS; k++)
+        for (size_t m = 0; m < kinds[k].registry->n; m++)
+            check_labels(kinds[k].registry->descriptors[m]);
+    MhoSettings *settings;
+    MhoError error = {0};
+    ck_assert_int_eq(mho_settings_create(&settings, &error), MHO_OK);
+    const MhoDescriptor *last = NULL;
+    MhoSettingsKey key = {0};
+    while (mho_settings_next(settings, &key)) {
+        char label[MHO_LABEL_MAX];
+        mho_settings_label(settings, key.name, label);
+        ck_assert_msg(strlen(label) <= 40, "%s: label '%s' is long", key.name, label);
+        ck_assert_msg(strstr(label, label_of(key.param)) != NULL, "%s: label '%s'", key.name, label);
+        if (key.section->descriptor != last)
+            check_labels(key.section->descriptor);
+        last = key.section->descriptor;
+    }
+    mho_settings_destroy(settings);
+}
+
+/* The same parameter in two places has two names: a study may sweep both. */
+TEST(labels_tell_places_apart)
+{
+    const char *const names[][2] = {{"chip.noise", "device noise"},
+                                    {"train.chip.noise", "training device noise"},
+                                    {"quant.weight.uniform.range", "range rule of weights"},
+                                    {"quant.activation.uniform.range", "range rule of activations"},
+                                    {"nonesuch", "nonesuch"}};
+    MhoSettings *settings;
+    MhoError error = {0};
+    ck_assert_int_eq(mho_settings_create(&settings, &error), MHO_OK);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char label[MHO_LABEL_MAX];
+        mho_settings_label(settings, names[i][0], label);
+        ck_assert_str_eq(label, names[i][1]);
+    }
+    mho_settings_destroy(settings);
 }
 
 /* Every parameter has help, unit and range, and refuses values out of range. */

@@ -24,17 +24,19 @@ static const double largest_sigma = 1e6; /* LSB */
 
 static const char draw_choices[] = "chip image";
 
-#define NOISE_REAL(key, help)                                                                   \
-    {                                                                                           \
-#key, MHO_REAL, offsetof(MhoNoiseParams, key), 0.0, 0.0, 100.0, "LSB", help, NULL, NULL \
+#define NOISE_REAL(key, help, label)                                                                   \
+    {                                                                                                  \
+#key, MHO_REAL, offsetof(MhoNoiseParams, key), 0.0, 0.0, 100.0, "LSB", help, NULL, NULL, label \
     }
 
 static const MhoParam noise_params[] = {
-    NOISE_REAL(weight, "Gaussian noise on weight codes in a trial (uniq, kmeans: steps of their 16-bit grid)"),
-    NOISE_REAL(activation, "Gaussian noise on the codes of the image and of every quantizer"),
-    NOISE_REAL(sum, "Gaussian noise on sums before rounding, in steps of the output's codes"),
+    NOISE_REAL(weight, "Gaussian noise on weight codes in a trial (uniq, kmeans: steps of their 16-bit grid)",
+               "weight noise"),
+    NOISE_REAL(activation, "Gaussian noise on the codes of the image and of every quantizer", "activation noise"),
+    NOISE_REAL(sum, "Gaussian noise on sums before rounding, in steps of the output's codes", "sum noise"),
     {"draw", MHO_CHOICE, offsetof(MhoNoiseParams, draw), MHO_CODE_NOISE_PER_CHIP, 0, 1, "",
-     "weight noise: one draw that a chip keeps, or a fresh one for every image", draw_choices, NULL},
+     "weight noise: one draw that a chip keeps, or a fresh one for every image", draw_choices, NULL,
+     "weight noise draw"},
 };
 
 const MhoDescriptor mho_noise_descriptor = {

@@ -35,32 +35,35 @@ const MhoChipDevice mho_chip_devices[MHO_N_CHIP_DEVICES] = {
 
 static const char split_choices[] = "test validation train";
 
-#define TEXT_OF(type, key, member, text, help)                               \
-    {                                                                        \
-        key, MHO_TEXT, offsetof(type, member), 0, 0, 0, "", help, NULL, text \
+#define TEXT_OF(type, key, member, text, help, label)                               \
+    {                                                                               \
+        key, MHO_TEXT, offsetof(type, member), 0, 0, 0, "", help, NULL, text, label \
     }
-#define STUDY_TEXT(key, member, text, help) TEXT_OF(MhoStudyParams, key, member, text, help)
-#define STUDY_INT(key, member, value, min, max, unit, help)                                     \
-    {                                                                                           \
-        key, MHO_INT, offsetof(MhoStudyParams, member), value, min, max, unit, help, NULL, NULL \
+#define STUDY_TEXT(key, member, text, help, label) TEXT_OF(MhoStudyParams, key, member, text, help, label)
+#define STUDY_INT(key, member, value, min, max, unit, help, label)                                     \
+    {                                                                                                  \
+        key, MHO_INT, offsetof(MhoStudyParams, member), value, min, max, unit, help, NULL, NULL, label \
     }
 
 static const MhoParam study_params[] = {
-    STUDY_TEXT("title", title, "", "what the study asks, in one line"),
+    STUDY_TEXT("title", title, "", "what the study asks, in one line", "title"),
     STUDY_TEXT("model", model, "models/model.h5",
-               "model file; {recipe} in it becomes the first 8 digits of the recipe's digest"),
-    STUDY_INT("seed", seed, 1, 0, 2147483647, "", "seed of every random number"),
-    STUDY_INT("repeat", repeat, 8, 1, 1000000, "", "chips a point; points without a random term run one"),
+               "model file; {recipe} in it becomes the first 8 digits of the recipe's digest", "model"),
+    STUDY_INT("seed", seed, 1, 0, 2147483647, "", "seed of every random number", "seed"),
+    STUDY_INT("repeat", repeat, 8, 1, 1000000, "chips", "chips a point; points without a random term run one",
+              "repeats"),
     STUDY_TEXT("data.name", data_name, "fashion-mnist",
-               "data set: a registered name, idx:IMAGES,LABELS, cifar:FILE,... or an HDF5 file"),
-    STUDY_TEXT("data.train", data_train, "", "training images where data.name is a path; empty: those of data.name"),
+               "data set: a registered name, idx:IMAGES,LABELS, cifar:FILE,... or an HDF5 file", "data set"),
+    STUDY_TEXT("data.train", data_train, "", "training images where data.name is a path; empty: those of data.name",
+               "training data"),
     {"data.split", MHO_CHOICE, offsetof(MhoStudyParams, split), MHO_DATA_TEST, 0, 2, "",
-     "images that are classified; validation: the validation part of the training set", split_choices, NULL},
-    STUDY_INT("data.limit", limit, 0, 0, 100000000, "", "first n images; 0: all"),
-    STUDY_INT("data.calibration", calibration, 256, 1, 1000000, "",
-              "training images that set converter and activation ranges"),
-    STUDY_INT("data.measured", measured, 16, 0, 1000000, "",
-              "images on which each layer's signal-to-noise ratio is measured"),
+     "images that are classified; validation: the validation part of the training set", split_choices, NULL,
+     "data split"},
+    STUDY_INT("data.limit", limit, 0, 0, 100000000, "images", "first n images; 0: all", "image limit"),
+    STUDY_INT("data.calibration", calibration, 256, 1, 1000000, "images",
+              "training images that set converter and activation ranges", "calibration set size"),
+    STUDY_INT("data.measured", measured, 16, 0, 1000000, "images",
+              "images on which each layer's signal-to-noise ratio is measured", "SNR sample size"),
 };
 
 const MhoDescriptor mho_study_descriptor = {
@@ -71,10 +74,10 @@ const MhoDescriptor mho_study_descriptor = {
 };
 
 static const MhoParam chip_models_params[] = {
-    TEXT_OF(MhoChipModels, "cell.name", cell, "ideal", "memory cell; `mho list cell`"),
-    TEXT_OF(MhoChipModels, "adc.name", adc, "uniform", "analog-to-digital converter; `mho list adc`"),
-    TEXT_OF(MhoChipModels, "dac.name", dac, "amplitude", "digital-to-analog converter; `mho list dac`"),
-    TEXT_OF(MhoChipModels, "wire.name", wire, "none", "wires of the array; `mho list wire`"),
+    TEXT_OF(MhoChipModels, "cell.name", cell, "ideal", "memory cell; `mho list cell`", "cell"),
+    TEXT_OF(MhoChipModels, "adc.name", adc, "uniform", "analog-to-digital converter; `mho list adc`", "ADC"),
+    TEXT_OF(MhoChipModels, "dac.name", dac, "amplitude", "digital-to-analog converter; `mho list dac`", "DAC"),
+    TEXT_OF(MhoChipModels, "wire.name", wire, "none", "wires of the array; `mho list wire`", "wires"),
 };
 
 const MhoDescriptor mho_chip_models_descriptor = {
@@ -326,6 +329,20 @@ size_t mho_settings_format(const MhoSettings *settings, const char *key, char *t
         return 0;
     }
     return mho_param_format(param, settings->block + section->offset, text, size);
+}
+
+void mho_settings_label(const MhoSettings *settings, const char *key, char label[MHO_LABEL_MAX])
+{
+    const MhoSection *section;
+    const MhoParam *param = mho_settings_find(settings, key, &section);
+    const char *before = "", *after = "";
+    if (param && mho_settings_of_train_chip(key))
+        before = "training ";
+    else if (param && strncmp(section->prefix, "quant.weight.", 13) == 0)
+        after = " of weights";
+    else if (param && strncmp(section->prefix, "quant.activation.", 17) == 0)
+        after = " of activations";
+    snprintf(label, MHO_LABEL_MAX, "%s%s%s", before, param ? mho_param_label(param) : key, after);
 }
 
 /* The parameter struct of the section whose prefix starts with `prefix`. */

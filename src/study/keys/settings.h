@@ -69,6 +69,10 @@ typedef struct MhoSettingsKey {
 } MhoSettingsKey;
 /* The next key into *key, which is zeroed before the first call. false: there is none. */
 bool mho_settings_next(const MhoSettings *settings, MhoSettingsKey *key);
+/* The short name of a key for axes and legends: mho_param_label(), which says "training" of a chip that training sees
+ * and what a quantizer's own parameter is of: "training device noise", "range rule of weights". */
+enum { MHO_LABEL_MAX = 64 };
+void mho_settings_label(const MhoSettings *settings, const char *key, char label[MHO_LABEL_MAX]);
 bool mho_settings_is_default(const MhoSettings *settings, const MhoSettingsKey *key);
 
 const MhoStudyParams *mho_settings_study(const MhoSettings *settings);

@@ -21,12 +21,13 @@ typedef struct Block {
 } Block;
 
 static const MhoParam table[] = {
-    {"g_max", MHO_REAL, offsetof(Block, g_max), 25e-6, 1e-9, 1e-3, "S", "largest conductance", NULL, NULL},
-    {"any", MHO_REAL, offsetof(Block, any), -0.5, -DBL_MAX, DBL_MAX, "", "any finite number", NULL, NULL},
-    {"bits", MHO_INT, offsetof(Block, bits), 8, 1, 32, "bit", "resolution", NULL, NULL},
-    {"read", MHO_CHOICE, offsetof(Block, read), 1, 0, 2, "", "read noise", "frozen per_read split", NULL},
-    {"on", MHO_BOOL, offsetof(Block, on), 1, 0, 1, "", "a switch", NULL, NULL},
-    {"path", MHO_TEXT, offsetof(Block, path), 0, 0, 0, "", "a file", NULL, "model.h5"},
+    {"g_max", MHO_REAL, offsetof(Block, g_max), 25e-6, 1e-9, 1e-3, "S", "largest conductance", NULL, NULL,
+     "largest conductance"},
+    {"any", MHO_REAL, offsetof(Block, any), -0.5, -DBL_MAX, DBL_MAX, "", "any finite number", NULL, NULL, ""},
+    {"bits", MHO_INT, offsetof(Block, bits), 8, 1, 32, "bit", "resolution", NULL, NULL, "resolution"},
+    {"read", MHO_CHOICE, offsetof(Block, read), 1, 0, 2, "", "read noise", "frozen per_read split", NULL, "read noise"},
+    {"on", MHO_BOOL, offsetof(Block, on), 1, 0, 1, "", "a switch", NULL, NULL, "switch"},
+    {"path", MHO_TEXT, offsetof(Block, path), 0, 0, 0, "", "a file", NULL, "model.h5", "file"},
 };
 enum { N_TABLE = sizeof table / sizeof *table };
 

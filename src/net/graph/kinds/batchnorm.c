@@ -16,9 +16,9 @@ static size_t batchnorm_arrays(const void *settings, const MhoShape *inputs, Mho
 
 static const MhoParam batchnorm_params[] = {
     {"epsilon", MHO_REAL, offsetof(MhoBatchnormSettings, epsilon), 1e-5, 1e-12, 1.0, "", "added to the variance", NULL,
-     NULL},
+     NULL, "epsilon"},
     {"momentum", MHO_REAL, offsetof(MhoBatchnormSettings, momentum), 0.1, 0.0, 1.0, "",
-     "weight of the batch in running statistics", NULL, NULL},
+     "weight of the batch in running statistics", NULL, NULL, "statistics momentum"},
 };
 
 const MhoLayer mho_layer_batchnorm = {

@@ -15,13 +15,13 @@ static size_t fake_quant_arrays(const void *settings, const MhoShape *inputs, Mh
 }
 
 static const MhoParam fake_quant_params[] = {
-    {"bits", MHO_INT, offsetof(MhoFakeQuantSettings, bits), 8, 1, 16, "bit", "bits of a code", NULL, NULL},
+    {"bits", MHO_INT, offsetof(MhoFakeQuantSettings, bits), 8, 1, 16, "bit", "bits of a code", NULL, NULL, "precision"},
     {"is_signed", MHO_BOOL, offsetof(MhoFakeQuantSettings, is_signed), 0, 0, 1, "",
-     "signed codes; otherwise negative values become 0", NULL, NULL},
+     "signed codes; otherwise negative values become 0", NULL, NULL, "signed codes"},
     {"policy", MHO_TEXT, offsetof(MhoFakeQuantSettings, policy), 0, 0, 0, "", "quantizer of the activations", NULL,
-     "fqconv"},
+     "fqconv", "activation quantizer"},
     {"share", MHO_TEXT, offsetof(MhoFakeQuantSettings, share), 0, 0, 0, "",
-     "fake_quant node whose log_scale this one uses", NULL, ""},
+     "fake_quant node whose log_scale this one uses", NULL, "", "shared scale"},
 };
 
 const MhoLayer mho_layer_fake_quant = {

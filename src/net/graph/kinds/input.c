@@ -13,11 +13,14 @@ static MhoStatus input_shape(const void *settings, const MhoShape *inputs, MhoSh
 }
 
 static const MhoParam input_params[] = {
-    {"h", MHO_INT, offsetof(MhoInputSettings, h), 28, 1, 4096, "", "height of the image", NULL, NULL},
-    {"w", MHO_INT, offsetof(MhoInputSettings, w), 28, 1, 4096, "", "width of the image", NULL, NULL},
-    {"c", MHO_INT, offsetof(MhoInputSettings, c), 1, 1, 4096, "", "channels of the image", NULL, NULL},
+    {"h", MHO_INT, offsetof(MhoInputSettings, h), 28, 1, 4096, "pixels", "height of the image", NULL, NULL,
+     "image height"},
+    {"w", MHO_INT, offsetof(MhoInputSettings, w), 28, 1, 4096, "pixels", "width of the image", NULL, NULL,
+     "image width"},
+    {"c", MHO_INT, offsetof(MhoInputSettings, c), 1, 1, 4096, "", "channels of the image", NULL, NULL,
+     "image channels"},
     {"divisor", MHO_REAL, offsetof(MhoInputSettings, divisor), 255.0, 1e-6, 1e6, "", "value = pixel code / divisor",
-     NULL, NULL},
+     NULL, NULL, "code divisor"},
 };
 
 const MhoLayer mho_layer_input = {

@@ -33,13 +33,13 @@ static MhoStatus pool_check(const void *settings, MhoError *error)
 
 static const MhoParam pool_params[] = {
     {"kind", MHO_CHOICE, offsetof(MhoPoolSettings, kind), MHO_POOL_MAX, 0, 2, "", "what a window gives",
-     "max average global", NULL},
-    {"window", MHO_INT, offsetof(MhoPoolSettings, window), 2, 0, 4096, "",
-     "height and width of the window (not for global)", NULL, NULL},
-    {"stride", MHO_INT, offsetof(MhoPoolSettings, stride), 2, 0, 4096, "", "step of the window (not for global)", NULL,
-     NULL},
-    {"pad", MHO_INT, offsetof(MhoPoolSettings, pad), 0, 0, 4095, "",
-     "rows and columns around the image (not for global)", NULL, NULL},
+     "max average global", NULL, "pooling"},
+    {"window", MHO_INT, offsetof(MhoPoolSettings, window), 2, 0, 4096, "pixels",
+     "height and width of the window (not for global)", NULL, NULL, "window size"},
+    {"stride", MHO_INT, offsetof(MhoPoolSettings, stride), 2, 0, 4096, "pixels", "step of the window (not for global)",
+     NULL, NULL, "stride"},
+    {"pad", MHO_INT, offsetof(MhoPoolSettings, pad), 0, 0, 4095, "pixels",
+     "rows and columns around the image (not for global)", NULL, NULL, "padding"},
 };
 
 const MhoLayer mho_layer_pool = {
