@@ -20,6 +20,16 @@ void mho_sha256(const void *data, size_t n, char hex[65])
     SHA256End(&context, hex);
 }
 
+void mho_sha256_blocks(const MhoBlock *blocks, size_t n, char hex[65])
+{
+    SHA2_CTX context;
+    SHA256Init(&context);
+    for (size_t i = 0; i < n; i++)
+        if (blocks[i].n > 0)
+            SHA256Update(&context, blocks[i].data, blocks[i].n);
+    SHA256End(&context, hex);
+}
+
 MhoStatus mho_sha256_file(const char *path, char hex[65], MhoError *error)
 {
     FILE *file = fopen(path, "rb");

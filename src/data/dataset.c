@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/memory.h"
 #include "data/formats_internal.h"
 #include "kernels/random.h"
@@ -82,6 +83,14 @@ void mho_dataset_limit(MhoDataset *set, size_t limit)
     set->labels = labels ? labels : set->labels;
 }
 
+void mho_dataset_identify(MhoDataset *set)
+{
+    char shape[96];
+    const int length = snprintf(shape, sizeof shape, "%zu %d %d %d\n", set->n, set->h, set->w, set->c);
+    const MhoBlock blocks[] = {{shape, (size_t)length}, {set->images, set->n * image_size(set)}, {set->labels, set->n}};
+    mho_sha256_blocks(blocks, sizeof blocks / sizeof *blocks, set->digest);
+}
+
 static MhoStatus check_record(const MhoArray *x, const MhoArray *y, const char *file, MhoError *error)
 {
     if (!y || y->rank != 1 || y->type == MHO_F32 || y->type == MHO_F64 || y->type == MHO_STRING)
@@ -136,6 +145,7 @@ MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, siz
     }
     snprintf(set->name, sizeof set->name, "%.*s", MHO_NAME_MAX - 1, file);
     mho_dataset_limit(set, limit);
+    mho_dataset_identify(set);
     return MHO_OK;
 }
 
@@ -155,6 +165,7 @@ static MhoStatus copy_part(const MhoDataset *set, const uint8_t *in_validation, 
         memcpy(part->images + to * size, set->images + n * size, size);
         part->labels[to++] = set->labels[n];
     }
+    mho_dataset_identify(part);
     if (!set->class_names)
         return MHO_OK;
     return mho_dataset_set_class_names(part, (const char *const *)set->class_names, (size_t)set->n_classes, set->name,
@@ -164,7 +175,9 @@ static MhoStatus copy_part(const MhoDataset *set, const uint8_t *in_validation, 
 MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t seed, MhoDataset *training,
                             MhoDataset *validation, MhoError *error)
 {
-    *training = *validation = (MhoDataset){0};
+    *validation = (MhoDataset){0};
+    if (training)
+        *training = (MhoDataset){0};
     if (n_validation >= set->n || set->n > UINT32_MAX)
         return mho_fail(error, MHO_USAGE, "%s has %zu images, too few for %zu validation images", set->name, set->n,
                         n_validation);
@@ -177,14 +190,14 @@ MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t
         mho_random_shuffle((MhoStream){.seed = seed, .noise = 1.0f}, MHO_DRAW_SPLIT, set->n, order);
         for (size_t i = 0; i < n_validation; i++)
             is_validation[order[i]] = 1;
-        status = copy_part(set, is_validation, 0, set->n - n_validation, training, error);
-        if (status == MHO_OK)
-            status = copy_part(set, is_validation, 1, n_validation, validation, error);
+        status = copy_part(set, is_validation, 1, n_validation, validation, error);
+        if (status == MHO_OK && training)
+            status = copy_part(set, is_validation, 0, set->n - n_validation, training, error);
     }
     free(order);
     free(is_validation);
     if (status != MHO_OK) {
-        mho_dataset_destroy(training);
+        mho_dataset_destroy(training); /* NULL too */
         mho_dataset_destroy(validation);
     }
     return status;

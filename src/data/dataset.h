@@ -21,6 +21,7 @@ typedef struct MhoDataset {
     uint8_t *images;    /* (n, h, w, c) raw codes 0..255 */
     uint8_t *labels;    /* (n) */
     char **class_names; /* (n_classes) or NULL */
+    char digest[65];    /* of the images and labels above, by mho_dataset_identify; "": not computed */
 } MhoDataset;
 
 /* One file of a set. */
@@ -68,11 +69,15 @@ MhoStatus mho_dataset_load(const char *name, const char *data_option, MhoSplit s
 MhoStatus mho_dataset_from_record(const MhoRecord *record, const char *file, size_t limit, MhoDataset *set,
                                   MhoError *error) MHO_CHECKED;
 
+/* Write the SHA-256 (hex) of what set holds to set->digest: of the line "n h w c\n" in decimal, the images, the labels.
+ * Every function here that fills a set calls it. */
+void mho_dataset_identify(MhoDataset *set);
+
 /* Free what a set owns and zero it. */
 void mho_dataset_destroy(MhoDataset *set);
 
 /* Copy the first `n_validation` images (0 .. n - 1) of a shuffle by seed to `validation` and the others to `training`,
- * each in the order of the set. */
+ * each in the order of the set. training: NULL when only the validation images are wanted. */
 MhoStatus mho_dataset_split(const MhoDataset *set, size_t n_validation, uint64_t seed, MhoDataset *training,
                             MhoDataset *validation, MhoError *error) MHO_CHECKED;
 

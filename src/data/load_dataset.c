@@ -118,5 +118,6 @@ MhoStatus mho_dataset_load(const char *name, const char *data_option, MhoSplit s
     }
     snprintf(set->name, sizeof set->name, "%.*s", MHO_NAME_MAX - 1, name);
     mho_dataset_limit(set, limit);
+    mho_dataset_identify(set);
     return MHO_OK;
 }

@@ -24,6 +24,7 @@ struct MhoSettings {
     unsigned char *block;
     size_t size;
     MhoStagesUse stages; /* of train.stages; where a word is wrong, of those before it */
+    char training_digest[65];
 };
 
 const MhoChipDevice mho_chip_devices[MHO_N_CHIP_DEVICES] = {
@@ -306,6 +307,11 @@ MhoStatus mho_settings_unknown(const MhoSettings *settings, const char *key, con
     return mho_fail(error, MHO_USAGE, "%s%sunknown key '%s'; `mho describe` lists every key", lead, colon, key);
 }
 
+static bool chooses_training_images(const char *key)
+{
+    return strcmp(key, "data.name") == 0 || strcmp(key, "data.train") == 0 || strcmp(key, "train.limit") == 0;
+}
+
 MhoStatus mho_settings_set(MhoSettings *settings, const char *key, const char *text, const char *where, MhoError *error)
 {
     const MhoSection *section;
@@ -317,7 +323,19 @@ MhoStatus mho_settings_set(MhoSettings *settings, const char *key, const char *t
     const MhoStatus status = mho_param_set(param, settings->block + section->offset, text, place, error);
     if (strcmp(key, "train.stages") == 0)
         read_stages(settings);
+    if (chooses_training_images(key))
+        settings->training_digest[0] = '\0';
     return status;
+}
+
+void mho_settings_set_training_digest(MhoSettings *settings, const char hex[65])
+{
+    snprintf(settings->training_digest, sizeof settings->training_digest, "%s", hex);
+}
+
+const char *mho_settings_training_digest(const MhoSettings *settings)
+{
+    return settings->training_digest;
 }
 
 size_t mho_settings_format(const MhoSettings *settings, const char *key, char *text, size_t size)

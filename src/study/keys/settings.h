@@ -114,9 +114,15 @@ bool mho_settings_needs_stage(const char *key);
 /* Whether key is one of the chip that training sees. */
 bool mho_settings_of_train_chip(const char *key);
 
+/* SHA-256 (64 hex digits) of the training images and labels in use: "" when it is not known. Setting a key that chooses
+ * other training images forgets it; mho_study_identify finds it. */
+void mho_settings_set_training_digest(MhoSettings *settings, const char hex[65]);
+const char *mho_settings_training_digest(const MhoSettings *settings);
+
 /* Canonical text "key=value\n" of every key the result depends on, in section order; the caller frees it. NULL: out of
  * memory. recipe: the keys that a trained model depends on (train.*, quant.*, seed, data) instead, without the bits of
- * quantization after training, because the stages name theirs. */
+ * quantization after training, because the stages name theirs; then a line data.training_sha256=HEX when the digest of
+ * the training images is known. */
 char *mho_settings_canonical(const MhoSettings *settings, bool recipe);
 
 #endif

@@ -220,6 +220,8 @@ char *mho_settings_canonical(const MhoSettings *settings, bool recipe)
         mho_settings_format(settings, key.name, value, sizeof value);
         fprintf(out, "%s=%s\n", key.name, value);
     }
+    if (recipe && mho_settings_training_digest(settings)[0] != '\0')
+        fprintf(out, "data.training_sha256=%s\n", mho_settings_training_digest(settings));
     if (fclose(out) != 0) {
         free(text);
         return NULL;

@@ -41,6 +41,20 @@ static MhoStatus check_training(const MhoStudyParams *study, MhoError *error)
     return MHO_OK;
 }
 
+MhoStatus mho_study_identify(MhoSettings *settings, const char *data_option, MhoError *error)
+{
+    const MhoStudyParams *study = mho_settings_study(settings);
+    MhoDataset all = {0};
+    MhoStatus status = check_training(study, error);
+    if (status == MHO_OK)
+        status = load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)mho_settings_train(settings)->limit,
+                      &all, error);
+    if (status == MHO_OK)
+        mho_settings_set_training_digest(settings, all.digest);
+    mho_dataset_destroy(&all);
+    return status;
+}
+
 MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *training,
                              MhoDataset *validation, MhoError *error)
 {
@@ -75,10 +89,10 @@ MhoStatus mho_study_images(const MhoSettings *settings, const char *data_option,
         return load(study->data_name, data_option, MHO_SPLIT_TEST, (size_t)study->limit, set, error);
     if (study->split == MHO_DATA_TRAIN)
         return load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)study->limit, set, error);
-    MhoDataset training = {0};
-    MhoStatus status = mho_study_training(settings, data_option, &training, set, error);
-    mho_dataset_destroy(&training);
-    if (status == MHO_OK && study->limit > 0 && (size_t)study->limit < set->n)
+    MhoStatus status = mho_study_training(settings, data_option, NULL, set, error);
+    if (status == MHO_OK && study->limit > 0 && (size_t)study->limit < set->n) {
         set->n = (size_t)study->limit; /* the rest stays allocated until destroy */
+        mho_dataset_identify(set);
+    }
     return status;
 }

@@ -62,7 +62,11 @@ MhoStatus mho_study_images(const MhoSettings *settings, const char *data_option,
                            MhoError *error) MHO_CHECKED;
 MhoStatus mho_study_calibration(const MhoSettings *settings, const char *data_option, MhoDataset *set,
                                 MhoError *error) MHO_CHECKED;
-/* Halves of the training set: what is trained on and what validates. */
+/* Find the digest of the training images in use, before some of them become the validation images, and store it in
+ * settings, so that it is part of the recipe. The same data keys and unchanged files are read once. The errors of
+ * mho_study_training. */
+MhoStatus mho_study_identify(MhoSettings *settings, const char *data_option, MhoError *error) MHO_CHECKED;
+/* Halves of the training set: what is trained on (NULL: not wanted) and what validates. */
 MhoStatus mho_study_training(const MhoSettings *settings, const char *data_option, MhoDataset *training,
                              MhoDataset *validation, MhoError *error) MHO_CHECKED;
 
