@@ -6,6 +6,7 @@
 
 #include "app/options.h"
 #include "app/shared_files.h"
+#include "base/console.h"
 #include "experiments/experiment.h"
 #include "study/models/record_file.h"
 
@@ -36,7 +37,9 @@ static MhoStatus analyse(const char *path, MhoError *error)
     }
     if (status == MHO_OK) {
         char *finding = experiment_finding(result);
-        printf("\n%s\n", finding ? finding : "");
+        printf("\n");
+        mho_console_print(stdout, finding ? finding : "");
+        printf("\n");
         free(finding);
     }
     mho_record_destroy(result);
@@ -87,13 +90,16 @@ int main(int argc, char **argv)
 {
     MhoError error = {0};
     MhoOptions options;
+    mho_console_start(argv[0]);
     MhoStatus status = mho_options_parse(argc, argv, 1, MHO_OPTIONS_SWEEP, &options, &error);
     if (status == MHO_OK && options.help)
         print_help();
     else if (status == MHO_OK)
         status = run(&options, &error);
     mho_options_clear(&options);
+    if (status == MHO_OK && fflush(stdout) != 0)
+        status = mho_fail(&error, MHO_IO, "cannot write the output");
     if (status != MHO_OK)
-        fprintf(stderr, "%s: %s\n", mho_experiment.name, error.text);
+        mho_console_error(mho_experiment.name, error.text);
     return mho_status_exit_code(status);
 }

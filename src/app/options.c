@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/console.h"
 #include "base/memory.h"
 #include "kernels/kernels.h"
 
@@ -38,6 +39,7 @@ static const Option table[] = {
      "your own copy of the files: a folder, a tar archive, a .deb or one of the files"},
     {MHO_OPTION_BATCH, "--batch", "N", "images classified at once (default: 250); results do not depend on it"},
     {MHO_OPTION_CHECK, "--check", NULL, "only compare the kernels with their specification; measure nothing"},
+    {MHO_OPTION_JSON, "--json", NULL, "print JSON, one value on one line, for programs"},
     {MHO_OPTION_QUIET, "--quiet", NULL, "print no progress"},
 };
 
@@ -83,6 +85,7 @@ static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, Mho
     case MHO_OPTION_RETRAIN: options->retrain = true; return MHO_OK;
     case MHO_OPTION_RESUME: options->resume = true; return MHO_OK;
     case MHO_OPTION_LAYERS: options->layers = true; return MHO_OK;
+    case MHO_OPTION_JSON: options->json = true; return MHO_OK;
     case MHO_OPTION_CHECK: options->check = true; return MHO_OK;
     default: options->quiet = true; return MHO_OK;
     }
@@ -126,13 +129,18 @@ MhoStatus mho_options_parse(int argc, char **argv, int first, unsigned allowed, 
     options->arguments = mho_calloc((size_t)argc + 1, sizeof *options->arguments, error, "the command line");
     if (!options->arguments)
         return MHO_MEMORY;
+    bool takes_options = true; /* "--" ends them */
     for (int i = first; i < argc; i++) {
         const char *text = argv[i], *value;
-        if (strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0) {
+        if (takes_options && strcmp(text, "--") == 0) {
+            takes_options = false;
+            continue;
+        }
+        if (takes_options && (strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0)) {
             options->help = true;
             continue;
         }
-        if (text[0] != '-' || text[1] == '\0') {
+        if (!takes_options || text[0] != '-' || text[1] == '\0') {
             options->arguments[options->n_arguments++] = text;
             continue;
         }

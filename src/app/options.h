@@ -24,7 +24,8 @@ typedef enum MhoOptionBit {
     MHO_OPTION_QUIET = 1 << 11,
     MHO_OPTION_CHECK = 1 << 12,
     MHO_OPTION_BATCH = 1 << 13,
-    MHO_OPTION_LOGITS = 1 << 14
+    MHO_OPTION_LOGITS = 1 << 14,
+    MHO_OPTION_JSON = 1 << 15
 } MhoOptionBit;
 
 enum {
@@ -39,12 +40,12 @@ typedef struct MhoOptions {
     size_t n_arguments;
     const char *output, *data, *cpu, *from, *logits;
     int shard, n_shards, threads, trace, batch;
-    bool retrain, resume, layers, quiet, help, check;
+    bool retrain, resume, layers, quiet, help, check, json;
     MhoLog log;
 } MhoOptions;
 
-/* Parse argv[first..]. Unknown options are USAGE errors that name the nearest one. Borrows argv; free with
- * mho_options_clear. */
+/* Parse argv[first..]; what follows "--" are arguments. Unknown options are USAGE errors that name the nearest one.
+ * Borrows argv; free with mho_options_clear. */
 MhoStatus mho_options_parse(int argc, char **argv, int first, unsigned allowed, MhoOptions *options,
                             MhoError *error) MHO_CHECKED;
 void mho_options_clear(MhoOptions *options);

@@ -113,6 +113,8 @@ static void read_reason(const char *folder, char *reason, size_t size)
 MhoStatus mho_process_run(const char *folder, const char *const *arguments, MhoError *error)
 {
     pid_t child;
+    if (!folder) /* what mho printed comes first */
+        (void)fflush(stdout);
     int outcome = 0, failed = spawn(folder, arguments, &child);
     if (failed)
         return mho_fail(error, MHO_FAILED, "cannot start %s: %s", arguments[0], strerror(failed));

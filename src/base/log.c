@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "base/printable.h"
 
 enum { LINE_MAX_BYTES = 1024 };
 
@@ -19,8 +20,11 @@ void mho_log(const MhoLog *log, MhoLogLevel level, const char *format, ...)
     va_start(arguments, format);
     int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (length >= 0)
-        log->write(log->context, level, text);
+    if (length < 0)
+        return;
+    char line[LINE_MAX_BYTES];
+    mho_printable(text, line, sizeof line);
+    log->write(log->context, level, line);
 }
 
 double mho_clock(void)
@@ -76,28 +80,8 @@ void mho_progress_step(MhoProgress *progress, size_t done, const char *note)
             progress->total, progress->unit, pace, note && *note ? "  " : "", note ? note : "");
 }
 
-void mho_log_stderr(void *context, MhoLogLevel level, const char *text)
-{
-    (void)context;
-    static double last = -INFINITY; /* guarded by the lock of stderr */
-    static bool pending;            /* the terminal shows a progress line without newline */
-    bool terminal = isatty(STDERR_FILENO) == 1;
-    flockfile(stderr);
-    if (level == MHO_LOG_PROGRESS) {
-        double now = mho_clock();
-        if (now - last >= (terminal ? 0.2 : 5.0)) {
-            fprintf(stderr, terminal ? "\r\033[K%s" : "%s\n", text);
-            pending = terminal;
-            last = now;
-        }
-    } else {
-        fprintf(stderr, "%s%s%s\n", pending ? "\r\033[K" : "", level == MHO_LOG_WARNING ? "warning: " : "", text);
-        pending = false;
-    }
-    fflush(stderr);
-    funlockfile(stderr);
-}
-
+/* A terminal that closes sends SIGHUP; Slurm sends SIGUSR1 ahead of the time limit (--signal) and then SIGTERM. */
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 static volatile sig_atomic_t stop_signal;
 
 static void on_stop(int number)
@@ -113,8 +97,13 @@ void mho_stop_install(void)
 {
     struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++) {
+        struct sigaction before;
+        /* nohup ignores SIGHUP, and so does what it starts */
+        if (stop_signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+            continue;
+        sigaction(stop_signals[i], &action, NULL);
+    }
 }
 
 bool mho_stop_requested(void)

@@ -12,7 +12,8 @@ typedef struct MhoLog {
     void *context;
 } MhoLog;
 
-void mho_log(const MhoLog *log, MhoLogLevel level, const char *format, ...) MHO_PRINTF(3, 4); /* log may be NULL */
+/* log may be NULL. Control bytes in the line are escaped. */
+void mho_log(const MhoLog *log, MhoLogLevel level, const char *format, ...) MHO_PRINTF(3, 4);
 
 /* Progress lines: "sweep  37/208 trials  4.1/s  42 s left  accuracy 88.1 %". */
 typedef struct MhoProgress {
@@ -29,12 +30,8 @@ void mho_progress_start(MhoProgress *progress, const MhoLog *log, const char *wh
 void mho_progress_step(MhoProgress *progress, size_t done, const char *note);
 double mho_clock(void); /* s, monotonic */
 
-/* An MhoLogFunction for main(): writes to stderr. Progress replaces its line every 0.2 s on a terminal and appends a
- * line every 5 s elsewhere. context is not used. */
-void mho_log_stderr(void *context, MhoLogLevel level, const char *text);
-
-/* Stop requests. main() installs handlers of SIGINT and SIGTERM; long loops ask mho_stop_requested() and return
- * MHO_STOPPED. A second signal ends the process at once. */
+/* Stop requests. main() installs handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1; long loops ask mho_stop_requested()
+ * and return MHO_STOPPED. A second signal ends the process at once. */
 void mho_stop_install(void);
 bool mho_stop_requested(void);
 

@@ -3,7 +3,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "base/printable.h"
 
 typedef struct StatusRow {
     const char *name, *meaning;
@@ -34,7 +35,7 @@ MhoStatus mho_fail(MhoError *error, MhoStatus status, const char *format, ...)
     va_end(arguments);
     if (length < 0)
         text[0] = '\0';
-    memcpy(error->text, text, strlen(text) + 1);
+    mho_printable(text, error->text, sizeof error->text);
     error->status = status;
     return status;
 }

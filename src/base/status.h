@@ -6,7 +6,8 @@
 
 #define MHO_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 
-/* Fill error (may be NULL) with status and a formatted line. Returns status, for `return mho_fail(...)`. */
+/* Fill error (may be NULL) with status and a formatted line, in which control bytes are escaped. Returns status, for
+ * `return mho_fail(...)`. */
 MhoStatus mho_fail(MhoError *error, MhoStatus status, const char *format, ...) MHO_PRINTF(3, 4);
 
 /* Put "PREFIX: " before the text of an error. Returns its status; FAILED when error is NULL. */

@@ -1,6 +1,7 @@
 """Bad input gives one line and the right exit code. Usage: test_input.py MHO"""
 import os
 import pathlib
+import re
 import resource
 import struct
 import subprocess
@@ -31,7 +32,7 @@ def test_usage(place):
     place.refused(2, ["unknown command 'swep'", "'sweep'"], "swep")
     place.refused(2, ["unknown option '--sett'", "'--set'"], "sweep", "x.yaml", "--sett", "a=1")
     place.refused(2, "unknown option '--shard'", "eval", "m.h5", "--shard", "1/2")
-    place.refused(2, "usage: mho digest", "digest")
+    place.refused(2, ["usage:", "mho digest FILE.h5"], "digest")
     place.refused(2, "--shard 4/3", "sweep", "x.yaml", "--shard", "4/3")
     place.refused(2, "-j 0", "bench", "-j", "0")
     place.refused(2, ["avx9", "scalar"], "bench", "--cpu", "avx9")
@@ -41,6 +42,48 @@ def test_usage(place):
     assert place.run().returncode == 2
     assert place.run("--help").returncode == 0
     assert "mho" in place.done("--version")
+
+
+def test_help(place):
+    """`mho help` and `mho help X` print what --help prints; hints name the program as it was started."""
+    assert place.done("help") == place.done("--help")
+    for command in re.findall(r"^  \S+ ([a-z]+) ", place.done("help"), re.M):
+        assert place.done("help", command) == place.done(command, "--help"), command
+    place.refused(2, ["unknown command 'evla'", "'eval'"], "help", "evla")
+    place.refused(2, "help [COMMAND]", "help", "eval", "sweep")
+    assert f"`{place.mho} help" in place.run("digest").stderr
+    env = {**place.env, "PATH": f"{pathlib.Path(place.mho).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["mho", "digest"], env=env, capture_output=True, text=True, check=False)
+    assert "`mho help digest`" in done.stderr, done.stderr
+
+
+def test_end_of_options(place):
+    """After -- every word is an argument, even one that starts with a dash."""
+    process = place.refused(2, "-r.h5: ", "digest", "--", "-r.h5")
+    assert "unknown option" not in process.stderr
+    place.refused(2, "unknown option '-r.h5'", "digest", "-r.h5")
+    place.refused(2, "--help: ", "digest", "--", "--help")
+
+
+def test_control_bytes(place):
+    """Escape sequences in arguments, studies and files reach no terminal."""
+    evil = "a\x1b]0;owned\x07\nmho: done"
+    for arguments in [[evil], ["digest", evil], ["list", evil], ["describe", evil], ["sweep", "x.yaml", "--" + evil],
+                      ["eval", "x.h5", "--set", f"chip.noise={evil}"]]:
+        process = place.run(*arguments)
+        assert process.returncode == 2 and "\x1b" not in process.stderr and "\\x1b" in process.stderr, process.stderr
+        assert process.stderr.count("\n") == 1, process.stderr
+    path = place.folder / "evil.yaml"
+    path.write_text('"chip.noise\\e[31m\\x9b": 1\n')
+    assert "\x1b" not in place.run("sweep", path).stderr
+    import h5py
+    with h5py.File(place.folder / "evil.h5", "w") as file:
+        file["x\x1b[2J"] = [1.0, 2.0]
+        file.attrs["title"] = "a\x1b[31m"
+    shown = place.run("show", "evil.h5")
+    assert "\x1b" not in shown.stdout + shown.stderr, shown
+    if shown.returncode == 0:
+        assert "\\x1b[2J" in shown.stdout, shown.stdout
 
 
 def test_bench_proofs(place):

@@ -126,21 +126,23 @@ def test_shards(place):
 
 
 def test_interrupt(place):
-    """SIGINT ends with 75 and keeps what is done; the second run completes it."""
-    expected, study, code = whole(place), trained(place), 0
-    for attempt in range(5):  # a busy machine may let it finish before the signal
-        result = place.folder / f"interrupted{attempt}.h5"
-        process = place.popen("sweep", study, "-o", result, "-j", "1", "--cpu", "scalar", "--quiet")
-        wait_for(lambda: process.poll() is not None or len(journalled(result)) >= 3)
-        process.send_signal(signal.SIGINT)
-        code = process.wait(30)
-        if code != 0:
-            break
-    assert code == 75, f"exit {code}"
-    assert 3 <= len(journalled(result)) < TRIALS and not result.exists()
-    place.done("sweep", study, "-o", result, "-j", "2", "--quiet")
-    assert place.digest(result) == expected
-    assert not pathlib.Path(f"{result}.parts").exists(), "journals were not removed"
+    """Ctrl-C, a closed terminal and Slurm's SIGUSR1 end with 75 and keep what is done; the second run completes it."""
+    expected, study = whole(place), trained(place)
+    for stop in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        code = 0
+        for attempt in range(5):  # a busy machine may let it finish before the signal
+            result = place.folder / f"interrupted{stop.name}{attempt}.h5"
+            process = place.popen("sweep", study, "-o", result, "-j", "1", "--cpu", "scalar", "--quiet")
+            wait_for(lambda: process.poll() is not None or len(journalled(result)) >= 3)
+            process.send_signal(stop)
+            code = process.wait(30)
+            if code != 0:
+                break
+        assert code == 75, f"{stop.name}: exit {code}"
+        assert 3 <= len(journalled(result)) < TRIALS and not result.exists()
+        place.done("sweep", study, "-o", result, "-j", "2", "--quiet")
+        assert place.digest(result) == expected
+        assert not pathlib.Path(f"{result}.parts").exists(), "journals were not removed"
 
 
 def test_kill(place):

@@ -22,7 +22,8 @@ static void keep(void *context, MhoLogLevel level, const char *text)
     snprintf(sink->text, sizeof sink->text, "%s", text);
 }
 
-/* A formatted line reaches the log function, long lines are cut, and a silent log prints nothing. */
+/* A formatted line reaches the log function, long lines are cut, control bytes are escaped, and a silent log prints
+ * nothing. */
 TEST(test_lines)
 {
     Sink sink = {0};
@@ -35,6 +36,8 @@ TEST(test_lines)
     mho_log(&silent, MHO_LOG_INFO, "silent");
     mho_log(&log, MHO_LOG_INFO, "%4000d", 1);
     ck_assert_uint_eq(strlen(sink.text), 1023);
+    mho_log(&log, MHO_LOG_INFO, "%s", "a name\x1b[31m\nof a file");
+    ck_assert_str_eq(sink.text, "a name\\x1b[31m\\nof a file");
 }
 
 /* A progress line holds count, rate, time left and note, and is limited in rate. */
@@ -106,33 +109,25 @@ TEST(test_clock_never_goes_back)
     ck_assert(before > 0.0);
 }
 
-/* The log function for stderr limits progress lines, marks warnings and prints the rest. */
-TEST(test_stderr_sink)
-{
-    int ends[2];
-    char text[256] = "";
-    ck_assert_int_eq(pipe(ends), 0);
-    int saved = dup(STDERR_FILENO);
-    dup2(ends[1], STDERR_FILENO);
-    mho_log_stderr(NULL, MHO_LOG_PROGRESS, "one");
-    mho_log_stderr(NULL, MHO_LOG_PROGRESS, "two"); /* too soon for a pipe */
-    mho_log_stderr(NULL, MHO_LOG_WARNING, "three");
-    mho_log_stderr(NULL, MHO_LOG_INFO, "four");
-    dup2(saved, STDERR_FILENO);
-    close(ends[1]);
-    ck_assert_int_gt((int)read(ends[0], text, sizeof text - 1), 0);
-    ck_assert_str_eq(text, "one\nwarning: three\nfour\n");
-    close(ends[0]);
-    close(saved);
-}
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+enum { N_STOP_SIGNALS = sizeof stop_signals / sizeof *stop_signals };
 
-/* A termination signal becomes a stop request. */
-TEST(test_stop_request)
+/* Each signal of a terminal, of kill and of Slurm becomes a stop request. */
+TEST_LOOP(test_stop_request, 0, N_STOP_SIGNALS)
 {
     mho_stop_install();
     ck_assert(!mho_stop_requested());
-    raise(SIGTERM);
+    raise(stop_signals[_i]);
     ck_assert(mho_stop_requested());
+}
+
+/* What nohup starts goes on when the terminal closes. */
+TEST(test_nohup)
+{
+    signal(SIGHUP, SIG_IGN);
+    mho_stop_install();
+    raise(SIGHUP);
+    ck_assert(!mho_stop_requested());
 }
 
 /* A second signal ends the process. */

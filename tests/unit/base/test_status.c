@@ -39,6 +39,16 @@ TEST(test_long_text_is_cut_and_terminated)
     ck_assert_int_eq(strncmp(error.text, "front: xxx", 10), 0);
 }
 
+/* Names of files and values of arguments cannot act on a terminal or forge a second line. */
+TEST(test_control_bytes_are_escaped)
+{
+    MhoError error = {0};
+    (void)mho_fail(&error, MHO_INPUT, "%s: bad", "a\x1b]0;title\a\nmho: done\xff");
+    ck_assert_str_eq(error.text, "a\\x1b]0;title\\x07\\nmho: done\\xff: bad");
+    (void)mho_fail_context(&error, "b\t");
+    ck_assert_str_eq(error.text, "b\\t: a\\x1b]0;title\\x07\\nmho: done\\xff: bad");
+}
+
 /* Each status has its exit code, meaning and name; an unknown value counts as FAILED. */
 TEST(test_exit_codes)
 {
