@@ -19,4 +19,8 @@ extern const Command command_train, command_eval, command_sweep, command_merge, 
 extern const MhoRegistry *const command_registries[];
 extern const size_t command_n_registries;
 
+/* The sections of a study that belong to no plug-in. */
+extern const MhoDescriptor *const command_sections[];
+extern const size_t command_n_sections;
+
 #endif

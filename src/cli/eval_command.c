@@ -1,22 +1,12 @@
 /* eval_command.c - mho eval: one model on one chip configuration. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "cli/command.h"
-#include "net/graph/bops.h"
+#include "cli/eval_report.h"
 #include "study/models/record_file.h"
-#include "study/report/intervals.h"
-#include "study/sweep/trial.h"
-
-typedef struct Evaluation {
-    const MhoOptions *options;
-    MhoStudy study;
-    MhoTrialCache *cache;
-    MhoPointSetup setup;
-} Evaluation;
 
 /* The accuracy of a float model. */
 static MhoStatus evaluate_float(const Evaluation *at, MhoNet *net, MhoError *error)
@@ -28,12 +18,13 @@ static MhoStatus evaluate_float(const Evaluation *at, MhoNet *net, MhoError *err
                         "--layers, --trace and --logits need a quantized model, and this one is float: add --set "
                         "quant.weight.bits=8 --set quant.activation.bits=8");
     MhoStatus status = mho_study_images(at->study.settings, at->options->data, &images, error);
+    const double start = mho_clock();
     if (status == MHO_OK)
         status = mho_train_evaluate(net, &images, 250, &accuracy, &loss, error);
     if (status == MHO_OK)
-        printf("float network      accuracy %.2f %%  loss %.4f  (%zu images)\n"
-               "add --set quant.weight.bits=8 --set quant.activation.bits=8 to run it on a chip\n",
-               100.0 * accuracy, loss, images.n);
+        eval_report_network(at, "float", accuracy, loss, images.n, mho_clock() - start);
+    if (status == MHO_OK && !at->json)
+        printf("add --set quant.weight.bits=8 --set quant.activation.bits=8 to run it on a chip\n");
     mho_dataset_destroy(&images);
     return status;
 }
@@ -51,7 +42,7 @@ static MhoStatus run_integer(const Evaluation *at, const uint8_t *images, size_t
     return status;
 }
 
-static MhoStatus print_integer(const Evaluation *at, MhoError *error)
+static MhoStatus evaluate_integer(const Evaluation *at, MhoError *error)
 {
     const int n_classes = at->setup.lowered->n_classes;
     const MhoDataset *images = at->setup.images;
@@ -59,64 +50,17 @@ static MhoStatus print_integer(const Evaluation *at, MhoError *error)
         mho_calloc(images->n, (size_t)n_classes * sizeof *logits, error, "the logits of %zu images", images->n);
     if (!logits)
         return MHO_MEMORY;
+    const double start = mho_clock();
     MhoStatus status = run_integer(at, images->images, images->n, logits, NULL, error);
+    const double seconds = mho_clock() - start;
     if (status == MHO_OK) {
         size_t hits;
         double loss;
         mho_logits_score(logits, images->labels, images->n, n_classes, &hits, &loss);
-        printf("integer network    accuracy %.2f %%  loss %.4f  (%zu images)\n",
-               100.0 * (double)hits / (double)images->n, loss, images->n);
+        eval_report_network(at, "integer", (double)hits / (double)images->n, loss, images->n, seconds);
     }
     free(logits);
     return status;
-}
-
-/* Decibels for people; the payload keeps the plain ratio. */
-static double decibel(double signal, double noise)
-{
-    if (signal <= 0.0) /* nothing was measured, or all sums are zero */
-        return NAN;
-    return noise > 0.0 ? 10.0 * log10(signal / noise) : INFINITY;
-}
-
-/* Bits of a layer's converters as text; "-": they are ideal. */
-static void format_adc_bits(const MhoPointSetup *setup, const MhoMatrix *matrix, char text[16])
-{
-    const MhoAdcModel *adc = setup->config.adc;
-    snprintf(text, 16, "-");
-    if (adc->set_bits)
-        snprintf(text, 16, "%d", matrix->adc_bits ? matrix->adc_bits : adc->bits(setup->config.adc_params));
-}
-
-static MhoStatus print_layers(const Evaluation *at, const MhoTrial *trial, MhoError *error)
-{
-    double bops = 0.0;
-    printf("%-16s %3s %3s %3s %6s %6s %6s %6s %9s %12s %10s %8s %8s %8s\n", "layer", "W", "A", "ADC", "rows", "cols",
-           "groups", "tiles", "cells", "conversions", "ADC step", "SNR dB", "clipped", "MBOPs");
-    for (size_t l = 0; l < at->setup.lowered->n_matrices; l++) {
-        const MhoMatrix *matrix = &at->setup.lowered->matrices[l];
-        MhoLayerPlan plan = mho_plan_layer(at->setup.plan, l);
-        const MhoLayerMeter *meter = &trial->layers[l];
-        MhoBopsLayer layer;
-        char adc_bits[16];
-        MhoStatus status = mho_net_bops_layer(at->setup.net, mho_net_find(at->setup.net, matrix->name), &layer, error);
-        if (status != MHO_OK)
-            return status;
-        bops += mho_bops_layer(layer);
-        format_adc_bits(&at->setup, matrix, adc_bits);
-        printf("%-16s %3.0f %3.0f %3s %6zu %6zu %6zu %6zu %9zu %12llu %10.4g %8.1f %7.3f%% %8.3f\n", matrix->name,
-               layer.weight_bits, layer.activation_bits, adc_bits, matrix->rows + plan.shift_rows, matrix->cols,
-               matrix->groups, plan.row_tiles * plan.col_tiles, plan.devices, (unsigned long long)plan.conversions,
-               (double)plan.step, decibel(meter->signal, meter->noise),
-               meter->conversions ? 100.0 * (double)meter->clipped / (double)meter->conversions : 0.0,
-               1e-6 * mho_bops_layer(layer));
-    }
-    printf("W, A, ADC: bits of weights, of the codes that a layer reads, and of its converters. Conversions are per "
-           "image,\n"
-           "ADC steps in accumulator units, SNR and clipped conversions those of chip 0.\n"
-           "bit operations per image: %.4g million\n",
-           1e-6 * bops);
-    return MHO_OK;
 }
 
 static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoLoweredNet *lowered,
@@ -169,32 +113,15 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
         status = add_codes(record, "chip", lowered, codes, error);
     if (status == MHO_OK)
         status = mho_file_write(path, record, error);
-    if (status == MHO_OK)
-        printf("%s: codes of image %zu, in the groups integer and chip\n", path, n);
+    if (status == MHO_OK) {
+        char text[96];
+        snprintf(text, sizeof text, "codes of image %zu, in the groups integer and chip", n);
+        eval_report_file(at, "trace", path, text);
+    }
     mho_record_destroy(record);
     free(codes);
     free(logits);
     return status;
-}
-
-/* The chip, or the noise, that was run. */
-static void print_condition(const Evaluation *at)
-{
-    const MhoSettings *settings = at->study.settings;
-    const MhoChipModels *models = mho_settings_chip_models(settings);
-    const MhoNoiseParams *on_codes = mho_settings_noise(settings);
-    if (at->setup.is_noisy) {
-        printf("  (weights %g LSB%s, activations %g LSB, sums %g LSB; no cells, no converter)\n", on_codes->weight,
-               on_codes->weight == 0.0                      ? ""
-               : on_codes->draw == MHO_CODE_NOISE_PER_IMAGE ? ", new for every image"
-                                                            : ", one draw per chip",
-               on_codes->activation, on_codes->sum);
-        return;
-    }
-    char time[MHO_TEXT_MAX], noise[MHO_TEXT_MAX];
-    mho_settings_format(settings, "chip.time", time, sizeof time);
-    mho_settings_format(settings, "chip.noise", noise, sizeof noise);
-    printf("  (cell %s, ADC %s, noise %s, time %s s)\n", models->cell, models->adc, noise, time);
 }
 
 static MhoStatus write_logits(const Evaluation *at, const float *logits, MhoError *error)
@@ -224,9 +151,11 @@ static MhoStatus write_logits(const Evaluation *at, const float *logits, MhoErro
                                 error);
     if (status == MHO_OK)
         status = mho_file_write(at->options->logits, record, error);
-    if (status == MHO_OK)
-        printf("%s: logits, predicted and true labels of %zu images on %zu chips\n", at->options->logits, shape[1],
-               shape[0]);
+    if (status == MHO_OK) {
+        char text[128];
+        snprintf(text, sizeof text, "logits, predicted and true labels of %zu images on %zu chips", shape[1], shape[0]);
+        eval_report_file(at, "logits", at->options->logits, text);
+    }
     mho_record_destroy(record);
     free(predicted);
     return status;
@@ -252,16 +181,6 @@ static MhoStatus run_each_chip(const Evaluation *at, double *accuracy, float *lo
     return status;
 }
 
-static void print_chips(const Evaluation *at, const double *accuracy)
-{
-    const uint32_t n_chips = at->setup.n_chips;
-    MhoInterval interval = mho_student_interval(accuracy, n_chips, 0.95);
-    printf("%-18s accuracy %.2f %%", at->setup.is_noisy ? "noise on codes" : "chip", 100.0 * interval.mean);
-    if (n_chips > 1)
-        printf("  95 %% interval %.2f to %.2f %% over %u chips", 100.0 * interval.low, 100.0 * interval.high, n_chips);
-    print_condition(at);
-}
-
 static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *error)
 {
     const size_t n_chips = at->setup.n_chips, n_images = at->setup.images->n;
@@ -275,10 +194,11 @@ static MhoStatus run_chips(const Evaluation *at, MhoTrial *first, MhoError *erro
                             n_images, n_chips);
         status = logits ? MHO_OK : MHO_MEMORY;
     }
+    const double start = mho_clock();
     if (status == MHO_OK)
         status = run_each_chip(at, accuracy, logits, first, trial, error);
     if (status == MHO_OK)
-        print_chips(at, accuracy);
+        eval_report_chips(at, accuracy, mho_clock() - start);
     if (status == MHO_OK && logits)
         status = write_logits(at, logits, error);
     free(logits);
@@ -295,11 +215,11 @@ static MhoStatus evaluate_chip(Evaluation *at, MhoError *error)
     if (status == MHO_OK && at->options->trace >= 0)
         status = write_trace(at, error);
     if (status == MHO_OK && (at->options->trace < 0 || at->options->layers || at->options->logits)) {
-        status = print_integer(at, error);
+        status = evaluate_integer(at, error);
         if (status == MHO_OK)
             status = run_chips(at, first, error);
         if (status == MHO_OK && at->options->layers)
-            status = print_layers(at, first, error);
+            status = eval_report_layers(at, first, error);
     }
     free(first);
     return status;
@@ -327,6 +247,35 @@ static MhoStatus choose_no_chip(Evaluation *at, MhoError *error)
         if (strncmp(at->options->sets[i], key, strlen(key)) == 0)
             return MHO_OK;
     return mho_settings_set(at->study.settings, key, "ideal", NULL, error);
+}
+
+static MhoStatus evaluate(Evaluation *at, MhoNet *net, MhoError *error)
+{
+    return stays_float(at->study.settings, net) ? evaluate_float(at, net, error) : evaluate_chip(at, error);
+}
+
+/* One object, printed when all of it is known. */
+static MhoStatus evaluate_as_json(Evaluation *at, MhoNet *net, const char *digest, MhoError *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    MhoJson json;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return mho_fail(error, MHO_MEMORY, "no memory for the output");
+    mho_json_start(&json, out);
+    at->json = &json;
+    mho_json_object(&json, NULL);
+    mho_json_text(&json, "model", at->options->arguments[0]);
+    mho_json_text(&json, "model_digest", digest);
+    MhoStatus status = evaluate(at, net, error);
+    mho_json_end(&json);
+    if (fclose(out) != 0 && status == MHO_OK)
+        status = mho_fail(error, MHO_MEMORY, "no memory for the output");
+    if (status == MHO_OK)
+        fputs(text, stdout);
+    free(text);
+    return status;
 }
 
 static MhoStatus run_eval(MhoOptions *options, MhoError *error)
@@ -358,7 +307,7 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
     if (status == MHO_OK)
         status = mho_trial_cache_create(&model, &at.cache, error);
     if (status == MHO_OK)
-        status = stays_float(at.study.settings, net) ? evaluate_float(&at, net, error) : evaluate_chip(&at, error);
+        status = options->json ? evaluate_as_json(&at, net, digest, error) : evaluate(&at, net, error);
     mho_point_setup_clear(&at.setup);
     mho_trial_cache_destroy(at.cache);
     mho_net_destroy(net);
@@ -370,17 +319,19 @@ const Command command_eval = {
     .name = "eval",
     .usage = "MODEL.h5",
     .summary = "classify the test images with a model on simulated chips",
-    .help = "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --set chip.time=86400 --layers\n"
-            "prints the accuracy of the integer network (no device errors) and the mean accuracy of `repeat` PCM\n"
-            "chips one day (86400 s) after programming, with its 95 % interval.\n"
-            "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --logits logits.h5\n"
-            "writes logits, predicted and true labels of every image on every chip.\n"
-            "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --trace 7 -o trace.h5\n"
-            "writes the codes of every layer for image 7. A float model is quantized first by\n"
-            "  --set quant.weight.bits=8 --set quant.activation.bits=8\n"
-            "which folds batch norm into the layers and takes activation ranges from training images.",
+    .help =
+        "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --set chip.time=86400 --layers\n"
+        "prints the accuracy of the integer network (no device errors) and the mean accuracy of `repeat` PCM\n"
+        "chips one day (86400 s) after programming, with its 95 % interval.\n"
+        "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --logits logits.h5\n"
+        "writes logits, predicted and true labels of every image on every chip.\n"
+        "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --trace 7 -o trace.h5\n"
+        "writes the codes of every layer for image 7. A float model is quantized first by\n"
+        "  --set quant.weight.bits=8 --set quant.activation.bits=8\n"
+        "which folds batch norm into the layers and takes activation ranges from training images.\n"
+        "--json prints one object: accuracies from 0 to 1 with their interval, images per second, settings, layers.",
     .options = MHO_OPTIONS_RUN | MHO_OPTION_BATCH | MHO_OPTION_LAYERS | MHO_OPTION_TRACE | MHO_OPTION_OUTPUT |
-               MHO_OPTION_LOGITS,
+               MHO_OPTION_LOGITS | MHO_OPTION_JSON,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_eval,

@@ -1,4 +1,4 @@
-/* list_command.c - mho list and mho describe: every descriptor and every key, from the parameter tables alone. */
+/* list_command.c - mho list: what is registered, the built-in networks and the studies that come with mho. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 
 #include "allocate/allocate.h"
 #include "app/shared_files.h"
+#include "base/json.h"
 #include "base/yaml.h"
 #include "cli/command.h"
 #include "data/dataset.h"
@@ -17,12 +18,6 @@ const MhoRegistry *const command_registries[] = {&mho_cell_registry,    &mho_adc
                                                  &mho_dataset_registry, &mho_allocator_registry};
 const size_t command_n_registries = sizeof command_registries / sizeof *command_registries;
 
-static const MhoDescriptor *const fixed_tables[] = {
-    &mho_study_descriptor, &mho_chip_models_descriptor, &mho_chip_descriptor,    &mho_noise_descriptor,
-    &mho_quant_descriptor, &mho_train_descriptor,       &mho_allocate_descriptor};
-
-enum { N_FIXED = sizeof fixed_tables / sizeof *fixed_tables };
-
 static const MhoRegistry *find_kind(const char *kind)
 {
     for (size_t i = 0; i < command_n_registries; i++)
@@ -31,35 +26,57 @@ static const MhoRegistry *find_kind(const char *kind)
     return NULL;
 }
 
-static void list_registry(const MhoRegistry *registry)
+/* One line of the list, or one object of the array. path: the file of a study, else NULL. */
+static void list_row(MhoJson *json, const char *kind, const char *name, const char *summary, const char *path)
+{
+    if (!json) {
+        printf("%-10s %-*s %s", kind, path ? 20 : 16, name, summary);
+        if (path)
+            printf(" (%s)", path);
+        printf("\n");
+        return;
+    }
+    mho_json_object(json, NULL);
+    mho_json_text(json, "kind", kind);
+    mho_json_text(json, "name", name);
+    mho_json_text(json, "summary", summary);
+    if (path)
+        mho_json_text(json, "path", path);
+    mho_json_end(json);
+}
+
+static void list_registry(MhoJson *json, const MhoRegistry *registry)
 {
     for (size_t i = 0; i < registry->n; i++)
-        printf("%-10s %-16s %s\n", registry->kind, registry->descriptors[i]->name, registry->descriptors[i]->summary);
+        list_row(json, registry->kind, registry->descriptors[i]->name, registry->descriptors[i]->summary, NULL);
 }
 
-static void list_networks(void)
+static void list_networks(MhoJson *json)
 {
-    for (const char *const *name = mho_net_builders(); *name; name++)
-        printf("%-10s %-16s built-in network, train.net=%s\n", "network", *name, *name);
+    for (const char *const *name = mho_net_builders(); *name; name++) {
+        char summary[MHO_TEXT_MAX];
+        snprintf(summary, sizeof summary, "built-in network, train.net=%s", *name);
+        list_row(json, "network", *name, summary, NULL);
+    }
 }
 
-static void list_one_study(const char *folder, const char *name)
+static void list_one_study(MhoJson *json, const char *folder, const char *name)
 {
-    char path[4600];
+    char path[4600], text[MHO_ERROR_TEXT_MAX + MHO_TEXT_MAX];
     MhoYaml *root = NULL;
     MhoError problem = {0};
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (mho_yaml_read(path, &root, &problem) == MHO_OK) {
-        const MhoYaml *title = mho_yaml_get(root, "title");
-        printf("%-10s %-20s %s (%s)\n", "experiment", name, title && title->scalar ? title->scalar : "", path);
-    } else {
-        printf("%-10s %-20s cannot be read: %s\n", "experiment", name, problem.text);
-    }
+    const MhoYaml *title = mho_yaml_read(path, &root, &problem) == MHO_OK ? mho_yaml_get(root, "title") : NULL;
+    snprintf(text, sizeof text, "%s%s", root ? "" : "cannot be read: ",
+             !root                    ? problem.text
+             : title && title->scalar ? title->scalar
+                                      : "");
+    list_row(json, "experiment", name, text, path);
     mho_yaml_destroy(root);
 }
 
 /* The studies that come with mho, found as files. */
-static MhoStatus list_studies(MhoError *error)
+static MhoStatus list_studies(MhoJson *json, MhoError *error)
 {
     char path[MHO_SHARED_PATH_MAX];
     MhoStatus status = mho_shared_file("experiments", "quickstart.yaml", path, error);
@@ -71,7 +88,7 @@ static MhoStatus list_studies(MhoError *error)
     for (int i = 0; i < n; i++) {
         const char *dot = strrchr(names[i]->d_name, '.');
         if (dot && strcmp(dot, ".yaml") == 0)
-            list_one_study(path, names[i]->d_name);
+            list_one_study(json, path, names[i]->d_name);
         free(names[i]);
     }
     if (n >= 0)
@@ -93,28 +110,45 @@ static MhoStatus unknown_kind(const char *kind, MhoError *error)
     return mho_fail(error, MHO_USAGE, "unknown kind '%s'; `mho list --help` names all kinds", kind);
 }
 
+static MhoStatus list_kind(MhoJson *json, const char *kind, MhoError *error)
+{
+    const MhoRegistry *registry = find_kind(kind);
+    if (registry)
+        list_registry(json, registry);
+    else if (strcmp(kind, "network") == 0)
+        list_networks(json);
+    else if (strcmp(kind, "experiment") == 0)
+        return list_studies(json, error);
+    return MHO_OK;
+}
+
+static void list_all(MhoJson *json, MhoError *error)
+{
+    for (size_t i = 0; i < command_n_registries; i++)
+        list_registry(json, command_registries[i]);
+    list_networks(json);
+    if (list_studies(json, error) != MHO_OK)
+        list_row(json, "experiment", "-", error->text, NULL);
+}
+
 static MhoStatus run_list(MhoOptions *options, MhoError *error)
 {
+    MhoJson writer, *json = options->json ? &writer : NULL;
     const char *kind = options->n_arguments ? options->arguments[0] : NULL;
-    const MhoRegistry *registry = kind ? find_kind(kind) : NULL;
-    if (registry) {
-        list_registry(registry);
-        return MHO_OK;
-    }
-    if (kind && strcmp(kind, "network") == 0) {
-        list_networks();
-        return MHO_OK;
-    }
-    if (kind && strcmp(kind, "experiment") == 0)
-        return list_studies(error);
-    if (kind)
+    MhoStatus status = MHO_OK;
+    if (kind && !find_kind(kind) && strcmp(kind, "network") != 0 && strcmp(kind, "experiment") != 0)
         return unknown_kind(kind, error);
-    for (size_t i = 0; i < command_n_registries; i++)
-        list_registry(command_registries[i]);
-    list_networks();
-    if (list_studies(error) != MHO_OK)
-        printf("%-10s %s\n", "experiment", error->text);
-    return MHO_OK;
+    if (json) {
+        mho_json_start(json, stdout);
+        mho_json_array(json, NULL);
+    }
+    if (kind)
+        status = list_kind(json, kind, error);
+    else
+        list_all(json, error);
+    if (json)
+        mho_json_end(json);
+    return status;
 }
 
 const Command command_list = {
@@ -124,113 +158,9 @@ const Command command_list = {
     .help = "  mho list             everything\n"
             "  mho list cell        memory cells\n"
             "  mho list experiment  studies that come with mho\n"
-            "Kinds: cell adc dac wire quantizer layer dataset allocator network experiment",
+            "Kinds: cell adc dac wire quantizer layer dataset allocator network experiment\n"
+            "--json prints an array of objects with kind, name, summary and, for studies, path.",
+    .options = MHO_OPTION_JSON,
     .max_arguments = 1,
     .run = run_list,
-};
-
-/* Help, default, range and unit of one parameter. */
-static void describe_param(const char *prefix, const MhoParam *param)
-{
-    char value[MHO_TEXT_MAX];
-    mho_param_format_default(param, value, sizeof value);
-    const char *unit = param->unit ? param->unit : "";
-    printf("  %s%s\n      %s\n      default %s%s%s", prefix, param->key, param->help, *value ? value : "(empty)",
-           *unit ? " " : "", unit);
-    if (param->type == MHO_REAL || param->type == MHO_INT)
-        printf(", %g to %g%s%s", param->min, param->max, *unit ? " " : "", unit);
-    else if (param->type == MHO_CHOICE)
-        printf(", one of: %s", param->choices);
-    else if (param->type == MHO_BOOL)
-        printf(", true or false");
-    printf("\n");
-}
-
-static void describe_one(const char *kind, const MhoDescriptor *descriptor)
-{
-    char prefix[MHO_KEY_MAX] = "";
-    static const struct {
-        const char *kind, *prefix;
-    } places[] = {{"cell", "chip.cell."}, {"adc", "chip.adc."},           {"dac", "chip.dac."},
-                  {"wire", "chip.wire."}, {"quantizer", "quant.weight."}, {"allocator", "allocate."}};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (strcmp(kind, places[i].kind) == 0)
-            snprintf(prefix, sizeof prefix, "%s%s.", places[i].prefix, descriptor->name);
-    if (strcmp(kind, "section") == 0 && descriptor != &mho_study_descriptor)
-        snprintf(prefix, sizeof prefix, "%s.", descriptor->name);
-    printf("%s %s - %s\n  source: %s\n", kind, descriptor->name, descriptor->summary, descriptor->reference);
-    if (descriptor->ignores && strncmp(prefix, "chip.", strlen("chip.")) == 0) /* only devices could use them */
-        printf("  does not use:%s%s%s\n", descriptor->ignores & MHO_IGNORES_TIME ? " chip.time" : "",
-               descriptor->ignores & MHO_IGNORES_TEMPERATURE ? " chip.temperature" : "",
-               descriptor->ignores & MHO_IGNORES_NOISE ? " chip.noise" : "");
-    for (size_t p = 0; p < descriptor->n_params; p++)
-        describe_param(prefix, &descriptor->params[p]);
-    if (descriptor == &mho_train_descriptor)
-        printf(
-            "  train.chip.*\n      the chip of training in stages chip: every key of chip.* (`mho describe chip`)\n");
-    else if (strncmp(prefix, "chip.", strlen("chip.")) == 0)
-        printf("  train.%s* are the same keys for the chip of training\n", prefix);
-    printf("\n");
-}
-
-/* Describe everything that [KIND.]NAME names; how many were found. */
-static size_t describe_named(const char *name)
-{
-    const char *dot = strchr(name, '.');
-    const char *plain = dot ? dot + 1 : name;
-    size_t found = 0;
-    for (size_t i = 0; !dot && i < N_FIXED; i++)
-        if (strcmp(fixed_tables[i]->name, plain) == 0 && ++found)
-            describe_one("section", fixed_tables[i]);
-    for (size_t k = 0; k < command_n_registries; k++) {
-        const MhoRegistry *registry = command_registries[k];
-        if (dot && (strncmp(registry->kind, name, (size_t)(dot - name)) != 0 || registry->kind[dot - name] != '\0'))
-            continue;
-        for (size_t i = 0; i < registry->n; i++)
-            if (strcmp(registry->descriptors[i]->name, plain) == 0 && ++found)
-                describe_one(registry->kind, registry->descriptors[i]);
-    }
-    return found;
-}
-
-static MhoStatus unknown_name(const char *name, MhoError *error)
-{
-    const char *words[256];
-    size_t n = 0;
-    for (size_t i = 0; i < N_FIXED; i++)
-        words[n++] = fixed_tables[i]->name;
-    for (size_t k = 0; k < command_n_registries; k++)
-        for (size_t i = 0; i < command_registries[k]->n && n < sizeof words / sizeof *words; i++)
-            words[n++] = command_registries[k]->descriptors[i]->name;
-    const char *dot = strchr(name, '.');
-    int nearest = mho_nearest_word(dot ? dot + 1 : name, words, n);
-    if (nearest >= 0)
-        return mho_fail(error, MHO_USAGE, "unknown name '%s'; did you mean '%s'?", name, words[nearest]);
-    return mho_fail(
-        error, MHO_USAGE,
-        "unknown name '%s'; give a name of `mho list` or a section: study, chip, noise, quant, train, allocate", name);
-}
-
-static MhoStatus run_describe(MhoOptions *options, MhoError *error)
-{
-    if (options->n_arguments == 1)
-        return describe_named(options->arguments[0]) ? MHO_OK : unknown_name(options->arguments[0], error);
-    for (size_t i = 0; i < N_FIXED; i++)
-        describe_one("section", fixed_tables[i]);
-    for (size_t k = 0; k < command_n_registries; k++)
-        for (size_t i = 0; i < command_registries[k]->n; i++)
-            describe_one(command_registries[k]->kind, command_registries[k]->descriptors[i]);
-    return MHO_OK;
-}
-
-const Command command_describe = {
-    .name = "describe",
-    .usage = "[[KIND.]NAME]",
-    .summary = "explain the keys of a device, quantizer, ... or section: units, ranges, defaults",
-    .help = "  mho describe pcm        the phase-change cell\n"
-            "  mho describe train      the section train: of a study\n"
-            "  mho describe adc.ideal  the converter; `ideal` alone also names a cell\n"
-            "  mho describe            everything",
-    .max_arguments = 1,
-    .run = run_describe,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/show_json.h"
 #include "study/models/record_file.h"
 
 enum { NUMBER_WIDTH = 12, WIDTH_MAX = 256 }; /* characters: the longest %g; the widest column */
@@ -160,9 +161,13 @@ static MhoStatus run_show(MhoOptions *options, MhoError *error)
     MhoStatus status = mho_file_read(options->arguments[0], false, &record, error);
     if (status != MHO_OK)
         return status;
-    print_record(record, 0);
-    print_points(record);
-    print_allocation(record);
+    if (options->json) {
+        show_json(options->arguments[0], record);
+    } else {
+        print_record(record, 0);
+        print_points(record);
+        print_allocation(record);
+    }
     mho_record_destroy(record);
     return MHO_OK;
 }
@@ -176,6 +181,7 @@ const Command command_show = {
             "point with\n"
             "its 95 % interval; for a model whose bits were allocated, also each move: the layer, its bits, size and "
             "accuracy.",
+    .options = MHO_OPTION_JSON,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_show,
