@@ -32,6 +32,7 @@ typedef struct Fetch {
     char work[MHO_PATH_MAX];     /* temporary, of the source being tried */
     char gathered[MHO_PATH_MAX]; /* where this source left its files: work, or the user's folder */
     bool has[MAX_FILES];         /* verified in folder */
+    char origin[MHO_PATH_MAX];   /* of the files of the source being tried, in words */
 } Fetch;
 
 /* A place to get the files from. gather fills work; the remedy is what a user can do when it fails. */
@@ -125,7 +126,7 @@ static MhoStatus install(Fetch *fetch, size_t file, const char *candidate, MhoEr
     if (length > 0 && (size_t)length < sizeof other)
         unlink(other);
     fetch->has[file] = true;
-    mho_log(fetch->log, MHO_LOG_INFO, "%s: SHA-256 verified", final);
+    mho_log(fetch->log, MHO_LOG_INFO, "%s: from %s, SHA-256 verified", final, fetch->origin);
     return MHO_OK;
 }
 
@@ -316,6 +317,11 @@ static MhoStatus try_source(Fetch *fetch, const Source *source, MhoError *error)
     if (mkdir(fetch->work, 0700) != 0)
         return mho_fail(error, MHO_IO, "%s: %s", fetch->work, strerror(errno));
     snprintf(fetch->gathered, sizeof fetch->gathered, "%s", fetch->work);
+    const char *where = *(const char *const *)((const char *)fetch->set + source->where);
+    if (source->gather == gather_from_user)
+        snprintf(fetch->origin, sizeof fetch->origin, "your own %s", fetch->from ? fetch->from : "file");
+    else
+        snprintf(fetch->origin, sizeof fetch->origin, "%s %s", source->name, where ? where : "");
     status = source->gather(fetch, error);
     if (status != MHO_STOPPED) { /* a source that failed may still have brought some files */
         MhoError problem = {.text = ""};

@@ -1,7 +1,8 @@
 /* bytes.c - a whole file in memory, unpacked if it is gzip (RFC 1952).
  *
  * The trailer of a gzip file gives the unpacked size. A size that deflate cannot reach is refused: it makes at most
- * 1032 bytes of one (zlib technical details, "Maximum Compression Factor"). Bytes after the gzip member are refused.
+ * 1032 bytes of one (zlib technical details, "Maximum Compression Factor"). So is one that the format refuses after a
+ * look at the first bytes: a small file that claims gigabytes. Bytes after the gzip member are refused.
  * Valid for regular files of 0 .. 4 GiB - 1 bytes, packed and unpacked.
  */
 #include "data/formats_internal.h"
@@ -19,8 +20,9 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "data/remember.h"
 
-static const size_t deflate_max_factor = 1032;
+static const size_t deflate_max_factor = 1032, images_max_factor = 100, large_size = (size_t)1 << 28;
 enum { GZIP_SMALLEST = 18, GZIP_WINDOW = 15 + 16 }; /* header + trailer; 16 selects the gzip wrapper in zlib */
 
 void mho_bytes_free(MhoBytes *bytes)
@@ -41,17 +43,23 @@ static MhoStatus take(size_t n, const char *path, MhoBytes *bytes, MhoError *err
     return bytes->data ? MHO_OK : MHO_MEMORY;
 }
 
-static MhoStatus inflate_all(z_stream *stream, const char *path, MhoError *error)
+static MhoStatus fail_inflate(const z_stream *stream, int outcome, const char *path, MhoError *error)
 {
-    int outcome = inflate(stream, Z_FINISH);
-    size_t at = stream->total_in;
+    const size_t at = stream->total_in;
     if (outcome == Z_MEM_ERROR)
         return mho_fail(error, MHO_MEMORY, "out of memory for unpacking %s", path);
     if (outcome == Z_DATA_ERROR)
         return mho_fail(error, MHO_INPUT, "%s: damaged gzip data at byte %zu (%s)", path, at,
                         stream->msg ? stream->msg : "?");
-    if (outcome != Z_STREAM_END && stream->avail_in == 0)
-        return mho_fail(error, MHO_INPUT, "%s: gzip data truncated at byte %zu", path, at);
+    return mho_fail(error, MHO_INPUT, "%s: gzip data truncated at byte %zu", path, at);
+}
+
+static MhoStatus inflate_all(z_stream *stream, const char *path, MhoError *error)
+{
+    int outcome = inflate(stream, Z_FINISH);
+    size_t at = stream->total_in;
+    if (outcome == Z_MEM_ERROR || outcome == Z_DATA_ERROR || (outcome != Z_STREAM_END && stream->avail_in == 0))
+        return fail_inflate(stream, outcome, path, error);
     if (outcome != Z_STREAM_END)
         return mho_fail(error, MHO_INPUT, "%s: gzip data and the size in its trailer disagree at byte %zu", path, at);
     if (stream->avail_in > 0)
@@ -62,7 +70,26 @@ static MhoStatus inflate_all(z_stream *stream, const char *path, MhoError *error
     return MHO_OK;
 }
 
-static MhoStatus unpack_gzip(const uint8_t *packed, size_t n, const char *path, MhoBytes *bytes, MhoError *error)
+/* Unpack the first bytes, at most MHO_HEAD and size, and let the format judge them. */
+static MhoStatus check_head(const uint8_t *packed, size_t n, size_t size, MhoHeadCheck *check, const char *path,
+                            MhoError *error)
+{
+    uint8_t head[MHO_HEAD] = {0};
+    z_stream stream = {
+        .next_in = packed, .avail_in = (uInt)n, .next_out = head, .avail_out = size < MHO_HEAD ? (uInt)size : MHO_HEAD};
+    if (inflateInit2(&stream, GZIP_WINDOW) != Z_OK)
+        return mho_fail(error, MHO_MEMORY, "out of memory for unpacking %s", path);
+    const int outcome = size > 0 ? inflate(&stream, Z_SYNC_FLUSH) : Z_OK;
+    const bool good = stream.avail_out == 0 || outcome == Z_STREAM_END;
+    char place[MHO_PATH_MAX + 64];
+    snprintf(place, sizeof place, "%s (gzip, %zu bytes by its trailer)", path, size);
+    const MhoStatus status = good ? check(head, size, place, error) : fail_inflate(&stream, outcome, path, error);
+    inflateEnd(&stream);
+    return status;
+}
+
+static MhoStatus unpack_gzip(const uint8_t *packed, size_t n, MhoHeadCheck *check, const char *path, MhoBytes *bytes,
+                             MhoError *error)
 {
     if (n < GZIP_SMALLEST)
         return mho_fail(error, MHO_INPUT, "%s: gzip data truncated at byte %zu", path, n);
@@ -71,7 +98,14 @@ static MhoStatus unpack_gzip(const uint8_t *packed, size_t n, const char *path, 
     if (size / deflate_max_factor > n)
         return mho_fail(error, MHO_INPUT, "%s: truncated or damaged gzip data: its trailer gives %zu bytes out of %zu",
                         path, size, n);
-    MhoStatus status = take(size, path, bytes, error);
+    MhoStatus status = check_head(packed, n, size, check, path, error);
+    if (status == MHO_OK && size > large_size && size / images_max_factor > n)
+        return mho_fail(error, MHO_INPUT,
+                        "%s: its trailer gives %zu bytes out of %zu, more than images shrink by; if this is right, "
+                        "unpack it with gunzip",
+                        path, size, n);
+    if (status == MHO_OK)
+        status = take(size, path, bytes, error);
     if (status != MHO_OK)
         return status;
     z_stream stream = {.next_in = packed, .avail_in = (uInt)n, .next_out = bytes->data, .avail_out = (uInt)size};
@@ -86,13 +120,14 @@ static MhoStatus unpack_gzip(const uint8_t *packed, size_t n, const char *path, 
     return status;
 }
 
-MhoStatus mho_bytes_unpack(const uint8_t *packed, size_t n, const char *path, MhoBytes *bytes, MhoError *error)
+MhoStatus mho_bytes_unpack(const uint8_t *packed, size_t n, MhoHeadCheck *check, const char *path, MhoBytes *bytes,
+                           MhoError *error)
 {
     *bytes = (MhoBytes){0};
     if (n > UINT32_MAX)
         return mho_fail(error, MHO_INPUT, "%s: larger than 4 GiB", path);
     if (is_gzip(packed, n))
-        return unpack_gzip(packed, n, path, bytes, error);
+        return unpack_gzip(packed, n, check, path, bytes, error);
     MhoStatus status = take(n, path, bytes, error);
     if (status == MHO_OK && n > 0)
         memcpy(bytes->data, packed, n);
@@ -125,7 +160,7 @@ static MhoStatus read_whole(int file, const char *path, MhoBytes *bytes, MhoErro
     return MHO_OK;
 }
 
-MhoStatus mho_bytes_read(const char *path, MhoBytes *bytes, MhoError *error)
+MhoStatus mho_bytes_read(const char *path, MhoHeadCheck *check, MhoBytes *bytes, MhoError *error)
 {
     *bytes = (MhoBytes){0};
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait on a pipe, which is refused below */
@@ -140,7 +175,7 @@ MhoStatus mho_bytes_read(const char *path, MhoBytes *bytes, MhoError *error)
         *bytes = raw;
         return MHO_OK;
     }
-    status = unpack_gzip(raw.data, raw.n, path, bytes, error);
+    status = unpack_gzip(raw.data, raw.n, check, path, bytes, error);
     mho_bytes_free(&raw);
     return status;
 }
@@ -157,10 +192,21 @@ bool mho_data_file_path(const char *folder, const char *name, char *path)
     return false;
 }
 
+/* Formats differ, and so do the sizes; the digest decides. */
+static MhoStatus accept_head(const uint8_t *head, size_t size, const char *path, MhoError *error)
+{
+    (void)head, (void)size, (void)path, (void)error;
+    return MHO_OK;
+}
+
+static const char content[] = "SHA-256 of the unpacked content";
+
 MhoStatus mho_data_file_verify(const MhoDataFile *file, const char *path, MhoError *error)
 {
     MhoBytes bytes;
-    MhoStatus status = mho_bytes_read(path, &bytes, error);
+    MhoStamp stamp;
+    const bool stamped = mho_stamp_files(content, &path, 1, &stamp);
+    MhoStatus status = mho_bytes_read(path, accept_head, &bytes, error);
     if (status != MHO_OK)
         return status;
     char hex[65];
@@ -169,5 +215,31 @@ MhoStatus mho_data_file_verify(const MhoDataFile *file, const char *path, MhoErr
     if (strcmp(hex, file->sha256) != 0)
         return mho_fail(error, MHO_INPUT, "%s: SHA-256 of the content is %.16s..., expected %.16s...", path, hex,
                         file->sha256);
+    if (stamped)
+        mho_stamp_remember(&stamp, content, &path, 1, hex);
+    return MHO_OK;
+}
+
+MhoStatus mho_source_read(const MhoSource *from, MhoHeadCheck *check, MhoBytes *bytes, MhoError *error)
+{
+    MhoStamp stamp;
+    char hex[65] = "";
+    const bool stamped = from->known && mho_stamp_files(content, &from->path, 1, &stamp);
+    const bool remembered = stamped && mho_stamp_recall(&stamp, hex);
+    MhoStatus status = mho_bytes_read(from->path, check, bytes, error);
+    if (status != MHO_OK || !from->known)
+        return status;
+    if (!remembered)
+        mho_sha256(bytes->data, bytes->n, hex);
+    if (strcmp(hex, from->known->sha256) != 0) {
+        mho_bytes_free(bytes);
+        return mho_fail(error, MHO_INPUT,
+                        "%s: not the file of %s: its content has another SHA-256 (`mho data check %s`); `mho data "
+                        "fetch %s` gets the right one; name a changed set by its path: data.name=idx:IMAGES,LABELS or "
+                        "cifar:FILE,...",
+                        from->path, from->set, from->set, from->set);
+    }
+    if (stamped && !remembered)
+        mho_stamp_remember(&stamp, content, &from->path, 1, hex);
     return MHO_OK;
 }

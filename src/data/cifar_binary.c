@@ -11,6 +11,16 @@
 
 enum { SIDE = 32, CHANNELS = 3, PLANE = SIDE * SIDE, PIXELS = CHANNELS * PLANE, RECORD = 1 + PIXELS };
 
+MhoStatus mho_cifar_check(const uint8_t *head, size_t size, const char *path, MhoError *error)
+{
+    (void)head;
+    if (mho_cifar_records(size) > 0)
+        return MHO_OK;
+    return mho_fail(error, MHO_INPUT,
+                    "%s: %zu bytes are not a whole number of CIFAR records of %d bytes; the last record lacks %zu",
+                    path, size, RECORD, RECORD - size % RECORD);
+}
+
 size_t mho_cifar_records(size_t n_bytes)
 {
     return n_bytes % RECORD == 0 ? n_bytes / RECORD : 0;
@@ -31,47 +41,45 @@ MhoStatus mho_cifar_parse(const MhoBytes *bytes, const char *path, int n_classes
     return mho_labels_check(labels, count, n_classes, path, error);
 }
 
-static MhoStatus read_records(const char *path, MhoBytes *bytes, MhoError *error)
+static MhoStatus read_records(const MhoSource *from, MhoBytes *bytes, MhoError *error)
 {
-    MhoStatus status = mho_bytes_read(path, bytes, error);
-    if (status != MHO_OK || mho_cifar_records(bytes->n) > 0)
-        return status;
-    size_t n = bytes->n;
-    mho_bytes_free(bytes);
-    return mho_fail(error, MHO_INPUT,
-                    "%s: %zu bytes are not a whole number of CIFAR records of %d bytes; the last record lacks %zu",
-                    path, n, RECORD, RECORD - n % RECORD);
+    MhoStatus status = mho_source_read(from, mho_cifar_check, bytes, error);
+    if (status == MHO_OK)
+        status = mho_cifar_check(bytes->data, bytes->n, from->path, error);
+    if (status != MHO_OK)
+        mho_bytes_free(bytes);
+    return status;
 }
 
-static MhoStatus fill(const char *const *paths, const MhoBytes *files, size_t n_paths, int n_classes, MhoDataset *set,
+static MhoStatus fill(const MhoSource *sources, const MhoBytes *files, size_t n_files, int n_classes, MhoDataset *set,
                       MhoError *error)
 {
-    for (size_t i = 0; i < n_paths; i++)
+    for (size_t i = 0; i < n_files; i++)
         set->n += mho_cifar_records(files[i].n);
     set->h = set->w = SIDE;
     set->c = CHANNELS;
     set->n_classes = n_classes;
-    MhoStatus status = mho_dataset_allocate(set, paths[0], error);
-    for (size_t i = 0, n = 0; i < n_paths && status == MHO_OK; n += mho_cifar_records(files[i++].n))
-        status = mho_cifar_parse(&files[i], paths[i], n_classes, set->images + n * PIXELS, set->labels + n, error);
+    MhoStatus status = mho_dataset_allocate(set, sources[0].path, error);
+    for (size_t i = 0, n = 0; i < n_files && status == MHO_OK; n += mho_cifar_records(files[i++].n))
+        status =
+            mho_cifar_parse(&files[i], sources[i].path, n_classes, set->images + n * PIXELS, set->labels + n, error);
     if (status != MHO_OK)
         mho_dataset_destroy(set);
     return status;
 }
 
-MhoStatus mho_cifar_load_files(const char *const *paths, size_t n_paths, int n_classes, MhoDataset *set,
-                               MhoError *error)
+MhoStatus mho_cifar_load_files(const MhoSource *sources, size_t n, int n_classes, MhoDataset *set, MhoError *error)
 {
     *set = (MhoDataset){0};
-    MhoBytes *files = mho_calloc(n_paths, sizeof *files, error, "a list of %zu CIFAR files", n_paths);
+    MhoBytes *files = mho_calloc(n, sizeof *files, error, "a list of %zu CIFAR files", n);
     if (!files)
         return MHO_MEMORY;
     MhoStatus status = MHO_OK;
-    for (size_t i = 0; i < n_paths && status == MHO_OK; i++)
-        status = read_records(paths[i], &files[i], error);
+    for (size_t i = 0; i < n && status == MHO_OK; i++)
+        status = read_records(&sources[i], &files[i], error);
     if (status == MHO_OK)
-        status = fill(paths, files, n_paths, n_classes, set, error);
-    for (size_t i = 0; i < n_paths; i++)
+        status = fill(sources, files, n, n_classes, set, error);
+    for (size_t i = 0; i < n; i++)
         mho_bytes_free(&files[i]);
     free(files);
     return status;
@@ -82,15 +90,8 @@ MhoStatus mho_cifar_load(const MhoDatasetDescriptor *descriptor, const char *fol
 {
     enum { MAX_FILES = 8 };
     char path[MAX_FILES][MHO_PATH_MAX];
-    const char *paths[MAX_FILES];
-    size_t found = 0;
-    for (size_t i = 0; i < descriptor->n_files && found < MAX_FILES; i++) {
-        if (descriptor->files[i].split != split)
-            continue;
-        if (!mho_data_file_path(folder, descriptor->files[i].name, path[found]))
-            return mho_fail(error, MHO_INPUT, "%s: the file %s is missing", folder, descriptor->files[i].name);
-        paths[found] = path[found];
-        found++;
-    }
-    return mho_cifar_load_files(paths, found, descriptor->n_classes, set, error);
+    MhoSource sources[MAX_FILES];
+    size_t n = 0;
+    MhoStatus status = mho_data_sources(descriptor, folder, split, MAX_FILES, path, sources, &n, error);
+    return status == MHO_OK ? mho_cifar_load_files(sources, n, descriptor->n_classes, set, error) : status;
 }

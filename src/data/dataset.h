@@ -55,14 +55,18 @@ const MhoDatasetDescriptor *mho_dataset_find(const char *name, MhoError *error) 
 /* Load one split of a set, first `limit` images (0: all).
  *
  * name is one of
- *   a registered name: its folder is searched in data_option (--data; NULL: not given), $MHO_DATA, ~/.local/share/mho
- * and /usr/share/datasets. A missing set is an INPUT error that names these folders and `mho data fetch NAME`.
+ *   a registered name: its folder is searched in data_option (--data), and only there; where this is NULL in $MHO_DATA,
+ * ~/.local/share/mho and /usr/share/datasets. A missing set is an INPUT error that names these folders and `mho data
+ * fetch NAME`; so is one whose files do not have the SHA-256 that the official ones have.
  *   "idx:IMAGES,LABELS": two IDX files, plain or gz, images (n, h, w) or (n, h, w, c).
  *   "cifar:FILE[,FILE...]": CIFAR-10 binary records.
  * A further path that ends in .txt holds class names, one per line. Sets given by path ignore `split`: the study names
  * the files that it trains and tests on. The caller destroys set. */
 MhoStatus mho_dataset_load(const char *name, const char *data_option, MhoSplit split, size_t limit, MhoDataset *set,
                            MhoError *error) MHO_CHECKED;
+
+/* The digest that mho_dataset_load would give, from an earlier load of the same unchanged files. false: not known. */
+bool mho_dataset_recall(const char *name, const char *data_option, MhoSplit split, size_t limit, char digest[65]);
 
 /* Copy a set from a record with arrays x (n, h, w, c) u8 and y (n) integer; its optional attribute class_names is a
  * list of strings. limit: first `limit` images, 0: all. `file` is for messages. The caller destroys set. */

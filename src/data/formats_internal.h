@@ -16,12 +16,33 @@ typedef struct MhoBytes {
 
 void mho_bytes_free(MhoBytes *bytes);
 
-/* Read a regular file below 4 GiB; a gzip file (RFC 1952, one member) is unpacked and its checksum verified. */
-MhoStatus mho_bytes_read(const char *path, MhoBytes *bytes, MhoError *error) MHO_CHECKED;
+/* Whether a format accepts content of `size` bytes that starts with the given head: all of it, or MHO_HEAD bytes. */
+enum { MHO_HEAD = 64 };
+typedef MhoStatus MhoHeadCheck(const uint8_t *head, size_t size, const char *path, MhoError *error);
 
-/* Unpack n bytes if they are gzip, else copy them. */
-MhoStatus mho_bytes_unpack(const uint8_t *packed, size_t n, const char *path, MhoBytes *bytes,
+/* Read a regular file below 4 GiB; a gzip file (RFC 1952, one member) is unpacked and its checksum verified. Before
+ * memory for the unpacked content is taken, check sees its head and the size that the gzip trailer gives; no more than
+ * this size is ever unpacked. Content that is not packed is not checked here. */
+MhoStatus mho_bytes_read(const char *path, MhoHeadCheck *check, MhoBytes *bytes, MhoError *error) MHO_CHECKED;
+
+/* The same for n bytes in memory; what is not gzip is copied. */
+MhoStatus mho_bytes_unpack(const uint8_t *packed, size_t n, MhoHeadCheck *check, const char *path, MhoBytes *bytes,
                            MhoError *error) MHO_CHECKED;
+
+/* A file of a set: of one given by path, or of a registered one. */
+typedef struct MhoSource {
+    const char *path;
+    const MhoDataFile *known; /* NULL: given by path */
+    const char *set;          /* the registered name */
+} MhoSource;
+
+/* mho_bytes_read, and INPUT with the remedies when the content is not that of a known file. A file that was right once
+ * and has the same size and times is not computed again. */
+MhoStatus mho_source_read(const MhoSource *from, MhoHeadCheck *check, MhoBytes *bytes, MhoError *error) MHO_CHECKED;
+
+/* The files of one split of a registered set, which lie in folder; their paths go to path (max). */
+MhoStatus mho_data_sources(const MhoDatasetDescriptor *descriptor, const char *folder, MhoSplit split, size_t max,
+                           char path[][MHO_PATH_MAX], MhoSource *sources, size_t *n, MhoError *error) MHO_CHECKED;
 
 /* An IDX file of unsigned bytes (type 0x08). data points into bytes. */
 typedef struct MhoIdx {
@@ -32,18 +53,21 @@ typedef struct MhoIdx {
 
 /* Take bytes (freed on failure) as an IDX array. Refused: a dimension of 0, missing or extra bytes. */
 MhoStatus mho_idx_parse(MhoBytes *bytes, const char *path, MhoIdx *idx, MhoError *error) MHO_CHECKED;
+MhoStatus mho_idx_check(const uint8_t *head, size_t size, const char *path, MhoError *error) MHO_CHECKED;
 void mho_idx_free(MhoIdx *idx);
 
 /* A set from an image file and a label file; n_classes is the largest label + 1. */
-MhoStatus mho_idx_load_pair(const char *images, const char *labels, MhoDataset *set, MhoError *error) MHO_CHECKED;
+MhoStatus mho_idx_load_pair(const MhoSource *images, const MhoSource *labels, MhoDataset *set,
+                            MhoError *error) MHO_CHECKED;
 
-/* A set from n_paths files of CIFAR-10 binary records: 1 label, below n_classes, and 3072 pixels (3, 32, 32), which
+/* A set from n files of CIFAR-10 binary records: 1 label, below n_classes, and 3072 pixels (3, 32, 32), which
  * become (32, 32, 3). */
-MhoStatus mho_cifar_load_files(const char *const *paths, size_t n_paths, int n_classes, MhoDataset *set,
+MhoStatus mho_cifar_load_files(const MhoSource *sources, size_t n, int n_classes, MhoDataset *set,
                                MhoError *error) MHO_CHECKED;
 /* Records of one file in memory to images (n, 32, 32, 3) and labels (n). */
 MhoStatus mho_cifar_parse(const MhoBytes *bytes, const char *path, int n_classes, uint8_t *images, uint8_t *labels,
                           MhoError *error) MHO_CHECKED;
+MhoStatus mho_cifar_check(const uint8_t *head, size_t size, const char *path, MhoError *error) MHO_CHECKED;
 size_t mho_cifar_records(size_t n_bytes); /* 0 when n_bytes is not a whole number of records */
 
 /* The load callbacks of registered sets. */

@@ -15,11 +15,10 @@ static size_t big_endian(const uint8_t *bytes)
     return (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
 }
 
-static MhoStatus parse_header(const MhoBytes *bytes, const char *path, MhoIdx *idx, MhoError *error)
+static MhoStatus parse_header(const uint8_t *data, size_t size, const char *path, MhoIdx *idx, MhoError *error)
 {
-    const uint8_t *data = bytes->data;
-    if (bytes->n < HEADER)
-        return mho_fail(error, MHO_INPUT, "%s: truncated IDX header: %zu bytes, expected at least %d", path, bytes->n,
+    if (size < HEADER)
+        return mho_fail(error, MHO_INPUT, "%s: truncated IDX header: %zu bytes, expected at least %d", path, size,
                         HEADER);
     if (data[0] != 0 || data[1] != 0)
         return mho_fail(error, MHO_INPUT, "%s: not an IDX file: it starts with %02x %02x, expected 00 00", path,
@@ -31,19 +30,19 @@ static MhoStatus parse_header(const MhoBytes *bytes, const char *path, MhoIdx *i
     if (idx->rank < 1 || idx->rank > MHO_IDX_MAX_RANK)
         return mho_fail(error, MHO_INPUT, "%s: IDX rank %zu at byte 3, expected 1 to %d", path, idx->rank,
                         MHO_IDX_MAX_RANK);
-    if (bytes->n < HEADER + 4 * idx->rank)
-        return mho_fail(error, MHO_INPUT, "%s: truncated IDX header: %zu bytes, rank %zu needs %zu", path, bytes->n,
+    if (size < HEADER + 4 * idx->rank)
+        return mho_fail(error, MHO_INPUT, "%s: truncated IDX header: %zu bytes, rank %zu needs %zu", path, size,
                         idx->rank, HEADER + 4 * idx->rank);
     return MHO_OK;
 }
 
-static MhoStatus parse_shape(const MhoBytes *bytes, const char *path, MhoIdx *idx, MhoError *error)
+static MhoStatus parse_shape(const uint8_t *data, size_t size, const char *path, MhoIdx *idx, MhoError *error)
 {
     size_t header = HEADER + 4 * idx->rank;
-    size_t room = bytes->n - header;
+    size_t room = size - header;
     size_t count = 1;
     for (size_t i = 0; i < idx->rank; i++) {
-        size_t extent = big_endian(bytes->data + HEADER + 4 * i);
+        size_t extent = big_endian(data + HEADER + 4 * i);
         if (extent == 0)
             return mho_fail(error, MHO_INPUT, "%s: IDX dimension %zu at byte %zu is 0", path, i, HEADER + 4 * i);
         if (extent > room / count) /* count * extent > room, without overflow */
@@ -56,16 +55,23 @@ static MhoStatus parse_shape(const MhoBytes *bytes, const char *path, MhoIdx *id
     if (count < room)
         return mho_fail(error, MHO_INPUT, "%s: %zu trailing bytes after the IDX data at byte %zu", path, room - count,
                         header + count);
-    idx->data = bytes->data + header;
+    idx->data = data + header;
     return MHO_OK;
+}
+
+MhoStatus mho_idx_check(const uint8_t *head, size_t size, const char *path, MhoError *error)
+{
+    MhoIdx idx = {0};
+    MhoStatus status = parse_header(head, size, path, &idx, error);
+    return status == MHO_OK ? parse_shape(head, size, path, &idx, error) : status;
 }
 
 MhoStatus mho_idx_parse(MhoBytes *bytes, const char *path, MhoIdx *idx, MhoError *error)
 {
     *idx = (MhoIdx){0};
-    MhoStatus status = parse_header(bytes, path, idx, error);
+    MhoStatus status = parse_header(bytes->data, bytes->n, path, idx, error);
     if (status == MHO_OK)
-        status = parse_shape(bytes, path, idx, error);
+        status = parse_shape(bytes->data, bytes->n, path, idx, error);
     if (status != MHO_OK) {
         mho_bytes_free(bytes);
         return status;
@@ -81,12 +87,12 @@ void mho_idx_free(MhoIdx *idx)
     *idx = (MhoIdx){0};
 }
 
-static MhoStatus read_idx(const char *path, MhoIdx *idx, MhoError *error)
+static MhoStatus read_idx(const MhoSource *from, MhoIdx *idx, MhoError *error)
 {
     *idx = (MhoIdx){0};
     MhoBytes bytes;
-    MhoStatus status = mho_bytes_read(path, &bytes, error);
-    return status == MHO_OK ? mho_idx_parse(&bytes, path, idx, error) : status;
+    MhoStatus status = mho_source_read(from, mho_idx_check, &bytes, error);
+    return status == MHO_OK ? mho_idx_parse(&bytes, from->path, idx, error) : status;
 }
 
 static MhoStatus check_pair(const MhoIdx *x, const MhoIdx *y, const char *images, const char *labels, MhoError *error)
@@ -121,7 +127,7 @@ static MhoStatus fill(const MhoIdx *x, const MhoIdx *y, const char *images, MhoD
     return MHO_OK;
 }
 
-MhoStatus mho_idx_load_pair(const char *images, const char *labels, MhoDataset *set, MhoError *error)
+MhoStatus mho_idx_load_pair(const MhoSource *images, const MhoSource *labels, MhoDataset *set, MhoError *error)
 {
     *set = (MhoDataset){0};
     MhoIdx x, y = {0};
@@ -129,9 +135,9 @@ MhoStatus mho_idx_load_pair(const char *images, const char *labels, MhoDataset *
     if (status == MHO_OK)
         status = read_idx(labels, &y, error);
     if (status == MHO_OK)
-        status = check_pair(&x, &y, images, labels, error);
+        status = check_pair(&x, &y, images->path, labels->path, error);
     if (status == MHO_OK)
-        status = fill(&x, &y, images, set, error);
+        status = fill(&x, &y, images->path, set, error);
     mho_idx_free(&x);
     mho_idx_free(&y);
     return status;
@@ -141,11 +147,11 @@ MhoStatus mho_idx_load(const MhoDatasetDescriptor *descriptor, const char *folde
                        MhoError *error)
 {
     char path[2][MHO_PATH_MAX] = {"", ""}; /* images, labels */
-    for (size_t i = 0, found = 0; i < descriptor->n_files && found < 2; i++)
-        if (descriptor->files[i].split == split &&
-            !mho_data_file_path(folder, descriptor->files[i].name, path[found++]))
-            return mho_fail(error, MHO_INPUT, "%s: the file %s is missing", folder, descriptor->files[i].name);
-    MhoStatus status = mho_idx_load_pair(path[0], path[1], set, error);
+    MhoSource sources[2];
+    size_t found = 0;
+    MhoStatus status = mho_data_sources(descriptor, folder, split, 2, path, sources, &found, error);
+    if (status == MHO_OK)
+        status = mho_idx_load_pair(&sources[0], &sources[1], set, error);
     if (status != MHO_OK)
         return status;
     if (set->h != descriptor->h || set->w != descriptor->w || set->c != descriptor->c)

@@ -39,8 +39,8 @@ static const char *first_missing(const MhoDatasetDescriptor *descriptor, const c
     return NULL;
 }
 
-static MhoStatus fail_missing(const MhoDatasetDescriptor *descriptor, const Places *places, unsigned want,
-                              MhoError *error)
+static MhoStatus fail_missing(const MhoDatasetDescriptor *descriptor, const Places *places, const char *data_option,
+                              unsigned want, MhoError *error)
 {
     char list[MHO_ERROR_TEXT_MAX] = "";
     for (size_t i = 0, used = 0; i < places->n && used < sizeof list; i++) {
@@ -49,6 +49,11 @@ static MhoStatus fail_missing(const MhoDatasetDescriptor *descriptor, const Plac
         used += length > 0 ? (size_t)length : 0;
     }
     const char *name = descriptor->descriptor.name;
+    if (data_option)
+        return mho_fail(error, MHO_INPUT,
+                        "dataset %s is not in the folder of --data: %s; `mho data fetch %s --data %s` downloads it "
+                        "there; without --data the usual folders are searched",
+                        name, list, name, data_option);
     return mho_fail(error, MHO_INPUT, "dataset %s is missing; `mho data fetch %s` downloads it. Folders searched: %s",
                     name, name, list);
 }
@@ -59,9 +64,11 @@ MhoStatus mho_dataset_locate_splits(const MhoDatasetDescriptor *descriptor, cons
     Places places = {.n = 0};
     const char *name = descriptor->descriptor.name;
     add_place(&places, data_option, "", name);
-    add_place(&places, getenv("MHO_DATA"), "", name);
-    add_place(&places, getenv("HOME"), "/.local/share/mho", name);
-    add_place(&places, system_folder, "", name);
+    if (!data_option) { /* a folder that the user names is the only one */
+        add_place(&places, getenv("MHO_DATA"), "", name);
+        add_place(&places, getenv("HOME"), "/.local/share/mho", name);
+        add_place(&places, system_folder, "", name);
+    }
     for (size_t i = 0; i < places.n; i++) {
         if (first_missing(descriptor, places.folder[i], want))
             continue;
@@ -70,7 +77,23 @@ MhoStatus mho_dataset_locate_splits(const MhoDatasetDescriptor *descriptor, cons
             return mho_fail(error, MHO_INPUT, "%s: the path is too long", places.folder[i]);
         return MHO_OK;
     }
-    return fail_missing(descriptor, &places, want, error);
+    return fail_missing(descriptor, &places, data_option, want, error);
+}
+
+MhoStatus mho_data_sources(const MhoDatasetDescriptor *descriptor, const char *folder, MhoSplit split, size_t max,
+                           char path[][MHO_PATH_MAX], MhoSource *sources, size_t *n, MhoError *error)
+{
+    *n = 0;
+    for (size_t i = 0; i < descriptor->n_files && *n < max; i++) {
+        const MhoDataFile *file = &descriptor->files[i];
+        if (file->split != split)
+            continue;
+        if (!mho_data_file_path(folder, file->name, path[*n]))
+            return mho_fail(error, MHO_INPUT, "%s: the file %s is missing", folder, file->name);
+        sources[*n] = (MhoSource){.path = path[*n], .known = file, .set = descriptor->descriptor.name};
+        ++*n;
+    }
+    return MHO_OK;
 }
 
 MhoStatus mho_dataset_locate(const MhoDatasetDescriptor *descriptor, const char *data_option, char *folder, size_t size,

@@ -4,36 +4,48 @@
 #include "data/formats_internal.h"
 #include "replay.h"
 
-static void read_cifar(const MhoBytes *bytes)
+/* Unpacked content is what the trailer announced, and no more than the limits allow. */
+static bool unpack(const uint8_t *data, size_t n, MhoHeadCheck *check, MhoBytes *bytes)
 {
-    size_t count = mho_cifar_records(bytes->n);
-    uint8_t *images = malloc(bytes->n), *labels = malloc(bytes->n);
+    MhoError error = {.text = ""};
+    if (mho_bytes_unpack(data, n, check, "fuzz.bin", bytes, &error) != MHO_OK) {
+        require_reason(&error, MHO_INPUT, "fuzz.bin");
+        return false;
+    }
+    require(bytes->n <= n || bytes->n <= 1032 * (n + 1));
+    return true;
+}
+
+static void read_cifar(const uint8_t *data, size_t n)
+{
+    MhoBytes bytes;
+    if (!unpack(data, n, mho_cifar_check, &bytes))
+        return;
+    size_t count = mho_cifar_records(bytes.n);
+    uint8_t *images = malloc(bytes.n + 1), *labels = malloc(bytes.n + 1);
     MhoError error = {.text = ""};
     require(images && labels);
-    if (count > 0 && mho_cifar_parse(bytes, "fuzz.bin", 10, images, labels, &error) == MHO_OK)
+    if (count > 0 && mho_cifar_parse(&bytes, "fuzz.bin", 10, images, labels, &error) == MHO_OK)
         for (size_t i = 0; i < count; i++)
             require(labels[i] < 10);
     else if (count > 0)
         require_reason(&error, MHO_INPUT, "fuzz.bin");
     free(images);
     free(labels);
+    mho_bytes_free(&bytes);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+static void read_idx(const uint8_t *data, size_t n)
 {
     MhoBytes bytes;
     MhoIdx idx;
     MhoError error = {.text = ""};
-    if (mho_bytes_unpack(data, n, "fuzz.bin", &bytes, &error) != MHO_OK) {
-        require_reason(&error, MHO_INPUT, "fuzz.bin");
-        return 0;
-    }
-    if (bytes.n > 0)
-        read_cifar(&bytes);
+    if (!unpack(data, n, mho_idx_check, &bytes))
+        return;
     if (mho_idx_parse(&bytes, "fuzz.bin", &idx, &error) != MHO_OK) {
         require_reason(&error, MHO_INPUT, "fuzz.bin");
         require(bytes.data == NULL);
-        return 0;
+        return;
     }
     size_t count = 1;
     unsigned sum = 0;
@@ -45,6 +57,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     require(sum <= 255 * count);
     mho_idx_free(&idx);
     count_taken();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    read_cifar(data, n);
+    read_idx(data, n);
     return 0;
 }
 
@@ -78,13 +96,14 @@ static void make_seeds(void)
         seeds[4].data[i] = (uint8_t)(i % 3073 == 0 ? i % 10 : i * 3);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const char extremes[] = {0, 1, 0x7f, (char)0x80, (char)0xff};
     const Damage damage = {HEADER, extremes, sizeof extremes};
     make_seeds();
     for (size_t s = 0; s < N_SEEDS; s++)
         replay(seeds[s].data, seeds[s].n, damage, N_MUTANTS);
+    replay_corpus(argc > 1 ? argv[1] : NULL);
     return replay_done();
 }
 #endif

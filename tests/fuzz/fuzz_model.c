@@ -189,7 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 }
 
 #ifndef MHO_LIBFUZZER
-int main(void)
+int main(int argc, char **argv)
 {
     uint8_t script[EDIT] = {0};
     const char extremes[] = {0, 1, 2, 3, 4, 5, 6, 7, (char)0x80, (char)0xf0, (char)0xff};
@@ -204,6 +204,7 @@ int main(void)
             replay(script, sizeof script, damage, 2);
         }
     }
+    replay_corpus(argc > 1 ? argv[1] : NULL);
     return replay_done();
 }
 #endif

@@ -91,7 +91,7 @@ static MhoRecord *many_words(void)
     return record;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const char extremes[] = {0, 1, 16, 0x7f, (char)0x80, (char)0xff};
     const Damage anywhere = {0, extremes, sizeof extremes}, head = {2048, extremes, sizeof extremes};
@@ -100,6 +100,7 @@ int main(void)
     replay_record(store_result(), store_path(folder, "result.h5"), head, 300);
     replay_record(many_words(), store_path(folder, "words.h5"), anywhere, 350);
     store_remove_folder(folder);
+    replay_corpus(argc > 1 ? argv[1] : NULL);
     return replay_done();
 }
 #endif

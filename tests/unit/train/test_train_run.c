@@ -2,6 +2,8 @@
  */
 #include <unistd.h>
 
+#include "base/digest.h"
+#include "data/formats_internal.h"
 #include "support/data_files.h"
 #include "quant/quantizer.h"
 #include "support/train_sample.h"
@@ -437,7 +439,16 @@ TEST(test_trains_without_test_files)
     sample_open(&sample);
     mho_dataset_destroy(&sample.training);
     mho_dataset_destroy(&sample.validation);
-    must(mho_dataset_load("mnist", folder, MHO_SPLIT_TRAIN, 0, &all, &error), &error);
+    char digests[2][65], place[MHO_PATH_MAX];
+    mho_sha256(images.data, images.n, digests[0]);
+    mho_sha256(labels.data, labels.n, digests[1]);
+    const MhoDataFile files[] = {{"train-images-idx3-ubyte", digests[0], MHO_SPLIT_TRAIN},
+                                 {"train-labels-idx1-ubyte", digests[1], MHO_SPLIT_TRAIN},
+                                 {"t10k-images-idx3-ubyte", "", MHO_SPLIT_TEST}};
+    const MhoDatasetDescriptor own = {
+        .descriptor = {.name = "mnist"}, .files = files, .n_files = 3, .n_classes = 10, .h = 28, .w = 28, .c = 1};
+    must(mho_dataset_locate_splits(&own, folder, MHO_WANT_TRAIN, place, sizeof place, &error), &error);
+    must(mho_idx_load(&own, place, MHO_SPLIT_TRAIN, &all, &error), &error);
     must(mho_dataset_split(&all, 20, 1, &sample.training, &sample.validation, &error), &error);
     strcpy(sample.train.stages, "float:1 4/4:1 fq:1");
     must(sample_run(&sample), &sample.error);
