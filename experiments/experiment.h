@@ -8,6 +8,12 @@
 
 #include "study/report/pairs.h"
 
+/* What was run, as a command line names it. */
+typedef struct MhoExperimentRun {
+    const char *study, *model, *result; /* files */
+    const char *sets; /* " --set KEY=VALUE" of every fixed key of data and chips that is not the default, for eval */
+} MhoExperimentRun;
+
 typedef struct MhoExperiment {
     const char *name, *question;
     const char *study;    /* default study file: "quickstart.yaml", beside the others in experiments/ */
@@ -21,6 +27,9 @@ typedef struct MhoExperiment {
 
     /* Print what was found, after the table of the comparison. NULL: nothing. */
     void (*print)(const MhoRecord *result, FILE *out);
+
+    /* Print commands for the next question: `mho` with whole arguments, which overwrite nothing. NULL: nothing. */
+    void (*next)(const MhoExperimentRun *run, FILE *out);
 } MhoExperiment;
 
 extern const MhoExperiment mho_experiment; /* the one of this program */

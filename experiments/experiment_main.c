@@ -13,7 +13,7 @@
 static void print_help(void)
 {
     char *options = mho_options_help(MHO_OPTIONS_SWEEP);
-    printf("%s [STUDY.yaml]\n%s\n\n"
+    printf("mho-%s [STUDY.yaml]\n%s\n\n"
            "Runs the study (default: experiments/%s), writes the result file and prints what was found.\n\n%s",
            mho_experiment.name, mho_experiment.question, mho_experiment.study, options ? options : "");
     free(options);
@@ -44,6 +44,80 @@ static MhoStatus analyse(const char *path, MhoError *error)
     }
     mho_record_destroy(result);
     return status;
+}
+
+/* Whether a shell takes the word as it is. */
+static bool is_plain(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:@%,~";
+    return *word && word[strspn(word, plain)] == '\0';
+}
+
+/* Whether `mho eval` needs the key to run the study's chips on the study's images. */
+static bool is_of_test(const char *key)
+{
+    static const char *const prefixes[] = {"data.", "chip.", "seed", "repeat"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+static bool is_swept(const MhoStudy *study, const char *key)
+{
+    for (size_t i = 0; i < study->n_axes; i++)
+        if (strcmp(study->axes[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+/* Append " --set KEY=VALUE" of every such key that is neither swept nor at its default; false: not all fit or are plain
+ * words. */
+static bool append_sets(const MhoStudy *study, char *text, size_t size)
+{
+    const MhoSettings *settings = study->settings;
+    MhoSettingsKey key = {0};
+    size_t used = 0;
+    text[0] = '\0';
+    while (mho_settings_next(settings, &key)) {
+        char value[MHO_TEXT_MAX];
+        if (!is_of_test(key.name) || is_swept(study, key.name) || mho_settings_is_default(settings, &key))
+            continue;
+        mho_settings_format(settings, key.name, value, sizeof value);
+        const int n = snprintf(text + used, size - used, " --set %s=%s", key.name, value);
+        if (!is_plain(value) || n < 0 || (size_t)n >= size - used)
+            return false;
+        used += (size_t)n;
+    }
+    return true;
+}
+
+/* Whether the study sweeps what its model is made from, so that there are several. */
+static bool has_several_models(const MhoStudy *study)
+{
+    for (size_t i = 0; i < study->n_axes; i++)
+        if (strcmp(study->axes[i].key, "model") == 0 || mho_settings_through_model(study->axes[i].key))
+            return true;
+    return strchr(mho_settings_study(study->settings)->model, '{') != NULL;
+}
+
+/* Suggest what to run next, as the user can type it. */
+static void print_next(const MhoStudy *study, const char *result)
+{
+    char sets[2048], *text = NULL;
+    size_t size;
+    const MhoExperimentRun run = {
+        .study = study->path, .model = mho_settings_study(study->settings)->model, .result = result, .sets = sets};
+    if (!append_sets(study, sets, sizeof sets) || has_several_models(study) || !is_plain(run.study) ||
+        !is_plain(run.model) || !is_plain(run.result))
+        return;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return;
+    mho_experiment.next(&run, out);
+    if (fclose(out) == 0)
+        mho_console_print(stdout, text);
+    free(text);
 }
 
 /* Refuse a study that cannot answer the question before anything is trained. */
@@ -80,6 +154,8 @@ static MhoStatus run(MhoOptions *options, MhoError *error)
         status = mho_sweep(&study, &sweep, path, sizeof path, error);
     if (status == MHO_OK && options->n_shards == 1)
         status = analyse(path, error);
+    if (status == MHO_OK && options->n_shards == 1 && mho_experiment.next && options->n_sets == 0)
+        print_next(&study, path);
     if (status == MHO_OK)
         printf("%s\n", path);
     mho_study_destroy(&study);
@@ -99,7 +175,10 @@ int main(int argc, char **argv)
     mho_options_clear(&options);
     if (status == MHO_OK && fflush(stdout) != 0)
         status = mho_fail(&error, MHO_IO, "cannot write the output");
-    if (status != MHO_OK)
-        mho_console_error(mho_experiment.name, error.text);
+    if (status != MHO_OK) {
+        char program[64];
+        snprintf(program, sizeof program, "mho-%s", mho_experiment.name);
+        mho_console_error(program, error.text);
+    }
     return mho_status_exit_code(status);
 }

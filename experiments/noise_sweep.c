@@ -1,7 +1,8 @@
 /* noise_sweep.c - what do device noise and converter resolution cost, cell by cell?
  *
  * For a sweep of chip.cell.name, chip.adc.uniform.bits and chip.noise: the cost against the ideal cell at the same
- * resolution, and the fewest converter bits and the largest noise that cost at most half a point.
+ * resolution, and the fewest converter bits and the largest noise whose cost is at most half a point, that is, whose 95
+ * % interval of the cost ends there.
  */
 #include <math.h>
 #include <stdio.h>
@@ -10,13 +11,14 @@
 
 #include "experiments/experiment.h"
 
-static const double near_reference = 0.005; /* half a point of accuracy counts as no loss */
+static const double small_cost = 0.005; /* half a point of accuracy */
 
-/* The arrays of a result that the question is about; NULL where a study did not sweep a key. */
+/* The points of a result that the question is about. */
 typedef struct Columns {
+    MhoResultPoints points;
     size_t n;
     char *const *cell;
-    const double *bits, *noise, *mean, *low, *high;
+    const double *bits, *noise;
 } Columns;
 
 static const MhoArray *column(const MhoRecord *result, const char *path, MhoType type, size_t n)
@@ -27,23 +29,42 @@ static const MhoArray *column(const MhoRecord *result, const char *path, MhoType
 
 static bool read_columns(const MhoRecord *result, Columns *at)
 {
-    const MhoArray *mean = mho_record_array(result, "summary/accuracy_mean");
-    if (!mean || mean->rank != 1 || mean->type != MHO_F64)
+    MhoError ignored = {0};
+    *at = (Columns){0};
+    if (mho_result_points_read(result, &at->points, &ignored) != MHO_OK)
         return false;
-    *at = (Columns){.n = mean->shape[0], .mean = mean->data};
+    at->n = at->points.n;
     const MhoArray *cell = column(result, "chip.cell.name", MHO_STRING, at->n),
-                   *bits = column(result, "chip.adc.uniform.bits", MHO_F64, at->n);
-    const MhoArray *noise = column(result, "chip.noise", MHO_F64, at->n),
-                   *low = column(result, "summary/accuracy_low", MHO_F64, at->n);
-    const MhoArray *high = column(result, "summary/accuracy_high", MHO_F64, at->n);
-    if (!cell || !bits || !noise || !low || !high)
+                   *bits = column(result, "chip.adc.uniform.bits", MHO_F64, at->n),
+                   *noise = column(result, "chip.noise", MHO_F64, at->n);
+    if (!cell || !bits || !noise)
         return false;
     at->cell = cell->data;
     at->bits = bits->data;
     at->noise = noise->data;
-    at->low = low->data;
-    at->high = high->data;
     return true;
+}
+
+static MhoInterval accuracy_at(const Columns *at, size_t p)
+{
+    MhoInterval interval = {.mean = NAN, .low = NAN, .high = NAN};
+    MhoError ignored = {0};
+    if (p < at->n && mho_result_points_interval(&at->points, p, NULL, &interval, &ignored) != MHO_OK)
+        interval.mean = interval.low = interval.high = NAN;
+    return interval;
+}
+
+/* Accuracy at p minus accuracy at q, chip by chip. A point without a random term has one chip, which stands for all. */
+static MhoInterval difference(const Columns *at, size_t p, size_t q)
+{
+    MhoInterval at_p = accuracy_at(at, p), at_q = accuracy_at(at, q), paired;
+    MhoError ignored = {0};
+    if (at_p.n > 1 && at_q.n > 1 && mho_result_points_difference(&at->points, p, q, NULL, &paired, &ignored) == MHO_OK)
+        return paired;
+    return (MhoInterval){.n = at_p.n > at_q.n ? at_p.n : at_q.n,
+                         .mean = at_p.mean - at_q.mean,
+                         .low = at_p.low - at_q.high,
+                         .high = at_p.high - at_q.low};
 }
 
 /* The point of a cell at a resolution and noise factor, or n. NaN noise: whatever the point has. */
@@ -63,54 +84,59 @@ static double most_bits(const Columns *at)
     return most;
 }
 
-/* Accuracy of the ideal cell at a resolution, or NaN. */
-static double reference(const Columns *at, double bits)
-{
-    size_t p = find_point(at, "ideal", bits, NAN);
-    return p < at->n ? at->mean[p] : NAN;
-}
-
-/* Fewest bits at which the cell's own accuracy (at noise) is within half a point of what it has with the most bits. */
+/* Fewest bits at which the cell (at noise) loses at most half a point of what it has with the most bits. */
 static double fewest_bits(const Columns *at, const char *cell, double noise)
 {
-    size_t best = find_point(at, cell, most_bits(at), noise);
+    const size_t best = find_point(at, cell, most_bits(at), noise);
     double fewest = NAN;
     for (size_t p = 0; best < at->n && p < at->n; p++)
-        if (strcmp(at->cell[p], cell) == 0 && at->noise[p] == noise && at->mean[p] >= at->mean[best] - near_reference &&
-            !(at->bits[p] >= fewest))
+        if (strcmp(at->cell[p], cell) == 0 && at->noise[p] == noise && !(at->bits[p] >= fewest) &&
+            (p == best || difference(at, p, best).low >= -small_cost))
             fewest = at->bits[p];
     return fewest;
 }
 
-/* Largest noise factor whose mean is within half a point of the ideal cell, at the most bits. */
+/* Largest noise factor up to which the cell loses at most half a point against the ideal cell, at the most bits. */
 static double tolerated_noise(const Columns *at, const char *cell)
 {
-    double most = most_bits(at), largest = NAN;
-    for (size_t p = 0; p < at->n; p++)
-        if (strcmp(at->cell[p], cell) == 0 && at->bits[p] == most &&
-            at->mean[p] >= reference(at, most) - near_reference && !(at->noise[p] <= largest))
-            largest = at->noise[p];
+    const double most = most_bits(at);
+    const size_t ideal = find_point(at, "ideal", most, NAN);
+    double largest = NAN, too_much = INFINITY;
+    for (int pass = 0; pass < 2; pass++) /* the least noise that costs more, then the largest below it */
+        for (size_t p = 0; p < at->n; p++) {
+            if (strcmp(at->cell[p], cell) != 0 || at->bits[p] != most)
+                continue;
+            const bool is_small = difference(at, p, ideal).low >= -small_cost;
+            if (pass == 0 && !is_small && at->noise[p] < too_much)
+                too_much = at->noise[p];
+            if (pass == 1 && at->noise[p] < too_much && !(at->noise[p] <= largest))
+                largest = at->noise[p];
+        }
     return largest;
 }
 
 static void describe_cell(FILE *out, const Columns *at, const char *cell)
 {
-    double most = most_bits(at);
-    size_t p = find_point(at, cell, most, 1.0);
-    if (p < at->n)
-        fprintf(out,
-                "  %-10s %.2f %% (95 %% interval %.2f to %.2f) at %g ADC bits and the cell's own noise, %+.2f points "
-                "against the ideal cell\n",
-                cell, 100.0 * at->mean[p], 100.0 * at->low[p], 100.0 * at->high[p], most,
-                100.0 * (at->mean[p] - reference(at, most)));
-    double bits = fewest_bits(at, cell, 1.0), noise = tolerated_noise(at, cell);
-    if (!isnan(bits))
-        fprintf(out, "             %g ADC bits are enough to stay within half a point of this accuracy\n", bits);
+    const double most = most_bits(at);
+    const size_t p = find_point(at, cell, most, 1.0);
+    if (p < at->n) {
+        const MhoInterval own = accuracy_at(at, p), cost = difference(at, p, find_point(at, "ideal", most, NAN));
+        fprintf(out, "  %-10s %.2f %% (%.2f to %.2f) at %g ADC bits and the cell's own noise", cell, 100.0 * own.mean,
+                100.0 * own.low, 100.0 * own.high, most);
+        if (!isnan(cost.mean))
+            fprintf(out, ": %+.2f points (%+.2f to %+.2f) against the ideal cell", 100.0 * cost.mean, 100.0 * cost.low,
+                    100.0 * cost.high);
+        fprintf(out, "\n");
+    }
+    const double bits = fewest_bits(at, cell, 1.0), noise = tolerated_noise(at, cell);
+    if (bits < most)
+        fprintf(out, "             %g ADC bits are enough: they cost at most half a point against %g\n", bits, most);
+    else if (bits == most)
+        fprintf(out, "             fewer than %g ADC bits may cost more than half a point\n", most);
     if (!isnan(noise))
-        fprintf(out, "             noise up to %g times the cell's own stays within half a point of the ideal cell\n",
-                noise);
+        fprintf(out, "             noise up to %g times the cell's own costs at most half a point\n", noise);
     else
-        fprintf(out, "             no noise level of this sweep stays within half a point of the ideal cell\n");
+        fprintf(out, "             every noise level of this sweep may cost more than half a point\n");
 }
 
 static bool is_first_of_cell(const Columns *at, size_t p)
@@ -130,18 +156,42 @@ static void print_cells(const MhoRecord *result, FILE *out)
         return;
     }
     const double most = most_bits(&at);
-    if (!isnan(reference(&at, most)))
+    const size_t ideal = find_point(&at, "ideal", most, NAN);
+    if (ideal < at.n)
         fprintf(out, "  %-10s %.2f %% at %g ADC bits: the network without device errors\n", "ideal",
-                100.0 * reference(&at, most), most);
+                100.0 * accuracy_at(&at, ideal).mean, most);
     for (size_t p = 0; p < at.n; p++)
         if (strcmp(at.cell[p], "ideal") != 0 && is_first_of_cell(&at, p))
             describe_cell(out, &at, at.cell[p]);
-    fprintf(
-        out,
-        "What to try next\n"
-        "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --layers     signal-to-noise ratio of each layer\n"
-        "  --set train.noise.weight=0.3 --retrain -o OTHER.h5                  train with noise and compare\n"
-        "  --set chip.time=1,3600,86400,31536000 -o drift.h5                   the same chips, up to a year old");
+    fprintf(out, "  In brackets: 95 %% intervals over chips. \"At most half a point\" holds for the whole interval.");
+}
+
+/* The stem of a path: "results/quickstart" of "results/quickstart.h5". */
+static int stem_length(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    return (int)(dot && dot > (slash ? slash + 1 : path) ? (size_t)(dot - path) : strlen(path));
+}
+
+/* Commands that write new files only, on this study and this model. */
+static void print_next(const MhoExperimentRun *run, FILE *out)
+{
+    const char *study = run->study, *model = run->model, *result = run->result;
+    fprintf(out,
+            "\nWhat to try next\n"
+            "signal-to-noise ratio of each layer on PCM:\n"
+            "  mho eval %s%s --set chip.cell.name=pcm --layers\n",
+            model, run->sets);
+    fprintf(out,
+            "the same chips from a second to a year after programming:\n"
+            "  mho sweep %s --set \"chip.cell.name=[pcm, nor_flash]\" --set chip.adc.uniform.bits=8 --set chip.noise=1 "
+            "--set chip.time=1,3600,86400,31536000 -o %.*s_drift.h5\n"
+            "  mho plot %.*s_drift.h5\n",
+            study, stem_length(result), result, stem_length(result), result);
+    fprintf(out,
+            "another model, trained with noise on its weights (it takes as long as the first):\n"
+            "  mho sweep %s --set train.noise.weight=0.3 --set model=%.*s_noise.h5 -o %.*s_noise.h5\n",
+            study, stem_length(model), model, stem_length(result), result);
 }
 
 const MhoExperiment mho_experiment = {
@@ -150,4 +200,5 @@ const MhoExperiment mho_experiment = {
     .study = "quickstart.yaml",
     .headline = "What was found",
     .print = print_cells,
+    .next = print_next,
 };

@@ -33,7 +33,7 @@ def test_installs_everything(place):
     """Command, experiments, studies, plot script, library, mho.pc, and the headers of include/mho alone."""
     run(MESON, "install", "--no-rebuild", "-C", BUILD, "--destdir", place.folder / "stage")
     files = {str(path.relative_to(root(place))) for path in root(place).rglob("*") if not path.is_dir()}
-    for name in ["bin/mho", "bin/noise_sweep", "share/mho/experiments/quickstart.yaml", "share/mho/results/plot.py"]:
+    for name in ["bin/mho", "bin/mho-noise_sweep", "share/mho/experiments/quickstart.yaml", "share/mho/results/plot.py"]:
         assert name in files, f"{name} is not installed"
     assert any(name.endswith("/libmho.so") for name in files), "no libmho.so"
     assert any(name.endswith("pkgconfig/mho.pc") for name in files), "no mho.pc"

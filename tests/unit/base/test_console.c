@@ -114,8 +114,8 @@ TEST_LOOP(test_hints, 0, 6)
         const char *program, *expected;
     } rows[] = {{"mho", "mho"},
                 {"build/src/cli/mho", "build/src/cli/mho"},
-                {"build/experiments/noise_sweep", "build/src/cli/mho"},
-                {"experiments/noise_sweep", "mho"}, /* nothing to run there */
+                {"build/experiments/mho-noise_sweep", "build/src/cli/mho"},
+                {"experiments/mho-noise_sweep", "mho"}, /* nothing to run there */
                 {"bin/mho-noise-sweep", "bin/mho"},
                 {"two words/mho-noise-sweep", "'two words/mho'"}};
     char folder[] = "/tmp/mho-console-XXXXXX";
