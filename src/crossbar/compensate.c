@@ -76,7 +76,7 @@ MhoStatus mho_chip_state_compensate(MhoChipState *state, MhoWorkspace *work, Mho
     if (status != MHO_OK)
         return status;
     for (size_t l = 0; l < plan->n; l++) {
-        const float step = mho_crossbar_step(state, l);
+        const float step = mho_chip_state_step(state, l);
         const int code = amplitude(plan, l, (double)step);
         double before, now;
         fresh->steps[l] = step;

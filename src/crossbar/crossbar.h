@@ -145,6 +145,8 @@ void mho_chip_destroy(MhoChip *chip);
 MhoStatus mho_chip_state_create(const MhoChip *chip, MhoCondition at, MhoChipState **state,
                                 MhoError *error) MHO_CHECKED;
 void mho_chip_state_destroy(MhoChipState *state);
+/* The converter step in use, accumulator units; 1 when none is set. */
+float mho_chip_state_step(const MhoChipState *state, size_t l);
 const MhoPlan *mho_chip_state_plan(const MhoChipState *state); /* borrowed; for tests */
 /* Global drift compensation: 64 fixed pseudo-random 0/1 patterns read through the same noisy converters, now and just
  * after programming (at the same temperature); their ratio multiplies the layer's outputs. No-op when the plan asks for

@@ -213,7 +213,6 @@ void mho_crossbar_read_group(const GroupRead *read);
 /* Slice work->codes of a phase into the inputs plus, minus and magnitude of read_phase. */
 void mho_crossbar_drive(const GroupRead *read, ReadPhase *read_phase);
 void mho_crossbar_fill_tail(const LayerPlan *layer, MhoWorkspace *work, size_t P);
-float mho_crossbar_step(const MhoChipState *state, size_t l); /* in use, accumulator units; 1 when none is set */
 
 /* noise.c */
 void mho_noise_squares(const ReadPhase *read_phase);

@@ -12,7 +12,7 @@
 
 static const float unclipped = 2147483520.0F; /* 2^31 - 128, the largest float that is a 32-bit code */
 
-float mho_crossbar_step(const MhoChipState *state, size_t l)
+float mho_chip_state_step(const MhoChipState *state, size_t l)
 {
     const MhoChip *chip = state->chip;
     const float step = state->steps[l] > 0.0F  ? state->steps[l]
@@ -83,7 +83,7 @@ static uint64_t convert(const ReadPhase *read_phase, const Tile *tile, const flo
         const LayerPlan *layer = &plan->layers[read->l];
         clipped =
             plan->config.adc->convert(layer->adc_params, adc_state, layer->signed_converter, read->P, tile->columns,
-                                      work->y, 1.0F / mho_crossbar_step(read->state, read->l), work->converted);
+                                      work->y, 1.0F / mho_chip_state_step(read->state, read->l), work->converted);
     }
     if (read->meter) {
         read->meter->clipped += clipped;
@@ -115,7 +115,7 @@ static void note_clips(const ReadPhase *read_phase, const Tile *tile, uint64_t n
     const LayerPlan *layer = &plan->layers[read->l];
     const size_t bytes = MHO_BLOCK * layer->total_width * sizeof *read->work->clipped_weights;
     const MhoAdcCodes codes = plan->config.adc->codes(layer->adc_params, layer->signed_converter);
-    const float inverse = 1.0F / mho_crossbar_step(read->state, read->l);
+    const float inverse = 1.0F / mho_chip_state_step(read->state, read->l);
     if (read->work->n_clipped == 0) {
         memset(read->work->clipped_weights, 0, bytes);
         memset(read->work->clipped_codes, 0, bytes);
@@ -328,7 +328,7 @@ void mho_chip_state_forward(const MhoChipState *state, MhoWorkspace *work, const
 {
     const LayerPlan *layer = &state->chip->plan->layers[call->layer];
     const double factor =
-        call->observer ? 1.0 : (double)mho_crossbar_step(state, call->layer) * state->compensation[call->layer];
+        call->observer ? 1.0 : (double)mho_chip_state_step(state, call->layer) * state->compensation[call->layer];
     GroupRead read = {.state = state,
                       .work = work,
                       .l = call->layer,

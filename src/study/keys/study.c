@@ -162,7 +162,8 @@ MhoStatus mho_study_set(MhoStudy *study, const char *assignment, MhoError *error
     return assign(study, assignment, false, error);
 }
 
-char *mho_study_text(const MhoStudy *study)
+/* A line for every key, for those alone that are not at their defaults, and for the axes. */
+static char *study_text(const MhoStudy *study, bool full)
 {
     char *text = NULL;
     size_t size = 0;
@@ -172,7 +173,7 @@ char *mho_study_text(const MhoStudy *study)
     MhoSettingsKey key = {0};
     while (mho_settings_next(study->settings, &key)) {
         char value[MHO_TEXT_MAX];
-        if (mho_settings_is_default(study->settings, &key) || mho_is_axis(study, key.name))
+        if ((!full && mho_settings_is_default(study->settings, &key)) || mho_is_axis(study, key.name))
             continue;
         mho_settings_format(study->settings, key.name, value, sizeof value);
         fprintf(out, "%s=", key.name);
@@ -185,6 +186,16 @@ char *mho_study_text(const MhoStudy *study)
         return NULL;
     }
     return text;
+}
+
+char *mho_study_text(const MhoStudy *study)
+{
+    return study_text(study, false);
+}
+
+char *mho_study_full_text(const MhoStudy *study)
+{
+    return study_text(study, true);
 }
 
 MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *study, MhoError *error)

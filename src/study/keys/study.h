@@ -44,6 +44,8 @@ size_t mho_axes_together(const MhoStudy *study, size_t first);
 /* Text that identifies the study and makes it again: a line "key=value" for every value that is not the default, lists
  * for axes; the caller frees it. NULL: out of memory. */
 char *mho_study_text(const MhoStudy *study);
+/* The same with every key, for people: other versions may have other defaults. */
+char *mho_study_full_text(const MhoStudy *study);
 MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *study, MhoError *error) MHO_CHECKED;
 
 /* The recipe's digest (64 hex digits) for settings: what a model file made by `train:` must carry. */

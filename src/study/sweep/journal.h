@@ -7,22 +7,15 @@
 #ifndef MHO_STUDY_SWEEP_JOURNAL_H
 #define MHO_STUDY_SWEEP_JOURNAL_H
 
-#include "study/sweep/trial.h"
+#include "study/sweep/trials.h"
 
 typedef struct MhoJournal {
     int file;
-    char path[4096];
+    char path[4096], host[64];
 } MhoJournal;
 
-/* Trials by key (point, chip). Zeroed: none. */
-typedef struct MhoTrials {
-    MhoTrial **list; /* (n) in the order of adding; each holds its n_layers layers and no more */
-    size_t n, capacity;
-    size_t *slots;  /* (n_slots) open addressing: index + 1 into list, 0: free */
-    size_t n_slots; /* power of two, at least twice n */
-} MhoTrials;
-
 MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *error) MHO_CHECKED;
+/* The host of the record is this machine. */
 MhoStatus mho_journal_append(MhoJournal *journal, const MhoTrial *trial, MhoError *error) MHO_CHECKED;
 void mho_journal_close(MhoJournal *journal);
 
@@ -33,11 +26,12 @@ size_t mho_journal_other_builds(const char *result);
  * under one key are an INPUT error that names the files. */
 MhoStatus mho_journal_read(const char *result, MhoTrials *trials, MhoError *error) MHO_CHECKED;
 
-/* Delete the journals and their folder, once the result file is written. */
-void mho_journal_remove(const char *result);
+/* Leave a text beside the journals that says how many trials this process means to run, for those who watch. */
+MhoStatus mho_journal_write_plan(const char *result, const char *text, MhoError *error) MHO_CHECKED;
 
-MhoStatus mho_trials_add(MhoTrials *trials, const MhoTrial *trial, MhoError *error) MHO_CHECKED;
-const MhoTrial *mho_trials_find(const MhoTrials *trials, uint64_t point, uint32_t chip);
-void mho_trials_clear(MhoTrials *trials);
+/* Once the result file is written: delete the journals whose every trial it holds, and their folder when it is empty. A
+ * journal that a living process writes to stays, and so does one with trials of another study. */
+typedef bool (*MhoJournalIsWritten)(const void *context, uint64_t point, uint32_t chip);
+void mho_journal_remove(const char *result, MhoJournalIsWritten is_written, const void *context);
 
 #endif

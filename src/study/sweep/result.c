@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "study/models/provenance.h"
 #include "study/report/intervals.h"
+#include "study/sweep/trial_fields.h"
 
 static const double confidence = 0.95;
 
@@ -32,25 +33,68 @@ static MhoStatus add_axis(MhoRecord *record, const char *name, size_t n, const c
     return status;
 }
 
-static void put(MhoArray *array, size_t i, const void *value)
+/* Any trial of a point: what is the same on every chip is read from it. NULL: none was run. */
+static const MhoTrial *any_trial(const Assembly *at, size_t p)
 {
-    memcpy((unsigned char *)array->data + i * sizeof(uint64_t), value, sizeof(uint64_t));
+    for (size_t chip = 0; chip < at->n_chips; chip++)
+        if (at->trial[p * at->n_chips + chip])
+            return at->trial[p * at->n_chips + chip];
+    return NULL;
 }
 
-/* A field of 8 bytes of every trial (point, chip). Where no trial was run: NaN, or 0 for a digest. */
-static MhoStatus add_trial_field(Assembly *at, const char *name, MhoType type, const char *help, size_t field,
-                                 MhoError *error)
+/* The trial and layer of element i of a field's array. */
+static const MhoTrial *trial_of(const Assembly *at, MhoFieldAxes axes, size_t i, size_t *l)
 {
-    const size_t shape[] = {at->n_points, at->n_chips};
-    const char *const axes[] = {"point", "chip"};
-    const double none = NAN;
+    const bool has_layer = axes == MHO_FIELD_POINT_CHIP_LAYER || axes == MHO_FIELD_POINT_LAYER;
+    const size_t row = has_layer ? i / at->n_layers : i;
+    const MhoTrial *trial =
+        axes == MHO_FIELD_POINT || axes == MHO_FIELD_POINT_LAYER ? any_trial(at, row) : at->trial[row];
+    *l = has_layer ? i % at->n_layers : 0;
+    return trial && (!has_layer || *l < trial->n_layers) ? trial : NULL;
+}
+
+/* An array of zeros over the axes of a field. */
+static MhoStatus add_array(const Assembly *at, const MhoTrialField *like, const char *name, const char *unit,
+                           const char *help, MhoArray **array, MhoError *error)
+{
+    const size_t n_points = at->n_points, n_chips = at->n_chips, n_layers = at->n_layers;
+    const struct {
+        size_t rank, shape[3];
+        const char *axes[3];
+    } forms[] = {
+        [MHO_FIELD_POINT_CHIP] = {2, {n_points, n_chips}, {"point", "chip"}},
+        [MHO_FIELD_POINT] = {1, {n_points}, {"point"}},
+        [MHO_FIELD_POINT_CHIP_LAYER] = {3, {n_points, n_chips, n_layers}, {"point", "chip", "layer"}},
+        [MHO_FIELD_POINT_LAYER] = {2, {n_points, n_layers}, {"point", "layer"}},
+    };
+    MhoRecord *group = at->record;
+    MhoStatus status = *like->group ? mho_record_child(at->record, like->group, &group, error) : MHO_OK;
+    return status == MHO_OK ? mho_record_add(group, name, like->type, forms[like->axes].rank, forms[like->axes].shape,
+                                             forms[like->axes].axes, unit, help, NULL, array, error)
+                            : status;
+}
+
+static MhoStatus add_field(const Assembly *at, const MhoTrialField *field, MhoError *error)
+{
     MhoArray *array;
-    MhoStatus status = mho_record_add(at->record, name, type, 2, shape, axes, "", help, NULL, &array, error);
-    for (size_t i = 0; status == MHO_OK && i < at->n_points * at->n_chips; i++)
-        if (at->trial[i])
-            put(array, i, (const unsigned char *)at->trial[i] + field);
-        else if (type == MHO_F64)
-            put(array, i, &none);
+    const MhoStatus status = add_array(at, field, field->name, field->unit, field->help, &array, error);
+    if (status != MHO_OK)
+        return status;
+    uint64_t *values = array->data;
+    const size_t n = mho_array_count(array);
+    for (size_t i = 0; i < n; i++) {
+        size_t l;
+        const MhoTrial *trial = trial_of(at, field->axes, i, &l);
+        values[i] = trial ? mho_field_get(field, trial, l) : mho_field_none(field);
+    }
+    return MHO_OK;
+}
+
+static MhoStatus add_fields(const Assembly *at, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+    for (size_t f = 0; f < mho_n_trial_fields && status == MHO_OK; f++)
+        status = add_field(at, &mho_trial_fields[f], error);
     return status;
 }
 
@@ -64,50 +108,37 @@ static double layer_clip_rate(const MhoLayerMeter *meter)
     return meter->conversions ? (double)meter->clipped / (double)meter->conversions : NAN;
 }
 
-/* An array (point, chip, layer): a ratio of a meter's fields, or one of its fields of 8 bytes. */
-typedef struct LayerArray {
+/* An array (point, chip, layer) that is computed from a meter. */
+typedef struct LayerRatio {
     const char *name;
-    MhoType type;
-    double (*ratio)(const MhoLayerMeter *); /* NULL: the field */
-    size_t field;
+    double (*ratio)(const MhoLayerMeter *);
     const char *help;
-} LayerArray;
+} LayerRatio;
 
-static const LayerArray layer_arrays[] = {
-    {"snr", MHO_F64, layer_snr, 0,
+static const LayerRatio layer_ratios[] = {
+    {"snr", layer_snr,
      "signal-to-noise power ratio of a layer's sums against the integer sums of the same input codes, over the first "
      "data.measured images"},
-    {"clip_rate", MHO_F64, layer_clip_rate, 0, "part of the conversions that met the end of the converter's range"},
-    {"signal", MHO_F64, NULL, offsetof(MhoLayerMeter, signal),
-     "sum of squares of a layer's integer sums over the measured images, accumulator units"},
-    {"noise", MHO_F64, NULL, offsetof(MhoLayerMeter, noise), "sum of squares of the chip's difference to them"},
-    {"conversions", MHO_I64, NULL, offsetof(MhoLayerMeter, conversions), "ADC conversions of all images"},
-    {"clipped", MHO_I64, NULL, offsetof(MhoLayerMeter, clipped),
-     "conversions that met the end of the converter's range"},
+    {"clip_rate", layer_clip_rate, "part of the conversions that met the end of the converter's range"},
 };
 
-/* Where no trial was run: NaN, or 0 for a count. */
-static MhoStatus add_layer_array(Assembly *at, const LayerArray *wanted, MhoError *error)
+static MhoStatus add_ratio(const Assembly *at, const LayerRatio *wanted, MhoError *error)
 {
-    const size_t shape[] = {at->n_points, at->n_chips, at->n_layers};
-    const char *const axes[] = {"point", "chip", "layer"};
+    static const MhoTrialField like = {.group = "", .type = MHO_F64, .axes = MHO_FIELD_POINT_CHIP_LAYER};
     MhoArray *array;
-    MhoStatus status =
-        mho_record_add(at->record, wanted->name, wanted->type, 3, shape, axes, "", wanted->help, NULL, &array, error);
-    for (size_t i = 0; status == MHO_OK && i < at->n_points * at->n_chips * at->n_layers; i++) {
-        const MhoTrial *trial = at->trial[i / at->n_layers];
-        const size_t l = i % at->n_layers;
-        const MhoLayerMeter *meter = trial && l < trial->n_layers ? &trial->layers[l] : NULL;
-        const double ratio = meter && wanted->ratio ? wanted->ratio(meter) : NAN;
-        if (meter && !wanted->ratio)
-            put(array, i, (const unsigned char *)meter + wanted->field);
-        else if (wanted->type == MHO_F64)
-            put(array, i, &ratio);
+    const MhoStatus status = add_array(at, &like, wanted->name, "1", wanted->help, &array, error);
+    if (status != MHO_OK)
+        return status;
+    const size_t n = mho_array_count(array);
+    for (size_t i = 0; i < n; i++) {
+        size_t l;
+        const MhoTrial *trial = trial_of(at, like.axes, i, &l);
+        ((double *)array->data)[i] = trial ? wanted->ratio(&trial->layers[l].meter) : NAN;
     }
-    return status;
+    return MHO_OK;
 }
 
-static MhoStatus add_layers(Assembly *at, MhoError *error)
+static MhoStatus add_layers(const Assembly *at, MhoError *error)
 {
     static const char *const axis = "layer";
     MhoArray *names = NULL;
@@ -121,9 +152,41 @@ static MhoStatus add_layers(Assembly *at, MhoError *error)
         free(*place);
         *place = name;
     }
-    for (size_t i = 0; i < sizeof layer_arrays / sizeof *layer_arrays && status == MHO_OK; i++)
-        status = add_layer_array(at, &layer_arrays[i], error);
+    for (size_t i = 0; i < sizeof layer_ratios / sizeof *layer_ratios && status == MHO_OK; i++)
+        status = add_ratio(at, &layer_ratios[i], error);
     return status;
+}
+
+/* Where each trial ran: numbers into a list of names. */
+static MhoStatus add_hosts(const Assembly *at, MhoError *error)
+{
+    static const char *const axes[] = {"point", "chip"}, *const host_axis = "host_name";
+    const size_t shape[] = {at->n_points, at->n_chips};
+    const MhoTrials *trials = at->input->trials;
+    MhoRecord *provenance;
+    MhoArray *numbers = NULL;
+    MhoStatus status = mho_record_child(at->record, "provenance", &provenance, error);
+    if (status == MHO_OK && trials->n_hosts > 0)
+        status = mho_record_add(provenance, "host_name", MHO_STRING, 1, &trials->n_hosts, &host_axis, "",
+                                "machines that ran trials", trials->hosts, NULL, error);
+    if (status == MHO_OK)
+        status = mho_record_add(provenance, "host", MHO_I32, 2, shape, axes, "",
+                                "number of a trial's machine in host_name; -1 where no trial was run", NULL, &numbers,
+                                error);
+    for (size_t i = 0; status == MHO_OK && i < at->n_points * at->n_chips; i++)
+        ((int32_t *)numbers->data)[i] = at->trial[i] ? (int32_t)at->trial[i]->host : -1;
+    return status;
+}
+
+/* "1" for a number without dimension, as the netCDF conventions have it. */
+static const char *unit_of(const MhoParam *param)
+{
+    return *param->unit || (param->type != MHO_REAL && param->type != MHO_INT) ? param->unit : "1";
+}
+
+static MhoStatus add_label(MhoArray *array, const MhoParam *param, MhoError *error)
+{
+    return mho_attribute_text(&array->attributes, "label", mho_param_label(param), error);
 }
 
 /* A swept key over point: numbers as f64 with NaN where not applicable, words as strings with "". */
@@ -136,7 +199,9 @@ static MhoStatus add_variable(Assembly *at, size_t i, MhoError *error)
     bool number = param->type == MHO_REAL || param->type == MHO_INT;
     MhoArray *array;
     MhoStatus status = mho_record_add(at->record, swept->key, number ? MHO_F64 : MHO_STRING, 1, &at->n_points, &axis,
-                                      param->unit, param->help, NULL, &array, error);
+                                      unit_of(param), param->help, NULL, &array, error);
+    if (status == MHO_OK)
+        status = add_label(array, param, error);
     for (size_t p = 0; p < at->n_points && status == MHO_OK; p++) {
         const MhoPoint *point = &grid->points[p];
         const char *text = point->applies[i] ? swept->values[point->value[i]] : "";
@@ -165,7 +230,7 @@ static MhoStatus add_points(Assembly *at, MhoError *error)
         status = mho_record_add(at->record, "point_key", MHO_U64, 1, &at->n_points, &axis, "",
                                 "digest of a point and its model", NULL, &keys, error);
     if (status == MHO_OK)
-        status = mho_record_add(at->record, "n_chips", MHO_I32, 1, &at->n_points, &axis, "",
+        status = mho_record_add(at->record, "n_chips", MHO_I32, 1, &at->n_points, &axis, "1",
                                 "chips of a point; one where nothing is random", NULL, &chips, error);
     for (size_t p = 0; p < at->n_points && status == MHO_OK; p++) {
         ((uint64_t *)keys->data)[p] = at->input->points[p].key;
@@ -181,13 +246,14 @@ static MhoStatus add_grid_key(MhoRecord *view, const MhoStudy *study, const MhoA
                               MhoError *error)
 {
     const MhoParam *param = mho_settings_find(study->settings, swept->key, NULL);
-    if (param->type != MHO_REAL && param->type != MHO_INT)
-        return mho_record_add(view, swept->key, MHO_STRING, 1, &swept->n, &axis, "", param->help, swept->values, NULL,
-                              error);
+    const bool number = param->type == MHO_REAL || param->type == MHO_INT;
     MhoArray *array;
     MhoStatus status =
-        mho_record_add(view, swept->key, MHO_F64, 1, &swept->n, &axis, param->unit, param->help, NULL, &array, error);
-    for (size_t v = 0; v < swept->n && status == MHO_OK; v++)
+        mho_record_add(view, swept->key, number ? MHO_F64 : MHO_STRING, 1, &swept->n, &axis, unit_of(param),
+                       param->help, number ? NULL : swept->values, &array, error);
+    if (status == MHO_OK)
+        status = add_label(array, param, error);
+    for (size_t v = 0; v < swept->n && status == MHO_OK && number; v++)
         ((double *)array->data)[v] = strtod(swept->values[v], NULL);
     return status;
 }
@@ -230,7 +296,7 @@ static MhoStatus add_grid(Assembly *at, MhoError *error)
     axes[rank - 1] = "chip";
     MhoArray *array;
     if (status == MHO_OK)
-        status = mho_record_add(view, "accuracy", MHO_F64, rank, shape, axes, "",
+        status = mho_record_add(view, "accuracy", MHO_F64, rank, shape, axes, "1",
                                 "top-1 accuracy, one axis per swept key", NULL, &array, error);
     for (size_t c = 0; c < grid->n_combinations && status == MHO_OK; c++)
         for (size_t chip = 0; chip < at->n_chips; chip++) {
@@ -250,7 +316,7 @@ static MhoStatus add_summary(Assembly *at, MhoError *error)
     MhoStatus status = mho_record_child(at->record, "summary", &summary, error);
     for (size_t i = 0; i < 3 && status == MHO_OK; i++)
         status =
-            mho_record_add(summary, names[i], MHO_F64, 1, &at->n_points, &axis, "", help[i], NULL, &arrays[i], error);
+            mho_record_add(summary, names[i], MHO_F64, 1, &at->n_points, &axis, "1", help[i], NULL, &arrays[i], error);
     double *values = status == MHO_OK ? mho_calloc(at->n_chips, sizeof *values, error, "the values of a point") : NULL;
     if (status == MHO_OK && !values)
         status = MHO_MEMORY;
@@ -279,8 +345,24 @@ static MhoStatus add_attributes(Assembly *at, const char *study_text, MhoError *
         status = mho_attribute_text(attributes, "study_digest", input->digest, error);
     if (status == MHO_OK)
         status = mho_attribute_text(attributes, "models", input->models, error);
+    if (status == MHO_OK && input->data)
+        status = mho_attribute_text(attributes, "data", input->data, error);
     if (status == MHO_OK && input->shard)
         status = mho_attribute_text(attributes, "shard", input->shard, error);
+    return status;
+}
+
+/* Every key with its value as provenance: another version may have other defaults. */
+static MhoStatus add_settings(const Assembly *at, MhoError *error)
+{
+    char *text = mho_study_full_text(at->input->study);
+    MhoRecord *provenance;
+    if (!text)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the text of a study");
+    MhoStatus status = mho_record_child(at->record, "provenance", &provenance, error);
+    if (status == MHO_OK)
+        status = mho_attribute_text(&provenance->attributes, "settings", text, error);
+    free(text);
     return status;
 }
 
@@ -290,13 +372,9 @@ static MhoStatus assemble(Assembly *at, const char *study_text, MhoError *error)
     if (status == MHO_OK)
         status = add_points(at, error);
     if (status == MHO_OK)
-        status = add_trial_field(at, "accuracy", MHO_F64, "top-1 accuracy", offsetof(MhoTrial, accuracy), error);
+        status = add_fields(at, error);
     if (status == MHO_OK)
-        status = add_trial_field(at, "loss", MHO_F64, "mean cross entropy", offsetof(MhoTrial, loss), error);
-    if (status == MHO_OK)
-        status = add_trial_field(at, "logits_digest", MHO_U64,
-                                 "first 64 bits of SHA-256 over all logits; 0 where no trial was run",
-                                 offsetof(MhoTrial, logits), error);
+        status = add_hosts(at, error);
     if (status == MHO_OK)
         status = add_layers(at, error);
     if (status == MHO_OK)
@@ -305,7 +383,7 @@ static MhoStatus assemble(Assembly *at, const char *study_text, MhoError *error)
         status = add_summary(at, error);
     if (status == MHO_OK)
         status = mho_provenance_add(at->record, study_text, at->input->seconds, error);
-    return status;
+    return status == MHO_OK ? add_settings(at, error) : status;
 }
 
 MhoStatus mho_result_create(const MhoResultInput *input, MhoRecord **result, MhoError *error)

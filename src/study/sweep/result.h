@@ -24,6 +24,7 @@ typedef struct MhoResultInput {
     const char *const *layers; /* names of the analog layers; NULL when points have different networks */
     const char *digest;        /* of the study and its models */
     const char *models;        /* one line "path digest" each */
+    const char *data;          /* one line "use name digest" each; NULL: not known */
     const char *shard;         /* "i/n"; NULL: whole */
     double seconds;
 } MhoResultInput;

@@ -1,21 +1,31 @@
 /* trial.c - the trial cache, and one trial of a point on a chip. */
 #include "study/sweep/trial.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "net/graph/bops.h"
 #include "study/models/provenance.h"
 
 enum { MAX_NETS = 64, USUAL_BATCH = 250 };
 
+/* A network without a chip on the images of the cache. */
+typedef struct Baseline {
+    char images[65]; /* digest of the images it is of; "": not known yet */
+    double integer_accuracy, float_accuracy;
+} Baseline;
+
 typedef struct CachedNet {
     char *key; /* model path and quantization */
     MhoNet *net;
+    MhoNet *float_net; /* before quantization after training; NULL: the model file is quantized */
     MhoLoweredNet *lowered;
     char digest[65];
+    Baseline baseline;
 } CachedNet;
 
 /* A net on a chip, or an executor with noise on codes, and the settings that they borrow from. */
@@ -54,6 +64,7 @@ static void net_clear(CachedNet *entry)
 {
     free(entry->key);
     mho_net_destroy(entry->net);
+    mho_net_destroy(entry->float_net);
     mho_lowered_net_destroy(entry->lowered);
     *entry = (CachedNet){0};
 }
@@ -141,6 +152,8 @@ static MhoStatus load_images(MhoTrialCache *cache, const MhoSettings *settings, 
 static MhoStatus net_load(MhoTrialCache *cache, const MhoSettings *settings, CachedNet *entry, MhoError *error)
 {
     MhoStatus status = mho_model_ensure(settings, &cache->options, &entry->net, entry->digest, error);
+    if (status == MHO_OK && !mho_net_is_quantized(entry->net))
+        status = mho_net_copy(entry->net, &entry->float_net, error);
     if (status == MHO_OK)
         status = mho_model_quantize(settings, &cache->calibration, cache->options.threads, cache->options.log,
                                     &entry->net, error);
@@ -152,7 +165,7 @@ static MhoStatus net_load(MhoTrialCache *cache, const MhoSettings *settings, Cac
     return status;
 }
 
-static MhoStatus find_net(MhoTrialCache *cache, const MhoSettings *settings, const CachedNet **found, MhoError *error)
+static MhoStatus find_net(MhoTrialCache *cache, const MhoSettings *settings, CachedNet **found, MhoError *error)
 {
     char path[4096], more[sizeof path + 2 * MHO_TEXT_MAX];
     MhoQuantParams quant;
@@ -323,6 +336,36 @@ static MhoStatus find_runner(MhoTrialCache *cache, const MhoSettings *settings, 
     return MHO_OK;
 }
 
+/* What the network does on the images without a chip; once for a net and a set of images. */
+static MhoStatus find_baseline(const MhoTrialCache *cache, CachedNet *net, MhoError *error)
+{
+    const MhoDataset *set = &cache->images;
+    const size_t classes = (size_t)net->lowered->n_classes;
+    double loss;
+    size_t hits = 0;
+    if (strcmp(net->baseline.images, set->digest) == 0)
+        return MHO_OK;
+    net->baseline = (Baseline){.float_accuracy = NAN};
+    MhoExecutor *executor = NULL;
+    float *logits = mho_calloc(set->n, classes * sizeof *logits, error, "the logits of %zu images", set->n);
+    if (!logits)
+        return MHO_MEMORY;
+    MhoStatus status = mho_integer_executor_create(net->lowered, cache->options.threads, &executor, error);
+    const MhoImageBatch batch = {.images = set->images, .n = set->n, .logits = logits};
+    if (status == MHO_OK)
+        status = mho_executor_run(executor, &batch, error);
+    if (status == MHO_OK)
+        mho_logits_score(logits, set->labels, set->n, (int)classes, &hits, &loss);
+    net->baseline.integer_accuracy = (double)hits / (double)set->n;
+    if (status == MHO_OK && net->float_net)
+        status = mho_train_evaluate(net->float_net, set, USUAL_BATCH, &net->baseline.float_accuracy, &loss, error);
+    if (status == MHO_OK)
+        memcpy(net->baseline.images, set->digest, sizeof net->baseline.images);
+    mho_executor_destroy(executor);
+    free(logits);
+    return status;
+}
+
 /* Plan or runner of a point, and the digests by which points share devices and runners. */
 static MhoStatus prepare_runner(MhoTrialCache *cache, const MhoSettings *settings, const CachedNet *net, bool ready,
                                 MhoPointSetup *setup, MhoError *error)
@@ -354,7 +397,7 @@ static MhoStatus prepare_runner(MhoTrialCache *cache, const MhoSettings *setting
 MhoStatus mho_trial_cache_prepare(MhoTrialCache *cache, const MhoSettings *settings, const char *point_text, bool ready,
                                   MhoPointSetup *setup, MhoError *error)
 {
-    const CachedNet *entry = NULL;
+    CachedNet *entry = NULL;
     *setup = (MhoPointSetup){.cache = cache};
     MhoStatus status = load_images(cache, settings, error);
     if (status == MHO_OK)
@@ -368,8 +411,12 @@ MhoStatus mho_trial_cache_prepare(MhoTrialCache *cache, const MhoSettings *setti
         status = check_converters(entry->lowered, &setup->config, error);
     if (status == MHO_OK)
         status = prepare_runner(cache, settings, entry, ready, setup, error);
+    if (status == MHO_OK && ready)
+        status = find_baseline(cache, entry, error);
     if (status != MHO_OK)
         return status;
+    setup->integer_accuracy = ready ? entry->baseline.integer_accuracy : NAN;
+    setup->float_accuracy = ready ? entry->baseline.float_accuracy : NAN;
     setup->net = entry->net;
     setup->lowered = entry->lowered;
     setup->images = &cache->images;
@@ -380,7 +427,8 @@ MhoStatus mho_trial_cache_prepare(MhoTrialCache *cache, const MhoSettings *setti
     bool is_random = setup->is_noisy || mho_plan_is_random(setup->plan);
     setup->n_chips = is_random ? (uint32_t)mho_settings_study(settings)->repeat : 1;
     char *text = NULL;
-    if (asprintf(&text, "%s\nmodel %s\nmho %s\n", point_text, entry->digest, mho_version()) < 0)
+    if (asprintf(&text, "%s\nmodel %s\ntest %s\ncalibration %s\nmho %s\n", point_text, entry->digest, cache->images.digest,
+                 cache->calibration.digest, mho_version()) < 0)
         return mho_fail(error, MHO_MEMORY, "out of memory for a trial key");
     setup->point = mho_digest64(text, strlen(text));
     free(text);
@@ -413,7 +461,7 @@ static MhoStatus classify(const MhoPointSetup *setup, MhoExecutor *executor, flo
 }
 
 /* The chip of a trial in its condition. The net on a chip of the trial before may share its devices. */
-static MhoStatus set_chip(const MhoPointSetup *setup, uint32_t chip, MhoTrial *trial, MhoExecutor **executor,
+static MhoStatus set_chip(const MhoPointSetup *setup, uint32_t chip, MhoLayerMeter *meters, MhoExecutor **executor,
                           MhoError *error)
 {
     MhoTrialCache *cache = setup->cache;
@@ -423,36 +471,76 @@ static MhoStatus set_chip(const MhoPointSetup *setup, uint32_t chip, MhoTrial *t
     MhoStatus status = mho_net_on_chip_set(setup->on_chip, chip, at, cache->last, error);
     cache->last = setup->on_chip;
     *executor = mho_net_on_chip_executor(setup->on_chip);
-    mho_analog_executor_set_meters(*executor, trial->layers, setup->measured);
+    mho_analog_executor_set_meters(*executor, meters, setup->measured);
     return status;
+}
+
+/* What the chip's layers are made of, and what they did. */
+static MhoStatus note_layers(const MhoPointSetup *setup, const MhoLayerMeter *meters, MhoTrial *trial, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+    for (size_t l = 0; l < trial->n_layers && status == MHO_OK; l++) {
+        const MhoMatrix *matrix = &setup->lowered->matrices[l];
+        MhoTrialLayer *layer = &trial->layers[l];
+        MhoBopsLayer bits;
+        status = mho_net_bops_layer(setup->net, mho_net_find(setup->net, matrix->name), &bits, error);
+        *layer = (MhoTrialLayer){.meter = meters[l], .adc_step = NAN, .adc_range = NAN};
+        if (status == MHO_OK) {
+            layer->weight_bits = (int64_t)bits.weight_bits;
+            layer->activation_bits = (int64_t)bits.activation_bits;
+        }
+        if (!setup->on_chip)
+            continue;
+        const MhoAdcModel *adc = setup->config.adc;
+        const MhoLayerPlan plan = mho_plan_layer(setup->plan, l);
+        layer->tiles = (int64_t)(matrix->groups * plan.row_tiles * plan.col_tiles);
+        layer->adc_step = (double)mho_chip_state_step(mho_net_on_chip_state(setup->on_chip), l);
+        layer->adc_range = adc->set_bits ? layer->adc_step * plan.largest_code : INFINITY;
+        if (adc->set_bits)
+            layer->adc_bits = matrix->adc_bits ? matrix->adc_bits : adc->bits(setup->config.adc_params);
+    }
+    return status;
+}
+
+static void score(const MhoPointSetup *setup, const float *logits, MhoTrial *trial)
+{
+    const MhoDataset *set = setup->images;
+    const size_t classes = (size_t)setup->lowered->n_classes;
+    size_t hits;
+    mho_logits_score(logits, set->labels, set->n, (int)classes, &hits, &trial->loss);
+    trial->accuracy = (double)hits / (double)set->n;
+    trial->logits = mho_digest64(logits, set->n * classes * sizeof *logits);
 }
 
 MhoStatus mho_trial_run(const MhoPointSetup *setup, uint32_t chip, float *logits, MhoTrial *trial, MhoError *error)
 {
     const MhoDataset *set = setup->images;
-    size_t classes = (size_t)setup->lowered->n_classes, n_logits = set->n * classes;
+    const double started = mho_clock();
+    const size_t n_logits = set->n * (size_t)setup->lowered->n_classes;
+    MhoLayerMeter meters[MHO_TRIAL_MAX_LAYERS] = {0};
     MhoExecutor *executor = setup->code_noise;
     float *own = logits ? NULL : mho_calloc(n_logits, sizeof *own, error, "the logits of %zu images", set->n);
     float *out = logits ? logits : own;
     memset(trial, 0, sizeof *trial);
     trial->point = setup->point;
     trial->chip = chip;
+    trial->integer_accuracy = setup->integer_accuracy;
+    trial->float_accuracy = setup->float_accuracy;
     trial->n_layers = (uint32_t)setup->lowered->n_matrices;
     MhoStatus status = out ? MHO_OK : MHO_MEMORY;
     if (executor)
         mho_code_noise_executor_set_chip(executor, chip);
     else if (status == MHO_OK)
-        status = set_chip(setup, chip, trial, &executor, error);
+        status = set_chip(setup, chip, meters, &executor, error);
     if (status == MHO_OK)
         status = classify(setup, executor, out, error);
-    if (setup->on_chip) /* the trial is the caller's */
+    if (setup->on_chip) /* the meters are this function's */
         mho_analog_executor_set_meters(mho_net_on_chip_executor(setup->on_chip), NULL, 0);
-    if (status == MHO_OK) {
-        size_t hits;
-        mho_logits_score(out, set->labels, set->n, (int)classes, &hits, &trial->loss);
-        trial->accuracy = (double)hits / (double)set->n;
-        trial->logits = mho_digest64(out, n_logits * sizeof *out);
-    }
+    if (status == MHO_OK)
+        status = note_layers(setup, meters, trial, error);
+    if (status == MHO_OK)
+        score(setup, out, trial);
+    trial->seconds = mho_clock() - started;
     free(own);
     return status;
 }

@@ -13,13 +13,23 @@
 
 enum { MHO_TRIAL_MAX_LAYERS = 256 };
 
+/* One analog layer of a trial. All members have 8 bytes. */
+typedef struct MhoTrialLayer {
+    MhoLayerMeter meter;
+    double adc_step, adc_range; /* accumulator units; NaN: no converters */
+    int64_t tiles, weight_bits, activation_bits, adc_bits; /* adc_bits 0: ideal or none */
+} MhoTrialLayer;
+
 typedef struct MhoTrial {
-    uint64_t point; /* digest of the point and its model: the trial key is (point, chip) */
+    uint64_t point; /* digest of the point, its model and its data: the trial key is (point, chip) */
     uint32_t chip;
     uint32_t n_layers;
+    uint32_t host; /* in a list of hosts: MhoTrials */
     double accuracy, loss;
-    uint64_t logits; /* digest of all logits */
-    MhoLayerMeter layers[MHO_TRIAL_MAX_LAYERS];
+    uint64_t logits;                         /* digest of all logits */
+    double integer_accuracy, float_accuracy; /* of the point's network on the same images; NaN: not known */
+    double seconds;                          /* wall time */
+    MhoTrialLayer layers[MHO_TRIAL_MAX_LAYERS];
 } MhoTrial;
 
 typedef struct MhoTrialCache MhoTrialCache;
@@ -42,7 +52,8 @@ typedef struct MhoPointSetup {
     MhoChipConfig config;
     bool is_noisy; /* noise on codes: there is no chip and no layer is metered */
     char model_digest[65];
-    uint64_t point;         /* digest of the trial key without the chip */
+    double integer_accuracy, float_accuracy; /* once ready; NaN: not known */
+    uint64_t point;                          /* digest of the trial key without the chip */
     uint64_t devices;       /* digest of the plan's devices, the net and the images; 0: noise on codes, or ready to
                              * run */
     uint64_t configuration; /* digest of all that its net on a chip depends on */
