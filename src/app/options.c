@@ -40,6 +40,9 @@ static const Option table[] = {
     {MHO_OPTION_BATCH, "--batch", "N", "images classified at once (default: 250); results do not depend on it"},
     {MHO_OPTION_CHECK, "--check", NULL, "only compare the kernels with their specification; measure nothing"},
     {MHO_OPTION_JSON, "--json", NULL, "print JSON, one value on one line, for programs"},
+    {MHO_OPTION_EXTEND, "--extend", "RESULT.h5",
+     "take over the trials of a result that are part of this study; with -o the same file, it grows"},
+    {MHO_OPTION_DRY_RUN, "--dry-run", NULL, "run nothing: print points, trials and an estimate of the time"},
     {MHO_OPTION_QUIET, "--quiet", NULL, "print no progress"},
 };
 
@@ -77,6 +80,8 @@ static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, Mho
     case MHO_OPTION_DATA: options->data = value; return MHO_OK;
     case MHO_OPTION_CPU: options->cpu = value; return MHO_OK;
     case MHO_OPTION_FROM: options->from = value; return MHO_OK;
+    case MHO_OPTION_EXTEND: options->extend = value; return MHO_OK;
+    case MHO_OPTION_DRY_RUN: options->dry_run = true; return MHO_OK;
     case MHO_OPTION_LOGITS: options->logits = value; return MHO_OK;
     case MHO_OPTION_THREADS: return whole_number("-j", value, 1, 4096, &options->threads, error);
     case MHO_OPTION_BATCH: return whole_number("--batch", value, 1, 1000000, &options->batch, error);
@@ -235,6 +240,7 @@ MhoSweepOptions mho_options_sweep(const MhoOptions *options, bool may_train)
 {
     return (MhoSweepOptions){.model = mho_options_model(options, may_train),
                              .output = options->output,
+                             .extend = options->extend,
                              .shard = options->shard,
                              .n_shards = options->n_shards};
 }

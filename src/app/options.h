@@ -25,12 +25,15 @@ typedef enum MhoOptionBit {
     MHO_OPTION_CHECK = 1 << 12,
     MHO_OPTION_BATCH = 1 << 13,
     MHO_OPTION_LOGITS = 1 << 14,
-    MHO_OPTION_JSON = 1 << 15
+    MHO_OPTION_JSON = 1 << 15,
+    MHO_OPTION_EXTEND = 1 << 16,
+    MHO_OPTION_DRY_RUN = 1 << 17
 } MhoOptionBit;
 
 enum {
     MHO_OPTIONS_RUN = MHO_OPTION_SET | MHO_OPTION_DATA | MHO_OPTION_THREADS | MHO_OPTION_CPU | MHO_OPTION_QUIET,
-    MHO_OPTIONS_SWEEP = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_SHARD | MHO_OPTION_RETRAIN | MHO_OPTION_BATCH
+    MHO_OPTIONS_SWEEP = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_SHARD | MHO_OPTION_RETRAIN | MHO_OPTION_BATCH |
+                        MHO_OPTION_EXTEND | MHO_OPTION_DRY_RUN
 };
 
 typedef struct MhoOptions {
@@ -38,9 +41,9 @@ typedef struct MhoOptions {
     size_t n_sets;
     const char **arguments; /* everything that is not an option, in order */
     size_t n_arguments;
-    const char *output, *data, *cpu, *from, *logits;
+    const char *output, *data, *cpu, *from, *logits, *extend;
     int shard, n_shards, threads, trace, batch;
-    bool retrain, resume, layers, quiet, help, check, json;
+    bool retrain, resume, layers, quiet, help, check, json, dry_run;
     MhoLog log;
 } MhoOptions;
 

@@ -143,7 +143,7 @@ static bool measures_images(const MhoDescriptor *model, const void *params, doub
         const double sum = rint((double)tiny.logits[i] / (double)tiny.setup.lowered->steps[0].a[i % TINY_CLASSES]);
         signal += sum * sum;
     }
-    const bool holds = signal > 0.0 && fabs(tiny.trial.layers[0].signal / signal - 1.0) < 1e-9;
+    const bool holds = signal > 0.0 && fabs(tiny.trial.layers[0].meter.signal / signal - 1.0) < 1e-9;
     tiny_close(&tiny);
     return holds;
 }
@@ -260,7 +260,7 @@ static bool adds_noise(const void *params, MhoCodeNoise wanted)
     must(run_integer(p->lowered, p->images->images, p->images->n, 1, clean, NULL, &error), &error);
     const bool holds = memcmp(noisy, tiny.logits, sizeof noisy) == 0 && memcmp(clean, noisy, sizeof noisy) != 0 &&
                        p->n_chips == (uint32_t)mho_settings_study(tiny.settings)->repeat &&
-                       tiny.trial.layers[0].conversions == 0;
+                       tiny.trial.layers[0].meter.conversions == 0;
     tiny_close(&tiny);
     return holds;
 }

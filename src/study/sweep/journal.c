@@ -1,8 +1,8 @@
 /* journal.c - append-only records of finished trials.
  *
- * Record: magic (4), bytes of the record (4), point (8), chip (4), layers (4), host (64), the fields of the trial in the
- * order of mho_trial_fields (8 each), then those of every layer, then the checksum (8) over all before it. Little-endian
- * as the machines are.
+ * Record: magic (4), bytes of the record (4), point (8), chip (4), layers (4), host (64), the fields of the trial in
+ * the order of mho_trial_fields (8 each), then those of every layer, then the checksum (8) over all before it.
+ * Little-endian as the machines are.
  */
 #include "study/sweep/journal.h"
 
@@ -129,8 +129,7 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
     /* a new file every time: a killed process may have left one with a torn tail under the same process number */
     for (int attempt = 0; attempt < 1000; attempt++) {
         snprintf(journal->path, sizeof journal->path, "%s/%s.%ld.%d.%.64s.journal", folder, journal->host,
-                 (long)getpid(),
-                 attempt, mho_commit());
+                 (long)getpid(), attempt, mho_commit());
         journal->file = open(journal->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
         if (journal->file >= 0 || errno != EEXIST)
             break;

@@ -248,9 +248,8 @@ static MhoStatus add_grid_key(MhoRecord *view, const MhoStudy *study, const MhoA
     const MhoParam *param = mho_settings_find(study->settings, swept->key, NULL);
     const bool number = param->type == MHO_REAL || param->type == MHO_INT;
     MhoArray *array;
-    MhoStatus status =
-        mho_record_add(view, swept->key, number ? MHO_F64 : MHO_STRING, 1, &swept->n, &axis, unit_of(param),
-                       param->help, number ? NULL : swept->values, &array, error);
+    MhoStatus status = mho_record_add(view, swept->key, number ? MHO_F64 : MHO_STRING, 1, &swept->n, &axis,
+                                      unit_of(param), param->help, number ? NULL : swept->values, &array, error);
     if (status == MHO_OK)
         status = add_label(array, param, error);
     for (size_t v = 0; v < swept->n && status == MHO_OK && number; v++)

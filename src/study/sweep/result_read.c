@@ -36,8 +36,10 @@ static MhoStatus check_shape(const StoredArrays *at, const MhoArray *array, MhoF
 static MhoStatus find_field(const MhoRecord *result, const char *file, const MhoTrialField *field,
                             const StoredArrays *at, const MhoArray **array, MhoError *error)
 {
-    static const size_t ranks[] = {
-        [MHO_FIELD_POINT_CHIP] = 2, [MHO_FIELD_POINT] = 1, [MHO_FIELD_POINT_CHIP_LAYER] = 3, [MHO_FIELD_POINT_LAYER] = 2};
+    static const size_t ranks[] = {[MHO_FIELD_POINT_CHIP] = 2,
+                                   [MHO_FIELD_POINT] = 1,
+                                   [MHO_FIELD_POINT_CHIP_LAYER] = 3,
+                                   [MHO_FIELD_POINT_LAYER] = 2};
     char path[2 * MHO_NAME_MAX];
     *array = NULL;
     snprintf(path, sizeof path, "%s%s%s", field->group, *field->group ? "/" : "", field->name);

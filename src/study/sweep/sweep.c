@@ -1,77 +1,56 @@
 /* sweep.c - runs the missing trials of a study, slice by slice, and writes the result. */
-#include "study/models/provenance.h"
-#include "study/sweep/sweep.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/digest.h"
 #include "base/memory.h"
-#include "store/store.h"
+#include "study/sweep/sweep_internal.h"
 
-/* Points of equal digests share devices, or a whole net on a chip. */
-typedef struct Sharing {
-    uint64_t devices, configuration;
-} Sharing;
-
-typedef struct Sweep {
-    const MhoStudy *study;
-    const MhoSweepOptions *options;
-    const char *path;
-    MhoPointList grid;
-    MhoTrialCache *cache;
-    MhoPointInfo *points; /* (grid.n_points) */
-    Sharing *sharing;     /* (grid.n_points) */
-    MhoTrials trials;
-    char *models; /* "path digest\n" of every model */
-    char digest[65];
-    MhoRecord *existing;          /* the result at path; NULL: there is none */
-    char (*layers)[MHO_NAME_MAX]; /* (n_layers) names of the analog layers; NULL when points have different ones */
-    size_t n_layers;
-} Sweep;
-
-MhoStatus mho_result_path(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
-                          MhoError *error)
+/* Adds a line to a list of lines unless it is there. Takes over line, which ends with a line end. */
+static MhoStatus note_line(char **lines, char *line, MhoError *error)
 {
-    int n;
-    if (options->output) {
-        n = snprintf(path, size, "%s", options->output);
-    } else {
-        const char *base = strrchr(study->path, '/');
-        base = base ? base + 1 : study->path;
-        const char *dot = strrchr(base, '.');
-        int length = *base ? (int)(dot ? (size_t)(dot - base) : strlen(base)) : 5;
-        n = options->n_shards > 1 ? snprintf(path, size, "results/%.*s.shard-%d-of-%d.h5", length,
-                                             *base ? base : "sweep", options->shard, options->n_shards)
-                                  : snprintf(path, size, "results/%.*s.h5", length, *base ? base : "sweep");
+    char *joined = NULL;
+    if (*lines && strstr(*lines, line)) {
+        free(line);
+        return MHO_OK;
     }
-    enum { JOURNAL_NAME = 256 }; /* journals lie in a folder below this path */
-    return n >= 0 && (size_t)n + JOURNAL_NAME < size ? MHO_OK
-                                                     : mho_fail(error, MHO_USAGE, "the path of the result is too long");
+    const int made = asprintf(&joined, "%s%s", *lines ? *lines : "", line);
+    free(line);
+    if (made < 0)
+        return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+    free(*lines);
+    *lines = joined;
+    return MHO_OK;
+}
+
+/* "use name digest": the images that a point is tested on, and those that calibrate it. */
+static MhoStatus note_data(Sweep *sweep, const MhoPointSetup *setup, MhoError *error)
+{
+    const struct {
+        const char *use;
+        const MhoDataset *set;
+    } sets[] = {{"test", setup->images}, {"calibration", setup->calibration}};
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < 2 && status == MHO_OK; i++) {
+        char *line;
+        if (asprintf(&line, "%s %s %s\n", sets[i].use, sets[i].set->name, sets[i].set->digest) < 0)
+            return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
+        status = note_line(&sweep->data, line, error);
+    }
+    return status;
 }
 
 /* Adds the line "path digest" of a point's model unless it is there. */
 static MhoStatus note_model(Sweep *sweep, const MhoSettings *settings, const char *digest, MhoError *error)
 {
-    char path[4096], *line = NULL, *joined = NULL;
+    char path[4096], *line = NULL;
     MhoStatus status = mho_model_path(settings, path, sizeof path, error);
     if (status != MHO_OK)
         return status;
     if (asprintf(&line, "%s %s\n", path, digest) < 0)
         return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
-    if (sweep->models && strstr(sweep->models, line)) {
-        free(line);
-        return MHO_OK;
-    }
-    int made = asprintf(&joined, "%s%s", sweep->models ? sweep->models : "", line);
-    free(line);
-    if (made < 0)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
-    free(sweep->models);
-    sweep->models = joined;
-    return MHO_OK;
+    return note_line(&sweep->models, line, error);
 }
 
 /* Takes the layer names of the first point; drops them when a later point has others. */
@@ -136,6 +115,28 @@ static MhoStatus check_models(const MhoPointList *grid, MhoError *error)
     return status;
 }
 
+/* The training images of every point's recipe; a set is read once for points in a row that share it. */
+static MhoStatus identify_data(Sweep *sweep, MhoError *error)
+{
+    char last[3 * MHO_TEXT_MAX] = "", found[65] = "";
+    MhoStatus status = MHO_OK;
+    for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
+        MhoSettings *settings = sweep->grid.points[p].settings;
+        const MhoStudyParams *study = mho_settings_study(settings);
+        char keys[sizeof last];
+        snprintf(keys, sizeof keys, "%s\n%s\n%d", study->data_name, study->data_train,
+                 mho_settings_train(settings)->limit);
+        if (strcmp(keys, last) == 0) {
+            mho_settings_set_training_digest(settings, found);
+            continue;
+        }
+        status = mho_study_identify(settings, sweep->options->model.data, error);
+        snprintf(last, sizeof last, "%s", keys);
+        snprintf(found, sizeof found, "%s", mho_settings_training_digest(settings));
+    }
+    return status;
+}
+
 /* Keys, chips and models of every point; trains what is missing. */
 static MhoStatus survey(Sweep *sweep, MhoError *error)
 {
@@ -149,6 +150,8 @@ static MhoStatus survey(Sweep *sweep, MhoError *error)
         status = mho_trial_cache_prepare(sweep->cache, point->settings, point->text, false, &setup, error);
         if (status == MHO_OK)
             status = note_model(sweep, point->settings, setup.model_digest, error);
+        if (status == MHO_OK)
+            status = note_data(sweep, &setup, error);
         sweep->points[p] = (MhoPointInfo){.key = setup.point, .n_chips = setup.n_chips};
         sweep->sharing[p] = (Sharing){.devices = setup.devices, .configuration = setup.configuration};
         if (status == MHO_OK)
@@ -156,82 +159,13 @@ static MhoStatus survey(Sweep *sweep, MhoError *error)
         mho_point_setup_clear(&setup);
     }
     char *text = status == MHO_OK ? mho_study_text(sweep->study) : NULL, *all = NULL;
-    if (status == MHO_OK && (!text || asprintf(&all, "%s\n%s", text, sweep->models) < 0))
+    if (status == MHO_OK && (!text || asprintf(&all, "%s\n%s\n%s", text, sweep->models, sweep->data) < 0))
         status = mho_fail(error, MHO_MEMORY, "out of memory for the digest of a study");
     if (status == MHO_OK)
         mho_sha256(all, strlen(all), sweep->digest);
     free(text);
     free(all);
     return status;
-}
-
-/* "i/n", or "" for the whole sweep. */
-static void shard_name(const MhoSweepOptions *options, char *name, size_t size)
-{
-    if (options->n_shards > 1)
-        snprintf(name, size, "%d/%d", options->shard, options->n_shards);
-    else
-        name[0] = '\0';
-}
-
-static MhoStatus refuse_other_study(const Sweep *sweep, MhoError *error)
-{
-    return mho_fail(error, MHO_USAGE,
-                    "%s is the result of another study or model and is never overwritten; name another with -o or "
-                    "move it away",
-                    sweep->path);
-}
-
-/* Reads the result if there is one, and refuses that of another study before any model is trained. */
-static MhoStatus open_existing(Sweep *sweep, MhoError *error)
-{
-    if (access(sweep->path, F_OK) != 0)
-        return mho_check_writable(sweep->path, error);
-    MhoStatus status = mho_store_read(sweep->path, true, &sweep->existing, error);
-    if (status != MHO_OK)
-        return mho_fail_context(error, "the result exists but cannot be read; move it away or name another with -o");
-    char *text = mho_study_text(sweep->study);
-    const char *theirs = mho_attribute_string(&sweep->existing->attributes, "study");
-    if (!text)
-        status = mho_fail(error, MHO_MEMORY, "out of memory for a sweep");
-    else if (!theirs || strcmp(theirs, text) != 0)
-        status = refuse_other_study(sweep, error);
-    free(text);
-    return status;
-}
-
-/* A finished result stays as it is, but another build might give other values. */
-static void warn_other_build(const Sweep *sweep)
-{
-    const MhoRecord *provenance = mho_record_find(sweep->existing, "provenance");
-    const char *commit = provenance ? mho_attribute_string(&provenance->attributes, "git_commit") : NULL;
-    if (commit && strcmp(commit, mho_commit()) != 0)
-        mho_log(sweep->options->model.log, MHO_LOG_WARNING,
-                "%s was made by commit %s and this is %s; move it away to run again", sweep->path, commit,
-                mho_commit());
-}
-
-/* *finished: the result at the path is the one of this study and shard. USAGE when it is of other models or of another
- * shard. */
-static MhoStatus check_existing(const Sweep *sweep, bool *finished, MhoError *error)
-{
-    *finished = false;
-    if (!sweep->existing)
-        return MHO_OK;
-    char mine[32] = "";
-    shard_name(sweep->options, mine, sizeof mine);
-    const char *digest = mho_attribute_string(&sweep->existing->attributes, "study_digest");
-    const char *shard = mho_attribute_string(&sweep->existing->attributes, "shard");
-    if (!digest || strcmp(digest, sweep->digest) != 0)
-        return refuse_other_study(sweep, error);
-    *finished = strcmp(shard ? shard : "", mine) == 0;
-    if (*finished) {
-        warn_other_build(sweep);
-        return MHO_OK;
-    }
-    return mho_fail(error, MHO_USAGE,
-                    "%s is another part of this sweep and is never overwritten; name another file with -o",
-                    sweep->path);
 }
 
 static bool is_mine(const Sweep *sweep, size_t trial)
@@ -288,6 +222,8 @@ static MhoStatus run_trial(Sweep *sweep, const MhoPointSetup *setup, uint32_t ch
 {
     char note[64];
     MhoStatus status = mho_trial_run(setup, chip, NULL, trial, error);
+    if (status == MHO_OK)
+        status = mho_trials_host(&sweep->trials, journal->host, &trial->host, error);
     if (status == MHO_OK)
         status = mho_journal_append(journal, trial, error);
     if (status == MHO_OK)
@@ -348,6 +284,16 @@ static MhoStatus run_slices(Sweep *sweep, const size_t *first, MhoJournal *journ
     return status;
 }
 
+/* What this process means to do, for those who watch. */
+static MhoStatus write_plan(const Sweep *sweep, size_t trials, MhoError *error)
+{
+    char text[256], shard[32];
+    mho_sweep_shard_name(sweep->options, shard, sizeof shard);
+    snprintf(text, sizeof text, "trials %zu\nshard %s\nstudy_digest %s\n", trials, *shard ? shard : "1/1",
+             sweep->digest);
+    return mho_journal_write_plan(sweep->path, text, error);
+}
+
 static MhoStatus run_missing(Sweep *sweep, MhoError *error)
 {
     size_t total = 0, missing = 0, number = 0;
@@ -366,6 +312,8 @@ static MhoStatus run_missing(Sweep *sweep, MhoError *error)
         MhoJournal journal;
         MhoProgress progress;
         status = mho_journal_open(sweep->path, &journal, error);
+        if (status == MHO_OK)
+            status = write_plan(sweep, total, error);
         mho_progress_start(&progress, sweep->options->model.log, "sweep", "trials", total, total - missing);
         if (status == MHO_OK)
             status = run_slices(sweep, first, &journal, &progress, error);
@@ -375,73 +323,69 @@ static MhoStatus run_missing(Sweep *sweep, MhoError *error)
     return status;
 }
 
-static MhoStatus write_result(Sweep *sweep, double started, MhoError *error)
+/* What is done already: in the journals of this result, and in the file that is extended. */
+static MhoStatus gather_finished(Sweep *sweep, MhoError *error)
 {
-    char shard[32];
-    shard_name(sweep->options, shard, sizeof shard);
-    const char *layers[MHO_TRIAL_MAX_LAYERS];
-    for (size_t l = 0; sweep->layers && l < sweep->n_layers; l++)
-        layers[l] = sweep->layers[l];
-    MhoResultInput input = {.study = sweep->study,
-                            .grid = &sweep->grid,
-                            .points = sweep->points,
-                            .trials = &sweep->trials,
-                            .layers = sweep->layers ? layers : NULL,
-                            .digest = sweep->digest,
-                            .models = sweep->models,
-                            .shard = *shard ? shard : NULL,
-                            .seconds = mho_clock() - started};
-    MhoRecord *record = NULL;
-    MhoStatus status = mho_result_create(&input, &record, error);
-    if (status == MHO_OK)
-        status = mho_store_write(sweep->path, record, error);
-    mho_record_destroy(record);
-    if (status == MHO_OK)
-        mho_journal_remove(sweep->path);
+    const size_t others = mho_journal_other_builds(sweep->path);
+    if (others > 0)
+        mho_log(sweep->options->model.log, MHO_LOG_WARNING,
+                "%zu journals of %s are of another build of mho; their trials run again", others, sweep->path);
+    const MhoStatus status = mho_journal_read(sweep->path, &sweep->trials, error);
+    return status == MHO_OK && sweep->options->extend ? mho_sweep_read_extended(sweep, error) : status;
+}
+
+/* The grid with its data; keys without effect and models of one name are refused before anything else. */
+static MhoStatus open_grid(Sweep *sweep, MhoError *error)
+{
+    MhoStatus status = mho_points_create(sweep->study, &sweep->grid, error);
+    if (status == MHO_OK && sweep->study->has_train)
+        status = identify_data(sweep, error);
+    if (status == MHO_OK && sweep->study->has_train)
+        status = check_models(&sweep->grid, error);
     return status;
+}
+
+static void clear(Sweep *sweep)
+{
+    mho_trials_clear(&sweep->trials);
+    free(sweep->points);
+    free(sweep->sharing);
+    free(sweep->layers);
+    free(sweep->models);
+    free(sweep->data);
+    mho_trial_cache_destroy(sweep->cache);
+    mho_points_destroy(&sweep->grid);
+    mho_sweep_close_output(sweep);
 }
 
 MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size, MhoError *error)
 {
-    Sweep sweep = {.study = study, .options = options, .path = path};
-    double started = mho_clock();
+    Sweep sweep = {.study = study, .options = options, .path = path, .claim = {.file = -1}};
+    const double started = mho_clock();
     bool finished = false;
     MhoStatus status = mho_result_path(study, options, path, size, error);
     if (status == MHO_OK)
+        status = open_grid(&sweep, error);
+    if (status == MHO_OK)
         status = mho_make_folders(path, error);
     if (status == MHO_OK)
-        status = mho_points_create(study, &sweep.grid, error);
-    if (status == MHO_OK && study->has_train)
-        status = check_models(&sweep.grid, error);
-    if (status == MHO_OK)
-        status = open_existing(&sweep, error);
+        status = mho_sweep_open_output(&sweep, error);
     if (status == MHO_OK)
         status = mho_trial_cache_create(&options->model, &sweep.cache, error);
     if (status == MHO_OK)
         status = survey(&sweep, error);
     if (status == MHO_OK)
-        status = check_existing(&sweep, &finished, error);
+        status = mho_sweep_check_output(&sweep, &finished, error);
     if (status == MHO_OK && finished) {
         mho_log(options->model.log, MHO_LOG_INFO, "%s is the finished result of this study; nothing to do", path);
-        mho_journal_remove(path); /* of a process that was killed just after it wrote the result */
+        mho_sweep_remove_journals(&sweep); /* of a process that was killed just after it wrote the result */
     } else if (status == MHO_OK) {
-        size_t others = mho_journal_other_builds(path);
-        if (others > 0)
-            mho_log(options->model.log, MHO_LOG_WARNING,
-                    "%zu journals of %s are of another build of mho; their trials run again", others, path);
-        status = mho_journal_read(path, &sweep.trials, error);
+        status = gather_finished(&sweep, error);
         if (status == MHO_OK)
             status = run_missing(&sweep, error);
         if (status == MHO_OK)
-            status = write_result(&sweep, started, error);
+            status = mho_sweep_write_output(&sweep, started, error);
     }
-    mho_trials_clear(&sweep.trials);
-    mho_record_destroy(sweep.existing);
-    free(sweep.points);
-    free(sweep.sharing);
-    free(sweep.layers);
-    free(sweep.models);
-    mho_trial_cache_destroy(sweep.cache);
-    mho_points_destroy(&sweep.grid);
+    clear(&sweep);
     return status;
 }

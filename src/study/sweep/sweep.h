@@ -8,12 +8,15 @@
 typedef struct MhoSweepOptions {
     MhoModelOptions model;
     const char *output;  /* result file; NULL: results/<name of the study>.h5 */
+    const char *extend;  /* a result whose trials are taken over where they are part of the study; NULL: none. When it
+                          * is the output itself, it is replaced, unless trials would be lost */
     int shard, n_shards; /* 1 of 1: whole */
 } MhoSweepOptions;
 
-/* Run what is missing and write the result. A finished result of the same study is left as it is; one of another study
- * is never overwritten (USAGE with the remedy). path (size bytes): where the result is. STOPPED on a stop request;
- * finished trials are kept. */
+/* Run what is missing and write the result. The result's path is claimed first: a process that makes the same result is
+ * waited for, one that makes another is a USAGE error. A finished result of the same study is left as it is; one of
+ * another study is never overwritten (USAGE with the remedy). path (size bytes): where the result is. STOPPED on a stop
+ * request; finished trials are kept. */
 MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
                     MhoError *error) MHO_CHECKED;
 

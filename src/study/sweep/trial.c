@@ -427,8 +427,8 @@ MhoStatus mho_trial_cache_prepare(MhoTrialCache *cache, const MhoSettings *setti
     bool is_random = setup->is_noisy || mho_plan_is_random(setup->plan);
     setup->n_chips = is_random ? (uint32_t)mho_settings_study(settings)->repeat : 1;
     char *text = NULL;
-    if (asprintf(&text, "%s\nmodel %s\ntest %s\ncalibration %s\nmho %s\n", point_text, entry->digest, cache->images.digest,
-                 cache->calibration.digest, mho_version()) < 0)
+    if (asprintf(&text, "%s\nmodel %s\ntest %s\ncalibration %s\nmho %s\n", point_text, entry->digest,
+                 cache->images.digest, cache->calibration.digest, mho_version()) < 0)
         return mho_fail(error, MHO_MEMORY, "out of memory for a trial key");
     setup->point = mho_digest64(text, strlen(text));
     free(text);

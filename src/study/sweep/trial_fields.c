@@ -4,12 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-#define OF_TRIAL(group, name, type, axes, member, required, unit, help)                         \
-    {                                                                                           \
+#define OF_TRIAL(group, name, type, axes, member, required, unit, help)                       \
+    {                                                                                         \
         group, name, type, MHO_FIELD_##axes, offsetof(MhoTrial, member), required, unit, help \
     }
-#define OF_LAYER(name, type, axes, member, required, unit, help)                                  \
-    {                                                                                             \
+#define OF_LAYER(name, type, axes, member, required, unit, help)                                \
+    {                                                                                           \
         "", name, type, MHO_FIELD_##axes, offsetof(MhoTrialLayer, member), required, unit, help \
     }
 
@@ -36,7 +36,8 @@ const MhoTrialField mho_trial_fields[] = {
              "largest sum that a layer's converters return; infinite for ideal converters, NaN where there are none"),
     OF_LAYER("tiles", MHO_I64, POINT_LAYER, tiles, false, "1", "tiles of a layer"),
     OF_LAYER("weight_bits", MHO_I64, POINT_LAYER, weight_bits, false, "bit", "bits of a layer's weights"),
-    OF_LAYER("activation_bits", MHO_I64, POINT_LAYER, activation_bits, false, "bit", "bits of the codes that a layer reads"),
+    OF_LAYER("activation_bits", MHO_I64, POINT_LAYER, activation_bits, false, "bit",
+             "bits of the codes that a layer reads"),
     OF_LAYER("adc_bits", MHO_I64, POINT_LAYER, adc_bits, false, "bit",
              "bits of a layer's converters; 0 where they are ideal or there are none"),
 };
@@ -59,8 +60,8 @@ uint64_t mho_field_none(const MhoTrialField *field)
 
 uint64_t mho_field_get(const MhoTrialField *field, const MhoTrial *trial, size_t l)
 {
-    const unsigned char *at = mho_field_is_of_layer(field) ? (const unsigned char *)&trial->layers[l]
-                                                           : (const unsigned char *)trial;
+    const unsigned char *at =
+        mho_field_is_of_layer(field) ? (const unsigned char *)&trial->layers[l] : (const unsigned char *)trial;
     uint64_t value;
     memcpy(&value, at + field->offset, sizeof value);
     return value;

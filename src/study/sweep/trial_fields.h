@@ -6,7 +6,12 @@
 #include "study/sweep/trial.h"
 
 /* The axes of a field's array in a result. Fields without the axis chip are the same on every chip of a point. */
-typedef enum MhoFieldAxes { MHO_FIELD_POINT_CHIP, MHO_FIELD_POINT, MHO_FIELD_POINT_CHIP_LAYER, MHO_FIELD_POINT_LAYER } MhoFieldAxes;
+typedef enum MhoFieldAxes {
+    MHO_FIELD_POINT_CHIP,
+    MHO_FIELD_POINT,
+    MHO_FIELD_POINT_CHIP_LAYER,
+    MHO_FIELD_POINT_LAYER
+} MhoFieldAxes;
 
 /* A member of 8 bytes of MhoTrial, or of MhoTrialLayer where the axes end with the layer. */
 typedef struct MhoTrialField {

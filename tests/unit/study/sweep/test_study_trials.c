@@ -14,7 +14,7 @@
 #include "study/sweep/result.h"
 #include "study/report/intervals.h"
 
-enum { LAYERS = 3, RECORD = 48 + 32 * LAYERS + 8 };
+enum { LAYERS = 3, RECORD = 24 + 64 + 8 * (6 + 10 * LAYERS) + 8 };
 
 static MhoTrial sample_trial(uint64_t point, uint32_t chip)
 {
@@ -23,10 +23,19 @@ static MhoTrial sample_trial(uint64_t point, uint32_t chip)
                       .n_layers = LAYERS,
                       .accuracy = 0.5 + 0.001 * chip,
                       .loss = 1.0 / (1.0 + chip),
-                      .logits = point * 31 + chip};
+                      .logits = point * 31 + chip,
+                      .integer_accuracy = 0.75,
+                      .float_accuracy = 0.8,
+                      .seconds = 0.25 * (1.0 + chip)};
     for (size_t l = 0; l < LAYERS; l++)
-        trial.layers[l] = (MhoLayerMeter){
-            .conversions = 100 + l, .clipped = l, .signal = 1e6 + (double)l, .noise = 3.5 * (double)chip};
+        trial.layers[l] = (MhoTrialLayer){
+            .meter = {.conversions = 100 + l, .clipped = l, .signal = 1e6 + (double)l, .noise = 3.5 * (double)chip},
+            .adc_step = 2.5 + chip,
+            .adc_range = 320.0,
+            .tiles = 4,
+            .weight_bits = 2,
+            .activation_bits = 4,
+            .adc_bits = 8};
     return trial;
 }
 
@@ -82,9 +91,17 @@ static void make_folder(void)
     snprintf(result, sizeof result, "%s/r.h5", folder);
 }
 
+static bool any_point(const void *context, uint64_t point, uint32_t chip)
+{
+    (void)context;
+    (void)point;
+    (void)chip;
+    return true;
+}
+
 static void remove_folder(void)
 {
-    mho_journal_remove(result);
+    mho_journal_remove(result, any_point, NULL);
     ck_assert_int_eq(rmdir(folder), 0);
 }
 
@@ -144,6 +161,33 @@ TEST(journals_of_another_build)
     ck_assert_int_eq(rename(path, other), 0);
     ck_assert_uint_eq(count_trials(), 0);
     ck_assert_uint_eq(mho_journal_other_builds(result), 1);
+    remove_folder();
+}
+
+static bool first_point(const void *context, uint64_t point, uint32_t chip)
+{
+    (void)context;
+    (void)chip;
+    return point == 1;
+}
+
+/* A finished result removes the journals of its own trials alone: one of another study stays, and so does one whose
+ * writer lives. */
+TEST(journals_that_stay)
+{
+    char own[4096], other[4096];
+    MhoJournal live;
+    MhoError error = {0};
+    make_folder();
+    write_journal(1, 2, own);
+    write_journal(2, 2, other);
+    must(mho_journal_open(result, &live, &error), &error);
+    must(mho_journal_write_plan(result, "trials 4\n", &error), &error);
+    mho_journal_remove(result, first_point, NULL);
+    ck_assert_int_ne(access(own, F_OK), 0);
+    ck_assert_int_eq(access(other, F_OK), 0);
+    ck_assert_int_eq(access(live.path, F_OK), 0);
+    mho_journal_close(&live);
     remove_folder();
 }
 
@@ -207,7 +251,7 @@ TEST(foreign_files)
     snprintf(other, sizeof other, "%s.parts/notes.txt", result);
     write_file(other, garbage, sizeof garbage);
     ck_assert_uint_eq(count_trials(), 2);
-    mho_journal_remove(result);
+    mho_journal_remove(result, any_point, NULL);
     ck_assert_int_eq(access(other, F_OK), 0); /* not ours: it stays */
     ck_assert_int_eq(unlink(other), 0);
     write_journal(1, 2, path);
@@ -338,6 +382,44 @@ TEST(result_content)
     ck_assert_double_eq_tol(mean[1], 0.5005, 1e-15);
     const double *snr = mho_record_array(record, "snr")->data;
     ck_assert(isinf(snr[0]) && snr[(1 * 2 + 1) * LAYERS] == 1e6 / 3.5);
+    mho_record_destroy(record);
+    sample_clear(&sample);
+}
+
+/* Steps, bits and tiles of layers, the networks without a chip, seconds and hosts stand in a result with units. */
+TEST(result_of_a_trial)
+{
+    static const struct {
+        const char *path, *unit;
+        double first;
+    } expected[] = {{"accuracy_integer", "1", 0.75},
+                    {"summary/accuracy_float", "1", 0.8},
+                    {"provenance/seconds", "s", 0.25},
+                    {"adc_step", "accumulator_unit", 2.5},
+                    {"adc_range", "accumulator_unit", 320}};
+    static const char *const counts[] = {"tiles", "weight_bits", "activation_bits", "adc_bits"};
+    static const int64_t values[] = {4, 2, 4, 8};
+    Sample sample;
+    MhoError error = {0};
+    uint32_t host;
+    sample_make(&sample);
+    must(mho_trials_host(&sample.trials, "node1", &host, &error), &error);
+    MhoRecord *record = sample_record(&sample);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const MhoArray *array = mho_record_array(record, expected[i].path);
+        ck_assert_msg(array != NULL, "%s", expected[i].path);
+        ck_assert_str_eq(array->unit, expected[i].unit);
+        ck_assert_double_eq(((const double *)array->data)[0], expected[i].first);
+    }
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_int_eq(((const int64_t *)mho_record_array(record, counts[i])->data)[1], values[i]);
+    ck_assert_str_eq(((char *const *)mho_record_array(record, "provenance/host_name")->data)[0], "node1");
+    const int32_t *hosts = mho_record_array(record, "provenance/host")->data;
+    ck_assert(hosts[0] == 0 && hosts[1] == -1);
+    ck_assert_str_eq(mho_attribute_string(&mho_record_array(record, "chip.noise")->attributes, "label"),
+                     mho_param_label(mho_settings_find(sample.study.settings, "chip.noise", NULL)));
+    ck_assert_ptr_nonnull(
+        strstr(mho_attribute_string(&mho_record_find(record, "provenance")->attributes, "settings"), "\nrepeat=8\n"));
     mho_record_destroy(record);
     sample_clear(&sample);
 }
