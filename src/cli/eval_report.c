@@ -199,7 +199,7 @@ MhoStatus eval_report_layers(const Evaluation *at, const MhoTrial *trial, MhoErr
         printf("%-16s %3s %3s %3s %6s %6s %6s %6s %9s %12s %10s %8s %8s %8s\n", "layer", "W", "A", "ADC", "rows",
                "cols", "groups", "tiles", "cells", "conversions", "ADC step", "SNR dB", "clipped", "MBOPs");
     for (size_t l = 0; l < at->setup.lowered->n_matrices && status == MHO_OK; l++)
-        status = report_layer(at, l, &trial->layers[l], &bops, error);
+        status = report_layer(at, l, &trial->layers[l].meter, &bops, error);
     if (at->json) {
         mho_json_end(at->json);
         mho_json_real(at->json, "bit_operations_per_image", bops);

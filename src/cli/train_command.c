@@ -38,7 +38,9 @@ static MhoStatus run_train(MhoOptions *options, MhoError *error)
     MhoStatus status = mho_options_study(options, options->arguments[0], &study, error);
     if (status != MHO_OK)
         return status;
-    status = check_one_model(&study, error);
+    status = mho_study_identify(study.settings, options->data, error);
+    if (status == MHO_OK)
+        status = check_one_model(&study, error);
     if (status == MHO_OK) /* refuse keys without effect and unknown names before any training */
         status = mho_points_create(&study, &grid, error);
     mho_points_destroy(&grid);

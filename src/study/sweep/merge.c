@@ -102,7 +102,8 @@ static MhoStatus write_merged(const Merge *merge, const char *output, MhoError *
                             .trials = &merge->trials,
                             .layers = (const char *const *)names->data,
                             .digest = text_of(merge->kept, "study_digest"),
-                            .models = text_of(merge->kept, "models")};
+                            .models = text_of(merge->kept, "models"),
+                            .data = mho_attribute_string(&merge->kept->attributes, "data")};
     status = mho_result_create(&input, &record, error);
     if (status == MHO_OK)
         status = mho_make_folders(output, error);

@@ -18,7 +18,7 @@ const MhoTrialField mho_trial_fields[] = {
     OF_TRIAL("", "loss", MHO_F64, POINT_CHIP, loss, true, "nat", "mean cross entropy"),
     OF_TRIAL("", "logits_digest", MHO_U64, POINT_CHIP, logits, true, "",
              "first 64 bits of SHA-256 over all logits; 0 where no trial was run"),
-    OF_TRIAL("", "accuracy_integer", MHO_F64, POINT, integer_accuracy, false, "1",
+    OF_TRIAL("baseline", "accuracy_integer", MHO_F64, POINT, integer_accuracy, false, "1",
              "top-1 accuracy of the integer network on the same images: no chip, no noise"),
     OF_TRIAL("summary", "accuracy_float", MHO_F64, POINT, float_accuracy, false, "1",
              "top-1 accuracy of the float network on the same images, where the model file is float; else NaN"),

@@ -392,7 +392,7 @@ TEST(result_of_a_trial)
     static const struct {
         const char *path, *unit;
         double first;
-    } expected[] = {{"accuracy_integer", "1", 0.75},
+    } expected[] = {{"baseline/accuracy_integer", "1", 0.75},
                     {"summary/accuracy_float", "1", 0.8},
                     {"provenance/seconds", "s", 0.25},
                     {"adc_step", "accumulator_unit", 2.5},
