@@ -1,5 +1,6 @@
 /* experiment_main.c - the program of every experiment: its study as a sweep, then the analysis that answers its
  * question. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,7 +175,7 @@ int main(int argc, char **argv)
         status = run(&options, &error);
     mho_options_clear(&options);
     if (status == MHO_OK && fflush(stdout) != 0)
-        status = mho_fail(&error, MHO_IO, "cannot write the output");
+        status = mho_fail(&error, MHO_IO, "standard output cannot be written: %s", strerror(errno));
     if (status != MHO_OK) {
         char program[64];
         snprintf(program, sizeof program, "mho-%s", mho_experiment.name);

@@ -43,6 +43,7 @@ static const Option table[] = {
     {MHO_OPTION_EXTEND, "--extend", "RESULT.h5",
      "take over the trials of a result that are part of this study; with -o the same file, it grows"},
     {MHO_OPTION_DRY_RUN, "--dry-run", NULL, "run nothing: print points, trials and an estimate of the time"},
+    {MHO_OPTION_CSV, "--csv", NULL, "comma-separated values"},
     {MHO_OPTION_QUIET, "--quiet", NULL, "print no progress"},
 };
 
@@ -91,6 +92,7 @@ static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, Mho
     case MHO_OPTION_RESUME: options->resume = true; return MHO_OK;
     case MHO_OPTION_LAYERS: options->layers = true; return MHO_OK;
     case MHO_OPTION_JSON: options->json = true; return MHO_OK;
+    case MHO_OPTION_CSV: options->csv = true; return MHO_OK;
     case MHO_OPTION_CHECK: options->check = true; return MHO_OK;
     default: options->quiet = true; return MHO_OK;
     }

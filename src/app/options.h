@@ -27,7 +27,8 @@ typedef enum MhoOptionBit {
     MHO_OPTION_LOGITS = 1 << 14,
     MHO_OPTION_JSON = 1 << 15,
     MHO_OPTION_EXTEND = 1 << 16,
-    MHO_OPTION_DRY_RUN = 1 << 17
+    MHO_OPTION_DRY_RUN = 1 << 17,
+    MHO_OPTION_CSV = 1 << 18
 } MhoOptionBit;
 
 enum {
@@ -43,7 +44,7 @@ typedef struct MhoOptions {
     size_t n_arguments;
     const char *output, *data, *cpu, *from, *logits, *extend;
     int shard, n_shards, threads, trace, batch;
-    bool retrain, resume, layers, quiet, help, check, json, dry_run;
+    bool retrain, resume, layers, quiet, help, check, json, csv, dry_run;
     MhoLog log;
 } MhoOptions;
 

@@ -13,7 +13,7 @@ typedef struct Command {
 } Command;
 
 extern const Command command_train, command_eval, command_sweep, command_merge, command_digest, command_show,
-    command_plot, command_list, command_describe, command_data, command_bench;
+    command_plot, command_export, command_list, command_describe, command_data, command_bench;
 
 /* Registries and the kind names of `list` and `describe`. */
 extern const MhoRegistry *const command_registries[];

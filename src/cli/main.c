@@ -1,4 +1,5 @@
 /* main.c - `mho`: finds the command, parses its options, runs it, prints its error and returns its exit code. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,9 @@
 #include "cli/command.h"
 #include "study/models/provenance.h"
 
-static const Command *const commands[] = {&command_train,    &command_eval, &command_sweep, &command_merge,
-                                          &command_digest,   &command_show, &command_plot,  &command_list,
-                                          &command_describe, &command_data, &command_bench};
+static const Command *const commands[] = {&command_train,  &command_eval,     &command_sweep, &command_merge,
+                                          &command_digest, &command_show,     &command_plot,  &command_export,
+                                          &command_list,   &command_describe, &command_data,  &command_bench};
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -132,7 +133,7 @@ int main(int argc, char **argv)
         status = command ? run(command, argc, argv, &error) : error.status;
     }
     if (status == MHO_OK && fflush(stdout) != 0)
-        status = mho_fail(&error, MHO_IO, "cannot write the output");
+        status = mho_fail(&error, MHO_IO, "standard output cannot be written: %s", strerror(errno));
     if (status != MHO_OK)
         mho_console_error("mho", error.text);
     return mho_status_exit_code(status);
