@@ -41,7 +41,7 @@ def test_rows(place):
         assert float(row["accuracy"]) == accuracy[p, c] and row["model"] == models[p]
         assert row["chip.time [s]"] == "" if math.isnan(times[p]) else float(row["chip.time [s]"]) == times[p], row
         assert row["chip.time [s]"] == "" or row["chip.cell.name"] == "pcm", row
-    assert float(table[0]["loss"]) > 0
+    assert float(table[0]["loss [nat]"]) > 0 and float(table[0]["seconds [s]"]) > 0 and table[0]["host"]
     process = place.run("export", result(place), "--csv")
     assert process.stdout == (place.folder / "r.csv").read_text(), "another table on standard output"
 
