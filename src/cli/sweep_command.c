@@ -1,7 +1,47 @@
 /* sweep_command.c - mho sweep and mho merge. */
 #include <stdio.h>
 
+#include "base/json.h"
 #include "cli/command.h"
+
+/* One object on one line per event. */
+static void print_event(void *context, const MhoSweepEvent *event)
+{
+    static const char *const names[] = {"started", "trial", "finished"};
+    MhoJson json;
+    (void)context;
+    mho_json_start(&json, stdout);
+    mho_json_object(&json, NULL);
+    mho_json_text(&json, "event", names[event->kind]);
+    if (event->kind == MHO_SWEEP_TRIAL) {
+        mho_json_int(&json, "point", (int64_t)event->point);
+        mho_json_int(&json, "chip", event->trial->chip);
+        mho_json_real(&json, "accuracy", event->trial->accuracy);
+        mho_json_real(&json, "loss", event->trial->loss);
+        mho_json_real(&json, "seconds", event->trial->seconds);
+    } else {
+        mho_json_text(&json, "result", event->result);
+        mho_json_int(&json, "points", (int64_t)event->n_points);
+    }
+    if (event->kind != MHO_SWEEP_FINISHED) {
+        mho_json_int(&json, "trials", (int64_t)event->trials);
+        mho_json_int(&json, "done", (int64_t)event->done);
+    }
+    mho_json_end(&json);
+    (void)fflush(stdout);
+}
+
+/* The last event of a sweep that did not end well. */
+static void print_end(MhoStatus status, const MhoError *error)
+{
+    MhoJson json;
+    mho_json_start(&json, stdout);
+    mho_json_object(&json, NULL);
+    mho_json_text(&json, "event", status == MHO_STOPPED ? "stopped" : "failed");
+    mho_json_int(&json, "exit_code", mho_status_exit_code(status));
+    mho_json_text(&json, "message", error->text);
+    mho_json_end(&json);
+}
 
 static MhoStatus run_sweep(MhoOptions *options, MhoError *error)
 {
@@ -11,8 +51,12 @@ static MhoStatus run_sweep(MhoOptions *options, MhoError *error)
     if (status != MHO_OK)
         return status;
     MhoSweepOptions sweep = mho_options_sweep(options, study.has_train);
+    if (options->json)
+        sweep.event = print_event;
     status = mho_sweep(&study, &sweep, path, sizeof path, error);
-    if (status == MHO_OK)
+    if (options->json && status != MHO_OK)
+        print_end(status, error);
+    else if (!options->json && status == MHO_OK)
         printf("%s\n", path);
     mho_study_destroy(&study);
     return status;
@@ -31,8 +75,9 @@ const Command command_sweep = {
             "Stop a sweep at any time and run the same command again: finished trials are in RESULT.h5.parts/, epochs "
             "of models\n"
             "in results/checkpoints/. --shard 3/16 runs part 3 of 16; `mho merge` joins the parts.\n"
-            "A file of another study is never overwritten.",
-    .options = MHO_OPTIONS_SWEEP,
+            "A file of another study is never overwritten.\n"
+            "--json prints one object per line: started, trial (for each), then finished, stopped or failed.",
+    .options = MHO_OPTIONS_SWEEP | MHO_OPTION_JSON,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_sweep,

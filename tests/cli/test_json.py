@@ -98,5 +98,31 @@ def test_show(place):
     assert "conv1" in model["groups"]["layers"]["groups"] and "points" not in model
 
 
+def test_sweep_events(place):
+    """One object a line: started, every trial, finished; a second run starts with everything done; failures are events too."""
+    trained(place)
+    study = place.study("events.yaml", "  chip.noise: [0, 1]\n")
+
+    def events(*words, code=0):
+        process = place.run("sweep", study, "-o", "events.h5", "--json", "--quiet", *words)
+        assert process.returncode == code, process
+        return [strict(line) for line in process.stdout.splitlines(keepends=True)]
+
+    first = events()
+    assert [event["event"] for event in first] == ["started"] + ["trial"] * 4 + ["finished"], first  # noise 0 runs one chip
+    assert first[0]["points"] == 2 and first[0]["trials"] == 4 and first[0]["done"] == 0
+    trials = first[1:-1]
+    assert [event["done"] for event in trials] == [1, 2, 3, 4] and all(event["trials"] == 4 and event["seconds"] > 0 for event in trials)
+    assert {(event["point"], event["chip"]) for event in trials} == {(0, 0), (1, 0), (1, 1), (1, 2)}
+    assert first[-1]["result"] == "events.h5"
+    assert [event["event"] for event in events()] == ["finished"]
+    failed = events("--set", "chip.noise=0,2", code=2)
+    assert failed[-1]["event"] == "failed" and failed[-1]["exit_code"] == 2 and "events.h5" in failed[-1]["message"], failed
+    rows = {(p, c): a for p, c, a in [(e["point"], e["chip"], e["accuracy"]) for e in trials]}
+    import h5py
+    with h5py.File(place.folder / "events.h5") as file:
+        assert all(file["accuracy"][at] == accuracy for at, accuracy in rows.items())
+
+
 if __name__ == "__main__":
     sys.exit(harness.main(sys.modules["__main__"], sys.argv[1]))

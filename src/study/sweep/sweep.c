@@ -217,7 +217,17 @@ static void fill_slice(const Sweep *sweep, const size_t *first, size_t p, bool *
     }
 }
 
-static MhoStatus run_trial(Sweep *sweep, const MhoPointSetup *setup, uint32_t chip, MhoJournal *journal,
+static void tell(const Sweep *sweep, MhoSweepEvent event)
+{
+    if (!sweep->options->event)
+        return;
+    event.result = sweep->path;
+    event.n_points = sweep->grid.n_points;
+    sweep->options->event(sweep->options->event_context, &event);
+}
+
+/* p: number of the point. */
+static MhoStatus run_trial(Sweep *sweep, const MhoPointSetup *setup, size_t p, uint32_t chip, MhoJournal *journal,
                            MhoProgress *progress, MhoTrial *trial, MhoError *error)
 {
     char note[64];
@@ -232,6 +242,9 @@ static MhoStatus run_trial(Sweep *sweep, const MhoPointSetup *setup, uint32_t ch
         return status;
     snprintf(note, sizeof note, "accuracy %.2f %%", 100.0 * trial->accuracy);
     mho_progress_step(progress, progress->done + 1, note);
+    tell(sweep,
+         (MhoSweepEvent){
+             .kind = MHO_SWEEP_TRIAL, .point = p, .trial = trial, .trials = progress->total, .done = progress->done});
     return MHO_OK;
 }
 
@@ -256,7 +269,7 @@ static MhoStatus run_slice(Sweep *sweep, const size_t *first, Slice *slice, MhoJ
             const size_t p = slice->points[i];
             if (chip < sweep->points[p].n_chips && is_mine(sweep, first[p] + chip) &&
                 !mho_trials_find(&sweep->trials, sweep->points[p].key, chip))
-                status = run_trial(sweep, &slice->setups[i], chip, journal, progress, trial, error);
+                status = run_trial(sweep, &slice->setups[i], p, chip, journal, progress, trial, error);
         }
     for (size_t i = 0; i < slice->n; i++)
         mho_point_setup_clear(&slice->setups[i]);
@@ -307,6 +320,7 @@ static MhoStatus run_missing(Sweep *sweep, MhoError *error)
         missing += count_missing(sweep, p, number);
         number += sweep->points[p].n_chips;
     }
+    tell(sweep, (MhoSweepEvent){.kind = MHO_SWEEP_STARTED, .trials = total, .done = total - missing});
     MhoStatus status = MHO_OK;
     if (missing > 0) {
         MhoJournal journal;
@@ -386,6 +400,8 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
         if (status == MHO_OK)
             status = mho_sweep_write_output(&sweep, started, error);
     }
+    if (status == MHO_OK)
+        tell(&sweep, (MhoSweepEvent){.kind = MHO_SWEEP_FINISHED});
     clear(&sweep);
     return status;
 }

@@ -5,12 +5,28 @@
 #include "study/models/model_file.h"
 #include "study/sweep/result.h"
 
+/* What happened in a sweep, for programs that watch it. */
+typedef enum MhoSweepEventKind { MHO_SWEEP_STARTED, MHO_SWEEP_TRIAL, MHO_SWEEP_FINISHED } MhoSweepEventKind;
+
+typedef struct MhoSweepEvent {
+    MhoSweepEventKind kind;
+    const char *result;    /* file */
+    size_t n_points;       /* of the study */
+    size_t trials, done;   /* of this process' part; done by earlier processes too. FINISHED: 0 */
+    size_t point;          /* TRIAL: its number in the result */
+    const MhoTrial *trial; /* TRIAL; else NULL */
+} MhoSweepEvent;
+
+typedef void (*MhoSweepEventFunction)(void *context, const MhoSweepEvent *event);
+
 typedef struct MhoSweepOptions {
     MhoModelOptions model;
     const char *output;  /* result file; NULL: results/<name of the study>.h5 */
     const char *extend;  /* a result whose trials are taken over where they are part of the study; NULL: none. When it
                           * is the output itself, it is replaced, unless trials would be lost */
     int shard, n_shards; /* 1 of 1: whole */
+    MhoSweepEventFunction event; /* NULL: nobody watches */
+    void *event_context;
 } MhoSweepOptions;
 
 /* Run what is missing and write the result. The result's path is claimed first: a process that makes the same result is
