@@ -202,7 +202,7 @@ MhoStatus mho_candidates_accuracy(const MhoAllocation *a, MhoNet *net, double *a
     const size_t batch = a->trial_set.n < TRIAL_BATCH ? a->trial_set.n : TRIAL_BATCH;
     double loss;
     if (mho_stop_requested())
-        return mho_fail(error, MHO_STOPPED, "stopped during trial moves; --resume goes on from the epoch before");
+        return mho_fail(error, MHO_STOPPED, "stopped during trial moves");
     if (input->params->feedback != MHO_FEEDBACK_CHIP)
         return mho_train_evaluate(net, &a->trial_set, batch, accuracy, &loss, error);
     const bool learns = mho_allocate_recovers_on_chip(input->params);

@@ -29,7 +29,8 @@ static const Option table[] = {
      "kernels: auto (default), scalar, avx2, avx512; only training's results may depend on it"},
     {MHO_OPTION_SHARD, "--shard", "I/N", "run part I of N; `mho merge` joins the parts"},
     {MHO_OPTION_RETRAIN, "--retrain", NULL, "train the model again even if its file exists"},
-    {MHO_OPTION_RESUME, "--resume", NULL, "continue from the last checkpoint of this recipe"},
+    {MHO_OPTION_RESTART, "--restart", NULL, "drop the checkpoint of an unfinished run and start from the beginning"},
+    {MHO_OPTION_RESUME, "--resume", NULL, "a damaged checkpoint is an error (default: a warning, and start over)"},
     {MHO_OPTION_LAYERS, "--layers", NULL,
      "one line per layer: bits, tiles, conversions, ADC step, signal-to-noise ratio, clipping, bit operations"},
     {MHO_OPTION_TRACE, "--trace", "N",
@@ -90,6 +91,7 @@ static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, Mho
     case MHO_OPTION_SHARD: return set_shard(options, value, error);
     case MHO_OPTION_RETRAIN: options->retrain = true; return MHO_OK;
     case MHO_OPTION_RESUME: options->resume = true; return MHO_OK;
+    case MHO_OPTION_RESTART: options->restart = true; return MHO_OK;
     case MHO_OPTION_LAYERS: options->layers = true; return MHO_OK;
     case MHO_OPTION_JSON: options->json = true; return MHO_OK;
     case MHO_OPTION_CSV: options->csv = true; return MHO_OK;

@@ -18,6 +18,8 @@ typedef enum MhoOptionBit {
     MHO_OPTION_SHARD = 1 << 5,
     MHO_OPTION_RETRAIN = 1 << 6,
     MHO_OPTION_RESUME = 1 << 7,
+    MHO_OPTION_RESTART = 1 << 28,
+    MHO_OPTION_RECIPE_OF = 1 << 29,
     MHO_OPTION_LAYERS = 1 << 8,
     MHO_OPTION_TRACE = 1 << 9,
     MHO_OPTION_FROM = 1 << 10,
@@ -44,6 +46,7 @@ typedef struct MhoOptions {
     size_t n_arguments;
     const char *output, *data, *cpu, *from, *logits, *extend;
     int shard, n_shards, threads, trace, batch;
+    bool restart;
     bool retrain, resume, layers, quiet, help, check, json, csv, dry_run;
     MhoLog log;
 } MhoOptions;

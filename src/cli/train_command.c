@@ -30,31 +30,50 @@ static MhoStatus check_one_model(const MhoStudy *study, MhoError *error)
     return status;
 }
 
+/* Train the one model of a study. */
+static MhoStatus train_study(const MhoOptions *options, MhoStudy *study, MhoError *error)
+{
+    MhoPointList grid = {0};
+    MhoModelOptions model = mho_options_model(options, true);
+    char path[4096];
+    bool is_there = false;
+    MhoStatus status = check_one_model(study, error);
+    if (status == MHO_OK) /* refuse keys without effect and unknown names before any training */
+        status = mho_points_create(study, &grid, error);
+    mho_points_destroy(&grid);
+    if (status == MHO_OK && options->output)
+        status = mho_settings_set(study->settings, "model", options->output, "-o", error);
+    if (status == MHO_OK) /* the images are part of the recipe */
+        status = mho_study_identify(study->settings, options->data, error);
+    if (status == MHO_OK)
+        status = mho_model_path(study->settings, path, sizeof path, error);
+    model.rename = "-o FILE";
+    model.resume = options->restart ? MHO_RESUME_NONE : options->resume ? MHO_RESUME_ASKED : MHO_RESUME_FOUND;
+    if (status == MHO_OK)
+        status = mho_model_train(study->settings, &model, path, &is_there, error);
+    if (status != MHO_OK)
+        return status;
+    if (is_there)
+        mho_log(&options->log, MHO_LOG_INFO,
+                "%s is the model of this recipe; nothing to do (--retrain trains it again)", path);
+    printf("%s\n", path);
+    return MHO_OK;
+}
+
 static MhoStatus run_train(MhoOptions *options, MhoError *error)
 {
     MhoStudy study;
-    MhoPointList grid = {0};
-    char path[4096];
-    MhoStatus status = mho_options_study(options, options->arguments[0], &study, error);
+    const char *path = options->arguments[0];
+    MhoStatus status = mho_options_study(options, path, &study, error);
     if (status != MHO_OK)
         return status;
-    status = mho_study_identify(study.settings, options->data, error);
+    if (!study.has_train)
+        status = mho_fail(error, MHO_USAGE,
+                          "%s: there is no section train:, so it says nothing of how to train; add one, as train: "
+                          "{net: allconv, stages: \"float:12 4/8:8\"} (`mho describe train` explains its keys)",
+                          path);
     if (status == MHO_OK)
-        status = check_one_model(&study, error);
-    if (status == MHO_OK) /* refuse keys without effect and unknown names before any training */
-        status = mho_points_create(&study, &grid, error);
-    mho_points_destroy(&grid);
-    if (status == MHO_OK && options->output)
-        status = mho_settings_set(study.settings, "model", options->output, "-o", error);
-    if (status == MHO_OK)
-        status = mho_model_path(study.settings, path, sizeof path, error);
-    if (status == MHO_OK) {
-        MhoModelOptions model = mho_options_model(options, true);
-        model.resume = options->resume ? MHO_RESUME_ASKED : MHO_RESUME_NONE;
-        status = mho_model_train(study.settings, &model, path, error);
-    }
-    if (status == MHO_OK)
-        printf("%s\n", path);
+        status = train_study(options, &study, error);
     mho_study_destroy(&study);
     return status;
 }
@@ -73,10 +92,13 @@ const Command command_train = {
             "batch norm. A stage chip:3 trains through the device model of train.chip; a stage allocate chooses the "
             "bits of\n"
             "each layer. `mho describe train` and `mho describe allocate` explain every key.\n"
-            "Training writes a checkpoint to results/checkpoints/ after every epoch; --resume continues from it and "
-            "gives the\n"
-            "same bytes. Test images are not read.",
-    .options = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_RESUME,
+            "A checkpoint is written to results/checkpoints/ after every epoch, every 5 minutes and when training is "
+            "stopped.\n"
+            "The same command goes on from it and gives the same bytes; --restart starts over. A model that is there "
+            "stays: one\n"
+            "of the same recipe is not trained again without --retrain, any other file is refused. Test images are not "
+            "read.",
+    .options = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_RESUME | MHO_OPTION_RESTART | MHO_OPTION_RETRAIN,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_train,

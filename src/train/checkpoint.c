@@ -3,11 +3,11 @@
  * Groups beside the net's own:
  *   history      one row an epoch: stage, epoch, loss, train_accuracy, validation_loss, validation_accuracy,
  *                learning_rate, gradient_norm
- *   training     attributes stage, stage_epochs, stale_epochs, over, best_accuracy; velocity/<node>/<array>: momentum;
- *                best and teacher: whole nets
- *   provenance   epoch_seconds: wall time, not part of the digest
- * The callback may add groups of its own.
+ *   training     attributes name, stage, stage_epochs, stale_epochs, over, best_accuracy; of the running epoch steps,
+ *                hits, loss_sum, gradient_norm, seconds; velocity/<node>/<array>: momentum; best and teacher: whole
+ * nets provenance   epoch_seconds: wall time, not part of the digest The callback may add groups of its own.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,16 +77,27 @@ static MhoStatus write_net(const MhoNet *net, const char *name, MhoRecord *train
     return status == MHO_OK ? mho_net_to_record(net, group, error) : status;
 }
 
-/* The whole numbers among the attributes of group training. */
-static MhoStatus write_position(const MhoTrainingState *state, MhoRecord *training, MhoError *error)
+/* Attributes of group training: where training is, and what the running epoch has summed up so far. */
+static MhoStatus write_position(const MhoTrainingState *state, MhoAttributes *attributes, MhoError *error)
 {
-    MhoStatus status = mho_attribute_int(&training->attributes, "stage", (int64_t)state->stage, error);
-    if (status == MHO_OK)
-        status = mho_attribute_int(&training->attributes, "stage_epochs", state->stage_epochs, error);
-    if (status == MHO_OK)
-        status = mho_attribute_int(&training->attributes, "stale_epochs", state->stale_epochs, error);
-    if (status == MHO_OK)
-        status = mho_attribute_int(&training->attributes, "over", state->over, error);
+    const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {{"stage", (int64_t)state->stage},      {"stage_epochs", state->stage_epochs},
+                   {"stale_epochs", state->stale_epochs}, {"over", state->over},
+                   {"steps", (int64_t)state->part.steps}, {"hits", (int64_t)state->part.hits}};
+    const struct {
+        const char *name;
+        double value;
+    } reals[] = {{"best_accuracy", state->best_accuracy},
+                 {"loss_sum", state->part.loss},
+                 {"gradient_norm", state->part.gradient_norm},
+                 {"seconds", state->part.seconds}};
+    MhoStatus status = mho_attribute_text(attributes, "name", state->name, error);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && status == MHO_OK; i++)
+        status = mho_attribute_int(attributes, numbers[i].name, numbers[i].value, error);
+    for (size_t i = 0; i < sizeof reals / sizeof *reals && status == MHO_OK; i++)
+        status = mho_attribute_real(attributes, reals[i].name, reals[i].value, error);
     return status;
 }
 
@@ -95,14 +106,12 @@ static MhoStatus write_training(const MhoTrainingState *state, MhoRecord *record
     MhoRecord *training, *velocity;
     MhoStatus status = mho_record_child(record, "training", &training, error);
     if (status == MHO_OK)
-        status = write_position(state, training, error);
+        status = write_position(state, &training->attributes, error);
     if (status == MHO_OK)
         status = mho_record_child(training, "velocity", &velocity, error);
     if (status == MHO_OK)
         status = write_velocity(state, velocity, error);
-    if (status == MHO_OK)
-        status = mho_attribute_real(&training->attributes, "best_accuracy", state->best_accuracy, error);
-    if (status == MHO_OK)
+    if (status == MHO_OK && state->best)
         status = write_net(state->best, "best", training, error);
     if (status == MHO_OK && state->teacher)
         status = write_net(state->teacher, "teacher", training, error);
@@ -147,9 +156,11 @@ static MhoStatus read_number(const Source *from, const char *name, int64_t max, 
     const MhoRecord *training = mho_record_find(from->record, "training");
     const MhoAttribute *attribute = training ? mho_attribute_find(&training->attributes, name) : NULL;
     if (!attribute || attribute->type != MHO_I64 || attribute->n != 1)
-        return damaged(from, "no stage in group training", error);
+        return damaged(from, "no stage, or no position in it, in group training", error);
     *number = *(const int64_t *)attribute->data;
-    return *number >= 0 && *number <= max ? MHO_OK : damaged(from, "its stage is not in the stages", error);
+    return *number >= 0 && *number <= max
+               ? MHO_OK
+               : damaged(from, "its stage is not in the stages, or its position not in it", error);
 }
 
 /* Whether the stages up to the running one may have left n rows of history. */
@@ -168,7 +179,7 @@ static bool is_plausible(const MhoTrainInput *input, const MhoTrainingState *sta
     return n >= least && (open || n <= most);
 }
 
-/* Read every row, and from the last the name of the running stage. state->stage and stage_epochs are set. */
+/* Read every row. state->stage and stage_epochs are set. */
 static MhoStatus read_history(const Source *from, MhoTrainingState *state, MhoError *error)
 {
     const MhoArray *names;
@@ -184,11 +195,7 @@ static MhoStatus read_history(const Source *from, MhoTrainingState *state, MhoEr
         status = mho_columns_read(&history_columns, state->history, n, 0, from->record, from->file, "history", error);
     if (status == MHO_OK)
         status = mho_columns_read(&time_columns, state->history, n, 0, from->record, from->file, "provenance", error);
-    if (status != MHO_OK)
-        return status;
-    if (n > 0)
-        memcpy(state->name, state->history[n - 1].stage, sizeof state->name);
-    return MHO_OK;
+    return status;
 }
 
 static MhoStatus read_velocity(const Source *from, MhoTrainingState *state, MhoError *error)
@@ -212,17 +219,28 @@ static MhoStatus read_velocity(const Source *from, MhoTrainingState *state, MhoE
     return status;
 }
 
-static MhoStatus read_position(const Source *from, MhoTrainingState *state, MhoError *error)
+static MhoStatus read_real(const Source *from, const char *name, double *value, MhoError *error)
 {
     const MhoRecord *training = mho_record_find(from->record, "training");
-    const MhoAttribute *best = training ? mho_attribute_find(&training->attributes, "best_accuracy") : NULL;
-    const char *recipe = mho_attribute_string(&from->record->attributes, "recipe");
+    const MhoAttribute *attribute = training ? mho_attribute_find(&training->attributes, name) : NULL;
+    if (!attribute || attribute->type != MHO_F64 || attribute->n != 1)
+        return damaged(from, "a number is missing in group training", error);
+    *value = *(const double *)attribute->data;
+    return isfinite(*value) ? MHO_OK : damaged(from, "a number in group training is not finite", error);
+}
+
+/* The running stage or recovery: number, name, epochs. */
+static MhoStatus read_stage(const Source *from, MhoTrainingState *state, MhoError *error)
+{
+    const MhoRecord *training = mho_record_find(from->record, "training");
     int64_t stage = 0, epochs = 0, stale = 0, over = 0;
-    if (!recipe || strcmp(recipe, from->input->recipe ? from->input->recipe : "") != 0)
-        return damaged(from, "another recipe made it", error);
     MhoStatus status = read_number(from, "stage", (int64_t)state->stages.n - 1, &stage, error);
     if (status != MHO_OK)
         return status;
+    const char *name = mho_attribute_string(&training->attributes, "name");
+    if (!name || strlen(name) >= sizeof state->name)
+        return damaged(from, "no name of its stage in group training", error);
+    snprintf(state->name, sizeof state->name, "%s", name);
     const MhoStage *running = &state->stages.stages[stage];
     const int most = running->kind == MHO_STAGE_ALLOCATE ? MHO_MAX_STAGE_EPOCHS : running->epochs;
     status = read_number(from, "stage_epochs", most, &epochs, error);
@@ -230,16 +248,42 @@ static MhoStatus read_position(const Source *from, MhoTrainingState *state, MhoE
         status = read_number(from, "stale_epochs", epochs, &stale, error);
     if (status == MHO_OK)
         status = read_number(from, "over", 1, &over, error);
-    if (status == MHO_OK && (!best || best->type != MHO_F64 || best->n != 1))
-        status = damaged(from, "no best accuracy in group training", error);
-    if (status != MHO_OK)
-        return status;
-    state->best_accuracy = *(const double *)best->data;
     state->stage = (size_t)stage;
     state->stage_epochs = (int)epochs;
     state->stale_epochs = (int)stale;
     state->over = over == 1;
-    return MHO_OK;
+    return status;
+}
+
+/* The steps done in the epoch after the finished ones. */
+static MhoStatus read_part(const Source *from, MhoTrainingState *state, MhoError *error)
+{
+    const size_t batch = (size_t)from->input->train->batch, n = from->input->training->n / batch;
+    int64_t steps = 0, hits = 0;
+    MhoEpochPart *part = &state->part;
+    MhoStatus status = read_number(from, "steps", state->over ? 0 : (int64_t)n - 1, &steps, error);
+    if (status == MHO_OK)
+        status = read_number(from, "hits", steps * (int64_t)batch, &hits, error);
+    if (status == MHO_OK)
+        status = read_real(from, "loss_sum", &part->loss, error);
+    if (status == MHO_OK)
+        status = read_real(from, "gradient_norm", &part->gradient_norm, error);
+    if (status == MHO_OK)
+        status = read_real(from, "seconds", &part->seconds, error);
+    part->steps = (size_t)steps;
+    part->hits = (size_t)hits;
+    return status;
+}
+
+static MhoStatus read_position(const Source *from, MhoTrainingState *state, MhoError *error)
+{
+    const char *recipe = mho_attribute_string(&from->record->attributes, "recipe");
+    if (!recipe || strcmp(recipe, from->input->recipe ? from->input->recipe : "") != 0)
+        return damaged(from, "another recipe made it", error);
+    MhoStatus status = read_stage(from, state, error);
+    if (status == MHO_OK)
+        status = read_part(from, state, error);
+    return status == MHO_OK ? read_real(from, "best_accuracy", &state->best_accuracy, error) : status;
 }
 
 /* A net that takes these images: the sizes of all buffers come from them. */
@@ -261,6 +305,13 @@ static MhoStatus read_net(const Source *from, const char *path, MhoNet **net, Mh
     return record ? make_net(from, record, net, error) : damaged(from, "a network of its stage is missing", error);
 }
 
+/* Whether there must be a best net: not in a first epoch, unless the net that the stage starts from is a candidate. */
+static bool has_best(const Source *from, const MhoTrainingState *state)
+{
+    return state->stage_epochs > 0 || mho_training_competes(&state->stages.stages[state->stage]) ||
+           mho_record_find(from->record, "training/best");
+}
+
 MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoTrainingState *state, MhoError *error)
 {
     const Source from = {.input = input, .record = input->resume, .file = input->resume_file};
@@ -269,7 +320,7 @@ MhoStatus mho_checkpoint_read(const MhoTrainInput *input, MhoTrainingState *stat
         status = read_history(&from, state, error);
     if (status == MHO_OK)
         status = make_net(&from, from.record, &state->net, error);
-    if (status == MHO_OK)
+    if (status == MHO_OK && has_best(&from, state))
         status = read_net(&from, "training/best", &state->best, error);
     if (status == MHO_OK && state->stage > 0)
         status = read_net(&from, "training/teacher", &state->teacher, error);

@@ -52,6 +52,11 @@ static MhoStatus keep_best(MhoTrainingState *state, double accuracy, MhoError *e
     return mho_net_copy(state->net, &state->best, error);
 }
 
+bool mho_training_competes(const MhoStage *stage)
+{
+    return stage->kind == MHO_STAGE_FULL || stage->kind == MHO_STAGE_ALLOCATE || stage->chip || stage->epochs == 0;
+}
+
 MhoStatus mho_training_open_state(MhoTraining *t, bool competes, MhoError *error)
 {
     MhoTrainingState *state = &t->state;
@@ -123,38 +128,66 @@ static void count_epochs(MhoTraining *t)
     t->progress.total = (state->n_history + remaining) * t->batches.n_batches * t->batches.batch;
 }
 
+/* Write a checkpoint of the steps done, and say where training stopped. */
 static MhoStatus stop(const MhoTraining *t, MhoError *error)
 {
-    return mho_fail(error, MHO_STOPPED, "training stopped in stage %s, epoch %d; %s", t->state.name,
-                    t->state.stage_epochs + 1,
-                    t->state.n_history > 0 ? "--resume goes on from the epoch before" : "no epoch was finished");
+    const MhoTrainingState *state = &t->state;
+    if (state->n_history > 0 || state->part.steps > 0) {
+        const MhoStatus status = mho_checkpoint_write(t->input, state, false, error);
+        if (status != MHO_OK)
+            return status;
+    }
+    return mho_fail(error, MHO_STOPPED, "stopped in stage %s, epoch %d, after step %zu of %zu", state->name,
+                    state->stage_epochs + 1, state->part.steps, t->batches.n_batches);
+}
+
+/* The steps of the running epoch that are not done yet. */
+static MhoStatus run_steps(MhoTraining *t, MhoError *error)
+{
+    MhoEpochPart *part = &t->state.part;
+    const MhoEpoch *epoch = &t->state.history[t->state.n_history];
+    const double started = mho_clock() - part->seconds, interval = t->input->checkpoint_seconds;
+    double saved = mho_clock();
+    MhoStatus status = MHO_OK;
+    while (part->steps < t->batches.n_batches && status == MHO_OK) {
+        double loss = 0.0;
+        size_t hits = 0;
+        status = mho_stop_requested() ? stop(t, error) : mho_training_step(t, part->steps, &loss, &hits, error);
+        if (status != MHO_OK)
+            return status;
+        part->loss += loss;
+        part->hits += hits;
+        part->gradient_norm = epoch->gradient_norm;
+        part->seconds = mho_clock() - started;
+        part->steps++;
+        report_step(t, part->steps - 1, part->loss / (double)part->steps);
+        if (interval > 0.0 && part->steps < t->batches.n_batches && mho_clock() - saved >= interval) {
+            status = mho_checkpoint_write(t->input, &t->state, false, error);
+            saved = mho_clock();
+        }
+    }
+    return status;
 }
 
 static MhoStatus run_epoch(MhoTraining *t, MhoError *error)
 {
-    const double started = mho_clock();
+    const double started = mho_clock() - t->state.part.seconds;
     const size_t n = t->batches.n_batches;
-    double sum = 0.0;
-    size_t all_hits = 0;
+    MhoEpochPart *part = &t->state.part;
     MhoStatus status = mho_history_add(&t->state, error);
     if (status != MHO_OK)
         return status;
     MhoEpoch *epoch = &t->state.history[t->state.n_history];
     memcpy(epoch->stage, t->state.name, sizeof epoch->stage);
+    epoch->gradient_norm = part->gradient_norm;
     count_epochs(t);
     mho_batches_shuffle(&t->batches, (uint32_t)t->state.n_history);
-    for (size_t number = 0; number < n; number++) {
-        double loss = 0.0;
-        size_t hits = 0;
-        status = mho_stop_requested() ? stop(t, error) : mho_training_step(t, number, &loss, &hits, error);
-        if (status != MHO_OK)
-            return status;
-        sum += loss;
-        all_hits += hits;
-        report_step(t, number, sum / (double)(number + 1));
-    }
-    epoch->loss = sum / (double)n;
-    epoch->train_accuracy = (double)all_hits / (double)(n * t->batches.batch);
+    status = run_steps(t, error);
+    if (status != MHO_OK)
+        return status;
+    epoch->loss = part->loss / (double)n;
+    epoch->train_accuracy = (double)part->hits / (double)(n * t->batches.batch);
+    *part = (MhoEpochPart){0};
     if (mho_training_running(t)->kind == MHO_STAGE_QUANTIZED || mho_training_running(t)->kind == MHO_STAGE_ALLOCATE)
         status = mho_batchnorm_reestimate(t, error);
     if (status == MHO_OK)

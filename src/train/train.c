@@ -130,7 +130,7 @@ static MhoStatus open_training(MhoTraining *t, MhoError *error)
         status = mho_checkpoint_start(t->input, &t->state, error);
     const size_t images = t->batches.n_batches * t->batches.batch;
     mho_progress_start(&t->progress, t->input->log, "train", "images", images * (size_t)t->state.stages.epochs,
-                       images * t->state.n_history);
+                       images * t->state.n_history + t->state.part.steps * t->batches.batch);
     return status;
 }
 
@@ -216,11 +216,10 @@ void mho_training_end_stage(MhoTraining *t)
 MhoStatus mho_training_run_stage(MhoTraining *t, MhoError *error)
 {
     const MhoStage *stage = mho_training_running(t);
-    const bool competes = stage->kind == MHO_STAGE_FULL || stage->chip || stage->epochs == 0;
     bool resumed;
     MhoStatus status = mho_training_begin_stage(t, &resumed, error);
     if (status == MHO_OK && !resumed)
-        status = mho_training_open_state(t, competes, error);
+        status = mho_training_open_state(t, mho_training_competes(stage), error);
     t->state.resumed = false;
     if (status == MHO_OK)
         status = mho_training_run_epochs(t, error);

@@ -60,9 +60,10 @@ typedef struct MhoQuantParams {
 
 extern const MhoDescriptor mho_quant_descriptor;
 
-/* Called after every epoch with a whole model record (mho_net_to_record plus groups "history" and "training": optimizer
- * and teacher state), which is the callback's to extend and the caller's to destroy. final: training is done and the
- * record is the model to keep (without teacher and optimizer state). */
+/* Called with a whole model record (mho_net_to_record plus groups "history" and "training": optimizer, teacher and
+ * position) after every epoch, within epochs as checkpoint_seconds says, and on a stop request. The record is the
+ * callback's to extend and the caller's to destroy. final: training is done and the record is the model to keep
+ * (without teacher and optimizer state). */
 typedef MhoStatus (*MhoCheckpointFunction)(void *context, MhoRecord *checkpoint, bool final, MhoError *error);
 
 typedef struct MhoTrainInput {
@@ -75,6 +76,8 @@ typedef struct MhoTrainInput {
     const MhoLog *log;
     MhoCheckpointFunction checkpoint;
     void *context;
+    double
+        checkpoint_seconds; /* longest time between checkpoints, for epochs that take longer; 0: none within epochs */
     const MhoChipConfig *chip; /* of stages "chip" and of recoveries on a chip; NULL: there are none */
     bool recovers_on_chip;     /* the stage "allocate" goes forward through the chip, as stages "chip" do */
     const MhoRecord *start;    /* NULL, or the finished model of the first stage alone, same seed and images: its net
@@ -87,8 +90,9 @@ typedef struct MhoTrainInput {
 /* Train. *net is the caller's. Group "history" of every checkpoint has arrays per epoch: stage (string; in the stage
  * "allocate" the name of the move), epoch, loss, train_accuracy, validation_accuracy, validation_loss (on chips in
  * stages chip and in recoveries on a chip), learning_rate, gradient_norm. Wall times are in group "provenance" only.
- * FAILED when the loss or a gradient is not finite, naming stage, epoch and step; STOPPED on a stop request (the last
- * checkpoint remains). USAGE when a stage lacks its chip, and for a stage "allocate": mho_allocate_train runs it. */
+ * FAILED when the loss or a gradient is not finite, naming stage, epoch and step; STOPPED on a stop request, with a
+ * checkpoint of the last step. USAGE when a stage lacks its chip, and for a stage "allocate": mho_allocate_train runs
+ * it. */
 MhoStatus mho_train(const MhoTrainInput *input, MhoNet **net, MhoError *error) MHO_CHECKED;
 
 /* A training under way, stage by stage; input is borrowed. mho_train calls the first five. */

@@ -117,6 +117,13 @@ typedef struct MhoEpoch {
     double seconds;
 } MhoEpoch;
 
+/* The steps done in an epoch that is not finished. */
+typedef struct MhoEpochPart {
+    size_t steps, hits;
+    double loss, gradient_norm; /* sum over the steps; that share of the epoch's mean */
+    double seconds;
+} MhoEpochPart;
+
 /* Where training is. */
 typedef struct MhoTrainingState {
     MhoStages stages;
@@ -127,6 +134,7 @@ typedef struct MhoTrainingState {
     bool over;               /* it ends here: patience, or recovered */
     MhoEpoch *history;       /* (n_history), and the running epoch's row */
     size_t n_history;        /* epochs done in all stages */
+    MhoEpochPart part;       /* of the epoch after them; zero between epochs */
     MhoNet *net, *teacher;   /* teacher: NULL in the first stage */
     MhoNet *best;            /* of this stage on the validation images; NULL: none yet */
     double best_accuracy;
@@ -164,6 +172,8 @@ struct MhoTraining {
 /* epochs.c */
 
 const MhoStage *mho_training_running(const MhoTraining *t); /* the running stage */
+/* Whether the net that a stage starts from is a candidate for its best. */
+bool mho_training_competes(const MhoStage *stage);
 /* Start a stage or recovery at the running net: optimizer and counts. competes: this net is a candidate for the best.
  */
 MhoStatus mho_training_open_state(MhoTraining *t, bool competes, MhoError *error) MHO_CHECKED;

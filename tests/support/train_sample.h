@@ -53,6 +53,8 @@ typedef struct Sample {
     MhoNet *net;
     MhoRecord *checkpoints[SAMPLE_MAX_CHECKPOINTS]; /* unfinished ones */
     int n_checkpoints, stop_after;                  /* stop_after: that checkpoint is refused with STOPPED; 0: none */
+    int n_calls, only;                              /* only: the one call whose checkpoint is kept, and that is refused
+                                                     * with STOPPED; 0: all are kept */
     char digest[65];                                /* of the final record */
 } Sample;
 
@@ -87,11 +89,13 @@ static inline MhoStatus sample_checkpoint(void *context, MhoRecord *checkpoint, 
     Sample *sample = context;
     if (final)
         return mho_record_digest(checkpoint, sample->digest, error);
+    if (++sample->n_calls != sample->only && sample->only != 0)
+        return MHO_OK;
     ck_assert_int_lt(sample->n_checkpoints, SAMPLE_MAX_CHECKPOINTS);
     MhoRecord **copy = &sample->checkpoints[sample->n_checkpoints++];
     must(mho_record_create(copy, error), error);
     copy_record(checkpoint, *copy);
-    if (sample->n_checkpoints == sample->stop_after)
+    if (sample->n_checkpoints == sample->stop_after || sample->only != 0)
         return mho_fail(error, MHO_STOPPED, "the test stops here");
     return MHO_OK;
 }
@@ -120,6 +124,23 @@ static inline void sample_open(Sample *sample)
                                     .recipe = "",
                                     .threads = 1,
                                     .checkpoint = sample_checkpoint};
+}
+
+/* Checkpoints after every step, of which call number `only` is kept and stops the training. The number may be too
+ * large: then nothing stops it and n_calls says how many there are. */
+static inline void sample_stop_within(Sample *sample, int only)
+{
+    sample->input.checkpoint_seconds = 1e-9;
+    sample->only = only;
+}
+
+/* Go on from the checkpoint that stopped the training. */
+static inline void sample_go_on(Sample *sample)
+{
+    sample->only = sample->stop_after = 0;
+    sample->input.checkpoint_seconds = 0.0;
+    sample->input.resume = sample->checkpoints[sample->n_checkpoints - 1];
+    sample->input.resume_file = "partial.h5";
 }
 
 static inline MhoStatus sample_run(Sample *sample)

@@ -57,42 +57,19 @@ MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoErr
     return status;
 }
 
-/* Why the model at path has to be trained, or NULL. */
-static const char *reason_to_train(const char *path, const char *recipe, const MhoModelOptions *options, MhoNet **net,
-                                   char digest[65], MhoStatus *status, MhoError *error)
-{
-    if (options->retrain && !mho_model_was_made(options, path))
-        return "--retrain";
-    if (access(path, F_OK) != 0)
-        return "no such file";
-    *status = mho_model_load(path, net, digest, error);
-    if (*status != MHO_OK || !options->may_train || strcmp((*net)->recipe, recipe) == 0)
-        return NULL;
-    return "it was made by another recipe";
-}
-
 MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *options, MhoNet **net, char digest[65],
                            MhoError *error)
 {
-    char path[PATH_MAX_BYTES], recipe[65];
+    char path[PATH_MAX_BYTES];
     *net = NULL;
     MhoStatus status = mho_model_path(settings, path, sizeof path, error);
-    if (status == MHO_OK)
-        status = mho_recipe_digest(settings, recipe, error);
-    if (status != MHO_OK)
-        return status;
-    const char *reason = reason_to_train(path, recipe, options, net, digest, &status, error);
-    if (!reason)
-        return status;
-    mho_net_destroy(*net);
-    *net = NULL;
-    if (!options->may_train)
-        return mho_fail(error, MHO_INPUT,
-                        "model %s: %s, and the study has no train: section to make it; give one, name another model "
-                        "with --set model=FILE, or run `mho train`",
-                        path, reason);
-    mho_log(options->log, MHO_LOG_INFO, "training %s (%s)", path, reason);
-    status = mho_model_train(settings, options, path, error);
+    if (status == MHO_OK && options->may_train)
+        status = mho_model_train(settings, options, path, NULL, error);
+    else if (status == MHO_OK && access(path, F_OK) != 0)
+        status = mho_fail(error, MHO_INPUT,
+                          "model %s: no such file, and the study has no train: section to make it; give one, name "
+                          "another model with --set model=FILE, or run `mho train`",
+                          path);
     return status == MHO_OK ? mho_model_load(path, net, digest, error) : status;
 }
 

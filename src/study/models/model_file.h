@@ -9,9 +9,9 @@
 
 /* What becomes of a checkpoint that an unfinished run of the same recipe has left. */
 typedef enum MhoResume {
-    MHO_RESUME_NONE,  /* training starts from the beginning, after a warning */
     MHO_RESUME_FOUND, /* training goes on from it; a damaged one is ignored after a warning */
-    MHO_RESUME_ASKED  /* training goes on from it; a damaged one is an error */
+    MHO_RESUME_ASKED, /* training goes on from it; a damaged one is an error */
+    MHO_RESUME_NONE   /* it is removed: training starts from the beginning */
 } MhoResume;
 
 typedef struct MhoModelOptions {
@@ -22,7 +22,8 @@ typedef struct MhoModelOptions {
     char **made;  /* but not what was made since: paths, each between two line ends, the caller frees them. NULL:
                    * not training */
     MhoResume resume;
-    bool may_train; /* the study has a train: section */
+    bool may_train;     /* the study has a train: section */
+    const char *rename; /* how to name another model, for messages; NULL: "--set model=FILE" */
     const MhoLog *log;
 } MhoModelOptions;
 
@@ -30,16 +31,24 @@ typedef struct MhoModelOptions {
  * payload. */
 MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoError *error) MHO_CHECKED;
 
-/* The net of settings: loaded from its file; trained first when the file is missing or of another recipe and the study
- * has a train: section, else an INPUT error with the remedy. */
+/* The net of settings: loaded from its file. Where the study has a train: section, it is trained first when the file is
+ * missing, and a file that this recipe did not make is refused as by mho_model_train. Without one, any model is loaded
+ * and a missing file is an INPUT error with the remedy. */
 MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *options, MhoNet **net, char digest[65],
                            MhoError *error) MHO_CHECKED;
 
-/* Train by the recipe of settings into path. Every epoch writes a checkpoint, which is removed when the model is
- * written. In a family of models, whose name has {recipe}, the stages' float stage is trained once for all members into
- * a model of its own beside them, named float- and 12 digits of the recipe it has alone; every member comes out with
- * the same bytes as without it. */
-MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+/* Train by the recipe of settings into path. Nothing is trained when the model of this recipe is there (*is_there,
+ * which may be NULL), unless options->retrain. USAGE, naming what differs, when the file there was not made by this
+ * recipe; only options->retrain replaces it, and only if it is a model. One process at a time trains a model: another
+ * waits and takes the finished one. Checkpoints are written after every epoch, every five minutes and on a stop request
+ * (STOPPED), and are removed when the model is written. In a family of models, whose name has {recipe}, the stages'
+ * float stage is trained once for all members into a model of its own beside them, named float- and 12 digits of the
+ * recipe it has alone; every member comes out with the same bytes as without it. */
+MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path, bool *is_there,
+                          MhoError *error) MHO_CHECKED;
+
+/* Whether the model of settings may be written to path, as mho_model_train sees it, before any work. */
+MhoStatus mho_model_check(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
                           MhoError *error) MHO_CHECKED;
 
 /* Was the model at path made since options->made was empty? */

@@ -6,15 +6,18 @@
 #include <unistd.h>
 
 #include "store/store.h"
+#include "study/models/claim.h"
 #include "study/models/model_file.h"
+#include "study/models/model_recipe.h"
 #include "study/keys/study.h"
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, CHECKPOINT_SECONDS = 300 };
 
 typedef struct Training {
     const MhoSettings *settings;
     const MhoModelOptions *options;
     const char *path;
+    bool replaces; /* a file at path: --retrain */
     char recipe[65], checkpoint[PATH_BYTES];
     MhoQuantParams quant;
     MhoDataset training, validation, calibration; /* calibration: of an allocator's chips */
@@ -60,7 +63,9 @@ static MhoStatus note_made(const MhoModelOptions *options, const char *path, Mho
 static MhoStatus save(void *context, MhoRecord *record, bool final, MhoError *error)
 {
     const Training *t = context;
-    MhoStatus status = mho_store_write(final ? t->path : t->checkpoint, record, error);
+    MhoStatus status = !final        ? mho_store_write(t->checkpoint, record, error)
+                       : t->replaces ? mho_store_write(t->path, record, error)
+                                     : mho_store_create(t->path, record, error);
     if (status == MHO_OK && final)
         (void)unlink(t->checkpoint);
     return status;
@@ -146,7 +151,7 @@ static MhoStatus drop_checkpoint(Training *t, const MhoError *why, MhoError *err
     mho_record_destroy(t->resume);
     t->resume = NULL;
     if (t->options->resume == MHO_RESUME_ASKED)
-        return mho_fail(error, MHO_INPUT, "%s; without --resume training starts from the beginning", text);
+        return mho_fail(error, MHO_INPUT, "%s; --restart starts from the beginning", text);
     mho_log(t->options->log, MHO_LOG_WARNING, "%s; training starts from the beginning", text);
     return MHO_OK;
 }
@@ -157,8 +162,9 @@ static MhoStatus find_checkpoint(Training *t, MhoError *error)
     if (access(t->checkpoint, F_OK) != 0)
         return MHO_OK;
     if (t->options->resume == MHO_RESUME_NONE) {
-        mho_log(t->options->log, MHO_LOG_WARNING, "%s holds an unfinished run; --resume would go on with it",
+        mho_log(t->options->log, MHO_LOG_INFO, "%s: the unfinished run is dropped; training starts from the beginning",
                 t->checkpoint);
+        (void)unlink(t->checkpoint);
         return MHO_OK;
     }
     MhoStatus status = mho_store_read(t->checkpoint, true, &t->resume, &why);
@@ -170,21 +176,6 @@ static MhoStatus find_checkpoint(Training *t, MhoError *error)
         return mho_fail(error, status, "%s", why.text);
     mho_log(t->options->log, MHO_LOG_INFO, "going on from %s", t->checkpoint);
     return MHO_OK;
-}
-
-/* The finished float net of this recipe at path, or NULL: it has to be trained. */
-static MhoRecord *read_float(const MhoModelOptions *options, const char *path, const char *recipe)
-{
-    MhoRecord *record = NULL;
-    MhoError why = {0};
-    if (access(path, F_OK) != 0 || (options->retrain && !mho_model_was_made(options, path)))
-        return NULL;
-    if (mho_store_read(path, true, &record, &why) == MHO_OK && is_of_recipe(record, recipe))
-        return record;
-    mho_log(options->log, MHO_LOG_WARNING, "%s%s; it is trained again", why.text[0] ? why.text : path,
-            why.text[0] ? "" : " is of another recipe");
-    mho_record_destroy(record);
-    return NULL;
 }
 
 /* Settings with the float stage alone; NULL where there is no other stage. */
@@ -203,6 +194,9 @@ static MhoStatus float_settings(const MhoSettings *settings, MhoSettings **alone
     return status == MHO_OK ? mho_settings_set(*alone, "train.stages", first, NULL, error) : status;
 }
 
+static MhoStatus make_model(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+                            const char *why, bool *is_there, MhoError *error);
+
 /* The float net that the members of a family share, made when it is not there. */
 static MhoStatus find_start(Training *t, MhoError *error)
 {
@@ -214,12 +208,10 @@ static MhoStatus find_start(Training *t, MhoError *error)
         status = mho_recipe_digest(alone, recipe, error);
     if (status == MHO_OK && alone)
         status = mho_model_float_path(alone, recipe, t->start_file, sizeof t->start_file, error);
-    if (status == MHO_OK && path[0] && !(t->start = read_float(t->options, path, recipe))) {
-        mho_log(t->options->log, MHO_LOG_INFO, "training %s, which the models of this family share", path);
-        status = mho_model_train(alone, t->options, path, error);
-        if (status == MHO_OK)
-            status = mho_store_read(path, true, &t->start, error);
-    }
+    if (status == MHO_OK && path[0])
+        status = make_model(alone, t->options, path, "the models of this family share it", NULL, error);
+    if (status == MHO_OK && path[0])
+        status = mho_store_read(path, true, &t->start, error);
     mho_settings_destroy(alone);
     return status;
 }
@@ -251,6 +243,7 @@ static MhoStatus train(Training *t, MhoError *error)
         .threads = t->options->threads,
         .log = t->options->log,
         .checkpoint = save,
+        .checkpoint_seconds = CHECKPOINT_SECONDS,
         .context = t,
         .chip = t->chip.cell ? &t->chip : NULL,
         .start = t->start,
@@ -276,15 +269,18 @@ static MhoStatus train_on(Training *t, MhoError *error)
         if (status == MHO_OK)
             status = train(t, error);
     }
-    if (status == MHO_STOPPED && t->options->resume == MHO_RESUME_FOUND)
-        return mho_fail(error, MHO_STOPPED, "training of %s stopped; run the same command again to go on", t->path);
-    return status;
+    if (status != MHO_STOPPED)
+        return status;
+    const MhoError where = *error;
+    return mho_fail(error, MHO_STOPPED, "training of %s %.400s; run the same command again to go on", t->path,
+                    where.text);
 }
 
-MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
-                          MhoError *error)
+/* Train into path, which this process has claimed. */
+static MhoStatus train_claimed(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+                               bool replaces, MhoError *error)
 {
-    Training t = {.settings = settings, .options = options, .path = path};
+    Training t = {.settings = settings, .options = options, .path = path, .replaces = replaces};
     MhoStatus status = find_places(&t, error);
     if (status == MHO_OK)
         status = open_training(&t, error);
@@ -296,4 +292,87 @@ MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *op
         status = note_made(options, path, error);
     close_training(&t);
     return status;
+}
+
+/* What is to be done about the model at path. */
+typedef struct Need {
+    bool trains, replaces, is_made; /* replaces: a file is there; is_made: it is the model of this recipe */
+    const char *why;                /* it is trained, for the log */
+} Need;
+
+/* USAGE when another file is in the way. */
+static MhoStatus find_need(const MhoSettings *settings, const MhoModelOptions *options, const char *path, Need *need,
+                           MhoError *error)
+{
+    char why[MHO_RECIPE_WHY_MAX];
+    MhoModelFound found;
+    const MhoStatus status = mho_model_find(path, settings, &found, why, error);
+    if (status != MHO_OK)
+        return status;
+    const bool again = options->retrain && !mho_model_was_made(options, path);
+    *need = (Need){.trains = found != MHO_MODEL_MADE || again,
+                   .replaces = found != MHO_MODEL_NONE,
+                   .is_made = found == MHO_MODEL_MADE,
+                   .why = found == MHO_MODEL_NONE ? "no such file" : "--retrain"};
+    if (found == MHO_MODEL_FOREIGN)
+        return mho_fail(error, MHO_USAGE, "model %s exists and %s; name another with %s", path, why,
+                        options->rename ? options->rename : "--set model=FILE");
+    if (found != MHO_MODEL_OTHER || again)
+        return MHO_OK;
+    return mho_fail(error, MHO_USAGE,
+                    "model %s exists and %s; name another with %s (with {recipe} in its name every recipe has its "
+                    "own), or replace it with --retrain",
+                    path, why, options->rename ? options->rename : "--set model=FILE");
+}
+
+MhoStatus mho_model_check(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+                          MhoError *error)
+{
+    Need need;
+    return find_need(settings, options, path, &need, error);
+}
+
+/* Claim path, look again and train. */
+static MhoStatus claim_and_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+                                 const char *why, MhoError *error)
+{
+    char work[MHO_CLAIM_WORK_MAX], recipe[65];
+    MhoClaim claim = {.file = -1};
+    Need need;
+    bool waited = false;
+    MhoStatus status = mho_recipe_digest(settings, recipe, error);
+    if (status != MHO_OK)
+        return status;
+    snprintf(work, sizeof work, "model of recipe %s", recipe);
+    status = mho_claim_take(path, work, options->log, &claim, &waited, error);
+    if (status == MHO_OK)
+        status = find_need(settings, options, path, &need, error);
+    if (status == MHO_OK && need.trains && !(waited && need.is_made)) { /* else the other process made it */
+        mho_log(options->log, MHO_LOG_INFO, "training %s (%s)", path, why ? why : need.why);
+        status = train_claimed(settings, options, path, need.replaces, error);
+    }
+    mho_claim_release(&claim);
+    return status;
+}
+
+/* The model of settings at path, trained when it is not there. why: NULL, or what the log says it is for. *is_there
+ * (NULL: not wanted): it was there. */
+static MhoStatus make_model(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
+                            const char *why, bool *is_there, MhoError *error)
+{
+    Need need;
+    MhoStatus status = find_need(settings, options, path, &need, error);
+    if (is_there)
+        *is_there = status == MHO_OK && !need.trains;
+    if (status == MHO_OK && need.trains)
+        status = mho_make_folders(path, error);
+    if (status == MHO_OK && need.trains)
+        status = mho_check_writable(path, error);
+    return status == MHO_OK && need.trains ? claim_and_train(settings, options, path, why, error) : status;
+}
+
+MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path, bool *is_there,
+                          MhoError *error)
+{
+    return make_model(settings, options, path, NULL, is_there, error);
 }

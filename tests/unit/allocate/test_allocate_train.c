@@ -218,6 +218,31 @@ static int resumed(CaseChange change, int epoch, char digest[65])
     return epochs;
 }
 
+/* An allocation that stops within an epoch of a stage or recovery, its first ones included, and resumes ends with the
+ * same bytes. */
+TEST_LOOP(test_resumes_within_epochs_to_the_same_bytes, 0, N_CHANGES)
+{
+    char whole_digest[65];
+    (void)resumed(changes[_i], 0, whole_digest);
+    for (int call = 13; call > 0; call += 9) {
+        Case one;
+        Sample *sample = &one.stage.sample;
+        case_open(&one, changes[_i]);
+        sample_stop_within(sample, call);
+        const MhoStatus status = stage_train(&one.stage);
+        const bool is_whole = status == MHO_OK; /* it has fewer checkpoints */
+        ck_assert(is_whole || status == MHO_STOPPED);
+        if (!is_whole) {
+            sample_go_on(sample);
+            must(stage_train(&one.stage), &sample->error);
+        }
+        ck_assert_msg(strcmp(sample->digest, whole_digest) == 0, "other bytes when stopped at checkpoint %d", call);
+        case_close(&one);
+        if (is_whole)
+            break;
+    }
+}
+
 /* An allocation that stops after any epoch and resumes ends with the same bytes. */
 TEST_LOOP(test_resumes_to_the_same_bytes, 0, N_CHANGES)
 {

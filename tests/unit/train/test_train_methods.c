@@ -87,6 +87,37 @@ TEST_LOOP(test_every_method_resumes, 0, N_METHODS)
         resume_after(methods[_i], epoch, epochs, whole);
 }
 
+/* A training that stops after any step of an epoch and resumes ends with the same bytes. Every seventh checkpoint of a
+ * training that writes one after each of its ten steps an epoch: other steps in every epoch. */
+TEST_LOOP(test_every_method_resumes_within_epochs, 0, N_METHODS)
+{
+    Bench bench;
+    Sample *sample = &bench.sample;
+    char whole[65];
+    bench_open(&bench, methods[_i]);
+    sample_stop_within(sample, 1 << 30);
+    must(bench_run(&bench), &sample->error);
+    memcpy(whole, sample->digest, sizeof whole);
+    const int n = sample->n_calls;
+    bench_close(&bench);
+    ck_assert_int_ge(n, 50);
+    for (int call = 1; call <= n; call += 7) {
+        bench_open(&bench, methods[_i]);
+        sample_stop_within(sample, call);
+        ck_assert_int_eq(bench_run(&bench), MHO_STOPPED);
+        ck_assert_int_eq(sample->n_calls, call);
+        const MhoRecord *training = mho_record_find(last_checkpoint(sample), "training");
+        const int64_t steps = *(const int64_t *)mho_attribute_find(&training->attributes, "steps")->data;
+        ck_assert_int_eq(steps, call % 10);
+        bench.fake = (FakeAllocator){0};
+        sample_go_on(sample);
+        must(bench_run(&bench), &sample->error);
+        ck_assert_msg(strcmp(sample->digest, whole) == 0, "other bytes when stopped at checkpoint %d, step %d", call,
+                      (int)steps);
+        bench_close(&bench);
+    }
+}
+
 /* Every move of an allocator starts a recovery with its own name, epochs and rate in the history, and with the
  * stage's teacher. */
 TEST(test_allocation_recovers_after_every_move)

@@ -283,6 +283,50 @@ TEST(test_resume)
         resume_after(epoch, whole);
 }
 
+/* The same where it stops within an epoch, with noise on weights, distillation and crops. */
+TEST(test_resume_within_an_epoch)
+{
+    static const int steps[] = {1, 4, 9, 32, 55, 58, 71, 89};
+    char whole[65];
+    sample_digest(noise_and_no_shift, whole);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        Sample sample;
+        sample_open(&sample);
+        noise_and_no_shift(&sample);
+        sample_stop_within(&sample, steps[i]);
+        ck_assert_int_eq(sample_run(&sample), MHO_STOPPED);
+        sample_go_on(&sample);
+        must(sample_run(&sample), &sample.error);
+        ck_assert_msg(strcmp(sample.digest, whole) == 0, "other bytes when stopped after step %d", steps[i]);
+        sample_close(&sample);
+    }
+}
+
+/* Damaged attributes of a checkpoint within an epoch: none of them is believed. */
+TEST(test_resume_refuses_damaged_positions)
+{
+    static const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {{"steps", -1}, {"steps", 10}, {"hits", 51}, {"over", 1}};
+    static const char *const reals[] = {"loss_sum", "gradient_norm", "seconds", "best_accuracy"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers + sizeof reals / sizeof *reals; i++) {
+        Sample sample;
+        sample_open(&sample);
+        sample_stop_within(&sample, 35);
+        ck_assert_int_eq(sample_run(&sample), MHO_STOPPED);
+        sample_go_on(&sample);
+        MhoRecord *training = (MhoRecord *)(uintptr_t)mho_record_find(sample.input.resume, "training");
+        const size_t r = i - sizeof numbers / sizeof *numbers;
+        if (i < sizeof numbers / sizeof *numbers)
+            must(mho_attribute_int(&training->attributes, numbers[i].name, numbers[i].value, &error), &error);
+        else
+            must(mho_attribute_real(&training->attributes, reals[r], (double)NAN, &error), &error);
+        must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "partial.h5: not a checkpoint of this recipe");
+        sample_close(&sample);
+    }
+}
+
 /* A checkpoint of another recipe, or with a damaged history, is refused. */
 TEST(test_resume_refuses_strangers)
 {
@@ -301,7 +345,7 @@ TEST(test_resume_refuses_strangers)
     must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "its history has another length");
     strcpy(sample.train.stages, "float:3 4/4:2");
     sample.checkpoints[4]->n_children--; /* groups stand in the order they were made: provenance is before training */
-    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "no stage in group training");
+    must_refuse(sample_run(&sample), &sample.error, MHO_INPUT, "no stage, or no position");
     sample.checkpoints[4]->n_children++;
     sample_close(&sample);
 }
