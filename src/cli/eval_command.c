@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/eval_report.h"
+#include "study/models/provenance.h"
 #include "study/models/record_file.h"
 
 /* The accuracy of a float model. */
@@ -63,6 +64,67 @@ static MhoStatus evaluate_integer(const Evaluation *at, MhoError *error)
     return status;
 }
 
+static const char *trace_path(const MhoOptions *options)
+{
+    return options->output ? options->output : "trace.h5";
+}
+
+/* What makes an output file, as lines "key=value"; the caller frees it. kind: "trace" or "logits". */
+static MhoStatus describe_run(const Evaluation *at, const char *kind, char **text, MhoError *error)
+{
+    char *keys = mho_settings_canonical(at->study.settings, false), number[48];
+    if (strcmp(kind, "trace") == 0)
+        snprintf(number, sizeof number, "image=%d", at->options->trace);
+    else
+        snprintf(number, sizeof number, "chips=%u", at->setup.n_chips);
+    const int made = keys ? asprintf(text, "model_sha256=%s\nimages_sha256=%s\n%s\n%s", at->setup.model_digest,
+                                     at->setup.images->digest, number, keys)
+                          : -1;
+    free(keys);
+    return made < 0 ? mho_fail(error, MHO_MEMORY, "out of memory for the settings of a run") : MHO_OK;
+}
+
+/* Refuse a file that another run made, before this one. */
+static MhoStatus check_outputs(const Evaluation *at, MhoError *error)
+{
+    const MhoOptions *options = at->options;
+    const struct {
+        const char *path, *kind, *option;
+    } outputs[] = {{options->logits, "logits", "--logits"},
+                   {options->trace >= 0 ? trace_path(options) : NULL, "trace", "-o"}};
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs && status == MHO_OK; i++) {
+        char *text = NULL;
+        if (!outputs[i].path)
+            continue;
+        status = describe_run(at, outputs[i].kind, &text, error);
+        if (status == MHO_OK)
+            status = mho_file_check_output(outputs[i].path, outputs[i].kind, text, outputs[i].option, error);
+        free(text);
+    }
+    return status;
+}
+
+/* Say what made an output file. */
+static MhoStatus add_origin(const Evaluation *at, const char *kind, MhoRecord *record, MhoError *error)
+{
+    char *text = NULL;
+    MhoRecord *group;
+    MhoStatus status = mho_attribute_text(&record->attributes, "kind", kind, error);
+    if (status == MHO_OK)
+        status = mho_attribute_text(&record->attributes, "model_digest", at->setup.model_digest, error);
+    if (status == MHO_OK)
+        status = mho_provenance_add(record, NULL, mho_clock() - at->started, error);
+    if (status == MHO_OK)
+        status = mho_record_child(record, "provenance", &group, error);
+    if (status == MHO_OK)
+        status = describe_run(at, kind, &text, error);
+    if (status == MHO_OK)
+        status = mho_attribute_text(&group->attributes, "settings", text, error);
+    free(text);
+    return status;
+}
+
 static MhoStatus add_codes(MhoRecord *record, const char *group_name, const MhoLoweredNet *lowered,
                            const uint8_t *codes, MhoError *error)
 {
@@ -89,9 +151,7 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
     const MhoLoweredNet *lowered = at->setup.lowered;
     const MhoDataset *images = at->setup.images;
     size_t n = (size_t)at->options->trace, size = (size_t)images->h * (size_t)images->w * (size_t)images->c;
-    if (n >= images->n)
-        return mho_fail(error, MHO_USAGE, "--trace %zu: the set has images 0 to %zu", n, images->n - 1);
-    const char *path = at->options->output ? at->options->output : "trace.h5";
+    const char *path = trace_path(at->options);
     float *logits = mho_calloc((size_t)lowered->n_classes, sizeof *logits, error, "a trace");
     uint8_t *codes = mho_calloc(lowered->codes_size, 1, error, "a trace");
     MhoRecord *record = NULL;
@@ -100,7 +160,7 @@ static MhoStatus write_trace(const Evaluation *at, MhoError *error)
     MhoCondition when = {.t = at->setup.config.chip.time, .temperature = at->setup.config.chip.temperature};
     MhoStatus status = logits && codes ? mho_record_create(&record, error) : MHO_MEMORY;
     if (status == MHO_OK)
-        status = mho_attribute_text(&record->attributes, "kind", "trace", error);
+        status = add_origin(at, "trace", record, error);
     if (status == MHO_OK)
         status = run_integer(at, batch.images, 1, logits, codes, error);
     if (status == MHO_OK)
@@ -137,9 +197,7 @@ static MhoStatus write_logits(const Evaluation *at, const float *logits, MhoErro
     for (size_t i = 0; i < shape[0] * shape[1] && status == MHO_OK; i++)
         predicted[i] = mho_logits_top1(logits + i * n_classes, (int)n_classes);
     if (status == MHO_OK)
-        status = mho_attribute_text(&record->attributes, "kind", "logits", error);
-    if (status == MHO_OK)
-        status = mho_attribute_text(&record->attributes, "model_digest", at->setup.model_digest, error);
+        status = add_origin(at, "logits", record, error);
     if (status == MHO_OK)
         status = mho_record_add(record, "logits", MHO_F32, 3, shape, axes, "", "outputs of the classifier", logits,
                                 NULL, error);
@@ -212,6 +270,11 @@ static MhoStatus evaluate_chip(Evaluation *at, MhoError *error)
     MhoTrial *first = mho_calloc(1, sizeof *first, error, "a trial");
     MhoStatus status =
         first ? mho_trial_cache_prepare(at->cache, at->study.settings, "eval", true, &at->setup, error) : MHO_MEMORY;
+    if (status == MHO_OK && at->options->trace >= 0 && (size_t)at->options->trace >= at->setup.images->n)
+        status = mho_fail(error, MHO_USAGE, "--trace %d: the set has images 0 to %zu", at->options->trace,
+                          at->setup.images->n - 1);
+    if (status == MHO_OK)
+        status = check_outputs(at, error);
     if (status == MHO_OK && at->options->trace >= 0)
         status = write_trace(at, error);
     if (status == MHO_OK && (at->options->trace < 0 || at->options->layers || at->options->logits)) {
@@ -280,7 +343,7 @@ static MhoStatus evaluate_as_json(Evaluation *at, MhoNet *net, const char *diges
 
 static MhoStatus run_eval(MhoOptions *options, MhoError *error)
 {
-    Evaluation at = {.options = options};
+    Evaluation at = {.options = options, .started = mho_clock()};
     MhoNet *net = NULL;
     char digest[65];
     MhoStatus status = mho_options_study(options, NULL, &at.study, error);
@@ -294,9 +357,9 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
         status = mho_fail(error, MHO_USAGE,
                           "eval prints its result; -o belongs to --trace N, and `mho sweep` writes a result file");
     if (status == MHO_OK && options->logits)
-        status = mho_file_check_output(options->logits, "logits", "--logits", error);
+        status = mho_file_check_output(options->logits, "logits", NULL, "--logits", error);
     if (status == MHO_OK && options->trace >= 0)
-        status = mho_file_check_output(options->output ? options->output : "trace.h5", "trace", "-o", error);
+        status = mho_file_check_output(trace_path(options), "trace", NULL, "-o", error);
     MhoModelOptions model = mho_options_model(options, false);
     if (status == MHO_OK)
         status = choose_no_chip(&at, error);
@@ -326,7 +389,9 @@ const Command command_eval = {
         "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --logits logits.h5\n"
         "writes logits, predicted and true labels of every image on every chip.\n"
         "  mho eval models/quickstart.h5 --set chip.cell.name=pcm --trace 7 -o trace.h5\n"
-        "writes the codes of every layer for image 7. A float model is quantized first by\n"
+        "writes the codes of every layer for image 7. What another run wrote is not replaced. A float model is "
+        "quantized\n"
+        "first by\n"
         "  --set quant.weight.bits=8 --set quant.activation.bits=8\n"
         "which folds batch norm into the layers and takes activation ranges from training images.\n"
         "--json prints one object: accuracies from 0 to 1 with their interval, images per second, settings, layers.",

@@ -11,7 +11,8 @@ typedef struct Evaluation {
     MhoStudy study;
     MhoTrialCache *cache;
     MhoPointSetup setup;
-    MhoJson *json; /* NULL: text */
+    MhoJson *json;  /* NULL: text */
+    double started; /* s, monotonic clock */
 } Evaluation;
 
 /* The accuracy (0..1) of a network that ran without chips, "float" or "integer", and how long it took. */

@@ -172,7 +172,7 @@ def test_chip_of_training(place):
     """A chip stage does not use the study's chip: a warning says so when train.chip is not set."""
     study = place.study("chip_stage.yaml")
     for chip, empty in [([], True), (["--set", "train.chip.cell.name=pcm", "--set", "train.chip.time=3600"], False)]:
-        process = place.run("train", study, "-o", "chip_stage.h5", "-j", "1", "--set", "train.stages=float:0 4/4:0 chip:1",
+        process = place.run("train", study, "-o", "chip_stage.h5", "-j", "1", "--retrain", "--set", "train.stages=float:0 4/4:0 chip:1",
                             *chip)
         assert process.returncode == 0 and ("no key train.chip.* is set" in process.stderr) == empty, process.stderr
 

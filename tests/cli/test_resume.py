@@ -194,7 +194,7 @@ def test_train_killed(place):
     model, kills = place.folder / "resumed.h5", 0
     while not model.exists():
         seen = written(checkpoints(place, "resumed"))
-        process = place.popen(*steady, "-o", model, "--resume")
+        process = place.popen(*steady, "-o", model)
         wait_for(lambda: process.poll() is not None or written(checkpoints(place, "resumed")) not in (0, seen))
         time.sleep(dice.random() * 0.03)
         if kills < 3:
@@ -215,13 +215,13 @@ METHODS = {
 
 
 def test_train_interrupted(place):
-    """SIGTERM while training: 75, and --resume continues to the same bytes, for every method."""
+    """SIGTERM while training: 75, and the same command continues to the same bytes, for every method."""
     for method, sets in METHODS.items():
         command = ["train", place.study("train.yaml"), "-j", "1", "--quiet", "--set", "train.batch=16",
                    *[word for pair in sets for word in ("--set", pair)]]
         place.done(*command, "-o", f"calm-{method}.h5")
         model = place.folder / f"{interrupted(place, 'stopped-' + method, *command)}.h5"
-        place.done(*command, "-o", model, "--resume")
+        place.done(*command, "-o", model)
         assert place.digest(model) == place.digest(f"calm-{method}.h5"), f"{method}: other bytes"
         assert not checkpoints(place, model.stem)
 
@@ -230,7 +230,7 @@ def test_checkpoint_of_another_recipe(place):
     """A checkpoint is named after its recipe: another one of the same model neither takes nor removes it."""
     command = ["train", place.study("train.yaml"), "-j", "1", "--set", "train.batch=16"]
     name = interrupted(place, "other", *command, "--quiet")
-    process = place.run(*command, "-o", f"elsewhere/{name}.h5", "--set", "train.batch=8", "--resume")
+    process = place.run(*command, "-o", f"elsewhere/{name}.h5", "--set", "train.batch=8")
     assert process.returncode == 0 and epochs(process) == 4 and "unfinished" not in process.stderr, process.stderr
     assert checkpoints(place, name)
 
@@ -256,20 +256,48 @@ def epochs(process):
     return process.stderr.count("images/s  ")
 
 
-def test_train_without_resume(place):
-    """Without --resume an unfinished run is named and training starts from the beginning; a damaged checkpoint stops --resume."""
+def test_restart(place):
+    """A stopped training goes on by itself; --restart starts over; a damaged checkpoint is an error with --resume, else a warning."""
     command = ["train", place.study("train.yaml"), "-j", "1", "--set", "train.batch=16"]
     place.done(*command, "-o", "calm.h5")
     name = interrupted(place, "restarted", *command, "--quiet")
     checkpoint = checkpoints(place, name)[0]
     whole_file = checkpoint.read_bytes()
     checkpoint.write_bytes(whole_file[:len(whole_file) // 2])
-    place.refused(2, ["results/checkpoints", "without --resume"], *command, "-o", f"{name}.h5", "--resume", "--quiet")
-    checkpoint.write_bytes(whole_file)
-    process = place.run(*command, "-o", f"{name}.h5")
-    assert process.returncode == 0 and epochs(process) == 4, process.stderr
-    assert "unfinished run; --resume would" in process.stderr, process.stderr
-    assert place.digest(f"{name}.h5") == place.digest("calm.h5")
+    place.refused(2, ["results/checkpoints", "--restart"], *command, "-o", f"{name}.h5", "--resume", "--quiet")
+    process = place.run(*command, "-o", "damaged.h5")
+    assert process.returncode == 0 and epochs(process) == 4
+    for option, name_of, all_epochs in [([], "gone_on", False), (["--restart"], "restarted", True)]:
+        twin = checkpoint.with_name(checkpoint.name.replace(name, name_of))
+        twin.write_bytes(whole_file)
+        process = place.run(*command, "-o", f"{name_of}.h5", *option)
+        assert process.returncode == 0 and (epochs(process) == 4) == all_epochs, process.stderr
+        assert ("going on from" in process.stderr) != all_epochs, process.stderr
+        assert place.digest(f"{name_of}.h5") == place.digest("calm.h5")
+        assert not twin.exists()
+
+
+def test_stopped_within_an_epoch(place):
+    """SIGTERM in the first epoch leaves a checkpoint of its last step, the message says how to go on, and the model has the same bytes."""
+    command = ["train", place.study("train.yaml"), "-j", "1", "--set", "train.batch=2", "--set", "train.crop=1",
+               "--set", "train.stages=float:9 fq 2/4:9", "-o", "slow.h5"]
+    place.done(*command[:-1], "unbroken.h5", "--quiet")
+    stops = 0
+    while not (place.folder / "slow.h5").exists():
+        process = subprocess.Popen([place.mho, *map(str, command)], cwd=place.folder, env=place.env, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: (place.folder / "slow.h5.lock").exists() or process.poll() is not None)  # signals are heard by then
+        time.sleep(0.15)
+        if stops < 4:
+            process.send_signal(signal.SIGTERM)
+        text = process.communicate(timeout=60)[1]
+        if process.returncode == 75:
+            stops += 1
+            assert "run the same command again to go on" in text and "step" in text, text
+        else:
+            assert process.returncode == 0, text
+    assert stops >= 2, "it was never stopped"
+    assert place.digest("slow.h5") == place.digest("unbroken.h5")
+    assert not checkpoints(place, "slow")
 
 
 def test_sweep_resumes_training(place):

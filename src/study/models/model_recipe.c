@@ -67,17 +67,31 @@ static void add_value(Phrases *to, const char *lead, const Line *line)
                  is_long ? "..." : "");
 }
 
+/* Lines that are digests: what another one means. */
+static const char *digest_phrase(const Line *line)
+{
+    static const struct {
+        const char *key, *phrase;
+    } digests[] = {{"data.training_sha256=", "its training images were others"},
+                   {"model_sha256=", "it is of another model"},
+                   {"images_sha256=", "it is of other images"}};
+    for (size_t i = 0; i < sizeof digests / sizeof *digests; i++)
+        if (strncmp(line->key, digests[i].key, strlen(digests[i].key)) == 0)
+            return digests[i].phrase;
+    return NULL;
+}
+
 /* One difference: a key with its value there and here; NULL: it has none. */
 static void add_phrase(Phrases *to, const Line *there, const Line *here)
 {
-    static const char images[] = "data.training_sha256";
     const Line *line = here ? here : there;
+    const char *phrase = digest_phrase(line);
     if (to->n++ >= MOST_KEYS)
         return;
     const size_t used = strlen(to->text);
     const char *comma = to->n > 1 ? ", " : "";
-    if (strncmp(line->key, images, sizeof images - 1) == 0) {
-        snprintf(to->text + used, to->size - used, "%sits training images were others", comma);
+    if (phrase) {
+        snprintf(to->text + used, to->size - used, "%s%s", comma, phrase);
         return;
     }
     snprintf(to->text + used, to->size - used, "%s%.*s", comma, line->key_length, line->key);
@@ -145,7 +159,7 @@ static MhoModelFound describe(const MhoRecord *record, const char *recipe, const
     if (theirs && strcmp(theirs, recipe) == 0)
         return MHO_MODEL_MADE;
     if (!theirs || !*theirs) {
-        snprintf(why, MHO_RECIPE_WHY_MAX, "was not made by `mho train`");
+        snprintf(why, MHO_RECIPE_WHY_MAX, "holds no recipe: another program made it");
         return MHO_MODEL_OTHER;
     }
     if (*there)

@@ -8,6 +8,7 @@
 #include "store/store.h"
 #include "study/models/claim.h"
 #include "study/models/model_file.h"
+#include "study/models/model_origin.h"
 #include "study/models/model_recipe.h"
 #include "study/keys/study.h"
 
@@ -25,6 +26,7 @@ typedef struct Training {
     MhoAllocateInput allocation; /* no allocator: there is none */
     char start_file[PATH_BYTES];
     MhoRecord *start, *resume;
+    MhoModelOrigin origin;
 } Training;
 
 MhoStatus mho_checkpoint_path(const char *model, const char *recipe, char *path, size_t size, MhoError *error)
@@ -59,13 +61,15 @@ static MhoStatus note_made(const MhoModelOptions *options, const char *path, Mho
     return MHO_OK;
 }
 
-/* A checkpoint after every epoch; the last record is the model. */
+/* A checkpoint, or at last the model. */
 static MhoStatus save(void *context, MhoRecord *record, bool final, MhoError *error)
 {
     const Training *t = context;
-    MhoStatus status = !final        ? mho_store_write(t->checkpoint, record, error)
-                       : t->replaces ? mho_store_write(t->path, record, error)
-                                     : mho_store_create(t->path, record, error);
+    MhoStatus status = mho_model_origin_write(&t->origin, record, error);
+    if (status == MHO_OK)
+        status = !final        ? mho_store_write(t->checkpoint, record, error)
+                 : t->replaces ? mho_store_write(t->path, record, error)
+                               : mho_store_create(t->path, record, error);
     if (status == MHO_OK && final)
         (void)unlink(t->checkpoint);
     return status;
@@ -131,6 +135,7 @@ static void close_training(Training *t)
 {
     mho_record_destroy(t->start);
     mho_record_destroy(t->resume);
+    free(t->origin.parents);
     mho_dataset_destroy(&t->training);
     mho_dataset_destroy(&t->validation);
     mho_dataset_destroy(&t->calibration);
@@ -174,7 +179,10 @@ static MhoStatus find_checkpoint(Training *t, MhoError *error)
         return drop_checkpoint(t, &why, error);
     if (status != MHO_OK)
         return mho_fail(error, status, "%s", why.text);
+    char what[sizeof t->checkpoint + 16];
+    snprintf(what, sizeof what, "%s was made", t->checkpoint);
     mho_log(t->options->log, MHO_LOG_INFO, "going on from %s", t->checkpoint);
+    mho_model_origin_compare(t->resume, t->options->threads, what, t->options->log);
     return MHO_OK;
 }
 
@@ -197,6 +205,17 @@ static MhoStatus float_settings(const MhoSettings *settings, MhoSettings **alone
 static MhoStatus make_model(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
                             const char *why, bool *is_there, MhoError *error);
 
+static MhoStatus note_parent(Training *t, MhoError *error)
+{
+    char digest[65];
+    const MhoStatus status = mho_record_digest(t->start, digest, error);
+    if (status == MHO_OK && asprintf(&t->origin.parents, "%s %s\n", t->start_file, digest) < 0) {
+        t->origin.parents = NULL;
+        return mho_fail(error, MHO_MEMORY, "out of memory for the name of a model");
+    }
+    return status;
+}
+
 /* The float net that the members of a family share, made when it is not there. */
 static MhoStatus find_start(Training *t, MhoError *error)
 {
@@ -212,6 +231,8 @@ static MhoStatus find_start(Training *t, MhoError *error)
         status = make_model(alone, t->options, path, "the models of this family share it", NULL, error);
     if (status == MHO_OK && path[0])
         status = mho_store_read(path, true, &t->start, error);
+    if (status == MHO_OK && t->start)
+        status = note_parent(t, error);
     mho_settings_destroy(alone);
     return status;
 }
@@ -233,6 +254,7 @@ static MhoStatus train(Training *t, MhoError *error)
 {
     const MhoTrainParams params = params_in_use(t->settings);
     MhoNet *net = NULL;
+    mho_model_origin_begin(&t->origin, t->resume);
     MhoTrainInput input = {
         .training = &t->training,
         .validation = &t->validation,
@@ -280,7 +302,11 @@ static MhoStatus train_on(Training *t, MhoError *error)
 static MhoStatus train_claimed(const MhoSettings *settings, const MhoModelOptions *options, const char *path,
                                bool replaces, MhoError *error)
 {
-    Training t = {.settings = settings, .options = options, .path = path, .replaces = replaces};
+    Training t = {.settings = settings,
+                  .options = options,
+                  .path = path,
+                  .replaces = replaces,
+                  .origin = {.settings = settings, .threads = options->threads}};
     MhoStatus status = find_places(&t, error);
     if (status == MHO_OK)
         status = open_training(&t, error);

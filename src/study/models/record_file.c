@@ -6,25 +6,36 @@
 
 #include "store/store.h"
 #include "study/models/model_file.h"
+#include "study/models/model_recipe.h"
 
 MhoStatus mho_file_read(const char *path, bool own, MhoRecord **record, MhoError *error)
 {
     return mho_store_read(path, own, record, error);
 }
 
-MhoStatus mho_file_check_output(const char *path, const char *kind, const char *option, MhoError *error)
+MhoStatus mho_file_check_output(const char *path, const char *kind, const char *settings, const char *option,
+                                MhoError *error)
 {
-    if (access(path, F_OK) != 0)
-        return mho_check_writable(path, error);
     MhoRecord *record = NULL;
     const char *found = NULL;
+    char difference[MHO_RECIPE_WHY_MAX] = "";
+    MhoStatus status = mho_make_folders(path, error);
+    if (status == MHO_OK)
+        status = mho_check_writable(path, error);
+    if (status != MHO_OK || access(path, F_OK) != 0)
+        return status;
     if (mho_store_read(path, false, &record, NULL) == MHO_OK)
         found = mho_attribute_string(&record->attributes, "kind");
-    const bool same = found && strcmp(found, kind) == 0;
+    if (!found || strcmp(found, kind) != 0)
+        status =
+            mho_fail(error, MHO_USAGE, "%s exists and is not a file of %s; name another with %s", path, kind, option);
+    else if (settings)
+        mho_recipe_difference(mho_provenance_text(record, "settings"), settings, difference, sizeof difference);
+    if (difference[0])
+        status = mho_fail(error, MHO_USAGE, "%s exists and was made otherwise: %s; name another with %s", path,
+                          difference, option);
     mho_record_destroy(record);
-    if (same)
-        return MHO_OK;
-    return mho_fail(error, MHO_USAGE, "%s exists and is not a file of %s; name another with %s", path, kind, option);
+    return status;
 }
 
 MhoStatus mho_file_write(const char *path, const MhoRecord *record, MhoError *error)

@@ -10,9 +10,12 @@
  * too. */
 MhoStatus mho_file_read(const char *path, bool own, MhoRecord **record, MhoError *error) MHO_CHECKED;
 
-/* Whether a file of this kind (attribute "kind") may be written to path before work starts: nothing is there, or a file
- * of the same kind. USAGE names what is there and the option to change; IO when the folder cannot be written to. */
-MhoStatus mho_file_check_output(const char *path, const char *kind, const char *option, MhoError *error) MHO_CHECKED;
+/* Whether a file of this kind (attribute "kind") may be written to path, before work starts: nothing is there, or a
+ * file that these settings made (lines "key=value", the attribute settings of its provenance; NULL: any of the kind).
+ * Folders on the way are made. USAGE names what is there, what differs and the option to change; IO when the folder
+ * cannot be written to. */
+MhoStatus mho_file_check_output(const char *path, const char *kind, const char *settings, const char *option,
+                                MhoError *error) MHO_CHECKED;
 
 /* Write or replace a file as one step: a reader finds the old content or the new. */
 MhoStatus mho_file_write(const char *path, const MhoRecord *record, MhoError *error) MHO_CHECKED;
