@@ -76,7 +76,6 @@ hid_t mho_image_create(MhoImage *image)
                                              context_copy, context_free, image};
     hid_t file = H5I_INVALID_HID;
     if (H5Pset_obj_track_times(create, false) >= 0 && H5Pset_link_creation_order(create, order) >= 0 &&
-        H5Pset_attr_creation_order(create, order) >= 0 &&
         H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V110) >= 0 &&
         H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 && H5Pset_fapl_core(access, INCREMENT, false) >= 0 &&
         H5Pset_file_image_callbacks(access, &callbacks) >= 0)

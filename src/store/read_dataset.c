@@ -75,8 +75,9 @@ static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place,
         return mho_reader_damaged(reader, place, "a dataset larger than the file");
     if (!layout_sound(reader, dataset, stored, values))
         return mho_reader_damaged(reader, place, "a dataset that claims more values than it stores");
-    if (bytes / INFLATE_RATIO > stored) {
-        const hsize_t unexplained = bytes - stored * INFLATE_RATIO;
+    const hsize_t content = values->text ? values->fixed * values->n : bytes; /* without pointers to the strings */
+    if (content / INFLATE_RATIO > stored) {
+        const hsize_t unexplained = content - stored * INFLATE_RATIO;
         if (unexplained > SLACK - reader->unexplained)
             return mho_reader_damaged(reader, place, "a dataset that claims more values than its bytes can hold");
         reader->unexplained += unexplained;
@@ -86,7 +87,7 @@ static MhoStatus check_size(MhoReader *reader, hid_t dataset, const char *place,
 
 /* Variable-length strings have no checksum, and HDF5 reads them unchecked. Those in one block are checked here. The
  * index of chunks (an older B-tree, also without checksum) can only be read by HDF5, which may crash or never return.
- * mho itself never writes chunked strings. */
+ * mho itself never writes them in chunks. Strings of one length are read like numbers. */
 static MhoStatus check_strings(const MhoReader *reader, hid_t dataset, const char *place, const MhoValues *values)
 {
     const hid_t list = H5Dget_create_plist(dataset);

@@ -2,8 +2,11 @@
  *
  * Files are also valid netCDF-4: every array has dimension scales on all of its axes; an axis without a coordinate
  * array gets a dimension without variable. Number arrays of rank >= 1 above 4 KiB are chunked, shuffled, packed by gzip
- * 4 and checked by fletcher32. The line "mho-sha256 <64 hex>\n" after the HDF5 data is the checksum of all bytes before
- * it; other programs ignore it. Not thread-safe, as HDF5 is not: one call at a time in a process.
+ * 4 and checked by fletcher32. Strings have variable length: netCDF-C 4.9 reads wrong memory for arrays of strings of
+ * one length, and crashes. Attributes are written by name and without an order of creation, so that other programs can
+ * replace them. The line "mho-sha256 <64 hex>\n" after the HDF5 data is
+ * the checksum of all bytes before it; other programs ignore it. Not thread-safe, as HDF5 is not: one call at a time in
+ * a process.
  */
 #ifndef MHO_STORE_STORE_H
 #define MHO_STORE_STORE_H

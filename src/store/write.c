@@ -1,7 +1,8 @@
 /* write.c - a record to an HDF5 file that is also netCDF-4.
  *
  * The file is built in memory and replaces its target in one step, so HDF5 never sees a full disk. Object times are
- * off, creation order is tracked and everything is written in record order: the same record gives the same bytes. One
+ * off, groups and arrays are written in record order, attributes by name: the same record gives the same bytes. The
+ * order of attributes is not tracked, because HDF5 then fails to replace one where there are more than eight. One
  * line after the HDF5 data holds their SHA-256, which HDF5 ignores and the reader checks first. Format: HDF5 1.8-1.10,
  * HDF5 dimension scales 1.0, netCDF-4 conventions, CF-1.10.
  */
@@ -77,18 +78,31 @@ static MhoStatus write_text(const Writer *writer, hid_t object, const char *plac
     return write_attribute(writer, object, place, name, MHO_STRING, 1, &text);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp((*(const MhoAttribute *const *)a)->name, (*(const MhoAttribute *const *)b)->name);
+}
+
 static MhoStatus write_attributes(const Writer *writer, hid_t object, const char *place,
                                   const MhoAttributes *attributes)
 {
+    const MhoAttribute **sorted =
+        mho_calloc(attributes->n, sizeof *sorted, writer->error, "the attributes of %s", writer->path);
+    if (!sorted)
+        return MHO_MEMORY;
+    for (size_t i = 0; i < attributes->n; i++)
+        sorted[i] = &attributes->list[i];
+    qsort(sorted, attributes->n, sizeof *sorted, compare_names);
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < attributes->n && status == MHO_OK; i++) {
-        const MhoAttribute *a = &attributes->list[i];
-        if (mho_store_reserved(a->name))
-            return mho_fail(writer->error, MHO_FAILED,
-                            "%s: %s: the attribute name '%s' is reserved for the file format", writer->path, place,
-                            a->name);
-        status = write_attribute(writer, object, place, a->name, a->type, a->n, a->data);
+        const MhoAttribute *a = sorted[i];
+        status =
+            mho_store_reserved(a->name)
+                ? mho_fail(writer->error, MHO_FAILED, "%s: %s: the attribute name '%s' is reserved for the file format",
+                           writer->path, place, a->name)
+                : write_attribute(writer, object, place, a->name, a->type, a->n, a->data);
     }
+    free(sorted);
     return status;
 }
 
@@ -113,8 +127,7 @@ static void chunk_shape(const MhoArray *array, hsize_t *chunk)
 static hid_t dataset_properties(void)
 {
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
-    if (list >= 0 && (H5Pset_obj_track_times(list, false) < 0 ||
-                      H5Pset_attr_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) < 0)) {
+    if (list >= 0 && H5Pset_obj_track_times(list, false) < 0) {
         (void)H5Pclose(list);
         return H5I_INVALID_HID;
     }
@@ -322,8 +335,7 @@ static MhoStatus fill_image(Writer *writer, const MhoRecord *record, MhoImage *i
     const hid_t file = mho_image_create(image);
     MhoStatus status;
     if (file < 0 || writer->string < 0 || H5Pset_char_encoding(writer->link, H5T_CSET_UTF8) < 0 ||
-        H5Pset_obj_track_times(writer->group, false) < 0 || H5Pset_link_creation_order(writer->group, order) < 0 ||
-        H5Pset_attr_creation_order(writer->group, order) < 0) {
+        H5Pset_obj_track_times(writer->group, false) < 0 || H5Pset_link_creation_order(writer->group, order) < 0) {
         status = fail_hdf5(writer, "");
     } else {
         status = write_root(writer, file, record);
