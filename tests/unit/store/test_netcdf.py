@@ -74,7 +74,7 @@ def check_octave(result, everything):
     n = ncread('{result}', 'chip.noise'); assert(n(1:2), [0.5; 1]); assert(isnan(n(5)));
     g = ncread('{result}', '/grid/accuracy'); assert(size(g), [4 2 2]);
     w = ncread('{result}', '/layers/conv1/weight'); assert(size(w), [9 4]);
-    printf('all read\n');"""
+    disp('all read');"""
     process = subprocess.run(["octave-cli", "-q", "--eval", program], capture_output=True, text=True, check=False, timeout=60)
     assert "all read" in process.stdout, process.stdout + process.stderr
 
