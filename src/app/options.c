@@ -28,7 +28,8 @@ static const Option table[] = {
     {MHO_OPTION_CPU, "--cpu", "NAME",
      "kernels: auto (default), scalar, avx2, avx512; only training's results may depend on it"},
     {MHO_OPTION_SHARD, "--shard", "I/N", "run part I of N; `mho merge` joins the parts"},
-    {MHO_OPTION_RETRAIN, "--retrain", NULL, "train the model again even if its file exists"},
+    {MHO_OPTION_RETRAIN, "--retrain", NULL, "train the model again, even over one of another recipe"},
+    {MHO_OPTION_RECIPE_OF, "--from", "MODEL.h5", "repeat the recipe that this model holds, in place of a study"},
     {MHO_OPTION_RESTART, "--restart", NULL, "drop the checkpoint of an unfinished run and start from the beginning"},
     {MHO_OPTION_RESUME, "--resume", NULL, "a damaged checkpoint is an error (default: a warning, and start over)"},
     {MHO_OPTION_LAYERS, "--layers", NULL,
@@ -81,7 +82,8 @@ static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, Mho
     case MHO_OPTION_OUTPUT: options->output = value; return MHO_OK;
     case MHO_OPTION_DATA: options->data = value; return MHO_OK;
     case MHO_OPTION_CPU: options->cpu = value; return MHO_OK;
-    case MHO_OPTION_FROM: options->from = value; return MHO_OK;
+    case MHO_OPTION_FROM:
+    case MHO_OPTION_RECIPE_OF: options->from = value; return MHO_OK;
     case MHO_OPTION_EXTEND: options->extend = value; return MHO_OK;
     case MHO_OPTION_DRY_RUN: options->dry_run = true; return MHO_OK;
     case MHO_OPTION_LOGITS: options->logits = value; return MHO_OK;
@@ -101,12 +103,12 @@ static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, Mho
 }
 
 /* The option that text is: "--name", "--name=value" or "-ovalue". *value points to the value in text, else NULL. */
-static const Option *find_option(const char *text, const char **value)
+static const Option *find_option(const char *text, unsigned allowed, const char **value)
 {
     *value = NULL;
     for (size_t i = 0; i < N_OPTIONS; i++) {
         size_t length = strlen(table[i].name);
-        if (strncmp(text, table[i].name, length) != 0)
+        if (!(table[i].bit & allowed) || strncmp(text, table[i].name, length) != 0)
             continue;
         if (text[length] == '\0')
             return &table[i];
@@ -153,8 +155,8 @@ MhoStatus mho_options_parse(int argc, char **argv, int first, unsigned allowed, 
             options->arguments[options->n_arguments++] = text;
             continue;
         }
-        const Option *option = find_option(text, &value);
-        if (!option || !(option->bit & allowed))
+        const Option *option = find_option(text, allowed, &value);
+        if (!option)
             return unknown_option(text, allowed, error);
         if (option->value && !value) {
             if (i + 1 == argc)

@@ -155,6 +155,43 @@ static void print_allocation(const MhoRecord *model)
         printf("ended by %s\n", end);
 }
 
+static const char *or_dash(const char *text)
+{
+    return text && *text ? text : "-";
+}
+
+/* How a model was trained. */
+static void print_training(const MhoRecord *model, const char *path)
+{
+    const MhoRecord *made = mho_record_find(model, "provenance");
+    const char *recipe = made ? mho_attribute_string(&made->attributes, "recipe") : NULL;
+    const MhoAttribute *threads = made ? mho_attribute_find(&made->attributes, "threads") : NULL,
+                       *seed = made ? mho_attribute_find(&made->attributes, "seed") : NULL;
+    if (!recipe || !threads || threads->type != MHO_I64 || threads->n != 1 || !seed || seed->type != MHO_I64 ||
+        seed->n != 1)
+        return;
+    const long long n_threads = *(const int64_t *)threads->data;
+    const struct {
+        const char *label, *names[5]; /* attributes, joined by commas */
+    } lines[] = {{"data", {"data", "data_digest"}},
+                 {"dates", {"started", "written"}},
+                 {"program", {"mho_version", "git_commit", "compiler"}},
+                 {"machine", {"host", "processor", "kernels"}}};
+    printf("\ntrained by the recipe %s\n", or_dash(mho_attribute_string(&model->attributes, "recipe")));
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        printf("  %-8s ", lines[i].label);
+        for (size_t k = 0; k < sizeof lines[i].names / sizeof *lines[i].names && lines[i].names[k]; k++)
+            printf("%s%s", k > 0 ? ", " : "", or_dash(mho_attribute_string(&made->attributes, lines[i].names[k])));
+        printf("\n");
+    }
+    printf("  %-8s %lld, %lld thread%s, %.4g s\n", "seed", (long long)*(const int64_t *)seed->data, n_threads,
+           n_threads == 1 ? "" : "s", real_attribute(made, "seconds"));
+    const char *parents = mho_attribute_string(&made->attributes, "parents");
+    printf("  %-8s %.*s\n", "parents", parents && *parents ? (int)strcspn(parents, "\n") : 4,
+           parents && *parents ? parents : "none");
+    printf("  %-8s mho train --from %s -o NEW.h5 -j %lld\n", "again", path, n_threads);
+}
+
 static MhoStatus run_show(MhoOptions *options, MhoError *error)
 {
     MhoRecord *record = NULL;
@@ -167,6 +204,7 @@ static MhoStatus run_show(MhoOptions *options, MhoError *error)
         print_record(record, 0);
         print_points(record);
         print_allocation(record);
+        print_training(record, options->arguments[0]);
     }
     mho_record_destroy(record);
     return MHO_OK;
@@ -179,8 +217,9 @@ const Command command_show = {
     .help = "  mho show results/quickstart.h5\n"
             "Prints groups, attributes and arrays with their axes and units. For a result, also the accuracy of each "
             "point with\n"
-            "its 95 % interval; for a model whose bits were allocated, also each move: the layer, its bits, size and "
-            "accuracy.",
+            "its 95 % interval; for a model also how it was trained and how to do that again, and, where bits "
+            "were\n"
+            "allocated, each move: the layer, its bits, size and accuracy.",
     .options = MHO_OPTION_JSON,
     .min_arguments = 1,
     .max_arguments = 1,

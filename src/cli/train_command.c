@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "study/keys/points.h"
+#include "study/models/model_origin.h"
 
 /* A sweep of the chip does not change the model and is ignored; a sweep of the recipe gives several models. */
 static MhoStatus check_one_model(const MhoStudy *study, MhoError *error)
@@ -60,9 +61,46 @@ static MhoStatus train_study(const MhoOptions *options, MhoStudy *study, MhoErro
     return MHO_OK;
 }
 
+/* The recipe of a model file again: with other --set of the user's it is another one. */
+static MhoStatus repeat(const MhoOptions *options, MhoError *error)
+{
+    MhoStudy study;
+    MhoRecord *record = NULL;
+    char what[4096], recipe[65];
+    if (options->n_arguments > 0 || !options->output)
+        return mho_fail(error, MHO_USAGE,
+                        "--from takes the place of a study and needs a new file: "
+                        "`mho train --from %s -o NEW.h5`",
+                        options->from);
+    MhoStatus status = mho_model_origin_study(options->from, &study, &record, error);
+    if (status != MHO_OK)
+        return status;
+    for (size_t i = 0; i < options->n_sets && status == MHO_OK; i++)
+        status = mho_study_set(&study, options->sets[i], error);
+    if (status == MHO_OK)
+        status = mho_study_identify(study.settings, options->data, error);
+    if (status == MHO_OK)
+        status = mho_recipe_digest(study.settings, recipe, error);
+    const char *theirs = mho_attribute_string(&record->attributes, "recipe");
+    if (status == MHO_OK && options->n_sets == 0 && (!theirs || strcmp(theirs, recipe) != 0))
+        status = mho_model_origin_refuse(record, study.settings, options->from, error);
+    snprintf(what, sizeof what, "%s was made", options->from);
+    if (status == MHO_OK)
+        mho_model_origin_compare(record, options->threads, what, &options->log);
+    mho_record_destroy(record);
+    if (status == MHO_OK)
+        status = train_study(options, &study, error);
+    mho_study_destroy(&study);
+    return status;
+}
+
 static MhoStatus run_train(MhoOptions *options, MhoError *error)
 {
     MhoStudy study;
+    if (options->from)
+        return repeat(options, error);
+    if (options->n_arguments == 0)
+        return mho_fail(error, MHO_USAGE, "train needs a study, or --from MODEL.h5 (`mho help train` explains)");
     const char *path = options->arguments[0];
     MhoStatus status = mho_options_study(options, path, &study, error);
     if (status != MHO_OK)
@@ -85,6 +123,7 @@ const Command command_train = {
     .help = "  mho train mine.yaml                                          trains and writes the model that the study "
             "names\n"
             "  mho train mine.yaml -o models/uniq.h5 --set quant.weight.name=uniq\n"
+            "  mho train --from models/uniq.h5 -o again.h5                   repeats the recipe that the model holds\n"
             "The section train: of the study is the recipe. Its key stages lists stages and their epochs:\n"
             "  train: {net: allconv, stages: \"float:6 4/4:2 2/4:4 fq:4\"}\n"
             "6 epochs in float; 2 epochs with 4-bit weights and 4-bit activations; 4 with 2-bit (ternary) weights; 4 "
@@ -98,8 +137,9 @@ const Command command_train = {
             "stays: one\n"
             "of the same recipe is not trained again without --retrain, any other file is refused. Test images are not "
             "read.",
-    .options = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_RESUME | MHO_OPTION_RESTART | MHO_OPTION_RETRAIN,
-    .min_arguments = 1,
+    .options = MHO_OPTIONS_RUN | MHO_OPTION_OUTPUT | MHO_OPTION_RESUME | MHO_OPTION_RESTART | MHO_OPTION_RETRAIN |
+               MHO_OPTION_RECIPE_OF,
+    .min_arguments = 0,
     .max_arguments = 1,
     .run = run_train,
 };

@@ -121,5 +121,79 @@ def test_allocation(place):
     place.refused(2, ["allocate.size", "train.stages"], "train", study, "--set", "allocate.size=4", "-o", "none.h5")
 
 
+def test_provenance(place):
+    """A model says how it was made: recipe in full, data, seed, dates, build, machine, threads, parents; the payload digest leaves it out; show prints it."""
+    import h5py
+    folder = fresh(place, "provenance")
+    study = place.study("provenance.yaml", model=folder / "p_{recipe}.h5")
+    path = place.done("train", study, "-j", "2", "--quiet").strip()
+    parent = next(folder.glob("p_float-*.h5"))
+    with h5py.File(path) as file:
+        made, digest = dict(file["provenance"].attrs), file.attrs["recipe"]
+    text = {key: value.decode() if isinstance(value, bytes) else value for key, value in made.items()}
+    recipe = dict(line.split("=", 1) for line in text["recipe"].splitlines())
+    assert recipe["train.stages"] == "float:2 fq 2/4:2" and recipe["seed"] == "3" and len(recipe) > 20, recipe
+    assert recipe["data.training_sha256"] == text["data_digest"] and len(text["data_digest"]) == 64 and text["data"] == place.train
+    import hashlib
+    assert hashlib.sha256(text["recipe"].encode()).hexdigest() == (digest.decode() if isinstance(digest, bytes) else digest)
+    assert text["parents"].split() == [str(parent), place.digest(parent)], text["parents"]
+    assert text["threads"] == 2 and text["seed"] == 3 and text["processes"] == 1 and text["seconds"] > 0
+    assert re.fullmatch(r"20..-..-..T..:..:..Z", text["started"]) and text["started"] <= text["written"]
+    for key in ["mho_version", "git_commit", "compiler", "processor", "kernels", "host", "dnnl"]:
+        assert text[key], key
+    shown = place.done("show", path)
+    ending = shown[shown.index("\ntrained by the recipe"):]
+    for words in [text["data_digest"], text["git_commit"], text["started"], "2 threads", str(parent), f"train --from {path} -o NEW.h5 -j 2"]:
+        assert words in ending, (words, ending)
+    before = place.digest(path)
+    with h5py.File(path, "a") as file:
+        file["provenance"].attrs["host"] = "another"
+    assert place.digest(path) == before
+
+
+def test_repeat(place):
+    """train --from repeats the recipe of a model without its study, to the same payload; other threads are told; --set changes the recipe."""
+    folder = fresh(place, "repeat")
+    study = place.study("repeat.yaml", model=folder / "first.h5")
+    sets = [word for pair in ["train.stages=float:1 4/4:1 chip:1", "train.chip.cell.name=pcm", "train.chip.time=3600", "quant.weight.name=dorefa", "seed=9"]
+            for word in ("--set", pair)]
+    place.done("train", study, "-j", "1", "--quiet", *sets)
+    study.unlink()
+    again = place.run("train", "--from", folder / "first.h5", "-o", folder / "again.h5", "-j", "1")
+    assert again.returncode == 0 and "bytes may differ" not in again.stderr, again.stderr
+    assert place.digest(folder / "again.h5") == place.digest(folder / "first.h5")
+    process = place.run("train", "--from", folder / "first.h5", "-o", folder / "other.h5", "-j", "2", "--set", "train.stages=float:1 4/4:1 chip:2")
+    assert process.returncode == 0 and "with 1 thread and this run has 2, so the bytes may differ: -j 1" in process.stderr, process.stderr
+    assert place.digest(folder / "other.h5") != place.digest(folder / "first.h5")
+    place.refused(2, ["--from", "-o NEW.h5"], "train", "--from", folder / "first.h5")
+    place.refused(2, "seed is 9 there and 4 here", "train", "--from", folder / "first.h5", "-o", folder / "again.h5", "--set", "seed=4")
+    place.refused(2, ["train-images", "no recipe"], "train", "--from", foreign(folder), "-o", folder / "none.h5")
+    place.refused(2, "needs a study", "train")
+
+
+def foreign(folder):
+    """An HDF5 file of another program."""
+    import h5py
+    path = folder / "train-images.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["name"] = "nobody's"
+    return path
+
+
+def test_other_training_images(place):
+    """Changed training images are another recipe: the model is kept and refused, and cannot be repeated."""
+    folder = fresh(place, "images")
+    images = harness.write_idx(folder, "own", 480, 7)
+    train = ["train", place.study("images.yaml", model=folder / "m.h5", train=images), "-j", "1", "--quiet", "--set", "train.stages=float:1"]
+    place.done(*train)
+    before = (folder / "m.h5").read_bytes()
+    harness.write_idx(folder, "own", 480, 8)
+    place.refused(2, ["m.h5", "its training images were others", "-o FILE"], *train)
+    assert (folder / "m.h5").read_bytes() == before
+    place.refused(2, ["cannot be repeated", "its training images were others", "--data"], "train", "--from", folder / "m.h5", "-o", folder / "n.h5")
+    harness.write_idx(folder, "own", 480, 7)
+    assert "nothing to do" in place.run(*train[:-3], *train[-2:]).stderr
+
+
 if __name__ == "__main__":
     sys.exit(harness.main(sys.modules["__main__"], sys.argv[1]))

@@ -80,8 +80,8 @@ void mho_model_origin_compare(const MhoRecord *record, int threads, const char *
     static const char *const names[] = {"git_commit", "processor", "kernels", "compiler", "dnnl"},
                              *const words[] = {"commit", "processor", "kernels", "compiler", "oneDNN"};
     if (before > 0 && before != used_threads(threads))
-        mho_log(log, MHO_LOG_WARNING, "%s with %lld threads and this run has %d, so the bytes may differ: -j %lld",
-                what, before, used_threads(threads), before);
+        mho_log(log, MHO_LOG_WARNING, "%s with %lld thread%s and this run has %d, so the bytes may differ: -j %lld",
+                what, before, before == 1 ? "" : "s", used_threads(threads), before);
     MhoStatus status = mho_record_create(&mine, &ignored);
     if (status == MHO_OK)
         status = mho_provenance_add(mine, NULL, 0.0, &ignored);
@@ -135,4 +135,18 @@ MhoStatus mho_model_origin_study(const char *path, MhoStudy *study, MhoRecord **
         *record = NULL;
     }
     return status;
+}
+
+MhoStatus mho_model_origin_refuse(const MhoRecord *record, const MhoSettings *settings, const char *path,
+                                  MhoError *error)
+{
+    char difference[MHO_RECIPE_WHY_MAX], *here = mho_settings_canonical(settings, true);
+    if (!here)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the recipe");
+    mho_recipe_difference(mho_provenance_text(record, "recipe"), here, difference, sizeof difference);
+    free(here);
+    return mho_fail(error, MHO_INPUT,
+                    "%s cannot be repeated: %s; --data names another folder of data, and --set trains by a changed "
+                    "recipe",
+                    path, *difference ? difference : "its recipe is not the text that it holds");
 }

@@ -29,4 +29,8 @@ void mho_model_origin_compare(const MhoRecord *record, int threads, const char *
 /* The study that holds the recipe of the model in a file; the caller destroys it. INPUT for a file without a recipe. */
 MhoStatus mho_model_origin_study(const char *path, MhoStudy *study, MhoRecord **record, MhoError *error) MHO_CHECKED;
 
+/* INPUT: why the recipe of the record at path, as settings hold it, is not the one that made it. */
+MhoStatus mho_model_origin_refuse(const MhoRecord *record, const MhoSettings *settings, const char *path,
+                                  MhoError *error);
+
 #endif
