@@ -63,7 +63,11 @@ const MhoParam *mho_params_find(const MhoParam *params, size_t n, const char *ke
 /* Its short name for axes and legends; the key where a table has none. */
 const char *mho_param_label(const MhoParam *param);
 
-/* Parse text into one parameter. Errors (USAGE) name `where` (NULL: the key) and the accepted range with unit or the
+/* Read a number in decimal notation; where the parameter's unit is s, a unit of time may follow it: ns us ms s min h d
+ * (86400 s) y (365.25 d), as "30min". false: it is none, or too large for a double. */
+bool mho_param_number(const MhoParam *param, const char *text, double *value);
+
+/* Parse text into one parameter. Numbers: as above; a whole number may be written 1e6. Errors (USAGE) name `where` (NULL: the key) and the accepted range with unit or the
  * nearest choice. NaN, infinity, trailing characters and values outside the range are refused; nothing is clamped. */
 MhoStatus mho_param_set(const MhoParam *param, void *block, const char *text, const char *where,
                         MhoError *error) MHO_CHECKED;

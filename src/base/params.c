@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REAL_TEXT_MAX = 64 };
+enum { REAL_TEXT_MAX = 64, NUMBER_TEXT_MAX = 512 };
 
 void mho_params_default(const MhoParam *params, size_t n, void *block)
 {
@@ -57,6 +57,51 @@ static double read_real(const char *text, char **end)
     double value = strtod(text, end);
     uselocale(before);
     return value;
+}
+
+/* Units of time in seconds: times `factor` or, so that 250ns is 250e-9 to the last bit, through `divisor`. */
+static const struct {
+    const char *name;
+    double factor, divisor;
+} time_units[] = {{"ns", 1, 1e9}, {"us", 1, 1e6}, {"ms", 1, 1e3},  {"s", 1, 1},
+                  {"min", 60, 1}, {"h", 3600, 1}, {"d", 86400, 1}, {"y", 31557600, 1}};
+
+static bool is_time(const MhoParam *param)
+{
+    return param->unit && strcmp(param->unit, "s") == 0;
+}
+
+typedef enum Number { NUMBER_READ, NUMBER_TOO_LARGE, NUMBER_NONE } Number;
+
+/* Decimal notation only: nan, inf, hexadecimal numbers and blanks, which strtod reads, are no numbers here. */
+static Number read_number(const MhoParam *param, const char *text, double *value)
+{
+    char number[NUMBER_TEXT_MAX], *end;
+    const size_t length = strspn(text, "0123456789+-.eE");
+    if (length == 0 || length >= sizeof number)
+        return NUMBER_NONE;
+    snprintf(number, sizeof number, "%.*s", (int)length, text);
+    errno = 0;
+    *value = read_real(number, &end);
+    /* glibc reports ERANGE for subnormal values too, which are accepted. */
+    const bool too_large = errno == ERANGE && (*value == 0.0 || isinf(*value));
+    if (end == number || *end != '\0')
+        return NUMBER_NONE;
+    const char *unit = text + length;
+    if (*unit == '\0')
+        return too_large ? NUMBER_TOO_LARGE : NUMBER_READ;
+    unit += strspn(unit, " ");
+    for (size_t i = 0; i < sizeof time_units / sizeof *time_units && is_time(param); i++)
+        if (strcmp(unit, time_units[i].name) == 0) {
+            *value = *value * time_units[i].factor / time_units[i].divisor;
+            return too_large || isinf(*value) ? NUMBER_TOO_LARGE : NUMBER_READ;
+        }
+    return NUMBER_NONE;
+}
+
+bool mho_param_number(const MhoParam *param, const char *text, double *value)
+{
+    return read_number(param, text, value) == NUMBER_READ;
 }
 
 /* The fewest significant decimal digits of a finite value that read back to the same double. Returns their number;
@@ -169,25 +214,27 @@ MhoStatus mho_param_check(const MhoParam *param, const void *block, const char *
 static MhoStatus not_a_number(const MhoParam *param, const char *text, const char *where, MhoError *error)
 {
     const char *kind = param->type == MHO_INT ? "whole number" : "finite number";
-    if (param->unit && *param->unit)
-        return mho_fail(error, MHO_USAGE, "%s: '%s' is not a plain %s (in %s)", where, text, kind, param->unit);
-    return mho_fail(error, MHO_USAGE, "%s: '%s' is not a plain %s", where, text, kind);
+    const bool has_unit = param->unit && *param->unit;
+    char unit[REAL_TEXT_MAX] = "", hint[MHO_TEXT_MAX] = "";
+    if (has_unit)
+        snprintf(unit, sizeof unit, " (in %.20s%s)", param->unit, is_time(param) ? ", or as 30min, 1h, 1d, 1y" : "");
+    const size_t comma = strspn(text, "+-0123456789");
+    if (comma > 0 && text[comma] == ',' && text[comma + 1] &&
+        strspn(text + comma + 1, "0123456789") == strlen(text) - comma - 1)
+        snprintf(hint, sizeof hint, "; the decimal sign is a point: %.*s.%.60s", (int)comma, text, text + comma + 1);
+    else if (strchr(text, ':') || strstr(text, ".."))
+        snprintf(hint, sizeof hint, "; a range stands under sweep: or --set, as first:last:step");
+    return mho_fail(error, MHO_USAGE, "%s: '%s' is not a plain %s%s%s", where, text, kind, unit, hint);
 }
 
 static MhoStatus set_real(const MhoParam *param, unsigned char *member, const char *text, const char *where,
                           MhoError *error)
 {
-    /* Decimal notation only: nan, inf, hexadecimal numbers and blanks, which strtod reads, are refused here. */
-    if (*text == '\0' || text[strspn(text, "0123456789+-.eE")] != '\0')
+    double value;
+    const Number read = read_number(param, text, &value);
+    if (read == NUMBER_NONE)
         return not_a_number(param, text, where, error);
-    char *end;
-    errno = 0;
-    double value = read_real(text, &end);
-    if (end == text || *end != '\0')
-        return not_a_number(param, text, where, error);
-    /* glibc reports ERANGE for subnormal values too, which are accepted. */
-    bool out_of_double = errno == ERANGE && (value == 0.0 || isinf(value));
-    if (out_of_double || !inside(param, value))
+    if (read == NUMBER_TOO_LARGE || !inside(param, value))
         return out_of_range(param, text, where, error);
     memcpy(member, &value, sizeof value);
     return MHO_OK;
@@ -196,16 +243,13 @@ static MhoStatus set_real(const MhoParam *param, unsigned char *member, const ch
 static MhoStatus set_int(const MhoParam *param, unsigned char *member, const char *text, const char *where,
                          MhoError *error)
 {
-    if (*text == '\0' || text[strspn(text, "0123456789+-")] != '\0')
+    double value; /* holds every int */
+    const Number read = read_number(param, text, &value);
+    if (read == NUMBER_NONE || (read == NUMBER_READ && value != floor(value)))
         return not_a_number(param, text, where, error);
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (end == text || *end != '\0')
-        return not_a_number(param, text, where, error);
-    if (errno == ERANGE || value < INT_MIN || value > INT_MAX || !inside(param, (double)value))
+    if (read == NUMBER_TOO_LARGE || value < INT_MIN || value > INT_MAX || !inside(param, value))
         return out_of_range(param, text, where, error);
-    int whole = (int)value;
+    const int whole = (int)value;
     memcpy(member, &whole, sizeof whole);
     return MHO_OK;
 }

@@ -14,7 +14,7 @@
 #include "harness.h"
 
 typedef struct Block {
-    double g_max, any;
+    double g_max, any, time;
     int bits, read;
     bool on;
     char path[MHO_TEXT_MAX];
@@ -27,6 +27,7 @@ static const MhoParam table[] = {
     {"bits", MHO_INT, offsetof(Block, bits), 8, 1, 32, "bit", "resolution", NULL, NULL, "resolution"},
     {"read", MHO_CHOICE, offsetof(Block, read), 1, 0, 2, "", "read noise", "frozen per_read split", NULL, "read noise"},
     {"on", MHO_BOOL, offsetof(Block, on), 1, 0, 1, "", "a switch", NULL, NULL, "switch"},
+    {"time", MHO_REAL, offsetof(Block, time), 0, 0, 1e9, "s", "time since programming", NULL, NULL, "time"},
     {"path", MHO_TEXT, offsetof(Block, path), 0, 0, 0, "", "a file", NULL, "model.h5", "file"},
 };
 enum { N_TABLE = sizeof table / sizeof *table };
@@ -101,12 +102,50 @@ TEST(test_accepted)
     accepts("bits", "32", &block);
     accepts("bits", "+1", &block);
     ck_assert_int_eq(block.bits, 1);
+    accepts("bits", "1e1", &block); /* whole, so a whole number */
+    ck_assert_int_eq(block.bits, 10);
+    accepts("bits", "3.2e+1", &block);
+    ck_assert_int_eq(block.bits, 32);
     accepts("read", "split", &block);
     ck_assert_int_eq(block.read, 2);
     accepts("on", "false", &block);
     ck_assert(!block.on);
     accepts("path", "", &block);
     ck_assert_str_eq(block.path, "");
+}
+
+/* A parameter in seconds takes units of time, to the last bit of the decimal number, and nothing else does. */
+TEST(test_units_of_time)
+{
+    static const struct {
+        const char *text;
+        double seconds;
+    } rows[] = {{"250ns", 250e-9}, {"0.3us", 0.3e-6}, {"1.7ms", 1.7e-3}, {"7s", 7},
+                {"30min", 1800},   {"1h", 3600},      {"1.5 h", 5400},   {"1d", 86400},
+                {"1e1d", 864000},  {"1y", 31557600},  {"20", 20}};
+    Block block = defaults();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double number;
+        accepts("time", rows[i].text, &block);
+        ck_assert_msg(block.time == rows[i].seconds, "%s: %.17g", rows[i].text, block.time);
+        ck_assert(mho_param_number(param("time"), rows[i].text, &number) && number == rows[i].seconds);
+    }
+    static const char *const bad[] = {"1day", "1m", "d", "1 ", "1hh", "1h30min", "1d ", "nan d"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        refuses("time", bad[i], "or as 30min, 1h, 1d, 1y");
+    refuses("time", "40y", "40y is outside 0 to 1000000000 s");
+    refuses("time", "1e308y", "outside");
+    refuses("any", "1d", "not a plain finite number");
+    refuses("g_max", "1s", "(in S)");
+}
+
+/* A decimal comma and a range in the place of a number are named. */
+TEST(test_commas_and_ranges_are_named)
+{
+    refuses("any", "1,5", "the decimal sign is a point: 1.5");
+    refuses("any", "-10,25", "a point: -10.25");
+    refuses("any", "0..3", "first:last:step");
+    refuses("bits", "4:8:2", "first:last:step");
 }
 
 /* Text that is not a plain decimal number in range is refused with unit or range. */
@@ -126,7 +165,7 @@ TEST(test_reals_refused)
 /* Wrong whole numbers, choices, booleans and texts are refused with the reason. */
 TEST(test_others_refused)
 {
-    static const char *const bad[] = {"8.0", "8 ", "", "1e1", "eight", "0x8", "nan"};
+    static const char *const bad[] = {"8.5", "8 ", "", "1e", "eight", "0x8", "nan", "8bit", "3e-1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         refuses("bits", bad[i], "whole number");
     refuses("bits", "33", "outside 1 to 32 bit");
