@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/eval_report.h"
+#include "study/keys/points.h"
 #include "study/models/provenance.h"
 #include "study/models/record_file.h"
 
@@ -341,12 +342,37 @@ static MhoStatus evaluate_as_json(Evaluation *at, MhoNet *net, const char *diges
     return status;
 }
 
+/* A study in the place of the model. */
+static MhoStatus check_model_name(const char *path, MhoError *error)
+{
+    const char *dot = strrchr(path, '.');
+    if (!dot || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
+        return MHO_OK;
+    return mho_fail(error, MHO_USAGE,
+                    "%s: eval takes a model file, and this is a study: name the model that it makes, MODEL.h5, or run "
+                    "the study with `mho sweep %s`",
+                    path, path);
+}
+
+/* Refuse what does not fit together, and tell which keys do nothing. */
+static MhoStatus check_keys(const Evaluation *at, MhoError *error)
+{
+    MhoPointList list;
+    const MhoStatus status = mho_points_create(&at->study, &list, error);
+    if (status == MHO_OK)
+        mho_points_warn(&list, &at->options->log);
+    mho_points_destroy(&list);
+    return status;
+}
+
 static MhoStatus run_eval(MhoOptions *options, MhoError *error)
 {
     Evaluation at = {.options = options, .started = mho_clock()};
     MhoNet *net = NULL;
     char digest[65];
-    MhoStatus status = mho_options_study(options, NULL, &at.study, error);
+    MhoStatus status = check_model_name(options->arguments[0], error);
+    if (status == MHO_OK)
+        status = mho_options_study(options, NULL, &at.study, error);
     if (status != MHO_OK)
         return status;
     if (at.study.n_axes > 0)
@@ -365,6 +391,8 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
         status = choose_no_chip(&at, error);
     if (status == MHO_OK)
         status = mho_settings_set(at.study.settings, "model", options->arguments[0], NULL, error);
+    if (status == MHO_OK)
+        status = check_keys(&at, error);
     if (status == MHO_OK)
         status = mho_model_load(options->arguments[0], &net, digest, error);
     if (status == MHO_OK)

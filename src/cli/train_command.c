@@ -6,28 +6,45 @@
 #include "study/keys/points.h"
 #include "study/models/model_origin.h"
 
-/* A sweep of the chip does not change the model and is ignored; a sweep of the recipe gives several models. */
-static MhoStatus check_one_model(const MhoStudy *study, MhoError *error)
+/* Whether some value of an axis makes another model than the first. */
+static MhoStatus makes_models(const MhoSettings *like, const MhoAxis *axis, bool *differs, MhoError *error)
 {
     char first[65], other[65];
     MhoSettings *settings = NULL;
-    MhoStatus status = mho_settings_copy(study->settings, &settings, error);
-    for (size_t i = 0; i < study->n_axes && status == MHO_OK; i++) {
-        const MhoAxis *axis = &study->axes[i];
-        bool differs = strcmp(axis->key, "model") == 0;
-        for (size_t v = 0; v < axis->n && status == MHO_OK; v++) {
-            status = mho_settings_set(settings, axis->key, axis->values[v], NULL, error);
-            if (status == MHO_OK)
-                status = mho_recipe_digest(settings, v == 0 ? first : other, error);
-            differs = differs || (v > 0 && strcmp(first, other) != 0);
-        }
+    MhoStatus status = mho_settings_copy(like, &settings, error);
+    *differs = strcmp(axis->key, "model") == 0 && axis->n > 1;
+    for (size_t v = 0; v < axis->n && status == MHO_OK && !*differs; v++) {
+        status = mho_settings_set(settings, axis->key, axis->values[v], NULL, error);
+        if (status == MHO_OK)
+            status = mho_recipe_digest(settings, v == 0 ? first : other, error);
+        *differs = v > 0 && strcmp(first, other) != 0;
+    }
+    mho_settings_destroy(settings);
+    return status;
+}
+
+/* A sweep of the chip does not change the model; a sweep of the recipe gives several models. The study's own values
+ * become those of its first point. */
+static MhoStatus check_one_model(MhoStudy *study, MhoError *error)
+{
+    MhoPointList list;
+    MhoStatus status = mho_points_create(study, &list, error);
+    if (status != MHO_OK)
+        return status;
+    for (size_t i = 0; i < list.n_axes && status == MHO_OK; i++) {
+        const MhoAxis *axis = &list.axes[i];
+        bool differs = false;
+        if (strncmp(axis->key, "chip.", 5) != 0 && strncmp(axis->key, "noise.", 6) != 0)
+            status = makes_models(study->settings, axis, &differs, error);
         if (status == MHO_OK && differs)
             status =
                 mho_fail(error, MHO_USAGE,
                          "train makes one model, but the study sweeps %s; `mho sweep` trains every model that it needs",
                          axis->key);
+        if (status == MHO_OK)
+            status = mho_settings_set(study->settings, axis->key, axis->values[list.points[0].value[i]], NULL, error);
     }
-    mho_settings_destroy(settings);
+    mho_points_destroy(&list);
     return status;
 }
 

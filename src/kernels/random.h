@@ -38,7 +38,8 @@ typedef enum MhoDraw {
     MHO_DRAW_CODE_ACTIVATION,  /* noise on activation codes in a trial, in LSB */
     MHO_DRAW_CODE_SUM,         /* noise on sums of codes in a trial, in LSB */
     MHO_DRAW_ALLOCATE,         /* choices of an allocator: candidate layers and moves */
-    MHO_DRAW_CURRICULUM        /* time since programming of a training step */
+    MHO_DRAW_CURRICULUM,       /* time since programming of a training step */
+    MHO_DRAW_SAMPLE            /* values of swept keys at a point that is drawn */
 } MhoDraw;
 
 /* The place of a draw in the simulation; passed by value. */

@@ -13,7 +13,7 @@
 
 #include "train/stages.h"
 
-enum { MIN_BITS = 1, MAX_BITS = 16 };
+enum { MIN_BITS = 1, MAX_BITS = 16, MAX_ACTIVATION_BITS = 8 };
 
 static const char fq_without_epochs[] = "the word fq before it has no epochs, as in fq:0 chip:3";
 
@@ -50,7 +50,7 @@ static bool read_bits(char *text, MhoStage *stage)
         return false;
     *slash = '\0';
     const bool good = whole(text, MIN_BITS, MAX_BITS, &stage->weight_bits) &&
-                      whole(slash + 1, MIN_BITS, MAX_BITS, &stage->activation_bits);
+                      whole(slash + 1, MIN_BITS, MAX_ACTIVATION_BITS, &stage->activation_bits);
     *slash = '/';
     return good;
 }
@@ -72,7 +72,7 @@ static MhoStatus read_kind(char *text, bool after_fq, const char *word, MhoStage
     else if (strcmp(text, "allocate") == 0)
         return bad(error, word, "allocate has no epochs and no rate: those of its recoveries are keys allocate.*");
     else if (strchr(text, '/'))
-        return bad(error, word, "bits of weights and activations are whole numbers from 1 to 16, as in 2/4:3");
+        return bad(error, word, "bits of weights are 1 to 16 and those of activations 1 to 8, as in 2/4:3");
     else
         return bad(error, word,
                    "a stage is float:EPOCHS, WEIGHTBITS/ACTIVATIONBITS:EPOCHS, fq:EPOCHS, fq 2/4:EPOCHS, chip:EPOCHS "

@@ -103,7 +103,9 @@ def test_study_file(place):
     bad(["bad.yaml:2", "chip.nosie", "'chip.noise'"], "seed: 1\nchip: {nosie: 1}\n")
     bad(["bad.yaml:3", "chip.noise", "duplicate"], "chip:\n  noise: 1\nchip.noise: 2\n")
     bad(["bad.yaml:2", "seed", "duplicate"], "seed: 1\nseed: 2\n")
-    bad(["bad.yaml:3", "chip.noise", "twice"], "chip: {noise: 1}\nsweep:\n  chip.noise: [1, 2]\n")
+    bad(["bad.yaml:3", "chip.noise", "no point"], "chip: {noise: 1}\nsweep:\n  chip.noise: [1, 2]\n")
+    bad(["bad.yaml:1", "chip.noise", "write 1.5"], "chip: {noise: \"1,5\"}\n")
+    bad(["bad.yaml:1", "chip.adc.uniform.bits", "under sweep"], "chip: {adc: {uniform: {bits: \"4:8:2\"}}}\n")
     bad(["bad.yaml:1", "chip.noise", "10"], "chip: {noise: 11}\n")
     bad(["bad.yaml:1", "chip.noise"], "chip: {noise: .nan}\n")
     bad(["bad.yaml:1", "chip.noise"], "chip: {noise: nan}\n")
@@ -116,7 +118,7 @@ def test_study_file(place):
     bad(["bad.yaml:1", "chip.noise"], "sweep: {chip.noise: \"4:1:1\"}\n")
     bad(["bad.yaml:1", "chip.adc.range", "unit"], "chip: {adc: {range: unti}}\n")
     bad("bad.yaml", "chip: {noise: 1\n")
-    bad(["chip.cell", "pcn", "pcm"], f"model: {trained(place)}\nchip: {{cell: {{name: pcn}}}}\ndata: {{name: \"{place.test}\", train: \"{place.train}\"}}\n")
+    bad(["bad.yaml:2", "chip.cell", "pcn", "pcm"], f"model: {trained(place)}\nchip: {{cell: {{name: pcn}}}}\ndata: {{name: \"{place.test}\", train: \"{place.train}\"}}\n")
     place.refused(2, "none.yaml", "sweep", "none.yaml")
     assert not (place.folder / "never.h5").exists()
 
@@ -129,6 +131,11 @@ def test_set(place):
     place.refused(2, ["--set", "chip.noise"], "sweep", study, "--set", "chip.noise=-1")
     place.refused(2, ["--set", "chip.noise"], "sweep", study, "--set", "chip.noise=0:1:0")
     place.refused(2, ["--set", "chip.noise"], "sweep", study, "--set", "chip.noise=0,,1")
+    place.refused(2, ["set.yaml", "a model file", "a study"], "eval", study)
+    process = place.run("eval", trained(place), "--set", "chip.cell.pcm.t_read=1e-6", "--set", f"data.name={place.test}",
+                        "--set", f"data.train={place.train}", "--set", "repeat=1")
+    assert process.returncode == 0, process.stderr
+    assert process.stderr.count("--set: chip.cell.pcm.t_read: nothing in this study uses it") == 1, process.stderr
     place.refused(2, ["eval", "several"], "eval", trained(place), "--set", "chip.noise=0,1")
     place.refused(2, ["-o", "--trace"], "eval", trained(place), "-o", "nothing.h5")
     place.done("train", place.study("float.yaml", model="float.h5"), "--set", "train.stages=float:1", "--quiet")

@@ -164,6 +164,59 @@ static bool is_titled(const MhoDescriptor *model, const void *params, double on)
     return holds;
 }
 
+/* The first point that two keys are drawn for, with these parameters of sampling. */
+static void draw(const void *params, double row[2], size_t *n)
+{
+    MhoStudy study;
+    MhoPointList list;
+    MhoError error = {0};
+    must(mho_study_read(NULL, &study, &error), &error);
+    tiny_put(study.settings, "", &mho_study_descriptor, params);
+    if (mho_settings_study(study.settings)->sample_n == 0)
+        must(mho_settings_set(study.settings, "sample.n", "3", NULL, &error), &error);
+    must(mho_study_set(&study, "chip.array.rows=100..200", &error), &error);
+    must(mho_study_set(&study, "chip.array.cols=100..200", &error), &error);
+    must(mho_points_create(&study, &list, &error), &error);
+    row[0] = mho_settings_chip(list.points[0].settings)->rows;
+    row[1] = mho_settings_chip(list.points[0].settings)->cols;
+    *n = list.n_points;
+    mho_points_destroy(&list);
+    mho_study_destroy(&study);
+}
+
+/* Sobol's sequence begins at the middle, random points do not. */
+static bool draws_by(const MhoDescriptor *model, const void *params, double on)
+{
+    double row[2];
+    size_t n;
+    (void)model;
+    draw(params, row, &n);
+    const bool is_middle = row[0] == 150 && row[1] == 150;
+    return is_middle == (on == MHO_SAMPLE_SOBOL);
+}
+
+static bool draws_points(const MhoDescriptor *model, const void *params, double on)
+{
+    double row[2];
+    size_t n;
+    (void)model;
+    draw(params, row, &n);
+    return n == (size_t)on;
+}
+
+/* The points of another seed are other points. */
+static bool draws_by_seed(const MhoDescriptor *model, const void *params, double on)
+{
+    double row[2], other[2];
+    size_t n;
+    MhoStudyParams changed = *(const MhoStudyParams *)params;
+    (void)model;
+    draw(params, row, &n);
+    changed.sample_seed = (int)on;
+    draw(&changed, other, &n);
+    return row[0] == other[0] && row[1] == other[1];
+}
+
 static bool loads_other_model(const MhoDescriptor *model, const void *params, double on)
 {
     Tiny tiny;
@@ -301,6 +354,10 @@ static const Switch switches[] = {
     {"study", "data.calibration", "3", "60", calibrates_with, FILES},
     {"study", "data.measured", "9", "10", measures_images, FILES},
     {"study", "title", "Why", "", is_titled, NULL},
+    {"study", "sample.name", "sobol", "random", draws_by, NULL},
+    {"study", "sample.name", "random", "sobol", draws_by, NULL},
+    {"study", "sample.n", "7", "3", draws_points, NULL},
+    {"study", "sample.seed", "5", "6", draws_by_seed, "sample.name=random"},
     {"study", "model", "other.h5", "tiny.h5", loads_other_model, FILES},
     {"study", "data.name", TINY_TRAIN_SET, TINY_TEST_SET, names_images, FILES},
     {"study", "data.train", TINY_TEST_SET, TINY_TRAIN_SET, names_training, FILES},

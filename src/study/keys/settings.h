@@ -19,6 +19,8 @@ enum { MHO_KEY_MAX = 128 };
 
 typedef enum MhoDataSplit { MHO_DATA_TEST, MHO_DATA_VALIDATION, MHO_DATA_TRAIN } MhoDataSplit;
 
+typedef enum MhoSampleName { MHO_SAMPLE_SOBOL, MHO_SAMPLE_RANDOM } MhoSampleName;
+
 /* The study's own keys. */
 typedef struct MhoStudyParams {
     char title[MHO_TEXT_MAX], model[MHO_TEXT_MAX];
@@ -27,6 +29,8 @@ typedef struct MhoStudyParams {
     char data_train[MHO_TEXT_MAX]; /* training images of a set given by path; "": data_name */
     int split, limit;              /* MhoDataSplit; first n images, 0: all */
     int calibration, measured;     /* training images of calibration; images with SNR */
+    int sample_name, sample_n;     /* MhoSampleName; points that are drawn, 0: none */
+    int sample_seed;
 } MhoStudyParams;
 
 extern const MhoDescriptor mho_study_descriptor;
@@ -97,6 +101,9 @@ MhoStatus mho_settings_chip_config(const MhoSettings *settings, MhoChipConfig *c
  * never those of a test. */
 MhoStatus mho_settings_train_chip_config(const MhoSettings *settings, MhoChipConfig *config,
                                          MhoError *error) MHO_CHECKED;
+/* Refuse unknown models, quantizers, allocators and networks, misspelt stages and parameters that do not fit each
+ * other, whether or not this study uses them. The message starts with the key. */
+MhoStatus mho_settings_check(const MhoSettings *settings, MhoError *error) MHO_CHECKED;
 /* Whether any key train.chip.* differs from its default. */
 bool mho_settings_has_train_chip(const MhoSettings *settings);
 

@@ -23,6 +23,9 @@ typedef struct MhoChipDevice {
 extern const MhoChipDevice mho_chip_devices[MHO_N_CHIP_DEVICES];
 const char *mho_chip_model_name(const MhoChipModels *models, size_t device);
 
+/* The parameter struct of the section of this table whose prefix starts with `prefix`. */
+const void *mho_settings_block(const MhoSettings *settings, const MhoDescriptor *descriptor, const char *prefix);
+
 const MhoStagesUse *mho_settings_stages(const MhoSettings *settings);
 
 #endif

@@ -159,7 +159,8 @@ static bool trains_with(const MhoSettings *settings, const char *key)
 /* Keys that name things or count repetitions: they identify a study but no trial depends on their value. */
 static bool is_identity(const char *key)
 {
-    return strcmp(key, "title") == 0 || strcmp(key, "model") == 0 || strcmp(key, "repeat") == 0;
+    return strcmp(key, "title") == 0 || strcmp(key, "model") == 0 || strcmp(key, "repeat") == 0 ||
+           starts_with(key, "sample.");
 }
 
 bool mho_settings_of_train_chip(const char *key)

@@ -1,8 +1,7 @@
 /* sweep_axes.c - the axes of a study: one key with a list or range of values, or several keys that move together, each
- * row of whose list gives a value to every key. */
+ * row of whose list gives a value to every key. They stand grid after grid. */
 #include "study/keys/sweep_axes_internal.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +50,14 @@ bool mho_is_axis(const MhoStudy *study, const char *key)
     return false;
 }
 
+bool mho_is_axis_everywhere(const MhoStudy *study, const char *key)
+{
+    size_t grids = 0;
+    for (size_t i = 0; i < study->n_axes; i++)
+        grids += strcmp(study->axes[i].key, key) == 0;
+    return grids == study->n_grids;
+}
+
 static bool has_key(const MhoKeys *keys, const char *key)
 {
     for (size_t i = 0; i < keys->n; i++)
@@ -82,13 +89,21 @@ MhoStatus mho_keys_split(const char *text, const char *where, MhoKeys *keys, Mho
     return MHO_OK;
 }
 
-/* Remove the axes of these keys; *at: the place of the first of them, or the end. */
-static MhoStatus remove_axes(MhoStudy *study, const MhoKeys *keys, const char *where, size_t *at, MhoError *error)
+/* Remove the axes of these keys from a grid; *at: the place of the first of them, or the end of the grid. */
+static MhoStatus remove_axes(MhoStudy *study, size_t grid, const MhoKeys *keys, const char *where, size_t *at,
+                             MhoError *error)
 {
-    *at = study->n_axes;
+    size_t end = 0;
+    bool found = false;
+    *at = 0;
     for (size_t first = 0, n; first < study->n_axes; first += n) {
         size_t named = 0;
         n = mho_axes_together(study, first);
+        if (study->axes[first].grid > grid)
+            break;
+        end = first + n;
+        if (study->axes[first].grid < grid)
+            continue;
         for (size_t i = first; i < first + n; i++)
             named += has_key(keys, study->axes[i].key);
         if (named == 0)
@@ -99,32 +114,51 @@ static MhoStatus remove_axes(MhoStudy *study, const MhoKeys *keys, const char *w
                               "%s: is swept together with %s; give both again, as "
                               "'%s,%s=[[first, first], [second, second]]'",
                               keys->name[0], study->axes[i].key, keys->name[0], study->axes[i].key);
-        *at = first < *at ? first : *at;
+        *at = found ? *at : first;
+        found = true;
         for (size_t i = first; i < first + n; i++)
             axis_clear(&study->axes[i]);
         memmove(study->axes + first, study->axes + first + n, (study->n_axes - first - n) * sizeof *study->axes);
         study->n_axes -= n;
         n = 0;
+        end = first;
     }
-    *at = *at < study->n_axes ? *at : study->n_axes;
+    *at = found ? *at : end;
     return MHO_OK;
 }
 
-MhoStatus mho_axes_start(MhoStudy *study, const MhoKeys *keys, const char *where, size_t *first, MhoError *error)
+/* Number of different keys that are swept, with these. */
+static size_t count_keys(const MhoStudy *study, const MhoKeys *more)
+{
+    size_t n = more->n;
+    for (size_t i = 0; i < study->n_axes; i++) {
+        bool counted = has_key(more, study->axes[i].key);
+        for (size_t k = 0; k < i && !counted; k++)
+            counted = strcmp(study->axes[k].key, study->axes[i].key) == 0;
+        n += !counted;
+    }
+    return n;
+}
+
+MhoStatus mho_axes_start(MhoStudy *study, size_t grid, const MhoKeys *keys, const char *where, size_t *first,
+                         MhoError *error)
 {
     for (size_t k = 0; k < keys->n; k++)
         if (!mho_settings_find(study->settings, keys->name[k], NULL))
             return mho_settings_unknown(study->settings, keys->name[k], where, error);
-    MhoStatus status = remove_axes(study, keys, where, first, error);
+    MhoStatus status = remove_axes(study, grid, keys, where, first, error);
     if (status != MHO_OK)
         return status;
-    if (study->n_axes + keys->n > MHO_MAX_AXES)
+    if (count_keys(study, keys) > MHO_MAX_AXES)
         return refuse(where, error, "%s: a sweep has at most %d axes", keys->name[0], MHO_MAX_AXES);
+    if (study->n_axes + keys->n > MHO_MAX_STUDY_AXES)
+        return refuse(where, error, "%s: the grids of a sweep have at most %d axes together", keys->name[0],
+                      MHO_MAX_STUDY_AXES);
     memmove(study->axes + *first + keys->n, study->axes + *first, (study->n_axes - *first) * sizeof *study->axes);
     study->n_axes += keys->n;
     for (size_t k = 0; k < keys->n; k++) {
         MhoAxis *axis = &study->axes[*first + k];
-        *axis = (MhoAxis){.zipped = k > 0};
+        *axis = (MhoAxis){.zipped = k > 0, .grid = grid};
         memcpy(axis->key, keys->name[k], sizeof axis->key);
     }
     return MHO_OK;
@@ -148,7 +182,19 @@ static bool is_row(const MhoAxis *axes, size_t n, size_t at, char (*row)[MHO_TEX
     return true;
 }
 
-/* Values are checked against their tables by setting them, so that a bad one is refused before anything runs. */
+/* The canonical text of a value into row, which is checked by setting it. The setting is as before afterwards. */
+static MhoStatus canonical(MhoSettings *settings, const char *key, const char *value, const char *where,
+                           char row[MHO_TEXT_MAX], MhoError *error)
+{
+    char before[MHO_TEXT_MAX];
+    mho_settings_format(settings, key, before, sizeof before);
+    MhoStatus status = mho_settings_set(settings, key, value, where, error);
+    if (status != MHO_OK)
+        return status;
+    mho_settings_format(settings, key, row, MHO_TEXT_MAX);
+    return mho_settings_set(settings, key, before, where, error);
+}
+
 MhoStatus mho_axes_push(MhoStudy *study, size_t first, const char *const *values, size_t n, const char *where,
                         MhoError *error)
 {
@@ -159,8 +205,7 @@ MhoStatus mho_axes_push(MhoStudy *study, size_t first, const char *const *values
                       mho_axes_together(study, first));
     MhoStatus status = MHO_OK;
     for (size_t k = 0; k < n && status == MHO_OK; k++) {
-        status = mho_settings_set(study->settings, axes[k].key, values[k], where, error);
-        mho_settings_format(study->settings, axes[k].key, row[k], sizeof row[k]);
+        status = canonical(study->settings, axes[k].key, values[k], where, row[k], error);
     }
     if (status != MHO_OK)
         return status;
@@ -172,30 +217,6 @@ MhoStatus mho_axes_push(MhoStudy *study, size_t first, const char *const *values
         return mho_fail(error, MHO_USAGE, "%s: more than %d values", axes->key, MHO_MAX_AXIS_VALUES);
     for (size_t k = 0; k < n && status == MHO_OK; k++)
         status = add_value(&axes[k], row[k], error);
-    return status;
-}
-
-/* first:last:step with both ends included. */
-static MhoStatus push_range(MhoStudy *study, size_t at, const char *text, const char *where, MhoError *error)
-{
-    double first, last, step;
-    char tail;
-    const char *lead = where ? where : "--set", *key = study->axes[at].key;
-    if (sscanf(text, "%lf:%lf:%lf%c", &first, &last, &step, &tail) != 3 || !isfinite(first) || !isfinite(last) ||
-        !isfinite(step))
-        return mho_fail(error, MHO_USAGE, "%s: %s: '%s' is not a range; write first:last:step, as 4:8:2", lead, key,
-                        text);
-    double count = floor((last - first) / step + 1e-9) + 1.0;
-    if (!(count >= 1.0 && count <= MHO_MAX_AXIS_VALUES))
-        return mho_fail(error, MHO_USAGE, "%s: %s: the range %s has no values or more than %d", lead, key, text,
-                        MHO_MAX_AXIS_VALUES);
-    MhoStatus status = MHO_OK;
-    for (size_t i = 0; i < (size_t)count && status == MHO_OK; i++) {
-        char value[64];
-        const char *values[] = {value};
-        snprintf(value, sizeof value, "%.12g", first + (double)i * step);
-        status = mho_axes_push(study, at, values, 1, where, error);
-    }
     return status;
 }
 
@@ -287,55 +308,74 @@ static MhoStatus push_rows(MhoStudy *study, size_t at, char *text, const char *w
     return status;
 }
 
-/* Keys that hold no text may be swept with 4,6,8 without brackets, numbers with 4:8:2; in a text a comma is a comma. */
-static bool is_text(const MhoSettings *settings, const char *key)
+/* Several values of one key, or rows of several keys, for one grid. */
+static MhoStatus set_in_grid(MhoStudy *study, size_t grid, const MhoKeys *keys, const char *text, const char *where,
+                             MhoError *error)
 {
-    const MhoParam *param = mho_settings_find(settings, key, NULL);
-    return !param || param->type == MHO_TEXT;
-}
-
-static bool is_number(const MhoSettings *settings, const char *key)
-{
-    const MhoParam *param = mho_settings_find(settings, key, NULL);
-    return param && (param->type == MHO_REAL || param->type == MHO_INT);
-}
-
-MhoStatus mho_axes_set(MhoStudy *study, const char *key, const char *text, const char *where, MhoError *error)
-{
-    size_t length = strlen(text), at;
-    bool together = strchr(key, ',') != NULL;
-    bool bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
-    bool list = bracketed || (!is_text(study->settings, key) && strchr(text, ','));
-    bool range = !list && is_number(study->settings, key) && strchr(text, ':');
-    MhoKeys keys = {.n = 1};
-    if (!together && !list && !range) {
-        MhoStatus status = mho_settings_set(study->settings, key, text, where, error);
-        snprintf(keys.name[0], sizeof keys.name[0], "%s", key);
-        return status == MHO_OK ? remove_axes(study, &keys, where, &at, error) : status;
-    }
-    MhoStatus status = mho_keys_split(key, where, &keys, error);
-    if (status == MHO_OK)
-        status = mho_axes_start(study, &keys, where, &at, error);
-    if (status != MHO_OK || range)
-        return status == MHO_OK ? push_range(study, at, text, where, error) : status;
-    char *copy = mho_strdup(bracketed && !together ? text + 1 : text, error);
+    const MhoParam *param = mho_settings_find(study->settings, keys->name[0], NULL);
+    const bool together = keys->n > 1;
+    const size_t length = strlen(text);
+    size_t at;
+    MhoStatus status = mho_axes_start(study, grid, keys, where, &at, error);
+    char *copy = status == MHO_OK ? mho_strdup(text, error) : NULL, *list = copy;
     if (!copy)
-        return MHO_MEMORY;
-    if (bracketed && !together)
-        copy[length - 2] = '\0';
-    status = together ? push_rows(study, at, copy, where, error) : push_list(study, at, copy, where, error);
+        return status == MHO_OK ? MHO_MEMORY : status;
+    if (!together && text[0] == '[' && length >= 2 && text[length - 1] == ']') {
+        list = copy + 1;
+        copy[length - 1] = '\0';
+    }
+    if (together)
+        status = push_rows(study, at, list, where, error);
+    else if (param && mho_is_range(param, list))
+        status = mho_axes_push_range(study, at, list, where, error);
+    else
+        status = push_list(study, at, list, where, error);
     free(copy);
     return status;
 }
 
+MhoStatus mho_axes_set(MhoStudy *study, size_t grid, const char *key, const char *text, const char *where,
+                       MhoError *error)
+{
+    const size_t first = grid == MHO_EVERY_GRID ? 0 : grid, end = grid == MHO_EVERY_GRID ? study->n_grids : grid + 1;
+    const MhoParam *param = mho_settings_find(study->settings, key, NULL);
+    MhoKeys keys = {.n = 1};
+    const bool list = strchr(key, ',') || (param && mho_is_list(param, text));
+    MhoStatus status = MHO_OK;
+    if (list)
+        status = mho_keys_split(key, where, &keys, error);
+    else
+        snprintf(keys.name[0], sizeof keys.name[0], "%s", key);
+    if (status == MHO_OK && !list)
+        status = mho_settings_set(study->settings, key, text, where, error);
+    for (size_t g = first, at; g < end && status == MHO_OK; g++)
+        status =
+            list ? set_in_grid(study, g, &keys, text, where, error) : remove_axes(study, g, &keys, where, &at, error);
+    return status == MHO_OK ? mho_origins_note(study, &keys, where, list, error) : status;
+}
+
+static void write_interval(const MhoParam *param, const MhoAxis *axis, FILE *out)
+{
+    char low[64], high[64];
+    const MhoParam real = {.key = param->key, .type = MHO_REAL};
+    mho_param_format(&real, &axis->low, low, sizeof low);
+    mho_param_format(&real, &axis->high, high, sizeof high);
+    fprintf(out, "%s%s..%s", axis->logarithmic ? "log:" : "", low, high);
+}
+
 void mho_axes_write(const MhoStudy *study, FILE *out)
 {
+    size_t grid = 0;
     for (size_t first = 0, n; first < study->n_axes; first += n) {
         const MhoAxis *axes = &study->axes[first];
         n = mho_axes_together(study, first);
+        for (; study->n_grids > 1 && grid <= axes->grid; grid++)
+            fprintf(out, "sweep=%zu\n", grid + 1);
         for (size_t k = 0; k < n; k++)
             fprintf(out, "%s%s", k ? "," : "", axes[k].key);
         fputs("=[", out);
+        if (axes->drawn)
+            write_interval(mho_settings_find(study->settings, axes->key, NULL), axes, out);
         for (size_t v = 0; v < axes->n; v++) {
             fputs(v ? ", " : "", out);
             fputs(n > 1 ? "[" : "", out);
@@ -347,4 +387,6 @@ void mho_axes_write(const MhoStudy *study, FILE *out)
         }
         fputs("]\n", out);
     }
+    for (; study->n_grids > 1 && grid < study->n_grids; grid++)
+        fprintf(out, "sweep=%zu\n", grid + 1);
 }

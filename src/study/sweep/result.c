@@ -194,7 +194,7 @@ static MhoStatus add_variable(Assembly *at, size_t i, MhoError *error)
 {
     static const char *const axis = "point";
     const MhoPointList *grid = at->input->grid;
-    const MhoAxis *swept = &grid->study->axes[i];
+    const MhoAxis *swept = &grid->axes[i];
     const MhoParam *param = mho_settings_find(grid->study->settings, swept->key, NULL);
     bool number = param->type == MHO_REAL || param->type == MHO_INT;
     MhoArray *array;
@@ -236,7 +236,7 @@ static MhoStatus add_points(Assembly *at, MhoError *error)
         ((uint64_t *)keys->data)[p] = at->input->points[p].key;
         ((int32_t *)chips->data)[p] = (int32_t)at->input->points[p].n_chips;
     }
-    for (size_t i = 0; i < at->input->study->n_axes && status == MHO_OK; i++)
+    for (size_t i = 0; i < at->input->grid->n_axes && status == MHO_OK; i++)
         status = add_variable(at, i, error);
     return status;
 }
@@ -282,7 +282,7 @@ static MhoStatus add_grid(Assembly *at, MhoError *error)
     char names[MHO_MAX_AXES][MHO_MAX_AXES * MHO_KEY_MAX];
     for (size_t i = 0; i < study->n_axes; i += mho_axes_together(study, i))
         rank++;
-    if (rank == 1 || rank > MHO_MAX_RANK)
+    if (!grid->is_grid || rank == 1 || rank > MHO_MAX_RANK)
         return MHO_OK;
     MhoRecord *view;
     MhoStatus status = mho_record_child(at->record, "grid", &view, error);

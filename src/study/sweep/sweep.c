@@ -352,6 +352,8 @@ static MhoStatus gather_finished(Sweep *sweep, MhoError *error)
 static MhoStatus open_grid(Sweep *sweep, MhoError *error)
 {
     MhoStatus status = mho_points_create(sweep->study, &sweep->grid, error);
+    if (status == MHO_OK)
+        mho_points_warn(&sweep->grid, sweep->options->model.log);
     if (status == MHO_OK && sweep->study->has_train)
         status = identify_data(sweep, error);
     if (status == MHO_OK && sweep->study->has_train)

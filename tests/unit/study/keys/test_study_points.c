@@ -19,7 +19,7 @@ static MhoStudy study_of(const char *const *assignments)
 
 static const char *value_of(const MhoPointList *grid, size_t point, size_t axis)
 {
-    return grid->points[point].applies[axis] ? grid->study->axes[axis].values[grid->points[point].value[axis]] : "-";
+    return grid->points[point].applies[axis] ? grid->axes[axis].values[grid->points[point].value[axis]] : "-";
 }
 
 /* Row-major order, the last axis fastest; every combination keeps its point. */
