@@ -184,9 +184,11 @@ static const char *unit_of(const MhoParam *param)
     return *param->unit || (param->type != MHO_REAL && param->type != MHO_INT) ? param->unit : "1";
 }
 
-static MhoStatus add_label(MhoArray *array, const MhoParam *param, MhoError *error)
+static MhoStatus add_label(MhoArray *array, const MhoSettings *settings, const char *key, MhoError *error)
 {
-    return mho_attribute_text(&array->attributes, "label", mho_param_label(param), error);
+    char label[MHO_LABEL_MAX];
+    mho_settings_label(settings, key, label);
+    return mho_attribute_text(&array->attributes, "label", label, error);
 }
 
 /* A swept key over point: numbers as f64 with NaN where not applicable, words as strings with "". */
@@ -201,7 +203,7 @@ static MhoStatus add_variable(Assembly *at, size_t i, MhoError *error)
     MhoStatus status = mho_record_add(at->record, swept->key, number ? MHO_F64 : MHO_STRING, 1, &at->n_points, &axis,
                                       unit_of(param), param->help, NULL, &array, error);
     if (status == MHO_OK)
-        status = add_label(array, param, error);
+        status = add_label(array, grid->study->settings, swept->key, error);
     for (size_t p = 0; p < at->n_points && status == MHO_OK; p++) {
         const MhoPoint *point = &grid->points[p];
         const char *text = point->applies[i] ? swept->values[point->value[i]] : "";
@@ -251,7 +253,7 @@ static MhoStatus add_grid_key(MhoRecord *view, const MhoStudy *study, const MhoA
     MhoStatus status = mho_record_add(view, swept->key, number ? MHO_F64 : MHO_STRING, 1, &swept->n, &axis,
                                       unit_of(param), param->help, number ? NULL : swept->values, &array, error);
     if (status == MHO_OK)
-        status = add_label(array, param, error);
+        status = add_label(array, study->settings, swept->key, error);
     for (size_t v = 0; v < swept->n && status == MHO_OK && number; v++)
         ((double *)array->data)[v] = strtod(swept->values[v], NULL);
     return status;
