@@ -15,6 +15,7 @@
 #include "experiments/bit_trajectory.h"
 #include "experiments/experiment.h"
 #include "study/keys/points.h"
+#include "study/models/model_recipe.h"
 #include "study/models/record_file.h"
 
 static const char *const keys[] = {"allocate.name",           "allocate.ccq.competition",  "allocate.ccq.temperature",
@@ -62,10 +63,30 @@ static MhoStatus read_trajectory(const MhoSettings *settings, BitTrajectory *tra
     return status;
 }
 
-/* trajectories (points->n), of the models that the result's own study names. */
-static MhoStatus read_trajectories(const MhoResultPoints *points, const char *study_text, BitTrajectory *trajectories,
-                                   MhoError *error)
+/* The digest of the training images, which is part of the models' recipes and so of their names: that of the first model
+ * of the result that can be read; "" without one. */
+static void find_training_digest(const MhoRecord *result, char digest[65])
 {
+    const char *line = mho_attribute_string(&result->attributes, "models"); /* lines "path digest" */
+    digest[0] = '\0';
+    for (; line && *line && !digest[0]; line += strcspn(line, "\n"), line += *line == '\n') {
+        char path[4096];
+        MhoRecord *model = NULL;
+        const int length = (int)strcspn(line, "\n") - 65; /* a blank and 64 hex digits */
+        if (length <= 0 || (size_t)length >= sizeof path)
+            continue;
+        snprintf(path, sizeof path, "%.*s", length, line);
+        if (access(path, R_OK) == 0 && mho_file_read(path, false, &model, NULL) == MHO_OK)
+            snprintf(digest, 65, "%s", mho_provenance_text(model, "data_digest"));
+        mho_record_destroy(model);
+    }
+}
+
+/* trajectories (points->n), of the models that the result's own study names. */
+static MhoStatus read_trajectories(const MhoResultPoints *points, const MhoRecord *result, const char *study_text,
+                                   BitTrajectory *trajectories, MhoError *error)
+{
+    char digest[65];
     MhoStudy study;
     MhoPointList list = {0};
     MhoStatus status = mho_study_from_text(study_text, "the result", &study, error);
@@ -75,8 +96,11 @@ static MhoStatus read_trajectories(const MhoResultPoints *points, const char *st
     if (status == MHO_OK && list.n_points != points->n)
         status =
             mho_fail(error, MHO_INPUT, "the result has %zu points, but its study gives %zu", points->n, list.n_points);
-    for (size_t p = 0; p < points->n && status == MHO_OK; p++)
+    find_training_digest(result, digest);
+    for (size_t p = 0; p < points->n && status == MHO_OK; p++) {
+        mho_settings_set_training_digest(list.points[p].settings, digest);
         status = read_trajectory(list.points[p].settings, &trajectories[p], error);
+    }
     mho_points_destroy(&list);
     mho_study_destroy(&study);
     return status;
@@ -92,7 +116,7 @@ static MhoStatus analyse(const MhoRecord *result, MhoRecord *analysis, MhoError 
     BitTrajectory *trajectories = mho_calloc(points.n, sizeof *trajectories, error, "%zu bit trajectories", points.n);
     if (!trajectories)
         return MHO_MEMORY;
-    status = read_trajectories(&points, study, trajectories, error);
+    status = read_trajectories(&points, result, study, trajectories, error);
     if (status == MHO_OK)
         status = bit_trajectories_add(&points, trajectories, name_variant, analysis, error);
     for (size_t p = 0; p < points.n; p++)

@@ -76,6 +76,9 @@ def test_sweep_refuses_other_models(place):
     foreign_model(place, folder / "foreign.h5")
     kept(place, folder / "foreign.h5", ["another program made it", "--set model=FILE"], *sweep, "--set", f"model={folder}/foreign.h5")
     assert not (folder / "r.h5").exists()
+    # said before any other model of the sweep is trained
+    kept(place, model, ["m.h5", "another recipe"], *sweep[:-1], folder / "r2.h5", "--set", f"model=[{folder}/new.h5, {model}]")
+    assert not (folder / "new.h5").exists(), "a model was trained before the refusal"
 
 
 def test_outputs_of_eval(place):

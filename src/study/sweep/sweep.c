@@ -103,14 +103,19 @@ static MhoStatus add_model(const MhoSettings *settings, ModelFile **list, size_t
     return MHO_OK;
 }
 
-/* A model file holds one model, so points with different models need different paths. */
-static MhoStatus check_models(const MhoPointList *grid, MhoError *error)
+/* A model file holds one model, so points with different models need different paths, where no other file lies. */
+static MhoStatus check_models(const Sweep *sweep, MhoError *error)
 {
+    const MhoPointList *grid = &sweep->grid;
     ModelFile *list = NULL;
     size_t n = 0;
     MhoStatus status = MHO_OK;
-    for (size_t p = 0; p < grid->n_points && status == MHO_OK; p++)
+    for (size_t p = 0; p < grid->n_points && status == MHO_OK; p++) {
+        const size_t before = n;
         status = add_model(grid->points[p].settings, &list, &n, error);
+        if (status == MHO_OK && n > before && sweep->options->model.may_train)
+            status = mho_model_check(grid->points[p].settings, &sweep->options->model, list[before].path, error);
+    }
     free(list);
     return status;
 }
@@ -357,7 +362,7 @@ static MhoStatus open_grid(Sweep *sweep, MhoError *error)
     if (status == MHO_OK && sweep->study->has_train)
         status = identify_data(sweep, error);
     if (status == MHO_OK && sweep->study->has_train)
-        status = check_models(&sweep->grid, error);
+        status = check_models(sweep, error);
     return status;
 }
 
