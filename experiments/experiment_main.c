@@ -5,11 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/options.h"
+#include "app/man_page.h"
 #include "app/shared_files.h"
 #include "base/console.h"
 #include "experiments/experiment.h"
 #include "study/models/record_file.h"
+
+/* For the build: the manual page of this experiment. */
+static void print_manual(void)
+{
+    char name[64], help[512];
+    snprintf(name, sizeof name, "mho-%s", mho_experiment.name);
+    snprintf(help, sizeof help,
+             "Runs the study (default: experiments/%s of mho), writes the result file and prints what was found.\n"
+             "Stopped or killed, it continues when it is started again.",
+             mho_experiment.study);
+    man_command(stdout, &(ManPage){.name = name,
+                                   .command = name,
+                                   .usage = "[STUDY.yaml]",
+                                   .summary = mho_experiment.question,
+                                   .help = help,
+                                   .options = MHO_OPTIONS_SWEEP});
+}
 
 static void print_help(void)
 {
@@ -168,6 +185,10 @@ int main(int argc, char **argv)
     MhoError error = {0};
     MhoOptions options;
     mho_console_start(argv[0]);
+    if (argc == 2 && strcmp(argv[1], "--man") == 0) {
+        print_manual();
+        return 0;
+    }
     MhoStatus status = mho_options_parse(argc, argv, 1, MHO_OPTIONS_SWEEP, &options, &error);
     if (status == MHO_OK && options.help)
         print_help();

@@ -12,10 +12,7 @@
 #include "base/memory.h"
 #include "kernels/kernels.h"
 
-typedef struct Option {
-    unsigned bit;
-    const char *name, *value, *help; /* value NULL: a flag */
-} Option;
+typedef MhoOptionText Option;
 
 static const Option table[] = {
     {MHO_OPTION_SET, "--set", "KEY=VALUE",
@@ -50,6 +47,12 @@ static const Option table[] = {
 };
 
 enum { N_OPTIONS = sizeof table / sizeof *table };
+
+const MhoOptionText *mho_options_table(size_t *n)
+{
+    *n = N_OPTIONS;
+    return table;
+}
 
 static MhoStatus whole_number(const char *name, const char *text, int min, int max, int *value, MhoError *error)
 {

@@ -57,6 +57,13 @@ MhoStatus mho_options_parse(int argc, char **argv, int first, unsigned allowed, 
                             MhoError *error) MHO_CHECKED;
 void mho_options_clear(MhoOptions *options);
 
+/* One option of the command line, as help, manual pages and completion show it. */
+typedef struct MhoOptionText {
+    unsigned bit;                    /* MhoOptionBit; several options may share one */
+    const char *name, *value, *help; /* value NULL: a flag */
+} MhoOptionText;
+const MhoOptionText *mho_options_table(size_t *n);
+
 /* One line per allowed option, for --help; the caller frees it. */
 char *mho_options_help(unsigned allowed);
 

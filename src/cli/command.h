@@ -15,6 +15,11 @@ typedef struct Command {
 extern const Command command_train, command_eval, command_sweep, command_merge, command_digest, command_show,
     command_plot, command_export, command_list, command_describe, command_data, command_bench;
 
+extern const Command command_document; /* runs, but is in no list: the build calls it */
+
+/* All n commands, in the order of the overview. */
+const Command *const *command_all(size_t *n);
+
 /* Registries and the kind names of `list` and `describe`. */
 extern const MhoRegistry *const command_registries[];
 extern const size_t command_n_registries;

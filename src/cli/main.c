@@ -61,9 +61,17 @@ static void write_help(FILE *out, const Command *command)
     free(options);
 }
 
+const Command *const *command_all(size_t *n)
+{
+    *n = N_COMMANDS;
+    return commands;
+}
+
 static const Command *find_command(const char *name, MhoError *error)
 {
     const char *words[N_COMMANDS];
+    if (strcmp(name, command_document.name) == 0)
+        return &command_document;
     for (size_t i = 0; i < N_COMMANDS; i++) {
         words[i] = commands[i]->name;
         if (strcmp(name, words[i]) == 0)

@@ -4,6 +4,7 @@ Usage: test_install.py MHO BUILD MESON CC ONE_IMAGE.c LIBMHO.so PREFIX
 """
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -33,8 +34,17 @@ def test_installs_everything(place):
     """Command, experiments, studies, plot script, library, mho.pc, and the headers of include/mho alone."""
     run(MESON, "install", "--no-rebuild", "-C", BUILD, "--destdir", place.folder / "stage")
     files = {str(path.relative_to(root(place))) for path in root(place).rglob("*") if not path.is_dir()}
-    for name in ["bin/mho", "bin/mho-noise_sweep", "share/mho/experiments/quickstart.yaml", "share/mho/results/plot.py"]:
+    experiments = re.search(r"^experiments = \[(.*)\]", (SOURCE / "experiments" / "meson.build").read_text(encoding="utf-8"), re.M)[1]
+    programs = [f"mho-{name}" for name in re.findall(r"'(\w+)'", experiments)]
+    commands = [name.removeprefix("mho-").removesuffix(".1") for name in os.listdir(f"{BUILD}/docs/man1")]
+    assert len(programs) >= 6 and len(commands) >= 13
+    pages = [f"share/man/man1/{name}.1" for name in ["mho", "mho-sweep", *programs]] + ["share/man/man7/mho-keys.7"]
+    completion = ["share/bash-completion/completions/mho", "share/zsh/site-functions/_mho", "share/fish/vendor_completions.d/mho.fish",
+                  *[f"share/bash-completion/completions/{name}" for name in programs]]
+    for name in ["bin/mho", *[f"bin/{name}" for name in programs], "share/mho/experiments/quickstart.yaml", "share/mho/results/plot.py",
+                 *pages, *completion]:
         assert name in files, f"{name} is not installed"
+    assert {name for name in files if name.startswith("bin/")} == {"bin/mho", *[f"bin/{name}" for name in programs]}
     assert any(name.endswith("/libmho.so") for name in files), "no libmho.so"
     assert any(name.endswith("pkgconfig/mho.pc") for name in files), "no mho.pc"
     public = {f"include/mho/{path.name}" for path in (SOURCE / "include" / "mho").glob("*.h")}
@@ -59,6 +69,18 @@ def test_installed_command_works(place):
     assert "quickstart.yaml" in run(installed, "list", "experiment")
     run(installed, "train", place.study("study.yaml"), "--quiet", cwd=place.folder)
     assert place.model.is_file()
+
+
+def test_installed_experiment_finds_the_command(place):
+    """An experiment finds its study, and its manual page says what it asks; hints name the command beside it."""
+    installed = root(place) / "bin" / "mho-noise_sweep"
+    assert "experiments/quickstart.yaml" in run(installed, "--help")
+    page = (root(place) / "share" / "man" / "man1" / "mho-noise_sweep.1").read_text(encoding="utf-8")
+    assert "What do device noise and converter resolution cost" in page and "\\-\\-shard" in page
+    done = subprocess.run([installed, "--sett"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "mho-noise_sweep: unknown option" in done.stderr, done
+    done = subprocess.run([installed, place.folder / "study.yaml", "--set", "chip.nois=1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "chip.noise" in done.stderr, done
 
 
 def run_outside(place, compiler, language):
