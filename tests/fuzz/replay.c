@@ -73,8 +73,22 @@ static void run(const uint8_t *data, size_t n)
     n_inputs++;
 }
 
+/* With MHO_FUZZ_SEEDS the seeds are also written to this folder, for libFuzzer to begin with. */
+static void keep_seed(const uint8_t *seed, size_t n)
+{
+    static int number;
+    const char *folder = getenv("MHO_FUZZ_SEEDS");
+    char path[4096];
+    if (folder == NULL || number >= 64)
+        return;
+    snprintf(path, sizeof path, "%s/seed-%02d", folder, number++);
+    FILE *file = fopen(path, "wb");
+    require(file != NULL && fwrite(seed, 1, n, file) == n && fclose(file) == 0);
+}
+
 void replay(const uint8_t *seed, size_t n, Damage damage, int n_mutants)
 {
+    keep_seed(seed, n);
     Input mutant = {.data = malloc(n + 16), .room = n + 16};
     require(mutant.data != NULL);
     run(seed, n);
