@@ -1,28 +1,21 @@
 #!/usr/bin/python3
 """The tables of results/README.md against real files: what is documented is there, and what is there is documented.
 
-Usage: test_documents.py MHO. TAP on stdout.
+Usage: test_file_tables.py MHO. TAP on stdout.
 """
 import os
 import pathlib
 import re
 import sys
 
+import h5py
+
 import harness
-from harness import Skip
 
 SOURCE = pathlib.Path(os.environ.get("MHO_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 OF_THE_FORMAT = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_FillValue", "units", "long_name", "label", "mho_axis"}
 ON_THE_ROOT = {"Conventions", "mho_format"}  # named in the text before the tables
 ABSENT_HERE = {"/shard"}  # of shards only; test_shards_are_documented makes one
-
-
-def h5py():
-    try:
-        import h5py
-    except ImportError:
-        raise Skip("needs python3-h5py") from None
-    return h5py
 
 
 def tables(path, heading):
@@ -69,7 +62,7 @@ def read(path):
     """Arrays {path: (axes, unit, is text)} and attributes of a file."""
     arrays, attributes = {}, set()
 
-    with h5py().File(path, "r") as file:
+    with h5py.File(path, "r") as file:
         def visit(name, item):
             place = "/" + name
             if hasattr(item, "dtype"):
