@@ -23,14 +23,15 @@ static MhoStatus makes_models(const MhoSettings *like, const MhoAxis *axis, bool
     return status;
 }
 
-/* A sweep of the chip does not change the model; a sweep of the recipe gives several models. The study's own values
- * become those of its first point. */
-static MhoStatus check_one_model(MhoStudy *study, MhoError *error)
+/* Keys without effect and unknown names are told before any training. A sweep of the chip does not change the model; a
+ * sweep of the recipe gives several models. The study's own values become those of its first point. */
+static MhoStatus check_one_model(MhoStudy *study, const MhoLog *log, MhoError *error)
 {
     MhoPointList list;
     MhoStatus status = mho_points_create(study, &list, error);
     if (status != MHO_OK)
         return status;
+    mho_points_warn(&list, log);
     for (size_t i = 0; i < list.n_axes && status == MHO_OK; i++) {
         const MhoAxis *axis = &list.axes[i];
         bool differs = false;
@@ -51,14 +52,10 @@ static MhoStatus check_one_model(MhoStudy *study, MhoError *error)
 /* Train the one model of a study. */
 static MhoStatus train_study(const MhoOptions *options, MhoStudy *study, MhoError *error)
 {
-    MhoPointList grid = {0};
     MhoModelOptions model = mho_options_model(options, true);
     char path[4096];
     bool is_there = false;
-    MhoStatus status = check_one_model(study, error);
-    if (status == MHO_OK) /* refuse keys without effect and unknown names before any training */
-        status = mho_points_create(study, &grid, error);
-    mho_points_destroy(&grid);
+    MhoStatus status = check_one_model(study, &options->log, error);
     if (status == MHO_OK && options->output)
         status = mho_settings_set(study->settings, "model", options->output, "-o", error);
     if (status == MHO_OK) /* the images are part of the recipe */
