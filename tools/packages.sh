@@ -13,6 +13,10 @@ packages_run=(
 # shellcheck disable=SC2034
 packages_test=(check clang g++ clang-format libomp-dev python3-xarray python3-netcdf4 netcdf-bin hdf5-tools)
 
+# To test jobs of a cluster; where they cannot be installed, these tests are skipped.
+# shellcheck disable=SC2034
+packages_cluster=(slurm-wlm slurmctld slurmd slurm-client munge iproute2 parallel shellcheck)
+
 # npm is not listed: `mho data fetch` uses it only where it is installed.
 
 packages_missing() {

@@ -41,8 +41,17 @@ static const Option table[] = {
     {MHO_OPTION_JSON, "--json", NULL, "print JSON, one value on one line, for programs"},
     {MHO_OPTION_EXTEND, "--extend", "RESULT.h5",
      "take over the trials of a result that are part of this study; with -o the same file, it grows"},
-    {MHO_OPTION_DRY_RUN, "--dry-run", NULL, "run nothing: print points, trials and an estimate of the time"},
     {MHO_OPTION_CSV, "--csv", NULL, "comma-separated values"},
+    {MHO_OPTION_DRY_RUN, "--dry-run", NULL, "change nothing: print what would be done"},
+    {MHO_OPTION_MERGE, "--partial", NULL, "write what is there when trials are missing; the result says so"},
+    {MHO_OPTION_MERGE, "--accept-edited", NULL, "take shards that another program has edited"},
+    {MHO_OPTION_MODELS_ONLY, "--models-only", NULL, "train the models that are missing and run no trial"},
+    {MHO_OPTION_CLUSTER, "--partition", "NAME", "partition of the cluster (key cluster.partition)"},
+    {MHO_OPTION_CLUSTER, "--account", "NAME", "account that pays (cluster.account)"},
+    {MHO_OPTION_CLUSTER, "--time", "TIME", "time limit of a task, as 02:00:00 (cluster.time)"},
+    {MHO_OPTION_CLUSTER, "--memory", "SIZE", "memory of a task, as 4G (cluster.memory)"},
+    {MHO_OPTION_CLUSTER, "--cpus", "N", "CPUs of a task (cluster.cpus)"},
+    {MHO_OPTION_CLUSTER, "--tasks", "N", "tasks of the array; 0: from a measured time per trial (cluster.tasks)"},
     {MHO_OPTION_QUIET, "--quiet", NULL, "print no progress"},
 };
 
@@ -74,9 +83,26 @@ static MhoStatus set_shard(MhoOptions *options, const char *text, MhoError *erro
     return MHO_OK;
 }
 
-static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, MhoError *error)
+static MhoStatus set_cluster(MhoOptions *options, const char *name, const char *value, MhoError *error)
 {
-    switch (bit) {
+    if (options->n_cluster == MHO_MAX_CLUSTER_OPTIONS)
+        return mho_fail(error, MHO_USAGE, "%s: more than %d options of the cluster", name, MHO_MAX_CLUSTER_OPTIONS);
+    options->cluster[options->n_cluster].key = name + 2;
+    options->cluster[options->n_cluster++].value = value;
+    return MHO_OK;
+}
+
+static void set_merge(MhoOptions *options, const char *name)
+{
+    if (strcmp(name, "--partial") == 0)
+        options->partial = true;
+    else
+        options->accept_edited = true;
+}
+
+static MhoStatus apply(MhoOptions *options, const Option *option, const char *value, MhoError *error)
+{
+    switch (option->bit) {
     case MHO_OPTION_SET:
         if (options->n_sets == MHO_MAX_SETS)
             return mho_fail(error, MHO_USAGE, "--set: more than %d; put them into a study file", MHO_MAX_SETS);
@@ -101,6 +127,9 @@ static MhoStatus apply(MhoOptions *options, unsigned bit, const char *value, Mho
     case MHO_OPTION_JSON: options->json = true; return MHO_OK;
     case MHO_OPTION_CSV: options->csv = true; return MHO_OK;
     case MHO_OPTION_CHECK: options->check = true; return MHO_OK;
+    case MHO_OPTION_MERGE: set_merge(options, option->name); return MHO_OK;
+    case MHO_OPTION_MODELS_ONLY: options->models_only = true; return MHO_OK;
+    case MHO_OPTION_CLUSTER: return set_cluster(options, option->name, value, error);
     default: options->quiet = true; return MHO_OK;
     }
 }
@@ -168,7 +197,7 @@ MhoStatus mho_options_parse(int argc, char **argv, int first, unsigned allowed, 
         } else if (!option->value && value) {
             return mho_fail(error, MHO_USAGE, "%s takes no value", option->name);
         }
-        MhoStatus status = apply(options, option->bit, value, error);
+        MhoStatus status = apply(options, option, value, error);
         if (status != MHO_OK)
             return status;
     }

@@ -6,7 +6,7 @@
 #include "study/keys/study.h"
 #include "study/sweep/sweep.h"
 
-enum { MHO_MAX_SETS = 128, MHO_MAX_ARGUMENTS = 4096 };
+enum { MHO_MAX_SETS = 128, MHO_MAX_ARGUMENTS = 4096, MHO_MAX_CLUSTER_OPTIONS = 32 };
 
 /* Which options a command takes. */
 typedef enum MhoOptionBit {
@@ -30,7 +30,10 @@ typedef enum MhoOptionBit {
     MHO_OPTION_JSON = 1 << 15,
     MHO_OPTION_EXTEND = 1 << 16,
     MHO_OPTION_DRY_RUN = 1 << 17,
-    MHO_OPTION_CSV = 1 << 18
+    MHO_OPTION_CSV = 1 << 18,
+    MHO_OPTION_MERGE = 1 << 24,      /* --partial, --accept-edited */
+    MHO_OPTION_CLUSTER = 1 << 25,    /* --partition ...: keys cluster.* */
+    MHO_OPTION_MODELS_ONLY = 1 << 26 /* --models-only */
 } MhoOptionBit;
 
 enum {
@@ -48,6 +51,11 @@ typedef struct MhoOptions {
     int shard, n_shards, threads, trace, batch;
     bool restart;
     bool retrain, resume, layers, quiet, help, check, json, csv, dry_run;
+    bool partial, accept_edited, models_only;
+    struct {
+        const char *key, *value; /* "partition" of cluster.partition */
+    } cluster[MHO_MAX_CLUSTER_OPTIONS];
+    size_t n_cluster;
     MhoLog log;
 } MhoOptions;
 

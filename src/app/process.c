@@ -129,3 +129,63 @@ MhoStatus mho_process_run(const char *folder, const char *const *arguments, MhoE
     const char *what = reason[0] != '\0' ? reason : arguments[0];
     return mho_fail(error, MHO_FAILED, "%s (exit code %d)", what, WEXITSTATUS(outcome));
 }
+
+/* All that can be read from a pipe until its other end is closed. */
+static MhoStatus read_all(int end, char **output, MhoError *error)
+{
+    char *text = NULL, buffer[4096];
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return mho_fail(error, MHO_MEMORY, "out of memory for the output of a program");
+    for (ssize_t n; (n = read(end, buffer, sizeof buffer)) != 0;)
+        if (n > 0)
+            fwrite(buffer, 1, (size_t)n, out);
+        else if (errno != EINTR)
+            break;
+    if (fclose(out) != 0) {
+        free(text);
+        return mho_fail(error, MHO_MEMORY, "out of memory for the output of a program");
+    }
+    *output = text;
+    return MHO_OK;
+}
+
+MhoStatus mho_process_read(const char *const *arguments, char **output, MhoError *error)
+{
+    int ends[2], outcome = 0;
+    pid_t child = 0;
+    *output = NULL;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return mho_fail(error, MHO_FAILED, "cannot start %s: %s", arguments[0], strerror(errno));
+    posix_spawn_file_actions_t actions;
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (!failed) {
+        failed = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        if (!failed)
+            failed = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+        if (!failed) /* the prototype lacks const for historical reasons; the strings are not changed */
+            failed =
+                posix_spawnp(&child, arguments[0], &actions, NULL, (char *const *)(const void *)arguments, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    close(ends[1]);
+    MhoStatus status =
+        failed ? mho_fail(error, MHO_FAILED, "cannot start %s: %s", arguments[0], strerror(failed)) : MHO_OK;
+    if (status == MHO_OK)
+        status = read_all(ends[0], output, error);
+    close(ends[0]);
+    if (!failed) {
+        MhoError unused = {0};
+        const MhoStatus ended = wait_for(child, &outcome, status == MHO_OK ? error : &unused);
+        if (status == MHO_OK)
+            status = ended;
+    }
+    if (status == MHO_OK && (!WIFEXITED(outcome) || WEXITSTATUS(outcome) != 0))
+        status = mho_fail(error, MHO_FAILED, "%s failed; its message is above", arguments[0]);
+    if (status != MHO_OK) {
+        free(*output);
+        *output = NULL;
+    }
+    return status;
+}

@@ -16,4 +16,7 @@ bool mho_process_on_path(const char *program);
  * ended. */
 MhoStatus mho_process_run(const char *folder, const char *const *arguments, MhoError *error) MHO_CHECKED;
 
+/* The same, and *output is what it wrote to its standard output; the caller frees it. Its errors go to the user. */
+MhoStatus mho_process_read(const char *const *arguments, char **output, MhoError *error) MHO_CHECKED;
+
 #endif

@@ -11,8 +11,8 @@
 #include "quant/quantizer.h"
 
 const MhoDescriptor *const command_sections[] = {
-    &mho_study_descriptor, &mho_chip_models_descriptor, &mho_chip_descriptor,    &mho_noise_descriptor,
-    &mho_quant_descriptor, &mho_train_descriptor,       &mho_allocate_descriptor};
+    &mho_study_descriptor, &mho_chip_models_descriptor, &mho_chip_descriptor,     &mho_noise_descriptor,
+    &mho_quant_descriptor, &mho_train_descriptor,       &mho_allocate_descriptor, &mho_cluster_descriptor};
 const size_t command_n_sections = sizeof command_sections / sizeof *command_sections;
 
 /* ---- one parameter ---- */

@@ -1,5 +1,7 @@
 /* sweep_command.c - mho sweep and mho merge. */
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/json.h"
 #include "cli/command.h"
@@ -53,10 +55,13 @@ static MhoStatus run_sweep(MhoOptions *options, MhoError *error)
     MhoSweepOptions sweep = mho_options_sweep(options, study.has_train);
     if (options->json)
         sweep.event = print_event;
-    status = mho_sweep(&study, &sweep, path, sizeof path, error);
+    if (options->models_only)
+        status = mho_sweep_models(&study, &sweep.model, error);
+    else
+        status = mho_sweep(&study, &sweep, path, sizeof path, error);
     if (options->json && status != MHO_OK)
         print_end(status, error);
-    else if (!options->json && status == MHO_OK)
+    else if (!options->json && !options->models_only && status == MHO_OK)
         printf("%s\n", path);
     mho_study_destroy(&study);
     return status;
@@ -89,28 +94,58 @@ const Command command_sweep = {
             "in results/checkpoints/. --shard 3/16 runs part 3 of 16; `mho merge` joins the parts.\n"
             "A file of another study is never overwritten.\n"
             "--json prints one object per line: started, trial (for each), then finished, stopped or failed.",
-    .options = MHO_OPTIONS_SWEEP | MHO_OPTION_JSON,
+    .options = MHO_OPTIONS_SWEEP | MHO_OPTION_JSON | MHO_OPTION_MODELS_ONLY,
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run_sweep,
 };
 
+/* The name of a merged result: that of the first shard without ".shard-i-of-n", beside a folder for a folder. */
+static MhoStatus merged_name(const char *first, char *name, size_t size, MhoError *error)
+{
+    struct stat what;
+    const bool is_folder = stat(first, &what) == 0 && S_ISDIR(what.st_mode);
+    const char *base = strrchr(first, '/'), *mark = strstr(base ? base : first, ".shard-");
+    size_t length = strlen(first);
+    while (is_folder && length > 1 && first[length - 1] == '/')
+        length--;
+    if (!is_folder)
+        length = mark ? (size_t)(mark - first) : 0;
+    const char last = length > 0 ? first[length - 1] : '/';
+    if (last == '/' || last == '.')
+        return mho_fail(error, MHO_USAGE, "merge needs a name for the result: -o RESULT.h5");
+    const int n = snprintf(name, size, "%.*s.h5", (int)length, first);
+    return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "%s: the path is too long", first);
+}
+
 static MhoStatus run_merge(MhoOptions *options, MhoError *error)
 {
-    if (!options->output)
-        return mho_fail(error, MHO_USAGE, "merge needs a result file: -o RESULT.h5");
-    return mho_merge(options->arguments, options->n_arguments, options->output, &options->log, error);
+    char name[4096];
+    const MhoMergeOptions merge = {
+        .partial = options->partial, .accept_edited = options->accept_edited, .log = &options->log};
+    MhoStatus status = options->output ? MHO_OK : merged_name(options->arguments[0], name, sizeof name, error);
+    const char *output = options->output ? options->output : name;
+    if (status == MHO_OK)
+        status = mho_merge(options->arguments, options->n_arguments, output, &merge, error);
+    if (status == MHO_OK)
+        printf("%s\n", output);
+    return status;
 }
 
 const Command command_merge = {
     .name = "merge",
-    .usage = "SHARD.h5 ... -o RESULT.h5",
+    .usage = "FOLDER | SHARD.h5 ... [-o RESULT.h5]",
     .summary = "join the shards of a sweep into one result",
-    .help = "  mho merge part1.h5 part2.h5 part3.h5 -o whole.h5\n"
-            "The result holds each trial exactly once, and its digest equals that of the sweep run without shards. "
-            "When trials\n"
-            "are missing the command fails and names them.",
-    .options = MHO_OPTION_OUTPUT | MHO_OPTION_QUIET,
+    .help = "  mho merge shards/ -o whole.h5\n"
+            "  mho merge part1.h5 part2.h5 part3.h5 -o whole.h5\n"
+            "The result holds each trial exactly once, and its digest equals that of the sweep run without shards. Of "
+            "a folder,\n"
+            "all shards are taken. When trials are missing the command fails and names them; with --partial it writes "
+            "what is\n"
+            "there, which may be merged again with the rest. Shards of other data, models, studies or versions are "
+            "refused, with\n"
+            "the difference. Without -o: FOLDER.h5, or the shards' name without .shard-i-of-n.",
+    .options = MHO_OPTION_OUTPUT | MHO_OPTION_MERGE | MHO_OPTION_QUIET,
     .min_arguments = 1,
     .max_arguments = MHO_MAX_ARGUMENTS,
     .run = run_merge,

@@ -122,7 +122,7 @@ def test_shards(place):
     place.done("merge", "idle.h5", *shards, "-o", "with_idle.h5", "--quiet")
     assert place.digest("with_idle.h5") == expected, "a shard without trials matters"
     place.done("sweep", study, "-o", "foreign.h5", "--shard", "2/3", "--set", "data.limit=39", "--quiet")
-    place.refused(2, ["foreign.h5", "different studies"], "merge", shards[0], "foreign.h5", shards[2], "-o", "merged2.h5")
+    place.refused(2, ["foreign.h5", "different sweeps: data.limit is 40", "39"], "merge", shards[0], "foreign.h5", shards[2], "-o", "merged2.h5")
 
 
 def test_interrupt(place):

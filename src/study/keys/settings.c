@@ -149,6 +149,7 @@ static MhoStatus add_all(MhoSettings *settings, MhoError *error)
         {"train.chip.", &mho_chip_models_descriptor, NULL},
         {"train.chip.", &mho_chip_descriptor, NULL},
         {"train.chip.", NULL, NULL},
+        {"cluster.", &mho_cluster_descriptor, NULL},
     };
     MhoStatus status = MHO_OK;
     for (size_t i = 0; i < sizeof tables / sizeof *tables && status == MHO_OK; i++)
@@ -394,6 +395,11 @@ const char *mho_chip_model_name(const MhoChipModels *models, size_t device)
 const MhoStudyParams *mho_settings_study(const MhoSettings *settings)
 {
     return mho_settings_block(settings, &mho_study_descriptor, "");
+}
+
+const MhoClusterParams *mho_settings_cluster(const MhoSettings *settings)
+{
+    return block_of(settings, &mho_cluster_descriptor, "");
 }
 
 const MhoChipModels *mho_settings_chip_models(const MhoSettings *settings)

@@ -35,6 +35,15 @@ typedef struct MhoStudyParams {
 
 extern const MhoDescriptor mho_study_descriptor;
 
+/* What the jobs of a study ask of a cluster; no result depends on it. */
+enum { MHO_MAX_ARRAY_TASKS = 1000 }; /* Slurm's usual MaxArraySize, 1001, allows the numbers up to this */
+typedef struct MhoClusterParams {
+    char partition[MHO_TEXT_MAX], account[MHO_TEXT_MAX], time[MHO_TEXT_MAX], memory[MHO_TEXT_MAX];
+    int cpus, tasks;
+} MhoClusterParams;
+
+extern const MhoDescriptor mho_cluster_descriptor;
+
 /* The names of a chip's models. */
 typedef struct MhoChipModels {
     char cell[MHO_TEXT_MAX], adc[MHO_TEXT_MAX], dac[MHO_TEXT_MAX], wire[MHO_TEXT_MAX];
@@ -80,6 +89,7 @@ void mho_settings_label(const MhoSettings *settings, const char *key, char label
 bool mho_settings_is_default(const MhoSettings *settings, const MhoSettingsKey *key);
 
 const MhoStudyParams *mho_settings_study(const MhoSettings *settings);
+const MhoClusterParams *mho_settings_cluster(const MhoSettings *settings);
 const MhoChipModels *mho_settings_chip_models(const MhoSettings *settings);
 const MhoChipParams *mho_settings_chip(const MhoSettings *settings);
 const MhoQuantParams *mho_settings_quant(const MhoSettings *settings);
@@ -110,6 +120,9 @@ bool mho_settings_has_train_chip(const MhoSettings *settings);
 /* Whether the result at these settings depends on key. Parameters of models that are not chosen, time for a cell that
  * does not age and the like do not count; a key of the recipe counts when training by it reads the key. */
 bool mho_settings_uses(const MhoSettings *settings, const char *key);
+
+/* Whether key says how a study is run and nothing of what comes out (cluster.*): in no text or digest of a study. */
+bool mho_settings_of_cluster(const char *key);
 
 /* Whether training alone reads key. A result depends on such a key through its model file. */
 bool mho_settings_through_model(const char *key);

@@ -268,7 +268,8 @@ static char *study_text(const MhoStudy *study, bool full)
     MhoSettingsKey key = {0};
     while (mho_settings_next(study->settings, &key)) {
         char value[MHO_TEXT_MAX];
-        if ((!full && mho_settings_is_default(study->settings, &key)) || mho_is_axis_everywhere(study, key.name))
+        if ((!full && (mho_settings_is_default(study->settings, &key) || mho_settings_of_cluster(key.name))) ||
+            mho_is_axis_everywhere(study, key.name))
             continue;
         mho_settings_format(study->settings, key.name, value, sizeof value);
         fprintf(out, "%s=%s", key.name, value[0] == '[' ? "\\" : ""); /* a bare [ begins a list */

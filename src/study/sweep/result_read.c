@@ -130,7 +130,7 @@ static uint32_t count_layers(const StoredArrays *at, size_t row)
 static void fill_trial(const StoredArrays *at, size_t p, size_t chip, MhoTrial *trial)
 {
     const size_t row = p * at->n_chips + chip;
-    memset(trial, 0, sizeof *trial);
+    memset(trial, 0, offsetof(MhoTrial, layers)); /* the fields set all of each layer that is there */
     trial->point = ((const uint64_t *)at->keys->data)[p];
     trial->chip = (uint32_t)chip;
     trial->n_layers = count_layers(at, row);

@@ -121,12 +121,12 @@ static MhoStatus check_models(const Sweep *sweep, MhoError *error)
 }
 
 /* The training images of every point's recipe; a set is read once for points in a row that share it. */
-static MhoStatus identify_data(Sweep *sweep, MhoError *error)
+MhoStatus mho_sweep_identify_data(MhoPointList *grid, const char *data_option, MhoError *error)
 {
     char last[3 * MHO_TEXT_MAX] = "", found[65] = "";
     MhoStatus status = MHO_OK;
-    for (size_t p = 0; p < sweep->grid.n_points && status == MHO_OK; p++) {
-        MhoSettings *settings = sweep->grid.points[p].settings;
+    for (size_t p = 0; p < grid->n_points && status == MHO_OK; p++) {
+        MhoSettings *settings = grid->points[p].settings;
         const MhoStudyParams *study = mho_settings_study(settings);
         char keys[sizeof last];
         snprintf(keys, sizeof keys, "%s\n%s\n%d", study->data_name, study->data_train,
@@ -135,7 +135,7 @@ static MhoStatus identify_data(Sweep *sweep, MhoError *error)
             mho_settings_set_training_digest(settings, found);
             continue;
         }
-        status = mho_study_identify(settings, sweep->options->model.data, error);
+        status = mho_study_identify(settings, data_option, error);
         snprintf(last, sizeof last, "%s", keys);
         snprintf(found, sizeof found, "%s", mho_settings_training_digest(settings));
     }
@@ -360,7 +360,7 @@ static MhoStatus open_grid(Sweep *sweep, MhoError *error)
     if (status == MHO_OK)
         mho_points_warn(&sweep->grid, sweep->options->model.log);
     if (status == MHO_OK && sweep->study->has_train)
-        status = identify_data(sweep, error);
+        status = mho_sweep_identify_data(&sweep->grid, sweep->options->model.data, error);
     if (status == MHO_OK && sweep->study->has_train)
         status = check_models(sweep, error);
     return status;

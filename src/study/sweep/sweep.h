@@ -36,8 +36,23 @@ typedef struct MhoSweepOptions {
 MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char *path, size_t size,
                     MhoError *error) MHO_CHECKED;
 
-/* Join shards into one result: complete and each trial exactly once, or FAILED naming what is missing. */
-MhoStatus mho_merge(const char *const *shards, size_t n, const char *output, const MhoLog *log,
+/* Find the training images of every point: their digest is part of the recipe of a model that may be trained, and so of
+ * its path. */
+MhoStatus mho_sweep_identify_data(MhoPointList *grid, const char *data_option, MhoError *error) MHO_CHECKED;
+
+/* Train the models of a study that are missing and run no trial. */
+MhoStatus mho_sweep_models(const MhoStudy *study, const MhoModelOptions *options, MhoError *error) MHO_CHECKED;
+
+typedef struct MhoMergeOptions {
+    bool partial;       /* write what is there when trials are missing */
+    bool accept_edited; /* take files that another program has edited */
+    const MhoLog *log;
+} MhoMergeOptions;
+
+/* Join shards into one result that holds each trial exactly once. paths: files, and folders, whose shards are all
+ * taken. INPUT names every difference of version, data, models or study. FAILED names what is missing; a partial result
+ * says so and may be merged again with the rest. The file at output is never replaced. */
+MhoStatus mho_merge(const char *const *paths, size_t n, const char *output, const MhoMergeOptions *options,
                     MhoError *error) MHO_CHECKED;
 
 /* Result path of a study: options->output, or "results/<stem>.h5" or "results/<stem>.shard-i-of-n.h5". USAGE when it is

@@ -1,0 +1,42 @@
+/* sweep_state.h - how far the parts of a sweep are, read from their files alone: results, journals, plans, locks. */
+#ifndef MHO_APP_SWEEP_STATE_H
+#define MHO_APP_SWEEP_STATE_H
+
+#include "study/models/claim.h"
+
+typedef enum MhoPartState {
+    MHO_PART_DONE,    /* its file is there */
+    MHO_PART_RUNNING, /* a living process holds its lock */
+    MHO_PART_LOST,    /* the process that held its lock is gone */
+    MHO_PART_STOPPED, /* trials are kept, and nobody runs it */
+    MHO_PART_WAITING, /* not started */
+    MHO_N_PART_STATES
+} MhoPartState;
+
+extern const char *const mho_part_state_names[MHO_N_PART_STATES]; /* "done", ... */
+
+typedef struct MhoPart {
+    int number; /* from 1 */
+    MhoPartState state;
+    size_t n_trials, n_done; /* n_trials 0: not known */
+    double seconds;          /* of a trial on average; 0: none is finished or the file was not read */
+    MhoClaimOwner owner;
+} MhoPart;
+
+typedef struct MhoSweepState {
+    MhoPart *parts; /* (n_parts) */
+    int n_parts;
+    size_t n_trials, n_done;         /* of all parts; n_trials 0: not known */
+    size_t count[MHO_N_PART_STATES]; /* parts in each state */
+    double rate;                     /* trials/s of all that run now; 0: not known */
+    char pattern[4096];              /* where the parts are */
+} MhoSweepState;
+
+/* The parts of a sweep whose whole result would be at `result`: its own journals, the parts in RESULT.cluster, or
+ * shards beside it. n_trials: as planned, where no part tells; 0: not known. n_parts is 0 when there is no trace of
+ * any. */
+MhoStatus mho_sweep_state_read(const char *result, int planned_parts, size_t planned_trials, MhoSweepState *state,
+                               MhoError *error) MHO_CHECKED;
+void mho_sweep_state_clear(MhoSweepState *state);
+
+#endif

@@ -1,0 +1,205 @@
+/* trial_time.c - counts the trials of a study and times some of them. */
+#include "app/trial_time.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "study/keys/points.h"
+
+/* A network of the same shape takes as long as the trained one. */
+static const int stand_in_images = 256, stand_in_validation = 64, stand_in_batch = 32;
+
+/* Long enough for the scheduler, short enough to be lost. */
+static const double task_seconds = 1200.0;
+
+typedef struct Timing {
+    const MhoStudy *study;
+    MhoModelOptions options;
+    MhoPointList points;
+    MhoTrialCache *cache;
+    uint32_t *n_chips;             /* (points.n_points) */
+    char folder[64], stand_in[96]; /* a temporary folder and the model in it; "": not made yet */
+    MhoTrialTime *time;
+} Timing;
+
+/* Whether a point's model is there as a file of its recipe; without a train: section it must be. */
+static bool has_model(const Timing *timing, const MhoSettings *settings)
+{
+    char path[4096];
+    MhoError ignored = {0};
+    return !timing->study->has_train ||
+           (mho_model_path(settings, path, sizeof path, &ignored) == MHO_OK && access(path, R_OK) == 0);
+}
+
+/* "float:12 4/8:8 allocate" -> "float:1 4/8:1": the same network after next to no training. */
+static MhoStatus shorten_stages(const char *text, char *shorter, size_t size, MhoError *error)
+{
+    MhoStages stages;
+    MhoStatus status = mho_stages_parse(text, &stages, error);
+    size_t used = 0;
+    shorter[0] = '\0';
+    for (size_t i = 0; i < stages.n && status == MHO_OK && used < size; i++)
+        if (stages.stages[i].kind != MHO_STAGE_ALLOCATE)
+            used += (size_t)snprintf(shorter + used, size - used, "%s%s:1", used ? " " : "", stages.stages[i].name);
+    return status;
+}
+
+/* Where the stand-in goes: the value of a key is short, so its path must be. */
+static MhoStatus make_folder(Timing *timing, MhoError *error)
+{
+    if (timing->folder[0] == '\0') {
+        snprintf(timing->folder, sizeof timing->folder, "/tmp/mho-submit-XXXXXX");
+        if (!mkdtemp(timing->folder)) {
+            timing->folder[0] = '\0';
+            return mho_fail(error, MHO_IO, "/tmp: cannot make a folder: %s", strerror(errno));
+        }
+        snprintf(timing->stand_in, sizeof timing->stand_in, "%s/stand-in-%ld.h5", timing->folder, (long)getpid());
+    }
+    (void)unlink(timing->stand_in); /* of another point, perhaps of another recipe */
+    return MHO_OK;
+}
+
+static void remove_folder(Timing *timing)
+{
+    if (timing->folder[0] == '\0')
+        return;
+    (void)unlink(timing->stand_in);
+    (void)rmdir(timing->folder);
+}
+
+/* The settings of a point with a model that takes a moment to train. */
+static MhoStatus stand_in_for(const Timing *timing, const MhoSettings *settings, MhoSettings **made, MhoError *error)
+{
+    char stages[MHO_TEXT_MAX], numbers[3][16];
+    MhoStatus status = mho_settings_copy(settings, made, error);
+    if (status == MHO_OK)
+        status = shorten_stages(mho_settings_train(settings)->stages, stages, sizeof stages, error);
+    const int values[] = {stand_in_images, stand_in_validation, stand_in_batch};
+    for (size_t i = 0; i < 3; i++)
+        snprintf(numbers[i], sizeof numbers[i], "%d", values[i]);
+    const struct {
+        const char *key, *value;
+    } sets[] = {{"model", timing->stand_in},
+                {"train.stages", stages},
+                {"train.limit", numbers[0]},
+                {"train.validation", numbers[1]},
+                {"train.batch", numbers[2]}};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets && status == MHO_OK; i++)
+        status = mho_settings_set(*made, sets[i].key, sets[i].value, NULL, error);
+    return status == MHO_OK ? mho_study_identify(*made, timing->options.data, error) : status;
+}
+
+/* Ready: as mho_trial_cache_prepare. */
+static MhoStatus prepare(Timing *timing, size_t p, bool ready, MhoPointSetup *setup, MhoError *error)
+{
+    const MhoPoint *point = &timing->points.points[p];
+    if (has_model(timing, point->settings))
+        return mho_trial_cache_prepare(timing->cache, point->settings, point->text, ready, setup, error);
+    MhoSettings *settings = NULL;
+    MhoStatus status = make_folder(timing, error);
+    if (status == MHO_OK)
+        status = stand_in_for(timing, point->settings, &settings, error);
+    if (status == MHO_OK)
+        status = mho_trial_cache_prepare(timing->cache, settings, point->text, ready, setup, error);
+    mho_settings_destroy(settings);
+    return status;
+}
+
+/* Chips of every point. Points with a missing model count with their repeats: whether anything is random there is known
+ * once it is trained. */
+static MhoStatus count(Timing *timing, MhoError *error)
+{
+    MhoStatus status = MHO_OK;
+    for (size_t p = 0; p < timing->points.n_points && status == MHO_OK; p++) {
+        const MhoSettings *settings = timing->points.points[p].settings;
+        MhoPointSetup setup = {0};
+        if (has_model(timing, settings)) {
+            status = prepare(timing, p, false, &setup, error);
+            timing->n_chips[p] = setup.n_chips;
+            mho_point_setup_clear(&setup);
+        } else {
+            timing->n_chips[p] = (uint32_t)mho_settings_study(settings)->repeat;
+            timing->time->n_missing_models = 1; /* how many of them is the work of the job that trains */
+        }
+        timing->time->n_trials += timing->n_chips[p];
+        if (status == MHO_OK && mho_stop_requested())
+            status = mho_fail(error, MHO_STOPPED, "stopped");
+    }
+    return status;
+}
+
+/* One trial of a point. */
+static MhoStatus run_one(Timing *timing, size_t p, double *setup_seconds, double *seconds, MhoError *error)
+{
+    MhoPointSetup setup = {0};
+    MhoTrial *trial = mho_calloc(1, sizeof *trial, error, "a trial");
+    const double started = mho_clock();
+    MhoStatus status = trial ? prepare(timing, p, true, &setup, error) : MHO_MEMORY;
+    const double ready = mho_clock();
+    if (status == MHO_OK)
+        status = mho_trial_run(&setup, 0, NULL, trial, error);
+    *setup_seconds = ready - started;
+    *seconds = mho_clock() - ready;
+    mho_point_setup_clear(&setup);
+    free(trial);
+    return status;
+}
+
+static MhoStatus measure_some(Timing *timing, double budget, MhoError *error)
+{
+    enum { AT_MOST = 8 };
+    const size_t n = timing->points.n_points, wanted = n < AT_MOST ? n : AT_MOST;
+    const double started = mho_clock();
+    double sum = 0.0;
+    MhoStatus status = MHO_OK;
+    for (size_t i = 0; i < wanted && status == MHO_OK; i++) {
+        double setup, seconds;
+        if (i > 0 && mho_clock() - started > budget)
+            break;
+        status = run_one(timing, i * n / wanted, &setup, &seconds, error);
+        if (status != MHO_OK)
+            break;
+        sum += seconds;
+        if (has_model(timing, timing->points.points[i * n / wanted].settings) && setup > timing->time->setup)
+            timing->time->setup = setup;
+        timing->time->seconds = sum / (double)++timing->time->n_measured;
+    }
+    return status;
+}
+
+MhoStatus mho_trial_time(const MhoStudy *study, const MhoModelOptions *options, bool measure, double budget,
+                         MhoTrialTime *time, MhoError *error)
+{
+    Timing timing = {.study = study, .options = *options, .time = time};
+    *time = (MhoTrialTime){0};
+    MhoStatus status = mho_points_create(study, &timing.points, error);
+    if (status == MHO_OK && study->has_train)
+        status = mho_sweep_identify_data(&timing.points, options->data, error);
+    if (status == MHO_OK)
+        status = mho_trial_cache_create(&timing.options, &timing.cache, error);
+    timing.n_chips =
+        status == MHO_OK ? mho_calloc(timing.points.n_points, sizeof *timing.n_chips, error, "a study") : NULL;
+    if (status == MHO_OK)
+        status = timing.n_chips ? count(&timing, error) : MHO_MEMORY;
+    if (status == MHO_OK && measure)
+        status = measure_some(&timing, budget, error);
+    mho_trial_cache_destroy(timing.cache);
+    remove_folder(&timing);
+    free(timing.n_chips);
+    mho_points_destroy(&timing.points);
+    return status;
+}
+
+int mho_trial_time_tasks(const MhoTrialTime *time, double limit)
+{
+    double target = limit > 0.0 && limit / 2.0 < task_seconds ? limit / 2.0 : task_seconds;
+    target = target > 2.0 * time->setup ? target - time->setup : target / 2.0;
+    const double wanted = ceil((double)time->n_trials * time->seconds / target);
+    const double most = time->n_trials < MHO_MAX_ARRAY_TASKS ? (double)time->n_trials : (double)MHO_MAX_ARRAY_TASKS;
+    return (int)fmax(1.0, fmin(wanted, most));
+}
