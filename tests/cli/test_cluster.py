@@ -237,7 +237,8 @@ def test_keys_of_a_cluster_change_nothing(place):
     trained(place)
     study = place.study("clustered.yaml", SWEEP)
     study.write_text(study.read_text() + "cluster: {partition: short, cpus: 2, tasks: 5}\n")
-    place.done("sweep", study, "-o", "clustered.h5", "--quiet")
+    process = place.run("sweep", study, "-o", "clustered.h5")
+    assert process.returncode == 0 and "nothing in this study uses" not in process.stderr, process.stderr
     assert place.digest("clustered.h5") == whole(place)
     place.refused(2, "cluster.cpus", "sweep", study, "-o", "n.h5", "--set", "cluster.cpus=1,2")
 

@@ -399,7 +399,7 @@ const MhoStudyParams *mho_settings_study(const MhoSettings *settings)
 
 const MhoClusterParams *mho_settings_cluster(const MhoSettings *settings)
 {
-    return block_of(settings, &mho_cluster_descriptor, "");
+    return mho_settings_block(settings, &mho_cluster_descriptor, "");
 }
 
 const MhoChipModels *mho_settings_chip_models(const MhoSettings *settings)
