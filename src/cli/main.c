@@ -42,7 +42,7 @@ static void write_overview(FILE *out, const Command *command)
     if (access(study, R_OK) != 0 && mho_shared_file("experiments", "quickstart.yaml", study, &ignored) != MHO_OK)
         snprintf(study, sizeof study, "STUDY.yaml");
     for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  mho %-9s %-34s %s\n", commands[i]->name, commands[i]->usage, commands[i]->summary);
+        fprintf(out, "  mho %-9s %-37s %s\n", commands[i]->name, commands[i]->usage, commands[i]->summary);
     fprintf(out,
             "\nFirst steps:\n"
             "  mho list\n"
