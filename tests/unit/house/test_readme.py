@@ -5,6 +5,7 @@ training commands run, too, on a few images.
 Usage: test_readme.py MHO SOURCE. TAP on stdout.
 """
 import contextlib
+import hashlib
 import io
 import os
 import re
@@ -84,6 +85,21 @@ def check_figure(mho, source):
     assert done.returncode == 0 and os.path.exists("results/quickstart.png"), done.stderr
 
 
+def check_images(mho, source):
+    """The HDF5 set of results/DATA.md is read, and its digest is that of the formula on the page."""
+    names, _ = execute(source, "results/DATA.md")
+    text = open(os.path.join(source, "results/DATA.md"), encoding="utf-8").read()
+    formula = re.search(r"`(hashlib\.sha256\(.*?\.hexdigest\(\))`", text)[1]
+    with h5py.File("train.h5", "r") as file:
+        digest = eval(formula, {"hashlib": hashlib, "x": file["x"][()], "y": file["y"][()]})  # our own documents
+    assert len(names["labels"]) == 100
+    done = subprocess.run([mho, "sweep", "tiny.yaml", "-o", "results/own.h5", "--set", "data.name=train.h5", "--set",
+                           "data.train=train.h5", "--set", "model=model.h5"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with h5py.File("results/own.h5", "r") as file:
+        assert digest in file.attrs["data"], (digest, file.attrs["data"])
+
+
 # Settings that shorten the README's commands to seconds, by command.
 SMALL = {"train": ["train.net=lenet", "train.validation=16", "train.batch=16", "data.name=many.h5", "data.train=many.h5"],
          "allocate": ["allocate.trial_images=16", "allocate.recovery_epochs=1"],
@@ -126,6 +142,7 @@ def check_training(mho, source):
 def main():
     mho, source = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     checks = (("results/MODEL.md writes a model that mho sweeps", lambda: check_model(mho, source)),
+              ("results/DATA.md writes images that mho reads", lambda: check_images(mho, source)),
               ("results/README.md reads the result", lambda: check_reading(source, "results/README.md")),
               ("README.md reads the result", lambda: check_reading(source, "README.md")),
               ("the figure of that result", lambda: check_figure(mho, source)),
