@@ -32,29 +32,30 @@ static const char *const candidate_axes[] = {"candidate", "value"};
 
 static const MhoColumn move_list[] = {
     MOVE_COLUMN("winner", "", "layer that went down", MHO_STRING, winner, false),
-    MOVE_COLUMN("winner_converter", "", "1: the layer's converters went down, 0: its weights and activations", MHO_I32,
+    MOVE_COLUMN("winner_converter", "1", "1: the layer's converters went down, 0: its weights and activations", MHO_I32,
                 converter, false),
     MOVE_COLUMN("bits_from", "bit", "bits of the winner before the move", MHO_I32, bits_from, false),
     MOVE_COLUMN("bits_to", "bit", "bits of the winner after the move", MHO_I32, bits_to, false),
     MOVE_COLUMN("size", "bit", "mean bits of a weight after the move", MHO_F64, size, false),
     MOVE_COLUMN("bops", "MBOP", "bit operations of an image after the move", MHO_F64, bops, false),
-    MOVE_COLUMN("accuracy_before", "", "top-1 of the validation images before the move", MHO_F64, before, false),
-    MOVE_COLUMN("accuracy_trial", "", "top-1 of the trial images after the move, nothing trained", MHO_F64, trial,
+    MOVE_COLUMN("accuracy_before", "1", "top-1 of the validation images before the move", MHO_F64, before, false),
+    MOVE_COLUMN("accuracy_trial", "1", "top-1 of the trial images after the move, nothing trained", MHO_F64, trial,
                 false),
-    MOVE_COLUMN("accuracy_after", "", "top-1 of the validation images after recovery; NaN: not yet", MHO_F64, after,
+    MOVE_COLUMN("accuracy_after", "1", "top-1 of the validation images after recovery; NaN: not yet", MHO_F64, after,
                 false),
-    MOVE_COLUMN("recovery_epochs", "epochs", "epochs of recovery after the move", MHO_I32, epochs, false),
-    MOVE_COLUMN("undone", "", "1: the move cost more than the accuracy budget and was taken back", MHO_I32, undone,
+    MOVE_COLUMN("recovery_epochs", "1", "epochs of recovery after the move", MHO_I32, epochs, false),
+    MOVE_COLUMN("undone", "1", "1: the move cost more than the accuracy budget and was taken back", MHO_I32, undone,
                 false),
-    MOVE_COLUMN("eligible", "", "1: a candidate for this move, with a bit width below its own", MHO_U8, eligible, true),
-    MOVE_COLUMN("feedback", "", "top-1 of the trial images with this candidate a bit width lower; NaN: not tried",
+    MOVE_COLUMN("eligible", "1", "1: a candidate for this move, with a bit width below its own", MHO_U8, eligible,
+                true),
+    MOVE_COLUMN("feedback", "1", "top-1 of the trial images with this candidate a bit width lower; NaN: not tried",
                 MHO_F64, feedback, true),
-    MOVE_COLUMN("share", "", "probability of this candidate to be chosen", MHO_F64, share, true),
+    MOVE_COLUMN("share", "1", "probability of this candidate to be chosen", MHO_F64, share, true),
 };
 static const MhoColumn candidate_list[] = {
     {"candidate", "", "layers in the order of the graph, then their converters where these are candidates", MHO_STRING,
      offsetof(MhoCandidate, name), false},
-    {"converter", "", "1: the layer's converters, 0: its weights and activations", MHO_U8,
+    {"converter", "1", "1: the layer's converters, 0: its weights and activations", MHO_U8,
      offsetof(MhoCandidate, converter), false},
 };
 static const MhoColumns move_columns = {move_list, sizeof move_list / sizeof *move_list, sizeof(MhoMove), move_axes},
@@ -120,7 +121,7 @@ static MhoStatus write_candidates(const MhoAllocation *a, MhoRecord *group, MhoE
     const size_t shape[2] = {a->n, a->input.allocator->n_state};
     const MhoStatus status = mho_columns_write(&candidate_columns, a->candidates, a->n, 0, group, error);
     return status == MHO_OK && shape[1] > 0
-               ? mho_record_add(group, "state", MHO_F64, 2, shape, candidate_axes, "",
+               ? mho_record_add(group, "state", MHO_F64, 2, shape, candidate_axes, "1",
                                 "the allocator's state between moves", a->state, NULL, error)
                : status;
 }

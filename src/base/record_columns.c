@@ -91,7 +91,7 @@ MhoStatus mho_record_add_numbers(MhoRecord *group, const char *name, const char 
                                  MhoError *error)
 {
     MhoArray *numbers;
-    const MhoStatus status = mho_record_add(group, name, MHO_I32, 1, &n, &axis, "", help, NULL, &numbers, error);
+    const MhoStatus status = mho_record_add(group, name, MHO_I32, 1, &n, &axis, "1", help, NULL, &numbers, error);
     for (size_t i = 0; i < n && status == MHO_OK; i++)
         ((int32_t *)numbers->data)[i] = (int32_t)i + 1;
     return status;

@@ -15,9 +15,9 @@
 #include "base/record_columns.h"
 #include "train/train_internal.h"
 
-#define EPOCH_REAL(member, help)                                      \
-    {                                                                 \
-#member, "", help, MHO_F64, offsetof(MhoEpoch, member), false \
+#define EPOCH_REAL(member, help)                                       \
+    {                                                                  \
+#member, "1", help, MHO_F64, offsetof(MhoEpoch, member), false \
     }
 
 static const char *const epoch_axis[] = {"epoch"};
@@ -64,7 +64,7 @@ static MhoStatus write_velocity(const MhoTrainingState *state, MhoRecord *group,
                 continue;
             status = mho_record_child(group, net->nodes[i].name, &node, error);
             if (status == MHO_OK)
-                status = mho_record_add(node, array->name, MHO_F32, 1, &array->n, NULL, "", "momentum",
+                status = mho_record_add(node, array->name, MHO_F32, 1, &array->n, NULL, "1", "momentum",
                                         mho_optimizer_velocity(&state->optimizer, i, a), NULL, error);
         }
     return status;

@@ -93,7 +93,7 @@ static MhoStatus write_codes(const MhoNet *net, int i, MhoRecord *layer, MhoErro
         return MHO_MEMORY;
     MhoStatus status = mho_net_weight_codes(net, i, codes, NULL, error);
     if (status == MHO_OK)
-        status = mho_record_add(layer, "codes", MHO_I16, weight->rank, weight->shape, axes_of(weight), "",
+        status = mho_record_add(layer, "codes", MHO_I16, weight->rank, weight->shape, axes_of(weight), "1",
                                 "integer weights; value = exp(log_scale) * code / largest code", codes, NULL, error);
     free(codes);
     return status;
@@ -109,7 +109,7 @@ static MhoStatus write_layer(const MhoNet *net, int i, MhoRecord *layers, MhoErr
         status = write_setting(&descriptor->params[p], node->settings, &layer->attributes, error);
     for (size_t a = 0; a < node->n_arrays && status == MHO_OK; a++) {
         const MhoNodeArray *array = &node->arrays[a];
-        status = mho_record_add(layer, array->name, MHO_F32, array->rank, array->shape, axes_of(array), "",
+        status = mho_record_add(layer, array->name, MHO_F32, array->rank, array->shape, axes_of(array), "1",
                                 mho_array_kinds[array->role].help, array->value, NULL, error);
     }
     const MhoConvSettings *conv = mho_node_conv(node);
