@@ -131,7 +131,7 @@ def check_training(mho, source):
                               text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
         assert done.returncode == 0, f"{command}: {done.stderr}"
         printed[words[0], words[1]] = done.stdout
-    assert len([command for command in commands if command.startswith("train")]) == 4
+    assert len([command for command in commands if command.startswith("train")]) == 5
     assert "ended by size" in printed["show", "models/ccq.h5"], printed
     assert "noise on codes" in printed["eval", "models/hardened.h5"], printed
     with h5py.File("models/uniq.h5", "r") as file:
