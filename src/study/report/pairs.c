@@ -115,7 +115,7 @@ static MhoStatus over_key(const MhoResultPoints *points, size_t p, size_t q, con
         }
         values[n++] = mean_of_chips(points, i) - other;
     }
-    *interval = mho_student_interval(values, n, confidence);
+    *interval = (q < points->n ? mho_student_interval : mho_accuracy_interval)(values, n, confidence);
     free(values);
     return MHO_OK;
 }
@@ -125,7 +125,7 @@ MhoStatus mho_result_points_interval(const MhoResultPoints *points, size_t p, co
 {
     if (over)
         return over_key(points, p, points->n, over, interval, error);
-    *interval = mho_student_interval(points->accuracy + p * points->n_chips, points->n_chips, confidence);
+    *interval = mho_accuracy_interval(points->accuracy + p * points->n_chips, points->n_chips, confidence);
     return MHO_OK;
 }
 
@@ -254,8 +254,8 @@ static MhoStatus add_interval(MhoRecord *record, const char *name, size_t rank, 
                               const char *const *axes, const char *help, double *values[3], MhoError *error)
 {
     static const char *const ends[] = {"mean", "low", "high"};
-    static const char *const says[] = {"mean of", "lower end of the 95 % Student interval of the mean",
-                                       "upper end of the 95 % Student interval of the mean"};
+    static const char *const says[] = {"mean of", "lower end of the 95 % interval of the mean",
+                                       "upper end of the 95 % interval of the mean"};
     for (size_t e = 0; e < 3; e++) {
         char full[64], text[256];
         MhoArray *array;
@@ -285,7 +285,8 @@ static MhoStatus add_accuracies(const Table *table, MhoError *error)
     MhoStatus status = mho_record_add(table->record, "samples", MHO_I64, 1, &table->n, &row_axis, "",
                                       "samples that means and intervals are taken over", NULL, &samples, error);
     if (status == MHO_OK)
-        status = add_interval(table->record, "accuracy", 1, &table->n, &row_axis, "top-1 accuracy", values, error);
+        status = add_interval(table->record, "accuracy", 1, &table->n, &row_axis,
+                              "top-1 accuracy (score interval with Student's quantile)", values, error);
     for (size_t i = 0; i < table->n && status == MHO_OK; i++) {
         MhoInterval interval;
         status = mho_result_points_interval(table->points, table->rows[i], table->comparison->over, &interval, error);

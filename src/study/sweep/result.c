@@ -310,8 +310,9 @@ static MhoStatus add_grid(Assembly *at, MhoError *error)
 static MhoStatus add_summary(Assembly *at, MhoError *error)
 {
     static const char *const axis = "point", *const names[] = {"accuracy_mean", "accuracy_low", "accuracy_high"};
-    static const char *const help[] = {"mean over chips", "lower end of the 95 % Student interval over chips",
-                                       "upper end of the 95 % Student interval over chips"};
+    static const char *const help[] = {
+        "mean over chips", "lower end of the 95 % interval of the mean over chips (score interval, Student's quantile)",
+        "upper end of the 95 % interval of the mean over chips (score interval, Student's quantile)"};
     MhoRecord *summary;
     MhoArray *arrays[3];
     MhoStatus status = mho_record_child(at->record, "summary", &summary, error);
@@ -324,7 +325,7 @@ static MhoStatus add_summary(Assembly *at, MhoError *error)
     for (size_t p = 0; p < at->n_points && status == MHO_OK; p++) {
         for (size_t chip = 0; chip < at->n_chips; chip++)
             values[chip] = at->trial[p * at->n_chips + chip] ? at->trial[p * at->n_chips + chip]->accuracy : NAN;
-        MhoInterval interval = mho_student_interval(values, at->n_chips, confidence);
+        MhoInterval interval = mho_accuracy_interval(values, at->n_chips, confidence);
         ((double *)arrays[0]->data)[p] = interval.mean;
         ((double *)arrays[1]->data)[p] = interval.low;
         ((double *)arrays[2]->data)[p] = interval.high;

@@ -522,3 +522,37 @@ TEST(intervals_without_enough)
     MhoInterval paired = mho_student_paired(with_gap, other, 3, 0.95);
     ck_assert(paired.n == 1 && paired.mean == 0.5);
 }
+
+/* Intervals of accuracies hold their mean and stay within 0..1: for values whose Student interval leaves 0..1 (0.97 to
+ * 1), for the mirrored ones with mirrored ends, and for the widest possible spread; equal values give width 0. */
+TEST(accuracy_intervals_stay_within)
+{
+    static const double high[] = {0.97, 1.0, 1.0}, low[] = {0.03, 0.0, 0.0}, wide[] = {0.0, 1.0, 1.0},
+                        all[] = {1.0, 1.0, NAN}, none[] = {NAN, NAN};
+    ck_assert_double_gt(mho_student_interval(high, 3, 0.95).high, 1.0);
+    MhoInterval top = mho_accuracy_interval(high, 3, 0.95), bottom = mho_accuracy_interval(low, 3, 0.95),
+                both = mho_accuracy_interval(wide, 3, 0.95), flat = mho_accuracy_interval(all, 3, 0.95),
+                empty = mho_accuracy_interval(none, 2, 0.95);
+    ck_assert_double_eq_tol(top.mean, 0.99, 1e-12);
+    ck_assert(top.low > 0.85 && top.low < top.mean && top.high > top.mean && top.high < 1.0);
+    ck_assert_double_eq_tol(top.low, 1.0 - bottom.high, 1e-12);
+    ck_assert_double_eq_tol(top.high, 1.0 - bottom.low, 1e-12);
+    ck_assert(both.low > 0.0 && both.high < 1.0);
+    ck_assert(flat.low == 1.0 && flat.mean == 1.0 && flat.high == 1.0);
+    ck_assert(empty.n == 0 && isnan(empty.mean) && isnan(empty.low) && isnan(empty.high));
+}
+
+/* The ends solve their equation |p - m| = t s sqrt(p (1 - p) / (m (1 - m))), and away from 0 and 1 they are Student's
+ * within a hundredth of its width. */
+TEST(accuracy_intervals_are_student_in_the_middle)
+{
+    static const double values[] = {0.52, 0.53, 0.515, 0.525, 0.518, 0.531, 0.522, 0.519};
+    MhoInterval score = mho_accuracy_interval(values, 8, 0.95), student = mho_student_interval(values, 8, 0.95);
+    double half = student.high - student.mean, m = score.mean;
+    const double ends[] = {score.low, score.high};
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_double_eq_tol(fabs(ends[i] - m), half * sqrt(ends[i] * (1.0 - ends[i]) / (m * (1.0 - m))), 1e-12);
+    ck_assert_double_eq(score.mean, student.mean);
+    ck_assert_double_eq_tol(score.low, student.low, 0.02 * half);
+    ck_assert_double_eq_tol(score.high, student.high, 0.02 * half);
+}
