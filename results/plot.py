@@ -1,11 +1,12 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 """Figures of mho: accuracy over the swept axes of a result file, or the learning curves of a model file.
 
-plot.py FILE.h5 [--output STEM] writes STEM.svg and STEM.png (default: beside FILE). Figures are chosen from the axes:
-one numeric axis gives curves with 95 % bands, two give a curve per value of the shorter one, or a heat map when both have
-more than six values; words (cell names) become panels; points without noise become dashed reference lines. An experiment
-that compares variants gives a curve for each, and STEM_difference: their paired differences. Bits that were allocated layer
-by layer give STEM_allocation from a model file and STEM_trajectories from a result of many models.
+plot.py FILE.h5 [--output STEM] writes STEM.svg, STEM.png and STEM.pdf (default: beside FILE). Figures are chosen from the
+axes: one numeric axis gives curves with 95 % intervals, two give a curve per value of the shorter one, or a heat map when both
+have more than six values; other axes become panels, seeds are averaged; points without the axis become dashed reference lines.
+--x, --lines and --panels choose otherwise. STEM_drift is accuracy over time, STEM_layers the errors and bits of the layers,
+STEM_pareto accuracy over what it costs; an experiment that compares variants gives STEM_difference, allocated bits give
+STEM_allocation (model) or STEM_trajectories (result).
 """
 import argparse
 import os
@@ -18,60 +19,56 @@ try:
 
     from figures import axes, drawing, results, trajectories  # noqa: F401 (for tests)
     from figures.axes import Unusable
-    from figures.comparisons import plot_difference, plot_table
-    from figures.models import plot_history
-    from figures.results import plot_result
-    from figures.trajectories import plot_allocation, plot_trajectories
+    from figures.collection import figures_of
+    from figures.comparisons import plot_difference, plot_table  # noqa: F401 (for tests)
+    from figures.curves import plot_result  # noqa: F401 (for tests)
+    from figures.models import plot_history  # noqa: F401 (for tests)
+    from figures.roles import Wishes
+    from figures.saving import FORMATS, explain, save
+    from figures.trajectories import plot_allocation, plot_trajectories  # noqa: F401 (for tests)
 except ImportError as problem:
     sys.exit(f"plot: {problem}; figures need apt-get install python3-h5py python3-matplotlib")
 
 
-def save(figure, stem):
-    """Both files appear whole or not at all, and the same data give the same bytes."""
-    for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-        temporary = f"{stem}.{os.getpid()}.{kind}.tmp"
-        try:
-            figure.savefig(temporary, format=kind, metadata=metadata)
-            os.replace(temporary, f"{stem}.{kind}")
-        finally:
-            if os.path.exists(temporary):
-                os.remove(temporary)
+def formats(words):
+    """svg,pdf as a list; the empty word and unknown words are refused."""
+    chosen = list(dict.fromkeys(word.strip().lower() for word in words.split(",")))
+    wrong = [word for word in chosen if word not in FORMATS]
+    if wrong:
+        raise argparse.ArgumentTypeError(f"unknown format '{wrong[0]}'; give some of {','.join(FORMATS)}")
+    return chosen
 
 
-def figures_of(file):
-    """{suffix of the stem: figure}"""
-    if "accuracy" in file:
-        if "summary/analysis/variant" not in file:
-            return {"": plot_result(file)}
-        figures = {"": plot_table(file)}
-        if "summary/analysis/versus" in file:
-            figures["_difference"] = plot_difference(file)
-        if "summary/analysis/trajectories" in file:
-            figures["_trajectories"] = plot_trajectories(file)
-        return figures
-    if "history" in file:
-        figures = {"": plot_history(file)}
-        if "winner" in file.get("allocation", {}):
-            figures["_allocation"] = plot_allocation(file)
-        return figures
-    raise Unusable("it has neither /accuracy nor /history; give a result or a model file of mho")
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"plot: {message}\n")
+
+
+def parser():
+    out = Parser(prog="plot.py", description=__doc__.splitlines()[0])
+    out.add_argument("file", help="result or model file of mho (HDF5)")
+    out.add_argument("--output", metavar="STEM", help="write STEM.svg, ... (default: FILE without .h5)")
+    out.add_argument("--x", metavar="KEY", help="the swept key along x")
+    out.add_argument("--lines", metavar="KEY", help="the swept key with a line per value")
+    out.add_argument("--panels", metavar="KEY[,KEY]", help="the swept keys with a panel per value")
+    out.add_argument("--title", metavar="TEXT", help="the title (default: that of the file)")
+    out.add_argument("--format", metavar="LIST", type=formats, default=list(FORMATS), help="some of pdf,svg,png")
+    return out
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", help="result or model file of mho (HDF5)")
-    parser.add_argument("--output", metavar="STEM", help="write STEM.svg and STEM.png (default: FILE without .h5)")
-    options = parser.parse_args()
+    options = parser().parse_args()
     stem = options.output or os.path.splitext(options.file)[0]
+    title = None if options.title is None else axes.clean(options.title)
     try:
         with h5py.File(options.file, "r") as file:
-            figures = figures_of(file)
-        for suffix, figure in figures.items():
-            save(figure, stem + suffix)
-            print(f"{stem}{suffix}.svg", f"{stem}{suffix}.png")
-    except (Unusable, OSError, KeyError, ValueError) as problem:
-        words = f"{problem.filename}: {problem.strerror}" if getattr(problem, "strerror", None) else str(problem)
-        print(f"plot: {options.file}: {' '.join(words.split())}", file=sys.stderr)
+            figures = figures_of(file, Wishes(options.x, options.lines, options.panels), title)
+            for suffix, draw in figures.items():
+                written = save(draw(), stem + suffix, options.format)
+                drawing.plt.close("all")
+                print(*written)
+    except Exception as problem:  # whatever a damaged file does: one line
+        print(f"plot: {options.file}: {explain(problem)}", file=sys.stderr)
         return 1 if isinstance(problem, OSError) and os.path.exists(options.file) else 2
     return 0
 

@@ -23,6 +23,7 @@ BITS_OF = {"adc": "ADC", "dac": "DAC", "weight": "weights", "activation": "activ
 # Arrays over the points that are results, not swept keys; swept keys have a dot, but for these two.
 RESULTS = {"point", "chip", "layer", "n_chips", "point_key", "accuracy", "condition", "accuracy_integer", "accuracy_float"}
 KEYS_WITHOUT_DOT = {"seed", "model", "repeat"}
+MOST_TIED = 12  # different values beyond which equal patterns of values may be random samples
 # Times in legends and on axes take the largest unit of which there is at least 0.99.
 YEAR, MONTH, DAY, HOUR, MINUTE = 31536000.0, 2592000.0, 86400.0, 3600.0, 60.0
 DURATIONS = [(YEAR, "year", "years"), (DAY, "day", "days"), (HOUR, "h", "h"), (MINUTE, "min", "min"),
@@ -65,7 +66,8 @@ class Axis:
 
     @property
     def label(self):
-        return self.meaning + (f" ({self.unit})" if self.unit not in ("", "1") else "")
+        said = self.unit in ("", "1") or (self.unit == "bit" and "bits" in self.meaning.split())
+        return self.meaning if said else f"{self.meaning} ({self.unit})"
 
     def value(self, value):
         """A value with its unit: 4 bit, 1 day, PCM."""
@@ -101,6 +103,12 @@ class Axis:
         if self.key in VALUES:
             return VALUES[self.key].format(self.value(value))
         return f"{self.meaning} {self.value(value)}"
+
+    @property
+    def has_own_words(self):
+        """Whether a value alone says what it is: PCM, 4-bit ADC, after 1 day."""
+        return self.key in VALUES or self.key in ("model", "chip.cell.name") or self.key in WORDS_OF or \
+            self.alone(self.distinct[0]).endswith(tuple(BITS_OF.values()))
 
     def name_of(self, value):
         """The same with the values of the keys that move together with it, while these are few and short."""
@@ -173,10 +181,22 @@ def independent(axes):
     axes = [axis for axis in axes if len(axis.distinct) > 1 or (axis.distinct and not axis.applies.all())]
     kept = {}
     for axis in sorted(axes, key=lambda axis: (axis.words, len(axis.key))):
-        lead = kept.setdefault(same_places(axis), axis)
-        if lead is not axis:
+        leads = kept.setdefault(same_places(axis), [])
+        lead = next((other for other in leads if move_together(other, axis)), None)
+        if lead is None:
+            leads.append(axis)
+        else:
             lead.tied.append(axis)
-    return [axis for axis in axes if any(axis is lead for lead in kept.values())]
+    return [axis for axis in axes if any(axis is lead for leads in kept.values() for lead in leads)]
+
+
+def move_together(a, b):
+    """Of axes with equal values at the same points: whether that is more than the chance of random samples, in which every
+    point has values of its own. Such numbers must rise or fall together."""
+    if a.words or b.words or len(a.distinct) <= MOST_TIED:
+        return True
+    steps = np.diff(b.values[a.applies][np.argsort(a.values[a.applies], kind="stable")])
+    return bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def is_log(values):
@@ -190,6 +210,13 @@ def are_powers_of_two(values):
     return len(values) > 2 and min(values) > 0 and all(np.frexp(v)[0] == 0.5 for v in values)
 
 
+def is_even_in_log(values):
+    """Whether many positive values lie more evenly on a logarithmic scale than on a linear one."""
+    at = np.sort(np.asarray(values, float))
+    logs = np.log(at)
+    return abs((np.median(logs) - logs[0]) / (logs[-1] - logs[0]) - 0.5) < abs((np.median(at) - at[0]) / (at[-1] - at[0]) - 0.5)
+
+
 def scale_of(axis):
     """linear; log (base 10); log2 for powers of two; symlog for a logarithmic range that also has the value 0."""
     values = axis.distinct
@@ -197,6 +224,6 @@ def scale_of(axis):
         return "log2"
     rest = [v for v in values if v != 0]
     wide = is_log(rest) or (axis.unit == "s" and len(rest) > 1 and min(rest) > 0 and max(rest) / min(rest) >= 30)
-    if not wide:
+    if not wide or (len(rest) > MOST_TIED and not is_even_in_log(rest)):
         return "linear"
     return "log" if len(rest) == len(values) else "symlog"

@@ -1,14 +1,15 @@
 """Figures of a comparison (summary/analysis): the accuracy of every variant, and the differences between variants."""
-import textwrap
-
 import numpy as np
 
-from figures.axes import Axis, Unusable, text
-from figures.drawing import COLOURS, draw_curves, finish, keep_percent, name_style, new_figure, set_x
+from figures.axes import Axis, Unusable, axes_of, clean, independent, text
+from figures.curves import ENDS, draw_references, panel_masks, references
+from figures.drawing import (GRID, draw_curves, entries_of, finish, halves, is_first, is_last, keep_percent, look_of, name_style, new_figure,
+                             set_x, spread_of)
+from figures.layout import wrap
 from figures.panels import Panel, panels_of_groups
-from figures.results import choose, draw_references, independent, panel_masks, references
+from figures.results import between, facts_of, bounded_interval
+from figures.roles import choose_x
 
-TITLE_CHARACTERS = 96  # over the whole width of a figure
 SAMPLES = {"chip": "simulated chips", "seed": "networks of different seeds"}
 
 
@@ -24,13 +25,17 @@ class Table:
 
     def __init__(self, file):
         analysis = file["summary/analysis"]
-        self.title = text(file.attrs.get("title", ""))
+        self.title = clean(file.attrs.get("title", ""))
         self.variants = Variants("variant", analysis["variant"])
-        self.mean, self.low, self.high = (100 * analysis["accuracy_" + name][()] for name in ("mean", "low", "high"))
+        mean, low, high = (analysis["accuracy_" + name][()] for name in ("mean", "low", "high"))
+        if "within 0..1" not in text(analysis["accuracy_low"].attrs.get("long_name", "")):  # an older file: Student's, on both sides
+            low, high = bounded_interval(mean, high - mean)
+        self.mean, self.low, self.high = 100 * mean, 100 * low, 100 * high
+        self.facts = facts_of(file)["sentences"]
         self.samples = analysis["samples"][()]
         self.samples_are = text(analysis.attrs["samples_are"])
         keys = [text(key) for key in np.atleast_1d(analysis.attrs.get("conditions", []))]
-        self.axes = independent([Axis(key, analysis[key]) for key in keys])
+        self.axes = independent(axes_of(analysis, [key for key in keys if key in analysis]))
         n = {len(values) for values in (self.mean, self.low, self.high, self.samples, self.variants.values)}
         if len(n) != 1 or not np.isfinite(self.mean).any():
             raise Unusable("its analysis has no accuracies of the variants that it compares")
@@ -41,8 +46,7 @@ class Table:
         n = self.samples[np.isfinite(self.mean) & (self.samples > 1)]
         if len(n) == 0:
             return None
-        number = f"{n.min()}" if n.min() == n.max() else f"{n.min()} to {n.max()}"
-        return f"{number} {SAMPLES.get(self.samples_are, self.samples_are + 's')}"
+        return f"{between(n)} {SAMPLES.get(self.samples_are, self.samples_are + 's')}"
 
     def name_of(self, row):
         """A row's condition in words."""
@@ -74,9 +78,9 @@ def panels_of(table):
     groups = panels_of_groups(table, drawn)
     if groups:
         return groups
-    panels, x, other = choose(table)
+    x = choose_x(table.axes)
+    panels = [axis for axis in table.axes if axis is not x]
     if x is not None:
-        panels = panels + [other] if other is not None else panels
         drawn = drawn & ~references(table, x)
     return [Panel(title, x, rows, [(0, "", rows)]) for title, rows in panel_masks(table, panels, drawn)]
 
@@ -88,27 +92,26 @@ def draw_list(ax, table, rows, names, xlabel):
         if len(row) == 0:
             continue
         index = table.variants.distinct.index(name)
-        half = np.nan_to_num([table.mean[row] - table.low[row], table.high[row] - table.mean[row]])
         hollow = getattr(table, "hollow", np.zeros(len(table.mean), bool))[row[0]]
-        ax.errorbar(table.mean[row], [at], xerr=half, capsize=2.5, elinewidth=1, marker="o", linestyle="none",
-                    color=COLOURS[index % len(COLOURS)], markerfacecolor="white" if hollow else None)
-    ax.set_yticks(range(len(names)), names)
+        ax.errorbar(table.mean[row], [at], xerr=halves(table, row), capsize=2.5, elinewidth=1, marker="o", linestyle="none",
+                    color=look_of(index)["color"], markerfacecolor="white" if hollow else None)
+    ax.set_yticks(range(len(names)), [wrap(name, 7, 2.4, 2) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.grid(True, axis="x", color="#e5e5e5", linewidth=0.5)
+    ax.grid(True, axis="x", **GRID)
     ax.set_axisbelow(True)
     ax.set_xlabel(xlabel)
 
 
-def draw_panel(ax, table, panel, names, label, bars, styled):
+def draw_panel(ax, table, panel, names, label, bars, styled, spread):
     if panel.x is None:
         draw_list(ax, table, panel.rows, names, label)
         return
+    set_x(ax, panel.x)
     for style, words, rows in panel.lines:
-        draw_curves(ax, table, panel.x, table.variants, rows, bars, (style, len(panel.lines)) if styled else None)
+        draw_curves(ax, table, panel.x, table.variants, rows, bars, (style, len(panel.lines)) if styled else None, spread)
         if words:
             name_style(ax, style, words, bars)
     draw_references(ax, table, references(table, panel.x), [axis for axis in table.axes if axis.words], table.variants)
-    set_x(ax, panel.x)
 
 
 def draw_all(table_of_panel, label, bars, title, note):
@@ -117,28 +120,49 @@ def draw_all(table_of_panel, label, bars, title, note):
     styled = any(words for _, panel in table_of_panel for _, words, _ in panel.lines)
     shown = {name for table, panel in table_of_panel for name in table.variants.values[panel.rows]}
     names = [name for name in table_of_panel[0][0].variants.distinct if name in shown]
-    figure, axes, width = new_figure(len(table_of_panel), free_x=True, wide=lists)
+    spread = "bars" if bars else spread_of_panels(table_of_panel)
+    figure, axes, width = new_figure(len(table_of_panel), free_x=True, wide=lists,
+                                     height=max(2.1, 0.19 * len(names)) if lists else 2.1)
+    same_x = len({panel.x.label if panel.x else "" for _, panel in table_of_panel}) == 1
     for i, (ax, (table, panel)) in enumerate(zip(axes, table_of_panel)):
         if bars:
             (ax.axvline if panel.x is None else ax.axhline)(0, color="black", linewidth=0.8, zorder=1.8)
-        draw_panel(ax, table, panel, names, label, bars, styled)
-        ax.set_title(textwrap.fill(panel.title, TITLE_CHARACTERS // min(len(axes), 4)))
+        draw_panel(ax, table, panel, names, label, bars, styled, spread)
+        ax.set_title(panel.title)
         if panel.x is not None:
-            ax.set_ylabel(label if ax.get_subplotspec().is_first_col() else "")
+            ax.set_ylabel(label if is_first(ax) else "")
+        if same_x and not is_last(ax, len(axes)):
+            ax.set_xlabel("")
     if not bars and not lists:
         keep_percent(axes)
-    finish(figure, title, note, width)
+    elif not bars:
+        low, high = axes[0].get_xlim()
+        axes[0].set_xlim(max(low, 0.0), min(high, 100.5))
+    found = entries_of(axes)
+    entries = {name: found[name] for name in names + list(found) if name in found}
+    finish(figure, title, note(spread) if callable(note) else note, width, entries=entries)
     return figure
 
 
-def plot_table(file):
+def spread_of_panels(table_of_panel):
+    """Bands where those of a panel rarely meet in all panels, else bars or edges."""
+    ways = [spread_of(table, panel.x, table.variants, [rows for _, _, rows in panel.lines])
+            for table, panel in table_of_panel if panel.x is not None]
+    return next((way for way in ("edges", "bars") if way in ways), "band")
+
+
+def plot_table(file, title=None):
     table = Table(file)
     panels = panels_of(table)
     lists = all(panel.x is None for panel in panels)
-    note = "One sample of each, so no interval is known." if table.counted is None else \
-        f"{'Points' if lists else 'Lines'}: mean over {table.counted}; {'bars' if lists else 'bands'}: 95 % Student " \
-        "interval of that mean."
-    return draw_all([(table, panel) for panel in panels], "accuracy (%)", False, table.title, note)
+
+    def note(spread):
+        if table.counted is None:
+            return " ".join(["One sample of each, so no interval is known."] + table.facts)
+        return " ".join([f"{'Points' if lists else 'Lines'}: mean over {table.counted}; {'bars' if lists else ENDS[spread]}: "
+                         "95 % Student interval of that mean, bounded by 0 and 100 %."] + table.facts)
+
+    return draw_all([(table, panel) for panel in panels], "accuracy (%)", False, table.title if title is None else title, note)
 
 
 def caption_difference(tables):
@@ -160,7 +184,7 @@ def caption_difference(tables):
         "no difference is shown there."
 
 
-def plot_difference(file):
+def plot_difference(file, title=None):
     tables = [Difference(file, which) for which in range(len(file["summary/analysis/versus"]))]
     tables = [table for table in tables if np.isfinite(table.mean).any()]
     if not tables:
@@ -170,4 +194,5 @@ def plot_difference(file):
         for panel in panels_of(table):
             words = [panel.title, f"minus {table.versus}" if len(tables) > 1 else ""]
             panels.append((table, panel._replace(title=", ".join(word for word in words if word))))
-    return draw_all(panels, "accuracy difference\n(percentage points)", True, tables[0].title, caption_difference(tables))
+    return draw_all(panels, "accuracy difference\n(percentage points)", True, tables[0].title if title is None else title,
+                    " ".join([caption_difference(tables)] + tables[0].facts))

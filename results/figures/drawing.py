@@ -51,7 +51,7 @@ def draw_curve(ax, result, x, points, style, label, spread="band"):
         ax.fill_between(at, result.low[points], result.high[points], color=style["color"], alpha=0.2, linewidth=0)
     elif spread == "edges" and len(points) > 1:
         for ends in (result.low, result.high):
-            ax.plot(at, ends[points], color=style["color"], linewidth=0.5, alpha=0.8, zorder=1.9)
+            ax.plot(at, ends[points], color=style["color"], linewidth=0.4, alpha=0.6, zorder=1.9)
     else:
         half = halves(result, points)
         ax.errorbar(at, result.mean[points], yerr=half, fmt="none", ecolor=style["color"], capsize=2, elinewidth=0.8)
@@ -144,15 +144,15 @@ def tick_choices(axis, scale):
     """Lists of (values, labels), the richest first; the figure takes the first whose labels stay apart."""
     values, name = axis.distinct, duration if axis.unit == "s" else number
     own = [(values, [name(v) for v in values])] if 1 <= len(values) <= 9 else []
+    if own and len(values) > 3 and scale == "linear" and axis.unit != "s" and max(map(len, own[0][1])) > 5:
+        own = []  # 357.143: round numbers say more
     low, high = min(values), max(values)
     zero = [0.0] if scale == "symlog" else []
     positive = [v for v in values if v > 0]
-    choices = list(own)
+    choices = own
     if axis.unit == "s" and scale in ("log", "symlog"):
-        for marks in MARKS:
-            marks = zero + [m for m in marks if 0.5 * min(positive) <= m <= 1.5 * high]
-            choices.append((marks, [MONTHS.get(m) or duration(m) for m in marks]))
-        choices.sort(key=lambda choice: choice is not own[0] if own and len(own[0][0]) < 5 else choice[0] == own[0][0] if own else 0)
+        spans = [zero + [m for m in marks if 0.5 * min(positive) <= m <= 1.5 * high] for marks in MARKS]
+        choices = [(marks, [MONTHS.get(m) or name(m) for m in marks]) for marks in spans if len(marks) > 1] + own
     if scale in ("log", "symlog", "log2"):
         base = 2.0 if scale == "log2" else 10.0
         first, last = np.floor(np.log(min(positive)) / np.log(base)), np.ceil(np.log(high) / np.log(base))

@@ -5,8 +5,9 @@ import h5py
 import matplotlib
 import numpy as np
 
-from figures.axes import Unusable, text
-from figures.drawing import COLOURS, COLUMN, finish, plt
+from figures.axes import Unusable, clean, text
+from figures.drawing import COLOURS, COLUMN, GRID, finish, plt
+from figures.layout import cut, size_of
 
 # The panels, from top to bottom: label, words of an array's name, factor, whether a logarithmic scale suits it.
 PARTS = (("accuracy (%)", ("accuracy",), 100, False), ("loss", ("loss",), 1, False),
@@ -37,17 +38,24 @@ def shown_stages(stages):
 
 
 def draw_stages(axes, stages):
-    """A thin line and a name where a new stage of training begins."""
+    """A thin line and a name where a new stage of training begins; a name that would lie on its neighbour is left out."""
     starts = [i for i, name in enumerate(stages) if i == 0 or name != stages[i - 1]]
     for ax in axes:
         for start in starts[1:]:
             ax.axvline(start + 0.5, color="#999999", linewidth=0.6, dashes=(2, 2))
-    for start in starts if len(starts) > 1 else []:
-        axes[0].text(max(start + 0.7, 1), 1.01, stages[start], transform=axes[0].get_xaxis_transform(), fontsize=6,
-                     rotation=30, ha="left", va="bottom")
+    if len(starts) < 2:
+        return
+    inch, free = 0.75 * COLUMN / max(len(stages), 1), -1.0
+    for start in starts:
+        at = max(start + 0.7, 1)
+        if at * inch < free:
+            continue
+        axes[0].text(at, 1.02, cut(stages[start], 6, 0.9), transform=axes[0].get_xaxis_transform(), fontsize=6, rotation=90,
+                     ha="center", va="bottom")
+        free = at * inch + size_of("Ag", 6)[1] + 0.02
 
 
-def plot_history(file):
+def plot_history(file, title=None):
     history = file["history"]
     parts = history_curves(history)
     if not any(label in ("loss", "accuracy (%)") for label, _, _ in parts):
@@ -64,11 +72,11 @@ def plot_history(file):
             ax.set_yscale("log")
             largest = max(np.nanmax(values) for values in data.values())
             ax.set_ylim(bottom=max(ax.get_ylim()[0], 1e-6 * largest))
-        ax.grid(True, color="#e5e5e5", linewidth=0.5)
+        ax.grid(True, **GRID)
     axes[-1].set_xlabel("epoch")
     axes[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     if "stage" in history:
         draw_stages(axes, shown_stages([text(v) for v in history["stage"][()]]))
     note = "Learning curves, one value per epoch; dashed lines: a new stage."
-    finish(figure, text(file.attrs.get("title", "")), note, COLUMN)
+    finish(figure, clean(file.attrs.get("title", "")) if title is None else title, note, COLUMN)
     return figure

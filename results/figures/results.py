@@ -1,176 +1,170 @@
-"""Accuracy over the swept axes of a result file."""
-import itertools
+"""What a result file says: mean and interval of the accuracy at every point, the swept axes, and what ran, in words."""
+import copy
+import re
 
 import numpy as np
 
-from figures.axes import Axis, Unusable, is_log, is_swept, text
-from figures.drawing import COLOURS, DASHES, draw_bars, draw_curves, finish, keep_percent, new_figure, set_x
+from figures.axes import Unusable, axes_of, clean, independent, is_swept, text
+from figures.roles import kinds_of
 
-HEAT_ABOVE = 6  # values of both axes beyond which curves are too many
-# Two-sided 95 % Student quantiles for 1 to 30 degrees of freedom (table of any textbook), for files without a summary.
-STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-           2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042]
+# Two-sided 95 % Student quantiles for 1 to 30 degrees of freedom (table of any textbook).
+STUDENT = [12.7062, 4.30265, 3.18245, 2.77645, 2.57058, 2.44691, 2.36462, 2.306, 2.26216, 2.22814, 2.20099, 2.17881, 2.16037,
+           2.14479, 2.13145, 2.11991, 2.10982, 2.10092, 2.09302, 2.08596, 2.07961, 2.07387, 2.06866, 2.0639, 2.05954, 2.05553,
+           2.05183, 2.04841, 2.04523, 2.04227]
+FEW_SAMPLES = 3  # fewer are shown by their range
+
+
+def student_quantile(freedom):
+    """From the table, and beyond it the first terms of the expansion around the normal quantile (4 digits)."""
+    freedom = np.maximum(np.asarray(freedom, float), 1)
+    z = 1.959964
+    tail = z + (z ** 3 + z) / (4 * freedom) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2)
+    return np.where(freedom <= 30, np.array(STUDENT)[np.minimum(freedom, 30).astype(int) - 1], tail)
+
+
+def bounded_interval(mean, half):
+    """Ends within 0..1 from a mean and Student's half width, each on a log scale of the distance to its own bound, as
+    mho_accuracy_interval computes them."""
+    inside = (half > 0) & (mean > 0) & (mean < 1)
+    m, h = np.where(inside, mean, 0.5), np.where(inside, half, 0.0)
+    return np.where(inside, m * np.exp(-h / m), mean - half), np.where(inside, 1 - (1 - m) * np.exp(-h / (1 - m)), mean + half)
+
+
+def statistics(values):
+    """(rows, samples) accuracies, NaN where there is none: mean, ends of its 95 % interval (NaN for one sample), count."""
+    known = np.isfinite(values)
+    n = known.sum(axis=1)
+    mean = np.where(n > 0, np.where(known, values, 0.0).sum(axis=1) / np.maximum(n, 1), np.nan)
+    spread = np.where(known, values - mean[:, None], 0.0)
+    error = np.sqrt((spread ** 2).sum(axis=1) / np.maximum(n - 1, 1) / np.maximum(n, 1))
+    half = np.where(n > 1, student_quantile(n - 1) * error, np.nan)
+    low, high = bounded_interval(mean, half)
+    return mean, low, high, n
 
 
 class Result:
-    """Mean and interval of the accuracy at every point, in percent, and the swept axes."""
+    """Mean and interval of the accuracy at every point, in percent, and the swept axes. `samples`: of how many chips, or
+    networks of other seeds, a mean is; `spread`: what low and high are, in words."""
 
     def __init__(self, file):
-        accuracy = 100 * np.atleast_2d(file["accuracy"][()])
-        if accuracy.ndim != 2 or accuracy.size == 0:
+        accuracy = file["accuracy"]
+        if accuracy.ndim not in (1, 2) or accuracy.size == 0 or accuracy.dtype.kind not in "fiu":
             raise Unusable("/accuracy is not an array over point and chip")
-        self.title = text(file.attrs.get("title", ""))
-        self.n_chips = np.isfinite(accuracy).sum(axis=1)
-        self.mean, self.low, self.high = statistics(file, accuracy)
-        self.axes = independent([Axis(key, file[key]) for key in file if is_swept(file[key], key, len(accuracy))])
+        self.values = np.asarray(accuracy[()], float).reshape(len(accuracy), -1)
+        mean, low, high, self.n_chips = statistics(self.values)
+        if not np.isfinite(mean).any():
+            raise Unusable("/accuracy has no finite value: no trial of this file is finished")
+        self.mean, self.low, self.high = 100 * mean, 100 * low, 100 * high
+        self.title = clean(file.attrs.get("title", ""))
+        keys = [key for key in file if is_swept(file[key], key, len(mean))]
+        self.axes = independent(axes_of(file, keys))
+        self.facts = facts_of(file)
+        self.counts = self.n_chips
+        self.seeds, self.is_range = [], False
+
+    def pooled(self, samples, rest):
+        """The same with the points that differ in `samples` (seeds) only averaged: each seed, the mean of its chips, is one
+        sample. rest: all other axes."""
+        if not samples:
+            return self
+        out = copy.copy(self)
+        _, which, counts = kinds_of(rest, len(self.mean))
+        order = np.argsort(which, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        column = np.arange(len(order)) - np.repeat(starts, counts)
+        table = np.full((len(counts), counts.max()), np.nan)
+        table[which[order], column] = self.mean[order] / 100
+        mean, low, high, n = statistics(table)
+        few = n < FEW_SAMPLES
+        filled = np.where(np.isfinite(table), table, np.nan)
+        with np.errstate(all="ignore"):
+            lowest, highest = np.fmin.reduce(filled, axis=1), np.fmax.reduce(filled, axis=1)
+        out.mean, out.counts = 100 * mean, n
+        out.low = 100 * np.where(few, np.where(n > 1, lowest, np.nan), low)
+        out.high = 100 * np.where(few, np.where(n > 1, highest, np.nan), high)
+        first = order[starts]
+        out.n_chips = np.array([self.n_chips[order[s:s + c]].max() for s, c in zip(starts, counts)])
+        out.axes = [axis.at(first) for axis in rest]
+        out.seeds, out.is_range = [axis.at(order) for axis in samples], bool((few & (n > 1)).all() or n.max() < FEW_SAMPLES)
+        out.seed_values = table
+        return out
+
+    def count(self):
+        """What a mean is over, in words; "" where every point has one sample."""
+        finite = np.isfinite(self.mean)
+        chips, n = self.n_chips[finite], self.counts[finite]
+        several = chips[chips > 1]
+        words = between(several) + " simulated chips" if len(several) else ""
+        if len(several) and len(several) < len(chips):
+            words += " (1 chip where nothing is random)"
+        if self.seeds:
+            seeds = n[n > 1]
+            if len(seeds) == 0:
+                return words
+            return between(seeds) + " seeds (one network each)" + (f", each over {words}" if words else "")
+        return words
 
 
-def independent(axes):
-    """The axes that vary; of keys that always move together one, a number before a word."""
-    axes = [axis for axis in axes if len(axis.distinct) > 1 or (axis.distinct and not axis.applies.all())]
-    kept = {}
-    for axis in sorted(axes, key=lambda axis: (axis.words, len(axis.key))):
-        kept.setdefault(tuple(np.unique(axis.values, return_inverse=True)[1] if len(axis.distinct) > 1 else axis.applies),
-                        axis)
-    return [axis for axis in axes if axis in kept.values()]
+def between(counts):
+    return f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
 
 
-def statistics(file, accuracy):
-    if "summary/accuracy_mean" in file:
-        return tuple(100 * file["summary/accuracy_" + name][()] for name in ("mean", "low", "high"))
-    n = np.isfinite(accuracy).sum(axis=1)
-    known = np.where(np.isfinite(accuracy), accuracy, 0.0)
-    mean = np.where(n > 0, known.sum(axis=1) / np.maximum(n, 1), np.nan)
-    spread = np.where(np.isfinite(accuracy), accuracy - mean[:, None], 0.0)
-    error = np.sqrt((spread ** 2).sum(axis=1) / np.maximum(n - 1, 1) / np.maximum(n, 1))
-    half = np.array([STUDENT[min(k - 2, 29)] if k > 1 else np.nan for k in n]) * error
-    return mean, mean - half, mean + half
+def settings_of(file):
+    """{key: value} of the study, every key where the file has them all."""
+    found = {}
+    for place in (file.attrs.get("study", ""), file.get("provenance", file).attrs.get("settings", "")):
+        for line in text(place).split("\n"):
+            key, equals, value = line.partition("=")
+            if equals and key.strip():
+                found[key.strip()] = value.strip()
+    return found
 
 
-def choose(result):
-    """The roles of the axes: panels (words and all that remain), x, and curves."""
-    numbers = sorted((a for a in result.axes if not a.words and a.distinct), key=lambda a: -len(a.distinct))
-    words = [a for a in result.axes if a.words]
-    # A parameter that does not apply to some points (noise of an ideal cell) goes on x.
-    partial = [a for a in numbers if not a.applies.all() and len(a.distinct) > 1]
-    x = (partial or numbers or [None])[0]
-    rest = [a for a in numbers if a is not x]
-    return words + rest[1:], x, rest[0] if rest else None
+def facts_of(file):
+    """What ran, in sentences: shard, images, points without a result."""
+    sentences, settings = [], settings_of(file)
+    shard = re.fullmatch(r"\s*(\d+)\s*(?:/|-of-|of)\s*(\d+)\s*", text(file.attrs.get("shard", "")))
+    if shard and int(shard[2]) > 1:
+        sentences.append(f"Shard {int(shard[1])} of {int(shard[2])}: not the whole study.")
+    limit = settings.get("data.limit", "")
+    if limit.isdigit() and int(limit) > 0:
+        sentences.append(f"First {int(limit)} images of the test set." if settings.get("data.split", "test") == "test" else
+                         f"First {int(limit)} images.")
+    missing = np.count_nonzero(~np.isfinite(np.asarray(file["accuracy"][()], float)).reshape(len(file["accuracy"]), -1).any(axis=1))
+    if missing:
+        sentences.append(f"{missing} of {len(file['accuracy'])} points have no result yet.")
+    repeat = settings.get("repeat", "")
+    return {"sentences": sentences, "repeat": int(repeat) if repeat.isdigit() else 0}
 
 
-def references(result, x):
-    """Points to which x does not apply: reference lines in every panel."""
-    if x is None or x.applies.all():
-        return np.zeros(len(result.mean), bool)
-    return ~x.applies & np.isfinite(result.mean)
+def one_sample(result):
+    """The sentence for a figure without intervals."""
+    finite = np.isfinite(result.mean)
+    one = "One chip at every point" if finite.sum() > 1 else "One chip"
+    if result.values.shape[1] > 1 and (result.n_chips[finite] == 1).all() or result.facts["repeat"] > 1:
+        return f"{one}: nothing is random."
+    return f"{one}, so no interval is known."
 
 
-def panel_masks(result, panels, drawn):
-    """(title, points) of every panel that has points."""
-    out = []
-    for values in itertools.product(*(axis.distinct for axis in panels)):
-        mask = drawn.copy()
-        for axis, value in zip(panels, values):
-            mask &= axis.values == value
-        if mask.any():
-            out.append((", ".join(axis.name_of(v) for axis, v in zip(panels, values)), mask))
-    return out
-
-
-def draw_references(ax, result, reference, words, curves):
-    """One dashed line per reference point, in the colour of its curve; different dashes keep nearly equal ones apart."""
-    for k, point in enumerate(np.flatnonzero(reference)):
-        name = " ".join(axis.name_of(axis.values[point]) for axis in words) or "reference"
-        index, colour = k, "black"
-        if curves is not None and curves.applies[point]:
-            index = curves.distinct.index(curves.values[point])
-            colour = COLOURS[index % len(COLOURS)]
-            name += ", " + curves.name_of(curves.values[point])
-        ax.axhline(result.mean[point], color=colour, linewidth=0.8, dashes=DASHES[index % len(DASHES)],
-                   label=name, zorder=1)
-
-
-def edges(values):
-    """Borders of the cells around sorted values, halfway between neighbours."""
-    values = np.asarray(values, float)
-    middle = (values[1:] + values[:-1]) / 2
-    return np.concatenate([[2 * values[0] - middle[0]], middle, [2 * values[-1] - middle[-1]]])
-
-
-def draw_heat(ax, result, x, y, mask, limits):
-    table = np.full((len(y.distinct), len(x.distinct)), np.nan)
-    for point in np.flatnonzero(mask & x.applies & y.applies):
-        table[y.distinct.index(y.values[point]), x.distinct.index(x.values[point])] = result.mean[point]
-    grids = []
-    for axis, scale in ((x, ax.set_xscale), (y, ax.set_yscale)):
-        log = is_log(axis.distinct)
-        grids.append(np.exp(edges(np.log(axis.distinct))) if log else edges(axis.distinct))
-        scale("log" if log else "linear")
-    ax.set_ylabel(y.label)
-    return ax.pcolormesh(grids[0], grids[1], table, cmap="cividis", vmin=limits[0], vmax=limits[1], rasterized=False)
-
-
-def count_chips(result):
-    """The number of chips of the points with several, in words; None: one chip everywhere."""
-    n = result.n_chips[np.isfinite(result.mean) & (result.n_chips > 1)]
-    if len(n) == 0:
-        return None
-    return f"{n.min()}" if n.min() == n.max() else f"{n.min()} to {n.max()}"
-
-
-def caption(result, reference, heat):
-    count = count_chips(result)
-    if count is None:
-        chips = "One chip at every point, so no interval is known."
+def caption(result, marks, ends, roles=None, dashed=""):
+    """What is drawn and what ran. marks: Lines, Points, Cells; ends: bands, bars, thin lines or "" (no intervals drawn)."""
+    count = result.count()
+    if not count:
+        words = one_sample(result)
     else:
-        chips = f"Mean over {count} simulated chips." if heat else \
-            f"Lines: mean over {count} simulated chips; bands: 95 % Student interval of that mean."
-    return chips + (f" Dashed: where {reference} does not apply." if reference and not heat else "")
+        words = f"{marks}: mean over {count}"
+        if ends and np.isfinite(result.low).any():
+            words += f"; {ends}: lowest to highest seed" if result.is_range else f"; {ends}: 95 % Student interval of that mean, bounded by 0 and 100 %"
+        words += "."
+    if dashed:
+        words += f" Dashed: where {dashed} does not apply."
+    for axis in result.axes if roles is None else [a for a in [roles.x, roles.lines] + roles.panels if a is not None]:
+        if axis.tied:
+            others = [tied.meaning for tied in axis.tied]
+            words += f" With {axis.meaning} {'moves' if len(others) == 1 else 'move'} {in_words(others)}."
+    return " ".join([words] + result.facts["sentences"])
 
 
-def plot_no_axis(result, words):
-    """Without a swept number: one mark with an interval per point."""
-    figure, (ax,), width = new_figure(1)
-    draw_words(ax, result, words)
-    ax.set_ylabel("accuracy (%)")
-    finish(figure, result.title, caption(result, "", False).replace("Lines: m", "M").replace("bands", "bars"), width)
-    return figure
-
-
-def draw_words(ax, result, words):
-    points = np.flatnonzero(np.isfinite(result.mean))
-    at = np.arange(len(points))
-    draw_bars(ax, result, at, points, {"color": COLOURS[0], "marker": "o", "linestyle": "none"}, None)
-    ax.set_xticks(at, ["\n".join(a.name_of(a.values[i]) for a in words) for i in points])
-    ax.set_xlim(-0.5, len(points) - 0.5)
-
-
-def plot_result(file):
-    result = Result(file)
-    panels, x, curves = choose(result)
-    if x is None:
-        return plot_no_axis(result, panels)
-    reference = references(result, x)
-    masks = panel_masks(result, panels, np.isfinite(result.mean) & ~reference)
-    if not masks:
-        raise Unusable("/accuracy has no finite value over a swept parameter")
-    heat = curves is not None and min(len(x.distinct), len(curves.distinct)) > HEAT_ABOVE
-    figure, axes, width = new_figure(len(masks), heat)
-    limits = (np.nanmin(result.mean), np.nanmax(result.mean))
-    words = [axis for axis in panels if axis.words]
-    for i, (ax, (title, mask)) in enumerate(zip(axes, masks)):
-        ax.set_title(title)
-        if heat:
-            ax.set_xlabel(x.label)
-            mesh = draw_heat(ax, result, x, curves, mask, limits)
-            continue
-        draw_curves(ax, result, x, curves, mask)
-        draw_references(ax, result, reference, words, curves)
-        set_x(ax, x)
-        ax.set_ylabel("accuracy (%)" if i % 4 == 0 else "")
-    if not heat:
-        keep_percent(axes)
-    finish(figure, result.title, caption(result, x.short if reference.any() else "", heat), width)
-    if heat:
-        figure.colorbar(mesh, ax=axes, label="accuracy (%)")
-    return figure
+def in_words(names, most=4):
+    names = names if len(names) <= most else names[:most - 1] + [f"{len(names) - most + 1} more keys"]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -2,12 +2,14 @@
 import matplotlib
 import numpy as np
 
-from figures.axes import Unusable, text
+from figures.axes import Unusable, clean, text
 from figures.comparisons import Table
-from figures.drawing import COLOURS, COLUMN, MARKERS, finish, plt
+from figures.drawing import COLOURS, COLUMN, GRID, MARKERS, finish, plt
+from figures.layout import cut
 
 # What an accuracy was measured on, where moves or recoveries used a chip.
 BASIS = {"chip": " on the chip", "codes": " without a chip"}
+ACCURACY, OLD_ACCURACY = "validation_accuracy", "held_accuracy"
 BITS = "cividis_r"  # light: few bits; its lightness changes evenly, so it prints and suits the colour-blind
 
 
@@ -40,7 +42,7 @@ def draw_bits(figure, ax, bits, moved, names, converter, undone):
         at = [i for i in range(len(moved)) if bool(undone[i]) == bool(is_undone)]
         ax.plot([i + 1 for i in at], [moved[i] for i in at], linestyle="none", marker="o", markersize=3.8,
                 markerfacecolor=face, markeredgecolor=edge, markeredgewidth=0.7)
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [cut(name, 7, 1.6) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     for below in np.flatnonzero(np.diff(converter)):  # layers, then their converters
         ax.axhline(below + 0.5, color="white", linewidth=3)
@@ -70,7 +72,7 @@ def draw_size(ax, log, bits, converter):
                   label="bits of a layer's ADC")
     ax.set_ylabel("mean bits" if both else "mean bits\nof a weight")
     ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, steps=[1, 2, 4, 5, 10], integer=True))
-    ax.grid(True, color="#e5e5e5", linewidth=0.5)
+    ax.grid(True, **GRID)
     ax.set_ylim(0, 1.1 * max(size[0], adc[0] if both else 0))
 
 
@@ -83,10 +85,10 @@ def draw_accuracy(ax, log):
     ax.plot(np.arange(1, len(trial) + 1), trial, color=COLOURS[1], marker="v", linestyle="none",
             label="right after the move, trial images" + tried)
     ax.set_ylabel("accuracy (%)")
-    ax.grid(True, color="#e5e5e5", linewidth=0.5)
+    ax.grid(True, **GRID)
 
 
-def plot_allocation(file):
+def plot_allocation(file, title=None):
     """The moves of one model: accuracy, size, and the bits of every candidate."""
     log = file["allocation"]
     if "winner" not in log or len(log["winner"]) == 0:
@@ -111,13 +113,13 @@ def plot_allocation(file):
                f" It ended at its target of {end}." if end in ("size", "bops", "accuracy") else "")
     if log["undone"][()].any():
         note += " Hollow: a move that cost too much accuracy and was undone."
-    finish(figure, text(file.attrs.get("title", "")), note, 2 * COLUMN)
+    finish(figure, clean(file.attrs.get("title", "")) if title is None else title, note, 2 * COLUMN)
     return figure
 
 
 def draw_sizes(ax, trajectories, table):
     """Validation accuracy over size, a thin line per network with a marker at its end."""
-    size, accuracy = trajectories["size"][()], 100 * trajectories["validation_accuracy"][()]
+    size, accuracy = trajectories["size"][()], 100 * trajectories[ACCURACY if ACCURACY in trajectories else OLD_ACCURACY][()]
     for p, name in enumerate(text(v) for v in trajectories["variant"][()]):
         known = np.isfinite(size[p]) & np.isfinite(accuracy[p])
         if not known.any():
@@ -130,7 +132,7 @@ def draw_sizes(ax, trajectories, table):
     ax.invert_xaxis()
     ax.set_xlabel("mean bits of a weight")
     ax.set_ylabel("validation accuracy (%)")
-    ax.grid(True, color="#e5e5e5", linewidth=0.5)
+    ax.grid(True, **GRID)
 
 
 def draw_final_bits(ax, trajectories, table):
@@ -146,15 +148,21 @@ def draw_final_bits(ax, trajectories, table):
     ax.set_xticks(range(len(layers)), layers, rotation=40, ha="right", rotation_mode="anchor")
     ax.set_ylabel("bits of the layer at the end")
     ax.set_ylim(bottom=0)
-    ax.grid(True, axis="y", color="#e5e5e5", linewidth=0.5)
+    ax.grid(True, axis="y", **GRID)
 
 
-def plot_trajectories(file):
-    table, trajectories = Table(file), file["summary/analysis/trajectories"]
+def trajectories_of(file):
+    """The group of the trajectories, under its present or its older name; None: there is none."""
+    analysis = file["summary/analysis"]
+    return next((analysis[name] for name in ("trajectories", "paths") if name in analysis), None)
+
+
+def plot_trajectories(file, title=None):
+    table, trajectories = Table(file), trajectories_of(file)
     figure, axes = plt.subplots(1, 2, figsize=(2 * COLUMN, 2.3))
     if "size" in trajectories:
         draw_sizes(axes[0], trajectories, table)
     draw_final_bits(axes[1], trajectories, table)
     note = "Left: one line per network from its first move to its last (marker). Right: means over networks."
-    finish(figure, table.title, note, 2 * COLUMN)
+    finish(figure, table.title if title is None else title, note, 2 * COLUMN)
     return figure

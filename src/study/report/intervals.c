@@ -1,5 +1,4 @@
-/* intervals.c - Student intervals (W. S. Gosset, Biometrika 6 (1908) 1), quantiles by GSL; score intervals of means
- * within 0..1 (E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209) with a measured standard error. */
+/* intervals.c - Student intervals (W. S. Gosset, Biometrika 6 (1908) 1), quantiles by GSL. */
 #include "study/report/intervals.h"
 
 #include <gsl/gsl_cdf.h>
@@ -39,22 +38,14 @@ MhoInterval mho_student_interval(const double *values, size_t n, double confiden
     return interval(values, NULL, n, confidence);
 }
 
-/* The smaller root p of (p - m)^2 = k p (1 - p), without cancellation: never below 0. */
-static double smaller_root(double m, double k)
-{
-    double larger = (2.0 * m + k + sqrt(k * k + 4.0 * k * m * (1.0 - m))) / (2.0 * (1.0 + k));
-    return m * m / ((1.0 + k) * larger);
-}
-
 MhoInterval mho_accuracy_interval(const double *values, size_t n, double confidence)
 {
     MhoInterval out = interval(values, NULL, n, confidence);
     double half = out.high - out.mean;
     if (!(half > 0.0) || !(out.mean > 0.0) || !(out.mean < 1.0))
         return out;
-    double k = half * half / (out.mean * (1.0 - out.mean));
-    out.low = smaller_root(out.mean, k);
-    out.high = 1.0 - smaller_root(1.0 - out.mean, k);
+    out.low = out.mean * exp(-half / out.mean);
+    out.high = 1.0 - (1.0 - out.mean) * exp(-half / (1.0 - out.mean));
     return out;
 }
 

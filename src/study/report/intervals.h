@@ -13,10 +13,9 @@ typedef struct MhoInterval {
 
 MhoInterval mho_student_interval(const double *values, size_t n, double confidence);
 
-/* The same mean of accuracies in 0..1, with an interval that holds it and stays within 0..1 without being cut: the
- * means p for which Student's t of the sample does not exceed its quantile when the standard error at p is taken as
- * s sqrt(p (1 - p) / (m (1 - m))), s that at the sample's mean m. This is Wilson's score interval with the binomial
- * variance replaced by the measured one; far from 0 and 1 it is Student's. */
+/* The same for accuracies in 0..1, with ends that stay within 0..1 without being cut: each is Student's on a log scale
+ * of the distance to its own bound, low = m exp(-h / m) and high = 1 - (1 - m) exp(-h / (1 - m)), m the mean, h
+ * Student's half width. Far from 0 and 1 they are Student's, m - h and m + h, but for h^2 / 2m and h^2 / 2(1 - m). */
 MhoInterval mho_accuracy_interval(const double *values, size_t n, double confidence);
 
 /* The same of paired differences a - b; pairs with a NaN are left out. */

@@ -254,8 +254,8 @@ static MhoStatus add_interval(MhoRecord *record, const char *name, size_t rank, 
                               const char *const *axes, const char *help, double *values[3], MhoError *error)
 {
     static const char *const ends[] = {"mean", "low", "high"};
-    static const char *const says[] = {"mean of", "lower end of the 95 % interval of the mean",
-                                       "upper end of the 95 % interval of the mean"};
+    static const char *const says[] = {"mean of", "lower end of the 95 % Student interval of the mean",
+                                       "upper end of the 95 % Student interval of the mean"};
     for (size_t e = 0; e < 3; e++) {
         char full[64], text[256];
         MhoArray *array;
@@ -285,8 +285,8 @@ static MhoStatus add_accuracies(const Table *table, MhoError *error)
     MhoStatus status = mho_record_add(table->record, "samples", MHO_I64, 1, &table->n, &row_axis, "",
                                       "samples that means and intervals are taken over", NULL, &samples, error);
     if (status == MHO_OK)
-        status = add_interval(table->record, "accuracy", 1, &table->n, &row_axis,
-                              "top-1 accuracy (score interval with Student's quantile)", values, error);
+        status = add_interval(table->record, "accuracy", 1, &table->n, &row_axis, "top-1 accuracy, within 0..1", values,
+                              error);
     for (size_t i = 0; i < table->n && status == MHO_OK; i++) {
         MhoInterval interval;
         status = mho_result_points_interval(table->points, table->rows[i], table->comparison->over, &interval, error);

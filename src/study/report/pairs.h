@@ -31,7 +31,7 @@ const char *mho_result_points_word(const MhoResultPoints *points, const char *ke
 bool mho_result_points_same(const MhoResultPoints *points, size_t p, size_t q, const char *const *except,
                             size_t n_except);
 
-/* 95 % interval of the mean accuracy at p (mho_accuracy_interval), and Student's of the paired difference p minus q:
+/* 95 % Student interval of the mean accuracy at p, within 0..1, and of the paired difference p minus q:
  * over the chips of a point (over NULL), or over the values of the swept key `over`, each with the mean of its chips.
  */
 MhoStatus mho_result_points_interval(const MhoResultPoints *points, size_t p, const char *over, MhoInterval *interval,
@@ -56,7 +56,7 @@ typedef struct MhoComparison {
 
 /* The table of a comparison into record: a row per variant and condition, with the axes
  *   condition: variant (words), every swept key that is neither compared nor sampled, samples,
- *              accuracy_mean, _low, _high: 95 % interval over the samples, within 0..1
+ *              accuracy_mean, _low, _high: 95 % Student interval over the samples, within 0..1
  *   condition, versus: difference_mean, _low, _high: accuracy minus that of the variant `versus` under the same
  *              condition, paired; NaN where not compared
  * and the attributes samples_are ("chip" or the key), confidence and conditions (the keys of its conditions). */

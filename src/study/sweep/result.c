@@ -310,9 +310,9 @@ static MhoStatus add_grid(Assembly *at, MhoError *error)
 static MhoStatus add_summary(Assembly *at, MhoError *error)
 {
     static const char *const axis = "point", *const names[] = {"accuracy_mean", "accuracy_low", "accuracy_high"};
-    static const char *const help[] = {
-        "mean over chips", "lower end of the 95 % interval of the mean over chips (score interval, Student's quantile)",
-        "upper end of the 95 % interval of the mean over chips (score interval, Student's quantile)"};
+    static const char *const help[] = {"mean over chips",
+                                       "lower end of the 95 % Student interval of the mean over chips, within 0..1",
+                                       "upper end of the 95 % Student interval of the mean over chips, within 0..1"};
     MhoRecord *summary;
     MhoArray *arrays[3];
     MhoStatus status = mho_record_child(at->record, "summary", &summary, error);
