@@ -354,17 +354,18 @@ def check_one_noise(module, folder):
     drawn = {("o", False): "chip", ("s", True): "image"}
     levels = {"noise on weights (LSB)": [0, 0.1, 0.3], "noise on activations (LSB)": [0, 0.2, 0.4],
               "noise on sums (LSB)": [0, 1, 2]}
-    together = "noise on weights (LSB),\nactivations × 1, sums × 5"
+    together = "noise on weights (LSB), activations × 1, sums × 5"
     for name, n in (("one_noise", 3), ("three_noises", 4)):
         with h5py.File(os.path.join(folder, name + ".h5"), "r") as file:
             figure = module.plot_table(file)
         shown = [ax for ax in figure.axes if ax.get_visible()]
-        assert [ax.get_xlabel() for ax in shown] == [*levels, together][:n], [ax.get_xlabel() for ax in shown]
+        labels = [" ".join(ax.get_xlabel().split()) for ax in shown]
+        assert labels == [*levels, together][:n], labels
         assert [ax.get_title() for ax in shown] == ["", "", "", "all three"][:n]
         assert legend_of(figure) == ["plain", "noise-trained", "weight noise fixed per chip",
                                      "weight noise new for every image"], legend_of(figure)
         for k, ax in enumerate(shown):
-            at = levels.get(ax.get_xlabel(), [0, 0.1, 0.2])
+            at = levels.get(labels[k], [0, 0.1, 0.2])
             curves = curves_of(ax)
             of_draw = drawn if k in (0, 3) else {("o", False): ""}
             assert set(curves) == {(colour, *look) for colour in (blue, orange) for look in of_draw}, list(curves)
