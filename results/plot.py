@@ -14,20 +14,19 @@ import sys
 
 sys.dont_write_bytecode = True  # the folder may be shared, or not be writable
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-try:
-    import h5py
+from figures.packages import require  # noqa: E402 (the folder comes first)
 
-    from figures import axes, drawing, results, trajectories  # noqa: F401 (for tests)
-    from figures.axes import Unusable
-    from figures.collection import figures_of
-    from figures.comparisons import plot_difference, plot_table  # noqa: F401 (for tests)
-    from figures.curves import plot_result  # noqa: F401 (for tests)
-    from figures.models import plot_history  # noqa: F401 (for tests)
-    from figures.roles import Wishes
-    from figures.saving import FORMATS, explain, save
-    from figures.trajectories import plot_allocation, plot_trajectories  # noqa: F401 (for tests)
-except ImportError as problem:
-    sys.exit(f"plot: {problem}; figures need apt-get install python3-h5py python3-matplotlib")
+require("plot")
+import h5py  # noqa: E402
+
+from figures import axes, drawing, results, trajectories  # noqa: E402, F401 (for tests)
+from figures.collection import figures_of  # noqa: E402
+from figures.comparisons import plot_difference, plot_table  # noqa: E402, F401 (for tests)
+from figures.curves import plot_result  # noqa: E402, F401 (for tests)
+from figures.models import plot_history  # noqa: E402, F401 (for tests)
+from figures.roles import Wishes  # noqa: E402
+from figures.saving import FORMATS, explain, save  # noqa: E402
+from figures.trajectories import plot_allocation, plot_trajectories  # noqa: E402, F401 (for tests)
 
 
 def formats(words):

@@ -26,6 +26,7 @@ GRID = {"color": "#e5e5e5", "linewidth": 0.5}
 # Marks of an axis of times, the plainest last.
 MARKS = [[1.0, MINUTE, HOUR, DAY, MONTH, YEAR, 10 * YEAR], [1.0, HOUR, DAY, MONTH, YEAR], [1.0, HOUR, MONTH, YEAR],
          [1.0, DAY, YEAR], [HOUR, YEAR], [1.0, DAY]]
+CAPTIONS = {"inside": True}  # False: figure.mho_caption alone has it, for a page that writes it itself
 MONTHS = {MONTH: "1 month"}
 
 
@@ -258,10 +259,11 @@ def fit_axes(ax):
 def finish(figure, title, note, width, heading="", entries=None):
     """Title above, legend and caption below, then the axes between them; all is measured, so that nothing overlaps."""
     axes = [ax for ax in figure.axes if ax.get_visible() and ax.get_label() != "<colorbar>"]
+    figure.mho_caption = note
     above = wrap(title, SIZE_TITLE, width - 0.2, 4) if title else ""
-    below = wrap(note, SIZE_CAPTION, width - 0.15)
+    below = wrap(note, SIZE_CAPTION, width - 0.15) if CAPTIONS["inside"] else ""
     legend, legend_height = draw_legend(figure, entries_of(axes) if entries is None else entries, width, heading)
-    bottom = size_of(below, SIZE_CAPTION)[1] + 0.08
+    bottom = size_of(below, SIZE_CAPTION)[1] + (0.08 if below else 0.02)
     middle = bottom + (legend_height + 0.1 if legend else 0)
     top = size_of(above, SIZE_TITLE)[1] + 0.08 if above else 0.02
     height = figure.get_figheight() + middle + top

@@ -26,6 +26,8 @@ def write(path, data):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as problem:
+        raise OSError(problem.errno, problem.strerror, path) from problem
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)

@@ -52,6 +52,11 @@ static const Option table[] = {
     {MHO_OPTION_CLUSTER, "--memory", "SIZE", "memory of a task, as 4G (cluster.memory)"},
     {MHO_OPTION_CLUSTER, "--cpus", "N", "CPUs of a task (cluster.cpus)"},
     {MHO_OPTION_CLUSTER, "--tasks", "N", "tasks of the array; 0: from a measured time per trial (cluster.tasks)"},
+    {MHO_OPTION_X, "--x", "KEY", "the swept key along x"},
+    {MHO_OPTION_LINES, "--lines", "KEY", "the swept key with a line per value"},
+    {MHO_OPTION_PANELS, "--panels", "KEY,...", "the swept keys with a panel per value"},
+    {MHO_OPTION_TITLE, "--title", "TEXT", "the title (default: that of the file)"},
+    {MHO_OPTION_FORMAT, "--format", "LIST", "some of svg,png,pdf (default: all)"},
     {MHO_OPTION_QUIET, "--quiet", NULL, "print no progress"},
 };
 
@@ -109,6 +114,11 @@ static MhoStatus apply(MhoOptions *options, const Option *option, const char *va
         options->sets[options->n_sets++] = value;
         return MHO_OK;
     case MHO_OPTION_OUTPUT: options->output = value; return MHO_OK;
+    case MHO_OPTION_X: options->x = value; return MHO_OK;
+    case MHO_OPTION_LINES: options->lines = value; return MHO_OK;
+    case MHO_OPTION_PANELS: options->panels = value; return MHO_OK;
+    case MHO_OPTION_TITLE: options->title = value; return MHO_OK;
+    case MHO_OPTION_FORMAT: options->format = value; return MHO_OK;
     case MHO_OPTION_DATA: options->data = value; return MHO_OK;
     case MHO_OPTION_CPU: options->cpu = value; return MHO_OK;
     case MHO_OPTION_FROM:

@@ -31,9 +31,14 @@ typedef enum MhoOptionBit {
     MHO_OPTION_EXTEND = 1 << 16,
     MHO_OPTION_DRY_RUN = 1 << 17,
     MHO_OPTION_CSV = 1 << 18,
-    MHO_OPTION_MERGE = 1 << 24,      /* --partial, --accept-edited */
-    MHO_OPTION_CLUSTER = 1 << 25,    /* --partition ...: keys cluster.* */
-    MHO_OPTION_MODELS_ONLY = 1 << 26 /* --models-only */
+    MHO_OPTION_MERGE = 1 << 24,       /* --partial, --accept-edited */
+    MHO_OPTION_CLUSTER = 1 << 25,     /* --partition ...: keys cluster.* */
+    MHO_OPTION_MODELS_ONLY = 1 << 26, /* --models-only */
+    MHO_OPTION_X = 1 << 19,
+    MHO_OPTION_LINES = 1 << 20,
+    MHO_OPTION_PANELS = 1 << 21,
+    MHO_OPTION_TITLE = 1 << 22,
+    MHO_OPTION_FORMAT = 1 << 23
 } MhoOptionBit;
 
 enum {
@@ -48,6 +53,7 @@ typedef struct MhoOptions {
     const char **arguments; /* everything that is not an option, in order */
     size_t n_arguments;
     const char *output, *data, *cpu, *from, *logits, *extend;
+    const char *x, *lines, *panels, *title, *format; /* of figures */
     int shard, n_shards, threads, trace, batch;
     bool restart;
     bool retrain, resume, layers, quiet, help, check, json, csv, dry_run;

@@ -189,3 +189,18 @@ MhoStatus mho_process_read(const char *const *arguments, char **output, MhoError
     }
     return status;
 }
+
+MhoStatus mho_process_exit_code(const char *const *arguments, int *code, MhoError *error)
+{
+    pid_t child;
+    int outcome = 0, failed = spawn(NULL, arguments, &child);
+    if (failed)
+        return mho_fail(error, MHO_FAILED, "cannot start %s: %s", arguments[0], strerror(failed));
+    MhoStatus status = wait_for(child, &outcome, error);
+    if (status != MHO_OK)
+        return status;
+    if (WIFSIGNALED(outcome))
+        return mho_fail(error, MHO_FAILED, "%s was ended by signal %d", arguments[0], WTERMSIG(outcome));
+    *code = WEXITSTATUS(outcome);
+    return MHO_OK;
+}

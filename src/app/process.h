@@ -19,4 +19,8 @@ MhoStatus mho_process_run(const char *folder, const char *const *arguments, MhoE
 /* The same, and *output is what it wrote to its standard output; the caller frees it. Its errors go to the user. */
 MhoStatus mho_process_read(const char *const *arguments, char **output, MhoError *error) MHO_CHECKED;
 
+/* The same here, where the user sees the program's output: OK with its exit code in *code whenever it ran to its end;
+ * FAILED when it could not start or a signal ended it. */
+MhoStatus mho_process_exit_code(const char *const *arguments, int *code, MhoError *error) MHO_CHECKED;
+
 #endif

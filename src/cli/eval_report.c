@@ -88,7 +88,7 @@ static void write_settings(const Evaluation *at)
 void eval_report_chips(const Evaluation *at, const double *accuracy, double seconds)
 {
     const uint32_t n_chips = at->setup.n_chips;
-    const MhoInterval interval = mho_student_interval(accuracy, n_chips, 0.95);
+    const MhoInterval interval = mho_accuracy_interval(accuracy, n_chips, 0.95);
     const double speed = per_second(n_chips * at->setup.images->n, seconds);
     if (!at->json) {
         print_chips(at, interval, speed);

@@ -10,10 +10,10 @@
 #include "cli/command.h"
 #include "study/models/provenance.h"
 
-static const Command *const commands[] = {&command_train,  &command_eval,   &command_sweep, &command_merge,
-                                          &command_digest, &command_show,   &command_plot,  &command_export,
-                                          &command_submit, &command_status, &command_list,  &command_describe,
-                                          &command_data,   &command_bench};
+static const Command *const commands[] = {&command_train,    &command_eval,   &command_sweep,  &command_merge,
+                                          &command_digest,   &command_show,   &command_plot,   &command_report,
+                                          &command_export,   &command_submit, &command_status, &command_list,
+                                          &command_describe, &command_data,   &command_bench};
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
     }
     if (status == MHO_OK && fflush(stdout) != 0)
         status = mho_fail(&error, MHO_IO, "standard output cannot be written: %s", strerror(errno));
-    if (status != MHO_OK)
+    if (status != MHO_OK && error.text[0] != '\0') /* a script has said its own line */
         mho_console_error("mho", error.text);
     return mho_status_exit_code(status);
 }
