@@ -551,6 +551,6 @@ TEST(accuracy_intervals_are_student_in_the_middle)
     ck_assert_double_eq(bounded.mean, student.mean);
     ck_assert_double_eq_tol(bounded.low, student.low, 0.01 * half);
     ck_assert_double_eq_tol(bounded.high, student.high, 0.01 * half);
-    ck_assert_double_eq_tol(bounded.low - student.low, half * half / (2.0 * m), 1e-3 * half * half);
+    ck_assert_double_eq_tol(bounded.low - student.low, half * half / (2.0 * m), 0.02 * half * half);
     ck_assert_double_eq_tol(student.high - bounded.high, half * half / (2.0 * (1.0 - m)), 0.02 * half * half);
 }
