@@ -7,6 +7,8 @@ import numpy as np
 
 matplotlib.use("Agg")
 from matplotlib import font_manager  # noqa: E402 (the backend comes first)
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.text import Text  # noqa: E402
 
 ELLIPSIS = "…"
@@ -36,17 +38,20 @@ def renderer_of(figure):
     return figure.canvas.get_renderer()
 
 
+@functools.lru_cache(maxsize=1)
+def ruler():
+    """A small canvas on which texts are measured."""
+    return FigureCanvasAgg(Figure(figsize=(1, 1), dpi=200))
+
+
 @functools.lru_cache(maxsize=4096)
-def measured(words, size, dpi):
-    figure = matplotlib.figure.Figure(dpi=dpi)
-    canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
-    box = Text(0, 0, words, fontsize=size, figure=figure).get_window_extent(canvas.get_renderer())
-    return box.width / dpi, box.height / dpi
-
-
 def size_of(words, size):
     """Width and height of a text in inches."""
-    return measured(words, size, 200) if words.strip() else (0.0, 0.0)
+    if not words.strip():
+        return 0.0, 0.0
+    canvas = ruler()
+    box = Text(0, 0, words, fontsize=size, figure=canvas.figure).get_window_extent(canvas.get_renderer())
+    return box.width / canvas.figure.dpi, box.height / canvas.figure.dpi
 
 
 def is_wide(character):
@@ -107,17 +112,11 @@ def wrap(words, size, width, most=None):
     if line.strip():
         lines.append(line.rstrip())
     if most and len(lines) > most:
-        last = lines[most - 1] + ELLIPSIS
-        lines = lines[:most - 1] + [cut(last[:-1] + " " * 1 + ELLIPSIS, size, width) if size_of(last, size)[0] > width else last]
+        last = lines[most - 1]
+        while last and size_of(last + ELLIPSIS, size)[0] > width:
+            last = last[:-1]
+        lines = lines[:most - 1] + [last.rstrip() + ELLIPSIS]
     return "\n".join(lines)
-
-
-def label_size(labels, size, upright=False):
-    """The widest and the highest of some labels, in inches."""
-    sizes = [size_of(label, size) for label in labels] or [(0.0, 0.0)]
-    if upright:
-        sizes = [(height, width) for width, height in sizes]
-    return max(width for width, _ in sizes), max(height for _, height in sizes)
 
 
 def fits(places, labels, vertical=False, upright=False):
@@ -140,6 +139,6 @@ def columns_for(labels, width, handle=0.45, most=6):
         larger = len(labels) % n or n
         ends = np.cumsum([-(-len(labels) // n) - (k >= larger) for k in range(n)])
         columns = np.split(np.array(labels, object), ends[:-1])
-        if sum(label_size(column, SIZE_LEGEND)[0] + handle for column in columns) + 0.1 * (n - 1) <= width:
+        if sum(max(size_of(label, SIZE_LEGEND)[0] for label in column) + handle for column in columns) + 0.1 * (n - 1) <= width:
             return n
     return 1

@@ -110,7 +110,7 @@ def check_hostile(report, folder):
 
 def check_all_kinds(report, folder):
     """Pages of studies of all kinds are well formed."""
-    for name in ("one_point", "random_samples_of_cells", "cjk", "control_characters", "tied_keys", "seeds", "shard"):
+    for name in ("one_point", "random_samples_of_cells", "cjk", "control_characters", "tied_keys"):
         Page(made(report, folder, name))
 
 
