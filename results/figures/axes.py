@@ -23,6 +23,7 @@ BITS_OF = {"adc": "ADC", "dac": "DAC", "weight": "weights", "activation": "activ
 # Arrays over the points that are results, not swept keys; swept keys have a dot, but for these two.
 RESULTS = {"point", "chip", "layer", "n_chips", "point_key", "accuracy", "condition", "accuracy_integer", "accuracy_float"}
 KEYS_WITHOUT_DOT = {"seed", "model", "repeat"}
+NO_UNIT = ("1", "none", "words")
 MOST_TIED = 12  # different values beyond which equal patterns of values may be random samples
 # Times in legends and on axes take the largest unit of which there is at least 0.99.
 YEAR, MONTH, DAY, HOUR, MINUTE = 31536000.0, 2592000.0, 86400.0, 3600.0, 60.0
@@ -44,6 +45,7 @@ class Axis:
         self.key, self.tied = key, []
         self.words = values.dtype.kind in "OSU"
         self.unit = clean(dataset.attrs.get("units", ""))
+        self.unit = "" if self.unit in NO_UNIT else self.unit
         self.given = clean(dataset.attrs.get("label", ""))
         self.meaning = self.given or OLD_LABELS.get(key) or key.split(".")[-1].replace("_", " ")
         self.values = np.array([clean(v) for v in values], dtype=str) if self.words else values.astype(float)
@@ -66,7 +68,7 @@ class Axis:
 
     @property
     def label(self):
-        said = self.unit in ("", "1") or (self.unit == "bit" and "bits" in self.meaning.split())
+        said = not self.unit or (self.unit == "bit" and "bits" in self.meaning.split())
         return self.meaning if said else f"{self.meaning} ({self.unit})"
 
     def value(self, value):
@@ -75,7 +77,7 @@ class Axis:
             return self.word(value)
         if self.unit == "s":
             return duration(value)
-        return number(value) + (f" {self.unit}" if self.unit not in ("", "1") else "")
+        return number(value) + (f" {self.unit}" if self.unit else "")
 
     def word(self, value):
         if value in WORDS_OF.get(self.key, {}):

@@ -148,8 +148,8 @@ def points_html(file, result):
     """Every point: its keys, mean accuracy with interval, chips, and without a chip where known."""
     n = len(result.mean)
     axes = all_axes(result)
-    more = [(words, 100 * values) for words, values in (("integer network (%)", column_of(file, "accuracy_integer", n)),
-                                                        ("float network (%)", column_of(file, "accuracy_float", n)))
+    more = [(words, 100 * values) for words, values in (("integer network (%)", column_of(file, "baseline/accuracy_integer", n)),
+                                                        ("float network (%)", column_of(file, "summary/accuracy_float", n)))
             if values is not None and np.isfinite(values).any()]
     heads = [("point", True)] + [(axis.label if axis.unit != "s" else axis.meaning, not axis.words) for axis in axes]
     heads += [("accuracy (%)", True), ("95 % interval", True), ("chips", True)] + [(words, True) for words, _ in more]
@@ -218,13 +218,13 @@ def attribute_words(value):
 def provenance_html(file, digest):
     """Versions, hosts, times and digests, all that the file knows."""
     rows = [("payload digest", digest, False)] if digest else []
-    for key in ("study_digest", "shard", "data", "models"):
+    for key in ("study_digest", "shard", "part", "data", "models"):
         if key in file.attrs:
             rows.append((key, attribute_words(file.attrs[key]), False))
     group = file.get("provenance")
     if group is not None:
         rows += [(key, attribute_words(value), False) for key, value in sorted(group.attrs.items()) if key not in ("settings", "study")]
-        hosts = group.get("hosts")
+        hosts = group.get("host_name")
         if hosts is not None and hosts.size and hosts.size <= 10000:
             rows.append(("hosts", ", ".join(dict.fromkeys(clean(v) for v in hosts[()].reshape(-1))), False))
         seconds = group.get("seconds")

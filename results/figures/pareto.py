@@ -21,7 +21,7 @@ class Cost(Axis):
 
     def __init__(self, key, label, unit, values):
         self.key, self.tied, self.words = key, [], False
-        self.meaning, self.unit = label, "" if unit in ("bit", "1") else unit
+        self.meaning, self.unit = label, "" if unit in ("bit", "1", "none") else unit
         self.values = np.where(np.asarray(values, float) > 0, values, np.nan).astype(float)
         self.find_distinct()
 
