@@ -50,6 +50,12 @@ static const MhoParam study_params[] = {
     STUDY_INT("seed", seed, 1, 0, 2147483647, "", "seed of every random number", "seed"),
     STUDY_INT("repeat", repeat, 8, 1, 1000000, "chips", "chips a point; points without a random term run one",
               "repeats"),
+    {"stop.half_width", MHO_REAL, offsetof(MhoStudyParams, stop_half_width), 0, 0, 0.5, "1",
+     "a point stops once the 95 % interval of its mean accuracy is this narrow on either side; 0: it runs `repeat` "
+     "chips",
+     NULL, NULL, "accuracy half width to stop"},
+    STUDY_INT("stop.first", stop_first, 4, 3, 65536, "chips",
+              "chips of a point at the first look; then twice as many, and so on", "chips at the first look"),
     STUDY_TEXT("data.name", data_name, "fashion-mnist",
                "data set: a registered name, idx:IMAGES,LABELS, cifar:FILE,... or an HDF5 file", "data set"),
     STUDY_TEXT("data.train", data_train, "", "training images where data.name is a path; empty: those of data.name",

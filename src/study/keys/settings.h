@@ -24,7 +24,9 @@ typedef enum MhoSampleName { MHO_SAMPLE_SOBOL, MHO_SAMPLE_RANDOM } MhoSampleName
 /* The study's own keys. */
 typedef struct MhoStudyParams {
     char title[MHO_TEXT_MAX], model[MHO_TEXT_MAX];
-    int seed, repeat; /* repeat: chips a point */
+    int seed, repeat;       /* repeat: chips a point */
+    double stop_half_width; /* of the interval of accuracy at which a point stops; 0: never */
+    int stop_first;         /* chips at the first look at a point */
     char data_name[MHO_TEXT_MAX];
     char data_train[MHO_TEXT_MAX]; /* training images of a set given by path; "": data_name */
     int split, limit;              /* MhoDataSplit; first n images, 0: all */

@@ -160,7 +160,7 @@ static bool trains_with(const MhoSettings *settings, const char *key)
 static bool is_identity(const char *key)
 {
     return strcmp(key, "title") == 0 || strcmp(key, "model") == 0 || strcmp(key, "repeat") == 0 ||
-           starts_with(key, "sample.") || mho_settings_of_cluster(key);
+           starts_with(key, "sample.") || starts_with(key, "stop.") || mho_settings_of_cluster(key);
 }
 
 bool mho_settings_of_cluster(const char *key)

@@ -1,8 +1,8 @@
 /* journal.h - finished trials, safe against kill -9 at any moment.
  *
  * Each process appends to its own file in RESULT.parts/: one checksummed record a trial, written with a single
- * append and fdatasync. A torn tail is dropped on reading. Trials are pure functions of their key, so a trial found
- * twice is the same trial.
+ * append, and put on disk at least once a second. A torn tail is dropped on reading. Trials are pure functions of their
+ * key, so a trial found twice is the same trial.
  */
 #ifndef MHO_STUDY_SWEEP_JOURNAL_H
 #define MHO_STUDY_SWEEP_JOURNAL_H
@@ -11,13 +11,15 @@
 
 typedef struct MhoJournal {
     int file;
+    double synced; /* when the file was last put on disk: mho_clock() */
     char path[4096], host[64];
 } MhoJournal;
 
 MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *error) MHO_CHECKED;
 /* The host of the record is this machine. */
 MhoStatus mho_journal_append(MhoJournal *journal, const MhoTrial *trial, MhoError *error) MHO_CHECKED;
-void mho_journal_close(MhoJournal *journal);
+/* 0, or not when the last trials could not be put on disk. */
+int mho_journal_close(MhoJournal *journal);
 
 /* How many journals of a result were written by another build of mho: mho_journal_read leaves them out. */
 size_t mho_journal_other_builds(const char *result);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "store/store.h"
 #include "study/sweep/merge_internal.h"
+#include "study/sweep/stop_rule.h"
 
 typedef struct Merge {
     const MhoMergeOptions *options;
@@ -179,6 +180,24 @@ static MhoStatus write_merged(const Merge *merge, const char *output, size_t mis
     return status;
 }
 
+/* Points that stopped early have the chips that they needed. Where trials are missing, points keep the chips that they
+ * may need: the rest is still to be merged. */
+static MhoStatus settle(Merge *merge, char *named, size_t size, size_t *missing, MhoError *error)
+{
+    const MhoStopRule rule = mho_stop_rule(merge->study.settings);
+    const size_t bytes = merge->head.n_points * sizeof *merge->head.points;
+    MhoPointInfo *before = mho_calloc(bytes, 1, error, "the points of a merge");
+    if (!before)
+        return MHO_MEMORY;
+    memcpy(before, merge->head.points, bytes);
+    mho_stop_settle(&rule, &merge->trials, merge->head.points, merge->head.n_points);
+    *missing = find_missing(merge, named, size);
+    if (*missing > 0)
+        memcpy(merge->head.points, before, bytes);
+    free(before);
+    return MHO_OK;
+}
+
 static MhoStatus check_output(const char *output, MhoError *error)
 {
     if (access(output, F_OK) == 0)
@@ -219,7 +238,7 @@ MhoStatus mho_merge(const char *const *paths, size_t n, const char *output, cons
     if (status == MHO_OK)
         status = rebuild(&merge, error);
     if (status == MHO_OK)
-        missing = find_missing(&merge, named, sizeof named);
+        status = settle(&merge, named, sizeof named, &missing, error);
     if (status == MHO_OK && missing > 0 && !options->partial)
         status = mho_fail(error, MHO_FAILED,
                           "%zu trials are missing (%s): run the shards that hold them and merge again, or write "

@@ -9,9 +9,8 @@
 #include "base/memory.h"
 #include "study/models/provenance.h"
 #include "study/report/intervals.h"
+#include "study/sweep/stop_rule.h"
 #include "study/sweep/trial_fields.h"
-
-static const double confidence = 0.95;
 
 /* What is being assembled, so that each part stays a short function. */
 typedef struct Assembly {
@@ -322,6 +321,8 @@ static MhoStatus add_summary(Assembly *at, MhoError *error)
     double *values = status == MHO_OK ? mho_calloc(at->n_chips, sizeof *values, error, "the values of a point") : NULL;
     if (status == MHO_OK && !values)
         status = MHO_MEMORY;
+    const MhoStopRule rule = mho_stop_rule(at->input->study->settings);
+    const double confidence = mho_stop_confidence(&rule);
     for (size_t p = 0; p < at->n_points && status == MHO_OK; p++) {
         for (size_t chip = 0; chip < at->n_chips; chip++)
             values[chip] = at->trial[p * at->n_chips + chip] ? at->trial[p * at->n_chips + chip]->accuracy : NAN;

@@ -3,6 +3,7 @@
 #define MHO_STUDY_SWEEP_SWEEP_INTERNAL_H
 
 #include "study/models/claim.h"
+#include "study/sweep/stop_rule.h"
 #include "study/sweep/sweep.h"
 
 /* Points of equal digests share devices, or a whole net on a chip. */
@@ -15,9 +16,11 @@ typedef struct Sweep {
     const MhoSweepOptions *options;
     const char *path;
     MhoPointList grid;
+    MhoStopRule stop;
     MhoTrialCache *cache;
     MhoPointInfo *points; /* (grid.n_points) */
     Sharing *sharing;     /* (grid.n_points) */
+    size_t *first;        /* (grid.n_points) number of a point's first trial in the whole study */
     MhoTrials trials;
     char *models; /* "path digest\n" of every model */
     char *data;   /* "use name digest\n" of every set of images */
@@ -27,6 +30,23 @@ typedef struct Sweep {
     char (*layers)[MHO_NAME_MAX]; /* (n_layers) names of the analog layers; NULL when points have different ones */
     size_t n_layers;
 } Sweep;
+
+/* The grid with the training data of every point; keys without effect and models of one name are refused. */
+MhoStatus mho_sweep_open_grid(Sweep *sweep, MhoError *error) MHO_CHECKED;
+/* Keys, chips and models of every point, and the digest of the study; trains what is missing. */
+MhoStatus mho_sweep_survey(Sweep *sweep, MhoError *error) MHO_CHECKED;
+/* Read what is done already: the journals of this result, and the file that is extended. */
+MhoStatus mho_sweep_gather(Sweep *sweep, MhoError *error) MHO_CHECKED;
+/* Trials of this part: how many there are at most, and how many have still to run. */
+typedef struct SweepCount {
+    size_t total, missing;
+} SweepCount;
+SweepCount mho_sweep_count(const Sweep *sweep);
+/* Tell those who watch, if any. */
+void mho_sweep_tell(const Sweep *sweep, MhoSweepEvent event);
+/* Run what is missing. STOPPED on a stop request; finished trials are in the journal. */
+MhoStatus mho_sweep_run(Sweep *sweep, MhoError *error) MHO_CHECKED;
+void mho_sweep_clear(Sweep *sweep);
 
 /* "i/n", or "" for the whole sweep. */
 void mho_sweep_shard_name(const MhoSweepOptions *options, char *name, size_t size);

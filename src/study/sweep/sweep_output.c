@@ -292,6 +292,8 @@ MhoStatus mho_sweep_write_output(Sweep *sweep, double started, MhoError *error)
                             .shard = *shard ? shard : NULL,
                             .seconds = mho_clock() - started};
     MhoRecord *record = NULL;
+    if (sweep->options->n_shards <= 1) /* a part knows its own points alone; the merge settles them */
+        mho_stop_settle(&sweep->stop, &sweep->trials, sweep->points, sweep->grid.n_points);
     MhoStatus status = mho_result_create(&input, &record, error);
     if (status == MHO_OK)
         status = extends_itself(sweep) ? mho_store_write(sweep->path, record, error)
