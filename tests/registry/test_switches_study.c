@@ -7,6 +7,7 @@
 #include "switches.h"
 #include "tiny.h"
 #include "support/run_once.h"
+#include "study/sweep/stop_rule.h"
 
 #define must(call, error) ck_assert_msg((call) == MHO_OK, "%s", (error)->text)
 
@@ -69,6 +70,37 @@ static bool repeats_chips(const MhoDescriptor *model, const void *params, double
     const bool holds = tiny.setup.n_chips == (uint32_t)on;
     tiny_close(&tiny);
     return holds;
+}
+
+/* Chips that a point of 64 nearly equal accuracies needs. */
+static uint32_t chips_of_rule(const void *params)
+{
+    MhoSettings *settings;
+    MhoTrials trials = {0};
+    MhoError error = {0};
+    must(mho_settings_create(&settings, &error), &error);
+    tiny_put(settings, "", &mho_study_descriptor, params);
+    for (uint32_t chip = 0; chip < 64; chip++) {
+        const MhoTrial trial = {.point = 1, .chip = chip, .accuracy = 0.5 + 1e-4 * (chip % 2)};
+        must(mho_trials_add(&trials, &trial, &error), &error);
+    }
+    const MhoStopRule rule = mho_stop_rule(settings);
+    const uint32_t chips = mho_stop_chips(&rule, &trials, 1, 64);
+    mho_trials_clear(&trials);
+    mho_settings_destroy(settings);
+    return chips;
+}
+
+static bool stops_at_first_look(const MhoDescriptor *model, const void *params, double on)
+{
+    (void)model, (void)on;
+    return chips_of_rule(params) == 4;
+}
+
+static bool looks_first_at(const MhoDescriptor *model, const void *params, double on)
+{
+    (void)model;
+    return chips_of_rule(params) == (uint32_t)on;
 }
 
 /* Accuracy over the first `on` images of the files, from the logits of the trial. */
@@ -347,6 +379,8 @@ static bool draws_weights(const MhoDescriptor *model, const void *params, double
 static const Switch switches[] = {
     {"study", "seed", "7", "8", seeds_chip, FILES},
     {"study", "repeat", "5", "3", repeats_chips, FILES},
+    {"study", "stop.half_width", "0.01", "0", stops_at_first_look, NULL},
+    {"study", "stop.first", "8", "4", looks_first_at, "stop.half_width=0.01"},
     {"study", "data.limit", "12", "0", limits_images, FILES},
     {"study", "data.split", "test", "train", chooses_split, FILES},
     {"study", "data.split", "train", "test", chooses_split, FILES},
