@@ -14,6 +14,7 @@ enum { MAX_SECTIONS = 96, ALIGN = 16 };
 typedef struct SectionTable {
     MhoSection list[MAX_SECTIONS];
     size_t n, copies; /* copies: settings that share it, but one */
+    char *folder;     /* of the study file; NULL: none */
 } SectionTable;
 
 struct MhoSettings {
@@ -223,10 +224,30 @@ void mho_settings_destroy(MhoSettings *settings)
 {
     if (!settings)
         return;
-    if (settings->sections && settings->sections->copies-- == 0)
+    if (settings->sections && settings->sections->copies-- == 0) {
+        free(settings->sections->folder);
         free(settings->sections);
+    }
     free(settings->block);
     free(settings);
+}
+
+MhoStatus mho_settings_set_folder(MhoSettings *settings, const char *study_path, MhoError *error)
+{
+    const char *slash = strrchr(study_path, '/');
+    char *folder = slash ? mho_strdup(study_path, error) : NULL;
+    if (slash && !folder)
+        return MHO_MEMORY;
+    if (slash)
+        folder[slash - study_path + 1] = '\0';
+    free(settings->sections->folder);
+    settings->sections->folder = folder;
+    return MHO_OK;
+}
+
+const char *mho_settings_folder(const MhoSettings *settings)
+{
+    return settings->sections->folder ? settings->sections->folder : "";
 }
 
 const MhoParam *mho_settings_find(const MhoSettings *settings, const char *key, const MhoSection **section)

@@ -65,6 +65,19 @@ MhoStatus mho_settings_create(MhoSettings **settings, MhoError *error) MHO_CHECK
 MhoStatus mho_settings_copy(const MhoSettings *from, MhoSettings **settings, MhoError *error) MHO_CHECKED;
 void mho_settings_destroy(MhoSettings *settings);
 
+/* The folder of the study file, "" or with a '/' at its end; copies have it too. */
+MhoStatus mho_settings_set_folder(MhoSettings *settings, const char *study_path, MhoError *error) MHO_CHECKED;
+const char *mho_settings_folder(const MhoSettings *settings);
+
+/* Where a file that a study names is: a relative path is looked up below the current folder and then beside the study
+ * file; as it was given where it is in neither. USAGE when it is too long. */
+MhoStatus mho_settings_input_path(const MhoSettings *settings, const char *given, char *path, size_t size,
+                                  MhoError *error) MHO_CHECKED;
+/* The same for every file of a data set by path ("idx:IMAGES,LABELS", an HDF5 file); other names stay. */
+enum { MHO_DATA_PATH_MAX = 16384 };
+MhoStatus mho_settings_data_path(const MhoSettings *settings, const char *given, char path[MHO_DATA_PATH_MAX],
+                                 MhoError *error) MHO_CHECKED;
+
 /* Set a key. Unknown keys are USAGE errors that name the nearest known one; `where` ("study.yaml:12") leads the
  * message. */
 MhoStatus mho_settings_set(MhoSettings *settings, const char *key, const char *text, const char *where,

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/memory.h"
 #include "base/yaml.h"
 #include "study/keys/sweep_axes_internal.h"
@@ -187,6 +186,8 @@ MhoStatus mho_study_read(const char *path, MhoStudy *study, MhoError *error)
         else
             snprintf(study->path, sizeof study->path, "%s", path);
         if (status == MHO_OK)
+            status = mho_settings_set_folder(study->settings, path, error);
+        if (status == MHO_OK)
             status = mho_yaml_read(path, &root, error);
         if (status == MHO_OK)
             status = mho_yaml_each_leaf(root, read_leaf, &reader, error);
@@ -332,43 +333,4 @@ MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *stu
         return MHO_OK;
     mho_study_destroy(study);
     return mho_fail_context(error, "%s: the study it holds", where);
-}
-
-MhoStatus mho_recipe_digest(const MhoSettings *settings, char hex[65], MhoError *error)
-{
-    char *text = mho_settings_canonical(settings, true);
-    if (!text)
-        return mho_fail(error, MHO_MEMORY, "out of memory for the recipe");
-    mho_sha256(text, strlen(text), hex);
-    free(text);
-    return MHO_OK;
-}
-
-static const char recipe_mark[] = "{recipe}";
-
-/* The model's name with `word` for {recipe}. */
-static MhoStatus fill_path(const MhoSettings *settings, const char *word, char *path, size_t size, MhoError *error)
-{
-    const char *given = mho_settings_study(settings)->model, *at = strstr(given, recipe_mark);
-    int n = at ? snprintf(path, size, "%.*s%s%s", (int)(at - given), given, word, at + strlen(recipe_mark))
-               : snprintf(path, size, "%s", given);
-    return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "model: the path is too long");
-}
-
-MhoStatus mho_model_path(const MhoSettings *settings, char *path, size_t size, MhoError *error)
-{
-    char hex[65] = "";
-    MhoStatus status = mho_recipe_digest(settings, hex, error);
-    hex[8] = '\0';
-    return status == MHO_OK ? fill_path(settings, hex, path, size, error) : status;
-}
-
-MhoStatus mho_model_float_path(const MhoSettings *settings, const char *recipe, char *path, size_t size,
-                               MhoError *error)
-{
-    char word[sizeof "float-" + 12];
-    snprintf(word, sizeof word, "float-%.12s", recipe);
-    path[0] = '\0';
-    return strstr(mho_settings_study(settings)->model, recipe_mark) ? fill_path(settings, word, path, size, error)
-                                                                    : MHO_OK;
 }

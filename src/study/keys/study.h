@@ -72,7 +72,10 @@ MhoStatus mho_study_from_text(const char *text, const char *where, MhoStudy *stu
 /* The recipe's digest (64 hex digits) for settings: what a model file made by `train:` must carry. */
 MhoStatus mho_recipe_digest(const MhoSettings *settings, char hex[65], MhoError *error) MHO_CHECKED;
 
-/* Model path of settings: relative paths are below the current folder; {recipe} is filled in. */
+/* Name of the model as the study gives it; {recipe} is filled in. */
+MhoStatus mho_model_name(const MhoSettings *settings, char *name, size_t size, MhoError *error) MHO_CHECKED;
+
+/* Where it is: below the current folder, else beside the study file; a new model is made below the current folder. */
 MhoStatus mho_model_path(const MhoSettings *settings, char *path, size_t size, MhoError *error) MHO_CHECKED;
 
 /* Where a family of models keeps its float net: of the same name with "float-" and 12 digits of `recipe` for {recipe}.

@@ -13,16 +13,23 @@ static bool is_hdf5_path(const char *name)
            (length > 5 && strcmp(name + length - 5, ".hdf5") == 0);
 }
 
-static MhoStatus load(const char *name, const char *data_option, MhoSplit split, size_t limit, MhoDataset *set,
-                      MhoError *error)
+/* given: the set's name in the study. */
+static MhoStatus load(const MhoSettings *settings, const char *given, const char *data_option, MhoSplit split,
+                      size_t limit, MhoDataset *set, MhoError *error)
 {
-    if (!is_hdf5_path(name))
-        return mho_dataset_load(name, data_option, split, limit, set, error);
+    char name[MHO_DATA_PATH_MAX];
     MhoRecord *record = NULL;
-    MhoStatus status = mho_store_read(name, false, &record, error);
-    if (status == MHO_OK)
+    MhoStatus status = mho_settings_data_path(settings, given, name, error);
+    const bool is_hdf5 = status == MHO_OK && is_hdf5_path(name);
+    if (status == MHO_OK && !is_hdf5)
+        status = mho_dataset_load(name, data_option, split, limit, set, error);
+    if (is_hdf5)
+        status = mho_store_read(name, false, &record, error);
+    if (status == MHO_OK && is_hdf5)
         status = mho_dataset_from_record(record, name, limit, set, error);
     mho_record_destroy(record);
+    if (status == MHO_OK && strcmp(name, given) != 0) /* results name it as the study does, from any folder */
+        snprintf(set->name, sizeof set->name, "%s", given);
     return status;
 }
 
@@ -44,7 +51,8 @@ static MhoStatus check_training(const MhoStudyParams *study, MhoError *error)
 }
 
 /* The digest of the first `limit` images of an HDF5 file, remembered like those of other sets. */
-static MhoStatus identify_hdf5(const char *path, size_t limit, char digest[65], MhoError *error)
+static MhoStatus identify_hdf5(const MhoSettings *settings, const char *path, size_t limit, char digest[65],
+                               MhoError *error)
 {
     char what[64];
     MhoStamp stamp;
@@ -53,7 +61,7 @@ static MhoStatus identify_hdf5(const char *path, size_t limit, char digest[65], 
     if (stamped && mho_stamp_recall(&stamp, digest))
         return MHO_OK;
     MhoDataset all = {0};
-    MhoStatus status = load(path, NULL, MHO_SPLIT_TRAIN, limit, &all, error);
+    MhoStatus status = load(settings, path, NULL, MHO_SPLIT_TRAIN, limit, &all, error);
     if (status == MHO_OK)
         memcpy(digest, all.digest, sizeof all.digest);
     if (status == MHO_OK && stamped)
@@ -62,14 +70,19 @@ static MhoStatus identify_hdf5(const char *path, size_t limit, char digest[65], 
     return status;
 }
 
-static MhoStatus identify(const char *name, const char *data_option, size_t limit, char digest[65], MhoError *error)
+static MhoStatus identify(const MhoSettings *settings, const char *given, const char *data_option, size_t limit,
+                          char digest[65], MhoError *error)
 {
+    char name[MHO_DATA_PATH_MAX];
+    MhoStatus status = mho_settings_data_path(settings, given, name, error);
+    if (status != MHO_OK)
+        return status;
     if (is_hdf5_path(name))
-        return identify_hdf5(name, limit, digest, error);
+        return identify_hdf5(settings, name, limit, digest, error);
     if (mho_dataset_recall(name, data_option, MHO_SPLIT_TRAIN, limit, digest))
         return MHO_OK;
     MhoDataset all = {0};
-    MhoStatus status = load(name, data_option, MHO_SPLIT_TRAIN, limit, &all, error);
+    status = load(settings, name, data_option, MHO_SPLIT_TRAIN, limit, &all, error);
     if (status == MHO_OK)
         memcpy(digest, all.digest, sizeof all.digest);
     mho_dataset_destroy(&all);
@@ -81,7 +94,7 @@ MhoStatus mho_study_identify(MhoSettings *settings, const char *data_option, Mho
     char digest[65] = "";
     MhoStatus status = check_training(mho_settings_study(settings), error);
     if (status == MHO_OK)
-        status = identify(training_name(mho_settings_study(settings)), data_option,
+        status = identify(settings, training_name(mho_settings_study(settings)), data_option,
                           (size_t)mho_settings_train(settings)->limit, digest, error);
     if (status == MHO_OK)
         mho_settings_set_training_digest(settings, digest);
@@ -96,7 +109,7 @@ MhoStatus mho_study_training(const MhoSettings *settings, const char *data_optio
     MhoDataset all = {0};
     MhoStatus status = check_training(study, error);
     if (status == MHO_OK)
-        status = load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)train->limit, &all, error);
+        status = load(settings, training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)train->limit, &all, error);
     if (status == MHO_OK && (size_t)train->validation >= all.n)
         status = mho_fail(error, MHO_USAGE, "train.validation: %d of %zu training images leaves none to train on",
                           train->validation, all.n);
@@ -110,18 +123,18 @@ MhoStatus mho_study_calibration(const MhoSettings *settings, const char *data_op
 {
     const MhoStudyParams *study = mho_settings_study(settings);
     MhoStatus status = check_training(study, error);
-    return status == MHO_OK
-               ? load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)study->calibration, set, error)
-               : status;
+    return status == MHO_OK ? load(settings, training_name(study), data_option, MHO_SPLIT_TRAIN,
+                                   (size_t)study->calibration, set, error)
+                            : status;
 }
 
 MhoStatus mho_study_images(const MhoSettings *settings, const char *data_option, MhoDataset *set, MhoError *error)
 {
     const MhoStudyParams *study = mho_settings_study(settings);
     if (study->split == MHO_DATA_TEST)
-        return load(study->data_name, data_option, MHO_SPLIT_TEST, (size_t)study->limit, set, error);
+        return load(settings, study->data_name, data_option, MHO_SPLIT_TEST, (size_t)study->limit, set, error);
     if (study->split == MHO_DATA_TRAIN)
-        return load(training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)study->limit, set, error);
+        return load(settings, training_name(study), data_option, MHO_SPLIT_TRAIN, (size_t)study->limit, set, error);
     MhoStatus status = mho_study_training(settings, data_option, NULL, set, error);
     if (status == MHO_OK && study->limit > 0 && (size_t)study->limit < set->n) {
         set->n = (size_t)study->limit; /* the rest stays allocated until destroy */

@@ -45,7 +45,7 @@ static MhoStatus note_data(Sweep *sweep, const MhoPointSetup *setup, MhoError *e
 static MhoStatus note_model(Sweep *sweep, const MhoSettings *settings, const char *digest, MhoError *error)
 {
     char path[4096], *line = NULL;
-    MhoStatus status = mho_model_path(settings, path, sizeof path, error);
+    MhoStatus status = mho_model_name(settings, path, sizeof path, error); /* the same in every current folder */
     if (status != MHO_OK)
         return status;
     if (asprintf(&line, "%s %s\n", path, digest) < 0)

@@ -321,3 +321,53 @@ TEST(own_studies_are_clean)
     }
     globfree(&found);
 }
+
+static void touch(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fclose(file);
+}
+
+/* Files that are not below the current folder are looked up beside the study; absolute paths, names of data sets and
+ * files that are in neither stay as they are. */
+TEST(paths_beside_the_study)
+{
+    char folder[] = "/tmp/mho-paths-XXXXXX", path[128], long_name[200], found[MHO_DATA_PATH_MAX], expected[512];
+    MhoSettings *settings, *copy;
+    MhoError error = {0};
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/study.yaml", folder);
+    must(mho_settings_create(&settings, &error), &error);
+    must(mho_settings_set_folder(settings, path, &error), &error);
+    must(mho_settings_copy(settings, &copy, &error), &error); /* a point of a sweep */
+    mho_settings_destroy(settings);
+    for (const char *const *name = (const char *const[]){"images", "labels", "set.h5", NULL}; *name; name++) {
+        snprintf(path, sizeof path, "%s/%s", folder, *name);
+        touch(path);
+    }
+    const char *const same[] = {"fashion-mnist", "idx:none,none2", "none.h5", "/none/set.h5", "cifar:", ""};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        must(mho_settings_data_path(copy, same[i], found, &error), &error);
+        ck_assert_str_eq(found, same[i]);
+    }
+    must(mho_settings_data_path(copy, "idx:images,labels", found, &error), &error);
+    snprintf(expected, sizeof expected, "idx:%s/images,%s/labels", folder, folder);
+    ck_assert_str_eq(found, expected);
+    must(mho_settings_data_path(copy, "cifar:none,labels,images", found, &error), &error);
+    snprintf(expected, sizeof expected, "cifar:none,%s/labels,%s/images", folder, folder);
+    ck_assert_str_eq(found, expected);
+    must(mho_settings_data_path(copy, "set.h5", found, &error), &error);
+    snprintf(expected, sizeof expected, "%s/set.h5", folder);
+    ck_assert_str_eq(found, expected);
+    must_refuse(mho_settings_input_path(copy, "set.h5", found, 8, &error), &error, MHO_USAGE, "too long");
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    must_refuse(mho_settings_input_path(copy, long_name, found, 100, &error), &error, MHO_USAGE, "too long");
+    mho_settings_destroy(copy);
+    for (const char *const *name = (const char *const[]){"images", "labels", "set.h5", NULL}; *name; name++) {
+        snprintf(path, sizeof path, "%s/%s", folder, *name);
+        unlink(path);
+    }
+    rmdir(folder);
+}
