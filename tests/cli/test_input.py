@@ -362,7 +362,7 @@ def test_experiment_needs_its_axis(place):
     """An experiment refuses a study that cannot answer its question before anything is trained."""
     folder = fresh(place, "experiment")
     study = place.study("unfit.yaml", "  chip.noise: [0, 1]\n", model=folder / "model.h5")
-    program = pathlib.Path(place.mho).parents[2] / "experiments" / "noise_training"
+    program = pathlib.Path(place.mho).parents[2] / "experiments" / "mho-noise_training"
     process = subprocess.run([program, study, "-o", folder / "r.h5"], cwd=place.folder, env=place.env, capture_output=True, text=True, check=False)
     assert process.returncode == 2 and "train.noise.weight" in process.stderr, process.stderr
     assert not list(folder.iterdir()), "a file was written first"

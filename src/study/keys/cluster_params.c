@@ -18,10 +18,10 @@ static const MhoParam cluster_params[] = {
                  "time limit"),
     CLUSTER_TEXT("memory", memory, "memory of a job, 4G or 500M; empty: the partition's", "memory"),
     {"cpus", MHO_INT, offsetof(MhoClusterParams, cpus), 1, 1, 4096, "CPUs", "CPUs of a job, which are its threads",
-     NULL, NULL, "CPUs of a job"},
+     NULL, NULL, "processors of a job"},
     {"tasks", MHO_INT, offsetof(MhoClusterParams, tasks), 0, 0, MHO_MAX_ARRAY_TASKS, "tasks",
      "parts that the sweep is cut into; 0: as many as take about 20 min each, from the measured time of a trial", NULL,
-     NULL, "tasks"},
+     NULL, "parts of the sweep"},
 };
 
 const MhoDescriptor mho_cluster_descriptor = {
