@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The tables of results/README.md against real files: what is documented is there, and what is there is documented.
+"""The tables of results/README.md, and the names on results/MODEL.md, against real files: what is documented is there, and what is there is documented.
 
 Usage: test_file_tables.py MHO. TAP on stdout.
 """
@@ -141,6 +141,16 @@ def test_logits_are_documented(place):
     assert set(found) == set(arrays), f"{set(found) ^ set(arrays)}"
     for path, (axes, _, _) in found.items():
         assert ", ".join(axes) == arrays[path], f"{path}: {axes}"
+
+
+def test_models_are_documented(place):
+    """Every array and attribute that mho train writes is named on the page of models."""
+    if not place.model.exists():
+        place.done("train", place.study("documents4.yaml"), timeout=240)
+    words = {word for name in names((SOURCE / "results/MODEL.md").read_text()) for word in (name, name.rsplit("/", 1)[-1])}
+    found, attributes = read(place.model)
+    missing = sorted(path for path in [*found, *attributes] if path.rsplit("/", 1)[1] not in words)
+    assert not missing, missing
 
 
 if __name__ == "__main__":
