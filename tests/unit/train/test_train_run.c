@@ -286,7 +286,7 @@ TEST(test_resume)
 /* The same where it stops within an epoch, with noise on weights, distillation and crops. */
 TEST(test_resume_within_an_epoch)
 {
-    static const int steps[] = {1, 4, 9, 32, 55, 58, 71, 89};
+    static const int steps[] = {1, 9, 32, 58, 89};
     char whole[65];
     sample_digest(noise_and_no_shift, whole);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
