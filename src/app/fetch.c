@@ -174,10 +174,15 @@ static MhoStatus need_program(const char *program, MhoError *error)
     return mho_process_on_path(program) ? MHO_OK : mho_fail(error, MHO_FAILED, "%s is not on PATH", program);
 }
 
+/* No file of an archive may grow beyond 256 MiB, five times the largest of a registered set: a small archive can claim
+ * gigabytes. ulimit counts blocks of 512 bytes; without its signal a program says why it failed. */
+static const char limited[] = "trap '' XFSZ; ulimit -f 524288; exec \"$@\"";
+
 static MhoStatus unpack(const Fetch *fetch, const char *archive, bool is_debian, MhoError *error)
 {
-    const char *const tar[] = {"tar", "-x", "--no-same-owner", "--force-local", "-f", archive, NULL};
-    const char *const deb[] = {"dpkg-deb", "-x", archive, ".", NULL};
+    const char *const tar[] = {"/bin/sh",       "-c", limited, "sh", "tar", "-x", "--no-same-owner",
+                               "--force-local", "-f", archive, NULL};
+    const char *const deb[] = {"/bin/sh", "-c", limited, "sh", "dpkg-deb", "-x", archive, ".", NULL};
     MhoStatus status = need_program(is_debian ? "dpkg-deb" : "tar", error);
     return status == MHO_OK ? mho_process_run(fetch->work, is_debian ? deb : tar, error) : status;
 }

@@ -184,6 +184,19 @@ TEST(test_from_archives)
     check_installed(2);
 }
 
+/* An archive with a file of gigabytes under a wanted name fills no disk. */
+TEST(test_bomb_in_an_archive)
+{
+    ck_assert_int_eq(mkdir(in(folder, "package"), 0700), 0);
+    write_bytes(in(folder, "package/train-x"), "x", 1);
+    ck_assert_int_eq(truncate(in(folder, "package/train-x"), (off_t)3 << 30), 0);
+    const char *const tar[] = {"tar", "-c", "-S", "-f", "served/bomb.tar", "package", NULL};
+    ck_assert_int_eq(mho_process_run(folder, tar, &error), MHO_OK);
+    ck_assert_int_eq(fetch(&full, in(folder, "served/bomb.tar")), MHO_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.text, "- your own file: "));
+    check_installed(0);
+}
+
 /* curl downloads the files of an official address that is a folder. */
 TEST(test_address_of_files)
 {
