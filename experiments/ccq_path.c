@@ -63,8 +63,8 @@ static MhoStatus read_trajectory(const MhoSettings *settings, BitTrajectory *tra
     return status;
 }
 
-/* The digest of the training images, which is part of the models' recipes and so of their names: that of the first model
- * of the result that can be read; "" without one. */
+/* The digest of the training images, which is part of the models' recipes and so of their names: that of the first
+ * model of the result that can be read; "" without one. */
 static void find_training_digest(const MhoRecord *result, char digest[65])
 {
     const char *line = mho_attribute_string(&result->attributes, "models"); /* lines "path digest" */

@@ -168,6 +168,11 @@ static MhoStatus run(MhoOptions *options, MhoError *error)
         return status;
     MhoSweepOptions sweep = mho_options_sweep(options, study.has_train);
     status = check_axis(&study, error);
+    if (status == MHO_OK && options->dry_run) {
+        status = mho_dry_run(&study, options, error);
+        mho_study_destroy(&study);
+        return status;
+    }
     if (status == MHO_OK)
         status = mho_sweep(&study, &sweep, path, sizeof path, error);
     if (status == MHO_OK && options->n_shards == 1)

@@ -39,6 +39,7 @@ static const Option table[] = {
     {MHO_OPTION_BATCH, "--batch", "N", "images classified at once (default: 250); results do not depend on it"},
     {MHO_OPTION_CHECK, "--check", NULL, "only compare the kernels with their specification; measure nothing"},
     {MHO_OPTION_JSON, "--json", NULL, "print JSON, one value on one line, for programs"},
+    {MHO_OPTION_TRIAL, "--trial", "N", "number of the trial, counted from 0"},
     {MHO_OPTION_EXTEND, "--extend", "RESULT.h5",
      "take over the trials of a result that are part of this study; with -o the same file, it grows"},
     {MHO_OPTION_CSV, "--csv", NULL, "comma-separated values"},
@@ -123,6 +124,7 @@ static MhoStatus apply(MhoOptions *options, const Option *option, const char *va
     case MHO_OPTION_CPU: options->cpu = value; return MHO_OK;
     case MHO_OPTION_FROM:
     case MHO_OPTION_RECIPE_OF: options->from = value; return MHO_OK;
+    case MHO_OPTION_TRIAL: return whole_number("--trial", value, 0, INT_MAX, &options->trial, error);
     case MHO_OPTION_EXTEND: options->extend = value; return MHO_OK;
     case MHO_OPTION_DRY_RUN: options->dry_run = true; return MHO_OK;
     case MHO_OPTION_LOGITS: options->logits = value; return MHO_OK;
@@ -178,7 +180,7 @@ static MhoStatus unknown_option(const char *text, unsigned allowed, MhoError *er
 
 MhoStatus mho_options_parse(int argc, char **argv, int first, unsigned allowed, MhoOptions *options, MhoError *error)
 {
-    *options = (MhoOptions){.shard = 1, .n_shards = 1, .trace = -1};
+    *options = (MhoOptions){.shard = 1, .n_shards = 1, .trace = -1, .trial = -1};
     options->arguments = mho_calloc((size_t)argc + 1, sizeof *options->arguments, error, "the command line");
     if (!options->arguments)
         return MHO_MEMORY;

@@ -34,6 +34,7 @@ typedef enum MhoOptionBit {
     MHO_OPTION_MERGE = 1 << 24,       /* --partial, --accept-edited */
     MHO_OPTION_CLUSTER = 1 << 25,     /* --partition ...: keys cluster.* */
     MHO_OPTION_MODELS_ONLY = 1 << 26, /* --models-only */
+    MHO_OPTION_TRIAL = 1 << 27,
     MHO_OPTION_X = 1 << 19,
     MHO_OPTION_LINES = 1 << 20,
     MHO_OPTION_PANELS = 1 << 21,
@@ -54,7 +55,7 @@ typedef struct MhoOptions {
     size_t n_arguments;
     const char *output, *data, *cpu, *from, *logits, *extend;
     const char *x, *lines, *panels, *title, *format; /* of figures */
-    int shard, n_shards, threads, trace, batch;
+    int shard, n_shards, threads, trace, trial, batch;
     bool restart;
     bool retrain, resume, layers, quiet, help, check, json, csv, dry_run;
     bool partial, accept_edited, models_only;

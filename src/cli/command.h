@@ -13,8 +13,8 @@ typedef struct Command {
 } Command;
 
 extern const Command command_train, command_eval, command_sweep, command_merge, command_digest, command_show,
-    command_plot, command_report, command_export, command_submit, command_status, command_list, command_describe,
-    command_data, command_bench;
+    command_plot, command_report, command_rerun, command_export, command_submit, command_status, command_list,
+    command_describe, command_data, command_bench;
 
 extern const Command command_document; /* runs, but is in no list: the build calls it */
 

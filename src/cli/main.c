@@ -10,10 +10,10 @@
 #include "cli/command.h"
 #include "study/models/provenance.h"
 
-static const Command *const commands[] = {&command_train,    &command_eval,   &command_sweep,  &command_merge,
-                                          &command_digest,   &command_show,   &command_plot,   &command_report,
-                                          &command_export,   &command_submit, &command_status, &command_list,
-                                          &command_describe, &command_data,   &command_bench};
+static const Command *const commands[] = {&command_train,  &command_eval,     &command_sweep,  &command_merge,
+                                          &command_digest, &command_show,     &command_plot,   &command_report,
+                                          &command_rerun,  &command_export,   &command_submit, &command_status,
+                                          &command_list,   &command_describe, &command_data,   &command_bench};
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 

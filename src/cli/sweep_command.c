@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app/dry_run.h"
 #include "base/json.h"
 #include "cli/command.h"
 
@@ -53,6 +54,11 @@ static MhoStatus run_sweep(MhoOptions *options, MhoError *error)
     if (status != MHO_OK)
         return status;
     MhoSweepOptions sweep = mho_options_sweep(options, study.has_train);
+    if (options->dry_run) {
+        status = mho_dry_run(&study, options, error);
+        mho_study_destroy(&study);
+        return status;
+    }
     if (options->json)
         sweep.event = print_event;
     if (options->models_only)
@@ -92,7 +98,11 @@ const Command command_sweep = {
             "Stop a sweep at any time and run the same command again: finished trials are in RESULT.h5.parts/, epochs "
             "of models\n"
             "in results/checkpoints/. --shard 3/16 runs part 3 of 16; `mho merge` joins the parts.\n"
-            "A file of another study is never overwritten.\n"
+            "A file of another study is never overwritten. --extend OLD.h5 takes the trials of an older result over: a "
+            "study that\n"
+            "grew computes only what is new. stop.half_width=0.002 ends a point once the 95 % interval of its accuracy "
+            "is that\n"
+            "narrow (`mho describe study`). --dry-run tells points, trials and the time they take.\n"
             "--json prints one object per line: started, trial (for each), then finished, stopped or failed.",
     .options = MHO_OPTIONS_SWEEP | MHO_OPTION_JSON | MHO_OPTION_MODELS_ONLY,
     .min_arguments = 1,
