@@ -365,6 +365,25 @@ static MhoStatus check_keys(const Evaluation *at, MhoError *error)
     return status;
 }
 
+/* One configuration, and outputs that are new: said before any work. */
+static MhoStatus check_request(const Evaluation *at, MhoError *error)
+{
+    const MhoOptions *options = at->options;
+    MhoStatus status = MHO_OK;
+    if (at->study.n_axes > 0)
+        return mho_fail(error, MHO_USAGE,
+                        "eval runs one configuration, but --set %s gives several; `mho sweep` runs them",
+                        at->study.axes[0].key);
+    if (options->output && options->trace < 0)
+        return mho_fail(error, MHO_USAGE,
+                        "eval prints its result; -o belongs to --trace N, and `mho sweep` writes a result file");
+    if (options->logits)
+        status = mho_file_check_output(options->logits, "logits", NULL, "--logits", error);
+    if (status == MHO_OK && options->trace >= 0)
+        status = mho_file_check_output(trace_path(options), "trace", NULL, "-o", error);
+    return status;
+}
+
 static MhoStatus run_eval(MhoOptions *options, MhoError *error)
 {
     Evaluation at = {.options = options, .started = mho_clock()};
@@ -375,17 +394,7 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
         status = mho_options_study(options, NULL, &at.study, error);
     if (status != MHO_OK)
         return status;
-    if (at.study.n_axes > 0)
-        status =
-            mho_fail(error, MHO_USAGE, "eval runs one configuration, but --set %s gives several; `mho sweep` runs them",
-                     at.study.axes[0].key);
-    if (status == MHO_OK && options->output && options->trace < 0)
-        status = mho_fail(error, MHO_USAGE,
-                          "eval prints its result; -o belongs to --trace N, and `mho sweep` writes a result file");
-    if (status == MHO_OK && options->logits)
-        status = mho_file_check_output(options->logits, "logits", NULL, "--logits", error);
-    if (status == MHO_OK && options->trace >= 0)
-        status = mho_file_check_output(trace_path(options), "trace", NULL, "-o", error);
+    status = check_request(&at, error);
     MhoModelOptions model = mho_options_model(options, false);
     if (status == MHO_OK)
         status = choose_no_chip(&at, error);

@@ -98,6 +98,12 @@ def test_show(place):
     assert "conv1" in model["groups"]["layers"]["groups"] and "points" not in model
 
 
+def test_status(place):
+    """The state of a finished sweep."""
+    told = strict(place.done("status", finished(place), "--json"))
+    assert isinstance(told, dict) and told, told
+
+
 def test_sweep_events(place):
     """One object a line: started, every trial, finished; a second run starts with everything done; failures are events too."""
     trained(place)

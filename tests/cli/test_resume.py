@@ -284,7 +284,8 @@ def test_stopped_within_an_epoch(place):
     place.done(*command[:-1], "unbroken.h5", "--quiet")
     stops = 0
     while not (place.folder / "slow.h5").exists():
-        process = subprocess.Popen([place.mho, *map(str, command)], cwd=place.folder, env=place.env, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen([place.mho, *map(str, command)], cwd=place.folder, env=place.env, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
         wait_for(lambda: (place.folder / "slow.h5.lock").exists() or process.poll() is not None)  # signals are heard by then
         time.sleep(0.15)
         if stops < 4:
