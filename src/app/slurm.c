@@ -43,6 +43,8 @@ double mho_slurm_seconds(const char *time)
 {
     unsigned a, b, c, d;
     char tail;
+    if (time[0] < '0' || time[0] > '9')
+        return 0.0;
     if (sscanf(time, "%u-%u:%u:%u%c", &a, &b, &c, &d, &tail) == 4)
         return 86400.0 * a + 3600.0 * b + 60.0 * c + d;
     if (sscanf(time, "%u-%u:%u%c", &a, &b, &c, &tail) == 3)

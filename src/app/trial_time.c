@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/slurm.h"
 #include "base/memory.h"
 #include "study/keys/points.h"
 
@@ -195,11 +196,12 @@ MhoStatus mho_trial_time(const MhoStudy *study, const MhoModelOptions *options, 
     return status;
 }
 
-int mho_trial_time_tasks(const MhoTrialTime *time, double limit)
+int mho_trial_time_tasks(const MhoTrialTime *time, const MhoClusterParams *cluster)
 {
+    const double limit = mho_slurm_seconds(cluster->time);
     double target = limit > 0.0 && limit / 2.0 < task_seconds ? limit / 2.0 : task_seconds;
     target = target > 2.0 * time->setup ? target - time->setup : target / 2.0;
     const double wanted = ceil((double)time->n_trials * time->seconds / target);
     const double most = time->n_trials < MHO_MAX_ARRAY_TASKS ? (double)time->n_trials : (double)MHO_MAX_ARRAY_TASKS;
-    return (int)fmax(1.0, fmin(wanted, most));
+    return (int)fmax(1.0, fmin(cluster->tasks > 0 ? cluster->tasks : wanted, most));
 }

@@ -17,8 +17,8 @@ typedef struct MhoTrialTime {
 MhoStatus mho_trial_time(const MhoStudy *study, const MhoModelOptions *options, bool measure, double budget,
                          MhoTrialTime *time, MhoError *error) MHO_CHECKED;
 
-/* How many tasks the trials are best cut into: each takes about 20 min, or half of `limit` s (0: none) when that is
- * less; at least 1 trial a task, and at most MHO_MAX_ARRAY_TASKS tasks. */
-int mho_trial_time_tasks(const MhoTrialTime *time, double limit);
+/* The tasks that cluster.tasks names, or as many as take about 20 min each, or half of cluster.time when that is less;
+ * at least 1 trial a task, and at most MHO_MAX_ARRAY_TASKS tasks. */
+int mho_trial_time_tasks(const MhoTrialTime *time, const MhoClusterParams *cluster);
 
 #endif

@@ -137,12 +137,9 @@ static MhoStatus make_plan(Submit *submit, MhoError *error)
         return status;
     if (is_new) {
         plan->seconds = submit->time.seconds;
-        plan->n_tasks =
-            asked > 0 ? asked : mho_trial_time_tasks(&submit->time, mho_slurm_seconds(submit->cluster.time));
+        plan->n_tasks = mho_trial_time_tasks(&submit->time, &submit->cluster);
     }
     plan->n_trials = submit->time.n_trials;
-    if ((size_t)plan->n_tasks > plan->n_trials)
-        plan->n_tasks = (int)plan->n_trials;
     submit->jobs.n_tasks = plan->n_tasks;
     say_size(submit);
     return MHO_OK;

@@ -78,6 +78,9 @@ def test_merge_of_a_folder(place):
             assert all(provenance[name][:]), name
         assert (provenance["shard_seconds"][:] > 0).all() and not provenance["shard_edited"][:].any()
         assert "missing" not in file.attrs and "shard" not in file.attrs
+        readme = (pathlib.Path(os.environ["MHO_SOURCE"]) / "results" / "README.md").read_text()
+        assert all(f"`{name}`" in readme for name in provenance if name.startswith("shard_")), list(provenance)
+        assert all(provenance[name].attrs["long_name"] for name in provenance if name.startswith("shard_"))
     place.refused(2, ["joined.h5", "exists"], "merge", folder)
     place.refused(2, ["no file of this folder"], "merge", fresh(place, "empty"), "-o", "none.h5")
     place.refused(2, ["-o RESULT.h5"], "merge", files[0])
