@@ -61,7 +61,9 @@ static MhoStatus train_study(const MhoOptions *options, MhoStudy *study, MhoErro
     if (status == MHO_OK) /* the images are part of the recipe */
         status = mho_study_identify(study->settings, options->data, error);
     if (status == MHO_OK)
-        status = mho_model_path(study->settings, path, sizeof path, error);
+        status = options->output /* taken as it is, and not looked up beside the study file */
+                     ? mho_model_name(study->settings, path, sizeof path, error)
+                     : mho_model_path(study->settings, path, sizeof path, error);
     model.rename = "-o FILE";
     model.resume = options->restart ? MHO_RESUME_NONE : options->resume ? MHO_RESUME_ASKED : MHO_RESUME_FOUND;
     if (status == MHO_OK)

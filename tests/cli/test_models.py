@@ -1,5 +1,6 @@
 """Models that a study makes: a float network shared by a family, seeds, chips in training, allocated bits. Usage: test_models.py MHO"""
 import re
+import subprocess
 import sys
 
 import harness
@@ -126,7 +127,7 @@ def test_provenance(place):
     import h5py
     folder = fresh(place, "provenance")
     study = place.study("provenance.yaml", model=folder / "p_{recipe}.h5")
-    path = place.done("train", study, "-j", "2", "--quiet").strip()
+    path = place.done("train", study, "-j", "2", "--quiet", "--set", "train.limit=128", timeout=200).strip()
     parent = next(folder.glob("p_float-*.h5"))
     with h5py.File(path) as file:
         made, digest = dict(file["provenance"].attrs), file.attrs["recipe"]
@@ -162,9 +163,20 @@ def test_repeat(place):
     again = place.run("train", "--from", folder / "first.h5", "-o", folder / "again.h5", "-j", "1")
     assert again.returncode == 0 and "bytes may differ" not in again.stderr, again.stderr
     assert place.digest(folder / "again.h5") == place.digest(folder / "first.h5")
-    process = place.run("train", "--from", folder / "first.h5", "-o", folder / "other.h5", "-j", "2", "--set", "train.stages=float:1 4/4:1 chip:2")
+    process = place.run("train", "--from", folder / "first.h5", "-o", folder / "other.h5", "-j", "2", "--set", "train.limit=128", timeout=200)
     assert process.returncode == 0 and "with 1 thread and this run has 2, so the bytes may differ: -j 1" in process.stderr, process.stderr
     assert place.digest(folder / "other.h5") != place.digest(folder / "first.h5")
+    # data beside a study file are found again from anywhere, and -o is not looked up beside it
+    beside = folder / "beside"
+    beside.mkdir()
+    (beside / "s.yaml").write_text(f'data: {{name: "idx:i-images,i-labels", train: "{harness.write_idx(beside, "i", 200).replace(str(beside) + "/", "")}"}}\n'
+                                   'train: {net: allconv, width: 0.25, stages: "float:1", batch: 32, validation: 64}\n')
+    place.done("train", beside / "s.yaml", "-j", "1", "--quiet", "-o", beside / "m.h5")
+    (folder / "elsewhere").mkdir()
+    process = subprocess.run([place.mho, "train", "--from", str(beside / "m.h5"), "-o", "m.h5", "-j", "1", "--quiet"], cwd=folder / "elsewhere",
+                             env=place.env, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert place.digest(folder / "elsewhere" / "m.h5") == place.digest(beside / "m.h5")
     place.refused(2, ["--from", "-o NEW.h5"], "train", "--from", folder / "first.h5")
     place.refused(2, "seed is 9 there and 4 here", "train", "--from", folder / "first.h5", "-o", folder / "again.h5", "--set", "seed=4")
     place.refused(2, ["train-images", "no recipe"], "train", "--from", foreign(folder), "-o", folder / "none.h5")

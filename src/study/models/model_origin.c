@@ -1,6 +1,7 @@
 /* model_origin.c - the provenance of a model: its recipe in full, data, dates, threads and parents. */
 #include "study/models/model_origin.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,18 @@ static const MhoAttribute *provenance_attribute(const MhoRecord *record, const c
     const MhoRecord *group = record ? mho_record_find(record, "provenance") : NULL;
     const MhoAttribute *attribute = group ? mho_attribute_find(&group->attributes, name) : NULL;
     return attribute && attribute->type == type && attribute->n == 1 ? attribute : NULL;
+}
+
+/* Where relative paths of the study's data are looked up: the folder of the study file, or the current one. */
+static void absolute_folder(const MhoSettings *settings, char folder[PATH_MAX + 2])
+{
+    const char *given = mho_settings_folder(settings);
+    if (!realpath(*given ? given : ".", folder)) {
+        folder[0] = '\0';
+        return;
+    }
+    const size_t n = strlen(folder);
+    memcpy(folder + n, folder[n - 1] == '/' ? "" : "/", folder[n - 1] == '/' ? 1 : 2);
 }
 
 static int used_threads(int threads)
@@ -45,8 +58,9 @@ void mho_model_origin_begin(MhoModelOrigin *origin, const MhoRecord *checkpoint)
 MhoStatus mho_model_origin_write(const MhoModelOrigin *origin, MhoRecord *record, MhoError *error)
 {
     const MhoStudyParams *study = mho_settings_study(origin->settings);
-    char *recipe = mho_settings_canonical(origin->settings, true);
+    char *recipe = mho_settings_canonical(origin->settings, true), folder[PATH_MAX + 2];
     MhoRecord *group = NULL;
+    absolute_folder(origin->settings, folder);
     if (!recipe)
         return mho_fail(error, MHO_MEMORY, "out of memory for the recipe");
     const struct {
@@ -54,6 +68,7 @@ MhoStatus mho_model_origin_write(const MhoModelOrigin *origin, MhoRecord *record
     } texts[] = {{"recipe", recipe},
                  {"data", study->data_train[0] ? study->data_train : study->data_name},
                  {"data_digest", mho_settings_training_digest(origin->settings)},
+                 {"folder", folder},
                  {"started", origin->started},
                  {"parents", origin->parents ? origin->parents : ""}};
     MhoStatus status = mho_provenance_add(record, NULL, origin->seconds + mho_clock() - origin->clock, error);
@@ -125,7 +140,9 @@ MhoStatus mho_model_origin_study(const char *path, MhoStudy *study, MhoRecord **
         status = mho_study_read(NULL, study, error);
         if (status == MHO_OK) {
             study->has_train = true;
-            status = assign_lines(recipe, path, study, error);
+            status = mho_settings_set_folder(study->settings, mho_provenance_text(*record, "folder"), error);
+            if (status == MHO_OK)
+                status = assign_lines(recipe, path, study, error);
             if (status != MHO_OK)
                 mho_study_destroy(study);
         }

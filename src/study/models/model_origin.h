@@ -19,7 +19,7 @@ typedef struct MhoModelOrigin {
 /* checkpoint: NULL, or the record that training goes on from. */
 void mho_model_origin_begin(MhoModelOrigin *origin, const MhoRecord *checkpoint);
 /* Add the group provenance: versions, machine and dates of mho_provenance_add, and the attributes recipe (all its
- * keys), seed, data, data_digest, threads, started, processes, parents. */
+ * keys), seed, data, data_digest, folder, threads, started, processes, parents. */
 MhoStatus mho_model_origin_write(const MhoModelOrigin *origin, MhoRecord *record, MhoError *error) MHO_CHECKED;
 
 /* Warn where this process has other threads, another build or another processor than the one that wrote the record:
