@@ -93,12 +93,12 @@ static char *settings_text(const Rerun *at)
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    for (size_t i = 0; i < at->study.n_axes; i++) {
+    for (size_t i = 0; i < at->grid.n_axes; i++) {
         char value[MHO_TEXT_MAX];
         if (!point->applies[i])
             continue;
-        mho_settings_format(point->settings, at->study.axes[i].key, value, sizeof value);
-        fprintf(out, "%s%s=%s", n++ ? ", " : "", at->study.axes[i].key, value);
+        mho_settings_format(point->settings, at->grid.axes[i].key, value, sizeof value);
+        fprintf(out, "%s%s=%s", n++ ? ", " : "", at->grid.axes[i].key, value);
     }
     if (fclose(out) == 0)
         return text;
