@@ -7,9 +7,10 @@ from figures.drawing import (COLOURS, DASHES, GRID, draw_curves, entries_of, fin
 from figures.dots import plot_dots, plot_star
 from figures.layout import wrap
 from figures.results import Result, caption
-from figures.roles import HEAT_ABOVE, Wishes, choose, combinations, kinds_of  # noqa: F401 (HEAT_ABOVE for tests)
+from figures.roles import HEAT_ABOVE, MOST_PANELS, Wishes, choose, combinations, kinds_of  # noqa: F401 (HEAT_ABOVE for tests)
 
 PER_PAGE = 16  # panels of one figure
+MOST_CELLS = 2000  # of a heat map as vectors
 MOST_ROWS = 60  # rows of one figure
 ENDS = {"band": "bands", "bars": "bars", "edges": "thin lines"}
 
@@ -98,7 +99,8 @@ def draw_heat(ax, result, x, y, mask, limits):
         set_ticks(ax, axis, which)
     ax.set_ylabel(y.meaning if y.unit == "s" else y.label)
     ax.set_xlabel(x.meaning if x.unit == "s" else x.label)
-    return ax.pcolormesh(cells_of(x), cells_of(y), table, cmap="cividis", vmin=limits[0], vmax=limits[1], rasterized=False)
+    return ax.pcolormesh(cells_of(x), cells_of(y), table, cmap="cividis", vmin=limits[0], vmax=limits[1],
+                         rasterized=table.size > MOST_CELLS)
 
 
 def plot_heat(result, roles, panels, title):
@@ -230,6 +232,9 @@ def plot_pages(whole, wishes=Wishes(), title=None):
         return [plot_rows(result, roles, part, page_title(title, i, parts)) for i, part in enumerate(parts)]
     if roles.kind in ("dots", "star"):
         return [(plot_dots if roles.kind == "dots" else plot_star)(result, roles, title)]
+    n_panels = len(kinds_of(roles.panels, len(result.mean))[2])
+    if n_panels > MOST_PANELS:
+        raise Unusable(f"{n_panels} panels are too many; name keys with fewer values by --x, --lines and --panels")
     panels = panels_of(result, roles.panels, references(result, roles.x))
     if not panels:
         raise Unusable("/accuracy has no finite value over a swept parameter")

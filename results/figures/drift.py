@@ -1,6 +1,6 @@
 """Accuracy over the time since programming, on a logarithmic axis with marks from a second to a year."""
-from figures.curves import plot_pages
-from figures.roles import Wishes
+from figures.curves import PER_PAGE, plot_pages
+from figures.roles import Wishes, choose, kinds_of
 
 TIME = "chip.time"
 
@@ -16,7 +16,10 @@ def time_axis(result):
 def has_drift(result, roles):
     """Whether the times of a result deserve a figure of their own: they are swept, and not the x of the first figure."""
     axis = time_axis(result)
-    return axis is not None and not (roles.x is not None and roles.x.key == TIME) and \
+    if axis is None:
+        return False
+    wanted = choose(result, Wishes(x=TIME))
+    return len(kinds_of(wanted.panels, len(result.mean))[2]) <= PER_PAGE and not (roles.x is not None and roles.x.key == TIME) and \
         roles.kind in ("curves", "heat", "rows")
 
 
