@@ -69,7 +69,7 @@ def parts_of(file, series):
         item = file.get(name)
         if getattr(item, "ndim", 0) == 3 and item.size:
             values = [of(item[points]) for _, points in series]
-            if any(np.isfinite(v).any() for v in values):
+            if any((np.isfinite(v) & (v != 0)).any() for v in values):  # nothing clipped anywhere is no figure
                 parts.append((label, values))
     return parts
 
