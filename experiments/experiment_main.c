@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/dry_run.h"
 #include "app/man_page.h"
 #include "app/shared_files.h"
 #include "base/console.h"
