@@ -138,7 +138,7 @@ def plot_layers(file, result, title=None):
     axes[0][0].set_ylim(n_layers - 0.45, -0.55)
     swatches = {name: plt.Rectangle((0, 0), 1, 1, color=look_of(k)["color"]) for k, (name, _) in enumerate(series) if name}
     measured = " Ratios: power of a layer's sums over that of their error, averaged over chips." if parts else ""
-    note = "Layers in the order of the network." + measured + (f" At {fixed}." if fixed else "") + \
+    note = "Layers in the order of the network." + measured + (f" Other keys: {fixed}." if fixed else "") + \
         " No bar: no error, or not measured." + "".join(" " + fact for fact in result.facts["sentences"])
     finish(figure, result.title if title is None else title, note, COLUMN * (2 if n > 1 else 1), entries={**swatches, **handles})
     return figure
