@@ -67,8 +67,9 @@ const char *mho_param_label(const MhoParam *param);
  * (86400 s) y (365.25 d), as "30min". false: it is none, or too large for a double. */
 bool mho_param_number(const MhoParam *param, const char *text, double *value);
 
-/* Parse text into one parameter. Numbers: as above; a whole number may be written 1e6. Errors (USAGE) name `where` (NULL: the key) and the accepted range with unit or the
- * nearest choice. NaN, infinity, trailing characters and values outside the range are refused; nothing is clamped. */
+/* Parse text into one parameter. Numbers: as above; a whole number may be written 1e6. Errors (USAGE) name `where`
+ * (NULL: the key) and the accepted range with unit or the nearest choice. NaN, infinity, trailing characters and values
+ * outside the range are refused; nothing is clamped. */
 MhoStatus mho_param_set(const MhoParam *param, void *block, const char *text, const char *where,
                         MhoError *error) MHO_CHECKED;
 
