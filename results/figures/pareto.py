@@ -8,11 +8,11 @@ from figures.results import caption
 from figures.roles import is_seed, kinds_of
 
 # Arrays over (point), or (point, chip), that are costs: label and unit where the file does not say.
-COSTS = {"energy": ("energy per image", "J"), "bops": ("bit operations per image", ""), "size": ("model size", "bit"),
+COSTS = {"energy": ("energy per image", "J"), "size": ("model size", "bit"),
          "model_size": ("model size", "byte")}
 # Arrays over (point, layer): label, unit, and how layers are joined.
 LAYER_COSTS = {"weight_bits": ("mean bits of a weight", "bit", "mean"), "adc_bits": ("mean bits of a layer's ADC", "bit", "mean"),
-               "tiles": ("tiles of the chip", "", "sum")}
+               "tiles": ("tiles of the chip", "", "sum"), "summary/bops": ("bit operations per image", "", "sum")}
 MOST_COLOURS = 6
 
 

@@ -486,6 +486,8 @@ static MhoStatus note_layers(const MhoPointSetup *setup, const MhoLayerMeter *me
         status = mho_net_bops_layer(setup->net, mho_net_find(setup->net, matrix->name), &bits, error);
         *layer = (MhoTrialLayer){.meter = meters[l], .adc_step = NAN, .adc_range = NAN};
         if (status == MHO_OK) {
+            layer->bops = mho_bops_layer(bits);
+            layer->weights = (int64_t)(bits.outputs * bits.fan_in);
             layer->weight_bits = (int64_t)bits.weight_bits;
             layer->activation_bits = (int64_t)bits.activation_bits;
         }

@@ -16,8 +16,10 @@ enum { MHO_TRIAL_MAX_LAYERS = 256 };
 /* One analog layer of a trial. All members have 8 bytes. */
 typedef struct MhoTrialLayer {
     MhoLayerMeter meter;
-    double adc_step, adc_range;                            /* accumulator units; NaN: no converters */
-    int64_t tiles, weight_bits, activation_bits, adc_bits; /* adc_bits 0: ideal or none */
+    double adc_step, adc_range; /* accumulator units; NaN: no converters */
+    double bops;                /* bit operations for one image */
+    int64_t tiles, weights;
+    int64_t weight_bits, activation_bits, adc_bits; /* adc_bits 0: ideal or none */
 } MhoTrialLayer;
 
 typedef struct MhoTrial {

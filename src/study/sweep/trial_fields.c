@@ -35,11 +35,14 @@ const MhoTrialField mho_trial_fields[] = {
     OF_LAYER("adc_range", MHO_F64, POINT_CHIP_LAYER, adc_range, false, "accumulator_unit",
              "largest sum that a layer's converters return; infinite for ideal converters, NaN where there are none"),
     OF_LAYER("tiles", MHO_I64, POINT_LAYER, tiles, false, "1", "tiles of a layer"),
+    OF_LAYER("weights", MHO_I64, POINT_LAYER, weights, false, "1", "number of a layer's weights"),
     OF_LAYER("weight_bits", MHO_I64, POINT_LAYER, weight_bits, false, "bit", "bits of a layer's weights"),
     OF_LAYER("activation_bits", MHO_I64, POINT_LAYER, activation_bits, false, "bit",
              "bits of the codes that a layer reads"),
     OF_LAYER("adc_bits", MHO_I64, POINT_LAYER, adc_bits, false, "bit",
              "bits of a layer's converters; 0 where they are ideal or there are none"),
+    {"summary", "bops", MHO_F64, MHO_FIELD_POINT_LAYER, offsetof(MhoTrialLayer, bops), false, "1",
+     "bit operations of a layer for one image"},
 };
 
 const size_t mho_n_trial_fields = sizeof mho_trial_fields / sizeof *mho_trial_fields;

@@ -14,7 +14,7 @@
 #include "study/sweep/result.h"
 #include "study/report/intervals.h"
 
-enum { LAYERS = 3, RECORD = 24 + 64 + 8 * (6 + 10 * LAYERS) + 8 };
+enum { LAYERS = 3, RECORD = 24 + 64 + 8 * (6 + 12 * LAYERS) + 8 };
 
 static MhoTrial sample_trial(uint64_t point, uint32_t chip)
 {
@@ -33,6 +33,8 @@ static MhoTrial sample_trial(uint64_t point, uint32_t chip)
             .adc_step = 2.5 + chip,
             .adc_range = 320.0,
             .tiles = 4,
+            .weights = 72,
+            .bops = 1e4,
             .weight_bits = 2,
             .activation_bits = 4,
             .adc_bits = 8};
@@ -397,8 +399,8 @@ TEST(result_of_a_trial)
                     {"provenance/seconds", "s", 0.25},
                     {"adc_step", "accumulator_unit", 2.5},
                     {"adc_range", "accumulator_unit", 320}};
-    static const char *const counts[] = {"tiles", "weight_bits", "activation_bits", "adc_bits"};
-    static const int64_t values[] = {4, 2, 4, 8};
+    static const char *const counts[] = {"weights", "tiles", "weight_bits", "activation_bits", "adc_bits"};
+    static const int64_t values[] = {72, 4, 2, 4, 8};
     Sample sample;
     MhoError error = {0};
     uint32_t host;
@@ -411,7 +413,7 @@ TEST(result_of_a_trial)
         ck_assert_str_eq(array->unit, expected[i].unit);
         ck_assert_double_eq(((const double *)array->data)[0], expected[i].first);
     }
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
         ck_assert_int_eq(((const int64_t *)mho_record_array(record, counts[i])->data)[1], values[i]);
     ck_assert_str_eq(((char *const *)mho_record_array(record, "provenance/host_name")->data)[0], "node1");
     const int32_t *hosts = mho_record_array(record, "provenance/host")->data;
