@@ -152,7 +152,7 @@ def points_html(file, result):
                                                         ("float network (%)", column_of(file, "summary/accuracy_float", n)))
             if values is not None and np.isfinite(values).any()]
     heads = [("point", True)] + [(axis.label if axis.unit != "s" else axis.meaning, not axis.words) for axis in axes]
-    heads += [("accuracy (%)", True), ("95 % interval", True), ("chips", True)] + [(words, True) for words, _ in more]
+    heads += [("accuracy (%)", True), (f"{100 * result.confidence:.3g} % interval", True), ("chips", True)] + [(words, True) for words, _ in more]
     rows = []
     for point in range(min(n, MOST_ROWS)):
         interval = "–" if not np.isfinite(result.low[point]) else f"{percent(result.low[point])} to {percent(result.high[point])}"
@@ -250,7 +250,7 @@ def summary_of(file, result):
     return asked, f"{ran}. {found}. " + " ".join(result.facts["sentences"])
 
 
-METHOD = "Intervals are 95 % Student intervals of the mean over chips, each end on a log scale of its distance to 0 or 100 %, so that " \
+METHOD = "Intervals are Student intervals of the mean over chips, each end on a log scale of its distance to 0 or 100 %, so that " \
          "none leaves this range. The same chip number draws the same random numbers at every point: compare points chip by chip."
 
 

@@ -42,6 +42,16 @@ def statistics(values):
     return mean, low, high, n
 
 
+def stated_interval(file, low, high, n):
+    """The interval that the file states where its confidence is not 95 %: points that stopped early share their error among
+    several looks."""
+    ends = [file.get(f"summary/accuracy_{end}") for end in ("low", "high")]
+    stated = float(ends[0].attrs.get("confidence", 0.95)) if ends[0] is not None else 0.95
+    if abs(stated - 0.95) < 1e-9 or any(end is None or end.shape != low.shape for end in ends):
+        return low, high, 0.95
+    return *(np.where(n > 1, end[()], np.nan) for end in ends), stated
+
+
 class Result:
     """Mean and interval of the accuracy at every point, in percent, and the swept axes. `samples`: of how many chips, or
     networks of other seeds, a mean is; `spread`: what low and high are, in words."""
@@ -52,6 +62,7 @@ class Result:
             raise Unusable("/accuracy is not an array over point and chip")
         self.values = np.asarray(accuracy[()], float).reshape(len(accuracy), -1)
         mean, low, high, self.n_chips = statistics(self.values)
+        low, high, self.confidence = stated_interval(file, low, high, self.n_chips)
         if not np.isfinite(mean).any():
             raise Unusable("/accuracy has no finite value: no trial of this file is finished")
         self.mean, self.low, self.high = 100 * mean, 100 * low, 100 * high
@@ -79,7 +90,7 @@ class Result:
         filled = np.where(np.isfinite(table), table, np.nan)
         with np.errstate(all="ignore"):
             lowest, highest = np.fmin.reduce(filled, axis=1), np.fmax.reduce(filled, axis=1)
-        out.mean, out.counts = 100 * mean, n
+        out.mean, out.counts, out.confidence = 100 * mean, n, 0.95
         out.low = 100 * np.where(few, np.where(n > 1, lowest, np.nan), low)
         out.high = 100 * np.where(few, np.where(n > 1, highest, np.nan), high)
         first = order[starts]
@@ -154,7 +165,8 @@ def caption(result, marks, ends, roles=None, dashed=""):
     else:
         words = f"{marks}: mean over {count}"
         if ends and np.isfinite(result.low).any():
-            words += f"; {ends}: lowest to highest seed" if result.is_range else f"; {ends}: 95 % Student interval of that mean, bounded by 0 and 100 %"
+            words += f"; {ends}: lowest to highest seed" if result.is_range else \
+                f"; {ends}: {100 * result.confidence:.3g} % Student interval of that mean, bounded by 0 and 100 %"
         words += "."
     if dashed:
         words += f" Dashed: where {dashed} does not apply."

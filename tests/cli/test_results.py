@@ -116,6 +116,7 @@ def test_other_images_are_other_trials(place):
 
 def test_extend(place):
     """A study that grew computes only what is new; a file that grows in place loses nothing; the digest is that of a run from the beginning."""
+    import h5py
     trained(place)
     folder = fresh(place, "extend")
     small, large = place.study("small.yaml", NOISE), place.study("large.yaml", "  chip.noise: [0.5, 1, 2]\n")
@@ -130,7 +131,12 @@ def test_extend(place):
     place.done("sweep", large, *more, "-o", old, "--extend", old, "--quiet")
     assert place.digest(old) == place.digest(new)
     place.refused(2, ["would be lost", "-o"], "sweep", small, "-o", old, "--extend", old)
+    # points that would stop early lose their later chips
+    place.refused(2, ["would be lost", "-o"], "sweep", large, *more, "--set", "stop.half_width=0.5", "--set", "stop.first=3", "-o", old, "--extend", old)
     assert place.digest(old) == place.digest(new)
+    with h5py.File(old, "a") as file:
+        file.attrs["title"] = "edited"
+    place.refused(2, "edited", "sweep", large, *more, "-o", folder / "laundered.h5", "--extend", old)
 
 
 def test_rerun(place):
@@ -170,11 +176,14 @@ def test_points_that_stop(place):
     folder = fresh(place, "stop")
     study = place.study("stop.yaml", "  chip.noise: [0.2, 1, 4]\n")
     rule = ["--set", "repeat=16", "--set", "stop.half_width=0.1"]
-    place.done("sweep", study, *rule, "-o", folder / "whole.h5", "--quiet")
+    whole = place.run("sweep", study, *rule, "-o", folder / "whole.h5")
+    assert whole.returncode == 0 and "warning" not in whole.stderr, whole.stderr
     with h5py.File(folder / "whole.h5") as file:
         chips = [int(n) for n in file["n_chips"]]
         assert min(chips) < 16 and set(chips) <= {4, 8, 16}, chips
         assert file["accuracy"].shape == (3, max(chips))
+        low = file["summary/accuracy_low"]  # looks at 4, 8 and 16 chips share the error of 5 %
+        assert abs(low.attrs["confidence"] - (1 - 0.05 / 3)) < 1e-12 and "98.33 %" in low.attrs["long_name"], dict(low.attrs)
     parts = [folder / f"part{i}.h5" for i in (1, 2)]
     for i, part in enumerate(parts, 1):
         place.done("sweep", study, *rule, "-o", part, "--shard", f"{i}/2", "--quiet")

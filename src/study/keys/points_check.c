@@ -98,7 +98,7 @@ MhoStatus mho_points_check(const MhoPointList *list, MhoError *error)
 /* Keys that say what the study is about, and act before there are points. */
 static bool acts_before(const char *key)
 {
-    static const char *const leads[] = {"title", "model", "repeat", "seed", "data.", "sample.", "cluster."};
+    static const char *const leads[] = {"title", "model", "repeat", "seed", "data.", "sample.", "stop.", "cluster."};
     for (size_t i = 0; i < sizeof leads / sizeof *leads; i++)
         if (strncmp(key, leads[i], strlen(leads[i])) == 0)
             return true;

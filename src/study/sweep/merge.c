@@ -162,6 +162,7 @@ static MhoStatus write_merged(const Merge *merge, const char *output, size_t mis
                                   .points = merge->head.points,
                                   .trials = &merge->trials,
                                   .layers = (const char *const *)merge->layers,
+                                  .n_layers = merge->n_layers,
                                   .digest = merge->head.digest,
                                   .models = merge->head.models,
                                   .data = *merge->head.data ? merge->head.data : NULL,

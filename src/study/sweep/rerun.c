@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "store/store.h"
 #include "study/models/provenance.h"
 #include "study/sweep/sweep.h"
@@ -80,6 +81,11 @@ static MhoStatus explain(const Rerun *at, const MhoPointSetup *setup, MhoError *
     if (*root_text(at, "data") && !strstr(root_text(at, "data"), setup->calibration->digest))
         return mho_fail(error, MHO_INPUT, "%s: was made with other training images than those of %s now", at->file,
                         setup->calibration->name);
+    if (version && strcmp(version, mho_version()) == 0)
+        return mho_fail(error, MHO_INPUT,
+                        "%s: its point %zu has other settings in this build of mho than in the one that made it, as a "
+                        "default that changed",
+                        at->file, at->point);
     return mho_fail(error, MHO_INPUT, "%s: was made by version %s of mho and this is %s", at->file,
                     version ? version : "unknown", mho_version());
 }
@@ -111,14 +117,14 @@ static MhoStatus run(Rerun *at, const MhoModelOptions *options, MhoRerun *rerun,
     const MhoPoint *point = &at->grid.points[at->point];
     MhoTrialCache *cache = NULL;
     MhoPointSetup setup = {0};
-    static MhoTrial now; /* too large for the stack */
-    MhoStatus status = mho_trial_cache_create(options, &cache, error);
+    MhoTrial *now = mho_calloc(1, sizeof *now, error, "a trial");
+    MhoStatus status = now ? mho_trial_cache_create(options, &cache, error) : MHO_MEMORY;
     if (status == MHO_OK)
         status = mho_trial_cache_prepare(cache, point->settings, point->text, true, &setup, error);
     if (status == MHO_OK && setup.point != at->stored->point)
         status = explain(at, &setup, error);
     if (status == MHO_OK)
-        status = mho_trial_run(&setup, at->stored->chip, NULL, &now, error);
+        status = mho_trial_run(&setup, at->stored->chip, NULL, now, error);
     if (status == MHO_OK) {
         *rerun = (MhoRerun){.point = at->point,
                             .chip = at->stored->chip,
@@ -126,18 +132,19 @@ static MhoStatus run(Rerun *at, const MhoModelOptions *options, MhoRerun *rerun,
                             .loss = at->stored->loss,
                             .seconds = at->stored->seconds,
                             .logits = at->stored->logits,
-                            .accuracy_now = now.accuracy,
-                            .loss_now = now.loss,
-                            .seconds_now = now.seconds,
-                            .logits_now = now.logits,
+                            .accuracy_now = now->accuracy,
+                            .loss_now = now->loss,
+                            .seconds_now = now->seconds,
+                            .logits_now = now->logits,
                             .settings = settings_text(at)};
-        if (now.logits != at->stored->logits)
+        if (now->logits != at->stored->logits)
             status =
                 mho_fail(error, MHO_FAILED, "%s: the logits differ from those of the result: %016llx, then %016llx",
-                         at->file, (unsigned long long)now.logits, (unsigned long long)at->stored->logits);
+                         at->file, (unsigned long long)now->logits, (unsigned long long)at->stored->logits);
     }
     mho_point_setup_clear(&setup);
     mho_trial_cache_destroy(cache);
+    free(now);
     return status;
 }
 

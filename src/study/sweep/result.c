@@ -309,20 +309,25 @@ static MhoStatus add_grid(Assembly *at, MhoError *error)
 static MhoStatus add_summary(Assembly *at, MhoError *error)
 {
     static const char *const axis = "point", *const names[] = {"accuracy_mean", "accuracy_low", "accuracy_high"};
-    static const char *const help[] = {"mean over chips",
-                                       "lower end of the 95 % Student interval of the mean over chips, within 0..1",
-                                       "upper end of the 95 % Student interval of the mean over chips, within 0..1"};
+    static const char *const ends[] = {"", "lower", "upper"};
+    const MhoStopRule rule = mho_stop_rule(at->input->study->settings);
+    const double confidence = mho_stop_confidence(&rule);
     MhoRecord *summary;
     MhoArray *arrays[3];
     MhoStatus status = mho_record_child(at->record, "summary", &summary, error);
-    for (size_t i = 0; i < 3 && status == MHO_OK; i++)
+    for (size_t i = 0; i < 3 && status == MHO_OK; i++) {
+        char help[128] = "mean over chips";
+        if (i > 0)
+            snprintf(help, sizeof help, "%s end of the %.4g %% Student interval of the mean over chips, within 0..1",
+                     ends[i], 100.0 * confidence);
         status =
-            mho_record_add(summary, names[i], MHO_F64, 1, &at->n_points, &axis, "1", help[i], NULL, &arrays[i], error);
+            mho_record_add(summary, names[i], MHO_F64, 1, &at->n_points, &axis, "1", help, NULL, &arrays[i], error);
+        if (status == MHO_OK && i > 0)
+            status = mho_attribute_real(&arrays[i]->attributes, "confidence", confidence, error);
+    }
     double *values = status == MHO_OK ? mho_calloc(at->n_chips, sizeof *values, error, "the values of a point") : NULL;
     if (status == MHO_OK && !values)
         status = MHO_MEMORY;
-    const MhoStopRule rule = mho_stop_rule(at->input->study->settings);
-    const double confidence = mho_stop_confidence(&rule);
     for (size_t p = 0; p < at->n_points && status == MHO_OK; p++) {
         for (size_t chip = 0; chip < at->n_chips; chip++)
             values[chip] = at->trial[p * at->n_chips + chip] ? at->trial[p * at->n_chips + chip]->accuracy : NAN;
@@ -407,6 +412,11 @@ MhoStatus mho_result_create(const MhoResultInput *input, MhoRecord **result, Mho
             if (trial && trial->n_layers > at.n_layers)
                 at.n_layers = trial->n_layers;
         }
+    if (status == MHO_OK && input->layers && at.n_layers > input->n_layers)
+        status = mho_fail(error, MHO_INPUT,
+                          "a trial has %zu layers and the networks of the study have %zu: a journal or a result that "
+                          "was taken over is damaged",
+                          at.n_layers, input->n_layers);
     if (status == MHO_OK)
         status = assemble(&at, text, error);
     free(at.trial);

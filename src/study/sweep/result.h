@@ -21,11 +21,12 @@ typedef struct MhoResultInput {
     const MhoPointList *grid;
     const MhoPointInfo *points; /* (grid->n_points) */
     const MhoTrials *trials;
-    const char *const *layers; /* names of the analog layers; NULL when points have different networks */
-    const char *digest;        /* of the study and its models */
-    const char *models;        /* one line "path digest" each */
-    const char *data;          /* one line "use name digest" each; NULL: not known */
-    const char *shard;         /* "i/n"; NULL: whole */
+    const char *const *layers; /* (n_layers) names of the analog layers; NULL when points have different networks */
+    size_t n_layers;
+    const char *digest; /* of the study and its models */
+    const char *models; /* one line "path digest" each */
+    const char *data;   /* one line "use name digest" each; NULL: not known */
+    const char *shard;  /* "i/n"; NULL: whole */
     double seconds;
 } MhoResultInput;
 

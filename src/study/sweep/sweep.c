@@ -7,11 +7,19 @@
 #include "base/memory.h"
 #include "study/sweep/sweep_internal.h"
 
+static bool has_line(const char *lines, const char *line)
+{
+    const char *at = lines;
+    while (at && (at = strstr(at, line)) != NULL && at != lines && at[-1] != '\n')
+        at++;
+    return at != NULL;
+}
+
 /* Adds a line to a list of lines unless it is there. Takes over line, which ends with a line end. */
 static MhoStatus note_line(char **lines, char *line, MhoError *error)
 {
     char *joined = NULL;
-    if (*lines && strstr(*lines, line)) {
+    if (has_line(*lines, line)) {
         free(line);
         return MHO_OK;
     }

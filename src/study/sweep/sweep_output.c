@@ -169,11 +169,12 @@ MhoStatus mho_sweep_check_output(const Sweep *sweep, bool *finished, MhoError *e
     const char *digest = mho_attribute_string(&sweep->existing->attributes, "study_digest");
     const char *shard = mho_attribute_string(&sweep->existing->attributes, "shard");
     const bool same = digest && strcmp(digest, sweep->digest) == 0;
-    if (!same && extends_itself(sweep))
+    const bool same_part = strcmp(shard ? shard : "", mine) == 0;
+    if (!(same && same_part) && extends_itself(sweep))
         return MHO_OK;
     if (!same)
         return refuse_other_inputs(sweep, error);
-    *finished = strcmp(shard ? shard : "", mine) == 0;
+    *finished = same_part;
     if (!*finished)
         return mho_fail(error, MHO_USAGE,
                         "%s is another part of this sweep and is never overwritten; name another file with -o",
@@ -205,19 +206,29 @@ static MhoStatus sort_points(const Sweep *sweep, SortedPoints *sorted, MhoError 
     return MHO_OK;
 }
 
+/* The point of a key, or NULL. */
+static const MhoPointInfo *find_point(const SortedPoints *sorted, uint64_t point)
+{
+    const MhoPointInfo wanted = {.key = point};
+    return bsearch(&wanted, sorted->list, sorted->n, sizeof wanted, compare_keys);
+}
+
 static bool grid_has(const SortedPoints *sorted, uint64_t point, uint32_t chip)
 {
-    const MhoPointInfo wanted = {.key = point},
-                       *found = bsearch(&wanted, sorted->list, sorted->n, sizeof wanted, compare_keys);
+    const MhoPointInfo *found = find_point(sorted, point);
     return found && chip < found->n_chips;
 }
 
-/* A file that is extended in place keeps every trial. */
+/* A file that is extended in place keeps every trial, those of points that may stop early, too. Its trials have been
+ * taken over. */
 static MhoStatus check_nothing_lost(const Sweep *sweep, const SortedPoints *grid, const MhoTrials *old, MhoError *error)
 {
     size_t lost = 0;
-    for (size_t i = 0; i < old->n; i++)
-        lost += !grid_has(grid, old->list[i]->point, old->list[i]->chip);
+    for (size_t i = 0; i < old->n; i++) {
+        const MhoTrial *trial = old->list[i];
+        const MhoPointInfo *point = find_point(grid, trial->point);
+        lost += !point || trial->chip >= mho_stop_chips(&sweep->stop, &sweep->trials, trial->point, point->n_chips);
+    }
     if (lost == 0)
         return MHO_OK;
     return mho_fail(error, MHO_USAGE,
@@ -233,13 +244,17 @@ MhoStatus mho_sweep_read_extended(Sweep *sweep, MhoError *error)
     MhoTrials trials = {0};
     SortedPoints grid = {0};
     size_t taken = 0;
-    MhoStatus status = mho_store_read(path, true, &old, error);
+    bool is_signed = true;
+    MhoStatus status = mho_store_read_signed(path, true, &is_signed, &old, error);
+    if (status == MHO_OK && !is_signed)
+        status = mho_fail(error, MHO_INPUT,
+                          "%s: another program has edited this file: the checksum that mho wrote is gone; its trials "
+                          "are not taken over",
+                          path);
     if (status == MHO_OK)
         status = mho_result_trials(old, path, &trials, error);
     if (status == MHO_OK)
         status = sort_points(sweep, &grid, error);
-    if (status == MHO_OK && extends_itself(sweep))
-        status = check_nothing_lost(sweep, &grid, &trials, error);
     for (size_t i = 0; i < trials.n && status == MHO_OK; i++) {
         MhoTrial *trial = trials.list[i];
         if (!grid_has(&grid, trial->point, trial->chip))
@@ -249,6 +264,8 @@ MhoStatus mho_sweep_read_extended(Sweep *sweep, MhoError *error)
         if (status == MHO_OK)
             status = mho_trials_add(&sweep->trials, trial, error);
     }
+    if (status == MHO_OK && extends_itself(sweep))
+        status = check_nothing_lost(sweep, &grid, &trials, error);
     if (status == MHO_OK) {
         warn_other_build(sweep, old, path, "its trials are taken over");
         mho_log(sweep->options->model.log, MHO_LOG_INFO, "%zu of %zu trials of %s are part of this study", taken,
@@ -286,6 +303,7 @@ MhoStatus mho_sweep_write_output(Sweep *sweep, double started, MhoError *error)
                             .points = sweep->points,
                             .trials = &sweep->trials,
                             .layers = sweep->layers ? layers : NULL,
+                            .n_layers = sweep->n_layers,
                             .digest = sweep->digest,
                             .models = sweep->models,
                             .data = sweep->data,

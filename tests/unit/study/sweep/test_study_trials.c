@@ -323,6 +323,7 @@ static MhoRecord *sample_record(const Sample *sample)
                             .points = sample->points,
                             .trials = &sample->trials,
                             .layers = layers,
+                            .n_layers = LAYERS,
                             .digest = "d",
                             .models = "m.h5 0\n",
                             .seconds = 1.5};
@@ -482,6 +483,26 @@ TEST(results_of_other_shapes)
     ((int32_t *)mho_record_array(record, "n_chips")->data)[1] = 3;
     must_refuse(mho_result_points(record, "r.h5", &points, &n, &error), &error, MHO_INPUT, "n_chips of point 1");
     mho_record_destroy(record);
+    sample_clear(&sample);
+}
+
+/* A trial with more layers than the study's networks have, from a damaged journal, is refused. */
+TEST(trials_of_too_many_layers)
+{
+    static const char *const layers[] = {"conv1", "conv2"};
+    Sample sample;
+    MhoRecord *record = NULL;
+    MhoError error = {0};
+    sample_make(&sample);
+    MhoResultInput input = {.study = &sample.study,
+                            .grid = &sample.grid,
+                            .points = sample.points,
+                            .trials = &sample.trials,
+                            .layers = layers,
+                            .n_layers = 2,
+                            .digest = "d",
+                            .models = "m.h5 0\n"};
+    must_refuse(mho_result_create(&input, &record, &error), &error, MHO_INPUT, "3 layers");
     sample_clear(&sample);
 }
 
