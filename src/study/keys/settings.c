@@ -56,7 +56,7 @@ static const MhoParam study_params[] = {
      "chips",
      NULL, NULL, "accuracy half width to stop"},
     STUDY_INT("stop.first", stop_first, 4, 3, 65536, "chips",
-              "chips of a point at the first look; then twice as many, and so on", "chips at the first look"),
+              "chips of a point at the first look; then twice as many, and so on", "first look at a point"),
     STUDY_TEXT("data.name", data_name, "fashion-mnist",
                "data set: a registered name, idx:IMAGES,LABELS, cifar:FILE,... or an HDF5 file", "data set"),
     STUDY_TEXT("data.train", data_train, "", "training images where data.name is a path; empty: those of data.name",

@@ -318,7 +318,7 @@ TEST(test_hostile_groups)
     record = foreign_record(&f);
     must(mho_attribute_int(&layer_of(record, "out")->attributes, "bits", 2, &error), &error);
     must(mho_attribute_text(&layer_of(record, "out")->attributes, "policy", "fqcon\nv", &error), &error);
-    refuse_record(record, "node 'out': unknown quantizer 'fqcon?v'");
+    refuse_record(record, "node 'out': unknown quantizer 'fqcon\\nv'");
     must(mho_attribute_text(&layer_of(record, "out")->attributes, "policy", "fqconv", &error), &error);
     must(mho_attribute_int(&layer_of(record, "out")->attributes, "bits", 16, &error), &error);
     refuse_record(record, "takes 2 to 8 bits, not 16");
