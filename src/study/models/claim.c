@@ -1,4 +1,8 @@
-/* claim.c - lock files: flock tells whether the owner lives, the text tells who it is. */
+/* claim.c - lock files: flock tells whether the owner lives, the text tells who it is.
+ *
+ * Without flock the file itself is the lock: whoever creates it (O_EXCL) owns it. A dead owner's file is removed by
+ * whoever creates FILE.lock.takeover, so never by two, and then created anew.
+ */
 #include "study/models/claim.h"
 
 #include <errno.h>
@@ -12,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 1024 };
+enum { TEXT_MAX = 1024, LOOKS_UNTIL_TOLD = 20 };
 
 /* What an attempt to lock came to. */
 typedef enum Attempt { ATTEMPT_TAKEN, ATTEMPT_HELD, ATTEMPT_AGAIN, ATTEMPT_FAILED } Attempt;
@@ -59,7 +63,8 @@ static void own_host(char host[128])
         snprintf(host, 128, "unknown");
 }
 
-/* Whether the process that a lock's text names may still run. On another host it may. */
+/* Whether the process that a lock's text names may still run. On another host it may, and so may one that has not
+ * written its text yet. */
 static bool may_live(const char *text)
 {
     char host[128], theirs[128], process[32], ticks[32];
@@ -67,8 +72,8 @@ static bool may_live(const char *text)
     read_line(text, "host", theirs, sizeof theirs);
     read_line(text, "process", process, sizeof process);
     read_line(text, "ticks", ticks, sizeof ticks);
-    if (strcmp(host, theirs) != 0)
-        return theirs[0] != '\0';
+    if (strcmp(host, theirs) != 0 || ticks[0] == '\0')
+        return true;
     const unsigned long long started = started_at(strtol(process, NULL, 10));
     return started != 0 && started == strtoull(ticks, NULL, 10);
 }
@@ -98,27 +103,64 @@ static bool is_without_flock(int code)
     return code == ENOLCK || code == ENOSYS || code == EOPNOTSUPP;
 }
 
+/* Open the lock, which is made where there is none: *is_made. -1 with errno; ENOENT and EEXIST when others were in the
+ * way, or the folder is missing. */
+static int open_lock(const char *path, bool *is_made)
+{
+    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+    *is_made = false;
+    int file = open(path, flags);
+    if (file >= 0 || errno != ENOENT)
+        return file;
+    file = open(path, flags | O_CREAT | O_EXCL, 0666);
+    *is_made = file >= 0;
+    return file;
+}
+
+/* Whether the open file is the one that lies at path. */
+static bool lies_at(int file, const char *path)
+{
+    struct stat mine, there;
+    return fstat(file, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino;
+}
+
+/* Without flock: remove the lock of an owner that is dead, if it still lies there. HELD while another process does. */
+static Attempt remove_dead(const char *path, int lock)
+{
+    char takeover[4200];
+    snprintf(takeover, sizeof takeover, "%s.takeover", path);
+    const int file = open(takeover, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file < 0)
+        return errno == EEXIST ? ATTEMPT_HELD : ATTEMPT_FAILED;
+    if (lies_at(lock, path))
+        (void)unlink(path);
+    (void)unlink(takeover);
+    close(file);
+    return ATTEMPT_AGAIN;
+}
+
+/* What a failed flock on a lock that was opened, or made, means. */
+static Attempt without_lock(const char *path, int file, bool is_made)
+{
+    char text[TEXT_MAX];
+    if (!is_without_flock(errno))
+        return errno == EWOULDBLOCK ? ATTEMPT_HELD : errno == EINTR ? ATTEMPT_AGAIN : ATTEMPT_FAILED;
+    if (is_made)
+        return ATTEMPT_TAKEN;
+    read_text(file, text);
+    return may_live(text) ? ATTEMPT_HELD : remove_dead(path, file);
+}
+
 /* Open and lock path once. TAKEN: *file is locked and still lies at path. */
 static Attempt attempt(const char *path, int *file)
 {
-    struct stat mine, there;
-    char text[TEXT_MAX];
-    *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    bool is_made;
+    *file = open_lock(path, &is_made);
     if (*file < 0)
-        return ATTEMPT_FAILED;
-    Attempt outcome = ATTEMPT_TAKEN;
-    if (flock(*file, LOCK_EX | LOCK_NB) != 0) {
-        const int code = errno;
-        read_text(*file, text);
-        if (is_without_flock(code))
-            outcome = may_live(text) ? ATTEMPT_HELD : ATTEMPT_TAKEN;
-        else
-            outcome = code == EWOULDBLOCK ? ATTEMPT_HELD : code == EINTR ? ATTEMPT_AGAIN : ATTEMPT_FAILED;
-        errno = code;
-    }
+        return errno == EEXIST ? ATTEMPT_AGAIN : ATTEMPT_FAILED;
+    Attempt outcome = flock(*file, LOCK_EX | LOCK_NB) == 0 ? ATTEMPT_TAKEN : without_lock(path, *file, is_made);
     /* the owner before may have removed the file between open and flock: then this lock is of nothing */
-    if (outcome == ATTEMPT_TAKEN &&
-        (fstat(*file, &mine) != 0 || stat(path, &there) != 0 || mine.st_ino != there.st_ino))
+    if (outcome == ATTEMPT_TAKEN && !lies_at(*file, path))
         outcome = ATTEMPT_AGAIN;
     if (outcome != ATTEMPT_TAKEN) {
         const int code = errno;
@@ -155,9 +197,10 @@ static MhoStatus lock_path(const char *path, char *lock, size_t size, MhoError *
     return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "%s: the path is too long", path);
 }
 
-/* What a waiting process knows: the owner that it saw last, and whether it has said so. */
+/* What a waiting process knows: the owner that it saw last, how often it looked, and whether it has said so. */
 typedef struct Waiting {
     MhoClaimOwner seen;
+    int looks;
     bool is_told;
 } Waiting;
 
@@ -182,8 +225,15 @@ static MhoStatus wait_for(const char *path, const char *lock, const char *work, 
                         "another file with -o, or remove %s if that process is gone",
                         path, owner.process, owner.host, owner.since, lock);
     if (is_known && !waiting->is_told) {
-        mho_log(log, MHO_LOG_INFO, "%s is being made by process %ld on %s since %s; waiting for it", path,
-                owner.process, owner.host, owner.since);
+        mho_log(log, MHO_LOG_INFO,
+                "%s is being made by process %ld on %s since %s; waiting for it; remove %s if that process is gone",
+                path, owner.process, owner.host, owner.since, lock);
+        waiting->is_told = true;
+    } else if (++waiting->looks == LOOKS_UNTIL_TOLD && !waiting->is_told) {
+        mho_log(log, MHO_LOG_INFO,
+                "%s is claimed by a process that does not say who it is; waiting for it; remove %s and %s.takeover if "
+                "nothing makes that file",
+                path, lock, lock);
         waiting->is_told = true;
     }
     if (mho_stop_requested())
@@ -221,7 +271,8 @@ void mho_claim_release(MhoClaim *claim)
 {
     if (claim->file < 0)
         return;
-    (void)unlink(claim->path); /* while it is locked: whoever has it open tries again */
+    if (lies_at(claim->file, claim->path))
+        (void)unlink(claim->path); /* while it is locked: whoever has it open tries again */
     close(claim->file);
     claim->file = -1;
 }

@@ -2,7 +2,9 @@
  *
  * The lock is FILE.lock. Its owner holds it with flock(2), which the kernel releases when the owner ends in any way, so
  * a dead owner's lock is free; its text says who holds it: work, host, process, time. Where the file system has no
- * flock, the text alone decides: a process of this host that is gone, or was started later than the text says, is dead.
+ * flock, who creates the file owns it, and its text alone decides: a process of this host that is gone, or was started
+ * later than the text says, is dead; one of another host may live, and the line of who waits for it names the lock, to
+ * be removed by hand when that process is gone.
  */
 #ifndef MHO_STUDY_MODELS_CLAIM_H
 #define MHO_STUDY_MODELS_CLAIM_H

@@ -32,6 +32,13 @@ enum {
 
 static const uint32_t journal_magic = 0x324F484DU; /* "MHO2" */
 
+static void own_host(char host[HOST])
+{
+    memset(host, 0, HOST);
+    if (gethostname(host, HOST - 1) != 0)
+        snprintf(host, HOST, "host");
+}
+
 /* Folder of a result's journals. */
 static void journal_folder(const char *result, char *folder, size_t size)
 {
@@ -124,8 +131,7 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return mho_fail(error, MHO_IO, "%s: cannot make this folder: %s; choose another result with -o", folder,
                         strerror(errno));
-    if (gethostname(journal->host, sizeof journal->host - 1) != 0)
-        snprintf(journal->host, sizeof journal->host, "host");
+    own_host(journal->host);
     /* a new file every time: a killed process may have left one with a torn tail under the same process number */
     for (int attempt = 0; attempt < 1000; attempt++) {
         snprintf(journal->path, sizeof journal->path, "%s/%s.%ld.%d.%.64s.journal", folder, journal->host,
@@ -143,14 +149,14 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
 
 MhoStatus mho_journal_append(MhoJournal *journal, const MhoTrial *trial, MhoError *error)
 {
-    static const double sync_interval =
-        1.0; /* s: a power failure costs the trials of a second, a killed process none */
+    /* s: a power failure costs no trial that took longer than the first and, of shorter ones, those of the second */
+    static const double slow_trial = 0.1, sync_interval = 1.0;
     unsigned char record[RECORD_MAX];
     const size_t bytes = encode(trial, journal->host, record);
     const ssize_t written = write(journal->file, record, bytes);
     const double now = mho_clock();
     bool good = written == (ssize_t)bytes;
-    if (good && now - journal->synced >= sync_interval) {
+    if (good && (trial->seconds > slow_trial || now - journal->synced >= sync_interval)) {
         good = fdatasync(journal->file) == 0;
         journal->synced = now;
     }
@@ -199,7 +205,12 @@ static MhoStatus read_any(const char *path, MhoTrials *trials, MhoError *error)
         status = MHO_MEMORY;
     while (status == MHO_OK) {
         char host[HOST];
+        errno = 0;
         have += fread(buffer + have, 1, sizeof buffer - have, file);
+        if (ferror(file)) {
+            status = mho_fail(error, MHO_IO, "%s; run the same command again once it can be read", strerror(errno));
+            break;
+        }
         size_t used = decode(buffer, have, trial, host);
         if (used == 0)
             break;
@@ -260,10 +271,21 @@ MhoStatus mho_journal_read(const char *result, MhoTrials *trials, MhoError *erro
     return each_journal(result, read_own, trials, error);
 }
 
-static bool has_writer(const char *path)
+/* Whether a journal is of this process. */
+static bool is_own(const char *path)
+{
+    char start[128], host[HOST];
+    const char *slash = strrchr(path, '/');
+    own_host(host);
+    const int n = snprintf(start, sizeof start, "%s.%ld.", host, (long)getpid());
+    return strncmp(slash ? slash + 1 : path, start, (size_t)n) == 0;
+}
+
+/* Whether a living process may write to a journal: where the file system has no flock, any but this one may. */
+static bool may_have_writer(const char *path)
 {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
-    const bool is_locked = file >= 0 && flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    const bool is_locked = file >= 0 && flock(file, LOCK_SH | LOCK_NB) != 0 && (errno == EWOULDBLOCK || !is_own(path));
     if (file >= 0)
         close(file);
     return is_locked;
@@ -279,7 +301,7 @@ static MhoStatus remove_one(const char *path, void *context, MhoError *error)
 {
     const Removal *removal = context;
     MhoTrials trials = {0};
-    bool whole = !has_writer(path) && read_any(path, &trials, error) == MHO_OK;
+    bool whole = !may_have_writer(path) && read_any(path, &trials, error) == MHO_OK;
     for (size_t i = 0; i < trials.n && whole; i++)
         whole = removal->is_written(removal->context, trials.list[i]->point, trials.list[i]->chip);
     mho_trials_clear(&trials);

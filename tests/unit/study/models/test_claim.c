@@ -1,5 +1,6 @@
 /* test_claim.c - locks of files that are being made. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,9 @@ static void open_folder(void)
 
 static void close_folder(void)
 {
+    char takeover[100];
+    snprintf(takeover, sizeof takeover, "%s.takeover", lock);
+    unlink(takeover);
     unlink(lock);
     rmdir(folder);
 }
@@ -195,4 +199,71 @@ TEST(without_flock_the_text_decides)
     write_lock("work a\nhost elsewhere\nprocess 1\nsince x\nticks 1\n");
     ck_assert_int_eq(mho_claim_take(path, "b", NULL, &claim, NULL, &error), MHO_USAGE);
     ck_assert_ptr_nonnull(strstr(error.text, "elsewhere"));
+}
+
+static void stop_at_line(void *context, MhoLogLevel level, const char *text)
+{
+    if (level != MHO_LOG_INFO)
+        return;
+    snprintf(context, 600, "%s", text);
+    raise(SIGTERM);
+}
+
+/* Without flock, whoever waits for an owner that may live on another host, or that has not said yet who it is, says so
+ * in a line with the lock and what to do when that process is gone. */
+TEST_LOOP(without_flock_nobody_waits_in_silence, 0, 2)
+{
+    static const char *const texts[] = {"work a\nhost elsewhere\nprocess 1\nsince x\nticks 1\n", ""};
+    char line[600] = "", remedy[128];
+    MhoClaim claim;
+    MhoError error = {0};
+    const MhoLog log = {.write = stop_at_line, .context = line};
+    has_flock = false;
+    snprintf(remedy, sizeof remedy, "remove %s ", lock);
+    mho_stop_install();
+    write_lock(texts[_i]);
+    ck_assert_int_eq(mho_claim_take(path, "a", &log, &claim, NULL, &error), MHO_STOPPED);
+    ck_assert_msg(strstr(line, remedy) != NULL, "no remedy in: %s", line);
+}
+
+/* One process of many that claim the same file. 1: two have it at a time. */
+static int claim_once(const char *busy)
+{
+    MhoClaim claim;
+    MhoError error = {0};
+    if (mho_claim_take(path, "a", NULL, &claim, NULL, &error) != MHO_OK)
+        return 2;
+    const int file = open(busy, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    if (file < 0)
+        return 1;
+    usleep(20 * 1000);
+    close(file);
+    unlink(busy);
+    mho_claim_release(&claim);
+    return 0;
+}
+
+/* Without flock, processes that start together have the file one after another, a dead owner's lock or none before
+ * them. */
+TEST_LOOP(without_flock_one_at_a_time, 0, 4)
+{
+    enum { N = 6 };
+    pid_t children[N];
+    char busy[80], host[128] = "", text[300];
+    int outcome;
+    has_flock = false;
+    gethostname(host, sizeof host - 1);
+    snprintf(busy, sizeof busy, "%s.busy", path);
+    snprintf(text, sizeof text, "work a\nhost %s\nprocess %ld\nsince x\nticks 1\n", host, (long)getpid());
+    if (_i % 2 == 0)
+        write_lock(text);
+    for (int i = 0; i < N; i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            _exit(claim_once(busy));
+    }
+    for (int i = 0; i < N; i++) {
+        ck_assert_int_eq(waitpid(children[i], &outcome, 0), children[i]);
+        ck_assert_int_eq(outcome, 0);
+    }
 }
