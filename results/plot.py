@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Figures of mho: accuracy over the swept axes of a result file, or the learning curves of a model file.
 
-plot.py FILE.h5 [--output STEM] writes STEM.svg, STEM.png and STEM.pdf (default: beside FILE). Figures are chosen from the
-axes: one numeric axis gives curves with 95 % intervals, two give a curve per value of the shorter one, or a heat map when both
-have more than six values; other axes become panels, seeds are averaged; points without the axis become dashed reference lines.
---x, --lines and --panels choose otherwise. STEM_drift is accuracy over time, STEM_layers the errors and bits of the layers,
-STEM_pareto accuracy over what it costs; an experiment that compares variants gives STEM_difference, allocated bits give
-STEM_allocation (model) or STEM_trajectories (result).
+plot.py FILE.h5 [--output STEM] writes STEM.svg, STEM.png and STEM.pdf (default: beside FILE), and replaces only figures that it
+drew itself. Figures are chosen from the axes: one numeric axis gives curves with 95 % intervals, two give a curve per value of
+the shorter one, or a heat map when both have more than six values; other axes become panels, seeds are averaged; points without
+the axis become dashed reference lines. --x, --lines and --panels choose otherwise. STEM_drift is accuracy over time,
+STEM_layers the errors and bits of the layers, STEM_pareto accuracy over what it costs; an experiment that compares variants
+gives STEM_difference, allocated bits give STEM_allocation (model) or STEM_trajectories (result).
 """
 import argparse
 import os
@@ -25,7 +25,7 @@ from figures.comparisons import plot_difference, plot_table  # noqa: E402, F401 
 from figures.curves import plot_result  # noqa: E402, F401 (for tests)
 from figures.models import plot_history  # noqa: E402, F401 (for tests)
 from figures.roles import Wishes  # noqa: E402
-from figures.saving import FORMATS, explain, save  # noqa: E402
+from figures.saving import FORMATS, explain, names, refuse_to_replace, save  # noqa: E402
 from figures.trajectories import plot_allocation, plot_trajectories  # noqa: E402, F401 (for tests)
 
 
@@ -62,6 +62,7 @@ def main():
     try:
         with h5py.File(options.file, "r") as file:
             figures = figures_of(file, Wishes(options.x, options.lines, options.panels), title)
+            refuse_to_replace(path for suffix in figures for path in names(stem + suffix, options.format))
             for suffix, draw in figures.items():
                 written = save(draw(), stem + suffix, options.format)
                 drawing.plt.close("all")

@@ -4,7 +4,12 @@ import os
 
 from figures.axes import Unusable
 
-FORMATS = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None, "ModDate": None}}
+MARK = "mho plot"
+FORMATS = {"svg": {"Date": None, "Creator": MARK}, "png": {"Software": MARK},
+           "pdf": {"CreationDate": None, "ModDate": None, "Creator": MARK}}
+# How the mark stands in the bytes of each format: only such a figure is replaced.
+MARKED = {"svg": f"<dc:title>{MARK}</dc:title>".encode(), "png": b"tEXtSoftware\0" + MARK.encode(),
+          "pdf": f"/Creator ({MARK})".encode()}
 # Where DejaVu Sans is missing, these have nearly its widths, so that text as text stays in its place.
 FAMILIES = "'DejaVu Sans', 'Bitstream Vera Sans', Verdana"
 
@@ -33,11 +38,28 @@ def write(path, data):
             os.remove(temporary)
 
 
+def refuse_to_replace(paths):
+    """Raise for a file that is there and that mho plot did not draw."""
+    for path in paths:
+        if not os.path.lexists(path):
+            continue
+        ours = False
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                ours = MARKED[path.rsplit(".", 1)[1]] in file.read()
+        if not ours:
+            raise Unusable(f"{path} is there and mho plot did not draw it; give another STEM with -o, or move that file away")
+
+
+def names(stem, kinds):
+    return [f"{stem}.{kind}" for kind in kinds]
+
+
 def save(figure, stem, kinds):
     """Write STEM.svg and so on; the names of the files."""
     for kind in kinds:
         write(f"{stem}.{kind}", bytes_of(figure, kind))
-    return [f"{stem}.{kind}" for kind in kinds]
+    return names(stem, kinds)
 
 
 def explain(problem):

@@ -486,6 +486,25 @@ def check_refusals(plot, folder):
         assert done.returncode in (1, 2) and done.stderr.count("\n") == 1 and path in done.stderr, done.stderr
 
 
+def check_foreign_files_stay(plot, folder):
+    """A figure of somebody else under the name of a figure is refused with a remedy, before anything is written; mho's own are
+    drawn again."""
+    data, stem = os.path.join(folder, "foreign.h5"), os.path.join(folder, "foreign")
+    heat(data)
+    for kind, content in (("svg", b"<svg/>"), ("png", b"\x89PNG mine"), ("pdf", b"%PDF- mine")):
+        done = run(plot, data)
+        assert done.returncode == 0, done.stderr
+        before = {other: open(f"{stem}.{other}", "rb").read() for other in ("svg", "png", "pdf")}
+        before[kind] = content
+        with open(f"{stem}.{kind}", "wb") as file:
+            file.write(content)
+        done = run(plot, data)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+        assert f"{stem}.{kind}" in done.stderr and "-o" in done.stderr, done.stderr
+        assert before == {other: open(f"{stem}.{other}", "rb").read() for other in before}, "something was replaced"
+        os.remove(f"{stem}.{kind}")
+
+
 def main():
     plot = sys.argv[1]
     module = load(plot)
@@ -498,6 +517,7 @@ def main():
                    for check in (check_quickstart, check_interval, check_times, check_heat, check_difference, check_bits,
                                  check_one_noise, check_noise_difference, check_not_together,
                                  check_crowded_ticks, check_list, check_allocation, check_trajectories, check_epochs)]
+        checks.append(("foreign files stay", lambda: check_foreign_files_stay(plot, folder)))
         checks.append(("refusals", lambda: check_refusals(plot, folder)))
         failed = 0
         print(f"1..{len(checks)}")
