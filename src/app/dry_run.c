@@ -24,16 +24,16 @@ static void print_estimate(const MhoTrialTime *time, const MhoOptions *options)
 {
     const size_t n = options->n_shards > 1 ? (size_t)options->n_shards : 1;
     const double trials = (double)time->n_trials / (double)n;
-    printf("%s%zu trials", time->n_missing_models > 0 ? "at most " : "", time->n_trials);
+    const bool at_most = time->misses_models || time->stops_early;
+    printf("%s%zu trials", at_most ? "at most " : "", time->n_trials);
     if (n > 1)
         printf(", %.0f in each of %zu parts", trials, n);
-    printf("\nabout ");
+    printf(time->stops_early ? "\nat most about " : "\nabout ");
     print_duration(time->setup + trials * time->seconds);
     printf("%s on this machine: %.3g s a trial, measured on %zu; trials that are done already count, too\n",
            n > 1 ? " a part" : "", time->seconds, time->n_measured);
-    if (time->n_missing_models > 0)
-        printf("%zu %s to be trained first, which takes longer\n", time->n_missing_models,
-               time->n_missing_models == 1 ? "model has" : "models have");
+    if (time->misses_models)
+        puts("models have to be trained first, which takes longer");
 }
 
 MhoStatus mho_dry_run(const MhoStudy *study, const MhoOptions *options, MhoError *error)

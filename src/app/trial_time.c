@@ -1,6 +1,7 @@
 /* trial_time.c - counts the trials of a study and times some of them. */
 #include "app/trial_time.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "app/slurm.h"
 #include "base/memory.h"
 #include "study/keys/points.h"
+#include "study/sweep/stop_rule.h"
 
 /* A network of the same shape takes as long as the trained one. */
 static const int stand_in_images = 256, stand_in_validation = 64, stand_in_batch = 32;
@@ -22,19 +24,31 @@ typedef struct Timing {
     const MhoStudy *study;
     MhoModelOptions options;
     MhoPointList points;
-    MhoTrialCache *cache;
-    uint32_t *n_chips;             /* (points.n_points) */
-    char folder[64], stand_in[96]; /* a temporary folder and the model in it; "": not made yet */
+    MhoTrialCache *cache, *stand_ins; /* of the study's models, which it never trains; of networks in folder, or NULL */
+    bool *has_model;                  /* (points.n_points) */
+    char folder[64];                  /* a temporary one; "": not made yet */
     MhoTrialTime *time;
 } Timing;
 
-/* Whether a point's model is there as a file of its recipe; without a train: section it must be. */
-static bool has_model(const Timing *timing, const MhoSettings *settings)
+/* Whether the model of every point is there; without a train: section it must be. USAGE where another file is in its
+ * place, as for a sweep. */
+static MhoStatus find_models(Timing *timing, MhoError *error)
 {
-    char path[4096];
-    MhoError ignored = {0};
-    return !timing->study->has_train ||
-           (mho_model_path(settings, path, sizeof path, &ignored) == MHO_OK && access(path, R_OK) == 0);
+    char path[4096], before[4096] = "";
+    MhoStatus status = MHO_OK;
+    for (size_t p = 0; p < timing->points.n_points && status == MHO_OK; p++) {
+        const MhoSettings *settings = timing->points.points[p].settings;
+        timing->has_model[p] = true;
+        if (!timing->study->has_train)
+            continue;
+        status = mho_model_path(settings, path, sizeof path, error);
+        const bool is_there = status == MHO_OK && access(path, R_OK) == 0;
+        if (is_there && strcmp(path, before) != 0) /* points of one model follow one another */
+            status = mho_model_check(settings, &timing->options, path, error);
+        memcpy(before, path, sizeof before);
+        timing->has_model[p] = is_there && !timing->options.retrain;
+    }
+    return status;
 }
 
 /* "float:12 4/8:8 allocate" -> "float:1 4/8:1": the same network after next to no training. */
@@ -50,34 +64,45 @@ static MhoStatus shorten_stages(const char *text, char *shorter, size_t size, Mh
     return status;
 }
 
-/* Where the stand-in goes: the value of a key is short, so its path must be. */
+/* Where stand-ins go: the value of a key is short, so their paths must be. */
 static MhoStatus make_folder(Timing *timing, MhoError *error)
 {
-    if (timing->folder[0] == '\0') {
-        snprintf(timing->folder, sizeof timing->folder, "/tmp/mho-submit-XXXXXX");
-        if (!mkdtemp(timing->folder)) {
-            timing->folder[0] = '\0';
-            return mho_fail(error, MHO_IO, "/tmp: cannot make a folder: %s", strerror(errno));
-        }
-        snprintf(timing->stand_in, sizeof timing->stand_in, "%s/stand-in-%ld.h5", timing->folder, (long)getpid());
+    if (timing->folder[0] != '\0')
+        return MHO_OK;
+    snprintf(timing->folder, sizeof timing->folder, "/tmp/mho-time-XXXXXX");
+    if (!mkdtemp(timing->folder)) {
+        timing->folder[0] = '\0';
+        return mho_fail(error, MHO_IO, "/tmp: cannot make a folder: %s", strerror(errno));
     }
-    (void)unlink(timing->stand_in); /* of another point, perhaps of another recipe */
-    return MHO_OK;
+    MhoModelOptions options = timing->options;
+    options.may_train = true;
+    options.retrain = false;
+    options.resume = MHO_RESUME_NONE;
+    options.checkpoints = timing->folder;
+    return mho_trial_cache_create(&options, &timing->stand_ins, error);
 }
 
-static void remove_folder(Timing *timing)
+/* With all stand-ins, and the checkpoint of one that was stopped. */
+static void remove_folder(const Timing *timing)
 {
-    if (timing->folder[0] == '\0')
+    DIR *list = timing->folder[0] != '\0' ? opendir(timing->folder) : NULL;
+    if (!list)
         return;
-    (void)unlink(timing->stand_in);
+    for (struct dirent *entry; (entry = readdir(list));)
+        (void)unlinkat(dirfd(list), entry->d_name, 0);
+    closedir(list);
     (void)rmdir(timing->folder);
 }
 
-/* The settings of a point with a model that takes a moment to train. */
+/* The settings of a point with a model that takes a moment to train. Points of one recipe share it. */
 static MhoStatus stand_in_for(const Timing *timing, const MhoSettings *settings, MhoSettings **made, MhoError *error)
 {
-    char stages[MHO_TEXT_MAX], numbers[3][16];
-    MhoStatus status = mho_settings_copy(settings, made, error);
+    char stages[MHO_TEXT_MAX], numbers[3][16], recipe[65], path[96];
+    MhoStatus status = mho_recipe_digest(settings, recipe, error);
+    if (status == MHO_OK)
+        status = mho_settings_copy(settings, made, error);
+    if (status == MHO_OK)
+        snprintf(path, sizeof path, "%s/%.12s.h5", timing->folder, recipe);
     if (status == MHO_OK)
         status = shorten_stages(mho_settings_train(settings)->stages, stages, sizeof stages, error);
     const int values[] = {stand_in_images, stand_in_validation, stand_in_batch};
@@ -85,7 +110,7 @@ static MhoStatus stand_in_for(const Timing *timing, const MhoSettings *settings,
         snprintf(numbers[i], sizeof numbers[i], "%d", values[i]);
     const struct {
         const char *key, *value;
-    } sets[] = {{"model", timing->stand_in},
+    } sets[] = {{"model", path},
                 {"train.stages", stages},
                 {"train.limit", numbers[0]},
                 {"train.validation", numbers[1]},
@@ -99,14 +124,14 @@ static MhoStatus stand_in_for(const Timing *timing, const MhoSettings *settings,
 static MhoStatus prepare(Timing *timing, size_t p, bool ready, MhoPointSetup *setup, MhoError *error)
 {
     const MhoPoint *point = &timing->points.points[p];
-    if (has_model(timing, point->settings))
+    if (timing->has_model[p])
         return mho_trial_cache_prepare(timing->cache, point->settings, point->text, ready, setup, error);
     MhoSettings *settings = NULL;
     MhoStatus status = make_folder(timing, error);
     if (status == MHO_OK)
         status = stand_in_for(timing, point->settings, &settings, error);
     if (status == MHO_OK)
-        status = mho_trial_cache_prepare(timing->cache, settings, point->text, ready, setup, error);
+        status = mho_trial_cache_prepare(timing->stand_ins, settings, point->text, ready, setup, error);
     mho_settings_destroy(settings);
     return status;
 }
@@ -119,18 +144,20 @@ static MhoStatus count(Timing *timing, MhoError *error)
     for (size_t p = 0; p < timing->points.n_points && status == MHO_OK; p++) {
         const MhoSettings *settings = timing->points.points[p].settings;
         MhoPointSetup setup = {0};
-        if (has_model(timing, settings)) {
+        if (timing->has_model[p]) {
             status = prepare(timing, p, false, &setup, error);
-            timing->n_chips[p] = setup.n_chips;
+            timing->time->n_trials += setup.n_chips;
             mho_point_setup_clear(&setup);
         } else {
-            timing->n_chips[p] = (uint32_t)mho_settings_study(settings)->repeat;
-            timing->time->n_missing_models = 1; /* how many of them is the work of the job that trains */
+            timing->time->n_trials += (size_t)mho_settings_study(settings)->repeat;
+            timing->time->misses_models = true;
         }
-        timing->time->n_trials += timing->n_chips[p];
         if (status == MHO_OK && mho_stop_requested())
             status = mho_fail(error, MHO_STOPPED, "stopped");
     }
+    const MhoStopRule rule = mho_stop_rule(timing->study->settings);
+    timing->time->stops_early = mho_stop_is_on(&rule);
+    timing->time->n_shares = timing->time->stops_early ? timing->points.n_points : timing->time->n_trials;
     return status;
 }
 
@@ -166,7 +193,7 @@ static MhoStatus measure_some(Timing *timing, double budget, MhoError *error)
         if (status != MHO_OK)
             break;
         sum += seconds;
-        if (has_model(timing, timing->points.points[i * n / wanted].settings) && setup > timing->time->setup)
+        if (timing->has_model[i * n / wanted] && setup > timing->time->setup)
             timing->time->setup = setup;
         timing->time->seconds = sum / (double)++timing->time->n_measured;
     }
@@ -177,21 +204,26 @@ MhoStatus mho_trial_time(const MhoStudy *study, const MhoModelOptions *options, 
                          MhoTrialTime *time, MhoError *error)
 {
     Timing timing = {.study = study, .options = *options, .time = time};
+    MhoModelOptions present = *options; /* of the models that are there */
+    present.may_train = present.retrain = false;
     *time = (MhoTrialTime){0};
     MhoStatus status = mho_points_create(study, &timing.points, error);
     if (status == MHO_OK && study->has_train)
         status = mho_sweep_identify_data(&timing.points, options->data, error);
     if (status == MHO_OK)
-        status = mho_trial_cache_create(&timing.options, &timing.cache, error);
-    timing.n_chips =
-        status == MHO_OK ? mho_calloc(timing.points.n_points, sizeof *timing.n_chips, error, "a study") : NULL;
+        status = mho_trial_cache_create(&present, &timing.cache, error);
+    timing.has_model =
+        status == MHO_OK ? mho_calloc(timing.points.n_points, sizeof *timing.has_model, error, "a study") : NULL;
     if (status == MHO_OK)
-        status = timing.n_chips ? count(&timing, error) : MHO_MEMORY;
+        status = timing.has_model ? find_models(&timing, error) : MHO_MEMORY;
+    if (status == MHO_OK)
+        status = count(&timing, error);
     if (status == MHO_OK && measure)
         status = measure_some(&timing, budget, error);
     mho_trial_cache_destroy(timing.cache);
+    mho_trial_cache_destroy(timing.stand_ins);
     remove_folder(&timing);
-    free(timing.n_chips);
+    free(timing.has_model);
     mho_points_destroy(&timing.points);
     return status;
 }
@@ -202,6 +234,6 @@ int mho_trial_time_tasks(const MhoTrialTime *time, const MhoClusterParams *clust
     double target = limit > 0.0 && limit / 2.0 < task_seconds ? limit / 2.0 : task_seconds;
     target = target > 2.0 * time->setup ? target - time->setup : target / 2.0;
     const double wanted = ceil((double)time->n_trials * time->seconds / target);
-    const double most = time->n_trials < MHO_MAX_ARRAY_TASKS ? (double)time->n_trials : (double)MHO_MAX_ARRAY_TASKS;
+    const double most = fmin((double)time->n_shares, (double)MHO_MAX_ARRAY_TASKS);
     return (int)fmax(1.0, fmin(cluster->tasks > 0 ? cluster->tasks : wanted, most));
 }

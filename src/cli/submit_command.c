@@ -202,7 +202,7 @@ static MhoStatus submit_jobs(Submit *submit, MhoError *error)
 {
     char after[64], *parts;
     int n_missing = 0;
-    const bool trains = submit->time.n_missing_models > 0;
+    const bool trains = submit->time.misses_models;
     MhoStatus status = MHO_OK;
     memset(submit->plan.jobs, 0, sizeof submit->plan.jobs);
     if (trains)

@@ -169,6 +169,37 @@ def test_dry_run_writes_nothing(place):
     assert sorted(str(path) for path in place.folder.rglob("*")) == before
 
 
+def contents(place):
+    """Every file and folder with its bytes."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in place.folder.rglob("*")}
+
+
+def test_dry_run_trains_nothing(place):
+    """--dry-run without a model, and with --retrain over one, says that models have to be trained, and leaves every file as it was: model, checkpoints."""
+    trained(place)
+    study = place.study("dry-train.yaml", "  chip.noise: [0.5, 1]\n", model="dry/m.h5")
+    before = contents(place)
+    text = place.done("sweep", study, "--dry-run", "-o", "dry.h5")
+    assert "at most 6 trials" in text and "models have to be trained first" in text, text
+    assert contents(place) == before
+    study = place.study("dry.yaml", "  chip.cell.name: [ideal, pcm]\n  chip.noise: [0.5, 1]\n")
+    before = contents(place)
+    text = place.done("sweep", study, "--dry-run", "--retrain", "-o", "dry.h5")
+    assert "models have to be trained first" in text, text
+    assert contents(place) == before
+    text = place.done("sweep", study, "--dry-run", "-o", "dry.h5", "--set", "repeat=16", "--set", "stop.half_width=0.1")
+    assert "at most 33 trials" in text and "have to be trained" not in text, text
+
+
+def test_dry_run_knows_recipes(place):
+    """Points of two recipes are timed on two networks: the point whose net stays float is refused, as the sweep would."""
+    study = place.study("recipes.yaml", "  train.stages: ['float:1 fq 2/4:1', 'float:1']\n", model="dry/{recipe}.h5")
+    before = contents(place)
+    text = place.run("sweep", study, "--dry-run", "-o", "dry.h5").stderr
+    assert "float" in text and "quant.weight.bits" in text, text
+    assert contents(place) == before
+
+
 def test_points_that_stop(place):
     """With stop.half_width, points end at a look; parts merge to the same digest as the whole, and the result says how many chips ran."""
     import h5py

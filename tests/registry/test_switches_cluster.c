@@ -57,7 +57,7 @@ static bool asks_for_cpus(const MhoDescriptor *model, const void *params, double
 /* 1200 trials of 10 s are 10 tasks of 20 min, unless their number is given. */
 static bool cuts_into_tasks(const MhoDescriptor *model, const void *params, double on)
 {
-    const MhoTrialTime time = {.n_trials = 1200, .seconds = 10.0};
+    const MhoTrialTime time = {.n_trials = 1200, .n_shares = 1200, .seconds = 10.0};
     (void)model;
     return mho_trial_time_tasks(&time, params) == (int)on;
 }
@@ -74,7 +74,8 @@ static const Switch switches[] = {
 static const MhoDescriptor *const tables[] = {&mho_cluster_descriptor, NULL};
 const SwitchBook book = {.rows = switches, .n_rows = sizeof switches / sizeof *switches, .tables = tables};
 
-/* Tasks take 20 min or half the time limit, hold a trial at least and are a thousand at most. */
+/* Tasks take 20 min or half the time limit, hold a trial at least and are a thousand at most. Where points stop early
+ * and so are never cut, there are no more tasks than points. */
 TEST(sizes_of_tasks)
 {
     static const struct {
@@ -88,10 +89,15 @@ TEST(sizes_of_tasks)
         {100, 60.0, 5000.0, "", 10}, {1200, 10.0, 0.0, "2-0", 10}, {1200, 10.0, 0.0, "0:20:00", 20},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const MhoTrialTime time = {.n_trials = rows[i].trials, .seconds = rows[i].seconds, .setup = rows[i].setup};
+        MhoTrialTime time = {
+            .n_trials = rows[i].trials, .n_shares = rows[i].trials, .seconds = rows[i].seconds, .setup = rows[i].setup};
         MhoClusterParams cluster = {.cpus = 1};
         strcpy(cluster.time, rows[i].limit);
         ck_assert_int_eq(mho_trial_time_tasks(&time, &cluster), rows[i].tasks);
+        time.n_shares = 3;
+        ck_assert_int_eq(mho_trial_time_tasks(&time, &cluster), rows[i].tasks < 3 ? rows[i].tasks : 3);
+        cluster.tasks = 7;
+        ck_assert_int_eq(mho_trial_time_tasks(&time, &cluster), 3);
     }
 }
 

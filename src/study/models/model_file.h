@@ -22,8 +22,9 @@ typedef struct MhoModelOptions {
     char **made;  /* but not what was made since: paths, each between two line ends, the caller frees them. NULL:
                    * not training */
     MhoResume resume;
-    bool may_train;     /* the study has a train: section */
-    const char *rename; /* how to name another model, for messages; NULL: "--set model=FILE" */
+    bool may_train;          /* the study has a train: section */
+    const char *checkpoints; /* folder of checkpoints; NULL: results/checkpoints */
+    const char *rename;      /* how to name another model, for messages; NULL: "--set model=FILE" */
     const MhoLog *log;
 } MhoModelOptions;
 
@@ -54,9 +55,10 @@ MhoStatus mho_model_check(const MhoSettings *settings, const MhoModelOptions *op
 /* Was the model at path made since options->made was empty? */
 bool mho_model_was_made(const MhoModelOptions *options, const char *path);
 
-/* results/checkpoints/NAME-RECIPE.h5 below the current folder: NAME is the model's without folder and ending, RECIPE
- * 12 digits. */
-MhoStatus mho_checkpoint_path(const char *model, const char *recipe, char *path, size_t size,
+/* FOLDER/NAME-RECIPE-PATH.h5 (folder NULL: results/checkpoints below the current folder): NAME is the model's without
+ * folder and ending, RECIPE 12 digits, PATH 6 digits that tell a/net.h5 from b/net.h5: of the model's folder as seen
+ * from the current one, however it is written. */
+MhoStatus mho_checkpoint_path(const char *folder, const char *model, const char *recipe, char *path, size_t size,
                               MhoError *error) MHO_CHECKED;
 
 /* Quantize after training when the net is float and quant.weight.bits and quant.activation.bits are set; ranges come

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "store/store.h"
 #include "study/models/claim.h"
 #include "study/models/model_file.h"
@@ -29,11 +30,26 @@ typedef struct Training {
     MhoModelOrigin origin;
 } Training;
 
-MhoStatus mho_checkpoint_path(const char *model, const char *recipe, char *path, size_t size, MhoError *error)
+/* Six digits of the folder of a model, the same for all its spellings; a folder that moves with the current one keeps
+ * them. */
+static unsigned folder_digits(const char *model, const char *slash)
+{
+    char folder[PATH_BYTES], here[PATH_BYTES], real[PATH_BYTES];
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - model) + 1 : 1, slash ? model : ".");
+    const bool known = realpath(folder, real) && realpath(".", here);
+    const size_t length = known ? strlen(here) : 0;
+    const bool is_below = known && strncmp(real, here, length) == 0 && (real[length] == '/' || real[length] == '\0');
+    const char *name = is_below ? real + length : known ? real : folder;
+    return (unsigned)(mho_digest64(name, strlen(name)) & 0xffffff);
+}
+
+MhoStatus mho_checkpoint_path(const char *folder, const char *model, const char *recipe, char *path, size_t size,
+                              MhoError *error)
 {
     const char *slash = strrchr(model, '/'), *name = slash ? slash + 1 : model, *dot = strrchr(name, '.');
-    int n = snprintf(path, size, "results/checkpoints/%.*s-%.12s.h5", dot ? (int)(dot - name) : (int)strlen(name), name,
-                     recipe);
+    const int length = dot ? (int)(dot - name) : (int)strlen(name);
+    const int n = snprintf(path, size, "%s/%.*s-%.12s-%06x.h5", folder ? folder : "results/checkpoints", length, name,
+                           recipe, folder_digits(model, slash));
     return n >= 0 && (size_t)n < size ? MHO_OK : mho_fail(error, MHO_USAGE, "%s: the path is too long", model);
 }
 
@@ -79,7 +95,8 @@ static MhoStatus find_places(Training *t, MhoError *error)
 {
     MhoStatus status = mho_recipe_digest(t->settings, t->recipe, error);
     if (status == MHO_OK)
-        status = mho_checkpoint_path(t->path, t->recipe, t->checkpoint, sizeof t->checkpoint, error);
+        status = mho_checkpoint_path(t->options->checkpoints, t->path, t->recipe, t->checkpoint, sizeof t->checkpoint,
+                                     error);
     const char *const paths[] = {t->path, t->checkpoint};
     for (size_t i = 0; i < sizeof paths / sizeof *paths && status == MHO_OK; i++) {
         status = mho_make_folders(paths[i], error);

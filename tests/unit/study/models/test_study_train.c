@@ -333,17 +333,24 @@ TEST(names_of_files)
 {
     MhoStudy study = STUDY("model=m/a_{recipe}_b.h5");
     MhoError error = {0};
-    char path[128];
+    char path[128], other[128];
     must(mho_model_float_path(study.settings, "0123456789abcdef", path, sizeof path, &error), &error);
     ck_assert_str_eq(path, "m/a_float-0123456789ab_b.h5");
     must(mho_study_set(&study, "model=m/a.h5", &error), &error);
     must(mho_model_float_path(study.settings, "0123456789abcdef", path, sizeof path, &error), &error);
     ck_assert_str_eq(path, "");
-    must(mho_checkpoint_path("m.d/a.b.h5", "0123456789abcdef", path, sizeof path, &error), &error);
-    ck_assert_str_eq(path, "results/checkpoints/a.b-0123456789ab.h5");
-    must(mho_checkpoint_path("m.d/a", "0123456789abcdef", path, sizeof path, &error), &error);
-    ck_assert_str_eq(path, "results/checkpoints/a-0123456789ab.h5");
-    must_refuse(mho_checkpoint_path("m.d/a", "0123456789abcdef", path, 20, &error), &error, MHO_USAGE, "too long");
+    must(mho_checkpoint_path(NULL, "m.d/a.b.h5", "0123456789abcdef", path, sizeof path, &error), &error);
+    ck_assert_ptr_nonnull(strstr(path, "results/checkpoints/a.b-0123456789ab-"));
+    must(mho_checkpoint_path("f", "m.d/a", "0123456789abcdef", path, sizeof path, &error), &error);
+    ck_assert_ptr_nonnull(strstr(path, "f/a-0123456789ab-"));
+    must(mho_checkpoint_path("f", "n.d/a", "0123456789abcdef", other, sizeof other, &error), &error);
+    ck_assert_str_ne(path, other); /* models of one name and recipe in two folders */
+    must(mho_checkpoint_path("f", "a.h5", "0123456789abcdef", path, sizeof path, &error), &error);
+    must(mho_checkpoint_path("f", "./a.h5", "0123456789abcdef", other, sizeof other, &error), &error);
+    ck_assert_str_eq(path, other); /* one folder */
+    ck_assert_uint_eq(strlen(path), strlen("f/a-0123456789ab-012345.h5"));
+    must_refuse(mho_checkpoint_path(NULL, "m.d/a", "0123456789abcdef", path, 20, &error), &error, MHO_USAGE,
+                "too long");
     mho_study_destroy(&study);
 }
 
