@@ -36,6 +36,8 @@ static void read_line(const char *line, char digest[65], MhoClusterPlan *plan)
         plan->n_tasks = task;
     else if (sscanf(line, "trials %zu", &trials) == 1)
         plan->n_trials = trials;
+    else if (strcmp(line, "stops_early 1\n") == 0)
+        plan->stops_early = true;
     else if (sscanf(line, "seconds_per_trial %lf", &seconds) == 1)
         plan->seconds = seconds > 0.0 ? seconds : 0.0;
     for (size_t i = 0; i < MHO_N_JOBS; i++) {
@@ -77,9 +79,11 @@ MhoStatus mho_cluster_plan_write(const char *folder, const char *study_text, con
     MhoStatus status = plan_path(folder, path, sizeof path, error);
     mho_sha256(study_text, strlen(study_text), digest);
     if (status == MHO_OK &&
-        asprintf(&text, "study %s\ntasks %d\ntrials %zu\nseconds_per_trial %.6g\njob_%s %ld\njob_%s %ld\njob_%s %ld\n",
-                 digest, plan->n_tasks, plan->n_trials, plan->seconds, mho_job_names[0], plan->jobs[0],
-                 mho_job_names[1], plan->jobs[1], mho_job_names[2], plan->jobs[2]) < 0)
+        asprintf(&text,
+                 "study %s\ntasks %d\ntrials %zu\nstops_early %d\nseconds_per_trial %.6g\njob_%s %ld\njob_%s %ld\n"
+                 "job_%s %ld\n",
+                 digest, plan->n_tasks, plan->n_trials, plan->stops_early, plan->seconds, mho_job_names[0],
+                 plan->jobs[0], mho_job_names[1], plan->jobs[1], mho_job_names[2], plan->jobs[2]) < 0)
         return mho_fail(error, MHO_MEMORY, "out of memory for a plan");
     if (status == MHO_OK)
         status = mho_text_write(path, text, error);

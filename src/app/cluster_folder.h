@@ -8,6 +8,7 @@
 typedef struct MhoClusterPlan {
     int n_tasks;           /* 0: there is no plan */
     size_t n_trials;       /* of the study; at most so many where models are still to be trained */
+    bool stops_early;      /* points may take fewer trials, and parts have whole points */
     double seconds;        /* of one trial as measured; 0: it was not */
     long jobs[MHO_N_JOBS]; /* as submitted last; 0: none */
 } MhoClusterPlan;

@@ -43,7 +43,8 @@ char *mho_parts_missing(const char *folder, int n_tasks, int *n);
 MhoStatus mho_slurm_submit(const char *script, const char *after, const char *array, long *id,
                            MhoError *error) MHO_CHECKED;
 
-/* Tasks of these jobs (0: none) that squeue shows as running and as waiting. false: there is no squeue that answers. */
+/* Tasks of these jobs (0: none) that squeue shows as running and as waiting. false: there is no squeue that answers,
+ * so nothing is known. */
 bool mho_slurm_queue(const long *jobs, size_t n, size_t *running, size_t *waiting);
 
 #endif

@@ -18,7 +18,9 @@ extern const char *const mho_part_state_names[MHO_N_PART_STATES]; /* "done", ...
 typedef struct MhoPart {
     int number; /* from 1 */
     MhoPartState state;
-    size_t n_trials, n_done; /* n_trials 0: not known */
+    size_t n_trials, n_done; /* n_trials 0: not known; else n_done is not larger */
+    size_t n_other;          /* trials in its journals beyond n_trials: of another study */
+    bool stops_early;        /* it may need fewer trials */
     double seconds;          /* of a trial on average; 0: none is finished or the file was not read */
     MhoClaimOwner owner;
 } MhoPart;
@@ -26,16 +28,24 @@ typedef struct MhoPart {
 typedef struct MhoSweepState {
     MhoPart *parts; /* (n_parts) */
     int n_parts;
-    size_t n_trials, n_done;         /* of all parts; n_trials 0: not known */
+    size_t n_trials, n_done;         /* of all parts; n_trials 0: not known; else n_done is not larger */
+    size_t n_other;                  /* of all parts */
+    bool stops_early;                /* n_trials of parts and of all are at most */
     size_t count[MHO_N_PART_STATES]; /* parts in each state */
     double rate;                     /* trials/s of all that run now; 0: not known */
     char pattern[4096];              /* where the parts are */
 } MhoSweepState;
 
+/* What was planned, where no part tells. */
+typedef struct MhoSweepPlan {
+    int n_parts;      /* in RESULT.cluster; 0: none */
+    size_t n_trials;  /* 0: not known */
+    bool stops_early; /* the study has a stop rule: its parts have whole points, which may take fewer trials */
+} MhoSweepPlan;
+
 /* The parts of a sweep whose whole result would be at `result`: its own journals, the parts in RESULT.cluster, or
- * shards beside it. n_trials: as planned, where no part tells; 0: not known. n_parts is 0 when there is no trace of
- * any. */
-MhoStatus mho_sweep_state_read(const char *result, int planned_parts, size_t planned_trials, MhoSweepState *state,
+ * shards beside it. n_parts is 0 when there is no trace of any. */
+MhoStatus mho_sweep_state_read(const char *result, const MhoSweepPlan *plan, MhoSweepState *state,
                                MhoError *error) MHO_CHECKED;
 void mho_sweep_state_clear(MhoSweepState *state);
 

@@ -140,6 +140,7 @@ static MhoStatus make_plan(Submit *submit, MhoError *error)
         plan->n_tasks = mho_trial_time_tasks(&submit->time, &submit->cluster);
     }
     plan->n_trials = submit->time.n_trials;
+    plan->stops_early = submit->time.stops_early;
     submit->jobs.n_tasks = plan->n_tasks;
     say_size(submit);
     return MHO_OK;
@@ -149,7 +150,16 @@ static MhoStatus refuse_running(const Submit *submit, MhoError *error)
 {
     size_t running, waiting;
     const long *jobs = submit->plan.jobs;
-    if (!mho_slurm_queue(jobs, MHO_N_JOBS, &running, &waiting) || running + waiting == 0)
+    if (jobs[0] == 0 && jobs[1] == 0 && jobs[2] == 0)
+        return MHO_OK;
+    if (!mho_slurm_queue(jobs, MHO_N_JOBS, &running, &waiting))
+        return mho_stop_requested()
+                   ? mho_fail(error, MHO_STOPPED, "stopped")
+                   : mho_fail(error, MHO_FAILED,
+                              "squeue does not answer, so jobs %ld, %ld, %ld of this study may still run; nothing was "
+                              "submitted; try again when it answers",
+                              jobs[0], jobs[1], jobs[2]);
+    if (running + waiting == 0)
         return MHO_OK;
     return mho_fail(error, MHO_USAGE,
                     "%zu jobs of this study are running and %zu wait (%ld, %ld, %ld); `mho status` follows them, "

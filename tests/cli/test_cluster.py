@@ -263,6 +263,79 @@ def fake_slurm(place, name):
     return folder, {**place.env, "PATH": f"{folder}:{os.environ['PATH']}", "FAKE": str(folder), "FAKE_EXIT": "(null)"}
 
 
+def test_status_counts_what_can_be(place):
+    """Journals of another study in the same place, a hostile number of missing trials and files that are no results: never more trials than there are."""
+    study, folder = trained(place), fresh(place, "counts")
+    name = interrupted(place, folder, study, "repeat=8")
+    before = json.loads(place.done("status", name, "--json"))
+    assert 0 < before["trials_done"] <= before["trials"], before
+    plan = pathlib.Path(f"{name}.parts") / "plan"
+    plan.write_text(re.sub("trials [0-9]+", "trials 1", plan.read_text()))
+    after = json.loads(place.done("status", name, "--json"))
+    assert after["trials"] == after["trials_done"] == 1 and after["trials_other"] == before["trials_done"] - 1, after
+    if before["trials_done"] > 1:
+        assert "more lie in the journals" in place.done("status", name)
+    files = shards(place, "counts/shards")
+    place.done("merge", files[0], "-o", folder / "part.h5", "--partial", "--quiet")
+    for missing in [-3, 10**6]:
+        changed = shutil.copy(folder / "part.h5", folder / f"missing{missing}.h5")
+        edit(changed, lambda file, missing=missing: file.attrs.__setitem__("missing", missing))
+        place.refused(2, [str(missing), "missing is"], "status", changed)
+    place.refused(2, "not a result", "status", place.model)
+
+
+def interrupted(place, folder, study, *sets):
+    """A result whose sweep was killed with some trials in its journal."""
+    for attempt in range(5):  # a busy machine may let it finish before the signal
+        name = folder / f"killed{attempt}.h5"
+        process = place.popen("sweep", study, "-o", name, "-j", "1", "--cpu", "scalar", *[word for key in sets for word in ("--set", key)])
+        wait_for(lambda: process.poll() is not None or any(path.stat().st_size > 1000 for path in pathlib.Path(f"{name}.parts").glob("*.journal")))
+        process.send_signal(signal.SIGKILL)
+        if process.wait(30) == -signal.SIGKILL:
+            return name
+    raise AssertionError("every sweep was done before its signal")
+
+
+def test_status_of_points_that_stop(place):
+    """With a stop rule the parts have whole points, and totals are at most."""
+    study, folder = trained(place), fresh(place, "stops")
+    rule = ["--set", "repeat=16", "--set", "stop.half_width=0.1", "--quiet"]
+    for part in (1, 2):
+        place.done("sweep", study, *rule, "-o", folder / f"r.shard-{part}-of-3.h5", "--shard", f"{part}/3")
+    state = json.loads(place.done("status", folder / "r.h5", "--json"))
+    chips = dealt(folder / "r.shard-1-of-3.h5", 3)
+    assert [part["trials"] for part in state["parts"]] == chips and state["trials"] == sum(chips), (state, chips)
+    assert state["trials_at_most"] and "of at most" in place.done("status", folder / "r.h5")
+    for other in (5, 6, 7):  # other numbers of parts in names: the one that most names have counts, though it is not half of them
+        (folder / f"r.shard-1-of-{other}.h5").touch()
+    assert len(json.loads(place.done("status", folder / "r.h5", "--json"))["parts"]) == 3
+
+
+def dealt(shard, parts):
+    """Trials of every part, where whole points are dealt out."""
+    import h5py
+    with h5py.File(shard) as file:
+        chips = [int(n) for n in file["n_chips"][:]]
+    return [sum(chips[part::parts]) for part in range(parts)]
+
+
+def test_status_of_training(place):
+    """While a model of the study is being trained, status names it and who trains it."""
+    folder = fresh(place, "training")
+    study = place.study("training.yaml", "  chip.noise: [0, 1]\n", model=folder / "m.h5")
+    place.refused(2, "there is no result", "status", study, "-o", folder / "r.h5")
+    process = place.popen("train", study, "-j", "1", "--set", "train.stages=float:100000")
+    try:
+        wait_for(lambda: (folder / "m.h5.lock").exists() and (folder / "m.h5.lock").stat().st_size > 0)
+        text = place.done("status", study, "-o", folder / "r.h5")
+        assert f"training {folder / 'm.h5'} by " in text and f"process {process.pid} since" in text and "nothing runs" not in text, text
+        run = json.loads(place.done("status", study, "-o", folder / "r.h5", "--json"))["training"][0]
+        assert run["model"] == str(folder / "m.h5") and run["process"] == process.pid, run
+    finally:
+        process.kill()
+        process.wait(30)
+
+
 def test_submit_again(place):
     """What is submitted again is only what is missing; jobs that still wait are not submitted twice; another study does not take the folder."""
     fake, env = fake_slurm(place, "fake")
@@ -273,6 +346,11 @@ def test_submit_again(place):
     (fake / "queue").write_text("1 PENDING\n1 RUNNING\n99 RUNNING\n")
     place.refused(2, ["1 jobs", "1 wait"], *command, env=env)
     assert "queue   1 running, 1 waiting" in place.done("status", command[1], "-o", "again.h5", env=env)
+    asked = (fake / "squeue").read_text()
+    (fake / "squeue").write_text("#!/bin/sh\nexit 1\n")
+    place.refused(1, ["squeue does not answer", "nothing was submitted"], *command, env=env)
+    assert len(log()) == 2, log()
+    (fake / "squeue").write_text(asked)
     (fake / "queue").unlink()
     cluster = place.folder / "again.h5.cluster"
     for task in (1, 2, 4):

@@ -24,9 +24,16 @@ def log_of(folder, task):
     return path.read_text() if path.exists() else ""
 
 
+def processes(place):
+    """Lines of ps: the cluster and its jobs."""
+    listing = subprocess.run(["ps", "-eo", "pid,stat,args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listing.splitlines() if str(place.folder / "slurm") in line and " Z" not in line]
+
+
 def test_study_on_a_failing_cluster(place):
     """Through `mho submit`: the model is trained by a job; a node dies, a task is requeued by Slurm, another by its time limit's signal, a third runs
-    twice at once; the merged result has the digest of a run without a cluster, and a later merge job draws it."""
+    twice at once; the merged result has the digest of a run without a cluster, and a later merge job draws it. When
+    the cluster is stopped, no process of it or of its jobs is left."""
     if local_slurm.missing():
         raise Skip(f"needs slurm-wlm and munge: no {', '.join(local_slurm.missing())}")
     images = harness.write_idx(place.folder, "many", 1000, 7)
@@ -59,24 +66,17 @@ def test_study_on_a_failing_cluster(place):
         subprocess.run(["timeout", "3", "scancel", "--signal=USR1", "--batch", f"{warned[0]}_{warned[1]}"], env=slurm.env, check=False)
         slurm.kill_node(lost)
         on_lost = [line[1] for line in tasks if line[3] == lost]
+        assert processes(place), "no process of the cluster is to be seen"
         wait_for(lambda: not slurm.queue(), "the end of all jobs", 120)
         print(f"# {time.monotonic() - begun:.1f} s: all jobs have ended", flush=True)
         for task in [requeued[1], warned[1], *on_lost]:
             assert "start 2" in log_of(folder, task), f"task {task} did not start again:\n{log_of(folder, task)}"
         assert log_of(folder, doubled[1]).count("start 1") == 2, f"task {doubled[1]} did not run twice (job {twin}):\n{log_of(folder, doubled[1])}"
         assert result.exists(), (folder / "logs" / "merge.log").read_text()
+    assert not processes(place), processes(place)
     place.env.pop("SLURM_CONF")
     place.done("sweep", study, "-o", "whole.h5", "--quiet")
     assert place.digest(result) == place.digest("whole.h5"), "the cluster's result differs from that of one machine"
-
-
-def test_nothing_is_left_running(place):
-    """When the cluster is stopped, no process of it or of its jobs is left."""
-    if local_slurm.missing():
-        raise Skip(f"needs slurm-wlm and munge: no {', '.join(local_slurm.missing())}")
-    listing = subprocess.run(["ps", "-eo", "pid,stat,args"], capture_output=True, text=True, check=True).stdout
-    left = [line for line in listing.splitlines() if str(place.folder / "slurm") in line and " Z" not in line]
-    assert not left, left
 
 
 if __name__ == "__main__":

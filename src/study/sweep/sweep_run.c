@@ -206,9 +206,10 @@ static MhoStatus run_slices(Sweep *sweep, MhoJournal *journal, MhoProgress *prog
 static MhoStatus write_plan(const Sweep *sweep, size_t trials, MhoError *error)
 {
     char text[256], shard[32];
+    const bool stops = mho_stop_is_on(&sweep->stop);
     mho_sweep_shard_name(sweep->options, shard, sizeof shard);
-    snprintf(text, sizeof text, "trials %zu\nshard %s\nstudy_digest %s\n", trials, *shard ? shard : "1/1",
-             sweep->digest);
+    snprintf(text, sizeof text, "trials %zu\nshard %s\nstudy_digest %s\n%s", trials, *shard ? shard : "1/1",
+             sweep->digest, stops ? "stops_early 1\n" : "");
     return mho_journal_write_plan(sweep->path, text, error);
 }
 

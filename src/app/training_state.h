@@ -1,0 +1,24 @@
+/* training_state.h - which models of a study are being trained now, read from their locks alone. */
+#ifndef MHO_APP_TRAINING_STATE_H
+#define MHO_APP_TRAINING_STATE_H
+
+#include "study/keys/study.h"
+#include "study/models/claim.h"
+
+typedef struct MhoTrainingRun {
+    char *model; /* file */
+    MhoClaimOwner owner;
+} MhoTrainingRun;
+
+typedef struct MhoTrainingState {
+    MhoTrainingRun *list;
+    size_t n;
+} MhoTrainingState;
+
+/* Every model of a study's points that a living process trains. Models named by their recipe are looked for only where
+ * the study's data can be read. */
+MhoStatus mho_training_state_read(const MhoStudy *study, const char *data_option, MhoTrainingState *state,
+                                  MhoError *error) MHO_CHECKED;
+void mho_training_state_clear(MhoTrainingState *state);
+
+#endif
