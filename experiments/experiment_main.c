@@ -82,14 +82,6 @@ static bool is_of_test(const char *key)
     return false;
 }
 
-static bool is_swept(const MhoStudy *study, const char *key)
-{
-    for (size_t i = 0; i < study->n_axes; i++)
-        if (strcmp(study->axes[i].key, key) == 0)
-            return true;
-    return false;
-}
-
 /* Append " --set KEY=VALUE" of every such key that is neither swept nor at its default; false: not all fit or are plain
  * words. */
 static bool append_sets(const MhoStudy *study, char *text, size_t size)
@@ -100,7 +92,7 @@ static bool append_sets(const MhoStudy *study, char *text, size_t size)
     text[0] = '\0';
     while (mho_settings_next(settings, &key)) {
         char value[MHO_TEXT_MAX];
-        if (!is_of_test(key.name) || is_swept(study, key.name) || mho_settings_is_default(settings, &key))
+        if (!is_of_test(key.name) || mho_is_axis(study, key.name) || mho_settings_is_default(settings, &key))
             continue;
         mho_settings_format(settings, key.name, value, sizeof value);
         const int n = snprintf(text + used, size - used, " --set %s=%s", key.name, value);

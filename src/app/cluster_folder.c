@@ -1,14 +1,12 @@
 /* cluster_folder.c - the plan of a study on a cluster, as lines "name value". */
 #include "app/cluster_folder.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/digest.h"
-#include "base/memory.h"
+#include "study/models/record_file.h"
 
 MhoStatus mho_cluster_folder(const char *result, char *folder, size_t size, MhoError *error)
 {
@@ -86,26 +84,7 @@ MhoStatus mho_cluster_plan_write(const char *folder, const char *study_text, con
                  plan->jobs[0], mho_job_names[1], plan->jobs[1], mho_job_names[2], plan->jobs[2]) < 0)
         return mho_fail(error, MHO_MEMORY, "out of memory for a plan");
     if (status == MHO_OK)
-        status = mho_text_write(path, text, error);
+        status = mho_text_file_write(path, text, strlen(text), error);
     free(text);
-    return status;
-}
-
-MhoStatus mho_text_write(const char *path, const char *text, MhoError *error)
-{
-    char *temporary = NULL;
-    if (asprintf(&temporary, "%s.%ld.tmp", path, (long)getpid()) < 0)
-        return mho_fail(error, MHO_MEMORY, "out of memory for a file");
-    FILE *file = fopen(temporary, "we");
-    MhoStatus status = MHO_OK;
-    if (!file || fputs(text, file) < 0 || fflush(file) != 0 || fsync(fileno(file)) != 0)
-        status = mho_fail(error, MHO_IO, "%s: cannot write: %s", path, strerror(errno));
-    if (file && fclose(file) != 0 && status == MHO_OK)
-        status = mho_fail(error, MHO_IO, "%s: cannot write: %s", path, strerror(errno));
-    if (status == MHO_OK && rename(temporary, path) != 0)
-        status = mho_fail(error, MHO_IO, "%s: cannot write: %s", path, strerror(errno));
-    if (status != MHO_OK)
-        (void)unlink(temporary);
-    free(temporary);
     return status;
 }

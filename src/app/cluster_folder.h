@@ -23,7 +23,4 @@ MhoStatus mho_cluster_plan_read(const char *folder, const char *study_text, MhoC
 MhoStatus mho_cluster_plan_write(const char *folder, const char *study_text, const MhoClusterPlan *plan,
                                  MhoError *error) MHO_CHECKED;
 
-/* Write a text of mho's own in place of an older one, in one step. */
-MhoStatus mho_text_write(const char *path, const char *text, MhoError *error) MHO_CHECKED;
-
 #endif

@@ -49,7 +49,7 @@ void mho_progress_start(MhoProgress *progress, const MhoLog *log, const char *wh
                               .interval = 0.2};
 }
 
-static void time_left(double seconds, char *text, size_t size)
+void mho_time_text(double seconds, char *text, size_t size)
 {
     if (seconds < 120.0)
         snprintf(text, size, "%.0f s", seconds);
@@ -73,7 +73,7 @@ void mho_progress_step(MhoProgress *progress, size_t done, const char *note)
     double fresh = done > progress->resumed ? (double)(done - progress->resumed) : 0.0;
     double rate = elapsed > 0.0 ? fresh / elapsed : 0.0;
     if (rate > 0.0) {
-        time_left(complete ? elapsed : (double)(progress->total - done) / rate, left, sizeof left);
+        mho_time_text(complete ? elapsed : (double)(progress->total - done) / rate, left, sizeof left);
         snprintf(pace, sizeof pace, "  %.3g/s  %s%s", rate, left, complete ? "" : " left");
     }
     mho_log(progress->log, complete ? MHO_LOG_INFO : MHO_LOG_PROGRESS, "%s  %zu/%zu %s%s%s%s", progress->what, done,

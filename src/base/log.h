@@ -29,6 +29,8 @@ void mho_progress_start(MhoProgress *progress, const MhoLog *log, const char *wh
 /* Log a line when the last one is older than interval, and once when done reaches total. note may be "". */
 void mho_progress_step(MhoProgress *progress, size_t done, const char *note);
 double mho_clock(void); /* s, monotonic */
+/* "42 s", "12 min", "3.5 h" */
+void mho_time_text(double seconds, char *text, size_t size);
 
 /* Stop requests. main() installs handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1; long loops ask mho_stop_requested()
  * and return MHO_STOPPED. A second signal ends the process at once. */

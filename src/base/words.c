@@ -72,3 +72,9 @@ int mho_nearest_word(const char *word, const char *const *words, size_t n)
             index = (int)i;
     return index;
 }
+
+bool mho_ends_with(const char *name, const char *end)
+{
+    const size_t length = strlen(name), tail = strlen(end);
+    return length > tail && strcmp(name + length - tail, end) == 0;
+}

@@ -18,4 +18,7 @@ int mho_nearest_word(const char *word, const char *const *words, size_t n);
  * *nearest is NULL at the start. */
 bool mho_nearest_step(const char *word, const char *candidate, const char **nearest, int *distance);
 
+/* Whether name is something and then end. */
+bool mho_ends_with(const char *name, const char *end);
+
 #endif

@@ -1,6 +1,7 @@
 /* describe_command.c - mho describe: every plug-in and every key, from the parameter tables alone. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "allocate/allocate.h"
@@ -266,9 +267,13 @@ static MhoStatus run_describe(MhoOptions *options, MhoError *error)
     MhoJson writer, *json = options->json ? &writer : NULL;
     const char *name = options->n_arguments == 1 ? options->arguments[0] : NULL;
     MhoStatus status = MHO_OK;
-    size_t found = 0;
+    size_t found = 0, n = 0;
+    char *text = NULL;
+    FILE *out = json ? open_memstream(&text, &n) : NULL; /* nothing is printed beside an error */
+    if (json && !out)
+        return mho_fail(error, MHO_MEMORY, "out of memory for JSON");
     if (json) {
-        mho_json_start(json, stdout);
+        mho_json_start(json, out);
         mho_json_array(json, NULL);
     }
     if (name)
@@ -281,6 +286,11 @@ static MhoStatus run_describe(MhoOptions *options, MhoError *error)
         status = unknown_name(name, error);
     if (json)
         mho_json_end(json);
+    if (out && fclose(out) != 0 && status == MHO_OK)
+        status = mho_fail(error, MHO_MEMORY, "out of memory for JSON");
+    if (text && status == MHO_OK)
+        fwrite(text, 1, n, stdout);
+    free(text);
     return status;
 }
 

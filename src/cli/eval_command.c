@@ -200,7 +200,7 @@ static MhoStatus write_logits(const Evaluation *at, const float *logits, MhoErro
     if (status == MHO_OK)
         status = add_origin(at, "logits", record, error);
     if (status == MHO_OK)
-        status = mho_record_add(record, "logits", MHO_F32, 3, shape, axes, "", "outputs of the classifier", logits,
+        status = mho_record_add(record, "logits", MHO_F32, 3, shape, axes, "1", "outputs of the classifier", logits,
                                 NULL, error);
     if (status == MHO_OK)
         status = mho_record_add(record, "predicted", MHO_I32, 2, shape, axes, "", "class of the largest logit",

@@ -1,6 +1,4 @@
 /* export_command.c - mho export: a result as a table of one row per trial, or per layer of each trial. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,7 +20,8 @@ typedef struct Column {
 
 typedef struct Table {
     const MhoRecord *result;
-    const MhoArray *accuracy; /* NaN: no trial was run */
+    const MhoArray *accuracy;     /* NaN: no trial was run */
+    const MhoArray *host, *hosts; /* numbers of the machines that ran trials, and their names; NULL: there are none */
     size_t n_points, n_chips, n_layers;
     bool by_layer;
     Column columns[MAX_COLUMNS];
@@ -98,8 +97,12 @@ static MhoStatus open_table(const MhoRecord *result, const char *path, bool by_l
     const MhoArray *layers = mho_record_array(result, "layer");
     table->n_layers = layers && layers->rank == 1 ? layers->shape[0] : 0;
     if (by_layer && table->n_layers == 0)
-        return mho_fail(error, MHO_INPUT, "%s: its points have different networks, so there is no table of layers",
-                        path);
+        return mho_fail(error, MHO_INPUT, "%s: no analog layers, so there is no table of them", path);
+    const MhoArray *hosts = mho_record_array(result, "provenance/host_name");
+    if (hosts && hosts->type == MHO_STRING && hosts->rank == 1) {
+        table->hosts = hosts;
+        table->host = mho_record_array(result, "provenance/host");
+    }
     choose_columns(table);
     return MHO_OK;
 }
@@ -149,16 +152,6 @@ static void put_value(FILE *out, const MhoArray *array, size_t i)
         fprintf(out, "%" PRId64, whole);
 }
 
-/* A list of names that the array's numbers point into, or NULL: the machines that ran trials. */
-static const MhoArray *names_of(const Table *table, const MhoArray *array)
-{
-    const MhoArray *hosts = mho_record_array(table->result, "provenance/host_name");
-    return hosts && hosts->type == MHO_STRING && hosts->rank == 1 &&
-                   array == mho_record_array(table->result, "provenance/host")
-               ? hosts
-               : NULL;
-}
-
 static void put_cell(FILE *out, const Table *table, const Column *column, const size_t at[3])
 {
     const size_t sizes[] = {table->n_points, table->n_chips, table->n_layers};
@@ -167,9 +160,9 @@ static void put_cell(FILE *out, const Table *table, const Column *column, const 
     for (size_t d = 0; d < 3; d++)
         if (column->axes & 1U << d)
             i = i * sizes[d] + at[d];
-    const MhoArray *names = names_of(table, column->array);
-    if (names && mho_integer_at(column->array->type, column->array->data, i, &number) && number >= 0 &&
-        (size_t)number < names->shape[0])
+    const MhoArray *names = table->hosts;
+    if (names && column->array == table->host && mho_integer_at(column->array->type, column->array->data, i, &number) &&
+        number >= 0 && (size_t)number < names->shape[0])
         put_text(out, ((char *const *)names->data)[number]);
     else
         put_value(out, column->array, i);
@@ -216,44 +209,19 @@ static size_t put_table(FILE *out, const Table *table)
 
 /* ---- file ---- */
 
-static MhoStatus is_taken(const char *path, MhoError *error)
-{
-    return mho_fail(error, MHO_USAGE, "%s: exists and is never overwritten; give another -o, or remove it", path);
-}
-
-/* Give the finished file its name, unless something has it. */
-static MhoStatus put_in_place(const char *made, const char *path, MhoError *error)
-{
-    if (renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
-        return MHO_OK;
-    if (errno != EEXIST && link(made, path) == 0) { /* a file system without RENAME_NOREPLACE */
-        (void)unlink(made);
-        return MHO_OK;
-    }
-    const int problem = errno;
-    (void)unlink(made);
-    return problem == EEXIST ? is_taken(path, error)
-                             : mho_fail(error, MHO_IO, "%s: cannot be written: %s", path, strerror(problem));
-}
-
+/* The whole table goes through memory: the file appears whole or not at all. */
 static MhoStatus write_file(const Table *table, const char *path, MhoError *error)
 {
-    char made[4200];
+    char *text = NULL;
+    size_t n = 0;
     if (access(path, F_OK) == 0)
-        return is_taken(path, error);
-    const int n = snprintf(made, sizeof made, "%s.part.%ld", path, (long)getpid());
-    FILE *out = n > 0 && (size_t)n < sizeof made ? fopen(made, "wxe") : NULL;
-    if (!out)
-        return mho_fail(error, MHO_IO, "%s: cannot be written: %s", path, strerror(errno));
-    const size_t rows = put_table(out, table);
-    errno = 0;
-    const bool is_whole = fflush(out) == 0 && !ferror(out) && fsync(fileno(out)) == 0;
-    const int problem = errno;
-    if (fclose(out) != 0 || !is_whole) {
-        (void)unlink(made);
-        return mho_fail(error, MHO_IO, "%s: cannot be written: %s", path, strerror(problem ? problem : errno));
-    }
-    MhoStatus status = put_in_place(made, path, error);
+        return mho_fail(error, MHO_USAGE, "%s: exists and is never overwritten; give another -o, or remove it", path);
+    FILE *out = open_memstream(&text, &n);
+    const size_t rows = out ? put_table(out, table) : 0;
+    const bool is_whole = out && !ferror(out);
+    MhoStatus status = (out && fclose(out) != 0) || !is_whole ? mho_fail(error, MHO_MEMORY, "out of memory for a table")
+                                                              : mho_text_file_create(path, text, n, error);
+    free(text);
     if (status == MHO_OK)
         printf("%s: %zu rows, %zu columns\n", path, rows, table->n);
     return status;

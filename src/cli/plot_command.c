@@ -1,4 +1,6 @@
 /* plot_command.c - mho plot: runs results/plot.py on a file. */
+#include <stdlib.h>
+
 #include "cli/command.h"
 #include "cli/python_script.h"
 
@@ -7,20 +9,23 @@ static MhoStatus run_plot(MhoOptions *options, MhoError *error)
     const char *const pairs[][2] = {{"--output", options->output}, {"--x", options->x},
                                     {"--lines", options->lines},   {"--panels", options->panels},
                                     {"--title", options->title},   {"--format", options->format}};
+    char *joined[sizeof pairs / sizeof *pairs] = {0}; /* "--x=KEY": a value may begin with '-' */
     const char *arguments[COMMAND_SCRIPT_ARGUMENTS];
     size_t n = 0;
     MhoStatus status = command_check_file(options->arguments[0], error);
-    if (status != MHO_OK)
-        return status;
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs && status == MHO_OK; i++) {
         if (!pairs[i][1])
             continue;
-        arguments[n++] = pairs[i][0];
-        arguments[n++] = pairs[i][1];
+        status = command_script_option(pairs[i][0], pairs[i][1], &joined[i], error);
+        arguments[n++] = joined[i];
     }
     arguments[n++] = "--";
     arguments[n++] = options->arguments[0];
-    return command_run_script("plot.py", arguments, n, error);
+    if (status == MHO_OK)
+        status = command_run_script("plot.py", arguments, n, error);
+    for (size_t i = 0; i < sizeof joined / sizeof *joined; i++)
+        free(joined[i]);
+    return status;
 }
 
 const Command command_plot = {
@@ -37,6 +42,7 @@ const Command command_plot = {
             "time; STEM_layers: errors and bits of every layer; STEM_pareto: accuracy over size, bit operations or "
             "tiles. A result that\n"
             "compares variants also gives STEM_difference; a model with allocated bits gives STEM_allocation.\n"
+            "Figures that it drew before are replaced, other files of these names never are.\n"
             "MHO_PYTHON names the Python to use; without it the first python3 on PATH that has h5py and matplotlib.",
     .options =
         MHO_OPTION_OUTPUT | MHO_OPTION_X | MHO_OPTION_LINES | MHO_OPTION_PANELS | MHO_OPTION_TITLE | MHO_OPTION_FORMAT,

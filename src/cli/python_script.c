@@ -109,3 +109,11 @@ MhoStatus command_check_file(const char *file, MhoError *error)
     mho_record_destroy(record);
     return status;
 }
+
+MhoStatus command_script_option(const char *name, const char *value, char **option, MhoError *error)
+{
+    if (asprintf(option, "%s=%s", name, value) >= 0)
+        return MHO_OK;
+    *option = NULL;
+    return mho_fail(error, MHO_MEMORY, "not enough memory");
+}

@@ -13,6 +13,9 @@ enum { COMMAND_SCRIPT_ARGUMENTS = 24 };
  * Where the script itself fails it has printed its own line: the error's text is empty. */
 MhoStatus command_run_script(const char *script, const char *const *arguments, size_t n, MhoError *error) MHO_CHECKED;
 
+/* "--x=KEY", which the caller frees: so a value may begin with '-'. */
+MhoStatus command_script_option(const char *name, const char *value, char **option, MhoError *error) MHO_CHECKED;
+
 /* Whether a file can be read at all: a damaged one gets mho's one line. */
 MhoStatus command_check_file(const char *file, MhoError *error) MHO_CHECKED;
 

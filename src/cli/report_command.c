@@ -1,4 +1,6 @@
 /* report_command.c - mho report: runs results/report.py on a result. */
+#include <stdlib.h>
+
 #include "base/record.h"
 #include "cli/command.h"
 #include "cli/python_script.h"
@@ -7,6 +9,7 @@
 static MhoStatus run_report(MhoOptions *options, MhoError *error)
 {
     const char *arguments[COMMAND_SCRIPT_ARGUMENTS], *file = options->arguments[0];
+    char *output = NULL, *title = NULL;
     char digest[65];
     size_t n = 0;
     MhoRecord *record = NULL;
@@ -14,21 +17,23 @@ static MhoStatus run_report(MhoOptions *options, MhoError *error)
     if (status == MHO_OK)
         status = mho_record_digest(record, digest, error);
     mho_record_destroy(record);
-    if (status != MHO_OK)
-        return status;
-    if (options->output) {
-        arguments[n++] = "--output";
-        arguments[n++] = options->output;
+    if (status == MHO_OK && options->output) {
+        status = command_script_option("--output", options->output, &output, error);
+        arguments[n++] = output;
     }
-    if (options->title) {
-        arguments[n++] = "--title";
-        arguments[n++] = options->title;
+    if (status == MHO_OK && options->title) {
+        status = command_script_option("--title", options->title, &title, error);
+        arguments[n++] = title;
     }
     arguments[n++] = "--digest";
     arguments[n++] = digest;
     arguments[n++] = "--";
     arguments[n++] = file;
-    return command_run_script("report.py", arguments, n, error);
+    if (status == MHO_OK)
+        status = command_run_script("report.py", arguments, n, error);
+    free(output);
+    free(title);
+    return status;
 }
 
 const Command command_report = {

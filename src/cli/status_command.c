@@ -8,6 +8,8 @@
 #include "app/sweep_state.h"
 #include "app/training_state.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/words.h"
 #include "cli/command.h"
 #include "study/models/record_file.h"
 #include "study/sweep/stop_rule.h"
@@ -24,17 +26,11 @@ typedef struct Status {
     size_t running, waiting; /* tasks in the queue */
 } Status;
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), tail = strlen(end);
-    return n > tail && strcmp(text + n - tail, end) == 0;
-}
-
 /* The result of a study, or the result that is named. */
 static MhoStatus find_result(const MhoOptions *options, Status *status, MhoError *error)
 {
     const char *name = options->arguments[0];
-    if (ends_with(name, ".h5") && !options->output) {
+    if (mho_ends_with(name, ".h5") && !options->output) {
         const int n = snprintf(status->result, sizeof status->result, "%s", name);
         return n >= 0 && (size_t)n < sizeof status->result ? MHO_OK
                                                            : mho_fail(error, MHO_USAGE, "the path is too long");
@@ -105,16 +101,6 @@ static MhoStatus gather(const MhoOptions *options, Status *status, MhoError *err
     return result;
 }
 
-static void time_text(double seconds, char *text, size_t size)
-{
-    if (seconds < 120.0)
-        snprintf(text, size, "%.0f s", seconds);
-    else if (seconds < 7200.0)
-        snprintf(text, size, "%.0f min", seconds / 60.0);
-    else
-        snprintf(text, size, "%.1f h", seconds / 3600.0);
-}
-
 /* Time left with as many tasks as run now; < 0: not known. */
 static double seconds_left(const MhoSweepState *state)
 {
@@ -135,7 +121,7 @@ static void print_sums(const MhoSweepState *state)
     if (state->rate > 0.0)
         printf("  %.3g/s", state->rate);
     if (seconds_left(state) >= 0.0) {
-        time_text(seconds_left(state), left, sizeof left);
+        mho_time_text(seconds_left(state), left, sizeof left);
         printf("  %s%s left", state->stops_early ? "at most " : "", left);
     }
     putchar('\n');

@@ -11,6 +11,7 @@
 #include "app/process.h"
 #include "app/trial_time.h"
 #include "cli/command.h"
+#include "study/models/record_file.h"
 
 static const double timing_seconds = 30.0; /* for measuring, beyond the first trial */
 
@@ -190,7 +191,7 @@ static MhoStatus submit_job(Submit *submit, MhoJobKind kind, const char *after, 
         printf("# sbatch --parsable --kill-on-invalid-dep=yes%s%s%s%s %s\n%s\n", after ? " --dependency=" : "",
                after ? after : "", array ? " --array=" : "", array ? array : "", quoted, script);
     else
-        status = mho_text_write(path, script, error);
+        status = mho_text_file_write(path, script, strlen(script), error);
     if (status == MHO_OK && !submit->options->dry_run)
         status = mho_slurm_submit(path, after, array, &submit->plan.jobs[kind], error);
     free(script);

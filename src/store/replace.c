@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "store/store.h"
 
 enum { TEMPORARY_TRIES = 100, NAME_PART = 180 };
 
@@ -216,4 +217,14 @@ MhoStatus mho_file_create(const char *path, const MhoPiece *pieces, size_t n_pie
 {
     const MhoStatus status = mho_file_free(path, error);
     return status == MHO_OK ? write_target(path, path, true, pieces, n_pieces, error) : status;
+}
+
+MhoStatus mho_store_write_text(const char *path, const char *text, size_t n, MhoError *error)
+{
+    return mho_file_replace(path, &(MhoPiece){text, n}, 1, error);
+}
+
+MhoStatus mho_store_create_text(const char *path, const char *text, size_t n, MhoError *error)
+{
+    return mho_file_create(path, &(MhoPiece){text, n}, 1, error);
 }

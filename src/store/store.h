@@ -27,6 +27,10 @@ MhoStatus mho_store_write(const char *path, const MhoRecord *record, MhoError *e
  * process took it meanwhile. */
 MhoStatus mho_store_create(const char *path, const MhoRecord *record, MhoError *error) MHO_CHECKED;
 
+/* The same two for n bytes of text, which are the whole file. */
+MhoStatus mho_store_write_text(const char *path, const char *text, size_t n, MhoError *error) MHO_CHECKED;
+MhoStatus mho_store_create_text(const char *path, const char *text, size_t n, MhoError *error) MHO_CHECKED;
+
 /* Read a whole file, which may be hostile: sizes are checked against the file's size and a limit before allocation; a
  * truncated or damaged file gives one INPUT line with path and place. A format newer than MHO_FORMAT is refused.
  * require_format: refuse a file without mho_format; false for data sets and models written by other programs. A file

@@ -1,11 +1,15 @@
 /* checkpoint.c - the state of training as a model record, and back.
  *
  * Groups beside the net's own:
- *   history      one row an epoch: stage, epoch, loss, train_accuracy, validation_loss, validation_accuracy,
- *                learning_rate, gradient_norm
- *   training     attributes name, stage, stage_epochs, stale_epochs, over, best_accuracy; of the running epoch steps,
- *                hits, loss_sum, gradient_norm, seconds; velocity/<node>/<array>: momentum; best and teacher: whole
- * nets provenance   epoch_seconds: wall time, not part of the digest The callback may add groups of its own.
+ * - history: one row an epoch: stage, epoch, loss, train_accuracy, validation_loss, validation_accuracy, learning_rate,
+ *   gradient_norm
+ * - training: attributes name, stage, stage_epochs, stale_epochs, over, best_accuracy; of the running epoch steps,
+ *   hits, loss_sum, gradient_norm, seconds
+ * - training/velocity/NODE/ARRAY: momentum
+ * - training/best and training/teacher: whole nets
+ * - provenance: epoch_seconds, wall time, not part of the digest
+ *
+ * The callback may add groups of its own.
  */
 #include <math.h>
 #include <stdio.h>

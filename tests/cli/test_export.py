@@ -26,6 +26,20 @@ def rows(path):
         return list(csv.DictReader(file, strict=True))
 
 
+def test_layers_of_different_networks(place):
+    """Layers that have no common names are numbered, and a trial has a row for each number; what a network does not have is
+    empty."""
+    import h5py
+    path = place.folder / "numbered.h5"
+    shutil.copy(result(place), path)
+    with h5py.File(path, "r+") as file:
+        n = file["layer"].shape[0]
+        file["layer"][...] = [str(i) for i in range(n)]
+    place.done("export", path, "--csv", "--layers", "-o", "numbered.csv")
+    table = rows(place.folder / "numbered.csv")
+    assert {row["layer"] for row in table} == {str(i) for i in range(n)} and len(table) % n == 0
+
+
 def test_rows(place):
     """One row per trial; names, numbers and missing values are those that h5py reads."""
     import h5py

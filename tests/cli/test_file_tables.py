@@ -141,6 +141,8 @@ def test_logits_are_documented(place):
     assert set(found) == set(arrays), f"{set(found) ^ set(arrays)}"
     for path, (axes, _, _) in found.items():
         assert ", ".join(axes) == arrays[path], f"{path}: {axes}"
+    with h5py.File(place.folder / "documents-logits.h5") as file:
+        assert file["logits"].attrs["units"] == "1"
 
 
 def test_models_are_documented(place):

@@ -234,6 +234,19 @@ def damaged(path, target):
     yield "a zeroed half"
 
 
+def test_names_that_look_like_options(place):
+    """Files and titles that begin with '-' reach the scripts of figures and reports as what they are."""
+    folder = fresh(place, "dashes")
+    (folder / "-x.h5").write_bytes(finished(place).read_bytes())
+    def script(*arguments):
+        process = subprocess.run([place.mho, *arguments], cwd=folder, env=place.env, capture_output=True, text=True, check=False)
+        assert process.returncode == 0, process.stderr
+        return process.stdout.split()
+    assert script("plot", "--format", "svg", "--title", "-a title", "-o", "-stem", "--", "-x.h5")[0] == "-stem.svg"
+    assert "-a title" in (folder / "-stem.svg").read_text()
+    assert script("report", "--title", "-a title", "-o", "-page.html", "--", "-x.h5") == ["-page.html"]
+
+
 def newer(path, target):
     """A copy that says it is of a later format."""
     import h5py

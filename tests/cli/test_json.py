@@ -56,6 +56,11 @@ def test_describe(place):
         assert key["type"] != "choice" or key["default"] in key["choices"], key
 
 
+def test_describe_unknown(place):
+    """A name that is not known gives its line of error and no JSON."""
+    assert place.refused(2, "nosuch", "describe", "--json", "nosuch").stdout == ""
+
+
 def test_describe_keys(place):
     """`describe KEY` explains any key that --set takes; a misspelt one names the nearest."""
     for key in ["chip.cell.pcm.prog_scale", "chip.noise", "seed", "train.chip.time", "quant.weight.uniq.tails", "data.limit",

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "study/keys/sweep_axes_internal.h"
 
 enum { MAX_COMBINATIONS = 1000000 };
 
@@ -53,23 +54,13 @@ static void grids_destroy(Grid *grids, size_t n)
     free(grids);
 }
 
-static MhoStatus add_value(MhoAxis *axis, const char *value, MhoError *error)
-{
-    char **grown = mho_list_grow(axis->values, axis->n, sizeof *grown, error);
-    if (!grown)
-        return MHO_MEMORY;
-    axis->values = grown;
-    grown[axis->n] = mho_strdup(value, error);
-    return grown[axis->n] && ++axis->n ? MHO_OK : MHO_MEMORY;
-}
-
 /* The index of a value on an axis of the list, which gets it if it is new. */
 static MhoStatus index_of(MhoAxis *axis, const char *value, size_t *index, MhoError *error)
 {
     for (*index = 0; *index < axis->n; (*index)++)
         if (strcmp(axis->values[*index], value) == 0)
             return MHO_OK;
-    return add_value(axis, value, error);
+    return mho_axis_add_value(axis, value, error);
 }
 
 /* The number of the list's axis for a key, which is added if it is new. The study has at most MHO_MAX_AXES keys. */
@@ -124,7 +115,7 @@ static MhoStatus add_drawn(MhoPointList *list, const MhoAxis *axes, size_t n, Gr
             MhoAxis *axis = &list->axes[group->axis[k]];
             mho_sample_format(&axes[k], mho_settings_find(list->study->settings, keys[k], NULL), row[k], value);
             group->value[at * n + k] = axis->n;
-            status = add_value(axis, value, error);
+            status = mho_axis_add_value(axis, value, error);
         }
     }
     mho_sampler_destroy(sampler);

@@ -73,6 +73,8 @@ const char *mho_settings_folder(const MhoSettings *settings);
  * file; as it was given where it is in neither. USAGE when it is too long. */
 MhoStatus mho_settings_input_path(const MhoSettings *settings, const char *given, char *path, size_t size,
                                   MhoError *error) MHO_CHECKED;
+/* Whether a name is that of an HDF5 file. */
+bool mho_is_hdf5_name(const char *name);
 /* The same for every file of a data set by path ("idx:IMAGES,LABELS", an HDF5 file); other names stay. */
 enum { MHO_DATA_PATH_MAX = 16384 };
 MhoStatus mho_settings_data_path(const MhoSettings *settings, const char *given, char path[MHO_DATA_PATH_MAX],

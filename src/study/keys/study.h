@@ -58,6 +58,9 @@ void mho_study_destroy(MhoStudy *study);
  * Returns the error's status. */
 MhoStatus mho_study_fail_place(const MhoStudy *study, MhoError *error);
 
+/* Whether a grid of the study sweeps key. */
+bool mho_is_axis(const MhoStudy *study, const char *key);
+
 /* Number of axes that move together from axis `first` on, which is not zipped itself: 1 for an axis that moves alone.
  */
 size_t mho_axes_together(const MhoStudy *study, size_t first);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "base/words.h"
 #include "study/keys/study.h"
 
 enum { PATH_SIZE = 4096 };
@@ -22,17 +23,16 @@ MhoStatus mho_settings_input_path(const MhoSettings *settings, const char *given
                                                 : mho_fail(error, MHO_USAGE, "%.80s...: the path is too long", given);
 }
 
-static bool is_hdf5(const char *name)
+bool mho_is_hdf5_name(const char *name)
 {
-    const char *dot = strrchr(name, '.');
-    return dot && (strcmp(dot, ".h5") == 0 || strcmp(dot, ".hdf5") == 0);
+    return mho_ends_with(name, ".h5") || mho_ends_with(name, ".hdf5");
 }
 
 MhoStatus mho_settings_data_path(const MhoSettings *settings, const char *given, char path[MHO_DATA_PATH_MAX],
                                  MhoError *error)
 {
     const char *colon = strchr(given, ':'), *rest = colon ? colon + 1 : given;
-    if (!colon && !is_hdf5(given)) {
+    if (!colon && !mho_is_hdf5_name(given)) {
         snprintf(path, MHO_DATA_PATH_MAX, "%s", given);
         return MHO_OK;
     }

@@ -164,7 +164,7 @@ MhoStatus mho_axes_start(MhoStudy *study, size_t grid, const MhoKeys *keys, cons
     return MHO_OK;
 }
 
-static MhoStatus add_value(MhoAxis *axis, const char *value, MhoError *error)
+MhoStatus mho_axis_add_value(MhoAxis *axis, const char *value, MhoError *error)
 {
     char **grown = mho_list_grow(axis->values, axis->n, sizeof *grown, error);
     if (!grown)
@@ -216,7 +216,7 @@ MhoStatus mho_axes_push(MhoStudy *study, size_t first, const char *const *values
     if (axes->n == MHO_MAX_AXIS_VALUES)
         return mho_fail(error, MHO_USAGE, "%s: more than %d values", axes->key, MHO_MAX_AXIS_VALUES);
     for (size_t k = 0; k < n && status == MHO_OK; k++)
-        status = add_value(&axes[k], row[k], error);
+        status = mho_axis_add_value(&axes[k], row[k], error);
     return status;
 }
 

@@ -27,6 +27,9 @@ MhoStatus mho_axes_start(MhoStudy *study, size_t grid, const MhoKeys *keys, cons
 MhoStatus mho_axes_push(MhoStudy *study, size_t first, const char *const *values, size_t n, const char *where,
                         MhoError *error) MHO_CHECKED;
 
+/* One more value for one axis. */
+MhoStatus mho_axis_add_value(MhoAxis *axis, const char *value, MhoError *error) MHO_CHECKED;
+
 /* "key=value" of one key: a value, a list, a range or an interval; of several keys: a list of lists. grid: a number or
  * MHO_EVERY_GRID. A value is the study's own, and the key is then swept no more. */
 MhoStatus mho_axes_set(MhoStudy *study, size_t grid, const char *key, const char *text, const char *where,
@@ -51,7 +54,6 @@ void mho_write_escaped(const char *value, const char *special, FILE *out);
 /* Lines "key=[...]" of all axes that mho_axes_set() reads back, and a line "sweep=N" before each of several grids. */
 void mho_axes_write(const MhoStudy *study, FILE *out);
 
-bool mho_is_axis(const MhoStudy *study, const char *key);
 /* Whether every grid sweeps key, so that the study's own value has no use. */
 bool mho_is_axis_everywhere(const MhoStudy *study, const char *key);
 void mho_axes_clear(MhoStudy *study);

@@ -6,13 +6,6 @@
 #include "store/store.h"
 #include "study/models/model_file.h"
 
-static bool is_hdf5_path(const char *name)
-{
-    size_t length = strlen(name);
-    return (length > 3 && strcmp(name + length - 3, ".h5") == 0) ||
-           (length > 5 && strcmp(name + length - 5, ".hdf5") == 0);
-}
-
 /* given: the set's name in the study. */
 static MhoStatus load(const MhoSettings *settings, const char *given, const char *data_option, MhoSplit split,
                       size_t limit, MhoDataset *set, MhoError *error)
@@ -20,7 +13,7 @@ static MhoStatus load(const MhoSettings *settings, const char *given, const char
     char name[MHO_DATA_PATH_MAX];
     MhoRecord *record = NULL;
     MhoStatus status = mho_settings_data_path(settings, given, name, error);
-    const bool is_hdf5 = status == MHO_OK && is_hdf5_path(name);
+    const bool is_hdf5 = status == MHO_OK && mho_is_hdf5_name(name);
     if (status == MHO_OK && !is_hdf5)
         status = mho_dataset_load(name, data_option, split, limit, set, error);
     if (is_hdf5)
@@ -42,7 +35,7 @@ static const char *training_name(const MhoStudyParams *study)
  * take their place. */
 static MhoStatus check_training(const MhoStudyParams *study, MhoError *error)
 {
-    bool by_path = strchr(study->data_name, ':') || is_hdf5_path(study->data_name);
+    bool by_path = strchr(study->data_name, ':') || mho_is_hdf5_name(study->data_name);
     if (by_path && !study->data_train[0])
         return mho_fail(error, MHO_USAGE,
                         "data.train: training images are needed and data.name = %s is a path; say where they are",
@@ -77,7 +70,7 @@ static MhoStatus identify(const MhoSettings *settings, const char *given, const 
     MhoStatus status = mho_settings_data_path(settings, given, name, error);
     if (status != MHO_OK)
         return status;
-    if (is_hdf5_path(name))
+    if (mho_is_hdf5_name(name))
         return identify_hdf5(settings, name, limit, digest, error);
     if (mho_dataset_recall(name, data_option, MHO_SPLIT_TRAIN, limit, digest))
         return MHO_OK;

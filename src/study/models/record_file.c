@@ -42,3 +42,13 @@ MhoStatus mho_file_write(const char *path, const MhoRecord *record, MhoError *er
 {
     return mho_store_write(path, record, error);
 }
+
+MhoStatus mho_text_file_write(const char *path, const char *text, size_t n, MhoError *error)
+{
+    return mho_store_write_text(path, text, n, error);
+}
+
+MhoStatus mho_text_file_create(const char *path, const char *text, size_t n, MhoError *error)
+{
+    return mho_store_create_text(path, text, n, error);
+}

@@ -20,4 +20,8 @@ MhoStatus mho_file_check_output(const char *path, const char *kind, const char *
 /* Write or replace a file as one step: a reader finds the old content or the new. */
 MhoStatus mho_file_write(const char *path, const MhoRecord *record, MhoError *error) MHO_CHECKED;
 
+/* The same for n bytes of text; `create` never replaces anything: IO when the name is taken. */
+MhoStatus mho_text_file_write(const char *path, const char *text, size_t n, MhoError *error) MHO_CHECKED;
+MhoStatus mho_text_file_create(const char *path, const char *text, size_t n, MhoError *error) MHO_CHECKED;
+
 #endif

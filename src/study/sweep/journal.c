@@ -18,6 +18,7 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
+#include "base/words.h"
 #include "study/models/provenance.h"
 #include "study/sweep/trial_fields.h"
 
@@ -178,18 +179,12 @@ int mho_journal_close(MhoJournal *journal)
     return failed;
 }
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t length = strlen(name), tail = strlen(end);
-    return length > tail && strcmp(name + length - tail, end) == 0;
-}
-
 /* HOST.PROCESS.ATTEMPT.COMMIT.journal: trials of another build may differ, so they are not mixed in. */
 static bool is_of_this_build(const char *path)
 {
     char end[96];
     snprintf(end, sizeof end, ".%.64s.journal", mho_commit());
-    return ends_with(path, end);
+    return mho_ends_with(path, end);
 }
 
 static MhoStatus read_any(const char *path, MhoTrials *trials, MhoError *error)
@@ -238,7 +233,7 @@ static MhoStatus each_journal(const char *result, Visit visit, void *context, Mh
     MhoStatus status = MHO_OK;
     for (struct dirent *entry; status == MHO_OK && (entry = readdir(list));) {
         char path[4200];
-        if (!ends_with(entry->d_name, ".journal"))
+        if (!mho_ends_with(entry->d_name, ".journal"))
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         status = visit(path, context, error);
