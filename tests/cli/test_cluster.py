@@ -114,6 +114,35 @@ def test_partial_merge(place):
     assert place.digest("completed.h5") == expected
     with h5py.File(place.folder / "completed.h5") as file:
         assert [s.decode() for s in file["provenance/shard_part"][:]] == ["1/3", "3/3", "2/3"]
+    shutil.copy(place.folder / "part.h5", pathlib.Path(files[0]).parent / "part.h5")
+    place.done("merge", pathlib.Path(files[0]).parent, "-o", "once.h5", "--quiet")  # shards beside a merge of them: each run is named once
+    with h5py.File(place.folder / "once.h5") as file:
+        assert sorted(s.decode() for s in file["provenance/shard_part"][:]) == ["1/3", "2/3", "3/3"]
+
+
+def test_shards_of_two_commits(place):
+    """Shards that two commits of one version have run are merged with a warning that names both; those of one commit without."""
+    files = shards(place, "commits")
+    assert "commits" not in place.run("merge", *files, "-o", "one-commit.h5").stderr
+    edit(files[1], lambda file: file["provenance"].attrs.__setitem__("git_commit", "0123456789ab"))
+    process = place.run("merge", *files, "-o", "two-commits.h5", "--accept-edited")
+    assert process.returncode == 0 and process.stderr.count("different commits") == 1 and f"{files[1]} by 0123456789ab" in process.stderr, process.stderr
+
+
+def test_shards_of_several_grids(place):
+    """A study with several grids has a key on several lines: only what differs is named."""
+    study, folder = trained(place), fresh(place, "grids")
+    text = study.read_text().split("sweep:")[0] + "sweep:\n  - {chip.cell.name: pcm, chip.noise: [0.5, 1]}\n  - {chip.cell.name: pcm, chip.noise: [2, 4]}\n"
+    study = folder / "grids.yaml"
+    study.write_text(text)
+    place.done("sweep", study, "-o", folder / "a.h5", "--shard", "1/2", "--quiet")
+    place.done("sweep", study, "-o", folder / "b.h5", "--shard", "2/2", "--set", "data.limit=30", "--quiet")
+    process = place.refused(2, "data.limit is 40 in", "merge", folder / "a.h5", folder / "b.h5", "-o", "n.h5")
+    assert "chip.noise" not in process.stderr, process.stderr
+    study.write_text(text.replace("[2, 4]", "[2, 3]"))
+    place.done("sweep", study, "-o", folder / "c.h5", "--shard", "2/2", "--quiet")
+    process = place.refused(2, ["chip.noise", "4", "3"], "merge", folder / "a.h5", folder / "c.h5", "-o", "n.h5")
+    assert process.stderr.count("chip.noise") == 1 and "more differences" not in process.stderr, process.stderr
 
 
 def test_shards_that_differ(place):

@@ -199,6 +199,27 @@ static MhoStatus settle(Merge *merge, char *named, size_t size, size_t *missing,
     return MHO_OK;
 }
 
+/* One version of mho may have many commits, whose results need not be the same. */
+static void warn_commits(const Merge *merge)
+{
+    const MhoShardRuns *runs = &merge->runs;
+    const MhoShardRun *first = NULL;
+    for (size_t r = 0; r < runs->n; r++) {
+        const MhoShardRun *run = &runs->list[r];
+        if (*run->commit == '\0')
+            continue;
+        if (!first)
+            first = run;
+        if (strcmp(run->commit, first->commit) == 0)
+            continue;
+        mho_log(merge->options->log, MHO_LOG_WARNING,
+                "shards were run by different commits of mho: %s by %s and %s by %s; where the sources between them "
+                "changed results, run the older shards again",
+                first->file, first->commit, run->file, run->commit);
+        return;
+    }
+}
+
 static MhoStatus check_output(const char *output, MhoError *error)
 {
     if (access(output, F_OK) == 0)
@@ -238,6 +259,8 @@ MhoStatus mho_merge(const char *const *paths, size_t n, const char *output, cons
         status = read_files(&merge, paths, n, error);
     if (status == MHO_OK)
         status = rebuild(&merge, error);
+    if (status == MHO_OK)
+        warn_commits(&merge);
     if (status == MHO_OK)
         status = settle(&merge, named, sizeof named, &missing, error);
     if (status == MHO_OK && missing > 0 && !options->partial)

@@ -48,7 +48,8 @@ typedef struct MhoShardRuns {
     size_t n;
 } MhoShardRuns;
 
-/* Add the run that made a shard; of a partial merge, all that it names. */
+/* Add the run that made a shard; of a partial merge, all that it names. A run is there once, however many files tell of
+ * it: part, host and time are the same. */
 MhoStatus mho_shard_runs_add(MhoShardRuns *runs, const MhoRecord *shard, const char *path, bool is_edited,
                              MhoError *error) MHO_CHECKED;
 /* As arrays over the axis "shard" in group provenance. */

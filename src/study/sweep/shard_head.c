@@ -97,36 +97,68 @@ static bool next_line(const char **text, char separator, Line *line)
     return true;
 }
 
-static bool find_line(const char *text, char separator, const Line *wanted, Line *found)
+static bool has_name(const Line *line, const Line *wanted)
 {
-    while (next_line(&text, separator, found))
-        if (found->name_length == wanted->name_length && memcmp(found->name, wanted->name, wanted->name_length) == 0)
+    return line->name_length == wanted->name_length && memcmp(line->name, wanted->name, wanted->name_length) == 0;
+}
+
+static bool find_name(const char *text, char separator, const Line *wanted)
+{
+    for (Line line; next_line(&text, separator, &line);)
+        if (has_name(&line, wanted))
             return true;
     return false;
 }
 
-/* Lines of two texts that differ, and those that only one has. what: leads the name, "model "; absent: what a line that
- * is not there stands for. */
+/* Whether a text has this very line. */
+static bool has_line(const char *text, char separator, const Line *wanted)
+{
+    for (Line line; next_line(&text, separator, &line);)
+        if (has_name(&line, wanted) && line.value_length == wanted->value_length &&
+            memcmp(line.value, wanted->value, wanted->value_length) == 0)
+            return true;
+    return false;
+}
+
+/* A line of text with the name wanted that the text `without` has not. */
+static bool find_only(const char *text, const char *without, char separator, const Line *wanted, Line *found)
+{
+    while (next_line(&text, separator, found))
+        if (has_name(found, wanted) && !has_line(without, separator, found))
+            return true;
+    return false;
+}
+
+/* A name with what leads it, "model "; its length */
+static int full_name(char name[300], const char *what, const Line *line)
+{
+    return snprintf(name, 300, "%s%.*s", what, (int)(line->name_length < 200 ? line->name_length : 200), line->name);
+}
+
+/* Lines that only one of two texts has, side by side where they have one name. A name may be on several lines of a
+ * text, in any order. what: leads the name; absent: what a line that is not there stands for. */
 static void compare_lines(Differences *at, const char *what, const char *first, const char *other, char separator,
                           const char *absent)
 {
+    static const char elsewhere[] = "not so"; /* the name is on other lines, and these are in both texts */
     char name[300];
     Line a, b;
     for (const char *rest = first; next_line(&rest, separator, &a);) {
-        const bool found = find_line(other, separator, &a, &b);
-        const int length =
-            snprintf(name, sizeof name, "%s%.*s", what, (int)(a.name_length < 200 ? a.name_length : 200), a.name);
-        if (!found)
-            note(at, name, length, a.value, a.value_length, absent, strlen(absent));
-        else if (a.value_length != b.value_length || memcmp(a.value, b.value, a.value_length) != 0)
+        if (has_line(other, separator, &a))
+            continue;
+        const int length = full_name(name, what, &a);
+        const char *none = find_name(other, separator, &a) ? elsewhere : absent;
+        if (find_only(other, first, separator, &a, &b))
             note(at, name, length, a.value, a.value_length, b.value, b.value_length);
+        else
+            note(at, name, length, a.value, a.value_length, none, strlen(none));
     }
     for (const char *rest = other; next_line(&rest, separator, &b);) {
-        if (find_line(first, separator, &b, &a))
+        if (has_line(first, separator, &b) || find_only(first, other, separator, &b, &a))
             continue;
-        const int length =
-            snprintf(name, sizeof name, "%s%.*s", what, (int)(b.name_length < 200 ? b.name_length : 200), b.name);
-        note(at, name, length, absent, strlen(absent), b.value, b.value_length);
+        const int length = full_name(name, what, &b);
+        const char *none = find_name(first, separator, &b) ? elsewhere : absent;
+        note(at, name, length, none, strlen(none), b.value, b.value_length);
     }
 }
 

@@ -46,6 +46,25 @@ static MhoStatus append(MhoShardRuns *runs, MhoShardRun **run, MhoError *error)
     return MHO_OK;
 }
 
+/* Drop the last run where another file has told of it: a partial merge and its shards may lie in one folder. */
+static void drop_repeated(MhoShardRuns *runs)
+{
+    const MhoShardRun *last = &runs->list[runs->n - 1];
+    if (*last->part == '\0' || *last->written == '\0')
+        return;
+    for (size_t r = 0; r + 1 < runs->n; r++) {
+        MhoShardRun *run = &runs->list[r];
+        if (strcmp(run->part, last->part) != 0 || strcmp(run->written, last->written) != 0 ||
+            strcmp(run->host, last->host) != 0)
+            continue;
+        run->is_edited = run->is_edited || last->is_edited;
+        runs->n--;
+        for (size_t i = 0; i < N_WORDS; i++)
+            free(*word_of(last, i));
+        return;
+    }
+}
+
 /* String r of an array of provenance, or "". */
 static const char *string_at(const MhoRecord *provenance, const char *name, size_t r)
 {
@@ -74,6 +93,7 @@ static MhoStatus add_merged(MhoShardRuns *runs, const MhoRecord *provenance, siz
         if (has_seconds)
             run->seconds = ((const double *)seconds->data)[r];
         run->is_edited = is_edited || (has_edited && ((const uint8_t *)edited->data)[r]);
+        drop_repeated(runs);
     }
     return status;
 }
@@ -102,6 +122,7 @@ MhoStatus mho_shard_runs_add(MhoShardRuns *runs, const MhoRecord *shard, const c
     if (seconds && seconds->type == MHO_F64 && seconds->n == 1)
         run->seconds = *(const double *)seconds->data;
     run->is_edited = is_edited;
+    drop_repeated(runs);
     return MHO_OK;
 }
 
