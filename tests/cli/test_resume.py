@@ -227,12 +227,17 @@ def test_train_interrupted(place):
 
 
 def test_checkpoint_of_another_recipe(place):
-    """A checkpoint is named after its recipe: another one of the same model neither takes nor removes it."""
+    """A checkpoint is named after its recipe and its model's folder: others neither take nor remove it."""
     command = ["train", place.study("train.yaml"), "-j", "1", "--set", "train.batch=16"]
     name = interrupted(place, "other", *command, "--quiet")
     process = place.run(*command, "-o", f"elsewhere/{name}.h5", "--set", "train.batch=8")
     assert process.returncode == 0 and epochs(process) == 4 and "unfinished" not in process.stderr, process.stderr
     assert checkpoints(place, name)
+    process = place.run(*command, "-o", f"third/{name}.h5")
+    assert process.returncode == 0 and epochs(process) == 4 and "going on" not in process.stderr, process.stderr
+    assert len(checkpoints(place, name)) == 1
+    process = place.run(*command, "-o", f"./{name}.h5")  # the same folder in other words
+    assert process.returncode == 0 and epochs(process) < 4 and "going on" in process.stderr, process.stderr
 
 
 def interrupted(place, stem, *command):

@@ -104,6 +104,7 @@ static MhoRecord *shard_record(const Sample *sample, size_t shard, size_t n)
                                   .points = sample->points,
                                   .trials = &trials,
                                   .layers = layers,
+                                  .n_layers = LAYERS,
                                   .digest = "d",
                                   .models = "m.h5 0\n",
                                   .data = "test fashion-mnist 1\n",
