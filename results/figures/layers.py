@@ -132,7 +132,7 @@ def plot_layers(file, result, title=None):
         ax.grid(True, axis="x", **GRID)
         ax.set_axisbelow(True)
         ax.tick_params(axis="y", length=0)
-        ax.xaxis.set_major_locator(plt.MaxNLocator(4))
+        ax.xaxis.set_major_locator(plt.MaxNLocator(4, integer=bool(kinds) and ax is axes[0][-1]))
         ax.xaxis.set_major_formatter(plt.FuncFormatter(lambda value, _: number(round(value, 9))))
     axes[0][0].set_yticks(range(n_layers), [cut(name, 7, 1.3) for name in names])
     axes[0][0].set_ylim(n_layers - 0.45, -0.55)
