@@ -149,7 +149,7 @@ const Command command_train = {
             "each layer. `mho describe train` and `mho describe allocate` explain every key.\n"
             "A checkpoint is written to results/checkpoints/ after every epoch, every 5 minutes and when training is "
             "stopped.\n"
-            "The same command goes on from it and gives the same bytes; --restart starts over. A model that is there "
+            "The same command goes on from it and gives the same payload; --restart starts over. A model that is there "
             "stays: one\n"
             "of the same recipe is not trained again without --retrain, any other file is refused. Test images are not "
             "read.",

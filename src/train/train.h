@@ -83,7 +83,7 @@ typedef struct MhoTrainInput {
     const MhoRecord *start;    /* NULL, or the finished model of the first stage alone, same seed and images: its net
                                 * and history take the place of that stage; resume has precedence */
     const char *start_file;    /* for messages */
-    const MhoRecord *resume;   /* NULL, or a checkpoint of the same recipe: training goes on to the same bytes */
+    const MhoRecord *resume;   /* NULL, or a checkpoint of the same recipe: training goes on to the same net */
     const char *resume_file;   /* for messages */
 } MhoTrainInput;
 

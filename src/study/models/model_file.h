@@ -44,7 +44,7 @@ MhoStatus mho_model_ensure(const MhoSettings *settings, const MhoModelOptions *o
  * waits and takes the finished one. Checkpoints are written after every epoch, every five minutes and on a stop request
  * (STOPPED), and are removed when the model is written. In a family of models, whose name has {recipe}, the stages'
  * float stage is trained once for all members into a model of its own beside them, named float- and 12 digits of the
- * recipe it has alone; every member comes out with the same bytes as without it. */
+ * recipe it has alone; every member comes out with the same payload as without it. */
 MhoStatus mho_model_train(const MhoSettings *settings, const MhoModelOptions *options, const char *path, bool *is_there,
                           MhoError *error) MHO_CHECKED;
 
