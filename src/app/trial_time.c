@@ -20,6 +20,8 @@ static const int stand_in_images = 256, stand_in_validation = 64, stand_in_batch
 /* Long enough for the scheduler, short enough to be lost. */
 static const double task_seconds = 1200.0;
 
+enum { MEASURED_MAX = 8 };
+
 typedef struct Timing {
     const MhoStudy *study;
     MhoModelOptions options;
@@ -27,6 +29,8 @@ typedef struct Timing {
     MhoTrialCache *cache, *stand_ins; /* of the study's models, which it never trains; of networks in folder, or NULL */
     bool *has_model;                  /* (points.n_points) */
     char folder[64];                  /* a temporary one; "": not made yet */
+    MhoSettings *settings[MEASURED_MAX]; /* (n_settings) of points with a stand-in; its cache borrows from them */
+    size_t n_settings;
     MhoTrialTime *time;
 } Timing;
 
@@ -120,19 +124,18 @@ static MhoStatus stand_in_for(const Timing *timing, const MhoSettings *settings,
     return status == MHO_OK ? mho_study_identify(*made, timing->options.data, error) : status;
 }
 
-/* Ready: as mho_trial_cache_prepare. */
+/* Ready: as mho_trial_cache_prepare. A point with a stand-in is prepared once. */
 static MhoStatus prepare(Timing *timing, size_t p, bool ready, MhoPointSetup *setup, MhoError *error)
 {
     const MhoPoint *point = &timing->points.points[p];
     if (timing->has_model[p])
         return mho_trial_cache_prepare(timing->cache, point->settings, point->text, ready, setup, error);
-    MhoSettings *settings = NULL;
+    MhoSettings **settings = &timing->settings[timing->n_settings++];
     MhoStatus status = make_folder(timing, error);
     if (status == MHO_OK)
-        status = stand_in_for(timing, point->settings, &settings, error);
+        status = stand_in_for(timing, point->settings, settings, error);
     if (status == MHO_OK)
-        status = mho_trial_cache_prepare(timing->stand_ins, settings, point->text, ready, setup, error);
-    mho_settings_destroy(settings);
+        status = mho_trial_cache_prepare(timing->stand_ins, *settings, point->text, ready, setup, error);
     return status;
 }
 
@@ -180,8 +183,7 @@ static MhoStatus run_one(Timing *timing, size_t p, double *setup_seconds, double
 
 static MhoStatus measure_some(Timing *timing, double budget, MhoError *error)
 {
-    enum { AT_MOST = 8 };
-    const size_t n = timing->points.n_points, wanted = n < AT_MOST ? n : AT_MOST;
+    const size_t n = timing->points.n_points, wanted = n < MEASURED_MAX ? n : MEASURED_MAX;
     const double started = mho_clock();
     double sum = 0.0;
     MhoStatus status = MHO_OK;
@@ -222,6 +224,8 @@ MhoStatus mho_trial_time(const MhoStudy *study, const MhoModelOptions *options, 
         status = measure_some(&timing, budget, error);
     mho_trial_cache_destroy(timing.cache);
     mho_trial_cache_destroy(timing.stand_ins);
+    for (size_t i = 0; i < timing.n_settings; i++)
+        mho_settings_destroy(timing.settings[i]);
     remove_folder(&timing);
     free(timing.has_model);
     mho_points_destroy(&timing.points);
