@@ -77,7 +77,8 @@ static MhoStatus fill_path(const MhoSettings *settings, const char *word, char *
 MhoStatus mho_model_name(const MhoSettings *settings, char *name, size_t size, MhoError *error)
 {
     char hex[65] = "";
-    MhoStatus status = mho_recipe_digest(settings, hex, error);
+    const bool is_asked = strstr(mho_settings_study(settings)->model, recipe_mark) != NULL;
+    MhoStatus status = is_asked ? mho_recipe_digest(settings, hex, error) : MHO_OK;
     hex[8] = '\0';
     return status == MHO_OK ? fill_path(settings, hex, name, size, error) : status;
 }
