@@ -102,18 +102,24 @@ static void print_points(const MhoRecord *result)
     const double *mean = column(result, "summary/accuracy_mean", MHO_F64, n),
                  *low = column(result, "summary/accuracy_low", MHO_F64, n),
                  *high = column(result, "summary/accuracy_high", MHO_F64, n);
-    if (!mean || !low || !high)
+    const int32_t *chips = column(result, "n_chips", MHO_I32, n);
+    const MhoAttribute *stated =
+        low ? mho_attribute_find(&mho_record_array(result, "summary/accuracy_low")->attributes, "confidence") : NULL;
+    const double confidence =
+        stated && stated->type == MHO_F64 && stated->n == 1 ? *(const double *)stated->data : 0.95;
+    if (!mean || !low || !high || !chips)
         return;
     printf("\n");
     for (size_t i = 0; i < result->n_arrays; i++)
         if (is_variable(result->arrays[i], n))
             printf(" %*s", column_width(result->arrays[i]), result->arrays[i]->name);
-    printf("   accuracy %%  95 %% interval\n");
+    printf(" %*s   accuracy %%  %.3g %% interval\n", NUMBER_WIDTH, "chips", 100.0 * confidence);
     for (size_t p = 0; p < n; p++) {
         for (size_t i = 0; i < result->n_arrays; i++)
             if (is_variable(result->arrays[i], n))
                 print_value(result->arrays[i], p, column_width(result->arrays[i]));
-        printf("   %10.2f  %6.2f to %.2f\n", 100.0 * mean[p], 100.0 * low[p], 100.0 * high[p]);
+        printf(" %*d   %10.2f  %6.2f to %.2f\n", NUMBER_WIDTH, chips[p], 100.0 * mean[p], 100.0 * low[p],
+               100.0 * high[p]);
     }
 }
 

@@ -53,10 +53,12 @@ def test_two_studies_one_output(place):
         process.send_signal(signal.SIGKILL)
         process.wait(30)
     kept = {path: path.stat().st_size for path in journals(result)}
-    place.done("sweep", second, "-o", result, "--quiet")
+    again = place.run("sweep", second, "-o", result)
+    assert again.returncode == 0 and "trials of another study that was stopped" in again.stderr, again.stderr
     assert {path: path.stat().st_size for path in journals(result)} == kept, "trials of the first study are gone"
     assert not pathlib.Path(f"{result}.lock").exists()
-    place.refused(2, ["another study", "chip.noise", "-o"], "sweep", first, "-o", result)
+    place.refused(2, ["another study (it has chip.noise=[2], this has chip.noise=[0.5, 1]) and", "-o"], "sweep", first, "-o", result)
+    place.refused(2, ["no result of a sweep", "-o"], "sweep", first, "-o", place.model)
 
 
 def test_eight_shards_one_output(place):
@@ -149,6 +151,9 @@ def test_rerun(place):
         assert "the same" in place.done("rerun", result, "--trial", trial, "--cpu", "scalar", "-j", "2")
     place.refused(2, ["trials 0 to 6", "--trial 7"], "rerun", result, "--trial", "7")
     place.refused(2, "--trial N", "rerun", result)
+    named = place.study("named.yaml", "  chip.noise: [0.5]\n", model=folder / "m-{recipe}.h5")
+    place.done("sweep", named, "-o", folder / "named.h5", "--quiet")
+    assert "the same" in place.done("rerun", folder / "named.h5", "--trial", 0)
     place.refused(2, "not the result", "rerun", place.model, "--trial", "0")
     kept = place.model.read_bytes()
     place.model.unlink()
@@ -221,6 +226,9 @@ def test_points_that_stop(place):
         assert file["accuracy"].shape == (3, max(chips))
         low = file["summary/accuracy_low"]  # looks at 4, 8 and 16 chips share the error of 5 %
         assert abs(low.attrs["confidence"] - (1 - 0.05 / 3)) < 1e-12 and "98.33 %" in low.attrs["long_name"], dict(low.attrs)
+    shown = place.done("show", folder / "whole.h5")
+    assert "98.3 % interval" in shown and "chips" in shown, shown
+    place.refused(2, ["repeat", "cannot be swept"], "sweep", study, "--set", "repeat=2,3", "-o", folder / "none.h5")
     parts = [folder / f"part{i}.h5" for i in (1, 2)]
     for i, part in enumerate(parts, 1):
         place.done("sweep", study, *rule, "-o", part, "--shard", f"{i}/2", "--quiet")

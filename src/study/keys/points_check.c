@@ -14,6 +14,10 @@ static MhoStatus check_axes(const MhoPointList *list, MhoError *error)
                             "sweep.%s: the study has no train: section, so no model is trained and "
                             "the sweep would change nothing",
                             key);
+        if (mho_settings_names_study(key) && strcmp(key, "model") != 0)
+            return mho_fail(error, MHO_USAGE,
+                            "sweep.%s: it is one value for the whole study and cannot be swept; take the axis out",
+                            key);
         bool used = false;
         for (size_t p = 0; p < list->n_points && !used; p++)
             used = list->points[p].applies[i];

@@ -141,6 +141,10 @@ bool mho_settings_uses(const MhoSettings *settings, const char *key);
 /* Whether key says how a study is run and nothing of what comes out (cluster.*): in no text or digest of a study. */
 bool mho_settings_of_cluster(const char *key);
 
+/* Whether key names things, counts repetitions or says how a study is run: it is part of a study, but no trial depends
+ * on its value. */
+bool mho_settings_names_study(const char *key);
+
 /* Whether training alone reads key. A result depends on such a key through its model file. */
 bool mho_settings_through_model(const char *key);
 

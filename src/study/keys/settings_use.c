@@ -156,8 +156,7 @@ static bool trains_with(const MhoSettings *settings, const char *key)
     return !starts_with(key, "allocate.") || stages->allocate;
 }
 
-/* Keys that name things or count repetitions: they identify a study but no trial depends on their value. */
-static bool is_identity(const char *key)
+bool mho_settings_names_study(const char *key)
 {
     return strcmp(key, "title") == 0 || strcmp(key, "model") == 0 || strcmp(key, "repeat") == 0 ||
            starts_with(key, "sample.") || starts_with(key, "stop.") || mho_settings_of_cluster(key);
@@ -181,7 +180,7 @@ bool mho_settings_through_model(const char *key)
 bool mho_settings_uses(const MhoSettings *settings, const char *key)
 {
     const MhoSection *section;
-    if (is_identity(key) && strcmp(key, "model") != 0) /* two models are two results */
+    if (mho_settings_names_study(key) && strcmp(key, "model") != 0) /* two models are two results */
         return false;
     if (!mho_settings_find(settings, key, &section) || !uses(settings, section, key))
         return false;
@@ -208,7 +207,7 @@ static bool is_recipe(const MhoSettings *settings, const char *key)
 
 static bool belongs(const MhoSettings *settings, const char *key, bool recipe)
 {
-    return !is_identity(key) && (recipe ? is_recipe(settings, key) : !mho_settings_through_model(key));
+    return !mho_settings_names_study(key) && (recipe ? is_recipe(settings, key) : !mho_settings_through_model(key));
 }
 
 char *mho_settings_canonical(const MhoSettings *settings, bool recipe)

@@ -11,7 +11,7 @@
 #include "study/sweep/sweep.h"
 
 typedef struct Rerun {
-    const char *file;
+    const char *file, *data; /* data: --data, or NULL */
     MhoRecord *result;
     MhoStudy study;
     MhoPointList grid;
@@ -37,6 +37,8 @@ static MhoStatus open_result(Rerun *at, MhoError *error)
         status = mho_study_from_text(root_text(at, "study"), at->file, &at->study, error);
     if (status == MHO_OK)
         status = mho_points_create(&at->study, &at->grid, error);
+    if (status == MHO_OK && at->study.has_train && strstr(mho_settings_study(at->study.settings)->model, "{recipe}"))
+        status = mho_sweep_identify_data(&at->grid, at->data, error); /* part of the recipe, and so of the name */
     if (status == MHO_OK)
         status = mho_result_points(at->result, at->file, &at->points, &at->n_points, error);
     if (status == MHO_OK && at->n_points != at->grid.n_points)
@@ -150,7 +152,7 @@ static MhoStatus run(Rerun *at, const MhoModelOptions *options, MhoRerun *rerun,
 
 MhoStatus mho_rerun(const char *result, size_t trial, const MhoModelOptions *options, MhoRerun *rerun, MhoError *error)
 {
-    Rerun at = {.file = result};
+    Rerun at = {.file = result, .data = options->data};
     MhoModelOptions no_training = *options;
     no_training.may_train = false;
     *rerun = (MhoRerun){0};

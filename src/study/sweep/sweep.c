@@ -190,6 +190,8 @@ MhoStatus mho_sweep_gather(Sweep *sweep, MhoError *error)
         mho_log(sweep->options->model.log, MHO_LOG_WARNING,
                 "%zu journals of %s are of another build of mho; their trials run again", others, sweep->path);
     const MhoStatus status = mho_journal_read(sweep->path, &sweep->trials, error);
+    if (status == MHO_OK)
+        mho_sweep_tell_others(sweep);
     return status == MHO_OK && sweep->options->extend ? mho_sweep_read_extended(sweep, error) : status;
 }
 

@@ -60,6 +60,8 @@ MhoStatus mho_sweep_check_output(const Sweep *sweep, bool *finished, MhoError *e
 /* Take over the trials of the file options->extend that are part of this study. USAGE when that file would be replaced
  * and has others. */
 MhoStatus mho_sweep_read_extended(Sweep *sweep, MhoError *error) MHO_CHECKED;
+/* Warn of trials in the journals that are no part of this study. */
+void mho_sweep_tell_others(const Sweep *sweep);
 /* Write the result where nothing is, and remove the journals that it makes superfluous. */
 MhoStatus mho_sweep_write_output(Sweep *sweep, double started, MhoError *error) MHO_CHECKED;
 void mho_sweep_remove_journals(const Sweep *sweep);

@@ -77,18 +77,17 @@ static void first_difference(const char *text, const char *other, char *line, si
 /* USAGE that names the first difference of two texts of a study. */
 static MhoStatus refuse_other_study(const Sweep *sweep, const char *mine, const char *theirs, MhoError *error)
 {
-    char here[200], there[200];
+    char here[200], there[200], difference[440] = "";
     first_difference(mine, theirs, here, sizeof here);
     first_difference(theirs, mine, there, sizeof there);
+    if (*here && *there)
+        snprintf(difference, sizeof difference, " (it has %s, this has %s)", there, here);
+    else if (*here || *there)
+        snprintf(difference, sizeof difference, " (it %s %s)", *there ? "has" : "is without", *there ? there : here);
     return mho_fail(error, MHO_USAGE,
-                    "%s is the result of another study%s%s%s%s%s and is never overwritten; name another with -o, move "
-                    "it away, or take its trials over with --extend %s",
-                    sweep->path, *here || *there ? " (" : "",
-                    *there  ? "it has "
-                    : *here ? "without "
-                            : "",
-                    *there ? there : here, *there && *here ? ", this has " : "", *there && *here ? here : "",
-                    sweep->path);
+                    "%s is the result of another study%s and is never overwritten; name another with -o, move it away, "
+                    "or take its trials over with --extend %s",
+                    sweep->path, difference, sweep->path);
 }
 
 /* The identity of what this process makes: the same for every process that would make the same file. */
@@ -109,6 +108,11 @@ static MhoStatus read_existing(Sweep *sweep, const char *study_text, MhoError *e
     if (status != MHO_OK)
         return mho_fail_context(error, "the result exists but cannot be read; move it away or name another with -o");
     const char *theirs = mho_attribute_string(&sweep->existing->attributes, "study");
+    const char *kind = mho_attribute_string(&sweep->existing->attributes, "kind");
+    if (!kind || strcmp(kind, "result") != 0)
+        return mho_fail(error, MHO_USAGE,
+                        "%s is no result of a sweep%s%s%s and is never overwritten; name another with -o", sweep->path,
+                        kind ? " (it is a " : "", kind ? kind : "", kind ? ")" : "");
     if (extends_itself(sweep) || (theirs && strcmp(theirs, study_text) == 0))
         return MHO_OK;
     return refuse_other_study(sweep, study_text, theirs ? theirs : "", error);
@@ -275,6 +279,22 @@ MhoStatus mho_sweep_read_extended(Sweep *sweep, MhoError *error)
     mho_trials_clear(&trials);
     mho_record_destroy(old);
     return status;
+}
+
+void mho_sweep_tell_others(const Sweep *sweep)
+{
+    MhoError ignored = {0};
+    SortedPoints grid;
+    size_t others = 0;
+    if (sort_points(sweep, &grid, &ignored) == MHO_OK)
+        for (size_t i = 0; i < sweep->trials.n; i++)
+            others += find_point(&grid, sweep->trials.list[i]->point) == NULL;
+    free(grid.list);
+    if (others > 0)
+        mho_log(sweep->options->model.log, MHO_LOG_WARNING,
+                "%s.parts holds %zu trials of another study that was stopped; they stay there, and that study needs "
+                "another result to go on: move %s.parts beside it",
+                sweep->path, others, sweep->path);
 }
 
 static bool is_written(const void *context, uint64_t point, uint32_t chip)
