@@ -29,7 +29,8 @@ MOST_TIED = 12  # different values beyond which equal patterns of values may be 
 YEAR, MONTH, DAY, HOUR, MINUTE = 31536000.0, 2592000.0, 86400.0, 3600.0, 60.0
 DURATIONS = [(YEAR, "year", "years"), (DAY, "day", "days"), (HOUR, "h", "h"), (MINUTE, "min", "min"),
              (1.0, "s", "s"), (1e-3, "ms", "ms"), (1e-6, "µs", "µs"), (1e-9, "ns", "ns")]
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+POWERS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻" + POWERS)
 
 
 class Unusable(Exception):
@@ -129,6 +130,15 @@ def number(value):
     digits = digits.rstrip("0").rstrip(".").replace("-", "−")
     power = "10" + str(int(power)).translate(SUPERSCRIPTS)
     return {"1": power, "−1": "−" + power}.get(digits, f"{digits}×{power}")
+
+
+def powers(values):
+    """Labels of marks on a logarithmic axis, all in one form: 1, 10, 100, or 10⁴, 10⁵, 10⁶ where one of them needs a power."""
+    labels = [number(value) for value in values]
+    tens = [value == 0 or value > 0 and abs(np.log10(value) - round(np.log10(value))) < 1e-9 for value in values]
+    if not all(tens) or not any(label[-1] in POWERS for label in labels):
+        return labels
+    return ["0" if value == 0 else "10" + str(round(np.log10(value))).translate(SUPERSCRIPTS) for value in values]
 
 
 def duration(seconds):

@@ -5,7 +5,7 @@ import matplotlib
 import numpy as np
 
 from figures import layout
-from figures.axes import DAY, HOUR, MINUTE, MONTH, YEAR, duration, number, scale_of
+from figures.axes import DAY, HOUR, MINUTE, MONTH, POWERS, YEAR, duration, number, powers, scale_of
 from figures.layout import SIZE_CAPTION, SIZE_LEGEND, SIZE_TICK, SIZE_TITLE, columns_for, fits, size_of, wrap
 
 matplotlib.rcParams.update({
@@ -144,7 +144,10 @@ def spread_of(result, x, curves, masks):
 def tick_choices(axis, scale):
     """Lists of (values, labels), the richest first; the figure takes the first whose labels stay apart."""
     values, name = axis.distinct, duration if axis.unit == "s" else number
-    own = [(values, [name(v) for v in values])] if 1 <= len(values) <= 9 else []
+    names = [name(v) for v in values] if axis.unit == "s" or not scale.endswith("log") else powers(values)
+    own = [(values, names)] if 1 <= len(values) <= 9 else []
+    if own and scale != "linear" and len({label[-1] in POWERS for label in names if label != "0"}) > 1:
+        own = []  # 10000 beside 2×10⁶: marks of one form say it better
     if own and len(values) > 3 and scale == "linear" and axis.unit != "s" and max(map(len, own[0][1])) > 5:
         own = []  # 357.143: round numbers say more
     low, high = min(values), max(values)
@@ -160,7 +163,7 @@ def tick_choices(axis, scale):
         for step in (1, 2, 3, 4, 6, 8, 12, 20, 40):
             marks = zero + [base ** p for p in np.arange(first, last + 1, step) if 0.99 * min(positive) <= base ** p <= 1.01 * high]
             if len(marks) > 1:
-                choices.append((marks, [name(m) for m in marks]))
+                choices.append((marks, [name(m) for m in marks] if axis.unit == "s" else powers(marks)))
         ends = zero + [min(positive), high] if not zero else [0.0, high]
         return choices + [(ends, [name(v) for v in ends]), ([high], [name(high)])]
     for n in (6, 5, 4, 3, 2, 1):

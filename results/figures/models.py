@@ -5,7 +5,7 @@ import h5py
 import matplotlib
 import numpy as np
 
-from figures.axes import Unusable, clean, text
+from figures.axes import Unusable, clean, number, powers, text
 from figures.drawing import COLOURS, COLUMN, GRID, finish, plt
 from figures.layout import cut, size_of
 
@@ -22,8 +22,33 @@ def history_curves(history):
     for label, words, factor, log in PARTS:
         part = {name: factor * values for name, values in curves.items() if any(word in name for word in words)}
         if part:
-            parts.append((label, part, log and all((values[np.isfinite(values)] > 0).all() for values in part.values())))
+            every = np.concatenate([values[np.isfinite(values)] for values in part.values()])
+            parts.append((label, part, log and every.min() >= 0 and every.max() > 0))
     return parts
+
+
+def set_log(ax, data):
+    """A logarithmic scale over the values that are drawn, with at most five marks, all of one form."""
+    values = np.concatenate(list(data.values()))
+    low, high = (np.log10(end) for end in (np.nanmin(values), np.nanmax(values)))
+    ax.set_yscale("log")
+    first, last = int(np.ceil(low - 0.3)), int(np.floor(high + 0.3))
+    marks = [10.0 ** p for p in range(first, last + 1, 1 + (last - first) // 5)]
+    if len(marks) > 1:
+        low, high = min(low, first), max(high, np.log10(marks[-1]))
+        ax.set_yticks(marks, powers(marks))
+    else:
+        marks = sorted({float(f"{10 ** at:.2g}") for at in (low, high)})
+        ax.set_yticks(marks, [number(m) for m in marks])
+    ax.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    margin = 0.05 * (high - low) or 0.1
+    ax.set_ylim(10 ** (low - margin), 10 ** (high + margin))
+
+
+def without_zeros(data):
+    """The values of a logarithmic panel: a learning rate that ends at 0, or nearly, has no place on it."""
+    least = 1e-6 * max(np.nanmax(values) for values in data.values())
+    return {name: np.where(values > least, values, np.nan) for name, values in data.items()}
 
 
 def series_name(name):
@@ -63,20 +88,22 @@ def plot_history(file, title=None):
     figure, axes = plt.subplots(len(parts), 1, figsize=(COLUMN, 1.4 * len(parts) + 0.3), sharex=True, squeeze=False)
     axes = list(axes.flat)
     names = list(dict.fromkeys(series_name(name) for _, data, _ in parts for name in data))
+    left_out = False
     for ax, (label, data, log) in zip(axes, parts):
-        for name, values in data.items():
+        shown = without_zeros(data) if log else data
+        left_out = left_out or any(np.isfinite(data[name]).sum() > np.isfinite(shown[name]).sum() for name in data)
+        for name, values in shown.items():
             ax.plot(np.arange(1, len(values) + 1), values, label=series_name(name),
                     color=COLOURS[names.index(series_name(name)) % len(COLOURS)])
         ax.set_ylabel(label)
-        if log:  # a learning rate that falls to nearly zero does not stretch the scale
-            ax.set_yscale("log")
-            largest = max(np.nanmax(values) for values in data.values())
-            ax.set_ylim(bottom=max(ax.get_ylim()[0], 1e-6 * largest))
+        if log:
+            set_log(ax, shown)
         ax.grid(True, **GRID)
     axes[-1].set_xlabel("epoch")
     axes[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     if "stage" in history:
         draw_stages(axes, shown_stages([text(v) for v in history["stage"][()]]))
-    note = "Learning curves, one value per epoch; dashed lines: a new stage."
+    note = "Learning curves, one value per epoch; dashed lines: a new stage." + \
+        (" A learning rate of 0 is left out: its scale is logarithmic." if left_out else "")
     finish(figure, clean(file.attrs.get("title", "")) if title is None else title, note, COLUMN)
     return figure

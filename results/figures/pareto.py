@@ -68,8 +68,9 @@ def front_of(cost, accuracy):
 
 
 def draw_front(ax, cost, accuracy, front):
-    """A step line: what accuracy a budget buys."""
-    ax.step(cost[front], accuracy[front], where="post", color="black", linewidth=0.8, zorder=1.5, label="front")
+    """A step line: what accuracy a budget buys; a front of one point is no line."""
+    if len(front) > 1:
+        ax.step(cost[front], accuracy[front], where="post", color="black", linewidth=0.8, zorder=1.5, label="front")
 
 
 def draw_points(ax, result, cost, colour):
