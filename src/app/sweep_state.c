@@ -21,8 +21,8 @@ enum { MAX_PARTS = 100000, PATH_SIZE = 4096 };
 
 /* Where the parts of a sweep lie: LEAD, i, "-of-", n, ".h5". */
 typedef struct Place {
-    char lead[PATH_SIZE]; /* "results/r.h5.cluster/parts/part-"; "": one part, the result itself */
-    const char *result;
+    char lead[PATH_SIZE];            /* "results/r.h5.cluster/parts/part-"; "": one part, the result itself */
+    const char *result, *study_text; /* the text may be NULL */
     int n;
 } Place;
 
@@ -89,12 +89,26 @@ static bool is_there(const char *path, const char *ending)
     return access(name, F_OK) == 0;
 }
 
+bool mho_result_is_of(const char *path, const char *study_text)
+{
+    MhoRecord *record = NULL;
+    MhoError ignored = {0};
+    if (access(path, F_OK) != 0)
+        return false;
+    if (!study_text || mho_file_read(path, true, &record, &ignored) != MHO_OK)
+        return true;
+    const char *theirs = mho_attribute_string(&record->attributes, "study");
+    const bool same = theirs && strcmp(theirs, study_text) == 0;
+    mho_record_destroy(record);
+    return same;
+}
+
 /* Shards beside the result, "results/drift.shard-"; else the result itself. */
-static MhoStatus find_place(const char *result, int planned_parts, Place *place, MhoError *error)
+static MhoStatus find_place(const char *result, const MhoSweepPlan *plan, Place *place, MhoError *error)
 {
     char folder[PATH_SIZE], stem[PATH_SIZE];
-    *place = (Place){.result = result, .n = planned_parts};
-    if (planned_parts > 0) {
+    *place = (Place){.result = result, .study_text = plan->study_text, .n = plan->n_parts};
+    if (plan->n_parts > 0) {
         const int n = snprintf(place->lead, sizeof place->lead, "%s.cluster/parts/part-", result);
         return n >= 0 && (size_t)n < sizeof place->lead
                    ? MHO_OK
@@ -110,11 +124,12 @@ static MhoStatus find_place(const char *result, int planned_parts, Place *place,
         (size_t)c >= sizeof place->lead)
         return mho_fail(error, MHO_USAGE, "%s: the path is too long", result);
     MhoStatus status = MHO_OK;
-    if (!is_there(result, "") && !is_there(result, ".parts"))
+    const bool is_done = mho_result_is_of(result, plan->study_text);
+    if (!is_done && !is_there(result, ".parts"))
         status = count_parts(folder, stem, &place->n, error);
     if (place->n == 0) {
         place->lead[0] = '\0';
-        place->n = is_there(result, "") || is_there(result, ".parts") || is_there(result, ".lock");
+        place->n = is_done || is_there(result, ".parts") || is_there(result, ".lock");
     }
     return status;
 }
@@ -181,9 +196,9 @@ static MhoStatus read_journals(const char *path, MhoPart *part, MhoError *error)
     return status;
 }
 
-static MhoStatus read_part(const char *path, MhoPart *part, MhoError *error)
+static MhoStatus read_part(const char *path, const char *study_text, MhoPart *part, MhoError *error)
 {
-    if (is_there(path, "")) {
+    if (mho_result_is_of(path, study_text)) {
         part->state = MHO_PART_DONE;
         return MHO_OK;
     }
@@ -261,7 +276,8 @@ static MhoStatus read_parts(const Place *place, MhoSweepState *state, char done[
         part->number = i + 1;
         status = part_path(place, i + 1, path, error);
         if (status == MHO_OK)
-            status = read_part(path, part, error);
+            status = read_part(path, place->study_text, part, error);
+        state->n_foreign += status == MHO_OK && part->state != MHO_PART_DONE && is_there(path, "");
         if (status == MHO_OK && part->state == MHO_PART_DONE && done[0] == '\0')
             memcpy(done, path, sizeof path);
         state->n_trials += part->n_trials;
@@ -279,7 +295,7 @@ MhoStatus mho_sweep_state_read(const char *result, const MhoSweepPlan *plan, Mho
     Trials trials = {.n = plan->n_trials, .stops_early = plan->stops_early};
     char done[PATH_SIZE];
     *state = (MhoSweepState){0};
-    MhoStatus status = find_place(result, plan->n_parts, &place, error);
+    MhoStatus status = find_place(result, plan, &place, error);
     if (status != MHO_OK || place.n == 0)
         return status;
     state->parts = mho_calloc((size_t)place.n, sizeof *state->parts, error, "the parts of a sweep");

@@ -30,6 +30,7 @@ typedef struct MhoSweepState {
     int n_parts;
     size_t n_trials, n_done;         /* of all parts; n_trials 0: not known; else n_done is not larger */
     size_t n_other;                  /* of all parts */
+    size_t n_foreign;                /* files of parts that are of another study */
     bool stops_early;                /* n_trials of parts and of all are at most */
     size_t count[MHO_N_PART_STATES]; /* parts in each state */
     double rate;                     /* trials/s of all that run now; 0: not known */
@@ -38,10 +39,15 @@ typedef struct MhoSweepState {
 
 /* What was planned, where no part tells. */
 typedef struct MhoSweepPlan {
-    int n_parts;      /* in RESULT.cluster; 0: none */
-    size_t n_trials;  /* 0: not known */
-    bool stops_early; /* the study has a stop rule: its parts have whole points, which may take fewer trials */
+    int n_parts;            /* in RESULT.cluster; 0: none */
+    size_t n_trials;        /* 0: not known */
+    bool stops_early;       /* the study has a stop rule: its parts have whole points, which may take fewer trials */
+    const char *study_text; /* files of other studies do not count; NULL: those of any study do */
 } MhoSweepPlan;
+
+/* Whether the file at path is a result, or a part of one, of the study with this text (NULL: of any study). A file that
+ * cannot be read counts: others say what is wrong with it. */
+bool mho_result_is_of(const char *path, const char *study_text);
 
 /* The parts of a sweep whose whole result would be at `result`: its own journals, the parts in RESULT.cluster, or
  * shards beside it. n_parts is 0 when there is no trace of any. */

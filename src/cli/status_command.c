@@ -16,8 +16,10 @@
 
 typedef struct Status {
     char result[4096], folder[4096];
-    bool is_whole;   /* the result is there */
-    int64_t missing; /* trials that it lacks: a partial merge */
+    char *study_text; /* of the study that is named; NULL: a result is */
+    bool is_whole;    /* the result is there */
+    bool is_foreign;  /* what is there is the result of another study */
+    int64_t missing;  /* trials that it lacks: a partial merge */
     MhoClusterPlan plan;
     MhoSweepState state;
     MhoTrainingState training; /* of the study, where one is named */
@@ -42,7 +44,9 @@ static MhoStatus find_result(const MhoOptions *options, Status *status, MhoError
     const MhoSweepOptions sweep = mho_options_sweep(options, false);
     const MhoStopRule rule = mho_stop_rule(study.settings);
     status->stops_early = mho_stop_is_on(&rule);
-    result = mho_result_path(&study, &sweep, status->result, sizeof status->result, error);
+    status->study_text = mho_study_text(&study);
+    result = status->study_text ? mho_result_path(&study, &sweep, status->result, sizeof status->result, error)
+                                : mho_fail(error, MHO_MEMORY, "out of memory for a study");
     if (result == MHO_OK)
         result = mho_training_state_read(&study, options->data, &status->training, error);
     mho_study_destroy(&study);
@@ -62,6 +66,12 @@ static MhoStatus read_result(Status *status, MhoError *error)
     if (missing)
         (void)mho_integer_at(missing->type, missing->data, 0, &status->missing);
     const bool is_result = kind && strcmp(kind, "result") == 0;
+    const char *study = record ? mho_attribute_string(&record->attributes, "study") : NULL;
+    if (is_result && status->study_text && (!study || strcmp(study, status->study_text) != 0)) {
+        status->is_foreign = true;
+        status->is_whole = false;
+        status->missing = 0;
+    }
     mho_record_destroy(record);
     return result != MHO_OK || is_result ? result
                                          : mho_fail(error, MHO_INPUT, "%s is not a result of a sweep", status->result);
@@ -87,11 +97,13 @@ static MhoStatus gather(const MhoOptions *options, Status *status, MhoError *err
     if (result == MHO_OK)
         result = mho_cluster_folder(status->result, status->folder, sizeof status->folder, error);
     if (result == MHO_OK)
-        result = mho_cluster_plan_read(status->folder, NULL, &status->plan, error);
+        result =
+            mho_cluster_plan_read(status->folder, status->is_whole ? NULL : status->study_text, &status->plan, error);
     const bool use_plan = !status->is_whole || status->missing != 0;
     const MhoSweepPlan plan = {.n_parts = use_plan ? status->plan.n_tasks : 0,
                                .n_trials = status->plan.n_trials,
-                               .stops_early = status->stops_early || status->plan.stops_early};
+                               .stops_early = status->stops_early || status->plan.stops_early,
+                               .study_text = status->study_text};
     if (result == MHO_OK)
         result = mho_sweep_state_read(status->result, &plan, &status->state, error);
     if (result == MHO_OK && status->missing != 0)
@@ -125,6 +137,8 @@ static void print_sums(const MhoSweepState *state)
         printf("  %s%s left", state->stops_early ? "at most " : "", left);
     }
     putchar('\n');
+    if (state->n_foreign > 0)
+        printf("        %zu of the files of parts are of another study and do not count\n", state->n_foreign);
     if (state->n_other > 0)
         printf("        %zu more lie in the journals: of another study, or of this one with other keys\n",
                state->n_other);
@@ -169,6 +183,8 @@ static void print_text(const Status *status)
     }
     if (status->is_whole)
         printf("%s is partial: %lld trials are missing\n", status->result, (long long)status->missing);
+    else if (status->is_foreign)
+        printf("%s is the result of another study; move it away or name another with -o\n", status->result);
     else
         printf("%s is not there yet\n", status->result);
     print_training(&status->training);
@@ -230,6 +246,7 @@ static void print_json(const Status *status)
     mho_json_object(&json, NULL);
     mho_json_text(&json, "result", status->result);
     mho_json_bool(&json, "done", status->is_whole && status->missing == 0);
+    mho_json_bool(&json, "of_another_study", status->is_foreign);
     mho_json_int(&json, "missing", status->missing);
     mho_json_int(&json, "trials", (int64_t)state->n_trials);
     mho_json_int(&json, "trials_done", (int64_t)state->n_done);
@@ -256,15 +273,21 @@ static MhoStatus run_status(MhoOptions *options, MhoError *error)
         return mho_fail(error, MHO_MEMORY, "out of memory for a status");
     MhoStatus result = gather(options, status, error);
     if (result == MHO_OK && !status->is_whole && status->state.n_parts == 0 && status->training.n == 0)
-        result = mho_fail(error, MHO_INPUT,
-                          "%s: there is no result, no part of one and no journal; `mho sweep` or `mho submit` start it",
-                          status->result);
+        result =
+            status->is_foreign
+                ? mho_fail(error, MHO_INPUT, "%s is the result of another study; move it away or name another with -o",
+                           status->result)
+                : mho_fail(
+                      error, MHO_INPUT,
+                      "%s: there is no result, no part of one and no journal; `mho sweep` or `mho submit` start it",
+                      status->result);
     if (result == MHO_OK && options->json)
         print_json(status);
     else if (result == MHO_OK)
         print_text(status);
     mho_sweep_state_clear(&status->state);
     mho_training_state_clear(&status->training);
+    free(status->study_text);
     free(status);
     return result;
 }

@@ -68,10 +68,40 @@ static MhoStatus find_paths(Submit *submit, MhoError *error)
         status = absolute(submit->here, submit->options->arguments[0], submit->study_path, error);
     if (status == MHO_OK)
         status = mho_cluster_folder(submit->result, submit->folder, sizeof submit->folder, error);
-    if (status == MHO_OK && access(submit->result, F_OK) == 0)
-        status = mho_fail(error, MHO_USAGE, "%s exists and is never overwritten; name another with -o or move it away",
-                          submit->result);
     return status;
+}
+
+/* A result that is there: this study's finished one needs no jobs, every other is refused. */
+static MhoStatus look_at_result(const Submit *submit, bool *finished, MhoError *error)
+{
+    MhoRecord *record = NULL;
+    *finished = false;
+    if (access(submit->result, F_OK) != 0)
+        return MHO_OK;
+    MhoStatus status = mho_file_read(submit->result, true, &record, error);
+    if (status != MHO_OK)
+        return mho_fail_context(error, "the result exists but cannot be read; move it away or name another with -o");
+    const char *study = mho_attribute_string(&record->attributes, "study");
+    const bool same = study && strcmp(study, submit->text) == 0;
+    const bool is_part = mho_attribute_find(&record->attributes, "missing") != NULL ||
+                         mho_attribute_find(&record->attributes, "shard") != NULL;
+    mho_record_destroy(record);
+    *finished = same && !is_part;
+    if (*finished)
+        mho_log(&submit->options->log, MHO_LOG_INFO, "%s is the finished result of this study; nothing to do",
+                submit->result);
+    else
+        status = mho_fail(error, MHO_USAGE, "%s is %s and is never overwritten; name another with -o or move it away",
+                          submit->result, same ? "a part of this study's result" : "the result of another study");
+    return status;
+}
+
+static MhoStatus require_sbatch(const Submit *submit, MhoError *error)
+{
+    if (submit->options->dry_run || mho_process_on_path("sbatch"))
+        return MHO_OK;
+    return mho_fail(error, MHO_FAILED,
+                    "there is no sbatch on PATH: run this where Slurm is, or look at the scripts with --dry-run");
 }
 
 /* Options of this command line that every run of the study gets. */
@@ -261,9 +291,7 @@ static MhoStatus submit_all(Submit *submit, MhoError *error)
 
 static MhoStatus run_submit(MhoOptions *options, MhoError *error)
 {
-    if (!options->dry_run && !mho_process_on_path("sbatch"))
-        return mho_fail(error, MHO_FAILED,
-                        "there is no sbatch on PATH: run this where Slurm is, or look at the scripts with --dry-run");
+    bool finished = false;
     Submit *submit = calloc(1, sizeof *submit);
     if (!submit)
         return mho_fail(error, MHO_MEMORY, "out of memory for a study");
@@ -271,11 +299,15 @@ static MhoStatus run_submit(MhoOptions *options, MhoError *error)
     MhoStatus status = read_study(submit, error);
     if (status == MHO_OK)
         status = find_paths(submit, error);
-    if (status == MHO_OK) {
+    if (status == MHO_OK)
+        status = look_at_result(submit, &finished, error);
+    if (status == MHO_OK && !finished)
+        status = require_sbatch(submit, error);
+    if (status == MHO_OK && !finished) {
         keep_options(submit);
         status = make_plan(submit, error);
     }
-    if (status == MHO_OK)
+    if (status == MHO_OK && !finished)
         status = submit_all(submit, error);
     free(submit->text);
     mho_study_destroy(&submit->study);

@@ -313,6 +313,34 @@ def test_status_counts_what_can_be(place):
     place.refused(2, "not a result", "status", place.model)
 
 
+def test_status_of_another_study(place):
+    """A result, and shards, of another study at the same place are none of this study, whose own parts are counted."""
+    study, folder = trained(place), fresh(place, "foreign")
+    other = ["--set", "data.limit=20", "--quiet"]
+    place.done("sweep", study, "-o", folder / "r.h5", *other)
+    place.refused(2, ["r.h5", "is the result of another study"], "status", study, "-o", folder / "r.h5")
+    assert "is done" in place.done("status", study, "-o", folder / "r.h5", "--set", "data.limit=20")
+    assert "is done" in place.done("status", folder / "r.h5")
+    place.done("sweep", study, "--shard", "1/2", "-o", folder / "r.shard-1-of-2.h5", "--quiet")
+    place.done("sweep", study, "--shard", "2/2", "-o", folder / "r.shard-2-of-2.h5", *other)
+    text = place.done("status", study, "-o", folder / "r.h5")
+    for words in ["result of another study", "1 done, 1 not started", f"{TRIALS // 2}/{TRIALS}", "1 of the files of parts"]:
+        assert words in text, (words, text)
+    state = json.loads(place.done("status", study, "-o", folder / "r.h5", "--json"))
+    assert state["of_another_study"] and not state["done"] and state["trials_done"] == TRIALS // 2, state
+
+
+def test_submit_of_a_finished_study(place):
+    """A study whose result is finished is not submitted, and that is no error; the result of another study is refused."""
+    study, folder = trained(place), fresh(place, "submitted")
+    place.done("sweep", study, "-o", folder / "r.h5", "--quiet")
+    for words in [[], ["--dry-run"], ["--partition", "short"]]:
+        process = place.run("submit", study, "-o", folder / "r.h5", *words)
+        assert process.returncode == 0 and process.stdout == "" and "is the finished result of this study; nothing to do" in process.stderr, process
+    place.refused(2, ["r.h5", "another study", "never overwritten"], "submit", study, "-o", folder / "r.h5", "--dry-run", "--set", "data.limit=20")
+    assert not (folder / "r.h5.cluster").exists()
+
+
 def interrupted(place, folder, study, *sets):
     """A result whose sweep was killed with some trials in its journal."""
     for attempt in range(5):  # a busy machine may let it finish before the signal
@@ -396,7 +424,7 @@ def test_submit_again(place):
         assert subprocess.run(["bash", cluster / "array.sh"], env=task_env, check=False, timeout=60).returncode == 0
     assert subprocess.run(["bash", cluster / "merge.sh"], env=env, check=False, timeout=120).returncode == 0
     assert place.digest("again.h5") == whole(place)
-    place.refused(2, ["exists"], *command, env=env)
+    place.done(*command, env=env)  # finished: nothing to do
 
 
 def test_job_that_is_warned(place):
