@@ -59,6 +59,11 @@ void mho_time_text(double seconds, char *text, size_t size)
         snprintf(text, size, "%.1f h", seconds / 3600.0);
 }
 
+void mho_rate_text(double rate, char *text, size_t size)
+{
+    snprintf(text, size, rate >= 100.0 && rate < 99999.5 ? "%.0f/s" : "%.3g/s", rate);
+}
+
 void mho_progress_step(MhoProgress *progress, size_t done, const char *note)
 {
     double now = mho_clock(), elapsed = now - progress->started;
@@ -69,12 +74,13 @@ void mho_progress_step(MhoProgress *progress, size_t done, const char *note)
         return;
     progress->last = complete ? INFINITY : now;
 
-    char pace[96] = "", left[32];
+    char pace[96] = "", left[32], speed[32];
     double fresh = done > progress->resumed ? (double)(done - progress->resumed) : 0.0;
     double rate = elapsed > 0.0 ? fresh / elapsed : 0.0;
     if (rate > 0.0) {
         mho_time_text(complete ? elapsed : (double)(progress->total - done) / rate, left, sizeof left);
-        snprintf(pace, sizeof pace, "  %.3g/s  %s%s", rate, left, complete ? "" : " left");
+        mho_rate_text(rate, speed, sizeof speed);
+        snprintf(pace, sizeof pace, "  %s  %s%s", speed, left, complete ? "" : " left");
     }
     mho_log(progress->log, complete ? MHO_LOG_INFO : MHO_LOG_PROGRESS, "%s  %zu/%zu %s%s%s%s", progress->what, done,
             progress->total, progress->unit, pace, note && *note ? "  " : "", note ? note : "");

@@ -30,6 +30,8 @@ void mho_progress_start(MhoProgress *progress, const MhoLog *log, const char *wh
 void mho_progress_step(MhoProgress *progress, size_t done, const char *note);
 double mho_clock(void); /* s, monotonic */
 /* "42 s", "12 min", "3.5 h" */
+/* Things per second: "1770/s", "0.0213/s"; no exponent up to 99999. */
+void mho_rate_text(double rate, char *text, size_t size);
 void mho_time_text(double seconds, char *text, size_t size);
 
 /* Stop requests. main() installs handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1; long loops ask mho_stop_requested()

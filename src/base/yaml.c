@@ -304,6 +304,12 @@ MhoStatus mho_yaml_parse(const char *text, size_t n, const char *path, MhoYaml *
     return status;
 }
 
+static bool is_hdf5(const char *text, size_t n)
+{
+    static const char start[] = {'\211', 'H', 'D', 'F', '\r', '\n', '\032', '\n'};
+    return n >= sizeof start && memcmp(text, start, sizeof start) == 0;
+}
+
 MhoStatus mho_yaml_read(const char *path, MhoYaml **root, MhoError *error)
 {
     *root = NULL;
@@ -318,8 +324,11 @@ MhoStatus mho_yaml_read(const char *path, MhoYaml **root, MhoError *error)
     size_t n = fread(text, 1, FILE_BYTES_MAX + 1, file);
     int failed = ferror(file) ? errno : 0;
     fclose(file);
-    MhoStatus status = failed ? mho_fail(error, MHO_INPUT, "%s: cannot be read: %s", path, strerror(failed))
-                              : mho_yaml_parse(text, n, path, root, error);
+    MhoStatus status =
+        failed ? mho_fail(error, MHO_INPUT, "%s: cannot be read: %s", path, strerror(failed))
+        : is_hdf5(text, n)
+            ? mho_fail(error, MHO_INPUT, "%s: this is an HDF5 file, and a study (YAML) is wanted here", path)
+            : mho_yaml_parse(text, n, path, root, error);
     free(text);
     return status;
 }

@@ -22,7 +22,7 @@ static void print_param(const char *prefix, const MhoParam *param)
 {
     char value[MHO_TEXT_MAX];
     mho_param_format_default(param, value, sizeof value);
-    const char *unit = param->unit ? param->unit : "";
+    const char *unit = param->unit && strcmp(param->unit, "1") != 0 ? param->unit : ""; /* "1": a plain number */
     printf("  %s%s\n      %s\n      default %s%s%s", prefix, param->key, param->help, *value ? value : "(empty)",
            *unit ? " " : "", unit);
     if (param->type == MHO_REAL || param->type == MHO_INT)
@@ -165,12 +165,20 @@ static void describe_one(MhoJson *json, const char *kind, const MhoDescriptor *d
 
 /* ---- what a name names ---- */
 
+/* The section sweep: has no keys of its own. */
+static const MhoDescriptor sweep_descriptor = {
+    .name = "sweep",
+    .summary = "lines KEY: [VALUE, ...] with keys of the other sections: every combination of the values is a point",
+    .reference = "mho study file, format 1"};
+
 /* Describe everything that [KIND.]NAME names; how many were found. */
 static size_t describe_named(MhoJson *json, const char *name)
 {
     const char *dot = strchr(name, '.');
     const char *plain = dot ? dot + 1 : name;
     size_t found = 0;
+    if (strcmp(name, sweep_descriptor.name) == 0 && ++found)
+        describe_one(json, "section", &sweep_descriptor);
     for (size_t i = 0; !dot && i < command_n_sections; i++)
         if (strcmp(command_sections[i]->name, plain) == 0 && ++found)
             describe_one(json, "section", command_sections[i]);
@@ -225,6 +233,43 @@ static MhoStatus describe_keys(MhoJson *json, const char *name, size_t *found, M
     return MHO_OK;
 }
 
+/* The first key whose last part is name, without the section: USAGE that names it in full. OK: there is none. */
+static MhoStatus suggest_whole_key(const MhoSettings *settings, const char *name, MhoError *error)
+{
+    MhoSettingsKey key = {0};
+    while (mho_settings_next(settings, &key)) {
+        const char *last = strrchr(key.name, '.');
+        if (last && strcmp(last + 1, name) == 0)
+            return mho_fail(error, MHO_USAGE, "unknown name '%s'; did you mean '%s'?", name, key.name);
+    }
+    return MHO_OK;
+}
+
+/* USAGE that names the key that is meant. OK: none is near. */
+static MhoStatus suggest_key(const char *name, MhoError *error)
+{
+    MhoSettings *settings;
+    MhoStatus status = mho_settings_create(&settings, error);
+    if (status != MHO_OK)
+        return status;
+    status = suggest_whole_key(settings, name, error);
+    if (status == MHO_OK)
+        status = mho_settings_unknown(settings, name, NULL, error);
+    mho_settings_destroy(settings);
+    if (strstr(error->text, "did you mean"))
+        return status;
+    *error = (MhoError){0};
+    return MHO_OK;
+}
+
+static bool names_kind(const char *name, size_t length)
+{
+    for (size_t k = 0; k < command_n_registries; k++)
+        if (strlen(command_registries[k]->kind) == length && strncmp(command_registries[k]->kind, name, length) == 0)
+            return true;
+    return false;
+}
+
 static MhoStatus unknown_name(const char *name, MhoError *error)
 {
     const char *words[256];
@@ -235,22 +280,19 @@ static MhoStatus unknown_name(const char *name, MhoError *error)
         for (size_t i = 0; i < command_registries[k]->n && n < sizeof words / sizeof *words; i++)
             words[n++] = command_registries[k]->descriptors[i]->name;
     const char *dot = strchr(name, '.');
+    MhoStatus status = dot && !names_kind(name, (size_t)(dot - name)) ? suggest_key(name, error) : MHO_OK;
+    if (status != MHO_OK)
+        return status;
     int nearest = mho_nearest_word(dot ? dot + 1 : name, words, n);
     if (nearest >= 0)
         return mho_fail(error, MHO_USAGE, "unknown name '%s'; did you mean '%s'?", name, words[nearest]);
-    MhoSettings *settings;
-    MhoStatus status = mho_settings_create(&settings, error);
+    status = suggest_key(name, error);
     if (status != MHO_OK)
         return status;
-    status = mho_settings_unknown(settings, name, NULL, error);
-    mho_settings_destroy(settings);
-    if (strstr(error->text, "did you mean"))
-        return status;
-    return mho_fail(
-        error, MHO_USAGE,
-        "unknown name '%s'; give a key, a name of `mho list` or a section: study, chip, noise, quant, train, "
-        "allocate",
-        name);
+    return mho_fail(error, MHO_USAGE,
+                    "unknown name '%s'; give a key, a name of `mho list` or a section: study, data, chip, noise, "
+                    "quant, train, allocate, sample, stop, sweep, cluster",
+                    name);
 }
 
 static void describe_all(MhoJson *json)

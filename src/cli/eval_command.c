@@ -408,6 +408,8 @@ static MhoStatus run_eval(MhoOptions *options, MhoError *error)
         status = mho_trial_cache_create(&model, &at.cache, error);
     if (status == MHO_OK)
         status = options->json ? evaluate_as_json(&at, net, digest, error) : evaluate(&at, net, error);
+    if (status == MHO_STOPPED) /* nothing is kept that another run could go on from */
+        status = mho_fail(error, MHO_STOPPED, "stopped");
     mho_point_setup_clear(&at.setup);
     mho_trial_cache_destroy(at.cache);
     mho_net_destroy(net);

@@ -68,6 +68,11 @@ const Command *const *command_all(size_t *n)
     return commands;
 }
 
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
 static const Command *find_command(const char *name, MhoError *error)
 {
     const char *words[N_COMMANDS];
@@ -79,6 +84,9 @@ static const Command *find_command(const char *name, MhoError *error)
             return commands[i];
     }
     int nearest = mho_nearest_word(name, words, N_COMMANDS);
+    for (size_t i = 0; i < N_COMMANDS && nearest < 0; i++) /* "evaluate", "desc" */
+        if (strlen(name) > 2 && (starts_with(name, words[i]) || starts_with(words[i], name)))
+            nearest = (int)i;
     if (nearest >= 0)
         mho_fail(error, MHO_USAGE, "unknown command '%s'; did you mean '%s'?", name, words[nearest]);
     else

@@ -121,7 +121,7 @@ static double seconds_left(const MhoSweepState *state)
 
 static void print_sums(const MhoSweepState *state)
 {
-    char left[32];
+    char left[32], rate[32];
     printf("parts   ");
     for (size_t s = 0, n = 0; s < MHO_N_PART_STATES; s++)
         if (state->count[s] > 0)
@@ -130,8 +130,10 @@ static void print_sums(const MhoSweepState *state)
     if (state->n_trials > 0)
         printf(state->stops_early ? " of at most %zu  at least %.1f %%" : "/%zu  %.1f %%", state->n_trials,
                100.0 * (double)state->n_done / (double)state->n_trials);
-    if (state->rate > 0.0)
-        printf("  %.3g/s", state->rate);
+    if (state->rate > 0.0) {
+        mho_rate_text(state->rate, rate, sizeof rate);
+        printf("  %s", rate);
+    }
     if (seconds_left(state) >= 0.0) {
         mho_time_text(seconds_left(state), left, sizeof left);
         printf("  %s%s left", state->stops_early ? "at most " : "", left);

@@ -38,6 +38,13 @@ def test_usage(place):
     place.refused(2, ["avx9", "scalar"], "bench", "--cpu", "avx9")
     place.refused(2, "needs a value", "sweep", "x.yaml", "--set")
     place.refused(2, ["unknown name 'pcn'", "'pcm'"], "describe", "pcn")
+    place.refused(2, ["unknown command 'evaluate'", "'eval'"], "evaluate", "m.h5")
+    place.refused(2, ["unknown key 'chip.nois'", "'chip.noise'"], "describe", "chip.nois")
+    place.refused(2, ["unknown name 'temperature'", "'chip.temperature'"], "describe", "temperature")
+    place.refused(2, ["unknown name 'xyzzyx'", "study, data,", "sample, stop, sweep, cluster"], "describe", "xyzzyx")
+    for section in ["data", "sample", "stop", "sweep", "cluster"]:
+        assert "section " in place.done("describe", section)
+    assert not re.search(r"default [0-9.]+ 1[,\n]", place.done("describe"))
     place.refused(2, ["unknown kind 'cel'", "'cell'"], "list", "cel")
     assert place.run().returncode == 2
     assert place.run("--help").returncode == 0
@@ -273,6 +280,15 @@ def test_damaged_files(place):
     place.refused(2, [str(bad), "move it away"], "sweep", study, "-o", bad)
     place.refused(2, str(finished(place)), "eval", finished(place))
     place.refused(2, "missing.h5", "digest", "missing.h5")
+
+
+def test_files_of_the_wrong_kind(place):
+    """A result, a model or a study in the place of another kind of file is called what it is."""
+    study = place.study("wrong-kind.yaml", "  chip.noise: [0, 1]\n")
+    place.refused(2, [str(finished(place)), "this is the result of a sweep"], "eval", finished(place))
+    place.refused(2, [str(trained(place)), "this is an HDF5 file, and a study"], "sweep", trained(place))
+    for command in ["plot", "show", "digest"]:
+        place.refused(2, [str(study), "this is a study"], command, study)
 
 
 def namespace(place, options, script):

@@ -145,6 +145,20 @@ def test_interrupt(place):
         assert not pathlib.Path(f"{result}.parts").exists(), "journals were not removed"
 
 
+def test_stopped_eval(place):
+    """eval keeps nothing to go on from, so it only says that it was stopped."""
+    model = trained(place)
+    for _ in range(10):  # the signal may come before eval listens
+        with subprocess.Popen([place.mho, "eval", str(model), "--set", f"data.name={place.test}", "--set", "chip.cell.name=pcm", "--set", "repeat=100000", "-j", "1"],
+                              cwd=place.folder, env=place.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=60)[1]
+        if process.returncode == 75:
+            break
+    assert process.returncode == 75 and "mho: stopped\n" in said and "go on" not in said, said
+
+
 def test_kill(place):
     """kill -9 at random moments, then resumed: the same digest, and no finished trial is computed twice."""
     expected, study, dice = whole(place), trained(place), random.Random(SEED)

@@ -49,6 +49,9 @@ MhoStatus mho_model_load(const char *path, MhoNet **net, char digest[65], MhoErr
 {
     MhoRecord *record = NULL;
     MhoStatus status = mho_store_read(path, false, &record, error);
+    const char *kind = status == MHO_OK ? mho_attribute_string(&record->attributes, "kind") : NULL;
+    if (kind && strcmp(kind, "result") == 0)
+        status = mho_fail(error, MHO_INPUT, "%s: this is the result of a sweep, and a model is wanted here", path);
     if (status == MHO_OK)
         status = mho_net_from_record(record, path, net, error);
     if (status == MHO_OK)

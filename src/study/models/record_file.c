@@ -4,13 +4,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/words.h"
 #include "store/store.h"
 #include "study/models/model_file.h"
 #include "study/models/model_recipe.h"
 
 MhoStatus mho_file_read(const char *path, bool own, MhoRecord **record, MhoError *error)
 {
-    return mho_store_read(path, own, record, error);
+    const MhoStatus status = mho_store_read(path, own, record, error);
+    if (status == MHO_OK || access(path, R_OK) != 0 || !(mho_ends_with(path, ".yaml") || mho_ends_with(path, ".yml")))
+        return status;
+    return mho_fail(error, MHO_INPUT,
+                    "%s: this is a study, and an HDF5 file is wanted here: name the result or the model that it makes",
+                    path);
 }
 
 MhoStatus mho_file_check_output(const char *path, const char *kind, const char *settings, const char *option,

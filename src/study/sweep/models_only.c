@@ -42,7 +42,7 @@ MhoStatus mho_sweep_models(const MhoStudy *study, const MhoModelOptions *options
     for (size_t i = 0; i < done.n; i++)
         free(done.list[i]);
     if (status == MHO_OK)
-        mho_log(options->log, MHO_LOG_INFO, "%zu models are there", done.n);
+        mho_log(options->log, MHO_LOG_INFO, "%zu model%s there", done.n, done.n == 1 ? " is" : "s are");
     free(done.list);
     mho_points_destroy(&points);
     return status;
