@@ -147,9 +147,9 @@ def test_interrupt(place):
 
 def test_stopped_eval(place):
     """eval keeps nothing to go on from, so it only says that it was stopped."""
-    model = trained(place)
+    trained(place)
     for _ in range(10):  # the signal may come before eval listens
-        with subprocess.Popen([place.mho, "eval", str(model), "--set", f"data.name={place.test}", "--set", "chip.cell.name=pcm", "--set", "repeat=100000", "-j", "1"],
+        with subprocess.Popen([place.mho, "eval", str(place.model), "--set", f"data.name={place.test}", "--set", f"data.train={place.train}", "--set", "chip.cell.name=pcm", "--set", "repeat=100000", "-j", "1"],
                               cwd=place.folder, env=place.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
