@@ -150,6 +150,11 @@ static void print_training(const MhoTrainingState *training)
 {
     for (size_t i = 0; i < training->n; i++) {
         const MhoClaimOwner *owner = &training->list[i].owner;
+        if (training->list[i].checkpoint) {
+            printf("training of %s was stopped; %s keeps what is done, and the same command goes on with it\n",
+                   training->list[i].model, training->list[i].checkpoint);
+            continue;
+        }
         printf("training %s by %s process %ld since %s\n", training->list[i].model, owner->host, owner->process,
                owner->since);
     }
@@ -198,7 +203,7 @@ static void print_text(const Status *status)
         printf("queue   %zu running, %zu waiting (jobs %ld, %ld, %ld)\n", status->running, status->waiting,
                status->plan.jobs[0], status->plan.jobs[1], status->plan.jobs[2]);
     const bool idle = !status->is_whole && state->count[MHO_PART_RUNNING] == 0 &&
-                      status->running + status->waiting + status->training.n == 0;
+                      status->running + status->waiting + status->training.n_running == 0;
     if (idle && state->n_parts > 0 && state->count[MHO_PART_DONE] == (size_t)state->n_parts)
         printf("every part is done: mho merge joins them\n");
     else if (idle && state->n_parts > 0)
@@ -230,11 +235,28 @@ static void json_training(MhoJson *json, const MhoTrainingState *training)
     mho_json_array(json, "training");
     for (size_t i = 0; i < training->n; i++) {
         const MhoTrainingRun *run = &training->list[i];
+        if (run->checkpoint)
+            continue;
         mho_json_object(json, NULL);
         mho_json_text(json, "model", run->model);
         mho_json_text(json, "host", run->owner.host);
         mho_json_int(json, "process", run->owner.process);
         mho_json_text(json, "since", run->owner.since);
+        mho_json_end(json);
+    }
+    mho_json_end(json);
+}
+
+static void json_checkpoints(MhoJson *json, const MhoTrainingState *training)
+{
+    mho_json_array(json, "checkpoints");
+    for (size_t i = 0; i < training->n; i++) {
+        const MhoTrainingRun *run = &training->list[i];
+        if (!run->checkpoint)
+            continue;
+        mho_json_object(json, NULL);
+        mho_json_text(json, "model", run->model);
+        mho_json_text(json, "checkpoint", run->checkpoint);
         mho_json_end(json);
     }
     mho_json_end(json);
@@ -261,6 +283,7 @@ static void print_json(const Status *status)
         mho_json_null(&json, "seconds_left");
     json_parts(&json, state);
     json_training(&json, &status->training);
+    json_checkpoints(&json, &status->training);
     if (status->has_queue) {
         mho_json_int(&json, "queue_running", (int64_t)status->running);
         mho_json_int(&json, "queue_waiting", (int64_t)status->waiting);

@@ -393,6 +393,28 @@ def test_status_of_training(place):
         process.wait(30)
 
 
+def test_status_of_stopped_training(place):
+    """After Ctrl-C in training, status names the model and the checkpoint that the same command goes on from."""
+    folder = fresh(place, "stopped-training")
+    study = place.study("stopped.yaml", "  chip.noise: [0, 1]\n", model=folder / "m.h5")
+    kept, long = place.folder / "results" / "checkpoints", ["--set", "train.stages=float:100000"]
+    process = place.popen("train", study, "-j", "1", *long)
+    try:
+        wait_for(lambda: (folder / "m.h5.lock").exists())
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 75
+    finally:
+        process.kill()
+    checkpoint = next(kept.glob("m-*.h5"))
+    command = ["status", study, "-o", folder / "r.h5", *long]
+    text = place.done(*command)
+    assert f"training of {folder / 'm.h5'} was stopped; results/checkpoints/{checkpoint.name}" in text, text
+    state = json.loads(place.done(*command, "--json"))
+    assert state["training"] == [] and state["checkpoints"][0]["model"] == str(folder / "m.h5"), state
+    place.refused(2, "there is no result", "status", study, "-o", folder / "r.h5")
+
+
 def test_submit_again(place):
     """What is submitted again is only what is missing; jobs that still wait are not submitted twice; another study does not take the folder."""
     fake, env = fake_slurm(place, "fake")
