@@ -34,11 +34,10 @@ typedef struct Timing {
     MhoTrialTime *time;
 } Timing;
 
-/* Whether the model of every point is there; without a train: section it must be. USAGE where another file is in its
- * place, as for a sweep. */
+/* Whether the model of every point is there; without a train: section it must be. */
 static MhoStatus find_models(Timing *timing, MhoError *error)
 {
-    char path[4096], before[4096] = "";
+    char path[4096];
     MhoStatus status = MHO_OK;
     for (size_t p = 0; p < timing->points.n_points && status == MHO_OK; p++) {
         const MhoSettings *settings = timing->points.points[p].settings;
@@ -47,9 +46,6 @@ static MhoStatus find_models(Timing *timing, MhoError *error)
             continue;
         status = mho_model_path(settings, path, sizeof path, error);
         const bool is_there = status == MHO_OK && access(path, R_OK) == 0;
-        if (is_there && strcmp(path, before) != 0) /* points of one model follow one another */
-            status = mho_model_check(settings, &timing->options, path, error);
-        memcpy(before, path, sizeof before);
         timing->has_model[p] = is_there && !timing->options.retrain;
     }
     return status;
@@ -212,6 +208,8 @@ MhoStatus mho_trial_time(const MhoStudy *study, const MhoModelOptions *options, 
     MhoStatus status = mho_points_create(study, &timing.points, error);
     if (status == MHO_OK && study->has_train)
         status = mho_sweep_identify_data(&timing.points, options->data, error);
+    if (status == MHO_OK && study->has_train)
+        status = mho_sweep_check_models(&timing.points, options, error);
     if (status == MHO_OK)
         status = mho_trial_cache_create(&present, &timing.cache, error);
     timing.has_model =

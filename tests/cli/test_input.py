@@ -282,6 +282,14 @@ def test_damaged_files(place):
     place.refused(2, "missing.h5", "digest", "missing.h5")
 
 
+def test_one_file_for_two_recipes(place):
+    """A sweep over recipes without {recipe} in the model's name is told so, whatever lies at that name; a dry run tells it too."""
+    trained(place)
+    study = place.study("two-recipes.yaml", "  chip.noise: [0, 1]\n")
+    for more in [[], ["--dry-run"], ["--set", "model=not-there.h5"], ["--set", "model=not-there.h5", "--dry-run"]]:
+        place.refused(2, ["several recipes", "{recipe}"], "sweep", study, "-o", "two.h5", "--set", "train.momentum=0.8,0.9", *more)
+
+
 def test_files_of_the_wrong_kind(place):
     """A result, a model or a study in the place of another kind of file is called what it is."""
     study = place.study("wrong-kind.yaml", "  chip.noise: [0, 1]\n")

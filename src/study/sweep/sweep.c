@@ -84,12 +84,13 @@ static MhoStatus note_layers(Sweep *sweep, size_t p, const MhoLoweredNet *lowere
 
 typedef struct ModelFile {
     char path[4096], recipe[65];
+    const MhoSettings *settings; /* of the first point that uses it */
 } ModelFile;
 
 /* Adds a point's model file to the list. USAGE when another recipe has the same file. */
 static MhoStatus add_model(const MhoSettings *settings, ModelFile **list, size_t *n, MhoError *error)
 {
-    ModelFile model;
+    ModelFile model = {.settings = settings};
     MhoStatus status = mho_model_path(settings, model.path, sizeof model.path, error);
     if (status == MHO_OK)
         status = mho_recipe_digest(settings, model.recipe, error);
@@ -111,19 +112,16 @@ static MhoStatus add_model(const MhoSettings *settings, ModelFile **list, size_t
     return MHO_OK;
 }
 
-/* A model file holds one model, so points with different models need different paths, where no other file lies. */
-static MhoStatus check_models(const Sweep *sweep, MhoError *error)
+MhoStatus mho_sweep_check_models(const MhoPointList *grid, const MhoModelOptions *options, MhoError *error)
 {
-    const MhoPointList *grid = &sweep->grid;
     ModelFile *list = NULL;
     size_t n = 0;
     MhoStatus status = MHO_OK;
-    for (size_t p = 0; p < grid->n_points && status == MHO_OK; p++) {
-        const size_t before = n;
+    for (size_t p = 0; p < grid->n_points && status == MHO_OK; p++)
         status = add_model(grid->points[p].settings, &list, &n, error);
-        if (status == MHO_OK && n > before && sweep->options->model.may_train)
-            status = mho_model_check(grid->points[p].settings, &sweep->options->model, list[before].path, error);
-    }
+    /* one file for two recipes is told first: what lies there would be another recipe's however it was made */
+    for (size_t i = 0; i < n && status == MHO_OK && options->may_train; i++)
+        status = mho_model_check(list[i].settings, options, list[i].path, error);
     free(list);
     return status;
 }
@@ -204,7 +202,7 @@ MhoStatus mho_sweep_open_grid(Sweep *sweep, MhoError *error)
     if (status == MHO_OK && sweep->study->has_train)
         status = mho_sweep_identify_data(&sweep->grid, sweep->options->model.data, error);
     if (status == MHO_OK && sweep->study->has_train)
-        status = check_models(sweep, error);
+        status = mho_sweep_check_models(&sweep->grid, &sweep->options->model, error);
     return status;
 }
 

@@ -40,6 +40,10 @@ MhoStatus mho_sweep(const MhoStudy *study, const MhoSweepOptions *options, char 
  * its path. */
 MhoStatus mho_sweep_identify_data(MhoPointList *grid, const char *data_option, MhoError *error) MHO_CHECKED;
 
+/* A model file holds one model, so points with different models need different paths, where no other file lies: USAGE
+ * says which do not. */
+MhoStatus mho_sweep_check_models(const MhoPointList *grid, const MhoModelOptions *options, MhoError *error) MHO_CHECKED;
+
 /* Train the models of a study that are missing and run no trial. */
 MhoStatus mho_sweep_models(const MhoStudy *study, const MhoModelOptions *options, MhoError *error) MHO_CHECKED;
 
