@@ -34,14 +34,21 @@ def options_of(arguments=None):
     return out.parse_args(arguments)
 
 
+def kind_of(file):
+    """What a file without accuracies is, in words."""
+    kind = clean(text(file.attrs.get("kind", "")))
+    if kind == "model" or "layers" in file or "history" in file:
+        return "a model, whose learning curves mho plot draws"
+    return f"a file of the kind '{kind}'" if kind else "no file of mho"
+
+
 def main():
     options = options_of()
     output = options.output or os.path.splitext(options.file)[0] + ".html"
     try:
         with h5py.File(options.file, "r") as file:
             if "accuracy" not in file:
-                kind = clean(text(file.attrs.get("kind", "")))
-                raise Unusable(f"it is {'a ' + kind + ' file' if kind else 'no file of mho'}; a report is made of a result (mho sweep)")
+                raise Unusable(f"it is {kind_of(file)}; a report is made of a result (mho sweep)")
             refuse_to_replace(output, identity_of(file))
             page = page_of(file, os.path.basename(options.file), options.digest,
                            None if options.title is None else clean(options.title))

@@ -24,8 +24,8 @@ MARKERS = "osD^vP"
 DASHES = [(4, 2), (4, 1, 1, 1), (1, 1), (7, 2), (7, 1, 1, 1, 1, 1), (2, 3)]
 GRID = {"color": "#e5e5e5", "linewidth": 0.5}
 # Marks of an axis of times, the plainest last.
-MARKS = [[1.0, MINUTE, HOUR, DAY, MONTH, YEAR, 10 * YEAR], [1.0, HOUR, DAY, MONTH, YEAR], [1.0, HOUR, MONTH, YEAR],
-         [1.0, DAY, YEAR], [HOUR, YEAR], [1.0, DAY]]
+MARKS = [[1.0, MINUTE, HOUR, DAY, MONTH, YEAR, 10 * YEAR], [1.0, MINUTE, HOUR, DAY, YEAR], [1.0, HOUR, DAY, MONTH, YEAR],
+         [1.0, HOUR, DAY, YEAR], [1.0, HOUR, MONTH, YEAR], [1.0, DAY, YEAR], [HOUR, YEAR], [1.0, DAY]]
 CAPTIONS = {"inside": True}  # False: figure.mho_caption alone has it, for a page that writes it itself
 MONTHS = {MONTH: "1 month"}
 
@@ -189,7 +189,7 @@ def places_of(ax, which, values):
 
 
 def choose_ticks(ax):
-    """The richest choice of ticks whose labels stay apart; of a few times also upright."""
+    """The richest choice of ticks whose labels stay apart; times stand upright only where less than two would remain."""
     for which, choices in getattr(ax, "mho_ticks", {}).items():
         axis = ax.xaxis if which == "x" else ax.yaxis
         chosen, upright = None, False
@@ -197,10 +197,10 @@ def choose_ticks(ax):
             if fits(places_of(ax, which, values), labels, which == "y"):
                 chosen = values, labels
                 break
-            if which == "x" and values == choices[0][0] and any(" " in label for label in labels) and \
-                    fits(places_of(ax, which, values), labels, upright=True):
+        if which == "x" and choices and (not chosen or len(chosen[0]) < 2 < len(choices[0][0])):
+            values, labels = choices[0]
+            if any(" " in label for label in labels) and fits(places_of(ax, which, values), labels, upright=True):
                 chosen, upright = (values, labels), True
-                break
         values, labels = chosen or choices[-1]
         axis.set_minor_locator(matplotlib.ticker.NullLocator())
         axis.set_ticks(values, labels, rotation=90 if upright else 0)

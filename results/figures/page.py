@@ -8,7 +8,7 @@ import numpy as np
 from figures.axes import Unusable, clean, duration, is_swept, text
 from figures.collection import figures_of
 from figures.drawing import CAPTIONS, plt
-from figures.results import Result, settings_of
+from figures.results import Result, grids_of, settings_of
 from figures.roles import Wishes
 from figures.saving import bytes_of
 
@@ -194,19 +194,26 @@ def keys_html(rows, label):
 
 def study_html(file, result):
     swept = {axis.key: axis for axis in all_axes(result)}
-    settings = settings_of(file)
+    settings, grids = settings_of(file), grids_of(file)
+    of_grids = {key for grid in grids for key in grid}
+    settings = {key: value for key, value in settings.items() if key not in of_grids}
     rows = []
     for key, value in settings.items():
         parts = key.split(",")
         rows.append((key, value, any(part in swept for part in parts)))
-    named = {part for key in settings for part in key.split(",")}
+    named = {part for key in [*settings, *of_grids] for part in key.split(",")}
     for key, axis in swept.items():
         if key not in named:
             values = axis.distinct[:12]
             words = ", ".join(axis.value(value) for value in values) + (", …" if len(axis.distinct) > 12 else "")
             rows.append((key, words, True))
     rows.sort(key=lambda row: not row[2])
-    return keys_html(rows, "Keys of the study")
+    if not grids:
+        return keys_html(rows, "Keys of the study")
+    blocks = [f"<h3>Grid {i} of {len(grids)}</h3>" +
+              keys_html([(key, value, any(part in swept for part in key.split(","))) for key, value in grid.items()], f"Keys of grid {i}")
+              for i, grid in enumerate(grids, 1)]
+    return "\n".join(blocks) + "<h3>All grids</h3>" + keys_html(rows, "Keys of all grids")
 
 
 def attribute_words(value):
@@ -259,6 +266,7 @@ def page_of(file, name, digest, title=None):
     result = Result(file)
     title = title or result.title or name
     asked, found = summary_of(file, result)
+    headline = title + (f" (partial: {result.facts['partial']})" if result.facts["partial"] else "")
     variants = variants_html(file)
     sections = [("figures", "Figures"), *([("variants", "Variants")] if variants else []), ("points", "Points"), ("study", "Study"),
                 ("provenance", "Provenance")]
@@ -270,12 +278,12 @@ def page_of(file, name, digest, title=None):
 <meta name="viewport" content="width=device-width, initial-scale=1">
 {MARK}{escape(identity_of(file))}">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>{escape(title)}</title>
+<title>{escape(headline)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <main>
-<header><h1>{escape(title)}</h1>
+<header><h1>{escape(headline)}</h1>
 <p class="lead">{escape(asked)}</p>
 <p>{escape(found)}</p>
 <nav aria-label="Sections">{links}</nav></header>

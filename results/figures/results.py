@@ -104,7 +104,7 @@ class Result:
         """What a mean is over, in words; "" where every point has one sample."""
         finite = np.isfinite(self.mean)
         chips, n = self.n_chips[finite], self.counts[finite]
-        several = chips[chips > 1]
+        several = chips if self.facts["partial"] and chips.max() > 1 else chips[chips > 1]
         words = between(several) + " simulated chips" if len(several) else ""
         if len(several) and len(several) < len(chips):
             words += " (1 chip where nothing is random)"
@@ -120,13 +120,25 @@ def between(counts):
     return f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
 
 
+def grids_of(file):
+    """[{key: value}] of every grid of a study with several, the lines that follow its line `sweep=N`; [] where it has one."""
+    grids = []
+    for line in text(file.attrs.get("study", "")).split("\n"):
+        key, equals, value = line.partition("=")
+        if key.strip() == "sweep" and equals:
+            grids.append({})
+        elif equals and key.strip() and grids:
+            grids[-1][key.strip()] = value.strip()
+    return grids
+
+
 def settings_of(file):
     """{key: value} of the study, every key where the file has them all."""
     found = {}
     for place in (file.attrs.get("study", ""), file.get("provenance", file).attrs.get("settings", "")):
         for line in text(place).split("\n"):
             key, equals, value = line.partition("=")
-            if equals and key.strip():
+            if equals and key.strip() and key.strip() != "sweep":
                 found[key.strip()] = value.strip()
     return found
 
@@ -137,6 +149,12 @@ def facts_of(file):
     shard = re.fullmatch(r"\s*(\d+)\s*(?:/|-of-|of)\s*(\d+)\s*", text(file.attrs.get("shard", "")))
     if shard and int(shard[2]) > 1:
         sentences.append(f"Shard {int(shard[1])} of {int(shard[2])}: not the whole study.")
+    partial = text(file.attrs.get("shard", "")).strip() == "partial"
+    lacking = clean(file.attrs.get("missing", ""))
+    lacking = int(lacking) if lacking.isdecimal() else 0
+    if partial:
+        count = "trials are missing" if lacking < 1 else f"{lacking} {'trial is' if lacking == 1 else 'trials are'} missing"
+        sentences.append(f"Partial: {count}.")
     limit = settings.get("data.limit", "")
     if limit.isdigit() and int(limit) > 0:
         sentences.append(f"First {int(limit)} images of the test set." if settings.get("data.split", "test") == "test" else
@@ -145,7 +163,7 @@ def facts_of(file):
     if missing:
         sentences.append(f"{missing} of {len(file['accuracy'])} points have no result yet.")
     repeat = settings.get("repeat", "")
-    return {"sentences": sentences, "repeat": int(repeat) if repeat.isdigit() else 0}
+    return {"sentences": sentences, "partial": count if partial else "", "repeat": int(repeat) if repeat.isdigit() else 0}
 
 
 def one_sample(result):
@@ -153,7 +171,7 @@ def one_sample(result):
     finite = np.isfinite(result.mean)
     one = "One chip at every point" if finite.sum() > 1 else "One chip"
     if result.values.shape[1] > 1 and (result.n_chips[finite] == 1).all() or result.facts["repeat"] > 1:
-        return f"{one}: nothing is random."
+        return f"{one} so far." if result.facts["partial"] else f"{one}: nothing is random."
     return f"{one}, so no interval is known."
 
 

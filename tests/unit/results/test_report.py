@@ -68,6 +68,8 @@ def made(report, folder, name, change=None):
     if change:
         with h5py.File(data, "r+") as file:
             change(file)
+        if os.path.exists(page):  # it may be of another study now
+            os.remove(page)
     done = run(report, data, "--output", page, "--digest", "ab" * 32)
     assert done.returncode == 0 and done.stderr == "" and done.stdout.strip() == page, done.stderr
     with open(page, encoding="utf-8") as file:
@@ -118,6 +120,38 @@ def check_same_bytes(report, folder):
     assert made(report, folder, "seeds") == made(report, folder, "seeds")
 
 
+def check_grids(report, folder):
+    """A study with several grids shows the keys of each grid by themselves, and no key `sweep`."""
+    def change(file):
+        file.attrs["study"] = "repeat=3\nsweep=1\nchip.cell.name=[pcm]\nchip.noise=[1, 2]\nsweep=2\nchip.cell.name=[rram]\n"
+
+    page = made(report, folder, "quickstart", change)
+    grids = [page.index(f"<h3>Grid {i} of 2</h3>") for i in (1, 2)] + [page.index("<h3>All grids</h3>")]
+    first, second, all_grids = page[grids[0]:grids[1]], page[grids[1]:grids[2]], page[grids[2]:page.index('id="provenance"')]
+    assert "[pcm]" in first and "[1, 2]" in first and "[rram]" in second and "[1, 2]" not in second
+    assert '<th scope="row">sweep' not in page and "[rram]" not in all_grids and '<th scope="row">repeat' in all_grids
+
+
+def check_partial(report, folder):
+    """A merge that lacks trials says so in the headline and below every figure."""
+    def change(file):
+        file.attrs["shard"], file.attrs["missing"] = "partial", 16
+
+    page = made(report, folder, "quickstart", change)
+    assert re.search("<h1>.*partial: 16 trials are missing.*</h1>", page)
+    notes = re.findall("<figcaption>.*?</figcaption>", page, re.S)
+    assert notes and all("Partial: 16 trials are missing." in note for note in notes), notes
+
+
+def check_model(report, folder):
+    """A model is called a model, and the program that draws it is named."""
+    path = os.path.join(folder, "model.h5")
+    with h5py.File(path, "w") as file:
+        file.create_group("layers")
+    done = run(report, path)
+    assert done.returncode == 2 and "a model" in done.stderr and "mho plot" in done.stderr, done.stderr
+
+
 def check_replacing(report, folder):
     """The report of the same result is replaced; that of another, and any other file, is refused and stays."""
     first, other = (os.path.join(folder, name) for name in ("first.h5", "other.h5"))
@@ -158,7 +192,8 @@ def main():
     report = sys.argv[1]
     with tempfile.TemporaryDirectory() as temporary:
         folder = sys.argv[2] if len(sys.argv) > 2 else temporary
-        checks = (check_page, check_hostile, check_all_kinds, check_same_bytes, check_replacing, check_refusals)
+        checks = (check_page, check_hostile, check_all_kinds, check_same_bytes, check_grids, check_partial,
+                  check_model, check_replacing, check_refusals)
         print(f"1..{len(checks)}")
         failed = 0
         for number, check in enumerate(checks, 1):
