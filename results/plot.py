@@ -38,6 +38,12 @@ def formats(words):
     return chosen
 
 
+def stem_of(output):
+    """STEM, also of a name that ends in a format: figure.png is figure."""
+    stem, dot, suffix = output.rpartition(".")
+    return stem if dot and suffix.lower() in FORMATS and os.path.basename(stem) else output
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(2, f"plot: {message}\n")
@@ -57,7 +63,7 @@ def parser():
 
 def main():
     options = parser().parse_args()
-    stem = options.output or os.path.splitext(options.file)[0]
+    stem = stem_of(options.output) if options.output else os.path.splitext(options.file)[0]
     title = None if options.title is None else axes.clean(options.title)
     try:
         with h5py.File(options.file, "r") as file:

@@ -61,12 +61,12 @@ def draw_references(ax, result, reference, panels, curves):
                    label=reference_name(result, point, panels, curves), zorder=1)
 
 
-def draw_without(ax, result, x, curves, mask, spread):
+def draw_without(ax, result, x, curves, mask, name=""):
     """The points to which the axis of the lines does not apply: a black dashed curve of their own."""
     rows = mask & ~curves.applies
     if not rows.any():
         return ""
-    name = f"{curves.meaning}: does not apply"
+    name = name or f"{curves.meaning}: does not apply"
     points = np.flatnonzero(rows)
     points = points[np.argsort(x.values[points], kind="stable")]
     ax.errorbar(x.values[points], result.mean[points], yerr=halves(result, points), color="black", marker="x", capsize=2,
@@ -140,11 +140,12 @@ def plot_curves(result, roles, panels, title):
     spread = spread_of(result, x, curves, [mask for _, mask, _ in panels])
     without = False
     for ax, (name, mask, own) in zip(axes, panels):
-        ax.set_title(name)
+        alone = len(panels) == 1 and curves is not None and own.any() and not (mask & curves.applies).any()
+        ax.set_title("" if alone else name)  # lines of other kinds stand here, too: the legend names all of them
         set_x(ax, x)
         draw_curves(ax, result, x, curves, mask, spread=spread)
         if curves is not None:
-            without = bool(draw_without(ax, result, x, curves, mask, spread)) or without
+            without = bool(draw_without(ax, result, x, curves, mask, name if alone else "")) or without
         draw_references(ax, result, own, roles.panels, curves)
         ax.set_ylabel("accuracy (%)" if is_first(ax) else "")
         ax.set_xlabel(ax.get_xlabel() if is_last(ax, len(axes)) else "")
@@ -154,7 +155,9 @@ def plot_curves(result, roles, panels, title):
     heading, entries = heading_of(curves, entries, len(curves.distinct) if curves is not None else 0)
     keep_percent(axes)
     dashed = [axis.meaning for axis, on in ((x, reference.any()), (curves, without)) if on]
-    finish(figure, title, caption(result, "Lines" if len(x.distinct) > 1 else "Points", ENDS[spread], roles, " or ".join(dashed)),
+    lines = curves is None or any((mask & curves.applies).any() for _, mask, _ in panels)
+    ends = " and ".join(dict.fromkeys([ENDS[spread]] * lines + ["bars"] * without))
+    finish(figure, title, caption(result, "Lines" if len(x.distinct) > 1 else "Points", ends, roles, " or ".join(dashed)),
            width, heading, entries)
     return figure
 

@@ -38,7 +38,7 @@ def plot_dots(result, roles, title):
         ax.set_axisbelow(True)
         ax.set_ylabel("accuracy (%)" if is_first(ax) else "")
     keep_percent(axes)
-    note = "Every dot is a point of the study and stands in every panel. " + caption(result, "Dots", "" if many else "bars", roles)
+    note = ("Random samples: every" if result.facts["sampled"] else "Every") + " dot is a point of the study and stands in every panel. " + caption(result, "Dots", "" if many else "bars", roles)
     finish(figure, title, note, width)
     return figure
 

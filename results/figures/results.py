@@ -143,6 +143,12 @@ def settings_of(file):
     return found
 
 
+def is_sampled(file):
+    """Whether the points are random samples of the keys: the study asks for a number of them."""
+    places = (file.attrs.get("study", ""), file.get("provenance", file).attrs.get("settings", ""))
+    return any(int(n) > 0 for place in places for n in re.findall(r"^sample\.n\s*=\s*(\d+)\s*$", text(place), flags=re.M))
+
+
 def facts_of(file):
     """What ran, in sentences: shard, images, points without a result."""
     sentences, settings = [], settings_of(file)
@@ -163,7 +169,7 @@ def facts_of(file):
     if missing:
         sentences.append(f"{missing} of {len(file['accuracy'])} points have no result yet.")
     repeat = settings.get("repeat", "")
-    return {"sentences": sentences, "partial": count if partial else "", "repeat": int(repeat) if repeat.isdigit() else 0}
+    return {"sentences": sentences, "partial": count if partial else "", "sampled": is_sampled(file), "repeat": int(repeat) if repeat.isdigit() else 0}
 
 
 def one_sample(result):

@@ -8,6 +8,7 @@ from figures.axes import Unusable
 
 MOST_LINES = 12
 HEAT_ABOVE = 6  # values of both axes beyond which curves are too many
+MOST_APART = 60  # points of grids without a common axis, as rows
 MOST_PANELS = 144  # beyond, a study is drawn as one panel of dots per axis
 
 # x and lines are an Axis or None, panels and samples lists of them; kind: curves, heat, rows (no number on x), star (one key
@@ -95,6 +96,12 @@ def are_scattered(others, n):
     return n >= 8 and bool(others) and np.count_nonzero(kinds_of(others, n)[2] == 1) > 0.5 * n
 
 
+def are_apart(axes):
+    """Whether no two of several numbers apply to the same point: grids of their own, which have no common axis."""
+    numbers = [axis.applies for axis in axes if not axis.words]
+    return len(numbers) > 1 and (np.sum(numbers, axis=0) <= 1).all()
+
+
 def base_of(axes, n):
     """The common point of a study that varies one key at a time, as a value per axis; None: it is not such a study."""
     if len(axes) < 2 or n > 200 or any(not axis.applies.all() for axis in axes):
@@ -129,6 +136,11 @@ def choose(result, wishes=Wishes()):
         rest = [axis for axis in rest if axis is not lines]
     panels = panels + rest
     others = [axis for axis in [lines] + panels if axis is not None]
+    if not asked and result.facts["sampled"]:
+        return Roles("dots", x, lines, panels, samples)
+    if not asked and n <= MOST_APART and are_apart([x] + others):
+        named = [axis for axis in result.axes if any(axis is other for other in [x] + others)]
+        return Roles("rows", None, None, sorted(named, key=lambda axis: not axis.words), samples)
     if not asked and base_of([x] + others, n) is not None:
         return Roles("star", x, lines, panels, samples)
     if not asked and (are_scattered(others, n) or len(kinds_of(panels, n)[2]) > MOST_PANELS):

@@ -282,7 +282,8 @@ def check_times(module, folder):
     with h5py.File(os.path.join(folder, "drift.h5"), "r") as file:
         ax = module.plot_result(file).axes[0]
     assert ax.get_xscale() == "log" and ax.get_xlabel() == "time since programming"
-    assert tick_texts(ax) == ["1 s", "1 min", "1 h", "1 day", "1 month", "1 year"], tick_texts(ax)
+    assert tick_texts(ax) == ["1 s", "1 min", "1 h", "1 day", "1 year"], tick_texts(ax)
+    assert all(tick.get_rotation() == 0 for tick in ax.get_xticklabels())
     noise, times, bits = [0.0, 0.5, 1.0, 2.0], [3600.0, 86400.0], [4.0, 6.0, 8.0]
     axes = {"chip.noise": (noise, ""), "chip.adc.uniform.bits": (bits, ""), "chip.time": (times, "s")}
     path = os.path.join(folder, "times.h5")
@@ -406,6 +407,49 @@ def check_not_together(module, folder):
         assert not n or (shown[1].title, shown[1].x.label) == ("both", "noise on activations (LSB),\nsums × 1"), shown[1]
 
 
+def check_apart(module, folder):
+    """Two grids without a common number are rows; over one of the numbers, no title claims lines of the other grid."""
+    path = os.path.join(folder, "apart.h5")
+    write_result(path, {"chip.cell.name": (["pcm", "rram"], ""), "seed": ([1.0, 2.0, 3.0], "1")}, lambda row: 0.8)
+    with h5py.File(path, "r+") as file:
+        nan, cells = float("nan"), [cell.decode() for cell in file["chip.cell.name"][()]]
+        del file["seed"]
+        for key, unit, cell in (("chip.time", "s", "pcm"), ("chip.temperature", "K", "rram")):
+            values = iter([60.0, 3600.0, 86400.0])
+            file[key] = [next(values) if name == cell else nan for name in cells]
+            file[key].attrs["units"] = unit
+        module.drawing.plt.close("all")
+        rows = [label.get_text() for label in module.plot_result(file).axes[0].get_yticklabels()]
+        assert rows[:2] == ["PCM, after 1 min", "PCM, after 1 h"] and rows[3].startswith("RRAM, temperature"), rows
+        figure = module.plot_result(file, module.Wishes("chip.time"))
+        assert figure.axes[0].get_title() == "" and "PCM" in legend_of(figure), legend_of(figure)
+
+
+def check_sampled(module, folder):
+    """A study that asks for random samples is dots, even where a key of few integers repeats its values."""
+    path = os.path.join(folder, "sampled.h5")
+    write_result(path, {"chip.noise": ([0.5, 1.0, 1.5, 2.0], ""), "chip.adc.uniform.bits": ([4.0, 5.0], "bit")}, falling)
+    with h5py.File(path, "r+") as file:
+        assert "Random samples" not in note_of(module.plot_result(file))
+        file.attrs["study"] = "repeat=8\nsample.n=8\n"
+        figure = module.plot_result(file)
+    assert note_of(figure).startswith("Random samples") and len(figure.axes) == 2, note_of(figure)
+
+
+def check_learning_rate(module, folder):
+    """Marks of a logarithmic axis have one form and no TeX; a learning rate that ends at 0 keeps its scale and its line."""
+    assert module.axes.powers([1e4, 1e5, 1e6]) == ["10⁴", "10⁵", "10⁶"] and module.axes.powers([0.1, 1, 10]) == ["0.1", "1", "10"]
+    path = os.path.join(folder, "rates.h5")
+    with h5py.File(path, "w") as file:
+        file["history/loss"], file["history/learning_rate"] = [0.9, 0.5, 0.4], [0.1, 0.001, 0.0]
+    with h5py.File(path, "r") as file:
+        figure = module.plot_history(file)
+    ax = figure.axes[1]
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert ax.get_yscale() == "log" and labels == ["0.001", "0.01", "0.1"], labels
+    assert ax.get_ylim()[0] > 1e-4 and "left out" in note_of(figure)
+
+
 def check_crowded_ticks(module, folder):
     """In narrow panels, where labels of the values would touch, ticks are round numbers."""
     path = os.path.join(folder, "crowded.h5")
@@ -521,7 +565,8 @@ def main():
         checks += [(check.__name__, lambda check=check: check(module, folder))
                    for check in (check_quickstart, check_interval, check_times, check_heat, check_difference, check_bits,
                                  check_one_noise, check_noise_difference, check_not_together,
-                                 check_crowded_ticks, check_list, check_allocation, check_trajectories, check_epochs)]
+                                 check_apart, check_sampled, check_learning_rate, check_crowded_ticks,
+                                 check_list, check_allocation, check_trajectories, check_epochs)]
         checks.append(("foreign files stay", lambda: check_foreign_files_stay(plot, folder)))
         checks.append(("refusals", lambda: check_refusals(plot, folder)))
         failed = 0
