@@ -66,9 +66,12 @@ static bool has_line(const char *other, const char *line, size_t length)
 static void first_difference(const char *text, const char *other, char *line, size_t size)
 {
     for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
-        const int length = (int)strcspn(text, "\n");
-        const int n = snprintf(line, size, "%.*s", length, text);
-        if (n > 0 && (size_t)n < size && !has_line(other, line, (size_t)n))
+        const size_t n = strcspn(text, "\n");
+        if (n == 0 || n >= size)
+            continue;
+        memcpy(line, text, n);
+        line[n] = '\0';
+        if (!has_line(other, line, n))
             return;
     }
     line[0] = '\0';

@@ -240,7 +240,6 @@ static void write_bomb(const char *path, const void *head, unsigned n_head, size
 TEST(test_gzip_bombs)
 {
     enum { MANY = 272 << 20, HEADER = 16 };
-    const struct rlimit limit = {100 << 20, 100 << 20};
     char name[8300];
     Buffer x = images_buffer(N), y = labels_buffer(N),
            announced = {.data = {0, 0, 8, 3, 0, 0x44, 0, 0, 0, 0, 0, 8, 0, 0, 0, 8}};
@@ -250,7 +249,7 @@ TEST(test_gzip_bombs)
     write_bomb(in(folder, "cifar.gz"), "", 0, (size_t)3073 * 90000);
     write_bomb(in(folder, "names.gz.txt"), "a\n", 2, MANY);
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow memory needs more */
-    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &(struct rlimit){100 << 20, 100 << 20}), 0);
 #endif
     const char *const files[] = {"small.gz", "large.gz"};
     for (size_t i = 0; i < 2; i++) {
