@@ -151,7 +151,7 @@ MhoStatus mho_journal_open(const char *result, MhoJournal *journal, MhoError *er
 MhoStatus mho_journal_append(MhoJournal *journal, const MhoTrial *trial, MhoError *error)
 {
     /* s: a power failure costs no trial that took longer than the first and, of shorter ones, those of the second */
-    static const double slow_trial = 0.1, sync_interval = 1.0;
+    static const double slow_trial = 0.5, sync_interval = 1.0;
     unsigned char record[RECORD_MAX];
     const size_t bytes = encode(trial, journal->host, record);
     const ssize_t written = write(journal->file, record, bytes);

@@ -1,7 +1,7 @@
 /* journal.h - finished trials, safe against kill -9 at any moment.
  *
  * Each process appends to its own file in RESULT.parts/: one checksummed record a trial, written with a single append.
- * A killed process loses none. A record is put on disk at once when its trial took more than 0.1 s; those of shorter
+ * A killed process loses none. A record is put on disk at once when its trial took more than 0.5 s; those of shorter
  * trials by the first append that comes a second after the last time, so a machine that fails loses at most the trials
  * of one second. A torn tail is dropped on reading. Trials are pure functions of their key, so a trial found twice is
  * the same trial.

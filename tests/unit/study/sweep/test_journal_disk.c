@@ -68,7 +68,7 @@ TEST(a_long_trial_is_put_on_disk_at_once)
     must(mho_journal_open(result, &journal, &error), &error);
     append(&journal, 5.0);
     append(&journal, 5.0);
-    append(&journal, 0.2);
+    append(&journal, 0.6);
     ck_assert_int_eq(n_syncs, 3);
     journal.synced = 1e300; /* as if the last time were no second ago */
     append(&journal, 0.001);
