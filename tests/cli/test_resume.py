@@ -386,7 +386,7 @@ def test_other_commands(place):
     assert "accuracy f64 (point 14, chip 3)" in shown
     table = shown[shown.index("accuracy %  95"):].splitlines()
     keys = shown[:shown.index("accuracy %  95")].splitlines()[-1].split()
-    assert sorted(keys) == ["chip.adc.uniform.bits", "chip.cell.name", "chip.noise"], keys  # whole, apart from each other
+    assert sorted(keys) == ["chip.adc.uniform.bits", "chip.cell.name", "chip.noise", "chips"], keys  # whole, apart from each other
     assert len({line.rindex(" to ") for line in table[1:]}) == 1, "rows of different width"
     assert "conv1" in place.done("show", place.model)
     for kind in ["cell", "adc", "dac", "wire", "quantizer", "layer", "dataset", "network"]:
